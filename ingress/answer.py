@@ -1,0 +1,91 @@
+"""
+What the proxy answers itself: refusals, redirects, missing routes and endpoints.
+
+Each answer has a short body in the form that the client prefers, the request's
+id, and nothing that the client sent.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from ingress.errors import Outcome, PeerError
+
+_FORMS = ("text/plain", "text/html", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the proxy's own."""
+
+    status: int
+    outcome: Outcome
+    detail: str
+    """One sentence that says why, for whoever reads the body or the log."""
+
+    fields: tuple[tuple[bytes, bytes], ...] = ()
+    """Further fields, such as Location."""
+
+    @classmethod
+    def from_error(cls, error: PeerError) -> Answer:
+        return cls(error.status, error.outcome, str(error))
+
+    def body(self, accept: bytes | None, request_id: str) -> tuple[bytes, bytes]:
+        """
+        :param accept: the client's Accept field, if any.
+        :param request_id: made by us or checked to be a token.
+        :return: the media type and the body.
+        """
+        form = preferred_form(accept)
+        phrase = HTTPStatus(self.status).phrase
+        if form == "application/json":
+            content = {
+                "status": self.status,
+                "title": phrase,
+                "reason": self.outcome.value,
+                "detail": self.detail,
+                "request-id": request_id,
+            }
+            return b"application/json", json.dumps(content).encode() + b"\n"
+        if form == "text/html":
+            page = (
+                f"<!DOCTYPE html>\n<title>{self.status} {phrase}</title>\n"
+                f"<h1>{self.status} {phrase}</h1>\n<p>{self.detail}</p>\n"
+                f"<p><small>{self.outcome.value}, request {request_id}</small></p>\n"
+            )
+            return b"text/html; charset=utf-8", page.encode()
+        text = (
+            f"{self.status} {phrase}\n{self.detail}\n{self.outcome.value}, request {request_id}\n"
+        )
+        return b"text/plain; charset=utf-8", text.encode()
+
+
+def preferred_form(accept: bytes | None) -> str:
+    """
+    The form of body that an Accept field asks for (RFC 9110 section 12.5.1).
+
+    :return: one of ``text/plain``, ``text/html``, ``application/json``; plain
+        text for ``*/*``, for no Accept, and where none of them is acceptable.
+    """
+    best, best_quality = "text/plain", 0.0
+    for part in (accept or b"").decode("latin-1").split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media_range not in _FORMS:
+            continue
+        quality = _quality(parameters)
+        if quality > best_quality:
+            best, best_quality = media_range, quality
+    return best
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,88 @@
+"""
+The exceptions of the data plane, and the outcomes that an exchange can have.
+
+Each error knows the status that it becomes and the outcome that is recorded
+for it, so that whoever catches it decides nothing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How an exchange ended; the reason that a refusal shows and logs."""
+
+    OK = "ok"
+    BAD_REQUEST = "bad_request"
+    HEAD_TOO_LARGE = "head_too_large"
+    TARGET_TOO_LONG = "target_too_long"
+    BODY_TOO_LARGE = "body_too_large"
+    METHOD_UNKNOWN = "method_unknown"
+    CLIENT_TIMEOUT = "client_timeout"
+    CLIENT_LOST = "client_lost"
+    NO_ROUTE = "no_route"
+    NO_ENDPOINT = "no_endpoint"
+    REDIRECTED = "redirected"
+    ACCESS_REFUSED = "access_refused"
+    DIAL_FAILED = "dial_failed"
+    ENDPOINT_BROKE = "endpoint_broke"
+    ENDPOINT_TIMEOUT = "endpoint_timeout"
+    INTERNAL_ERROR = "internal_error"
+
+
+class IngressError(Exception):
+    """The root of every exception that this package raises on purpose."""
+
+
+class PeerError(IngressError):
+    """A peer did something that ends the exchange."""
+
+    status = 500
+    outcome = Outcome.INTERNAL_ERROR
+
+
+class RequestError(PeerError):
+    """
+    The client's message is refused; its connection is not used again.
+
+    :param detail: one sentence for the client, without anything it sent.
+    """
+
+    status = 400
+    outcome = Outcome.BAD_REQUEST
+
+
+class TargetTooLong(RequestError):
+    """The request target is longer than we accept (RFC 9110 section 15.5.15)."""
+
+    status = 414
+    outcome = Outcome.TARGET_TOO_LONG
+
+
+class HeadTooLarge(RequestError):
+    """The head has too many bytes or fields (RFC 6585 section 5)."""
+
+    status = 431
+    outcome = Outcome.HEAD_TOO_LARGE
+
+
+class BodyTooLarge(RequestError):
+    """The body is longer than the route accepts (RFC 9110 section 15.5.14)."""
+
+    status = 413
+    outcome = Outcome.BODY_TOO_LARGE
+
+
+class MethodUnknown(RequestError):
+    """The parser does not know the method (RFC 9110 section 15.6.2)."""
+
+    status = 501
+    outcome = Outcome.METHOD_UNKNOWN
+
+
+class ResponseError(PeerError):
+    """The endpoint broke, or sent what is no HTTP response."""
+
+    status = 502
+    outcome = Outcome.ENDPOINT_BROKE

@@ -1,0 +1,226 @@
+"""
+The Kubernetes objects that we read, as frozen types.
+
+Only the fields that are used are declared; unknown ones are skipped while
+parsing. Field names are the API's, in snake_case. `null` means absent, as for
+the API server, and is dropped before an object is made.
+
+Structs are made with ``gc=False``: none of them can be part of a reference
+cycle, and the collector's full runs would otherwise walk each of the hundreds
+of thousands of objects that a large cluster has.
+
+Source of the shapes: the API reference of Kubernetes 1.36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ingress.problem import Origin
+
+ObjectName = tuple[str, str]
+"""``(namespace, name)``; the namespace is empty for cluster-scoped kinds."""
+
+
+class KubeStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    """What every type here has in common: frozen, with the API's camelCase keys."""
+
+
+class Metadata(KubeStruct, frozen=True, kw_only=True):
+    """ObjectMeta; ``namespace`` is ``default`` where a manifest names none."""
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    creation_timestamp: datetime | None = None
+    annotations: dict[str, str] = {}
+    labels: dict[str, str] = {}
+
+
+class KubeObject(KubeStruct, frozen=True, kw_only=True):
+    """An object with metadata and the place that it was read from."""
+
+    metadata: Metadata
+    origin: Origin = Origin()
+
+    @property
+    def key(self) -> ObjectName:
+        return (self.metadata.namespace, self.metadata.name)
+
+
+class ServiceBackendPort(KubeStruct, frozen=True, kw_only=True):
+    """Exactly one of the two is set in a valid Ingress."""
+
+    name: str = ""
+    number: int = 0
+
+    def __str__(self) -> str:
+        return self.name or str(self.number)
+
+
+class IngressServiceBackend(KubeStruct, frozen=True, kw_only=True):
+    name: str
+    port: ServiceBackendPort = ServiceBackendPort()
+
+
+class TypedLocalObjectReference(KubeStruct, frozen=True, kw_only=True):
+    kind: str
+    name: str
+    api_group: str = ""
+
+
+class IngressBackend(KubeStruct, frozen=True, kw_only=True):
+    """The ``backend`` field of an Ingress: a Service, or some other resource."""
+
+    service: IngressServiceBackend | None = None
+    resource: TypedLocalObjectReference | None = None
+
+
+PathType = Literal["Exact", "Prefix", "ImplementationSpecific"]
+
+
+class HTTPIngressPath(KubeStruct, frozen=True, kw_only=True):
+    backend: IngressBackend
+    path_type: PathType
+    path: str = ""
+
+
+class HTTPIngressRuleValue(KubeStruct, frozen=True, kw_only=True):
+    paths: tuple[HTTPIngressPath, ...]
+
+
+class IngressRule(KubeStruct, frozen=True, kw_only=True):
+    host: str = ""
+    http: HTTPIngressRuleValue | None = None
+
+
+class IngressTLS(KubeStruct, frozen=True, kw_only=True):
+    hosts: tuple[str, ...] = ()
+    secret_name: str = ""
+
+
+class IngressSpec(KubeStruct, frozen=True, kw_only=True):
+    ingress_class_name: str | None = None
+    default_backend: IngressBackend | None = None
+    tls: tuple[IngressTLS, ...] = ()
+    rules: tuple[IngressRule, ...] = ()
+
+
+class Ingress(KubeObject, frozen=True, kw_only=True):
+    spec: IngressSpec
+
+
+class IngressClassSpec(KubeStruct, frozen=True, kw_only=True):
+    controller: str = ""
+
+
+class IngressClass(KubeObject, frozen=True, kw_only=True):
+    """Cluster-scoped: its namespace is empty."""
+
+    spec: IngressClassSpec = IngressClassSpec()
+
+
+class ServicePort(KubeStruct, frozen=True, kw_only=True):
+    port: int
+    name: str = ""
+    protocol: str = "TCP"
+    target_port: int | str = 0
+    app_protocol: str = ""
+
+
+class ServiceSpec(KubeStruct, frozen=True, kw_only=True):
+    type: str = "ClusterIP"
+    cluster_ip: str = msgspec.field(name="clusterIP", default="")
+    external_name: str = ""
+    ports: tuple[ServicePort, ...] = ()
+
+
+class Service(KubeObject, frozen=True, kw_only=True):
+    spec: ServiceSpec = ServiceSpec()
+
+
+class EndpointConditions(KubeStruct, frozen=True, kw_only=True):
+    """nil ready means ready, nil serving means serving, nil terminating means not."""
+
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+
+
+class SliceEndpoint(KubeStruct, frozen=True, kw_only=True):
+    addresses: tuple[str, ...]
+    conditions: EndpointConditions = EndpointConditions()
+
+
+class EndpointPort(KubeStruct, frozen=True, kw_only=True):
+    """``port`` is None where the slice leaves it open: all ports are meant."""
+
+    name: str = ""
+    port: int | None = None
+    protocol: str = "TCP"
+    app_protocol: str = ""
+
+
+class EndpointSlice(KubeObject, frozen=True, kw_only=True):
+    address_type: Literal["IPv4", "IPv6", "FQDN"]
+    endpoints: tuple[SliceEndpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+    @property
+    def service(self) -> ObjectName:
+        """The Service that owns it, by the label of the API; the name is empty if none."""
+        return (
+            self.metadata.namespace,
+            self.metadata.labels.get("kubernetes.io/service-name", ""),
+        )
+
+
+class EndpointAddress(KubeStruct, frozen=True, kw_only=True):
+    ip: str
+
+
+class EndpointSubset(KubeStruct, frozen=True, kw_only=True):
+    addresses: tuple[EndpointAddress, ...] = ()
+    not_ready_addresses: tuple[EndpointAddress, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class Endpoints(KubeObject, frozen=True, kw_only=True):
+    """The v1 kind before EndpointSlice; it has the name of its Service."""
+
+    subsets: tuple[EndpointSubset, ...] = ()
+
+
+class Secret(KubeObject, frozen=True, kw_only=True):
+    """``data`` is decoded, ``stringData`` merged into it; never shown."""
+
+    type: str = "Opaque"
+    data: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"Secret({self.metadata.namespace}/{self.metadata.name}, keys={sorted(self.data)})"
+
+
+class ConfigMap(KubeObject, frozen=True, kw_only=True):
+    data: dict[str, str] = {}
+
+
+class Objects(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    All objects of the store at one moment, by name; mappings are never changed.
+
+    Unchanged objects are the same objects from one moment to the next, which is
+    what lets a build do again only what a change asks for.
+    """
+
+    ingresses: Mapping[ObjectName, Ingress] = msgspec.field(default_factory=dict)
+    ingress_classes: Mapping[ObjectName, IngressClass] = msgspec.field(default_factory=dict)
+    services: Mapping[ObjectName, Service] = msgspec.field(default_factory=dict)
+    endpoint_slices: Mapping[ObjectName, EndpointSlice] = msgspec.field(default_factory=dict)
+    endpoints: Mapping[ObjectName, Endpoints] = msgspec.field(default_factory=dict)
+    secrets: Mapping[ObjectName, Secret] = msgspec.field(default_factory=dict)
+    config_maps: Mapping[ObjectName, ConfigMap] = msgspec.field(default_factory=dict)

@@ -1,0 +1,61 @@
+"""
+What is wrong with one object: a Problem is data, never an exception.
+
+A fault of one object is recorded and everything else is served. The
+controller logs each Problem once when it appears and once when it is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an object was read from."""
+
+    file: str = ""
+    """The file's path as the configuration led to it; empty for a cluster."""
+
+    line: int = 0
+    """The line, from 1, on which the object (or the field) starts; 0 if unknown."""
+
+    def __str__(self) -> str:
+        if not self.file:
+            return ""
+        return f"{self.file}, line {self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One fault of one object, or of a file where no object could be read.
+
+    Two Problems that are equal are the same Problem: that is how the
+    controller knows which are new and which are gone.
+    """
+
+    message: str
+    """What is wrong and what is accepted instead, for the object's author."""
+
+    kind: str = ""
+    """The object's kind, such as ``Ingress``; empty for a whole file."""
+
+    namespace: str = ""
+    name: str = ""
+
+    field: str = ""
+    """The field's path as kubectl writes it: ``spec.rules[0].host``."""
+
+    value: str = ""
+    """The faulty value as written, shortened; never a secret."""
+
+    origin: Origin = Origin()
+
+    def __str__(self) -> str:
+        """One line: ``FILE, line N: KIND NAMESPACE/NAME: FIELD: VALUE: MESSAGE``."""
+        subject = f"{self.kind} {self.namespace}/{self.name}" if self.kind else ""
+        if self.kind and not self.namespace:
+            subject = f"{self.kind} {self.name}"
+        parts = (str(self.origin), subject, self.field, self.value, self.message)
+        return ": ".join(part for part in parts if part)

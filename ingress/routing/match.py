@@ -1,0 +1,49 @@
+"""
+Which Route and which certificate a request gets from a Snapshot.
+"""
+
+from __future__ import annotations
+
+from ingress.routing.route import Route
+from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
+
+
+def find_host(snapshot: Snapshot, host: bytes) -> VirtualHost | None:
+    """
+    :param host: in lower case, without port and trailing dot.
+    :return: the VirtualHost of that name, else the wildcard of one label above
+        it, else the one for hosts that nobody names. The first that exists
+        decides: no rule of another is tried (COMPATIBILITY section 1, "Hosts").
+    """
+    found = snapshot.hosts.get(host)
+    if found is None and snapshot.wildcard_hosts:
+        label, _, parent = host.partition(b".")
+        if label:
+            found = snapshot.wildcard_hosts.get(parent)
+    return found or snapshot.any_host
+
+
+def find_route(snapshot: Snapshot, host: bytes, path: bytes) -> Route | None:
+    """
+    :param host: as for `find_host`.
+    :param path: canonical (`routing.path.canonical_path`).
+    :return: None where the answer is 404.
+    """
+    virtual_host = find_host(snapshot, host)
+    return virtual_host.route(path) if virtual_host is not None else None
+
+
+def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:
+    """
+    :param server_name: as the client's SNI has it, in any case, with or without
+        trailing dot; None where it sent none.
+    :return: the certificate of exactly that name, else of the wildcard of one
+        label above it, else the configured default; None for the self-signed one.
+    """
+    if server_name:
+        name = server_name.lower().removesuffix(".")
+        _, _, parent = name.partition(".")
+        found = snapshot.certificates.get(name) or snapshot.certificates.get(f"*.{parent}")
+        if found is not None:
+            return found
+    return snapshot.default_certificate

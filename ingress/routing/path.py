@@ -1,0 +1,77 @@
+"""
+The one canonical form of a path, for matching and for access decisions.
+
+Two spellings of a path that an endpoint may take for the same must meet the
+same rule, or a rule that refuses is walked around (COMPATIBILITY: "Paths";
+RFC 3986 section 6.2.2). The raw target still goes upstream.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ingress.errors import RequestError
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_KEPT_AS_WRITTEN = frozenset(b"/\\")
+
+
+def canonical_path(path: bytes) -> bytes:
+    """
+    :param path: the raw path of a target, beginning with ``/``, without query.
+    :return: the path with dot segments resolved, runs of slashes merged and
+        escapes of unreserved characters decoded. ``%2F`` and ``%5C`` are data,
+        never separators, and stay as written; other escapes are in upper case.
+    :raises RequestError: for a broken escape, an escaped NUL, and a path that
+        climbs above the root.
+    """
+    if b"%" not in path and b"//" not in path and b"/." not in path:
+        return path
+    return _resolve_segments(_ESCAPE.sub(_decode_escape, path))
+
+
+def canonical_rule_path(path: str) -> bytes:
+    """
+    The canonical form of a path in an Ingress rule.
+
+    :param path: as written; characters outside ASCII and those that cannot stand
+        in a target are escaped, because a request has them escaped too.
+    :raises RequestError: as `canonical_path`; the message fits a Problem.
+    """
+    raw = b"".join(
+        bytes((octet,)) if 0x20 < octet < 0x7F else b"%%%02X" % octet
+        for octet in path.encode("utf-8")
+    )
+    return canonical_path(raw)
+
+
+def _decode_escape(match: re.Match[bytes]) -> bytes:
+    digits = match[1]
+    if digits is None:
+        raise RequestError("The path has a broken percent escape.")
+    octet = int(digits, 16)
+    if octet in _UNRESERVED:
+        return bytes((octet,))
+    if octet == 0:
+        raise RequestError("The path has an escaped NUL.")
+    if octet in _KEPT_AS_WRITTEN:
+        return match[0]
+    return match[0].upper()
+
+
+def _resolve_segments(path: bytes) -> bytes:
+    """RFC 3986 section 5.2.4, but a climb above the root is an error."""
+    resolved: list[bytes] = []
+    segments = path.split(b"/")[1:]
+    for segment in segments:
+        if segment == b"..":
+            if not resolved:
+                raise RequestError("The path climbs above the root.")
+            resolved.pop()
+        elif segment not in (b"", b"."):
+            resolved.append(segment)
+    is_directory = segments[-1] in (b"", b".", b"..")
+    if not resolved:
+        return b"/"
+    return b"/" + b"/".join(resolved) + (b"/" if is_directory else b"")

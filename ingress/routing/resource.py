@@ -1,0 +1,61 @@
+"""
+A virtual host's tree of ReverseProxyResource nodes, one a path segment.
+
+The shape of `twisted.web`'s resource tree, frozen: a node holds its children by
+name and what a request needs where its path ends or passes. A walk from the
+root therefore meets every rule that could match, the shorter before the
+longer, and the last one met wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingress.routing.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseProxyResource:
+    """
+    One segment of a path, and the rules that begin or end here.
+
+    A path with a trailing slash ends in the child of the empty name.
+    """
+
+    children: Mapping[bytes, ReverseProxyResource] = field(default_factory=dict)
+
+    exact: Route | None = None
+    """The rule of path type Exact for the path that ends here."""
+
+    prefix: Route | None = None
+    """The rule of path type Prefix for every path that passes or ends here."""
+
+    partials: tuple[tuple[bytes, Route], ...] = ()
+    """
+    ImplementationSpecific rules: the beginning of a child's name, longest first.
+    ``/a/fo`` is ``fo`` at the node of ``/a``; ``/a/`` is the empty beginning.
+    """
+
+    def find(self, path: bytes) -> Route | None:
+        """
+        :param path: a canonical path, beginning with ``/``.
+        :return: the Route of the longest rule that matches; of equal ones Exact
+            before Prefix before ImplementationSpecific.
+        """
+        node = self
+        found = self.prefix
+        if not node.children and not node.partials:
+            return found
+        for segment in path[1:].split(b"/"):
+            for beginning, route in node.partials:
+                if segment.startswith(beginning):
+                    found = route
+                    break
+            child = node.children.get(segment)
+            if child is None:
+                return found
+            node = child
+            if node.prefix is not None:
+                found = node.prefix
+        return node.exact or found

@@ -1,0 +1,45 @@
+"""
+A rule that a request can match, with all that its exchange needs ready-made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.request_policy import RequestPolicy
+
+
+class UpstreamKey(NamedTuple):
+    """A Service port as a backend names it; live state outlives Snapshots under this key."""
+
+    namespace: str
+    service: str
+    port: str
+    """The port's name or number, as the Ingress has it."""
+
+    def __str__(self) -> str:
+        """The name that ingress-nginx gives an upstream, which log parsers know."""
+        return f"{self.namespace}-{self.service}-{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path rule (or default backend) of one Ingress."""
+
+    ingress: tuple[str, str]
+    """``(namespace, name)`` of the Ingress that has the rule."""
+
+    upstream: UpstreamKey | None
+    """None for a resource backend, which is answered with 404."""
+
+    path: str = "/"
+    """As the Ingress has it; ``/`` for a default backend."""
+
+    path_type: str = "Prefix"
+
+    policies: tuple[RequestPolicy, ...] = ()
+    """Asked in order; the first answer ends the exchange before any endpoint sees it."""
+
+    affinity: CookieAffinity | None = None

@@ -1,0 +1,101 @@
+"""
+Everything that routing needs, frozen, published by one assignment.
+
+Live state (connections, requests in flight, the balancer's positions) is not in
+it: that is keyed by `UpstreamKey` or `Endpoint` and outlives Snapshots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from ingress.config import Config
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route, UpstreamKey
+
+
+class Endpoint(NamedTuple):
+    """One address and port that serves a Service; the host may be a name (ExternalName)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A Service port as a set of endpoints."""
+
+    key: UpstreamKey
+
+    endpoints: tuple[Endpoint, ...] = ()
+    """For new sessions, sorted: the ready ones, or with none ready the serving ones."""
+
+    lingering: tuple[Endpoint, ...] = ()
+    """Serving and terminating ones beside ready ones: for sessions that are on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """A certificate chain and its key, checked to belong together."""
+
+    chain_pem: bytes
+    key_pem: bytes = field(repr=False)
+    names: tuple[str, ...]
+    """Subject alternative DNS names in lower case, wildcards as ``*.example.com``."""
+
+    not_before: datetime
+    not_after: datetime
+    fingerprint: str
+    """SHA-256 over chain and key, in hexadecimal: equal content, equal fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualHost:
+    """A host and its tree of rules."""
+
+    name: str
+    """In lower case; ``*.example.com`` for a wildcard; empty where rules name no host."""
+
+    root: ReverseProxyResource = ReverseProxyResource()
+
+    default: Route | None = None
+    """The default backend of an Ingress that has rules for this host."""
+
+    def route(self, path: bytes) -> Route | None:
+        """The Route for a canonical path."""
+        return self.root.find(path) or self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    All routes, endpoints and certificates of one moment.
+
+    Host names are bytes in lower case, as a request has them; certificate names
+    are `str`, as SNI has them.
+    """
+
+    config: Config
+
+    hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
+    """By exact name."""
+
+    wildcard_hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
+    """``*.example.com`` by ``example.com``."""
+
+    any_host: VirtualHost | None = None
+    """For hosts that nobody names: rules without host, and default backends without rules."""
+
+    upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
+
+    certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)
+    """By the name of a tls entry in lower case, wildcards as ``*.example.com``."""
+
+    default_certificate: ServerCertificate | None = None
+    """The configured one; None where the self-signed one serves."""
