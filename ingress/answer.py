@@ -32,6 +32,11 @@ class Answer:
     def from_error(cls, error: PeerError) -> Answer:
         return cls(error.status, error.outcome, str(error))
 
+    @property
+    def phrase(self) -> bytes:
+        """The reason phrase of its status line."""
+        return HTTPStatus(self.status).phrase.encode("ascii")
+
     def body(self, accept: bytes | None, request_id: str) -> tuple[bytes, bytes]:
         """
         :param accept: the client's Accept field, if any.

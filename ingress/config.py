@@ -71,6 +71,14 @@ class HSTS:
     include_subdomains: bool = True
     preload: bool = False
 
+    @property
+    def field_value(self) -> bytes:
+        """As the Strict-Transport-Security field has it."""
+        value = b"max-age=%d" % self.max_age
+        if self.include_subdomains:
+            value += b"; includeSubDomains"
+        return value + b"; preload" if self.preload else value
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -81,6 +81,13 @@ class MethodUnknown(RequestError):
     outcome = Outcome.METHOD_UNKNOWN
 
 
+class RequestTimeout(RequestError):
+    """The head or the body came too slowly (RFC 9110 section 15.5.9)."""
+
+    status = 408
+    outcome = Outcome.CLIENT_TIMEOUT
+
+
 class ResponseError(PeerError):
     """The endpoint broke, or sent what is no HTTP response."""
 

@@ -39,6 +39,9 @@ class Request:
     body_length: int | None
     """In bytes; None where only the end of the body will tell."""
 
+    connection_options: frozenset[bytes] = frozenset()
+    """The members of its Connection fields in lower case: they are for this hop alone."""
+
     is_http_10: bool = False
     keep_alive: bool = True
 
@@ -64,4 +67,5 @@ class Response:
     body_length: int | None
     """In bytes; None where only the end of the body will tell."""
 
+    connection_options: frozenset[bytes] = frozenset()
     keep_alive: bool = True

@@ -1,0 +1,3 @@
+"""
+The client's side: listeners, TLS, the HTTP codec, and the exchange.
+"""

@@ -1,0 +1,3 @@
+"""
+The endpoint's side: which endpoint serves, over which connection.
+"""

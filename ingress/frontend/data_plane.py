@@ -1,0 +1,42 @@
+"""
+What all exchanges of a process share: the Snapshot in force and the live state beside it.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from ingress.deadline import Deadlines
+from ingress.routing.snapshot import Snapshot
+from ingress.upstream.balancer import RoundRobin
+from ingress.upstream.registry import EndpointRegistry
+
+
+class DataPlane:
+    """
+    :param registry: the connections to endpoints.
+    :param deadlines: end what takes too long, on both sides.
+    :param random: for request ids and sessions; they need not be secret.
+    """
+
+    def __init__(self, registry: EndpointRegistry, deadlines: Deadlines, random: Random) -> None:
+        self.registry = registry
+        self.deadlines = deadlines
+        self.random = random
+        self.balancer = RoundRobin()
+        self.snapshot: Snapshot | None = None
+        """Set before any listener accepts; an exchange takes it once and keeps it."""
+
+        self.is_draining = False
+        """Whether answers must say ``Connection: close`` because the process ends."""
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Serve every exchange that begins from now on from `snapshot`."""
+        previous, self.snapshot = self.snapshot, snapshot
+        if previous is None or previous.upstreams is not snapshot.upstreams:
+            self.registry.published(snapshot)
+            self.balancer.published(snapshot)
+
+    def make_request_id(self) -> str:
+        """32 hexadecimal digits, as nginx's ``$request_id`` has."""
+        return f"{self.random.getrandbits(128):032x}"

@@ -1,0 +1,338 @@
+"""
+One request and its response, as a state machine without reactor or sockets.
+
+::
+
+    ROUTING ── own answer ─────────────────────────────────────────► ENDED
+       │  pick, take or dial
+       ▼            dial failed: another endpoint, else 502
+    CONNECTING ◄──────────────────────────────┐
+       │  connected: send the head            │ a reused connection died
+       ▼                                      │ and nothing is lost by asking again
+    WAITING ──────────────────────────────────┘
+       │  response started                 failed: 502 or 504 ──────► ENDED
+       ▼
+    RESPONDING ── response ended; failed: cut the client's connection ► ENDED
+
+A client that goes away, or a body that turns bad, ends every state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from ingress.answer import Answer
+from ingress.errors import Outcome, PeerError
+from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.headers import (
+    Client,
+    answer_fields,
+    downstream_fields,
+    request_id,
+    set_hsts,
+    upstream_head,
+)
+from ingress.message import IDEMPOTENT_METHODS, Request, Response
+from ingress.routing.match import find_route
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.upstream.http1 import HTTP1Upstream
+
+MAX_TRIES = 3
+"""Endpoints asked for one request: ``proxy-next-upstream-tries``."""
+
+
+class ResponseWriter(Protocol):
+    """The codec that the request came through, as its exchange sees it."""
+
+    def send_interim(self, response: Response) -> None:
+        """A 1xx response, for clients that can take one."""
+
+    def send_head(
+        self,
+        status: int,
+        reason: bytes,
+        fields: list[tuple[bytes, bytes]],
+        body_length: int | None,
+    ) -> None:
+        """
+        :param fields: without any that belong to the connection.
+        :param body_length: in bytes; None where `end` will tell.
+        """
+
+    def send_body(self, data: bytes) -> None:
+        """Some of the body; it may be held back until `flush`."""
+
+    def flush(self) -> None:
+        """Send what is held back."""
+
+    def end(self) -> None:
+        """The response is whole. The exchange is over."""
+
+    def abort(self) -> None:
+        """The response will never be whole, and the client must see that."""
+
+    def pause_request(self) -> None:
+        """Bring no more of the request's body for now."""
+
+    def resume_request(self) -> None:
+        """Go on."""
+
+
+class State(Enum):
+    ROUTING = auto()
+    CONNECTING = auto()
+    WAITING = auto()
+    RESPONDING = auto()
+    ENDED = auto()
+
+
+class Exchange:
+    """
+    :param writer: where the response goes.
+    :param client: who asks.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, plane: DataPlane, writer: ResponseWriter, client: Client, request: Request
+    ) -> None:
+        self.state = State.ROUTING
+        self.outcome: Outcome | None = None
+        """How it ended; None until it has."""
+
+        self.request = request
+        self.request_id = b""
+        self._plane = plane
+        self._writer = writer
+        self._client = client
+        snapshot = plane.snapshot
+        assert snapshot is not None, "nothing is accepted before the first snapshot"
+        self._snapshot = snapshot
+        self._config = snapshot.config
+        self._is_secure = client.is_secure
+        self._route: Route | None = None
+        self._upstream: Upstream | None = None
+        self._endpoint: Endpoint | None = None
+        self._tried: list[Endpoint] = []
+        self._connection: HTTP1Upstream | None = None
+        self._cancel_dial: Callable[[], None] | None = None
+        self._head = b""
+        self._early_body: list[bytes] = []
+        self._is_request_whole = not request.has_body
+        self._is_body_forwarded = False
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.state.name} endpoint={self._endpoint} outcome={self.outcome}>"
+
+    # Routing.
+
+    def begin(self) -> None:
+        """Find who answers, and ask."""
+        request, plane = self.request, self._plane
+        snapshot = self._snapshot
+        self.request_id = request_id(request, plane.make_request_id())
+        forwarding = self._client.forwarding(request, snapshot.config)
+        self._is_secure = forwarding.is_secure
+        route = self._route = find_route(snapshot, request.host, request.path)
+        if route is None:
+            self._answer(Answer(404, Outcome.NO_ROUTE, "No rule matches this host and path."))
+            return
+        for policy in route.policies:
+            answer = policy.answer(request, is_secure=forwarding.is_secure)
+            if answer is not None:
+                self._answer(answer)
+                return
+        if route.upstream is None:
+            self._answer(Answer(404, Outcome.NO_ROUTE, "The rule names no Service."))
+            return
+        upstream = self._upstream = snapshot.upstreams.get(route.upstream)
+        endpoint = self._plane.balancer.pick(upstream) if upstream is not None else None
+        if endpoint is None:
+            self._answer(Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint."))
+            return
+        self._head = upstream_head(
+            request, forwarding, self.request_id, is_trusted=self._client.is_trusted
+        )
+        self._ask(endpoint)
+
+    def _ask(self, endpoint: Endpoint, *, anew: bool = False) -> None:
+        """
+        :param anew: over a new connection, because a kept one just died.
+        """
+        self._endpoint = endpoint
+        self.state = State.CONNECTING
+        pool = self._plane.registry.pool(endpoint)
+        connection = None if anew else pool.take_idle()
+        if connection is not None:
+            self.connected(connection)
+            return
+        if not self._is_request_whole:
+            self._writer.pause_request()
+        self._cancel_dial = pool.dial(self)
+
+    # PoolUser.
+
+    def connected(self, connection: HTTP1Upstream) -> None:
+        was_dialled, self._cancel_dial = self._cancel_dial is not None, None
+        self._connection = connection
+        self.state = State.WAITING
+        request = self.request
+        if not request.has_body:
+            connection.send_head(self, request.method, self._head)
+            return
+        connection.send_head_of_body(
+            self, request.method, self._head, is_chunked=request.body_length is None
+        )
+        early_body, self._early_body = self._early_body, []
+        for data in early_body:
+            self._is_body_forwarded = True
+            connection.send_body(data)
+        if self._is_request_whole:
+            connection.end_body()
+        elif was_dialled:
+            self._writer.resume_request()
+
+    def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
+        self._cancel_dial = None
+        self._tried.append(endpoint)
+        assert self._upstream is not None
+        other = None
+        if len(self._tried) < MAX_TRIES:
+            other = self._plane.balancer.pick(self._upstream, self._tried)
+        if other is not None:
+            self._ask(other)
+        elif timed_out:
+            self._answer(Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached."))
+        else:
+            self._answer(Answer(502, Outcome.DIAL_FAILED, "The endpoint refuses connections."))
+
+    # The codec's side: the request's body, and a client that is gone.
+
+    def body_received(self, data: bytes) -> None:
+        """Some of the request's body; never empty."""
+        if self.state is State.ENDED:
+            return
+        if self._connection is None:
+            self._early_body.append(data)
+        else:
+            self._is_body_forwarded = True
+            self._connection.send_body(data)
+
+    def body_ended(self) -> None:
+        """The request's body is whole."""
+        self._is_request_whole = True
+        if self._connection is not None:
+            self._connection.end_body()
+
+    def refuse(self, error: PeerError) -> None:
+        """The request turned out to be bad, or too slow, after it had begun."""
+        self._drop_connection()
+        if self.state is State.RESPONDING:
+            self._abort(error.outcome)
+        elif self.state is not State.ENDED:
+            self._answer(Answer.from_error(error))
+
+    def client_lost(self) -> None:
+        """Nobody waits for the response any more."""
+        if self.state is not State.ENDED:
+            self._drop_connection()
+            self._end(Outcome.CLIENT_LOST)
+
+    def pause_response(self) -> None:
+        """The client reads slower than the endpoint sends."""
+        if self._connection is not None:
+            self._connection.pause_response()
+
+    def resume_response(self) -> None:
+        """It has caught up."""
+        if self._connection is not None:
+            self._connection.resume_response()
+
+    # ResponseReceiver.
+
+    def response_interim(self, response: Response) -> None:
+        self._writer.send_interim(response)
+
+    def response_started(self, response: Response) -> None:
+        self.state = State.RESPONDING
+        fields = downstream_fields(response)
+        if self._is_secure:
+            set_hsts(fields, self._config)
+        self._writer.send_head(response.status, response.reason, fields, response.body_length)
+
+    def response_body(self, data: bytes) -> None:
+        self._writer.send_body(data)
+
+    def response_flush(self) -> None:
+        self._writer.flush()
+
+    def response_ended(self) -> None:
+        self._connection = None
+        self._end(Outcome.OK)
+        self._writer.end()
+
+    def upstream_failed(self, error: PeerError) -> None:
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        assert self._endpoint is not None
+        if self.state is State.RESPONDING:
+            self._abort(error.outcome)
+        elif self._may_ask_again(connection):
+            self._ask(self._endpoint, anew=True)
+        else:
+            self._answer(Answer.from_error(error))
+
+    def _may_ask_again(self, connection: HTTP1Upstream) -> bool:
+        """
+        Whether the endpoint most likely closed the idle connection before the
+        request reached it, and asking again cannot do harm (RFC 9110 section 9.2.2).
+        """
+        return (
+            connection.is_reused
+            and not connection.has_answered
+            and not self._is_body_forwarded
+            and self.request.method in IDEMPOTENT_METHODS
+        )
+
+    def pause_request(self) -> None:
+        self._writer.pause_request()
+
+    def resume_request(self) -> None:
+        self._writer.resume_request()
+
+    # Endings.
+
+    def _answer(self, answer: Answer) -> None:
+        """Answer in the endpoint's place."""
+        request = self.request
+        accept = request.field(b"accept")
+        fields, body = answer_fields(answer, accept, self.request_id)
+        if self._is_secure:
+            set_hsts(fields, self._config)
+        self._end(answer.outcome)
+        self._writer.send_head(answer.status, answer.phrase, fields, len(body))
+        if request.method != b"HEAD":
+            self._writer.send_body(body)
+        self._writer.end()
+
+    def _abort(self, outcome: Outcome) -> None:
+        self._end(outcome)
+        self._writer.abort()
+
+    def _end(self, outcome: Outcome) -> None:
+        self.state = State.ENDED
+        self.outcome = outcome
+
+    def _drop_connection(self) -> None:
+        if self._cancel_dial is not None:
+            cancel_dial, self._cancel_dial = self._cancel_dial, None
+            cancel_dial()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.abandon()

@@ -1,0 +1,272 @@
+"""
+The fields of a request towards the endpoint, and of a response towards the client.
+
+What is sent follows COMPATIBILITY section 2.1; who is believed, section 5
+("Trust"); what stays on its hop, RFC 9110 section 7.6.1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from twisted.web.http import datetimeToString
+
+from ingress.answer import Answer
+from ingress.config import Config
+from ingress.message import Request, Response
+
+FieldLines = list[tuple[bytes, bytes]]
+"""Fields on their way out: ``(name, value)``, in order and number."""
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+_FORWARDED = frozenset(
+    {
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-proto",
+        b"x-forwarded-scheme",
+        b"x-forwarded-server",
+        b"x-forwarded-ssl",
+        b"x-real-ip",
+        b"x-scheme",
+        b"x-request-id",
+    }
+)
+"""Set by us or not at all; a client's own are read where they are believed."""
+
+_TRUSTED_ONLY = (b"x-original-", b"ssl-client-")
+"""Beginnings of names that only a trusted proxy may send on."""
+
+_REPLACED = b"x-original-forwarded-"
+"""Set by us from what the client forwarded, so never sent on."""
+
+# `Proxy` would become the variable HTTP_PROXY of a CGI program (httpoxy, CVE-2016-5385).
+_NEVER_UPSTREAM = HOP_BY_HOP | _FORWARDED | {b"proxy"}
+
+# What a client must not take from its own request by naming it in Connection.
+_NOT_NOMINABLE = frozenset({b"host", b"content-length"})
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_PORT = re.compile(rb"[0-9]{1,5}")
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What one request says of its client, after deciding what to believe."""
+
+    client_address: bytes
+    is_secure: bool
+    host: bytes
+    """The Host field that goes upstream."""
+
+    fields: bytes
+    """The forwarded fields, serialized."""
+
+
+class Client:
+    """
+    One client connection, as the fields towards endpoints describe it.
+
+    :param address: the peer's IP address; empty for a Unix socket.
+    :param is_secure: whether it came over TLS.
+    """
+
+    __slots__ = ("_address", "_config", "_fields", "address", "is_secure", "is_trusted")
+
+    def __init__(self, address: str, *, is_secure: bool) -> None:
+        self.address = address.encode("ascii")
+        self.is_secure = is_secure
+        self._address = ip_address(address) if address else None
+        self._config: Config | None = None
+        self._fields = b""
+        self.is_trusted = False
+
+    def forwarding(self, request: Request, config: Config) -> Forwarding:
+        """
+        :param config: of the Snapshot that the request is served from.
+        """
+        if config is not self._config:
+            self._config = config
+            self.is_trusted = self._address is not None and is_inside(
+                self._address, config.trusted_proxies
+            )
+            ports = config.public_ports
+            port = ports.https if self.is_secure else ports.http
+            self._fields = _connection_fields(self.address, port, is_secure=self.is_secure)
+        if self.is_trusted:
+            return self._believed(request, config)
+        original = b""
+        for key, _, value in request.fields:
+            if key == b"x-forwarded-for":
+                original += b"X-Original-Forwarded-For: %b\r\n" % value
+            elif key == b"x-forwarded-host":
+                original += b"X-Original-Forwarded-Host: %b\r\n" % value
+        return Forwarding(
+            self.address,
+            self.is_secure,
+            request.authority,
+            b"%bX-Forwarded-Host: %b\r\n%b" % (self._fields, request.authority, original),
+        )
+
+    def _believed(self, request: Request, config: Config) -> Forwarding:
+        """The same with the forwarded fields of a trusted proxy, each where it is well-formed."""
+        scheme = (request.field(b"x-forwarded-proto") or b"").lower()
+        is_secure = scheme == b"https" if scheme in (b"http", b"https") else self.is_secure
+        forwarded_host = request.field(b"x-forwarded-host") or b""
+        host = forwarded_host.split(b",")[0].strip()
+        if not _HOST.fullmatch(host):
+            host = request.authority
+        port = request.field(b"x-forwarded-port") or b""
+        if not _PORT.fullmatch(port):
+            ports = config.public_ports
+            port = b"%d" % (ports.https if is_secure else ports.http)
+        chain = b",".join(v for k, _, v in request.fields if k == b"x-forwarded-for")
+        address = self._first_untrusted(chain, config)
+        fields = _connection_fields(address, int(port), is_secure=is_secure)
+        fields += b"X-Forwarded-Host: %b\r\n" % host
+        if chain:
+            fields += b"X-Original-Forwarded-For: %b\r\n" % chain
+        if forwarded_host:
+            fields += b"X-Original-Forwarded-Host: %b\r\n" % forwarded_host
+        return Forwarding(address, is_secure, host, fields)
+
+    def _first_untrusted(self, chain: bytes, config: Config) -> bytes:
+        """The last address of X-Forwarded-For that no trusted proxy has."""
+        found = self.address
+        for entry in reversed(chain.split(b",")):
+            try:
+                address = ip_address(entry.strip().decode("ascii"))
+            except ValueError:
+                break
+            found = str(address).encode("ascii")
+            if not is_inside(address, config.trusted_proxies):
+                break
+        return found
+
+
+def is_inside(address: IPv4Address | IPv6Address, networks: tuple[object, ...]) -> bool:
+    """Whether an address lies in one of the networks; a mapped IPv4 address counts as IPv4."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)  # type: ignore[operator]
+
+
+def _connection_fields(address: bytes, port: int, *, is_secure: bool) -> bytes:
+    scheme = b"https" if is_secure else b"http"
+    return (
+        b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Port: %d\r\n"
+        b"X-Forwarded-Proto: %b\r\nX-Forwarded-Scheme: %b\r\nX-Scheme: %b\r\n"
+    ) % (address, address, port, scheme, scheme, scheme)
+
+
+def request_id(request: Request, make: str) -> bytes:
+    """
+    :param make: a fresh id, for where the client's own is none or is no token.
+    """
+    own = request.field(b"x-request-id")
+    return own if own is not None and _REQUEST_ID.fullmatch(own) else make.encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _stays_here(key: bytes, *, is_trusted: bool) -> bool:
+    """Whether a client's field of this name goes no further; all clients send the same few."""
+    if key in _NEVER_UPSTREAM or key.startswith(_REPLACED):
+        return True
+    # nginx drops names with an underscore as well: a CGI-like endpoint cannot tell
+    # X_Real_IP from X-Real-IP.
+    return b"_" in key or (not is_trusted and key.startswith(_TRUSTED_ONLY))
+
+
+def upstream_head(
+    request: Request, forwarding: Forwarding, identity: bytes, *, is_trusted: bool
+) -> bytes:
+    """
+    The head that goes to the endpoint: the client's fields in order and number,
+    less what stays on its hop or must not be believed, then ours.
+    """
+    options = request.connection_options
+    parts = [b"%b %b HTTP/1.1\r\n" % (request.method, request.target)]
+    has_host = False
+    for key, name, value in request.fields:
+        if _stays_here(key, is_trusted=is_trusted):
+            continue
+        if key == b"host":
+            has_host = True
+            value = forwarding.host
+        elif options and key in options and key not in _NOT_NOMINABLE:
+            continue
+        parts.append(b"%b: %b\r\n" % (name, value))
+    if not has_host:
+        parts.append(b"Host: %b\r\n" % forwarding.host)
+    if request.body_length is None:
+        parts.append(b"Transfer-Encoding: chunked\r\n")
+    parts.append(b"X-Request-ID: %b\r\n" % identity)
+    parts.append(forwarding.fields)
+    parts.append(b"\r\n")
+    return b"".join(parts)
+
+
+def downstream_fields(response: Response) -> FieldLines:
+    """The endpoint's fields that reach the client, in order and number, and a Date."""
+    options = response.connection_options
+    fields: FieldLines = []
+    has_date = False
+    for key, name, value in response.fields:
+        if key in HOP_BY_HOP or (options and key in options and key not in _NOT_NOMINABLE):
+            continue
+        if key == b"date":
+            has_date = True
+        elif key == b"content-length" and response.status == 204:
+            # RFC 9110 section 8.6: it must not be sent, so it is not sent on.
+            continue
+        fields.append((name, value))
+    if not has_date:
+        # RFC 9110 section 6.6.1: who forwards a response without Date adds it.
+        fields.append((b"Date", datetimeToString()))
+    return fields
+
+
+def answer_fields(
+    answer: Answer, accept: bytes | None, identity: bytes
+) -> tuple[FieldLines, bytes]:
+    """
+    The fields and the body of an answer of our own.
+
+    :param accept: the request's Accept, if any.
+    :param identity: the request's id.
+    """
+    media_type, body = answer.body(accept, identity.decode("ascii"))
+    fields = [
+        (b"Date", datetimeToString()),
+        (b"Content-Type", media_type),
+        (b"Content-Length", b"%d" % len(body)),
+        (b"X-Request-ID", identity),
+        *answer.fields,
+    ]
+    return fields, body
+
+
+def set_hsts(fields: FieldLines, config: Config) -> None:
+    """Over https each answer has our Strict-Transport-Security and no other (RFC 6797)."""
+    hsts = config.hsts
+    if hsts is not None:
+        fields[:] = [f for f in fields if f[0].lower() != b"strict-transport-security"]
+        fields.append((b"Strict-Transport-Security", hsts.field_value))

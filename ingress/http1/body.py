@@ -1,0 +1,182 @@
+"""
+The bodies of HTTP/1.1 messages: decoders that say exactly where a body ends.
+
+A decoder is fed what comes after a head; it hands out the body's bytes and what
+lies behind its end, which is never part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from typing import Protocol
+
+from ingress.errors import RequestError, ResponseError
+
+MAX_CHUNK_LINE = 512
+"""Bytes of a chunk's size with its extensions; signed uploads to S3 use about 90."""
+
+MAX_TRAILERS = 16 * 1024
+"""Bytes of all trailer fields: one field of the size that a head may have."""
+
+MAX_BODY = 2**63 - 1
+
+# Extensions are skipped; what they may not have is what another parser could
+# take for the end of the line (RFC 9112 section 7.1.1).
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*+)?")
+_TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+")
+
+
+class BodyDecoder(Protocol):
+    """Cuts a body out of the bytes of a connection."""
+
+    is_complete: bool
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """
+        :return: the body's next bytes, and what follows the body's end.
+        :raises PeerError: where the body is not one.
+        """
+
+    def close(self) -> bool:
+        """The connection has ended: whether that is the end of the body as well."""
+
+
+class EmptyBody:
+    """No body; one for all."""
+
+    is_complete = True
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        return b"", data
+
+    def close(self) -> bool:
+        return True
+
+
+class LengthBody:
+    """A body of a length that is known."""
+
+    __slots__ = ("is_complete", "remaining")
+
+    def __init__(self, length: int) -> None:
+        self.remaining = length
+        self.is_complete = length == 0
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        if len(data) < self.remaining:
+            self.remaining -= len(data)
+            return data, b""
+        body, rest = data[: self.remaining], data[self.remaining :]
+        self.remaining = 0
+        self.is_complete = True
+        return body, rest
+
+    def close(self) -> bool:
+        return self.is_complete
+
+
+class UntilCloseBody:
+    """A response's body that ends with its connection."""
+
+    __slots__ = ("is_complete",)
+
+    def __init__(self) -> None:
+        self.is_complete = False
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        return data, b""
+
+    def close(self) -> bool:
+        self.is_complete = True
+        return True
+
+
+class _ChunkState(Enum):
+    SIZE = auto()
+    DATA = auto()
+    DATA_END = auto()
+    TRAILERS = auto()
+    COMPLETE = auto()
+
+
+class ChunkedBody:
+    """
+    A body in the chunked transfer coding (RFC 9112 section 7.1), strictly.
+
+    :param error: what to raise: whose fault a broken body is.
+    """
+
+    __slots__ = ("_error", "_pending", "_remaining", "_state", "_trailer_bytes", "is_complete")
+
+    def __init__(self, error: type[RequestError] | type[ResponseError]) -> None:
+        self._error = error
+        self._state = _ChunkState.SIZE
+        self._remaining = 0
+        self._pending = b""
+        self._trailer_bytes = 0
+        self.is_complete = False
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        if self._pending:
+            data = self._pending + data
+            self._pending = b""
+        pieces: list[bytes] = []
+        position = 0
+        while self._state is not _ChunkState.COMPLETE:
+            if self._state is _ChunkState.DATA:
+                piece = data[position : position + self._remaining]
+                pieces.append(piece)
+                position += len(piece)
+                self._remaining -= len(piece)
+                if self._remaining:
+                    return b"".join(pieces), b""
+                self._state = _ChunkState.DATA_END
+            end = data.find(b"\r\n", position)
+            if end < 0:
+                self._keep(data[position:])
+                return b"".join(pieces), b""
+            self._line(data[position:end])
+            position = end + 2
+        return b"".join(pieces), data[position:]
+
+    def close(self) -> bool:
+        return self.is_complete
+
+    def _keep(self, pending: bytes) -> None:
+        """Wait for the rest of a line, if it can still become one."""
+        if self._state is _ChunkState.DATA_END and pending not in (b"", b"\r"):
+            raise self._error("A chunk is longer than its size.")
+        limit = MAX_TRAILERS if self._state is _ChunkState.TRAILERS else MAX_CHUNK_LINE
+        if len(pending) > limit or b"\n" in pending:
+            raise self._error("The chunked body has a line that is none.")
+        self._pending = pending
+
+    def _line(self, line: bytes) -> None:
+        if self._state is _ChunkState.DATA_END:
+            if line:
+                raise self._error("A chunk is longer than its size.")
+            self._state = _ChunkState.SIZE
+        elif self._state is _ChunkState.SIZE:
+            match = _CHUNK_LINE.fullmatch(line)
+            if match is None or len(line) > MAX_CHUNK_LINE:
+                raise self._error("A chunk's size is no hexadecimal number.")
+            self._remaining = int(match[1], 16)
+            if self._remaining > MAX_BODY:
+                raise self._error("A chunk's size is out of range.")
+            self._state = _ChunkState.DATA if self._remaining else _ChunkState.TRAILERS
+        elif line:
+            self._trailer_bytes += len(line)
+            if self._trailer_bytes > MAX_TRAILERS or not _TRAILER_LINE.fullmatch(line):
+                raise self._error("The chunked body has bad trailers.")
+        else:
+            self._state = _ChunkState.COMPLETE
+            self.is_complete = True
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """One chunk; `data` must not be empty, because an empty chunk ends the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+LAST_CHUNK = b"0\r\n\r\n"

@@ -1,0 +1,265 @@
+"""
+The heads of HTTP/1.1 messages: checked whole, then taken apart by llhttp.
+
+A head is fed to the parser only when it is complete and fits a strict grammar
+(RFC 9112 sections 3 to 5 without their tolerances): two readings of a head that
+differ are what request smuggling is made of.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import httptools
+
+from ingress.errors import HeadTooLarge, MethodUnknown, RequestError, ResponseError, TargetTooLong
+from ingress.http1.body import (
+    BodyDecoder,
+    ChunkedBody,
+    EmptyBody,
+    LengthBody,
+    UntilCloseBody,
+)
+from ingress.message import Fields, Request, Response
+from ingress.routing.path import canonical_path
+
+HEAD_END = b"\r\n\r\n"
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a head: room for the cookies and tokens of real single-sign-on set-ups."""
+
+MAX_FIELDS = 256
+"""Fields of a head; browsers send about twenty, gateways some dozens more."""
+
+MAX_TARGET = 32 * 1024
+"""Bytes of a request target: nginx's four buffers of 8 KiB."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+# No control character, no obs-fold, nothing between name and colon.
+_FIELD_LINES = rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
+_REQUEST_HEAD = re.compile(
+    rb"(" + _TOKEN + rb") ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n" + _FIELD_LINES
+)
+_RESPONSE_HEAD = re.compile(
+    rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + _FIELD_LINES
+)
+_CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
+_HOST = re.compile(rb"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+_FRAMING_FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
+
+
+class _Head:
+    """What llhttp calls while it takes one head apart."""
+
+    __slots__ = ("fields", "reason")
+
+    def __init__(self) -> None:
+        self.fields: Fields = []
+        self.reason = b""
+
+    def on_status(self, status: bytes) -> None:
+        self.reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), name, value.rstrip(b" \t")))
+
+
+class _Framing:
+    """The fields that say where a message ends and whether its connection lives on."""
+
+    __slots__ = ("content_length", "hosts", "options", "transfer_encodings")
+
+    def __init__(self, fields: Fields, error: type[RequestError] | type[ResponseError]) -> None:
+        lengths: list[bytes] = []
+        self.hosts: list[bytes] = []
+        self.transfer_encodings: list[bytes] = []
+        self.options: frozenset[bytes] = frozenset()
+        for key, _, value in fields:
+            if key in _FRAMING_FIELDS:
+                if key == b"host":
+                    self.hosts.append(value)
+                elif key == b"content-length":
+                    lengths.append(value)
+                elif key == b"transfer-encoding":
+                    self.transfer_encodings.append(value.lower())
+                else:
+                    self.options |= _connection_options(value)
+        self.content_length: int | None = None
+        if lengths:
+            if len(lengths) > 1 or not _CONTENT_LENGTH.fullmatch(lengths[0]):
+                raise error("The Content-Length is not one plain number.")
+            if self.transfer_encodings:
+                raise error("The head has both Content-Length and Transfer-Encoding.")
+            self.content_length = int(lengths[0])
+        if self.transfer_encodings and self.transfer_encodings != [b"chunked"]:
+            raise error("The only transfer coding that is understood is chunked.")
+
+
+@lru_cache(maxsize=256)
+def _connection_options(value: bytes) -> frozenset[bytes]:
+    return frozenset(option.strip(b" \t").lower() for option in value.split(b",")) - {b""}
+
+
+def check_unfinished_head(data: bytes) -> None:
+    """
+    Refuse a head that is too large before it has come whole.
+
+    :param data: what has come of the head so far, without its end.
+    :raises TargetTooLong: where the first line already is.
+    :raises HeadTooLarge: where the whole already is.
+    """
+    if len(data) > MAX_TARGET and b"\r\n" not in data:
+        raise TargetTooLong("The request target is longer than 32 KiB.")
+    if len(data) > MAX_HEAD:
+        raise HeadTooLarge("The head is larger than 64 KiB.")
+
+
+def parse_request_head(data: bytes) -> tuple[Request, BodyDecoder]:
+    """
+    :param data: a whole head, from its request line to its empty line.
+    :return: the request and the decoder of the body that follows it.
+    :raises RequestError: or one of its kinds, where the head must be refused.
+    """
+    match = _REQUEST_HEAD.fullmatch(data)
+    if match is None:
+        raise RequestError("The head is not that of an HTTP/1.1 request.")
+    if len(match[2]) > MAX_TARGET:
+        raise TargetTooLong("The request target is longer than 32 KiB.")
+    if len(data) > MAX_HEAD:
+        raise HeadTooLarge("The head is larger than 64 KiB.")
+    method = match[1]
+    head = _Head()
+    parser = httptools.HttpRequestParser(head)
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        # A request to switch protocols is an ordinary one until a tunnel serves it.
+        pass
+    except httptools.HttpParserInvalidMethodError as error:
+        raise MethodUnknown("The method is not known here.") from error
+    except httptools.HttpParserError as error:
+        raise RequestError("The head is not that of an HTTP/1.1 request.") from error
+    if len(head.fields) > MAX_FIELDS:
+        raise HeadTooLarge("The head has more than 256 fields.")
+    return _request(method, match[2], head.fields, is_http_10=match[3] == b"0")
+
+
+def _request(
+    method: bytes, target: bytes, fields: Fields, *, is_http_10: bool
+) -> tuple[Request, BodyDecoder]:
+    framing = _Framing(fields, RequestError)
+    if len(framing.hosts) > 1 or (not framing.hosts and not is_http_10):
+        raise RequestError("The head needs exactly one Host field.")
+    if framing.transfer_encodings and is_http_10:
+        raise RequestError("HTTP/1.0 has no transfer codings.")
+    authority = framing.hosts[0] if framing.hosts else b""
+    target = _origin_form(method, target, authority)
+    options = framing.options
+    body: BodyDecoder
+    if framing.transfer_encodings:
+        body = ChunkedBody(RequestError)
+    elif framing.content_length:
+        body = LengthBody(framing.content_length)
+    else:
+        body = EMPTY_BODY
+    request = Request(
+        method=method,
+        target=target,
+        path=b"/" if target == b"*" else canonical_path(target.partition(b"?")[0]),
+        authority=authority,
+        host=_normal_host(authority) if authority or not is_http_10 else b"",
+        fields=fields,
+        body_length=None if framing.transfer_encodings else framing.content_length or 0,
+        connection_options=options,
+        is_http_10=is_http_10,
+        keep_alive=(b"keep-alive" in options if is_http_10 else b"close" not in options),
+    )
+    return request, body
+
+
+def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
+    """What goes upstream for a target of any form (RFC 9112 section 3.2)."""
+    if target.startswith(b"/"):
+        return target
+    if target == b"*" and method == b"OPTIONS":
+        return target
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    # CONNECT asks for a tunnel to anywhere: not what a reverse proxy is for.
+    if absolute is None or method == b"CONNECT":
+        raise RequestError("The request target is of no form that is served here.")
+    # Stricter than section 3.2.2, which lets the target win over Host: whoever in
+    # front of us looked at Host alone would have seen another site.
+    if absolute[1].lower() != authority.lower():
+        raise RequestError("The authority of the target differs from the Host field.")
+    rest = absolute[2]
+    if not rest:
+        return b"*" if method == b"OPTIONS" else b"/"
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+@lru_cache(maxsize=4096)
+def _normal_host(authority: bytes) -> bytes:
+    """In lower case, without port and trailing dot; every connection repeats a few."""
+    match = _HOST.fullmatch(authority)
+    if match is None or (match[2] and int(match[2]) > 65535):
+        raise RequestError("The Host field names no host.")
+    return match[1].lower().removesuffix(b".")
+
+
+def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, BodyDecoder]:
+    """
+    :param data: a whole head, from its status line to its empty line.
+    :param request_method: of the request that it answers: HEAD has no body.
+    :return: the response and the decoder of the body that follows it.
+    :raises ResponseError: where the head must not be believed.
+    """
+    match = _RESPONSE_HEAD.fullmatch(data)
+    if match is None:
+        raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+    head = _Head()
+    parser = httptools.HttpResponseParser(head)
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError as error:
+        raise ResponseError("The endpoint sent no HTTP/1.1 response.") from error
+    if len(head.fields) > MAX_FIELDS:
+        raise ResponseError("The endpoint sent more than 256 fields.")
+    status = parser.get_status_code()
+    is_http_10 = match[1] == b"0"
+    framing = _Framing(head.fields, ResponseError)
+    length, body = _response_body(framing, status, request_method, is_http_10=is_http_10)
+    options = framing.options
+    keep_alive = b"keep-alive" in options if is_http_10 else b"close" not in options
+    response = Response(
+        status=status,
+        reason=head.reason,
+        fields=head.fields,
+        body_length=length,
+        connection_options=options,
+        keep_alive=keep_alive and not isinstance(body, UntilCloseBody),
+    )
+    return response, body
+
+
+def _response_body(
+    framing: _Framing, status: int, request_method: bytes, *, is_http_10: bool
+) -> tuple[int | None, BodyDecoder]:
+    """RFC 9112 section 6.3: which body follows a response's head."""
+    if request_method == b"HEAD" or status < 200 or status in (204, 304):
+        return 0, EMPTY_BODY
+    if framing.transfer_encodings:
+        if is_http_10:
+            raise ResponseError("The endpoint sent a transfer coding in HTTP/1.0.")
+        return None, ChunkedBody(ResponseError)
+    if framing.content_length is not None:
+        length = framing.content_length
+        return length, LengthBody(length) if length else EMPTY_BODY
+    return None, UntilCloseBody()
+
+
+EMPTY_BODY = EmptyBody()
