@@ -1,12 +1,63 @@
 """
 Session affinity by cookie: ``affinity: cookie`` with its ``session-cookie-*`` annotations.
 
+A session is the value of its cookie, in the form that ingress-nginx gives it:
+``KEY|UPSTREAM``, where UPSTREAM is a digest of the Upstream's name. In mode
+*balanced* the key is hashed over the endpoints that there are, so that few
+sessions move when they grow or shrink; in mode *persistent* the key is a digest
+of the endpoint, and the session stays while the endpoint does.
+
+Everything here is a pure function of its arguments: the exchange brings the
+clock, the process id and the randomness.
+
 Source of the rules: COMPATIBILITY section 2.4.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import md5
+from random import Random
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ingress.policy.annotation import Annotations
+from ingress.policy.same_site import accepts_same_site_none
+
+if TYPE_CHECKING:
+    # Routes hold policies, so that the import at run time goes the other way.
+    from ingress.routing.route import UpstreamKey
+    from ingress.routing.snapshot import Endpoint, Upstream
+
+_COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
+"""A token (RFC 6265 section 4.1.1)."""
+
+_COOKIE_PATH = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
+"""No blank and no semicolon: either would end the attribute."""
+
+_PLAIN_IN_COOKIE_PATH = "/%:@!$&'()*+,=~"
+
+_COOKIE_DOMAIN = re.compile(r"\.?[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?")
+
+_BALANCED_KEY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?\.[0-9]{1,10}\.[0-9]{1,6}")
+"""``SECONDS.PROCESS.RANDOM``, as ingress-nginx writes it and as we do."""
+
+_MAX_SESSION_LENGTH = 128
+"""Longer than any value of ours; what is longer is not looked at."""
+
+_MAX_ATTEMPTS = 256
+"""
+Keys tried until one is hashed to an endpoint for new sessions. With half of the
+endpoints lingering two are enough on average.
+"""
+
+_MASK = 0xFFFF_FFFF_FFFF_FFFF
+_MULTIPLIERS = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)
+"""The constants of MurmurHash3's 64-bit finalizer, which spreads every bit over all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +65,224 @@ class CookieAffinity:
     """How the cookie of one Ingress path is named, made and set."""
 
     name: str = "INGRESSCOOKIE"
+
+    is_persistent: bool = False
+    """``affinity-mode: persistent``; else *balanced*."""
+
+    path: str = "/"
+    """The ``session-cookie-path``, or the path of the rule."""
+
+    has_own_path: bool = False
+    """Whether `path` is the ``session-cookie-path``."""
+
+    expires: int | None = None
+    """In seconds from now, for the attribute of that name."""
+
+    max_age: int | None = None
+    """In seconds."""
+
+    domain: str = ""
+    is_secure: bool = False
+    """Secure even over http; over https it always is."""
+
+    same_site: str = ""
+    """``Strict``, ``Lax``, ``None``, or empty for no such attribute."""
+
+    is_same_site_none_conditional: bool = False
+    """Whether ``SameSite=None`` is left out for clients that take it for ``Strict``."""
+
+    changes_on_failure: bool = False
+    """Whether a session moves for good when its endpoint fails."""
+
+    def at(self, path: str) -> CookieAffinity:
+        """
+        The same for the rule of this path: each path has a cookie of its own.
+
+        :param path: as the rule has it; what would end the attribute is escaped.
+        """
+        if self.has_own_path:
+            return self
+        return replace(self, path=quote(path, safe=_PLAIN_IN_COOKIE_PATH))
+
+    def session(self, cookie_fields: Sequence[bytes]) -> str | None:
+        """
+        :param cookie_fields: the values of the request's Cookie fields.
+        :return: the session that the request says it has; None for none, and for
+            one that is no text of ours. Only `endpoint` tells whether it is known.
+        """
+        prefix = self.name.encode("ascii") + b"="
+        for cookie_field in cookie_fields:
+            if prefix not in cookie_field:
+                continue
+            for pair in cookie_field.split(b";"):
+                pair = pair.strip(b" \t")
+                if pair.startswith(prefix):
+                    value = pair[len(prefix) :].strip(b'"')
+                    is_plain = value.isascii() and 0 < len(value) <= _MAX_SESSION_LENGTH
+                    return value.decode("ascii") if is_plain else None
+        return None
+
+    def endpoint(self, session: str, upstream: Upstream) -> Endpoint | None:
+        """
+        :param session: as `session` or `new_session` returned it.
+        :return: the endpoint that the session is on, which may be a lingering
+            one; None for a session that needs a new one, because its endpoint is
+            gone or the value is none of this Upstream's.
+        """
+        key, _, upstream_digest = session.partition("|")
+        candidates = upstream.endpoints + upstream.lingering
+        if upstream_digest != _upstream_digest(upstream.key) or not candidates:
+            return None
+        if self.is_persistent:
+            for candidate in candidates:
+                if _endpoint_digest(upstream.key, candidate) == key:
+                    return candidate
+            return None
+        if _BALANCED_KEY.fullmatch(key) is None:
+            return None
+        return _balance(key, candidates)
+
+    def new_session(
+        self,
+        upstream: Upstream,
+        *,
+        now: float,
+        process: int,
+        random: Random,
+        avoid: Container[Endpoint] = (),
+    ) -> tuple[str, Endpoint] | None:
+        """
+        :param now: seconds since the epoch.
+        :param process: our process id, which tells the sessions of two workers apart.
+        :param avoid: endpoints that just failed; taken only if there are no others.
+        :return: the session and its endpoint; None where the Upstream has none.
+        """
+        allowed = [endpoint for endpoint in upstream.endpoints if endpoint not in avoid]
+        allowed = allowed or list(upstream.endpoints)
+        if not allowed:
+            return None
+        upstream_digest = _upstream_digest(upstream.key)
+        if self.is_persistent:
+            endpoint = random.choice(allowed)
+            return f"{_endpoint_digest(upstream.key, endpoint)}|{upstream_digest}", endpoint
+        candidates = upstream.endpoints + upstream.lingering
+        for attempt in range(_MAX_ATTEMPTS):
+            key = f"{now + attempt:.3f}.{process}.{random.randrange(1_000_000)}"
+            endpoint = _balance(key, candidates)
+            if endpoint in allowed:
+                break
+        else:
+            endpoint = random.choice(allowed)
+        return f"{key}|{upstream_digest}", endpoint
+
+    def set_cookie(
+        self, session: str, *, is_secure: bool, user_agent: bytes | None, now: float
+    ) -> bytes:
+        """
+        :param is_secure: whether the client came over https.
+        :param now: seconds since the epoch.
+        :return: the value of a Set-Cookie field, attributes in ingress-nginx's order.
+        """
+        parts = [f"{self.name}={session}"]
+        if self.expires is not None:
+            parts.append(f"Expires={_cookie_time(now + self.expires)}")
+        if self.max_age is not None:
+            parts.append(f"Max-Age={self.max_age}")
+        if self.domain:
+            parts.append(f"Domain={self.domain}")
+        parts.append(f"Path={self.path}")
+        if is_secure or self.is_secure:
+            parts.append("Secure")
+        parts.append("HttpOnly")
+        if self.same_site and not (
+            self.same_site == "None"
+            and self.is_same_site_none_conditional
+            and not accepts_same_site_none(user_agent)
+        ):
+            parts.append(f"SameSite={self.same_site}")
+        return "; ".join(parts).encode("ascii")
+
+
+def read_cookie_affinity(annotations: Annotations) -> CookieAffinity | None:
+    """
+    :return: None where the Ingress asks for none. The path is still to be set to
+        that of each rule, unless the Ingress names one.
+    """
+    affinity = annotations.choice("affinity", ("", "cookie"))
+    mode = annotations.choice("affinity-mode", ("balanced", "persistent"))
+    annotations.text("session-cookie-hash")  # Ignored by ingress-nginx as well, silently.
+    path = annotations.text(
+        "session-cookie-path", _COOKIE_PATH, "a path without blanks and semicolons"
+    )
+    settings = CookieAffinity(
+        name=annotations.text("session-cookie-name", _COOKIE_NAME, "a token (RFC 6265)")
+        or "INGRESSCOOKIE",
+        is_persistent=mode == "persistent",
+        path=path or "/",
+        has_own_path=bool(path),
+        expires=annotations.integer("session-cookie-expires"),
+        max_age=annotations.integer("session-cookie-max-age"),
+        domain=annotations.text("session-cookie-domain", _COOKIE_DOMAIN, "a domain name"),
+        is_secure=annotations.boolean("session-cookie-secure", False),
+        same_site=annotations.choice("session-cookie-samesite", ("", "Strict", "Lax", "None")),
+        is_same_site_none_conditional=annotations.boolean(
+            "session-cookie-conditional-samesite-none", False
+        ),
+        changes_on_failure=annotations.boolean("session-cookie-change-on-failure", False),
+    )
+    return settings if affinity else None
+
+
+def _balance(key: str, candidates: Sequence[Endpoint]) -> Endpoint:
+    """
+    Rendezvous hashing: the candidate with the highest score for the key. One more
+    or one less moves only the sessions that it gains or had.
+    """
+    key_hash = int.from_bytes(md5(key.encode(), usedforsecurity=False).digest()[:8], "big")
+    return max(candidates, key=lambda candidate: _mix(key_hash ^ _endpoint_hash(candidate)))
+
+
+def _mix(number: int) -> int:
+    for multiplier in _MULTIPLIERS:
+        number ^= number >> 33
+        number = number * multiplier & _MASK
+    return number ^ number >> 33
+
+
+@lru_cache(maxsize=65536)
+def _endpoint_hash(endpoint: Endpoint) -> int:
+    digest = md5(str(endpoint).encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+@lru_cache(maxsize=65536)
+def _endpoint_digest(upstream: UpstreamKey, endpoint: Endpoint) -> str:
+    return md5(f"{upstream}{endpoint}".encode(), usedforsecurity=False).hexdigest()
+
+
+@lru_cache(maxsize=16384)
+def _upstream_digest(upstream: UpstreamKey) -> str:
+    name = str(upstream)
+    inner = md5(name.encode(), usedforsecurity=False).hexdigest()
+    return md5(f"{inner}{name}".encode(), usedforsecurity=False).hexdigest()
+
+
+def _cookie_time(seconds: float) -> str:
+    """The form that nginx's ``cookie_time`` has, with a year of two digits."""
+    try:
+        moment = time.gmtime(seconds)
+    except (OverflowError, OSError, ValueError):
+        moment = time.gmtime(_LAST_MOMENT if seconds > 0 else 0)
+    day = _DAYS[moment.tm_wday]
+    month = _MONTHS[moment.tm_mon - 1]
+    clock = f"{moment.tm_hour:02}:{moment.tm_min:02}:{moment.tm_sec:02}"
+    return f"{day}, {moment.tm_mday:02}-{month}-{moment.tm_year % 100:02} {clock} GMT"
+
+
+_LAST_MOMENT = 253402300799
+"""The end of the year 9999."""
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+"""In English whatever the locale, which is why `time.strftime` does not serve."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

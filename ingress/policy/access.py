@@ -1,0 +1,91 @@
+"""
+Access rules that cannot be honoured: their paths answer 503, they are never opened.
+
+Source of the rules: COMPATIBILITY section 5, "Access that cannot be honoured is refused".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.message import Request
+from ingress.policy.annotation import Annotations
+
+_HOST_RULE_PREFIX = "auth-tls-"
+"""Client certificates are asked for before any path is known: the rule is the host's."""
+
+_PATH_RULE_PREFIX = "auth-"
+_PATH_RULES = frozenset(
+    {
+        "whitelist-source-range",
+        "allowlist-source-range",
+        "denylist-source-range",
+        "satisfy",
+        "enable-global-auth",
+    }
+)
+
+_SNIPPET_SUFFIX = "-snippet"
+"""Text for nginx, which may well decide access (``deny all;``)."""
+
+PATTERN_CHARACTERS = re.compile(r"[()\[\]{}*+?|^$\\]")
+"""What no path has by chance, but a regular expression of ingress-nginx does."""
+
+_ANSWER = Answer(
+    503,
+    Outcome.ACCESS_REFUSED,
+    "The access rules of this path cannot be honoured, so that it is closed.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRefusal:
+    """Answers every request with 503."""
+
+    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+        """RequestPolicy: never lets a request pass."""
+        return _ANSWER
+
+
+class Refusal(Enum):
+    """How much of what an Ingress names is closed; a larger one includes the smaller."""
+
+    NONE = auto()
+    PATHS = auto()
+    """The paths and the default backend of the Ingress."""
+
+    HOSTS = auto()
+    """All paths of its hosts, whichever Ingress has them."""
+
+
+def read_refusal(annotations: Annotations, snippets: Literal["refuse", "ignore"]) -> Refusal:
+    """
+    Find the annotations that decide access.
+
+    None of them is implemented, so that each closes something, whatever its
+    value: one that is empty, or says ``off``, is not worth a guess.
+
+    :param snippets: what the configuration says about snippet annotations.
+    """
+    refusal = Refusal.NONE
+    for name in annotations:
+        if name.startswith(_HOST_RULE_PREFIX):
+            message = "access rules of this kind are not implemented; the host answers 503"
+            refusal = Refusal.HOSTS
+        elif name.startswith(_PATH_RULE_PREFIX) or name in _PATH_RULES:
+            message = "access rules of this kind are not implemented; the paths answer 503"
+            refusal = refusal if refusal is Refusal.HOSTS else Refusal.PATHS
+        elif not name.endswith(_SNIPPET_SUFFIX):
+            continue
+        elif snippets == "ignore":
+            message = "snippets are not interpreted; the configuration says to ignore them"
+        else:
+            message = "snippets are not interpreted; the paths answer 503 (see `snippets`)"
+            refusal = refusal if refusal is Refusal.HOSTS else Refusal.PATHS
+        annotations.fault(name, message, is_shown=False)
+    return refusal

@@ -1,0 +1,127 @@
+"""
+The annotations of one Ingress, read value by value; what is wrong is collected.
+
+A value that is absent, or that cannot be read, gives the default; an annotation
+that no policy asked for is one that is not implemented, and is reported as such
+(COMPATIBILITY sections 2.0 and 5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+PREFIX = "nginx.ingress.kubernetes.io/"
+"""ingress-nginx's prefix: its users change the class name and nothing else."""
+
+_BOOLEANS = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+"""What Go's ``strconv.ParseBool`` takes."""
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+"""What Go's ``strconv.Atoi`` takes, short of the largest numbers of 64 bits."""
+
+
+class AnnotationFault(NamedTuple):
+    """What is wrong with one annotation."""
+
+    name: str
+    """With its prefix."""
+
+    value: str
+    """As written; empty where it must not be shown."""
+
+    message: str
+
+
+class Annotations:
+    """
+    The annotations under `PREFIX`, by the name that follows it.
+
+    :param annotations: all annotations of the object.
+    """
+
+    def __init__(self, annotations: Mapping[str, str]) -> None:
+        self.faults: list[AnnotationFault] = []
+        """Found so far, in the order of reading."""
+
+        self._values = {
+            key[len(PREFIX) :]: value
+            for key, value in annotations.items()
+            if key.startswith(PREFIX)
+        }
+        self._unread = dict.fromkeys(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Annotations {sorted(self._values)}, {len(self.faults)} faults>"
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, without the prefix."""
+        return iter(self._values)
+
+    def text(self, name: str, pattern: re.Pattern[str] | None = None, accepted: str = "") -> str:
+        """
+        :param pattern: what the whole value must match, if anything.
+        :param accepted: the pattern in words, for the fault.
+        :return: the value without blanks around it; empty if absent, or at fault.
+        """
+        self._unread.pop(name, None)
+        value = self._values.get(name, "").strip()
+        if value and pattern is not None and pattern.fullmatch(value) is None:
+            self.fault(name, f"{accepted} is accepted; the default is used instead")
+            return ""
+        return value
+
+    def boolean(self, name: str, default: bool) -> bool:
+        """The value as Go's ``ParseBool`` reads it."""
+        value = self.text(name)
+        if not value:
+            return default
+        parsed = _BOOLEANS.get(value)
+        if parsed is None:
+            self.fault(name, "true or false is accepted; the default is used instead")
+            return default
+        return parsed
+
+    def integer(self, name: str) -> int | None:
+        """The value as Go's ``Atoi`` reads it; None if absent, or at fault."""
+        value = self.text(name, _INTEGER, "a whole number")
+        return int(value) if value else None
+
+    def choice(self, name: str, accepted: tuple[str, ...]) -> str:
+        """
+        :param accepted: the values, of which the first is the default; an empty
+            one stands for no such annotation.
+        :return: one of them, whatever the case it is written in.
+        """
+        value = self.text(name)
+        for candidate in accepted:
+            if value.lower() == candidate.lower():
+                return candidate
+        if value:
+            named = " or ".join(filter(None, accepted))
+            self.fault(name, f"{named} is accepted; the default is used instead")
+        return accepted[0]
+
+    def fault(self, name: str, message: str, *, is_shown: bool = True) -> None:
+        """
+        Report an annotation.
+
+        :param is_shown: whether its value may be; one that decides access, or a
+            snippet, may hold a secret.
+        """
+        self._unread.pop(name, None)
+        value = self._values.get(name, "") if is_shown else ""
+        self.faults.append(AnnotationFault(PREFIX + name, value, message))
+
+    def fault_unread(self) -> None:
+        """Report each annotation that nothing has asked for."""
+        for name in tuple(self._unread):
+            self.fault(name, "not implemented; the annotation is ignored")

@@ -1,0 +1,93 @@
+"""
+From http to https: ``ssl-redirect``, ``force-ssl-redirect``, ``preserve-trailing-slash``.
+
+Source of the rules: COMPATIBILITY section 2.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.message import Request
+from ingress.policy.annotation import Annotations
+
+HTTPS_PORT = 443
+
+_ACME_PATH = b"/.well-known/acme-challenge"
+"""A certificate authority asks here over http before there is a certificate."""
+
+_NO_HOST = Answer(400, Outcome.BAD_REQUEST, "The request names no host.")
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectSettings:
+    """What one Ingress says about redirects to https."""
+
+    is_on: bool = True
+    """For hosts with a tls entry."""
+
+    is_forced: bool = False
+    """For all hosts."""
+
+    keeps_trailing_slash: bool = False
+
+
+def read_redirect_settings(annotations: Annotations, is_on: bool) -> RedirectSettings:
+    """
+    :param is_on: what the configuration says; an annotation goes before it.
+    """
+    return RedirectSettings(
+        is_on=annotations.boolean("ssl-redirect", is_on),
+        is_forced=annotations.boolean("force-ssl-redirect", False),
+        keeps_trailing_slash=annotations.boolean("preserve-trailing-slash", False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsRedirect:
+    """Answers requests over http with 308 to the same place over https."""
+
+    port: int = HTTPS_PORT
+    """The port that clients see."""
+
+    keeps_trailing_slash: bool = False
+
+    hosts: frozenset[bytes] | None = None
+    """
+    The hosts that are redirected, wildcards as ``*.example.com``; None for all.
+    Rules for a wildcard, or for any host, may have tls entries for some only.
+    """
+
+    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+        """RequestPolicy: lets pass what is secure, not covered, or a certificate challenge."""
+        if is_secure or not self._covers(request.host):
+            return None
+        path = request.path
+        if path.startswith(_ACME_PATH) and path[len(_ACME_PATH) :][:1] in (b"", b"/"):
+            return None
+        if not request.host:
+            return _NO_HOST
+        return Answer(
+            308,
+            Outcome.REDIRECTED,
+            "This host is served over https.",
+            fields=((b"Location", self._location(request)),),
+        )
+
+    def _covers(self, host: bytes) -> bool:
+        if self.hosts is None or host in self.hosts:
+            return True
+        label, _, parent = host.partition(b".")
+        return bool(label) and b"*." + parent in self.hosts
+
+    def _location(self, request: Request) -> bytes:
+        """Made of what the codec has checked: host and target cannot break a field."""
+        target = request.target
+        if not target.startswith(b"/"):
+            target = b"/"
+        if not self.keeps_trailing_slash and b"?" not in target:
+            target = target.removesuffix(b"/")
+        port = b"" if self.port == HTTPS_PORT else b":%d" % self.port
+        return b"https://" + request.host + port + target
