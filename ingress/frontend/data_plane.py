@@ -4,6 +4,7 @@ What all exchanges of a process share: the Snapshot in force and the live state 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from ingress.deadline import Deadlines
@@ -17,12 +18,24 @@ class DataPlane:
     :param registry: the connections to endpoints.
     :param deadlines: end what takes too long, on both sides.
     :param random: for request ids and sessions; they need not be secret.
+    :param wall_clock: seconds since the epoch, for cookies.
+    :param process: our process id, which tells the sessions of two workers apart.
     """
 
-    def __init__(self, registry: EndpointRegistry, deadlines: Deadlines, random: Random) -> None:
+    def __init__(
+        self,
+        registry: EndpointRegistry,
+        deadlines: Deadlines,
+        random: Random,
+        *,
+        wall_clock: Callable[[], float],
+        process: int,
+    ) -> None:
         self.registry = registry
         self.deadlines = deadlines
         self.random = random
+        self.wall_clock = wall_clock
+        self.process = process
         self.balancer = RoundRobin()
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange takes it once and keeps it."""

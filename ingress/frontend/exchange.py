@@ -28,6 +28,7 @@ from twisted.logger import Logger
 from ingress.answer import Answer
 from ingress.errors import Outcome, PeerError
 from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.endpoint_choice import EndpointChoice
 from ingress.frontend.headers import (
     Client,
     answer_fields,
@@ -39,11 +40,8 @@ from ingress.frontend.headers import (
 from ingress.message import IDEMPOTENT_METHODS, Request, Response
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.snapshot import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream
-
-MAX_TRIES = 3
-"""Endpoints asked for one request: ``proxy-next-upstream-tries``."""
 
 
 class ResponseWriter(Protocol):
@@ -117,9 +115,8 @@ class Exchange:
         self._config = snapshot.config
         self._is_secure = client.is_secure
         self._route: Route | None = None
-        self._upstream: Upstream | None = None
+        self._choice: EndpointChoice | None = None
         self._endpoint: Endpoint | None = None
-        self._tried: list[Endpoint] = []
         self._connection: HTTP1Upstream | None = None
         self._cancel_dial: Callable[[], None] | None = None
         self._head = b""
@@ -151,8 +148,13 @@ class Exchange:
         if route.upstream is None:
             self._answer(Answer(404, Outcome.NO_ROUTE, "The rule names no Service."))
             return
-        upstream = self._upstream = snapshot.upstreams.get(route.upstream)
-        endpoint = self._plane.balancer.pick(upstream) if upstream is not None else None
+        upstream = snapshot.upstreams.get(route.upstream)
+        endpoint = None
+        if upstream is not None:
+            self._choice = EndpointChoice(
+                plane, upstream, route, request, is_secure=forwarding.is_secure
+            )
+            endpoint = self._choice.first()
         if endpoint is None:
             self._answer(Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint."))
             return
@@ -200,11 +202,8 @@ class Exchange:
 
     def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
         self._cancel_dial = None
-        self._tried.append(endpoint)
-        assert self._upstream is not None
-        other = None
-        if len(self._tried) < MAX_TRIES:
-            other = self._plane.balancer.pick(self._upstream, self._tried)
+        assert self._choice is not None
+        other = self._choice.next(endpoint)
         if other is not None:
             self._ask(other)
         elif timed_out:
@@ -262,6 +261,8 @@ class Exchange:
     def response_started(self, response: Response) -> None:
         self.state = State.RESPONDING
         fields = downstream_fields(response)
+        if self._choice is not None and self._choice.cookie is not None:
+            fields.append((b"Set-Cookie", self._choice.cookie))
         if self._is_secure:
             set_hsts(fields, self._config)
         self._writer.send_head(response.status, response.reason, fields, response.body_length)
