@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from ingress.deadline import Deadlines
+from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
 from ingress.upstream.balancer import RoundRobin
 from ingress.upstream.registry import EndpointRegistry
@@ -37,6 +38,7 @@ class DataPlane:
         self.wall_clock = wall_clock
         self.process = process
         self.balancer = RoundRobin()
+        self.connections = OpenConnections()
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange takes it once and keeps it."""
 

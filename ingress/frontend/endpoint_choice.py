@@ -33,7 +33,7 @@ class EndpointChoice:
         is_secure: bool,
     ) -> None:
         self.cookie: bytes | None = None
-        """The Set-Cookie value by which the client will come back to this endpoint, if it is new."""
+        """A Set-Cookie value, where the client has a new session by which it will come back."""
 
         self._plane = plane
         self._upstream = upstream

@@ -55,11 +55,10 @@ class HTTP1Downstream(Protocol):
     log = Logger()
     transport: Connection
 
-    def __init__(self, plane: DataPlane, client: Client, connections: set[HTTP1Downstream]) -> None:
+    def __init__(self, plane: DataPlane, client: Client) -> None:
         self.deadline = NEVER
         self._plane = plane
         self._client = client
-        self._connections = connections
         self._buffer = b""
         self._exchange: Exchange | None = None
         self._request: Request | None = None
@@ -81,7 +80,7 @@ class HTTP1Downstream(Protocol):
     def connectionMade(self) -> None:
         """IProtocol."""
         self.transport.registerProducer(self, True)
-        self._connections.add(self)
+        self._plane.connections.add(self)
         self._plane.deadlines.watch(self)
         self._set_deadline(HEAD_TIMEOUT)
 
@@ -95,7 +94,7 @@ class HTTP1Downstream(Protocol):
         """IProtocol."""
         self._has_closed = True
         self._plane.deadlines.forget(self)
-        self._connections.discard(self)
+        self._plane.connections.discard(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_lost()
@@ -266,9 +265,14 @@ class HTTP1Downstream(Protocol):
     # Endings.
 
     def close_if_idle(self) -> None:
-        """The process ends: no further request is waited for."""
+        """ClientConnection: no further request is waited for."""
         if self._exchange is None and not self._has_closed:
             self._lose_connection()
+
+    def cut(self) -> None:
+        """ClientConnection."""
+        self._has_closed = True
+        self.transport.abortConnection()
 
     def _lose_connection(self) -> None:
         """Close when what is written has been sent, within the time that a send may take."""
@@ -338,7 +342,6 @@ class HTTP1Factory(Factory):
     noisy = False
 
     def __init__(self, plane: DataPlane, *, is_secure: bool) -> None:
-        self.connections: set[HTTP1Downstream] = set()
         self._plane = plane
         self._is_secure = is_secure
 
@@ -346,4 +349,4 @@ class HTTP1Factory(Factory):
         """IProtocolFactory."""
         address = getattr(addr, "host", "")
         client = Client(address, is_secure=self._is_secure)
-        return HTTP1Downstream(self._plane, client, self.connections)
+        return HTTP1Downstream(self._plane, client)
