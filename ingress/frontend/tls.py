@@ -1,0 +1,199 @@
+"""
+The TLS contexts: one for all connections, and the certificate that each handshake gets.
+
+Every connection starts in the base context, which is made once, before any fork:
+session tickets are sealed with its keys, so that a session is resumed whichever
+certificate is served meanwhile, and by whichever worker. The client's SNI then
+picks a certificate from the Snapshot of that moment, and the connection is
+switched to the context that holds it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL
+from twisted.logger import Logger
+
+from ingress.frontend.openssl import clear_errors, limit_groups
+from ingress.routing.match import find_certificate
+from ingress.routing.snapshot import ServerCertificate, Snapshot
+
+# Mozilla's "intermediate" of its Server Side TLS guidelines 6.0 (2026,
+# https://ssl-config.mozilla.org/guidelines/6.0.json). The order of suites is the
+# client's, as they have it: phones without AES in hardware prefer ChaCha20.
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256",
+    b"ECDHE-RSA-AES128-GCM-SHA256",
+    b"ECDHE-ECDSA-AES256-GCM-SHA384",
+    b"ECDHE-RSA-AES256-GCM-SHA384",
+    b"ECDHE-ECDSA-CHACHA20-POLY1305",
+    b"ECDHE-RSA-CHACHA20-POLY1305",
+)
+TLS_1_3_SUITES = (
+    b"TLS_AES_128_GCM_SHA256",
+    b"TLS_AES_256_GCM_SHA384",
+    b"TLS_CHACHA20_POLY1305_SHA256",
+)
+GROUPS = (b"X25519MLKEM768", b"X25519", b"P-256", b"P-384")
+
+SESSION_LIFETIME = 600
+"""Seconds for which a session can be resumed: ingress-nginx's ssl-session-timeout."""
+
+SESSION_CONTEXT = b"txingress"
+"""The same in all contexts: OpenSSL resumes a session only under the one it was made with."""
+
+MAX_CONTEXTS = 1024
+"""
+How many certificates have a context at once, the last used ones. A context takes
+26 KiB and 0.4 ms to make; with all of 10,000 certificates it would be 260 MB.
+"""
+
+_KEY_TYPES = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
+
+
+class NoCommonProtocol(SSL.Error):
+    """The client offered protocols by ALPN, and none of them is ours."""
+
+
+class TLSContexts:
+    """
+    Makes the server's side of TLS connections.
+
+    :param current_snapshot: the Snapshot that serves now; None before the first.
+    :param default: where neither SNI nor the Snapshot gives a certificate.
+    :param protocols: what ALPN may agree on, most wanted first.
+    :raises SSL.Error: if OpenSSL refuses `default`.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        current_snapshot: Callable[[], Snapshot | None],
+        default: ServerCertificate,
+        protocols: Sequence[bytes] = (b"http/1.1",),
+    ) -> None:
+        self._current_snapshot = current_snapshot
+        self._protocols = tuple(protocols)
+        self._contexts: OrderedDict[str, SSL.Context] = OrderedDict()
+        self._refused: set[str] = set()
+        self._pruned_for: Snapshot | None = None
+        self._base = make_context(default, self._select_protocol)
+        self._base.set_tlsext_servername_callback(self._select_certificate)
+
+    def __repr__(self) -> str:
+        return f"<TLSContexts: {len(self._contexts)} made, {len(self._refused)} refused>"
+
+    def open_connection(self, sock: socket.socket) -> SSL.Connection:
+        """The server's side of a TLS connection on `sock`, before its handshake."""
+        connection = SSL.Connection(self._base, sock)
+        connection.set_accept_state()
+        return connection
+
+    def _select_certificate(self, connection: SSL.Connection) -> None:
+        """OpenSSL calls this in every handshake, with and without SNI."""
+        # What is raised here pyOpenSSL prints, and the handshake fails.
+        try:
+            snapshot = self._current_snapshot()
+            if snapshot is None:
+                return
+            if snapshot is not self._pruned_for:
+                self._prune(snapshot)
+            name = connection.get_servername()
+            certificate = find_certificate(snapshot, name.decode("latin-1") if name else None)
+            context = self._context_of(certificate) if certificate is not None else None
+            if context is not None:
+                connection.set_context(context)
+        except Exception:
+            self.log.failure("No certificate could be chosen: the default one serves")
+
+    def _context_of(self, certificate: ServerCertificate) -> SSL.Context | None:
+        """The context of `certificate`; None if OpenSSL refuses it."""
+        fingerprint = certificate.fingerprint
+        context = self._contexts.get(fingerprint)
+        if context is not None:
+            self._contexts.move_to_end(fingerprint)
+            return context
+        if fingerprint in self._refused:
+            return None
+        try:
+            context = make_context(certificate, self._select_protocol)
+        except (SSL.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
+            clear_errors()
+            self._refused.add(fingerprint)
+            self.log.error(
+                "The certificate for {names} cannot be used, the default one serves: {reason}",
+                names=", ".join(certificate.names),
+                reason=error,
+            )
+            return None
+        self._contexts[fingerprint] = context
+        if len(self._contexts) > MAX_CONTEXTS:
+            self._contexts.popitem(last=False)
+        return context
+
+    def _prune(self, snapshot: Snapshot) -> None:
+        """Drop the contexts, and with them the keys, of certificates that are gone."""
+        served = {each.fingerprint for each in snapshot.certificates.values()}
+        if snapshot.default_certificate is not None:
+            served.add(snapshot.default_certificate.fingerprint)
+        for fingerprint in self._contexts.keys() - served:
+            del self._contexts[fingerprint]
+        self._refused &= served
+        self._pruned_for = snapshot
+
+    def _select_protocol(self, connection: SSL.Connection, offered: list[bytes]) -> bytes:
+        """OpenSSL calls this of the context that SNI led to, if the client offers any protocol."""
+        for protocol in self._protocols:
+            if protocol in offered:
+                return protocol
+        # The handshake fails with the alert that RFC 7301 section 3.2 wants.
+        raise NoCommonProtocol(f"the client offers {offered!r}")
+
+
+def make_context(
+    certificate: ServerCertificate,
+    select_protocol: Callable[[SSL.Connection, list[bytes]], bytes],
+) -> SSL.Context:
+    """
+    A server's context for `certificate`.
+
+    Settings other than certificate and ALPN count only in the base context, and
+    are the same in all of them so that nobody has to know which.
+
+    :raises SSL.Error: if OpenSSL refuses the certificate or the key.
+    :raises ValueError: if they are no PEM, or the key is of another kind.
+    """
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(b":".join(CIPHERS))
+    context.set_tls13_ciphersuites(b":".join(TLS_1_3_SUITES))
+    limit_groups(context, GROUPS)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    # An idle connection keeps no buffers for records: 34 KiB that come back with the next one.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_id(SESSION_CONTEXT)
+    context.set_timeout(SESSION_LIFETIME)
+    # The client keeps the session, as a ticket; we keep nothing that workers would have to share.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_alpn_select_callback(select_protocol)
+    leaf, *issuers = x509.load_pem_x509_certificates(certificate.chain_pem)
+    context.use_certificate(leaf)
+    for issuer in issuers:
+        context.add_extra_chain_cert(issuer)
+    # The full check of an RSA key takes 40 ms, and only says whether it is a good one.
+    key = load_pem_private_key(certificate.key_pem, None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, _KEY_TYPES):
+        raise ValueError("neither an RSA nor an elliptic-curve key")
+    context.use_privatekey(key)
+    context.check_privatekey()
+    return context

@@ -1,0 +1,151 @@
+"""
+A throw-away certificate authority.
+
+Keys are small or shared, because making them is what takes time: each kind of
+RSA key is made once in a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from ingress.routing.snapshot import ServerCertificate
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+_NOW = datetime.now(UTC).replace(microsecond=0)
+LAST_MONTH = _NOW - timedelta(days=30)
+YESTERDAY = _NOW - timedelta(days=1)
+NEXT_MONTH = _NOW + timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate with its chain, without the root, and its key."""
+
+    certificate: x509.Certificate
+    chain_pem: bytes
+    key_pem: bytes
+    names: tuple[str, ...]
+
+    def to_server_certificate(self) -> ServerCertificate:
+        """As the build would make it of a Secret."""
+        return ServerCertificate(
+            chain_pem=self.chain_pem,
+            key_pem=self.key_pem,
+            names=self.names,
+            not_before=self.certificate.not_valid_before_utc,
+            not_after=self.certificate.not_valid_after_utc,
+            fingerprint=sha256(self.chain_pem + self.key_pem).hexdigest(),
+        )
+
+
+class CertificateAuthority:
+    """
+    A root, or what `intermediate` makes under one.
+
+    :ivar root_pem: what a client has to trust.
+    """
+
+    def __init__(
+        self, name: str = "Throw-away CA", issuer: CertificateAuthority | None = None
+    ) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _common_name(name)
+        usage = x509.KeyUsage(
+            key_cert_sign=True,
+            crl_sign=True,
+            digital_signature=False,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        pem = (
+            (issuer or self)
+            ._builder(self._name, self._key, YESTERDAY, NEXT_MONTH)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .sign((issuer or self)._key, hashes.SHA256())
+            .public_bytes(Encoding.PEM)
+        )
+        self.root_pem: bytes = issuer.root_pem if issuer else pem
+        self._chain_pem: bytes = pem + issuer._chain_pem if issuer else b""
+
+    def intermediate(self, name: str = "Throw-away intermediate CA") -> CertificateAuthority:
+        """An authority whose certificates have its own in their chain."""
+        return CertificateAuthority(name, issuer=self)
+
+    def issue(
+        self,
+        *names: str,
+        key: PrivateKey | None = None,
+        not_before: datetime = YESTERDAY,
+        not_after: datetime = NEXT_MONTH,
+    ) -> Issued:
+        """
+        A leaf certificate; the first name is its common name, too.
+
+        :param names: DNS names, wildcards as ``*.example.com``.
+        :param key: a new one on P-256 if none is given; `rsa_key` makes others.
+        """
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        sans = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        leaf = (
+            self._builder(_common_name(names[0]), key, not_before, not_after)
+            .add_extension(sans, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return Issued(
+            certificate=leaf,
+            chain_pem=leaf.public_bytes(Encoding.PEM) + self._chain_pem,
+            key_pem=to_pem(key),
+            names=names,
+        )
+
+    def _builder(
+        self, subject: x509.Name, key: PrivateKey, not_before: datetime, not_after: datetime
+    ) -> x509.CertificateBuilder:
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(not_before)
+            .not_valid_after(not_after)
+            .add_extension(authority, critical=False)
+            .add_extension(identifier, critical=False)
+        )
+
+
+@cache
+def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
+    """One and the same key of that size: 1024 is what OpenSSL refuses to serve with."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def to_pem(key: PrivateKey) -> bytes:
+    """As a ``tls.key`` has it."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -1,0 +1,105 @@
+"""
+A reactor that a test turns by hand, for transports on real sockets.
+
+It promises what `IReactorFDSet` and `IReactorTime` promise and nothing more, so
+that what works with it works with every reactor that watches descriptors.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableDescriptor, IReactorFDSet
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+@implementer(IReactorFDSet)
+class HandReactor(Clock):
+    """
+    :ivar readers: what waits for its socket to be readable.
+    :ivar writers: what waits for its socket to be writable.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: set[Any] = set()
+        self.writers: set[Any] = set()
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.add(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.discard(reader)
+
+    def addWriter(self, writer: Any) -> None:
+        self.writers.add(writer)
+
+    def removeWriter(self, writer: Any) -> None:
+        self.writers.discard(writer)
+
+    def removeAll(self) -> list[Any]:
+        everything = list(self.readers | self.writers)
+        self.readers.clear()
+        self.writers.clear()
+        return everything
+
+    def getReaders(self) -> list[Any]:
+        return list(self.readers)
+
+    def getWriters(self) -> list[Any]:
+        return list(self.writers)
+
+    def turn(self, times: int = 1) -> None:
+        """Let whoever is ready read, then write; run what is due."""
+        for _ in range(times):
+            readable, _, _ = select.select(list(self.readers), [], [], 0)
+            for each in readable:
+                if each in self.readers:
+                    self._call(each, each.doRead, is_read=True)
+            _, writable, _ = select.select([], list(self.writers), [], 0)
+            for each in writable:
+                if each in self.writers:
+                    self._call(each, each.doWrite, is_read=False)
+            self.advance(0)
+
+    def _call(self, transport: Any, method: Any, is_read: bool) -> None:
+        """As `twisted.internet.posixbase` treats the end of a connection."""
+        why = method()
+        if why is None:
+            return
+        self.removeReader(transport)
+        if (
+            is_read
+            and isinstance(why, ConnectionDone)
+            and IHalfCloseableDescriptor.providedBy(transport)
+        ):
+            transport.readConnectionLost(Failure(why))
+        else:
+            self.removeWriter(transport)
+            transport.connectionLost(Failure(why))
+
+
+def tcp_pair(buffer_size: int | None = None) -> tuple[socket.socket, socket.socket]:
+    """
+    Two ends of a TCP connection on loopback.
+
+    :param buffer_size: of both ends' kernel buffers, in bytes; the system's if None.
+    """
+    with socket.socket() as listening:
+        if buffer_size is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_size)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_size)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        near = socket.socket()
+        if buffer_size is not None:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_size)
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_size)
+        near.connect(listening.getsockname())
+        far, _ = listening.accept()
+    return near, far
