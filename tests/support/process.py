@@ -1,0 +1,176 @@
+"""
+A real ``twistd ingress`` process, for tests from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+"""The command as its script has it, with the interpreter and the packages of the tests."""
+
+PATIENCE = 30.0
+"""Seconds until a condition that is met at once counts as missed: machines are busy."""
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+    """
+    :return: the first true value of `condition`.
+    :raises AssertionError: if there is none in time; `what` says what was waited for.
+    """
+    end = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {patience} s in vain for {what}")
+        time.sleep(0.01)
+
+
+class IngressProcess:
+    """
+    :param folder: for its configuration and its manifests; made if it is not there.
+    :param settings: the configuration besides listeners and ``source.files``; keys
+        with ``_`` for ``-``.
+    """
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.manifests = folder / "manifests"
+        self.manifests.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "ingress.yaml"
+        self._lines: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.configure(**settings)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it has said so far."""
+        return "\n".join(self._lines)
+
+    # What it reads.
+
+    def configure(self, **settings: object) -> None:
+        """Replace its configuration."""
+        local = "tcp:0:interface=127.0.0.1"
+        document: dict[str, object] = {
+            "listen": {"http": local, "https": local, "admin": local},
+            "source": {"files": ["manifests"]},
+            "shutdown-grace": 5,
+        }
+        document.update((key.replace("_", "-"), value) for key, value in settings.items())
+        replace_file(self.config, yaml.safe_dump(document))
+
+    def write(self, name: str, *objects: object) -> None:
+        """Replace the manifest file `name` with one of these objects."""
+        replace_file(self.manifests / name, yaml.safe_dump_all(objects))
+
+    # How it lives.
+
+    def start(self) -> None:
+        """Start it, and wait until it accepts."""
+        self.spawn()
+        self.wait_for_line(r"listen\.https on ")
+
+    def spawn(self) -> None:
+        """Start it."""
+        self._process = subprocess.Popen(
+            [*TWISTD, "-n", "--pidfile=", "ingress", "--config", str(self.config)],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            self._lines.extend(line.rstrip("\n") for line in process.stdout)
+
+    def port(self, listener: str) -> int:
+        """The port of ``http``, ``https`` or ``admin``."""
+        match = self.wait_for_line(rf"listen\.{listener} on \S*:(\d+)")
+        return int(match[1])
+
+    def wait_for_line(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        """
+        :return: the match of the first line of its log in which the pattern is found.
+        :raises AssertionError: with the whole log, if none comes in time or the process ends.
+        """
+        expression = re.compile(pattern)
+
+        def find() -> re.Match[str] | None:
+            for line in tuple(self._lines):
+                if match := expression.search(line):
+                    return match
+            if not self.is_running() and not self._is_being_read():
+                raise AssertionError(f"it ended without {pattern!r}:\n{self.log}")
+            return None
+
+        try:
+            found = wait_until(find, repr(pattern), patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from None
+        assert found is not None
+        return found
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _is_being_read(self) -> bool:
+        return self._reader is not None and self._reader.is_alive()
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit status."""
+        assert self._process is not None
+        status = self._process.wait(PATIENCE)
+        if self._reader is not None:
+            self._reader.join(PATIENCE)
+        return status
+
+    def stop(self) -> None:
+        """End it if it runs; for `addCleanup`."""
+        if self._process is None:
+            return
+        if self.is_running():
+            self._process.terminate()
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self.wait()
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write beside it and rename over it, as careful editors and programs do."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text)
+    beside.rename(path)
