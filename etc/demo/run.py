@@ -1,0 +1,168 @@
+"""
+The example of "Kubernetes in Action", without Kubernetes: ``make run``.
+
+Starts what would be pods, makes the certificate of secure.example.com, and
+serves the manifests beside this file with ``twistd ingress`` until ^C.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import treq
+from certificate import ensure_certificate
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater, react
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+DEMO = Path(__file__).resolve().parent
+CHECKOUT = DEMO.parent.parent
+
+# The same ports stand in ingress.yaml and in manifests/.
+HTTP, HTTPS, ADMIN = 8080, 8443, 10254
+PODS = {"kubia-1": 9001, "kubia-2": 9002, "kubia-3": 9003, "foo-1": 9011, "bar-1": 9012}
+
+GREETING = """
+Ready on {http} for http and on {https} for https. To try, in another terminal and in this folder:
+
+  # Three endpoints take turns.
+  curl -H 'Host: kubia.example.com' 'http://localhost:{http}/[1-3]'
+
+  # One host, two Services by path; any other path is 404.
+  curl -H 'Host: paths.example.com' http://localhost:{http}/kubia
+  curl -H 'Host: paths.example.com' http://localhost:{http}/foo
+  curl -H 'Host: paths.example.com' http://localhost:{http}/
+
+  # Two hosts, a Service each.
+  curl -H 'Host: foo.example.com' http://localhost:{http}/
+  curl -H 'Host: bar.example.com' http://localhost:{http}/
+
+  # A host with a certificate: http is redirected.
+  curl -i -H 'Host: secure.example.com' http://localhost:{http}/
+  curl --cacert {certificate} \\
+       --resolve secure.example.com:{https}:127.0.0.1 https://secure.example.com:{https}/
+
+  # A cookie keeps a client on one endpoint.
+  curl -b '' -H 'Host: sticky.example.com' 'http://localhost:{http}/[1-3]'
+
+The manifests are in {manifests}; edit one, and the change is served at once.
+To serve your own YAML, write a configuration like {config} and run
+  PYTHONPATH=. {twistd} -n --pidfile= ingress --config YOURS.yaml
+
+^C ends it.
+"""
+
+
+class Pod(Resource):
+    """Answers every request as the book's pods do."""
+
+    isLeaf = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._answer = f"You've hit {name}\n".encode()
+
+    def render(self, request: IRequest) -> bytes:
+        """The whole answer (`IResource`)."""
+        request.setHeader(b"Content-Type", b"text/plain")
+        return self._answer
+
+
+class Proxy(ProcessProtocol):
+    """The ``twistd ingress`` process, which writes to our own standard output."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.ended: Deferred[None] = Deferred()
+
+    def start(self, reactor: Any) -> None:
+        path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH"))))
+        twistd = ("-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=")
+        reactor.spawnProcess(
+            self,
+            sys.executable,
+            (sys.executable, *twistd, "ingress", "--config", str(DEMO / "ingress.yaml")),
+            env={**os.environ, "PYTHONPATH": path},  # where twisted/plugins is found
+            childFDs={0: 0, 1: 1, 2: 2},
+        )
+        reactor.addSystemEventTrigger("before", "shutdown", self.stop)
+
+    def stop(self) -> Deferred[None]:
+        """Ask it to end; fires when it has."""
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("TERM")
+        return self.ended
+
+    def processEnded(self, reason: Failure) -> None:
+        """It is gone (`IProcessProtocol`)."""
+        self.status = reason.value.exitCode
+        self.ended.callback(None)
+
+
+async def demo(reactor: Any) -> None:
+    taken = [str(port) for port in (HTTP, HTTPS, ADMIN, *PODS.values()) if is_taken(port)]
+    if taken:
+        raise SystemExit(
+            f"Something else listens on port {', '.join(taken)}: end that first, or choose"
+            f" other ports in the files of {DEMO}."
+        )
+    certificate = ensure_certificate(DEMO / "secrets/default/tls-secret", "secure.example.com")
+    for name, port in PODS.items():
+        reactor.listenTCP(port, Site(Pod(name)), interface="127.0.0.1")
+    proxy = Proxy()
+    proxy.start(reactor)
+    while not proxy.ended.called and not await is_ready():
+        await deferLater(reactor, 0.1)
+    if not proxy.ended.called:
+        greet(certificate)
+        await proxy.ended
+    if proxy.status:
+        raise SystemExit("The proxy has ended; its own last lines say why.")
+
+
+def is_taken(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return True
+    return False
+
+
+async def is_ready() -> bool:
+    try:
+        response = await treq.get(f"http://127.0.0.1:{ADMIN}/readyz", persistent=False, timeout=5)
+    except Exception:
+        return False
+    return response.code == 200
+
+
+def greet(certificate: Path) -> None:
+    def from_here(path: Path) -> str:
+        return shlex.quote(os.path.relpath(path))
+
+    print(
+        GREETING.format(
+            http=HTTP,
+            https=HTTPS,
+            certificate=from_here(certificate),
+            manifests=from_here(DEMO / "manifests"),
+            config=from_here(DEMO / "ingress.yaml"),
+            twistd=from_here(Path(sys.executable).with_name("twistd")),
+        ),
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    react(demo)
