@@ -59,3 +59,21 @@ class Problem:
             subject = f"{self.kind} {self.name}"
         parts = (str(self.origin), subject, self.field, self.value, self.message)
         return ": ".join(part for part in parts if part)
+
+
+_MAX_SHOWN = 80
+"""Characters of a value that a Problem shows: a log line stays one."""
+
+
+def shown(value: str) -> str:
+    """
+    :param value: as its author wrote it; never a secret.
+    :return: the same, shortened, with control characters escaped, so that it can
+        neither end a line of the log nor steer a terminal.
+    """
+    text = value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…"
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )
