@@ -72,8 +72,11 @@ class Annotations:
         :param accepted: the pattern in words, for the fault.
         :return: the value without blanks around it; empty if absent, or at fault.
         """
+        written = self._values.get(name)
+        if written is None:
+            return ""
         self._unread.pop(name, None)
-        value = self._values.get(name, "").strip()
+        value = written.strip()
         if value and pattern is not None and pattern.fullmatch(value) is None:
             self.fault(name, f"{accepted} is accepted; the default is used instead")
             return ""

@@ -14,6 +14,7 @@ from ingress.errors import RequestError
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_OUTSIDE_TARGET = re.compile(rb"[^\x21-\x7e]")
 _KEPT_AS_WRITTEN = frozenset(b"/\\")
 
 
@@ -39,10 +40,9 @@ def canonical_rule_path(path: str) -> bytes:
         in a target are escaped, because a request has them escaped too.
     :raises RequestError: as `canonical_path`; the message fits a Problem.
     """
-    raw = b"".join(
-        bytes((octet,)) if 0x20 < octet < 0x7F else b"%%%02X" % octet
-        for octet in path.encode("utf-8")
-    )
+    raw = path.encode("utf-8")
+    if _OUTSIDE_TARGET.search(raw) is not None:
+        raw = _OUTSIDE_TARGET.sub(lambda match: b"%%%02X" % match[0][0], raw)
     return canonical_path(raw)
 
 
