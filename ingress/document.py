@@ -11,29 +11,16 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 import yaml
-from yaml.events import (
-    AliasEvent,
-    Event,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
 
 from ingress.errors import IngressError
-from ingress.yaml_value import (
-    MAX_DEPTH,
-    EventSource,
-    ValueRefused,
-    build_value,
-    line_of_event,
-    open_events,
-)
+from ingress.json_value import build_json, looks_like_json
+from ingress.line_index import LineIndex, Spans, index_lines
+from ingress.yaml_value import ValueRefused, build_yaml
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the document's root: ``("spec", "rules", 0, "host")``."""
@@ -61,17 +48,16 @@ class DocumentText:
     """The line of the file, from 1, on which ``text`` starts."""
 
 
-_Lines = dict[str | int, tuple[int, "_Lines"]]
-"""For each key or index: its line from 0, and the same for what is below it."""
-
-
 @dataclass(slots=True)
 class Document:
     """A parsed document; ``value`` is made of dict, list, str, int, float, bool and None."""
 
     value: object
     source: DocumentText
-    _lines: _Lines | None = field(default=None, repr=False)
+    spans: Spans = field(default_factory=dict, repr=False)
+    _index: LineIndex | None = field(default=None, repr=False)
+    _indexed: tuple[str, int] | None = field(default=None, repr=False)
+    """The item that ``_index`` is of; None if it is of the whole document."""
 
     @property
     def line(self) -> int:
@@ -84,14 +70,24 @@ class Document:
 
         Where there is no such path, the line of the nearest parent that exists.
         """
-        if self._lines is None:
-            self._lines = _find_lines(self.source.text)
-        line, below = self.line - self.source.line, self._lines
-        for step in path:
-            if step not in below:
-                break
-            line, below = below[step]
-        return self.source.line + line
+        item = path[:2]
+        span = self.spans.get(cast("tuple[str, int]", item)) if len(item) == 2 else None
+        if span is None:
+            return self.source.line + self._find_index(None).find(path)
+        if len(path) == 2:
+            return self.source.line + span.line
+        return self.source.line + self._find_index(cast("tuple[str, int]", item)).find(path[2:])
+
+    def _find_index(self, item: tuple[str, int] | None) -> LineIndex:
+        """The lines of an item or of everything; kept, as the next question is of the same."""
+        if self._index is None or self._indexed != item:
+            text = self.source.text
+            if item is None:
+                self._index = index_lines(text, self.line - self.source.line)
+            else:
+                self._index = index_lines(self.spans[item].cut(text), self.spans[item].line)
+            self._indexed = item
+        return self._index
 
 
 def decode_text(data: bytes) -> str:
@@ -174,25 +170,24 @@ def parse_in_slices(source: DocumentText) -> Generator[None, None, Document]:
 
     :raises DocumentError: if it is broken.
     """
-    not_json: DocumentError | None = None
-    if source.text.lstrip().startswith(("{", "[")):
-        try:
-            return Document(_parse_json(source), source)
-        except DocumentError as error:
-            not_json = error
+    not_json: ValueError | None = None
     try:
-        value = yield from build_value(source.text)
+        if looks_like_json(source.text):
+            try:
+                value, spans = yield from build_json(source.text)
+                return Document(value, source, spans)
+            except ValueError as error:
+                not_json = error
+        value, spans = yield from build_yaml(source.text)
     except ValueRefused as error:
         raise DocumentError(error.message, source.line + error.line) from None
     except (yaml.YAMLError, ValueError) as error:
-        if not_json is not None:
-            raise not_json from None
-        _refuse(error, source)
-    return Document(value, source)
+        _refuse(not_json or error, source)
+    return Document(value, source, spans)
 
 
 def _refuse(error: Exception, source: DocumentText) -> NoReturn:
-    """Raise what PyYAML says as a DocumentError."""
+    """Raise what a parser says as a DocumentError."""
     line, reason = 0, "is not text"
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
@@ -203,59 +198,14 @@ def _refuse(error: Exception, source: DocumentText) -> NoReturn:
     elif isinstance(error, yaml.reader.ReaderError):
         line = source.text.count("\n", 0, error.position)
         reason = f"is not YAML: {error.reason}"
-    if "{{" in source.text:
-        reason = f"{reason}; templates must be rendered first (helm template)"
-    raise DocumentError(reason, source.line + line) from None
+    elif isinstance(error, json.JSONDecodeError):
+        line, reason = error.lineno - 1, f"is not JSON: {error.msg}"
+    raise DocumentError(reason + _template_hint(source), source.line + line) from None
 
 
-class _DuplicateKey(ValueError):
-    """A key is twice in one JSON object."""
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _DuplicateKey
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
-
-
-def _parse_json(source: DocumentText) -> object:
-    """:raises DocumentError: if the text is not JSON (but it may still be YAML)."""
-    try:
-        value = _JSON.decode(source.text)
-    except json.JSONDecodeError as error:
-        line = source.line + error.lineno - 1
-        raise DocumentError(f"is not JSON: {error.msg}", line) from None
-    except _DuplicateKey:
-        raise DocumentError("a key is there twice in one JSON object", source.line) from None
-    except RecursionError:
-        raise DocumentError(f"more than {MAX_DEPTH} levels of nesting", source.line) from None
-    except ValueError as error:
-        raise DocumentError(f"is not JSON: {error}", source.line) from None
-    if _is_deep(value):
-        raise DocumentError(f"more than {MAX_DEPTH} levels of nesting", source.line)
-    return value
-
-
-def _is_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)  # type: ignore[attr-defined]
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
+def _template_hint(source: DocumentText) -> str:
+    """A chart's template is what people point us to by mistake."""
+    return "; templates must be rendered first (helm template)" if "{{" in source.text else ""
 
 
 def _count_leading_lines(text: str) -> int:
@@ -265,52 +215,3 @@ def _count_leading_lines(text: str) -> int:
         if stripped and not stripped.startswith("#"):
             return count
     return 0
-
-
-def _find_lines(text: str) -> _Lines:
-    """The line of each key and item; empty where the text cannot be read again."""
-    if text.lstrip().startswith(("{", "[")):
-        # JSON allows tabs between its tokens, and surrogate pairs as escapes; libyaml
-        # takes neither. Both have the same number of lines, which is all that counts.
-        text = re.sub(r"\\u[0-9a-fA-F]{4}", r"\\u0030", text.replace("\t", " "))
-    lines: _Lines = {}
-    try:
-        events = open_events(text)
-        event = events.get_event()
-        while not isinstance(event, MappingStartEvent | SequenceStartEvent):
-            if isinstance(event, ScalarEvent):
-                return {}
-            event = events.get_event()
-        _collect_lines(events, event, lines)
-    except (yaml.YAMLError, ValueError, AttributeError):
-        return lines
-    return lines
-
-
-def _collect_lines(events: EventSource, start: Event, lines: _Lines) -> None:
-    """Fill ``lines`` for the collection that ``start`` opened; its depth is bounded by now."""
-    is_mapping = isinstance(start, MappingStartEvent)
-    for index in _endless():
-        event = events.get_event()
-        line = line_of_event(event)
-        key: str | int = index
-        if is_mapping and isinstance(event, ScalarEvent):
-            key = event.value
-            event = events.get_event()
-        elif is_mapping and isinstance(event, AliasEvent):
-            event = events.get_event()
-        if not isinstance(event, ScalarEvent | AliasEvent | MappingStartEvent | SequenceStartEvent):
-            return
-        below: _Lines = {}
-        lines[key] = (line, below)
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            _collect_lines(events, event, below)
-        elif isinstance(event, SequenceEndEvent):
-            return
-
-
-def _endless() -> Iterator[int]:
-    index = 0
-    while True:
-        yield index
-        index += 1

@@ -56,7 +56,7 @@ class Problem:
         """One line: ``FILE, line N: KIND NAMESPACE/NAME: FIELD: VALUE: MESSAGE``."""
         subject = f"{self.kind} {self.namespace}/{self.name}" if self.kind else ""
         if self.kind and not self.namespace:
-            subject = f"{self.kind} {self.name}"
+            subject = f"{self.kind} {self.name}".rstrip()
         parts = (str(self.origin), subject, self.field, self.value, self.message)
         return ": ".join(part for part in parts if part)
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
-import yaml
 from yaml.events import (
     AliasEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -31,9 +31,9 @@ from yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
+
+from ingress.line_index import Span, Spans
+from ingress.yaml_event import line_of_event, open_events
 
 MAX_DEPTH: Final = 100
 """Collections within collections; a Kubernetes object that people write has under 20."""
@@ -42,7 +42,7 @@ MAX_ALIASED: Final = 10_000
 """Values that the aliases of one document may expand to (the "billion laughs" bomb)."""
 
 SLICE_EVENTS: Final = 64
-"""Events between two yields of `build_value`: about a tenth of a millisecond."""
+"""Events between two yields of `build_yaml`: about a tenth of a millisecond."""
 
 
 class ValueRefused(Exception):
@@ -56,35 +56,6 @@ class ValueRefused(Exception):
         super().__init__(message)
         self.message = message
         self.line = line
-
-
-class EventSource(Protocol):
-    """The one method of PyYAML's parsers that is used."""
-
-    def get_event(self) -> Event: ...
-
-
-def line_of_event(event: Event) -> int:
-    """The line, from 0, on which an event starts."""
-    return event.start_mark.line if event.start_mark else 0
-
-
-class _PythonParser(Reader, Scanner, Parser):
-    """PyYAML's parser where it was built without libyaml."""
-
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-
-
-def open_events(text: str) -> EventSource:
-    """The events of ``text``, by libyaml where PyYAML was built with it."""
-    if yaml.__with_libyaml__:
-        from yaml._yaml import CParser
-
-        return cast(EventSource, CParser(text))
-    return cast(EventSource, _PythonParser(text))
 
 
 _BOOLEANS: Final = {
@@ -135,6 +106,11 @@ def _integer(text: str) -> int | float | str:
 
 
 _TAG: Final = "tag:yaml.org,2002:"
+# Neither message shows the text: it may be a password that somebody forgot to quote.
+_NO_TAG: Final = "this tag is not accepted; text that starts with ! must be in quotes"
+_NO_ANCHOR: Final = (
+    "an alias without an anchor before it; text that starts with * must be in quotes"
+)
 
 
 def _scalar(event: ScalarEvent) -> object:
@@ -153,7 +129,7 @@ def _scalar(event: ScalarEvent) -> object:
     }
     if tag in kinds and isinstance(value, kinds[tag]):
         return value
-    raise ValueRefused(f"the tag {tag} is not accepted here", line_of_event(event))
+    raise ValueRefused(_NO_TAG, line_of_event(event))
 
 
 class _Merge(str):
@@ -181,11 +157,11 @@ def _key(value: object, event: Event) -> str:
 class _Frame:
     """One open collection: what is there already, and what the next value belongs to."""
 
-    __slots__ = ("anchor", "container", "count", "key", "merges")
+    __slots__ = ("container", "count", "key", "merges", "start")
 
-    def __init__(self, container: object, anchor: str | None, count: int) -> None:
+    def __init__(self, container: object, start: CollectionStartEvent, count: int) -> None:
         self.container = container
-        self.anchor = anchor
+        self.start = start
         self.count = count
         self.key: str | None = None
         self.merges: object = None
@@ -207,6 +183,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.root: object = None
+        self.spans: Spans = {}
         self._documents = 0
         self._count = 0
         self._aliased = 0
@@ -268,21 +245,31 @@ class _Builder:
             raise ValueRefused(f"more than {MAX_DEPTH} levels of nesting", line)
         is_mapping = type(event) is MappingStartEvent
         if event.tag not in (None, "!", _TAG + ("map" if is_mapping else "seq")):
-            raise ValueRefused(f"the tag {event.tag} is not accepted here", line)
-        self._stack.append(_Frame({} if is_mapping else [], event.anchor, self._count))
+            raise ValueRefused(_NO_TAG, line)
+        self._stack.append(_Frame({} if is_mapping else [], event, self._count))
 
     def _close(self, event: MappingEndEvent | SequenceEndEvent) -> None:
         frame = self._stack.pop()
         value = frame.close(line_of_event(event))
-        if frame.anchor is not None:
+        if frame.start.anchor is not None:
             # Known only from here on, so that nothing can contain itself.
-            self._anchors[frame.anchor] = (value, self._count - frame.count + 1)
+            self._anchors[frame.start.anchor] = (value, self._count - frame.count + 1)
+        if len(self._stack) == 2:
+            self._note_span(frame.start, event)
         self._attach(value, event)
+
+    def _note_span(self, start: Event, end: Event) -> None:
+        """Note where an item of a list directly below the root stands."""
+        key, items = self._stack[0].key, self._stack[1].container
+        first, last = start.start_mark, end.end_mark
+        if key is not None and isinstance(items, list) and first and last:
+            span = Span(first.line, first.column, first.index, last.index)
+            self.spans[key, len(items)] = span
 
     def _alias(self, event: AliasEvent) -> None:
         line = line_of_event(event)
         if event.anchor not in self._anchors:
-            raise ValueRefused(f"the alias *{event.anchor} has no anchor before it", line)
+            raise ValueRefused(_NO_ANCHOR, line)
         value, size = self._anchors[event.anchor]
         self._aliased += size
         self._count += size - 1
@@ -296,12 +283,11 @@ class _Builder:
             raise ValueRefused("a second document starts here", line_of_event(event))
 
 
-def build_value(text: str) -> Generator[None, None, object]:
+def build_yaml(text: str) -> Generator[None, None, tuple[object, Spans]]:
     """
-    Build the one document in ``text``; yields between slices, returns the value.
+    Build the one document in ``text``; yields between slices.
 
-    An empty document is None.
-
+    :return: the value (None for an empty document), and the spans of the items below its root.
     :raises ValueRefused: for what is not accepted, by the rules above.
     :raises yaml.YAMLError: for what is no YAML.
     """
@@ -312,6 +298,6 @@ def build_value(text: str) -> Generator[None, None, object]:
         for _ in range(SLICE_EVENTS):
             event = next_event()
             if type(event) is StreamEndEvent:
-                return builder.root
+                return builder.root, builder.spans
             take(event)
         yield

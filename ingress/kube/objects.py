@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -24,6 +24,9 @@ from ingress.problem import Origin
 
 ObjectName = tuple[str, str]
 """``(namespace, name)``; the namespace is empty for cluster-scoped kinds."""
+
+ObjectKey = tuple[str, str, str]
+"""``(kind, namespace, name)``: what identifies an object among all."""
 
 
 class KubeStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
@@ -36,7 +39,7 @@ class Metadata(KubeStruct, frozen=True, kw_only=True):
     name: str
     namespace: str = "default"
     uid: str = ""
-    creation_timestamp: datetime | None = None
+    creation_timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     annotations: dict[str, str] = {}
     labels: dict[str, str] = {}
 

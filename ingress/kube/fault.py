@@ -1,0 +1,66 @@
+"""
+A fault of one object, before it is known where the object was read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ingress.document import Path
+from ingress.problem import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with the field at ``path``, and what is accepted instead."""
+
+    path: Path
+    message: str
+
+
+_PLAIN_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*", re.ASCII)
+_FREE_KEYS: Final = frozenset(("annotations", "labels", "data", "stringData"))
+
+
+def spell_field(path: Path) -> str:
+    """
+    A path as kubectl writes it.
+
+    ``spec.rules[0].host``; keys that the author chose are in brackets:
+    ``metadata.annotations[example.com/a]``.
+    """
+    spelled = ""
+    parent: str | int = ""
+    for step in path:
+        if isinstance(step, int) or parent in _FREE_KEYS or not _PLAIN_STEP.fullmatch(step):
+            spelled += f"[{step}]"
+        else:
+            spelled += f".{step}" if spelled else step
+        parent = step
+    return spelled
+
+
+def value_at(value: object, path: Path) -> object:
+    """The value at a path; None where there is none."""
+    for step in path:
+        if isinstance(value, Mapping) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def show_value(value: object) -> str:
+    """A scalar as its author would recognise it, in one line; empty for anything else."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    if isinstance(value, bool):
+        text = text.lower()
+    return shown(text)

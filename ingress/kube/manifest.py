@@ -1,0 +1,199 @@
+"""
+Documents to objects: what each of them came to, with its Problems.
+
+A document holds one object or a list of them (``List``, ``IngressList``).
+Kinds that are not ours are skipped and counted by whoever reads the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, cast
+
+import msgspec
+
+from ingress.document import Document, Path
+from ingress.kube.conversion import convert, decode_secret
+from ingress.kube.fault import Fault, show_value, spell_field, value_at
+from ingress.kube.objects import (
+    ConfigMap,
+    Endpoints,
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    KubeObject,
+    ObjectKey,
+    Secret,
+    Service,
+)
+from ingress.kube.obsolete import OBSOLETE
+from ingress.kube.validation import find_faults
+from ingress.problem import Origin, Problem, shown
+
+KINDS: Final[dict[str, tuple[str, type[KubeObject]]]] = {
+    "Ingress": ("networking.k8s.io/v1", Ingress),
+    "IngressClass": ("networking.k8s.io/v1", IngressClass),
+    "Service": ("v1", Service),
+    "EndpointSlice": ("discovery.k8s.io/v1", EndpointSlice),
+    "Endpoints": ("v1", Endpoints),
+    "Secret": ("v1", Secret),
+    "ConfigMap": ("v1", ConfigMap),
+}
+"""For each kind that is read: its apiVersion and its type."""
+
+_SPELLINGS: Final = {kind.lower(): kind for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one object of a document came to."""
+
+    line: int
+    """Where the object starts, from 1."""
+
+    key: ObjectKey | None = None
+    """None where not even the name could be read, or where the kind is not ours."""
+
+    item: KubeObject | None = None
+    """None if the object has a fault or is of a kind that is skipped."""
+
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it is of a kind that is not read."""
+        return self.item is None and not self.problems
+
+
+def read_objects(document: Document, file: str) -> Iterator[Reading]:
+    """
+    Read every object of a document, one a step; never raises.
+
+    :param file: the file's path as the configuration led to it.
+    """
+    pending: list[tuple[Path, object, str, object]] = [((), document.value, "", None)]
+    while pending:
+        path, raw, kind, version = pending.pop()
+        if isinstance(raw, dict):
+            # The items of a typed list may leave both out, as the API server's answers do.
+            kind = raw.get("kind") or kind
+            version = raw.get("apiVersion") or version
+        entry = _Entry(document, file, path, raw, kind if isinstance(kind, str) else "")
+        item_kind = entry.kind.removesuffix("List")
+        if not isinstance(raw, dict):
+            yield entry.refuse("must be a Kubernetes object: a mapping with apiVersion and kind")
+        elif not entry.kind:
+            yield entry.refuse("must have a kind: a Kubernetes object has apiVersion and kind")
+        elif item_kind != entry.kind and (item_kind in KINDS or not item_kind):
+            items = raw.get("items") or []
+            if not isinstance(items, list):
+                yield entry.refuse("must be a list", ("items",))
+                continue
+            item_version = version if item_kind else None
+            pending.extend(
+                ((*path, "items", index), items[index], item_kind, item_version)
+                for index in reversed(range(len(items)))
+            )
+        else:
+            yield entry.read(version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One object while it is being read: what it says, and where."""
+
+    document: Document
+    file: str
+    path: Path
+    raw: object
+    kind: str
+    """Its own, or that of the list that it is in; empty if neither says."""
+
+    def read(self, version: object) -> Reading:
+        """The object, checked, or its Problems."""
+        if not _is_built_in(version):
+            return Reading(self._line())
+        if self.kind not in KINDS:
+            meant = _SPELLINGS.get(self.kind.lower())
+            return self.refuse(f"must be {meant}", ("kind",)) if meant else Reading(self._line())
+        key = self._key()
+        wanted, type_ = KINDS[self.kind]
+        if version != wanted:
+            return self._refuse_all(key, _version_faults(self.kind, version, wanted, self.raw))
+        raw = cast("dict[str, object]", self.raw)
+        if type_ is Secret:
+            raw, faults = decode_secret(raw)
+            if faults:
+                return self._refuse_all(key, faults)
+        item, faults = convert(raw, type_)
+        if item is None or key is None:
+            return self._refuse_all(key, faults)
+        item = self._placed(item, key)
+        faults = find_faults(item)
+        return self._refuse_all(key, faults) if faults else Reading(item.origin.line, key, item)
+
+    def refuse(self, message: str, path: Path = ()) -> Reading:
+        """A Problem of something that is no object at all."""
+        return self._refuse_all(None, [Fault(path, message)])
+
+    def _refuse_all(self, key: ObjectKey | None, faults: list[Fault]) -> Reading:
+        problems = tuple(self._problem(key, fault) for fault in faults)
+        return Reading(self._line(), key, None, problems)
+
+    def _line(self) -> int:
+        return self.document.line_of(self.path) if self.path else self.document.line
+
+    def _placed(self, item: KubeObject, key: ObjectKey) -> KubeObject:
+        """The object with its origin, and with the namespace that it lives in."""
+        metadata = item.metadata
+        if metadata.namespace != key[1]:
+            metadata = msgspec.structs.replace(metadata, namespace=key[1])
+        origin = Origin(self.file, self._line())
+        return msgspec.structs.replace(item, metadata=metadata, origin=origin)
+
+    def _key(self) -> ObjectKey | None:
+        name = value_at(self.raw, ("metadata", "name"))
+        namespace = value_at(self.raw, ("metadata", "namespace")) or "default"
+        if not isinstance(name, str) or not isinstance(namespace, str):
+            return None
+        return (self.kind, "" if self.kind == "IngressClass" else namespace, name)
+
+    def _problem(self, key: ObjectKey | None, fault: Fault) -> Problem:
+        kind, namespace, name = key or (self.kind if self.kind in KINDS else "", "", "")
+        line = self.document.line_of(self.path + fault.path) if fault.path else self._line()
+        value = "" if self._may_be_secret() else show_value(value_at(self.raw, fault.path))
+        return Problem(
+            message=fault.message,
+            kind=kind,
+            namespace=shown(namespace),
+            name=shown(name),
+            field=shown(spell_field(fault.path)),
+            value=value,
+            origin=Origin(self.file, line),
+        )
+
+    def _may_be_secret(self) -> bool:
+        """
+        Whether no value may be shown, not even one of the metadata.
+
+        kubectl keeps a copy of the whole object in an annotation; and what is no
+        object at all may be a password that somebody put into a file.
+        """
+        return self.kind.lower() not in _SPELLINGS or self.kind.lower() == "secret"
+
+
+def _is_built_in(version: object) -> bool:
+    """Whether it is Kubernetes' own group; other groups have kinds of the same names."""
+    if not isinstance(version, str):
+        return True
+    group, slash, _ = version.partition("/")
+    return not slash or "." not in group or group.endswith(".k8s.io")
+
+
+def _version_faults(kind: str, version: object, wanted: str, raw: object) -> list[Fault]:
+    faults = [Fault(("apiVersion",), f"must be {wanted} for kind {kind}")]
+    obsolete = OBSOLETE.get((kind, version)) if isinstance(version, str) else None
+    if obsolete is not None:
+        faults.extend(obsolete(raw))
+    return faults

@@ -1,0 +1,108 @@
+"""
+The ObjectStore: all objects as they are now, whoever brings them.
+
+One writer at a time; readers take a view and keep it. A change makes new
+mappings for the kinds that it touches and leaves all others as they were, so
+that a reader sees by identity what has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from ingress.kube.objects import KubeObject, ObjectKey, ObjectName, Objects
+
+FIELDS: Final = {
+    "Ingress": "ingresses",
+    "IngressClass": "ingress_classes",
+    "Service": "services",
+    "EndpointSlice": "endpoint_slices",
+    "Endpoints": "endpoints",
+    "Secret": "secrets",
+    "ConfigMap": "config_maps",
+}
+"""For each kind, the field of Objects that holds it."""
+
+
+def key_of(item: KubeObject) -> ObjectKey:
+    """What identifies the object: its kind, namespace and name."""
+    return (type(item).__name__, *item.key)
+
+
+class ObjectStore:
+    """All objects; tells its subscribers once for each change."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        """How many changes there were."""
+
+        self._objects = Objects()
+        self._subscribers: list[Callable[[], None]] = []
+
+    def __repr__(self) -> str:
+        counts = (f"{len(getattr(self._objects, field))} {field}" for field in FIELDS.values())
+        return f"<ObjectStore generation {self.generation}: {', '.join(counts)}>"
+
+    def view(self) -> Objects:
+        """All objects as they are now; what is returned never changes."""
+        return self._objects
+
+    def get(self, key: ObjectKey) -> KubeObject | None:
+        """One object; None if it is not there."""
+        kind, *name = key
+        found: KubeObject | None = getattr(self._objects, FIELDS[kind]).get(tuple(name))
+        return found
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """
+        Call ``changed`` after every change from now on.
+
+        :return: call it to end the subscription.
+        """
+        self._subscribers.append(changed)
+
+        def unsubscribe() -> None:
+            if changed in self._subscribers:
+                self._subscribers.remove(changed)
+
+        return unsubscribe
+
+    def apply(self, upserts: Iterable[KubeObject] = (), deletes: Iterable[ObjectKey] = ()) -> bool:
+        """
+        Put objects in, in place of those of the same key, and take others out.
+
+        Deletes come first. Subscribers are told once, and only if anything is different.
+
+        :return: whether anything is different.
+        """
+        changed: dict[str, dict[ObjectName, Any]] = {}
+        for kind, namespace, name in deletes:
+            if (namespace, name) in self._current(changed, FIELDS[kind]):
+                del self._writable(changed, FIELDS[kind])[namespace, name]
+        for item in upserts:
+            field = FIELDS[type(item).__name__]
+            if self._current(changed, field).get(item.key) is not item:
+                self._writable(changed, field)[item.key] = item
+        if not changed:
+            return False
+        self._objects = msgspec.structs.replace(self._objects, **changed)
+        self.generation += 1
+        for subscriber in tuple(self._subscribers):
+            subscriber()
+        return True
+
+    def _current(
+        self, changed: dict[str, dict[ObjectName, Any]], field: str
+    ) -> dict[ObjectName, Any]:
+        found: dict[ObjectName, Any] = getattr(self._objects, field)
+        return changed.get(field, found)
+
+    def _writable(
+        self, changed: dict[str, dict[ObjectName, Any]], field: str
+    ) -> dict[ObjectName, Any]:
+        if field not in changed:
+            changed[field] = dict(getattr(self._objects, field))
+        return changed[field]
