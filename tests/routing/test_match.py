@@ -1,0 +1,107 @@
+"""Tests of which host, route and certificate a request gets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import Config
+from ingress.routing.match import find_certificate, find_host, find_route
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route, UpstreamKey
+from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
+
+
+def host(name: str) -> VirtualHost:
+    """A host with one rule, for ``/NAME`` alone."""
+    route = Route(("default", name), UpstreamKey("default", name, "80"))
+    leaf = ReverseProxyResource(prefix=route)
+    return VirtualHost(name, ReverseProxyResource(children={b"path": leaf}))
+
+
+def certificate(name: str) -> ServerCertificate:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return ServerCertificate(b"", b"", (name,), moment, moment, name)
+
+
+SNAPSHOT = Snapshot(
+    Config(),
+    hosts={b"foo.example": host("foo.example")},
+    wildcard_hosts={b"example": host("*.example")},
+    any_host=host(""),
+    certificates={name: certificate(name) for name in ("foo.example", "*.example")},
+)
+
+
+class FindHostTests(SynchronousTestCase):
+    def assert_host(self, name: bytes, expected: str) -> None:
+        found = find_host(SNAPSHOT, name)
+        assert found is not None
+        self.assertEqual(found.name, expected)
+
+    def test_exact(self) -> None:
+        """An exact host goes before a wildcard."""
+        self.assert_host(b"foo.example", "foo.example")
+
+    def test_wildcard(self) -> None:
+        """A wildcard takes exactly one label."""
+        self.assert_host(b"bar.example", "*.example")
+        self.assert_host(b"baz.bar.example", "")
+        self.assert_host(b"example", "")
+        self.assert_host(b".example", "")
+
+    def test_any(self) -> None:
+        """Hosts that nobody names, and no host at all, get the rules without host."""
+        self.assert_host(b"other.test", "")
+        self.assert_host(b"", "")
+
+    def test_none(self) -> None:
+        """Without rules for any host there is no VirtualHost."""
+        self.assertIsNone(find_host(Snapshot(Config()), b"foo.example"))
+
+
+class FindRouteTests(SynchronousTestCase):
+    def test_no_fallback(self) -> None:
+        """The host that was chosen decides: no rule of another host is tried."""
+        snapshot = Snapshot(
+            Config(),
+            hosts={b"foo.example": VirtualHost("foo.example")},
+            any_host=host(""),
+        )
+        self.assertIsNone(find_route(snapshot, b"foo.example", b"/path"))
+        self.assertIsNotNone(find_route(snapshot, b"bar.example", b"/path"))
+
+    def test_default(self) -> None:
+        """A host's default backend serves what no path matches."""
+        default = Route(("default", "x"), None)
+        snapshot = Snapshot(Config(), hosts={b"a": VirtualHost("a", default=default)})
+        self.assertIs(find_route(snapshot, b"a", b"/anything"), default)
+
+    def test_nothing(self) -> None:
+        """No host, no route."""
+        self.assertIsNone(find_route(Snapshot(Config()), b"a", b"/"))
+
+
+class FindCertificateTests(SynchronousTestCase):
+    def assert_certificate(self, name: str | None, expected: str | None) -> None:
+        found = find_certificate(SNAPSHOT, name)
+        self.assertEqual(found.names[0] if found else None, expected)
+
+    def test_exact(self) -> None:
+        """The exact name goes first, in any case and with a trailing dot."""
+        self.assert_certificate("foo.example", "foo.example")
+        self.assert_certificate("FOO.Example.", "foo.example")
+
+    def test_wildcard(self) -> None:
+        """Then the wildcard of one label."""
+        self.assert_certificate("Bar.example", "*.example")
+        self.assert_certificate("baz.bar.example", None)
+
+    def test_default(self) -> None:
+        """Without name, or with one that nobody knows, the default one serves."""
+        default = certificate("default")
+        snapshot = Snapshot(Config(), default_certificate=default)
+        self.assertIs(find_certificate(snapshot, None), default)
+        self.assertIs(find_certificate(snapshot, "foo"), default)
+        self.assert_certificate(None, None)

@@ -1,0 +1,138 @@
+"""Tests of the walk through a host's tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.routing.build.tree import ResourceTree
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route
+from tests.support.steps import finish
+
+EXACT, PREFIX, PARTIAL = "Exact", "Prefix", "ImplementationSpecific"
+
+
+def tree(*rules: tuple[str, str]) -> ReverseProxyResource:
+    """:param rules: path type and path."""
+    resource_tree = ResourceTree()
+    for path_type, path in rules:
+        resource_tree.add(path.encode(), Route(("default", "x"), None, path, path_type))
+    return finish(resource_tree.freeze())
+
+
+def found(root: ReverseProxyResource, path: str) -> tuple[str, str] | None:
+    route = root.find(path.encode())
+    return (route.path_type, route.path) if route is not None else None
+
+
+def slow_find(rules: list[tuple[str, str]], path: str) -> tuple[str, str] | None:
+    """COMPATIBILITY section 1, word for word: the longest wins, Exact before Prefix."""
+    order = (PARTIAL, PREFIX, EXACT)
+    matching = [rule for rule in rules if _matches(*rule, path)]
+    return max(matching, key=lambda rule: (len(rule[1]), order.index(rule[0])), default=None)
+
+
+def _matches(path_type: str, rule: str, path: str) -> bool:
+    if path_type == EXACT:
+        return path == rule
+    if path_type == PARTIAL:
+        return path.startswith(rule)
+    stripped = rule.rstrip("/")
+    return path == stripped or path.startswith(f"{stripped}/")
+
+
+class FindTests(SynchronousTestCase):
+    def assert_found(
+        self, rules: list[tuple[str, str]], table: Mapping[str, tuple[str, str] | None]
+    ) -> None:
+        root = tree(*rules)
+        for path, expected in table.items():
+            with self.subTest(path=path):
+                self.assertEqual(found(root, path), expected)
+
+    def test_exact(self) -> None:
+        """Exact matches its path alone, case and trailing slash included."""
+        rule = (EXACT, "/foo")
+        self.assert_found(
+            [rule], {"/foo": rule, "/foo/": None, "/FOO": None, "/foo/bar": None, "/": None}
+        )
+        rule = (EXACT, "/foo/")
+        self.assert_found([rule], {"/foo/": rule, "/foo": None, "/foo/x": None})
+        rule = (EXACT, "/")
+        self.assert_found([rule], {"/": rule, "/x": None})
+
+    def test_prefix(self) -> None:
+        """Prefix matches by element, with and without a trailing slash."""
+        for path in ("/aaa/bb", "/aaa/bb/"):
+            rule = (PREFIX, path)
+            table = {"/aaa/bb": rule, "/aaa/bb/": rule, "/aaa/bb/c": rule}
+            self.assert_found([rule], {**table, "/aaa/bbb": None, "/aaa": None})
+        self.assert_found([(PREFIX, "/")], {"/": (PREFIX, "/"), "/a/b": (PREFIX, "/")})
+
+    def test_partial(self) -> None:
+        """ImplementationSpecific matches as a beginning of the text."""
+        rule = (PARTIAL, "/foo")
+        self.assert_found([rule], {"/foo": rule, "/foobar": rule, "/foo/x": rule, "/fo": None})
+        rule = (PARTIAL, "/foo/")
+        self.assert_found([rule], {"/foo": None, "/foo/": rule, "/foo/x": rule})
+        self.assert_found([(PARTIAL, "/")], {"/": (PARTIAL, "/"), "/a": (PARTIAL, "/")})
+
+    def test_longest(self) -> None:
+        """The longest rule wins, whatever its type."""
+        rules = [(PREFIX, "/a"), (PARTIAL, "/a/b"), (PREFIX, "/a/b/c"), (PARTIAL, "/a/bcd")]
+        self.assert_found(
+            rules,
+            {
+                "/a/x": rules[0],
+                "/a/bx": rules[1],
+                "/a/b/c/d": rules[2],
+                "/a/bcde": rules[3],
+                "/b": None,
+            },
+        )
+
+    def test_equal_length(self) -> None:
+        """Of one path, Exact goes before Prefix, and Prefix before ImplementationSpecific."""
+        rules = [(PARTIAL, "/a"), (PREFIX, "/a"), (EXACT, "/a")]
+        table = {"/a": rules[2], "/a/": rules[1], "/ab": rules[0]}
+        self.assert_found(rules, table)
+        self.assert_found(
+            [(PARTIAL, "/"), (PREFIX, "/")], {"/": (PREFIX, "/"), "/x": (PREFIX, "/")}
+        )
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from((EXACT, PREFIX, PARTIAL)),
+                st.text("ab/", max_size=6).map(lambda text: _single_slashes(f"/{text}")),
+            ),
+            unique_by=lambda rule: (rule[0], rule[1].rstrip("/") if rule[0] == PREFIX else rule[1]),
+            max_size=8,
+        ),
+        st.text("ab/", max_size=8).map(lambda text: _single_slashes(f"/{text}")),
+    )
+    def test_like_specification(self, rules: list[tuple[str, str]], path: str) -> None:
+        """The walk finds what a comparison with each rule finds."""
+        self.assertEqual(found(tree(*rules), path), slow_find(rules, path))
+
+    def test_many_partials(self) -> None:
+        """Rules of one length at one node are told apart."""
+        rules = [(PARTIAL, f"/{number:04}") for number in range(1000)]
+        self.assert_found(rules, {"/0999x": (PARTIAL, "/0999"), "/1000": None})
+
+    def test_deep(self) -> None:
+        """A path of thousands of segments is built, met and forgotten without recursion."""
+        path = "/a" * 16000
+        root = tree((PREFIX, path))
+        self.assertEqual(found(root, f"{path}/b"), (PREFIX, path))
+        del root
+
+
+def _single_slashes(path: str) -> str:
+    while "//" in path:
+        path = path.replace("//", "/")
+    return path

@@ -1,0 +1,86 @@
+"""
+A Snapshot as a text that a person can read and a diff can show: the route table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ingress.policy.access import AccessRefusal
+from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.request_policy import RequestPolicy
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot, Upstream, VirtualHost
+
+
+def render(snapshot: Snapshot) -> str:
+    """
+    :return: the hosts with their rules, then the upstreams, then the certificates.
+    """
+    lines: list[str] = []
+    hosts = [
+        *sorted(snapshot.hosts.values(), key=lambda host: host.name),
+        *sorted(snapshot.wildcard_hosts.values(), key=lambda host: host.name),
+    ]
+    if snapshot.any_host is not None:
+        hosts.append(snapshot.any_host)
+    for host in hosts:
+        lines += [f"host {host.name or '(any other)'}", *_rules(host)]
+    for upstream in sorted(snapshot.upstreams.values(), key=lambda item: item.key):
+        lines.append(f"upstream {upstream.key}: {_endpoints(upstream)}")
+    for name, certificate in sorted(snapshot.certificates.items()):
+        lines.append(f"certificate {name}: for {', '.join(certificate.names)}")
+    if snapshot.default_certificate is not None:
+        lines.append(f"default certificate: for {', '.join(snapshot.default_certificate.names)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rules(host: VirtualHost) -> Iterator[str]:
+    found = list(_walk(host.root, ""))
+    width = max((len(path) for path, _ in found), default=0)
+    for path, route in found:
+        yield f"  {route.path_type:<22} {path:<{width}} -> {_target(route)}"
+    if host.default is not None:
+        yield f"  {'default':<22} {'':<{width}} -> {_target(host.default)}"
+    if not found and host.default is None:
+        yield "  (no rule)"
+
+
+def _walk(node: ReverseProxyResource, path: str) -> Iterator[tuple[str, Route]]:
+    if node.exact is not None:
+        yield path, node.exact
+    if node.prefix is not None:
+        yield path or "/", node.prefix
+    for _, routes in node.partials:
+        for beginning, route in sorted(routes.items()):
+            yield f"{path}/{beginning.decode()}", route
+    for name, child in sorted(node.children.items()):
+        yield from _walk(child, f"{path}/{name.decode()}")
+
+
+def _target(route: Route) -> str:
+    upstream = str(route.upstream) if route.upstream is not None else "(nothing: 404)"
+    extras = [f"Ingress {'/'.join(route.ingress)}", *map(_policy, route.policies)]
+    affinity = route.affinity
+    if affinity is not None:
+        mode = "persistent" if affinity.is_persistent else "balanced"
+        extras.append(f"cookie {affinity.name} at {affinity.path}, {mode}")
+    return f"{upstream} ({'; '.join(extras)})"
+
+
+def _policy(policy: RequestPolicy) -> str:
+    if isinstance(policy, AccessRefusal):
+        return "refused"
+    assert isinstance(policy, HttpsRedirect)
+    text = "to https" if policy.port == 443 else f"to https:{policy.port}"
+    if policy.hosts is not None:
+        text += f" for {', '.join(sorted(name.decode() for name in policy.hosts))}"
+    return text
+
+
+def _endpoints(upstream: Upstream) -> str:
+    text = ", ".join(map(str, upstream.endpoints)) or "(none: 503)"
+    if upstream.lingering:
+        text += f"; lingering {', '.join(map(str, upstream.lingering))}"
+    return text
