@@ -1,0 +1,270 @@
+"""
+Clients, the data plane and endpoints, wired up in memory.
+
+A test speaks bytes at both ends::
+
+    wire = Wire()
+    client = wire.connect()
+    client.send(b"GET / HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n")
+    endpoint = wire.accept()
+    endpoint.read()                      # what the proxy made of it
+    endpoint.send(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+    client.read()                        # what it made of the answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from socket import socket
+from types import SimpleNamespace
+from typing import cast
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionRefusedError, TimeoutError
+from twisted.internet.interfaces import IConnector
+from twisted.internet.protocol import ClientFactory, Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ingress.config import Config
+from ingress.deadline import SWEEP_INTERVAL, Deadlines
+from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.http1 import HTTP1Factory
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route, UpstreamKey
+from ingress.routing.snapshot import Endpoint, Snapshot, Upstream, VirtualHost
+from ingress.transport import ImmediateServer
+from ingress.upstream.registry import EndpointRegistry
+from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets
+
+ENDPOINT = Endpoint("10.1.0.1", 8080)
+OTHER_ENDPOINT = Endpoint("10.1.0.2", 8080)
+UPSTREAM = UpstreamKey("default", "web", "80")
+
+GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def snapshot_of(
+    *endpoints: Endpoint, config: Config | None = None, route: Route | None = None
+) -> Snapshot:
+    """One rule for everything, to a Service of these endpoints."""
+    route = route or Route(ingress=("default", "web"), upstream=UPSTREAM)
+    return Snapshot(
+        config=config or Config(),
+        any_host=VirtualHost("", root=ReverseProxyResource(prefix=route)),
+        upstreams={UPSTREAM: Upstream(UPSTREAM, endpoints)},
+    )
+
+
+_PORT = SimpleNamespace(_realPortNumber=0)
+"""What a `tcp.Server` asks its port for."""
+
+
+class Peer:
+    """The far end of one of the proxy's connections, in the hands of a test."""
+
+    def __init__(self, network: MemoryNetwork, sock: MemorySocket) -> None:
+        self._network = network
+        self._socket = sock
+
+    def send(self, data: bytes) -> None:
+        """Send all of it; the proxy must take it."""
+        sent = self.send_some(data)
+        if sent < len(data):
+            raise AssertionError(f"the proxy took only {sent} of {len(data)} bytes")
+
+    def send_bytewise(self, data: bytes) -> None:
+        for index in range(len(data)):
+            self.send(data[index : index + 1])
+
+    def send_some(self, data: bytes) -> int:
+        """:return: how many bytes went out before the proxy stopped taking them."""
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += self._socket.send(data[sent : sent + CAPACITY])
+            except BlockingIOError:
+                break
+            self._network.settle()
+        return sent
+
+    def read(self) -> bytes:
+        """Everything that comes until nothing moves any more."""
+        received: list[bytes] = []
+        self._network.settle()
+        while not self._socket.is_reset:
+            try:
+                data = self._socket.recv(CAPACITY)
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            received.append(data)
+            self._network.settle()
+        return b"".join(received)
+
+    def read_some(self, size: int) -> bytes:
+        """At most `size` bytes of what has come."""
+        self._network.settle()
+        data = self._socket.recv(size)
+        self._network.settle()
+        return data
+
+    def end(self) -> None:
+        """Send no more, but go on reading."""
+        self._socket.shutdown(1)
+        self._network.settle()
+
+    def close(self) -> None:
+        self._socket.close()
+        self._network.settle()
+
+    def reset(self) -> None:
+        self._socket.peer._reset()
+        self._socket.close()
+        self._network.settle()
+
+    @property
+    def saw_end(self) -> bool:
+        """Whether the proxy sends no more, in an orderly way."""
+        self._network.settle()
+        return self._socket.has_ended and not self._socket.is_reset
+
+    @property
+    def saw_reset(self) -> bool:
+        self._network.settle()
+        return self._socket.is_reset
+
+    @property
+    def is_open(self) -> bool:
+        return not (self.saw_end or self.saw_reset)
+
+
+@implementer(IConnector)
+class Dial:
+    """A connection that the proxy wants to make."""
+
+    def __init__(
+        self, wire: Wire, host: str, port: int, factory: ClientFactory, timeout: float
+    ) -> None:
+        self.endpoint = Endpoint(host, port)
+        self.timeout = timeout
+        self.is_cancelled = False
+        self._wire = wire
+        self._factory = factory
+
+    def accept(self) -> Peer:
+        peer, _ = self._wire.join(self._factory)
+        return peer
+
+    def refuse(self) -> None:
+        self._fail(ConnectionRefusedError())
+
+    def time_out(self) -> None:
+        self._fail(TimeoutError())
+
+    def _fail(self, error: Exception) -> None:
+        self._factory.clientConnectionFailed(self, Failure(error))
+        self._wire.network.settle()
+
+    def disconnect(self) -> None:
+        """IConnector: the proxy wants it no more."""
+        self.is_cancelled = True
+
+    stopConnecting = disconnect
+
+    def connect(self) -> None:
+        """IConnector: nobody calls it."""
+
+    def getDestination(self) -> IPv4Address:
+        """IConnector."""
+        return IPv4Address("TCP", *self.endpoint)
+
+
+class Wire:
+    """
+    :param endpoints: of the Service that every request goes to.
+    :param capacity: bytes that a connection holds in each direction.
+    """
+
+    def __init__(
+        self,
+        *endpoints: Endpoint,
+        config: Config | None = None,
+        route: Route | None = None,
+        capacity: int = CAPACITY,
+        is_secure: bool = False,
+    ) -> None:
+        self.network = MemoryNetwork()
+        self.dials: list[Dial] = []
+        """Those that are neither accepted nor refused yet, the oldest first."""
+
+        self.deadlines = Deadlines(self.network)
+        self.deadlines.start()
+        self.registry = EndpointRegistry(self._dial, self.deadlines)
+        self.plane = DataPlane(
+            self.registry,
+            self.deadlines,
+            Random(0),
+            wall_clock=self.network.seconds,
+            process=1,
+        )
+        self.plane.publish(snapshot_of(*(endpoints or (ENDPOINT,)), config=config, route=route))
+        self.factory = HTTP1Factory(self.plane, is_secure=is_secure)
+        self._capacity = capacity
+
+    def _dial(self, host: str, port: int, factory: ClientFactory, timeout: float) -> Dial:
+        dial = Dial(self, host, port, factory, timeout)
+        self.dials.append(dial)
+        return dial
+
+    def connect(self, address: IPv4Address | IPv6Address | UNIXAddress | None = None) -> Peer:
+        """A new client."""
+        peer, _ = self.join(self.factory, address or IPv4Address("TCP", "192.0.2.1", 50000))
+        return peer
+
+    def accept(self) -> Peer:
+        """The endpoint takes the oldest connection that is asked for."""
+        self.network.settle()
+        return self.dials.pop(0).accept()
+
+    def next_dial(self) -> Dial:
+        self.network.settle()
+        return self.dials.pop(0)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, a sweep at a time."""
+        self.network.settle()
+        for _ in range(int(seconds / SWEEP_INTERVAL)):
+            self.network.advance(SWEEP_INTERVAL)
+            self.network.settle()
+
+    def join(
+        self, factory: Factory, address: IPv4Address | IPv6Address | UNIXAddress | None = None
+    ) -> tuple[Peer, ImmediateServer]:
+        """Connect a protocol of `factory` with a new Peer."""
+        protocol = factory.buildProtocol(address)
+        assert protocol is not None, "nobody wants this connection"
+        ours, theirs = connected_sockets(self._capacity)
+        transport = ImmediateServer(cast(socket, ours), protocol, ("", 0), _PORT, 0, self.network)
+        protocol.makeConnection(transport)
+        self.network.settle()
+        return Peer(self.network, theirs), transport
+
+
+def feed_three_ways(
+    feed: Callable[[Sequence[bytes]], object], data: bytes, trailing: bytes = b"TRAILING"
+) -> list[object]:
+    """
+    What a parser makes of `data` whole, byte by byte, and with something behind it.
+
+    :param feed: makes a new parser, feeds it these pieces in turn and returns
+        the result in a form that can be compared.
+    """
+    return [
+        feed([data]),
+        feed([data[index : index + 1] for index in range(len(data))]),
+        feed([data + trailing]),
+    ]
