@@ -1,5 +1,7 @@
 """
-The configuration file: YAML in, a frozen Config out.
+The configuration as the program has it: frozen types, each with its default.
+
+`ingress.config_file` reads them; nothing here knows what the file looks like.
 """
 
 from __future__ import annotations
@@ -102,3 +104,10 @@ class Config:
     """In seconds."""
 
     workers: int = 1
+
+
+def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
+    """The keys that differ and do not apply to a process that runs."""
+    return tuple(
+        key for key in ("listen", "source", "workers") if getattr(old, key) != getattr(new, key)
+    )

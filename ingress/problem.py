@@ -68,10 +68,16 @@ _MAX_SHOWN = 80
 def shown(value: str) -> str:
     """
     :param value: as its author wrote it; never a secret.
-    :return: the same, shortened, with control characters escaped, so that it can
-        neither end a line of the log nor steer a terminal.
+    :return: the same, shortened and printable.
     """
-    text = value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…"
+    return printable(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…")
+
+
+def printable(text: str) -> str:
+    """
+    :return: the same with control characters escaped, so that it can neither end
+        a line of the log nor steer a terminal.
+    """
     if text.isprintable():
         return text
     return "".join(

@@ -1,0 +1,213 @@
+"""
+The configuration file: YAML in, a frozen Config out, or all of its mistakes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingress import config_value as accept
+from ingress.config import (
+    HSTS,
+    TLS,
+    Config,
+    FilesSource,
+    IngressClassFilter,
+    Listen,
+    LocalAddress,
+    LocalService,
+    PublicPorts,
+)
+from ingress.config_section import Mistake, Mistakes, NotAccepted, Section
+from ingress.document import DocumentError, decode_text, load_documents
+from ingress.errors import IngressError
+
+MAX_FILE_SIZE = 1 << 20
+"""Bytes. Far more than any configuration has; a wrong path may be a disk image, or endless."""
+
+MAX_GRACE = 86400.0
+"""Seconds: a day. More is a mistake of units."""
+
+MAX_AGE = (1 << 31) - 1
+"""Seconds: what every client can hold (RFC 9111 section 1.2.2)."""
+
+SECRETS = "secrets"
+"""The default of tls.secrets, beside the file."""
+
+_DEFAULT = Config()
+_ONE_SOURCE = "exactly one of files and kubernetes"
+_LATER = "not in this release: "
+_NO_CLUSTER = f"{_LATER}objects come from files so far, source.files says which"
+_NO_WORKERS = f"{_LATER}1 is the only number of processes so far"
+
+
+class ConfigError(IngressError):
+    """
+    The configuration file cannot be used; the message has one line a mistake.
+
+    :param mistakes: every mistake of the file, in its order.
+    """
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+def load_config(path: Path) -> Config:
+    """
+    Read the configuration.
+
+    Every path in it comes out absolute, because a daemon leaves its folder.
+
+    :param path: as the user named it, which is how mistakes name it.
+    :raises ConfigError: with every mistake of the file.
+    """
+    mistakes = Mistakes(str(path))
+    absolute = path.absolute()
+    config = Config(path=absolute)
+    root = _read_root(path, mistakes)
+    if root is not None:
+        config = _read_config(root, absolute)
+    found = mistakes.in_order()
+    if found:
+        raise ConfigError(found)
+    return config
+
+
+def _read_root(path: Path, mistakes: Mistakes) -> Section | None:
+    """The document of the file; None if there is none, which is noted."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_SIZE + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        mistakes.in_file(f"cannot be read: {reason}")
+        return None
+    if len(data) > MAX_FILE_SIZE:
+        mistakes.in_file(f"larger than a configuration can be, which is {MAX_FILE_SIZE} bytes")
+        return None
+    try:
+        documents = load_documents(decode_text(data))
+    except DocumentError as error:
+        mistakes.in_file(error.message, error.line)
+        return None
+    if not documents:
+        mistakes.in_file("empty; source.files is needed at least, as etc/ingress.yaml shows it")
+        return None
+    if len(documents) > 1:
+        mistakes.in_file("a second document; a configuration is one", documents[1].line)
+    document = documents[0]
+    if not isinstance(document.value, dict):
+        mistakes.in_file("a mapping of keys and values is needed", document.line)
+        return None
+    return Section(document, mistakes, (), document.value)
+
+
+def _read_config(section: Section, path: Path) -> Config:
+    folder = path.parent
+    with section as root:
+        return Config(
+            path=path,
+            listen=_read_listen(root, folder),
+            public_ports=_read_public_ports(root),
+            source=_read_source(root, folder),
+            tls=_read_tls(root, folder),
+            ingress_class=_read_class(root),
+            trusted_proxies=root.take_all("trusted-proxies", accept.network, ()),
+            ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
+            hsts=_read_hsts(root),
+            snippets=root.take("snippets", accept.one_of("refuse", "ignore"), _DEFAULT.snippets),
+            shutdown_grace=root.take(
+                "shutdown-grace", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_grace
+            ),
+            workers=root.take("workers", _accept_workers, _DEFAULT.workers),
+        )
+
+
+def _read_listen(root: Section, folder: Path) -> Listen:
+    default = _DEFAULT.listen
+    with root.section("listen") as section:
+
+        def addresses(key: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+            if section.is_null(key):
+                return ()
+            return section.take_all(key, accept.endpoint_string(folder), otherwise)
+
+        return Listen(
+            http=addresses("http", default.http),
+            https=addresses("https", default.https),
+            admin=addresses("admin", default.admin),
+        )
+
+
+def _read_public_ports(root: Section) -> PublicPorts:
+    default = _DEFAULT.public_ports
+    with root.section("public-ports") as section:
+        return PublicPorts(
+            http=section.take("http", accept.port_number, default.http),
+            https=section.take("https", accept.port_number, default.https),
+        )
+
+
+def _read_source(root: Section, folder: Path) -> FilesSource:
+    with root.section("source") as section:
+        if section.has("kubernetes"):
+            has_files = section.has("files")
+            section.refuse("kubernetes", _ONE_SOURCE if has_files else _NO_CLUSTER)
+        elif not section.has("files"):
+            section.miss("files", "missing: the files or folders to serve")
+        paths = section.take_all("files", accept.existing_path(folder), ())
+        if section.has("files") and section.is_empty("files"):
+            section.refuse("files", "a file or folder, or a list with at least one")
+        return FilesSource(paths=paths, endpoints=_read_endpoints(section))
+
+
+def _read_endpoints(source: Section) -> dict[LocalService, tuple[LocalAddress, ...]]:
+    endpoints = {}
+    with source.section("endpoints") as section:
+        for key in section.all_keys():
+            try:
+                service = accept.local_service(key)
+            except NotAccepted as error:
+                section.refuse(key, str(error))
+                continue
+            endpoints[service] = section.take_all(key, accept.local_address, ())
+    return endpoints
+
+
+def _read_tls(root: Section, folder: Path) -> TLS:
+    with root.section("tls") as section:
+        return TLS(
+            secrets=section.take("secrets", accept.or_null(accept.path(folder)), folder / SECRETS),
+            default=section.take("default", accept.or_null(accept.object_name), None),
+        )
+
+
+def _read_class(root: Section) -> IngressClassFilter:
+    default = _DEFAULT.ingress_class
+    with root.section("class") as section:
+        return IngressClassFilter(
+            name=section.take("name", accept.class_name, default.name),
+            controller=section.take("controller", accept.controller_name, default.controller),
+            without_class=section.take("without-class", accept.boolean, default.without_class),
+        )
+
+
+def _read_hsts(root: Section) -> HSTS | None:
+    if root.is_null("hsts"):
+        return None
+    default = HSTS()
+    with root.section("hsts", "max-age, include-subdomains and preload, or null") as section:
+        return HSTS(
+            max_age=section.take("max-age", accept.integer(0, MAX_AGE), default.max_age),
+            include_subdomains=section.take(
+                "include-subdomains", accept.boolean, default.include_subdomains
+            ),
+            preload=section.take("preload", accept.boolean, default.preload),
+        )
+
+
+def _accept_workers(value: object) -> int:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 1):
+        raise NotAccepted(_NO_WORKERS)
+    return accept.integer(1, 1)(value)

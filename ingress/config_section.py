@@ -1,0 +1,200 @@
+"""
+A mapping of the configuration file, read key by key.
+
+Whoever reads asks for each key with what it accepts. What is wrong is noted and
+the default goes in its place, so that every mistake of a file is found at once;
+a key that nobody asked for is a mistake as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import TracebackType
+from typing import TypeVar
+
+from ingress.document import Document, Path
+from ingress.errors import IngressError
+from ingress.problem import printable, shown
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+Accept = Callable[[object], T]
+"""Turns a value of the file into one of ours; raises NotAccepted."""
+
+
+class NotAccepted(IngressError):
+    """A value is not accepted; the message says what is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with the configuration file."""
+
+    file: str
+    message: str
+    """What is accepted."""
+
+    line: int = 0
+    """From 1; 0 where the whole file is meant."""
+
+    key: str = ""
+    """The way to the key: ``source.files[0]``."""
+
+    value: str = ""
+    """As JSON, shortened."""
+
+    def __str__(self) -> str:
+        """One line: ``FILE, line N: KEY: VALUE: MESSAGE``."""
+        where = f"{self.file}, line {self.line}" if self.line else self.file
+        return ": ".join(part for part in (where, self.key, self.value, self.message) if part)
+
+
+class Mistakes:
+    """
+    The mistakes found so far.
+
+    :param file: as the user named it.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._file = printable(file)
+        self._found: list[Mistake] = []
+
+    def __repr__(self) -> str:
+        return f"<Mistakes: {len(self._found)} in {self._file}>"
+
+    def in_file(self, message: str, line: int = 0) -> None:
+        """Something is wrong with the file as a whole."""
+        self._found.append(Mistake(self._file, message, line))
+
+    def at(self, document: Document, path: Path, value: str, message: str) -> None:
+        """
+        Something is wrong with the value of a key, or with an item of it.
+
+        :param value: as JSON; empty where the key is missing.
+        """
+        self._found.append(Mistake(self._file, message, document.line_of(path), _key(path), value))
+
+    def in_order(self) -> tuple[Mistake, ...]:
+        """All of them, as the file has them from top to bottom."""
+        return tuple(sorted(self._found, key=lambda mistake: mistake.line))
+
+
+class Section:
+    """
+    A mapping at some place of the document.
+
+    As a context manager it checks at its end that each key was asked for.
+    """
+
+    def __init__(
+        self, document: Document, mistakes: Mistakes, path: Path, value: dict[str, object]
+    ) -> None:
+        self._document = document
+        self._mistakes = mistakes
+        self._path = path
+        self._value = value
+        self._known: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<Section {_key(self._path) or 'root'}: {len(self._value)} keys>"
+
+    def __enter__(self) -> Section:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            for key in self._value:
+                if key not in self._known:
+                    self.refuse(key, _unknown(key, self._known))
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there, with whatever value."""
+        self._known.append(key)
+        return key in self._value
+
+    def is_null(self, key: str) -> bool:
+        """Whether the key is there without a value."""
+        return self.has(key) and self._value[key] is None
+
+    def is_empty(self, key: str) -> bool:
+        """Whether the key is there with an empty list."""
+        return self.has(key) and self._value[key] == []
+
+    def all_keys(self) -> list[str]:
+        """All keys, where any may be there."""
+        self._known.extend(self._value)
+        return list(self._value)
+
+    def take(self, key: str, accept: Callable[[object], S], default: T) -> S | T:
+        """The accepted value of a key; the default where it is absent or a mistake."""
+        if not self.has(key):
+            return default
+        try:
+            return accept(self._value[key])
+        except NotAccepted as error:
+            self.refuse(key, str(error))
+            return default
+
+    def take_all(self, key: str, accept: Accept[T], default: tuple[T, ...]) -> tuple[T, ...]:
+        """The accepted items of a list; a single value is a list of one."""
+        if not self.has(key):
+            return default
+        value = self._value[key]
+        items = value if isinstance(value, list) else [value]
+        accepted = []
+        for index, item in enumerate(items):
+            try:
+                accepted.append(accept(item))
+            except NotAccepted as error:
+                below: Path = (index,) if items is value else ()
+                self._note(key, below, item, str(error))
+        return tuple(accepted)
+
+    def section(self, key: str, accepted: str = "a mapping of keys and values") -> Section:
+        """
+        The mapping below a key; an empty one where it is absent or a mistake.
+
+        :param accepted: what is accepted, for a value that is no mapping.
+        """
+        value = self._value[key] if self.has(key) else {}
+        if not isinstance(value, dict):
+            self.refuse(key, accepted)
+            value = {}
+        return Section(self._document, self._mistakes, (*self._path, key), value)
+
+    def refuse(self, key: str, message: str) -> None:
+        """Note a mistake in the value of a key."""
+        self._note(key, (), self._value.get(key), message)
+
+    def miss(self, key: str, message: str) -> None:
+        """Note that a key is not there."""
+        self._mistakes.at(self._document, (*self._path, key), "", message)
+
+    def _note(self, key: str, below: Path, value: object, message: str) -> None:
+        self._mistakes.at(self._document, (*self._path, key, *below), _as_json(value), message)
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    close = get_close_matches(key, known, 1)
+    if close:
+        return f"no such key; {close[0]} is meant, perhaps"
+    return f"no such key; there are {', '.join(sorted(set(known)))}"
+
+
+def _key(path: Path) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def _as_json(value: object) -> str:
+    return shown(json.dumps(value, ensure_ascii=False, default=str))

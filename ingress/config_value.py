@@ -1,0 +1,204 @@
+"""
+What each kind of value of the configuration file accepts.
+
+Each function takes a value as YAML has it, returns ours, and raises NotAccepted
+with a message that says what is accepted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import TypeVar
+
+from ingress.config import LocalAddress, LocalService
+from ingress.config_section import Accept, NotAccepted
+from ingress.frontend.listen_address import AddressRefused, parse_listen_address
+
+T = TypeVar("T")
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
+"""An object's name, a DNS subdomain (RFC 1123) as the API server checks it."""
+
+_OBJECT = re.compile(rf"({_LABEL})/({_NAME})")
+_SERVICE = re.compile(rf"({_LABEL})/({_LABEL})(?::([a-z0-9-]{{1,15}}|[0-9]{{1,5}}))?")
+_CLASS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+"""Wider than a name: the old annotation has whatever the operator chose."""
+
+_CONTROLLER = re.compile(rf"(?=.{{1,250}}\Z){_LABEL}(?:\.{_LABEL})*/[!-~]+")
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
+
+
+def text(pattern: re.Pattern[str], accepted: str) -> Accept[str]:
+    """:param accepted: what it looks like, for people."""
+
+    def accept(value: object) -> str:
+        if isinstance(value, str) and pattern.fullmatch(value):
+            return value
+        raise NotAccepted(accepted)
+
+    return accept
+
+
+class_name = text(_CLASS, "the name of an IngressClass")
+controller_name = text(_CONTROLLER, "the name of a controller as DOMAIN/PATH: example.com/ingress")
+
+
+def boolean(value: object) -> bool:
+    """``true`` or ``false``."""
+    if isinstance(value, bool):
+        return value
+    raise NotAccepted("true or false")
+
+
+def integer(least: int, most: int) -> Accept[int]:
+    """A whole number within bounds, both included."""
+
+    def accept(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        bounds = f"from {least} to {most}" if least < most else f"which is {least}"
+        raise NotAccepted(f"a whole number {bounds}")
+
+    return accept
+
+
+port_number = integer(1, 65535)
+
+
+def seconds(most: float) -> Accept[float]:
+    """A number of seconds from 0 on."""
+
+    def accept(value: object) -> float:
+        # No NaN passes a comparison.
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
+            return float(value)
+        raise NotAccepted(f"a number of seconds from 0 to {most:g}")
+
+    return accept
+
+
+def one_of(*choices: T) -> Accept[T]:
+    """One of some words."""
+
+    def accept(value: object) -> T:
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise NotAccepted(" or ".join(str(choice) for choice in choices))
+
+    return accept
+
+
+def or_null(accept: Accept[T]) -> Callable[[object], T | None]:
+    """What `accept` takes, and null."""
+
+    def accept_null(value: object) -> T | None:
+        if value is None:
+            return None
+        try:
+            return accept(value)
+        except NotAccepted as error:
+            raise NotAccepted(f"{error}; or null") from None
+
+    return accept_null
+
+
+def endpoint_string(folder: Path) -> Accept[str]:
+    """An endpoint string of Twisted that we can listen on; kept as it is."""
+
+    def accept(value: object) -> str:
+        if not isinstance(value, str):
+            raise NotAccepted("an endpoint string such as tcp:8080; null for none")
+        try:
+            parse_listen_address(value, folder)
+        except AddressRefused as error:
+            raise NotAccepted(str(error)) from None
+        return value
+
+    return accept
+
+
+def path(folder: Path) -> Accept[Path]:
+    """A path; a relative one is relative to `folder`."""
+
+    def accept(value: object) -> Path:
+        if isinstance(value, str) and value and "\0" not in value:
+            return folder / value
+        raise NotAccepted("a path")
+
+    return accept
+
+
+def existing_path(folder: Path) -> Accept[Path]:
+    """As `path`, of something that is there and that we may read."""
+    accept_path = path(folder)
+
+    def accept(value: object) -> Path:
+        found = accept_path(value)
+        if not os.path.exists(found):
+            raise NotAccepted(f"a file or folder that exists; there is no {found}")
+        if not os.access(found, os.R_OK):
+            raise NotAccepted(f"a file or folder that may be read; {found} may not")
+        return found
+
+    return accept
+
+
+def object_name(value: object) -> tuple[str, str]:
+    """``NAMESPACE/NAME``."""
+    match = _OBJECT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise NotAccepted("NAMESPACE/NAME")
+    return match[1], match[2]
+
+
+def network(value: object) -> IPv4Network | IPv6Network:
+    """A CIDR, or an address for itself alone."""
+    accepted = "an address or a network such as 10.0.0.0/8 or fd00::/8"
+    if not isinstance(value, str) or "%" in value:
+        raise NotAccepted(accepted)
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    try:
+        interface = ipaddress.ip_interface(value)
+    except ValueError:
+        raise NotAccepted(accepted) from None
+    raise NotAccepted(
+        f"bits are set behind the prefix: {interface.network} for the network,"
+        f" {interface.ip} for the address alone"
+    )
+
+
+def local_service(value: object) -> LocalService:
+    """``NAMESPACE/SERVICE``, or ``NAMESPACE/SERVICE:PORT`` with the port's name or number."""
+    match = _SERVICE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise NotAccepted("a Service as NAMESPACE/SERVICE or NAMESPACE/SERVICE:PORT")
+    return match[1], match[2], match[3] or ""
+
+
+def local_address(value: object) -> LocalAddress:
+    """``HOST:PORT``, an IPv6 address in brackets."""
+    match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not 1 <= int(match[3]) <= 65535 or not _is_host(match[1], match[2]):
+        raise NotAccepted('HOST:PORT, an IPv6 address as "[::1]:3000"; or a list of them')
+    return match[1] or match[2], int(match[3])
+
+
+def _is_host(bracketed: str | None, name: str) -> bool:
+    if bracketed is None and not re.fullmatch(r"[0-9.]+", name):
+        return _HOST.fullmatch(name) is not None
+    try:
+        ip_address = ipaddress.ip_address(bracketed or name)
+    except ValueError:
+        return False
+    return (ip_address.version == 6) == (bracketed is not None)

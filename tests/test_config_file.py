@@ -1,0 +1,315 @@
+"""
+Tests for `ingress.config_file` and, through it, for `ingress.config_section`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import fields, is_dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import HSTS, TLS, Config, FilesSource, IngressClassFilter, Listen, PublicPorts
+from ingress.config_file import MAX_FILE_SIZE, ConfigError, load_config
+from ingress.document import load_documents
+
+SOURCE = "source: {files: [manifests]}\n"
+DOCUMENTED = Path(__file__).resolve().parent.parent / "etc" / "ingress.yaml"
+
+
+class ConfigTestCase(SynchronousTestCase):
+    """A folder with ``manifests`` in it, for configurations to be written to."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.joinpath("manifests").mkdir(parents=True)
+        self.path = self.folder / "ingress.yaml"
+
+    def load(self, text: str | bytes) -> Config:
+        self.path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return load_config(self.path)
+
+    def mistakes(self, text: str | bytes) -> list[str]:
+        """Each line of the refusal, without the file's path."""
+        error = self.assertRaises(ConfigError, self.load, text)
+        lines = str(error).splitlines()
+        self.assertEqual(len(lines), len(error.mistakes))
+        for line in lines:
+            self.assertTrue(line.startswith(str(self.path)), line)
+        return [line.removeprefix(str(self.path)).lstrip(",: ") for line in lines]
+
+
+class LoadTests(ConfigTestCase):
+    """A file without a mistake becomes a Config."""
+
+    def test_defaults(self) -> None:
+        """What is not there has its default."""
+        self.assertEqual(
+            self.load(SOURCE),
+            Config(
+                path=self.path,
+                source=FilesSource(paths=(self.folder / "manifests",)),
+                tls=TLS(secrets=self.folder / "secrets"),
+            ),
+        )
+
+    def test_everything(self) -> None:
+        """Each key arrives where it belongs."""
+        config = self.load("""
+            listen:
+              http: [tcp:80, "unix:run/http"]
+              https: null
+              admin: tcp:9000
+            public-ports: {http: 8080, https: 8443}
+            source:
+              files: [manifests, /]
+              endpoints:
+                default/web: 127.0.0.1:3000
+                default/api:http: ["[::1]:4000", "localhost:4001"]
+            tls: {secrets: /run/secrets, default: web/wildcard}
+            class: {name: nginx, controller: example.com/ingress, without-class: true}
+            trusted-proxies: 10.0.0.0/8
+            ssl-redirect: false
+            hsts: {max-age: 60, include-subdomains: false, preload: true}
+            snippets: ignore
+            shutdown-grace: 2.5
+            workers: 1
+            """)
+        self.assertEqual(
+            config,
+            Config(
+                path=self.path,
+                listen=Listen(("tcp:80", "unix:run/http"), (), ("tcp:9000",)),
+                public_ports=PublicPorts(8080, 8443),
+                source=FilesSource(
+                    (self.folder / "manifests", Path("/")),
+                    {
+                        ("default", "web", ""): (("127.0.0.1", 3000),),
+                        ("default", "api", "http"): (("::1", 4000), ("localhost", 4001)),
+                    },
+                ),
+                tls=TLS(Path("/run/secrets"), ("web", "wildcard")),
+                ingress_class=IngressClassFilter("nginx", "example.com/ingress", True),
+                trusted_proxies=(ip_network("10.0.0.0/8"),),
+                ssl_redirect=False,
+                hsts=HSTS(60, False, True),
+                snippets="ignore",
+                shutdown_grace=2.5,
+            ),
+        )
+
+    def test_null(self) -> None:
+        """Null switches off what can be switched off."""
+        config = self.load(SOURCE + "hsts: null\ntls: {secrets: null, default: null}\n")
+        self.assertIsNone(config.hsts)
+        self.assertEqual(config.tls, TLS())
+
+    def test_relative(self) -> None:
+        """Paths come out absolute, even if the file's own is not."""
+        self.load(SOURCE)
+        relative = Path(self.folder.name, "ingress.yaml")
+        self.addCleanup(shutil.rmtree, self.folder.name, True)
+        shutil.copytree(self.folder, self.folder.name)
+        config = load_config(relative)
+        self.assertEqual(config.path, relative.absolute())
+        self.assertEqual(config.source.paths, (relative.absolute().parent / "manifests",))
+
+    def test_json(self) -> None:
+        """JSON is YAML."""
+        self.assertEqual(self.load('{"source": {"files": "manifests"}}'), self.load(SOURCE))
+
+
+class MistakeTests(ConfigTestCase):
+    """Each mistake is a line that names file, line, key, value and what is accepted."""
+
+    def test_every_mistake(self) -> None:
+        """All mistakes of a file are told at once, from top to bottom."""
+        self.assertEqual(
+            self.mistakes(
+                "snippets: allow\n"
+                "source:\n"
+                "  files:\n"
+                "  - manifests\n"
+                "  - missing.yaml\n"
+                "public-ports: {http: eighty}\n"
+            ),
+            [
+                'line 1: snippets: "allow": refuse or ignore',
+                'line 5: source.files[1]: "missing.yaml": a file or folder that exists;'
+                f" there is no {self.folder}/missing.yaml",
+                'line 6: public-ports.http: "eighty": a whole number from 1 to 65535',
+            ],
+        )
+
+    def test_unknown_key(self) -> None:
+        """An unknown key is a mistake, with the one that may be meant, or all there are."""
+        self.assertEqual(
+            self.mistakes(SOURCE + "ssl_redirect: false\npublic-ports: {quic: 443}\n"),
+            [
+                "line 2: ssl_redirect: false: no such key; ssl-redirect is meant, perhaps",
+                "line 3: public-ports.quic: 443: no such key; there are http, https",
+            ],
+        )
+
+    def test_wrong_type(self) -> None:
+        """A value of another type is a mistake wherever it is, null included."""
+        for key in (
+            *("listen", "listen.http", "public-ports", "public-ports.https", "source.files"),
+            *("source.endpoints", "tls", "tls.default", "class", "class.name", "class.controller"),
+            *("class.without-class", "trusted-proxies", "ssl-redirect", "hsts", "hsts.max-age"),
+            *("hsts.preload", "snippets", "shutdown-grace", "workers"),
+        ):
+            for value in ("'no such value'", "{a: {b: c}}" if "." in key else "[[]]"):
+                outer, _, inner = key.partition(".")
+                text = f"{outer}:\n  {inner}: {value}\n" if inner else f"{outer}: {value}\n"
+                if outer == "source":
+                    text += "  kubernetes: {}\n"
+                else:
+                    text += SOURCE
+                found = [one for one in self.mistakes(text) if key in one]
+                self.assertEqual(len(found), 1, (key, value))
+
+    def test_listen(self) -> None:
+        """An endpoint string that cannot be listened on is a mistake, each of a list."""
+        first, second = self.mistakes(SOURCE + "listen: {http: [tcp:http, 'ssl:443']}")
+        self.assertTrue(first.startswith('line 2: listen.http[0]: "tcp:http": tcp:PORT'), first)
+        self.assertTrue(second.startswith('line 2: listen.http[1]: "ssl:443": tcp:PORT'), second)
+
+    def test_no_source(self) -> None:
+        """Something to serve is needed."""
+        missing = "line 1: source.files: missing: the files or folders to serve"
+        self.assertEqual(self.mistakes("workers: 1\n"), [missing])
+        self.assertEqual(self.mistakes("source: {}\n"), [missing])
+        (none,) = self.mistakes("source: {files: []}\n")
+        self.assertIn("at least one", none)
+
+    def test_two_sources(self) -> None:
+        """Files and a cluster exclude each other."""
+        self.assertEqual(
+            self.mistakes("source: {files: manifests, kubernetes: {}}\n"),
+            ["line 1: source.kubernetes: {}: exactly one of files and kubernetes"],
+        )
+
+    def test_not_in_this_release(self) -> None:
+        """What comes later is a key that is known, and refused as what it is."""
+        for text in (
+            "source: {kubernetes: {}}\n",
+            f"{SOURCE}workers: 4\n",
+            f"{SOURCE}workers: auto",
+        ):
+            (line,) = self.mistakes(text)
+            self.assertIn("not in this release: ", line)
+
+    def test_no_workers(self) -> None:
+        """A number of processes that never will be is an ordinary mistake."""
+        for value in ("0", "-1", "true", "many"):
+            (line,) = self.mistakes(f"{SOURCE}workers: {value}\n")
+            self.assertTrue(line.endswith(": a whole number which is 1"), line)
+
+    def test_hostile_text(self) -> None:
+        """Whatever is in the file, a mistake is one line without control characters."""
+        (line,) = self.mistakes(SOURCE + '"a\\nb\\x1b[2J": "c\\nd\\x1b[2J\\u2028"\n')
+        self.assertTrue(line.isprintable(), line)
+
+    def test_long_value(self) -> None:
+        """A long value is shortened."""
+        (line,) = self.mistakes(f"{SOURCE}snippets: {'x' * 1000}\n")
+        self.assertLess(len(line), 200)
+
+
+class FileTests(ConfigTestCase):
+    """What is wrong with the file itself is a mistake, too."""
+
+    def test_missing(self) -> None:
+        """A file that is missing, a folder, and one that may not be read."""
+        for path, reason in [
+            (self.folder / "none.yaml", "No such file or directory"),
+            (self.folder, "Is a directory"),
+            (self.folder / ("x" * 300), "File name too long"),
+        ]:
+            error = self.assertRaises(ConfigError, load_config, path)
+            self.assertEqual(str(error), f"{error.mistakes[0].file}: cannot be read: {reason}")
+
+    def test_empty(self) -> None:
+        """A file without content."""
+        for text in ("", "\n# nothing\n", "---\n"):
+            (line,) = self.mistakes(text)
+            self.assertTrue(line.startswith("empty;"), line)
+
+    def test_no_yaml(self) -> None:
+        """Text that is no YAML is told with its line."""
+        for text in ("a: 1\nb: [\n", "a: 1\na: 2\n", "a: b\n\tc: d\n"):
+            (line,) = self.mistakes(text)
+            self.assertRegex(line, r"^line [23]: ")
+
+    def test_no_mapping(self) -> None:
+        """Another document than a mapping."""
+        for text in ("- source\n", "source\n", "5\n"):
+            self.assertEqual(
+                self.mistakes(text), ["line 1: a mapping of keys and values is needed"]
+            )
+
+    def test_two_documents(self) -> None:
+        """A second document."""
+        self.assertEqual(
+            self.mistakes(f"{SOURCE}---\n{SOURCE}"),
+            ["line 3: a second document; a configuration is one"],
+        )
+
+    def test_no_text(self) -> None:
+        """Bytes that are no UTF-8."""
+        (line,) = self.mistakes(b"snippets: ignore\nclass: {name: \xff}\n")
+        self.assertIn("line 2: is not UTF-8", line)
+
+    def test_too_large(self) -> None:
+        """A file that is no configuration is not read to its end."""
+        (line,) = self.mistakes("#" * (MAX_FILE_SIZE + 1))
+        self.assertIn("larger", line)
+        error = self.assertRaises(ConfigError, load_config, Path("/dev/zero"))
+        self.assertIn("larger", str(error))
+
+
+class DocumentedTests(ConfigTestCase):
+    """``etc/ingress.yaml`` documents what there is."""
+
+    def test_defaults(self) -> None:
+        """Every documented value is the default."""
+        config = self.load(DOCUMENTED.read_bytes())
+        self.assertEqual(replace(config, path=None, source=FilesSource(), tls=TLS()), Config())
+        self.assertEqual(config, self.load(SOURCE))
+
+    def test_complete(self) -> None:
+        """Every field of the configuration has its key."""
+        (document,) = load_documents(DOCUMENTED.read_text())
+        keys = set(_keys(document.value))
+        renamed = {"ingress-class": "class", "source.paths": "source.files"}
+        for name in _fields(Config()):
+            if name != "path":
+                outer, dot, inner = name.partition(".")
+                name = renamed.get(name, renamed.get(outer, outer) + dot + inner)
+                self.assertIn(name, keys)
+
+    def test_later(self) -> None:
+        """The key that comes later is there as well, as a comment."""
+        self.assertIn("# kubernetes: {}", DOCUMENTED.read_text())
+
+
+def _keys(value: object, before: str = "") -> list[str]:
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for key, below in value.items():
+        found += [f"{before}{key}", *_keys(below, f"{before}{key}.")]
+    return found
+
+
+def _fields(config: object, before: str = "") -> list[str]:
+    if not is_dataclass(config):
+        return []
+    found = []
+    for field in fields(config):
+        name = f"{before}{field.name.replace('_', '-')}"
+        found += [name, *_fields(getattr(config, field.name), f"{name}.")]
+    return found

@@ -1,0 +1,120 @@
+"""
+Tests for `ingress.config_value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress import config_value
+from ingress.config_section import NotAccepted
+
+
+class AcceptTests(SynchronousTestCase):
+    """Values are turned into ours, or refused with what is accepted."""
+
+    def refusal(self, accept: Callable[[object], object], value: object) -> str:
+        return str(self.assertRaises(NotAccepted, accept, value))
+
+    def assert_none_of(self, accept: Callable[[object], object], *values: object) -> None:
+        for value in values:
+            self.assertTrue(self.refusal(accept, value), value)
+
+    def test_boolean(self) -> None:
+        """Only true and false are booleans."""
+        self.assertIs(config_value.boolean(True), True)
+        self.assertIs(config_value.boolean(False), False)
+        self.assert_none_of(config_value.boolean, "true", 1, 0, None, [])
+
+    def test_integer(self) -> None:
+        """Whole numbers within bounds, which true is not."""
+        self.assertEqual(config_value.port_number(1), 1)
+        self.assertEqual(config_value.port_number(65535), 65535)
+        self.assert_none_of(config_value.port_number, 0, 65536, True, "80", 80.0, None)
+
+    def test_seconds(self) -> None:
+        """Numbers from 0 on become floats; what is no number of seconds is refused."""
+        accept = config_value.seconds(60)
+        self.assertEqual([accept(0), accept(60), accept(0.5)], [0.0, 60.0, 0.5])
+        self.assert_none_of(accept, -1, 61, float("nan"), float("inf"), True, "30", "30s", None)
+
+    def test_one_of(self) -> None:
+        """One of the words, and the refusal names them."""
+        accept = config_value.one_of("refuse", "ignore")
+        self.assertEqual(accept("ignore"), "ignore")
+        self.assertEqual(self.refusal(accept, "allow"), "refuse or ignore")
+
+    def test_or_null(self) -> None:
+        """Null beside what else is accepted."""
+        accept = config_value.or_null(config_value.boolean)
+        self.assertIsNone(accept(None))
+        self.assertIs(accept(True), True)
+        self.assertEqual(self.refusal(accept, 1), "true or false; or null")
+
+    def test_path(self) -> None:
+        """Relative paths are relative to the folder, absolute ones are kept."""
+        accept = config_value.path(Path("/etc/ingress"))
+        self.assertEqual(accept("secrets"), Path("/etc/ingress/secrets"))
+        self.assertEqual(accept("/run/secrets"), Path("/run/secrets"))
+        self.assert_none_of(accept, "", "a\0b", 5, None)
+
+    def test_existing_path(self) -> None:
+        """What is not there is refused with the place that was looked at."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        accept = config_value.existing_path(folder)
+        self.assertIn(str(folder / "web.yaml"), self.refusal(accept, "web.yaml"))
+        (folder / "web.yaml").touch()
+        self.assertEqual(accept("web.yaml"), folder / "web.yaml")
+
+    def test_object_name(self) -> None:
+        """NAMESPACE/NAME as the API server takes them."""
+        self.assertEqual(config_value.object_name("web/tls.example"), ("web", "tls.example"))
+        self.assert_none_of(
+            config_value.object_name, "tls", "a/b/c", "/b", "a/", "A/b", "a.b/c", "a/b\n", 5
+        )
+
+    def test_class_name(self) -> None:
+        """A class has a name without spaces, a controller a domain and a path."""
+        self.assertEqual(config_value.class_name("nginx_Internal"), "nginx_Internal")
+        self.assert_none_of(config_value.class_name, "", "a b", "a\n", None)
+        self.assertEqual(config_value.controller_name("k8s.io/x"), "k8s.io/x")
+        self.assert_none_of(config_value.controller_name, "k8s.io", "/x", "k8s.io/", "K8S.io/x")
+
+    def test_network(self) -> None:
+        """Networks and addresses of both families."""
+        for text in ("10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1"):
+            self.assertEqual(config_value.network(text), ip_network(text))
+        self.assert_none_of(
+            config_value.network, "", "10/8", "10.0.0.0/33", "web", "fe80::1%eth0", 10, None
+        )
+
+    def test_host_bits(self) -> None:
+        """An address with a prefix is refused with the two things that it may mean."""
+        refusal = self.refusal(config_value.network, "10.1.2.3/8")
+        self.assertIn("10.0.0.0/8 for the network", refusal)
+        self.assertIn("10.1.2.3 for the address", refusal)
+
+    def test_local_service(self) -> None:
+        """NAMESPACE/SERVICE, with or without a port's name or number."""
+        accept = config_value.local_service
+        self.assertEqual(accept("default/web"), ("default", "web", ""))
+        self.assertEqual(accept("default/web:http"), ("default", "web", "http"))
+        self.assertEqual(accept("default/web:80"), ("default", "web", "80"))
+        self.assert_none_of(accept, "web", "default/web:", "a/b/c", "default/web:a_b", "a/B", 5)
+
+    def test_local_address(self) -> None:
+        """HOST:PORT with a name or an address, IPv6 in brackets."""
+        accept = config_value.local_address
+        self.assertEqual(accept("127.0.0.1:3000"), ("127.0.0.1", 3000))
+        self.assertEqual(accept("[::1]:3000"), ("::1", 3000))
+        self.assertEqual(accept("web.local:80"), ("web.local", 80))
+        self.assert_none_of(
+            accept,
+            *("web", ":80", "::1:80", "[web]:80", "[127.0.0.1]:80", "1.2.3:80", "1.2.3.4:0"),
+            *("web:65536", "web:http", "http://web:80", "we b:80", "web:80\n", 80, None),
+        )
