@@ -148,7 +148,8 @@ class ChunkedBody:
         if self._state is _ChunkState.DATA_END and pending not in (b"", b"\r"):
             raise self._error("A chunk is longer than its size.")
         limit = MAX_TRAILERS if self._state is _ChunkState.TRAILERS else MAX_CHUNK_LINE
-        if len(pending) > limit or b"\n" in pending:
+        # One more than a whole line may have: the CR of its end may have come.
+        if len(pending) > limit + 1 or b"\n" in pending:
             raise self._error("The chunked body has a line that is none.")
         self._pending = pending
 
