@@ -1,0 +1,76 @@
+"""
+The admin listener: ``/healthz`` and ``/readyz`` for probes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+
+class Readiness:
+    """
+    Why the process should get no traffic; it is ready where there is no reason.
+
+    :param reasons: those that it begins with, each a short text by its name.
+    """
+
+    def __init__(self, **reasons: str) -> None:
+        self._reasons = dict(reasons)
+        self.is_ending = False
+        """Whether the process is about to end; then it is not healthy either."""
+
+    def __repr__(self) -> str:
+        return f"<Readiness {', '.join(self._reasons) or 'ready'}>"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(self._reasons.values())
+
+    def add(self, name: str, reason: str) -> None:
+        self._reasons[name] = reason
+
+    def clear(self, name: str) -> None:
+        self._reasons.pop(name, None)
+
+
+def make_admin_site(readiness: Readiness) -> Site:
+    """
+    ``/healthz`` answers 200 as long as the process should live: 500 while it ends,
+    as with ingress-nginx. ``/readyz`` answers 200, or 503 with a reason a line.
+    """
+
+    def healthz() -> tuple[int, str]:
+        return (500, "the process is ending") if readiness.is_ending else (200, "ok")
+
+    def readyz() -> tuple[int, str]:
+        reasons = readiness.reasons
+        return (503, "\n".join(reasons)) if reasons else (200, "ok")
+
+    root = Resource()
+    root.putChild(b"healthz", _Check(healthz))
+    root.putChild(b"readyz", _Check(readyz))
+    site = Site(root)
+    site.noisy = False
+    return site
+
+
+class _Check(Resource):
+    """Answers with a status and a text that are asked for each time."""
+
+    isLeaf = True
+
+    def __init__(self, check: Callable[[], tuple[int, str]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._check = check
+
+    def render_GET(self, request: IRequest) -> bytes:
+        """IResource; HEAD is served as well."""
+        status, text = self._check()
+        request.setResponseCode(status)
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        request.setHeader(b"cache-control", b"no-store")
+        return f"{text}\n".encode()
