@@ -31,7 +31,7 @@ CHECKOUT = DEMO.parent.parent
 
 # The same ports stand in ingress.yaml and in manifests/.
 HTTP, HTTPS, ADMIN = 8080, 8443, 10254
-PODS = {"kubia-1": 9001, "kubia-2": 9002, "kubia-3": 9003, "foo-1": 9011, "bar-1": 9012}
+PODS = {"kubia-1": 18001, "kubia-2": 18002, "kubia-3": 18003, "foo-1": 18011, "bar-1": 18012}
 
 GREETING = """
 Ready on {http} for http and on {https} for https. To try, in another terminal and in this folder:
@@ -114,8 +114,8 @@ async def demo(reactor: Any) -> None:
     taken = [str(port) for port in (HTTP, HTTPS, ADMIN, *PODS.values()) if is_taken(port)]
     if taken:
         raise SystemExit(
-            f"Something else listens on port {', '.join(taken)}: end that first, or choose"
-            f" other ports in the files of {DEMO}."
+            f"Taken by something else: port {', '.join(taken)}. End what listens there, or"
+            f" choose other ports in the files of {DEMO}."
         )
     certificate = ensure_certificate(DEMO / "secrets/default/tls-secret", "secure.example.com")
     for name, port in PODS.items():
