@@ -1,0 +1,200 @@
+"""
+Golden cases: manifests in, a readable route table and the Problems out.
+
+A case is ``tests/fixtures/routing/TOPIC/CASE.yaml`` with
+
+- ``CASE.routes`` and ``CASE.problems``: what comes out. With ``INGRESS_GOLDEN=write``
+  in the environment a run writes them anew: read the diff before you commit it;
+- ``CASE.requests``: requests and their outcomes, by hand, so that no wrong table
+  is ever taken for right.
+
+The first comment of a case may choose a configuration: ``# with: NAME``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import TLS, Config, FilesSource, Listen, PublicPorts
+from ingress.document import load_documents
+from ingress.kube.manifest import read_objects
+from ingress.kube.objects import KubeObject, Objects
+from ingress.message import Request
+from ingress.problem import Problem
+from ingress.routing.build import Built, build
+from ingress.routing.match import find_route
+from ingress.routing.path import canonical_path
+from ingress.routing.snapshot import Snapshot
+from tests.support.objects import endpoint_slice, ingress, objects
+from tests.support.route_table import render
+
+FIXTURES = Path(__file__).parent / "fixtures" / "routing"
+IS_WRITING = os.environ.get("INGRESS_GOLDEN") == "write"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+_FILES = Config(source=FilesSource(paths=(Path("manifests"),)))
+CONFIGS = {
+    "": _FILES,
+    "no-ssl-redirect": replace(_FILES, ssl_redirect=False),
+    "without-class": replace(
+        _FILES, ingress_class=replace(_FILES.ingress_class, without_class=True)
+    ),
+    "ignore-snippets": replace(_FILES, snippets="ignore"),
+    "other-ports": replace(_FILES, public_ports=PublicPorts(http=8080, https=8443)),
+    "no-https": replace(_FILES, listen=Listen(https=())),
+    "default-certificate": replace(_FILES, tls=TLS(default=("default", "default"))),
+    "local-endpoints": replace(
+        _FILES,
+        source=FilesSource(
+            paths=(Path("manifests"),),
+            endpoints={
+                ("default", "slices", ""): (("127.0.0.1", 1),),
+                ("default", "endpoints", ""): (("127.0.0.1", 2),),
+                ("default", "local", ""): (("127.0.0.1", 3000), ("::1", 3000)),
+                ("default", "port", "web"): (("127.0.0.1", 3001),),
+                ("default", "unknown", "80"): (("localhost", 3002),),
+            },
+        ),
+    ),
+}
+
+BROKEN_SIBLINGS: tuple[KubeObject, ...] = (
+    ingress(
+        "broken.invalid",
+        {"/": "missing:80", "~/%zz": "missing:80", "/twice": "a:1", "/twice/": "b:1"},
+        name="broken/broken",
+        tls={"missing": ["broken.invalid"]},
+        annotations={"auth-tls-secret": "x", "affinity": "nonsense", "unknown": "\n"},
+    ),
+    endpoint_slice("broken/nobody", "10.66.66.66"),
+)
+"""Of a namespace and a host of their own: whatever is wrong with them is theirs."""
+
+
+def read_case(path: Path) -> tuple[Config, list[KubeObject], list[Problem]]:
+    """The configuration and the objects of a case, and the Problems of reading them."""
+    text = path.read_text()
+    first = text.partition("\n")[0]
+    name = first.removeprefix("# with: ") if first.startswith("# with: ") else ""
+    items: list[KubeObject] = []
+    problems: list[Problem] = []
+    for document in load_documents(text):
+        for reading in read_objects(document, path.name):
+            problems += reading.problems
+            if reading.item is not None:
+                items.append(reading.item)
+    return CONFIGS[name], items, problems
+
+
+def outcome(snapshot: Snapshot, url: str) -> str:
+    """``STATUS SERVICE``, or ``STATUS LOCATION``, or a status alone."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    query = f"?{parts.query}" if parts.query else ""
+    request = Request(
+        method=b"GET",
+        target=f"{parts.path}{query}".encode(),
+        path=canonical_path(parts.path.encode()),
+        authority=parts.netloc.encode(),
+        host=parts.hostname.encode(),
+        fields=[],
+        body_length=0,
+    )
+    route = find_route(snapshot, request.host, request.path)
+    if route is None:
+        return "404"
+    for policy in route.policies:
+        answer = policy.answer(request, is_secure=parts.scheme == "https")
+        if answer is not None:
+            location = b"".join(value for name, value in answer.fields if name == b"Location")
+            return f"{answer.status} {location.decode()}".rstrip()
+    if route.upstream is None:
+        return "404"
+    if not snapshot.upstreams[route.upstream].endpoints:
+        return "503"
+    return f"200 {route.upstream.service}"
+
+
+def problem_lines(result: Built, read: list[Problem]) -> str:
+    """All Problems in order, but those of the broken siblings."""
+    found = [*read, *result.all_problems()]
+    lines = sorted(str(problem) for problem in found if problem.namespace != "broken")
+    return "".join(f"{line}\n" for line in lines)
+
+
+class GoldenTests(SynchronousTestCase):
+    """One test a case; `_add_cases` makes them."""
+
+    maxDiff = None
+
+    def check(self, path: Path) -> None:
+        """A case comes to its table, its Problems and the outcomes of its requests."""
+        config, items, read = read_case(path)
+        result = build(objects(items), config, now=NOW)
+        self._check_text(path.with_suffix(".routes"), render(result.snapshot))
+        self._check_text(path.with_suffix(".problems"), problem_lines(result, read))
+        self._check_requests(path.with_suffix(".requests"), result.snapshot)
+        self._check_siblings(objects(items), objects(items, BROKEN_SIBLINGS), config, result)
+
+    def _check_text(self, path: Path, text: str) -> None:
+        if IS_WRITING:
+            path.unlink(missing_ok=True)
+            if text:
+                path.write_text(text)
+        expected = path.read_text() if path.exists() else ""
+        self.assertEqual(text.splitlines(), expected.splitlines(), path.name)
+
+    def _check_requests(self, path: Path, snapshot: Snapshot) -> None:
+        if not path.exists():
+            return
+        for line in path.read_text().splitlines():
+            url, _, expected = line.partition(" ")
+            with self.subTest(url=url):
+                self.assertEqual(outcome(snapshot, url), expected.strip())
+
+    def _check_siblings(
+        self, alone: Objects, together: Objects, config: Config, result: Built
+    ) -> None:
+        """Broken objects beside the case change nothing of it, from scratch or as a change."""
+        for beside in (
+            build(together, config, now=NOW),
+            build(together, config, result, now=NOW),
+        ):
+            is_ours = ("Ingress", "broken", "broken") in beside.problems
+            self.assertEqual(is_ours, b"broken.invalid" in beside.snapshot.hosts)
+            hosts = {**beside.snapshot.hosts}
+            hosts.pop(b"broken.invalid", None)
+            upstreams = {
+                key: upstream
+                for key, upstream in beside.snapshot.upstreams.items()
+                if key.namespace != "broken"
+            }
+            snapshot = replace(beside.snapshot, hosts=hosts, upstreams=upstreams)
+            self.assertEqual(snapshot, result.snapshot)
+            self.assertEqual(problem_lines(beside, []), problem_lines(result, []))
+        self.assertEqual(build(alone, config, beside, now=NOW).snapshot, result.snapshot)
+
+
+def _add_cases() -> None:
+    for path in sorted(FIXTURES.glob("*/*.yaml")):
+        name = f"test_{path.parent.name}_{path.stem}".replace("-", "_")
+        setattr(GoldenTests, name, _case(path, name))
+
+
+def _case(path: Path, name: str) -> Callable[[GoldenTests], None]:
+    def test(self: GoldenTests) -> None:
+        self.check(path)
+
+    test.__name__ = name
+    test.__doc__ = path.read_text().split("---")[0].replace("#", "").strip()
+    return test
+
+
+_add_cases()
