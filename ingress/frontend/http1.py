@@ -19,7 +19,7 @@ from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
 from ingress.frontend.headers import Client, FieldLines, answer_fields, set_hsts
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
-from ingress.http1.head import HEAD_END, check_unfinished_head, parse_request_head
+from ingress.http1.head import HEAD_END, check_unfinished_request_head, parse_request_head
 from ingress.message import Request, Response
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class HTTP1Downstream(Protocol):
         if end >= 0:
             end += len(HEAD_END)
             return data[:end], data[end:]
-        check_unfinished_head(data)
+        check_unfinished_request_head(data)
         if not self._buffer:
             self._set_deadline(HEAD_TIMEOUT)
         return None, data

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import IPv6Address
 
 import httptools
 
@@ -44,9 +45,25 @@ _REQUEST_HEAD = re.compile(
 _RESPONSE_HEAD = re.compile(
     rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + _FIELD_LINES
 )
+_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+_FIRST_BYTE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z\r]")
 _CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
-_HOST = re.compile(rb"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
-_ABSOLUTE_FORM = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
+_HOST = re.compile(
+    rb"([A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?"
+)
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL)
+
+_MAX_HOST = 255
+"""Bytes of a name (RFC 1035 section 2.3.4)."""
+
+_MAX_REQUEST_LINE = MAX_TARGET + 32
+"""Bytes of a request line with the longest target: its method and version, and blanks."""
+
+_MAX_CACHED = 64
+"""
+Bytes of a value that a cache keeps. What clients send can be as long as a head,
+and a cache full of it would be theirs to fill.
+"""
 
 _FRAMING_FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
 
@@ -74,9 +91,9 @@ class _Framing:
 
     def __init__(self, fields: Fields, error: type[RequestError] | type[ResponseError]) -> None:
         lengths: list[bytes] = []
+        options: list[bytes] = []
         self.hosts: list[bytes] = []
         self.transfer_encodings: list[bytes] = []
-        self.options: frozenset[bytes] = frozenset()
         for key, _, value in fields:
             if key in _FRAMING_FIELDS:
                 if key == b"host":
@@ -86,7 +103,8 @@ class _Framing:
                 elif key == b"transfer-encoding":
                     self.transfer_encodings.append(value.lower())
                 else:
-                    self.options |= _connection_options(value)
+                    options.append(value)
+        self.options = _connection_options(b",".join(options)) if options else _NO_OPTIONS
         self.content_length: int | None = None
         if lengths:
             if len(lengths) > 1 or not _CONTENT_LENGTH.fullmatch(lengths[0]):
@@ -98,23 +116,66 @@ class _Framing:
             raise error("The only transfer coding that is understood is chunked.")
 
 
-@lru_cache(maxsize=256)
+_NO_OPTIONS: frozenset[bytes] = frozenset()
+
+
 def _connection_options(value: bytes) -> frozenset[bytes]:
+    if len(value) <= _MAX_CACHED:
+        return _short_connection_options(value)
+    return _split_options(value)
+
+
+@lru_cache(maxsize=256)
+def _short_connection_options(value: bytes) -> frozenset[bytes]:
+    return _split_options(value)
+
+
+def _split_options(value: bytes) -> frozenset[bytes]:
     return frozenset(option.strip(b" \t").lower() for option in value.split(b",")) - {b""}
 
 
-def check_unfinished_head(data: bytes) -> None:
+def check_unfinished_request_head(data: bytes) -> None:
     """
-    Refuse a head that is too large before it has come whole.
+    Refuse what can no longer become a head, before its end has come.
 
-    :param data: what has come of the head so far, without its end.
+    Whoever sends something else than HTTP/1.1 may never send that end; and what
+    is kept while waiting for it must be bounded.
+
+    :param data: what has come of the head so far, without its end; not empty.
     :raises TargetTooLong: where the first line already is.
     :raises HeadTooLarge: where the whole already is.
+    :raises RequestError: where it is no head.
     """
-    if len(data) > MAX_TARGET and b"\r\n" not in data:
+    line_end = data.find(b"\r\n")
+    if (line_end < 0 or line_end > _MAX_REQUEST_LINE) and len(data) > _MAX_REQUEST_LINE:
         raise TargetTooLong("The request target is longer than 32 KiB.")
     if len(data) > MAX_HEAD:
         raise HeadTooLarge("The head is larger than 64 KiB.")
+    if (
+        not _FIRST_BYTE.match(data)
+        or _has_bare_line_end(data)
+        or (line_end >= 0 and not data.endswith(_VERSIONS, 0, line_end))
+    ):
+        raise RequestError("The head is not that of an HTTP/1.1 request.")
+
+
+def check_unfinished_response_head(data: bytes) -> None:
+    """
+    The same for what an endpoint sends.
+
+    :raises ResponseError: where it is no head, or is too large.
+    """
+    if len(data) > MAX_HEAD:
+        raise ResponseError("The endpoint sent a head larger than 64 KiB.")
+    if data[:7] != b"HTTP/1."[: len(data)] or _has_bare_line_end(data):
+        raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+
+
+def _has_bare_line_end(data: bytes) -> bool:
+    """Whether there is a CR or LF that no longer can be half of a CRLF."""
+    line_ends = data.count(b"\r\n")
+    returns = data.count(b"\r") - data.endswith(b"\r")
+    return data.count(b"\n") != line_ends or returns != line_ends
 
 
 def parse_request_head(data: bytes) -> tuple[Request, BodyDecoder]:
@@ -175,20 +236,22 @@ def _request(
         body_length=None if framing.transfer_encodings else framing.content_length or 0,
         connection_options=options,
         is_http_10=is_http_10,
-        keep_alive=(b"keep-alive" in options if is_http_10 else b"close" not in options),
+        keep_alive=_keeps_connection(options, is_http_10=is_http_10),
     )
     return request, body
 
 
 def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
     """What goes upstream for a target of any form (RFC 9112 section 3.2)."""
+    if method == b"CONNECT":
+        # It asks for a tunnel to anywhere: not what a reverse proxy is for.
+        raise RequestError("Tunnels are not served here.")
     if target.startswith(b"/"):
         return target
     if target == b"*" and method == b"OPTIONS":
         return target
     absolute = _ABSOLUTE_FORM.fullmatch(target)
-    # CONNECT asks for a tunnel to anywhere: not what a reverse proxy is for.
-    if absolute is None or method == b"CONNECT":
+    if absolute is None:
         raise RequestError("The request target is of no form that is served here.")
     # Stricter than section 3.2.2, which lets the target win over Host: whoever in
     # front of us looked at Host alone would have seen another site.
@@ -204,9 +267,27 @@ def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
 def _normal_host(authority: bytes) -> bytes:
     """In lower case, without port and trailing dot; every connection repeats a few."""
     match = _HOST.fullmatch(authority)
-    if match is None or (match[2] and int(match[2]) > 65535):
+    if (
+        match is None
+        or len(match[1]) > _MAX_HOST
+        or (match[2] and int(match[2]) > 65535)
+        or (match[1].startswith(b"[") and not _is_ipv6_address(match[1][1:-1]))
+    ):
         raise RequestError("The Host field names no host.")
     return match[1].lower().removesuffix(b".")
+
+
+def _is_ipv6_address(text: bytes) -> bool:
+    try:
+        IPv6Address(text.decode("ascii"))
+    except ValueError:
+        return False
+    return True
+
+
+def _keeps_connection(options: frozenset[bytes], *, is_http_10: bool) -> bool:
+    """RFC 9112 section 9.3."""
+    return b"close" not in options and (not is_http_10 or b"keep-alive" in options)
 
 
 def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, BodyDecoder]:
@@ -219,6 +300,8 @@ def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, B
     match = _RESPONSE_HEAD.fullmatch(data)
     if match is None:
         raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+    if len(data) > MAX_HEAD:
+        raise ResponseError("The endpoint sent a head larger than 64 KiB.")
     head = _Head()
     parser = httptools.HttpResponseParser(head)
     try:
@@ -233,15 +316,19 @@ def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, B
     is_http_10 = match[1] == b"0"
     framing = _Framing(head.fields, ResponseError)
     length, body = _response_body(framing, status, request_method, is_http_10=is_http_10)
-    options = framing.options
-    keep_alive = b"keep-alive" in options if is_http_10 else b"close" not in options
+    keep_alive = _keeps_connection(framing.options, is_http_10=is_http_10)
+    if isinstance(body, UntilCloseBody) or (
+        # It must have no body; whoever announces one all the same may send it later.
+        status == 204 and (framing.content_length or framing.transfer_encodings)
+    ):
+        keep_alive = False
     response = Response(
         status=status,
         reason=head.reason,
         fields=head.fields,
         body_length=length,
-        connection_options=options,
-        keep_alive=keep_alive and not isinstance(body, UntilCloseBody),
+        connection_options=framing.options,
+        keep_alive=keep_alive,
     )
     return response, body
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def chunked() -> ChunkedBody:
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     """`data` in pieces, cut at these places."""
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 class EmptyBodyTests(SynchronousTestCase):
@@ -93,9 +94,7 @@ class UntilCloseBodyTests(SynchronousTestCase):
 class ChunkedBodyTests(SynchronousTestCase):
     def check(self, data: bytes, expected: bytes) -> None:
         """`data` is a body of these bytes, fed in three ways."""
-        whole, bytewise, trailing = feed_three_ways(
-            lambda pieces: decode(chunked, pieces), data
-        )
+        whole, bytewise, trailing = feed_three_ways(lambda pieces: decode(chunked, pieces), data)
         self.assertEqual(whole, (expected, b""))
         self.assertEqual(bytewise, (expected, b""))
         self.assertEqual(trailing, (expected, b"TRAILING"))
@@ -110,7 +109,9 @@ class ChunkedBodyTests(SynchronousTestCase):
 
     def test_size_in_either_case_with_leading_zeros(self) -> None:
         """Sizes are hexadecimal, in either case, and zeros before them change nothing."""
-        self.check(b"00A\r\n0123456789\r\nb\r\n0123456789a\r\n000\r\n\r\n", b"01234567890123456789a")
+        self.check(
+            b"00A\r\n0123456789\r\nb\r\n0123456789a\r\n000\r\n\r\n", b"01234567890123456789a"
+        )
 
     def test_chunk_that_looks_like_framing(self) -> None:
         """The data of a chunk is never taken for its framing."""
@@ -171,9 +172,7 @@ class ChunkedBodyTests(SynchronousTestCase):
     def test_every_split(self, chunks: list[bytes], places: list[int]) -> None:
         """However the bytes of a body are cut, the same body comes out."""
         data = b"".join(map(encode_chunk, chunks)) + LAST_CHUNK
-        self.assertEqual(
-            decode(chunked, cut(data + b"GET", places)), (b"".join(chunks), b"GET")
-        )
+        self.assertEqual(decode(chunked, cut(data + b"GET", places)), (b"".join(chunks), b"GET"))
 
     @settings(deadline=None)
     @given(

@@ -132,9 +132,15 @@ BAD_REQUESTS: dict[str, bytes] = {
     "Host outside ASCII": _head(host=b"\xc3\xa4.example"),
     "Host in percent": _head(host=b"%61"),
     # The body's length.
-    "Content-Length and Transfer-Encoding": _with(b"Content-Length: 5", b"Transfer-Encoding: chunked"),
-    "Transfer-Encoding and Content-Length": _with(b"Transfer-Encoding: chunked", b"Content-Length: 5"),
-    "Content-Length of 0 and Transfer-Encoding": _with(b"Content-Length: 0", b"Transfer-Encoding: chunked"),
+    "Content-Length and Transfer-Encoding": _with(
+        b"Content-Length: 5", b"Transfer-Encoding: chunked"
+    ),
+    "Transfer-Encoding and Content-Length": _with(
+        b"Transfer-Encoding: chunked", b"Content-Length: 5"
+    ),
+    "Content-Length of 0 and Transfer-Encoding": _with(
+        b"Content-Length: 0", b"Transfer-Encoding: chunked"
+    ),
     "two Content-Lengths": _with(b"Content-Length: 5", b"Content-Length: 6"),
     "the same Content-Length twice": _with(b"Content-Length: 5", b"content-length: 5"),
     "list of Content-Lengths": _with(b"Content-Length: 5, 5"),
