@@ -1,0 +1,99 @@
+"""
+``twistd ingress``: the options, and the one place that puts the parts together.
+
+This module is imported before the reactor is chosen, and so may choose it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from ingress.config_file import ConfigError, load_config
+from ingress.controller import Controller
+from ingress.deadline import Deadlines
+from ingress.frontend.bound_socket import ListenError
+from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.listeners import bind_listeners
+from ingress.frontend.self_signed import make_self_signed
+from ingress.frontend.tls import TLSContexts
+from ingress.kube.files import FilesSource
+from ingress.kube.store import ObjectStore
+from ingress.problem_log import ProblemLog
+from ingress.service import ControlPlane, IngressService
+from ingress.transport import connect_tcp
+from ingress.upstream.registry import EndpointRegistry
+
+
+class Options(usage.Options):
+    """The command line of ``twistd ingress``."""
+
+    synopsis = "[--config FILE]"
+    longdesc = "Serves the Ingresses of a cluster, or of plain YAML files, over HTTP and TLS."
+    optParameters: ClassVar = [
+        ["config", "c", None, "The configuration file (etc/ingress.yaml shows all)."]
+    ]
+
+    def postOptions(self) -> None:
+        """
+        Read the configuration and bind the sockets.
+
+        Here, before the process is a daemon and sheds its privileges: a mistake
+        is told on the terminal, and a port below 1024 can be had.
+
+        :raises SystemExit: with one line a mistake, and status 1.
+        """
+        if self["config"] is None:
+            raise SystemExit("--config FILE is needed; etc/ingress.yaml shows what it may have")
+        try:
+            config = load_config(Path(self["config"]))
+            assert config.path is not None
+            self["listeners"] = bind_listeners(config.listen, config.path.parent)
+        except (ConfigError, ListenError) as error:
+            raise SystemExit(str(error)) from None
+        self["loaded"] = config
+
+
+def install_reactor() -> None:
+    """Make ours the reactor, unless there is one already (``twistd --reactor``), or no epoll."""
+    if "twisted.internet.reactor" in sys.modules:
+        return
+    try:
+        from ingress.reactor import install
+    except ImportError:
+        return
+    install()
+
+
+install_reactor()
+
+
+def makeService(options: Options) -> IService:
+    """Put the parts of one process together (`IServiceMaker`)."""
+    from twisted.internet import reactor
+
+    config = options["loaded"]
+    deadlines = Deadlines(reactor)
+    plane = DataPlane(
+        EndpointRegistry(partial(connect_tcp, reactor), deadlines),
+        deadlines,
+        Random(),  # noqa: S311 (ids and sessions need not be secret)
+        wall_clock=time.time,
+        process=os.getpid(),
+    )
+    contexts = TLSContexts(lambda: plane.snapshot, make_self_signed(datetime.now(UTC)))
+    store = ObjectStore()
+    source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
+    problem_log = ProblemLog(reactor)
+    controller = Controller(store, config, plane.publish, problem_log, clock=reactor)
+    control_plane = ControlPlane(reactor, config, source, controller, problem_log)
+    return IngressService(reactor, options["listeners"], control_plane, plane, contexts)
