@@ -43,7 +43,7 @@ class DocumentError(IngressError):
 class DocumentText:
     """One document of a file, not parsed yet."""
 
-    text: str
+    text: str = field(repr=False)
     line: int
     """The line of the file, from 1, on which ``text`` starts."""
 
@@ -52,7 +52,7 @@ class DocumentText:
 class Document:
     """A parsed document; ``value`` is made of dict, list, str, int, float, bool and None."""
 
-    value: object
+    value: object = field(repr=False)
     source: DocumentText
     spans: Spans = field(default_factory=dict, repr=False)
     _index: LineIndex | None = field(default=None, repr=False)

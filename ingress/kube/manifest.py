@@ -8,7 +8,7 @@ Kinds that are not ours are skipped and counted by whoever reads the files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import msgspec
@@ -45,8 +45,7 @@ KINDS: Final[dict[str, tuple[str, type[KubeObject]]]] = {
 _SPELLINGS: Final = {kind.lower(): kind for kind in KINDS}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one object of a document came to."""
 
     line: int
@@ -106,7 +105,7 @@ class _Entry:
     document: Document
     file: str
     path: Path
-    raw: object
+    raw: object = field(repr=False)
     kind: str
     """Its own, or that of the list that it is in; empty if neither says."""
 

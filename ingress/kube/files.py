@@ -1,0 +1,326 @@
+"""
+Objects out of files and folders: read, watched, and kept in the ObjectStore.
+
+One cycle at a time: look at what is on disk (in a thread), read what has
+changed and settled (in a thread), parse it (in slices of a few milliseconds),
+and change the store once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike, fspath
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Cooperator
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from ingress.kube.claims import Claims
+from ingress.kube.folder import FoundFile, Listing, display_path, scan_manifests
+from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
+from ingress.kube.objects import KubeObject, ObjectKey
+from ingress.kube.pem_folder import scan_secrets
+from ingress.kube.settling import Settling
+from ingress.kube.store import ObjectStore
+from ingress.kube.watch import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, FolderWatcher
+from ingress.problem import Origin, Problem
+
+_log = Logger()
+
+SLICE_DURATION: Final = 0.002
+"""In seconds: how long parsing holds the reactor at a time."""
+
+BATCH: Final = 50
+"""Files that are read in one visit to a thread."""
+
+KEYS_PER_SLICE: Final = 500
+
+_T = TypeVar("_T")
+
+RunInThread = Callable[..., "Deferred[Any]"]
+
+
+class _Stopped(Exception):
+    """The source was stopped while a cycle was under way."""
+
+
+class FilesSource:
+    """
+    Keeps an ObjectStore as the files are.
+
+    :param reactor: for time, and for file descriptors where it has them.
+    :param store: nobody else may write to it.
+    :param paths: files and folders of manifests, in order: the first one that has
+        an object has it.
+    :param secrets: folder of PEM files, after all paths in order; may be missing.
+    :param run_in_thread: calls a function elsewhere; the reactor's threads if None.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        store: ObjectStore,
+        paths: Sequence[str | PathLike[str]],
+        secrets: str | PathLike[str] | None = None,
+        run_in_thread: RunInThread | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._store = store
+        self._paths = tuple(fspath(path) for path in paths)
+        self._secrets = None if secrets is None else fspath(secrets)
+        self._run_in_thread = run_in_thread or self._run_in_reactor_thread
+        self._cooperator = Cooperator(
+            terminationPredicateFactory=lambda: _slice_end(reactor),
+            scheduler=lambda work: reactor.callLater(0, work),
+        )
+        self._watcher = FolderWatcher(reactor, self._notice)
+        self._settling = Settling()
+        self._claims = Claims()
+        self._known: dict[str, FoundFile] = {}
+        self._files: dict[str, ManifestFile] = {}
+        self._lost: dict[ObjectKey, dict[str, Problem]] = {}
+        self._problems: Mapping[str, tuple[Problem, ...]] = MappingProxyType({})
+        self._subscribers: list[Callable[[], None]] = []
+        self._stopping: list[Deferred[None]] = []
+        self._call: Any = None
+        self._is_running = False
+        self._is_busy = False
+        self._is_loaded = False
+        self._must_look_again = False
+
+    def __repr__(self) -> str:
+        return f"<FilesSource {len(self._files)} files of {', '.join(self._paths)}>"
+
+    @property
+    def problems(self) -> Mapping[str, tuple[Problem, ...]]:
+        """The Problems of each file that has any; the mapping is never changed."""
+        return self._problems
+
+    @property
+    def skipped(self) -> int:
+        """How many objects of kinds that are not read there are."""
+        return sum(file.skipped for file in self._files.values())
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` whenever `problems` has become another mapping."""
+        self._subscribers.append(changed)
+
+    def relocate(self, problem: Problem) -> Problem:
+        """
+        The Problem of an object with the line on which the object is now.
+
+        An object that only moved in its file is the same object, so that nothing
+        is built again; its origin is where it was when it was parsed.
+        """
+        key = (problem.kind, problem.namespace, problem.name)
+        file = self._files.get(problem.origin.file)
+        if file is None or key not in file.objects or not problem.origin.line:
+            return problem
+        delta = file.lines[key] - file.objects[key].origin.line
+        origin = Origin(problem.origin.file, problem.origin.line + delta)
+        return replace(problem, origin=origin) if delta else problem
+
+    def start(self) -> Deferred[None]:
+        """
+        Load everything, then follow changes until `stop`.
+
+        :return: fires when everything is in the store; fails only for a fault of ours.
+        """
+        self._is_running = True
+        return Deferred.fromCoroutine(self._look())
+
+    def look_for_secrets(self, secrets: str | PathLike[str] | None) -> None:
+        """Read PEM files below another folder from now on; None for nowhere."""
+        path = None if secrets is None else fspath(secrets)
+        if path != self._secrets:
+            self._secrets = path
+            self._schedule(0)
+
+    def stop(self) -> Deferred[None]:
+        """
+        Follow changes no longer; the store stays as it is.
+
+        :return: fires when nothing is under way any more.
+        """
+        self._is_running = False
+        self._watcher.stop()
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        stopped: Deferred[None] = Deferred()
+        self._stopping.append(stopped)
+        self._say_stopped()
+        return stopped
+
+    def _say_stopped(self) -> None:
+        while self._stopping and not (self._is_busy or self._is_running):
+            self._stopping.pop().callback(None)
+
+    def _run_in_reactor_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *args)
+
+    def _notice(self, real: str, is_writing: bool | None) -> None:
+        """Something has changed in a watched folder."""
+        self._settling.notice(real, is_writing, self._reactor.seconds())
+        self._schedule(QUIET_DELAY)
+
+    def _schedule(self, delay: float) -> None:
+        """Look again after ``delay`` seconds, or earlier if that is planned."""
+        if not self._is_running:
+            return
+        if self._is_busy:
+            self._must_look_again = self._must_look_again or delay <= QUIET_DELAY
+        elif self._call is None or not self._call.active():
+            self._call = self._reactor.callLater(delay, self._start_look)
+        elif self._call.getTime() > self._reactor.seconds() + delay:
+            self._call.reset(delay)
+
+    def _start_look(self) -> None:
+        Deferred.fromCoroutine(self._look())
+
+    async def _look(self) -> None:
+        """One cycle; whatever goes wrong, there is another one."""
+        self._is_busy = True
+        self._must_look_again = False
+        delay = POLL_DELAY
+        try:
+            delay = await self._cycle()
+        except _Stopped:
+            pass
+        except Exception:
+            if not self._is_loaded:
+                raise
+            delay = WATCHED_POLL_DELAY
+            _log.failure("Reading the files of {paths} failed.", paths=self._paths)
+        finally:
+            self._is_busy = False
+            self._say_stopped()
+        self._schedule(QUIET_DELAY if self._must_look_again else delay)
+
+    async def _cycle(self) -> float:
+        """
+        Look, read, parse and change the store.
+
+        :return: after how many seconds to look again.
+        """
+        listing = await self._in_thread(self._scan)
+        before = set(self._watcher.folders)
+        is_watched = self._watcher.watch(listing.folders)
+        if self._watcher.folders - before and is_watched:
+            # Something may have changed between the look and the watch.
+            self._must_look_again = True
+        now = self._reactor.seconds()
+        due, gone, wait = self._settling.select(
+            listing, self._known, now, settled=not self._is_loaded
+        )
+        affected: set[ObjectKey] = set()
+        for start in range(0, len(due), BATCH):
+            batch = due[start : start + BATCH]
+            contents = await self._in_thread(_read_all, batch)
+            for found, content in zip(batch, contents, strict=True):
+                await self._in_slices(self._take(found, content, affected))
+        await self._in_slices(self._forget(gone, affected))
+        await self._in_slices(self._publish(affected, listing))
+        self._is_loaded = True
+        return min(wait, WATCHED_POLL_DELAY if is_watched else POLL_DELAY)
+
+    async def _in_thread(self, function: Callable[..., _T], *args: object) -> _T:
+        result: _T = await self._run_in_thread(function, *args)
+        if not self._is_running:
+            raise _Stopped
+        return result
+
+    async def _in_slices(self, work: Iterator[None]) -> None:
+        await self._cooperator.coiterate(step for step in work if self._go_on())
+
+    def _go_on(self) -> bool:
+        """:raises _Stopped: to end the work between two of its slices."""
+        if not self._is_running:
+            raise _Stopped
+        return True
+
+    def _scan(self) -> Listing:
+        """In a thread: what is on disk now."""
+        listing = Listing()
+        scan_manifests(self._paths, listing)
+        if self._secrets is not None:
+            scan_secrets(self._secrets, len(self._paths), listing)
+        return listing
+
+    def _take(
+        self, found: FoundFile, content: Content, affected: set[ObjectKey]
+    ) -> Generator[None, None, None]:
+        """Take over what one file gives now."""
+        if content.is_unsettled:
+            self._must_look_again = True
+            return
+        file = display_path(found.path)
+        before = self._files.get(file, ManifestFile())
+        after = yield from update_file(file, content, before)
+        known = self._known.get(found.path)
+        if known is not None and known.order != found.order:
+            affected |= self._claims.replace(known.order, None)
+        self._files[file] = after
+        self._known[found.path] = found
+        affected |= self._claims.replace(found.order, after)
+        if self._lost and after.lines != before.lines:
+            affected |= self._lost.keys() & after.objects.keys()
+
+    def _forget(self, gone: Sequence[FoundFile], affected: set[ObjectKey]) -> Iterator[None]:
+        """Take away what files gave that are gone."""
+        for found in gone:
+            file = display_path(found.path)
+            del self._known[found.path]
+            self._files.pop(file, None)
+            affected |= self._claims.replace(found.order, None)
+            yield
+
+    def _publish(self, affected: set[ObjectKey], listing: Listing) -> Iterator[None]:
+        """Change the store once, then say what is wrong."""
+        upserts: list[KubeObject] = []
+        deletes: list[ObjectKey] = []
+        for number, key in enumerate(sorted(affected)):
+            if number % KEYS_PER_SLICE == 0:
+                yield
+            item = self._claims.find(key)
+            if item is None:
+                deletes.append(key)
+            else:
+                upserts.append(item)
+            self._judge_losers(key)
+        self._store.apply(upserts, deletes)
+        problems: dict[str, tuple[Problem, ...]] = {}
+        for path, problem in listing.problems.items():
+            problems[display_path(path)] = (problem,)
+        for name, file in self._files.items():
+            if file.problems:
+                problems[name] = (*problems.get(name, ()), *file.problems)
+        for losses in self._lost.values():
+            for name, problem in losses.items():
+                problems[name] = (*problems.get(name, ()), problem)
+        if problems != self._problems:
+            self._problems = MappingProxyType(problems)
+            for subscriber in tuple(self._subscribers):
+                subscriber()
+
+    def _judge_losers(self, key: ObjectKey) -> None:
+        """Renew the Problems of the files whose version of the object is not served."""
+        self._lost.pop(key, None)
+        losers = self._claims.losers(key)
+        if losers:
+            self._lost[key] = {
+                display_path(order[1]): self._claims.loss(key, order) for order in losers
+            }
+
+
+def _read_all(batch: Sequence[FoundFile]) -> list[Content]:
+    """In a thread: the content of each file."""
+    return [read_content(found) for found in batch]
+
+
+def _slice_end(reactor: Any) -> Callable[[], bool]:
+    end = reactor.seconds() + SLICE_DURATION
+    return lambda: bool(reactor.seconds() > end)

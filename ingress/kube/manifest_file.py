@@ -1,0 +1,215 @@
+"""
+One file of manifests: what it gives, compared with what it gave before.
+
+A document whose text is as before is not parsed again, and its objects stay
+the same objects. What is broken keeps its last good version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from ingress.document import (
+    DocumentError,
+    DocumentText,
+    decode_text,
+    parse_in_slices,
+    split_documents,
+)
+from ingress.kube.folder import FoundFile, display_path, sign
+from ingress.kube.manifest import Reading, read_objects
+from ingress.kube.objects import KubeObject, ObjectKey
+from ingress.kube.pem_folder import read_pair, sign_pair
+from ingress.problem import Origin, Problem
+
+
+class ReadDocument(msgspec.Struct, frozen=True, gc=False):
+    """What one document came to."""
+
+    line: int
+    readings: tuple[Reading, ...]
+
+    is_broken: bool = False
+    """Whether it could not be parsed, so that nobody knows what is in it."""
+
+    def at_line(self, line: int) -> ReadDocument:
+        """The same document where text before it has moved it to another line."""
+        delta = line - self.line
+        if not delta:
+            return self
+        return ReadDocument(line, tuple(_moved(it, delta) for it in self.readings), self.is_broken)
+
+
+def _moved(reading: Reading, delta: int) -> Reading:
+    problems = tuple(
+        replace(problem, origin=Origin(problem.origin.file, problem.origin.line + delta))
+        for problem in reading.problems
+    )
+    return msgspec.structs.replace(reading, line=reading.line + delta, problems=problems)
+
+
+class ManifestFile(msgspec.Struct, frozen=True, gc=False):
+    """What a file gives."""
+
+    documents: Mapping[bytes, ReadDocument] = msgspec.field(default_factory=dict)
+    """By the digest of their text; not the text itself, which may hold Secrets."""
+
+    objects: Mapping[ObjectKey, KubeObject] = msgspec.field(default_factory=dict)
+    """What is served of it, last good versions included."""
+
+    lines: Mapping[ObjectKey, int] = msgspec.field(default_factory=dict)
+    """Where each object is now; its origin tells where it was when it was parsed."""
+
+    problems: tuple[Problem, ...] = ()
+    skipped: int = 0
+    """How many objects of other kinds there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's content, read but not parsed."""
+
+    documents: tuple[DocumentText, ...] = ()
+    """Without their text in ``repr``, as it may be a Secret's."""
+
+    reading: Reading | None = None
+    """Of a pair of PEM files."""
+
+    problem: Problem | None = None
+    """Why there is nothing else."""
+
+    is_unsettled: bool = False
+    """Whether the file changed while it was read, so that it must be read again."""
+
+
+def read_content(found: FoundFile) -> Content:
+    """Read a file; may stall, and is called in a thread. Never raises for what is in it."""
+    if found.is_pair:
+        reading = read_pair(found.path)
+        return Content(reading=reading, is_unsettled=sign_pair(found.path) != found.signature)
+    file = display_path(found.path)
+    try:
+        descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return Content(is_unsettled=True)
+            # One byte more than there should be tells of a writer that is still at it.
+            data = stream.read(found.signature[2] + 1)
+            if sign(os.fstat(descriptor)) != found.signature:
+                return Content(is_unsettled=True)
+    except FileNotFoundError:
+        return Content(is_unsettled=True)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        return Content(problem=Problem(message, origin=Origin(file)))
+    try:
+        return Content(tuple(split_documents(decode_text(data))))
+    except DocumentError as error:
+        return Content(problem=Problem(error.message, origin=Origin(file, error.line)))
+
+
+def update_file(
+    file: str, content: Content, before: ManifestFile
+) -> Generator[None, None, ManifestFile]:
+    """
+    What the file gives now; yields between slices of work.
+
+    :param file: its path, as Problems name it.
+    """
+    if content.problem is not None:
+        problem = replace(content.problem, message=content.problem.message + _kept(before.objects))
+        return msgspec.structs.replace(before, problems=(problem,))
+    if content.reading is not None:
+        return _collect({}, [ReadDocument(0, (content.reading,))], before)
+    documents: dict[bytes, ReadDocument] = {}
+    found = []
+    for source in content.documents:
+        # surrogatepass: a lone surrogate is for the parser to refuse, not for us.
+        data = source.text.encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        known = before.documents.get(digest)
+        if known is None:
+            known = yield from _read_document(file, source, before.objects)
+        else:
+            known = known.at_line(source.line)
+            yield
+        documents[digest] = known
+        found.append(known)
+    return _collect(documents, found, before)
+
+
+def _read_document(
+    file: str, source: DocumentText, before: Mapping[ObjectKey, KubeObject]
+) -> Generator[None, None, ReadDocument]:
+    try:
+        document = yield from parse_in_slices(source)
+    except DocumentError as error:
+        message = error.message + _kept(before)
+        problem = Problem(message, origin=Origin(file, error.line))
+        return ReadDocument(source.line, (Reading(error.line, problems=(problem,)),), True)
+    if document.value is None:
+        return ReadDocument(source.line, ())
+    readings = []
+    for reading in read_objects(document, file):
+        readings.append(_same_as_before(reading, before))
+        yield
+    return ReadDocument(source.line, tuple(readings))
+
+
+def _same_as_before(reading: Reading, before: Mapping[ObjectKey, KubeObject]) -> Reading:
+    """The same, with the object that there was if only the text around it has changed."""
+    if reading.item is None or reading.key is None:
+        return reading
+    old = before.get(reading.key)
+    if old is None or msgspec.structs.replace(reading.item, origin=old.origin) != old:
+        return reading
+    return msgspec.structs.replace(reading, item=old)
+
+
+def _collect(
+    documents: Mapping[bytes, ReadDocument], found: Iterable[ReadDocument], before: ManifestFile
+) -> ManifestFile:
+    """Put together what the documents of a file give."""
+    objects: dict[ObjectKey, KubeObject] = {}
+    lines: dict[ObjectKey, int] = {}
+    problems: list[Problem] = []
+    faulty: set[ObjectKey] = set()
+    is_broken = False
+    skipped = 0
+    for document in found:
+        is_broken = is_broken or document.is_broken
+        for reading in document.readings:
+            key, item = reading.key, reading.item
+            problems.extend(reading.problems)
+            skipped += reading.is_skipped
+            if item is None or key is None:
+                if key is not None:
+                    faulty.add(key)
+            elif key in objects:
+                here = Origin(item.origin.file, lines[key])
+                problems.append(twice(key, Origin(item.origin.file, reading.line), here))
+            else:
+                objects[key], lines[key] = item, reading.line
+    # A document that cannot be parsed may be any of those that are missing now.
+    kept = before.objects if is_broken else before.objects.keys() & faulty
+    for key in kept:
+        if key not in objects:
+            objects[key], lines[key] = before.objects[key], before.lines[key]
+    return ManifestFile(documents, objects, lines, tuple(problems), skipped)
+
+
+def _kept(objects: Mapping[ObjectKey, KubeObject]) -> str:
+    return "; its last good version stays" if objects else ""
+
+
+def twice(key: ObjectKey, origin: Origin, first: Origin) -> Problem:
+    """The Problem of an object that is there twice."""
+    kind, namespace, name = key
+    message = f"is ignored: the same object is in {first}"
+    return Problem(message, kind, namespace, name, origin=origin)

@@ -1,0 +1,132 @@
+"""
+Secrets as PEM files: ``NAMESPACE/NAME/tls.crt`` and ``tls.key``.
+
+Kubernetes mounts a Secret with both files behind a symbolic link, ``..data``,
+that it swaps; anything else writes one file after the other. A pair is
+therefore read only once both have stayed as they are for a while.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from ingress.kube.folder import FoundFile, Listing, Signature, display_path, link_folders, sign
+from ingress.kube.manifest import Reading
+from ingress.kube.objects import Metadata, ObjectKey, Secret
+from ingress.kube.validation import find_faults
+from ingress.problem import Origin, Problem
+
+FILES: Final = ("tls.crt", "tls.key")
+
+SETTLE_DELAY: Final = 0.3
+"""In seconds: tools write the second file within milliseconds of the first."""
+
+MAX_PEM_SIZE: Final = 1024 * 1024
+"""In bytes, as the API server limits a Secret."""
+
+
+def scan_secrets(root: str, index: int, listing: Listing) -> None:
+    """
+    Find the pairs below ``root``; it may be missing.
+
+    :param index: where the pairs come in the order of all paths.
+    """
+    listing.folders.update(link_folders(root))
+    for namespace in _subfolders(root, listing):
+        for folder in _subfolders(namespace, listing):
+            pair = _find_pair(folder, index, listing)
+            if pair is not None:
+                listing.files.setdefault(folder, pair)
+
+
+def _subfolders(folder: str, listing: Listing) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        listing.folders.add(os.path.realpath(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        listing.refuse_unreadable(folder, error)
+        return
+    for entry in found:
+        if not entry.name.startswith(".") and entry.is_dir():
+            if entry.is_symlink():
+                listing.folders.update(link_folders(entry.path))
+            yield entry.path
+
+
+def _find_pair(folder: str, index: int, listing: Listing) -> FoundFile | None:
+    """The pair in a folder, even if one of the two is missing; None if both are."""
+    listing.folders.add(os.path.realpath(folder))
+    real = []
+    for name in FILES:
+        path = os.path.join(folder, name)
+        if os.path.islink(path):
+            listing.folders.update(link_folders(path))
+        real.append(os.path.realpath(path))
+    signature = sign_pair(folder)
+    if not signature:
+        return None
+    return FoundFile(folder, tuple(real), (index, folder), signature, SETTLE_DELAY, is_pair=True)
+
+
+def sign_pair(folder: str) -> Signature:
+    """The signatures of both files; a file that is missing or no file counts as (-1,)."""
+    signatures: list[Signature] = []
+    for name in FILES:
+        try:
+            status = os.stat(os.path.join(folder, name))
+        except OSError:
+            signatures.append((-1,))
+        else:
+            signatures.append(sign(status) if stat.S_ISREG(status.st_mode) else (-1,))
+    if signatures == [(-1,), (-1,)]:
+        return ()
+    return signatures[0] + signatures[1]
+
+
+def read_pair(folder: str) -> Reading:
+    """
+    Read the Secret that a folder holds; what is wrong with it is a Problem of the Reading.
+
+    Whether the PEM is any good is not looked at here.
+    """
+    parent, name = os.path.split(folder)
+    namespace = os.path.basename(parent)
+    key: ObjectKey = ("Secret", namespace, name)
+    origin = Origin(display_path(folder))
+    data = {}
+    problems = []
+    for file in FILES:
+        try:
+            data[file] = _read_file(os.path.join(folder, file))
+        except OSError as error:
+            message = f"{file} cannot be read: {error.strerror or error}"
+            problems.append(Problem(message, *key, origin=origin))
+    secret = Secret(
+        metadata=Metadata(name=name, namespace=namespace),
+        type="kubernetes.io/tls",
+        data=data,
+        origin=origin,
+    )
+    if not problems:
+        problems.extend(
+            Problem(fault.message, *key, field=".".join(map(str, fault.path)), origin=origin)
+            for fault in find_faults(secret)
+        )
+    return Reading(0, key, None if problems else secret, tuple(problems))
+
+
+def _read_file(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("is no file")
+        content = file.read(MAX_PEM_SIZE + 1)
+    if len(content) > MAX_PEM_SIZE:
+        raise OSError("is larger than 1 MiB")
+    return content

@@ -1,0 +1,248 @@
+"""
+Being told when something changes in a folder, and when single files have changed.
+
+inotify only ever says "look again": what has changed is found by comparing
+signatures. An event that is lost, or a kind of disk that has none, costs time
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+
+from ingress.kube.folder import Signature, link_folders, sign
+
+try:
+    from twisted.internet import inotify
+except ImportError:  # no Linux
+    inotify = None  # type: ignore[assignment]
+
+_log = Logger()
+
+QUIET_DELAY: Final = 0.05
+"""In seconds from the first event to a look: changes come in bursts."""
+
+SETTLE_DELAY: Final = 0.1
+"""In seconds: how long a file must stay as it is, because some are written in two halves."""
+
+POLL_DELAY: Final = 0.5
+"""In seconds between two looks where nothing tells us of changes."""
+
+WATCHED_POLL_DELAY: Final = 10.0
+"""In seconds between two looks for what inotify missed: a full queue, another machine's writes."""
+
+ChangeCallback = Callable[[str, bool | None], None]
+"""
+Takes the real path of what changed, and whether its writer is still at it
+(True), has closed or removed it (False), or cannot be told (None).
+"""
+
+
+class FolderWatcher:
+    """
+    Tells of changes in a set of folders, where the system can.
+
+    :param reactor: without file descriptors (a Clock), nothing is ever told.
+    """
+
+    def __init__(self, reactor: IReactorTime, changed: ChangeCallback) -> None:
+        self._reactor = reactor
+        self._changed = changed
+        self._folders: dict[str, tuple[int, int]] = {}
+        """By real path: device and inode of each folder that is watched."""
+
+        self._inotify: Any = None
+        self._is_refused = inotify is None or not IReactorFDSet.providedBy(reactor)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The folders that are watched."""
+        return frozenset(self._folders)
+
+    def watch(self, folders: Iterable[str]) -> bool:
+        """
+        Watch these folders and no others.
+
+        :return: whether all of them are watched; if not, look often.
+        """
+        wanted = {folder: identity for folder in folders if (identity := _identify(folder))}
+        # A folder that was moved away and made again has the same name and no watch.
+        for folder, identity in tuple(self._folders.items()):
+            if wanted.get(folder) != identity:
+                self._ignore(folder)
+        if not self._open():
+            return not wanted
+        is_complete = True
+        for folder, identity in wanted.items():
+            if folder not in self._folders:
+                try:
+                    self._inotify.watch(
+                        FilePath(os.fsencode(folder)), _mask(), callbacks=[self._take]
+                    )
+                    self._folders[folder] = identity
+                except inotify.INotifyError:
+                    is_complete = False  # gone again, or no watches left
+        return is_complete
+
+    def stop(self) -> None:
+        """Tell of nothing any more."""
+        self._is_refused = True
+        self._folders.clear()
+        if self._inotify is not None:
+            self._inotify.close()
+            self._inotify = None
+
+    def _open(self) -> bool:
+        if self._inotify is None and not self._is_refused:
+            try:
+                self._inotify = _open_inotify(self._reactor)
+            except inotify.INotifyError:
+                self._is_refused = True
+                _log.warn("No inotify instance is left: looking for changes twice a second.")
+        return self._inotify is not None
+
+    def _ignore(self, folder: str) -> None:
+        del self._folders[folder]
+        with suppress(KeyError):  # inotify has dropped it already, with the folder
+            self._inotify.ignore(_file_path(folder))
+
+    def _take(self, _: object, path: FilePath[bytes], mask: int) -> None:
+        """INotify's callback."""
+        real = os.fsdecode(path.path)
+        if mask & (inotify.IN_DELETE_SELF | inotify.IN_MOVE_SELF):
+            # Whatever gets this name next is another folder.
+            if real in self._folders and mask & inotify.IN_MOVE_SELF:
+                self._ignore(real)
+            self._folders.pop(real, None)
+        if mask & inotify.IN_MODIFY:
+            self._changed(real, True)
+        elif mask & (inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO | inotify.IN_DELETE):
+            self._changed(real, False)
+        else:
+            self._changed(real, None)
+
+
+def _file_path(folder: str) -> FilePath[bytes]:
+    return FilePath(os.fsencode(folder))
+
+
+def _identify(folder: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
+
+
+def _mask() -> int:
+    return (
+        inotify.IN_MODIFY
+        | inotify.IN_CLOSE_WRITE
+        | inotify.IN_ATTRIB
+        | inotify.IN_MOVED_FROM
+        | inotify.IN_MOVED_TO
+        | inotify.IN_CREATE
+        | inotify.IN_DELETE
+        | inotify.IN_MOVE_SELF
+    )
+
+
+def _open_inotify(reactor: IReactorTime) -> Any:
+    """
+    A running INotify that survives the loss of a watched folder.
+
+    Twisted's own closes itself with the first one (``_doRead`` calls
+    ``loseConnection`` on IN_DELETE_SELF).
+    """
+
+    class Surviving(inotify.INotify):
+        def loseConnection(self, *_: object) -> None:
+            """What INotify calls when a watched folder is gone: nothing is lost."""
+
+        def close(self) -> None:
+            descriptor: Any = self
+            descriptor.stopReading()
+            descriptor.connectionLost(Failure(ConnectionAbortedError()))
+
+    make: Any = Surviving
+    opened = make(reactor)
+    opened.startReading()
+    return opened
+
+
+class FileWatcher:
+    """
+    Tells when one of a few files has changed and is complete.
+
+    :param changed: called without arguments, once for changes that come together.
+    """
+
+    def __init__(
+        self, reactor: IReactorTime, paths: Iterable[str], changed: Callable[[], None]
+    ) -> None:
+        self._reactor = reactor
+        self._paths = tuple(map(str, paths))
+        self._changed = changed
+        self._watcher: FolderWatcher | None = None
+        self._call: Any = None
+        self._known: tuple[Signature, ...] = ()
+        self._seen: tuple[Signature, ...] = ()
+
+    def start(self) -> None:
+        """Tell of changes from now on."""
+        self._known = self._seen = self._sign()
+        self._watcher = FolderWatcher(self._reactor, lambda path, is_writing: self._hurry())
+        self._schedule(self._poll_delay())
+
+    def stop(self) -> None:
+        """Tell of nothing any more."""
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+    def _hurry(self) -> None:
+        due = self._reactor.seconds() + QUIET_DELAY
+        if self._call is not None and self._call.active() and self._call.getTime() > due:
+            self._call.reset(QUIET_DELAY)
+
+    def _schedule(self, delay: float) -> None:
+        self._call = self._reactor.callLater(delay, self._look)
+
+    def _look(self) -> None:
+        found = self._sign()
+        if found == self._known:
+            self._seen = found
+            self._schedule(self._poll_delay())
+        elif found != self._seen:
+            self._seen = found
+            self._schedule(SETTLE_DELAY)
+        else:
+            self._known = found
+            self._schedule(self._poll_delay())
+            self._changed()
+
+    def _poll_delay(self) -> float:
+        """Watch what there is to watch, and say how soon to look on our own."""
+        folders = {folder for path in self._paths for folder in link_folders(path)}
+        if self._watcher is not None and self._watcher.watch(folders):
+            return WATCHED_POLL_DELAY
+        return POLL_DELAY
+
+    def _sign(self) -> tuple[Signature, ...]:
+        signatures: list[Signature] = []
+        for path in self._paths:
+            try:
+                signatures.append(sign(os.stat(path)))
+            except OSError:
+                signatures.append(())
+        return tuple(signatures)
