@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.web.http import Request
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -53,7 +54,7 @@ def make_admin_site(readiness: Readiness) -> Site:
     root = Resource()
     root.putChild(b"healthz", _Check(healthz))
     root.putChild(b"readyz", _Check(readyz))
-    return _QuietSite(root)
+    return _QuietSite(root)  # type: ignore[no-untyped-call]
 
 
 class _QuietSite(Site):
@@ -61,7 +62,7 @@ class _QuietSite(Site):
 
     noisy = False
 
-    def log(self, request: IRequest) -> None:
+    def log(self, request: Request) -> None:
         """HTTPFactory."""
 
 
