@@ -1,0 +1,263 @@
+"""
+Objects to a Snapshot and Problems: a pure function, which a previous result makes fast.
+
+::
+
+    Ingress ──► IngressParts ─┬─► VirtualHosts   (host, host_table)
+    IngressClass ─┘           ├─► Upstreams      (upstream, upstream_table) ◄── Service, slices
+                              └─► certificates   (tls, certificate_table)   ◄── Secret
+
+Each arrow is a table that outlives the build in `Built.memo`. A build finds what
+changed since the last one by identity, follows the arrows from there, and takes
+all else over as it is: the result is the one that a build from scratch has, but
+for Secrets that turned bad, which keep their last good pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingress.config import Config
+from ingress.kube.objects import ObjectName, Objects
+from ingress.problem import Origin, Problem
+from ingress.routing.build.certificate_table import CertificateTable, update_certificates
+from ingress.routing.build.change import STRIDE, Steps, changed_names
+from ingress.routing.build.host_table import HostTable, update_hosts
+from ingress.routing.build.ingress import IngressParts
+from ingress.routing.build.ingress_class import class_rule
+from ingress.routing.build.ingress_table import IngressTable, update_ingresses
+from ingress.routing.build.secret_table import SecretTable, SecretUpdate
+from ingress.routing.build.tls import secret_problems
+from ingress.routing.build.upstream_table import UpstreamTable, update_upstreams
+from ingress.routing.snapshot import Snapshot
+
+Owner = tuple[str, str, str]
+"""``(kind, namespace, name)``; all empty for the configuration."""
+
+CONFIGURATION: Owner = ("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """All that a build hands to the next one."""
+
+    objects: Objects = Objects()
+    ingresses: IngressTable = IngressTable()
+    secrets: SecretTable = SecretTable()
+    upstreams: UpstreamTable = UpstreamTable()
+    hosts: HostTable = HostTable()
+    certificates: CertificateTable = CertificateTable()
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The result of a build."""
+
+    snapshot: Snapshot
+    """The same object as before where nothing changed."""
+
+    problems: Mapping[Owner, tuple[Problem, ...]]
+    """By owner; a tuple is the same object as before where nothing changed."""
+
+    memo: Memo
+
+    def __repr__(self) -> str:
+        snapshot = self.snapshot
+        hosts = len(snapshot.hosts) + len(snapshot.wildcard_hosts)
+        return f"<Built {hosts} hosts, {len(snapshot.upstreams)} upstreams>"
+
+    def all_problems(self) -> Iterator[Problem]:
+        """Every Problem, those of one owner together."""
+        for problems in self.problems.values():
+            yield from problems
+
+    @property
+    def next_change(self) -> datetime | None:
+        """
+        When time alone will change the Problems, because a certificate begins or
+        ends; None for never. A build is due then.
+        """
+        return self.memo.secrets.next_change
+
+
+def build(
+    objects: Objects, config: Config, previous: Built | None = None, *, now: datetime
+) -> Built:
+    """
+    :param objects: all of this moment.
+    :param previous: the result of an earlier build, of any objects and any
+        configuration; it stays as it is.
+    :param now: with a zone; decides which certificates are expired.
+    """
+    steps = build_steps(objects, config, previous, now=now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Built = stop.value
+            return result
+
+
+def build_steps(
+    objects: Objects, config: Config, previous: Built | None = None, *, now: datetime
+) -> Steps[Built]:
+    """
+    The same in steps that each take well below 5 ms, for who has other things to
+    do in between. A build that is given up halfway leaves no trace.
+    """
+    if previous is not None and previous.snapshot.config == config:
+        memo, problems = previous.memo, previous.problems
+    else:
+        memo, problems = Memo(secrets=_kept_secrets(objects, previous)), {}
+    memo, concerned = yield from _update(memo, objects, config, now)
+    before = previous.problems if previous is not None else {}
+    problems = yield from _updated_problems(problems, before, memo, config, concerned)
+    return Built(_snapshot(memo, config, previous), problems, memo)
+
+
+def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
+    """What outlives a change of the configuration: pairs that have been read, last good ones."""
+    if previous is None:
+        return SecretTable()
+    pairs = previous.memo.secrets.pairs
+    return SecretTable(pairs={name: pairs[name] for name in pairs if name in objects.secrets})
+
+
+def _update(
+    memo: Memo, objects: Objects, config: Config, now: datetime
+) -> Steps[tuple[Memo, set[ObjectName]]]:
+    """:return: the memo of this build, and the Ingresses whose Problems may be others."""
+    old = memo.objects
+    secret_update = SecretUpdate(memo.secrets, objects.secrets, config.tls.default)
+    changed_secrets = yield from changed_names(old.secrets, objects.secrets)
+    yield from secret_update.refresh(changed_secrets)
+    changed = yield from changed_names(old.ingresses, objects.ingresses)
+    changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
+    ingresses, moves = yield from update_ingresses(
+        memo.ingresses,
+        objects.ingresses,
+        changed,
+        class_rule(objects.ingress_classes, config),
+        config,
+        secret_update.certificate_of,
+    )
+    secrets = yield from secret_update.finish(moves, now)
+    upstreams, unserved = yield from update_upstreams(
+        memo.upstreams, old, objects, config.source, moves
+    )
+    hosts, merged = yield from update_hosts(memo.hosts, ingresses, moves, config)
+    certificates, chosen = yield from update_certificates(
+        memo.certificates, ingresses, secrets, secret_update.changed, moves
+    )
+    concerned = {move.name for move in moves} | unserved | merged | chosen
+    for secret in secret_update.changed:
+        concerned.update(secrets.users.get(secret, ()))
+    return Memo(objects, ingresses, secrets, upstreams, hosts, certificates), concerned
+
+
+def _users_without_tls_hosts(
+    memo: Memo, secrets: Iterable[ObjectName]
+) -> Steps[set[ObjectName]]:
+    """The Ingresses that ask one of these certificates which hosts it covers."""
+    names: set[ObjectName] = set()
+    for secret in secrets:
+        for name in memo.secrets.users.get(secret, ()):
+            entries = memo.ingresses.parts[name].tls
+            if any(entry.secret == secret and not entry.names_hosts for entry in entries):
+                names.add(name)
+        yield
+    return names
+
+
+def _updated_problems(
+    problems: Mapping[Owner, tuple[Problem, ...]],
+    before: Mapping[Owner, tuple[Problem, ...]],
+    memo: Memo,
+    config: Config,
+    concerned: Iterable[ObjectName],
+) -> Steps[Mapping[Owner, tuple[Problem, ...]]]:
+    """
+    :param problems: to begin with.
+    :param before: whose tuples are taken where they are equal.
+    """
+    updated = dict(problems)
+    for count, name in enumerate(concerned):
+        parts = memo.ingresses.parts.get(name)
+        found = _problems_of(parts, memo) if parts is not None else ()
+        _put(updated, before, ("Ingress", *name), found)
+        if count % STRIDE == STRIDE - 1:
+            yield
+    _put(updated, before, CONFIGURATION, _configuration_problems(memo, config))
+    return updated
+
+
+def _put(
+    problems: dict[Owner, tuple[Problem, ...]],
+    before: Mapping[Owner, tuple[Problem, ...]],
+    owner: Owner,
+    found: tuple[Problem, ...],
+) -> None:
+    if not found:
+        problems.pop(owner, None)
+        return
+    same = before.get(owner)
+    problems[owner] = same if same == found else found
+
+
+def _problems_of(parts: IngressParts, memo: Memo) -> tuple[Problem, ...]:
+    """All Problems of one Ingress: its own, and those that it has with others."""
+    name, found = parts.name, list(parts.problems)
+    for host in parts.hosts:
+        found += memo.hosts.problems.get(host, {}).get(name, ())
+    for key, field_path in parts.backends.items():
+        fault = memo.upstreams.faults.get(key)
+        if fault is not None:
+            found.append(parts.problem(field_path, fault, f"{key.service}:{key.port}"))
+    found += secret_problems(parts, memo.secrets)
+    for host in parts.tls_hosts:
+        found += memo.certificates.problems.get(host, {}).get(name, ())
+    return tuple(found)
+
+
+def _configuration_problems(memo: Memo, config: Config) -> tuple[Problem, ...]:
+    secret = config.tls.default
+    fault = memo.secrets.fault_of(secret) if secret is not None else ""
+    if secret is None or not fault:
+        return ()
+    if memo.secrets.certificate_of(secret) is None:
+        fault += "; a self-signed certificate is served"
+    origin = Origin(str(config.path)) if config.path is not None else Origin()
+    return (Problem(fault, field="tls.default", value="/".join(secret), origin=origin),)
+
+
+def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
+    default = config.tls.default
+    snapshot = Snapshot(
+        config=config,
+        hosts=memo.hosts.hosts,
+        wildcard_hosts=memo.hosts.wildcard_hosts,
+        any_host=memo.hosts.any_host,
+        upstreams=memo.upstreams.upstreams,
+        certificates=memo.certificates.certificates,
+        default_certificate=memo.secrets.certificate_of(default) if default else None,
+    )
+    if previous is not None and _is_same(snapshot, previous.snapshot):
+        return previous.snapshot
+    return snapshot
+
+
+def _is_same(one: Snapshot, other: Snapshot) -> bool:
+    """By identity, which tells within a microsecond."""
+    return one.config == other.config and all(
+        getattr(one, name) is getattr(other, name)
+        for name in (
+            "hosts",
+            "wildcard_hosts",
+            "any_host",
+            "upstreams",
+            "certificates",
+            "default_certificate",
+        )
+    )

@@ -1,0 +1,199 @@
+"""
+One Secret to the certificate that it holds, checked so that no handshake fails by it.
+
+Reading a key takes far longer than all else that a build does with an Ingress,
+so that a pair is read once and kept while the Secret's content is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
+
+from ingress.kube.objects import Secret
+from ingress.routing.snapshot import ServerCertificate
+
+CERTIFICATE_KEY = "tls.crt"
+PRIVATE_KEY_KEY = "tls.key"
+
+class _PairError(Exception):
+    """What is wrong with a pair, in words that name nothing of its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPair:
+    """What a Secret gives for TLS."""
+
+    secret: Secret
+    certificate: ServerCertificate | None
+    """The pair it holds, or the last good one that it held."""
+
+    fault: str = ""
+    """Why it cannot be used now; empty where it can."""
+
+
+def read_secret(secret: Secret, previous: SecretPair | None) -> SecretPair:
+    """
+    :param previous: what the Secret of this name gave before, if it was there.
+    :return: its pair; the last good one, with a fault, where it is good no more.
+    """
+    if previous is not None:
+        if previous.secret is secret:
+            return previous
+        if _has_same_pair(previous.secret, secret):
+            return SecretPair(secret, previous.certificate, previous.fault)
+    try:
+        return SecretPair(secret, _read_pair(secret))
+    except _PairError as error:
+        last_good = previous.certificate if previous is not None else None
+        return SecretPair(secret, last_good, str(error))
+
+
+def covers(certificate: ServerCertificate, host: str) -> bool:
+    """
+    :param host: in lower case, a wildcard as ``*.example.com``.
+    :return: whether a client that asks for `host` would accept the certificate.
+    """
+    if host in certificate.names:
+        return True
+    _, _, parent = host.partition(".")
+    return not host.startswith("*") and f"*.{parent}" in certificate.names
+
+
+def _has_same_pair(one: Secret, other: Secret) -> bool:
+    return all(
+        one.data.get(key) == other.data.get(key) for key in (CERTIFICATE_KEY, PRIVATE_KEY_KEY)
+    )
+
+
+def _read_pair(secret: Secret) -> ServerCertificate:
+    chain_pem, key_pem = secret.data.get(CERTIFICATE_KEY), secret.data.get(PRIVATE_KEY_KEY)
+    for key, value in ((CERTIFICATE_KEY, chain_pem), (PRIVATE_KEY_KEY, key_pem)):
+        if not value:
+            raise _PairError(f"it has no {key}")
+    assert chain_pem is not None
+    assert key_pem is not None
+    with _converted(f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"):
+        # The first one of the chain is the server's own (RFC 8446 section 4.4.2).
+        leaf = x509.load_pem_x509_certificates(chain_pem)[0]
+        certificate = ServerCertificate(
+            chain_pem=chain_pem,
+            key_pem=key_pem,
+            names=_names(leaf),
+            not_before=leaf.not_valid_before_utc,
+            not_after=leaf.not_valid_after_utc,
+            fingerprint=sha256(chain_pem + b"\0" + key_pem).hexdigest(),
+        )
+        public_key = leaf.public_key()
+    private_key = _read_key(key_pem)
+    if private_key.public_key() != public_key:
+        raise _PairError(f"its {PRIVATE_KEY_KEY} does not belong to its {CERTIFICATE_KEY}")
+    _try(leaf, private_key)
+    return certificate
+
+
+@contextmanager
+def _converted(message: str) -> Iterator[None]:
+    """
+    The library has a dozen ways to refuse what somebody wrote: invalid versions,
+    duplicate extensions, unknown algorithms. All of them are one fault of one Secret.
+    """
+    try:
+        yield
+    except _PairError:
+        raise
+    except Exception:
+        raise _PairError(message) from None
+
+
+def _read_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    try:
+        # The library's own check of an RSA key takes 60 ms; `_is_consistent` takes microseconds.
+        key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
+    except TypeError:
+        raise _PairError(f"its {PRIVATE_KEY_KEY} is encrypted; a plain key is accepted") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise _PairError(f"its {PRIVATE_KEY_KEY} is no PEM key that can be read") from None
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise _PairError(f"its {PRIVATE_KEY_KEY} is neither RSA nor ECDSA")
+    if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key):
+        raise _PairError(f"its {PRIVATE_KEY_KEY} is damaged")
+    return key
+
+
+@cache
+def _probe() -> SSL.Context:
+    """One context for all trials: making one takes five times as long as a trial."""
+    return SSL.Context(SSL.TLS_SERVER_METHOD)
+
+
+def _try(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
+    """
+    Give both to OpenSSL, which has rules of its own: short keys and old digests.
+
+    :raises _PairError: if it would not serve with them.
+    """
+    context = _probe()
+    try:
+        context.use_certificate(leaf)
+        context.use_privatekey(key)
+    except SSL.Error as error:
+        reasons = ", ".join(str(entry[-1]) for entry in error.args[0]) if error.args else ""
+        raise _PairError(f"OpenSSL refuses it ({reasons or 'without a reason'})") from None
+
+
+def _is_consistent(key: rsa.RSAPrivateKey) -> bool:
+    """Whether the parts of the key fit each other (RFC 8017 section 3.2)."""
+    numbers = key.private_numbers()
+    p, q, e = numbers.p, numbers.q, numbers.public_numbers.e
+    return (
+        p * q == numbers.public_numbers.n
+        and p > 1
+        and q > 1
+        and numbers.d * e % (p - 1) == 1
+        and numbers.d * e % (q - 1) == 1
+        and numbers.dmp1 * e % (p - 1) == 1
+        and numbers.dmq1 * e % (q - 1) == 1
+        and numbers.iqmp * q % p == 1
+    )
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """
+    The DNS names of the certificate; the common name only where it has no
+    alternative names at all, as those of older tutorials have (RFC 6125 section 6.4.4).
+    """
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        found = extension.value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        attributes = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        found = [str(attribute.value) for attribute in attributes]
+    return tuple(dict.fromkeys(name.lower().removesuffix(".") for name in found))
+
+
+def next_change(certificate: ServerCertificate, now: datetime) -> datetime | None:
+    """The moment at which `lapse` will say something else, if there is one."""
+    return next((at for at in (certificate.not_before, certificate.not_after) if at > now), None)
+
+
+def lapse(certificate: ServerCertificate, now: datetime) -> str:
+    """
+    :return: why a client will not accept the certificate at this time; empty if it will.
+    """
+    if now < certificate.not_before:
+        return f"the certificate is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
+    if now >= certificate.not_after:
+        return f"the certificate expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC"
+    return ""

@@ -1,0 +1,88 @@
+"""
+What changed between two moments, and who is concerned: diffs by identity, and indexes.
+
+Unchanged objects are the same Python objects, so that a diff is one pass of
+``is`` over the names, and an unchanged kind costs nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Hashable)
+
+Steps = Generator[None, None, T]
+"""Work that yields between units of well below 5 ms, and returns its result."""
+
+STRIDE = 256
+"""Names, or rules, or endpoints between two yields: some tenths of a millisecond."""
+
+
+def changed_names(old: Mapping[K, object], new: Mapping[K, object]) -> Steps[set[K]]:
+    """
+    :return: the names that were added or removed, or stand for another object.
+    """
+    changed: set[K] = set()
+    if old is new:
+        return changed
+    added = 0
+    for count, (name, value) in enumerate(new.items()):
+        before = old.get(name)
+        if before is not value:
+            changed.add(name)
+            added += before is None
+        if not count % STRIDE:
+            yield
+    if len(new) - added != len(old):
+        changed.update(old.keys() - new.keys())
+        yield
+    return changed
+
+
+Index = Mapping[K, AbstractSet[V]]
+"""Who uses a thing: every key has at least one user."""
+
+
+class IndexUpdate(Generic[K, V]):
+    """
+    A changed copy of an Index; the original stays as it is.
+
+    Only the sets that are written to are copied, each once.
+    """
+
+    def __init__(self, index: Index[K, V]) -> None:
+        self._original = index
+        self._written: dict[K, set[V]] = {}
+
+    def __repr__(self) -> str:
+        return f"<IndexUpdate of {len(self._original)} keys, {len(self._written)} written>"
+
+    def move(self, user: V, old: Iterable[K], new: Iterable[K]) -> None:
+        """`user` used the keys `old` and uses the keys `new` from now on."""
+        before, after = frozenset(old), frozenset(new)
+        for key in before - after:
+            self._users(key).discard(user)
+        for key in after - before:
+            self._users(key).add(user)
+
+    def finish(self) -> Index[K, V]:
+        """The changed copy; the original itself where nothing changed."""
+        if not self._written:
+            return self._original
+        index = dict(self._original)
+        for key, users in self._written.items():
+            if users:
+                index[key] = users
+            else:
+                index.pop(key, None)
+        return index
+
+    def _users(self, key: K) -> set[V]:
+        users = self._written.get(key)
+        if users is None:
+            users = self._written[key] = set(self._original.get(key, ()))
+        return users

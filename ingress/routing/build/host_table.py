@@ -1,0 +1,92 @@
+"""
+All virtual hosts, from one build to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ingress.config import Config
+from ingress.kube.objects import ObjectName
+from ingress.routing.build.change import Index, Steps
+from ingress.routing.build.host import MergedHost, ProblemsByIngress, merge_host
+from ingress.routing.build.ingress_table import IngressTable, Move, moved_users
+from ingress.routing.snapshot import VirtualHost
+
+
+@dataclass(frozen=True, slots=True)
+class HostTable:
+    """The virtual hosts, after a build, as a Snapshot has them."""
+
+    users: Index[str, ObjectName] = field(default_factory=dict)
+    """The Ingresses that have a part of a host, by its name in lower case."""
+
+    hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
+    wildcard_hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
+    any_host: VirtualHost | None = None
+    problems: Mapping[str, ProblemsByIngress] = field(default_factory=dict)
+    """By host, where there are any."""
+
+
+def update_hosts(
+    table: HostTable, ingresses: IngressTable, moves: Iterable[Move], config: Config
+) -> Steps[tuple[HostTable, set[ObjectName]]]:
+    """
+    :return: the table after it, and the Ingresses for which a loss came or went.
+    """
+    users, touched = yield from moved_users(table.users, moves, lambda parts: parts.hosts)
+    if not touched:
+        return table, set()
+    update = _Update(table)
+    for host in touched:
+        names = users.get(host)
+        merged: MergedHost | None = None
+        if names:
+            merged = yield from merge_host(host, ingresses.of(names), config)
+        update.put(host, merged)
+        yield
+    return update.finish(users), update.concerned
+
+
+class _Update:
+    """A HostTable while hosts are put into it."""
+
+    def __init__(self, table: HostTable) -> None:
+        self.concerned: set[ObjectName] = set()
+        self._hosts = dict(table.hosts)
+        self._wildcard_hosts = dict(table.wildcard_hosts)
+        self._any_host = table.any_host
+        self._problems = dict(table.problems)
+
+    def put(self, host: str, merged: MergedHost | None) -> None:
+        """
+        :param merged: None where no Ingress has a part of `host` any more.
+        """
+        virtual_host = merged.virtual_host if merged is not None else None
+        if not host:
+            self._any_host = virtual_host
+        elif host.startswith("*."):
+            _put(self._wildcard_hosts, host[2:].encode(), virtual_host)
+        else:
+            _put(self._hosts, host.encode(), virtual_host)
+        before = self._problems.pop(host, {})
+        after = merged.problems if merged is not None else {}
+        if after:
+            self._problems[host] = after
+        if before != after:
+            self.concerned.update(before, after)
+
+    def finish(self, users: Index[str, ObjectName]) -> HostTable:
+        return HostTable(
+            users, self._hosts, self._wildcard_hosts, self._any_host, self._problems
+        )
+
+
+def _put(
+    hosts: dict[bytes, VirtualHost], name: bytes, virtual_host: VirtualHost | None
+) -> None:
+    if virtual_host is None:
+        hosts.pop(name, None)
+    else:
+        hosts[name] = virtual_host

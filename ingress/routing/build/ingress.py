@@ -1,0 +1,307 @@
+"""
+One Ingress, taken apart: its rules by host, its default backend, its tls entries.
+
+Nothing here looks at another object, apart from the certificate that a tls entry
+without hosts needs; what the parts of several Ingresses make together is up to
+`host`, `upstream` and `tls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ingress.config import Config
+from ingress.errors import RequestError
+from ingress.kube.objects import HTTPIngressPath, Ingress, IngressBackend, IngressTLS, ObjectName
+from ingress.policy.access import PATTERN_CHARACTERS, Refusal, read_refusal
+from ingress.policy.annotation import Annotations
+from ingress.policy.cookie_affinity import CookieAffinity, read_cookie_affinity
+from ingress.policy.https_redirect import RedirectSettings, read_redirect_settings
+from ingress.problem import Problem, shown
+from ingress.routing.build.age import Age, age_of
+from ingress.routing.build.certificate import covers
+from ingress.routing.build.change import STRIDE, Steps
+from ingress.routing.path import canonical_rule_path
+from ingress.routing.route import UpstreamKey
+from ingress.routing.snapshot import ServerCertificate
+
+MAX_PATH_LENGTH = 32 * 1024
+"""Bytes. No request has a longer one, so that a rule that has is never met."""
+
+CertificateOf = Callable[[ObjectName], ServerCertificate | None]
+"""The certificate that a Secret holds, if it can be used."""
+
+
+class Rule(NamedTuple):
+    """A path rule, or a default backend, which has the path ``/``."""
+
+    path: bytes
+    """Canonical."""
+
+    path_type: str
+    written: str
+    """The path as the Ingress has it."""
+
+    upstream: UpstreamKey | None
+    field: str
+    """Where it stands: ``spec.rules[0].http.paths[0]``."""
+
+
+class TLSEntry(NamedTuple):
+    """One entry of ``spec.tls``."""
+
+    hosts: tuple[str, ...]
+    """In lower case; for an entry that names none, the rule hosts that it covers."""
+
+    secret: ObjectName | None
+    """None where the default certificate is meant."""
+
+    names_hosts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What the annotations of an Ingress say about all of its rules."""
+
+    refusal: Refusal = Refusal.NONE
+    redirect: RedirectSettings = RedirectSettings()
+    affinity: CookieAffinity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngressParts:
+    """What one Ingress asks for."""
+
+    ingress: Ingress
+    age: Age
+    policies: Policies = Policies()
+
+    hosts: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    """Its rules by host in lower case; empty for those without host."""
+
+    default: Rule | None = None
+    """For what no path of these hosts matches."""
+
+    tls: tuple[TLSEntry, ...] = ()
+
+    tls_hosts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By host, which entries of `tls` are for it."""
+
+    backends: Mapping[UpstreamKey, str] = field(default_factory=dict)
+    """The Service ports that it names, and where it does so first."""
+
+    problems: tuple[Problem, ...] = ()
+    """Those that are its own, whatever other objects there are."""
+
+    @property
+    def name(self) -> ObjectName:
+        return self.ingress.key
+
+    @property
+    def secrets(self) -> frozenset[ObjectName]:
+        return frozenset(entry.secret for entry in self.tls if entry.secret is not None)
+
+    def problem(self, field_path: str, message: str, value: str = "") -> Problem:
+        return ingress_problem(self.ingress, field_path, message, value)
+
+
+def ingress_problem(ingress: Ingress, field_path: str, message: str, value: str = "") -> Problem:
+    """
+    :param field_path: as kubectl writes it.
+    :param value: as written; it is shortened here.
+    """
+    metadata = ingress.metadata
+    return Problem(
+        message=message,
+        kind="Ingress",
+        namespace=metadata.namespace,
+        name=metadata.name,
+        field=field_path,
+        value=shown(value),
+        origin=ingress.origin,
+    )
+
+
+def ingress_parts(
+    ingress: Ingress, config: Config, certificate_of: CertificateOf
+) -> Steps[IngressParts]:
+    """
+    Take `ingress`, which is one of ours, apart.
+
+    Whatever is at fault in it is left out, with a Problem; the rest is served. A
+    host stays known even if each of its rules is at fault, so that its requests
+    do not fall to a wildcard that stands open.
+    """
+    return (yield from _Reader(ingress, config).read(certificate_of))
+
+
+class _Reader:
+    """One Ingress while it is read; the faults are collected."""
+
+    def __init__(self, ingress: Ingress, config: Config) -> None:
+        self._ingress = ingress
+        self._config = config
+        self._namespace = ingress.metadata.namespace
+        self._problems: list[Problem] = []
+        self._backends: dict[UpstreamKey, str] = {}
+        self._has_pattern = False
+
+    def read(self, certificate_of: CertificateOf) -> Steps[IngressParts]:
+        age = age_of(self._ingress.metadata)
+        annotations = Annotations(self._ingress.metadata.annotations)
+        if not annotations:
+            policies = Policies(redirect=RedirectSettings(is_on=self._config.ssl_redirect))
+        elif annotations.boolean("canary", False):
+            annotations.fault("canary", "not implemented; the Ingress is not served")
+            self._take_faults(annotations)
+            return IngressParts(self._ingress, age, problems=tuple(self._problems))
+        else:
+            policies = self._policies(annotations)
+        default = self._default()
+        hosts = yield from self._hosts(has_default=default is not None)
+        if policies.refusal is Refusal.PATHS and self._has_pattern:
+            policies = self._close_hosts(policies)
+        tls = yield from self._tls(hosts, certificate_of)
+        return IngressParts(
+            ingress=self._ingress,
+            age=age,
+            policies=policies,
+            hosts=hosts,
+            default=default,
+            tls=tls,
+            tls_hosts=_entries_by_host(tls),
+            backends=self._backends,
+            problems=tuple(self._problems),
+        )
+
+    def _problem(self, field_path: str, message: str, value: str = "") -> None:
+        self._problems.append(ingress_problem(self._ingress, field_path, message, value))
+
+    # Annotations.
+
+    def _policies(self, annotations: Annotations) -> Policies:
+        config = self._config
+        policies = Policies(
+            refusal=read_refusal(annotations, config.snippets),
+            redirect=read_redirect_settings(annotations, config.ssl_redirect),
+            affinity=read_cookie_affinity(annotations),
+        )
+        annotations.fault_unread()
+        self._take_faults(annotations)
+        return policies
+
+    def _take_faults(self, annotations: Annotations) -> None:
+        for fault in annotations.faults:
+            self._problem(f"metadata.annotations[{fault.name}]", fault.message, fault.value)
+
+    def _close_hosts(self, policies: Policies) -> Policies:
+        """
+        The path that is closed is a regular expression, which we do not match:
+        what it would have guarded may meet an open rule of the same host.
+        """
+        self._problem(
+            "spec.rules",
+            "a path looks like a regular expression, and the access rules of this Ingress cannot "
+            "be honoured; all paths of its hosts answer 503",
+        )
+        return Policies(Refusal.HOSTS, policies.redirect, policies.affinity)
+
+    # Rules.
+
+    def _default(self) -> Rule | None:
+        backend = self._ingress.spec.default_backend
+        if backend is None:
+            return None
+        field_path = "spec.defaultBackend"
+        return Rule(b"/", "Prefix", "/", self._upstream(backend, field_path), field_path)
+
+    def _hosts(self, *, has_default: bool) -> Steps[dict[str, tuple[Rule, ...]]]:
+        rules = self._ingress.spec.rules
+        if not rules:
+            return {"": ()} if has_default else {}
+        hosts: dict[str, list[Rule]] = {}
+        for index, rule in enumerate(rules):
+            host_rules = hosts.setdefault(rule.host.lower(), [])
+            if rule.http is None:
+                continue
+            for path_index, path in enumerate(rule.http.paths):
+                parsed = self._rule(path, f"spec.rules[{index}].http.paths[{path_index}]")
+                if parsed is not None:
+                    host_rules.append(parsed)
+                if path_index % STRIDE == STRIDE - 1:
+                    yield
+            if index % STRIDE == STRIDE - 1:
+                yield
+        return {host: tuple(host_rules) for host, host_rules in hosts.items()}
+
+    def _rule(self, path: HTTPIngressPath, field_path: str) -> Rule | None:
+        written = path.path or "/"
+        if PATTERN_CHARACTERS.search(written) is not None:
+            self._has_pattern = True
+        try:
+            canonical = canonical_rule_path(written)
+        except RequestError as error:
+            self._problem(f"{field_path}.path", f"{error} No request has such a path", written)
+            return None
+        if not canonical.startswith(b"/") or len(canonical) > MAX_PATH_LENGTH:
+            accepted = f"a path begins with / and has at most {MAX_PATH_LENGTH} bytes"
+            self._problem(f"{field_path}.path", accepted, written)
+            return None
+        upstream = self._upstream(path.backend, f"{field_path}.backend")
+        return Rule(canonical, path.path_type, written, upstream, field_path)
+
+    def _upstream(self, backend: IngressBackend, field_path: str) -> UpstreamKey | None:
+        service = backend.service
+        if service is None:
+            self._problem(
+                field_path, "only a Service can be a backend; requests for it are answered with 404"
+            )
+            return None
+        key = UpstreamKey(self._namespace, service.name, str(service.port))
+        self._backends.setdefault(key, f"{field_path}.service")
+        return key
+
+    # TLS.
+
+    def _tls(
+        self, hosts: Mapping[str, tuple[Rule, ...]], certificate_of: CertificateOf
+    ) -> Steps[tuple[TLSEntry, ...]]:
+        entries: list[TLSEntry] = []
+        for index, entry in enumerate(self._ingress.spec.tls):
+            entries.append(self._tls_entry(entry, f"spec.tls[{index}]", hosts, certificate_of))
+            if index % STRIDE == STRIDE - 1:
+                yield
+        return tuple(entries)
+
+    def _tls_entry(
+        self,
+        entry: IngressTLS,
+        field_path: str,
+        hosts: Mapping[str, tuple[Rule, ...]],
+        certificate_of: CertificateOf,
+    ) -> TLSEntry:
+        secret = (self._namespace, entry.secret_name) if entry.secret_name else None
+        if entry.hosts:
+            named = tuple(dict.fromkeys(host.lower() for host in entry.hosts))
+            return TLSEntry(named, secret, names_hosts=True)
+        certificate = certificate_of(secret) if secret is not None else None
+        covered: tuple[str, ...] = ()
+        if certificate is not None:
+            covered = tuple(host for host in hosts if host and covers(certificate, host))
+        if not covered and (secret is None or certificate is not None):
+            self._problem(
+                field_path,
+                "an entry without hosts is for the hosts of the rules that its certificate "
+                "covers, and it covers none",
+            )
+        return TLSEntry(covered, secret, names_hosts=False)
+
+
+def _entries_by_host(entries: tuple[TLSEntry, ...]) -> dict[str, tuple[int, ...]]:
+    by_host: dict[str, tuple[int, ...]] = {}
+    for index, entry in enumerate(entries):
+        for host in entry.hosts:
+            by_host[host] = (*by_host.get(host, ()), index)
+    return by_host

@@ -1,0 +1,94 @@
+"""
+Which Ingresses are ours (COMPATIBILITY section 1, "Class").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingress.config import Config
+from ingress.kube.objects import Ingress, IngressClass, ObjectName
+from ingress.routing.build.age import comparable_time
+
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""How Ingresses named their class before the field; the field goes before it."""
+
+DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRule:
+    """All that decides whether an Ingress is ours; equal rules decide alike."""
+
+    serves_all: bool
+    """Files without any IngressClass: whatever class an Ingress names."""
+
+    ours: frozenset[str]
+    """The names of the IngressClass objects that have our controller."""
+
+    others: frozenset[str]
+    """The names of those that have another."""
+
+    default: str
+    """The class of Ingresses that name none; empty if there is none."""
+
+    configured_name: str
+    without_class: bool
+
+    def is_ours(self, ingress: Ingress) -> bool:
+        """Whether we serve `ingress`. One that is not ours is no Problem."""
+        if self.serves_all:
+            return True
+        name = ingress.spec.ingress_class_name
+        if name is not None:
+            return self._is_class_ours(name)
+        annotation = ingress.metadata.annotations.get(CLASS_ANNOTATION)
+        if annotation is not None:
+            return annotation == self.configured_name
+        if self.default:
+            return self._is_class_ours(self.default)
+        return self.without_class
+
+    def _is_class_ours(self, name: str) -> bool:
+        return name in self.ours or (name == self.configured_name and name not in self.others)
+
+
+def class_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> ClassRule:
+    """
+    The rule of this moment.
+
+    A default class is assigned only to what comes from files: in a cluster the
+    API server has done so when the Ingress was created, and at no other time.
+    """
+    is_from_files = bool(config.source.paths)
+    controller = config.ingress_class.controller
+    ours = {item.metadata.name for item in classes.values() if item.spec.controller == controller}
+    return ClassRule(
+        serves_all=is_from_files and not classes,
+        ours=frozenset(ours),
+        others=frozenset(item.metadata.name for item in classes.values()) - ours,
+        default=_default_class(classes) if is_from_files else "",
+        configured_name=config.ingress_class.name,
+        without_class=config.ingress_class.without_class,
+    )
+
+
+def _default_class(classes: Mapping[ObjectName, IngressClass]) -> str:
+    """Of several the newest, then the first by name: as the admission does it."""
+    candidates = sorted(
+        (item for item in classes.values() if _is_default(item)),
+        key=lambda item: item.metadata.name,
+    )
+    if not candidates:
+        return ""
+    return max(candidates, key=_created).metadata.name
+
+
+def _is_default(ingress_class: IngressClass) -> bool:
+    return ingress_class.metadata.annotations.get(DEFAULT_ANNOTATION) == "true"
+
+
+def _created(ingress_class: IngressClass) -> datetime:
+    return comparable_time(ingress_class.metadata.creation_timestamp)

@@ -1,0 +1,158 @@
+"""
+The Secrets that tls entries name, from one build to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ingress.kube.objects import ObjectName, Secret
+from ingress.problem import shown
+from ingress.routing.build.certificate import SecretPair, lapse, next_change, read_secret
+from ingress.routing.build.change import STRIDE, Index, Steps
+from ingress.routing.build.ingress_table import Move, moved_users
+from ingress.routing.snapshot import ServerCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTable:
+    """What is known of the Secrets that are in use, after a build."""
+
+    users: Index[ObjectName, ObjectName] = field(default_factory=dict)
+    """The Ingresses that name a Secret."""
+
+    pairs: Mapping[ObjectName, SecretPair] = field(default_factory=dict)
+    """What each Secret in use gives; those that do not exist are not in it."""
+
+    lapses: Mapping[ObjectName, str] = field(default_factory=dict)
+    """Which certificates are expired, or not valid yet, and since or until when."""
+
+    checked_at: datetime | None = None
+    next_change: datetime | None = None
+    """The first moment at which `lapses` may change by itself."""
+
+    def certificate_of(self, secret: ObjectName) -> ServerCertificate | None:
+        pair = self.pairs.get(secret)
+        return pair.certificate if pair is not None else None
+
+    def fault_of(self, secret: ObjectName) -> str:
+        """What is wrong with a Secret; empty for nothing."""
+        pair = self.pairs.get(secret)
+        named = f"Secret {shown('/'.join(secret))}"
+        if pair is None:
+            return f"{named} does not exist"
+        if pair.fault:
+            served = "; the last good one is served" if pair.certificate is not None else ""
+            return f"{named} has no usable certificate: {pair.fault}{served}"
+        return self.lapses.get(secret, "")
+
+
+class SecretUpdate:
+    """
+    A SecretTable while it is brought up to date.
+
+    :param secrets: all of this moment.
+    :param default: the Secret of the default certificate, which is always in use.
+    """
+
+    def __init__(
+        self,
+        table: SecretTable,
+        secrets: Mapping[ObjectName, Secret],
+        default: ObjectName | None,
+    ) -> None:
+        self._table = table
+        self._secrets = secrets
+        self._default = default
+        self._pairs = dict(table.pairs)
+        self.changed: set[ObjectName] = set()
+        """The Secrets in use that give something else than before."""
+
+    def __repr__(self) -> str:
+        return f"<SecretUpdate of {len(self._pairs)} pairs, {len(self.changed)} changed>"
+
+    def refresh(self, names: Iterable[ObjectName]) -> Steps[None]:
+        """Read those of `names` that are in use once more."""
+        for name in names:
+            if name in self._pairs or name in self._table.users or name == self._default:
+                self._read(name)
+                yield
+
+    def certificate_of(self, name: ObjectName) -> ServerCertificate | None:
+        """The certificate of a Secret, read now if it was not in use before."""
+        if name not in self._pairs:
+            self._read(name)
+        pair = self._pairs.get(name)
+        return pair.certificate if pair is not None else None
+
+    def finish(self, moves: Iterable[Move], now: datetime) -> Steps[SecretTable]:
+        """
+        :param now: decides which certificates are expired, or not valid yet.
+        """
+        users, _ = yield from moved_users(self._table.users, moves, lambda parts: parts.secrets)
+        for name in (*users.keys() - self._pairs.keys(), self._default):
+            if name is not None and name not in self._pairs:
+                self._read(name)
+                yield
+        for name in self._pairs.keys() - users.keys() - {self._default}:
+            del self._pairs[name]
+        table = self._table
+        if table.checked_at is None or not _is_current(table, now):
+            lapses, following = yield from self._lapses(self._pairs, {}, None, now)
+            self.changed.update(
+                name
+                for name in lapses.keys() | table.lapses.keys()
+                if lapses.get(name) != table.lapses.get(name)
+            )
+        else:
+            kept = {name: text for name, text in table.lapses.items() if name in self._pairs}
+            lapses, following = yield from self._lapses(self.changed, kept, table.next_change, now)
+        return SecretTable(users, self._pairs, lapses, now, following)
+
+    def _read(self, name: ObjectName) -> None:
+        before = self._pairs.get(name)
+        secret = self._secrets.get(name)
+        if secret is None:
+            self._pairs.pop(name, None)
+        else:
+            self._pairs[name] = read_secret(secret, before)
+        after = self._pairs.get(name)
+        if _given(before) != _given(after):
+            self.changed.add(name)
+
+    def _lapses(
+        self,
+        names: Iterable[ObjectName],
+        lapses: dict[ObjectName, str],
+        following: datetime | None,
+        now: datetime,
+    ) -> Steps[tuple[dict[ObjectName, str], datetime | None]]:
+        for count, name in enumerate(names):
+            lapses.pop(name, None)
+            pair = self._pairs.get(name)
+            if pair is not None and pair.certificate is not None:
+                text = lapse(pair.certificate, now)
+                if text:
+                    lapses[name] = text
+                at = next_change(pair.certificate, now)
+                if at is not None and (following is None or at < following):
+                    following = at
+            if count % STRIDE == STRIDE - 1:
+                yield
+        return lapses, following
+
+
+def _is_current(table: SecretTable, now: datetime) -> bool:
+    """Whether no certificate has begun or ended between the last build and `now`."""
+    assert table.checked_at is not None
+    is_before_change = table.next_change is None or now < table.next_change
+    return table.checked_at <= now and is_before_change
+
+
+def _given(pair: SecretPair | None) -> tuple[str, str] | None:
+    """What others see of a pair."""
+    if pair is None:
+        return None
+    return (pair.certificate.fingerprint if pair.certificate is not None else "", pair.fault)

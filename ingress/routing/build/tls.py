@@ -1,0 +1,81 @@
+"""
+Which certificate a host gets, out of all tls entries that are for it.
+
+Source of the rules: COMPATIBILITY sections 1 ("TLS") and 5 ("Certificates").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingress.kube.objects import ObjectName
+from ingress.problem import Problem, shown
+from ingress.routing.build.certificate import covers
+from ingress.routing.build.host import ProblemsByIngress
+from ingress.routing.build.ingress import CertificateOf, IngressParts
+from ingress.routing.build.secret_table import SecretTable
+from ingress.routing.snapshot import ServerCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class HostCertificate:
+    """The certificate of a host, and the entries that lost."""
+
+    certificate: ServerCertificate | None
+    """None where the default one serves."""
+
+    problems: ProblemsByIngress
+
+
+def choose_certificate(
+    host: str, parts: Sequence[IngressParts], certificate_of: CertificateOf
+) -> HostCertificate:
+    """
+    The first certificate that can be used wins: an older Ingress whose Secret is
+    broken does no harm to a younger one whose Secret is good.
+
+    :param host: in lower case, a wildcard as ``*.example.com``.
+    :param parts: of the Ingresses that have a tls entry for it, the oldest first.
+    """
+    chosen: ServerCertificate | None = None
+    winner: IngressParts | None = None
+    problems: dict[ObjectName, tuple[Problem, ...]] = {}
+    for item in parts:
+        for index in item.tls_hosts[host]:
+            secret = item.tls[index].secret
+            certificate = certificate_of(secret) if secret is not None else None
+            if certificate is None or secret is None:
+                continue
+            if not covers(certificate, host):
+                message = f"the certificate in Secret {shown('/'.join(secret))} does not cover this host, and is not used for it"
+            elif winner is None:
+                chosen, winner = certificate, item
+                continue
+            elif certificate == chosen:
+                continue
+            else:
+                message = (
+                    f"Ingress {winner.age[2]}, which goes first by age and name, has another "
+                    "certificate for this host; that one is served"
+                )
+            field_path = f"spec.tls[{index}].hosts"
+            problems[item.name] = (
+                *problems.get(item.name, ()),
+                item.problem(field_path, message, host),
+            )
+    return HostCertificate(chosen, problems)
+
+
+def secret_problems(item: IngressParts, secrets: SecretTable) -> list[Problem]:
+    """:return: a Problem for each tls entry whose Secret is at fault."""
+    problems: list[Problem] = []
+    for index, entry in enumerate(item.tls):
+        fault = secrets.fault_of(entry.secret) if entry.secret is not None else ""
+        if entry.secret is None or not fault:
+            continue
+        if secrets.certificate_of(entry.secret) is None:
+            fault += "; the default certificate is served"
+        field_path = f"spec.tls[{index}].secretName"
+        problems.append(item.problem(field_path, fault, entry.secret[1]))
+    return problems

@@ -1,0 +1,240 @@
+"""
+One Service port to the endpoints that serve it.
+
+Source of the rules: COMPATIBILITY sections 1 ("Backends", "EndpointSlices") and
+5 ("Endpoints").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from ingress.config import FilesSource
+from ingress.kube.objects import (
+    EndpointPort,
+    Endpoints,
+    EndpointSlice,
+    Service,
+    ServicePort,
+)
+from ingress.routing.route import UpstreamKey
+from ingress.routing.snapshot import Endpoint, Upstream
+
+FAMILIES = ("IPv4", "IPv6", "FQDN")
+"""
+The order of preference in a dual-stack Service, whose pods are in the slices of
+both families: each pod is to get its share once.
+"""
+
+
+class ServiceObjects(NamedTuple):
+    """The objects that tell of one Service, as far as they exist."""
+
+    service: Service | None
+    slices: tuple[EndpointSlice, ...]
+    endpoints: Endpoints | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedUpstream:
+    """An Upstream, and why nobody serves it."""
+
+    upstream: Upstream
+    fault: str = ""
+    """For each Ingress that names it; empty where an endpoint serves."""
+
+
+class _FaultError(Exception):
+    """Why a Service port has no endpoint."""
+
+
+class _Address(NamedTuple):
+    """An address that an object lists, with its condition."""
+
+    family: str
+    endpoint: Endpoint
+    is_ready: bool
+    is_leaving: bool
+    """Whether it still serves, although it terminates."""
+
+
+def resolve_upstream(
+    key: UpstreamKey, objects: ServiceObjects, source: FilesSource
+) -> ResolvedUpstream:
+    """
+    Find the endpoints of `key`.
+
+    :param source: gives endpoints to Services that have none among the objects.
+    """
+    try:
+        return ResolvedUpstream(_resolve(key, objects, source))
+    except _FaultError as error:
+        message = f"{error}; answered with 503"
+        return ResolvedUpstream(Upstream(key), message)
+
+
+def _resolve(key: UpstreamKey, objects: ServiceObjects, source: FilesSource) -> Upstream:
+    service = objects.service
+    if service is None:
+        return _local_upstream(key, None, source, "does not exist")
+    if service.spec.type == "ExternalName":
+        return Upstream(key, (_external_endpoint(key, service),))
+    port = _service_port(key, service)
+    if port is None:
+        raise _FaultError(_no_such_port(key, service))
+    if objects.slices:
+        return _choose(key, port, "EndpointSlices", _slice_addresses(objects.slices, port))
+    if objects.endpoints is not None:
+        return _choose(key, port, "Endpoints", _subset_addresses(objects.endpoints, port))
+    return _local_upstream(key, port, source, "has no endpoints")
+
+
+# Ports.
+
+
+def _service_port(key: UpstreamKey, service: Service) -> ServicePort | None:
+    """
+    The port that a backend means: by name or number, else, as ingress-nginx has
+    it, by the name or number of its target.
+    """
+    usable = [port for port in service.spec.ports if port.protocol == "TCP"]
+    for port in usable:
+        if key.port in (port.name, str(port.port)):
+            return port
+    for port in usable:
+        if key.port == str(port.target_port):
+            return port
+    return None
+
+
+def _no_such_port(key: UpstreamKey, service: Service) -> str:
+    ports = service.spec.ports
+    named = [port for port in ports if key.port in (port.name, str(port.port))]
+    if named:
+        return f"port {key.port} of {_named(key)} is {named[0].protocol}; only TCP can be served"
+    known = [f"{port.port} ({port.name})" if port.name else str(port.port) for port in ports]
+    return f"{_named(key)} has no port {key.port}; it has {', '.join(known) or 'none'}"
+
+
+def _named(key: UpstreamKey) -> str:
+    return f"Service {key.namespace}/{key.service}"
+
+
+def _target_number(port: ServicePort) -> int:
+    """The number that endpoints listen on, where only the Service can tell."""
+    target = port.target_port
+    return target if isinstance(target, int) and target else port.port
+
+
+# Endpoints out of objects.
+
+
+def _slice_addresses(
+    slices: Iterable[EndpointSlice], service_port: ServicePort
+) -> Iterator[_Address]:
+    for endpoint_slice in slices:
+        family = endpoint_slice.address_type
+        for number in _numbers(endpoint_slice.ports, service_port):
+            for item in endpoint_slice.endpoints:
+                conditions = item.conditions
+                is_leaving = conditions.serving and conditions.terminating
+                for address in item.addresses:
+                    endpoint = Endpoint(_normalized(address, family), number)
+                    yield _Address(family, endpoint, conditions.ready, is_leaving)
+
+
+def _subset_addresses(endpoints: Endpoints, service_port: ServicePort) -> Iterator[_Address]:
+    """Addresses that are not ready are left out: nothing tells whether they serve."""
+    for subset in endpoints.subsets:
+        for number in _numbers(subset.ports, service_port):
+            for address in subset.addresses:
+                family = "IPv6" if ":" in address.ip else "IPv4"
+                endpoint = Endpoint(_normalized(address.ip, family), number)
+                yield _Address(family, endpoint, is_ready=True, is_leaving=False)
+
+
+def _numbers(ports: Iterable[EndpointPort], service_port: ServicePort) -> list[int]:
+    """Ports meet by name, which is empty for a Service of one port; None means all ports."""
+    return [
+        port.port if port.port is not None else _target_number(service_port)
+        for port in ports
+        if port.name == service_port.name and port.protocol == "TCP"
+    ]
+
+
+def _normalized(address: str, family: str) -> str:
+    """One spelling for one IPv6 address, so that it is one endpoint."""
+    if family != "IPv6":
+        return address
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return address
+
+
+def _choose(
+    key: UpstreamKey, port: ServicePort, kind: str, addresses: Iterable[_Address]
+) -> Upstream:
+    """
+    :raises _FaultError: where no address can be used.
+    """
+    ready: dict[str, set[Endpoint]] = {}
+    leaving: dict[str, set[Endpoint]] = {}
+    is_empty = True
+    for family, endpoint, is_ready, is_leaving in addresses:
+        is_empty = False
+        if is_ready:
+            ready.setdefault(family, set()).add(endpoint)
+        elif is_leaving:
+            leaving.setdefault(family, set()).add(endpoint)
+    for family in FAMILIES:
+        if family in ready:
+            lingering = leaving.get(family, set()) - ready[family]
+            return Upstream(key, tuple(sorted(ready[family])), tuple(sorted(lingering)))
+    for family in FAMILIES:
+        if family in leaving:
+            return Upstream(key, tuple(sorted(leaving[family])))
+    if is_empty:
+        meant = f"named {port.name}" if port.name else "without name"
+        raise _FaultError(f"the {kind} of {_named(key)} list no address with a TCP port {meant}")
+    raise _FaultError(f"no endpoint of {_named(key)} is ready")
+
+
+# Endpoints from elsewhere.
+
+
+def _external_endpoint(key: UpstreamKey, service: Service) -> Endpoint:
+    name = service.spec.external_name
+    if not name:
+        raise _FaultError(f"{_named(key)} is an ExternalName without name")
+    port = _service_port(key, service)
+    if port is not None:
+        return Endpoint(name, _target_number(port))
+    if key.port.isdecimal():
+        return Endpoint(name, int(key.port))
+    raise _FaultError(_no_such_port(key, service))
+
+
+def _local_upstream(
+    key: UpstreamKey, port: ServicePort | None, source: FilesSource, lack: str
+) -> Upstream:
+    """
+    The Upstream that the configuration gives endpoints to.
+
+    :param port: as the Service has it; None where there is no Service.
+    :param lack: what the Service has not, for the fault.
+    """
+    spellings = [key.port]
+    if port is not None:
+        spellings += [port.name, str(port.port)]
+    for spelling in [*filter(None, spellings), ""]:
+        addresses = source.endpoints.get((key.namespace, key.service, spelling))
+        if addresses:
+            endpoints = {Endpoint(host, number) for host, number in addresses}
+            return Upstream(key, tuple(sorted(endpoints)))
+    line = f"source.endpoints: {{{key.namespace}/{key.service}: 127.0.0.1:3000}}"
+    advice = f" (one can be named in the configuration, as in `{line}`)" if source.paths else ""
+    raise _FaultError(f"{_named(key)} {lack}{advice}")

@@ -1,0 +1,121 @@
+"""
+The Upstreams that Ingresses name, from one build to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ingress.config import FilesSource
+from ingress.kube.objects import EndpointSlice, ObjectName, Objects
+from ingress.routing.build.change import STRIDE, Index, IndexUpdate, Steps, changed_names
+from ingress.routing.build.ingress_table import Move, moved_users
+from ingress.routing.build.upstream import ServiceObjects, resolve_upstream
+from ingress.routing.route import UpstreamKey
+from ingress.routing.snapshot import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTable:
+    """The Upstreams in use, after a build."""
+
+    users: Index[UpstreamKey, ObjectName] = field(default_factory=dict)
+    """The Ingresses that name an Upstream."""
+
+    keys: Index[ObjectName, UpstreamKey] = field(default_factory=dict)
+    """The Upstreams in use of a Service."""
+
+    slices: Index[ObjectName, ObjectName] = field(default_factory=dict)
+    """The EndpointSlices of a Service."""
+
+    upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
+    faults: Mapping[UpstreamKey, str] = field(default_factory=dict)
+    """Why nobody serves an Upstream."""
+
+
+def update_upstreams(
+    table: UpstreamTable, old: Objects, new: Objects, source: FilesSource, moves: Iterable[Move]
+) -> Steps[tuple[UpstreamTable, set[ObjectName]]]:
+    """
+    :param old: the objects that `table` was made of.
+    :return: the table after it, and the Ingresses for which a fault came or went.
+    """
+    users, touched = yield from moved_users(table.users, moves, lambda parts: parts.backends)
+    fresh = {key for key in touched if (key in users) != (key in table.users)}
+    keys = _moved_keys(table.keys, fresh, users)
+    yield
+    slices, services = yield from _moved_slices(table, old.endpoint_slices, new.endpoint_slices)
+    services |= yield from changed_names(old.services, new.services)
+    services |= yield from changed_names(old.endpoints, new.endpoints)
+    stale = {key for service in services for key in keys.get(service, ())}
+    stale.update(key for key in fresh if key in users)
+    gone = {key for key in fresh if key not in users}
+    if not stale and not gone:
+        return UpstreamTable(users, keys, slices, table.upstreams, table.faults), set()
+    upstreams: Mapping[UpstreamKey, Upstream]
+    upstreams, faults = dict(table.upstreams), dict(table.faults)
+    concerned: set[ObjectName] = set()
+    is_changed = bool(gone)
+    for key in gone:
+        del upstreams[key]
+        faults.pop(key, None)
+    for key in stale:
+        resolved = resolve_upstream(key, _service_objects(key, new, slices), source)
+        if resolved.upstream != upstreams.get(key):
+            upstreams[key] = resolved.upstream
+            is_changed = True
+        if resolved.fault != faults.pop(key, ""):
+            concerned.update(users[key])
+        if resolved.fault:
+            faults[key] = resolved.fault
+        yield
+    if not is_changed:
+        upstreams = table.upstreams  # By identity the data plane sees that it has nothing to do.
+    return UpstreamTable(users, keys, slices, upstreams, faults), concerned
+
+
+def _moved_keys(
+    keys: Index[ObjectName, UpstreamKey],
+    fresh: Iterable[UpstreamKey],
+    users: Index[UpstreamKey, ObjectName],
+) -> Index[ObjectName, UpstreamKey]:
+    """
+    :param fresh: the keys that came into use or went out of it.
+    """
+    update = IndexUpdate(keys)
+    for key in fresh:
+        service = ((key.namespace, key.service),)
+        is_used = key in users
+        update.move(key, () if is_used else service, service if is_used else ())
+    return update.finish()
+
+
+def _moved_slices(
+    table: UpstreamTable,
+    old: Mapping[ObjectName, EndpointSlice],
+    new: Mapping[ObjectName, EndpointSlice],
+) -> Steps[tuple[Index[ObjectName, ObjectName], set[ObjectName]]]:
+    """:return: the index, and the Services of which a slice changed."""
+    changed = yield from changed_names(old, new)
+    update = IndexUpdate(table.slices)
+    services: set[ObjectName] = set()
+    for count, name in enumerate(changed):
+        before = [old[name].service] if name in old else []
+        after = [new[name].service] if name in new else []
+        update.move(name, before, after)
+        services.update(before, after)
+        if count % STRIDE == STRIDE - 1:
+            yield
+    return update.finish(), services
+
+
+def _service_objects(
+    key: UpstreamKey, objects: Objects, slices: Index[ObjectName, ObjectName]
+) -> ServiceObjects:
+    service = (key.namespace, key.service)
+    return ServiceObjects(
+        objects.services.get(service),
+        tuple(objects.endpoint_slices[name] for name in slices.get(service, ())),
+        objects.endpoints.get(service),
+    )
