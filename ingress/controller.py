@@ -1,166 +1,228 @@
 """
-Joins the store and the build: something changed, hold off, build, publish.
+What joins the store and the build: objects changed, hold off, build, publish.
 
-A build that fails leaves what is served as it is.
+A build runs in slices between which the reactor serves. What changes meanwhile
+is for the next build: each one comes to its end and is published, so that a
+stream of changes starves nobody, and the next one costs only what changed. A
+build that fails leaves what was published last in place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ingress.config import Config
+from ingress.kube.objects import Objects
 from ingress.kube.store import ObjectStore
+from ingress.memory import settle_objects
 from ingress.problem_log import ProblemLog
 from ingress.routing.build import Built, build_steps
-from ingress.routing.build.change import Steps
 from ingress.routing.snapshot import Snapshot
 
-HOLDOFF = 0.005
-"""Seconds without a further change before a build: changes come in bursts."""
+HOLDOFF_DELAY: Final = 0.005
+"""
+Seconds from the last change to the build: an editor, `kubectl apply` or a rename
+of a folder change several objects within a millisecond or two, which should be one build.
+"""
 
-MAX_HOLDOFF = 0.025
-"""Seconds from the first change until a build, however many follow."""
+HOLDOFF_MAX_DELAY: Final = 0.025
+"""
+Seconds from the first change to the build, however many follow: a change among
+10,000 objects has to be served within 50 ms, and the build takes the other half.
+"""
 
-SLICE = 0.005
-"""Seconds that a build may keep requests waiting before they get their turn."""
+SLICE: Final = 0.005
+"""Seconds that a build runs before the reactor serves: a quarter of what a request may wait."""
 
-LARGE_BUILD = 0.2
-"""Seconds of building that make so many objects that the collector should be told."""
+LARGE_BUILD: Final = 0.1
+"""
+Seconds of work from which on a build is large: its objects are settled after each
+slice, because by its end they would be enough for a long run of the collector.
+"""
+
+MIN_TIMER: Final = 1.0
+MAX_TIMER: Final = 86400.0
+"""Seconds between looks at the time of day: what is due later is looked at again then."""
+
+
+class BuildSteps(Protocol):
+    """`ingress.routing.build.build_steps`."""
+
+    def __call__(
+        self, objects: Objects, config: Config, previous: Built | None, *, now: datetime
+    ) -> Generator[None, None, Built]: ...
+
+
+def utc_now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
 
 
 class Controller:
     """
-    :param store: what to build from.
-    :param config: what to build by; `configure` changes it.
-    :param publish: takes each new Snapshot.
-    :param utc_now: the time with its zone, for certificates that expire.
-    :param freeze: called after a large build, to keep the garbage collector from
-        walking what is there to stay (`gc.freeze`): with 10,000 Ingresses a full
-        collection would stop the process for a tenth of a second.
+    Keeps the published Snapshot up to date with store and configuration.
+
+    :param publish: takes each new Snapshot; one assignment.
+    :param problems: gets those of each build, as the source ``build``.
+    :param clock: for holdoff and slices.
+    :param now: the time of day, which decides whether certificates are valid.
+    :param settle: called after the first build, and after each slice of a large one.
     """
 
     log = Logger()
 
     def __init__(
         self,
-        clock: IReactorTime,
         store: ObjectStore,
         config: Config,
         publish: Callable[[Snapshot], None],
-        problem_log: ProblemLog,
+        problems: ProblemLog,
         *,
-        utc_now: Callable[[], datetime],
-        freeze: Callable[[], None],
+        clock: IReactorTime,
+        now: Callable[[], datetime] = utc_now,
+        build: BuildSteps = build_steps,
+        settle: Callable[[], None] = settle_objects,
     ) -> None:
-        self.published: Deferred[None] = Deferred()
-        """Fires when the first Snapshot is published."""
-
-        self._clock = clock
         self._store = store
         self._config = config
         self._publish = publish
-        self._problem_log = problem_log
-        self._utc_now = utc_now
-        self._freeze = freeze
-        self._built: Built | None = None
-        self._steps: Steps[Built] | None = None
-        self._time_building = 0.0
-        self._first_change: float | None = None
-        self._next_call: IDelayedCall | None = None
-        self._due: IDelayedCall | None = None
+        self._problems = problems
+        self._clock = clock
+        self._now = now
+        self._build = build
+        self._settle = settle
         self._unsubscribe: Callable[[], None] | None = None
+        self._built: Built | None = None
+        self._holdoff: IDelayedCall | None = None
+        self._first_change = 0.0
+        self._slice: IDelayedCall | None = None
+        self._is_due = False
+        self._timer: IDelayedCall | None = None
+        self._published: Deferred[None] = Deferred()
+        self.generation = 0
+        """How many Snapshots have been published."""
 
     def __repr__(self) -> str:
-        state = "building" if self._steps is not None else "waiting"
-        return f"<Controller {state}: {self._built}>"
+        state = "building" if self._slice else "waiting" if self._holdoff else "idle"
+        return f"<Controller {state}, {self.generation} published>"
+
+    @property
+    def published(self) -> Deferred[None]:
+        """A new Deferred that fires once the first Snapshot is published."""
+        fired: Deferred[None] = Deferred()
+
+        def pass_on(result: None) -> None:
+            fired.callback(None)
+
+        self._published.addCallback(pass_on)
+        return fired
 
     def start(self) -> None:
-        """Build now, and after each change."""
-        self._unsubscribe = self._store.subscribe(self.changed)
-        self._start_build()
+        """
+        Build now, and after each change from now on.
+
+        To be called once the store has all that there is, because what is
+        published first is what the process is ready with.
+        """
+        self._unsubscribe = self._store.subscribe(self._changed)
+        self._begin()
 
     def stop(self) -> None:
-        """Build no more; what was published is served on."""
+        """Build no more; what is published stays."""
         if self._unsubscribe is not None:
             self._unsubscribe()
-        for call in (self._next_call, self._due):
-            if call is not None and call.active():
+            self._unsubscribe = None
+        for call in (self._holdoff, self._slice, self._timer):
+            if call is not None:
                 call.cancel()
-        self._steps = None
+        self._holdoff = self._slice = self._timer = None
 
-    def configure(self, config: Config) -> None:
-        """Build by another configuration from now on."""
+    def reconfigure(self, config: Config) -> None:
+        """Build with another configuration from now on."""
         self._config = config
-        self.changed()
+        if self._unsubscribe is not None:
+            self._changed()
 
-    def changed(self) -> None:
-        """Something is different: a build is due after the holdoff."""
+    def _changed(self) -> None:
+        """Build after the last of several changes, but soon after the first one."""
         now = self._clock.seconds()
-        if self._first_change is None:
+        if self._holdoff is None:
             self._first_change = now
-        if self._steps is not None:
-            # The build under way is finished first, or changes that come faster
-            # than it could keep it from ever being published.
-            return
-        delay = min(HOLDOFF, self._first_change + MAX_HOLDOFF - now)
-        self._call_later(max(0.0, delay), self._start_build)
-
-    def _call_later(self, delay: float, call: Callable[[], None]) -> None:
-        if self._next_call is not None and self._next_call.active():
-            self._next_call.cancel()
-        self._next_call = self._clock.callLater(delay, call)
-
-    def _start_build(self) -> None:
-        self._first_change = None
-        self._time_building = 0.0
-        self._steps = build_steps(
-            self._store.view(), self._config, self._built, now=self._utc_now()
-        )
-        self._build_slice()
-
-    def _build_slice(self) -> None:
-        """Build for a moment, then let requests have their turn."""
-        assert self._steps is not None
-        start = now = self._clock.seconds()
-        try:
-            while now < start + SLICE:
-                next(self._steps)
-                now = self._clock.seconds()
-        except StopIteration as stop:
-            self._time_building += self._clock.seconds() - start
-            self._steps = None
-            self._finish(stop.value)
-        except Exception:
-            self.log.failure("The build failed; what is served stays as it is")
-            self._steps = None
+            self._holdoff = self._clock.callLater(HOLDOFF_DELAY, self._holdoff_ended)
         else:
-            self._time_building += now - start
-            self._call_later(0, self._build_slice)
-        if self._steps is None and self._first_change is not None:
-            self.changed()
+            left = self._first_change + HOLDOFF_MAX_DELAY - now
+            self._holdoff.reset(max(0.0, min(HOLDOFF_DELAY, left)))
 
-    def _finish(self, built: Built) -> None:
-        previous, self._built = self._built, built
-        if previous is None or built.snapshot is not previous.snapshot:
+    def _holdoff_ended(self) -> None:
+        self._holdoff = None
+        if self._slice is None:
+            self._begin()
+        else:
+            self._is_due = True
+
+    def _begin(self) -> None:
+        self._is_due = False
+        steps = self._build(self._store.view(), self._config, self._built, now=self._now())
+        self._run(steps, 0.0)
+
+    def _run(self, steps: Generator[None, None, Built], spent: float) -> None:
+        """
+        Run a slice of a build.
+
+        :param spent: seconds that its slices took so far.
+        """
+        self._slice = None
+        started = self._clock.seconds()
+        took = 0.0
+        try:
+            while took < SLICE:
+                next(steps)
+                took = self._clock.seconds() - started
+        except StopIteration as end:
+            self._finish(end.value, spent + self._clock.seconds() - started)
+        except Exception:
+            self.log.failure("The routes cannot be built; those that are published stay")
+            self._ended()
+        else:
+            if spent + took >= LARGE_BUILD:
+                self._settle()
+            self._slice = self._clock.callLater(0, self._run, steps, spent + took)
+
+    def _finish(self, built: Built, spent: float) -> None:
+        is_first = self._built is None
+        if self._built is None or built.snapshot is not self._built.snapshot:
             self._publish(built.snapshot)
-        self._problem_log.replace("build", dict[Any, Any](built.problems))
-        if previous is None or self._time_building > LARGE_BUILD:
-            self._freeze()
-        self._schedule_next_change(built)
-        if not self.published.called:
-            self.published.callback(None)
+            self.generation += 1
+        self._built = built
+        self._problems.report("build", built.problems)
+        if is_first or spent >= LARGE_BUILD:
+            self._settle()
+        self._watch_time(built)
+        if is_first:
+            self.log.info("First routes published: {built}", built=repr(built))
+            self._published.callback(None)
+        self._ended()
 
-    def _schedule_next_change(self, built: Built) -> None:
-        """Time alone changes some Problems: a certificate begins or ends."""
-        if self._due is not None and self._due.active():
-            self._due.cancel()
-        self._due = None
+    def _ended(self) -> None:
+        if self._is_due:
+            self._begin()
+
+    def _watch_time(self, built: Built) -> None:
+        """A certificate that begins or ends is a change that nobody tells us."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if built.next_change is not None:
-            delay = (built.next_change - self._utc_now()).total_seconds()
-            self._due = self._clock.callLater(max(1.0, delay), self.changed)
+            delay = (built.next_change - self._now()).total_seconds()
+            delay = max(MIN_TIMER, min(delay, MAX_TIMER))
+            self._timer = self._clock.callLater(delay, self._time_changed)
+
+    def _time_changed(self) -> None:
+        self._timer = None
+        self._changed()
