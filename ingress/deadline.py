@@ -69,6 +69,9 @@ class Deadlines:
         now = self._clock.seconds()
         passed = [timed for timed in self._watched if timed.deadline <= now]
         for timed in passed:
+            # The end of one may have ended another, or given it more time.
+            if timed not in self._watched or timed.deadline > now:
+                continue
             try:
                 timed.deadline_passed()
             except Exception:

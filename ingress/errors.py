@@ -36,18 +36,22 @@ class IngressError(Exception):
 
 
 class PeerError(IngressError):
-    """A peer did something that ends the exchange."""
+    """
+    Something ends the exchange, mostly what a peer did.
+
+    :param detail: one sentence for the client, without anything that a peer sent.
+    """
 
     status = 500
     outcome = Outcome.INTERNAL_ERROR
 
 
-class RequestError(PeerError):
-    """
-    The client's message is refused; its connection is not used again.
+class InternalError(PeerError):
+    """No peer is to blame: the proxy itself failed, and the log says how."""
 
-    :param detail: one sentence for the client, without anything it sent.
-    """
+
+class RequestError(PeerError):
+    """The client's message is refused; its connection is not used again."""
 
     status = 400
     outcome = Outcome.BAD_REQUEST

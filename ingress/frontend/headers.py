@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from twisted.web.http import datetimeToString
 
@@ -39,7 +39,6 @@ _FORWARDED = frozenset(
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-port",
-        b"x-forwarded-prefix",
         b"x-forwarded-proto",
         b"x-forwarded-scheme",
         b"x-forwarded-server",
@@ -51,7 +50,7 @@ _FORWARDED = frozenset(
 )
 """Set by us or not at all; a client's own are read where they are believed."""
 
-_TRUSTED_ONLY = (b"x-original-", b"ssl-client-")
+_TRUSTED_ONLY = (b"x-forwarded-", b"x-original-", b"ssl-client-")
 """Beginnings of names that only a trusted proxy may send on."""
 
 _REPLACED = b"x-original-forwarded-"
@@ -60,12 +59,19 @@ _REPLACED = b"x-original-forwarded-"
 # `Proxy` would become the variable HTTP_PROXY of a CGI program (httpoxy, CVE-2016-5385).
 _NEVER_UPSTREAM = HOP_BY_HOP | _FORWARDED | {b"proxy"}
 
+# RFC 9110 section 8.6: no Content-Length in what has no body.
+_NEVER_INTERIM = HOP_BY_HOP | {b"content-length"}
+
 # What a client must not take from its own request by naming it in Connection.
 _NOT_NOMINABLE = frozenset({b"host", b"content-length"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_PORT = re.compile(rb"[0-9]{1,5}")
+_MAX_PROXIES = 32
+"""Entries of X-Forwarded-For that are looked at; whoever wrote more is no proxy of ours."""
+
+_MAX_CACHED_NAME = 64
+"""Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +91,17 @@ class Client:
     """
     One client connection, as the fields towards endpoints describe it.
 
-    :param address: the peer's IP address; empty for a Unix socket.
+    :param address: the peer's IP address; empty for a Unix socket, whose client
+        is then said to be nobody. A mapped IPv4 address counts as IPv4.
     :param is_secure: whether it came over TLS.
     """
 
     __slots__ = ("_address", "_config", "_fields", "address", "is_secure", "is_trusted")
 
     def __init__(self, address: str, *, is_secure: bool) -> None:
-        self.address = address.encode("ascii")
+        self._address = _plain_address(address) if address else None
+        self.address = str(self._address).encode("ascii") if address else b""
         self.is_secure = is_secure
-        self._address = ip_address(address) if address else None
         self._config: Config | None = None
         self._fields = b""
         self.is_trusted = False
@@ -128,19 +135,19 @@ class Client:
 
     def _believed(self, request: Request, config: Config) -> Forwarding:
         """The same with the forwarded fields of a trusted proxy, each where it is well-formed."""
-        scheme = (request.field(b"x-forwarded-proto") or b"").lower()
+        scheme = _first_entry(request.field(b"x-forwarded-proto")).lower()
         is_secure = scheme == b"https" if scheme in (b"http", b"https") else self.is_secure
         forwarded_host = request.field(b"x-forwarded-host") or b""
-        host = forwarded_host.split(b",")[0].strip()
+        host = _first_entry(forwarded_host)
         if not _HOST.fullmatch(host):
             host = request.authority
-        port = request.field(b"x-forwarded-port") or b""
-        if not _PORT.fullmatch(port):
+        port = _port_number(_first_entry(request.field(b"x-forwarded-port")))
+        if port is None:
             ports = config.public_ports
-            port = b"%d" % (ports.https if is_secure else ports.http)
+            port = ports.https if is_secure else ports.http
         chain = b",".join(v for k, _, v in request.fields if k == b"x-forwarded-for")
         address = self._first_untrusted(chain, config)
-        fields = _connection_fields(address, int(port), is_secure=is_secure)
+        fields = _connection_fields(address, port, is_secure=is_secure)
         fields += b"X-Forwarded-Host: %b\r\n" % host
         if chain:
             fields += b"X-Original-Forwarded-For: %b\r\n" % chain
@@ -151,9 +158,9 @@ class Client:
     def _first_untrusted(self, chain: bytes, config: Config) -> bytes:
         """The last address of X-Forwarded-For that no trusted proxy has."""
         found = self.address
-        for entry in reversed(chain.split(b",")):
+        for entry in reversed(chain.rsplit(b",", _MAX_PROXIES)[-_MAX_PROXIES:]):
             try:
-                address = ip_address(entry.strip().decode("ascii"))
+                address = _plain_address(entry.strip(b" \t").decode("ascii"))
             except ValueError:
                 break
             found = str(address).encode("ascii")
@@ -162,19 +169,38 @@ class Client:
         return found
 
 
-def is_inside(address: IPv4Address | IPv6Address, networks: tuple[object, ...]) -> bool:
-    """Whether an address lies in one of the networks; a mapped IPv4 address counts as IPv4."""
+def _plain_address(text: str) -> IPv4Address | IPv6Address:
+    """Without a zone, which means nothing elsewhere; IPv4 where it is mapped into IPv6."""
+    address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)  # type: ignore[operator]
+        return address.ipv4_mapped
+    return address
+
+
+def is_inside(
+    address: IPv4Address | IPv6Address, networks: tuple[IPv4Network | IPv6Network, ...]
+) -> bool:
+    """Whether an address lies in one of the networks."""
+    return any(address in network for network in networks)
+
+
+def _first_entry(value: bytes | None) -> bytes:
+    """Of a list, what the proxy nearest to the client said."""
+    return (value or b"").partition(b",")[0].strip(b" \t")
+
+
+def _port_number(text: bytes) -> int | None:
+    port = int(text) if text.isdigit() and len(text) <= 5 else 0
+    return port if 0 < port <= 65535 else None
 
 
 def _connection_fields(address: bytes, port: int, *, is_secure: bool) -> bytes:
     scheme = b"https" if is_secure else b"http"
-    return (
-        b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Port: %d\r\n"
+    client = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\n" % (address, address) if address else b""
+    return client + (
+        b"X-Forwarded-Port: %d\r\n"
         b"X-Forwarded-Proto: %b\r\nX-Forwarded-Scheme: %b\r\nX-Scheme: %b\r\n"
-    ) % (address, address, port, scheme, scheme, scheme)
+    ) % (port, scheme, scheme, scheme)
 
 
 def request_id(request: Request, make: str) -> bytes:
@@ -186,7 +212,7 @@ def request_id(request: Request, make: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _stays_here(key: bytes, *, is_trusted: bool) -> bool:
+def _stays_here(key: bytes, is_trusted: bool) -> bool:
     """Whether a client's field of this name goes no further; all clients send the same few."""
     if key in _NEVER_UPSTREAM or key.startswith(_REPLACED):
         return True
@@ -206,7 +232,11 @@ def upstream_head(
     parts = [b"%b %b HTTP/1.1\r\n" % (request.method, request.target)]
     has_host = False
     for key, name, value in request.fields:
-        if _stays_here(key, is_trusted=is_trusted):
+        stays_here = _stays_here if len(key) <= _MAX_CACHED_NAME else _stays_here.__wrapped__
+        if stays_here(key, is_trusted):
+            continue
+        if key == b"expect" and request.is_http_10:
+            # RFC 9110 section 10.1.1: it must be ignored there.
             continue
         if key == b"host":
             has_host = True
@@ -242,6 +272,16 @@ def downstream_fields(response: Response) -> FieldLines:
         # RFC 9110 section 6.6.1: who forwards a response without Date adds it.
         fields.append((b"Date", datetimeToString()))
     return fields
+
+
+def interim_fields(response: Response) -> FieldLines:
+    """The fields of a 1xx response that reach the client."""
+    options = response.connection_options
+    return [
+        (name, value)
+        for key, name, value in response.fields
+        if key not in _NEVER_INTERIM and key not in options
+    ]
 
 
 def answer_fields(

@@ -4,6 +4,7 @@ A client's connection in HTTP/1.1: requests in, responses out, in order.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress, IPushProducer
@@ -14,11 +15,18 @@ from zope.interface import implementer
 
 from ingress.answer import Answer
 from ingress.deadline import NEVER
-from ingress.errors import PeerError, RequestTimeout
+from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
-from ingress.frontend.headers import Client, FieldLines, answer_fields, set_hsts
-from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
+from ingress.frontend.headers import (
+    Client,
+    FieldLines,
+    answer_fields,
+    interim_fields,
+    set_hsts,
+)
+from ingress.http1.body import BodyDecoder
+from ingress.http1.encoder import ResponseEncoder
 from ingress.http1.head import HEAD_END, check_unfinished_request_head, parse_request_head
 from ingress.message import Request, Response
 
@@ -43,6 +51,8 @@ LINGER_TIMEOUT = 5.0
 MAX_PIPELINED = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
 
+_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
+
 
 @implementer(IPushProducer)
 class HTTP1Downstream(Protocol):
@@ -60,16 +70,27 @@ class HTTP1Downstream(Protocol):
         self._plane = plane
         self._client = client
         self._buffer = b""
+        """What has come and cannot be taken yet: part of a head, or further requests."""
+
         self._exchange: Exchange | None = None
         self._request: Request | None = None
         self._body: BodyDecoder | None = None
-        self._out: list[bytes] = []
+        self._encoder = ResponseEncoder()
         self._is_advancing = False
-        self._is_chunked = False
-        self._ends_with_connection = False
+        self._is_in_head = True
+        """Whether a head is waited for that has begun; the first begins with the connection."""
+
+        self._is_request_paused = False
+        """Whether the exchange wants no more of the request's body for now."""
+
         self._is_stalled = False
+        """Whether the client has left a full send buffer as it is."""
+
         self._is_closing = False
+        """Whether the connection ends with the response under way."""
+
         self._has_closed = False
+        """Whether nothing is read or answered any more."""
 
     def __repr__(self) -> str:
         peer = self._client.address.decode("ascii")
@@ -106,45 +127,66 @@ class HTTP1Downstream(Protocol):
         self._is_advancing = True
         try:
             while data and not self._has_closed:
-                if self._exchange is None:
+                if self._body is not None:
+                    data = self._read_body(self._body, data)
+                elif self._exchange is None and not self._is_stalled:
                     head, data = self._cut_head(data)
                     if head is None:
                         break
                     self._begin(head)
-                elif self._body is not None:
-                    data = self._read_body(self._body, data)
                 else:
-                    if len(data) > MAX_PIPELINED:
-                        self.transport.pauseProducing()
+                    # While the client leaves answers unread there is no next one for it.
                     break
         except PeerError as error:
             self._refuse(error)
-            data = b""
+        except Exception:
+            self.log.failure("A request of {connection} could not be served", connection=self)
+            self._refuse(InternalError("The proxy failed."))
         finally:
             self._is_advancing = False
-        self._buffer = data
+        self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what cannot be taken yet; read no more than that while it is too much."""
+        if self._has_closed:
+            return
+        was_full, self._buffer = len(self._buffer) > MAX_PIPELINED, data
+        if (len(data) > MAX_PIPELINED) is not was_full:
+            self._update_reading()
+        if self._plane.is_draining:
+            self.close_if_idle()
+
+    def _update_reading(self) -> None:
+        if self._is_request_paused or len(self._buffer) > MAX_PIPELINED:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
 
     def _cut_head(self, data: bytes) -> tuple[bytes | None, bytes]:
-        # RFC 9112 section 2.2: an empty line before a request is to be overlooked.
         if data.startswith(b"\r\n"):
-            data = data[2:]
+            # RFC 9112 section 2.2: empty lines before a request are to be overlooked.
+            empty_lines = _EMPTY_LINES.match(data)
+            assert empty_lines is not None
+            data = data[empty_lines.end() :]
+            if not data:
+                return None, data
         end = data.find(HEAD_END)
         if end >= 0:
             end += len(HEAD_END)
             return data[:end], data[end:]
         check_unfinished_request_head(data)
-        if not self._buffer:
+        if not self._is_in_head:
+            self._is_in_head = True
             self._set_deadline(HEAD_TIMEOUT)
         return None, data
 
     def _begin(self, head: bytes) -> None:
         request, body = parse_request_head(head)
-        self.deadline = NEVER
+        self._is_in_head = False
         self._request = request
-        if body.is_complete:
-            self._body = None
-        else:
-            self._body = body
+        self._body = None if body.is_complete else body
+        self.deadline = NEVER
+        if self._body is not None:
             self._set_deadline(BODY_TIMEOUT)
         exchange = self._exchange = Exchange(self._plane, self, self._client, request)
         exchange.begin()
@@ -153,13 +195,13 @@ class HTTP1Downstream(Protocol):
         body, rest = decoder.feed(data)
         exchange = self._exchange
         assert exchange is not None
-        if body:
-            self._set_deadline(BODY_TIMEOUT)
-            exchange.body_received(body)
         if decoder.is_complete:
             self._body = None
-            self.deadline = NEVER
+        if body:
+            exchange.body_received(body)
+        if decoder.is_complete:
             exchange.body_ended()
+        self._restart_deadline()
         return rest
 
     def _refuse(self, error: PeerError) -> None:
@@ -183,10 +225,7 @@ class HTTP1Downstream(Protocol):
     def send_interim(self, response: Response) -> None:
         # RFC 9110 section 15.2: a client of HTTP/1.0 cannot take one.
         if self._request is not None and not self._request.is_http_10:
-            lines = [b"%b: %b\r\n" % (name, value) for _, name, value in response.fields]
-            self._out.append(b"HTTP/1.1 %d %b\r\n" % (response.status, response.reason))
-            self._out.extend(lines)
-            self._out.append(b"\r\n")
+            self._encoder.interim(response.status, response.reason, interim_fields(response))
             self.flush()
 
     def send_head(
@@ -197,56 +236,44 @@ class HTTP1Downstream(Protocol):
         if (
             request is None
             or not request.keep_alive
+            # With an unread body, the next head could not be told from the body's rest.
             or self._body is not None
+            or (body_length is None and is_http_10)
             or self._plane.is_draining
         ):
-            # With an unread body, the next head could not be told from the body's rest.
             self._is_closing = True
-        lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
-        lines += [b"%b: %b\r\n" % field for field in fields]
-        self._is_chunked = body_length is None and not is_http_10
-        if self._is_chunked:
-            lines.append(b"Transfer-Encoding: chunked\r\n")
-        self._ends_with_connection = body_length is None and is_http_10
-        if self._ends_with_connection:
-            self._is_closing = True
-        if self._is_closing:
-            lines.append(b"Connection: close\r\n")
-        elif is_http_10:
-            lines.append(b"Connection: keep-alive\r\n")
-        lines.append(b"\r\n")
-        self._out.append(b"".join(lines))
+        self._encoder.head(
+            status, reason, fields, body_length, is_http_10=is_http_10, closes=self._is_closing
+        )
 
     def send_body(self, data: bytes) -> None:
-        self._out.append(encode_chunk(data) if self._is_chunked else data)
+        self._encoder.body(data)
 
     def flush(self) -> None:
-        out = self._out
+        out = self._encoder.take()
         if out:
-            self._out = []
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            self.transport.write(out)
 
     def end(self) -> None:
-        if self._is_chunked:
-            self._out.append(LAST_CHUNK)
-            self._is_chunked = False
+        self._encoder.end()
         self.flush()
         self._exchange = None
         self._request = None
         if self._is_closing or self._body is not None:
             self._close()
             return
-        self._set_deadline(KEEP_ALIVE_TIMEOUT)
-        if self._buffer and not self._is_advancing:
-            if len(self._buffer) > MAX_PIPELINED:
-                self.transport.resumeProducing()
-            data, self._buffer = self._buffer, b""
-            self._advance(data)
+        self.resume_request()
+        self._restart_deadline()
+        if not self._is_advancing:
+            if self._buffer:
+                self._advance(self._buffer)
+            elif self._plane.is_draining:
+                self.close_if_idle()
 
     def abort(self) -> None:
         self._exchange = None
         self._has_closed = True
-        if self._ends_with_connection:
+        if self._encoder.ends_with_connection:
             # Only a reset tells such a client that this is not the end of the body.
             self.transport.abortConnection()
         else:
@@ -254,19 +281,21 @@ class HTTP1Downstream(Protocol):
             self._lose_connection()
 
     def pause_request(self) -> None:
-        self.deadline = NEVER
-        self.transport.pauseProducing()
+        self._is_request_paused = True
+        self._update_reading()
+        self._restart_deadline()
 
     def resume_request(self) -> None:
-        if self._body is not None:
-            self._set_deadline(BODY_TIMEOUT)
-        self.transport.resumeProducing()
+        if self._is_request_paused:
+            self._is_request_paused = False
+            self._update_reading()
+            self._restart_deadline()
 
     # Endings.
 
     def close_if_idle(self) -> None:
         """ClientConnection: no further request is waited for."""
-        if self._exchange is None and not self._has_closed:
+        if self._exchange is None and not self._buffer and not self._has_closed:
             self._lose_connection()
 
     def cut(self) -> None:
@@ -296,9 +325,13 @@ class HTTP1Downstream(Protocol):
             self._lose_connection()
             return
         self._has_closed = True
+        self.transport.resumeProducing()
+        if not self._is_stalled:
+            self._linger()
+
+    def _linger(self) -> None:
         self._set_deadline(LINGER_TIMEOUT)
         self.transport.unregisterProducer()
-        self.transport.resumeProducing()
         self.transport.loseWriteConnection()
 
     def deadline_passed(self) -> None:
@@ -314,6 +347,17 @@ class HTTP1Downstream(Protocol):
     def _set_deadline(self, timeout: float) -> None:
         self.deadline = self._plane.deadlines.now() + timeout
 
+    def _restart_deadline(self) -> None:
+        """Give what is waited for now its whole time; a stalled client keeps its own."""
+        if self._is_stalled or self._has_closed:
+            return
+        if self._exchange is None:
+            self._set_deadline(HEAD_TIMEOUT if self._is_in_head else KEEP_ALIVE_TIMEOUT)
+        elif self._body is not None and not self._is_request_paused:
+            self._set_deadline(BODY_TIMEOUT)
+        else:
+            self.deadline = NEVER
+
     # IPushProducer, of responses: the transport's own buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
@@ -324,9 +368,14 @@ class HTTP1Downstream(Protocol):
 
     def resumeProducing(self) -> None:
         self._is_stalled = False
+        if self._has_closed:
+            self._linger()
+            return
+        self._restart_deadline()
         if self._exchange is not None:
-            self.deadline = NEVER
             self._exchange.resume_response()
+        elif self._buffer:
+            self._advance(self._buffer)
 
     def stopProducing(self) -> None:
         """The connection is lost, which `connectionLost` handles."""

@@ -1,0 +1,82 @@
+"""
+Responses of HTTP/1.1: values in, bytes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingress.http1.body import LAST_CHUNK, encode_chunk
+
+
+class ResponseEncoder:
+    """
+    Encodes the responses of one connection, one after the other.
+
+    What is encoded is kept until `take`, so that a small response is one write.
+    """
+
+    __slots__ = ("_is_chunked", "_out", "ends_with_connection")
+
+    def __init__(self) -> None:
+        self.ends_with_connection = False
+        """Whether the client takes the end of the connection for the end of the body."""
+
+        self._out: list[bytes] = []
+        self._is_chunked = False
+
+    def interim(self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """A 1xx response; the final one is still to come."""
+        self._head(status, reason, fields, b"")
+
+    def head(
+        self,
+        status: int,
+        reason: bytes,
+        fields: Sequence[tuple[bytes, bytes]],
+        body_length: int | None,
+        *,
+        is_http_10: bool,
+        closes: bool,
+    ) -> None:
+        """
+        :param fields: without any that belong to the connection.
+        :param body_length: in bytes; None where `end` will tell.
+        :param is_http_10: whether the client is one of HTTP/1.0, which has no chunks.
+        :param closes: whether the connection ends with this response.
+        """
+        self._is_chunked = body_length is None and not is_http_10
+        self.ends_with_connection = body_length is None and is_http_10
+        ours = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
+        if closes:
+            ours += b"Connection: close\r\n"
+        elif is_http_10:
+            ours += b"Connection: keep-alive\r\n"
+        self._head(status, reason, fields, ours)
+
+    def _head(
+        self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], ours: bytes
+    ) -> None:
+        lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
+        lines += [b"%b: %b\r\n" % field for field in fields]
+        lines.append(ours)
+        lines.append(b"\r\n")
+        self._out.append(b"".join(lines))
+
+    def body(self, data: bytes) -> None:
+        """Some of the body; never empty."""
+        self._out.append(encode_chunk(data) if self._is_chunked else data)
+
+    def end(self) -> None:
+        """The response is whole."""
+        if self._is_chunked:
+            self._out.append(LAST_CHUNK)
+            self._is_chunked = False
+
+    def take(self) -> bytes:
+        """What has been encoded since the last time."""
+        out = self._out
+        if not out:
+            return b""
+        self._out = []
+        return out[0] if len(out) == 1 else b"".join(out)
