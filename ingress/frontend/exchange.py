@@ -41,7 +41,7 @@ from ingress.message import IDEMPOTENT_METHODS, Request, Response
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint
-from ingress.upstream.http1 import HTTP1Upstream
+from ingress.upstream.http1 import ConnectionClosed, HTTP1Upstream
 
 
 class ResponseWriter(Protocol):
@@ -181,7 +181,7 @@ class Exchange:
     # PoolUser.
 
     def connected(self, connection: HTTP1Upstream) -> None:
-        was_dialled, self._cancel_dial = self._cancel_dial is not None, None
+        self._cancel_dial = None
         self._connection = connection
         self.state = State.WAITING
         request = self.request
@@ -191,14 +191,14 @@ class Exchange:
         connection.send_head_of_body(
             self, request.method, self._head, is_chunked=request.body_length is None
         )
+        # First, for what is sent now may well fill the connection and pause the body again.
+        self._writer.resume_request()
         early_body, self._early_body = self._early_body, []
         for data in early_body:
             self._is_body_forwarded = True
             connection.send_body(data)
         if self._is_request_whole:
             connection.end_body()
-        elif was_dialled:
-            self._writer.resume_request()
 
     def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
         self._cancel_dial = None
@@ -284,7 +284,7 @@ class Exchange:
         assert self._endpoint is not None
         if self.state is State.RESPONDING:
             self._abort(error.outcome)
-        elif self._may_ask_again(connection):
+        elif isinstance(error, ConnectionClosed) and self._may_ask_again(connection):
             self._ask(self._endpoint, anew=True)
         else:
             self._answer(Answer.from_error(error))

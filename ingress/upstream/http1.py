@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ingress.deadline import NEVER
 from ingress.errors import Outcome, PeerError, ResponseError
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
-from ingress.http1.head import HEAD_END, MAX_HEAD, parse_response_head
+from ingress.http1.head import HEAD_END, check_unfinished_response_head, parse_response_head
 from ingress.message import Response
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ IDLE_TIMEOUT = 60.0
 
 READ_TIMEOUT = 60.0
 """Seconds between two reads of a response: ``proxy-read-timeout``."""
+
+SEND_TIMEOUT = 60.0
+"""Seconds that an endpoint may leave a full send buffer as it is: ``proxy-send-timeout``."""
 
 
 class ResponseTimeout(PeerError):
@@ -97,6 +100,13 @@ class HTTP1Upstream(TwistedProtocol):
         self._keep_alive = True
         self._is_chunked = False
         self._is_request_sent = True
+        self._is_response_paused = False
+        """Whether the receiver wants no more of the response for now."""
+
+        self._is_stalled = False
+        """Whether the endpoint has left a full send buffer as it is."""
+
+        self._is_closing = False
 
     def __repr__(self) -> str:
         state = "idle" if self._receiver is None else "busy"
@@ -113,7 +123,7 @@ class HTTP1Upstream(TwistedProtocol):
         self._start(receiver, method, is_chunked=False)
         self._is_request_sent = True
         self.transport.write(head)
-        self.deadline = self._pool.deadlines.now() + READ_TIMEOUT
+        self._restart_deadline()
 
     def send_head_of_body(
         self, receiver: ResponseReceiver, method: bytes, head: bytes, *, is_chunked: bool
@@ -137,26 +147,41 @@ class HTTP1Upstream(TwistedProtocol):
         if self._is_chunked:
             self.transport.write(LAST_CHUNK)
         self._is_request_sent = True
-        self.deadline = self._pool.deadlines.now() + READ_TIMEOUT
+        self._restart_deadline()
 
     def pause_response(self) -> None:
-        """The client reads slower than the endpoint sends; that is not the endpoint's delay."""
-        self.deadline = NEVER
+        """The client reads slower than the endpoint sends."""
+        self._is_response_paused = True
         self.transport.pauseProducing()
+        self._restart_deadline()
 
     def resume_response(self) -> None:
-        self.deadline = self._pool.deadlines.now() + READ_TIMEOUT
+        self._is_response_paused = False
         self.transport.resumeProducing()
+        self._restart_deadline()
 
     def abandon(self) -> None:
         """The receiver wants no more; whatever is half done ends with the connection."""
         self._receiver = None
+        self.deadline = NEVER
         self.transport.abortConnection()
 
     def close(self) -> None:
-        """End an idle connection."""
+        """End a connection that is not in use, when what is written has been sent."""
+        self._is_closing = True
+        self.deadline = self._pool.deadlines.now() + SEND_TIMEOUT
         self.transport.unregisterProducer()
         self.transport.loseConnection()
+
+    def _restart_deadline(self) -> None:
+        """Give what is waited for now its whole time; a stalled endpoint keeps its own."""
+        if self._is_stalled:
+            return
+        if self._is_response_paused or not self._is_request_sent:
+            # It is the client who is waited for, and whose own deadline ends that.
+            self.deadline = NEVER
+        else:
+            self.deadline = self._pool.deadlines.now() + READ_TIMEOUT
 
     # Twisted's side.
 
@@ -175,6 +200,7 @@ class HTTP1Upstream(TwistedProtocol):
         if receiver is None:
             # What an endpoint sends unasked goes to nobody, and what follows it
             # cannot be trusted to be an answer to the next request.
+            self._pool.lost(self)
             self.transport.abortConnection()
             return
         self.has_answered = True
@@ -186,8 +212,7 @@ class HTTP1Upstream(TwistedProtocol):
         if self._body is not None and self._body.is_complete:
             self._complete(receiver, rest)
         elif self._receiver is receiver:
-            if self._is_request_sent:
-                self.deadline = self._pool.deadlines.now() + READ_TIMEOUT
+            self._restart_deadline()
             receiver.response_flush()
 
     def _receive(self, receiver: ResponseReceiver, data: bytes) -> bytes:
@@ -196,8 +221,8 @@ class HTTP1Upstream(TwistedProtocol):
             data = self._buffer + data
             end = data.find(HEAD_END)
             if end < 0:
-                if len(data) > MAX_HEAD:
-                    raise ResponseError("The endpoint sent a head larger than 64 KiB.")
+                if data:
+                    check_unfinished_response_head(data)
                 self._buffer = data
                 return b""
             end += len(HEAD_END)
@@ -227,17 +252,25 @@ class HTTP1Upstream(TwistedProtocol):
             return
         self._receiver = None
         self._body = None
-        if self._keep_alive and self._is_request_sent and not rest:
+        if not self._is_request_sent or self._is_stalled or rest:
+            # The endpoint has not read it all, or has sent what nobody asked for.
+            self.deadline = NEVER
+            self.transport.abortConnection()
+        elif self._keep_alive:
             self.is_reused = True
+            if self._is_response_paused:
+                # By an interim response, and the receiver is gone that would go on.
+                self._is_response_paused = False
+                self.transport.resumeProducing()
             self.deadline = self._pool.deadlines.now() + IDLE_TIMEOUT
             self._pool.release(self)
         else:
-            self.deadline = NEVER
-            self.transport.abortConnection()
+            self.close()
         receiver.response_ended()
 
     def _fail(self, error: PeerError) -> None:
         receiver, self._receiver = self._receiver, None
+        self.deadline = NEVER
         self.transport.abortConnection()
         if receiver is not None:
             receiver.upstream_failed(error)
@@ -258,8 +291,11 @@ class HTTP1Upstream(TwistedProtocol):
 
     def deadline_passed(self) -> None:
         """Timed."""
-        if self._receiver is None:
-            self.deadline = NEVER
+        if self._is_closing:
+            self.transport.abortConnection()
+        elif self._receiver is None:
+            # Not later: until the reactor has closed it, somebody could still take it.
+            self._pool.lost(self)
             self.close()
         else:
             self._fail(ResponseTimeout("The endpoint took too long."))
@@ -267,10 +303,14 @@ class HTTP1Upstream(TwistedProtocol):
     # IPushProducer, of request bodies: the transport's own buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
+        self._is_stalled = True
+        self.deadline = self._pool.deadlines.now() + SEND_TIMEOUT
         if self._receiver is not None:
             self._receiver.pause_request()
 
     def resumeProducing(self) -> None:
+        self._is_stalled = False
+        self._restart_deadline()
         if self._receiver is not None:
             self._receiver.resume_request()
 

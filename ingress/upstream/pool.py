@@ -24,7 +24,10 @@ CONNECT_TIMEOUT = 5.0
 
 
 class Dialer(Protocol):
-    """Starts a connection to an address, as `IReactorTCP.connectTCP` does."""
+    """
+    Starts a connection to an address, as `IReactorTCP.connectTCP` does: the factory
+    hears of its end, good or bad, after the call has returned.
+    """
 
     def __call__(
         self, host: str, port: int, factory: ClientFactory, timeout: float
@@ -86,7 +89,7 @@ class EndpointPool:
             self._idle.append(connection)
 
     def lost(self, connection: HTTP1Upstream) -> None:
-        """A connection ended; it may have been idle."""
+        """A connection ends or has ended; it may have been idle, and is then not taken again."""
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -109,9 +112,9 @@ class _Dialling(ClientFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> HTTP1Upstream | None:
         """IProtocolFactory."""
-        if self.user is None:
-            return None
-        return HTTP1Upstream(self.pool, self.user.connected)
+        # The transport keeps us as long as it lives, the user must not be kept as long.
+        user, self.user = self.user, None
+        return None if user is None else HTTP1Upstream(self.pool, user.connected)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """ClientFactory: the attempt came to nothing."""
