@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 
 from ingress.errors import Outcome, PeerError
 
-_FORMS = ("text/plain", "text/html", "application/json")
+_FORMS = {
+    "*/*": "text/plain",
+    "text/*": "text/plain",
+    "text/plain": "text/plain",
+    "text/html": "text/html",
+    "application/json": "application/json",
+}
+
+_MAX_ACCEPT = 1024
+"""Bytes of an Accept field that are looked at; browsers send about 150."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class Answer:
         if form == "text/html":
             page = (
                 f"<!DOCTYPE html>\n<title>{self.status} {phrase}</title>\n"
-                f"<h1>{self.status} {phrase}</h1>\n<p>{self.detail}</p>\n"
+                f"<h1>{self.status} {phrase}</h1>\n<p>{escape(self.detail)}</p>\n"
                 f"<p><small>{self.outcome.value}, request {request_id}</small></p>\n"
             )
             return b"text/html; charset=utf-8", page.encode()
@@ -75,13 +85,14 @@ def preferred_form(accept: bytes | None) -> str:
         text for ``*/*``, for no Accept, and where none of them is acceptable.
     """
     best, best_quality = "text/plain", 0.0
-    for part in (accept or b"").decode("latin-1").split(","):
+    for part in (accept or b"")[:_MAX_ACCEPT].decode("latin-1").split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if media_range not in _FORMS:
+        form = _FORMS.get(media_range)
+        if form is None:
             continue
         quality = _quality(parameters)
         if quality > best_quality:
-            best, best_quality = media_range, quality
+            best, best_quality = form, quality
     return best
 
 
