@@ -102,7 +102,8 @@ class CookieAffinity:
         """
         if self.has_own_path:
             return self
-        return replace(self, path=quote(path, safe=_PLAIN_IN_COOKIE_PATH))
+        octets = path.encode("utf-8", "surrogatepass")
+        return replace(self, path=quote(octets, safe=_PLAIN_IN_COOKIE_PATH))
 
     def session(self, cookie_fields: Sequence[bytes]) -> str | None:
         """

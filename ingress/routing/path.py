@@ -40,7 +40,7 @@ def canonical_rule_path(path: str) -> bytes:
         in a target are escaped, because a request has them escaped too.
     :raises RequestError: as `canonical_path`; the message fits a Problem.
     """
-    raw = path.encode("utf-8")
+    raw = path.encode("utf-8", "surrogatepass")  # JSON can spell half a character.
     if _OUTSIDE_TARGET.search(raw) is not None:
         raw = _OUTSIDE_TARGET.sub(lambda match: b"%%%02X" % match[0][0], raw)
     return canonical_path(raw)
