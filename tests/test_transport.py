@@ -1,0 +1,478 @@
+"""
+The plain transports: on real sockets driven by hand, and over real reactors.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.protocol import ClientFactory, Factory, Protocol
+from twisted.internet.test.reactormixins import ReactorBuilder
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from ingress.transport import (
+    READ_SIZE,
+    ImmediateClient,
+    ImmediateServer,
+    ImmediateUNIXServer,
+    connect_tcp,
+)
+from tests.support.hand_reactor import HandReactor, tcp_pair
+from tests.support.recording_protocol import HalfCloseableRecordingProtocol, RecordingProtocol
+
+SMALL_BUFFER = 8192
+"""For the kernel's buffers: what is larger does not go out at once."""
+
+
+class TransportTestCase(SynchronousTestCase):
+    """
+    :ivar far: the peer's end, not blocking.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = HandReactor()
+        self.protocol = RecordingProtocol()
+
+    def connect(self, buffer_size: int | None = None) -> ImmediateServer:
+        near, self.far = tcp_pair(buffer_size)
+        self.far.setblocking(False)
+        self.addCleanup(self.far.close)
+        transport = ImmediateServer(near, self.protocol, near.getpeername(), None, 0, self.reactor)
+        self.addCleanup(transport.connectionLost, Failure(ConnectionLost()))
+        self.protocol.makeConnection(transport)
+        return transport
+
+    def read(self, wanted: int = 1 << 30) -> bytes:
+        """What the peer gets while the reactor turns: until nothing comes, or `wanted` is there."""
+        got = b""
+        idle = 0
+        while len(got) < wanted and idle < 20:
+            self.reactor.turn()
+            try:
+                data = self.far.recv(min(wanted - len(got), 65536))
+            except BlockingIOError:
+                idle += 1
+                continue
+            if not data:
+                break
+            got += data
+            idle = 0
+        return got
+
+    def has_ended(self) -> bool:
+        """Whether the peer has read all, and the end."""
+        try:
+            return self.far.recv(1) == b""
+        except BlockingIOError:
+            return False
+
+
+class WriteTests(TransportTestCase):
+    def test_small_write_is_sent_at_once(self) -> None:
+        """What the socket takes is with the peer before the reactor turns, and no event is waited for."""
+        self.connect().write(b"hello")
+        self.assertEqual(self.far.recv(100), b"hello")
+        self.assertEqual(self.reactor.writers, set())
+
+    def test_sequence_is_sent_as_one(self) -> None:
+        """`writeSequence` sends all its parts in order."""
+        self.connect().writeSequence(iter([b"he", b"", b"llo"]))
+        self.assertEqual(self.far.recv(100), b"hello")
+
+    def test_rest_is_sent_when_there_is_room(self) -> None:
+        """What the socket did not take follows in order, whatever is written meanwhile."""
+        transport = self.connect(SMALL_BUFFER)
+        expected = b""
+        for number in range(200):
+            data = bytes((number,)) * (number * 37 + 1)
+            transport.write(data)
+            expected += data
+        self.assertEqual(self.reactor.writers, {transport})
+        self.assertEqual(self.read(), expected)
+        self.assertEqual(self.reactor.writers, set())
+
+    def test_immediate_again_once_drained(self) -> None:
+        """After the buffer is empty, a write goes out at once again."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.write(b"x" * 300_000)
+        self.assertEqual(len(self.read(300_000)), 300_000)
+        self.reactor.turn()
+        transport.write(b"more")
+        self.assertEqual(self.far.recv(100), b"more")
+
+    def test_empty_write_sends_nothing(self) -> None:
+        """Writing nothing waits for nothing."""
+        transport = self.connect()
+        transport.write(b"")
+        transport.writeSequence([])
+        self.assertEqual(self.reactor.writers, set())
+
+    def test_only_bytes(self) -> None:
+        """Text is refused before any of it is sent."""
+        transport = self.connect()
+        self.assertRaises(TypeError, transport.write, "text")
+        self.assertRaises(TypeError, transport.writeSequence, [b"bytes", "text"])
+        self.assertRaises(BlockingIOError, self.far.recv, 1)
+
+    def test_write_after_loss_is_forgotten(self) -> None:
+        """A protocol that has not noticed yet may write to a transport that is gone."""
+        transport = self.connect()
+        transport.connectionLost(Failure(ConnectionLost()))
+        transport.write(b"late")
+        self.assertEqual(self.far.recv(1), b"")
+
+    def test_failed_send_is_not_told_from_inside(self) -> None:
+        """A write to a peer that has reset returns; the reactor then finds the connection lost."""
+        transport = self.connect()
+        reset(self.far)
+        transport.pauseProducing()
+        transport.write(b"hello")
+        self.assertIsNone(self.protocol.lost)
+        self.reactor.turn()
+        self.assertIs(self.protocol.lost, ConnectionLost)
+
+    def test_no_delay(self) -> None:
+        """Small segments do not wait for acknowledgements."""
+        self.assertTrue(self.connect().getTcpNoDelay())
+
+
+class ProducerTests(TransportTestCase):
+    def test_streaming_producer_is_paused_and_resumed(self) -> None:
+        """It is paused once more than `bufferSize` waits, and resumed when all of it is sent."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.registerProducer(self.protocol, True)
+        while not self.protocol.calls:
+            transport.write(b"x" * 10_000)
+        self.assertEqual(self.protocol.calls, ["pause"])
+        self.read()
+        self.assertEqual(self.protocol.calls, ["pause", "resume"])
+
+    def test_what_was_sent_does_not_count(self) -> None:
+        """A large piece of which less than `bufferSize` is left pauses nobody."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.registerProducer(self.protocol, True)
+        transport.write(b"x" * (transport.bufferSize + 1000))
+        self.assertEqual(self.reactor.writers, {transport})
+        self.assertEqual(self.protocol.calls, [])
+
+    def test_fast_reader_pauses_nobody(self) -> None:
+        """As long as the socket takes everything the producer goes on."""
+        transport = self.connect()
+        transport.registerProducer(self.protocol, True)
+        for _ in range(100):
+            transport.write(b"x" * 10_000)
+            self.read(10_000)
+        self.assertEqual(self.protocol.calls, [])
+
+    def test_pull_producer_is_asked_until_it_ends(self) -> None:
+        """One that is not streaming is asked for each piece, although each goes out at once."""
+        transport = self.connect()
+        pieces = [b"one", b"two", b"three"]
+
+        class Pull:
+            def resumeProducing(self) -> None:
+                transport.write(pieces.pop(0))
+                if not pieces:
+                    transport.unregisterProducer()
+
+            def stopProducing(self) -> None:
+                pieces.clear()
+
+        transport.registerProducer(Pull(), False)
+        self.assertEqual(self.read(), b"onetwothree")
+
+    def test_producer_is_stopped_with_the_connection(self) -> None:
+        """Whoever produces is told that there is no one to produce for."""
+        transport = self.connect()
+        transport.registerProducer(self.protocol, True)
+        self.far.close()
+        self.reactor.turn()
+        self.assertEqual(self.protocol.calls, ["stop"])
+
+
+class ReadTests(TransportTestCase):
+    def test_data(self) -> None:
+        """Data comes as it arrives, at most READ_SIZE at a time."""
+        self.connect()
+        self.far.setblocking(True)
+        self.far.sendall(b"x" * 100_000)
+        self.reactor.turn(10)
+        self.assertEqual(self.protocol.received, b"x" * 100_000)
+        self.assertLessEqual(max(self.protocol.chunks), READ_SIZE)
+
+    def test_nothing_there(self) -> None:
+        """An event without data, as another process's read leaves one, is no end."""
+        self.assertIsNone(self.connect().doRead())
+
+    def test_paused(self) -> None:
+        """What comes while reading is paused comes when it is resumed."""
+        transport = self.connect()
+        transport.pauseProducing()
+        self.far.send(b"hello")
+        self.reactor.turn()
+        self.assertEqual(self.protocol.received, b"")
+        transport.resumeProducing()
+        self.reactor.turn()
+        self.assertEqual(self.protocol.received, b"hello")
+
+    def test_end(self) -> None:
+        """A peer that closes is `ConnectionDone`."""
+        self.connect()
+        self.far.close()
+        self.reactor.turn()
+        self.assertIs(self.protocol.lost, ConnectionDone)
+
+    def test_reset(self) -> None:
+        """A peer that resets is `ConnectionLost`."""
+        self.connect()
+        reset(self.far)
+        self.reactor.turn()
+        self.assertIs(self.protocol.lost, ConnectionLost)
+
+    def test_half_closed_by_peer(self) -> None:
+        """A protocol that can may answer after the peer has ended its side."""
+        self.protocol = HalfCloseableRecordingProtocol()
+        transport = self.connect()
+        self.far.shutdown(socket.SHUT_WR)
+        self.reactor.turn()
+        self.assertEqual(self.protocol.calls, ["read lost"])
+        transport.write(b"answer")
+        self.assertEqual(self.far.recv(100), b"answer")
+
+
+class CloseTests(TransportTestCase):
+    def test_lose_connection(self) -> None:
+        """With nothing buffered the connection closes at the next turn."""
+        transport = self.connect()
+        transport.write(b"hello")
+        transport.loseConnection()
+        self.assertIsNone(self.protocol.lost)
+        self.reactor.turn()
+        self.assertIs(self.protocol.lost, ConnectionDone)
+        self.assertEqual(self.read(), b"hello")
+        self.assertTrue(self.has_ended())
+
+    def test_lose_connection_sends_what_is_buffered(self) -> None:
+        """The peer gets all that was written, then the end, also with a producer registered."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.registerProducer(self.protocol, True)
+        transport.write(b"x" * 60_000)
+        transport.loseConnection()
+        self.assertEqual(len(self.read()), 60_000)
+        self.assertTrue(self.has_ended())
+        self.assertIs(self.protocol.lost, ConnectionDone)
+
+    def test_paused_producer_may_end_what_it_began(self) -> None:
+        """A producer that was paused when the connection was to close is resumed, and its end is sent."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.registerProducer(self.protocol, True)
+        transport.write(b"x" * 200_000)
+        transport.loseConnection()
+        self.assertEqual(len(self.read(200_000)), 200_000)
+        self.reactor.turn()
+        self.assertEqual(self.protocol.calls, ["pause", "resume"])
+        self.assertIsNone(self.protocol.lost)
+        transport.write(b"end")
+        transport.unregisterProducer()
+        self.assertEqual(self.read(), b"end")
+        self.assertIs(self.protocol.lost, ConnectionDone)
+
+    def test_lose_write_connection(self) -> None:
+        """The peer gets what is buffered and an end; what it still sends is read."""
+        self.protocol = HalfCloseableRecordingProtocol()
+        transport = self.connect(SMALL_BUFFER)
+        transport.write(b"x" * 60_000)
+        transport.loseWriteConnection()
+        self.assertEqual(len(self.read()), 60_000)
+        self.assertTrue(self.has_ended())
+        self.assertEqual(self.protocol.calls, ["write lost"])
+        self.far.send(b"more")
+        self.reactor.turn()
+        self.assertEqual(self.protocol.received, b"more")
+        transport.loseConnection()
+        self.assertIs(self.protocol.lost, ConnectionDone)
+
+    def test_abort(self) -> None:
+        """The peer sees a reset, and the protocol is told at the next turn."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.write(b"x" * 60_000)
+        transport.abortConnection()
+        self.assertIsNone(self.protocol.lost)
+        self.reactor.turn()
+        self.assertIs(self.protocol.lost, ConnectionAborted)
+        self.assertRaises(ConnectionResetError, self.read)
+
+
+class UNIXTests(SynchronousTestCase):
+    def test_both_ways(self) -> None:
+        """An accepted connection of a UNIX socket sends at once as well."""
+        reactor = HandReactor()
+        protocol = RecordingProtocol()
+        near, far = socket.socketpair()
+        self.addCleanup(far.close)
+        transport = ImmediateUNIXServer(near, protocol, b"", None, 0, reactor)
+        protocol.makeConnection(transport)
+        transport.write(b"hello")
+        self.assertEqual(far.recv(100), b"hello")
+        far.send(b"answer")
+        reactor.turn()
+        self.assertEqual(protocol.received, b"answer")
+        transport.loseConnection()
+        reactor.turn()
+        self.assertEqual((protocol.lost, far.recv(1)), (ConnectionDone, b""))
+
+
+ECHOED = 500_001
+
+
+class EchoOnce(Protocol):
+    """Sends back what comes, and closes after the last byte of it."""
+
+    transport: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+        if data.endswith(b"."):
+            self.transport.loseConnection()
+
+
+class Client(RecordingProtocol):
+    """Sends a lot as soon as it can."""
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"x" * (ECHOED - 1) + b".")
+
+
+class RecordingClientFactory(ClientFactory[Any]):
+    """:ivar failure: why no connection was made."""
+
+    noisy = False
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        self.client = Client()
+        self.failure: Failure | None = None
+        self._stop = stop
+
+    def buildProtocol(self, address: Any) -> Client:
+        return self.client
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self.failure = reason
+        self._stop()
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        self._stop()
+
+
+class OverReactor(ReactorBuilder, SynchronousTestCase):
+    """Both ends, over every kind of reactor that watches descriptors."""
+
+    _reactors = [  # noqa: RUF012
+        "twisted.internet.selectreactor.SelectReactor",
+        "twisted.internet.pollreactor.PollReactor",
+        "twisted.internet.epollreactor.EPollReactor",
+        "twisted.internet.test.reactormixins.AsyncioSelectorReactor",
+        "ingress.reactor.DirectEPollReactor",
+    ]
+    requiredInterfaces = (IReactorFDSet,)
+
+    def listen(self, reactor: Any, interface: str = "127.0.0.1") -> int:
+        """A server that echoes; its port."""
+        factory = Factory.forProtocol(EchoOnce)
+        factory.noisy = False
+        try:
+            port = reactor.listenTCP(0, factory, interface=interface)
+        except error.CannotListenError:
+            raise SkipTest(f"no {interface} on this machine") from None
+        port.transport = ImmediateServer
+        return int(port.getHost().port)
+
+    def run_client(
+        self, reactor: Any, host: str, port: int, timeout: float = 10
+    ) -> RecordingClientFactory:
+        """Connect, and run until that has failed or the connection is lost."""
+        factory = RecordingClientFactory(reactor.stop)
+        connect_tcp(reactor, host, port, factory, timeout)
+        self.runReactor(reactor, 20)
+        return factory
+
+    def assert_echoed(self, factory: RecordingClientFactory) -> None:
+        self.assertIsNone(factory.failure)
+        self.assertEqual(len(factory.client.received), ECHOED)
+        self.assertIs(factory.client.lost, ConnectionDone)
+
+    def test_echo(self) -> None:
+        """What is larger than any buffer goes there and back, and both ends close."""
+        reactor = self.buildReactor()
+        factory = self.run_client(reactor, "127.0.0.1", self.listen(reactor))
+        self.assert_echoed(factory)
+        self.assertIsInstance(factory.client.transport, ImmediateClient)
+
+    def test_ipv6(self) -> None:
+        """An IPv6 address is connected to as it is written."""
+        reactor = self.buildReactor()
+        self.assert_echoed(self.run_client(reactor, "::1", self.listen(reactor, "::1")))
+
+    def test_name(self) -> None:
+        """A name is resolved first."""
+        reactor = self.buildReactor()
+        self.assert_echoed(self.run_client(reactor, "localhost", self.listen(reactor)))
+
+    def test_no_delay(self) -> None:
+        """The connection that is made sends small segments at once."""
+        reactor = self.buildReactor()
+        factory = RecordingClientFactory(reactor.stop)
+        delays: list[bool] = []
+        factory.client.on_data = lambda client: delays.append(client.transport.getTcpNoDelay())
+        connect_tcp(reactor, "127.0.0.1", self.listen(reactor), factory, 10)
+        self.runReactor(reactor, 20)
+        self.assertEqual(set(delays), {True})
+
+    def test_refused(self) -> None:
+        """Where nobody listens, the factory is told so."""
+        reactor = self.buildReactor()
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            factory = self.run_client(reactor, "127.0.0.1", unused.getsockname()[1])
+        assert factory.failure is not None
+        self.assertTrue(factory.failure.check(error.ConnectionRefusedError))
+
+    def test_timeout(self) -> None:
+        """A connection that takes longer than it may has failed."""
+        reactor = self.buildReactor()
+        with full_backlog() as port:
+            factory = self.run_client(reactor, "127.0.0.1", port, timeout=0.05)
+        assert factory.failure is not None
+        self.assertTrue(factory.failure.check(error.TimeoutError))
+
+
+@contextmanager
+def full_backlog() -> Iterator[int]:
+    """The port of a socket whose queue of connections is full, so that one more must wait."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+def reset(sock: socket.socket) -> None:
+    """Close it so that its peer sees a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+globals().update(OverReactor.makeTestCaseClasses())
+del OverReactor
