@@ -124,7 +124,8 @@ class IngressService(Service):
         limit = connection_limit(raise_descriptor_limit())
         # Probes come from few clients and must not wait where the others do.
         admin_limit = connection_limit(0)
-        self._listeners.admin.start(self._reactor, make_admin_site(self.readiness), admin_limit)
+        site = make_admin_site(self.readiness, self._reactor)
+        self._listeners.admin.start(self._reactor, site, admin_limit)
         await self._control_plane.start()
         if not self.running:
             return

@@ -1,0 +1,166 @@
+"""
+The rules of the layout: who may import whom, how large a module may be, where its tests are.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+MAX_LINES = 400
+
+FORBIDDEN = [
+    # Whose modules        must not import          but for
+    ("ingress.routing", "ingress.frontend", ()),
+    ("ingress.routing", "ingress.upstream", ()),
+    ("ingress.routing", "ingress.kube", ("ingress.routing.build",)),
+    ("ingress.routing", "twisted.internet", ()),
+    ("ingress.policy", "ingress.frontend", ()),
+    ("ingress.policy", "ingress.upstream", ()),
+    ("ingress.frontend", "ingress.kube", ()),
+    ("ingress.upstream", "ingress.kube", ()),
+    ("ingress.upstream", "ingress.frontend", ()),
+    ("ingress.kube", "ingress.routing", ()),
+    ("ingress", "ingress.controller", ("ingress.service", "ingress.tap")),
+    ("ingress", "ingress.service", ("ingress.tap",)),
+    ("ingress", "ingress.tap", ()),
+    ("ingress", "twisted.internet.reactor", ("ingress.tap",)),
+    ("ingress", "tests", ()),
+]
+
+TESTS_WITHOUT_MODULE = {"test_demo", "test_golden", "test_layers", "test_packaging"}
+"""Those of no module in particular, or of one outside of the package."""
+
+
+class Imports:
+    """What each module of a folder imports, at its top or anywhere else in it."""
+
+    def __init__(self, folder: Path, package: str) -> None:
+        self.of: dict[str, set[str]] = {}
+        for file in sorted(folder.rglob("*.py")):
+            parts = (package, *file.relative_to(folder).with_suffix("").parts)
+            name = ".".join(parts).removesuffix(".__init__")
+            self.of[name] = set(_imported(ast.parse(file.read_bytes(), str(file))))
+
+    def violations(self, whose: str, what: str, but_for: tuple[str, ...]) -> list[str]:
+        """:return: a line for each import that is not allowed."""
+        return [
+            f"{module} imports {name}"
+            for module, names in self.of.items()
+            for name in sorted(names)
+            if _is_below(module, whose)
+            and _is_below(name, what)
+            and module != what
+            and not any(_is_below(module, allowed) for allowed in but_for)
+        ]
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            # What is imported may be a module or a name in one: the longer form covers both.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _is_below(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+class LayerTests(SynchronousTestCase):
+    """Imports go one way."""
+
+    def setUp(self) -> None:
+        self.imports = Imports(CHECKOUT / "ingress", "ingress")
+
+    def test_forbidden(self) -> None:
+        """No module imports what is above it or beside it."""
+        found = [line for rule in FORBIDDEN for line in self.imports.violations(*rule)]
+        self.assertEqual(found, [])
+
+    def test_build(self) -> None:
+        """The build knows the types of objects, and nothing else that knows manifests."""
+        for module, names in self.imports.of.items():
+            if _is_below(module, "ingress.routing.build"):
+                for name in names:
+                    if _is_below(name, "ingress.kube"):
+                        self.assertTrue(_is_below(name, "ingress.kube.objects"), (module, name))
+
+    def test_joined(self) -> None:
+        """Only the controller and tap see both the store and the build."""
+        both = {
+            module
+            for module, names in self.imports.of.items()
+            if any(_is_below(name, "ingress.kube.store") for name in names)
+            and any(_is_below(name, "ingress.routing.build") for name in names)
+        }
+        self.assertLessEqual(both, {"ingress.controller", "ingress.tap"})
+
+    def test_rules_bite(self) -> None:
+        """The rules see an import in whatever form it has."""
+        for form in (
+            "import twisted.internet.reactor",
+            "import os, twisted.internet.reactor as reactor",
+            "from twisted.internet import reactor",
+            "def later():\n    from twisted.internet import defer, reactor",
+        ):
+            folder = Path(self.mktemp())
+            folder.mkdir()
+            folder.joinpath("module.py").write_text(form)
+            rule = ("ingress", "twisted.internet.reactor", ("ingress.tap",))
+            self.assertEqual(
+                Imports(folder, "ingress").violations(*rule),
+                ["ingress.module imports twisted.internet.reactor"],
+                form,
+            )
+
+    def test_no_reactor(self) -> None:
+        """No import of ours, nor one that it leads to, chooses the reactor; tap's choice counts."""
+        modules = [module for module in self.imports.of if module != "ingress.tap"]
+        lines = [
+            "import importlib, sys",
+            f"for module in {modules!r}:",
+            "    importlib.import_module(module)",
+            "    assert 'twisted.internet.reactor' not in sys.modules, module",
+        ]
+        ended = subprocess.run(
+            [sys.executable, "-c", "\n".join(lines)],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(ended.stderr, "")
+
+
+class LayoutTests(SynchronousTestCase):
+    """Modules are small, and their tests are where one looks for them."""
+
+    def test_size(self) -> None:
+        """No module has more lines than one can take in."""
+        sizes = {
+            str(file.relative_to(CHECKOUT)): file.read_text().count("\n")
+            for folder in ("ingress", "tests", "etc", "benchmarks")
+            for file in (CHECKOUT / folder).rglob("*.py")
+        }
+        self.assertEqual({file: size for file, size in sizes.items() if size > MAX_LINES}, {})
+
+    def test_mirror(self) -> None:
+        """Each module of tests has the name and the place of the module that it tests."""
+        tests = CHECKOUT / "tests"
+        for file in tests.rglob("test_*.py"):
+            place = file.relative_to(tests)
+            if place.parts[0] == "e2e" or file.stem in TESTS_WITHOUT_MODULE:
+                continue
+            tested = CHECKOUT / "ingress" / place.parent / file.stem.removeprefix("test_")
+            self.assertTrue(
+                tested.with_suffix(".py").exists() or tested.is_dir(), f"{place} tests no module"
+            )

@@ -1,0 +1,83 @@
+"""
+Tests for setup.cfg, pyproject.toml and the plugin: what a user installs is what is here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from configparser import ConfigParser
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from twisted.application.service import IServiceMaker
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class SetupTests(SynchronousTestCase):
+    """setup.cfg says what there is."""
+
+    def setUp(self) -> None:
+        self.setup = ConfigParser()
+        self.setup.read(CHECKOUT / "setup.cfg")
+
+    def lines(self, section: str, option: str) -> list[str]:
+        return [line for line in self.setup[section][option].splitlines() if line]
+
+    def test_packages(self) -> None:
+        """Every package is named, none that is not there, and the plugin's folder is one."""
+        here = {
+            ".".join(file.parent.relative_to(CHECKOUT).parts)
+            for file in (CHECKOUT / "ingress").rglob("__init__.py")
+        }
+        self.assertEqual(
+            sorted(self.lines("options", "packages")), sorted({*here, "twisted.plugins"})
+        )
+
+    def test_requirements(self) -> None:
+        """What is installed satisfies what is asked for, extra by extra."""
+        groups = [self.lines("options", "install_requires")]
+        groups.append(self.lines("options.extras_require", "dev"))
+        for line in (line for group in groups for line in group):
+            requirement = Requirement(line)
+            self.assertIn(version(requirement.name), requirement.specifier, requirement.name)
+
+
+class PluginTests(SynchronousTestCase):
+    """twistd finds the command."""
+
+    def test_found(self) -> None:
+        """The plugin is there once, for the module that has the service."""
+        makers: list[Any] = list(getPlugins(IServiceMaker))
+        found = [each.module for each in makers if each.tapname == "ingress"]
+        self.assertEqual(found, ["ingress.tap"])
+
+    def test_twisted_stays_whole(self) -> None:
+        """The folders that are part of Twisted's packages do not hide them."""
+        for folder in ("twisted", "twisted/plugins"):
+            self.assertFalse((CHECKOUT / folder / "__init__.py").exists())
+
+
+class RequirementsTests(SynchronousTestCase):
+    """``.ci/requirements.py`` is what make installs from."""
+
+    def test_printed(self) -> None:
+        """It prints what setup.cfg requires, and the extras that are named, one a line."""
+        printed = subprocess.run(
+            [sys.executable, CHECKOUT / ".ci" / "requirements.py", "dev"],
+            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        names = [Requirement(line).name for line in printed.splitlines()]
+        self.assertIn("Twisted", names)
+        self.assertIn("ruff", names)
+        self.assertNotIn("uvloop", names)
