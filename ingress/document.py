@@ -180,7 +180,8 @@ def parse_in_slices(source: DocumentText) -> Generator[None, None, Document]:
                 not_json = error
         value, spans = yield from build_yaml(source.text)
     except ValueRefused as error:
-        raise DocumentError(error.message, source.line + error.line) from None
+        message = error.message + _template_hint(source)
+        raise DocumentError(message, source.line + error.line) from None
     except (yaml.YAMLError, ValueError) as error:
         _refuse(not_json or error, source)
     return Document(value, source, spans)

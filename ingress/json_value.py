@@ -125,6 +125,7 @@ class _Reader:
             self.expect("}")
             return root
         while True:
+            self.peek()
             line = self.line()
             key = self.key()
             if key in root:

@@ -20,14 +20,14 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from ingress.kube.claims import Claims
-from ingress.kube.folder import FoundFile, Listing, display_path, scan_manifests
+from ingress.kube.folder import FoundFile, Listing, scan_manifests
 from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.settling import Settling
 from ingress.kube.store import ObjectStore
 from ingress.kube.watch import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, FolderWatcher
-from ingress.problem import Origin, Problem
+from ingress.problem import Origin, Problem, printable
 
 _log = Logger()
 
@@ -257,7 +257,7 @@ class FilesSource:
         if content.is_unsettled:
             self._must_look_again = True
             return
-        file = display_path(found.path)
+        file = printable(found.path)
         before = self._files.get(file, ManifestFile())
         after = yield from update_file(file, content, before)
         known = self._known.get(found.path)
@@ -272,7 +272,7 @@ class FilesSource:
     def _forget(self, gone: Sequence[FoundFile], affected: set[ObjectKey]) -> Iterator[None]:
         """Take away what files gave that are gone."""
         for found in gone:
-            file = display_path(found.path)
+            file = printable(found.path)
             del self._known[found.path]
             self._files.pop(file, None)
             affected |= self._claims.replace(found.order, None)
@@ -292,19 +292,27 @@ class FilesSource:
                 upserts.append(item)
             self._judge_losers(key)
         self._store.apply(upserts, deletes)
-        problems: dict[str, tuple[Problem, ...]] = {}
-        for path, problem in listing.problems.items():
-            problems[display_path(path)] = (problem,)
-        for name, file in self._files.items():
-            if file.problems:
-                problems[name] = (*problems.get(name, ()), *file.problems)
-        for losses in self._lost.values():
-            for name, problem in losses.items():
-                problems[name] = (*problems.get(name, ()), problem)
+        problems = self._collect_problems(listing)
         if problems != self._problems:
             self._problems = MappingProxyType(problems)
             for subscriber in tuple(self._subscribers):
                 subscriber()
+
+    def _collect_problems(self, listing: Listing) -> dict[str, tuple[Problem, ...]]:
+        """The Problems of each file: of its path, of what is in it, of what others have first."""
+        problems: dict[str, tuple[Problem, ...]] = {}
+        for path, problem in listing.problems.items():
+            problems[printable(path)] = (problem,)
+        for name, file in self._files.items():
+            if file.problems:
+                # The same tuple as last time, if nothing is added: readers look for that.
+                problems[name] = (
+                    problems[name] + file.problems if name in problems else file.problems
+                )
+        for losses in self._lost.values():
+            for name, problem in losses.items():
+                problems[name] = (*problems.get(name, ()), problem)
+        return problems
 
     def _judge_losers(self, key: ObjectKey) -> None:
         """Renew the Problems of the files whose version of the object is not served."""
@@ -312,7 +320,7 @@ class FilesSource:
         losers = self._claims.losers(key)
         if losers:
             self._lost[key] = {
-                display_path(order[1]): self._claims.loss(key, order) for order in losers
+                printable(order[1]): self._claims.loss(key, order) for order in losers
             }
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ingress.problem import Origin, Problem
+from ingress.problem import Origin, Problem, printable
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -68,7 +68,7 @@ class Listing:
 
     def miss(self, path: str, message: str) -> None:
         """Note that a path leads nowhere."""
-        self.problems.setdefault(path, Problem(message, origin=Origin(display_path(path))))
+        self.problems.setdefault(path, Problem(message, origin=Origin(printable(path))))
 
     def refuse(self, path: str, message: str) -> None:
         """Note that a path is not looked at."""
@@ -78,13 +78,6 @@ class Listing:
     def refuse_unreadable(self, path: str, error: OSError) -> None:
         """Note that the system does not let us read a path."""
         self.refuse(path, f"cannot be read: {error.strerror or error}")
-
-
-def display_path(path: str) -> str:
-    """A path for one line of a log, whatever bytes it has."""
-    if path.isprintable():
-        return path
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in path)
 
 
 def sign(status: os.stat_result) -> Signature:

@@ -22,11 +22,11 @@ from ingress.document import (
     parse_in_slices,
     split_documents,
 )
-from ingress.kube.folder import FoundFile, display_path, sign
+from ingress.kube.folder import FoundFile, sign
 from ingress.kube.manifest import Reading, read_objects
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import read_pair, sign_pair
-from ingress.problem import Origin, Problem
+from ingress.problem import Origin, Problem, printable
 
 
 class ReadDocument(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +93,7 @@ def read_content(found: FoundFile) -> Content:
     if found.is_pair:
         reading = read_pair(found.path)
         return Content(reading=reading, is_unsettled=sign_pair(found.path) != found.signature)
-    file = display_path(found.path)
+    file = printable(found.path)
     try:
         descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as stream:

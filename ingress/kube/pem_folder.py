@@ -13,11 +13,11 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from ingress.kube.folder import FoundFile, Listing, Signature, display_path, link_folders, sign
+from ingress.kube.folder import FoundFile, Listing, Signature, link_folders, sign
 from ingress.kube.manifest import Reading
 from ingress.kube.objects import Metadata, ObjectKey, Secret
 from ingress.kube.validation import find_faults
-from ingress.problem import Origin, Problem
+from ingress.problem import Origin, Problem, printable
 
 FILES: Final = ("tls.crt", "tls.key")
 
@@ -98,7 +98,7 @@ def read_pair(folder: str) -> Reading:
     parent, name = os.path.split(folder)
     namespace = os.path.basename(parent)
     key: ObjectKey = ("Secret", namespace, name)
-    origin = Origin(display_path(folder))
+    origin = Origin(printable(folder))
     data = {}
     problems = []
     for file in FILES:
