@@ -7,7 +7,7 @@ This module is imported before the reactor is chosen, and so may choose it.
 from __future__ import annotations
 
 import os
-import sys
+import select
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -32,6 +32,12 @@ from ingress.problem_log import ProblemLog
 from ingress.service import ControlPlane, IngressService
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
+
+if hasattr(select, "epoll"):
+    # Before anybody asks for a reactor. Without epoll Twisted's own choice serves.
+    from ingress.reactor import install_reactor
+
+    install_reactor()
 
 
 class Options(usage.Options):
@@ -61,20 +67,6 @@ class Options(usage.Options):
         except (ConfigError, ListenError) as error:
             raise SystemExit(str(error)) from None
         self["loaded"] = config
-
-
-def install_reactor() -> None:
-    """Make ours the reactor, unless there is one already (``twistd --reactor``), or no epoll."""
-    if "twisted.internet.reactor" in sys.modules:
-        return
-    try:
-        from ingress.reactor import install
-    except ImportError:
-        return
-    install()
-
-
-install_reactor()
 
 
 def makeService(options: Options) -> IService:

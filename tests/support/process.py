@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -21,8 +22,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 """The command as its script has it, with the interpreter and the packages of the tests."""
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+
 PATIENCE = 30.0
 """Seconds until a condition that is met at once counts as missed: machines are busy."""
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+"""A listener on any port that is free."""
 
 T = TypeVar("T")
 
@@ -73,9 +79,8 @@ class IngressProcess:
 
     def configure(self, **settings: object) -> None:
         """Replace its configuration."""
-        local = "tcp:0:interface=127.0.0.1"
         document: dict[str, object] = {
-            "listen": {"http": local, "https": local, "admin": local},
+            "listen": {"http": LOOPBACK, "https": LOOPBACK, "admin": LOOPBACK},
             "source": {"files": ["manifests"]},
             "shutdown-grace": 5,
         }
@@ -93,12 +98,18 @@ class IngressProcess:
         self.spawn()
         self.wait_for_line(r"listen\.https on ")
 
-    def spawn(self) -> None:
-        """Start it."""
+    def spawn(self, *arguments: str, folder: Path | None = None) -> None:
+        """
+        Start it.
+
+        :param arguments: instead of those that make it serve its configuration.
+        :param folder: that it is started from.
+        """
         self._process = subprocess.Popen(
-            [*TWISTD, "-n", "--pidfile=", "ingress", "--config", str(self.config)],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
+            [*TWISTD, *(arguments or self.arguments)],
+            cwd=folder or self.folder,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -106,29 +117,43 @@ class IngressProcess:
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of ``twistd``, to serve its configuration in the foreground."""
+        return ("-n", "--pidfile=", "ingress", "--config", str(self.config))
+
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         with process.stdout:
-            self._lines.extend(line.rstrip("\n") for line in process.stdout)
+            for line in process.stdout:
+                self._lines.append(line.rstrip("\n"))
 
     def port(self, listener: str) -> int:
         """The port of ``http``, ``https`` or ``admin``."""
         match = self.wait_for_line(rf"listen\.{listener} on \S*:(\d+)")
         return int(match[1])
 
-    def wait_for_line(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+    def mark(self) -> int:
+        """:return: for `wait_for_line`: only what is said from now on."""
+        return len(self._lines)
+
+    def wait_for_line(
+        self, pattern: str, patience: float = PATIENCE, since: int = 0
+    ) -> re.Match[str]:
         """
+        :param since: what `mark` returned.
         :return: the match of the first line of its log in which the pattern is found.
         :raises AssertionError: with the whole log, if none comes in time or the process ends.
         """
         expression = re.compile(pattern)
 
         def find() -> re.Match[str] | None:
-            for line in tuple(self._lines):
+            has_ended = not self.is_running() and not self._is_being_read()
+            for line in self._lines[since:]:
                 if match := expression.search(line):
                     return match
-            if not self.is_running() and not self._is_being_read():
-                raise AssertionError(f"it ended without {pattern!r}:\n{self.log}")
+            if has_ended:
+                raise AssertionError(f"it ended without {pattern!r}")
             return None
 
         try:
@@ -144,7 +169,7 @@ class IngressProcess:
     def _is_being_read(self) -> bool:
         return self._reader is not None and self._reader.is_alive()
 
-    def signal(self, number: int) -> None:
+    def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 
@@ -167,6 +192,33 @@ class IngressProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self.wait()
+
+    # What the system says about it.
+
+    @property
+    def descriptors(self) -> int:
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    @property
+    def memory(self) -> int:
+        """KiB of memory that it has now."""
+        return self._memory("VmRSS")
+
+    @property
+    def peak_memory(self) -> int:
+        """KiB of memory that it has had at most since `forget_peak`."""
+        return self._memory("VmHWM")
+
+    def forget_peak(self) -> None:
+        """What it has now is the peak again."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def _memory(self, field: str) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        match = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+        assert match is not None
+        return int(match[1])
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -1,0 +1,101 @@
+"""
+Manifests as their authors write them: documents for YAML files.
+
+`tests.support.objects` has the same as objects that are parsed already.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+
+from tests.support.certs import Issued
+
+Manifest = dict[str, object]
+
+PREFIX = "nginx.ingress.kubernetes.io/"
+
+PATH_TYPES = {"=": "Exact", "~": "ImplementationSpecific"}
+
+
+def ingress_manifest(
+    name: str,
+    host: str,
+    paths: Mapping[str, str],
+    *,
+    tls: Mapping[str, Iterable[str]] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
+    """
+    An Ingress in the namespace ``default``.
+
+    :param host: empty for every host.
+    :param paths: ``/path`` for Prefix, ``=/path`` for Exact, ``~/path`` for
+        ImplementationSpecific, each to a Service's port 80.
+    :param tls: hosts by the name of their Secret.
+    :param annotations: names without the prefix.
+    """
+    rule: Manifest = {
+        "http": {
+            "paths": [
+                {
+                    "path": path.lstrip("=~"),
+                    "pathType": PATH_TYPES.get(path[0], "Prefix"),
+                    "backend": {"service": {"name": service, "port": {"number": 80}}},
+                }
+                for path, service in paths.items()
+            ]
+        }
+    }
+    if host:
+        rule["host"] = host
+    spec: Manifest = {"rules": [rule]}
+    if tls:
+        spec["tls"] = [
+            {"hosts": list(hosts), "secretName": secret} for secret, hosts in tls.items()
+        ]
+    metadata: Manifest = {"name": name}
+    if annotations:
+        metadata["annotations"] = {PREFIX + key: value for key, value in annotations.items()}
+    return _manifest("networking.k8s.io/v1", "Ingress", metadata, spec=spec)
+
+
+def service_manifest(name: str) -> Manifest:
+    """A Service of port 80."""
+    return _manifest("v1", "Service", {"name": name}, spec={"ports": [{"port": 80}]})
+
+
+def endpoint_manifests(service: str, *ports: int) -> list[Manifest]:
+    """An EndpointSlice for each port of 127.0.0.1, because a slice has one port for all."""
+    return [
+        _manifest(
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            {
+                "name": f"{service}-{number}",
+                "labels": {"kubernetes.io/service-name": service},
+            },
+            addressType="IPv4",
+            endpoints=[{"addresses": ["127.0.0.1"]}],
+            ports=[{"port": port}],
+        )
+        for number, port in enumerate(ports)
+    ]
+
+
+def served_manifests(service: str, *ports: int) -> list[Manifest]:
+    """A Service and its endpoints."""
+    return [service_manifest(service), *endpoint_manifests(service, *ports)]
+
+
+def secret_manifest(name: str, issued: Issued) -> Manifest:
+    """A Secret with a certificate and its key."""
+    data = {
+        "tls.crt": base64.b64encode(issued.chain_pem).decode(),
+        "tls.key": base64.b64encode(issued.key_pem).decode(),
+    }
+    return _manifest("v1", "Secret", {"name": name}, type="kubernetes.io/tls", data=data)
+
+
+def _manifest(version: str, kind: str, metadata: Manifest, **content: object) -> Manifest:
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
