@@ -30,10 +30,16 @@ def found(root: ReverseProxyResource, path: str) -> tuple[str, str] | None:
 
 
 def slow_find(rules: list[tuple[str, str]], path: str) -> tuple[str, str] | None:
-    """COMPATIBILITY section 1, word for word: the longest wins, Exact before Prefix."""
-    order = (PARTIAL, PREFIX, EXACT)
+    """
+    The longest wins, Exact before Prefix before the third type. An Exact rule that
+    matches is as long as the path; ``/a/`` of a Prefix rule is no longer than that.
+    """
     matching = [rule for rule in rules if _matches(*rule, path)]
-    return max(matching, key=lambda rule: (len(rule[1]), order.index(rule[0])), default=None)
+    return max(
+        matching,
+        key=lambda rule: (rule[0] == EXACT, len(rule[1]), rule[0] == PREFIX),
+        default=None,
+    )
 
 
 def _matches(path_type: str, rule: str, path: str) -> bool:
@@ -118,6 +124,11 @@ class FindTests(SynchronousTestCase):
     def test_like_specification(self, rules: list[tuple[str, str]], path: str) -> None:
         """The walk finds what a comparison with each rule finds."""
         self.assertEqual(found(tree(*rules), path), slow_find(rules, path))
+
+    def test_exact_and_slash(self) -> None:
+        """Exact goes before a Prefix that is longer by its trailing slash alone."""
+        rules = [(PREFIX, "/a/"), (EXACT, "/a")]
+        self.assert_found(rules, {"/a": rules[1], "/a/": rules[0]})
 
     def test_many_partials(self) -> None:
         """Rules of one length at one node are told apart."""

@@ -152,14 +152,12 @@ def _update(
         memo.certificates, ingresses, secrets, secret_update.changed, moves
     )
     concerned = {move.name for move in moves} | unserved | merged | chosen
-    for secret in secret_update.changed:
+    for secret in secret_update.changed | secret_update.lapsed:
         concerned.update(secrets.users.get(secret, ()))
     return Memo(objects, ingresses, secrets, upstreams, hosts, certificates), concerned
 
 
-def _users_without_tls_hosts(
-    memo: Memo, secrets: Iterable[ObjectName]
-) -> Steps[set[ObjectName]]:
+def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps[set[ObjectName]]:
     """The Ingresses that ask one of these certificates which hosts it covers."""
     names: set[ObjectName] = set()
     for secret in secrets:

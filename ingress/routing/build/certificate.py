@@ -27,6 +27,7 @@ from ingress.routing.snapshot import ServerCertificate
 CERTIFICATE_KEY = "tls.crt"
 PRIVATE_KEY_KEY = "tls.key"
 
+
 class _PairError(Exception):
     """What is wrong with a pair, in words that name nothing of its content."""
 

@@ -45,9 +45,7 @@ def update_certificates(
     certificates, problems = dict(table.certificates), dict(table.problems)
     concerned: set[ObjectName] = set()
     for count, host in enumerate(touched):
-        chosen = choose_certificate(
-            host, ingresses.of(users.get(host, ())), secrets.certificate_of
-        )
+        chosen = choose_certificate(host, ingresses.of(users.get(host, ())), secrets.certificate_of)
         certificates.pop(host, None)
         if chosen.certificate is not None:
             certificates[host] = chosen.certificate

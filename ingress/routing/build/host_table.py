@@ -78,14 +78,10 @@ class _Update:
             self.concerned.update(before, after)
 
     def finish(self, users: Index[str, ObjectName]) -> HostTable:
-        return HostTable(
-            users, self._hosts, self._wildcard_hosts, self._any_host, self._problems
-        )
+        return HostTable(users, self._hosts, self._wildcard_hosts, self._any_host, self._problems)
 
 
-def _put(
-    hosts: dict[bytes, VirtualHost], name: bytes, virtual_host: VirtualHost | None
-) -> None:
+def _put(hosts: dict[bytes, VirtualHost], name: bytes, virtual_host: VirtualHost | None) -> None:
     if virtual_host is None:
         hosts.pop(name, None)
     else:

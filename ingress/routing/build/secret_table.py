@@ -68,7 +68,10 @@ class SecretUpdate:
         self._default = default
         self._pairs = dict(table.pairs)
         self.changed: set[ObjectName] = set()
-        """The Secrets in use that give something else than before."""
+        """The Secrets in use that give another pair, or have another fault, than before."""
+
+        self.lapsed: set[ObjectName] = set()
+        """Those whose certificate began or ended by time alone; it is served all the same."""
 
     def __repr__(self) -> str:
         return f"<SecretUpdate of {len(self._pairs)} pairs, {len(self.changed)} changed>"
@@ -101,7 +104,7 @@ class SecretUpdate:
         table = self._table
         if table.checked_at is None or not _is_current(table, now):
             lapses, following = yield from self._lapses(self._pairs, {}, None, now)
-            self.changed.update(
+            self.lapsed.update(
                 name
                 for name in lapses.keys() | table.lapses.keys()
                 if lapses.get(name) != table.lapses.get(name)

@@ -48,7 +48,8 @@ def choose_certificate(
             if certificate is None or secret is None:
                 continue
             if not covers(certificate, host):
-                message = f"the certificate in Secret {shown('/'.join(secret))} does not cover this host, and is not used for it"
+                named = f"Secret {shown('/'.join(secret))}"
+                message = f"the certificate in {named} does not cover this host; it is not used"
             elif winner is None:
                 chosen, winner = certificate, item
                 continue
