@@ -14,7 +14,6 @@
 
 PYTHON =
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python
-MAKEFLAGS += --no-print-directory
 
 VENV_PYTHON = .venv/bin/python
 IN_CHECKOUT = PYTHONPATH=. $(VENV_PYTHON)

@@ -19,6 +19,9 @@ from twisted.trial.runner import TestLoader, TrialRunner
 
 import tests
 
+COMPLAINT = re.compile(r"\S[^:]*:\d+:(\d+:| error:) ")
+"""A line of output that counts: ``FILE:LINE:COLUMN: ...`` of ruff, ``FILE:LINE: error: ...`` of mypy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -43,12 +46,8 @@ class Check:
     none that listens for something within a given time.
     """
 
-    def __init__(self, complaint: str, *arguments: str) -> None:
-        """
-        :param complaint: what a line of output that is one complaint looks like.
-        :param arguments: the tool's module and its arguments.
-        """
-        self._complaint = re.compile(complaint)
+    def __init__(self, *arguments: str) -> None:
+        """:param arguments: the tool's module and its arguments."""
         self._process = subprocess.Popen(
             (sys.executable, "-m", *arguments),
             stdout=subprocess.PIPE,
@@ -63,16 +62,16 @@ class Check:
         if not self._process.returncode:
             return Tally()
         sys.stdout.write(output)
-        complaints = sum(1 for line in output.splitlines() if self._complaint.search(line))
+        complaints = sum(1 for line in output.splitlines() if COMPLAINT.match(line))
         return Tally(failed=max(1, complaints))
 
 
 def start_checks() -> list[Check]:
     """Start ruff and mypy."""
     return [
-        Check(r"^\S.*:\d+:\d+: ", "ruff", "check", "--output-format=concise"),
-        Check(r"^Would reformat", "ruff", "format", "--check"),
-        Check(r": error: ", "mypy", "--no-error-summary"),
+        Check("ruff", "check", "--output-format=concise"),
+        Check("ruff", "format", "--check", "--output-format=concise"),
+        Check("mypy", "--no-error-summary"),
     ]
 
 
