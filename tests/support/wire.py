@@ -15,6 +15,7 @@ A test speaks bytes at both ends::
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from socket import socket
 from types import SimpleNamespace
@@ -43,7 +44,48 @@ OTHER_ENDPOINT = Endpoint("10.1.0.2", 8080)
 UPSTREAM = UpstreamKey("default", "web", "80")
 
 GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
-NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED_OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def request(method: bytes, *fields: bytes, target: bytes = b"/", version: bytes = b"1.1") -> bytes:
+    """A request's head."""
+    lines = [method + b" " + target + b" HTTP/" + version, b"Host: a.example", *fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def post(length: int, *fields: bytes) -> bytes:
+    """The head of a request with a body of this length."""
+    return request(b"POST", b"Content-Length: %d" % length, *fields)
+
+
+def response(status: int, *fields: bytes) -> bytes:
+    """A response's head."""
+    return b"\r\n".join([b"HTTP/1.1 %d X" % status, *fields]) + b"\r\n\r\n"
+
+
+@dataclass
+class Message:
+    """A message as a far end received it, taken apart without any strictness."""
+
+    first_line: bytes
+    fields: list[tuple[bytes, bytes]]
+    rest: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Message:
+        head, _, rest = data.partition(b"\r\n\r\n")
+        first_line, *lines = head.split(b"\r\n")
+        pairs = (line.split(b": ", 1) for line in lines)
+        return cls(first_line, [(name, value) for name, value in pairs], rest)
+
+    @property
+    def status(self) -> int:
+        return int(self.first_line.split(b" ")[1])
+
+    def values(self, name: bytes) -> list[bytes]:
+        """All values of this name, in any case."""
+        return [value for key, value in self.fields if key.lower() == name.lower()]
 
 
 def snapshot_of(
@@ -85,7 +127,7 @@ class Peer:
         while sent < len(data):
             try:
                 sent += self._socket.send(data[sent : sent + CAPACITY])
-            except BlockingIOError:
+            except (BlockingIOError, BrokenPipeError):
                 break
             self._network.settle()
         return sent
@@ -104,6 +146,10 @@ class Peer:
             received.append(data)
             self._network.settle()
         return b"".join(received)
+
+    def receive(self) -> Message:
+        """The next message, where it is all that comes."""
+        return Message.parse(self.read())
 
     def read_some(self, size: int) -> bytes:
         """At most `size` bytes of what has come."""
@@ -172,6 +218,8 @@ class Dial:
     def disconnect(self) -> None:
         """IConnector: the proxy wants it no more."""
         self.is_cancelled = True
+        if self in self._wire.dials:
+            self._wire.dials.remove(self)
 
     stopConnecting = disconnect
 
