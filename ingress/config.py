@@ -83,6 +83,55 @@ class HSTS:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What bounds a client, an endpoint and the memory that both may cost; times in seconds, sizes
+    in bytes. Those that annotations set as well are the defaults of their Ingresses.
+    """
+
+    tls_handshake_timeout: float = 10.0
+    head_timeout: float = 60.0
+    """For a request's head, from its first byte on; at first from the connection's begin."""
+
+    body_timeout: float = 60.0
+    """Between two reads of a request's body."""
+
+    keep_alive_timeout: float = 75.0
+    keep_alive_requests: int = 1000
+    """After so many the connection is closed."""
+
+    send_timeout: float = 60.0
+    """For a client that reads nothing."""
+
+    linger_timeout: float = 5.0
+    """For what a client still sends after it was refused (RFC 9112 section 9.6)."""
+
+    head_size: int = 64 * 1024
+    head_fields: int = 256
+    target_size: int = 32 * 1024
+    body_size: int | None = 1024 * 1024
+    """None for no limit."""
+
+    connections: int = 16384
+    connections_per_client: int | None = None
+    """None for no limit."""
+
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    """For an endpoint that sends nothing."""
+
+    upstream_send_timeout: float = 60.0
+    """For an endpoint that reads nothing."""
+
+    idle_upstream_connections: int = 320
+    """Kept for each endpoint."""
+
+    idle_upstream_timeout: float = 60.0
+    retry_budget: float = 0.2
+    """Share of the requests in flight that may be retries; some may be always."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every field has the default that ``etc/ingress.yaml`` documents."""
 
@@ -99,6 +148,7 @@ class Config:
     hsts: HSTS | None = HSTS()
     """None where no answer carries the field."""
 
+    limits: Limits = Limits()
     snippets: Literal["refuse", "ignore"] = "refuse"
     shutdown_grace: float = 30.0
     """In seconds."""

@@ -7,7 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.load_balance import LoadBalance
+from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 
 
@@ -43,3 +46,13 @@ class Route:
     """Asked in order; the first answer ends the exchange before any endpoint sees it."""
 
     affinity: CookieAffinity | None = None
+    """A session that is found goes before `load_balance`."""
+
+    load_balance: LoadBalance = LoadBalance()
+    proxy: ProxySettings = ProxySettings()
+
+    tls: BackendTLS | None = None
+    """
+    None where endpoints are spoken to in the clear. Two Ingresses may differ in it for one
+    Service, so that a connection is kept for an endpoint and this.
+    """
