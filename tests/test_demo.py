@@ -4,6 +4,14 @@ The demo: its manifests through the real code, and its commands as a newcomer ty
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,9 +22,10 @@ from ingress.kube.manifest import read_objects
 from ingress.kube.store import ObjectStore
 from ingress.routing.build import Built, build
 from tests.support.objects import NOW
+from tests.support.process import CHECKOUT, wait_until
 from tests.support.route_table import render
 
-DEMO = Path(__file__).resolve().parents[1] / "etc" / "demo"
+DEMO = CHECKOUT / "etc" / "demo"
 
 ROUTES = """\
 host bar.example.com
@@ -61,3 +70,91 @@ class ManifestTests(SynchronousTestCase):
         """Nothing is at fault but the Secret, which `run.py` makes."""
         problems = list(build_demo().all_problems())
         self.assertEqual([problem.field for problem in problems], ["spec.tls[0].secretName"])
+
+
+class RunTests(SynchronousTestCase):
+    """`etc/demo/run.py` as a process, from a copy with other ports."""
+
+    def setUp(self) -> None:
+        if shutil.which("curl") is None:
+            self.skipTest("curl is not here")
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.demo = self.folder / "etc" / "demo"
+        shutil.copytree(DEMO, self.demo, ignore=shutil.ignore_patterns("secrets", "__pycache__"))
+        self.ports = give_other_ports(self.demo)
+        self.output = self.folder / "output"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it from another folder than its own."""
+        with open(self.output, "wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, self.demo / "run.py"],
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        return process
+
+    def test_commands(self) -> None:
+        """Every command that it prints works as printed, and SIGTERM ends all of it."""
+        process = self.start()
+        wait_until(
+            lambda: process.poll() is not None or "^C ends it." in self.output.read_text(),
+            "the demo to be ready",
+        )
+        text = self.output.read_text()
+        commands = re.findall(r"^  (curl .*)$", text.replace("\\\n", " "), re.MULTILINE)
+        outputs = [self.shell(command) for command in commands]
+        kubia, by_path, foo, no_path, other_foo, bar, redirect, secure, sticky = outputs
+        self.assertEqual(sorted(kubia), [f"You've hit kubia-{number}" for number in (1, 2, 3)])
+        self.assertIn("You've hit kubia-", by_path[0])
+        self.assertEqual(no_path[0], "404 Not Found")
+        self.assertEqual((foo, other_foo), (["You've hit foo-1"], ["You've hit foo-1"]))
+        self.assertEqual(bar, ["You've hit bar-1"])
+        self.assertIn(f"Location: https://secure.example.com:{self.ports['8443']}", redirect)
+        self.assertIn("You've hit kubia-", secure[0])
+        self.assertEqual((len(sticky), len(set(sticky))), (3, 1), sticky)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual([port for port in self.ports.values() if accepts(port)], [])
+
+    def test_taken_port(self) -> None:
+        """Where something else has a port, it says which one and starts nothing."""
+        with socket.create_server(("127.0.0.1", int(self.ports["8443"]))):
+            process = self.start()
+            self.assertEqual(process.wait(), 1)
+        self.assertIn(f"port {self.ports['8443']}.", self.output.read_text())
+        self.assertFalse(accepts(self.ports["18001"]))
+
+    def shell(self, command: str) -> list[str]:
+        """The lines that a command prints; it must end well."""
+        done = subprocess.run(command, shell=True, cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stderr}")
+        return done.stdout.splitlines()
+
+
+def give_other_ports(demo: Path) -> dict[str, str]:
+    """
+    Replace every port in the files of the demo by one that is free.
+
+    :return: the new port by the old one.
+    """
+    with_ports = ("8080", "8443", "10254", "18001", "18002", "18003", "18011", "18012")
+    free = [socket.create_server(("127.0.0.1", 0)) for _ in with_ports]
+    ports = {old: str(new.getsockname()[1]) for old, new in zip(with_ports, free, strict=True)}
+    for held in free:
+        held.close()
+    pattern = re.compile(rf"\b({'|'.join(with_ports)})\b")
+    for path in (demo / "run.py", demo / "ingress.yaml", *(demo / "manifests").iterdir()):
+        path.write_text(pattern.sub(lambda match: ports[match[1]], path.read_text()))
+    return ports
+
+
+def accepts(port: str) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", int(port))) == 0

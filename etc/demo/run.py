@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -28,6 +29,9 @@ from twisted.web.server import Site
 
 DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parent.parent
+
+# In a process group of its own: ^C is for us, and we end the proxy.
+TWISTD = "import os; os.setpgrp(); from twisted.scripts.twistd import run; run()"
 
 # The same ports stand in ingress.yaml and in manifests/.
 HTTP, HTTPS, ADMIN = 8080, 8443, 10254
@@ -58,7 +62,7 @@ Ready on {http} for http and on {https} for https. To try, in another terminal a
 
 The manifests are in {manifests}; edit one, and the change is served at once.
 To serve your own YAML, write a configuration like {config} and run
-  PYTHONPATH=. {twistd} -n --pidfile= ingress --config YOURS.yaml
+  PYTHONPATH={checkout} {twistd} -n --pidfile= ingress --config YOURS.yaml
 
 ^C ends it.
 """
@@ -88,11 +92,12 @@ class Proxy(ProcessProtocol):
 
     def start(self, reactor: Any) -> None:
         path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH"))))
-        twistd = ("-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=")
+        config = str(DEMO / "ingress.yaml")
+        twistd = (sys.executable, "-c", TWISTD, "-n", "--pidfile=")
         reactor.spawnProcess(
             self,
             sys.executable,
-            (sys.executable, *twistd, "ingress", "--config", str(DEMO / "ingress.yaml")),
+            (*twistd, "ingress", "--config", config),
             env={**os.environ, "PYTHONPATH": path},  # where twisted/plugins is found
             childFDs={0: 0, 1: 1, 2: 2},
         )
@@ -111,6 +116,8 @@ class Proxy(ProcessProtocol):
 
 
 async def demo(reactor: Any) -> None:
+    # When the terminal is closed; Twisted handles ^C and SIGTERM.
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
     taken = [str(port) for port in (HTTP, HTTPS, ADMIN, *PODS.values()) if is_taken(port)]
     if taken:
         raise SystemExit(
@@ -158,6 +165,7 @@ def greet(certificate: Path) -> None:
             certificate=from_here(certificate),
             manifests=from_here(DEMO / "manifests"),
             config=from_here(DEMO / "ingress.yaml"),
+            checkout=from_here(CHECKOUT),
             twistd=from_here(Path(sys.executable).with_name("twistd")),
         ),
         flush=True,
