@@ -1,0 +1,42 @@
+"""Tests of `ingress.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress import errors
+from ingress.upstream import http1 as upstream_http1
+
+
+def kinds_of(error: type[errors.PeerError]) -> Iterator[type[errors.PeerError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from kinds_of(kind)
+
+
+class PeerErrorTests(SynchronousTestCase):
+    def test_statuses(self) -> None:
+        """Each error knows its status and its outcome."""
+        expected = {
+            errors.PeerError: (500, "internal_error"),
+            errors.InternalError: (500, "internal_error"),
+            errors.RequestError: (400, "bad_request"),
+            errors.TargetTooLong: (414, "target_too_long"),
+            errors.HeadTooLarge: (431, "head_too_large"),
+            errors.BodyTooLarge: (413, "body_too_large"),
+            errors.MethodUnknown: (501, "method_unknown"),
+            errors.RequestTimeout: (408, "client_timeout"),
+            errors.ResponseError: (502, "endpoint_broke"),
+            upstream_http1.ResponseTimeout: (504, "endpoint_timeout"),
+            upstream_http1.ConnectionClosed: (502, "endpoint_broke"),
+        }
+        found = {kind: (kind.status, str(kind.outcome)) for kind in kinds_of(errors.PeerError)}
+        self.assertEqual(found, expected)
+
+    def test_phrases(self) -> None:
+        """Every status of an error has a phrase."""
+        for kind in kinds_of(errors.PeerError):
+            self.assertTrue(HTTPStatus(kind.status).phrase)

@@ -1,0 +1,42 @@
+"""Tests of `ingress.message`."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.message import IDEMPOTENT_METHODS, Request
+
+
+def make_request(body_length: int | None = 0) -> Request:
+    return Request(
+        method=b"GET",
+        target=b"/",
+        path=b"/",
+        authority=b"a",
+        host=b"a",
+        fields=[(b"x-one", b"X-One", b"1"), (b"x-one", b"x-one", b"2")],
+        body_length=body_length,
+    )
+
+
+class RequestTests(SynchronousTestCase):
+    def test_field(self) -> None:
+        """The first value of a name is found; None where there is none."""
+        self.assertEqual(make_request().field(b"x-one"), b"1")
+        self.assertIsNone(make_request().field(b"x-two"))
+
+    def test_has_body(self) -> None:
+        """A body of unknown length is one."""
+        self.assertFalse(make_request(0).has_body)
+        self.assertTrue(make_request(1).has_body)
+        self.assertTrue(make_request(None).has_body)
+
+    def test_identity(self) -> None:
+        """Two requests are never the same, even if they say the same."""
+        self.assertNotEqual(make_request(), make_request())
+
+
+class IdempotentMethodsTests(SynchronousTestCase):
+    def test_unsafe_to_repeat(self) -> None:
+        """POST and PATCH are never sent again on our own account."""
+        self.assertTrue(IDEMPOTENT_METHODS.isdisjoint({b"POST", b"PATCH", b"LOCK"}))
