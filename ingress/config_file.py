@@ -5,6 +5,7 @@ The configuration file: YAML in, a frozen Config out, or all of its mistakes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ingress import config_value as accept
 from ingress.config import (
@@ -13,12 +14,13 @@ from ingress.config import (
     Config,
     FilesSource,
     IngressClassFilter,
+    Limits,
     Listen,
     LocalAddress,
     LocalService,
     PublicPorts,
 )
-from ingress.config_section import Mistake, Mistakes, NotAccepted, Section
+from ingress.config_section import Accept, Mistake, Mistakes, NotAccepted, Section
 from ingress.document import DocumentError, decode_text, load_documents
 from ingress.errors import IngressError
 
@@ -33,6 +35,38 @@ MAX_AGE = (1 << 31) - 1
 
 SECRETS = "secrets"
 """The default of tls.secrets, beside the file."""
+
+MAX_TIMEOUT = 86400.0
+"""Seconds: a day. Whoever needs more has streams, and means the time of a whole one."""
+
+MIN_TIMEOUT = 0.1
+"""Seconds. With less nothing would be served at all."""
+
+_TIMEOUT = accept.seconds(MAX_TIMEOUT, MIN_TIMEOUT)
+_COUNT = accept.integer(1, 1_000_000)
+
+_LIMITS: dict[str, Accept[Any]] = {
+    "tls_handshake_timeout": _TIMEOUT,
+    "head_timeout": _TIMEOUT,
+    "body_timeout": _TIMEOUT,
+    "keep_alive_timeout": _TIMEOUT,
+    "keep_alive_requests": accept.integer(1, 1_000_000_000),
+    "send_timeout": _TIMEOUT,
+    "linger_timeout": accept.seconds(60.0),
+    "head_size": accept.size(1 << 10, 1 << 20),
+    "head_fields": accept.integer(8, 4096),
+    "target_size": accept.size(1 << 8, 1 << 20),
+    "body_size": accept.size_or_no_limit,
+    "connections": _COUNT,
+    "connections_per_client": accept.count_or_no_limit(1_000_000),
+    "connect_timeout": _TIMEOUT,
+    "read_timeout": _TIMEOUT,
+    "upstream_send_timeout": _TIMEOUT,
+    "idle_upstream_connections": accept.integer(0, 1_000_000),
+    "idle_upstream_timeout": _TIMEOUT,
+    "retry_budget": accept.number("a share", 0, 1),
+}
+"""What each limit accepts; its key in the file has hyphens."""
 
 _DEFAULT = Config()
 _ONE_SOURCE = "exactly one of files and kubernetes"
@@ -116,6 +150,7 @@ def _read_config(section: Section, path: Path) -> Config:
             trusted_proxies=root.take_all("trusted-proxies", accept.network, ()),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             hsts=_read_hsts(root),
+            limits=_read_limits(root),
             snippets=root.take("snippets", accept.one_of("refuse", "ignore"), _DEFAULT.snippets),
             shutdown_grace=root.take(
                 "shutdown-grace", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_grace
@@ -205,6 +240,15 @@ def _read_hsts(root: Section) -> HSTS | None:
             ),
             preload=section.take("preload", accept.boolean, default.preload),
         )
+
+
+def _read_limits(root: Section) -> Limits:
+    with root.section("limits") as section:
+        limits = {
+            name: section.take(name.replace("_", "-"), accepted, getattr(_DEFAULT.limits, name))
+            for name, accepted in _LIMITS.items()
+        }
+    return Limits(**limits)
 
 
 def _accept_workers(value: object) -> int:

@@ -15,6 +15,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TypeVar
 
+from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
 from ingress.config_section import Accept, NotAccepted
 from ingress.frontend.listen_address import AddressRefused, parse_listen_address
@@ -72,16 +73,63 @@ def integer(least: int, most: int) -> Accept[int]:
 port_number = integer(1, 65535)
 
 
-def seconds(most: float) -> Accept[float]:
-    """A number of seconds from 0 on."""
+def number(what: str, least: float, most: float) -> Accept[float]:
+    """
+    A number within bounds, both included.
+
+    :param what: it is, for people.
+    """
 
     def accept(value: object) -> float:
         # No NaN passes a comparison.
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and least <= value <= most
+        ):
             return float(value)
-        raise NotAccepted(f"a number of seconds from 0 to {most:g}")
+        raise NotAccepted(f"{what} from {least:g} to {most:g}")
 
     return accept
+
+
+def seconds(most: float, least: float = 0.0) -> Accept[float]:
+    """A number of seconds within bounds, both included."""
+    return number("a number of seconds", least, most)
+
+
+def size(least: int, most: int) -> Accept[int]:
+    """A number of bytes within bounds, both included, with or without a unit."""
+
+    def accept(value: object) -> int:
+        found = _bytes(value)
+        if found is None or not least <= found <= most:
+            raise NotAccepted(f"a size such as 64k or 1m, from {least} to {most} bytes")
+        return found
+
+    return accept
+
+
+def size_or_no_limit(value: object) -> int | None:
+    """A number of bytes, with or without a unit; None for 0, which is no limit."""
+    found = _bytes(value)
+    if found is None:
+        raise NotAccepted("a size such as 1m, or 0 for no limit")
+    return found or None
+
+
+def _bytes(value: object) -> int | None:
+    """None for what is no size."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value)
+    return byte_size(text) if BYTE_SIZE.fullmatch(text) else None
+
+
+def count_or_no_limit(most: int) -> Accept[int | None]:
+    """A whole number up to a bound; None for 0, which is no limit."""
+    accept_count = integer(0, most)
+    return lambda value: accept_count(value) or None
 
 
 def one_of(*choices: T) -> Accept[T]:

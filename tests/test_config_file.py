@@ -11,7 +11,16 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import HSTS, TLS, Config, FilesSource, IngressClassFilter, Listen, PublicPorts
+from ingress.config import (
+    HSTS,
+    TLS,
+    Config,
+    FilesSource,
+    IngressClassFilter,
+    Limits,
+    Listen,
+    PublicPorts,
+)
 from ingress.config_file import MAX_FILE_SIZE, ConfigError, load_config
 from ingress.document import load_documents
 
@@ -100,6 +109,25 @@ class LoadTests(ConfigTestCase):
             ),
         )
 
+    def test_limits(self) -> None:
+        """Each limit arrives where it belongs, none at another's place."""
+        keys = [limit.name.replace("_", "-") for limit in fields(Limits)]
+        text = "".join(f"  {key}: {30 + place}\n" for place, key in enumerate(keys))
+        text = text.replace("retry-budget: 48", "retry-budget: 0.5")
+        for key in ("head-size", "target-size"):
+            text = text.replace(f"{key}: ", f"{key}: 10")  # These have a higher bound.
+        limits = self.load(f"{SOURCE}limits:\n{text}").limits
+        places = {limit.name: getattr(limits, limit.name) - 30 for limit in fields(Limits)}
+        expected = {limit.name: float(place) for place, limit in enumerate(fields(Limits))}
+        expected |= {"head_size": 1007.0, "target_size": 1009.0, "retry_budget": 0.5 - 30}
+        self.assertEqual(places, expected)
+
+    def test_no_limit(self) -> None:
+        """Nought is no limit where there may be none."""
+        limits = self.load(SOURCE + "limits: {body-size: 0, connections-per-client: 0}\n").limits
+        self.assertIsNone(limits.body_size)
+        self.assertIsNone(limits.connections_per_client)
+
     def test_null(self) -> None:
         """Null switches off what can be switched off."""
         config = self.load(SOURCE + "hsts: null\ntls: {secrets: null, default: null}\n")
@@ -159,7 +187,8 @@ class MistakeTests(ConfigTestCase):
             *("listen", "listen.http", "public-ports", "public-ports.https", "source.files"),
             *("source.endpoints", "tls", "tls.default", "class", "class.name", "class.controller"),
             *("class.without-class", "trusted-proxies", "ssl-redirect", "hsts", "hsts.max-age"),
-            *("hsts.preload", "snippets", "shutdown-grace", "workers"),
+            *("hsts.preload", "snippets", "shutdown-grace", "workers", "limits"),
+            *(f"limits.{limit.name.replace('_', '-')}" for limit in fields(Limits)),
         ):
             for value in ("'no such value'", "{a: {b: c}}" if "." in key else "[[]]"):
                 outer, _, inner = key.partition(".")

@@ -42,6 +42,31 @@ class AcceptTests(SynchronousTestCase):
         self.assertEqual([accept(0), accept(60), accept(0.5)], [0.0, 60.0, 0.5])
         self.assert_none_of(accept, -1, 61, float("nan"), float("inf"), True, "30", "30s", None)
 
+    def test_least_seconds(self) -> None:
+        """Where none would make no sense, the bound is another, and the refusal names both."""
+        accept = config_value.seconds(60, 0.1)
+        self.assertEqual([accept(0.1), accept(60)], [0.1, 60.0])
+        self.assertEqual(self.refusal(accept, 0), "a number of seconds from 0.1 to 60")
+
+    def test_size(self) -> None:
+        """Bytes as a number, or as text with or without a unit, within bounds."""
+        accept = config_value.size(1024, 65536)
+        self.assertEqual([accept(1024), accept("1k"), accept("64K")], [1024, 1024, 65536])
+        self.assert_none_of(accept, 1023, "1023", "65k", "64kb", "1 k", -1, 2048.0, True, None, [])
+
+    def test_size_or_no_limit(self) -> None:
+        """Nought is no limit, with or without a unit."""
+        accept = config_value.size_or_no_limit
+        self.assertEqual([accept("1m"), accept(1), accept("20G")], [1 << 20, 1, 20 << 30])
+        self.assertEqual([accept(0), accept("0"), accept("0m")], [None, None, None])
+        self.assert_none_of(accept, -1, "-1m", "unlimited", 0.5, False, None, "")
+
+    def test_count_or_no_limit(self) -> None:
+        """Nought is no limit."""
+        accept = config_value.count_or_no_limit(100)
+        self.assertEqual([accept(0), accept(1), accept(100)], [None, 1, 100])
+        self.assert_none_of(accept, -1, 101, "1", True, None)
+
     def test_one_of(self) -> None:
         """One of the words, and the refusal names them."""
         accept = config_value.one_of("refuse", "ignore")
