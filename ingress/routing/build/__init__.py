@@ -152,8 +152,10 @@ def _update(
         memo.certificates, ingresses, secrets, secret_update.changed, moves
     )
     concerned = {move.name for move in moves} | unserved | merged | chosen
-    for secret in secret_update.changed | secret_update.lapsed:
+    for count, secret in enumerate(secret_update.changed | secret_update.lapsed):
         concerned.update(secrets.users.get(secret, ()))
+        if count % STRIDE == STRIDE - 1:
+            yield
     return Memo(objects, ingresses, secrets, upstreams, hosts, certificates), concerned
 
 

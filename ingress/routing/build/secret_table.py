@@ -94,14 +94,19 @@ class SecretUpdate:
         """
         :param now: decides which certificates are expired, or not valid yet.
         """
-        users, _ = yield from moved_users(self._table.users, moves, lambda parts: parts.secrets)
-        for name in (*users.keys() - self._pairs.keys(), self._default):
-            if name is not None and name not in self._pairs:
+        table = self._table
+        users, touched = yield from moved_users(table.users, moves, lambda parts: parts.secrets)
+        if table.checked_at is None:
+            touched |= self._pairs.keys()
+        if self._default is not None:
+            touched.add(self._default)
+        for name in touched:
+            is_used = name in users or name == self._default
+            if not is_used:
+                self._pairs.pop(name, None)
+            elif name not in self._pairs:
                 self._read(name)
                 yield
-        for name in self._pairs.keys() - users.keys() - {self._default}:
-            del self._pairs[name]
-        table = self._table
         if table.checked_at is None or not _is_current(table, now):
             lapses, following = yield from self._lapses(self._pairs, {}, None, now)
             self.lapsed.update(

@@ -42,25 +42,27 @@ def update_upstreams(
     :return: the table after it, and the Ingresses for which a fault came or went.
     """
     users, touched = yield from moved_users(table.users, moves, lambda parts: parts.backends)
-    fresh = {key for key in touched if (key in users) != (key in table.users)}
-    keys = _moved_keys(table.keys, fresh, users)
-    yield
+    keys, fresh = yield from _moved_keys(table, touched, users)
     slices, services = yield from _moved_slices(table, old.endpoint_slices, new.endpoint_slices)
     services |= yield from changed_names(old.services, new.services)
     services |= yield from changed_names(old.endpoints, new.endpoints)
-    stale = {key for service in services for key in keys.get(service, ())}
-    stale.update(key for key in fresh if key in users)
-    gone = {key for key in fresh if key not in users}
-    if not stale and not gone:
+    stale = fresh
+    for count, service in enumerate(services):
+        stale.update(keys.get(service, ()))
+        if count % STRIDE == STRIDE - 1:
+            yield
+    if not stale:
         return UpstreamTable(users, keys, slices, table.upstreams, table.faults), set()
     upstreams: Mapping[UpstreamKey, Upstream]
     upstreams, faults = dict(table.upstreams), dict(table.faults)
     concerned: set[ObjectName] = set()
-    is_changed = bool(gone)
-    for key in gone:
-        del upstreams[key]
-        faults.pop(key, None)
+    is_changed = False
     for key in stale:
+        yield
+        if key not in users:
+            is_changed = upstreams.pop(key, None) is not None or is_changed
+            faults.pop(key, None)
+            continue
         resolved = resolve_upstream(key, _service_objects(key, new, slices), source)
         if resolved.upstream != upstreams.get(key):
             upstreams[key] = resolved.upstream
@@ -69,26 +71,29 @@ def update_upstreams(
             concerned.update(users[key])
         if resolved.fault:
             faults[key] = resolved.fault
-        yield
     if not is_changed:
         upstreams = table.upstreams  # By identity the data plane sees that it has nothing to do.
     return UpstreamTable(users, keys, slices, upstreams, faults), concerned
 
 
 def _moved_keys(
-    keys: Index[ObjectName, UpstreamKey],
-    fresh: Iterable[UpstreamKey],
-    users: Index[UpstreamKey, ObjectName],
-) -> Index[ObjectName, UpstreamKey]:
+    table: UpstreamTable, touched: Iterable[UpstreamKey], users: Index[UpstreamKey, ObjectName]
+) -> Steps[tuple[Index[ObjectName, UpstreamKey], set[UpstreamKey]]]:
     """
-    :param fresh: the keys that came into use or went out of it.
+    :param users: as they are now.
+    :return: the index, and the keys that came into use or went out of it.
     """
-    update = IndexUpdate(keys)
-    for key in fresh:
-        service = ((key.namespace, key.service),)
+    update = IndexUpdate(table.keys)
+    fresh: set[UpstreamKey] = set()
+    for count, key in enumerate(touched):
         is_used = key in users
-        update.move(key, () if is_used else service, service if is_used else ())
-    return update.finish()
+        if is_used != (key in table.users):
+            service = ((key.namespace, key.service),)
+            update.move(key, () if is_used else service, service if is_used else ())
+            fresh.add(key)
+        if count % STRIDE == STRIDE - 1:
+            yield
+    return update.finish(), fresh
 
 
 def _moved_slices(
