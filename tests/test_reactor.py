@@ -4,6 +4,7 @@ The reactor's shorter way to a descriptor keeps what the longer one promises.
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -12,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.transport import ImmediateServer
-from tests.support.hand_reactor import tcp_pair
+from tests.support.hand_reactor import PATIENCE, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
 
 try:
@@ -57,9 +58,9 @@ class DirectEPollReactorTests(SynchronousTestCase):
         protocol = RecordingProtocol()
         far = self.connect(protocol)
         far.sendall(b"hello")
-        self.reactor.doPoll(1)
+        self.reactor.doPoll(PATIENCE)
         far.close()
-        self.reactor.doPoll(1)
+        self.reactor.doPoll(PATIENCE)
         self.assertEqual((protocol.received, protocol.lost), (b"hello", ConnectionDone))
         self.assertNotIn(protocol.transport, self.reactor.getReaders())
 
@@ -68,7 +69,8 @@ class DirectEPollReactorTests(SynchronousTestCase):
         failing, healthy = FailingProtocol(), RecordingProtocol()
         self.connect(failing).close()
         self.connect(healthy).close()
-        self.reactor.doPoll(1)
+        for protocol in failing, healthy:
+            select.select([protocol.transport], [], [], PATIENCE)
         self.reactor.doPoll(0)
         self.assertEqual((failing.lost, healthy.lost), (ConnectionDone, ConnectionDone))
         self.assertEqual(len(self.flushLoggedErrors(BoomError)), 1)
@@ -79,9 +81,10 @@ class DirectEPollReactorTests(SynchronousTestCase):
         ends = self.connect(first), self.connect(second)
         first.on_data = lambda protocol: second.transport.pauseProducing()
         second.on_data = lambda protocol: first.transport.pauseProducing()
-        for end in ends:
+        for end, protocol in zip(ends, (first, second), strict=True):
             end.sendall(b"hello")
-        self.reactor.doPoll(1)
+            select.select([protocol.transport], [], [], PATIENCE)
+        self.reactor.doPoll(0)
         self.assertEqual(sorted([first.received, second.received]), [b"", b"hello"])
         for protocol in first, second:
             protocol.transport.connectionLost(Failure(ConnectionDone()))

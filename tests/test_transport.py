@@ -4,6 +4,7 @@ The plain transports: on real sockets driven by hand, and over real reactors.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from ingress.transport import (
     ImmediateUNIXServer,
     connect_tcp,
 )
-from tests.support.hand_reactor import HandReactor, tcp_pair
+from tests.support.hand_reactor import PATIENCE, HandReactor, tcp_pair
 from tests.support.recording_protocol import HalfCloseableRecordingProtocol, RecordingProtocol
 
 SMALL_BUFFER = 8192
@@ -34,7 +35,7 @@ SMALL_BUFFER = 8192
 
 class TransportTestCase(SynchronousTestCase):
     """
-    :ivar far: the peer's end, not blocking.
+    :ivar far: the peer's end.
     """
 
     def setUp(self) -> None:
@@ -43,44 +44,39 @@ class TransportTestCase(SynchronousTestCase):
 
     def connect(self, buffer_size: int | None = None) -> ImmediateServer:
         near, self.far = tcp_pair(buffer_size)
-        self.far.setblocking(False)
+        self.far.settimeout(PATIENCE)
         self.addCleanup(self.far.close)
         transport = ImmediateServer(near, self.protocol, near.getpeername(), None, 0, self.reactor)
         self.addCleanup(transport.connectionLost, Failure(ConnectionLost()))
         self.protocol.makeConnection(transport)
         return transport
 
-    def read(self, wanted: int = 1 << 30) -> bytes:
-        """What the peer gets while the reactor turns: until nothing comes, or `wanted` is there."""
+    def read(self, wanted: int) -> bytes:
+        """What the peer gets while the reactor turns: so many bytes, or all up to the end."""
         got = b""
-        idle = 0
-        while len(got) < wanted and idle < 20:
-            self.reactor.turn()
-            try:
-                data = self.far.recv(min(wanted - len(got), 65536))
-            except BlockingIOError:
-                idle += 1
-                continue
+        while len(got) < wanted:
+            self.reactor.turn_until(self.has_event, self.far)
+            data = self.far.recv(wanted - len(got))
             if not data:
                 break
             got += data
-            idle = 0
+        self.reactor.turn()
         return got
 
-    def has_ended(self) -> bool:
-        """Whether the peer has read all, and the end."""
-        try:
-            return self.far.recv(1) == b""
-        except BlockingIOError:
-            return False
+    def has_event(self) -> bool:
+        """Whether there is something for the peer."""
+        return bool(select.select([self.far], [], [], 0)[0])
+
+    def turn_until_lost(self) -> None:
+        self.reactor.turn_until(lambda: self.protocol.lost)
 
 
 class WriteTests(TransportTestCase):
     def test_small_write_is_sent_at_once(self) -> None:
         """What the socket takes is with the peer before the reactor turns, and no event is waited for."""
         self.connect().write(b"hello")
-        self.assertEqual(self.far.recv(100), b"hello")
         self.assertEqual(self.reactor.writers, set())
+        self.assertEqual(self.far.recv(100), b"hello")
 
     def test_sequence_is_sent_as_one(self) -> None:
         """`writeSequence` sends all its parts in order."""
@@ -96,7 +92,7 @@ class WriteTests(TransportTestCase):
             transport.write(data)
             expected += data
         self.assertEqual(self.reactor.writers, {transport})
-        self.assertEqual(self.read(), expected)
+        self.assertEqual(self.read(len(expected)), expected)
         self.assertEqual(self.reactor.writers, set())
 
     def test_immediate_again_once_drained(self) -> None:
@@ -120,7 +116,8 @@ class WriteTests(TransportTestCase):
         transport = self.connect()
         self.assertRaises(TypeError, transport.write, "text")
         self.assertRaises(TypeError, transport.writeSequence, [b"bytes", "text"])
-        self.assertRaises(BlockingIOError, self.far.recv, 1)
+        transport.write(b"end")
+        self.assertEqual(self.far.recv(100), b"end")
 
     def test_write_after_loss_is_forgotten(self) -> None:
         """A protocol that has not noticed yet may write to a transport that is gone."""
@@ -133,6 +130,7 @@ class WriteTests(TransportTestCase):
         """A write to a peer that has reset returns; the reactor then finds the connection lost."""
         transport = self.connect()
         reset(self.far)
+        select.select([transport], [], [], PATIENCE)
         transport.pauseProducing()
         transport.write(b"hello")
         self.assertIsNone(self.protocol.lost)
@@ -149,10 +147,12 @@ class ProducerTests(TransportTestCase):
         """It is paused once more than `bufferSize` waits, and resumed when all of it is sent."""
         transport = self.connect(SMALL_BUFFER)
         transport.registerProducer(self.protocol, True)
+        written = 0
         while not self.protocol.calls:
             transport.write(b"x" * 10_000)
+            written += 10_000
         self.assertEqual(self.protocol.calls, ["pause"])
-        self.read()
+        self.read(written)
         self.assertEqual(self.protocol.calls, ["pause", "resume"])
 
     def test_what_was_sent_does_not_count(self) -> None:
@@ -187,14 +187,14 @@ class ProducerTests(TransportTestCase):
                 pieces.clear()
 
         transport.registerProducer(Pull(), False)
-        self.assertEqual(self.read(), b"onetwothree")
+        self.assertEqual(self.read(11), b"onetwothree")
 
     def test_producer_is_stopped_with_the_connection(self) -> None:
         """Whoever produces is told that there is no one to produce for."""
         transport = self.connect()
         transport.registerProducer(self.protocol, True)
         self.far.close()
-        self.reactor.turn()
+        self.turn_until_lost()
         self.assertEqual(self.protocol.calls, ["stop"])
 
 
@@ -202,9 +202,8 @@ class ReadTests(TransportTestCase):
     def test_data(self) -> None:
         """Data comes as it arrives, at most READ_SIZE at a time."""
         self.connect()
-        self.far.setblocking(True)
         self.far.sendall(b"x" * 100_000)
-        self.reactor.turn(10)
+        self.reactor.turn_until(lambda: len(self.protocol.received) == 100_000)
         self.assertEqual(self.protocol.received, b"x" * 100_000)
         self.assertLessEqual(max(self.protocol.chunks), READ_SIZE)
 
@@ -217,6 +216,7 @@ class ReadTests(TransportTestCase):
         transport = self.connect()
         transport.pauseProducing()
         self.far.send(b"hello")
+        select.select([transport], [], [], PATIENCE)
         self.reactor.turn()
         self.assertEqual(self.protocol.received, b"")
         transport.resumeProducing()
@@ -227,14 +227,14 @@ class ReadTests(TransportTestCase):
         """A peer that closes is `ConnectionDone`."""
         self.connect()
         self.far.close()
-        self.reactor.turn()
+        self.turn_until_lost()
         self.assertIs(self.protocol.lost, ConnectionDone)
 
     def test_reset(self) -> None:
         """A peer that resets is `ConnectionLost`."""
         self.connect()
         reset(self.far)
-        self.reactor.turn()
+        self.turn_until_lost()
         self.assertIs(self.protocol.lost, ConnectionLost)
 
     def test_half_closed_by_peer(self) -> None:
@@ -242,7 +242,7 @@ class ReadTests(TransportTestCase):
         self.protocol = HalfCloseableRecordingProtocol()
         transport = self.connect()
         self.far.shutdown(socket.SHUT_WR)
-        self.reactor.turn()
+        self.reactor.turn_until(lambda: self.protocol.calls)
         self.assertEqual(self.protocol.calls, ["read lost"])
         transport.write(b"answer")
         self.assertEqual(self.far.recv(100), b"answer")
@@ -257,8 +257,7 @@ class CloseTests(TransportTestCase):
         self.assertIsNone(self.protocol.lost)
         self.reactor.turn()
         self.assertIs(self.protocol.lost, ConnectionDone)
-        self.assertEqual(self.read(), b"hello")
-        self.assertTrue(self.has_ended())
+        self.assertEqual(self.read(100), b"hello")
 
     def test_lose_connection_sends_what_is_buffered(self) -> None:
         """The peer gets all that was written, then the end, also with a producer registered."""
@@ -266,8 +265,7 @@ class CloseTests(TransportTestCase):
         transport.registerProducer(self.protocol, True)
         transport.write(b"x" * 60_000)
         transport.loseConnection()
-        self.assertEqual(len(self.read()), 60_000)
-        self.assertTrue(self.has_ended())
+        self.assertEqual(len(self.read(60_001)), 60_000)
         self.assertIs(self.protocol.lost, ConnectionDone)
 
     def test_paused_producer_may_end_what_it_began(self) -> None:
@@ -282,7 +280,7 @@ class CloseTests(TransportTestCase):
         self.assertIsNone(self.protocol.lost)
         transport.write(b"end")
         transport.unregisterProducer()
-        self.assertEqual(self.read(), b"end")
+        self.assertEqual(self.read(100), b"end")
         self.assertIs(self.protocol.lost, ConnectionDone)
 
     def test_lose_write_connection(self) -> None:
@@ -291,11 +289,10 @@ class CloseTests(TransportTestCase):
         transport = self.connect(SMALL_BUFFER)
         transport.write(b"x" * 60_000)
         transport.loseWriteConnection()
-        self.assertEqual(len(self.read()), 60_000)
-        self.assertTrue(self.has_ended())
+        self.assertEqual(len(self.read(60_001)), 60_000)
         self.assertEqual(self.protocol.calls, ["write lost"])
         self.far.send(b"more")
-        self.reactor.turn()
+        self.reactor.turn_until(lambda: self.protocol.received)
         self.assertEqual(self.protocol.received, b"more")
         transport.loseConnection()
         self.assertIs(self.protocol.lost, ConnectionDone)
@@ -308,7 +305,8 @@ class CloseTests(TransportTestCase):
         self.assertIsNone(self.protocol.lost)
         self.reactor.turn()
         self.assertIs(self.protocol.lost, ConnectionAborted)
-        self.assertRaises(ConnectionResetError, self.read)
+        self.far.recv(65536)
+        self.assertRaises(ConnectionResetError, self.far.recv, 65536)
 
 
 class UNIXTests(SynchronousTestCase):
@@ -323,7 +321,7 @@ class UNIXTests(SynchronousTestCase):
         transport.write(b"hello")
         self.assertEqual(far.recv(100), b"hello")
         far.send(b"answer")
-        reactor.turn()
+        reactor.turn_until(lambda: protocol.received)
         self.assertEqual(protocol.received, b"answer")
         transport.loseConnection()
         reactor.turn()

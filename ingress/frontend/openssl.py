@@ -17,8 +17,8 @@ def clear_errors() -> None:
     Forget what a call has left in this thread's queue of errors.
 
     After a failed write to the socket pyOpenSSL raises `SysCallError` and leaves
-    OpenSSL's own record of it in the queue, where the next connection's "no data
-    yet" would find it and fail, too (SSL_get_error(3): the queue must be empty).
+    OpenSSL's own record of it in the queue. Before OpenSSL 4 the next connection's
+    "no data yet" found it there and failed, too (SSL_get_error(3)).
     """
     lib.ERR_clear_error()
 

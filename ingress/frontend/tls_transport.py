@@ -52,6 +52,9 @@ class _TLS(ImmediateSend):
     close_notify, `ConnectionLost` where it did not, or broke the protocol.
     """
 
+    has_shaken_hands = False
+    """Whether the handshake is done."""
+
     negotiated_protocol: bytes | None = None
     """What ALPN agreed on; None before the handshake, and if the client offered nothing."""
 
@@ -63,7 +66,6 @@ class _TLS(ImmediateSend):
 
     hostname: Any
     _log = Logger()
-    _handshaking = True
     _failed = False
     """OpenSSL has refused this connection; it must not be asked again."""
 
@@ -90,7 +92,7 @@ class _TLS(ImmediateSend):
 
     def doRead(self) -> ConnectionDone | ConnectionLost | None:  # type: ignore[override]
         """Go on with the handshake, or hand some records to the protocol (`IReadDescriptor`)."""
-        if self._handshaking:
+        if not self.has_shaken_hands:
             return self._shake_hands()
         if self._write_waits_for_read:
             self._write_waits_for_read = False
@@ -105,7 +107,7 @@ class _TLS(ImmediateSend):
             why = self._go_on_reading()
             if why or self.disconnected:
                 return why
-        if self._handshaking:
+        if not self.has_shaken_hands:
             is_closing = self.disconnecting or self._writeDisconnecting
             return CONNECTION_DONE if is_closing else self._shake_hands()
         if self._write_waits_for_read:
@@ -124,7 +126,7 @@ class _TLS(ImmediateSend):
             return None
         except SSL.Error as error:
             return self._fail(error)
-        self._handshaking = False
+        self.has_shaken_hands = True
         self.negotiated_protocol = self._tls.get_alpn_proto_negotiated() or None
         name = self._tls.get_servername()
         self.server_name = name.decode("latin-1") if name else None
@@ -158,7 +160,7 @@ class _TLS(ImmediateSend):
         if self._failed:
             return CONNECTION_LOST
         sent = 0
-        if self._handshaking or self._write_waits_for_read:
+        if not self.has_shaken_hands or self._write_waits_for_read:
             return sent
         try:
             while sent < len(data):
@@ -184,7 +186,7 @@ class _TLS(ImmediateSend):
             return None
         self.reactor.addReader(self)
         # What OpenSSL has to write comes from its read, whether or not there is more to read.
-        return None if self._handshaking else self._read_records()
+        return self._read_records() if self.has_shaken_hands else None
 
     # Endings.
 
@@ -201,7 +203,7 @@ class _TLS(ImmediateSend):
 
     def _say_goodbye(self) -> bool:
         """Send close_notify once; False if it has to wait until the socket is writable."""
-        if self._said_goodbye or self._failed or self._handshaking:
+        if self._said_goodbye or self._failed or not self.has_shaken_hands:
             return True
         try:
             self._tls.shutdown()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import select
 import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -16,6 +18,9 @@ from twisted.internet.interfaces import IHalfCloseableDescriptor, IReactorFDSet
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+PATIENCE = 5.0
+"""Seconds for the kernel to bring something from one end to the other."""
 
 
 @implementer(IReactorFDSet)
@@ -66,6 +71,21 @@ class HandReactor(Clock):
                 if each in self.writers:
                     self._call(each, each.doWrite, is_read=False)
             self.advance(0)
+
+    def turn_until(self, condition: Callable[[], object], *peers: socket.socket) -> None:
+        """
+        Turn until something has happened.
+
+        :param peers: ends of the test's own, to be waited for as well.
+        :raises AssertionError: if it does not happen within `PATIENCE`.
+        """
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            self.turn()
+            if condition():
+                return
+            assert time.monotonic() < end, "it does not happen"
+            select.select([*peers, *self.readers], list(self.writers), [], PATIENCE)
 
     def _call(self, transport: Any, method: Any, is_read: bool) -> None:
         """As `twisted.internet.posixbase` treats the end of a connection."""
