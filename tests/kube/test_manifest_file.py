@@ -1,0 +1,183 @@
+"""
+Tests for `ingress.kube.manifest_file`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.document import split_documents
+from ingress.kube.folder import FoundFile, Listing, scan_manifests
+from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
+from ingress.kube.objects import ConfigMap, ObjectKey
+from tests.support.disk import Disk
+
+
+def config_map(name: str, value: str = "x") -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: {value}}}\n"
+
+
+def key(name: str) -> ObjectKey:
+    return ("ConfigMap", "default", name)
+
+
+def update(text: str, before: ManifestFile) -> ManifestFile:
+    """What a file gives when its text is ``text``."""
+    steps = update_file("f.yaml", Content(tuple(split_documents(text))), before)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: ManifestFile = end.value
+            return result
+
+
+class UpdateTests(SynchronousTestCase):
+    """What is as before stays; what is broken keeps its last good version."""
+
+    def setUp(self) -> None:
+        self.before = update(f"{config_map('a')}---\n{config_map('b')}", ManifestFile())
+        self.assertEqual(set(self.before.objects), {key("a"), key("b")})
+
+    def messages(self, file: ManifestFile) -> list[str]:
+        return [str(problem) for problem in file.problems]
+
+    def test_unchanged(self) -> None:
+        """The objects of documents whose text is as before are the same ones, wherever they are now."""
+        after = update(
+            f"# new\n{config_map('c')}---\n{config_map('b')}---\n{config_map('a', 'y')}",
+            self.before,
+        )
+        self.assertIs(after.objects[key("b")], self.before.objects[key("b")])
+        self.assertIsNot(after.objects[key("a")], self.before.objects[key("a")])
+        self.assertEqual(
+            {name: after.lines[key(name)] for name in "abc"}, {"c": 2, "b": 7, "a": 12}
+        )
+
+    def test_same_object(self) -> None:
+        """An object is the same one if only the text around it has changed."""
+        item = "- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {a: x}\n"
+        after = update(f"apiVersion: v1\nkind: List\nitems:\n# moved\n{item}", self.before)
+        self.assertIs(after.objects[key("a")], self.before.objects[key("a")])
+        self.assertEqual(after.lines[key("a")], 5)
+
+    def test_gone(self) -> None:
+        """Objects that are no longer there are gone."""
+        self.assertEqual(set(update(config_map("b"), self.before).objects), {key("b")})
+        self.assertEqual(update("", self.before).objects, {})
+
+    def test_faulty(self) -> None:
+        """An object with a fault keeps its last good version; its neighbours change."""
+        after = update(f"{config_map('a', '5')}---\n{config_map('b', 'y')}", self.before)
+        self.assertIs(after.objects[key("a")], self.before.objects[key("a")])
+        changed = after.objects[key("b")]
+        assert isinstance(changed, ConfigMap)
+        self.assertEqual(changed.data, {"a": "y"})
+        self.assertEqual(
+            self.messages(after),
+            ["f.yaml, line 4: ConfigMap default/a: data[a]: 5: must be a string: put it in quotes"],
+        )
+
+    def test_faulty_from_the_start(self) -> None:
+        """An object that never was good is not there."""
+        self.assertEqual(update(config_map("z", "5"), self.before).objects, {})
+
+    def test_broken_document(self) -> None:
+        """A document that cannot be parsed may be any object that is missing: all of them stay."""
+        after = update(f"{config_map('b', 'y')}---\na: [\n---\n{config_map('c')}", self.before)
+        self.assertEqual(set(after.objects), {key("a"), key("b"), key("c")})
+        self.assertIs(after.objects[key("a")], self.before.objects[key("a")])
+        self.assertIsNot(after.objects[key("b")], self.before.objects[key("b")])
+        [message] = self.messages(after)
+        self.assertTrue(message.startswith("f.yaml, line 7: is not YAML: "), message)
+        self.assertTrue(message.endswith("; its last good version stays"), message)
+
+    def test_repaired(self) -> None:
+        """What was kept goes once the file is whole without it."""
+        broken = update(f"{config_map('b')}---\na: [\n", self.before)
+        self.assertEqual(set(update(config_map("b"), broken).objects), {key("b")})
+
+    def test_twice(self) -> None:
+        """The second of two objects with one key is a Problem that names both places."""
+        after = update(f"{config_map('a', 'y')}---\n{config_map('a', 'z')}", ManifestFile())
+        kept = after.objects[key("a")]
+        assert isinstance(kept, ConfigMap)
+        self.assertEqual(kept.data, {"a": "y"})
+        self.assertEqual(
+            self.messages(after),
+            [
+                "f.yaml, line 6: ConfigMap default/a: is ignored: the same object is in f.yaml, line 1"
+            ],
+        )
+
+    def test_same_text_twice(self) -> None:
+        """Two documents with the same text are told apart by their lines."""
+        after = update(f"---\n{config_map('a')}---\n{config_map('a')}", ManifestFile())
+        self.assertEqual(
+            self.messages(after),
+            [
+                "f.yaml, line 7: ConfigMap default/a: is ignored: the same object is in f.yaml, line 2"
+            ],
+        )
+
+    def test_moved_problem(self) -> None:
+        """The Problem of a document that only moved has the line of now."""
+        text = f"---\n{config_map('z', '5')}"
+        one = update(text, ManifestFile())
+        two = update(f"# comment\n{text}", one)
+        self.assertEqual([one.problems[0].origin.line, two.problems[0].origin.line], [5, 6])
+
+    def test_skipped(self) -> None:
+        """Objects of other kinds are counted."""
+        pod = "apiVersion: v1\nkind: Pod\n"
+        self.assertEqual(
+            update(f"{pod}---\n{pod}---\n{config_map('a')}", ManifestFile()).skipped, 2
+        )
+
+
+class ReadTests(SynchronousTestCase):
+    """Files are read whole, or not at all."""
+
+    def setUp(self) -> None:
+        self.disk = Disk(self.mktemp())
+
+    def find(self, name: str) -> FoundFile:
+        listing = Listing()
+        scan_manifests([self.disk.path(name)], listing)
+        return listing.files[self.disk.path(name)]
+
+    def test_documents(self) -> None:
+        """A file is read as its documents."""
+        self.disk.write("a.yaml", "a: 1\n---\nb: 2\n")
+        self.assertEqual(len(read_content(self.find("a.yaml")).documents), 2)
+
+    def test_changed(self) -> None:
+        """A file that is not as it was found is to be read again."""
+        self.disk.write("a.yaml", "a: 1\n")
+        found = self.find("a.yaml")
+        self.disk.write("a.yaml", "a: 1\nb: 2\n")
+        self.assertTrue(read_content(found).is_unsettled)
+        os.unlink(found.path)
+        self.assertTrue(read_content(found).is_unsettled)
+        os.mkfifo(found.path)
+        self.assertTrue(read_content(found).is_unsettled)
+
+    def test_no_text(self) -> None:
+        """A file that is no text is a Problem with the line; what it gave stays."""
+        self.disk.write("a.yaml", b"a: 1\n\xff\xfe\n")
+        content = read_content(self.find("a.yaml"))
+        self.assertEqual(
+            str(content.problem), f"{self.disk.path('a.yaml')}, line 2: is not UTF-8 text"
+        )
+        before = update(config_map("a"), ManifestFile())
+        steps = update_file("a.yaml", content, before)
+        end = self.assertRaises(StopIteration, next, steps)
+        self.assertEqual(end.value.objects, before.objects)
+        self.assertIn("its last good version stays", end.value.problems[0].message)
+
+    def test_representation(self) -> None:
+        """What was read shows no text: it may be a Secret's."""
+        self.disk.write("a.yaml", "hunter2\n")
+        self.assertNotIn("hunter2", repr(read_content(self.find("a.yaml"))))

@@ -1,0 +1,67 @@
+"""
+Folders on disk for tests, written as people and tools do.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from pathlib import Path
+from typing import TextIO
+
+_TICKS = count(1)
+
+
+class Disk:
+    """
+    A folder to write to.
+
+    Each write gets a time of its own, however fast a test is: the kernel's
+    clock for files ticks only every few milliseconds.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root).absolute()
+        self.root.mkdir()
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def path(self, name: str) -> str:
+        """The full path of a name."""
+        return str(self.root / name)
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Write a file in place, with the folders that it needs."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        at = path.stat().st_mtime_ns + next(_TICKS)
+        os.utime(path, ns=(at, at))
+
+    def open(self, name: str) -> TextIO:
+        """A file to write to, in as many parts as one likes."""
+        return (self.root / name).open("w")
+
+    def replace(self, name: str, content: str | bytes) -> None:
+        """Write a file beside, and rename it over."""
+        self.write(f"{name}.new", content)
+        os.replace(self.root / f"{name}.new", self.root / name)
+
+    def link(self, name: str, target: str) -> None:
+        """Make a symbolic link, in place of the one that there is."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.tmp")
+        beside.symlink_to(target)
+        os.replace(beside, path)
+
+    def mount(self, folder: str, version: str, **files: str) -> None:
+        """Put files where Kubernetes mounts a Secret or a ConfigMap, all at once."""
+        names = {name.replace("_", "."): content for name, content in files.items()}
+        for name, content in names.items():
+            self.write(f"{folder}/..{version}/{name}", content)
+        self.link(f"{folder}/..data", f"..{version}")
+        for name in names:
+            if not (self.root / folder / name).is_symlink():
+                self.link(f"{folder}/{name}", f"..data/{name}")
