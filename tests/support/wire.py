@@ -123,6 +123,7 @@ class Peer:
 
     def send_some(self, data: bytes) -> int:
         """:return: how many bytes went out before the proxy stopped taking them."""
+        self._network.settle()
         sent = 0
         while sent < len(data):
             try:
