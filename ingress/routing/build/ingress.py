@@ -224,9 +224,8 @@ class _Reader:
         hosts: dict[str, list[Rule]] = {}
         for index, rule in enumerate(rules):
             host_rules = hosts.setdefault(rule.host.lower(), [])
-            if rule.http is None:
-                continue
-            for path_index, path in enumerate(rule.http.paths):
+            paths = rule.http.paths if rule.http is not None else ()
+            for path_index, path in enumerate(paths):
                 parsed = self._rule(path, f"spec.rules[{index}].http.paths[{path_index}]")
                 if parsed is not None:
                     host_rules.append(parsed)
@@ -300,8 +299,8 @@ class _Reader:
 
 
 def _entries_by_host(entries: tuple[TLSEntry, ...]) -> dict[str, tuple[int, ...]]:
-    by_host: dict[str, tuple[int, ...]] = {}
+    by_host: dict[str, list[int]] = {}
     for index, entry in enumerate(entries):
         for host in entry.hosts:
-            by_host[host] = (*by_host.get(host, ()), index)
-    return by_host
+            by_host.setdefault(host, []).append(index)
+    return {host: tuple(indexes) for host, indexes in by_host.items()}

@@ -1,0 +1,94 @@
+"""Tests of taking one Ingress apart, beyond the golden cases."""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.kube.objects import Ingress, IngressBackend, IngressRule
+from ingress.policy.access import Refusal
+from ingress.routing.build.ingress import MAX_PATH_LENGTH, IngressParts, ingress_parts
+from ingress.routing.route import UpstreamKey
+from tests.support.objects import FILES, ingress
+from tests.support.steps import finish
+
+
+def parts_of(item: Ingress) -> IngressParts:
+    return finish(ingress_parts(item, FILES, lambda name: None))
+
+
+class IngressPartsTests(SynchronousTestCase):
+    def test_host_case(self) -> None:
+        """Hosts of rules and of tls entries are in lower case, however they are written."""
+        parts = parts_of(ingress("A.Example", {"/": "web:80"}, tls={"s": ["A.EXAMPLE"]}))
+        self.assertEqual(list(parts.hosts), ["a.example"])
+        self.assertEqual(parts.tls_hosts, {"a.example": (0,)})
+
+    def test_same_host_twice(self) -> None:
+        """Two rules for one host are one part of it."""
+        one = ingress("a.example", {"/one": "web:80"})
+        rules = (*one.spec.rules, *ingress("A.example", {"/two": "web:80"}).spec.rules)
+        both = msgspec.structs.replace(one, spec=msgspec.structs.replace(one.spec, rules=rules))
+        self.assertEqual(
+            [rule.path for rule in parts_of(both).hosts["a.example"]], [b"/one", b"/two"]
+        )
+
+    def test_long_path(self) -> None:
+        """A path longer than any request's is left out, with a Problem."""
+        parts = parts_of(
+            ingress("a.example", {"/" + "x" * MAX_PATH_LENGTH: "web:80", "/y": "web:80"})
+        )
+        self.assertEqual(len(parts.hosts["a.example"]), 1)
+        (problem,) = parts.problems
+        self.assertEqual(problem.field, "spec.rules[0].http.paths[0].path")
+        self.assertLess(len(problem.value), 100)
+
+    def test_backends(self) -> None:
+        """Each Service port is named once, with the place where it stands first."""
+        parts = parts_of(ingress("a.example", {"/a": "web:80", "/b": "web:80", "/c": "web:http"}))
+        self.assertEqual(
+            parts.backends,
+            {
+                UpstreamKey("default", "web", "80"): "spec.rules[0].http.paths[0].backend.service",
+                UpstreamKey(
+                    "default", "web", "http"
+                ): "spec.rules[0].http.paths[2].backend.service",
+            },
+        )
+
+    def test_no_backend(self) -> None:
+        """A backend that names nothing is a rule without Upstream, and a Problem."""
+        web = ingress("a.example", {}, default="web:80")
+        spec = msgspec.structs.replace(web.spec, default_backend=IngressBackend())
+        parts = parts_of(msgspec.structs.replace(web, spec=spec))
+        assert parts.default is not None
+        self.assertIsNone(parts.default.upstream)
+        self.assertEqual(len(parts.problems), 1)
+
+    def test_many_rules(self) -> None:
+        """Thousands of hosts and of tls entries in one Ingress are read in steps."""
+        web = ingress(
+            "a.example", {"/": "web:80"}, tls={f"s{n}": ["a.example"] for n in range(600)}
+        )
+        rules = tuple(IngressRule(host=f"h{n}.example") for n in range(600))
+        many = msgspec.structs.replace(web, spec=msgspec.structs.replace(web.spec, rules=rules))
+        self.assertGreaterEqual(len(list(ingress_parts(many, FILES, lambda name: None))), 4)
+
+    def test_canary(self) -> None:
+        """A canary has no part of anything."""
+        parts = parts_of(
+            ingress("a.example", {"/": "web:80"}, default="x:1", annotations={"canary": "true"})
+        )
+        self.assertEqual((parts.hosts, parts.default, parts.backends), ({}, None, {}))
+        self.assertEqual(len(parts.problems), 1)
+
+    def test_pattern(self) -> None:
+        """Only what is closed and looks like a regular expression closes whole hosts."""
+        for path, annotated, expected in (
+            ("~/a(/|$)(.*)", {"auth-url": "x"}, Refusal.HOSTS),
+            ("~/a.b", {"auth-url": "x"}, Refusal.PATHS),
+            ("~/a(/|$)(.*)", {"use-regex": "true"}, Refusal.NONE),
+        ):
+            with self.subTest(path=path, annotations=annotated):
+                parts = parts_of(ingress("a.example", {path: "web:80"}, annotations=annotated))
+                self.assertIs(parts.policies.refusal, expected)
