@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ingress.policy.annotation import Annotations
+from ingress.policy.rendezvous import preferred
 from ingress.policy.same_site import accepts_same_site_none
 
 if TYPE_CHECKING:
@@ -54,10 +55,6 @@ _MAX_ATTEMPTS = 256
 Keys tried until one is hashed to an endpoint for new sessions. With half of the
 endpoints lingering two are enough on average.
 """
-
-_MASK = 0xFFFF_FFFF_FFFF_FFFF
-_MULTIPLIERS = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)
-"""The constants of MurmurHash3's 64-bit finalizer, which spreads every bit over all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,7 @@ class CookieAffinity:
             return None
         if _BALANCED_KEY.fullmatch(key) is None:
             return None
-        return _balance(key, candidates)
+        return preferred(key.encode(), candidates)
 
     def new_session(
         self,
@@ -169,7 +166,7 @@ class CookieAffinity:
         candidates = upstream.endpoints + upstream.lingering
         for attempt in range(_MAX_ATTEMPTS):
             key = f"{now + attempt:.3f}.{process}.{random.randrange(1_000_000)}"
-            endpoint = _balance(key, candidates)
+            endpoint = preferred(key.encode(), candidates)
             if endpoint in allowed:
                 break
         else:
@@ -232,28 +229,6 @@ def read_cookie_affinity(annotations: Annotations) -> CookieAffinity | None:
         changes_on_failure=annotations.boolean("session-cookie-change-on-failure", False),
     )
     return settings if affinity else None
-
-
-def _balance(key: str, candidates: Sequence[Endpoint]) -> Endpoint:
-    """
-    Rendezvous hashing: the candidate with the highest score for the key. One more
-    or one less moves only the sessions that it gains or had.
-    """
-    key_hash = int.from_bytes(md5(key.encode(), usedforsecurity=False).digest()[:8], "big")
-    return max(candidates, key=lambda candidate: _mix(key_hash ^ _endpoint_hash(candidate)))
-
-
-def _mix(number: int) -> int:
-    for multiplier in _MULTIPLIERS:
-        number ^= number >> 33
-        number = number * multiplier & _MASK
-    return number ^ number >> 33
-
-
-@lru_cache(maxsize=65536)
-def _endpoint_hash(endpoint: Endpoint) -> int:
-    digest = md5(str(endpoint).encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big")
 
 
 @lru_cache(maxsize=65536)

@@ -12,10 +12,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ingress.message import Request
+from ingress.policy.annotation import Annotations
+from ingress.policy.hash_key import HashKey, VariableUnknown, parse_hash_key
+from ingress.policy.rendezvous import most_preferred, preferred
 
 if TYPE_CHECKING:
     # Routes hold policies, so that the import at run time goes the other way.
     from ingress.routing.snapshot import Endpoint
+
+_SUBSET_SIZE = 3
 
 
 class Algorithm(StrEnum):
@@ -29,20 +34,6 @@ class Algorithm(StrEnum):
 
     EWMA = "ewma"
     """Of two taken at random, the one that answered faster of late (peak EWMA)."""
-
-
-@dataclass(frozen=True, slots=True)
-class HashKey:
-    """What of a request is hashed: ``upstream-hash-by``, taken apart."""
-
-    written: str
-
-    def of(self, request: Request, client_address: bytes) -> bytes:
-        """
-        :param client_address: of the client that is believed, as X-Real-IP has it.
-        :return: empty where the request has nothing of what the key is made of.
-        """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +53,44 @@ class LoadBalance:
     ) -> Sequence[Endpoint]:
         """
         :param endpoints: those that may serve: neither tried already nor ejected.
+        :param client_address: of the client that is believed; empty if unknown.
         :return: those of them that the request's hash prefers, for `algorithm` to
-            take one of; `endpoints` themselves where nothing is hashed.
+            take one of; `endpoints` themselves where there is nothing to hash.
         """
-        if self.hash_key is None:
+        if self.hash_key is None or len(endpoints) < 2:
             return endpoints
-        raise NotImplementedError
+        key = self.hash_key.of(request, client_address)
+        if not key:
+            return endpoints
+        if self.subset_size == 1:
+            return (preferred(key, endpoints),)
+        return most_preferred(key, endpoints, self.subset_size)
+
+
+def read_load_balance(annotations: Annotations) -> LoadBalance:
+    """A hash that cannot be computed is none: the algorithm serves in its place."""
+    algorithm = annotations.choice("load-balance", tuple(Algorithm))
+    has_subset = annotations.boolean("upstream-hash-by-subset", False)
+    size = annotations.integer("upstream-hash-by-subset-size")
+    if size is not None and size < 0:
+        annotations.fault(
+            "upstream-hash-by-subset-size",
+            f"a number from 1 on is accepted; {_SUBSET_SIZE} is used instead",
+        )
+        size = None
+    return LoadBalance(
+        algorithm=Algorithm(algorithm),
+        hash_key=_read_hash_key(annotations),
+        subset_size=(size or _SUBSET_SIZE) if has_subset else 1,
+    )
+
+
+def _read_hash_key(annotations: Annotations) -> HashKey | None:
+    written = annotations.text("upstream-hash-by")
+    if not written:
+        return None
+    try:
+        return parse_hash_key(written)
+    except VariableUnknown as error:
+        annotations.fault("upstream-hash-by", f"{error}; the annotation is ignored")
+        return None

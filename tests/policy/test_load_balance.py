@@ -1,0 +1,139 @@
+"""Tests of how endpoints share requests."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.message import Request
+from ingress.policy.annotation import PREFIX, Annotations
+from ingress.policy.hash_key import parse_hash_key
+from ingress.policy.load_balance import Algorithm, LoadBalance, read_load_balance
+from ingress.routing.snapshot import Endpoint
+
+ENDPOINTS = tuple(Endpoint(f"10.0.0.{number}", 80) for number in range(6))
+BY_PATH = LoadBalance(hash_key=parse_hash_key("$uri"))
+IN_SUBSETS = LoadBalance(hash_key=parse_hash_key("$uri"), subset_size=3)
+ADDRESS = b"192.0.2.1"
+
+
+def request(path: str) -> Request:
+    return Request(b"GET", path.encode(), path.encode(), b"a", b"a", [], 0)
+
+
+PATHS = [request(f"/{number}") for number in range(200)]
+
+
+def read(**annotations: str) -> tuple[LoadBalance, list[str]]:
+    """:param annotations: names with ``_`` for ``-``."""
+    found = Annotations(
+        {PREFIX + name.replace("_", "-"): value for name, value in annotations.items()}
+    )
+    settings = read_load_balance(found)
+    found.fault_unread()
+    return settings, [fault.message for fault in found.faults]
+
+
+class AmongTests(SynchronousTestCase):
+    """A hash leaves some endpoints for a request."""
+
+    def test_no_hash(self) -> None:
+        """Without a hash, or without anything to hash, any endpoint may serve."""
+        by_field = LoadBalance(hash_key=parse_hash_key("$http_x"))
+        for settings in (LoadBalance(), by_field):
+            self.assertEqual(settings.among(ENDPOINTS, PATHS[0], ADDRESS), ENDPOINTS)
+        for few in ((), ENDPOINTS[:1]):
+            self.assertEqual(BY_PATH.among(few, PATHS[0], ADDRESS), few)
+
+    def test_hash(self) -> None:
+        """One key has one endpoint, and each endpoint has keys."""
+        served = set()
+        for path in PATHS:
+            (endpoint,) = BY_PATH.among(ENDPOINTS, path, ADDRESS)
+            self.assertEqual([endpoint], list(BY_PATH.among(ENDPOINTS[::-1], path, b"")))
+            served.add(endpoint)
+        self.assertEqual(served, set(ENDPOINTS))
+
+    def test_address(self) -> None:
+        """The client's address may be the key."""
+        by_address = LoadBalance(hash_key=parse_hash_key("$remote_addr"))
+        found = {
+            tuple(by_address.among(ENDPOINTS, PATHS[0], b"192.0.2.%d" % number))
+            for number in range(200)
+        }
+        self.assertEqual(found, {(endpoint,) for endpoint in ENDPOINTS})
+
+    def test_failed(self) -> None:
+        """Where an endpoint is out, only its keys go elsewhere, and come back to it."""
+        out = ENDPOINTS[2]
+        left = [endpoint for endpoint in ENDPOINTS if endpoint != out]
+        for path in PATHS:
+            (before,) = BY_PATH.among(ENDPOINTS, path, ADDRESS)
+            (meanwhile,) = BY_PATH.among(left, path, ADDRESS)
+            self.assertIn(before, (out, meanwhile))
+
+    def test_subset(self) -> None:
+        """One key has several endpoints; another has others."""
+        found = {frozenset(IN_SUBSETS.among(ENDPOINTS, path, ADDRESS)) for path in PATHS}
+        self.assertEqual({len(subset) for subset in found}, {3})
+        self.assertGreater(len(found), 10)
+        self.assertEqual(set(IN_SUBSETS.among(ENDPOINTS[:2], PATHS[0], b"")), set(ENDPOINTS[:2]))
+
+    def test_subset_scaled(self) -> None:
+        """An endpoint more takes at most one place of each subset."""
+        for path in PATHS:
+            before = set(IN_SUBSETS.among(ENDPOINTS[:5], path, ADDRESS))
+            after = set(IN_SUBSETS.among(ENDPOINTS, path, ADDRESS))
+            self.assertLessEqual(after - before, {ENDPOINTS[5]})
+
+
+class ReadTests(SynchronousTestCase):
+    """Annotations become settings."""
+
+    def test_defaults(self) -> None:
+        """Round robin, and nothing is hashed."""
+        settings, faults = read()
+        self.assertEqual(settings, LoadBalance(Algorithm.ROUND_ROBIN, None, 1))
+        self.assertEqual(faults, [])
+
+    def test_algorithm(self) -> None:
+        """Each algorithm has its name."""
+        for algorithm in Algorithm:
+            self.assertEqual(read(load_balance=str(algorithm)), (LoadBalance(algorithm), []))
+
+    def test_unknown_algorithm(self) -> None:
+        """Another name is a fault, and round robin."""
+        settings, (fault,) = read(load_balance="ip_hash")
+        self.assertIs(settings.algorithm, Algorithm.ROUND_ROBIN)
+        self.assertIn("round_robin or least_request or ewma is accepted", fault)
+
+    def test_hash(self) -> None:
+        """A hash has its key, and a subset its size, which is three by default."""
+        key = parse_hash_key("$host$uri")
+        subset = {"upstream_hash_by": "$host$uri", "upstream_hash_by_subset": "true"}
+        for written, size in (
+            ({"upstream_hash_by": "$host$uri"}, 1),
+            ({**subset, "upstream_hash_by_subset": "false"}, 1),
+            (subset, 3),
+            ({**subset, "upstream_hash_by_subset_size": "0"}, 3),
+            ({**subset, "upstream_hash_by_subset_size": "5"}, 5),
+        ):
+            expected = LoadBalance(hash_key=key, subset_size=size)
+            self.assertEqual(read(**written), (expected, []))
+
+    def test_bad_size(self) -> None:
+        """A size that is none is a fault, and the default."""
+        for size in ("-1", "three"):
+            settings, (fault,) = read(
+                upstream_hash_by="$uri",
+                upstream_hash_by_subset="true",
+                upstream_hash_by_subset_size=size,
+            )
+            self.assertEqual(settings.subset_size, 3)
+            self.assertIn("is accepted", fault)
+
+    def test_unknown_variable(self) -> None:
+        """A hash that cannot be computed is a fault, and the algorithm serves instead."""
+        settings, (fault,) = read(upstream_hash_by="$scheme$host", load_balance="ewma")
+        self.assertEqual(settings, LoadBalance(Algorithm.EWMA))
+        self.assertIn("there is no variable $scheme", fault)
+        self.assertIn("the annotation is ignored", fault)
