@@ -4,7 +4,6 @@ A client's connection in HTTP/1.1: requests in, responses out, in order.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress, IPushProducer
@@ -27,7 +26,12 @@ from ingress.frontend.headers import (
 )
 from ingress.http1.body import BodyDecoder
 from ingress.http1.encoder import ResponseEncoder
-from ingress.http1.head import HEAD_END, check_unfinished_request_head, parse_request_head
+from ingress.http1.head import (
+    HEAD_END,
+    check_unfinished_request_head,
+    parse_request_head,
+    skip_empty_lines,
+)
 from ingress.message import Request, Response
 
 if TYPE_CHECKING:
@@ -50,8 +54,6 @@ LINGER_TIMEOUT = 5.0
 
 MAX_PIPELINED = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
-
-_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 
 
 @implementer(IPushProducer)
@@ -164,10 +166,7 @@ class HTTP1Downstream(Protocol):
 
     def _cut_head(self, data: bytes) -> tuple[bytes | None, bytes]:
         if data.startswith(b"\r\n"):
-            # RFC 9112 section 2.2: empty lines before a request are to be overlooked.
-            empty_lines = _EMPTY_LINES.match(data)
-            assert empty_lines is not None
-            data = data[empty_lines.end() :]
+            data = skip_empty_lines(data)
             if not data:
                 return None, data
         end = data.find(HEAD_END)

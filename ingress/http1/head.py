@@ -45,6 +45,7 @@ _REQUEST_HEAD = re.compile(
 _RESPONSE_HEAD = re.compile(
     rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + _FIELD_LINES
 )
+_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 _VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
 _FIRST_BYTE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z\r]")
 _CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -132,6 +133,12 @@ def _short_connection_options(value: bytes) -> frozenset[bytes]:
 
 def _split_options(value: bytes) -> frozenset[bytes]:
     return frozenset(option.strip(b" \t").lower() for option in value.split(b",")) - {b""}
+
+
+def skip_empty_lines(data: bytes) -> bytes:
+    """What follows the empty lines before a request, which RFC 9112 section 2.2 overlooks."""
+    lines = _EMPTY_LINES.match(data)
+    return data[lines.end() :] if lines is not None else data
 
 
 def check_unfinished_request_head(data: bytes) -> None:

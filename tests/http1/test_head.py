@@ -18,6 +18,7 @@ from ingress.http1.head import (
     check_unfinished_response_head,
     parse_request_head,
     parse_response_head,
+    skip_empty_lines,
 )
 from ingress.message import Request, Response
 from tests.support.corpus import BAD_REQUESTS, BAD_RESPONSES, TOO_LARGE_REQUESTS
@@ -107,6 +108,12 @@ class RequestHeadTests(SynchronousTestCase):
         data = b"GET /" + b"a" * (32 * 1024 - 1) + b" HTTP/1.1\r\nHost: a\r\n\r\n"
         for step in (len(data), 1000, len(data) - 5):
             feed(data, step, check_unfinished_request_head, parse_request_head)
+
+    def test_empty_lines_before_it(self) -> None:
+        """Empty lines before a request are skipped, and none within it."""
+        self.assertEqual(skip_empty_lines(b"\r\n\r\nGET\r\n"), b"GET\r\n")
+        self.assertEqual(skip_empty_lines(b"GET\r\n\r\n"), b"GET\r\n\r\n")
+        self.assertEqual(skip_empty_lines(b"\r\n\r\r\n"), b"\r\r\n")
 
     def test_large_field(self) -> None:
         """One field of 16 KiB is served: the cookies of single sign-on."""

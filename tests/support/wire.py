@@ -203,7 +203,9 @@ class Dial:
         self._factory = factory
 
     def accept(self) -> Peer:
-        peer, _ = self._wire.join(self._factory)
+        peer, transport = self._wire.join(self._factory)
+        # As a `tcp.Client` does: what a factory keeps lives as long as the connection.
+        transport.connector = self  # type: ignore[attr-defined]
         return peer
 
     def refuse(self) -> None:
