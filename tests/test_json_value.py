@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -45,6 +45,7 @@ _ANYTHING = st.recursive(
 class BuildJSONTests(SynchronousTestCase):
     """JSON becomes dict, list and scalars."""
 
+    @settings(derandomize=True, deadline=None)
     @given(
         st.lists(_ANYTHING) | st.dictionaries(st.text(), _ANYTHING),
         st.sampled_from([None, "\t", 2]),

@@ -75,8 +75,8 @@ class ManifestFile(msgspec.Struct, frozen=True, gc=False):
 class Content:
     """A file's content, read but not parsed."""
 
-    documents: tuple[DocumentText, ...] = ()
-    """Without their text in ``repr``, as it may be a Secret's."""
+    documents: tuple[tuple[bytes, DocumentText], ...] = ()
+    """Each with the digest of its text."""
 
     reading: Reading | None = None
     """Of a pair of PEM files."""
@@ -109,9 +109,19 @@ def read_content(found: FoundFile) -> Content:
         message = f"cannot be read: {error.strerror or error}"
         return Content(problem=Problem(message, origin=Origin(file)))
     try:
-        return Content(tuple(split_documents(decode_text(data))))
+        return Content(digest_documents(decode_text(data)))
     except DocumentError as error:
         return Content(problem=Problem(error.message, origin=Origin(file, error.line)))
+
+
+def digest_documents(text: str) -> tuple[tuple[bytes, DocumentText], ...]:
+    """The documents of a text, each with the digest by which it is known again."""
+    found = []
+    for source in split_documents(text):
+        # surrogatepass: a lone surrogate is for the parser to refuse, not for us.
+        data = source.text.encode("utf-8", "surrogatepass")
+        found.append((hashlib.blake2b(data, digest_size=16).digest(), source))
+    return tuple(found)
 
 
 def update_file(
@@ -129,10 +139,7 @@ def update_file(
         return _collect({}, [ReadDocument(0, (content.reading,))], before)
     documents: dict[bytes, ReadDocument] = {}
     found = []
-    for source in content.documents:
-        # surrogatepass: a lone surrogate is for the parser to refuse, not for us.
-        data = source.text.encode("utf-8", "surrogatepass")
-        digest = hashlib.blake2b(data, digest_size=16).digest()
+    for digest, source in content.documents:
         known = before.documents.get(digest)
         if known is None:
             known = yield from _read_document(file, source, before.objects)

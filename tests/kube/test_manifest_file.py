@@ -8,9 +8,14 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.document import split_documents
 from ingress.kube.folder import FoundFile, Listing, scan_manifests
-from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
+from ingress.kube.manifest_file import (
+    Content,
+    ManifestFile,
+    digest_documents,
+    read_content,
+    update_file,
+)
 from ingress.kube.objects import ConfigMap, ObjectKey
 from tests.support.disk import Disk
 
@@ -25,7 +30,7 @@ def key(name: str) -> ObjectKey:
 
 def update(text: str, before: ManifestFile) -> ManifestFile:
     """What a file gives when its text is ``text``."""
-    steps = update_file("f.yaml", Content(tuple(split_documents(text))), before)
+    steps = update_file("f.yaml", Content(digest_documents(text)), before)
     while True:
         try:
             next(steps)
