@@ -17,13 +17,7 @@ from ingress.deadline import NEVER
 from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
-from ingress.frontend.headers import (
-    Client,
-    FieldLines,
-    answer_fields,
-    interim_fields,
-    set_hsts,
-)
+from ingress.frontend.headers import Client, FieldLines, answer_fields, interim_fields, set_hsts
 from ingress.http1.body import BodyDecoder
 from ingress.http1.encoder import ResponseEncoder
 from ingress.http1.head import (
@@ -176,7 +170,7 @@ class HTTP1Downstream(Protocol):
         check_unfinished_request_head(data)
         if not self._is_in_head:
             self._is_in_head = True
-            self._set_deadline(HEAD_TIMEOUT)
+            self._restart_deadline()
         return None, data
 
     def _begin(self, head: bytes) -> None:
