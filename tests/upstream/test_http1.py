@@ -1,0 +1,370 @@
+"""Tests of `ingress.upstream.http1`: connections to endpoints, as the endpoint sees them."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.errors import PeerError
+from ingress.message import Response
+from ingress.routing.snapshot import Endpoint
+from ingress.upstream.http1 import IDLE_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, HTTP1Upstream
+from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
+from tests.support.memory_socket import CAPACITY
+from tests.support.wire import (
+    CHUNKED_OK,
+    ENDPOINT,
+    GET,
+    OK,
+    Peer,
+    Wire,
+    feed_three_ways,
+    response,
+)
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+MUCH = b"x" * (4 * CAPACITY)
+
+
+class Receiver:
+    """A PoolUser and ResponseReceiver that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.connection: HTTP1Upstream | None = None
+        self.interim: list[int] = []
+        self.status = 0
+        self.body = b""
+        self.flushes = 0
+        self.end = ""
+        """How it ended: ``whole``, or the error's status."""
+
+        self.is_paused = False
+
+    def connected(self, connection: HTTP1Upstream) -> None:
+        self.connection = connection
+
+    def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
+        raise AssertionError("no dial fails here")
+
+    def response_interim(self, response: Response) -> None:
+        self.interim.append(response.status)
+
+    def response_started(self, response: Response) -> None:
+        self.status = response.status
+
+    def response_body(self, data: bytes) -> None:
+        self.body += data
+
+    def response_flush(self) -> None:
+        self.flushes += 1
+
+    def response_ended(self) -> None:
+        self.end = "whole"
+
+    def upstream_failed(self, error: PeerError) -> None:
+        self.end = str(error.status)
+
+    def pause_request(self) -> None:
+        self.is_paused = True
+
+    def resume_request(self) -> None:
+        self.is_paused = False
+
+
+class UpstreamCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.wire = Wire(ENDPOINT)
+        self.pool = self.wire.registry.pool(ENDPOINT)
+
+    def connect(self) -> tuple[HTTP1Upstream, Peer]:
+        user = Receiver()
+        self.pool.dial(user)
+        endpoint = self.wire.accept()
+        assert user.connection is not None
+        return user.connection, endpoint
+
+    def ask(self, method: bytes = b"GET") -> tuple[Receiver, HTTP1Upstream, Peer]:
+        """A request without body on a new connection, which the endpoint has read."""
+        connection, endpoint = self.connect()
+        receiver = Receiver()
+        connection.send_head(receiver, method, GET)
+        endpoint.read()
+        return receiver, connection, endpoint
+
+    def upload(self) -> tuple[Receiver, HTTP1Upstream, Peer]:
+        """A request whose body is still to come."""
+        connection, endpoint = self.connect()
+        receiver = Receiver()
+        connection.send_head_of_body(receiver, b"POST", POST, is_chunked=True)
+        return receiver, connection, endpoint
+
+    def is_kept(self, connection: HTTP1Upstream) -> bool:
+        self.wire.network.settle()
+        return self.pool.take_idle() is connection
+
+
+class ResponseTests(UpstreamCase):
+    def answers(self, data: bytes, method: bytes = b"GET") -> list[object]:
+        """What comes out of a response, fed in three ways."""
+
+        def feed(pieces: object) -> tuple[list[int], int, bytes, str, bool]:
+            receiver, connection, endpoint = self.ask(method)
+            for piece in pieces:  # type: ignore[attr-defined]
+                endpoint.send_some(piece)
+            kept = self.is_kept(connection)
+            return receiver.interim, receiver.status, receiver.body, receiver.end, kept
+
+        return feed_three_ways(feed, data)
+
+    def test_known_length(self) -> None:
+        """A response ends with its length, and its connection is kept unless more comes."""
+        whole, bytewise, trailing = self.answers(OK)
+        self.assertEqual(whole, ([], 200, b"ok", "whole", True))
+        self.assertEqual(bytewise, whole)
+        self.assertEqual(trailing, ([], 200, b"ok", "whole", False))
+
+    def test_chunked(self) -> None:
+        """The same in chunks."""
+        whole, bytewise, trailing = self.answers(
+            CHUNKED_OK + b"2\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n"
+        )
+        self.assertEqual(whole, ([], 200, b"ok", "whole", True))
+        self.assertEqual(bytewise, whole)
+        self.assertEqual(trailing, ([], 200, b"ok", "whole", False))
+
+    def test_without_body(self) -> None:
+        """And without body, whatever HEAD is told of one."""
+        for data, method in (
+            (response(204), b"GET"),
+            (response(304, b"Content-Length: 5"), b"GET"),
+            (response(200, b"Content-Length: 5"), b"HEAD"),
+            (response(200, b"Transfer-Encoding: chunked"), b"HEAD"),
+            (response(200), b"HEAD"),
+        ):
+            whole, bytewise, trailing = self.answers(data, method)
+            self.assertEqual(whole[2:], (b"", "whole", True))  # type: ignore[index]
+            self.assertEqual(bytewise, whole)
+            self.assertEqual(trailing[2:], (b"", "whole", False))  # type: ignore[index]
+
+    def test_interim(self) -> None:
+        """Interim responses come first."""
+        whole, bytewise, _ = self.answers(response(100) + response(103) + OK)
+        self.assertEqual(whole, ([100, 103], 200, b"ok", "whole", True))
+        self.assertEqual(bytewise, whole)
+
+    def test_until_close(self) -> None:
+        """A body without length ends with the connection."""
+        receiver, connection, endpoint = self.ask()
+        endpoint.send(response(200) + b"o")
+        endpoint.send(b"k")
+        self.assertEqual((receiver.body, receiver.end), (b"ok", ""))
+        endpoint.close()
+        self.assertEqual(receiver.end, "whole")
+        self.assertFalse(self.is_kept(connection))
+
+    def test_until_reset(self) -> None:
+        """A reset is no end of such a body."""
+        receiver, _, endpoint = self.ask()
+        endpoint.send(response(200) + b"ok")
+        endpoint.reset()
+        self.assertEqual(receiver.end, "502")
+
+    def test_close(self) -> None:
+        """A connection that is to be closed is closed in an orderly way."""
+        for data in (
+            response(200, b"Content-Length: 0", b"Connection: close"),
+            b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        ):
+            receiver, connection, endpoint = self.ask()
+            endpoint.send(data)
+            self.assertEqual(receiver.end, "whole")
+            self.assertTrue(endpoint.saw_end)
+            self.assertFalse(self.is_kept(connection))
+
+    def test_http_10_keep_alive(self) -> None:
+        """An endpoint of HTTP/1.0 that keeps its connection is asked again on it."""
+        _, connection, endpoint = self.ask()
+        endpoint.send(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n")
+        self.assertTrue(self.is_kept(connection))
+
+    def test_refused(self) -> None:
+        """An endpoint that breaks the rules is 502, at once, and its connection is cut."""
+        wrong = {}
+        for name, data in BAD_RESPONSES.items():
+            for pieces in (
+                [data],
+                [data[i : i + 1] for i in range(min(len(data), 500))] + [data[500:]],
+            ):
+                receiver, connection, endpoint = self.ask()
+                for piece in pieces:
+                    endpoint.send_some(piece)
+                if (receiver.status, receiver.end, endpoint.saw_reset) != (0, "502", True):
+                    wrong[name] = (receiver.status, receiver.end)
+                if self.is_kept(connection):
+                    wrong[name] = (0, "kept")
+        self.assertEqual(wrong, {})
+
+    def test_bad_chunks(self) -> None:
+        """So is one whose body breaks them."""
+        for name, data in BAD_CHUNKED_BODIES.items():
+            receiver, connection, endpoint = self.ask()
+            endpoint.send_some(CHUNKED_OK + data)
+            self.assertEqual(receiver.end, "502", name)
+            self.assertTrue(endpoint.saw_reset)
+            self.assertFalse(self.is_kept(connection))
+
+    def test_cut_short(self) -> None:
+        """A connection that ends within a response is 502."""
+        for data in (
+            b"",
+            b"HTTP/1.1 200",
+            response(103),
+            response(200, b"Content-Length: 5") + b"ok",
+            CHUNKED_OK + b"2\r\nok\r\n0\r\n",
+        ):
+            receiver, _, endpoint = self.ask()
+            endpoint.send_some(data)
+            endpoint.close()
+            self.assertEqual(receiver.end, "502")
+
+    def test_flushed_once_a_read(self) -> None:
+        """What came in one read may be sent on in one write."""
+        receiver, _, endpoint = self.ask()
+        endpoint.send(CHUNKED_OK + b"1\r\na\r\n" * 5)
+        self.assertEqual(receiver.flushes, 1)
+
+
+class KeptConnectionTests(UpstreamCase):
+    def kept(self) -> tuple[HTTP1Upstream, Peer]:
+        _, connection, endpoint = self.ask()
+        endpoint.send(OK)
+        return connection, endpoint
+
+    def test_unasked_bytes(self) -> None:
+        """What an endpoint sends unasked goes to nobody, and its connection is cut."""
+        connection, endpoint = self.kept()
+        endpoint.send_some(OK)
+        self.assertTrue(endpoint.saw_reset)
+        self.assertFalse(self.is_kept(connection))
+
+    def test_unasked_bytes_in_the_same_moment(self) -> None:
+        """It is not taken between its cut and its end either."""
+        connection, _ = self.kept()
+        connection.dataReceived(b"x")
+        self.assertIsNone(self.pool.take_idle())
+
+    def test_idle_time(self) -> None:
+        """An idle connection is closed after a while."""
+        connection, endpoint = self.kept()
+        self.wire.advance(IDLE_TIMEOUT - 2)
+        self.assertTrue(endpoint.is_open)
+        self.wire.advance(4)
+        self.assertTrue(endpoint.saw_end)
+        self.assertFalse(self.is_kept(connection))
+
+    def test_next_request(self) -> None:
+        """The next response is the next request's."""
+        connection, endpoint = self.kept()
+        self.assertTrue(connection.is_reused)
+        receiver = Receiver()
+        connection.send_head(receiver, b"HEAD", GET)
+        self.assertFalse(connection.has_answered)
+        endpoint.send(response(200, b"Content-Length: 5"))
+        self.assertTrue(connection.has_answered)
+        self.assertEqual(receiver.end, "whole")
+
+    def test_repr(self) -> None:
+        """A connection shows its endpoint and whether it is in use."""
+        connection, _ = self.kept()
+        self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 idle>")
+        connection.send_head(Receiver(), b"GET", GET)
+        self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 busy>")
+
+
+class UploadTests(UpstreamCase):
+    def test_chunks(self) -> None:
+        """A body of unknown length goes out in chunks."""
+        _, connection, endpoint = self.upload()
+        connection.send_body(b"hello")
+        connection.end_body()
+        self.assertEqual(endpoint.read(), POST + b"5\r\nhello\r\n0\r\n\r\n")
+
+    def test_back_pressure(self) -> None:
+        """The client pauses while the endpoint does not read, and goes on when it does."""
+        receiver, connection, endpoint = self.upload()
+        connection.send_body(MUCH)
+        self.assertTrue(receiver.is_paused)
+        endpoint.read()
+        self.assertFalse(receiver.is_paused)
+
+    def test_does_not_read(self) -> None:
+        """An endpoint that reads nothing of the body is 504."""
+        receiver, connection, endpoint = self.upload()
+        connection.send_body(MUCH)
+        self.wire.advance(SEND_TIMEOUT + 2)
+        self.assertEqual(receiver.end, "504")
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_early_response(self) -> None:
+        """A connection that was answered before its request was whole is not kept."""
+        receiver, connection, endpoint = self.upload()
+        endpoint.send(OK)
+        self.assertEqual(receiver.end, "whole")
+        self.assertTrue(endpoint.saw_reset)
+        self.assertFalse(self.is_kept(connection))
+
+    def test_answered_before_it_was_read(self) -> None:
+        """Nor one whose request was not taken whole by the endpoint."""
+        receiver, connection, endpoint = self.upload()
+        connection.send_body(MUCH)
+        connection.end_body()
+        endpoint.send(OK)
+        self.assertEqual(receiver.end, "whole")
+        self.assertFalse(self.is_kept(connection))
+
+    def test_closes_without_reading(self) -> None:
+        """A connection that is closed after its answer does not wait for its reader for ever."""
+        _, connection, endpoint = self.upload()
+        # What the socket does not take, but less than would pause the client.
+        connection.send_body(b"x" * (CAPACITY + 1000))
+        connection.end_body()
+        endpoint.send(response(200, b"Content-Length: 0", b"Connection: close"))
+        self.assertTrue(endpoint.is_open)
+        self.wire.advance(SEND_TIMEOUT + 2)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_abandoned(self) -> None:
+        """A request that nobody waits for any more is cut, and nobody hears of it."""
+        receiver, connection, endpoint = self.upload()
+        connection.abandon()
+        self.assertTrue(endpoint.saw_reset)
+        self.assertEqual(receiver.end, "")
+
+
+class DeadlineTests(UpstreamCase):
+    def test_no_answer(self) -> None:
+        """An endpoint that does not answer is 504."""
+        receiver, _, endpoint = self.ask()
+        self.wire.advance(READ_TIMEOUT + 2)
+        self.assertEqual(receiver.end, "504")
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_between_two_reads(self) -> None:
+        """Each read gives it the whole time again."""
+        receiver, _, endpoint = self.ask()
+        for data in (response(103), CHUNKED_OK, b"2\r\n", b"ok\r\n0\r\n", b"\r\n"):
+            self.wire.advance(READ_TIMEOUT - 2)
+            self.assertEqual(receiver.end, "")
+            endpoint.send(data)
+        self.assertEqual(receiver.end, "whole")
+
+    def test_paused(self) -> None:
+        """The time that a client takes is not the endpoint's."""
+        receiver, connection, endpoint = self.ask()
+        endpoint.send(CHUNKED_OK)
+        connection.pause_response()
+        self.wire.advance(READ_TIMEOUT * 2)
+        connection.resume_response()
+        self.wire.advance(READ_TIMEOUT - 2)
+        self.assertEqual(receiver.end, "")
+        self.wire.advance(4)
+        self.assertEqual(receiver.end, "504")
