@@ -417,9 +417,19 @@ class RealReactorTests(TestCase):
         self.disk = Disk(self.mktemp())
         self.disk.write("m/a.yaml", config_map("a"))
         self.store = ObjectStore()
-        self.source = FilesSource(reactor, self.store, [self.disk.path("m")], self.disk.path("s"))
+        self.settled = 0
+        self.source = FilesSource(
+            reactor,
+            self.store,
+            [self.disk.path("m")],
+            self.disk.path("s"),
+            settle=self.settle,
+        )
         self.addCleanup(self.source.stop)
         await self.source.start()
+
+    def settle(self) -> None:
+        self.settled += 1
 
     async def until(self, is_true: Callable[[], bool], within: float = 5.0) -> None:
         """Wait for the store to become as it should be."""
@@ -433,6 +443,7 @@ class RealReactorTests(TestCase):
         await self.start()
         self.disk.write("m/a.yaml", config_map("a", "y"))
         await self.until(lambda: values(self.store) == {"a": "y"}, 1)
+        self.assertEqual(self.settled, 0)
         self.disk.write("m/new/deep/b.yaml", config_map("b"))
         await self.until(lambda: values(self.store) == {"a": "y", "b": "x"}, 1)
         self.disk.write("m/new/deep/b.yaml", config_map("b", "y"))
@@ -491,11 +502,11 @@ class RealReactorTests(TestCase):
         self.assertEqual(self.store.generation, 2)
 
     async def test_slices(self) -> None:
-        """While a long list is read, the reactor gets its turn again and again."""
+        """While a long list is read, the reactor gets its turn, and the collector is thought of."""
         await self.start()
         items = "".join(
             f"- {{apiVersion: v1, kind: ConfigMap, metadata: {{name: c{n}}}, data: {{a: x}}}}\n"
-            for n in range(500)
+            for n in range(3000)
         )
         self.disk.replace("m/list.yaml", f"apiVersion: v1\nkind: List\nitems:\n{items}")
         turns = 0
@@ -503,9 +514,10 @@ class RealReactorTests(TestCase):
         def count() -> None:
             nonlocal turns
             turns += 1
-            if len(values(self.store)) < 501:
+            if len(values(self.store)) < 3001:
                 reactor.callLater(0, count)
 
         count()
-        await self.until(lambda: len(values(self.store)) == 501)
+        await self.until(lambda: len(values(self.store)) == 3001)
         self.assertGreater(turns, 10)
+        self.assertGreater(self.settled, 0)
