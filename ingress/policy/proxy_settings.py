@@ -6,10 +6,14 @@ Source of the rules: COMPATIBILITY section 2.6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ingress.byte_size import BYTE_SIZE, byte_size
+from ingress.config import Limits
 from ingress.message import IDEMPOTENT_METHODS
+from ingress.policy.annotation import Annotations
 
 
 class RetryCondition(StrEnum):
@@ -35,6 +39,12 @@ class RetryCondition(StrEnum):
     NON_IDEMPOTENT = "non_idempotent"
     """No failure, but leave to repeat requests that may do something twice."""
 
+
+_OFF = "off"
+"""The member of ``proxy-next-upstream`` that goes before all others, as in nginx."""
+
+_COUNT = re.compile(r"\+?[0-9]{1,9}")
+_SECONDS = re.compile(r"\+?0*[1-9][0-9]{0,8}")
 
 _DEFAULT_CONDITIONS = frozenset({RetryCondition.ERROR, RetryCondition.TIMEOUT})
 
@@ -80,3 +90,77 @@ class ProxySettings:
         acted on it (RFC 9110 section 9.2.2).
         """
         return method in IDEMPOTENT_METHODS or RetryCondition.NON_IDEMPOTENT in self.retry_on
+
+
+def default_proxy_settings(limits: Limits) -> ProxySettings:
+    """What holds where an Ingress says nothing."""
+    return ProxySettings(
+        body_size=limits.body_size,
+        connect_timeout=limits.connect_timeout,
+        send_timeout=limits.upstream_send_timeout,
+        read_timeout=limits.read_timeout,
+    )
+
+
+def read_proxy_settings(annotations: Annotations, limits: Limits) -> ProxySettings:
+    """
+    :param limits: whose values hold where the Ingress has none.
+    """
+    defaults = default_proxy_settings(limits)
+    return replace(
+        defaults,
+        body_size=_read_body_size(annotations, defaults.body_size),
+        connect_timeout=_read_timeout(
+            annotations, "proxy-connect-timeout", defaults.connect_timeout
+        ),
+        send_timeout=_read_timeout(annotations, "proxy-send-timeout", defaults.send_timeout),
+        read_timeout=_read_timeout(annotations, "proxy-read-timeout", defaults.read_timeout),
+        retry_on=_read_conditions(annotations, defaults.retry_on),
+        tries=_read_tries(annotations, defaults.tries),
+        retry_timeout=_read_retry_timeout(annotations, defaults.retry_timeout),
+    )
+
+
+def _read_body_size(annotations: Annotations, default: int | None) -> int | None:
+    accepted = "a size such as 512k, 8m or 1g, or 0 for no limit,"
+    text = annotations.text("proxy-body-size", BYTE_SIZE, accepted)
+    if not text:
+        return default
+    return byte_size(text) or None
+
+
+def _read_timeout(annotations: Annotations, name: str, default: float) -> float:
+    """Without a unit, and never nought: no endpoint answers in no time."""
+    text = annotations.text(name, _SECONDS, "a whole number of seconds without a unit")
+    return float(text) if text else default
+
+
+def _read_retry_timeout(annotations: Annotations, default: float) -> float:
+    accepted = "a whole number of seconds without a unit, or 0 for no limit,"
+    text = annotations.text("proxy-next-upstream-timeout", _COUNT, accepted)
+    return float(text) if text else default
+
+
+def _read_tries(annotations: Annotations, default: int) -> int:
+    accepted = "a whole number of tries, or 0 for as many as there are endpoints,"
+    text = annotations.text("proxy-next-upstream-tries", _COUNT, accepted)
+    return int(text) if text else default
+
+
+def _read_conditions(
+    annotations: Annotations, default: frozenset[RetryCondition]
+) -> frozenset[RetryCondition]:
+    written = annotations.text("proxy-next-upstream").split()
+    if not written:
+        return default
+    known = {*RetryCondition, _OFF}
+    if not known.issuperset(written):
+        accepted = " ".join((*RetryCondition, _OFF))
+        annotations.fault(
+            "proxy-next-upstream",
+            f"some of {accepted} are accepted, with blanks between; the default is used instead",
+        )
+        return default
+    if _OFF in written:
+        return frozenset()
+    return frozenset(map(RetryCondition, written))

@@ -1,0 +1,59 @@
+"""
+The annotations for nginx's buffers, of which we have none: both bodies are streamed.
+
+What streaming does already, and what tunes a buffer that is not there, is read
+without a word. Where somebody counts on a buffer, it is a fault.
+
+Source of the rules: COMPATIBILITY section 2.6.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ingress.byte_size import BYTE_SIZE, byte_size
+from ingress.policy.annotation import Annotations
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_SIZE = "a size such as 8k or 1m"
+
+_TUNING = ("client-body-buffer-size", "proxy-busy-buffers-size", "proxy-max-temp-file-size")
+"""Sizes that nobody sees but the machine's memory and disk."""
+
+
+def check_buffering(annotations: Annotations, head_size: int) -> None:
+    """
+    :param head_size: bytes that the head of a response may have.
+    """
+    _check_words(annotations)
+    for name in _TUNING:
+        _check_size(annotations, name)
+    annotations.text("proxy-buffers-number", _NUMBER, "a whole number")
+    size = _check_size(annotations, "proxy-buffer-size")
+    if size > head_size:
+        annotations.fault(
+            "proxy-buffer-size",
+            f"the head of a response may have {head_size} bytes, as limits.head-size has it",
+        )
+
+
+def _check_words(annotations: Annotations) -> None:
+    # The first one of each is what streaming does.
+    if annotations.choice("proxy-buffering", ("off", "on")) == "on":
+        annotations.fault(
+            "proxy-buffering",
+            "responses are streamed, not buffered: a slow client keeps its endpoint busy",
+        )
+    if annotations.choice("proxy-request-buffering", ("off", "on")) == "on":
+        annotations.fault(
+            "proxy-request-buffering",
+            "requests are streamed, not buffered: a slow upload keeps its endpoint busy",
+        )
+    if annotations.choice("proxy-http-version", ("1.1", "1.0")) == "1.0":
+        annotations.fault("proxy-http-version", "endpoints are always spoken to in HTTP/1.1")
+
+
+def _check_size(annotations: Annotations, name: str) -> int:
+    """:return: in bytes; 0 if absent, or at fault."""
+    text = annotations.text(name, BYTE_SIZE, _SIZE)
+    return byte_size(text) if text else 0
