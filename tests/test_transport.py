@@ -4,12 +4,14 @@ The plain transports: on real sockets driven by hand, and over real reactors.
 
 from __future__ import annotations
 
+import gc
 import select
 import socket
 import struct
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import error
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -326,6 +328,125 @@ class UNIXTests(SynchronousTestCase):
         transport.loseConnection()
         reactor.turn()
         self.assertEqual((protocol.lost, far.recv(1)), (ConnectionDone, b""))
+
+
+class GarbageTests(SynchronousTestCase):
+    """A connection that is over is freed at once: the collector may never look at it."""
+
+    def setUp(self) -> None:
+        self.reactor = HandReactor()
+        # Else a run of the collector at the wrong moment would hide a cycle.
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+    def dial(self, port: int, timeout: float = 5) -> DroppedConnection:
+        factory = DroppedConnection()
+        connector = connect_tcp(self.reactor, "127.0.0.1", port, factory, timeout)
+        factory.watch(connector, cast(Any, connector).transport)
+        return factory
+
+    def listen(self) -> tuple[socket.socket, int]:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        return listening, listening.getsockname()[1]
+
+    def assert_all_gone(self, factory: DroppedConnection) -> None:
+        self.assertEqual([one for one in factory.watched if one() is not None], [])
+
+    def test_closed_by_us(self) -> None:
+        """Nothing is left of a connection that was lost in an orderly way."""
+        listening, port = self.listen()
+        factory = self.dial(port)
+        self.reactor.turn_until(lambda: factory.protocol)
+        far, _ = listening.accept()
+        self.addCleanup(far.close)
+        factory.protocol.transport.write(b"hello")
+        factory.protocol.transport.loseConnection()
+        self.reactor.turn_until(lambda: factory.has_ended)
+        self.assert_all_gone(factory)
+
+    def test_closed_by_peer(self) -> None:
+        """Nothing is left of a connection that the peer reset, a producer included."""
+        listening, port = self.listen()
+        factory = self.dial(port)
+        self.reactor.turn_until(lambda: factory.protocol)
+        factory.protocol.transport.registerProducer(factory.protocol, True)
+        far, _ = listening.accept()
+        reset(far)
+        self.reactor.turn_until(lambda: factory.has_ended)
+        self.assert_all_gone(factory)
+
+    def test_aborted(self) -> None:
+        """Nothing is left of a connection that we cut."""
+        listening, port = self.listen()
+        factory = self.dial(port)
+        self.reactor.turn_until(lambda: factory.protocol)
+        far, _ = listening.accept()
+        self.addCleanup(far.close)
+        factory.protocol.transport.abortConnection()
+        self.reactor.turn_until(lambda: factory.has_ended)
+        self.assert_all_gone(factory)
+
+    def test_refused(self) -> None:
+        """Nothing is left of an attempt that was refused."""
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            factory = self.dial(unused.getsockname()[1])
+            self.reactor.turn_until(lambda: factory.has_ended)
+        self.assert_all_gone(factory)
+
+    def test_timed_out(self) -> None:
+        """Nothing is left of an attempt that took too long."""
+        with full_backlog() as port:
+            factory = self.dial(port, timeout=5)
+            self.reactor.turn()
+            self.reactor.advance(6)
+            self.assertTrue(factory.has_ended)
+        self.assert_all_gone(factory)
+
+    def test_cancelled(self) -> None:
+        """Nothing is left of an attempt that nobody wants any more, begun or not."""
+        for turns in (0, 1):
+            with self.subTest(turns=turns), full_backlog() as port:
+                factory = DroppedConnection()
+                connector = connect_tcp(self.reactor, "127.0.0.1", port, factory, 5)
+                factory.watch(connector, cast(Any, connector).transport)
+                self.reactor.turn(turns)
+                connector.disconnect()
+                del connector
+                self.reactor.turn()
+                self.assertTrue(factory.has_ended)
+                self.assert_all_gone(factory)
+
+
+class DroppedConnection(ClientFactory[Any]):
+    """
+    Keeps nothing of its connection once that is over.
+
+    :ivar watched: weak references to what belonged to it.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.watched: list[weakref.ref[Any]] = []
+        self.protocol: Any = None
+        self.has_ended = False
+
+    def watch(self, *watched: Any) -> None:
+        self.watched += map(weakref.ref, watched)
+
+    def buildProtocol(self, address: Any) -> Protocol:
+        self.protocol = RecordingProtocol()
+        self.watch(self.protocol)
+        return cast(Protocol, self.protocol)
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        self.protocol, self.has_ended = None, True
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self.has_ended = True
 
 
 ECHOED = 500_001

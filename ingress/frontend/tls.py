@@ -71,6 +71,7 @@ class TLSContexts:
     :param current_snapshot: the Snapshot that serves now; None before the first.
     :param default: where neither SNI nor the Snapshot gives a certificate.
     :param protocols: what ALPN may agree on, most wanted first.
+    :param max_contexts: how many certificates may have a context at once.
     :raises SSL.Error: if OpenSSL refuses `default`.
     """
 
@@ -81,9 +82,11 @@ class TLSContexts:
         current_snapshot: Callable[[], Snapshot | None],
         default: ServerCertificate,
         protocols: Sequence[bytes] = (b"http/1.1",),
+        max_contexts: int = MAX_CONTEXTS,
     ) -> None:
         self._current_snapshot = current_snapshot
         self._protocols = tuple(protocols)
+        self._max_contexts = max_contexts
         self._contexts: OrderedDict[str, SSL.Context] = OrderedDict()
         self._refused: set[str] = set()
         self._pruned_for: Snapshot | None = None
@@ -91,7 +94,12 @@ class TLSContexts:
         self._base.set_tlsext_servername_callback(self._select_certificate)
 
     def __repr__(self) -> str:
-        return f"<TLSContexts: {len(self._contexts)} made, {len(self._refused)} refused>"
+        return f"<TLSContexts: {self.count} made, {len(self._refused)} refused>"
+
+    @property
+    def count(self) -> int:
+        """How many certificates have a context now."""
+        return len(self._contexts)
 
     def open_connection(self, sock: socket.socket) -> SSL.Connection:
         """The server's side of a TLS connection on `sock`, before its handshake."""
@@ -109,15 +117,17 @@ class TLSContexts:
             if snapshot is not self._pruned_for:
                 self._prune(snapshot)
             name = connection.get_servername()
-            certificate = find_certificate(snapshot, name.decode("latin-1") if name else None)
-            context = self._context_of(certificate) if certificate is not None else None
+            found = find_certificate(snapshot, name.decode("latin-1") if name else None)
+            context = self._context_of(found) or self._context_of(snapshot.default_certificate)
             if context is not None:
                 connection.set_context(context)
         except Exception:
             self.log.failure("No certificate could be chosen: the default one serves")
 
-    def _context_of(self, certificate: ServerCertificate) -> SSL.Context | None:
-        """The context of `certificate`; None if OpenSSL refuses it."""
+    def _context_of(self, certificate: ServerCertificate | None) -> SSL.Context | None:
+        """The context of `certificate`; None if there is none, or OpenSSL refuses it."""
+        if certificate is None:
+            return None
         fingerprint = certificate.fingerprint
         context = self._contexts.get(fingerprint)
         if context is not None:
@@ -137,7 +147,7 @@ class TLSContexts:
             )
             return None
         self._contexts[fingerprint] = context
-        if len(self._contexts) > MAX_CONTEXTS:
+        if self.count > self._max_contexts:
             self._contexts.popitem(last=False)
         return context
 

@@ -12,13 +12,12 @@ import ssl
 import struct
 import weakref
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from OpenSSL import SSL
 from OpenSSL._util import lib
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.logger import LogLevel
-from twisted.logger import globalLogPublisher as log_publisher
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.frontend.tls import TLSContexts
@@ -126,16 +125,13 @@ class HandshakeTests(TLSTestCase):
 
     def test_plain_http(self) -> None:
         """A client that speaks HTTP to the TLS port loses its connection, with a line at debug level."""
-        events: list[Any] = []
-        observer = cast(Any, events.append)
-        log_publisher.addObserver(observer)
-        self.addCleanup(log_publisher.removeObserver, observer)
         contexts = TLSContexts(lambda: None, SELF_SIGNED)
         protocol = RecordingProtocol()
         _, reactor, far = make_transport(contexts.open_connection, protocol)
         self.addCleanup(far.close)
         far.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
-        reactor.turn_until(lambda: protocol.lost)
+        with capturedLogs() as events:
+            reactor.turn_until(lambda: protocol.lost)
         self.assertIs(protocol.lost, ConnectionLost)
         self.assertEqual([event["log_level"] for event in events], [LogLevel.debug])
 
