@@ -1,12 +1,67 @@
 """
 TLS towards endpoints: ``backend-protocol: HTTPS`` with its ``proxy-ssl-*`` annotations.
 
+An endpoint's certificate is not verified unless an Ingress asks for it, as in
+ingress-nginx. What decides how safe the connection is, and cannot be honoured,
+closes the paths: no request goes out less protected than its Ingress says.
+
 Source of the rules: COMPATIBILITY section 2.6.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from OpenSSL import SSL
+
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.message import Request
+from ingress.policy.annotation import Annotations
+
+if TYPE_CHECKING:
+    # Routes hold policies, so that the import at run time goes the other way.
+    from ingress.routing.route import UpstreamKey
+
+PROTOCOLS = ("TLSv1.2", "TLSv1.3")
+"""What is spoken; RFC 8996 has done away with all before."""
+
+_OLD_PROTOCOLS = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.1"})
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\.?\Z){_LABEL}\.?")
+"""No address: a last label of digits alone is none of a name (RFC 3696 section 2)."""
+
+_SECRET = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9.-]{0,252})")
+
+_CIPHERS = re.compile(r"[A-Za-z0-9+:_!-]{1,1024}")
+"""As ingress-nginx has it: no ``@SECLEVEL``, by which OpenSSL would take anything."""
+
+_MAX_DEPTH = 100
+"""OpenSSL's own bound."""
+
+_CLOSED = "the paths answer 503"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSecret:
+    """What a Secret holds for TLS towards endpoints: a pair, trusted certificates, or both."""
+
+    chain_pem: bytes | None = None
+    key_pem: bytes | None = field(default=None, repr=False)
+    ca_pem: bytes | None = None
+
+    fault: str = ""
+    """Why it cannot be used, as the end of a sentence that begins with its name."""
+
+
+BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
+"""What the Secret of this namespace and name holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +83,11 @@ class BackendTLS:
     verify_depth: int = 1
     """Intermediate certificates that a chain may have, as OpenSSL counts them."""
 
-    protocols: frozenset[str] = frozenset({"TLSv1.2", "TLSv1.3"})
-    """``TLSv1``, ``TLSv1.1``, ``TLSv1.2``, ``TLSv1.3``; never empty, without a gap."""
+    protocols: frozenset[str] = frozenset(PROTOCOLS)
+    """One or both of `PROTOCOLS`."""
 
     ciphers: str = "DEFAULT"
-    """OpenSSL's list for TLS 1.2 and before; OpenSSL has taken it once."""
+    """OpenSSL's list for TLS 1.2; OpenSSL has taken it once."""
 
     ca_pem: bytes | None = None
     """The certificates that are trusted; never None where `is_verified`."""
@@ -43,9 +98,201 @@ class BackendTLS:
     key_pem: bytes | None = field(default=None, repr=False)
     """Its key; None exactly where `chain_pem` is."""
 
+    def at(self, upstream: UpstreamKey) -> BackendTLS:
+        """The same for this Service, by whose name the server is known unless it has one set."""
+        if self.has_own_name:
+            return self
+        return replace(self, name=f"{upstream.service}.{upstream.namespace}.svc")
+
     def server_name(self, host: str) -> str:
         """
         :param host: of the endpoint: an address, or a name (ExternalName).
-        :return: the name that the endpoint must have, in lower case.
+        :return: the name that the endpoint must have, in lower case: the one that
+            is set, or that which it was connected to by, or that of the Service.
         """
-        raise NotImplementedError
+        if self.has_own_name or _is_address(host):
+            return self.name
+        return host.lower().removesuffix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class BackendTLSRefusal:
+    """Answers every request with 503."""
+
+    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+        """RequestPolicy: never lets a request pass."""
+        return _REFUSAL
+
+
+_REFUSAL = Answer(
+    503,
+    Outcome.ACCESS_REFUSED,
+    "The encryption that this path asks for cannot be honoured, so that it is closed.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """What one Ingress says about the way to its endpoints."""
+
+    tls: BackendTLS | None = None
+    """None for plain HTTP. Its name is still to be set to that of each Service."""
+
+    secret: tuple[str, str] | None = None
+    """The namespace and name of the Secret that was asked for."""
+
+    is_refused: bool = False
+    """Whether the paths are closed, because `tls` is not what was asked for."""
+
+
+def read_backend_settings(
+    annotations: Annotations, namespace: str, secret_of: BackendSecretOf
+) -> BackendSettings:
+    """
+    :param namespace: of the Ingress, which must be that of the Secret.
+    """
+    if not _is_encrypted(annotations):
+        for name in tuple(annotations):
+            if name.startswith("proxy-ssl-"):
+                annotations.fault(name, "without effect where backend-protocol is not HTTPS")
+        return BackendSettings()
+    return _Reader(annotations, namespace, secret_of).read()
+
+
+def _is_encrypted(annotations: Annotations) -> bool:
+    written = annotations.text("backend-protocol")
+    protocol = written.upper()
+    if protocol in ("", "HTTP", "HTTPS"):
+        return protocol == "HTTPS"
+    if protocol == "GRPCS":
+        # What was meant to be encrypted never goes out in the clear.
+        annotations.fault("backend-protocol", "not implemented; HTTPS is spoken instead")
+        return True
+    is_known = protocol in ("GRPC", "FCGI", "AUTO_HTTP")
+    message = "not implemented" if is_known else "HTTP or HTTPS is accepted"
+    annotations.fault("backend-protocol", f"{message}; HTTP is spoken instead")
+    return False
+
+
+class _Reader:
+    """The ``proxy-ssl-*`` annotations of one Ingress while they are read."""
+
+    def __init__(
+        self, annotations: Annotations, namespace: str, secret_of: BackendSecretOf
+    ) -> None:
+        self._annotations = annotations
+        self._namespace = namespace
+        self._secret_of = secret_of
+        self._is_refused = False
+
+    def read(self) -> BackendSettings:
+        name = self._annotations.text("proxy-ssl-name", _NAME, "the name of a host")
+        sends_name = self._annotations.choice("proxy-ssl-server-name", ("off", "on")) == "on"
+        key = self._secret_key()
+        secret = self._secret(key)
+        tls = BackendTLS(
+            name=name.lower().removesuffix("."),
+            has_own_name=bool(name),
+            sends_name=sends_name,
+            is_verified=self._is_verified(secret),
+            verify_depth=self._verify_depth(),
+            protocols=self._protocols(),
+            ciphers=self._ciphers(),
+            ca_pem=secret.ca_pem,
+            chain_pem=secret.chain_pem,
+            key_pem=secret.key_pem,
+        )
+        return BackendSettings(tls, key, self._is_refused)
+
+    def _refuse(self, name: str, message: str) -> None:
+        self._annotations.fault(name, f"{message}; {_CLOSED}")
+        self._is_refused = True
+
+    def _secret_key(self) -> tuple[str, str] | None:
+        written = self._annotations.text("proxy-ssl-secret")
+        if not written:
+            return None
+        match = _SECRET.fullmatch(written)
+        if match is None:
+            self._refuse("proxy-ssl-secret", "NAMESPACE/NAME of a Secret is accepted")
+            return None
+        if match[1] != self._namespace:
+            self._refuse(
+                "proxy-ssl-secret", "only a Secret of the Ingress's own namespace is accepted"
+            )
+            return None
+        return match[1], match[2]
+
+    def _secret(self, key: tuple[str, str] | None) -> BackendSecret:
+        """Nothing where there is none, or where it cannot be used."""
+        if key is None:
+            return BackendSecret()
+        secret = self._secret_of(key)
+        if not secret.fault:
+            return secret
+        self._refuse("proxy-ssl-secret", f"Secret {'/'.join(key)} {secret.fault}")
+        return BackendSecret()
+
+    def _is_verified(self, secret: BackendSecret) -> bool:
+        written = self._annotations.text("proxy-ssl-verify").lower()
+        if written not in ("", "on", "off"):
+            self._refuse("proxy-ssl-verify", "on or off is accepted")
+            return False
+        if written == "on" and secret.ca_pem is None:
+            # Where it is the Secret that is at fault, that has been said.
+            if not self._is_refused:
+                self._refuse("proxy-ssl-verify", "proxy-ssl-secret names no Secret with a ca.crt")
+            return False
+        return written == "on"
+
+    def _verify_depth(self) -> int:
+        depth = self._annotations.integer("proxy-ssl-verify-depth")
+        if depth is not None and not 0 <= depth <= _MAX_DEPTH:
+            accepted = f"a number from 1 to {_MAX_DEPTH} is accepted"
+            self._annotations.fault("proxy-ssl-verify-depth", f"{accepted}; 1 is used instead")
+            depth = None
+        return depth or 1
+
+    def _protocols(self) -> frozenset[str]:
+        """What is too old is left out: whatever is spoken is safer than what was asked for."""
+        written = self._annotations.text("proxy-ssl-protocols").split()
+        protocols = frozenset(written).intersection(PROTOCOLS)
+        if len(protocols) < len(set(written)):
+            named = " and ".join(PROTOCOLS)
+            is_known = _OLD_PROTOCOLS.issuperset(set(written) - protocols)
+            message = f"only {named} are spoken" if is_known else f"{named} are accepted"
+            self._annotations.fault("proxy-ssl-protocols", f"{message}; the others are left out")
+        return protocols or frozenset(PROTOCOLS)
+
+    def _ciphers(self) -> str:
+        written = self._annotations.text("proxy-ssl-ciphers") or "DEFAULT"
+        if _CIPHERS.fullmatch(written) is None or not _takes_ciphers(written):
+            self._refuse(
+                "proxy-ssl-ciphers", "a list of ciphers as OpenSSL has it for TLS 1.2 is accepted"
+            )
+            return "DEFAULT"
+        return written
+
+
+@lru_cache(maxsize=256)
+def _takes_ciphers(written: str) -> bool:
+    """Whether OpenSSL finds a cipher in the list."""
+    try:
+        _probe().set_cipher_list(written.encode("ascii"))
+    except SSL.Error:
+        return False
+    return True
+
+
+@cache
+def _probe() -> SSL.Context:
+    """One context for all trials: making one takes far longer than a trial."""
+    return SSL.Context(SSL.TLS_CLIENT_METHOD)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -7,6 +7,8 @@ Objects to a Snapshot and Problems: a pure function, which a previous result mak
     IngressClass ─┘           ├─► Upstreams      (upstream, upstream_table) ◄── Service, slices
                               └─► certificates   (tls, certificate_table)   ◄── Secret
 
+    Secret ─► what IngressParts need of it for TLS towards endpoints (backend_secret_table)
+
 Each arrow is a table that outlives the build in `Built.memo`. A build finds what
 changed since the last one by identity, follows the arrows from there, and takes
 all else over as it is: the result is the one that a build from scratch has, but
@@ -22,10 +24,11 @@ from datetime import datetime
 from ingress.config import Config
 from ingress.kube.objects import ObjectName, Objects
 from ingress.problem import Origin, Problem
+from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import STRIDE, Steps, changed_names
 from ingress.routing.build.host_table import HostTable, update_hosts
-from ingress.routing.build.ingress import IngressParts
+from ingress.routing.build.ingress import IngressParts, SecretLookup
 from ingress.routing.build.ingress_class import class_rule
 from ingress.routing.build.ingress_table import IngressTable, update_ingresses
 from ingress.routing.build.secret_table import SecretTable, SecretUpdate
@@ -46,6 +49,7 @@ class Memo:
     objects: Objects = Objects()
     ingresses: IngressTable = IngressTable()
     secrets: SecretTable = SecretTable()
+    backend_secrets: BackendSecretTable = BackendSecretTable()
     upstreams: UpstreamTable = UpstreamTable()
     hosts: HostTable = HostTable()
     certificates: CertificateTable = CertificateTable()
@@ -133,7 +137,9 @@ def _update(
     secret_update = SecretUpdate(memo.secrets, objects.secrets, config.tls.default)
     changed_secrets = yield from changed_names(old.secrets, objects.secrets)
     yield from secret_update.refresh(changed_secrets)
+    backend_update = BackendSecretUpdate(memo.backend_secrets, objects.secrets)
     changed = yield from changed_names(old.ingresses, objects.ingresses)
+    changed |= yield from backend_update.refresh(changed_secrets)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
     ingresses, moves = yield from update_ingresses(
         memo.ingresses,
@@ -141,9 +147,10 @@ def _update(
         changed,
         class_rule(objects.ingress_classes, config),
         config,
-        secret_update.certificate_of,
+        SecretLookup(secret_update.certificate_of, backend_update.secret_of),
     )
     secrets = yield from secret_update.finish(moves, now)
+    backend_secrets = yield from backend_update.finish(moves)
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config.source, moves
     )
@@ -156,7 +163,8 @@ def _update(
         concerned.update(secrets.users.get(secret, ()))
         if count % STRIDE == STRIDE - 1:
             yield
-    return Memo(objects, ingresses, secrets, upstreams, hosts, certificates), concerned
+    updated = Memo(objects, ingresses, secrets, backend_secrets, upstreams, hosts, certificates)
+    return updated, concerned
 
 
 def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps[set[ObjectName]]:

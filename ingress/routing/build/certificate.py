@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
+from ingress.errors import IngressError
 from ingress.kube.objects import Secret
 from ingress.routing.snapshot import ServerCertificate
 
@@ -28,7 +29,7 @@ CERTIFICATE_KEY = "tls.crt"
 PRIVATE_KEY_KEY = "tls.key"
 
 
-class _PairError(Exception):
+class PairError(IngressError):
     """What is wrong with a pair, in words that name nothing of its content."""
 
 
@@ -55,8 +56,8 @@ def read_secret(secret: Secret, previous: SecretPair | None) -> SecretPair:
         if _has_same_pair(previous.secret, secret):
             return SecretPair(secret, previous.certificate, previous.fault)
     try:
-        return SecretPair(secret, _read_pair(secret))
-    except _PairError as error:
+        return SecretPair(secret, read_pair(secret))
+    except PairError as error:
         last_good = previous.certificate if previous is not None else None
         return SecretPair(secret, last_good, str(error))
 
@@ -78,14 +79,17 @@ def _has_same_pair(one: Secret, other: Secret) -> bool:
     )
 
 
-def _read_pair(secret: Secret) -> ServerCertificate:
+def read_pair(secret: Secret) -> ServerCertificate:
+    """
+    :raises PairError: if OpenSSL would not serve with it.
+    """
     chain_pem, key_pem = secret.data.get(CERTIFICATE_KEY), secret.data.get(PRIVATE_KEY_KEY)
     for key, value in ((CERTIFICATE_KEY, chain_pem), (PRIVATE_KEY_KEY, key_pem)):
         if not value:
-            raise _PairError(f"it has no {key}")
+            raise PairError(f"it has no {key}")
     assert chain_pem is not None
     assert key_pem is not None
-    with _converted(f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"):
+    with converted(f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"):
         # The first one of the chain is the server's own (RFC 8446 section 4.4.2).
         leaf = x509.load_pem_x509_certificates(chain_pem)[0]
         certificate = ServerCertificate(
@@ -99,23 +103,23 @@ def _read_pair(secret: Secret) -> ServerCertificate:
         public_key = leaf.public_key()
     private_key = _read_key(key_pem)
     if private_key.public_key() != public_key:
-        raise _PairError(f"its {PRIVATE_KEY_KEY} does not belong to its {CERTIFICATE_KEY}")
+        raise PairError(f"its {PRIVATE_KEY_KEY} does not belong to its {CERTIFICATE_KEY}")
     _try(leaf, private_key)
     return certificate
 
 
 @contextmanager
-def _converted(message: str) -> Iterator[None]:
+def converted(message: str) -> Iterator[None]:
     """
     The library has a dozen ways to refuse what somebody wrote: invalid versions,
     duplicate extensions, unknown algorithms. All of them are one fault of one Secret.
     """
     try:
         yield
-    except _PairError:
+    except PairError:
         raise
     except Exception:
-        raise _PairError(message) from None
+        raise PairError(message) from None
 
 
 def _read_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
@@ -123,13 +127,13 @@ def _read_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
         # The library's own check of an RSA key takes 60 ms; `_is_consistent` takes microseconds.
         key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        raise _PairError(f"its {PRIVATE_KEY_KEY} is encrypted; a plain key is accepted") from None
+        raise PairError(f"its {PRIVATE_KEY_KEY} is encrypted; a plain key is accepted") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise _PairError(f"its {PRIVATE_KEY_KEY} is no PEM key that can be read") from None
+        raise PairError(f"its {PRIVATE_KEY_KEY} is no PEM key that can be read") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise _PairError(f"its {PRIVATE_KEY_KEY} is neither RSA nor ECDSA")
+        raise PairError(f"its {PRIVATE_KEY_KEY} is neither RSA nor ECDSA")
     if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key):
-        raise _PairError(f"its {PRIVATE_KEY_KEY} is damaged")
+        raise PairError(f"its {PRIVATE_KEY_KEY} is damaged")
     return key
 
 
@@ -143,7 +147,7 @@ def _try(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivat
     """
     Give both to OpenSSL, which has rules of its own: short keys and old digests.
 
-    :raises _PairError: if it would not serve with them.
+    :raises PairError: if it would not serve with them.
     """
     context = _probe()
     try:
@@ -151,7 +155,7 @@ def _try(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivat
         context.use_privatekey(key)
     except SSL.Error as error:
         reasons = ", ".join(str(entry[-1]) for entry in error.args[0]) if error.args else ""
-        raise _PairError(f"OpenSSL refuses it ({reasons or 'without a reason'})") from None
+        raise PairError(f"OpenSSL refuses it ({reasons or 'without a reason'})") from None
 
 
 def _is_consistent(key: rsa.RSAPrivateKey) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ingress.config import Config
 from ingress.kube.objects import ObjectName
 from ingress.policy.access import AccessRefusal, Refusal
+from ingress.policy.backend_tls import BackendTLSRefusal
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.request_policy import RequestPolicy
 from ingress.problem import Problem, shown
@@ -25,6 +26,7 @@ from ingress.routing.snapshot import VirtualHost
 ProblemsByIngress = Mapping[ObjectName, tuple[Problem, ...]]
 
 _REFUSED: tuple[RequestPolicy, ...] = (AccessRefusal(),)
+_UNENCRYPTED: tuple[RequestPolicy, ...] = (BackendTLSRefusal(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class _Merge:
         """What stands before each route that the Ingress has for this host."""
         if self._is_closed or parts.policies.refusal is not Refusal.NONE:
             return _REFUSED
+        if parts.policies.backend.is_refused:
+            return _UNENCRYPTED
         settings = parts.policies.redirect
         is_everywhere = settings.is_forced or self._redirected is None
         is_anywhere = settings.is_forced or (settings.is_on and self._redirected != frozenset())
@@ -121,14 +125,18 @@ class _Merge:
 
 
 def _route(parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...]) -> Route:
-    affinity = parts.policies.affinity
+    settings, upstream = parts.policies, rule.upstream
+    affinity, tls = settings.affinity, settings.backend.tls
     return Route(
         ingress=parts.name,
-        upstream=rule.upstream,
+        upstream=upstream,
         path=rule.written,
         path_type=rule.path_type,
         policies=policies,
         affinity=affinity.at(rule.written) if affinity is not None else None,
+        load_balance=settings.load_balance,
+        proxy=settings.proxy,
+        tls=tls.at(upstream) if tls is not None and upstream is not None else None,
     )
 
 

@@ -9,7 +9,7 @@ without hosts needs; what the parts of several Ingresses make together is up to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ingress.config import Config
@@ -17,8 +17,16 @@ from ingress.errors import RequestError
 from ingress.kube.objects import HTTPIngressPath, Ingress, IngressBackend, IngressTLS, ObjectName
 from ingress.policy.access import PATTERN_CHARACTERS, Refusal, read_refusal
 from ingress.policy.annotation import Annotations
+from ingress.policy.backend_tls import BackendSecretOf, BackendSettings, read_backend_settings
+from ingress.policy.buffering import check_buffering
 from ingress.policy.cookie_affinity import CookieAffinity, read_cookie_affinity
 from ingress.policy.https_redirect import RedirectSettings, read_redirect_settings
+from ingress.policy.load_balance import LoadBalance, read_load_balance
+from ingress.policy.proxy_settings import (
+    ProxySettings,
+    default_proxy_settings,
+    read_proxy_settings,
+)
 from ingress.problem import Problem, shown
 from ingress.routing.build.age import Age, age_of
 from ingress.routing.build.certificate import covers
@@ -32,6 +40,13 @@ MAX_PATH_LENGTH = 32 * 1024
 
 CertificateOf = Callable[[ObjectName], ServerCertificate | None]
 """The certificate that a Secret holds, if it can be used."""
+
+
+class SecretLookup(NamedTuple):
+    """What the Secrets that an Ingress names hold."""
+
+    certificate_of: CertificateOf
+    backend_secret_of: BackendSecretOf
 
 
 class Rule(NamedTuple):
@@ -68,6 +83,9 @@ class Policies:
     refusal: Refusal = Refusal.NONE
     redirect: RedirectSettings = RedirectSettings()
     affinity: CookieAffinity | None = None
+    load_balance: LoadBalance = LoadBalance()
+    proxy: ProxySettings = ProxySettings()
+    backend: BackendSettings = BackendSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +121,12 @@ class IngressParts:
     def secrets(self) -> frozenset[ObjectName]:
         return frozenset(entry.secret for entry in self.tls if entry.secret is not None)
 
+    @property
+    def backend_secrets(self) -> tuple[ObjectName, ...]:
+        """The Secret for TLS towards endpoints, if there is one."""
+        secret = self.policies.backend.secret
+        return () if secret is None else (secret,)
+
     def problem(self, field_path: str, message: str, value: str = "") -> Problem:
         return ingress_problem(self.ingress, field_path, message, value)
 
@@ -124,9 +148,7 @@ def ingress_problem(ingress: Ingress, field_path: str, message: str, value: str 
     )
 
 
-def ingress_parts(
-    ingress: Ingress, config: Config, certificate_of: CertificateOf
-) -> Steps[IngressParts]:
+def ingress_parts(ingress: Ingress, config: Config, secrets: SecretLookup) -> Steps[IngressParts]:
     """
     Take `ingress`, which is one of ours, apart.
 
@@ -134,25 +156,29 @@ def ingress_parts(
     host stays known even if each of its rules is at fault, so that its requests
     do not fall to a wildcard that stands open.
     """
-    return (yield from _Reader(ingress, config).read(certificate_of))
+    return (yield from _Reader(ingress, config, secrets).read())
 
 
 class _Reader:
     """One Ingress while it is read; the faults are collected."""
 
-    def __init__(self, ingress: Ingress, config: Config) -> None:
+    def __init__(self, ingress: Ingress, config: Config, secrets: SecretLookup) -> None:
         self._ingress = ingress
         self._config = config
+        self._secrets = secrets
         self._namespace = ingress.metadata.namespace
         self._problems: list[Problem] = []
         self._backends: dict[UpstreamKey, str] = {}
         self._has_pattern = False
 
-    def read(self, certificate_of: CertificateOf) -> Steps[IngressParts]:
+    def read(self) -> Steps[IngressParts]:
         age = age_of(self._ingress.metadata)
         annotations = Annotations(self._ingress.metadata.annotations)
         if not annotations:
-            policies = Policies(redirect=RedirectSettings(is_on=self._config.ssl_redirect))
+            policies = Policies(
+                redirect=RedirectSettings(is_on=self._config.ssl_redirect),
+                proxy=default_proxy_settings(self._config.limits),
+            )
         elif annotations.boolean("canary", False):
             annotations.fault("canary", "not implemented; the Ingress is not served")
             self._take_faults(annotations)
@@ -163,7 +189,7 @@ class _Reader:
         hosts = yield from self._hosts(has_default=default is not None)
         if policies.refusal is Refusal.PATHS and self._has_pattern:
             policies = self._close_hosts(policies)
-        tls = yield from self._tls(hosts, certificate_of)
+        tls = yield from self._tls(hosts)
         return IngressParts(
             ingress=self._ingress,
             age=age,
@@ -187,7 +213,13 @@ class _Reader:
             refusal=read_refusal(annotations, config.snippets),
             redirect=read_redirect_settings(annotations, config.ssl_redirect),
             affinity=read_cookie_affinity(annotations),
+            load_balance=read_load_balance(annotations),
+            proxy=read_proxy_settings(annotations, config.limits),
+            backend=read_backend_settings(
+                annotations, self._namespace, self._secrets.backend_secret_of
+            ),
         )
+        check_buffering(annotations, config.limits.head_size)
         annotations.fault_unread()
         self._take_faults(annotations)
         return policies
@@ -206,7 +238,7 @@ class _Reader:
             "a path looks like a regular expression, and the access rules of this Ingress cannot "
             "be honoured; all paths of its hosts answer 503",
         )
-        return Policies(Refusal.HOSTS, policies.redirect, policies.affinity)
+        return replace(policies, refusal=Refusal.HOSTS)
 
     # Rules.
 
@@ -264,28 +296,22 @@ class _Reader:
 
     # TLS.
 
-    def _tls(
-        self, hosts: Mapping[str, tuple[Rule, ...]], certificate_of: CertificateOf
-    ) -> Steps[tuple[TLSEntry, ...]]:
+    def _tls(self, hosts: Mapping[str, tuple[Rule, ...]]) -> Steps[tuple[TLSEntry, ...]]:
         entries: list[TLSEntry] = []
         for index, entry in enumerate(self._ingress.spec.tls):
-            entries.append(self._tls_entry(entry, f"spec.tls[{index}]", hosts, certificate_of))
+            entries.append(self._tls_entry(entry, f"spec.tls[{index}]", hosts))
             if index % STRIDE == STRIDE - 1:
                 yield
         return tuple(entries)
 
     def _tls_entry(
-        self,
-        entry: IngressTLS,
-        field_path: str,
-        hosts: Mapping[str, tuple[Rule, ...]],
-        certificate_of: CertificateOf,
+        self, entry: IngressTLS, field_path: str, hosts: Mapping[str, tuple[Rule, ...]]
     ) -> TLSEntry:
         secret = (self._namespace, entry.secret_name) if entry.secret_name else None
         if entry.hosts:
             named = tuple(dict.fromkeys(host.lower() for host in entry.hosts))
             return TLSEntry(named, secret, names_hosts=True)
-        certificate = certificate_of(secret) if secret is not None else None
+        certificate = self._secrets.certificate_of(secret) if secret is not None else None
         covered: tuple[str, ...] = ()
         if certificate is not None:
             covered = tuple(host for host in hosts if host and covers(certificate, host))

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from ingress.config import Config
 from ingress.kube.objects import Ingress, ObjectName
 from ingress.routing.build.change import STRIDE, Index, IndexUpdate, Steps
-from ingress.routing.build.ingress import CertificateOf, IngressParts, ingress_parts
+from ingress.routing.build.ingress import IngressParts, SecretLookup, ingress_parts
 from ingress.routing.build.ingress_class import ClassRule
 
 K = TypeVar("K", bound=Hashable)
@@ -46,11 +46,10 @@ def update_ingresses(
     changed: set[ObjectName],
     class_rule: ClassRule,
     config: Config,
-    certificate_of: CertificateOf,
+    secrets: SecretLookup,
 ) -> Steps[tuple[IngressTable, list[Move]]]:
     """
     :param changed: the Ingresses to take apart again, or to forget.
-    :param certificate_of: the certificate of a Secret, if it can be used.
     :return: the table after it, and what moved.
     """
     parts: dict[ObjectName, IngressParts] = dict(table.parts)
@@ -62,7 +61,7 @@ def update_ingresses(
         ingress = ingresses.get(name)
         old, new = parts.pop(name, None), None
         if ingress is not None and class_rule.is_ours(ingress):
-            new = parts[name] = yield from ingress_parts(ingress, config, certificate_of)
+            new = parts[name] = yield from ingress_parts(ingress, config, secrets)
         if old is not None or new is not None:
             moves.append(Move(name, old, new))
         yield

@@ -7,14 +7,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.objects import Ingress, IngressBackend, IngressRule
 from ingress.policy.access import Refusal
-from ingress.routing.build.ingress import MAX_PATH_LENGTH, IngressParts, ingress_parts
+from ingress.policy.backend_tls import BackendSecret
+from ingress.routing.build.ingress import (
+    MAX_PATH_LENGTH,
+    IngressParts,
+    SecretLookup,
+    ingress_parts,
+)
 from ingress.routing.route import UpstreamKey
 from tests.support.objects import FILES, ingress
 from tests.support.steps import finish
 
+NO_SECRETS = SecretLookup(lambda name: None, lambda name: BackendSecret(fault="is none"))
+
 
 def parts_of(item: Ingress) -> IngressParts:
-    return finish(ingress_parts(item, FILES, lambda name: None))
+    return finish(ingress_parts(item, FILES, NO_SECRETS))
 
 
 class IngressPartsTests(SynchronousTestCase):
@@ -72,7 +80,7 @@ class IngressPartsTests(SynchronousTestCase):
         )
         rules = tuple(IngressRule(host=f"h{n}.example") for n in range(600))
         many = msgspec.structs.replace(web, spec=msgspec.structs.replace(web.spec, rules=rules))
-        self.assertGreaterEqual(len(list(ingress_parts(many, FILES, lambda name: None))), 4)
+        self.assertGreaterEqual(len(list(ingress_parts(many, FILES, NO_SECRETS))), 4)
 
     def test_canary(self) -> None:
         """A canary has no part of anything."""

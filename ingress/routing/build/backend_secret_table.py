@@ -1,0 +1,73 @@
+"""
+The Secrets for TLS towards endpoints, from one build to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ingress.kube.objects import ObjectName, Secret
+from ingress.policy.backend_tls import BackendSecret
+from ingress.routing.build.backend_secret import read_backend_secret
+from ingress.routing.build.change import Index, Steps
+from ingress.routing.build.ingress_table import Move, moved_users
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSecretTable:
+    """What is known of the Secrets that are in use, after a build."""
+
+    users: Index[ObjectName, ObjectName] = field(default_factory=dict)
+    """The Ingresses that name a Secret."""
+
+    secrets: Mapping[ObjectName, BackendSecret] = field(default_factory=dict)
+    """By name, those that do not exist included."""
+
+
+class BackendSecretUpdate:
+    """
+    A BackendSecretTable while it is brought up to date.
+
+    :param secrets: all of this moment.
+    """
+
+    def __init__(self, table: BackendSecretTable, secrets: Mapping[ObjectName, Secret]) -> None:
+        self._table = table
+        self._secrets = secrets
+        self._read = dict(table.secrets)
+
+    def __repr__(self) -> str:
+        return f"<BackendSecretUpdate of {len(self._read)} Secrets>"
+
+    def refresh(self, names: Iterable[ObjectName]) -> Steps[set[ObjectName]]:
+        """
+        Read those of `names` that are in use once more.
+
+        :return: the Ingresses to take apart again, because a Secret of theirs holds
+            something else.
+        """
+        users: set[ObjectName] = set()
+        for name in names:
+            before = self._read.pop(name, None)
+            if before is None:
+                continue
+            if self.secret_of(name) != before:
+                users.update(self._table.users.get(name, ()))
+            yield
+        return users
+
+    def secret_of(self, name: ObjectName) -> BackendSecret:
+        """What a Secret holds, read now if it was not in use before."""
+        found = self._read.get(name)
+        if found is None:
+            found = self._read[name] = read_backend_secret(self._secrets.get(name))
+        return found
+
+    def finish(self, moves: Iterable[Move]) -> Steps[BackendSecretTable]:
+        """The table after the moves, without what nobody uses any more."""
+        users, _ = yield from moved_users(
+            self._table.users, moves, lambda parts: parts.backend_secrets
+        )
+        secrets = {name: self._read[name] for name in users}
+        return BackendSecretTable(users, secrets)
