@@ -157,9 +157,8 @@ class ImmediateClient(ImmediateSend, tcp.Client):
         """The attempt is over, unless it is over already or has succeeded (`tcp.Client`)."""
         super().failIfNotConnected(err)  # type: ignore[no-untyped-call]
         if not self.connected:
-            # Bound methods of our own, for as long as the attempt was under way.
-            vars(self).pop("doRead", None)
-            vars(self).pop("doWrite", None)
+            # They were methods of our own. One event may yet call both.
+            vars(self).update(doRead=_do_nothing, doWrite=_do_nothing)
 
 
 class _ImmediateConnector(tcp.Connector):
@@ -187,6 +186,10 @@ def connect_tcp(
     connector = _ImmediateConnector(host, port, factory, timeout, None, reactor)
     connector.connect()
     return connector
+
+
+def _do_nothing() -> None:
+    """What an attempt that has failed does with its socket."""
 
 
 def _set_no_delay(sock: socket.socket) -> None:
