@@ -1,0 +1,244 @@
+"""Tests of what annotations say about TLS towards endpoints."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.message import Request
+from ingress.policy.annotation import PREFIX, Annotations
+from ingress.policy.backend_tls import (
+    BackendSecret,
+    BackendSettings,
+    BackendTLS,
+    BackendTLSRefusal,
+    read_backend_settings,
+)
+from ingress.routing.route import UpstreamKey
+
+SECRETS = {
+    ("default", "all"): BackendSecret(b"chain", b"key", b"ca"),
+    ("default", "pair"): BackendSecret(b"chain", b"key"),
+    ("default", "ca"): BackendSecret(ca_pem=b"ca"),
+    ("default", "bad"): BackendSecret(fault="cannot be used: it is bad"),
+    ("other", "all"): BackendSecret(b"chain", b"key", b"ca"),
+}
+MISSING = BackendSecret(fault="does not exist")
+
+
+def read(protocol: str = "HTTPS", **values: str) -> tuple[BackendSettings, dict[str, str]]:
+    """
+    :param values: annotations without ``proxy-ssl-``, names with ``_`` for ``-``.
+    :return: the settings, and the faults by annotation.
+    """
+    written = {f"{PREFIX}proxy-ssl-{name.replace('_', '-')}": values[name] for name in values}
+    annotations = Annotations({f"{PREFIX}backend-protocol": protocol, **written})
+    settings = read_backend_settings(
+        annotations, "default", lambda name: SECRETS.get(name, MISSING)
+    )
+    annotations.fault_unread()
+    faults = {fault.name.removeprefix(PREFIX): fault.message for fault in annotations.faults}
+    assert len(faults) == len(annotations.faults), annotations.faults
+    return settings, faults
+
+
+class SettingsTestCase(SynchronousTestCase):
+    def assert_tls(self, expected: BackendTLS, **values: str) -> None:
+        """These annotations come to `expected`, without a fault."""
+        settings, faults = read(**values)
+        self.assertEqual(faults, {})
+        self.assertFalse(settings.is_refused)
+        self.assertEqual(settings.tls, expected)
+
+    def assert_refused(self, name: str, message: str, /, **values: str) -> None:
+        """These annotations close the paths, with one fault."""
+        settings, faults = read(**values)
+        self.assertTrue(settings.is_refused, values)
+        self.assertEqual(list(faults), [f"proxy-ssl-{name}"])
+        self.assertIn(message, faults[f"proxy-ssl-{name}"])
+        self.assertTrue(faults[f"proxy-ssl-{name}"].endswith("; the paths answer 503"))
+
+    def assert_fault(self, expected: BackendTLS, name: str, message: str, /, **values: str) -> None:
+        """These annotations come to `expected`, with one fault."""
+        settings, faults = read(**values)
+        self.assertFalse(settings.is_refused)
+        self.assertEqual(settings.tls, expected)
+        self.assertEqual(list(faults), [f"proxy-ssl-{name}"])
+        self.assertIn(message, faults[f"proxy-ssl-{name}"])
+
+
+class ProtocolTests(SettingsTestCase):
+    """``backend-protocol`` decides whether there is TLS at all."""
+
+    def test_http(self) -> None:
+        """HTTP in either case, or nothing, is no TLS."""
+        for protocol in ("", "HTTP", "http", " Http "):
+            self.assertEqual(read(protocol), (BackendSettings(), {}))
+
+    def test_https(self) -> None:
+        """HTTPS in either case is TLS, not verified."""
+        for protocol in ("HTTPS", "https", " Https "):
+            self.assertEqual(read(protocol), (BackendSettings(BackendTLS()), {}))
+
+    def test_others(self) -> None:
+        """What is not implemented, or unknown, is a fault and HTTP."""
+        for protocol, message in (
+            ("GRPC", "not implemented; HTTP is spoken"),
+            ("fcgi", "not implemented; HTTP is spoken"),
+            ("AUTO_HTTP", "not implemented; HTTP is spoken"),
+            ("AJP", "HTTP or HTTPS is accepted; HTTP is spoken"),
+        ):
+            settings, faults = read(protocol)
+            self.assertEqual(settings, BackendSettings())
+            self.assertIn(message, faults["backend-protocol"])
+
+    def test_grpcs(self) -> None:
+        """What was meant to be encrypted is encrypted."""
+        settings, faults = read("GRPCS", verify="on", secret="default/ca")
+        assert settings.tls is not None
+        self.assertTrue(settings.tls.is_verified)
+        self.assertIn("HTTPS is spoken instead", faults["backend-protocol"])
+
+    def test_without_effect(self) -> None:
+        """Who asks for verification without TLS is told."""
+        settings, faults = read("HTTP", verify="on", secret="default/bad")
+        self.assertEqual(settings, BackendSettings())
+        self.assertEqual(set(faults), {"proxy-ssl-verify", "proxy-ssl-secret"})
+        for message in faults.values():
+            self.assertIn("without effect", message)
+
+
+class SecretTests(SettingsTestCase):
+    """``proxy-ssl-secret`` holds a pair to show, certificates to trust, or both."""
+
+    def test_good(self) -> None:
+        """What it holds is taken over; nothing is verified unless asked for."""
+        pair = BackendTLS(chain_pem=b"chain", key_pem=b"key")
+        self.assert_tls(pair, secret="default/pair")
+        self.assert_tls(BackendTLS(ca_pem=b"ca"), secret="default/ca")
+        both = BackendTLS(chain_pem=b"chain", key_pem=b"key", ca_pem=b"ca")
+        self.assert_tls(both, secret="default/all", verify="off")
+
+    def test_bad(self) -> None:
+        """A Secret that is missing, cannot be used or is somebody else's closes the paths."""
+        self.assert_refused("secret", "Secret default/none does not exist", secret="default/none")
+        self.assert_refused("secret", "Secret default/bad cannot be used", secret="default/bad")
+        self.assert_refused("secret", "own namespace", secret="other/all")
+        for written in ("all", "default/", "/all", "default/all/x", "Default/all", "default/a b"):
+            self.assert_refused("secret", "NAMESPACE/NAME", secret=written)
+
+    def test_bad_to_verify_by(self) -> None:
+        """A bad Secret is told once, not for each annotation that needs it."""
+        self.assert_refused("secret", "is bad", secret="default/bad", verify="on")
+
+    def test_named(self) -> None:
+        """The Secret is known even while it is at fault, so that its change is seen."""
+        for name in ("all", "bad", "none"):
+            settings, _ = read(secret=f"default/{name}")
+            self.assertEqual(settings.secret, ("default", name))
+        self.assertIsNone(read(secret="other/all")[0].secret)
+        self.assertIsNone(read()[0].secret)
+
+    def test_repr(self) -> None:
+        """No key is shown."""
+        settings, _ = read(secret="default/all")
+        self.assertNotIn("b'key'", repr(settings))
+        self.assertNotIn("b'key'", repr(SECRETS["default", "all"]))
+
+
+class VerifyTests(SettingsTestCase):
+    """``proxy-ssl-verify`` never comes to less than it says."""
+
+    def test_on(self) -> None:
+        """With something to verify by it is on, in either case."""
+        for written in ("on", "ON", " On "):
+            self.assert_tls(
+                BackendTLS(is_verified=True, ca_pem=b"ca"), secret="default/ca", verify=written
+            )
+
+    def test_nothing_to_verify_by(self) -> None:
+        """Without any trusted certificate the paths are closed."""
+        self.assert_refused("verify", "no Secret with a ca.crt", verify="on")
+        self.assert_refused("verify", "no Secret with a ca.crt", verify="on", secret="default/pair")
+
+    def test_unknown(self) -> None:
+        """A value that is none closes the paths."""
+        for written in ("true", "1", "yes"):
+            self.assert_refused("verify", "on or off", verify=written, secret="default/ca")
+
+    def test_depth(self) -> None:
+        """The depth is a number, where nought is one as in ingress-nginx."""
+        self.assert_tls(BackendTLS(verify_depth=3), verify_depth="3")
+        self.assert_tls(BackendTLS(verify_depth=1), verify_depth="0")
+        for written in ("-1", "101", "two"):
+            self.assert_fault(BackendTLS(), "verify-depth", "is used", verify_depth=written)
+
+
+class NameTests(SettingsTestCase):
+    """Which name an endpoint must have, and whether it is sent."""
+
+    def test_own(self) -> None:
+        """A name that is set goes before all others, in lower case."""
+        for written in ("API.Example", "api.example."):
+            self.assert_tls(BackendTLS(name="api.example", has_own_name=True), name=written)
+        tls = BackendTLS(name="api.example", has_own_name=True)
+        self.assertIs(tls.at(UpstreamKey("default", "web", "80")), tls)
+        for host in ("10.0.0.1", "fd00::1", "other.example"):
+            self.assertEqual(tls.server_name(host), "api.example")
+
+    def test_of_service(self) -> None:
+        """Else an address is known by its Service, and a name by itself."""
+        tls = BackendTLS().at(UpstreamKey("shop", "web", "80"))
+        for host in ("10.0.0.1", "fd00::1"):
+            self.assertEqual(tls.server_name(host), "web.shop.svc")
+        self.assertEqual(tls.server_name("API.example."), "api.example")
+
+    def test_bad(self) -> None:
+        """What is no name is a fault, and the name is the default."""
+        for written in ("10.0.0.1", "fd00::1", "$host", "a b", "*.example", "a..b", "x" * 64, "-a"):
+            self.assert_fault(BackendTLS(), "name", "the name of a host", name=written)
+
+    def test_sent(self) -> None:
+        """The name is sent only where that is asked for."""
+        self.assert_tls(BackendTLS(sends_name=True), server_name="on")
+        self.assert_tls(BackendTLS(sends_name=False), server_name="off")
+        self.assert_fault(BackendTLS(), "server-name", "on is accepted", server_name="true")
+
+
+class CipherTests(SettingsTestCase):
+    """What is spoken."""
+
+    def test_protocols(self) -> None:
+        """Each version that is asked for, and no other."""
+        self.assert_tls(BackendTLS(protocols=frozenset({"TLSv1.2"})), protocols="TLSv1.2")
+        self.assert_tls(BackendTLS(protocols=frozenset({"TLSv1.3"})), protocols=" TLSv1.3 ")
+        self.assert_tls(BackendTLS(), protocols="TLSv1.3  TLSv1.2")
+
+    def test_old_protocols(self) -> None:
+        """Versions that are too old are left out; where none is left, the default is spoken."""
+        only = "only TLSv1.2 and TLSv1.3 are spoken"
+        new = BackendTLS(protocols=frozenset({"TLSv1.2"}))
+        self.assert_fault(new, "protocols", only, protocols="TLSv1 TLSv1.1 TLSv1.2")
+        self.assert_fault(BackendTLS(), "protocols", only, protocols="SSLv3")
+        accepted = "TLSv1.2 and TLSv1.3 are accepted"
+        self.assert_fault(new, "protocols", accepted, protocols="TLSv1.2 TLSv1.4")
+        self.assert_fault(BackendTLS(), "protocols", accepted, protocols="TLSv1.2,TLSv1.3")
+
+    def test_ciphers(self) -> None:
+        """A list that OpenSSL takes is taken over."""
+        for written in ("DEFAULT", "HIGH:!aNULL", "ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA"):
+            self.assert_tls(BackendTLS(ciphers=written), ciphers=written)
+
+    def test_bad_ciphers(self) -> None:
+        """A list without any cipher, or that lowers OpenSSL's guard, closes the paths."""
+        for written in ("NONSENSE", "ALL:@SECLEVEL=0", "HIGH; x", "A" * 1025, "!ALL"):
+            self.assert_refused("ciphers", "a list of ciphers", ciphers=written)
+
+
+class RefusalTests(SynchronousTestCase):
+    def test_answer(self) -> None:
+        """Every request is answered with 503 and a reason."""
+        request = Request(b"GET", b"/", b"/", b"a", b"a", [], 0)
+        for is_secure in (True, False):
+            answer = BackendTLSRefusal().answer(request, is_secure=is_secure)
+            assert answer is not None
+            self.assertEqual((answer.status, answer.outcome), (503, "access_refused"))
