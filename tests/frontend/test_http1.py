@@ -785,6 +785,17 @@ class EndTests(SynchronousTestCase):
         self.assertTrue(endpoint.saw_reset)
         self.assertEqual(len(self.wire.plane.connections), 0)
 
+    def test_lost_while_its_upload_is_paused(self) -> None:
+        """A client that resets while nobody reads from it is noticed when its endpoint is."""
+        self.client.send(post(len(MUCH)))
+        endpoint = self.wire.accept()
+        self.client.send_some(MUCH)
+        self.client.reset()
+        self.assertEqual(len(self.wire.plane.connections), 1)
+        self.wire.advance(SEND_TIMEOUT + 2)
+        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertTrue(endpoint.saw_reset)
+
     def test_lost_with_further_requests(self) -> None:
         """Requests that still waited are not begun."""
         self.client.send(GET + GET)

@@ -137,7 +137,7 @@ class Peer:
         """Everything that comes until nothing moves any more."""
         received: list[bytes] = []
         self._network.settle()
-        while not self._socket.is_reset:
+        while not (self._socket.is_reset or self._socket.is_closed):
             try:
                 data = self._socket.recv(CAPACITY)
             except BlockingIOError:
@@ -186,7 +186,8 @@ class Peer:
 
     @property
     def is_open(self) -> bool:
-        return not (self.saw_end or self.saw_reset)
+        """Whether neither side has ended the connection."""
+        return not (self._socket.is_closed or self.saw_end or self.saw_reset)
 
 
 @implementer(IConnector)

@@ -1,0 +1,59 @@
+"""Tests of `ingress.frontend.open_connections`."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.frontend.open_connections import OpenConnections
+
+
+class Connection:
+    """A ClientConnection that closes when it is told to, if it is idle."""
+
+    def __init__(self, all_of_them: OpenConnections, *, is_idle: bool) -> None:
+        self._all = all_of_them
+        self._is_idle = is_idle
+        self._all.add(self)
+
+    def close_if_idle(self) -> None:
+        if self._is_idle:
+            self._all.discard(self)
+
+    def cut(self) -> None:
+        self._all.discard(self)
+
+
+class OpenConnectionsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.connections = OpenConnections()
+
+    def test_none(self) -> None:
+        """Without connections a drain is over at once."""
+        self.successResultOf(self.connections.drain())
+
+    def test_idle(self) -> None:
+        """A drain closes those that are idle."""
+        Connection(self.connections, is_idle=True)
+        Connection(self.connections, is_idle=True)
+        self.assertEqual(repr(self.connections), "<OpenConnections: 2>")
+        self.successResultOf(self.connections.drain())
+        self.assertEqual(len(self.connections), 0)
+
+    def test_busy(self) -> None:
+        """A drain is over when the last one has closed, for everyone who waits."""
+        one = Connection(self.connections, is_idle=False)
+        other = Connection(self.connections, is_idle=False)
+        waiting = [self.connections.drain(), self.connections.drain()]
+        self.connections.discard(one)
+        for drained in waiting:
+            self.assertNoResult(drained)
+        self.connections.discard(other)
+        for drained in waiting:
+            self.successResultOf(drained)
+
+    def test_cut(self) -> None:
+        """A cut closes all of them."""
+        Connection(self.connections, is_idle=False)
+        drained = self.connections.drain()
+        self.connections.cut()
+        self.successResultOf(drained)
