@@ -31,7 +31,7 @@ class CallTests(SynchronousTestCase):
     def test_clear_errors(self) -> None:
         """What a failed call left in the queue is gone."""
         context = SSL.Context(SSL.TLS_METHOD)
-        lib.SSL_CTX_use_PrivateKey_file(context._context, b"missing.key", SSL.FILETYPE_PEM)
+        lib.SSL_CTX_use_PrivateKey_file(context._context, b"missing.key", lib.SSL_FILETYPE_PEM)
         self.assertNotEqual(lib.ERR_peek_error(), 0)
         clear_errors()
         self.assertEqual(lib.ERR_peek_error(), 0)
