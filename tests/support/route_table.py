@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ingress.policy.access import AccessRefusal
+from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
 from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.load_balance import Algorithm, LoadBalance
+from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
@@ -66,12 +69,55 @@ def _target(route: Route) -> str:
     if affinity is not None:
         mode = "persistent" if affinity.is_persistent else "balanced"
         extras.append(f"cookie {affinity.name} at {affinity.path}, {mode}")
+    extras += [*_balance(route.load_balance), *_proxy(route.proxy), *_backend(route.tls)]
     return f"{upstream} ({'; '.join(extras)})"
+
+
+def _balance(settings: LoadBalance) -> Iterator[str]:
+    """What is not the default, as everything below."""
+    if settings.algorithm is not Algorithm.ROUND_ROBIN:
+        yield settings.algorithm
+    if settings.hash_key is not None:
+        yield f"hash {settings.hash_key.written}"
+        if settings.subset_size > 1:
+            yield f"subsets of {settings.subset_size}"
+
+
+def _proxy(settings: ProxySettings) -> Iterator[str]:
+    default = ProxySettings()
+    if settings.body_size != default.body_size:
+        yield "any body" if settings.body_size is None else f"body {settings.body_size}"
+    for name in ("connect_timeout", "send_timeout", "read_timeout", "tries", "retry_timeout"):
+        value = getattr(settings, name)
+        if value != getattr(default, name):
+            yield f"{name.replace('_timeout', '').replace('_', ' ')} {value:g}"
+    if settings.retry_on != default.retry_on:
+        yield f"retry on {' '.join(sorted(settings.retry_on)) or 'nothing'}"
+
+
+def _backend(tls: BackendTLS | None) -> Iterator[str]:
+    if tls is None:
+        return
+    known = "verified as" if tls.is_verified else "unverified"
+    yield f"https {known} {tls.name}"
+    if tls.sends_name:
+        yield "SNI"
+    if tls.chain_pem is not None:
+        yield "client certificate"
+    default = BackendTLS()
+    if tls.verify_depth != default.verify_depth:
+        yield f"depth {tls.verify_depth}"
+    if tls.protocols != default.protocols:
+        yield " ".join(sorted(tls.protocols))
+    if tls.ciphers != default.ciphers:
+        yield f"ciphers {tls.ciphers}"
 
 
 def _policy(policy: RequestPolicy) -> str:
     if isinstance(policy, AccessRefusal):
         return "refused"
+    if isinstance(policy, BackendTLSRefusal):
+        return "refused for its TLS"
     assert isinstance(policy, HttpsRedirect)
     text = "to https" if policy.port == 443 else f"to https:{policy.port}"
     if policy.hosts is not None:
