@@ -12,8 +12,7 @@ does not depend on how fast the client is or who else uses the machine's cores:
 - *tls-memory*: Twisted's TLS, through memory BIOs,
 - *tls-socket*: `ingress.frontend.tls_transport`,
 
-each with Twisted's epoll reactor, and with one that dispatches events without
-setting up a logging context for each (*-tight*).
+each with Twisted's epoll reactor, and with `ingress.reactor` (*-tight*).
 """
 
 from __future__ import annotations
@@ -40,7 +39,9 @@ KINDS = ("stock", "immediate", "tls-memory", "tls-socket")
 def serve(kind: str, report: Connection) -> None:
     """The server's process: its first line says what a connection is for."""
     if kind.endswith("-tight"):
-        install_tight_reactor()
+        from ingress.reactor import install_reactor
+
+        install_reactor()
     from twisted.internet import protocol, reactor
 
     class Server(protocol.Protocol):
@@ -135,26 +136,6 @@ def listen(reactor: Any, kind: str, factory: Any) -> Any:
     return port
 
 
-def install_tight_reactor() -> None:
-    """Twisted's epoll reactor, without a logging context for each event."""
-    from twisted.internet.epollreactor import EPollReactor
-    from twisted.internet.main import installReactor
-
-    class TightReactor(EPollReactor):
-        def doPoll(self, timeout: float | None) -> None:
-            selectables = self._selectables
-            dispatch = self._doReadOrWrite
-            events = self._poller.poll(-1 if timeout is None else timeout, len(selectables))
-            for fd, event in events:
-                selectable = selectables.get(fd)
-                if selectable is not None:
-                    dispatch(selectable, fd, event)
-
-        doIteration = doPoll
-
-    installReactor(TightReactor())
-
-
 def resident_bytes() -> int:
     with open("/proc/self/statm", encoding="ascii") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -207,9 +188,9 @@ def round_trip_cost(server: Server, count: int, connections: int = 32) -> float:
     started = 0.0
     while done < count:
         for key, _ in selector.select():
-            sock: Any = key.fileobj
-            sock.recv(4096)
-            sock.sendall(REQUEST)
+            ready: Any = key.fileobj
+            ready.recv(4096)
+            ready.sendall(REQUEST)
             done += 1
             if done == count // 10:
                 started, _ = server.usage()
