@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import TLS, Config
+from ingress.config import TLS, Config, Limits
 from ingress.kube.objects import KubeObject, Secret
 from ingress.problem import Problem
 from ingress.routing.build import CONFIGURATION, Built, build, build_steps
@@ -277,6 +277,8 @@ ANNOTATIONS: tuple[dict[str, str], ...] = (
     {"ssl-redirect": "false"},
     {"affinity": "cookie", "unknown": "x"},
     {"canary": "true"},
+    {"backend-protocol": "HTTPS", "proxy-ssl-secret": "default/one"},
+    {"backend-protocol": "HTTPS", "proxy-ssl-secret": "default/two", "load-balance": "ewma"},
 )
 PATHS = ("/", "/a", "=/a", "~/a", "/a/", "~/%zz", "~/(x)")
 
@@ -323,7 +325,12 @@ changes = st.lists(
     min_size=1,
     max_size=25,
 )
-CONFIGS = (FILES, replace(FILES, ssl_redirect=False), replace(FILES, tls=TLS(default=("default", "one"))))  # fmt: skip
+CONFIGS = (
+    FILES,
+    replace(FILES, ssl_redirect=False),
+    replace(FILES, tls=TLS(default=("default", "one"))),
+    replace(FILES, limits=Limits(read_timeout=5.0)),
+)
 
 
 class EquivalenceTests(SynchronousTestCase):
@@ -332,7 +339,7 @@ class EquivalenceTests(SynchronousTestCase):
     def assert_same(self, one: Built, other: Built) -> None:
         self.assertEqual(one.snapshot, other.snapshot)
         self.assertEqual(one.problems, other.problems)
-        for name in ("ingresses", "upstreams", "hosts", "certificates"):
+        for name in ("ingresses", "backend_secrets", "upstreams", "hosts", "certificates"):
             self.assertEqual(getattr(one.memo, name), getattr(other.memo, name), name)
         self.assertEqual(one.memo.secrets.users, other.memo.secrets.users)
         self.assertEqual(one.memo.secrets.lapses, other.memo.secrets.lapses)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Limits
 from ingress.kube.objects import Ingress, IngressBackend, IngressRule
 from ingress.policy.access import Refusal
 from ingress.policy.backend_tls import BackendSecret
@@ -89,6 +92,21 @@ class IngressPartsTests(SynchronousTestCase):
         )
         self.assertEqual((parts.hosts, parts.default, parts.backends), ({}, None, {}))
         self.assertEqual(len(parts.problems), 1)
+
+    def test_limits(self) -> None:
+        """What the configuration says of requests holds until annotations say otherwise."""
+        config = replace(FILES, limits=Limits(body_size=None, read_timeout=7.0, head_size=2048))
+        for annotated, body_size, count in (
+            ({}, None, 0),
+            ({"load-balance": "ewma"}, None, 0),
+            ({"proxy-body-size": "1k", "proxy-buffer-size": "2k"}, 1024, 0),
+            ({"proxy-body-size": "1k", "proxy-buffer-size": "3k"}, 1024, 1),
+        ):
+            item = ingress("a.example", {"/": "web:80"}, annotations=annotated)
+            parts = finish(ingress_parts(item, config, NO_SECRETS))
+            self.assertEqual(parts.policies.proxy.body_size, body_size)
+            self.assertEqual(parts.policies.proxy.read_timeout, 7.0)
+            self.assertEqual(len(parts.problems), count)
 
     def test_pattern(self) -> None:
         """Only what is closed and looks like a regular expression closes whole hosts."""
