@@ -519,6 +519,18 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(len(self.client.receive().rest), len(body))
         self.assertTrue(self.client.saw_end)
 
+    def test_early_response_that_waits_for_its_reader(self) -> None:
+        """The time that a client has to close begins when it has read the answer."""
+        self.client.send(post(len(MUCH)) + b"x")
+        endpoint = self.wire.accept()
+        endpoint.send(ONE_BUFFER_TOO_MUCH)
+        self.wire.advance(2 * LINGER_TIMEOUT)
+        self.client.send(MUCH[1:])
+        self.assertEqual(self.client.receive().rest.count(b"x"), ONE_BUFFER_TOO_MUCH.count(b"x"))
+        self.assertTrue(self.client.saw_end)
+        self.wire.advance(LINGER_TIMEOUT + 2)
+        self.assertTrue(self.client.saw_reset)
+
     def test_response_while_the_upload_goes_on(self) -> None:
         """A response that begins before the upload ends does not end the upload."""
         self.client.send(post(10) + b"hello")
