@@ -49,7 +49,7 @@ class FoundFile(msgspec.Struct, frozen=True, gc=False):
     """In seconds: how long it must stay as it is before it is read."""
 
     is_pair: bool = False
-    """Whether ``path`` is a folder with ``tls.crt`` and ``tls.key``."""
+    """Whether ``path`` is a folder with ``tls.crt`` and ``tls.key``, or with ``ca.crt``."""
 
 
 @dataclass(slots=True)

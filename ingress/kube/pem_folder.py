@@ -1,9 +1,9 @@
 """
-Secrets as PEM files: ``NAMESPACE/NAME/tls.crt`` and ``tls.key``.
+Secrets as PEM files: ``NAMESPACE/NAME/tls.crt`` and ``tls.key``, ``ca.crt``, or all three.
 
-Kubernetes mounts a Secret with both files behind a symbolic link, ``..data``,
-that it swaps; anything else writes one file after the other. A pair is
-therefore read only once both have stayed as they are for a while.
+Kubernetes mounts a Secret with its files behind a symbolic link, ``..data``,
+that it swaps; anything else writes one file after the other. They are
+therefore read only once all have stayed as they are for a while.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from ingress.kube.folder import FoundFile, Listing, Signature, link_folders, sign
@@ -19,7 +20,11 @@ from ingress.kube.objects import Metadata, ObjectKey, Secret
 from ingress.kube.validation import find_faults
 from ingress.problem import Origin, Problem, printable
 
-FILES: Final = ("tls.crt", "tls.key")
+PAIR: Final = ("tls.crt", "tls.key")
+AUTHORITY: Final = "ca.crt"
+"""Beside a pair or alone; no Secret needs it."""
+
+FILES: Final = (*PAIR, AUTHORITY)
 
 SETTLE_DELAY: Final = 0.3
 """In seconds: tools write the second file within milliseconds of the first."""
@@ -60,7 +65,7 @@ def _subfolders(folder: str, listing: Listing) -> Iterator[str]:
 
 
 def _find_pair(folder: str, index: int, listing: Listing) -> FoundFile | None:
-    """The pair in a folder, even if one of the two is missing; None if both are."""
+    """What is in a folder, even if a half of a pair is missing; None if there is nothing."""
     listing.folders.add(os.path.realpath(folder))
     real = []
     for name in FILES:
@@ -75,7 +80,7 @@ def _find_pair(folder: str, index: int, listing: Listing) -> FoundFile | None:
 
 
 def sign_pair(folder: str) -> Signature:
-    """The signatures of both files; a file that is missing or no file counts as (-1,)."""
+    """The signatures of all files; a file that is missing or no file counts as (-1,)."""
     signatures: list[Signature] = []
     for name in FILES:
         try:
@@ -84,9 +89,9 @@ def sign_pair(folder: str) -> Signature:
             signatures.append((-1,))
         else:
             signatures.append(sign(status) if stat.S_ISREG(status.st_mode) else (-1,))
-    if signatures == [(-1,), (-1,)]:
+    if all(signature == (-1,) for signature in signatures):
         return ()
-    return signatures[0] + signatures[1]
+    return tuple(chain.from_iterable(signatures))
 
 
 def read_pair(folder: str) -> Reading:
@@ -101,15 +106,19 @@ def read_pair(folder: str) -> Reading:
     origin = Origin(printable(folder))
     data = {}
     problems = []
+    has_pair = any(os.path.lexists(os.path.join(folder, file)) for file in PAIR)
     for file in FILES:
         try:
             data[file] = _read_file(os.path.join(folder, file))
         except OSError as error:
+            is_needed = has_pair if file in PAIR else not has_pair
+            if isinstance(error, FileNotFoundError) and not is_needed:
+                continue
             message = f"{file} cannot be read: {error.strerror or error}"
             problems.append(Problem(message, *key, origin=origin))
     secret = Secret(
         metadata=Metadata(name=name, namespace=namespace),
-        type="kubernetes.io/tls",
+        type="kubernetes.io/tls" if has_pair else "Opaque",
         data=data,
         origin=origin,
     )

@@ -72,6 +72,28 @@ class PairTests(SynchronousTestCase):
             f"{self.disk.path('s/ns/name')}: Secret ns/name: tls.key cannot be read: No such file or directory",
         )
 
+    def test_authority(self) -> None:
+        """Trusted certificates belong to the Secret of their pair, or are one alone."""
+        self.disk.write("s/ns/alone/ca.crt", "roots")
+        for name in ("tls.crt", "tls.key", "ca.crt"):
+            self.disk.write(f"s/ns/both/{name}", name)
+        self.assertEqual(sorted(self.found()), ["s/ns/alone", "s/ns/both"])
+        alone = read_pair(self.disk.path("s/ns/alone")).item
+        assert isinstance(alone, Secret)
+        self.assertEqual((alone.type, alone.data), ("Opaque", {"ca.crt": b"roots"}))
+        both = read_pair(self.disk.path("s/ns/both")).item
+        assert isinstance(both, Secret)
+        self.assertEqual((both.type, len(both.data)), ("kubernetes.io/tls", 3))
+
+    def test_bad_authority(self) -> None:
+        """Trusted certificates that are there and cannot be read are a Problem."""
+        for name in ("tls.crt", "tls.key"):
+            self.disk.write(f"s/ns/name/{name}", "a")
+        folder = self.disk.path("s/ns/name")
+        os.mkdir(os.path.join(folder, "ca.crt"))
+        [problem] = read_pair(folder).problems
+        self.assertIn("ca.crt cannot be read", problem.message)
+
     def test_strange_files(self) -> None:
         """A pipe, a folder or an endless file is a Problem and never waited for."""
         self.disk.write("s/ns/name/tls.crt", "a")
@@ -98,12 +120,13 @@ class PairTests(SynchronousTestCase):
         self.assertEqual(problem.field, "metadata.name")
 
     def test_signature(self) -> None:
-        """The signature of a pair is that of both files."""
+        """The signature of a pair is that of all its files."""
         self.disk.write("p/tls.crt", "a")
         one = sign_pair(self.disk.path("p"))
         self.disk.write("p/tls.key", "a")
         two = sign_pair(self.disk.path("p"))
         self.disk.write("p/tls.crt", "b")
-        self.assertEqual(
-            len({one, two, sign_pair(self.disk.path("p")), sign_pair(self.disk.path("q"))}), 4
-        )
+        three = sign_pair(self.disk.path("p"))
+        self.disk.write("p/ca.crt", "a")
+        four = sign_pair(self.disk.path("p"))
+        self.assertEqual(len({one, two, three, four, sign_pair(self.disk.path("q"))}), 5)
