@@ -45,6 +45,12 @@ class Request:
     is_http_10: bool = False
     keep_alive: bool = True
 
+    wants_websocket: bool = False
+    """Whether it asks for a tunnel (RFC 6455); it is an ordinary request where it gets none."""
+
+    takes_trailers: bool = False
+    """Whether its client said that it does (RFC 9110 section 10.1.4)."""
+
     def field(self, name: bytes) -> bytes | None:
         """The value of the first field of this lower-case name, if any."""
         for key, _, value in self.fields:

@@ -21,7 +21,7 @@ from ingress.config import Config
 from ingress.controller import Controller
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.http1 import HTTP1Factory
+from ingress.frontend.http1_factory import HTTP1Factory
 from ingress.frontend.listeners import (
     Listeners,
     connection_limit,

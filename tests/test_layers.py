@@ -36,6 +36,9 @@ FORBIDDEN = [
     ("ingress", "tests", ()),
 ]
 
+TESTS_OF_MANY_MODULES = {"data_path", "e2e"}
+"""The data path from client to endpoint without sockets, and whole processes."""
+
 TESTS_WITHOUT_MODULE = {"test_demo", "test_golden", "test_layers", "test_packaging"}
 """Those of no module in particular, or of one outside of the package."""
 
@@ -160,7 +163,7 @@ class LayoutTests(SynchronousTestCase):
         tests = CHECKOUT / "tests"
         for file in tests.rglob("test_*.py"):
             place = file.relative_to(tests)
-            if place.parts[0] == "e2e" or file.stem in TESTS_WITHOUT_MODULE:
+            if place.parts[0] in TESTS_OF_MANY_MODULES or file.stem in TESTS_WITHOUT_MODULE:
                 continue
             tested = CHECKOUT / "ingress" / place.parent / file.stem.removeprefix("test_")
             self.assertTrue(

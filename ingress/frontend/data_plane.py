@@ -7,11 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from ingress.config import Limits
 from ingress.deadline import Deadlines
+from ingress.frontend.headers import Client
 from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
 from ingress.upstream.balancer import RoundRobin
 from ingress.upstream.registry import EndpointRegistry
+
+_DEFAULT_LIMITS = Limits()
 
 
 class DataPlane:
@@ -51,6 +55,21 @@ class DataPlane:
         if previous is None or previous.upstreams is not snapshot.upstreams:
             self.registry.published(snapshot)
             self.balancer.published(snapshot)
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the configuration in force."""
+        return self.snapshot.config.limits if self.snapshot is not None else _DEFAULT_LIMITS
+
+    def may_connect(self, client: Client) -> bool:
+        """
+        Whether a client may have one more connection. A trusted proxy may: its
+        connections are those of many.
+        """
+        limit = self.limits.connections_per_client
+        if limit is None or self.snapshot is None or client.is_trusted_by(self.snapshot.config):
+            return True
+        return self.connections.count(client.address.decode("ascii")) < limit
 
     def make_request_id(self) -> str:
         """32 hexadecimal digits, as nginx's ``$request_id`` has."""

@@ -21,22 +21,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol
 
 from twisted.logger import Logger
 
 from ingress.answer import Answer
-from ingress.errors import Outcome, PeerError
+from ingress.errors import BodyTooLarge, Outcome, PeerError
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.endpoint_choice import EndpointChoice
 from ingress.frontend.headers import (
     Client,
     answer_fields,
     downstream_fields,
+    downstream_trailers,
     request_id,
     set_hsts,
     upstream_head,
 )
+from ingress.frontend.replayable_body import ReplayableBody
+from ingress.frontend.response_writer import ResponseWriter
+from ingress.http1.body import Trailers
 from ingress.message import IDEMPOTENT_METHODS, Request, Response
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
@@ -44,49 +47,16 @@ from ingress.routing.snapshot import Endpoint
 from ingress.upstream.http1 import ConnectionClosed, HTTP1Upstream
 
 
-class ResponseWriter(Protocol):
-    """The codec that the request came through, as its exchange sees it."""
-
-    def send_interim(self, response: Response) -> None:
-        """A 1xx response, for clients that can take one."""
-
-    def send_head(
-        self,
-        status: int,
-        reason: bytes,
-        fields: list[tuple[bytes, bytes]],
-        body_length: int | None,
-    ) -> None:
-        """
-        :param fields: without any that belong to the connection.
-        :param body_length: in bytes; None where `end` will tell.
-        """
-
-    def send_body(self, data: bytes) -> None:
-        """Some of the body; it may be held back until `flush`."""
-
-    def flush(self) -> None:
-        """Send what is held back."""
-
-    def end(self) -> None:
-        """The response is whole. The exchange is over."""
-
-    def abort(self) -> None:
-        """The response will never be whole, and the client must see that."""
-
-    def pause_request(self) -> None:
-        """Bring no more of the request's body for now."""
-
-    def resume_request(self) -> None:
-        """Go on."""
-
-
 class State(Enum):
     ROUTING = auto()
     CONNECTING = auto()
     WAITING = auto()
     RESPONDING = auto()
+    TUNNELLING = auto()
     ENDED = auto()
+
+
+_TOO_LARGE = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
 
 
 class Exchange:
@@ -120,9 +90,9 @@ class Exchange:
         self._connection: HTTP1Upstream | None = None
         self._cancel_dial: Callable[[], None] | None = None
         self._head = b""
-        self._early_body: list[bytes] = []
+        self._body = ReplayableBody()
         self._is_request_whole = not request.has_body
-        self._is_body_forwarded = False
+        self._is_half_ended = False
 
     def __repr__(self) -> str:
         return f"<Exchange {self.state.name} endpoint={self._endpoint} outcome={self.outcome}>"
@@ -145,6 +115,9 @@ class Exchange:
             if answer is not None:
                 self._answer(answer)
                 return
+        if self._is_too_large(request.body_length or 0):
+            self._answer(_TOO_LARGE)
+            return
         if route.upstream is None:
             self._answer(Answer(404, Outcome.NO_ROUTE, "The rule names no Service."))
             return
@@ -184,18 +157,14 @@ class Exchange:
         self._cancel_dial = None
         self._connection = connection
         self.state = State.WAITING
+        assert self._route is not None
         request = self.request
+        connection.send_head(self, request, self._head, self._route.proxy)
         if not request.has_body:
-            connection.send_head(self, request.method, self._head)
             return
-        connection.send_head_of_body(
-            self, request.method, self._head, is_chunked=request.body_length is None
-        )
         # First, for what is sent now may well fill the connection and pause the body again.
         self._writer.resume_request()
-        early_body, self._early_body = self._early_body, []
-        for data in early_body:
-            self._is_body_forwarded = True
+        for data in self._body.replay():
             connection.send_body(data)
         if self._is_request_whole:
             connection.end_body()
@@ -217,10 +186,10 @@ class Exchange:
         """Some of the request's body; never empty."""
         if self.state is State.ENDED:
             return
-        if self._connection is None:
-            self._early_body.append(data)
-        else:
-            self._is_body_forwarded = True
+        self._body.add(data, is_forwarded=self._connection is not None)
+        if self._is_too_large(self._body.length):
+            self.refuse(BodyTooLarge("The body is larger than this path accepts."))
+        elif self._connection is not None:
             self._connection.send_body(data)
 
     def body_ended(self) -> None:
@@ -232,7 +201,7 @@ class Exchange:
     def refuse(self, error: PeerError) -> None:
         """The request turned out to be bad, or too slow, after it had begun."""
         self._drop_connection()
-        if self.state is State.RESPONDING:
+        if self.state in (State.RESPONDING, State.TUNNELLING):
             self._abort(error.outcome)
         elif self.state is not State.ENDED:
             self._answer(Answer.from_error(error))
@@ -273,16 +242,17 @@ class Exchange:
     def response_flush(self) -> None:
         self._writer.flush()
 
-    def response_ended(self) -> None:
+    def response_ended(self, trailers: Trailers) -> None:
         self._connection = None
         self._end(Outcome.OK)
-        self._writer.end()
+        taken = downstream_trailers(trailers) if trailers and self.request.takes_trailers else []
+        self._writer.end(taken)
 
     def upstream_failed(self, error: PeerError) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
         assert self._endpoint is not None
-        if self.state is State.RESPONDING:
+        if self.state in (State.RESPONDING, State.TUNNELLING):
             self._abort(error.outcome)
         elif isinstance(error, ConnectionClosed) and self._may_ask_again(connection):
             self._ask(self._endpoint, anew=True)
@@ -297,7 +267,7 @@ class Exchange:
         return (
             connection.is_reused
             and not connection.has_answered
-            and not self._is_body_forwarded
+            and self._body.is_replayable
             and self.request.method in IDEMPOTENT_METHODS
         )
 
@@ -306,6 +276,42 @@ class Exchange:
 
     def resume_request(self) -> None:
         self._writer.resume_request()
+
+    # The tunnel of a WebSocket, which both sides may end halfway.
+
+    def switched(self, response: Response) -> None:
+        self.state = State.TUNNELLING
+        self._writer.switch(downstream_fields(response))
+
+    def tunnel_received(self, data: bytes) -> None:
+        """From the endpoint."""
+        self._writer.send_raw(data)
+
+    def tunnel_sent(self, data: bytes) -> None:
+        """From the client."""
+        if self._connection is not None:
+            self._connection.send_raw(data)
+
+    def client_finished(self) -> None:
+        """The client sends no more, and may still read."""
+        if self.state is State.TUNNELLING and self._connection is not None:
+            self._connection.end_raw()
+            self._half_ended()
+
+    def endpoint_finished(self) -> None:
+        """The endpoint sends no more, and may still read."""
+        self._writer.end_raw()
+        self._half_ended()
+
+    def _half_ended(self) -> None:
+        if not self._is_half_ended:
+            self._is_half_ended = True
+            return
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        connection.close_tunnel()
+        self._end(Outcome.OK)
+        self._writer.end([])
 
     # Endings.
 
@@ -320,7 +326,11 @@ class Exchange:
         self._writer.send_head(answer.status, answer.phrase, fields, len(body))
         if request.method != b"HEAD":
             self._writer.send_body(body)
-        self._writer.end()
+        self._writer.end([])
+
+    def _is_too_large(self, length: int) -> bool:
+        limit = self._route.proxy.body_size if self._route is not None else None
+        return limit is not None and length > limit
 
     def _abort(self, outcome: Outcome) -> None:
         self._end(outcome)

@@ -16,6 +16,7 @@ from twisted.web.http import datetimeToString
 
 from ingress.answer import Answer
 from ingress.config import Config
+from ingress.http1.body import Trailers
 from ingress.message import Request, Response
 
 FieldLines = list[tuple[bytes, bytes]]
@@ -62,6 +63,27 @@ _NEVER_UPSTREAM = HOP_BY_HOP | _FORWARDED | {b"proxy"}
 # RFC 9110 section 8.6: no Content-Length in what has no body.
 _NEVER_INTERIM = HOP_BY_HOP | {b"content-length"}
 
+# RFC 9110 section 6.5.1: what frames, routes, authenticates or controls is for the head alone.
+_NEVER_TRAILERS = _NEVER_INTERIM | {
+    b"age",
+    b"authorization",
+    b"cache-control",
+    b"content-encoding",
+    b"content-range",
+    b"content-type",
+    b"date",
+    b"expires",
+    b"host",
+    b"location",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"retry-after",
+    b"set-cookie",
+    b"strict-transport-security",
+    b"vary",
+    b"www-authenticate",
+}
+
 # What a client must not take from its own request by naming it in Connection.
 _NOT_NOMINABLE = frozenset({b"host", b"content-length"})
 
@@ -106,15 +128,17 @@ class Client:
         self._fields = b""
         self.is_trusted = False
 
+    def is_trusted_by(self, config: Config) -> bool:
+        """Whether it is one of the proxies whose forwarded fields are believed."""
+        return self._address is not None and is_inside(self._address, config.trusted_proxies)
+
     def forwarding(self, request: Request, config: Config) -> Forwarding:
         """
         :param config: of the Snapshot that the request is served from.
         """
         if config is not self._config:
             self._config = config
-            self.is_trusted = self._address is not None and is_inside(
-                self._address, config.trusted_proxies
-            )
+            self.is_trusted = self.is_trusted_by(config)
             ports = config.public_ports
             port = ports.https if self.is_secure else ports.http
             self._fields = _connection_fields(self.address, port, is_secure=self.is_secure)
@@ -248,6 +272,10 @@ def upstream_head(
         parts.append(b"Host: %b\r\n" % forwarding.host)
     if request.body_length is None:
         parts.append(b"Transfer-Encoding: chunked\r\n")
+    if request.wants_websocket:
+        parts.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    elif request.takes_trailers:
+        parts.append(b"Connection: TE\r\nTE: trailers\r\n")
     parts.append(b"X-Request-ID: %b\r\n" % identity)
     parts.append(forwarding.fields)
     parts.append(b"\r\n")
@@ -272,6 +300,11 @@ def downstream_fields(response: Response) -> FieldLines:
         # RFC 9110 section 6.6.1: who forwards a response without Date adds it.
         fields.append((b"Date", datetimeToString()))
     return fields
+
+
+def downstream_trailers(trailers: Trailers) -> FieldLines:
+    """Those of the endpoint's trailers that mean something where the head is gone by."""
+    return [(name, value) for name, value in trailers if name.lower() not in _NEVER_TRAILERS]
 
 
 def interim_fields(response: Response) -> FieldLines:

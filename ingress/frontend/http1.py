@@ -6,8 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IAddress, IPushProducer
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+)
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -18,39 +22,18 @@ from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
 from ingress.frontend.headers import Client, FieldLines, answer_fields, interim_fields, set_hsts
-from ingress.http1.body import BodyDecoder
+from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
-from ingress.http1.head import (
-    HEAD_END,
-    check_unfinished_request_head,
-    parse_request_head,
-    skip_empty_lines,
-)
 from ingress.message import Request, Response
 
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
 
-HEAD_TIMEOUT = 60.0
-"""Seconds for the TLS handshake and the first head, or for a head once it has begun."""
-
-BODY_TIMEOUT = 60.0
-"""Seconds between two reads of a request's body: ``client-body-timeout``."""
-
-KEEP_ALIVE_TIMEOUT = 75.0
-"""Seconds that a connection may be idle between requests: nginx's ``keep-alive``."""
-
-SEND_TIMEOUT = 60.0
-"""Seconds that a client may leave a full send buffer as it is: ``send_timeout``."""
-
-LINGER_TIMEOUT = 5.0
-"""Seconds that a refused client has to read the answer (RFC 9112 section 9.6)."""
-
 MAX_PIPELINED = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
 class HTTP1Downstream(Protocol):
     """
     One client connection. It is the ResponseWriter of the exchange under way.
@@ -65,22 +48,25 @@ class HTTP1Downstream(Protocol):
         self.deadline = NEVER
         self._plane = plane
         self._client = client
-        self._buffer = b""
-        """What has come and cannot be taken yet: part of a head, or further requests."""
-
+        self._limits = plane.limits
+        self._decoder = RequestDecoder()
+        self._encoder = ResponseEncoder()
         self._exchange: Exchange | None = None
         self._request: Request | None = None
-        self._body: BodyDecoder | None = None
-        self._encoder = ResponseEncoder()
+        self._request_count = 0
         self._is_advancing = False
-        self._is_in_head = True
-        """Whether a head is waited for that has begun; the first begins with the connection."""
-
+        self._is_tunnel = False
         self._is_request_paused = False
-        """Whether the exchange wants no more of the request's body for now."""
+        """Whether the exchange wants no more from the client for now."""
+
+        self._is_full = False
+        """Whether more has come than is kept while a request is answered."""
 
         self._is_stalled = False
         """Whether the client has left a full send buffer as it is."""
+
+        self._is_input_over = False
+        """Whether the client sends no more."""
 
         self._is_closing = False
         """Whether the connection ends with the response under way."""
@@ -89,8 +75,12 @@ class HTTP1Downstream(Protocol):
         """Whether nothing is read or answered any more."""
 
     def __repr__(self) -> str:
-        peer = self._client.address.decode("ascii")
-        return f"<HTTP1Downstream {peer} exchange={self._exchange}>"
+        return f"<HTTP1Downstream {self.address} exchange={self._exchange}>"
+
+    @property
+    def address(self) -> str:
+        """ClientConnection."""
+        return self._client.address.decode("ascii")
 
     # Twisted's side.
 
@@ -99,13 +89,40 @@ class HTTP1Downstream(Protocol):
         self.transport.registerProducer(self, True)
         self._plane.connections.add(self)
         self._plane.deadlines.watch(self)
-        self._set_deadline(HEAD_TIMEOUT)
+        limits = self._limits
+        self._set_deadline(
+            limits.tls_handshake_timeout if self._client.is_secure else limits.head_timeout
+        )
+
+    def handshakeCompleted(self) -> None:
+        """IHandshakeListener."""
+        self._set_deadline(self._limits.head_timeout)
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
         if self._has_closed:
             return
-        self._advance(self._buffer + data if self._buffer else data)
+        if self._is_tunnel:
+            if self._exchange is not None:
+                self._exchange.tunnel_sent(data)
+            return
+        self._decoder.feed(data)
+        self._advance()
+
+    def readConnectionLost(self) -> None:
+        """IHalfCloseableProtocol: the client sends no more, and may still read."""
+        exchange = self._exchange
+        if exchange is None:
+            self._lose_connection()
+        elif self._decoder.is_in_body:
+            # The request is not whole, and will not be.
+            self.cut()
+        else:
+            self._is_input_over = True
+            exchange.client_finished()
+
+    def writeConnectionLost(self) -> None:
+        """IHalfCloseableProtocol: what `_linger` or `end_raw` asked for is done."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
@@ -118,21 +135,12 @@ class HTTP1Downstream(Protocol):
 
     # Requests.
 
-    def _advance(self, data: bytes) -> None:
-        """Take from `data` what can be taken now; keep the rest."""
+    def _advance(self) -> None:
+        """Take what can be taken now; the rest is kept."""
         self._is_advancing = True
         try:
-            while data and not self._has_closed:
-                if self._body is not None:
-                    data = self._read_body(self._body, data)
-                elif self._exchange is None and not self._is_stalled:
-                    head, data = self._cut_head(data)
-                    if head is None:
-                        break
-                    self._begin(head)
-                else:
-                    # While the client leaves answers unread there is no next one for it.
-                    break
+            while not self._has_closed and self._take():
+                pass
         except PeerError as error:
             self._refuse(error)
         except Exception:
@@ -140,62 +148,53 @@ class HTTP1Downstream(Protocol):
             self._refuse(InternalError("The proxy failed."))
         finally:
             self._is_advancing = False
-        self._keep(data)
-
-    def _keep(self, data: bytes) -> None:
-        """Keep what cannot be taken yet; read no more than that while it is too much."""
         if self._has_closed:
             return
-        was_full, self._buffer = len(self._buffer) > MAX_PIPELINED, data
-        if (len(data) > MAX_PIPELINED) is not was_full:
+        is_full = len(self._decoder) > MAX_PIPELINED
+        if is_full is not self._is_full:
+            self._is_full = is_full
             self._update_reading()
-        if self._plane.is_draining:
+        if self._is_input_over and self._exchange is None:
+            self._lose_connection()
+        elif self._plane.is_draining:
             self.close_if_idle()
 
-    def _update_reading(self) -> None:
-        if self._is_request_paused or len(self._buffer) > MAX_PIPELINED:
-            self.transport.pauseProducing()
-        else:
-            self.transport.resumeProducing()
-
-    def _cut_head(self, data: bytes) -> tuple[bytes | None, bytes]:
-        if data.startswith(b"\r\n"):
-            data = skip_empty_lines(data)
-            if not data:
-                return None, data
-        end = data.find(HEAD_END)
-        if end >= 0:
-            end += len(HEAD_END)
-            return data[:end], data[end:]
-        check_unfinished_request_head(data)
-        if not self._is_in_head:
-            self._is_in_head = True
+    def _take(self) -> bool:
+        """:return: whether there may be more to take."""
+        if self._decoder.is_in_body:
+            return self._take_body()
+        # While the client leaves answers unread there is no next one for it.
+        if self._exchange is not None or self._is_stalled:
+            return False
+        was_in_head = self._decoder.is_in_head
+        request = self._decoder.take_head(self._limits)
+        if request is not None:
+            self._begin(request)
+            return True
+        if self._decoder.is_in_head and not was_in_head:
             self._restart_deadline()
-        return None, data
+        return False
 
-    def _begin(self, head: bytes) -> None:
-        request, body = parse_request_head(head)
-        self._is_in_head = False
+    def _begin(self, request: Request) -> None:
+        self._limits = self._plane.limits
         self._request = request
-        self._body = None if body.is_complete else body
-        self.deadline = NEVER
-        if self._body is not None:
-            self._set_deadline(BODY_TIMEOUT)
+        self._request_count += 1
         exchange = self._exchange = Exchange(self._plane, self, self._client, request)
+        self._restart_deadline()
         exchange.begin()
 
-    def _read_body(self, decoder: BodyDecoder, data: bytes) -> bytes:
-        body, rest = decoder.feed(data)
+    def _take_body(self) -> bool:
         exchange = self._exchange
         assert exchange is not None
-        if decoder.is_complete:
-            self._body = None
+        if not len(self._decoder):
+            return False
+        body = self._decoder.take_body()
         if body:
             exchange.body_received(body)
-        if decoder.is_complete:
+        if not self._decoder.is_in_body:
             exchange.body_ended()
         self._restart_deadline()
-        return rest
+        return not self._decoder.is_in_body
 
     def _refuse(self, error: PeerError) -> None:
         """The client broke the rules: answer if that is still possible, and close."""
@@ -211,7 +210,13 @@ class HTTP1Downstream(Protocol):
             set_hsts(fields, snapshot.config)
         self.send_head(answer.status, answer.phrase, fields, len(body))
         self.send_body(body)
-        self.end()
+        self.end([])
+
+    def _update_reading(self) -> None:
+        if self._is_request_paused or self._is_full:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
 
     # ResponseWriter.
 
@@ -230,8 +235,10 @@ class HTTP1Downstream(Protocol):
             request is None
             or not request.keep_alive
             # With an unread body, the next head could not be told from the body's rest.
-            or self._body is not None
+            or self._decoder.is_in_body
             or (body_length is None and is_http_10)
+            or self._request_count >= self._limits.keep_alive_requests
+            or (self._is_input_over and not len(self._decoder))
             or self._plane.is_draining
         ):
             self._is_closing = True
@@ -247,21 +254,35 @@ class HTTP1Downstream(Protocol):
         if out:
             self.transport.write(out)
 
-    def end(self) -> None:
-        self._encoder.end()
+    def end(self, trailers: FieldLines) -> None:
+        self._encoder.end(trailers)
         self.flush()
         self._exchange = None
         self._request = None
-        if self._is_closing or self._body is not None:
+        if self._is_closing or self._is_tunnel or self._decoder.is_in_body:
             self._close()
             return
         self.resume_request()
         self._restart_deadline()
         if not self._is_advancing:
-            if self._buffer:
-                self._advance(self._buffer)
+            if len(self._decoder):
+                self._advance()
             elif self._plane.is_draining:
                 self.close_if_idle()
+
+    def switch(self, fields: FieldLines) -> None:
+        self._is_tunnel = True
+        self._encoder.switched(fields)
+        self.flush()
+        rest = self._decoder.take_rest()
+        if rest and self._exchange is not None:
+            self._exchange.tunnel_sent(rest)
+
+    def send_raw(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def end_raw(self) -> None:
+        self.transport.loseWriteConnection()
 
     def abort(self) -> None:
         self._exchange = None
@@ -288,7 +309,7 @@ class HTTP1Downstream(Protocol):
 
     def close_if_idle(self) -> None:
         """ClientConnection: no further request is waited for."""
-        if self._exchange is None and not self._buffer and not self._has_closed:
+        if self._exchange is None and not len(self._decoder) and not self._has_closed:
             self._lose_connection()
 
     def cut(self) -> None:
@@ -299,7 +320,7 @@ class HTTP1Downstream(Protocol):
     def _lose_connection(self) -> None:
         """Close when what is written has been sent, within the time that a send may take."""
         self._has_closed = True
-        self._set_deadline(SEND_TIMEOUT)
+        self._set_deadline(self._limits.send_timeout)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -312,9 +333,8 @@ class HTTP1Downstream(Protocol):
         and forgotten for a while (RFC 9112 section 9.6).
         """
         # While advancing, what the client sent behind this request is not known yet.
-        may_have_input = self._is_advancing or self._body is not None or self._buffer
-        self._buffer = b""
-        if not may_have_input:
+        is_input_left = self._decoder.is_in_body or self._decoder.take_rest()
+        if not is_input_left and not self._is_advancing:
             self._lose_connection()
             return
         self._has_closed = True
@@ -323,7 +343,7 @@ class HTTP1Downstream(Protocol):
             self._linger()
 
     def _linger(self) -> None:
-        self._set_deadline(LINGER_TIMEOUT)
+        self._set_deadline(self._limits.linger_timeout)
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
 
@@ -332,7 +352,7 @@ class HTTP1Downstream(Protocol):
         self.deadline = NEVER
         if self._has_closed or self._is_stalled:
             self.transport.abortConnection()
-        elif self._exchange is not None or self._buffer:
+        elif self._exchange is not None or len(self._decoder):
             self._refuse(RequestTimeout("The request took too long to arrive."))
         else:
             self._lose_connection()
@@ -344,10 +364,12 @@ class HTTP1Downstream(Protocol):
         """Give what is waited for now its whole time; a stalled client keeps its own."""
         if self._is_stalled or self._has_closed:
             return
+        limits = self._limits
         if self._exchange is None:
-            self._set_deadline(HEAD_TIMEOUT if self._is_in_head else KEEP_ALIVE_TIMEOUT)
-        elif self._body is not None and not self._is_request_paused:
-            self._set_deadline(BODY_TIMEOUT)
+            is_in_head = self._decoder.is_in_head
+            self._set_deadline(limits.head_timeout if is_in_head else limits.keep_alive_timeout)
+        elif self._decoder.is_in_body and not self._is_request_paused:
+            self._set_deadline(limits.body_timeout)
         else:
             self.deadline = NEVER
 
@@ -355,7 +377,7 @@ class HTTP1Downstream(Protocol):
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
-        self._set_deadline(SEND_TIMEOUT)
+        self._set_deadline(self._limits.send_timeout)
         if self._exchange is not None:
             self._exchange.pause_response()
 
@@ -367,28 +389,8 @@ class HTTP1Downstream(Protocol):
         self._restart_deadline()
         if self._exchange is not None:
             self._exchange.resume_response()
-        elif self._buffer:
-            self._advance(self._buffer)
+        elif len(self._decoder):
+            self._advance()
 
     def stopProducing(self) -> None:
         """The connection is lost, which `connectionLost` handles."""
-
-
-class HTTP1Factory(Factory):
-    """
-    Makes the protocols of one listener.
-
-    :param is_secure: whether its clients come over TLS.
-    """
-
-    noisy = False
-
-    def __init__(self, plane: DataPlane, *, is_secure: bool) -> None:
-        self._plane = plane
-        self._is_secure = is_secure
-
-    def buildProtocol(self, addr: IAddress | None) -> HTTP1Downstream:
-        """IProtocolFactory."""
-        address = getattr(addr, "host", "")
-        client = Client(address, is_secure=self._is_secure)
-        return HTTP1Downstream(self._plane, client)

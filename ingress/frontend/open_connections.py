@@ -4,6 +4,7 @@ The client connections that are open, for the process to close them when it ends
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,10 @@ from twisted.internet.defer import Deferred
 
 class ClientConnection(Protocol):
     """A client's connection in any protocol."""
+
+    @property
+    def address(self) -> str:
+        """The client's IP address; empty for a Unix socket."""
 
     def close_if_idle(self) -> None:
         """Close, unless an exchange is under way, which then ends with a close."""
@@ -24,6 +29,7 @@ class OpenConnections:
 
     def __init__(self) -> None:
         self._open: set[ClientConnection] = set()
+        self._counts: Counter[str] = Counter()
         self._drained: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
@@ -32,11 +38,21 @@ class OpenConnections:
     def __len__(self) -> int:
         return len(self._open)
 
+    def count(self, address: str) -> int:
+        """How many a client has; it must not be asked about Unix sockets, who are many."""
+        return self._counts[address] if address else 0
+
     def add(self, connection: ClientConnection) -> None:
-        self._open.add(connection)
+        if connection not in self._open:
+            self._open.add(connection)
+            self._counts[connection.address] += 1
 
     def discard(self, connection: ClientConnection) -> None:
-        self._open.discard(connection)
+        if connection in self._open:
+            self._open.remove(connection)
+            self._counts[connection.address] -= 1
+            if not self._counts[connection.address]:
+                del self._counts[connection.address]
         if not self._open:
             drained, self._drained = self._drained, []
             for waiting in drained:

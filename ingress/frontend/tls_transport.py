@@ -22,6 +22,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -130,6 +131,8 @@ class _TLS(ImmediateSend):
         self.negotiated_protocol = self._tls.get_alpn_proto_negotiated() or None
         name = self._tls.get_servername()
         self.server_name = name.decode("latin-1") if name else None
+        if IHandshakeListener.providedBy(self.protocol):
+            self.protocol.handshakeCompleted()
         if self._may_send_now():
             self.stopWriting()  # type: ignore[no-untyped-call]
         else:

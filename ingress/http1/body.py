@@ -8,6 +8,7 @@ lies behind its end, which is never part of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Protocol
 
@@ -27,10 +28,17 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*+)?")
 _TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+")
 
 
+Trailers = Sequence[tuple[bytes, bytes]]
+
+
 class BodyDecoder(Protocol):
     """Cuts a body out of the bytes of a connection."""
 
     is_complete: bool
+
+    @property
+    def trailers(self) -> Trailers:
+        """The fields behind a chunked body, ``(name, value)``, once it is complete."""
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
@@ -46,6 +54,7 @@ class EmptyBody:
     """No body; one for all."""
 
     is_complete = True
+    trailers: Trailers = ()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         return b"", data
@@ -58,6 +67,7 @@ class LengthBody:
     """A body of a length that is known."""
 
     __slots__ = ("is_complete", "remaining")
+    trailers: Trailers = ()
 
     def __init__(self, length: int) -> None:
         self.remaining = length
@@ -80,6 +90,7 @@ class UntilCloseBody:
     """A response's body that ends with its connection."""
 
     __slots__ = ("is_complete",)
+    trailers: Trailers = ()
 
     def __init__(self) -> None:
         self.is_complete = False
@@ -107,7 +118,15 @@ class ChunkedBody:
     :param error: what to raise: whose fault a broken body is.
     """
 
-    __slots__ = ("_error", "_pending", "_remaining", "_state", "_trailer_bytes", "is_complete")
+    __slots__ = (
+        "_error",
+        "_pending",
+        "_remaining",
+        "_state",
+        "_trailer_bytes",
+        "_trailers",
+        "is_complete",
+    )
 
     def __init__(self, error: type[RequestError] | type[ResponseError]) -> None:
         self._error = error
@@ -115,7 +134,12 @@ class ChunkedBody:
         self._remaining = 0
         self._pending = b""
         self._trailer_bytes = 0
+        self._trailers: list[tuple[bytes, bytes]] = []
         self.is_complete = False
+
+    @property
+    def trailers(self) -> Trailers:
+        return self._trailers
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         if self._pending:
@@ -170,6 +194,8 @@ class ChunkedBody:
             self._trailer_bytes += len(line)
             if self._trailer_bytes > MAX_TRAILERS or not _TRAILER_LINE.fullmatch(line):
                 raise self._error("The chunked body has bad trailers.")
+            name, _, value = line.partition(b":")
+            self._trailers.append((name, value.strip(b" \t")))
         else:
             self._state = _ChunkState.COMPLETE
             self.is_complete = True
@@ -180,4 +206,10 @@ def encode_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-LAST_CHUNK = b"0\r\n\r\n"
+def encode_last_chunk(trailers: Trailers = ()) -> bytes:
+    """The end of a chunked body."""
+    lines = b"".join(b"%b: %b\r\n" % trailer for trailer in trailers)
+    return b"0\r\n%b\r\n" % lines
+
+
+LAST_CHUNK = encode_last_chunk()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingress.http1.body import LAST_CHUNK, encode_chunk
+from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
 
 
 class ResponseEncoder:
@@ -67,11 +67,24 @@ class ResponseEncoder:
         """Some of the body; never empty."""
         self._out.append(encode_chunk(data) if self._is_chunked else data)
 
-    def end(self) -> None:
-        """The response is whole."""
+    def end(self, trailers: Trailers = ()) -> None:
+        """
+        The response is whole.
+
+        :param trailers: for a client that takes some; without chunks there is no place for them.
+        """
         if self._is_chunked:
-            self._out.append(LAST_CHUNK)
+            self._out.append(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
             self._is_chunked = False
+
+    def switched(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """The connection is a tunnel from here on (RFC 9110 section 15.2.2)."""
+        ours = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        self._head(101, b"Switching Protocols", fields, ours)
+
+    def raw(self, data: bytes) -> None:
+        """What goes through the tunnel."""
+        self._out.append(data)
 
     def take(self) -> bytes:
         """What has been encoded since the last time."""

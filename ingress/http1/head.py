@@ -14,6 +14,7 @@ from ipaddress import IPv6Address
 
 import httptools
 
+from ingress.config import Limits
 from ingress.errors import HeadTooLarge, MethodUnknown, RequestError, ResponseError, TargetTooLong
 from ingress.http1.body import (
     BodyDecoder,
@@ -27,14 +28,8 @@ from ingress.routing.path import canonical_path
 
 HEAD_END = b"\r\n\r\n"
 
-MAX_HEAD = 64 * 1024
-"""Bytes of a head: room for the cookies and tokens of real single-sign-on set-ups."""
-
-MAX_FIELDS = 256
-"""Fields of a head; browsers send about twenty, gateways some dozens more."""
-
-MAX_TARGET = 32 * 1024
-"""Bytes of a request target: nginx's four buffers of 8 KiB."""
+DEFAULT_LIMITS = Limits()
+"""The heads of endpoints are bounded by these; the configuration is about clients."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # No control character, no obs-fold, nothing between name and colon.
@@ -57,8 +52,8 @@ _ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL
 _MAX_HOST = 255
 """Bytes of a name (RFC 1035 section 2.3.4)."""
 
-_MAX_REQUEST_LINE = MAX_TARGET + 32
-"""Bytes of a request line with the longest target: its method and version, and blanks."""
+_AROUND_TARGET = 32
+"""Bytes of a request line besides its target: method and version, and blanks."""
 
 _MAX_CACHED = 64
 """
@@ -66,7 +61,9 @@ Bytes of a value that a cache keeps. What clients send can be as long as a head,
 and a cache full of it would be theirs to fill.
 """
 
-_FRAMING_FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
+_FRAMING_FIELDS = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"connection", b"te"}
+)
 
 
 class _Head:
@@ -88,13 +85,14 @@ class _Head:
 class _Framing:
     """The fields that say where a message ends and whether its connection lives on."""
 
-    __slots__ = ("content_length", "hosts", "options", "transfer_encodings")
+    __slots__ = ("content_length", "hosts", "options", "takes_trailers", "transfer_encodings")
 
     def __init__(self, fields: Fields, error: type[RequestError] | type[ResponseError]) -> None:
         lengths: list[bytes] = []
         options: list[bytes] = []
         self.hosts: list[bytes] = []
         self.transfer_encodings: list[bytes] = []
+        self.takes_trailers = False
         for key, _, value in fields:
             if key in _FRAMING_FIELDS:
                 if key == b"host":
@@ -103,6 +101,8 @@ class _Framing:
                     lengths.append(value)
                 elif key == b"transfer-encoding":
                     self.transfer_encodings.append(value.lower())
+                elif key == b"te":
+                    self.takes_trailers |= b"trailers" in _split_options(value)
                 else:
                     options.append(value)
         self.options = _connection_options(b",".join(options)) if options else _NO_OPTIONS
@@ -141,7 +141,7 @@ def skip_empty_lines(data: bytes) -> bytes:
     return data[lines.end() :] if lines is not None else data
 
 
-def check_unfinished_request_head(data: bytes) -> None:
+def check_unfinished_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
     """
     Refuse what can no longer become a head, before its end has come.
 
@@ -154,10 +154,11 @@ def check_unfinished_request_head(data: bytes) -> None:
     :raises RequestError: where it is no head.
     """
     line_end = data.find(b"\r\n")
-    if (line_end < 0 or line_end > _MAX_REQUEST_LINE) and len(data) > _MAX_REQUEST_LINE:
-        raise TargetTooLong("The request target is longer than 32 KiB.")
-    if len(data) > MAX_HEAD:
-        raise HeadTooLarge("The head is larger than 64 KiB.")
+    max_line = limits.target_size + _AROUND_TARGET
+    if (line_end < 0 or line_end > max_line) and len(data) > max_line:
+        raise TargetTooLong("The request target is too long.")
+    if len(data) > limits.head_size:
+        raise HeadTooLarge("The head is too large.")
     if (
         not _FIRST_BYTE.match(data)
         or _has_bare_line_end(data)
@@ -172,8 +173,8 @@ def check_unfinished_response_head(data: bytes) -> None:
 
     :raises ResponseError: where it is no head, or is too large.
     """
-    if len(data) > MAX_HEAD:
-        raise ResponseError("The endpoint sent a head larger than 64 KiB.")
+    if len(data) > DEFAULT_LIMITS.head_size:
+        raise ResponseError("The endpoint sent too large a head.")
     if data[:7] != b"HTTP/1."[: len(data)] or _has_bare_line_end(data):
         raise ResponseError("The endpoint sent no HTTP/1.1 response.")
 
@@ -185,7 +186,7 @@ def _has_bare_line_end(data: bytes) -> bool:
     return data.count(b"\n") != line_ends or returns != line_ends
 
 
-def parse_request_head(data: bytes) -> tuple[Request, BodyDecoder]:
+def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Request, BodyDecoder]:
     """
     :param data: a whole head, from its request line to its empty line.
     :return: the request and the decoder of the body that follows it.
@@ -194,24 +195,24 @@ def parse_request_head(data: bytes) -> tuple[Request, BodyDecoder]:
     match = _REQUEST_HEAD.fullmatch(data)
     if match is None:
         raise RequestError("The head is not that of an HTTP/1.1 request.")
-    if len(match[2]) > MAX_TARGET:
-        raise TargetTooLong("The request target is longer than 32 KiB.")
-    if len(data) > MAX_HEAD:
-        raise HeadTooLarge("The head is larger than 64 KiB.")
+    if len(match[2]) > limits.target_size:
+        raise TargetTooLong("The request target is too long.")
+    if len(data) > limits.head_size:
+        raise HeadTooLarge("The head is too large.")
     method = match[1]
     head = _Head()
     parser = httptools.HttpRequestParser(head)
     try:
         parser.feed_data(data)
     except httptools.HttpParserUpgrade:
-        # A request to switch protocols is an ordinary one until a tunnel serves it.
+        # Whether it is one to switch protocols is for the exchange to say.
         pass
     except httptools.HttpParserInvalidMethodError as error:
         raise MethodUnknown("The method is not known here.") from error
     except httptools.HttpParserError as error:
         raise RequestError("The head is not that of an HTTP/1.1 request.") from error
-    if len(head.fields) > MAX_FIELDS:
-        raise HeadTooLarge("The head has more than 256 fields.")
+    if len(head.fields) > limits.head_fields:
+        raise HeadTooLarge("The head has too many fields.")
     return _request(method, match[2], head.fields, is_http_10=match[3] == b"0")
 
 
@@ -244,8 +245,27 @@ def _request(
         connection_options=options,
         is_http_10=is_http_10,
         keep_alive=_keeps_connection(options, is_http_10=is_http_10),
+        takes_trailers=framing.takes_trailers and not is_http_10,
     )
+    if b"upgrade" in options:
+        request.wants_websocket = _wants_websocket(request)
     return request, body
+
+
+def _wants_websocket(request: Request) -> bool:
+    """RFC 6455 section 4.1. With a body it would be an ordinary request for some endpoints."""
+    return (
+        request.method == b"GET"
+        and not request.is_http_10
+        and not request.has_body
+        and is_websocket(request)
+    )
+
+
+def is_websocket(message: Request | Response) -> bool:
+    """Whether it asks for a WebSocket, or agrees to one, and to nothing else."""
+    protocols = [value.lower() for key, _, value in message.fields if key == b"upgrade"]
+    return b"upgrade" in message.connection_options and protocols == [b"websocket"]
 
 
 def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
@@ -307,8 +327,8 @@ def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, B
     match = _RESPONSE_HEAD.fullmatch(data)
     if match is None:
         raise ResponseError("The endpoint sent no HTTP/1.1 response.")
-    if len(data) > MAX_HEAD:
-        raise ResponseError("The endpoint sent a head larger than 64 KiB.")
+    if len(data) > DEFAULT_LIMITS.head_size:
+        raise ResponseError("The endpoint sent too large a head.")
     head = _Head()
     parser = httptools.HttpResponseParser(head)
     try:
@@ -317,8 +337,8 @@ def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, B
         pass
     except httptools.HttpParserError as error:
         raise ResponseError("The endpoint sent no HTTP/1.1 response.") from error
-    if len(head.fields) > MAX_FIELDS:
-        raise ResponseError("The endpoint sent more than 256 fields.")
+    if len(head.fields) > DEFAULT_LIMITS.head_fields:
+        raise ResponseError("The endpoint sent too many fields.")
     status = parser.get_status_code()
     is_http_10 = match[1] == b"0"
     framing = _Framing(head.fields, ResponseError)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -16,9 +16,15 @@ from zope.interface import implementer
 
 from ingress.deadline import NEVER
 from ingress.errors import Outcome, PeerError, ResponseError
-from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
-from ingress.http1.head import HEAD_END, check_unfinished_response_head, parse_response_head
-from ingress.message import Response
+from ingress.http1.body import LAST_CHUNK, BodyDecoder, Trailers, encode_chunk
+from ingress.http1.head import (
+    HEAD_END,
+    check_unfinished_response_head,
+    is_websocket,
+    parse_response_head,
+)
+from ingress.message import Request, Response
+from ingress.policy.proxy_settings import ProxySettings
 
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
@@ -28,11 +34,7 @@ if TYPE_CHECKING:
 IDLE_TIMEOUT = 60.0
 """Seconds that an unused connection is kept: ``upstream-keepalive-timeout``."""
 
-READ_TIMEOUT = 60.0
-"""Seconds between two reads of a response: ``proxy-read-timeout``."""
-
-SEND_TIMEOUT = 60.0
-"""Seconds that an endpoint may leave a full send buffer as it is: ``proxy-send-timeout``."""
+_DEFAULT_TIMEOUTS = ProxySettings()
 
 
 class ResponseTimeout(PeerError):
@@ -58,8 +60,17 @@ class ResponseReceiver(Protocol):
     def response_body(self, data: bytes) -> None:
         """Some of its body; never empty."""
 
-    def response_ended(self) -> None:
+    def response_ended(self, trailers: Trailers) -> None:
         """It is whole. The connection is no longer the receiver's."""
+
+    def switched(self, response: Response) -> None:
+        """The endpoint agreed to a tunnel; there will be no other response."""
+
+    def tunnel_received(self, data: bytes) -> None:
+        """Some of what comes through the tunnel."""
+
+    def endpoint_finished(self) -> None:
+        """No more will come through the tunnel."""
 
     def response_flush(self) -> None:
         """No more is at hand now: what was received may be sent on."""
@@ -74,7 +85,7 @@ class ResponseReceiver(Protocol):
         """It has caught up."""
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class HTTP1Upstream(TwistedProtocol):
     """
     :param pool: where it goes when it has answered.
@@ -107,6 +118,11 @@ class HTTP1Upstream(TwistedProtocol):
         """Whether the endpoint has left a full send buffer as it is."""
 
         self._is_closing = False
+        self._may_switch = False
+        """Whether the request asked for a tunnel."""
+
+        self._is_tunnel = False
+        self._timeouts = _DEFAULT_TIMEOUTS
 
     def __repr__(self) -> str:
         state = "idle" if self._receiver is None else "busy"
@@ -114,31 +130,25 @@ class HTTP1Upstream(TwistedProtocol):
 
     # The exchange's side.
 
-    def send_head(self, receiver: ResponseReceiver, method: bytes, head: bytes) -> None:
-        """
-        Begin a request without body.
-
-        :param head: serialized, with its empty line.
-        """
-        self._start(receiver, method, is_chunked=False)
-        self._is_request_sent = True
-        self.transport.write(head)
-        self._restart_deadline()
-
-    def send_head_of_body(
-        self, receiver: ResponseReceiver, method: bytes, head: bytes, *, is_chunked: bool
+    def send_head(
+        self, receiver: ResponseReceiver, request: Request, head: bytes, timeouts: ProxySettings
     ) -> None:
-        """Begin a request whose body follows with `send_body` and `end_body`."""
-        self._start(receiver, method, is_chunked=is_chunked)
-        self._is_request_sent = False
-        self.transport.write(head)
+        """
+        Begin a request. If it has a body, `send_body` and `end_body` follow.
 
-    def _start(self, receiver: ResponseReceiver, method: bytes, *, is_chunked: bool) -> None:
+        :param head: of `request`, serialized for the endpoint.
+        :param timeouts: for what the endpoint does not read, or does not send.
+        """
         self._receiver = receiver
-        self._method = method
-        self._is_chunked = is_chunked
+        self._method = request.method
+        self._is_chunked = request.body_length is None
+        self._may_switch = request.wants_websocket
+        self._timeouts = timeouts
         self._body = None
         self.has_answered = False
+        self._is_request_sent = not request.has_body
+        self.transport.write(head)
+        self._restart_deadline()
 
     def send_body(self, data: bytes) -> None:
         self.transport.write(encode_chunk(data) if self._is_chunked else data)
@@ -148,6 +158,20 @@ class HTTP1Upstream(TwistedProtocol):
             self.transport.write(LAST_CHUNK)
         self._is_request_sent = True
         self._restart_deadline()
+
+    def send_raw(self, data: bytes) -> None:
+        """Into the tunnel."""
+        self.transport.write(data)
+        self._restart_deadline()
+
+    def end_raw(self) -> None:
+        """There will be no more for the tunnel; the endpoint may still send."""
+        self.transport.loseWriteConnection()
+
+    def close_tunnel(self) -> None:
+        """Neither side has more for the tunnel."""
+        self._receiver = None
+        self.close()
 
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""
@@ -169,7 +193,7 @@ class HTTP1Upstream(TwistedProtocol):
     def close(self) -> None:
         """End a connection that is not in use, when what is written has been sent."""
         self._is_closing = True
-        self.deadline = self._pool.deadlines.now() + SEND_TIMEOUT
+        self.deadline = self._pool.deadlines.now() + self._timeouts.send_timeout
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -181,7 +205,7 @@ class HTTP1Upstream(TwistedProtocol):
             # It is the client who is waited for, and whose own deadline ends that.
             self.deadline = NEVER
         else:
-            self.deadline = self._pool.deadlines.now() + READ_TIMEOUT
+            self.deadline = self._pool.deadlines.now() + self._timeouts.read_timeout
 
     # Twisted's side.
 
@@ -205,9 +229,14 @@ class HTTP1Upstream(TwistedProtocol):
             return
         self.has_answered = True
         try:
-            rest = self._receive(receiver, data)
+            rest = data if self._is_tunnel else self._receive(receiver, data)
         except PeerError as error:
             self._fail(error)
+            return
+        if self._is_tunnel:
+            if rest:
+                receiver.tunnel_received(rest)
+            self._restart_deadline()
             return
         if self._body is not None and self._body.is_complete:
             self._complete(receiver, rest)
@@ -231,6 +260,8 @@ class HTTP1Upstream(TwistedProtocol):
             data = data[end:]
             if self._receiver is not receiver:
                 return b""
+            if self._is_tunnel:
+                return data
         body, rest = self._body.feed(data)
         if body:
             receiver.response_body(body)
@@ -243,13 +274,17 @@ class HTTP1Upstream(TwistedProtocol):
             self._keep_alive = response.keep_alive
             receiver.response_started(response)
         elif response.status == 101:
-            raise ResponseError("The endpoint switched protocols unasked.")
+            if not self._may_switch or not is_websocket(response):
+                raise ResponseError("The endpoint switched to a protocol that was not asked for.")
+            self._is_tunnel = True
+            receiver.switched(response)
         else:
             receiver.response_interim(response)
 
     def _complete(self, receiver: ResponseReceiver, rest: bytes) -> None:
         if self._receiver is not receiver:
             return
+        trailers = self._body.trailers if self._body is not None else ()
         self._receiver = None
         self._body = None
         if not self._is_request_sent or self._is_stalled or rest:
@@ -266,7 +301,7 @@ class HTTP1Upstream(TwistedProtocol):
             self._pool.release(self)
         else:
             self.close()
-        receiver.response_ended()
+        receiver.response_ended(trailers)
 
     def _fail(self, error: PeerError) -> None:
         receiver, self._receiver = self._receiver, None
@@ -278,16 +313,33 @@ class HTTP1Upstream(TwistedProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
         self._pool.deadlines.forget(self)
+        # A reset is no end: what it cuts off would pass for the whole body.
+        self._ended(is_end=isinstance(reason.value, ConnectionDone))
+
+    def _ended(self, *, is_end: bool) -> None:
+        """
+        :param is_end: whether the endpoint said that there is no more.
+        """
         self._pool.lost(self)
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
-        # A reset is no end: what it cuts off would pass for the whole body.
-        is_end = isinstance(reason.value, ConnectionDone)
-        if is_end and self._body is not None and self._body.close():
-            receiver.response_ended()
+        if is_end and (self._is_tunnel or (self._body is not None and self._body.close())):
+            receiver.response_ended(())
         else:
             receiver.upstream_failed(ConnectionClosed("The endpoint closed the connection."))
+
+    def readConnectionLost(self) -> None:
+        """IHalfCloseableProtocol: the endpoint sends no more."""
+        if self._is_tunnel and self._receiver is not None:
+            self._receiver.endpoint_finished()
+        else:
+            # There is no answer to come to what it still could be sent.
+            self._ended(is_end=True)
+            self.close()
+
+    def writeConnectionLost(self) -> None:
+        """IHalfCloseableProtocol: `end_raw` is done."""
 
     def deadline_passed(self) -> None:
         """Timed."""
@@ -304,7 +356,7 @@ class HTTP1Upstream(TwistedProtocol):
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
-        self.deadline = self._pool.deadlines.now() + SEND_TIMEOUT
+        self.deadline = self._pool.deadlines.now() + self._timeouts.send_timeout
         if self._receiver is not None:
             self._receiver.pause_request()
 

@@ -13,17 +13,19 @@ from ingress.answer import Answer
 from ingress.config import Config
 from ingress.errors import Outcome, RequestError
 from ingress.frontend.exchange import Exchange, State
-from ingress.frontend.headers import Client
+from ingress.frontend.headers import Client, FieldLines
+from ingress.frontend.replayable_body import REPLAY_SIZE
 from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.routing.route import Route, UpstreamKey
 from ingress.routing.snapshot import Snapshot
-from ingress.upstream.http1 import IDLE_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT
+from ingress.upstream.http1 import IDLE_TIMEOUT
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
     ENDPOINT,
+    LIMITS,
     OK,
     OTHER_ENDPOINT,
     UPSTREAM,
@@ -69,8 +71,17 @@ class RecordingWriter:
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def end(self) -> None:
+    def end(self, trailers: FieldLines) -> None:
         self.events.append("end")
+
+    def switch(self, fields: FieldLines) -> None:
+        self.events.append("switch")
+
+    def send_raw(self, data: bytes) -> None:
+        self.body += data
+
+    def end_raw(self) -> None:
+        self.events.append("end_raw")
 
     def abort(self) -> None:
         self.events.append("abort")
@@ -373,12 +384,25 @@ class KeptConnectionTests(ExchangeCase):
         self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
 
     def test_not_asked_again_after_a_body(self) -> None:
-        """A request whose body is gone is not sent twice."""
+        """A request whose body is too large to be kept is not sent twice."""
+        endpoint = self.warm()
+        exchange = self.begin(request(b"PUT", b"Content-Length: %d" % (REPLAY_SIZE + 2)))
+        exchange.body_received(b"x" * (REPLAY_SIZE + 1))
+        endpoint.close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+
+    def test_asked_again_with_a_small_body(self) -> None:
+        """What has come of a small body is sent again, and the rest follows."""
         endpoint = self.warm()
         exchange = self.begin(request(b"PUT", b"Content-Length: 10"))
         exchange.body_received(b"hello")
+        endpoint.read()
         endpoint.close()
-        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+        again = self.wire.accept()
+        self.assertTrue(again.read().endswith(b"\r\n\r\nhello"))
+        exchange.body_received(b"world")
+        exchange.body_ended()
+        self.assertEqual(again.read(), b"world")
 
     def test_asked_again_before_the_body(self) -> None:
         """A request whose body has not come yet is asked again, and the body waits."""
@@ -397,7 +421,7 @@ class KeptConnectionTests(ExchangeCase):
         """An endpoint that takes too long is not asked again on another connection."""
         endpoint = self.warm()
         exchange = self.begin()
-        self.wire.advance(READ_TIMEOUT + 2)
+        self.wire.advance(LIMITS.read_timeout + 2)
         self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
         self.assertTrue(endpoint.saw_reset)
         self.assertEqual(self.wire.dials, [])
@@ -454,7 +478,7 @@ class FailureTests(ExchangeCase):
         """An endpoint that does not begin to answer is 504."""
         exchange = self.begin()
         endpoint = self.wire.accept()
-        self.wire.advance(READ_TIMEOUT - 2)
+        self.wire.advance(LIMITS.read_timeout - 2)
         self.assertEqual(self.writer.events, [])
         self.wire.advance(4)
         self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
@@ -466,9 +490,9 @@ class FailureTests(ExchangeCase):
         endpoint = self.wire.accept()
         endpoint.send(CHUNKED_OK)
         for _ in range(3):
-            self.wire.advance(READ_TIMEOUT - 2)
+            self.wire.advance(LIMITS.read_timeout - 2)
             endpoint.send(b"1\r\nx\r\n")
-        self.wire.advance(READ_TIMEOUT + 2)
+        self.wire.advance(LIMITS.read_timeout + 2)
         self.assertEqual(self.writer.events, ["head", "abort"])
         self.assertIs(exchange.outcome, Outcome.ENDPOINT_TIMEOUT)
 
@@ -476,14 +500,14 @@ class FailureTests(ExchangeCase):
         """While the client still sends, the endpoint is not the one who is too slow."""
         exchange = self.begin(post(10))
         endpoint = self.wire.accept()
-        self.wire.advance(READ_TIMEOUT * 3)
+        self.wire.advance(LIMITS.read_timeout * 3)
         exchange.pause_response()
         exchange.resume_response()
-        self.wire.advance(READ_TIMEOUT * 3)
+        self.wire.advance(LIMITS.read_timeout * 3)
         self.assertEqual(self.writer.events, [])
         exchange.body_received(b"helloworld")
         exchange.body_ended()
-        self.wire.advance(READ_TIMEOUT + 2)
+        self.wire.advance(LIMITS.read_timeout + 2)
         self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
         self.assertTrue(endpoint.saw_reset)
 
@@ -493,7 +517,7 @@ class FailureTests(ExchangeCase):
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
         self.assertTrue(self.writer.is_paused)
-        self.wire.advance(SEND_TIMEOUT + 2)
+        self.wire.advance(LIMITS.upstream_send_timeout + 2)
         self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
         self.assertTrue(endpoint.saw_reset)
 
@@ -503,10 +527,10 @@ class FailureTests(ExchangeCase):
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
         exchange.body_ended()
-        self.wire.advance(SEND_TIMEOUT - 2)
+        self.wire.advance(LIMITS.upstream_send_timeout - 2)
         self.assertIn(MUCH, endpoint.read())
         self.assertFalse(self.writer.is_paused)
-        self.wire.advance(READ_TIMEOUT - 2)
+        self.wire.advance(LIMITS.read_timeout - 2)
         endpoint.send(OK)
         self.check(exchange, 200, Outcome.OK)
 
@@ -579,7 +603,7 @@ class ResponseTests(ExchangeCase):
         chunk = b"%x\r\n" % len(MUCH) + MUCH
         sent = endpoint.send_some(chunk)
         self.assertEqual((sent, self.writer.body), (CAPACITY, b""))
-        self.wire.advance(READ_TIMEOUT * 2)
+        self.wire.advance(LIMITS.read_timeout * 2)
         exchange.resume_response()
         endpoint.send(chunk[sent:])
         self.assertEqual(self.writer.body, MUCH)

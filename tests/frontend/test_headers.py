@@ -386,6 +386,12 @@ class RequestFieldsTests(UpstreamHeadCase):
             ],
         )
 
+    def test_trailers_are_taken(self) -> None:
+        """TE goes to the endpoint reduced to what we pass on, and says so for this hop."""
+        message = self.send(b"TE: gzip, Trailers;q=0.5, trailers")
+        self.assertEqual(message.values(b"TE"), [b"trailers"])
+        self.assertEqual(message.values(b"Connection"), [b"TE"])
+
     def test_hop_by_hop(self) -> None:
         """What is for this hop, by nature or by Connection, goes no further."""
         message = self.send(
@@ -393,7 +399,7 @@ class RequestFieldsTests(UpstreamHeadCase):
             b"X-Hop: 1",
             b"Keep-Alive: 5",
             b"Proxy-Connection: keep-alive",
-            b"TE: trailers",
+            b"TE: gzip",
             b"Trailer: X",
             b"Upgrade: h2c",
             b"HTTP2-Settings: x",

@@ -7,12 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.frontend.http1 import (
-    BODY_TIMEOUT,
-    HEAD_TIMEOUT,
-    KEEP_ALIVE_TIMEOUT,
-    LINGER_TIMEOUT,
     MAX_PIPELINED,
-    SEND_TIMEOUT,
 )
 from ingress.message import Request
 from ingress.routing.route import Route
@@ -21,6 +16,7 @@ from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
     GET,
+    LIMITS,
     OK,
     UPSTREAM,
     Message,
@@ -413,7 +409,7 @@ class RefusalTests(SynchronousTestCase):
     def test_lingering_is_bounded(self) -> None:
         """A refused client that goes on sending is cut after a while."""
         wire, client = self.refused(b"BREW / HTTP/1.1\r\n\r\n")
-        wire.advance(LINGER_TIMEOUT + 2)
+        wire.advance(LIMITS.linger_timeout + 2)
         self.assertTrue(client.saw_reset)
         self.assertEqual(len(wire.plane.connections), 0)
 
@@ -505,7 +501,7 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(answer.values(b"Connection"), [b"close"])
         self.assertTrue(self.client.saw_end)
         self.assertTrue(endpoint.saw_reset)
-        self.wire.advance(LINGER_TIMEOUT + 2)
+        self.wire.advance(LIMITS.linger_timeout + 2)
         self.assertTrue(self.client.saw_reset)
 
     def test_early_response_to_a_client_that_does_not_read(self) -> None:
@@ -514,7 +510,7 @@ class UploadTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         body = b"y" * (2 * CAPACITY)
         endpoint.send_some(response(413, b"Content-Length: %d" % len(body)) + body)
-        self.wire.advance(2 * LINGER_TIMEOUT)
+        self.wire.advance(2 * LIMITS.linger_timeout)
         self.client.send_some(MUCH[1:])
         self.assertEqual(len(self.client.receive().rest), len(body))
         self.assertTrue(self.client.saw_end)
@@ -524,11 +520,11 @@ class UploadTests(SynchronousTestCase):
         self.client.send(post(len(MUCH)) + b"x")
         endpoint = self.wire.accept()
         endpoint.send(ONE_BUFFER_TOO_MUCH)
-        self.wire.advance(2 * LINGER_TIMEOUT)
+        self.wire.advance(2 * LIMITS.linger_timeout)
         self.client.send(MUCH[1:])
         self.assertEqual(self.client.receive().rest.count(b"x"), ONE_BUFFER_TOO_MUCH.count(b"x"))
         self.assertTrue(self.client.saw_end)
-        self.wire.advance(LINGER_TIMEOUT + 2)
+        self.wire.advance(LIMITS.linger_timeout + 2)
         self.assertTrue(self.client.saw_reset)
 
     def test_response_while_the_upload_goes_on(self) -> None:
@@ -654,7 +650,7 @@ class DeadlineTests(SynchronousTestCase):
 
     def test_nothing_sent(self) -> None:
         """A client that never sends anything is closed."""
-        self.wire.advance(HEAD_TIMEOUT - 2)
+        self.wire.advance(LIMITS.head_timeout - 2)
         self.assertTrue(self.client.is_open)
         self.wire.advance(4)
         self.assertEqual(self.client.read(), b"")
@@ -663,7 +659,7 @@ class DeadlineTests(SynchronousTestCase):
     def test_slow_head(self) -> None:
         """A head that comes too slowly is 408, however many bytes come meanwhile."""
         head = request(b"GET", b"X: " + b"a" * 1000)
-        for index in range(int(HEAD_TIMEOUT) - 2):
+        for index in range(int(LIMITS.head_timeout) - 2):
             self.client.send(head[index : index + 1])
             self.wire.advance(1)
         self.assertTrue(self.client.is_open)
@@ -673,7 +669,7 @@ class DeadlineTests(SynchronousTestCase):
 
     def test_empty_lines_are_no_head(self) -> None:
         """Empty lines do not prolong the time that a client has for its head."""
-        for _ in range(int(HEAD_TIMEOUT) + 2):
+        for _ in range(int(LIMITS.head_timeout) + 2):
             self.client.send_some(b"\r\n")
             self.wire.advance(1)
         self.assertFalse(self.client.is_open)
@@ -683,9 +679,9 @@ class DeadlineTests(SynchronousTestCase):
         self.client.send(post(1000) + b"hello")
         endpoint = self.wire.accept()
         for _ in range(3):
-            self.wire.advance(BODY_TIMEOUT - 2)
+            self.wire.advance(LIMITS.body_timeout - 2)
             self.client.send(b"more")
-        self.wire.advance(BODY_TIMEOUT + 2)
+        self.wire.advance(LIMITS.body_timeout + 2)
         self.assertEqual(self.client.receive().status, 408)
         self.assertTrue(self.client.saw_end)
         self.assertTrue(endpoint.saw_reset)
@@ -696,7 +692,7 @@ class DeadlineTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         endpoint.send_some(CHUNKED_OK + b"f0000\r\n" + MUCH[:0xF0000])
         self.client.read()
-        self.wire.advance(BODY_TIMEOUT + 2)
+        self.wire.advance(LIMITS.body_timeout + 2)
         self.assertFalse(self.client.is_open)
         self.assertTrue(endpoint.saw_reset)
 
@@ -706,7 +702,7 @@ class DeadlineTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         endpoint.send(OK)
         self.client.read()
-        self.wire.advance(KEEP_ALIVE_TIMEOUT - 2)
+        self.wire.advance(LIMITS.keep_alive_timeout - 2)
         self.assertTrue(self.client.is_open)
         self.wire.advance(4)
         self.assertEqual(self.client.read(), b"")
@@ -717,7 +713,7 @@ class DeadlineTests(SynchronousTestCase):
         self.client.send(GET)
         endpoint = self.wire.accept()
         endpoint.send_some(response(200, b"Content-Length: %d" % len(MUCH)) + MUCH)
-        self.wire.advance(SEND_TIMEOUT - 2)
+        self.wire.advance(LIMITS.send_timeout - 2)
         self.assertTrue(self.client.is_open)
         self.wire.advance(4)
         self.assertTrue(self.client.saw_reset)
@@ -728,7 +724,7 @@ class DeadlineTests(SynchronousTestCase):
         self.client.send(GET)
         endpoint = self.wire.accept()
         endpoint.send(ONE_BUFFER_TOO_MUCH)
-        self.wire.advance(SEND_TIMEOUT + 2)
+        self.wire.advance(LIMITS.send_timeout + 2)
         self.assertTrue(self.client.saw_reset)
 
     def test_slow_reader_of_the_last_answer_before_a_close(self) -> None:
@@ -736,7 +732,7 @@ class DeadlineTests(SynchronousTestCase):
         self.client.send(request(b"GET", b"Connection: close"))
         endpoint = self.wire.accept()
         endpoint.send(ONE_BUFFER_TOO_MUCH)
-        self.wire.advance(SEND_TIMEOUT + 3)
+        self.wire.advance(LIMITS.send_timeout + 3)
         self.assertTrue(self.client.saw_reset)
 
     def test_endpoint_at_work(self) -> None:
@@ -761,7 +757,7 @@ class EndTests(SynchronousTestCase):
         """A client that goes away ends the dial."""
         self.client.send(GET)
         dial = self.wire.next_dial()
-        self.client.close()
+        self.client.reset()
         self.assertTrue(dial.is_cancelled)
         self.assertEqual(len(self.wire.plane.connections), 0)
 
@@ -769,7 +765,7 @@ class EndTests(SynchronousTestCase):
         """A client that goes away ends the endpoint's work."""
         self.client.send(GET)
         endpoint = self.wire.accept()
-        self.client.close()
+        self.client.reset()
         self.assertTrue(endpoint.saw_reset)
 
     def test_lost_while_receiving(self) -> None:
@@ -804,7 +800,7 @@ class EndTests(SynchronousTestCase):
         self.client.send_some(MUCH)
         self.client.reset()
         self.assertEqual(len(self.wire.plane.connections), 1)
-        self.wire.advance(SEND_TIMEOUT + 2)
+        self.wire.advance(LIMITS.upstream_send_timeout + 2)
         self.assertEqual(len(self.wire.plane.connections), 0)
         self.assertTrue(endpoint.saw_reset)
 
@@ -812,9 +808,40 @@ class EndTests(SynchronousTestCase):
         """Requests that still waited are not begun."""
         self.client.send(GET + GET)
         endpoint = self.wire.accept()
-        self.client.close()
+        self.client.reset()
         self.assertTrue(endpoint.saw_reset)
         self.assertEqual(self.wire.dials, [])
+
+    def test_half_closed(self) -> None:
+        """A client that sends no more still gets its answers, and then the end."""
+        self.client.send(GET + GET)
+        self.client.end()
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(OK)
+        endpoint.read()
+        endpoint.send(OK)
+        answers = self.client.read()
+        self.assertEqual(answers.count(b"HTTP/1.1 200"), 2)
+        self.assertEqual(answers.count(b"Connection: close"), 1)
+        self.assertTrue(self.client.saw_end)
+        self.assertEqual(len(self.wire.plane.connections), 0)
+
+    def test_half_closed_in_a_head(self) -> None:
+        """A head that will never be whole ends the connection."""
+        self.client.send(GET[:-2])
+        self.client.end()
+        self.assertTrue(self.client.saw_end)
+        self.assertEqual(len(self.wire.plane.connections), 0)
+
+    def test_half_closed_in_a_body(self) -> None:
+        """A body that will never be whole ends the connections on both sides."""
+        self.client.send(request(b"POST", b"Content-Length: 10") + b"hello")
+        endpoint = self.wire.accept()
+        endpoint.read()
+        self.client.end()
+        self.assertTrue(endpoint.saw_reset)
+        self.assertEqual(len(self.wire.plane.connections), 0)
 
     def test_drain_idle(self) -> None:
         """A drain closes connections that wait for a request."""

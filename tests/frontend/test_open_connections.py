@@ -10,6 +10,8 @@ from ingress.frontend.open_connections import OpenConnections
 class Connection:
     """A ClientConnection that closes when it is told to, if it is idle."""
 
+    address = "192.0.2.1"
+
     def __init__(self, all_of_them: OpenConnections, *, is_idle: bool) -> None:
         self._all = all_of_them
         self._is_idle = is_idle
@@ -50,6 +52,17 @@ class OpenConnectionsTests(SynchronousTestCase):
         self.connections.discard(other)
         for drained in waiting:
             self.successResultOf(drained)
+
+    def test_count(self) -> None:
+        """The connections of a client are counted, however often they are added or discarded."""
+        one = Connection(self.connections, is_idle=False)
+        Connection(self.connections, is_idle=False)
+        self.connections.add(one)
+        self.assertEqual(self.connections.count("192.0.2.1"), 2)
+        self.connections.discard(one)
+        self.connections.discard(one)
+        self.assertEqual(self.connections.count("192.0.2.1"), 1)
+        self.assertEqual(self.connections.count("192.0.2.2"), 0)
 
     def test_cut(self) -> None:
         """A cut closes all of them."""

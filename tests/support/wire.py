@@ -28,16 +28,19 @@ from twisted.internet.protocol import ClientFactory, Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ingress.config import Config
+from ingress.config import Config, Limits
 from ingress.deadline import SWEEP_INTERVAL, Deadlines
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.http1 import HTTP1Factory
+from ingress.frontend.http1_factory import HTTP1Factory
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route, UpstreamKey
 from ingress.routing.snapshot import Endpoint, Snapshot, Upstream, VirtualHost
 from ingress.transport import ImmediateServer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets
+
+LIMITS = Limits()
+"""Those of a configuration that says nothing of them."""
 
 ENDPOINT = Endpoint("10.1.0.1", 8080)
 OTHER_ENDPOINT = Endpoint("10.1.0.2", 8080)

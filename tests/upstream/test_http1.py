@@ -5,15 +5,19 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import PeerError
-from ingress.message import Response
+from ingress.http1.body import Trailers
+from ingress.http1.head import parse_request_head
+from ingress.message import Request, Response
+from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.snapshot import Endpoint
-from ingress.upstream.http1 import IDLE_TIMEOUT, READ_TIMEOUT, SEND_TIMEOUT, HTTP1Upstream
+from ingress.upstream.http1 import IDLE_TIMEOUT, HTTP1Upstream
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
     ENDPOINT,
     GET,
+    LIMITS,
     OK,
     Peer,
     Wire,
@@ -23,6 +27,10 @@ from tests.support.wire import (
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 MUCH = b"x" * (4 * CAPACITY)
+
+
+def get_request(method: bytes) -> Request:
+    return parse_request_head(GET.replace(b"GET", method, 1))[0]
 
 
 class Receiver:
@@ -57,8 +65,18 @@ class Receiver:
     def response_flush(self) -> None:
         self.flushes += 1
 
-    def response_ended(self) -> None:
+    def response_ended(self, trailers: Trailers) -> None:
         self.end = "whole"
+        self.trailers = trailers
+
+    def switched(self, response: Response) -> None:
+        self.status = response.status
+
+    def tunnel_received(self, data: bytes) -> None:
+        self.body += data
+
+    def endpoint_finished(self) -> None:
+        self.end = "half"
 
     def upstream_failed(self, error: PeerError) -> None:
         self.end = str(error.status)
@@ -86,7 +104,7 @@ class UpstreamCase(SynchronousTestCase):
         """A request without body on a new connection, which the endpoint has read."""
         connection, endpoint = self.connect()
         receiver = Receiver()
-        connection.send_head(receiver, method, GET)
+        connection.send_head(receiver, get_request(method), GET, ProxySettings())
         endpoint.read()
         return receiver, connection, endpoint
 
@@ -94,7 +112,7 @@ class UpstreamCase(SynchronousTestCase):
         """A request whose body is still to come."""
         connection, endpoint = self.connect()
         receiver = Receiver()
-        connection.send_head_of_body(receiver, b"POST", POST, is_chunked=True)
+        connection.send_head(receiver, parse_request_head(POST)[0], POST, ProxySettings())
         return receiver, connection, endpoint
 
     def is_kept(self, connection: HTTP1Upstream) -> bool:
@@ -266,7 +284,7 @@ class KeptConnectionTests(UpstreamCase):
         connection, endpoint = self.kept()
         self.assertTrue(connection.is_reused)
         receiver = Receiver()
-        connection.send_head(receiver, b"HEAD", GET)
+        connection.send_head(receiver, get_request(b"HEAD"), GET, ProxySettings())
         self.assertFalse(connection.has_answered)
         endpoint.send(response(200, b"Content-Length: 5"))
         self.assertTrue(connection.has_answered)
@@ -276,7 +294,7 @@ class KeptConnectionTests(UpstreamCase):
         """A connection shows its endpoint and whether it is in use."""
         connection, _ = self.kept()
         self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 idle>")
-        connection.send_head(Receiver(), b"GET", GET)
+        connection.send_head(Receiver(), get_request(b"GET"), GET, ProxySettings())
         self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 busy>")
 
 
@@ -300,7 +318,7 @@ class UploadTests(UpstreamCase):
         """An endpoint that reads nothing of the body is 504."""
         receiver, connection, endpoint = self.upload()
         connection.send_body(MUCH)
-        self.wire.advance(SEND_TIMEOUT + 2)
+        self.wire.advance(LIMITS.upstream_send_timeout + 2)
         self.assertEqual(receiver.end, "504")
         self.assertTrue(endpoint.saw_reset)
 
@@ -329,7 +347,7 @@ class UploadTests(UpstreamCase):
         connection.end_body()
         endpoint.send(response(200, b"Content-Length: 0", b"Connection: close"))
         self.assertTrue(endpoint.is_open)
-        self.wire.advance(SEND_TIMEOUT + 2)
+        self.wire.advance(LIMITS.upstream_send_timeout + 2)
         self.assertTrue(endpoint.saw_reset)
 
     def test_abandoned(self) -> None:
@@ -344,7 +362,7 @@ class DeadlineTests(UpstreamCase):
     def test_no_answer(self) -> None:
         """An endpoint that does not answer is 504."""
         receiver, _, endpoint = self.ask()
-        self.wire.advance(READ_TIMEOUT + 2)
+        self.wire.advance(LIMITS.read_timeout + 2)
         self.assertEqual(receiver.end, "504")
         self.assertTrue(endpoint.saw_reset)
 
@@ -352,7 +370,7 @@ class DeadlineTests(UpstreamCase):
         """Each read gives it the whole time again."""
         receiver, _, endpoint = self.ask()
         for data in (response(103), CHUNKED_OK, b"2\r\n", b"ok\r\n0\r\n", b"\r\n"):
-            self.wire.advance(READ_TIMEOUT - 2)
+            self.wire.advance(LIMITS.read_timeout - 2)
             self.assertEqual(receiver.end, "")
             endpoint.send(data)
         self.assertEqual(receiver.end, "whole")
@@ -362,9 +380,9 @@ class DeadlineTests(UpstreamCase):
         receiver, connection, endpoint = self.ask()
         endpoint.send(CHUNKED_OK)
         connection.pause_response()
-        self.wire.advance(READ_TIMEOUT * 2)
+        self.wire.advance(LIMITS.read_timeout * 2)
         connection.resume_response()
-        self.wire.advance(READ_TIMEOUT - 2)
+        self.wire.advance(LIMITS.read_timeout - 2)
         self.assertEqual(receiver.end, "")
         self.wire.advance(4)
         self.assertEqual(receiver.end, "504")

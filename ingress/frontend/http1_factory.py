@@ -1,0 +1,33 @@
+"""
+What accepts client connections that speak HTTP/1.1.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.headers import Client
+from ingress.frontend.http1 import HTTP1Downstream
+
+
+class HTTP1Factory(Factory):
+    """
+    Makes the protocols of one listener.
+
+    :param is_secure: whether its clients come over TLS.
+    """
+
+    noisy = False
+
+    def __init__(self, plane: DataPlane, *, is_secure: bool) -> None:
+        self._plane = plane
+        self._is_secure = is_secure
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTP1Downstream | None:
+        """IProtocolFactory: None closes a connection more than its client may have."""
+        client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
+        if not self._plane.may_connect(client):
+            return None
+        return HTTP1Downstream(self._plane, client)
