@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
@@ -20,6 +22,21 @@ from ingress.routing.build.ingress import (
 from ingress.routing.route import UpstreamKey
 from tests.support.objects import FILES, ingress
 from tests.support.steps import finish
+
+ANNOTATIONS = (
+    *("ssl-redirect", "affinity", "affinity-mode", "session-cookie-path", "session-cookie-expires"),
+    *("proxy-body-size", "proxy-connect-timeout", "proxy-next-upstream-tries"),
+    *("proxy-next-upstream", "proxy-next-upstream-timeout", "proxy-buffer-size", "load-balance"),
+    *("upstream-hash-by", "upstream-hash-by-subset", "upstream-hash-by-subset-size"),
+    *("backend-protocol", "proxy-ssl-secret", "proxy-ssl-verify", "proxy-ssl-verify-depth"),
+    *("proxy-ssl-name", "proxy-ssl-server-name", "proxy-ssl-protocols", "proxy-ssl-ciphers"),
+    *("proxy-buffering", "unknown"),
+)
+strange_text = st.one_of(
+    st.text(),
+    st.sampled_from(("https", "on", "off", "true", "0", "8m", "default/x", "$uri", "\ud800", "٣")),
+    st.from_regex(r"\A[$@{}/:!+_a-zA-Z0-9 .-]{0,40}\Z"),
+)
 
 NO_SECRETS = SecretLookup(lambda name: None, lambda name: BackendSecret(fault="is none"))
 
@@ -107,6 +124,18 @@ class IngressPartsTests(SynchronousTestCase):
             self.assertEqual(parts.policies.proxy.body_size, body_size)
             self.assertEqual(parts.policies.proxy.read_timeout, 7.0)
             self.assertEqual(len(parts.problems), count)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.dictionaries(st.sampled_from(ANNOTATIONS), strange_text, min_size=1, max_size=6))
+    def test_strange_values(self, annotated: dict[str, str]) -> None:
+        """Whatever is written into annotations, the Ingress is read, and the fault told once."""
+        item = ingress("a.example", {"/": "web:80"}, annotations=annotated)
+        parts = parts_of(item)
+        self.assertEqual(list(parts.hosts), ["a.example"])
+        told = [problem.field for problem in parts.problems]
+        self.assertEqual(len(told), len(set(told)))
+        for problem in parts.problems:
+            self.assertTrue(str(problem).isprintable())
 
     def test_pattern(self) -> None:
         """Only what is closed and looks like a regular expression closes whole hosts."""
