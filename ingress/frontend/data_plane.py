@@ -12,8 +12,9 @@ from ingress.deadline import Deadlines
 from ingress.frontend.headers import Client
 from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
-from ingress.upstream.balancer import RoundRobin
+from ingress.upstream.balancer import Balancer
 from ingress.upstream.registry import EndpointRegistry
+from ingress.upstream.retry_budget import RetryBudget
 
 _DEFAULT_LIMITS = Limits()
 
@@ -22,7 +23,7 @@ class DataPlane:
     """
     :param registry: the connections to endpoints.
     :param deadlines: end what takes too long, on both sides.
-    :param random: for request ids and sessions; they need not be secret.
+    :param random: for request ids, sessions and balancing; none of it need be secret.
     :param wall_clock: seconds since the epoch, for cookies.
     :param process: our process id, which tells the sessions of two workers apart.
     """
@@ -41,7 +42,8 @@ class DataPlane:
         self.random = random
         self.wall_clock = wall_clock
         self.process = process
-        self.balancer = RoundRobin()
+        self.balancer = Balancer(registry, deadlines.now, random)
+        self.retry_budget = RetryBudget()
         self.connections = OpenConnections()
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange takes it once and keeps it."""
@@ -52,6 +54,8 @@ class DataPlane:
     def publish(self, snapshot: Snapshot) -> None:
         """Serve every exchange that begins from now on from `snapshot`."""
         previous, self.snapshot = self.snapshot, snapshot
+        if previous is None or previous.config is not snapshot.config:
+            self.registry.apply(snapshot.config.limits)
         if previous is None or previous.upstreams is not snapshot.upstreams:
             self.registry.published(snapshot)
             self.balancer.published(snapshot)

@@ -1,5 +1,21 @@
 """
 Which endpoint an exchange asks, and which next where that one fails.
+
+Each endpoint that is asked is a *try*. The exchange tells of each what became
+of it, which is all that balancing and ejection know:
+
+1. `first` gives the endpoint of the first try.
+2. `try_began(endpoint)`: the endpoint is about to be asked; before its pool is
+   asked for a connection. Once for each try. To ask the same endpoint again over a
+   new connection, because it had closed a kept one, is the same try.
+3. `try_answered()`: the head of its final response (not 1xx, but 101) has come.
+4. `try_ended(succeeded)`: it is over. True where the response was whole, whatever
+   its status, or the connection became a tunnel; False where there was no connection,
+   no response in time, or a broken one; None where the endpoint is not to blame: the
+   client is gone or was refused, or the process ends. What follows the first call is
+   ignored, so that the end of an exchange may call it with None in any case.
+5. Where `may_try_again` says so, `next(failed)` gives the endpoint of the next
+   try, and all begins at 2. Else, and where there is none, the client is answered.
 """
 
 from __future__ import annotations
@@ -7,21 +23,37 @@ from __future__ import annotations
 from ingress.frontend.data_plane import DataPlane
 from ingress.message import Request
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.proxy_settings import RetryCondition
+from ingress.policy.rendezvous import preferred
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint, Upstream
-
-MAX_TRIES = 3
-"""Endpoints asked for one request: ``proxy-next-upstream-tries``."""
+from ingress.upstream.endpoint_load import EndpointLoad
 
 
 class EndpointChoice:
     """
-    The endpoint of the client's session where the route has affinity, else whose turn it is.
+    The endpoint of the client's session where the route has affinity, else the balancer's.
 
     :param is_secure: whether the client came over https, which its cookie then says.
+    :param client_address: of the client that is believed; empty if unknown.
     """
 
-    __slots__ = ("_affinity", "_is_secure", "_plane", "_request", "_tried", "_upstream", "cookie")
+    __slots__ = (
+        "_asked",
+        "_began_at",
+        "_client_address",
+        "_first_began_at",
+        "_is_retry",
+        "_is_secure",
+        "_load",
+        "_plane",
+        "_request",
+        "_route",
+        "_session",
+        "_tried",
+        "_upstream",
+        "cookie",
+    )
 
     def __init__(
         self,
@@ -31,56 +63,114 @@ class EndpointChoice:
         request: Request,
         *,
         is_secure: bool,
+        client_address: bytes = b"",
     ) -> None:
         self.cookie: bytes | None = None
         """A Set-Cookie value, where the client has a new session by which it will come back."""
 
         self._plane = plane
         self._upstream = upstream
-        self._affinity = route.affinity
+        self._route = route
         self._request = request
         self._is_secure = is_secure
+        self._client_address = client_address
+        self._session: str | None = None
+        """That the client came with and keeps."""
+
         self._tried: list[Endpoint] = []
+        self._asked: Endpoint | None = None
+        """The endpoint of the try that is under way."""
+
+        self._load: EndpointLoad | None = None
+        self._is_retry = False
+        self._began_at = 0.0
+        self._first_began_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<EndpointChoice {self._upstream.key} asked={self._asked} tried={self._tried}>"
+
+    # Which endpoint.
 
     def first(self) -> Endpoint | None:
         """None where the Upstream has no endpoint."""
-        affinity = self._affinity
+        affinity = self._route.affinity
         if affinity is None:
-            return self._plane.balancer.pick(self._upstream)
+            return self._pick()
         cookies = [value for key, _, value in self._request.fields if key == b"cookie"]
         session = affinity.session(cookies)
         endpoint = affinity.endpoint(session, self._upstream) if session is not None else None
-        return endpoint or self._new_session(affinity)
+        if session is None or endpoint is None:
+            return self._new_session(affinity)
+        self._session = session
+        if self._plane.balancer.may_serve(self._upstream, endpoint, self._route.tls):
+            return endpoint
+        return self._other(affinity)
 
     def next(self, failed: Endpoint) -> Endpoint | None:
         """
-        :param failed: the endpoint that could not be reached.
-        :return: another one; None where there is none, or enough were tried.
+        :param failed: the endpoint of the try before.
+        :return: another one; None where there is none, where tries, time or the budget of
+            retries are used up.
         """
         self._tried.append(failed)
-        if len(self._tried) >= MAX_TRIES or not any(
-            endpoint not in self._tried for endpoint in self._upstream.endpoints
-        ):
+        if not self._has_tries_left():
             return None
-        affinity = self._affinity
-        # A session that was just made has nothing to lose on the endpoint that failed.
-        if affinity is not None and (affinity.changes_on_failure or self.cookie is not None):
+        affinity = self._route.affinity
+        return self._pick() if affinity is None else self._other(affinity)
+
+    def _has_tries_left(self) -> bool:
+        proxy, plane = self._route.proxy, self._plane
+        endpoints = self._upstream.endpoints
+        if len(self._tried) >= (proxy.tries or len(endpoints)):
+            return False
+        if all(endpoint in self._tried for endpoint in endpoints):
+            return False
+        if proxy.retry_timeout and self._first_began_at is not None:
+            waited = plane.deadlines.now() - self._first_began_at
+            if waited >= proxy.retry_timeout:
+                return False
+        assert plane.snapshot is not None
+        return plane.retry_budget.allows(plane.snapshot.config.limits.retry_budget)
+
+    def _pick(self) -> Endpoint | None:
+        route = self._route
+        return self._plane.balancer.pick(
+            self._upstream,
+            route.load_balance,
+            self._request,
+            self._client_address,
+            self._tried,
+            route.tls,
+        )
+
+    def _other(self, affinity: CookieAffinity) -> Endpoint | None:
+        """In place of the endpoint of a session, which is ejected or has failed."""
+        session = self._session
+        # A session that was just made has nothing to lose on an endpoint that failed.
+        if session is None or affinity.changes_on_failure:
             return self._new_session(affinity)
-        return self._plane.balancer.pick(self._upstream, self._tried)
+        # Always the same one, as long as there are no others, so that what the session
+        # has there is of use until it can go back.
+        candidates = self._candidates()
+        return preferred(session.encode(), candidates) if candidates else None
 
     def _new_session(self, affinity: CookieAffinity) -> Endpoint | None:
-        plane = self._plane
+        plane, upstream = self._plane, self._upstream
+        candidates = self._candidates()
+        if not candidates:
+            return None
         now = plane.wall_clock()
         made = affinity.new_session(
-            self._upstream,
+            upstream,
             now=now,
             process=plane.process,
             random=plane.random,
-            avoid=self._tried,
+            avoid=[endpoint for endpoint in upstream.endpoints if endpoint not in candidates],
         )
         if made is None:
             return None
         session, endpoint = made
+        self._session = None
         self.cookie = affinity.set_cookie(
             session,
             is_secure=self._is_secure,
@@ -88,3 +178,89 @@ class EndpointChoice:
             now=now,
         )
         return endpoint
+
+    def _candidates(self) -> list[Endpoint]:
+        return self._plane.balancer.candidates(self._upstream, self._tried, self._route.tls)
+
+    def may_try_again(
+        self,
+        condition: RetryCondition,
+        *,
+        is_request_sent: bool,
+        is_body_replayable: bool,
+        is_response_started: bool,
+    ) -> bool:
+        """
+        Whether the request may go to another endpoint. It decides nothing but that: whether
+        there is another one that may be asked is for `next`.
+
+        ============================================  =====================================
+        What happened                                 Asked again
+        ============================================  =====================================
+        something of the response is with the client  never
+        the Route does not retry on `condition`       never
+        none of the request was sent (no connection)  always: nobody can have acted on it
+        some of its body is gone                      never: there is nothing to send again
+        it was sent; the method is idempotent         yes (RFC 9110 section 9.2.2)
+        it was sent; any other method                 if the Route has ``non_idempotent``
+        ============================================  =====================================
+
+        :param condition: what the failure, or the response's status, is called.
+        :param is_request_sent: whether any of it was written to a connection.
+        :param is_body_replayable: whether all of the body that came so far is still
+            at hand; true without a body.
+        :param is_response_started: whether the client was sent any of the final response.
+        """
+        proxy = self._route.proxy
+        if is_response_started or condition not in proxy.retry_on:
+            return False
+        if not is_request_sent:
+            return True
+        return is_body_replayable and proxy.may_repeat(self._request.method)
+
+    # What became of a try.
+
+    def try_began(self, endpoint: Endpoint) -> None:
+        """The endpoint is about to be asked. The try before has ended."""
+        assert self._asked is None, "one try at a time"
+        plane, tls = self._plane, self._route.tls
+        now = self._began_at = plane.deadlines.now()
+        self._asked = endpoint
+        self._load = plane.registry.pool(endpoint, tls).load
+        self._load.in_flight += 1
+        budget = plane.retry_budget
+        budget.in_flight += 1
+        if self._first_began_at is None:
+            self._first_began_at = now
+        else:
+            self._is_retry = True
+            budget.retries += 1
+        plane.balancer.health.try_began((endpoint, tls), now)
+
+    def try_answered(self) -> None:
+        """The head of the final response has come."""
+        endpoint, load = self._asked, self._load
+        if endpoint is not None and load is not None:
+            plane, began_at = self._plane, self._began_at
+            now = plane.deadlines.now()
+            load.measured(now - began_at, now)
+            plane.balancer.health.answered((endpoint, self._route.tls), began_at)
+
+    def try_ended(self, succeeded: bool | None) -> None:
+        """
+        :param succeeded: None where it shows nothing of the endpoint.
+        """
+        endpoint, load = self._asked, self._load
+        if endpoint is None or load is None:
+            return
+        self._asked = self._load = None
+        plane = self._plane
+        load.in_flight -= 1
+        plane.retry_budget.in_flight -= 1
+        if self._is_retry:
+            plane.retry_budget.retries -= 1
+        health, key = plane.balancer.health, (endpoint, self._route.tls)
+        if succeeded:
+            health.succeeded(key, self._began_at)
+        elif succeeded is not None:
+            health.failed(key, self._began_at)

@@ -99,3 +99,10 @@ class Snapshot:
 
     default_certificate: ServerCertificate | None = None
     """The configured one; None where the self-signed one serves."""
+
+    def endpoints(self) -> set[Endpoint]:
+        """Those of all Upstreams, lingering ones included."""
+        found: set[Endpoint] = set()
+        for upstream in self.upstreams.values():
+            found.update(upstream.endpoints, upstream.lingering)
+        return found

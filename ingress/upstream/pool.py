@@ -5,6 +5,7 @@ The connections to one endpoint: kept while idle, dialled when there is none.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.error import TimeoutError
@@ -12,15 +13,26 @@ from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
+from ingress.config import Limits
 from ingress.deadline import Deadlines
+from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Endpoint
+from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.http1 import HTTP1Upstream
 
-MAX_IDLE = 320
-"""Idle connections kept an endpoint: nginx's ``upstream-keepalive-connections``."""
+CONNECT_TIMEOUT = Limits().connect_timeout
+"""For those who have no route's `ProxySettings.connect_timeout`; in seconds."""
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds that a connection may take to be made: ``proxy-connect-timeout``."""
+
+@dataclass(slots=True)
+class IdleLimits:
+    """What is kept while nobody uses it: one for all pools, changed as the configuration is."""
+
+    connections: int = Limits().idle_upstream_connections
+    """For each endpoint."""
+
+    timeout: float = Limits().idle_upstream_timeout
+    """In seconds."""
 
 
 class Dialer(Protocol):
@@ -48,32 +60,53 @@ class EndpointPool:
     """
     :param dial: makes connections.
     :param deadlines: end idle connections and unanswered requests.
+    :param idle_limits: as they are at any time.
+    :param tls: how the endpoint is spoken to; None in the clear.
     """
 
-    def __init__(self, endpoint: Endpoint, dial: Dialer, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        dial: Dialer,
+        deadlines: Deadlines,
+        idle_limits: IdleLimits,
+        tls: BackendTLS | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self.tls = tls
         self.deadlines = deadlines
+        self.load = EndpointLoad()
         self.is_retired = False
         self._dial = dial
+        self._idle_limits = idle_limits
         self._idle: list[HTTP1Upstream] = []
 
     def __repr__(self) -> str:
         return f"<EndpointPool {self.endpoint} idle={len(self._idle)}>"
 
+    @property
+    def idle_timeout(self) -> float:
+        """Seconds that a connection is kept which nobody uses."""
+        return self._idle_limits.timeout
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether there is an idle connection, or a request in flight."""
+        return bool(self._idle or self.load.in_flight)
+
     def take_idle(self) -> HTTP1Upstream | None:
         """The connection that was used last, since the endpoint will close it last."""
         return self._idle.pop() if self._idle else None
 
-    def dial(self, user: PoolUser) -> Callable[[], None]:
+    def dial(self, user: PoolUser, timeout: float = CONNECT_TIMEOUT) -> Callable[[], None]:
         """
         Make a new connection for `user`.
 
+        :param timeout: seconds that it may take.
         :return: what to call where the user no longer wants it; it is told nothing then.
         """
         factory = _Dialling(self, user)
-        connector = self._dial(
-            self.endpoint.host, self.endpoint.port, factory, timeout=CONNECT_TIMEOUT
-        )
+        connector = self._dial(self.endpoint.host, self.endpoint.port, factory, timeout=timeout)
 
         def cancel() -> None:
             factory.user = None
@@ -83,7 +116,7 @@ class EndpointPool:
 
     def release(self, connection: HTTP1Upstream) -> None:
         """A connection has answered and may serve again."""
-        if self.is_retired or len(self._idle) >= MAX_IDLE:
+        if self.is_retired or len(self._idle) >= self._idle_limits.connections:
             connection.close()
         else:
             self._idle.append(connection)
@@ -92,6 +125,14 @@ class EndpointPool:
         """A connection ends or has ended; it may have been idle, and is then not taken again."""
         if connection in self._idle:
             self._idle.remove(connection)
+
+    def trim(self) -> None:
+        """Close the connections that are more than may be idle now, the longest unused first."""
+        surplus = len(self._idle) - self._idle_limits.connections
+        if surplus > 0:
+            closed, self._idle = self._idle[:surplus], self._idle[surplus:]
+            for connection in closed:
+                connection.close()
 
     def retire(self) -> None:
         """The endpoint is gone: no connection outlives the exchange that it serves."""

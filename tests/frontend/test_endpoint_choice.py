@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.frontend.endpoint_choice import MAX_TRIES, EndpointChoice
+from ingress.frontend.endpoint_choice import EndpointChoice
 from ingress.http1.head import parse_request_head
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.routing.route import Route
@@ -61,8 +61,8 @@ class EndpointChoiceTests(SynchronousTestCase):
         tried = [choice.first()]
         while tried[-1] is not None:
             tried.append(choice.next(tried[-1]))
-        self.assertEqual(len(tried), MAX_TRIES + 1)
-        self.assertEqual(len(set(tried)), MAX_TRIES + 1)
+        self.assertEqual(len(tried), ROUTE.proxy.tries + 1)
+        self.assertEqual(len(set(tried)), ROUTE.proxy.tries + 1)
 
     def test_none_left(self) -> None:
         """Where all were tried there is no other."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Limits
 from ingress.routing.snapshot import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream
-from ingress.upstream.pool import CONNECT_TIMEOUT, MAX_IDLE, EndpointPool
+from ingress.upstream.pool import CONNECT_TIMEOUT, EndpointPool
 from tests.support.wire import ENDPOINT, Wire
 
 
@@ -87,7 +88,7 @@ class EndpointPoolTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """So many idle connections are kept and no more."""
-        for _ in range(MAX_IDLE):
+        for _ in range(Limits().idle_upstream_connections):
             self.pool.release(self.connection())
         last = self.connection()
         peer = self.peer

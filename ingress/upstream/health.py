@@ -1,0 +1,182 @@
+"""
+Passive ejection: endpoints that keep failing are left out for a while.
+
+::
+
+                    5 failures in a row
+      SERVING ────────────────────────────► EJECTED  for 1 s, then 2, 4 … 60 s
+         ▲                                    │  ▲
+         │ the endpoint answered              │  │ failed: for twice as long
+         └──────────────── ON TRIAL ◄─────────┘  │
+                              │   first request after that time
+                              └──────────────────┘
+
+A failure is a connection that could not be made, a timeout or a broken
+response. A response of whatever status is none: 500 may be the fault of one
+request. What failed or succeeded of requests that were sent before the ejection
+says nothing about the time since.
+
+A trial that shows nothing (its client went away, its response takes for ever)
+is followed by another when the time of the ejection has passed once more.
+
+That never all endpoints of an Upstream are left out is the balancer's part.
+docs/adr/0010-balancing-and-ejection.md has the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+
+from twisted.logger import Logger
+
+from ingress.routing.snapshot import Endpoint, Snapshot
+from ingress.upstream.registry import EndpointKey
+
+MAX_FAILURES = 5
+"""
+In a row. One may be a bad request's fault and three a restart's; five of a busy
+endpoint come within milliseconds of its death.
+"""
+
+FIRST_EJECTION = 1.0
+MAX_EJECTION = 60.0
+"""Seconds; each ejection lasts twice as long as the one before, up to this."""
+
+JITTER = 0.2
+"""The part of an ejection's time that is random: not all proxies try at once."""
+
+
+class _Failing:
+    """An endpoint whose last answer was a failure."""
+
+    __slots__ = ("delay", "ejected_at", "failures", "is_ejected", "trial_began_at", "until")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.is_ejected = False
+        self.ejected_at = 0.0
+        self.until = 0.0
+        """When the next trial may begin."""
+
+        self.delay = 0.0
+        """How long this ejection lasts, or the last one did; without jitter."""
+
+        self.trial_began_at: float | None = None
+
+
+class Health:
+    """
+    The health of all endpoints; it costs nothing for those that are well.
+
+    :param now: the clock that all times here are on, in seconds.
+    :param random: for the jitter.
+    """
+
+    log = Logger()
+
+    def __init__(self, now: Callable[[], float], random: Random) -> None:
+        self._now = now
+        self._random = random
+        self._failing: dict[EndpointKey, _Failing] = {}
+        self._ejected: set[EndpointKey] = set()
+        """Also those whose time has passed, until they have answered."""
+
+        self._ejected_endpoints: set[Endpoint] = set()
+
+    def __repr__(self) -> str:
+        return f"<Health failing={len(self._failing)} ejected={len(self._ejected)}>"
+
+    def concerns(self, endpoints: Iterable[Endpoint]) -> bool:
+        """Whether any of these may be ejected; what every pick asks, and most end with."""
+        return bool(self._ejected) and not self._ejected_endpoints.isdisjoint(endpoints)
+
+    def is_ejected(self, key: EndpointKey) -> bool:
+        """Whether the endpoint is left out, or is to be tried."""
+        return key in self._ejected
+
+    def may_serve(self, key: EndpointKey) -> bool:
+        """Whether the endpoint is not ejected, or is due for a trial."""
+        return key not in self._ejected or self._failing[key].until <= self._now()
+
+    def try_began(self, key: EndpointKey, now: float) -> None:
+        """The endpoint is asked: if it is ejected and its time has passed, on trial."""
+        if self._ejected and key in self._ejected:
+            failing = self._failing[key]
+            if failing.until <= now:
+                failing.trial_began_at = now
+                failing.until = now + self._jittered(failing.delay)
+
+    def answered(self, key: EndpointKey, began_at: float) -> None:
+        """
+        The head of a response has come: an ejection is over. More would be said too
+        early, for the response may still break off.
+
+        :param began_at: when the endpoint was asked.
+        """
+        if self._ejected and key in self._ejected and began_at >= self._failing[key].ejected_at:
+            self._return(key)
+
+    def succeeded(self, key: EndpointKey, began_at: float) -> None:
+        """The response is whole: whatever was wrong before is forgotten."""
+        if not self._failing:
+            return
+        failing = self._failing.get(key)
+        if failing is None or (failing.is_ejected and began_at < failing.ejected_at):
+            return
+        if failing.is_ejected:
+            self._return(key)
+        del self._failing[key]
+
+    def failed(self, key: EndpointKey, began_at: float) -> None:
+        """No connection, no response in time, or a broken one."""
+        failing = self._failing.setdefault(key, _Failing())
+        if not failing.is_ejected:
+            failing.failures += 1
+            if failing.failures >= MAX_FAILURES:
+                self._eject(key, failing)
+        elif failing.trial_began_at is not None and began_at >= failing.trial_began_at:
+            # Other requests may be under way, sent before the ejection or because too
+            # few endpoints are left; only the trial makes it longer.
+            self._leave_out(failing)
+
+    def published(self, snapshot: Snapshot) -> None:
+        """Forget endpoints that no Upstream has any more."""
+        if not self._failing:
+            return
+        wanted = snapshot.endpoints()
+        for key in [key for key in self._failing if key[0] not in wanted]:
+            del self._failing[key]
+            self._change_ejected(self._ejected - {key})
+
+    def _eject(self, key: EndpointKey, failing: _Failing) -> None:
+        failing.is_ejected = True
+        self._change_ejected(self._ejected | {key})
+        self._leave_out(failing)
+        self.log.warn(
+            "Endpoint {endpoint} is left out: it failed {failures} times in a row",
+            endpoint=key[0],
+            failures=failing.failures,
+        )
+
+    def _leave_out(self, failing: _Failing) -> None:
+        delay = failing.delay * 2 if failing.delay else FIRST_EJECTION
+        failing.delay = min(MAX_EJECTION, delay)
+        failing.ejected_at = self._now()
+        failing.until = failing.ejected_at + self._jittered(failing.delay)
+        failing.trial_began_at = None
+
+    def _return(self, key: EndpointKey) -> None:
+        failing = self._failing[key]
+        failing.is_ejected = False
+        failing.failures = 0
+        failing.trial_began_at = None
+        self._change_ejected(self._ejected - {key})
+        self.log.info("Endpoint {endpoint} serves again", endpoint=key[0])
+
+    def _change_ejected(self, ejected: set[EndpointKey]) -> None:
+        self._ejected = ejected
+        self._ejected_endpoints = {endpoint for endpoint, _ in ejected}
+
+    def _jittered(self, delay: float) -> float:
+        return delay * (1 - JITTER * self._random.random())
