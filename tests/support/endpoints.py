@@ -5,8 +5,13 @@ Real HTTP servers on loopback, to be endpoints in tests from outside.
 from __future__ import annotations
 
 import json
+import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.process import PATIENCE
 
 
 class EchoEndpoint:
@@ -15,21 +20,27 @@ class EchoEndpoint:
     ``target``, ``fields`` (pairs in order) and ``length`` (of the body, in bytes).
 
     :param name: by which a test knows who answered.
+    :param port: any that is free if 0.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, port: int = 0) -> None:
         self.name = name
         self.requests: list[str] = []
         """The request lines that it has seen."""
+
+        self.connections = 0
+        """How many it has accepted."""
 
         endpoint = self
 
         class Handler(_EchoHandler):
             owner = endpoint
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
 
     @property
@@ -45,7 +56,12 @@ class EchoEndpoint:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 256
+    # Who ends with requests under way does not wait for their connections to end.
+    block_on_close = False
+    request_queue_size = 1024
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """BaseServer: connections that end in the middle are what many tests are about."""
 
 
 class _EchoHandler(BaseHTTPRequestHandler):
@@ -54,8 +70,15 @@ class _EchoHandler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.owner.connections += 1
         # One segment an answer: Nagle's algorithm would hold the body back 40 ms.
         self.wfile = self.connection.makefile("wb", 65536)
+
+    def handle_expect_100(self) -> bool:
+        """BaseHTTPRequestHandler: the client waits for what it writes here."""
+        may_go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return may_go_on
 
     def answer(self) -> None:
         self.owner.requests.append(self.requestline)
@@ -81,13 +104,99 @@ class _EchoHandler(BaseHTTPRequestHandler):
 
     def _read_body(self) -> int:
         if self.headers.get("Transfer-Encoding") != "chunked":
-            return len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            return self._skip(int(self.headers.get("Content-Length", 0)))
         length = 0
         while size := int(self.rfile.readline(), 16):
-            length += len(self.rfile.read(size))
+            length += self._skip(size)
             self.rfile.readline()
         self.rfile.readline()
         return length
 
+    def _skip(self, size: int) -> int:
+        """:return: how much of `size` came."""
+        left = size
+        while left and (data := self.rfile.read(min(left, 1 << 16))):
+            left -= len(data)
+        return size - left
+
     def log_message(self, format: str, *args: object) -> None:
         """BaseHTTPRequestHandler: tests have no use for its log."""
+
+
+class RawEndpoint:
+    """
+    Runs a function on each connection that it accepts, in a thread of its own.
+
+    The connection is closed when the function returns; that it fails because the
+    other side is gone is no fault.
+
+    :param serve: takes the accepted socket; `read_head` reads a request from it.
+    """
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        self._serve = serve
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port: int = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                accepted, _ = self._listening.accept()
+            except OSError:
+                return
+            with self._lock:
+                self._open.add(accepted)
+            threading.Thread(target=self._run, args=(accepted,), daemon=True).start()
+
+    def _run(self, accepted: socket.socket) -> None:
+        accepted.settimeout(PATIENCE)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError), accepted:
+            self._serve(accepted)
+        with self._lock:
+            self._open.discard(accepted)
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    def stop(self) -> None:
+        """Accept no more, and end the connections that are open."""
+        # A thread that waits in accept() is not woken by closing alone.
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        with self._lock:
+            still_open = tuple(self._open)
+        for accepted in still_open:
+            with suppress(OSError):
+                accepted.shutdown(socket.SHUT_RDWR)
+
+
+def read_head(connection: socket.socket) -> bytes:
+    """
+    Read a request's head and no byte more.
+
+    :raises ConnectionError: if the connection ends before it is whole.
+    """
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            raise ConnectionError("the connection has ended")
+        head += byte
+    return head
+
+
+def answering(response: bytes) -> Callable[[socket.socket], None]:
+    """For `RawEndpoint`: reads one head, sends these bytes and closes."""
+
+    def serve(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(response)
+
+    return serve
