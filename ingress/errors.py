@@ -97,3 +97,14 @@ class ResponseError(PeerError):
 
     status = 502
     outcome = Outcome.ENDPOINT_BROKE
+
+
+class EndpointClosed(ResponseError):
+    """The endpoint ended the connection before its response was whole."""
+
+
+class EndpointTimeout(PeerError):
+    """The endpoint is too slow (RFC 9110 section 15.6.5)."""
+
+    status = 504
+    outcome = Outcome.ENDPOINT_TIMEOUT

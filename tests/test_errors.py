@@ -8,7 +8,6 @@ from http import HTTPStatus
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress import errors
-from ingress.upstream import http1 as upstream_http1
 
 
 def kinds_of(error: type[errors.PeerError]) -> Iterator[type[errors.PeerError]]:
@@ -30,8 +29,8 @@ class PeerErrorTests(SynchronousTestCase):
             errors.MethodUnknown: (501, "method_unknown"),
             errors.RequestTimeout: (408, "client_timeout"),
             errors.ResponseError: (502, "endpoint_broke"),
-            upstream_http1.ResponseTimeout: (504, "endpoint_timeout"),
-            upstream_http1.ConnectionClosed: (502, "endpoint_broke"),
+            errors.EndpointTimeout: (504, "endpoint_timeout"),
+            errors.EndpointClosed: (502, "endpoint_broke"),
         }
         found = {kind: (kind.status, str(kind.outcome)) for kind in kinds_of(errors.PeerError)}
         self.assertEqual(found, expected)

@@ -25,7 +25,13 @@ from enum import Enum, auto
 from twisted.logger import Logger
 
 from ingress.answer import Answer
-from ingress.errors import BodyTooLarge, Outcome, PeerError
+from ingress.errors import (
+    BodyTooLarge,
+    EndpointClosed,
+    EndpointTimeout,
+    Outcome,
+    PeerError,
+)
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.endpoint_choice import EndpointChoice
 from ingress.frontend.headers import (
@@ -39,12 +45,15 @@ from ingress.frontend.headers import (
 )
 from ingress.frontend.replayable_body import ReplayableBody
 from ingress.frontend.response_writer import ResponseWriter
+from ingress.frontend.tunnel import Tunnel
 from ingress.http1.body import Trailers
-from ingress.message import IDEMPOTENT_METHODS, Request, Response
+from ingress.message import Request, Response
+from ingress.policy.proxy_settings import RetryCondition
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint
-from ingress.upstream.http1 import ConnectionClosed, HTTP1Upstream
+from ingress.upstream.http1 import HTTP1Upstream, TunnelReceiver
+from ingress.upstream.pool import EndpointPool
 
 
 class State(Enum):
@@ -56,6 +65,12 @@ class State(Enum):
     ENDED = auto()
 
 
+_UNREACHABLE = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
+_REFUSED = Answer(502, Outcome.DIAL_FAILED, "The endpoint refuses connections.")
+_CONDITIONS = {
+    EndpointClosed: RetryCondition.ERROR,
+    EndpointTimeout: RetryCondition.TIMEOUT,
+}
 _TOO_LARGE = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
 
 
@@ -82,7 +97,6 @@ class Exchange:
         snapshot = plane.snapshot
         assert snapshot is not None, "nothing is accepted before the first snapshot"
         self._snapshot = snapshot
-        self._config = snapshot.config
         self._is_secure = client.is_secure
         self._route: Route | None = None
         self._choice: EndpointChoice | None = None
@@ -92,7 +106,7 @@ class Exchange:
         self._head = b""
         self._body = ReplayableBody()
         self._is_request_whole = not request.has_body
-        self._is_half_ended = False
+        self._is_request_sent = False
 
     def __repr__(self) -> str:
         return f"<Exchange {self.state.name} endpoint={self._endpoint} outcome={self.outcome}>"
@@ -125,7 +139,12 @@ class Exchange:
         endpoint = None
         if upstream is not None:
             self._choice = EndpointChoice(
-                plane, upstream, route, request, is_secure=forwarding.is_secure
+                plane,
+                upstream,
+                route,
+                request,
+                is_secure=forwarding.is_secure,
+                client_address=forwarding.client_address,
             )
             endpoint = self._choice.first()
         if endpoint is None:
@@ -136,26 +155,54 @@ class Exchange:
         )
         self._ask(endpoint)
 
-    def _ask(self, endpoint: Endpoint, *, anew: bool = False) -> None:
-        """
-        :param anew: over a new connection, because a kept one just died.
-        """
+    def _ask(self, endpoint: Endpoint) -> None:
+        """Begin a try."""
+        assert self._choice is not None
         self._endpoint = endpoint
-        self.state = State.CONNECTING
-        pool = self._plane.registry.pool(endpoint)
-        connection = None if anew else pool.take_idle()
+        self._choice.try_began(endpoint)
+        connection = self._pool.take_idle()
         if connection is not None:
             self.connected(connection)
-            return
+        else:
+            self._dial()
+
+    @property
+    def _pool(self) -> EndpointPool:
+        assert self._endpoint is not None
+        assert self._route is not None
+        return self._plane.registry.pool(self._endpoint, self._route.tls)
+
+    def _dial(self) -> None:
+        assert self._route is not None
+        self.state = State.CONNECTING
         if not self._is_request_whole:
             self._writer.pause_request()
-        self._cancel_dial = pool.dial(self)
+        self._cancel_dial = self._pool.dial(self, self._route.proxy.connect_timeout)
+
+    def _try_again(self, condition: RetryCondition) -> bool:
+        """:return: whether another endpoint is asked after this failure."""
+        choice, failed = self._choice, self._endpoint
+        assert choice is not None
+        assert failed is not None
+        if not choice.may_try_again(
+            condition,
+            is_request_sent=self._is_request_sent,
+            is_body_replayable=self._body.is_replayable,
+            is_response_started=self.state is State.RESPONDING,
+        ):
+            return False
+        other = choice.next(failed)
+        if other is None:
+            return False
+        self._ask(other)
+        return True
 
     # PoolUser.
 
     def connected(self, connection: HTTP1Upstream) -> None:
         self._cancel_dial = None
         self._connection = connection
+        self._is_request_sent = True
         self.state = State.WAITING
         assert self._route is not None
         request = self.request
@@ -172,13 +219,9 @@ class Exchange:
     def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
         self._cancel_dial = None
         assert self._choice is not None
-        other = self._choice.next(endpoint)
-        if other is not None:
-            self._ask(other)
-        elif timed_out:
-            self._answer(Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached."))
-        else:
-            self._answer(Answer(502, Outcome.DIAL_FAILED, "The endpoint refuses connections."))
+        self._choice.try_ended(False)
+        if not self._try_again(RetryCondition.TIMEOUT if timed_out else RetryCondition.ERROR):
+            self._answer(_UNREACHABLE if timed_out else _REFUSED)
 
     # The codec's side: the request's body, and a client that is gone.
 
@@ -201,7 +244,7 @@ class Exchange:
     def refuse(self, error: PeerError) -> None:
         """The request turned out to be bad, or too slow, after it had begun."""
         self._drop_connection()
-        if self.state in (State.RESPONDING, State.TUNNELLING):
+        if self.state is State.RESPONDING:
             self._abort(error.outcome)
         elif self.state is not State.ENDED:
             self._answer(Answer.from_error(error))
@@ -211,6 +254,9 @@ class Exchange:
         if self.state is not State.ENDED:
             self._drop_connection()
             self._end(Outcome.CLIENT_LOST)
+
+    def client_finished(self) -> None:
+        """The client sends no more, and may still read: it gets its answer."""
 
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""
@@ -228,13 +274,41 @@ class Exchange:
         self._writer.send_interim(response)
 
     def response_started(self, response: Response) -> None:
+        choice = self._choice
+        assert choice is not None
+        assert self._route is not None
+        choice.try_answered()
+        if self._route.proxy.retries_status(response.status) and self._leave_for(response):
+            return
         self.state = State.RESPONDING
         fields = downstream_fields(response)
-        if self._choice is not None and self._choice.cookie is not None:
-            fields.append((b"Set-Cookie", self._choice.cookie))
+        if choice.cookie is not None:
+            fields.append((b"Set-Cookie", choice.cookie))
         if self._is_secure:
-            set_hsts(fields, self._config)
+            set_hsts(fields, self._snapshot.config)
         self._writer.send_head(response.status, response.reason, fields, response.body_length)
+
+    def _leave_for(self, response: Response) -> bool:
+        """:return: whether another endpoint is asked in place of the one that answered this."""
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        assert self._choice is not None
+        self._choice.try_ended(True)
+        if self._try_again(RetryCondition(f"http_{response.status}")):
+            connection.abandon()
+            return True
+        self._connection = connection
+        return False
+
+    def switched(self, response: Response) -> TunnelReceiver:
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        assert self._choice is not None
+        self._choice.try_answered()
+        self.state = State.TUNNELLING
+        tunnel = Tunnel(self._writer, connection, self._tunnel_ended)
+        self._writer.switch(downstream_fields(response), tunnel)
+        return tunnel
 
     def response_body(self, data: bytes) -> None:
         self._writer.send_body(data)
@@ -244,6 +318,8 @@ class Exchange:
 
     def response_ended(self, trailers: Trailers) -> None:
         self._connection = None
+        if self._choice is not None:
+            self._choice.try_ended(True)
         self._end(Outcome.OK)
         taken = downstream_trailers(trailers) if trailers and self.request.takes_trailers else []
         self._writer.end(taken)
@@ -251,24 +327,29 @@ class Exchange:
     def upstream_failed(self, error: PeerError) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
-        assert self._endpoint is not None
-        if self.state in (State.RESPONDING, State.TUNNELLING):
+        assert self._choice is not None
+        is_answering = self.state is State.RESPONDING
+        if not is_answering and self._was_closed_meanwhile(connection, error):
+            self._dial()
+            return
+        self._choice.try_ended(False)
+        if is_answering:
             self._abort(error.outcome)
-        elif isinstance(error, ConnectionClosed) and self._may_ask_again(connection):
-            self._ask(self._endpoint, anew=True)
-        else:
+        elif not self._try_again(_CONDITIONS.get(type(error), RetryCondition.INVALID_HEADER)):
             self._answer(Answer.from_error(error))
 
-    def _may_ask_again(self, connection: HTTP1Upstream) -> bool:
+    def _was_closed_meanwhile(self, connection: HTTP1Upstream, error: PeerError) -> bool:
         """
-        Whether the endpoint most likely closed the idle connection before the
-        request reached it, and asking again cannot do harm (RFC 9110 section 9.2.2).
+        Whether the endpoint most likely closed the idle connection before the request
+        reached it, and asking again cannot do harm: the same try, over a new connection.
         """
+        assert self._route is not None
         return (
-            connection.is_reused
+            isinstance(error, EndpointClosed)
+            and connection.is_reused
             and not connection.has_answered
             and self._body.is_replayable
-            and self.request.method in IDEMPOTENT_METHODS
+            and self._route.proxy.may_repeat(self.request.method)
         )
 
     def pause_request(self) -> None:
@@ -277,54 +358,17 @@ class Exchange:
     def resume_request(self) -> None:
         self._writer.resume_request()
 
-    # The tunnel of a WebSocket, which both sides may end halfway.
-
-    def switched(self, response: Response) -> None:
-        self.state = State.TUNNELLING
-        self._writer.switch(downstream_fields(response))
-
-    def tunnel_received(self, data: bytes) -> None:
-        """From the endpoint."""
-        self._writer.send_raw(data)
-
-    def tunnel_sent(self, data: bytes) -> None:
-        """From the client."""
-        if self._connection is not None:
-            self._connection.send_raw(data)
-
-    def client_finished(self) -> None:
-        """The client sends no more, and may still read."""
-        if self.state is State.TUNNELLING and self._connection is not None:
-            self._connection.end_raw()
-            self._half_ended()
-
-    def endpoint_finished(self) -> None:
-        """The endpoint sends no more, and may still read."""
-        self._writer.end_raw()
-        self._half_ended()
-
-    def _half_ended(self) -> None:
-        if not self._is_half_ended:
-            self._is_half_ended = True
-            return
-        connection, self._connection = self._connection, None
-        assert connection is not None
-        connection.close_tunnel()
-        self._end(Outcome.OK)
-        self._writer.end([])
-
     # Endings.
 
     def _answer(self, answer: Answer) -> None:
         """Answer in the endpoint's place."""
-        request = self.request
-        accept = request.field(b"accept")
+        accept = self.request.field(b"accept")
         fields, body = answer_fields(answer, accept, self.request_id)
         if self._is_secure:
-            set_hsts(fields, self._config)
+            set_hsts(fields, self._snapshot.config)
         self._end(answer.outcome)
         self._writer.send_head(answer.status, answer.phrase, fields, len(body))
-        if request.method != b"HEAD":
+        if self.request.method != b"HEAD":
             self._writer.send_body(body)
         self._writer.end([])
 
@@ -336,9 +380,16 @@ class Exchange:
         self._end(outcome)
         self._writer.abort()
 
+    def _tunnel_ended(self, outcome: Outcome) -> None:
+        assert self._choice is not None
+        self._choice.try_ended(True)
+        self._end(outcome)
+
     def _end(self, outcome: Outcome) -> None:
         self.state = State.ENDED
         self.outcome = outcome
+        if self._choice is not None:
+            self._choice.try_ended(None)
 
     def _drop_connection(self) -> None:
         if self._cancel_dial is not None:

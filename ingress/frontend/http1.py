@@ -22,6 +22,7 @@ from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
 from ingress.frontend.headers import Client, FieldLines, answer_fields, interim_fields, set_hsts
+from ingress.frontend.tunnel import Tunnel
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
 from ingress.message import Request, Response
@@ -51,11 +52,13 @@ class HTTP1Downstream(Protocol):
         self._limits = plane.limits
         self._decoder = RequestDecoder()
         self._encoder = ResponseEncoder()
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | Tunnel | None = None
         self._request: Request | None = None
         self._request_count = 0
         self._is_advancing = False
-        self._is_tunnel = False
+        self._tunnel: Tunnel | None = None
+        """What the exchange has turned into; it is in `_exchange`, too."""
+
         self._is_request_paused = False
         """Whether the exchange wants no more from the client for now."""
 
@@ -102,9 +105,8 @@ class HTTP1Downstream(Protocol):
         """IProtocol."""
         if self._has_closed:
             return
-        if self._is_tunnel:
-            if self._exchange is not None:
-                self._exchange.tunnel_sent(data)
+        if self._tunnel is not None:
+            self._tunnel.tunnel_sent(data)
             return
         self._decoder.feed(data)
         self._advance()
@@ -130,6 +132,7 @@ class HTTP1Downstream(Protocol):
         self._plane.deadlines.forget(self)
         self._plane.connections.discard(self)
         exchange, self._exchange = self._exchange, None
+        self._tunnel = None
         if exchange is not None:
             exchange.client_lost()
 
@@ -185,7 +188,7 @@ class HTTP1Downstream(Protocol):
 
     def _take_body(self) -> bool:
         exchange = self._exchange
-        assert exchange is not None
+        assert isinstance(exchange, Exchange)
         if not len(self._decoder):
             return False
         body = self._decoder.take_body()
@@ -259,7 +262,7 @@ class HTTP1Downstream(Protocol):
         self.flush()
         self._exchange = None
         self._request = None
-        if self._is_closing or self._is_tunnel or self._decoder.is_in_body:
+        if self._is_closing or self._tunnel is not None or self._decoder.is_in_body:
             self._close()
             return
         self.resume_request()
@@ -270,13 +273,13 @@ class HTTP1Downstream(Protocol):
             elif self._plane.is_draining:
                 self.close_if_idle()
 
-    def switch(self, fields: FieldLines) -> None:
-        self._is_tunnel = True
+    def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
+        self._exchange = self._tunnel = tunnel
         self._encoder.switched(fields)
         self.flush()
         rest = self._decoder.take_rest()
-        if rest and self._exchange is not None:
-            self._exchange.tunnel_sent(rest)
+        if rest:
+            tunnel.tunnel_sent(rest)
 
     def send_raw(self, data: bytes) -> None:
         self.transport.write(data)

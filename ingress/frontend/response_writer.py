@@ -4,10 +4,13 @@ The seam between an exchange and the codec that its request came through.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ingress.frontend.headers import FieldLines
 from ingress.message import Response
+
+if TYPE_CHECKING:
+    from ingress.frontend.tunnel import Tunnel
 
 
 class ResponseWriter(Protocol):
@@ -48,11 +51,12 @@ class ResponseWriter(Protocol):
 
     # The tunnel of a WebSocket (RFC 6455).
 
-    def switch(self, fields: FieldLines) -> None:
+    def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
         """
         The endpoint agreed: whatever comes from the client from now on is for it.
 
         :param fields: of its answer, without any that belong to the connection.
+        :param tunnel: takes the exchange's place.
         """
 
     def send_raw(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ingress.deadline import NEVER
-from ingress.errors import Outcome, PeerError, ResponseError
+from ingress.errors import EndpointClosed, EndpointTimeout, PeerError, ResponseError
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, Trailers, encode_chunk
 from ingress.http1.head import (
     HEAD_END,
@@ -37,19 +37,15 @@ IDLE_TIMEOUT = 60.0
 _DEFAULT_TIMEOUTS = ProxySettings()
 
 
-class ResponseTimeout(PeerError):
-    """The endpoint is too slow (RFC 9110 section 15.6.5)."""
-
-    status = 504
-    outcome = Outcome.ENDPOINT_TIMEOUT
-
-
-class ConnectionClosed(ResponseError):
-    """The endpoint ended the connection before its response was whole."""
-
-
 class ResponseReceiver(Protocol):
     """Who sent the request: told of its response as it comes."""
+
+    def switched(self, response: Response) -> TunnelReceiver:
+        """
+        The endpoint agreed to a tunnel; there will be no other response.
+
+        :return: who hears of the connection from now on.
+        """
 
     def response_interim(self, response: Response) -> None:
         """A response of status 1xx; the final one is still to come."""
@@ -63,20 +59,33 @@ class ResponseReceiver(Protocol):
     def response_ended(self, trailers: Trailers) -> None:
         """It is whole. The connection is no longer the receiver's."""
 
-    def switched(self, response: Response) -> None:
-        """The endpoint agreed to a tunnel; there will be no other response."""
-
-    def tunnel_received(self, data: bytes) -> None:
-        """Some of what comes through the tunnel."""
-
-    def endpoint_finished(self) -> None:
-        """No more will come through the tunnel."""
-
     def response_flush(self) -> None:
         """No more is at hand now: what was received may be sent on."""
 
     def upstream_failed(self, error: PeerError) -> None:
         """There will be no more of it. The connection is gone."""
+
+    def pause_request(self) -> None:
+        """The endpoint reads slower than the client sends."""
+
+    def resume_request(self) -> None:
+        """It has caught up."""
+
+
+class TunnelReceiver(Protocol):
+    """The other side of a tunnel."""
+
+    def tunnel_received(self, data: bytes) -> None:
+        """Some of what the endpoint sends."""
+
+    def endpoint_finished(self) -> None:
+        """The endpoint sends no more, and may still read."""
+
+    def response_ended(self, trailers: Trailers) -> None:
+        """The connection has ended in an orderly way."""
+
+    def upstream_failed(self, error: PeerError) -> None:
+        """It has ended otherwise."""
 
     def pause_request(self) -> None:
         """The endpoint reads slower than the client sends."""
@@ -105,6 +114,9 @@ class HTTP1Upstream(TwistedProtocol):
         self._pool = pool
         self._on_connected: Callable[[HTTP1Upstream], None] | None = on_connected
         self._receiver: ResponseReceiver | None = None
+        self._tunnel: TunnelReceiver | None = None
+        """In place of the receiver, once the endpoint has switched."""
+
         self._buffer = b""
         self._method = b""
         self._body: BodyDecoder | None = None
@@ -121,12 +133,16 @@ class HTTP1Upstream(TwistedProtocol):
         self._may_switch = False
         """Whether the request asked for a tunnel."""
 
-        self._is_tunnel = False
         self._timeouts = _DEFAULT_TIMEOUTS
 
     def __repr__(self) -> str:
-        state = "idle" if self._receiver is None else "busy"
+        state = "idle" if self._peer is None else "busy"
         return f"<HTTP1Upstream {self._pool.endpoint} {state}>"
+
+    @property
+    def _peer(self) -> ResponseReceiver | TunnelReceiver | None:
+        """Who is told of what becomes of the connection."""
+        return self._receiver or self._tunnel
 
     # The exchange's side.
 
@@ -170,7 +186,7 @@ class HTTP1Upstream(TwistedProtocol):
 
     def close_tunnel(self) -> None:
         """Neither side has more for the tunnel."""
-        self._receiver = None
+        self._tunnel = None
         self.close()
 
     def pause_response(self) -> None:
@@ -186,7 +202,7 @@ class HTTP1Upstream(TwistedProtocol):
 
     def abandon(self) -> None:
         """The receiver wants no more; whatever is half done ends with the connection."""
-        self._receiver = None
+        self._receiver = self._tunnel = None
         self.deadline = NEVER
         self.transport.abortConnection()
 
@@ -220,6 +236,10 @@ class HTTP1Upstream(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
+        if self._tunnel is not None:
+            self._tunnel.tunnel_received(data)
+            self._restart_deadline()
+            return
         receiver = self._receiver
         if receiver is None:
             # What an endpoint sends unasked goes to nobody, and what follows it
@@ -229,20 +249,19 @@ class HTTP1Upstream(TwistedProtocol):
             return
         self.has_answered = True
         try:
-            rest = data if self._is_tunnel else self._receive(receiver, data)
+            rest = self._receive(receiver, data)
         except PeerError as error:
             self._fail(error)
-            return
-        if self._is_tunnel:
-            if rest:
-                receiver.tunnel_received(rest)
-            self._restart_deadline()
             return
         if self._body is not None and self._body.is_complete:
             self._complete(receiver, rest)
         elif self._receiver is receiver:
             self._restart_deadline()
             receiver.response_flush()
+        elif self._tunnel is not None:
+            if rest:
+                self._tunnel.tunnel_received(rest)
+            self._restart_deadline()
 
     def _receive(self, receiver: ResponseReceiver, data: bytes) -> bytes:
         """Hand on what came; return what lies behind the end of the response."""
@@ -259,8 +278,6 @@ class HTTP1Upstream(TwistedProtocol):
             self._head(receiver, data[:end])
             data = data[end:]
             if self._receiver is not receiver:
-                return b""
-            if self._is_tunnel:
                 return data
         body, rest = self._body.feed(data)
         if body:
@@ -276,8 +293,8 @@ class HTTP1Upstream(TwistedProtocol):
         elif response.status == 101:
             if not self._may_switch or not is_websocket(response):
                 raise ResponseError("The endpoint switched to a protocol that was not asked for.")
-            self._is_tunnel = True
-            receiver.switched(response)
+            self._receiver = None
+            self._tunnel = receiver.switched(response)
         else:
             receiver.response_interim(response)
 
@@ -304,11 +321,12 @@ class HTTP1Upstream(TwistedProtocol):
         receiver.response_ended(trailers)
 
     def _fail(self, error: PeerError) -> None:
-        receiver, self._receiver = self._receiver, None
+        peer = self._peer
+        self._receiver = self._tunnel = None
         self.deadline = NEVER
         self.transport.abortConnection()
-        if receiver is not None:
-            receiver.upstream_failed(error)
+        if peer is not None:
+            peer.upstream_failed(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
@@ -321,18 +339,19 @@ class HTTP1Upstream(TwistedProtocol):
         :param is_end: whether the endpoint said that there is no more.
         """
         self._pool.lost(self)
-        receiver, self._receiver = self._receiver, None
-        if receiver is None:
+        peer, is_tunnel = self._peer, self._tunnel is not None
+        self._receiver = self._tunnel = None
+        if peer is None:
             return
-        if is_end and (self._is_tunnel or (self._body is not None and self._body.close())):
-            receiver.response_ended(())
+        if is_end and (is_tunnel or (self._body is not None and self._body.close())):
+            peer.response_ended(())
         else:
-            receiver.upstream_failed(ConnectionClosed("The endpoint closed the connection."))
+            peer.upstream_failed(EndpointClosed("The endpoint closed the connection."))
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol: the endpoint sends no more."""
-        if self._is_tunnel and self._receiver is not None:
-            self._receiver.endpoint_finished()
+        if self._tunnel is not None:
+            self._tunnel.endpoint_finished()
         else:
             # There is no answer to come to what it still could be sent.
             self._ended(is_end=True)
@@ -345,26 +364,26 @@ class HTTP1Upstream(TwistedProtocol):
         """Timed."""
         if self._is_closing:
             self.transport.abortConnection()
-        elif self._receiver is None:
+        elif self._peer is None:
             # Not later: until the reactor has closed it, somebody could still take it.
             self._pool.lost(self)
             self.close()
         else:
-            self._fail(ResponseTimeout("The endpoint took too long."))
+            self._fail(EndpointTimeout("The endpoint took too long."))
 
     # IPushProducer, of request bodies: the transport's own buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
         self.deadline = self._pool.deadlines.now() + self._timeouts.send_timeout
-        if self._receiver is not None:
-            self._receiver.pause_request()
+        if (peer := self._peer) is not None:
+            peer.pause_request()
 
     def resumeProducing(self) -> None:
         self._is_stalled = False
         self._restart_deadline()
-        if self._receiver is not None:
-            self._receiver.resume_request()
+        if (peer := self._peer) is not None:
+            peer.resume_request()
 
     def stopProducing(self) -> None:
         """The connection is lost, which `connectionLost` handles."""

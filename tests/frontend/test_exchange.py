@@ -15,6 +15,7 @@ from ingress.errors import Outcome, RequestError
 from ingress.frontend.exchange import Exchange, State
 from ingress.frontend.headers import Client, FieldLines
 from ingress.frontend.replayable_body import REPLAY_SIZE
+from ingress.frontend.tunnel import Tunnel
 from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -74,7 +75,7 @@ class RecordingWriter:
     def end(self, trailers: FieldLines) -> None:
         self.events.append("end")
 
-    def switch(self, fields: FieldLines) -> None:
+    def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
         self.events.append("switch")
 
     def send_raw(self, data: bytes) -> None:

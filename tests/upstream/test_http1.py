@@ -69,8 +69,9 @@ class Receiver:
         self.end = "whole"
         self.trailers = trailers
 
-    def switched(self, response: Response) -> None:
+    def switched(self, response: Response) -> Receiver:
         self.status = response.status
+        return self
 
     def tunnel_received(self, data: bytes) -> None:
         self.body += data
