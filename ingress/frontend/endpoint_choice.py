@@ -87,7 +87,7 @@ class EndpointChoice:
         self._first_began_at: float | None = None
 
     def __repr__(self) -> str:
-        return f"<EndpointChoice {self._upstream.key} asked={self._asked} tried={self._tried}>"
+        return f"<EndpointChoice {self._upstream.key} asked={self._asked} tried={len(self._tried)}>"
 
     # Which endpoint.
 

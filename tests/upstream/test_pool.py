@@ -96,6 +96,41 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertTrue(peer.saw_end)
         self.assertIsNot(self.pool.take_idle(), last)
 
+    def test_connect_timeout(self) -> None:
+        """Who dials says how long it may take."""
+        self.pool.dial(self.user, 2.5)
+        self.assertEqual(self.wire.dials[0].timeout, 2.5)
+
+    def test_fewer(self) -> None:
+        """Where fewer may be idle than are, those that were unused longest are closed."""
+        connections, peers = [], []
+        for _ in range(3):
+            connections.append(self.connection())
+            peers.append(self.peer)
+        for connection in connections:
+            self.pool.release(connection)
+        self.wire.registry.apply(Limits(idle_upstream_connections=2))
+        self.assertEqual([peer.saw_end for peer in peers], [True, False, False])
+        self.wire.registry.apply(Limits(idle_upstream_connections=5))
+        self.assertIs(self.pool.take_idle(), connections[2])
+        self.assertIs(self.pool.take_idle(), connections[1])
+        self.assertIsNone(self.pool.take_idle())
+
+    def test_in_use(self) -> None:
+        """A pool is in use while it has an idle connection, or a request in flight."""
+        self.assertFalse(self.pool.is_in_use)
+        self.pool.load.in_flight = 1
+        self.assertTrue(self.pool.is_in_use)
+        self.pool.load.in_flight = 0
+        self.pool.release(self.connection())
+        self.assertTrue(self.pool.is_in_use)
+
+    def test_closed_by_endpoint(self) -> None:
+        """An idle connection that the endpoint closes is not taken."""
+        self.pool.release(self.connection())
+        self.peer.close()
+        self.assertIsNone(self.pool.take_idle())
+
     def test_retired(self) -> None:
         """The pool of an endpoint that is gone closes what is idle, and what is released later."""
         idle = self.connection()

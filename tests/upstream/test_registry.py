@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Limits
+from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Upstream
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, Wire, snapshot_of
 
@@ -36,6 +38,37 @@ class EndpointRegistryTests(SynchronousTestCase):
         upstream = Upstream(UPSTREAM, (ENDPOINT,), lingering=(OTHER_ENDPOINT,))
         self.registry.published(replace(snapshot_of(), upstreams={UPSTREAM: upstream}))
         self.assertFalse(pool.is_retired)
+
+    def test_by_tls(self) -> None:
+        """Each way in which an endpoint is spoken to has connections of its own."""
+        plain, secure = self.registry.pool(ENDPOINT), self.registry.pool(ENDPOINT, BackendTLS())
+        self.assertIsNot(plain, secure)
+        self.assertIs(self.registry.pool(ENDPOINT, BackendTLS()), secure)
+        self.assertEqual(secure.tls, BackendTLS())
+
+    def test_tls_that_is_out_of_use(self) -> None:
+        """A way that nobody uses is forgotten, since each new certificate makes one."""
+        used, unused = BackendTLS(name="a"), BackendTLS(name="b")
+        plain = self.registry.pool(ENDPOINT)
+        busy, old = self.registry.pool(ENDPOINT, used), self.registry.pool(ENDPOINT, unused)
+        busy.load.in_flight = 1
+        self.registry.published(snapshot_of(ENDPOINT))
+        self.assertEqual([pool.is_retired for pool in (plain, busy, old)], [False, False, True])
+
+    def test_load(self) -> None:
+        """The load is that of the pool; an endpoint that was never asked has none."""
+        self.assertEqual(self.registry.load(ENDPOINT).in_flight, 0)
+        self.assertEqual(repr(self.registry), "<EndpointRegistry of 0 pools>")
+        self.registry.pool(ENDPOINT).load.in_flight = 3
+        self.assertEqual(self.registry.load(ENDPOINT).in_flight, 3)
+        self.assertEqual(self.registry.load(ENDPOINT, BackendTLS()).in_flight, 0)
+
+    def test_limits(self) -> None:
+        """What is kept idle follows the configuration, in pools that are there already too."""
+        pool = self.registry.pool(ENDPOINT)
+        self.registry.apply(Limits(idle_upstream_timeout=7.0))
+        self.assertEqual(pool.idle_timeout, 7.0)
+        self.assertEqual(self.registry.pool(OTHER_ENDPOINT).idle_timeout, 7.0)
 
     def test_close(self) -> None:
         """At the end every pool is retired."""

@@ -1,0 +1,196 @@
+"""Tests of `ingress.upstream.health`."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.upstream.health import (
+    FIRST_EJECTION,
+    JITTER,
+    MAX_EJECTION,
+    MAX_FAILURES,
+    Health,
+)
+from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, snapshot_of
+
+KEY = (ENDPOINT, None)
+OTHER = (OTHER_ENDPOINT, None)
+
+
+class LongestJitter(Random):
+    """Takes nothing off the time of an ejection."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+class HealthTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.health = Health(self.clock.seconds, LongestJitter())
+
+    def break_down(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.health.failed(KEY, self.clock.seconds())
+
+    def begin_trial(self) -> float:
+        """:return: when it began."""
+        began_at = self.clock.seconds()
+        self.assertTrue(self.health.may_serve(KEY))
+        self.health.try_began(KEY, began_at)
+        self.assertFalse(self.health.may_serve(KEY))
+        return began_at
+
+    def delay(self) -> float:
+        """Seconds until the next trial, to an eighth."""
+        waited = 0.0
+        while not self.health.may_serve(KEY):
+            self.clock.advance(0.125)
+            waited += 0.125
+        return waited
+
+    def test_failures_in_a_row(self) -> None:
+        """So many failures in a row eject an endpoint, and no other."""
+        self.break_down(MAX_FAILURES - 1)
+        self.assertTrue(self.health.may_serve(KEY))
+        self.assertFalse(self.health.concerns([ENDPOINT]))
+        self.break_down()
+        self.assertFalse(self.health.may_serve(KEY))
+        self.assertTrue(self.health.is_ejected(KEY))
+        self.assertTrue(self.health.concerns([OTHER_ENDPOINT, ENDPOINT]))
+        self.assertTrue(self.health.may_serve(OTHER))
+        self.assertFalse(self.health.is_ejected(OTHER))
+        self.assertFalse(self.health.concerns([OTHER_ENDPOINT]))
+
+    def test_success_resets(self) -> None:
+        """A success in between begins the count anew."""
+        for _ in range(3):
+            self.break_down(MAX_FAILURES - 1)
+            self.health.succeeded(KEY, self.clock.seconds())
+        self.assertTrue(self.health.may_serve(KEY))
+
+    def test_one_trial(self) -> None:
+        """When its time has passed one request goes to it, and no other before that is answered."""
+        self.break_down(MAX_FAILURES)
+        self.assertEqual(self.delay(), FIRST_EJECTION)
+        began_at = self.begin_trial()
+        self.health.answered(KEY, began_at)
+        self.assertTrue(self.health.may_serve(KEY))
+        self.assertFalse(self.health.is_ejected(KEY))
+
+    def test_twice_as_long(self) -> None:
+        """Each trial that fails leaves it out for twice as long, up to a minute."""
+        self.break_down(MAX_FAILURES)
+        delays = []
+        for _ in range(8):
+            delays.append(self.delay())
+            self.health.failed(KEY, self.begin_trial())
+        self.assertEqual(delays, [1, 2, 4, 8, 16, 32, 60, MAX_EJECTION])
+
+    def test_whole_response_forgives(self) -> None:
+        """After a whole response the next ejection is as short as the first."""
+        self.break_down(MAX_FAILURES)
+        self.delay()
+        self.health.failed(KEY, self.begin_trial())
+        self.delay()
+        began_at = self.begin_trial()
+        self.health.answered(KEY, began_at)
+        self.health.succeeded(KEY, began_at)
+        self.break_down(MAX_FAILURES)
+        self.assertEqual(self.delay(), FIRST_EJECTION)
+
+    def test_head_forgives_less(self) -> None:
+        """One that only ever gets as far as a head is left out for longer each time."""
+        self.break_down(MAX_FAILURES)
+        self.delay()
+        began_at = self.begin_trial()
+        self.health.answered(KEY, began_at)
+        self.health.failed(KEY, began_at)
+        self.assertTrue(self.health.may_serve(KEY))
+        self.break_down(MAX_FAILURES - 1)
+        self.assertEqual(self.delay(), 2 * FIRST_EJECTION)
+
+    def test_endless_trial(self) -> None:
+        """A trial that shows nothing is followed by another."""
+        self.break_down(MAX_FAILURES)
+        self.delay()
+        self.begin_trial()
+        self.assertEqual(self.delay(), FIRST_EJECTION)
+        self.begin_trial()
+
+    def test_late_news(self) -> None:
+        """What was asked before the ejection neither prolongs nor ends it."""
+        began_at = self.clock.seconds()
+        self.clock.advance(1)
+        self.break_down(MAX_FAILURES)
+        for _ in range(100):
+            self.health.failed(KEY, began_at)
+        self.health.answered(KEY, began_at)
+        self.health.succeeded(KEY, began_at)
+        self.assertEqual(self.delay(), FIRST_EJECTION)
+        self.begin_trial()
+        self.health.failed(KEY, began_at)
+        self.assertEqual(self.delay(), FIRST_EJECTION)
+
+    def test_asked_all_the_same(self) -> None:
+        """One that is asked because too few are left returns with its first answer."""
+        self.break_down(MAX_FAILURES)
+        self.clock.advance(0.5)
+        self.health.try_began(KEY, self.clock.seconds())
+        self.health.failed(KEY, self.clock.seconds())
+        self.assertFalse(self.health.may_serve(KEY))
+        self.health.answered(KEY, self.clock.seconds())
+        self.assertTrue(self.health.may_serve(KEY))
+
+    def test_told_once(self) -> None:
+        """The log has the ejection and the return once each, with the endpoint."""
+        with capturedLogs() as events:
+            self.break_down(MAX_FAILURES)
+            for _ in range(3):
+                self.delay()
+                self.health.failed(KEY, self.begin_trial())
+            self.delay()
+            began_at = self.begin_trial()
+            self.health.answered(KEY, began_at)
+            self.health.succeeded(KEY, began_at)
+            self.break_down(1)
+            self.health.succeeded(KEY, began_at)
+        self.assertEqual(
+            [(event["log_level"].name, formatEvent(event)) for event in events],
+            [
+                ("warn", f"Endpoint {ENDPOINT} is left out: it failed 5 times in a row"),
+                ("info", f"Endpoint {ENDPOINT} serves again"),
+            ],
+        )
+
+    def test_gone(self) -> None:
+        """Endpoints that are gone are forgotten, others are not."""
+        self.break_down(MAX_FAILURES)
+        self.health.published(snapshot_of(ENDPOINT))
+        self.assertFalse(self.health.may_serve(KEY))
+        self.health.published(snapshot_of(OTHER_ENDPOINT))
+        self.assertTrue(self.health.may_serve(KEY))
+        self.assertEqual(repr(self.health), "<Health failing=0 ejected=0>")
+        self.health.published(snapshot_of())
+
+    @given(st.integers(0, 2**32), st.integers(1, 10))
+    def test_jitter(self, seed: int, ejections: int) -> None:
+        """The time of an ejection is random within bounds, and never above the longest."""
+        clock = Clock()
+        health = Health(clock.seconds, Random(seed))
+        for _ in range(MAX_FAILURES):
+            health.failed(KEY, 0.0)
+        for number in range(ejections):
+            longest = min(MAX_EJECTION, FIRST_EJECTION * 2**number)
+            clock.advance(longest * (1 - JITTER) - 0.001)
+            self.assertFalse(health.may_serve(KEY))
+            clock.advance(longest * JITTER + 0.002)
+            self.assertTrue(health.may_serve(KEY))
+            health.try_began(KEY, clock.seconds())
+            health.failed(KEY, clock.seconds())
