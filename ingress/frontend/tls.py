@@ -14,16 +14,11 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from twisted.logger import Logger
 
-from ingress.frontend.openssl import clear_errors, limit_groups
+from ingress.openssl import clear_errors, limit_groups, use_certificate
 from ingress.routing.match import find_certificate
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 
@@ -56,8 +51,6 @@ MAX_CONTEXTS = 1024
 How many certificates have a context at once, the last used ones. A context takes
 26 KiB and 0.4 ms to make; with all of 10,000 certificates it would be 260 MB.
 """
-
-_KEY_TYPES = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
 
 
 class NoCommonProtocol(SSL.Error):
@@ -196,14 +189,5 @@ def make_context(
     # The client keeps the session, as a ticket; we keep nothing that workers would have to share.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_select_callback(select_protocol)
-    leaf, *issuers = x509.load_pem_x509_certificates(certificate.chain_pem)
-    context.use_certificate(leaf)
-    for issuer in issuers:
-        context.add_extra_chain_cert(issuer)
-    # The full check of an RSA key takes 40 ms, and only says whether it is a good one.
-    key = load_pem_private_key(certificate.key_pem, None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(key, _KEY_TYPES):
-        raise ValueError("neither an RSA nor an elliptic-curve key")
-    context.use_privatekey(key)
-    context.check_privatekey()
+    use_certificate(context, certificate.chain_pem, certificate.key_pem)
     return context

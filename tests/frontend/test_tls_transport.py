@@ -21,12 +21,8 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.frontend.tls import TLSContexts
-from ingress.frontend.tls_transport import (
-    RECORD_SIZE,
-    RECORDS_PER_READ,
-    TLSServer,
-    tls_transports,
-)
+from ingress.frontend.tls_transport import TLSServer, tls_transports
+from ingress.tls_stream import RECORD_SIZE, RECORDS_PER_READ
 from tests.support.hand_reactor import PATIENCE, HandReactor
 from tests.support.recording_protocol import HalfCloseableRecordingProtocol, RecordingProtocol
 from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, make_transport

@@ -18,12 +18,8 @@ from twisted.python.failure import Failure
 
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
-from ingress.frontend.tls_transport import (
-    RECORD_SIZE,
-    OpenConnection,
-    TLSServer,
-    tls_transports,
-)
+from ingress.frontend.tls_transport import OpenConnection, TLSServer, tls_transports
+from ingress.tls_stream import RECORD_SIZE
 from tests.support.hand_reactor import HandReactor, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
 

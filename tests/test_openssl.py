@@ -19,9 +19,9 @@ from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from ingress.frontend.openssl import clear_errors, limit_groups
 from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import tls_transports
+from ingress.openssl import clear_errors, limit_groups
 from tests.support.certs import CertificateAuthority
 
 OPENSSL = shutil.which("openssl")

@@ -1,0 +1,78 @@
+"""
+What both sides need of OpenSSL; some of it pyOpenSSL has, but not in its public interface.
+
+Twisted reaches for the same library object (`twisted.internet._sslverify`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL
+from OpenSSL._util import ffi, lib
+
+_KEY_TYPES = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
+
+
+def clear_errors() -> None:
+    """
+    Forget what a call has left in this thread's queue of errors.
+
+    After a failed write to the socket pyOpenSSL raises `SysCallError` and leaves
+    OpenSSL's own record of it in the queue. Before OpenSSL 4 the next connection's
+    "no data yet" found it there and failed, too (SSL_get_error(3)).
+    """
+    lib.ERR_clear_error()
+
+
+def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:
+    """
+    Set the groups for key agreement, most wanted first; those that this OpenSSL lacks are left out.
+
+    :raises SSL.Error: if it has none of them.
+    """
+    known = [each for each in groups if lib.SSL_CTX_set1_curves_list(context._context, each) == 1]
+    clear_errors()
+    if not known:
+        raise SSL.Error([("groups", "", "none of them is known")])
+    lib.SSL_CTX_set1_curves_list(context._context, b":".join(known))
+
+
+def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> None:
+    """
+    Let `context` prove who we are by this certificate, its chain and its key.
+
+    :raises SSL.Error: if OpenSSL refuses them, or they do not belong together.
+    :raises ValueError: if they are no PEM, or the key is of another kind.
+    :raises TypeError: if the key is encrypted.
+    :raises UnsupportedAlgorithm: if the key is of a kind that nobody knows.
+    """
+    leaf, *issuers = x509.load_pem_x509_certificates(chain_pem)
+    context.use_certificate(leaf)
+    for issuer in issuers:
+        context.add_extra_chain_cert(issuer)
+    # The full check of an RSA key takes 40 ms, and only says whether it is a good one.
+    key = load_pem_private_key(key_pem, None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, _KEY_TYPES):
+        raise ValueError("neither an RSA nor an elliptic-curve key")
+    context.use_privatekey(key)
+    context.check_privatekey()
+
+
+def verification_fault(connection: SSL.Connection) -> str:
+    """What OpenSSL has found wrong with the peer's certificate; empty if nothing."""
+    result = lib.SSL_get_verify_result(connection._ssl)
+    if result == lib.X509_V_OK:
+        return ""
+    text: bytes = ffi.string(lib.X509_verify_cert_error_string(result))
+    return text.decode("ascii", "replace")
+
+
+def is_resumed(connection: SSL.Connection) -> bool:
+    """Whether the handshake went by a session of before, without certificates."""
+    return bool(lib.SSL_session_reused(connection._ssl))
