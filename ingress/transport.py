@@ -16,9 +16,11 @@ data is buffered, and the reactor finds the error at the next event.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections.abc import Iterable
 from errno import ENOBUFS
+from functools import cached_property
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -106,6 +108,20 @@ class ImmediateSend(tcp.Connection):
             return CONNECTION_DONE
         self.protocol.dataReceived(data)
         return None
+
+    def has_input(self) -> bool:
+        """
+        Whether the peer has sent something, or ended, of which the reactor has not told yet.
+
+        Half a microsecond, so that a connection can be asked each time it is used again.
+        """
+        return bool(self._input_poll.poll(0))
+
+    @cached_property
+    def _input_poll(self) -> select.poll:
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return poll
 
     def _isSendBufferFull(self) -> bool:
         # Twisted's own counts what has been sent of the first buffer, too.

@@ -5,7 +5,7 @@ A connection to an endpoint, in HTTP/1.1: one request at a time, its response st
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -29,6 +29,7 @@ from ingress.policy.proxy_settings import ProxySettings
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
 
+    from ingress.transport import ImmediateSend
     from ingress.upstream.pool import EndpointPool
 
 IDLE_TIMEOUT = 60.0
@@ -188,6 +189,13 @@ class HTTP1Upstream(TwistedProtocol):
         """Neither side has more for the tunnel."""
         self._tunnel = None
         self.close()
+
+    def is_quiet(self) -> bool:
+        """
+        Whether an idle connection may be used: not where the endpoint has closed it, or
+        has sent what would pass for the answer to the next request.
+        """
+        return not cast("ImmediateSend", self.transport).has_input()
 
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""

@@ -96,7 +96,12 @@ class EndpointPool:
 
     def take_idle(self) -> HTTP1Upstream | None:
         """The connection that was used last, since the endpoint will close it last."""
-        return self._idle.pop() if self._idle else None
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_quiet():
+                return connection
+            connection.close()
+        return None
 
     def dial(self, user: PoolUser, timeout: float = CONNECT_TIMEOUT) -> Callable[[], None]:
         """

@@ -171,6 +171,13 @@ class Peer:
         self._socket.close()
         self._network.settle()
 
+    def send_untold(self, data: bytes) -> None:
+        """Send, and let the reactor of the proxy say nothing of it yet."""
+        self._socket.send(data)
+
+    def close_untold(self) -> None:
+        self._socket.close()
+
     def reset(self) -> None:
         self._socket.peer._reset()
         self._socket.close()
@@ -238,6 +245,13 @@ class Dial:
         return IPv4Address("TCP", *self.endpoint)
 
 
+class MemoryTransport(ImmediateServer):
+    """The transport of either side; asked for input, a socket in memory answers itself."""
+
+    def has_input(self) -> bool:
+        return cast(MemorySocket, self.socket).is_readable
+
+
 class Wire:
     """
     :param endpoints: of the Service that every request goes to.
@@ -303,7 +317,7 @@ class Wire:
         protocol = factory.buildProtocol(address)
         assert protocol is not None, "nobody wants this connection"
         ours, theirs = connected_sockets(self._capacity)
-        transport = ImmediateServer(cast(socket, ours), protocol, ("", 0), _PORT, 0, self.network)
+        transport = MemoryTransport(cast(socket, ours), protocol, ("", 0), _PORT, 0, self.network)
         protocol.makeConnection(transport)
         self.network.settle()
         return Peer(self.network, theirs), transport
