@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.wire import GET, OK, Peer, Wire, post
@@ -12,7 +13,9 @@ class UntoldTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.wire = Wire()
-        self.client = self.wire.connect()
+        self.client, self.transport = self.wire.join(
+            self.wire.factory, IPv4Address("TCP", "192.0.2.1", 50000)
+        )
         self.client.send(GET)
         self.endpoint = self.wire.accept()
         self.endpoint.read()
@@ -21,7 +24,8 @@ class UntoldTests(SynchronousTestCase):
 
     def check_asked_anew(self, data: bytes) -> None:
         """The request in `data` goes to the endpoint over a new connection, and is answered."""
-        self.client.send(data)
+        self.client.send_untold(data)
+        self.transport.doRead()  # The reactor tells of the client first.
         again: Peer = self.wire.accept()
         self.assertTrue(again.read().startswith(data[:4]))
         again.send(OK)
