@@ -177,6 +177,9 @@ class AnythingTests(SynchronousTestCase):
         self.assertEqual(wire.dials, [])
         self.assertEqual([e for e in endpoints if e.is_open], [])
         self.assertEqual(repr(wire.deadlines), "<Deadlines of 0>")
+        loads = [wire.registry.load(endpoint).in_flight for endpoint in (ENDPOINT, OTHER_ENDPOINT)]
+        self.assertEqual(loads, [0, 0])
+        self.assertEqual(repr(wire.plane.retry_budget), "<RetryBudget 0 of 0 are retries>")
         self.assertEqual(self.flushLoggedErrors(), [])
 
 
