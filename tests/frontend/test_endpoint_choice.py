@@ -21,7 +21,17 @@ from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint, Upstream
 from ingress.upstream.health import FIRST_EJECTION, MAX_FAILURES
 from ingress.upstream.retry_budget import MIN_RETRIES
-from tests.support.wire import UPSTREAM, Wire, request, snapshot_of
+from tests.support.wire import (
+    ENDPOINT,
+    GET,
+    OK,
+    OTHER_ENDPOINT,
+    UPSTREAM,
+    Wire,
+    post,
+    request,
+    snapshot_of,
+)
 
 ENDPOINTS = tuple(Endpoint("10.1.0.1", port) for port in range(1, 6))
 ROUTE = Route(ingress=("default", "web"), upstream=UPSTREAM)
@@ -453,3 +463,62 @@ class TryTests(ChoiceCase):
         """A choice shows what it has asked."""
         choice = self.begin()
         self.assertIn(f" asked={self.begun} tried=0>", repr(choice))
+
+
+class ExchangeTests(SynchronousTestCase):
+    """What clients see of it all: one endpoint is down, the other is not."""
+
+    def setUp(self) -> None:
+        self.wire = Wire(ENDPOINT, OTHER_ENDPOINT)
+
+    def ask(self, data: bytes = GET) -> list[Endpoint]:
+        """:return: the endpoints that were dialled until the client was answered."""
+        client = self.wire.connect()
+        client.send(data)
+        dialled = []
+        while True:
+            dial = self.wire.next_dial()
+            dialled.append(dial.endpoint)
+            if dial.endpoint == OTHER_ENDPOINT:
+                break
+            dial.refuse()
+        endpoint = dial.accept()
+        endpoint.read()
+        endpoint.send(OK)
+        endpoint.close()
+        self.assertEqual(client.receive().status, 200)
+        client.close()
+        return dialled
+
+    def test_down(self) -> None:
+        """No client notices, and after so many attempts nobody dials it in vain."""
+        dialled = [self.ask(data) for _ in range(20) for data in (GET, post(2) + b"ok")]
+        self.assertEqual(sum(each.count(ENDPOINT) for each in dialled), MAX_FAILURES)
+
+    def test_up_again(self) -> None:
+        """One request a time tries it, and when it answers it has its turn again."""
+        for _ in range(20):
+            self.ask()
+        self.wire.advance(FIRST_EJECTION)
+        client, other_client = self.wire.connect(), self.wire.connect()
+        client.send(GET)
+        other_client.send(GET)
+        trial, beside = self.wire.next_dial(), self.wire.next_dial()
+        self.assertEqual({trial.endpoint, beside.endpoint}, {ENDPOINT, OTHER_ENDPOINT})
+        if trial.endpoint != ENDPOINT:
+            trial = beside
+        endpoint = trial.accept()
+        endpoint.read()
+        endpoint.send(OK)
+        self.assertFalse(self.wire.plane.balancer.health.is_ejected((ENDPOINT, None)))
+
+    def test_server_errors(self) -> None:
+        """An endpoint that answers, whatever it answers, is not left out."""
+        for _ in range(4 * MAX_FAILURES):
+            client = self.wire.connect()
+            client.send(GET)
+            endpoint = self.wire.accept()
+            endpoint.read()
+            endpoint.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.assertEqual(client.receive().status, 500)
+        self.assertEqual(repr(self.wire.plane.balancer.health), "<Health failing=0 ejected=0>")
