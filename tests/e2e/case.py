@@ -1,5 +1,5 @@
 """
-What tests of a whole process have in common: one process for all tests of a class.
+What tests of a whole process have in common: one process for all that ask for the same.
 """
 
 from __future__ import annotations
@@ -20,14 +20,21 @@ from tests.support.process import PATIENCE, IngressProcess
 
 
 class _Running:
-    """The class of tests whose process runs: at most one, as trial has no fixtures of classes."""
+    """
+    The class whose process runs: one at a time.
+
+    trial has no fixtures of classes, so that nobody says when the last test is
+    over: a process ends when tests need another one, or at the end of all.
+    """
 
     def __init__(self) -> None:
         self._owner: type[ProcessTestCase] | None = None
         atexit.register(self.stop)
 
-    def use(self, owner: type[ProcessTestCase]) -> None:
-        """Have `owner`'s process run, and no other's."""
+    def use(self, user: type[ProcessTestCase]) -> None:
+        """Have the process of `user` run, and no other."""
+        owner = next(each for each in user.__mro__ if "prepare" in vars(each))
+        assert issubclass(owner, ProcessTestCase)
         if self._owner is owner and owner.process.is_running():
             return
         self.stop()
@@ -53,7 +60,7 @@ _running = _Running()
 
 class ProcessTestCase(SynchronousTestCase):
     """
-    Tests that share a process, which `prepare` starts for the first of them.
+    Tests that share a process: all classes that have the same `prepare`.
 
     No test may leave a line in the log that begins a traceback.
     """
@@ -64,7 +71,7 @@ class ProcessTestCase(SynchronousTestCase):
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
-        """Call `serve` with what the tests need; `folder` is theirs."""
+        """Start what the tests need, with `serve` at the end; `folder` is theirs."""
         raise NotImplementedError
 
     @classmethod

@@ -72,7 +72,7 @@ class IngressProcess:
 
     @property
     def log(self) -> str:
-        """All that it has said so far."""
+        """All that it has said since it was started."""
         return "\n".join(self._lines)
 
     # What it reads.
@@ -105,6 +105,7 @@ class IngressProcess:
         :param arguments: instead of those that make it serve its configuration.
         :param folder: that it is started from.
         """
+        self._lines = []
         self._process = subprocess.Popen(
             [*TWISTD, *(arguments or self.arguments)],
             cwd=folder or self.folder,
