@@ -5,9 +5,9 @@ Each endpoint that is asked is a *try*. The exchange tells of each what became
 of it, which is all that balancing and ejection know:
 
 1. `first` gives the endpoint of the first try.
-2. `try_began(endpoint)`: the endpoint is about to be asked; before its pool is
-   asked for a connection. Once for each try. To ask the same endpoint again over a
-   new connection, because it had closed a kept one, is the same try.
+2. `try_began(endpoint)`: the endpoint is about to be asked; it gives the pool to take
+   a connection from. Once for each try. To ask the same endpoint again over a new
+   connection, because it had closed a kept one, is the same try.
 3. `try_answered()`: the head of its final response (not 1xx, but 101) has come.
 4. `try_ended(succeeded)`: it is over. True where the response was whole, whatever
    its status, or the connection became a tunnel; False where there was no connection,
@@ -23,11 +23,13 @@ from __future__ import annotations
 from ingress.frontend.data_plane import DataPlane
 from ingress.message import Request
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.load_balance import Algorithm
 from ingress.policy.proxy_settings import RetryCondition
 from ingress.policy.rendezvous import preferred
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint, Upstream
 from ingress.upstream.endpoint_load import EndpointLoad
+from ingress.upstream.pool import EndpointPool
 
 
 class EndpointChoice:
@@ -220,14 +222,19 @@ class EndpointChoice:
 
     # What became of a try.
 
-    def try_began(self, endpoint: Endpoint) -> None:
-        """The endpoint is about to be asked. The try before has ended."""
+    def try_began(self, endpoint: Endpoint) -> EndpointPool:
+        """
+        The endpoint is about to be asked. The try before has ended.
+
+        :return: where the connection is to come from.
+        """
         assert self._asked is None, "one try at a time"
         plane, tls = self._plane, self._route.tls
         now = self._began_at = plane.deadlines.now()
         self._asked = endpoint
-        self._load = plane.registry.pool(endpoint, tls).load
-        self._load.in_flight += 1
+        pool = plane.registry.pool(endpoint, tls)
+        load = self._load = pool.load
+        load.in_flight += 1
         budget = plane.retry_budget
         budget.in_flight += 1
         if self._first_began_at is None:
@@ -235,16 +242,24 @@ class EndpointChoice:
         else:
             self._is_retry = True
             budget.retries += 1
-        plane.balancer.health.try_began((endpoint, tls), now)
+        health = plane.balancer.health
+        if health.failing:
+            health.try_began((endpoint, tls), now)
+        return pool
 
     def try_answered(self) -> None:
         """The head of the final response has come."""
         endpoint, load = self._asked, self._load
-        if endpoint is not None and load is not None:
-            plane, began_at = self._plane, self._began_at
+        if endpoint is None or load is None:
+            return
+        plane, route = self._plane, self._route
+        # Nobody else asks for it, and exponentials have their price.
+        if route.load_balance.algorithm is Algorithm.EWMA:
             now = plane.deadlines.now()
-            load.measured(now - began_at, now)
-            plane.balancer.health.answered((endpoint, self._route.tls), began_at)
+            load.measured(now - self._began_at, now)
+        health = plane.balancer.health
+        if health.failing:
+            health.answered((endpoint, route.tls), self._began_at)
 
     def try_ended(self, succeeded: bool | None) -> None:
         """
@@ -259,8 +274,9 @@ class EndpointChoice:
         plane.retry_budget.in_flight -= 1
         if self._is_retry:
             plane.retry_budget.retries -= 1
-        health, key = plane.balancer.health, (endpoint, self._route.tls)
+        health = plane.balancer.health
         if succeeded:
-            health.succeeded(key, self._began_at)
+            if health.failing:
+                health.succeeded((endpoint, self._route.tls), self._began_at)
         elif succeeded is not None:
-            health.failed(key, self._began_at)
+            health.failed((endpoint, self._route.tls), self._began_at)

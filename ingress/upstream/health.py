@@ -78,14 +78,19 @@ class Health:
     def __init__(self, now: Callable[[], float], random: Random) -> None:
         self._now = now
         self._random = random
-        self._failing: dict[EndpointKey, _Failing] = {}
+        self.failing: dict[EndpointKey, _Failing] = {}
+        """
+        The endpoints that failed last. While there are none, `try_began`, `answered`
+        and `succeeded` have nothing to do, and who is in a hurry need not call them.
+        """
+
         self._ejected: set[EndpointKey] = set()
         """Also those whose time has passed, until they have answered."""
 
         self._ejected_endpoints: set[Endpoint] = set()
 
     def __repr__(self) -> str:
-        return f"<Health failing={len(self._failing)} ejected={len(self._ejected)}>"
+        return f"<Health failing={len(self.failing)} ejected={len(self._ejected)}>"
 
     def concerns(self, endpoints: Iterable[Endpoint]) -> bool:
         """Whether any of these may be ejected; what every pick asks, and most end with."""
@@ -97,12 +102,12 @@ class Health:
 
     def may_serve(self, key: EndpointKey) -> bool:
         """Whether the endpoint is not ejected, or is due for a trial."""
-        return key not in self._ejected or self._failing[key].until <= self._now()
+        return key not in self._ejected or self.failing[key].until <= self._now()
 
     def try_began(self, key: EndpointKey, now: float) -> None:
         """The endpoint is asked: if it is ejected and its time has passed, on trial."""
-        if self._ejected and key in self._ejected:
-            failing = self._failing[key]
+        if key in self._ejected:
+            failing = self.failing[key]
             if failing.until <= now:
                 failing.trial_began_at = now
                 failing.until = now + self._jittered(failing.delay)
@@ -114,23 +119,21 @@ class Health:
 
         :param began_at: when the endpoint was asked.
         """
-        if self._ejected and key in self._ejected and began_at >= self._failing[key].ejected_at:
+        if key in self._ejected and began_at >= self.failing[key].ejected_at:
             self._return(key)
 
     def succeeded(self, key: EndpointKey, began_at: float) -> None:
         """The response is whole: whatever was wrong before is forgotten."""
-        if not self._failing:
-            return
-        failing = self._failing.get(key)
+        failing = self.failing.get(key)
         if failing is None or (failing.is_ejected and began_at < failing.ejected_at):
             return
         if failing.is_ejected:
             self._return(key)
-        del self._failing[key]
+        del self.failing[key]
 
     def failed(self, key: EndpointKey, began_at: float) -> None:
         """No connection, no response in time, or a broken one."""
-        failing = self._failing.setdefault(key, _Failing())
+        failing = self.failing.setdefault(key, _Failing())
         if not failing.is_ejected:
             failing.failures += 1
             if failing.failures >= MAX_FAILURES:
@@ -142,11 +145,11 @@ class Health:
 
     def published(self, snapshot: Snapshot) -> None:
         """Forget endpoints that no Upstream has any more."""
-        if not self._failing:
+        if not self.failing:
             return
         wanted = snapshot.endpoints()
-        for key in [key for key in self._failing if key[0] not in wanted]:
-            del self._failing[key]
+        for key in [key for key in self.failing if key[0] not in wanted]:
+            del self.failing[key]
             self._change_ejected(self._ejected - {key})
 
     def _eject(self, key: EndpointKey, failing: _Failing) -> None:
@@ -167,7 +170,7 @@ class Health:
         failing.trial_began_at = None
 
     def _return(self, key: EndpointKey) -> None:
-        failing = self._failing[key]
+        failing = self.failing[key]
         failing.is_ejected = False
         failing.failures = 0
         failing.trial_began_at = None

@@ -15,7 +15,7 @@ from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.hash_key import parse_hash_key
-from ingress.policy.load_balance import LoadBalance
+from ingress.policy.load_balance import Algorithm, LoadBalance
 from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint, Upstream
@@ -449,8 +449,8 @@ class TryTests(ChoiceCase):
         self.assertEqual(self.plane.retry_budget.retries, 0)
 
     def test_latency(self) -> None:
-        """The latency is the time from the begin to the head of the response."""
-        choice = self.begin()
+        """Where it counts, the latency is the time from the begin to the head of the response."""
+        choice = self.begin(replace(ROUTE, load_balance=LoadBalance(Algorithm.EWMA)))
         assert self.begun is not None
         self.wire.advance(2)
         choice.try_answered()
