@@ -177,7 +177,9 @@ class ImmediateClient(ImmediateSend, tcp.Client):
             vars(self).update(doRead=_do_nothing, doWrite=_do_nothing)
 
 
-class _ImmediateConnector(tcp.Connector):
+class ImmediateConnector(tcp.Connector):
+    """Of an `ImmediateClient`."""
+
     def connectionLost(self, reason: Failure) -> None:
         """The connection that was made is over (`tcp.Connector`)."""
         self.transport = None
@@ -199,7 +201,7 @@ def connect_tcp(
     :param host: an IP address, or a name that the reactor then resolves.
     :param timeout: in seconds, for the name and the connection.
     """
-    connector = _ImmediateConnector(host, port, factory, timeout, None, reactor)
+    connector = ImmediateConnector(host, port, factory, timeout, None, reactor)
     connector.connect()
     return connector
 

@@ -1,5 +1,7 @@
 """
 A TLS transport of ours on one end of a TCP connection, Python's `ssl` on the other.
+
+`TLSPair` has our server's side, `DialledPair` our client's.
 """
 
 from __future__ import annotations
@@ -10,16 +12,22 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar, cast
 
 from cryptography import x509
 from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import OpenConnection, TLSServer, tls_transports
 from ingress.tls_stream import RECORD_SIZE
+from ingress.upstream.tls import EndpointTLS
+from ingress.upstream.tls_transport import TLSClient, connect_tls
+from tests.support.certs import Issued
 from tests.support.hand_reactor import HandReactor, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
 
@@ -90,13 +98,7 @@ class TLSPair:
 
     def drive(self, call: Callable[[], T]) -> T:
         """Repeat a call of the client's, and turn the reactor, until it has what it wants."""
-        while True:
-            try:
-                return call()
-            except ssl.SSLWantReadError:
-                self.reactor.turn_until(self._can_read, self.client)
-            except ssl.SSLWantWriteError:
-                self.reactor.turn_until(self._can_write)
+        return drive(self.reactor, self.client, call)
 
     def read(self, wanted: int) -> bytes:
         """
@@ -120,16 +122,155 @@ class TLSPair:
             data = data[self.drive(partial(self.client.send, data[:RECORD_SIZE])) :]
         self.reactor.turn_until(lambda: len(self.protocol.received) == wanted)
 
-    def _can_read(self) -> bool:
-        return bool(select.select([self.client], [], [], 0)[0])
-
-    def _can_write(self) -> bool:
-        return bool(select.select([], [self.client], [], 0)[1])
-
     def close(self) -> None:
         """Both ends, whatever state they are in."""
         self.client.close()
         self.transport.connectionLost(Failure(ConnectionLost()))
+
+
+class Dial(ClientFactory):
+    """
+    One attempt to connect.
+
+    :ivar built: the protocol; None until there is a connection.
+    :ivar failure: None unless there will be none.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.built: RecordingProtocol | None = None
+        self.failure: Failure | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.built is not None or self.failure is not None
+
+    def buildProtocol(self, address: object) -> RecordingProtocol:
+        self.built = RecordingProtocol()
+        return self.built
+
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
+        self.failure = reason
+
+
+class DialledPair:
+    """
+    A connection to an endpoint that is driven by hand.
+
+    :param endpoint_tls: how we connect.
+    :param server: the endpoint's settings; None to have its plain socket in `far` only.
+    :param reactor: its clock is what time-outs go by.
+    :ivar dial: what became of the attempt.
+    :ivar far: the endpoint's plain socket.
+    :ivar server: the endpoint's side over TLS, before the handshake.
+    """
+
+    def __init__(
+        self,
+        endpoint_tls: EndpointTLS,
+        server: ssl.SSLContext | None,
+        reactor: HandReactor | None = None,
+        timeout: float = 5,
+    ) -> None:
+        self.reactor = reactor or HandReactor()
+        self.dial = Dial()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            self.connector = connect_tls(
+                self.reactor, endpoint_tls, "127.0.0.1", port, self.dial, timeout
+            )
+            self.transport: TLSClient = cast(Any, self.connector).transport
+            self.reactor.turn_until(lambda: select.select([listening], [], [], 0)[0])
+            self.far, _ = listening.accept()
+        self.far.setblocking(False)
+        if server is not None:
+            self.server = self.far = server.wrap_socket(
+                self.far,
+                server_side=True,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+
+    @property
+    def protocol(self) -> RecordingProtocol:
+        assert self.dial.built is not None
+        return self.dial.built
+
+    def shake_hands(self) -> DialledPair:
+        """
+        Do the handshake, until our side has come to an end with it, good or bad.
+
+        :raises ssl.SSLError: if the endpoint is refused, or refuses.
+        """
+        self.drive(self.server.do_handshake)
+        self.reactor.turn_until(lambda: self.dial.is_over, self.far)
+        return self
+
+    def drive(self, call: Callable[[], T]) -> T:
+        """Repeat a call of the endpoint's, and turn the reactor, until it has what it wants."""
+        return drive(self.reactor, self.server, call)
+
+    def exchange(self, data: bytes = b"hello") -> None:
+        """Let the endpoint send `data` and get it back from us."""
+        before = len(self.protocol.received)
+        self.drive(partial(self.server.send, data))
+        self.reactor.turn_until(lambda: len(self.protocol.received) == before + len(data))
+        self.protocol.transport.write(data)
+        assert self.drive(partial(self.server.recv, RECORD_SIZE)) == data
+
+    def close(self) -> None:
+        """Both ends, whatever state they are in."""
+        self.far.close()
+        self.transport.connectionLost(Failure(ConnectionLost()))
+        self.reactor.turn()
+
+
+def drive(reactor: HandReactor, peer: ssl.SSLSocket, call: Callable[[], T]) -> T:
+    """Repeat a call of the peer's, and turn the reactor, until it has what it wants."""
+
+    def can_read() -> bool:
+        return bool(select.select([peer], [], [], 0)[0])
+
+    def can_write() -> bool:
+        return bool(select.select([], [peer], [], 0)[1])
+
+    while True:
+        try:
+            return call()
+        except ssl.SSLWantReadError:
+            reactor.turn_until(can_read, peer)
+        except ssl.SSLWantWriteError:
+            reactor.turn_until(can_write)
+
+
+def server_context(
+    issued: Issued,
+    version: ssl.TLSVersion | None = None,
+    *,
+    root_pem: bytes | None = None,
+    protocols: tuple[str, ...] = (),
+) -> ssl.SSLContext:
+    """
+    An endpoint's settings.
+
+    :param version: the only one that it speaks.
+    :param root_pem: below which a client's certificate must be; without, it wants none.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with TemporaryDirectory() as folder:
+        chain, key = Path(folder, "tls.crt"), Path(folder, "tls.key")
+        chain.write_bytes(issued.chain_pem)
+        key.write_bytes(issued.key_pem)
+        context.load_cert_chain(chain, key)
+    if root_pem is not None:
+        context.load_verify_locations(cadata=root_pem.decode("ascii"))
+        context.verify_mode = ssl.CERT_REQUIRED
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    return context
 
 
 def client_context(
