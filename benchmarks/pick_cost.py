@@ -1,7 +1,7 @@
 """
 What a pick costs by way of balancing, with all endpoints well and with one ejected.
 
-Usage: ``python benchmarks/pick_cost.py``
+Usage: ``python -m benchmarks.pick_cost``
 """
 
 from __future__ import annotations
