@@ -12,7 +12,7 @@ from dataclasses import replace
 from twisted.logger import Logger
 
 from ingress.config import Config, changed_needing_restart
-from ingress.config_file import ConfigError, load_config
+from ingress.config.file import ConfigError, load_config
 
 
 class LiveConfig:

@@ -18,7 +18,7 @@ from typing import ClassVar
 from twisted.application.service import IService
 from twisted.python import usage
 
-from ingress.config_file import ConfigError, load_config
+from ingress.config.file import ConfigError, load_config
 from ingress.controller import Controller
 from ingress.deadline import Deadlines
 from ingress.frontend.bound_socket import ListenError

@@ -154,9 +154,7 @@ class HTTPClient:
 
     def skip(self, size: int) -> None:
         """Read so many bytes and forget them."""
-        size -= len(self._buffer)
-        assert size >= 0, "they have been read already"
-        self._buffer.clear()
+        size -= len(self._take(min(size, len(self._buffer))))
         while size:
             data = self.socket.recv(min(size, READ_SIZE))
             if not data:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Generator
 from typing import Final, NoReturn
 
-from ingress.line_index import Span, Spans
-from ingress.yaml_value import MAX_DEPTH, ValueRefused
+from ingress.document.line_index import Span, Spans
+from ingress.document.yaml_value import MAX_DEPTH, ValueRefused
 
 
 def looks_like_json(text: str) -> bool:

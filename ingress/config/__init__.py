@@ -1,7 +1,7 @@
 """
 The configuration as the program has it: frozen types, each with its default.
 
-`ingress.config_file` reads them; nothing here knows what the file looks like.
+`ingress.config.file` reads them; nothing here knows what the file looks like.
 """
 
 from __future__ import annotations

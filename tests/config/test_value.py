@@ -1,5 +1,5 @@
 """
-Tests for `ingress.config_value`.
+Tests for `ingress.config.value`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress import config_value
-from ingress.config_section import NotAccepted
+from ingress.config import value
+from ingress.config.section import NotAccepted
 
 
 class AcceptTests(SynchronousTestCase):
@@ -21,68 +21,68 @@ class AcceptTests(SynchronousTestCase):
         return str(self.assertRaises(NotAccepted, accept, value))
 
     def assert_none_of(self, accept: Callable[[object], object], *values: object) -> None:
-        for value in values:
-            self.assertTrue(self.refusal(accept, value), value)
+        for refused in values:
+            self.assertTrue(self.refusal(accept, refused), refused)
 
     def test_boolean(self) -> None:
         """Only true and false are booleans."""
-        self.assertIs(config_value.boolean(True), True)
-        self.assertIs(config_value.boolean(False), False)
-        self.assert_none_of(config_value.boolean, "true", 1, 0, None, [])
+        self.assertIs(value.boolean(True), True)
+        self.assertIs(value.boolean(False), False)
+        self.assert_none_of(value.boolean, "true", 1, 0, None, [])
 
     def test_integer(self) -> None:
         """Whole numbers within bounds, which true is not."""
-        self.assertEqual(config_value.port_number(1), 1)
-        self.assertEqual(config_value.port_number(65535), 65535)
-        self.assert_none_of(config_value.port_number, 0, 65536, True, "80", 80.0, None)
+        self.assertEqual(value.port_number(1), 1)
+        self.assertEqual(value.port_number(65535), 65535)
+        self.assert_none_of(value.port_number, 0, 65536, True, "80", 80.0, None)
 
     def test_seconds(self) -> None:
         """Numbers from 0 on become floats; what is no number of seconds is refused."""
-        accept = config_value.seconds(60)
+        accept = value.seconds(60)
         self.assertEqual([accept(0), accept(60), accept(0.5)], [0.0, 60.0, 0.5])
         self.assert_none_of(accept, -1, 61, float("nan"), float("inf"), True, "30", "30s", None)
 
     def test_least_seconds(self) -> None:
         """Where none would make no sense, the bound is another, and the refusal names both."""
-        accept = config_value.seconds(60, 0.1)
+        accept = value.seconds(60, 0.1)
         self.assertEqual([accept(0.1), accept(60)], [0.1, 60.0])
         self.assertEqual(self.refusal(accept, 0), "a number of seconds from 0.1 to 60")
 
     def test_size(self) -> None:
         """Bytes as a number, or as text with or without a unit, within bounds."""
-        accept = config_value.size(1024, 65536)
+        accept = value.size(1024, 65536)
         self.assertEqual([accept(1024), accept("1k"), accept("64K")], [1024, 1024, 65536])
         self.assert_none_of(accept, 1023, "1023", "65k", "64kb", "1 k", -1, 2048.0, True, None, [])
 
     def test_size_or_no_limit(self) -> None:
         """Nought is no limit, with or without a unit."""
-        accept = config_value.size_or_no_limit
+        accept = value.size_or_no_limit
         self.assertEqual([accept("1m"), accept(1), accept("20G")], [1 << 20, 1, 20 << 30])
         self.assertEqual([accept(0), accept("0"), accept("0m")], [None, None, None])
         self.assert_none_of(accept, -1, "-1m", "unlimited", 0.5, False, None, "")
 
     def test_count_or_no_limit(self) -> None:
         """Nought is no limit."""
-        accept = config_value.count_or_no_limit(100)
+        accept = value.count_or_no_limit(100)
         self.assertEqual([accept(0), accept(1), accept(100)], [None, 1, 100])
         self.assert_none_of(accept, -1, 101, "1", True, None)
 
     def test_one_of(self) -> None:
         """One of the words, and the refusal names them."""
-        accept = config_value.one_of("refuse", "ignore")
+        accept = value.one_of("refuse", "ignore")
         self.assertEqual(accept("ignore"), "ignore")
         self.assertEqual(self.refusal(accept, "allow"), "refuse or ignore")
 
     def test_or_null(self) -> None:
         """Null beside what else is accepted."""
-        accept = config_value.or_null(config_value.boolean)
+        accept = value.or_null(value.boolean)
         self.assertIsNone(accept(None))
         self.assertIs(accept(True), True)
         self.assertEqual(self.refusal(accept, 1), "true or false; or null")
 
     def test_path(self) -> None:
         """Relative paths are relative to the folder, absolute ones are kept."""
-        accept = config_value.path(Path("/etc/ingress"))
+        accept = value.path(Path("/etc/ingress"))
         self.assertEqual(accept("secrets"), Path("/etc/ingress/secrets"))
         self.assertEqual(accept("/run/secrets"), Path("/run/secrets"))
         self.assert_none_of(accept, "", "a\0b", 5, None)
@@ -91,42 +91,42 @@ class AcceptTests(SynchronousTestCase):
         """What is not there is refused with the place that was looked at."""
         folder = Path(self.mktemp())
         folder.mkdir()
-        accept = config_value.existing_path(folder)
+        accept = value.existing_path(folder)
         self.assertIn(str(folder / "web.yaml"), self.refusal(accept, "web.yaml"))
         (folder / "web.yaml").touch()
         self.assertEqual(accept("web.yaml"), folder / "web.yaml")
 
     def test_object_name(self) -> None:
         """NAMESPACE/NAME as the API server takes them."""
-        self.assertEqual(config_value.object_name("web/tls.example"), ("web", "tls.example"))
+        self.assertEqual(value.object_name("web/tls.example"), ("web", "tls.example"))
         self.assert_none_of(
-            config_value.object_name, "tls", "a/b/c", "/b", "a/", "A/b", "a.b/c", "a/b\n", 5
+            value.object_name, "tls", "a/b/c", "/b", "a/", "A/b", "a.b/c", "a/b\n", 5
         )
 
     def test_class_name(self) -> None:
         """A class has a name without spaces, a controller a domain and a path."""
-        self.assertEqual(config_value.class_name("nginx_Internal"), "nginx_Internal")
-        self.assert_none_of(config_value.class_name, "", "a b", "a\n", None)
-        self.assertEqual(config_value.controller_name("k8s.io/x"), "k8s.io/x")
-        self.assert_none_of(config_value.controller_name, "k8s.io", "/x", "k8s.io/", "K8S.io/x")
+        self.assertEqual(value.class_name("nginx_Internal"), "nginx_Internal")
+        self.assert_none_of(value.class_name, "", "a b", "a\n", None)
+        self.assertEqual(value.controller_name("k8s.io/x"), "k8s.io/x")
+        self.assert_none_of(value.controller_name, "k8s.io", "/x", "k8s.io/", "K8S.io/x")
 
     def test_network(self) -> None:
         """Networks and addresses of both families."""
         for text in ("10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1"):
-            self.assertEqual(config_value.network(text), ip_network(text))
+            self.assertEqual(value.network(text), ip_network(text))
         self.assert_none_of(
-            config_value.network, "", "10/8", "10.0.0.0/33", "web", "fe80::1%eth0", 10, None
+            value.network, "", "10/8", "10.0.0.0/33", "web", "fe80::1%eth0", 10, None
         )
 
     def test_host_bits(self) -> None:
         """An address with a prefix is refused with the two things that it may mean."""
-        refusal = self.refusal(config_value.network, "10.1.2.3/8")
+        refusal = self.refusal(value.network, "10.1.2.3/8")
         self.assertIn("10.0.0.0/8 for the network", refusal)
         self.assertIn("10.1.2.3 for the address", refusal)
 
     def test_local_service(self) -> None:
         """NAMESPACE/SERVICE, with or without a port's name or number."""
-        accept = config_value.local_service
+        accept = value.local_service
         self.assertEqual(accept("default/web"), ("default", "web", ""))
         self.assertEqual(accept("default/web:http"), ("default", "web", "http"))
         self.assertEqual(accept("default/web:80"), ("default", "web", "80"))
@@ -134,7 +134,7 @@ class AcceptTests(SynchronousTestCase):
 
     def test_local_address(self) -> None:
         """HOST:PORT with a name or an address, IPv6 in brackets."""
-        accept = config_value.local_address
+        accept = value.local_address
         self.assertEqual(accept("127.0.0.1:3000"), ("127.0.0.1", 3000))
         self.assertEqual(accept("[::1]:3000"), ("::1", 3000))
         self.assertEqual(accept("web.local:80"), ("web.local", 80))

@@ -32,8 +32,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from ingress.line_index import Span, Spans
-from ingress.yaml_event import line_of_event, open_events
+from ingress.document.line_index import Span, Spans
+from ingress.document.yaml_event import line_of_event, open_events
 
 MAX_DEPTH: Final = 100
 """Collections within collections; a Kubernetes object that people write has under 20."""

@@ -15,7 +15,7 @@ from itertools import count
 import yaml
 from yaml.events import AliasEvent, Event, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
-from ingress.yaml_event import EventSource, line_of_event, open_events
+from ingress.document.yaml_event import EventSource, line_of_event, open_events
 
 
 @dataclass(frozen=True, slots=True)

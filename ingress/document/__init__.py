@@ -16,10 +16,10 @@ from typing import Final, NoReturn, cast
 
 import yaml
 
+from ingress.document.json_value import build_json, looks_like_json
+from ingress.document.line_index import LineIndex, Spans, index_lines
+from ingress.document.yaml_value import ValueRefused, build_yaml
 from ingress.errors import IngressError
-from ingress.json_value import build_json, looks_like_json
-from ingress.line_index import LineIndex, Spans, index_lines
-from ingress.yaml_value import ValueRefused, build_yaml
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the document's root: ``("spec", "rules", 0, "host")``."""

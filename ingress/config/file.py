@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ingress import config_value as accept
 from ingress.config import (
     HSTS,
     TLS,
@@ -20,7 +19,8 @@ from ingress.config import (
     LocalService,
     PublicPorts,
 )
-from ingress.config_section import Accept, Mistake, Mistakes, NotAccepted, Section
+from ingress.config import value as accept
+from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
 from ingress.document import DocumentError, decode_text, load_documents
 from ingress.errors import IngressError
 

@@ -1,5 +1,5 @@
 """
-Tests for `ingress.config_file` and, through it, for `ingress.config_section`.
+Tests for `ingress.config.file` and, through it, for `ingress.config.section`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ingress.config import (
     Listen,
     PublicPorts,
 )
-from ingress.config_file import MAX_FILE_SIZE, ConfigError, load_config
+from ingress.config.file import MAX_FILE_SIZE, ConfigError, load_config
 from ingress.document import load_documents
 
 SOURCE = "source: {files: [manifests]}\n"
-DOCUMENTED = Path(__file__).resolve().parent.parent / "etc" / "ingress.yaml"
+DOCUMENTED = Path(__file__).resolve().parents[2] / "etc" / "ingress.yaml"
 
 
 class ConfigTestCase(SynchronousTestCase):

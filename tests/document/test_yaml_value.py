@@ -1,5 +1,5 @@
 """
-Tests for `ingress.yaml_value`.
+Tests for `ingress.document.yaml_value`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.yaml_event import EventSource, PythonEvents
-from ingress.yaml_value import MAX_ALIASED, MAX_DEPTH, ValueRefused, build_yaml, plain_value
+from ingress.document.yaml_event import EventSource, PythonEvents
+from ingress.document.yaml_value import (
+    MAX_ALIASED,
+    MAX_DEPTH,
+    ValueRefused,
+    build_yaml,
+    plain_value,
+)
 
 
 def value(text: str) -> object:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
-from ingress.config_section import Accept, NotAccepted
+from ingress.config.section import Accept, NotAccepted
 from ingress.frontend.listen_address import AddressRefused, parse_listen_address
 
 T = TypeVar("T")

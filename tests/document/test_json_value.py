@@ -1,5 +1,5 @@
 """
-Tests for `ingress.json_value`.
+Tests for `ingress.document.json_value`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.json_value import build_json, looks_like_json
-from ingress.line_index import Spans
-from ingress.yaml_value import ValueRefused
+from ingress.document.json_value import build_json, looks_like_json
+from ingress.document.line_index import Spans
+from ingress.document.yaml_value import ValueRefused
 
 
 def run(steps: Generator[None, None, tuple[object, Spans]]) -> tuple[object, Spans]:

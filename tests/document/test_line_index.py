@@ -1,12 +1,12 @@
 """
-Tests for `ingress.line_index`.
+Tests for `ingress.document.line_index`.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.line_index import Span, index_lines
+from ingress.document.line_index import Span, index_lines
 
 
 class IndexTests(SynchronousTestCase):
