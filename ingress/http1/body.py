@@ -173,7 +173,7 @@ class ChunkedBody:
             raise self._error("A chunk is longer than its size.")
         limit = MAX_TRAILERS if self._state is _ChunkState.TRAILERS else MAX_CHUNK_LINE
         # One more than a whole line may have: the CR of its end may have come.
-        if len(pending) > limit + 1 or b"\n" in pending:
+        if len(pending) > limit + 1 or b"\n" in pending or b"\r" in pending[:-1]:
             raise self._error("The chunked body has a line that is none.")
         self._pending = pending
 

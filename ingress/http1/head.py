@@ -43,7 +43,8 @@ _RESPONSE_HEAD = re.compile(
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 _VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
 _FIRST_BYTE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z\r]")
-_CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
+# No zero in front, though the grammar has it: there are parsers that read it as octal.
+_CONTENT_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _HOST = re.compile(
     rb"([A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?"
 )
