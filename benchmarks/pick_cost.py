@@ -23,6 +23,7 @@ from ingress.transport import connect_tcp
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.health import MAX_FAILURES
 from ingress.upstream.registry import EndpointRegistry
+from ingress.upstream.tls_transport import tls_dialers
 
 PICKS = 5000
 ROUNDS = 9
@@ -39,7 +40,7 @@ WAYS = {
 def cost(way: LoadBalance, count: int, *, is_one_ejected: bool) -> float:
     """Microseconds a pick among `count` endpoints, the best of some rounds."""
     clock = Clock()
-    registry = EndpointRegistry(partial(connect_tcp, None), Deadlines(clock))
+    registry = EndpointRegistry(partial(connect_tcp, None), tls_dialers(None), Deadlines(clock))
     # The ejection must not end during the measurement, the latencies must be looked at.
     balancer = Balancer(registry, clock.seconds if is_one_ejected else time.monotonic, Random(0))
     endpoints = tuple(Endpoint(f"10.0.0.{number}", 80) for number in range(count))

@@ -32,6 +32,7 @@ from ingress.problem_log import ProblemLog
 from ingress.service import ControlPlane, IngressService
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
+from ingress.upstream.tls_transport import tls_dialers
 
 if hasattr(select, "epoll"):
     # Before anybody asks for a reactor. Without epoll Twisted's own choice serves.
@@ -76,7 +77,7 @@ def makeService(options: Options) -> IService:
     config = options["loaded"]
     deadlines = Deadlines(reactor)
     plane = DataPlane(
-        EndpointRegistry(partial(connect_tcp, reactor), deadlines),
+        EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
         deadlines,
         Random(),  # noqa: S311 (ids and sessions need not be secret)
         wall_clock=time.time,

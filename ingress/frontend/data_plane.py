@@ -59,6 +59,8 @@ class DataPlane:
         if previous is None or previous.upstreams is not snapshot.upstreams:
             self.registry.published(snapshot)
             self.balancer.published(snapshot)
+        else:
+            self.registry.retire_unused()
 
     @property
     def limits(self) -> Limits:

@@ -4,6 +4,8 @@ The pools of all endpoints, with what is known of each one; they outlive Snapsho
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.policy.backend_tls import BackendTLS
@@ -18,14 +20,20 @@ whose certificate is refused by one Ingress is as good as ever for another.
 """
 
 
+TLSDialers = Callable[[Endpoint, BackendTLS], Dialer]
+"""Makes the `Dialer` of one pool, which keeps what it learns of the endpoint."""
+
+
 class EndpointRegistry:
     """
-    :param dial: makes connections.
+    :param dial: makes connections in the clear.
+    :param tls_dialers: for connections over TLS.
     :param deadlines: watch over them.
     """
 
-    def __init__(self, dial: Dialer, deadlines: Deadlines) -> None:
+    def __init__(self, dial: Dialer, tls_dialers: TLSDialers, deadlines: Deadlines) -> None:
         self._dial = dial
+        self._tls_dialers = tls_dialers
         self._deadlines = deadlines
         self._idle_limits = IdleLimits()
         self._pools: dict[EndpointKey, EndpointPool] = {}
@@ -40,8 +48,9 @@ class EndpointRegistry:
         key = (endpoint, tls)
         found = self._pools.get(key)
         if found is None:
+            dial = self._dial if tls is None else self._tls_dialers(endpoint, tls)
             found = self._pools[key] = EndpointPool(
-                endpoint, self._dial, self._deadlines, self._idle_limits, tls
+                endpoint, dial, self._deadlines, self._idle_limits, tls
             )
         return found
 
@@ -61,16 +70,23 @@ class EndpointRegistry:
                 pool.trim()
 
     def published(self, snapshot: Snapshot) -> None:
-        """Retire the pools of endpoints that no Upstream has any more."""
+        """Retire the pools of endpoints that no Upstream has any more, and unused ones."""
         if not self._pools:
             return
+        self.retire_unused()
         wanted = snapshot.endpoints()
+        for key in [key for key in self._pools if key[0] not in wanted]:
+            self._pools.pop(key).retire()
+
+    def retire_unused(self) -> None:
+        """
+        Retire the pools over TLS that have neither a connection nor a request.
+
+        How endpoints are spoken to changes with each new certificate of ours, and which
+        ways are still in use only the routes know. One that is needed again is made again.
+        """
         for key, pool in list(self._pools.items()):
-            endpoint, tls = key
-            # How endpoints are spoken to changes with each new client certificate, and
-            # which ways are still in use only the routes know.
-            is_stale = tls is not None and not pool.is_in_use
-            if endpoint not in wanted or is_stale:
+            if key[1] is not None and not pool.is_in_use:
                 self._pools.pop(key).retire()
 
     def close(self) -> None:

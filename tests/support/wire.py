@@ -272,7 +272,9 @@ class Wire:
 
         self.deadlines = Deadlines(self.network)
         self.deadlines.start()
-        self.registry = EndpointRegistry(self._dial, self.deadlines)
+        self.registry = EndpointRegistry(
+            self._dial, lambda endpoint, tls: self._dial, self.deadlines
+        )
         self.plane = DataPlane(
             self.registry,
             self.deadlines,

@@ -53,7 +53,11 @@ HOME = asks("/")
 class BalancerCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.registry = EndpointRegistry(cast(Dialer, no_dial), Deadlines(self.clock))
+        self.registry = EndpointRegistry(
+            cast(Dialer, no_dial),
+            lambda endpoint, tls: cast(Dialer, no_dial),
+            Deadlines(self.clock),
+        )
         self.balancer = Balancer(self.registry, self.clock.seconds, Random(0))
 
     def pick(

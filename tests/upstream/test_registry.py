@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
+from ingress.deadline import Deadlines
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.snapshot import Upstream
+from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.upstream.pool import Dialer
+from ingress.upstream.registry import EndpointRegistry
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, Wire, snapshot_of
 
 
@@ -45,6 +50,22 @@ class EndpointRegistryTests(SynchronousTestCase):
         self.assertIsNot(plain, secure)
         self.assertIs(self.registry.pool(ENDPOINT, BackendTLS()), secure)
         self.assertEqual(secure.tls, BackendTLS())
+
+    def test_dialers(self) -> None:
+        """Each pool over TLS has a dialer of its own; all in the clear have one."""
+        asked: list[tuple[Endpoint, BackendTLS]] = []
+
+        def tls_dialer(endpoint: Endpoint, tls: BackendTLS) -> Dialer:
+            asked.append((endpoint, tls))
+            return cast(Dialer, None)
+
+        registry = EndpointRegistry(cast(Dialer, None), tls_dialer, Deadlines(Clock()))
+        registry.pool(ENDPOINT)
+        for tls in BackendTLS(name="a"), BackendTLS(name="b"), BackendTLS(name="a"):
+            registry.pool(ENDPOINT, tls)
+        self.assertEqual(
+            asked, [(ENDPOINT, BackendTLS(name="a")), (ENDPOINT, BackendTLS(name="b"))]
+        )
 
     def test_tls_that_is_out_of_use(self) -> None:
         """A way that nobody uses is forgotten, since each new certificate makes one."""
