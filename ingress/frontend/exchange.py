@@ -22,8 +22,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
-from twisted.logger import Logger
-
 from ingress.answer import Answer
 from ingress.errors import (
     BodyTooLarge,
@@ -53,7 +51,6 @@ from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream, TunnelReceiver
-from ingress.upstream.pool import EndpointPool
 
 
 class State(Enum):
@@ -79,8 +76,6 @@ class Exchange:
     :param writer: where the response goes.
     :param client: who asks.
     """
-
-    log = Logger()
 
     def __init__(
         self, plane: DataPlane, writer: ResponseWriter, client: Client, request: Request
@@ -159,28 +154,23 @@ class Exchange:
         """Begin a try."""
         assert self._choice is not None
         self._endpoint = endpoint
-        self._choice.try_began(endpoint)
-        connection = self._pool.take_idle()
+        connection = self._choice.try_began(endpoint).take_idle()
         if connection is not None:
             self.connected(connection)
         else:
             self._dial()
 
-    @property
-    def _pool(self) -> EndpointPool:
-        assert self._endpoint is not None
-        assert self._route is not None
-        return self._plane.registry.pool(self._endpoint, self._route.tls)
-
     def _dial(self) -> None:
+        assert self._endpoint is not None
         assert self._route is not None
         self.state = State.CONNECTING
         if not self._is_request_whole:
             self._writer.pause_request()
-        self._cancel_dial = self._pool.dial(self, self._route.proxy.connect_timeout)
+        pool = self._plane.registry.pool(self._endpoint, self._route.tls)
+        self._cancel_dial = pool.dial(self, self._route.proxy.connect_timeout)
 
-    def _try_again(self, condition: RetryCondition) -> bool:
-        """:return: whether another endpoint is asked after this failure."""
+    def _next_endpoint(self, condition: RetryCondition) -> Endpoint | None:
+        """Another endpoint to ask after this failure, if the request may be asked again."""
         choice, failed = self._choice, self._endpoint
         assert choice is not None
         assert failed is not None
@@ -190,12 +180,22 @@ class Exchange:
             is_body_replayable=self._body.is_replayable,
             is_response_started=self.state is State.RESPONDING,
         ):
-            return False
-        other = choice.next(failed)
-        if other is None:
-            return False
-        self._ask(other)
-        return True
+            return None
+        return choice.next(failed)
+
+    def _fail(self, condition: RetryCondition, answer: Answer) -> None:
+        """
+        The try has failed: ask another endpoint.
+
+        :param answer: for the client, where there is none.
+        """
+        assert self._choice is not None
+        self._choice.try_ended(False)
+        other = self._next_endpoint(condition)
+        if other is not None:
+            self._ask(other)
+        else:
+            self._answer(answer)
 
     # PoolUser.
 
@@ -218,10 +218,10 @@ class Exchange:
 
     def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
         self._cancel_dial = None
-        assert self._choice is not None
-        self._choice.try_ended(False)
-        if not self._try_again(RetryCondition.TIMEOUT if timed_out else RetryCondition.ERROR):
-            self._answer(_UNREACHABLE if timed_out else _REFUSED)
+        if timed_out:
+            self._fail(RetryCondition.TIMEOUT, _UNREACHABLE)
+        else:
+            self._fail(RetryCondition.ERROR, _REFUSED)
 
     # The codec's side: the request's body, and a client that is gone.
 
@@ -290,15 +290,16 @@ class Exchange:
 
     def _leave_for(self, response: Response) -> bool:
         """:return: whether another endpoint is asked in place of the one that answered this."""
+        other = self._next_endpoint(RetryCondition(f"http_{response.status}"))
+        if other is None:
+            return False
         connection, self._connection = self._connection, None
         assert connection is not None
         assert self._choice is not None
         self._choice.try_ended(True)
-        if self._try_again(RetryCondition(f"http_{response.status}")):
-            connection.abandon()
-            return True
-        self._connection = connection
-        return False
+        connection.abandon()
+        self._ask(other)
+        return True
 
     def switched(self, response: Response) -> TunnelReceiver:
         connection, self._connection = self._connection, None
@@ -327,16 +328,15 @@ class Exchange:
     def upstream_failed(self, error: PeerError) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
-        assert self._choice is not None
-        is_answering = self.state is State.RESPONDING
-        if not is_answering and self._was_closed_meanwhile(connection, error):
-            self._dial()
-            return
-        self._choice.try_ended(False)
-        if is_answering:
+        if self.state is State.RESPONDING:
+            assert self._choice is not None
+            self._choice.try_ended(False)
             self._abort(error.outcome)
-        elif not self._try_again(_CONDITIONS.get(type(error), RetryCondition.INVALID_HEADER)):
-            self._answer(Answer.from_error(error))
+        elif self._was_closed_meanwhile(connection, error):
+            self._dial()
+        else:
+            condition = _CONDITIONS.get(type(error), RetryCondition.INVALID_HEADER)
+            self._fail(condition, Answer.from_error(error))
 
     def _was_closed_meanwhile(self, connection: HTTP1Upstream, error: PeerError) -> bool:
         """

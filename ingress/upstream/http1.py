@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from ingress.transport import ImmediateSend
     from ingress.upstream.pool import EndpointPool
 
-IDLE_TIMEOUT = 60.0
-"""Seconds that an unused connection is kept: ``upstream-keepalive-timeout``."""
-
 _DEFAULT_TIMEOUTS = ProxySettings()
 
 
@@ -322,7 +319,7 @@ class HTTP1Upstream(TwistedProtocol):
                 # By an interim response, and the receiver is gone that would go on.
                 self._is_response_paused = False
                 self.transport.resumeProducing()
-            self.deadline = self._pool.deadlines.now() + IDLE_TIMEOUT
+            self.deadline = self._pool.deadlines.now() + self._pool.idle_timeout
             self._pool.release(self)
         else:
             self.close()

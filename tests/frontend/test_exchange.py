@@ -21,7 +21,6 @@ from ingress.message import Request, Response
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.routing.route import Route, UpstreamKey
 from ingress.routing.snapshot import Snapshot
-from ingress.upstream.http1 import IDLE_TIMEOUT
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
@@ -430,7 +429,7 @@ class KeptConnectionTests(ExchangeCase):
     def test_not_taken_while_it_closes(self) -> None:
         """A connection whose idle time is over is not taken in the moment before it closes."""
         self.warm()
-        for _ in range(int(IDLE_TIMEOUT) + 1):
+        for _ in range(int(LIMITS.idle_upstream_timeout) + 1):
             self.wire.network.advance(1)
         self.begin(request(b"POST"))
         self.assertEqual(len(self.wire.dials), 1)

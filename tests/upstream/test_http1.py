@@ -10,7 +10,7 @@ from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.snapshot import Endpoint
-from ingress.upstream.http1 import IDLE_TIMEOUT, HTTP1Upstream
+from ingress.upstream.http1 import HTTP1Upstream
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
@@ -274,7 +274,7 @@ class KeptConnectionTests(UpstreamCase):
     def test_idle_time(self) -> None:
         """An idle connection is closed after a while."""
         connection, endpoint = self.kept()
-        self.wire.advance(IDLE_TIMEOUT - 2)
+        self.wire.advance(LIMITS.idle_upstream_timeout - 2)
         self.assertTrue(endpoint.is_open)
         self.wire.advance(4)
         self.assertTrue(endpoint.saw_end)
