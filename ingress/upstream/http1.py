@@ -131,6 +131,9 @@ class HTTP1Upstream(TwistedProtocol):
         self._may_switch = False
         """Whether the request asked for a tunnel."""
 
+        self._may_skip_body = False
+        """Whether the endpoint may answer without reading a body that is sent all the same."""
+
         self._timeouts = _DEFAULT_TIMEOUTS
 
     def __repr__(self) -> str:
@@ -161,6 +164,7 @@ class HTTP1Upstream(TwistedProtocol):
         self._body = None
         self.has_answered = False
         self._is_request_sent = not request.has_body
+        self._may_skip_body = request.has_body and request.field(b"expect") is not None
         self.transport.write(head)
         self._restart_deadline()
 
@@ -293,7 +297,8 @@ class HTTP1Upstream(TwistedProtocol):
         response, body = parse_response_head(head, self._method)
         if response.status >= 200:
             self._body = body
-            self._keep_alive = response.keep_alive
+            # An endpoint that was not waited for could take the body for its next request.
+            self._keep_alive = response.keep_alive and not self._may_skip_body
             receiver.response_started(response)
         elif response.status == 101:
             if not self._may_switch or not is_websocket(response):
@@ -301,6 +306,7 @@ class HTTP1Upstream(TwistedProtocol):
             self._receiver = None
             self._tunnel = receiver.switched(response)
         else:
+            self._may_skip_body &= response.status != 100
             receiver.response_interim(response)
 
     def _complete(self, receiver: ResponseReceiver, rest: bytes) -> None:

@@ -160,6 +160,11 @@ class ChunkedBodyTests(SynchronousTestCase):
         """A broken body of a response is the endpoint's fault."""
         self.assertRaises(ResponseError, ChunkedBody(ResponseError).feed, b"x\r\n")
 
+    def test_bare_cr_is_not_waited_for(self) -> None:
+        """A CR that something else than LF follows is refused at once, in every line."""
+        for data in (b"3\rX", b"3;a\rX", b"0\r\na\rX", b"0\r\n\rX", b"0\r\na: b\rX"):
+            self.assertRaises(RequestError, chunked().feed, data)
+
     def test_unfinished_line_is_bounded(self) -> None:
         """What is kept of a line that never ends is bounded."""
         body = chunked()

@@ -390,7 +390,7 @@ BAD_CHUNKED_BODIES: dict[str, bytes] = {
     "trailer without name": b"0\r\n: a\r\n\r\n",
     "trailer after a space": b"0\r\n a: b\r\n\r\n",
     "trailer after a CR": b"0\r\n\ra: b\r\n\r\n",
-    "trailers that end in CR and a byte": b"0\r\n\rX",
+    "trailers that end in CR and a byte": b"0\r\n\rX\r\n\r\n",
     "trailer with a control character": b"0\r\na: \x0b\r\n\r\n",
     "trailer outside ASCII": b"0\r\n\xe9: b\r\n\r\n",
     "trailer without end": b"0\r\na: " + _LONG,

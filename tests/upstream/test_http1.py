@@ -331,6 +331,34 @@ class UploadTests(UpstreamCase):
         self.assertTrue(endpoint.saw_reset)
         self.assertFalse(self.is_kept(connection))
 
+    def test_answered_in_place_of_a_body_that_was_offered(self) -> None:
+        """
+        Nor one whose endpoint was to say whether it wants the body, and answered at once:
+        it may take the body, which came all the same, for its next request.
+        """
+        for value in (b"100-continue", b"100-Continue", b"x, 100-continue", b""):
+            for interim, is_kept in ((b"", False), (response(103), False), (response(100), True)):
+                head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 41\r\nExpect: %b\r\n\r\n"
+                connection, endpoint = self.connect()
+                receiver = Receiver()
+                request, _ = parse_request_head(head % value)
+                connection.send_head(receiver, request, head % value, ProxySettings())
+                endpoint.send(interim)
+                connection.send_body(b"GET /smuggled HTTP/1.1\r\nHost: a.example\r\n")
+                connection.end_body()
+                endpoint.send(OK)
+                self.assertEqual(receiver.end, "whole")
+                self.assertIs(self.is_kept(connection), is_kept, (value, interim))
+
+    def test_expectation_without_a_body(self) -> None:
+        """Where there is no body, none is left unread."""
+        data = b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"
+        connection, endpoint = self.connect()
+        request, _ = parse_request_head(data)
+        connection.send_head(Receiver(), request, data, ProxySettings())
+        endpoint.send(OK)
+        self.assertTrue(self.is_kept(connection))
+
     def test_answered_before_it_was_read(self) -> None:
         """Nor one whose request was not taken whole by the endpoint."""
         receiver, connection, endpoint = self.upload()
