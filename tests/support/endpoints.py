@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,10 +22,12 @@ class EchoEndpoint:
 
     :param name: by which a test knows who answered.
     :param port: any that is free if 0.
+    :param tls: None for plain text.
     """
 
-    def __init__(self, name: str, port: int = 0) -> None:
+    def __init__(self, name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.name = name
+        self.tls = tls
         self.requests: list[str] = []
         """The request lines that it has seen."""
 
@@ -69,8 +72,11 @@ class _EchoHandler(BaseHTTPRequestHandler):
     owner: EchoEndpoint
 
     def setup(self) -> None:
-        super().setup()
         self.owner.connections += 1
+        if self.owner.tls is not None:
+            # Here, where it holds up this thread alone.
+            self.request = self.owner.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
         # One segment an answer: Nagle's algorithm would hold the body back 40 ms.
         self.wfile = self.connection.makefile("wb", 65536)
 
@@ -79,6 +85,12 @@ class _EchoHandler(BaseHTTPRequestHandler):
         may_go_on = super().handle_expect_100()
         self.wfile.flush()
         return may_go_on
+
+    def finish(self) -> None:
+        super().finish()
+        if self.owner.tls is not None:
+            # The server closes the socket that it has accepted, which this one has replaced.
+            self.request.close()
 
     def answer(self) -> None:
         self.owner.requests.append(self.requestline)

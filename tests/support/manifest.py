@@ -90,11 +90,27 @@ def served_manifests(service: str, *ports: int) -> list[Manifest]:
 
 def secret_manifest(name: str, issued: Issued) -> Manifest:
     """A Secret with a certificate and its key."""
-    data = {
-        "tls.crt": base64.b64encode(issued.chain_pem).decode(),
-        "tls.key": base64.b64encode(issued.key_pem).decode(),
-    }
-    return _manifest("v1", "Secret", {"name": name}, type="kubernetes.io/tls", data=data)
+    return _secret_manifest(name, "kubernetes.io/tls", _pair(issued))
+
+
+def backend_secret_manifest(name: str, root_pem: bytes, ours: Issued | None = None) -> Manifest:
+    """
+    A Secret for TLS towards endpoints.
+
+    :param root_pem: whom it lets us trust.
+    :param ours: the certificate that endpoints are shown.
+    """
+    data = {} if ours is None else _pair(ours)
+    return _secret_manifest(name, "Opaque", {**data, "ca.crt": root_pem})
+
+
+def _pair(issued: Issued) -> dict[str, bytes]:
+    return {"tls.crt": issued.chain_pem, "tls.key": issued.key_pem}
+
+
+def _secret_manifest(name: str, kind: str, data: Mapping[str, bytes]) -> Manifest:
+    encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+    return _manifest("v1", "Secret", {"name": name}, type=kind, data=encoded)
 
 
 def _manifest(version: str, kind: str, metadata: Manifest, **content: object) -> Manifest:
