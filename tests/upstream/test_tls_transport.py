@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import select
+import socket
 import ssl
 import weakref
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from ingress.upstream.tls import ClientContexts, EndpointTLS
 from ingress.upstream.tls_transport import HandshakeFailed, tls_dialers
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued
 from tests.support.hand_reactor import HandReactor
-from tests.support.tls_pair import Dial, DialledPair, server_context
+from tests.support.tls_pair import Dial, DialledPair, drive, server_context
 
 NAME = "web.default.svc"
 AUTHORITY = CertificateAuthority()
@@ -452,15 +453,32 @@ class SessionTests(TLSClientTestCase):
 
 
 class DialerTests(TLSClientTestCase):
-    def test_dialer(self) -> None:
-        """A dialer connects as its settings say, and tells of the failure later."""
-        tls = replace(VERIFIED, ca_pem=b"nonsense")
-        dial = tls_dialers(self.reactor)(Endpoint("10.0.0.1", 8443), tls)
+    def attempt(self, issued: Issued) -> Dial:
+        """One connection to an endpoint with this certificate, made or failed."""
+        dialer = tls_dialers(self.reactor)(Endpoint("10.0.0.1", 8443), VERIFIED)
         attempt = Dial()
-        dial("127.0.0.1", 1, attempt, timeout=5)
-        self.assertFalse(attempt.is_over)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            dialer("127.0.0.1", listening.getsockname()[1], attempt, timeout=5)
+            self.assertFalse(attempt.is_over)
+            self.reactor.turn_until(lambda: select.select([listening], [], [], 0)[0])
+            far, _ = listening.accept()
+        far.setblocking(False)
+        server = server_context(issued).wrap_socket(
+            far, server_side=True, do_handshake_on_connect=False
+        )
+        self.addCleanup(server.close)
+        drive(self.reactor, server, server.do_handshake)
         self.reactor.turn_until(lambda: attempt.is_over)
-        self.assertIsNotNone(attempt.failure)
+        return attempt
+
+    def test_dialer(self) -> None:
+        """A dialer connects as its settings say, and tells what became of it later."""
+        self.assertIsNotNone(self.attempt(AUTHORITY.issue("other.example")).failure)
+        protocol = self.attempt(ISSUED).built
+        assert protocol is not None
+        protocol.transport.abortConnection()
+        self.reactor.turn()
+        self.assertIsNotNone(protocol.lost)
 
 
 class GarbageTests(TLSClientTestCase):
