@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config
 from ingress.http1.body import LAST_CHUNK, encode_chunk
 from ingress.http1.head import HEAD_END, parse_request_head, parse_response_head
+from ingress.policy.backend_tls import BackendTLS
 from tests.support.wire import (
     CHUNKED_OK,
     ENDPOINT,
@@ -120,6 +121,14 @@ class DataPlaneTests(SynchronousTestCase):
         assert snapshot is not None
         self.wire.plane.publish(replace(snapshot, config=Config()))
         self.assertTrue(endpoint.is_open)
+
+    def test_other_tls(self) -> None:
+        """A Snapshot that changes only how endpoints are spoken to forgets the old way."""
+        pool = self.wire.registry.pool(ENDPOINT, BackendTLS())
+        snapshot = self.wire.plane.snapshot
+        assert snapshot is not None
+        self.wire.plane.publish(replace(snapshot, hosts={}))
+        self.assertTrue(pool.is_retired)
 
     def test_request_ids(self) -> None:
         """Request ids are 32 hexadecimal digits and differ."""
