@@ -63,7 +63,6 @@ class TLSClient(TLSStream, ImmediateClient):
             self._endpoint_tls.accept(self._tls)
         except SSL.Error as error:
             return self._fail(error)
-        self.stopWriting()  # type: ignore[no-untyped-call]
         super()._connectDone()  # type: ignore[no-untyped-call]
         return None
 
@@ -72,12 +71,6 @@ class TLSClient(TLSStream, ImmediateClient):
             connection: SSL.Connection | None = vars(self).get("_tls")
             self._fault = self._endpoint_tls.failed(connection, error)
         return super()._fail(error)
-
-    def failIfNotConnected(self, err: Any) -> None:
-        """The attempt is over, unless it is over already or has succeeded (`tcp.Client`)."""
-        super().failIfNotConnected(err)
-        if not self.connected:
-            vars(self).pop("_tls", None)
 
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone, or its handshake has failed (`IReadDescriptor`)."""

@@ -442,6 +442,14 @@ class SessionTests(TLSClientTestCase):
         self.assertFalse(self.is_resumed())
         self.assertTrue(self.is_resumed())
 
+    def test_failed(self) -> None:
+        """After a handshake that failed the next one begins anew."""
+        self.is_resumed()
+        pair = self.dial(self.tls, None)
+        pair.far.send(b"nonsense")
+        self.failure(pair)
+        self.assertFalse(self.is_resumed())
+
     def test_cut(self) -> None:
         """A connection that did not end well leaves nothing to resume."""
         pair = self.connect(self.tls, self.context)
