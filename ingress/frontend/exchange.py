@@ -63,7 +63,7 @@ class State(Enum):
 
 
 _UNREACHABLE = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
-_REFUSED = Answer(502, Outcome.DIAL_FAILED, "The endpoint refuses connections.")
+_REFUSED = Answer(502, Outcome.DIAL_FAILED, "No connection to the endpoint can be made.")
 _CONDITIONS = {
     EndpointClosed: RetryCondition.ERROR,
     EndpointTimeout: RetryCondition.TIMEOUT,
