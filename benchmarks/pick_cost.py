@@ -17,8 +17,7 @@ from ingress.deadline import Deadlines
 from ingress.http1.head import parse_request_head
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.routing.route import UpstreamKey
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.transport import connect_tcp
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.health import MAX_FAILURES

@@ -27,7 +27,7 @@ from ingress.policy.load_balance import Algorithm
 from ingress.policy.proxy_settings import RetryCondition
 from ingress.policy.rendezvous import preferred
 from ingress.routing.route import Route
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.pool import EndpointPool
 

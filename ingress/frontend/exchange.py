@@ -49,7 +49,7 @@ from ingress.message import Request, Response
 from ingress.policy.proxy_settings import RetryCondition
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
-from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream, TunnelReceiver
 
 

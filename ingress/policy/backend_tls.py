@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
 
@@ -23,10 +22,7 @@ from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
-
-if TYPE_CHECKING:
-    # Routes hold policies, so that the import at run time goes the other way.
-    from ingress.routing.route import UpstreamKey
+from ingress.routing.upstream import UpstreamKey
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """What is spoken; RFC 8996 has done away with all before."""

@@ -22,17 +22,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import md5
 from random import Random
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ingress.policy.annotation import Annotations
 from ingress.policy.rendezvous import preferred
 from ingress.policy.same_site import accepts_same_site_none
-
-if TYPE_CHECKING:
-    # Routes hold policies, so that the import at run time goes the other way.
-    from ingress.routing.route import UpstreamKey
-    from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 _COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """A token (RFC 6265 section 4.1.1)."""

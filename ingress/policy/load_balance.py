@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.hash_key import HashKey, VariableUnknown, parse_hash_key
 from ingress.policy.rendezvous import most_preferred, preferred
-
-if TYPE_CHECKING:
-    # Routes hold policies, so that the import at run time goes the other way.
-    from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 
 _SUBSET_SIZE = 3
 

@@ -12,11 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import md5
 from heapq import nlargest
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    # Routes hold policies, so that the import at run time goes the other way.
-    from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 _MULTIPLIERS = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)

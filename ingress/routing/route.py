@@ -5,26 +5,13 @@ A rule that a request can match, with all that its exchange needs ready-made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
-
-
-class UpstreamKey(NamedTuple):
-    """A Service port as a backend names it; live state outlives Snapshots under this key."""
-
-    namespace: str
-    service: str
-    port: str
-    """The port's name or number, as the Ingress has it."""
-
-    def __str__(self) -> str:
-        """The name that ingress-nginx gives an upstream, which log parsers know."""
-        return f"{self.namespace}-{self.service}-{self.port}"
+from ingress.routing.upstream import UpstreamKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,34 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from ingress.config import Config
 from ingress.routing.resource import ReverseProxyResource
-from ingress.routing.route import Route, UpstreamKey
-
-
-class Endpoint(NamedTuple):
-    """One address and port that serves a Service; the host may be a name (ExternalName)."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """A Service port as a set of endpoints."""
-
-    key: UpstreamKey
-
-    endpoints: tuple[Endpoint, ...] = ()
-    """For new sessions, sorted: the ready ones, or with none ready the serving ones."""
-
-    lingering: tuple[Endpoint, ...] = ()
-    """Serving and terminating ones beside ready ones: for sessions that are on them."""
+from ingress.routing.route import Route
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from random import Random
 from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.routing.route import UpstreamKey
-from ingress.routing.snapshot import Endpoint, Snapshot, Upstream
+from ingress.routing.snapshot import Snapshot
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.upstream.health import Health
 from ingress.upstream.registry import EndpointRegistry
 

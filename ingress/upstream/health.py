@@ -30,7 +30,8 @@ from random import Random
 
 from twisted.logger import Logger
 
-from ingress.routing.snapshot import Endpoint, Snapshot
+from ingress.routing.snapshot import Snapshot
+from ingress.routing.upstream import Endpoint
 from ingress.upstream.registry import EndpointKey
 
 MAX_FAILURES = 5

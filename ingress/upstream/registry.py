@@ -9,7 +9,8 @@ from collections.abc import Callable
 from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.snapshot import Endpoint, Snapshot
+from ingress.routing.snapshot import Snapshot
+from ingress.routing.upstream import Endpoint
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.pool import Dialer, EndpointPool, IdleLimits
 

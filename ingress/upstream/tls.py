@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from ingress.openssl import clear_errors, is_resumed, use_certificate, verification_fault
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 
 PROTOCOL = b"http/1.1"
 """What ALPN may agree on."""

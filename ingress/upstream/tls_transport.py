@@ -19,7 +19,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 from ingress.tls_stream import TLSStream
 from ingress.transport import ImmediateClient, ImmediateConnector
 from ingress.upstream.pool import Dialer

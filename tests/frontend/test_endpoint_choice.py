@@ -18,7 +18,7 @@ from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
 from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.route import Route
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream
 from ingress.upstream.health import FIRST_EJECTION, MAX_FAILURES
 from ingress.upstream.retry_budget import MIN_RETRIES
 from tests.support.wire import (

@@ -19,8 +19,9 @@ from ingress.frontend.tunnel import Tunnel
 from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.cookie_affinity import CookieAffinity
-from ingress.routing.route import Route, UpstreamKey
+from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
+from ingress.routing.upstream import UpstreamKey
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,

@@ -13,7 +13,7 @@ from ingress.policy.backend_tls import (
     BackendTLSRefusal,
     read_backend_settings,
 )
-from ingress.routing.route import UpstreamKey
+from ingress.routing.upstream import UpstreamKey
 
 SECRETS = {
     ("default", "all"): BackendSecret(b"chain", b"key", b"ca"),

@@ -12,8 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.cookie_affinity import CookieAffinity, read_cookie_affinity
-from ingress.routing.route import UpstreamKey
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 NOW = 1136214245.0
 """Mon, 02 Jan 2006 15:04:05 GMT."""

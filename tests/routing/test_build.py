@@ -13,7 +13,7 @@ from ingress.config import TLS, Config, Limits
 from ingress.kube.objects import KubeObject, Secret
 from ingress.problem import Problem
 from ingress.routing.build import CONFIGURATION, Built, build, build_steps
-from ingress.routing.route import UpstreamKey
+from ingress.routing.upstream import UpstreamKey
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import (
     FILES,

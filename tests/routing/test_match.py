@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config
 from ingress.routing.match import find_certificate, find_host, find_route
 from ingress.routing.resource import ReverseProxyResource
-from ingress.routing.route import Route, UpstreamKey
+from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
+from ingress.routing.upstream import UpstreamKey
 
 
 def host(name: str) -> VirtualHost:

@@ -14,7 +14,8 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
-from ingress.routing.snapshot import Snapshot, Upstream, VirtualHost
+from ingress.routing.snapshot import Snapshot, VirtualHost
+from ingress.routing.upstream import Upstream
 
 
 def render(snapshot: Snapshot) -> str:

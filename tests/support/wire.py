@@ -33,8 +33,9 @@ from ingress.deadline import SWEEP_INTERVAL, Deadlines
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.http1_factory import HTTP1Factory
 from ingress.routing.resource import ReverseProxyResource
-from ingress.routing.route import Route, UpstreamKey
-from ingress.routing.snapshot import Endpoint, Snapshot, Upstream, VirtualHost
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot, VirtualHost
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.transport import ImmediateServer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets

@@ -18,7 +18,7 @@ from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream
 from ingress.upstream.balancer import Balancer, better_of_two, next_in_turn
 from ingress.upstream.health import FIRST_EJECTION, MAX_FAILURES
 from ingress.upstream.pool import Dialer

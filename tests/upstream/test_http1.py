@@ -9,7 +9,7 @@ from ingress.http1.body import Trailers
 from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
 from tests.support.memory_socket import CAPACITY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
-from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.pool import CONNECT_TIMEOUT, EndpointPool
 from tests.support.wire import ENDPOINT, Wire

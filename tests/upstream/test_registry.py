@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream
 from ingress.upstream.pool import Dialer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, Wire, snapshot_of

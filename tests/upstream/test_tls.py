@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.snapshot import Endpoint
+from ingress.routing.upstream import Endpoint
 from ingress.upstream.tls import QUIET_TIME, ClientContexts, EndpointTLS, UnusableTLS
 from tests.support.certs import CertificateAuthority
 

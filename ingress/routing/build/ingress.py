@@ -32,8 +32,8 @@ from ingress.routing.build.age import Age, age_of
 from ingress.routing.build.certificate import covers
 from ingress.routing.build.change import STRIDE, Steps
 from ingress.routing.path import canonical_rule_path
-from ingress.routing.route import UpstreamKey
 from ingress.routing.snapshot import ServerCertificate
+from ingress.routing.upstream import UpstreamKey
 
 MAX_PATH_LENGTH = 32 * 1024
 """Bytes. No request has a longer one, so that a rule that has is never met."""

@@ -20,8 +20,7 @@ from ingress.kube.objects import (
     Service,
     ServicePort,
 )
-from ingress.routing.route import UpstreamKey
-from ingress.routing.snapshot import Endpoint, Upstream
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 FAMILIES = ("IPv4", "IPv6", "FQDN")
 """

@@ -12,8 +12,7 @@ from ingress.kube.objects import EndpointSlice, ObjectName, Objects
 from ingress.routing.build.change import STRIDE, Index, IndexUpdate, Steps, changed_names
 from ingress.routing.build.ingress_table import Move, moved_users
 from ingress.routing.build.upstream import ServiceObjects, resolve_upstream
-from ingress.routing.route import UpstreamKey
-from ingress.routing.snapshot import Upstream
+from ingress.routing.upstream import Upstream, UpstreamKey
 
 
 @dataclass(frozen=True, slots=True)

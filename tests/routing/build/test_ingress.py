@@ -19,7 +19,7 @@ from ingress.routing.build.ingress import (
     SecretLookup,
     ingress_parts,
 )
-from ingress.routing.route import UpstreamKey
+from ingress.routing.upstream import UpstreamKey
 from tests.support.objects import FILES, ingress
 from tests.support.steps import finish
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import FilesSource
 from ingress.kube.objects import EndpointPort, EndpointSlice, Service, ServicePort
 from ingress.routing.build.upstream import ResolvedUpstream, ServiceObjects, resolve_upstream
-from ingress.routing.route import UpstreamKey
+from ingress.routing.upstream import UpstreamKey
 from tests.support.objects import FILES, LEAVING, STARTING, endpoint_slice, service
 
 KEY = UpstreamKey("default", "web", "80")
