@@ -12,12 +12,9 @@ in the way waits: see `_wait_for_write` and `_write_waits_for_read`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.openssl import clear_errors
@@ -52,11 +49,7 @@ class TLSStream(ImmediateSend):
     negotiated_protocol: bytes | None = None
     """What ALPN agreed on; None before the handshake, and if it agreed on nothing."""
 
-    hostname: Any
-    """Of the peer, for the log."""
-
     _tls: SSL.Connection
-    _log = Logger()
     _failed = False
     """OpenSSL has refused this connection; it must not be asked again."""
 
@@ -210,8 +203,7 @@ class TLSStream(ImmediateSend):
         del self._tls
 
     def _fail(self, error: SSL.Error) -> ConnectionLost:
-        """A fault of this connection alone: nothing for the log, unless somebody looks closer."""
+        """A fault of this connection alone. Without a line of the log, which any peer could repeat."""
         self._failed = True
         clear_errors()
-        self._log.debug("TLS with {peer} ended: {reason}", peer=self.hostname, reason=error)
         return CONNECTION_LOST

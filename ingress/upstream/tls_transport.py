@@ -43,7 +43,6 @@ class TLSClient(TLSStream, ImmediateClient):
     def __init__(self, endpoint_tls: EndpointTLS, *arguments: Any) -> None:
         # First of all: the attempt may fail before all else is done.
         self._endpoint_tls = endpoint_tls
-        self.hostname = endpoint_tls.endpoint.host
         super().__init__(*arguments)  # type: ignore[no-untyped-call]
 
     def _connectDone(self) -> None:
