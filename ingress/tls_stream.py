@@ -203,7 +203,7 @@ class TLSStream(ImmediateSend):
         del self._tls
 
     def _fail(self, error: SSL.Error) -> ConnectionLost:
-        """A fault of this connection alone. Without a line of the log, which any peer could repeat."""
+        """A fault of this connection alone, without a line of the log: any peer could repeat it."""
         self._failed = True
         clear_errors()
         return CONNECTION_LOST

@@ -46,11 +46,15 @@ class AttackTestCase(ProcessTestCase):
         broken = cls.keep(RawEndpoint(lambda connection: cls.behaviour(connection)))
         # It closes each connection, so that none stays idle and is counted.
         sound = cls.keep(RawEndpoint(_answer_and_close))
+        endless = cls.keep(RawEndpoint(_send_without_end))
         cls.serve(
             folder,
-            ingress_manifest("web", "a.example", {"/": "sound", "/broken": "broken"}),
+            ingress_manifest(
+                "web", "a.example", {"/": "sound", "/broken": "broken", "/endless": "endless"}
+            ),
             *served_manifests("sound", sound.port),
             *served_manifests("broken", broken.port),
+            *served_manifests("endless", endless.port),
         )
         cls.descriptors = cls.process.descriptors
 
@@ -130,11 +134,10 @@ class HostileClientTests(AttackTestCase):
 
     def test_reset_within_response(self) -> None:
         """A reset while a large response comes, of which some, or nothing, was read."""
-        AttackTestCase.behaviour = _send_without_end
         with self.nothing_logged():
             for size in (0, 1, 10_000, 200_000):
                 for client in self.clients():
-                    client.send(GET.replace(b"/", b"/broken", 1))
+                    client.send(GET.replace(b"/", b"/endless", 1))
                     if size:
                         client.read_exactly(size)
                     client.reset()
