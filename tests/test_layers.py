@@ -36,8 +36,8 @@ FORBIDDEN = [
     ("ingress", "tests", ()),
 ]
 
-TESTS_OF_MANY_MODULES = {"data_path", "e2e"}
-"""The data path from client to endpoint without sockets, and whole processes."""
+TESTS_OF_MANY_MODULES = {"data_path", "e2e", "fuzz"}
+"""The data path from client to endpoint without sockets, whole processes, and both codecs."""
 
 TESTS_WITHOUT_MODULE = {"test_demo", "test_golden", "test_layers", "test_packaging"}
 """Those of no module in particular, or of one outside of the package."""

@@ -22,10 +22,14 @@ MAX_TRAILERS = 16 * 1024
 
 MAX_BODY = 2**63 - 1
 
-# Extensions are skipped; what they may not have is what another parser could
-# take for the end of the line (RFC 9112 section 7.1.1).
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*+)?")
-_TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
+# Extensions are skipped, but they must be some: what they hide is for another parser
+# a chunk, or the end of the line (RFC 9112 section 7.1.1, without its bad whitespace).
+_CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*+"
+)
+_TRAILER_LINE = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
 
 
 Trailers = Sequence[tuple[bytes, bytes]]

@@ -348,6 +348,16 @@ BAD_CHUNKED_BODIES: dict[str, bytes] = {
     "bare CR in an extension": b"3;a\rb\r\nabc\r\n0\r\n\r\n",
     "NUL in an extension": b"3;a\0\r\nabc\r\n0\r\n\r\n",
     "extension without semicolon": b"3a=b\r\nabc\r\n0\r\n\r\n",
+    "extension without name": b"3;\r\nabc\r\n0\r\n\r\n",
+    "extension without name before another": b"3;;a\r\nabc\r\n0\r\n\r\n",
+    "extension after a space": b"3; a\r\nabc\r\n0\r\n\r\n",
+    "extension with a space": b"3;a =b\r\nabc\r\n0\r\n\r\n",
+    "extension with an open quote": b'3;a="b\r\nabc\r\n0\r\n\r\n',
+    "extension with half a quoted pair": b'3;a="b\\"\r\nabc\r\n0\r\n\r\n',
+    "extension with something behind the quote": b'3;a="b"c\r\nabc\r\n0\r\n\r\n',
+    "extension with an empty value": b"3;a=\r\nabc\r\n0\r\n\r\n",
+    "extension outside ASCII": b"3;\xe9\r\nabc\r\n0\r\n\r\n",
+    "extension with a colon": b"3;a:b\r\nabc\r\n0\r\n\r\n",
     # Which byte ends a line, and whether what it ends is an extension or a chunk
     # (published as TERM.EXT, EXT.TERM, TERM.SPILL, SPILL.TERM, ONE.TWO and TWO.ONE).
     "TERM.EXT with LF": b"2;\nXX\r\n10\r\n1f\r\nAAAABBBBCCCC\r\n0\r\n\r\nDDDD\r\n0\r\n\r\n",
