@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ingress.kube.manifest_file import ManifestFile, twice
 from ingress.kube.objects import KubeObject, ObjectKey
+from ingress.kube.remains import is_remains
 from ingress.problem import Origin, Problem
 
 Order = tuple[int, str]
@@ -42,17 +43,28 @@ class Claims:
         return {key for key in old.keys() | new.keys() if old.get(key) is not new.get(key)}
 
     def find(self, key: ObjectKey) -> KubeObject | None:
-        """The object as the first file has it; None if no file does."""
-        claimants = self._claimants.get(key)
-        return self._files[claimants[0]].objects[key] if claimants else None
+        """The object as the first file has it that has no fault; None if no file has it."""
+        if key not in self._claimants:
+            return None
+        return self._files[self._winner(key)].objects[key]
 
     def losers(self, key: ObjectKey) -> list[Order]:
         """The files whose version of the object is not served."""
-        return self._claimants.get(key, [])[1:]
+        if key not in self._claimants:
+            return []
+        winner = self._winner(key)
+        return [order for order in self._claimants[key] if order != winner]
 
     def loss(self, key: ObjectKey, order: Order) -> Problem:
         """The Problem of a file whose version of an object is not served."""
-        return twice(key, self._place(key, order), self._place(key, self._claimants[key][0]))
+        return twice(key, self._place(key, order), self._place(key, self._winner(key)))
+
+    def _winner(self, key: ObjectKey) -> Order:
+        claimants = self._claimants[key]
+        if len(claimants) == 1:
+            return claimants[0]
+        # The first of those that are best: `min` keeps the order.
+        return min(claimants, key=lambda order: is_remains(self._files[order].objects[key]))
 
     def _place(self, key: ObjectKey, order: Order) -> Origin:
         file = self._files[order]

@@ -28,6 +28,9 @@ _TYPE_NAMES: Final = {
     "object": "a mapping",
     "null": "empty",
 }
+_OURS: Final = ("origin", "onlyGuards")
+"""Fields that are not the API's: what a manifest says under these names is unknown to it."""
+
 _ENUMS: Final = {
     "pathType": "Exact, Prefix or ImplementationSpecific",
     "addressType": "IPv4, IPv6 or FQDN",
@@ -39,17 +42,30 @@ def convert(
     raw: dict[str, object], type_: type[KubeObject]
 ) -> tuple[KubeObject | None, list[Fault]]:
     """The object, or the faults of its shape."""
-    # The field is ours, not the API's: what a manifest says under that name is unknown to it.
-    raw.pop("origin", None)
+    for field in _OURS:
+        raw.pop(field, None)
     try:
         return msgspec.convert(raw, type_), []
     except msgspec.ValidationError:
         # null means absent. Dropping it first would cost every object what few need.
+        _empty_null_texts(raw)
         drop_nulls(raw)
     try:
         return msgspec.convert(raw, type_), []
     except msgspec.ValidationError as error:
         return None, conversion_faults(str(error), raw)
+
+
+def _empty_null_texts(raw: dict[str, object]) -> None:
+    """
+    An annotation or label that is null is there, and empty.
+
+    So it is for the API server, and access must not be open because of a value left out.
+    """
+    for field in ("annotations", "labels"):
+        texts = value_at(raw, ("metadata", field))
+        if isinstance(texts, dict):
+            texts.update({key: "" for key, value in texts.items() if value is None})
 
 
 def drop_nulls(value: object) -> None:

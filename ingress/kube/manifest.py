@@ -28,6 +28,7 @@ from ingress.kube.objects import (
     Service,
 )
 from ingress.kube.obsolete import OBSOLETE
+from ingress.kube.remains import remains_of
 from ingress.kube.validation import find_faults
 from ingress.problem import Origin, Problem, shown
 
@@ -55,7 +56,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     """None where not even the name could be read, or where the kind is not ours."""
 
     item: KubeObject | None = None
-    """None if the object has a fault or is of a kind that is skipped."""
+    """None if the object is of a kind that is skipped, or has a fault and guards nothing."""
 
     problems: tuple[Problem, ...] = ()
 
@@ -141,7 +142,12 @@ class _Entry:
 
     def _refuse_all(self, key: ObjectKey | None, faults: list[Fault]) -> Reading:
         problems = tuple(self._problem(key, fault) for fault in faults)
-        return Reading(self._line(), key, None, problems)
+        line = self._line()
+        if self.kind.lower() == "ingress":
+            remains = remains_of(self.raw, Origin(self.file, line))
+            if remains is not None:
+                return Reading(line, ("Ingress", *remains.key), remains, problems)
+        return Reading(line, key, None, problems)
 
     def _line(self) -> int:
         return self.document.line_of(self.path) if self.path else self.document.line

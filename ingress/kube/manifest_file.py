@@ -26,6 +26,7 @@ from ingress.kube.folder import FoundFile, sign
 from ingress.kube.manifest import Reading, read_objects
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import read_pair, sign_pair
+from ingress.kube.remains import is_remains
 from ingress.problem import Origin, Problem, printable
 
 
@@ -186,7 +187,7 @@ def _collect(
     objects: dict[ObjectKey, KubeObject] = {}
     lines: dict[ObjectKey, int] = {}
     problems: list[Problem] = []
-    faulty: set[ObjectKey] = set()
+    faulty: dict[ObjectKey, Reading] = {}
     is_broken = False
     skipped = 0
     for document in found:
@@ -195,19 +196,24 @@ def _collect(
             key, item = reading.key, reading.item
             problems.extend(reading.problems)
             skipped += reading.is_skipped
-            if item is None or key is None:
+            if item is None or key is None or is_remains(item):
                 if key is not None:
-                    faulty.add(key)
+                    faulty.setdefault(key, reading)
             elif key in objects:
                 here = Origin(item.origin.file, lines[key])
                 problems.append(twice(key, Origin(item.origin.file, reading.line), here))
             else:
                 objects[key], lines[key] = item, reading.line
     # A document that cannot be parsed may be any of those that are missing now.
-    kept = before.objects if is_broken else before.objects.keys() & faulty
+    kept = before.objects if is_broken else before.objects.keys() & faulty.keys()
     for key in kept:
-        if key not in objects:
+        is_good = not is_remains(before.objects[key])
+        if key not in objects and (is_good or key not in faulty):
             objects[key], lines[key] = before.objects[key], before.lines[key]
+    for key, reading in faulty.items():
+        if reading.item is not None:
+            objects.setdefault(key, reading.item)
+            lines.setdefault(key, reading.line)
     return ManifestFile(documents, objects, lines, tuple(problems), skipped)
 
 

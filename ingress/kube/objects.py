@@ -115,6 +115,8 @@ class IngressSpec(KubeStruct, frozen=True, kw_only=True):
 
 class Ingress(KubeObject, frozen=True, kw_only=True):
     spec: IngressSpec
+    only_guards: bool = False
+    """Whether it has a fault, so that it serves nothing, and is here for what it guards."""
 
 
 class IngressClassSpec(KubeStruct, frozen=True, kw_only=True):

@@ -64,7 +64,9 @@ def ingress_faults(item: Ingress) -> Iterator[Fault]:
             if not rule.http.paths:
                 yield Fault((*at, "http", "paths"), "must have at least one path")
             for number, entry_path in enumerate(rule.http.paths):
-                yield from _path_faults(entry_path, (*at, "http", "paths", number))
+                path_at: Path = (*at, "http", "paths", number)
+                yield from path_faults(entry_path, path_at)
+                yield from _backend_faults(entry_path.backend, (*path_at, "backend"))
 
 
 def _is_host(host: str) -> bool:
@@ -105,7 +107,8 @@ def _host_message(host: str) -> str:
     return f"{accepted}: {DNS_SUBDOMAIN}"
 
 
-def _path_faults(entry: HTTPIngressPath, at: Path) -> Iterator[Fault]:
+def path_faults(entry: HTTPIngressPath, at: Path) -> Iterator[Fault]:
+    """The faults of the path alone, whatever its backend."""
     path = entry.path
     if entry.path_type == "ImplementationSpecific":
         if path and path[0] != "/":
@@ -119,7 +122,6 @@ def _path_faults(entry: HTTPIngressPath, at: Path) -> Iterator[Fault]:
         for end in _FORBIDDEN_ENDS:
             if path.endswith(end):
                 yield Fault((*at, "path"), f"must not end in {end}")
-    yield from _backend_faults(entry.backend, (*at, "backend"))
 
 
 def _backend_faults(backend: IngressBackend, at: Path) -> Iterator[Fault]:

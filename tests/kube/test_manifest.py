@@ -216,6 +216,32 @@ class ObjectTests(SynchronousTestCase):
         item = read_one(f"# first\n---\n{INGRESS}origin: {{file: /etc/passwd, line: 1}}\n")
         self.assertEqual(str(item.origin), "m.yaml, line 3")
 
+    def test_only_guards(self) -> None:
+        """A manifest cannot say of an Ingress that it only guards."""
+        item = read_one(f"{INGRESS}onlyGuards: true\n")
+        assert isinstance(item, Ingress)
+        self.assertFalse(item.only_guards)
+
+    def test_remains(self) -> None:
+        """What an Ingress guards remains of it, whatever its fault, with its Problem."""
+        guarded = INGRESS.replace("annotations: {}", "annotations: {a: b}")
+        for old, new in (
+            ("number: 80", "number: 0"),
+            ("kind: Ingress", "kind: ingress"),
+            ("networking.k8s.io/v1", "extensions/v1beta1"),
+            ("a: b", "a: 5"),
+            ("name: web\n  ann", "ann"),
+        ):
+            with self.subTest(fault=new):
+                [reading] = read(guarded.replace(old, new, 1))
+                item = reading.item
+                assert isinstance(item, Ingress)
+                self.assertTrue(item.only_guards)
+                self.assertEqual(reading.key, ("Ingress", *item.key))
+                self.assertNotEqual(reading.problems, ())
+        [reading] = read(INGRESS.replace("number: 80", "number: 0"))
+        self.assertIsNone(reading.item)
+
     def test_namespace(self) -> None:
         """No namespace means default; a kind without namespaces has none."""
         for namespace in ("", "namespace: null", "namespace: ''"):
@@ -240,12 +266,12 @@ class ObjectTests(SynchronousTestCase):
             self.assertIn("must be a time such as 2026-01-31T12:00:00Z", problem)
 
     def test_nulls(self) -> None:
-        """null means absent, at every depth."""
+        """null means absent, at every depth; a label or an annotation is there, and empty."""
         text = INGRESS.replace(
-            "annotations: {}", "annotations: null\n  labels:\n    a:\n  creationTimestamp: null"
+            "annotations: {}", "annotations:\n    a:\n  labels: null\n  creationTimestamp: null"
         )
         item = read_one(f"{text}  tls: null\nstatus: null\n")
-        self.assertEqual((item.metadata.labels, item.metadata.annotations), ({}, {}))
+        self.assertEqual((item.metadata.labels, item.metadata.annotations), ({}, {"a": ""}))
 
     def test_unknown_fields(self) -> None:
         """Fields that are not read may be anything."""

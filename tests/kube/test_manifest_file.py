@@ -16,7 +16,7 @@ from ingress.kube.manifest_file import (
     read_content,
     update_file,
 )
-from ingress.kube.objects import ConfigMap, ObjectKey
+from ingress.kube.objects import ConfigMap, Ingress, ObjectKey
 from tests.support.disk import Disk
 
 
@@ -88,6 +88,31 @@ class UpdateTests(SynchronousTestCase):
     def test_faulty_from_the_start(self) -> None:
         """An object that never was good is not there."""
         self.assertEqual(update(config_map("z", "5"), self.before).objects, {})
+
+    def test_guarding(self) -> None:
+        """What a faulty Ingress guards is there until there is a good version, and with a broken one."""
+
+        def ingress(backend: str, annotations: str = "{a: b}") -> str:
+            return (
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\n"
+                f"metadata: {{name: web, annotations: {annotations}}}\n"
+                f"spec: {{defaultBackend: {backend}}}\n"
+            )
+
+        def only_guards(file: ManifestFile) -> bool | None:
+            item = file.objects.get(("Ingress", "default", "web"))
+            return item.only_guards if isinstance(item, Ingress) else None
+
+        good = ingress("{service: {name: web, port: {number: 80}}}")
+        faulty = update(ingress("{}"), self.before)
+        self.assertTrue(only_guards(faulty))
+        self.assertTrue(only_guards(update(ingress("{service: {}}"), faulty)))
+        self.assertTrue(only_guards(update(": {", faulty)))
+        self.assertIsNone(only_guards(update(ingress("{}", "{}"), faulty)))
+        served = update(good, faulty)
+        self.assertIs(only_guards(served), False)
+        self.assertIs(only_guards(update(ingress("{}"), served)), False)
+        self.assertIs(only_guards(update(f"{ingress('{}')}---\n{good}", ManifestFile())), False)
 
     def test_broken_document(self) -> None:
         """A document that cannot be parsed may be any object that is missing: all of them stay."""

@@ -183,6 +183,8 @@ class _Reader:
             annotations.fault("canary", "not implemented; the Ingress is not served")
             self._take_faults(annotations)
             return IngressParts(self._ingress, age, problems=tuple(self._problems))
+        elif self._ingress.only_guards:
+            return (yield from self._guard(age, annotations))
         else:
             policies = self._policies(annotations)
         default = self._default()
@@ -200,6 +202,27 @@ class _Reader:
             tls_hosts=_entries_by_host(tls),
             backends=self._backends,
             problems=tuple(self._problems),
+        )
+
+    def _guard(self, age: Age, annotations: Annotations) -> Steps[IngressParts]:
+        """What is closed for an Ingress that has a fault: not even that is served by others."""
+        refusal = read_refusal(annotations, self._config.snippets)
+        if refusal is Refusal.NONE:
+            return IngressParts(self._ingress, age)
+        default = self._default()
+        hosts = yield from self._hosts(has_default=default is not None)
+        rules = self._ingress.spec.rules
+        if self._has_pattern or any(rule.http is None for rule in rules):
+            refusal = Refusal.HOSTS
+        closed = "its paths answer" if refusal is Refusal.PATHS else "all paths of its hosts answer"
+        message = f"its annotations decide access, but the object has a fault; {closed} 503"
+        return IngressParts(
+            ingress=self._ingress,
+            age=age,
+            policies=Policies(refusal=refusal),
+            hosts=hosts,
+            default=default,
+            problems=(ingress_problem(self._ingress, "metadata.annotations", message),),
         )
 
     def _problem(self, field_path: str, message: str, value: str = "") -> None:

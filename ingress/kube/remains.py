@@ -1,0 +1,114 @@
+"""
+What remains of an Ingress that has a fault: the paths that it would have guarded.
+
+It is not served. But where its annotations decide access, a request for one of
+its paths must not fall to an open rule of another Ingress (COMPATIBILITY
+section 5, "Access that cannot be honoured is refused"). Which annotations do is
+for whoever builds the routes to say; here is all of it that can still be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Final, get_args
+
+import msgspec
+
+from ingress.document import Path
+from ingress.kube.fault import value_at
+from ingress.kube.objects import (
+    HTTPIngressPath,
+    HTTPIngressRuleValue,
+    Ingress,
+    IngressBackend,
+    IngressRule,
+    IngressSpec,
+    KubeObject,
+    Metadata,
+    PathType,
+)
+from ingress.kube.validate_ingress import path_faults
+from ingress.problem import Origin
+
+_NO_BACKEND: Final = IngressBackend()
+
+
+def is_remains(item: KubeObject | None) -> bool:
+    """Whether it is what remains of an Ingress, and no object that can be served."""
+    return isinstance(item, Ingress) and item.only_guards
+
+
+def remains_of(raw: object, origin: Origin) -> Ingress | None:
+    """
+    :param raw: an Ingress that was refused, of whatever shape.
+    :return: one that only guards; None if it has no annotation, and so guards nothing.
+    """
+    annotations = value_at(raw, ("metadata", "annotations"))
+    if not isinstance(annotations, dict) or not annotations:
+        return None
+    backends: tuple[Path, ...] = (("spec", "defaultBackend"), ("spec", "backend"))
+    has_default = any(value_at(raw, path) is not None for path in backends)
+    return Ingress(
+        metadata=Metadata(
+            name=_text(raw, ("metadata", "name")) or f"{origin}",
+            namespace=_text(raw, ("metadata", "namespace")) or "default",
+            creation_timestamp=_created(raw),
+            # A value that is no string is as good as none: that the annotation is there counts.
+            annotations={
+                key.strip(): value if isinstance(value, str) else ""
+                for key, value in annotations.items()
+            },
+        ),
+        spec=IngressSpec(
+            ingress_class_name=_text(raw, ("spec", "ingressClassName")) or None,
+            default_backend=_NO_BACKEND if has_default else None,
+            rules=tuple(_rules(raw)),
+        ),
+        origin=origin,
+        only_guards=True,
+    )
+
+
+def _rules(raw: object) -> Iterator[IngressRule]:
+    """Those whose host can be read; without ``http`` if one of their paths cannot."""
+    rules = value_at(raw, ("spec", "rules"))
+    for rule in rules if isinstance(rules, list) else [rules]:
+        written = value_at(rule, ("host",))
+        if not isinstance(rule, dict) or not isinstance(written, str | None):
+            continue
+        paths = value_at(rule, ("http", "paths"))
+        entries = [_path(entry) for entry in paths] if isinstance(paths, list) else []
+        readable = tuple(entry for entry in entries if entry is not None)
+        is_whole = bool(readable) and len(readable) == len(entries)
+        http = HTTPIngressRuleValue(paths=readable) if is_whole else None
+        yield IngressRule(host=_meant_host(written or ""), http=http)
+
+
+def _path(raw: object) -> HTTPIngressPath | None:
+    path_type, path = value_at(raw, ("pathType",)), value_at(raw, ("path",)) or ""
+    if path_type not in get_args(PathType) or not isinstance(path, str):
+        return None
+    entry = msgspec.convert({"path": path, "pathType": path_type, "backend": {}}, HTTPIngressPath)
+    return None if any(path_faults(entry, ())) else entry
+
+
+def _meant_host(written: str) -> str:
+    """The host without the mistakes that people make: capitals, a port, a dot at its end."""
+    host, colon, port = written.strip().lower().rpartition(":")
+    if not colon or not port.isdigit():
+        host = written.strip().lower()
+    return "" if host == "*" else host.removesuffix(".")
+
+
+def _created(raw: object) -> datetime | None:
+    created = value_at(raw, ("metadata", "creationTimestamp"))
+    try:
+        return msgspec.convert(created, Annotated[datetime, msgspec.Meta(tz=True)] | None)
+    except msgspec.ValidationError:
+        return None
+
+
+def _text(raw: object, path: Path) -> str:
+    value = value_at(raw, path)
+    return value if isinstance(value, str) else ""
