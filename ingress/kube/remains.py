@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Final, get_args
+from typing import Final, get_args
 
 import msgspec
 
@@ -102,9 +102,9 @@ def _meant_host(written: str) -> str:
 
 
 def _created(raw: object) -> datetime | None:
-    created = value_at(raw, ("metadata", "creationTimestamp"))
+    known = {"name": "", "creationTimestamp": value_at(raw, ("metadata", "creationTimestamp"))}
     try:
-        return msgspec.convert(created, Annotated[datetime, msgspec.Meta(tz=True)] | None)
+        return msgspec.convert(known, Metadata).creation_timestamp
     except msgspec.ValidationError:
         return None
 
