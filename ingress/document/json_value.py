@@ -15,10 +15,12 @@ from typing import Final, NoReturn
 from ingress.document.line_index import Span, Spans
 from ingress.document.yaml_value import MAX_DEPTH, ValueRefused
 
+_JSON_START: Final = re.compile(r"\s*+[{\[]")
+
 
 def looks_like_json(text: str) -> bool:
     """Whether it can be JSON; flow style YAML starts like that as well."""
-    return text.lstrip().startswith(("{", "["))
+    return _JSON_START.match(text) is not None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

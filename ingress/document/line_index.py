@@ -12,14 +12,14 @@ import re
 from dataclasses import dataclass
 from itertools import count
 
+import msgspec
 import yaml
 from yaml.events import AliasEvent, Event, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
 from ingress.document.yaml_event import EventSource, line_of_event, open_events
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, gc=False):
     """Where one collection stands in its document's text."""
 
     line: int

@@ -28,12 +28,25 @@ class PythonEvents(Reader, Scanner, Parser):
         Parser.__init__(self)
 
 
+class _Pieces:
+    """A text as a stream: given it whole, libyaml's parser first makes a copy of all of it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+
+    def read(self, size: int = 16384, /) -> str:
+        """Up to ``size`` characters; nothing at the end."""
+        start, self._position = self._position, self._position + size
+        return self._text[start : self._position]
+
+
 def open_events(text: str) -> EventSource:
     """The events of ``text``, from the start; both parsers keep their state off the stack."""
     if yaml.__with_libyaml__:
         from yaml._yaml import CParser
 
-        return cast(EventSource, CParser(text))
+        return cast(EventSource, CParser(_Pieces(text)))
     return cast(EventSource, PythonEvents(text))
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from ingress.kube.manifest_file import ManifestFile, twice
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.remains import is_remains
-from ingress.problem import Origin, Problem
+from ingress.problem import Origin, Problem, printable
+from ingress.steps import STRIDE, Steps
 
 Order = tuple[int, str]
 
@@ -21,8 +22,10 @@ class Claims:
     def __init__(self) -> None:
         self._files: dict[Order, ManifestFile] = {}
         self._claimants: dict[ObjectKey, list[Order]] = {}
+        self.losses: dict[ObjectKey, dict[str, Problem]] = {}
+        """The Problems of the files whose version of an object is not served, by their paths."""
 
-    def replace(self, order: Order, file: ManifestFile | None) -> set[ObjectKey]:
+    def replace(self, order: Order, file: ManifestFile | None) -> Steps[list[ObjectKey]]:
         """
         Take over what a file gives now; None if it is gone.
 
@@ -33,14 +36,28 @@ class Claims:
         new: Mapping[ObjectKey, KubeObject] = file.objects if file else {}
         if file is not None:
             self._files[order] = file
-        for key in old.keys() - new.keys():
-            claimants = self._claimants[key]
-            claimants.remove(order)
-            if not claimants:
-                del self._claimants[key]
-        for key in new.keys() - old.keys():
-            insort(self._claimants.setdefault(key, []), order)
-        return {key for key in old.keys() | new.keys() if old.get(key) is not new.get(key)}
+        affected: list[ObjectKey] = []
+        for count, key in enumerate(old):
+            if key not in new:
+                self._withdraw(key, order)
+                affected.append(key)
+            if count % STRIDE == STRIDE - 1:
+                yield
+        for count, (key, item) in enumerate(new.items()):
+            known = old.get(key)
+            if known is None:
+                insort(self._claimants.setdefault(key, []), order)
+            if known is not item:
+                affected.append(key)
+            if count % STRIDE == STRIDE - 1:
+                yield
+        return affected
+
+    def _withdraw(self, key: ObjectKey, order: Order) -> None:
+        claimants = self._claimants[key]
+        claimants.remove(order)
+        if not claimants:
+            del self._claimants[key]
 
     def find(self, key: ObjectKey) -> KubeObject | None:
         """The object as the first file has it that has no fault; None if no file has it."""
@@ -54,6 +71,13 @@ class Claims:
             return []
         winner = self._winner(key)
         return [order for order in self._claimants[key] if order != winner]
+
+    def judge(self, key: ObjectKey) -> None:
+        """Renew the losses of an object, after a change of who claims it."""
+        self.losses.pop(key, None)
+        losers = self.losers(key)
+        if losers:
+            self.losses[key] = {printable(order[1]): self.loss(key, order) for order in losers}
 
     def loss(self, key: ObjectKey, order: Order) -> Problem:
         """The Problem of a file whose version of an object is not served."""

@@ -8,14 +8,14 @@ and change the store once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Cooperator
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -25,36 +25,24 @@ from ingress.kube.manifest_file import Content, ManifestFile, read_content, upda
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.settling import Settling
+from ingress.kube.slices import Slices, Stopped
 from ingress.kube.store import ObjectStore
 from ingress.kube.watch import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, FolderWatcher
-from ingress.memory import settle_objects
-from ingress.problem import Origin, Problem, printable
+from ingress.memory import SlowRelease, settle_objects
+from ingress.problem import Origin, Problem, printable, shown
+from ingress.steps import STRIDE, Steps
 
 _log = Logger()
-
-SLICE_DURATION: Final = 0.002
-"""In seconds: how long parsing holds the reactor at a time."""
 
 BATCH: Final = 50
 """Files that are read in one visit to a thread."""
 
-LARGE_CYCLE: Final = 50
-"""
-Slices from which on a cycle is large: what it parses would be enough for a long run
-of the garbage collector (120 ms for a list of 10,000 Ingresses), and is settled.
-"""
-
-SLICES_PER_SETTLING: Final = 5
-
-KEYS_PER_SLICE: Final = 500
+KINDS_SHOWN: Final = 10
+"""Skipped kinds that the log names; the rest is counted."""
 
 _T = TypeVar("_T")
 
 RunInThread = Callable[..., "Deferred[Any]"]
-
-
-class _Stopped(Exception):
-    """The source was stopped while a cycle was under way."""
 
 
 class FilesSource:
@@ -84,19 +72,15 @@ class FilesSource:
         self._paths = tuple(fspath(path) for path in paths)
         self._secrets = None if secrets is None else fspath(secrets)
         self._run_in_thread = run_in_thread or self._run_in_reactor_thread
-        self._cooperator = Cooperator(
-            terminationPredicateFactory=self._begin_slice,
-            scheduler=lambda work: reactor.callLater(0, work),
-        )
-        self._slices = 0
-        self._settle = settle
+        self._slices = Slices(reactor, settle)
+        self._release = SlowRelease(reactor)
         self._watcher = FolderWatcher(reactor, self._notice)
         self._settling = Settling()
         self._claims = Claims()
         self._known: dict[str, FoundFile] = {}
         self._files: dict[str, ManifestFile] = {}
-        self._lost: dict[ObjectKey, dict[str, Problem]] = {}
         self._problems: Mapping[str, tuple[Problem, ...]] = MappingProxyType({})
+        self._skipped: Mapping[str, int] = MappingProxyType({})
         self._subscribers: list[Callable[[], None]] = []
         self._stopping: list[Deferred[None]] = []
         self._call: Any = None
@@ -114,9 +98,9 @@ class FilesSource:
         return self._problems
 
     @property
-    def skipped(self) -> int:
-        """How many objects of kinds that are not read there are."""
-        return sum(file.skipped for file in self._files.values())
+    def skipped(self) -> Mapping[str, int]:
+        """How many objects there are of each kind that is not read; never changed."""
+        return self._skipped
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Call ``changed`` whenever `problems` has become another mapping."""
@@ -143,7 +127,7 @@ class FilesSource:
 
         :return: fires when everything is in the store; fails only for a fault of ours.
         """
-        self._is_running = True
+        self._is_running = self._slices.is_running = True
         return Deferred.fromCoroutine(self._look())
 
     def look_for_secrets(self, secrets: str | PathLike[str] | None) -> None:
@@ -159,8 +143,9 @@ class FilesSource:
 
         :return: fires when nothing is under way any more.
         """
-        self._is_running = False
+        self._is_running = self._slices.is_running = False
         self._watcher.stop()
+        self._release.stop()
         if self._call is not None and self._call.active():
             self._call.cancel()
         stopped: Deferred[None] = Deferred()
@@ -197,12 +182,12 @@ class FilesSource:
     async def _look(self) -> None:
         """One cycle; whatever goes wrong, there is another one."""
         self._is_busy = True
-        self._slices = 0
+        self._slices.begin_cycle()
         self._must_look_again = False
         delay = POLL_DELAY
         try:
             delay = await self._cycle()
-        except _Stopped:
+        except Stopped:
             pass
         except Exception:
             if not self._is_loaded:
@@ -227,42 +212,26 @@ class FilesSource:
             # Something may have changed between the look and the watch.
             self._must_look_again = True
         now = self._reactor.seconds()
-        due, gone, wait = self._settling.select(
-            listing, self._known, now, settled=not self._is_loaded
+        due, gone, wait = await self._slices.run(
+            self._settling.select(listing, self._known, now, settled=not self._is_loaded)
         )
-        affected: set[ObjectKey] = set()
+        affected: dict[ObjectKey, None] = {}  # in place of a set, for the order
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
             contents = await self._in_thread(_read_all, batch)
             for found, content in zip(batch, contents, strict=True):
-                await self._in_slices(self._take(found, content, affected))
-        await self._in_slices(self._forget(gone, affected))
-        await self._in_slices(self._publish(affected, listing))
+                await self._slices.run(self._take(found, content, affected))
+        await self._slices.run(self._forget(gone, affected))
+        await self._slices.run(self._publish(affected, listing))
+        self._slices.end_cycle()
         self._is_loaded = True
         return min(wait, WATCHED_POLL_DELAY if is_watched else POLL_DELAY)
 
     async def _in_thread(self, function: Callable[..., _T], *args: object) -> _T:
         result: _T = await self._run_in_thread(function, *args)
         if not self._is_running:
-            raise _Stopped
+            raise Stopped
         return result
-
-    def _begin_slice(self) -> Callable[[], bool]:
-        """:return: what tells when the slice is over."""
-        self._slices += 1
-        if self._slices > LARGE_CYCLE and self._slices % SLICES_PER_SETTLING == 0:
-            self._settle()
-        end = self._reactor.seconds() + SLICE_DURATION
-        return lambda: bool(self._reactor.seconds() > end)
-
-    async def _in_slices(self, work: Iterator[None]) -> None:
-        await self._cooperator.coiterate(step for step in work if self._go_on())
-
-    def _go_on(self) -> bool:
-        """:raises _Stopped: to end the work between two of its slices."""
-        if not self._is_running:
-            raise _Stopped
-        return True
 
     def _scan(self) -> Listing:
         """In a thread: what is on disk now."""
@@ -273,8 +242,8 @@ class FilesSource:
         return listing
 
     def _take(
-        self, found: FoundFile, content: Content, affected: set[ObjectKey]
-    ) -> Generator[None, None, None]:
+        self, found: FoundFile, content: Content, affected: dict[ObjectKey, None]
+    ) -> Steps[None]:
         """Take over what one file gives now."""
         if content.is_unsettled:
             self._must_look_again = True
@@ -284,36 +253,55 @@ class FilesSource:
         after = yield from update_file(file, content, before)
         known = self._known.get(found.path)
         if known is not None and known.order != found.order:
-            affected |= self._claims.replace(known.order, None)
+            withdrawn = yield from self._claims.replace(known.order, None)
+            affected.update(dict.fromkeys(withdrawn))
         self._files[file] = after
         self._known[found.path] = found
-        affected |= self._claims.replace(found.order, after)
-        if self._lost and after.lines != before.lines:
-            affected |= self._lost.keys() & after.objects.keys()
+        replaced = yield from self._claims.replace(found.order, after)
+        affected.update(dict.fromkeys(replaced))
+        if self._claims.losses and after.lines != before.lines:
+            affected.update(dict.fromkeys(self._claims.losses.keys() & after.objects.keys()))
+        self._let_go(before)
+        self._let_go_of(content.documents)
 
-    def _forget(self, gone: Sequence[FoundFile], affected: set[ObjectKey]) -> Iterator[None]:
+    def _forget(self, gone: Sequence[FoundFile], affected: dict[ObjectKey, None]) -> Steps[None]:
         """Take away what files gave that are gone."""
         for found in gone:
             file = printable(found.path)
             del self._known[found.path]
-            self._files.pop(file, None)
-            affected |= self._claims.replace(found.order, None)
+            before = self._files.pop(file, None)
+            withdrawn = yield from self._claims.replace(found.order, None)
+            affected.update(dict.fromkeys(withdrawn))
+            if before is not None:
+                self._let_go(before)
             yield
 
-    def _publish(self, affected: set[ObjectKey], listing: Listing) -> Iterator[None]:
+    def _let_go(self, before: ManifestFile) -> None:
+        """What a file gave before is of no use any more, if nobody else has it."""
+        for document in before.documents.values():
+            self._let_go_of(document.readings)
+        for mapping in (before.documents, before.objects, before.lines):
+            self._let_go_of(mapping)
+
+    def _let_go_of(self, objects: Mapping[Any, object] | Sequence[object]) -> None:
+        if len(objects) > STRIDE:
+            self._release.hold(objects)
+
+    def _publish(self, affected: Mapping[ObjectKey, None], listing: Listing) -> Steps[None]:
         """Change the store once, then say what is wrong."""
         upserts: list[KubeObject] = []
         deletes: list[ObjectKey] = []
-        for number, key in enumerate(sorted(affected)):
-            if number % KEYS_PER_SLICE == 0:
+        for count, key in enumerate(affected):
+            if count % STRIDE == 0:
                 yield
             item = self._claims.find(key)
             if item is None:
                 deletes.append(key)
             else:
                 upserts.append(item)
-            self._judge_losers(key)
-        self._store.apply(upserts, deletes)
+            self._claims.judge(key)
+        yield from self._store.apply_in_steps(upserts, deletes)
+        self._count_skipped()
         problems = self._collect_problems(listing)
         if problems != self._problems:
             self._problems = MappingProxyType(problems)
@@ -322,28 +310,37 @@ class FilesSource:
 
     def _collect_problems(self, listing: Listing) -> dict[str, tuple[Problem, ...]]:
         """The Problems of each file: of its path, of what is in it, of what others have first."""
-        problems: dict[str, tuple[Problem, ...]] = {}
+        added: dict[str, list[Problem]] = {}
         for path, problem in listing.problems.items():
-            problems[printable(path)] = (problem,)
-        for name, file in self._files.items():
-            if file.problems:
-                # The same tuple as last time, if nothing is added: readers look for that.
-                problems[name] = (
-                    problems[name] + file.problems if name in problems else file.problems
-                )
-        for losses in self._lost.values():
+            added.setdefault(printable(path), []).append(problem)
+        for losses in self._claims.losses.values():
             for name, problem in losses.items():
-                problems[name] = (*problems.get(name, ()), problem)
+                added.setdefault(name, []).append(problem)
+        # The same tuple as last time, if nothing is added: readers look for that.
+        problems = {name: file.problems for name, file in self._files.items() if file.problems}
+        for name, more in added.items():
+            problems[name] = (*problems.get(name, ()), *more)
         return problems
 
-    def _judge_losers(self, key: ObjectKey) -> None:
-        """Renew the Problems of the files whose version of the object is not served."""
-        self._lost.pop(key, None)
-        losers = self._claims.losers(key)
-        if losers:
-            self._lost[key] = {
-                printable(order[1]): self._claims.loss(key, order) for order in losers
-            }
+    def _count_skipped(self) -> None:
+        """Count what is of other kinds, and tell if that has changed."""
+        counts: Counter[str] = Counter()
+        for file in self._files.values():
+            counts.update(file.skipped)
+        if counts != self._skipped:
+            self._skipped = MappingProxyType(counts)
+            _log.info("{skipped}", skipped=_spell_skipped(counts))
+
+
+def _spell_skipped(counts: Counter[str]) -> str:
+    """A line for the log; who wonders why nothing comes of a Gateway finds it there."""
+    if not counts:
+        return "No objects of other kinds are there any more"
+    named = [f"{shown(kind)} {count}" for kind, count in counts.most_common(KINDS_SHOWN)]
+    others = counts.total() - sum(count for _, count in counts.most_common(KINDS_SHOWN))
+    if others:
+        named.append(f"and {others} more")
+    return f"Objects of kinds that are not read are skipped: {', '.join(named)}"
 
 
 def _read_all(batch: Sequence[FoundFile]) -> list[Content]:

@@ -60,10 +60,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     problems: tuple[Problem, ...] = ()
 
-    @property
-    def is_skipped(self) -> bool:
-        """Whether it is of a kind that is not read."""
-        return self.item is None and not self.problems
+    skipped: str = ""
+    """Its kind, where that is not read; as written, of any length."""
 
 
 def read_objects(document: Document, file: str) -> Iterator[Reading]:
@@ -75,9 +73,13 @@ def read_objects(document: Document, file: str) -> Iterator[Reading]:
 
     :param file: the file's path as the configuration led to it.
     """
-    pending: list[tuple[Path, object, str, object]] = [((), document.value, "", None)]
+    pending: list[Iterator[_Found]] = [iter([((), document.value, "", None)])]
     while pending:
-        path, raw, kind, version = pending.pop()
+        found = next(pending[-1], None)
+        if found is None:
+            pending.pop()
+            continue
+        path, raw, kind, version = found
         if isinstance(raw, dict):
             # The items of a typed list may leave both out, as the API server's answers do.
             kind = raw.get("kind") or kind
@@ -93,13 +95,20 @@ def read_objects(document: Document, file: str) -> Iterator[Reading]:
             if not isinstance(items, list):
                 yield entry.refuse("must be a list", ("items",))
                 continue
-            item_version = version if item_kind else None
-            pending.extend(
-                ((*path, "items", index), items.pop(), item_kind, item_version)
-                for index in reversed(range(len(items)))
-            )
+            pending.append(_items(path, items, item_kind, version if item_kind else None))
         else:
             yield entry.read(version)
+
+
+_Found = tuple[Path, object, str, object]
+"""Where it is, what it is, and the kind and version that the list around it says."""
+
+
+def _items(path: Path, items: list[object], kind: str, version: object) -> Iterator[_Found]:
+    """The items of a list, each taken out of it."""
+    for index, item in enumerate(items):
+        items[index] = None
+        yield (*path, "items", index), item, kind, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +124,11 @@ class _Entry:
 
     def read(self, version: object) -> Reading:
         """The object, checked, or its Problems."""
-        if not _is_built_in(version):
-            return Reading(self._line())
-        if self.kind not in KINDS:
-            meant = _SPELLINGS.get(self.kind.lower())
-            return self.refuse(f"must be {meant}", ("kind",)) if meant else Reading(self._line())
+        meant = _SPELLINGS.get(self.kind.lower())
+        if not meant or not _is_built_in(version):
+            return Reading(self._line(), skipped=self.kind)
+        if self.kind != meant:
+            return self.refuse(f"must be {meant}", ("kind",))
         key = self._key()
         wanted, type_ = KINDS[self.kind]
         if version != wanted:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Generator, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 
@@ -28,6 +30,10 @@ from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import read_pair, sign_pair
 from ingress.kube.remains import is_remains
 from ingress.problem import Origin, Problem, printable
+from ingress.steps import STRIDE, Steps
+
+DIGESTED_AT_ONCE: Final = 1024 * 1024
+"""Characters."""
 
 
 class ReadDocument(msgspec.Struct, frozen=True, gc=False):
@@ -39,12 +45,17 @@ class ReadDocument(msgspec.Struct, frozen=True, gc=False):
     is_broken: bool = False
     """Whether it could not be parsed, so that nobody knows what is in it."""
 
-    def at_line(self, line: int) -> ReadDocument:
+    def at_line(self, line: int) -> Steps[ReadDocument]:
         """The same document where text before it has moved it to another line."""
         delta = line - self.line
         if not delta:
             return self
-        return ReadDocument(line, tuple(_moved(it, delta) for it in self.readings), self.is_broken)
+        readings = []
+        for count, reading in enumerate(self.readings):
+            readings.append(_moved(reading, delta))
+            if count % STRIDE == STRIDE - 1:
+                yield
+        return ReadDocument(line, tuple(readings), self.is_broken)
 
 
 def _moved(reading: Reading, delta: int) -> Reading:
@@ -68,16 +79,22 @@ class ManifestFile(msgspec.Struct, frozen=True, gc=False):
     """Where each object is now; its origin tells where it was when it was parsed."""
 
     problems: tuple[Problem, ...] = ()
-    skipped: int = 0
-    """How many objects of other kinds there are."""
+    skipped: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """How many objects there are of each kind that is not read."""
+
+
+class DigestedText(msgspec.Struct, frozen=True, gc=False):
+    """A document that is not parsed, and the digest by which it is known again."""
+
+    digest: bytes
+    source: DocumentText
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """A file's content, read but not parsed."""
 
-    documents: tuple[tuple[bytes, DocumentText], ...] = ()
-    """Each with the digest of its text."""
+    documents: tuple[DigestedText, ...] = ()
 
     reading: Reading | None = None
     """Of a pair of PEM files."""
@@ -115,21 +132,24 @@ def read_content(found: FoundFile) -> Content:
         return Content(problem=Problem(error.message, origin=Origin(file, error.line)))
 
 
-def digest_documents(text: str) -> tuple[tuple[bytes, DocumentText], ...]:
+def digest_documents(text: str) -> tuple[DigestedText, ...]:
     """The documents of a text, each with the digest by which it is known again."""
-    found = []
-    for source in split_documents(text):
+    return tuple(DigestedText(_digest(source.text), source) for source in split_documents(text))
+
+
+def _digest(text: str) -> bytes:
+    """Piece by piece, because a call that encodes it all holds the interpreter for long."""
+    digest = hashlib.blake2b(digest_size=16)
+    for start in range(0, len(text), DIGESTED_AT_ONCE):
         # surrogatepass: a lone surrogate is for the parser to refuse, not for us.
-        data = source.text.encode("utf-8", "surrogatepass")
-        found.append((hashlib.blake2b(data, digest_size=16).digest(), source))
-    return tuple(found)
+        piece = text[start : start + DIGESTED_AT_ONCE]
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    return digest.digest()
 
 
-def update_file(
-    file: str, content: Content, before: ManifestFile
-) -> Generator[None, None, ManifestFile]:
+def update_file(file: str, content: Content, before: ManifestFile) -> Steps[ManifestFile]:
     """
-    What the file gives now; yields between slices of work.
+    What the file gives now.
 
     :param file: its path, as Problems name it.
     """
@@ -137,24 +157,24 @@ def update_file(
         problem = replace(content.problem, message=content.problem.message + _kept(before.objects))
         return msgspec.structs.replace(before, problems=(problem,))
     if content.reading is not None:
-        return _collect({}, [ReadDocument(0, (content.reading,))], before)
+        return (yield from _collect({}, [ReadDocument(0, (content.reading,))], before))
     documents: dict[bytes, ReadDocument] = {}
     found = []
-    for digest, source in content.documents:
-        known = before.documents.get(digest)
+    for text in content.documents:
+        known = before.documents.get(text.digest)
         if known is None:
-            known = yield from _read_document(file, source, before.objects)
+            known = yield from _read_document(file, text.source, before.objects)
         else:
-            known = known.at_line(source.line)
+            known = yield from known.at_line(text.source.line)
             yield
-        documents[digest] = known
+        documents[text.digest] = known
         found.append(known)
-    return _collect(documents, found, before)
+    return (yield from _collect(documents, found, before))
 
 
 def _read_document(
     file: str, source: DocumentText, before: Mapping[ObjectKey, KubeObject]
-) -> Generator[None, None, ReadDocument]:
+) -> Steps[ReadDocument]:
     try:
         document = yield from parse_in_slices(source)
     except DocumentError as error:
@@ -182,20 +202,25 @@ def _same_as_before(reading: Reading, before: Mapping[ObjectKey, KubeObject]) ->
 
 def _collect(
     documents: Mapping[bytes, ReadDocument], found: Iterable[ReadDocument], before: ManifestFile
-) -> ManifestFile:
+) -> Steps[ManifestFile]:
     """Put together what the documents of a file give."""
     objects: dict[ObjectKey, KubeObject] = {}
     lines: dict[ObjectKey, int] = {}
     problems: list[Problem] = []
     faulty: dict[ObjectKey, Reading] = {}
     is_broken = False
-    skipped = 0
+    skipped: Counter[str] = Counter()
+    count = 0
     for document in found:
         is_broken = is_broken or document.is_broken
         for reading in document.readings:
+            count += 1
+            if not count % STRIDE:
+                yield
             key, item = reading.key, reading.item
             problems.extend(reading.problems)
-            skipped += reading.is_skipped
+            if reading.skipped:
+                skipped[reading.skipped] += 1
             if item is None or key is None or is_remains(item):
                 if key is not None:
                     faulty.setdefault(key, reading)
@@ -206,7 +231,9 @@ def _collect(
                 objects[key], lines[key] = item, reading.line
     # A document that cannot be parsed may be any of those that are missing now.
     kept = before.objects if is_broken else before.objects.keys() & faulty.keys()
-    for key in kept:
+    for count, key in enumerate(kept):
+        if count % STRIDE == STRIDE - 1:
+            yield
         is_good = not is_remains(before.objects[key])
         if key not in objects and (is_good or key not in faulty):
             objects[key], lines[key] = before.objects[key], before.lines[key]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ingress.kube.folder import FoundFile, Listing, Signature
+from ingress.steps import STRIDE, Steps
 
 MAX_WRITING: Final = 10.0
 """In seconds: a writer that keeps a file open for longer without writing is done."""
@@ -36,7 +37,7 @@ class Settling:
 
     def select(
         self, listing: Listing, known: Mapping[str, FoundFile], now: float, settled: bool
-    ) -> tuple[list[FoundFile], list[FoundFile], float]:
+    ) -> Steps[tuple[list[FoundFile], list[FoundFile], float]]:
         """
         Decide what to do with what is on disk.
 
@@ -44,9 +45,12 @@ class Settling:
         :param settled: take everything as it is, because nothing is served yet.
         :return: what to read, what to give up, and in how many seconds to look again.
         """
-        due, gone = [], []
+        due: list[FoundFile] = []
+        gone: list[FoundFile] = []
         wait = float("inf")
-        for path, found in listing.files.items():
+        for count, (path, found) in enumerate(listing.files.items()):
+            if count % STRIDE == STRIDE - 1:
+                yield
             before = known.get(path)
             if before is not None and before.signature == found.signature:
                 self._pending.pop(path, None)
@@ -56,7 +60,9 @@ class Settling:
                 wait = min(wait, delay)
             else:
                 due.append(found)
-        for path, found in known.items():
+        for count, (path, found) in enumerate(known.items()):
+            if count % STRIDE == STRIDE - 1:
+                yield
             if path in listing.files or _is_hidden(path, listing):
                 continue
             delay = self._age(path, (), GONE_DELAY, now)

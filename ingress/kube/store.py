@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ingress.kube.objects import KubeObject, ObjectKey, ObjectName, Objects
+from ingress.steps import STRIDE, Steps, finish
 
 FIELDS: Final = {
     "Ingress": "ingresses",
@@ -78,14 +79,26 @@ class ObjectStore:
 
         :return: whether anything is different.
         """
+        return finish(self.apply_in_steps(upserts, deletes))
+
+    def apply_in_steps(
+        self, upserts: Iterable[KubeObject] = (), deletes: Iterable[ObjectKey] = ()
+    ) -> Steps[bool]:
+        """
+        The same in steps: the change is seen when it is whole. Until then there must be no other.
+        """
         changed: dict[str, dict[ObjectName, Any]] = {}
-        for kind, namespace, name in deletes:
+        for count, (kind, namespace, name) in enumerate(deletes):
             if (namespace, name) in self._current(changed, FIELDS[kind]):
                 del self._writable(changed, FIELDS[kind])[namespace, name]
-        for item in upserts:
-            field = FIELDS[type(item).__name__]
-            if self._current(changed, field).get(item.key) is not item:
-                self._writable(changed, field)[item.key] = item
+            if count % STRIDE == STRIDE - 1:
+                yield
+        for count, item in enumerate(upserts):
+            field, key = FIELDS[type(item).__name__], item.key
+            if self._current(changed, field).get(key) is not item:
+                self._writable(changed, field)[key] = item
+            if count % STRIDE == STRIDE - 1:
+                yield
         if not changed:
             return False
         self._objects = msgspec.structs.replace(self._objects, **changed)

@@ -11,6 +11,7 @@ from ingress.kube.manifest_file import ManifestFile
 from ingress.kube.objects import ConfigMap, Metadata, ObjectKey
 from ingress.kube.store import key_of
 from ingress.problem import Origin
+from ingress.steps import finish
 
 
 def config_map(name: str, file: str) -> ConfigMap:
@@ -34,18 +35,21 @@ class ClaimsTests(SynchronousTestCase):
         self.claims = Claims()
         self.one, self.two = config_map("x", "one"), config_map("x", "two")
 
+    def replace(self, order: tuple[int, str], file: ManifestFile | None) -> list[ObjectKey]:
+        return finish(self.claims.replace(order, file))
+
     def test_order(self) -> None:
         """It does not matter who comes first, only who is first."""
-        self.assertEqual(self.claims.replace(SECOND, manifest(self.two)), {KEY})
+        self.assertEqual(self.replace(SECOND, manifest(self.two)), [KEY])
         self.assertIs(self.claims.find(KEY), self.two)
-        self.assertEqual(self.claims.replace(FIRST, manifest(self.one)), {KEY})
+        self.assertEqual(self.replace(FIRST, manifest(self.one)), [KEY])
         self.assertIs(self.claims.find(KEY), self.one)
         self.assertEqual(self.claims.losers(KEY), [SECOND])
 
     def test_loss(self) -> None:
         """The Problem of a loser names both places, by their lines of now."""
-        self.claims.replace(FIRST, manifest(self.one))
-        self.claims.replace(SECOND, manifest(self.two))
+        self.replace(FIRST, manifest(self.one))
+        self.replace(SECOND, manifest(self.two))
         self.assertEqual(
             str(self.claims.loss(KEY, SECOND)),
             "two, line 7: ConfigMap default/x: is ignored: the same object is in one, line 7",
@@ -53,17 +57,17 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_gone(self) -> None:
         """When the first file gives an object up, the next one has it."""
-        self.claims.replace(FIRST, manifest(self.one))
-        self.claims.replace(SECOND, manifest(self.two))
-        self.assertEqual(self.claims.replace(FIRST, None), {KEY})
+        self.replace(FIRST, manifest(self.one))
+        self.replace(SECOND, manifest(self.two))
+        self.assertEqual(self.replace(FIRST, None), [KEY])
         self.assertIs(self.claims.find(KEY), self.two)
         self.assertEqual(self.claims.losers(KEY), [])
-        self.assertEqual(self.claims.replace(SECOND, manifest()), {KEY})
+        self.assertEqual(self.replace(SECOND, manifest()), [KEY])
         self.assertIsNone(self.claims.find(KEY))
 
     def test_unchanged(self) -> None:
         """An object that is the same as before is not affected."""
         other = config_map("y", "one")
-        self.claims.replace(FIRST, manifest(self.one))
-        self.assertEqual(self.claims.replace(FIRST, manifest(self.one, other)), {key_of(other)})
-        self.assertEqual(self.claims.replace((5, "z"), None), set())
+        self.replace(FIRST, manifest(self.one))
+        self.assertEqual(self.replace(FIRST, manifest(self.one, other)), [key_of(other)])
+        self.assertEqual(self.replace((5, "z"), None), [])

@@ -12,7 +12,9 @@ from typing import Any
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock, deferLater
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import provider
 
 from ingress.kube.files import FilesSource
 from ingress.kube.objects import Secret
@@ -112,9 +114,29 @@ class LoadTests(FilesTestCase):
         self.assertEqual(self.problems(source), ["missing: does not exist"])
 
     def test_skipped(self) -> None:
-        """Objects of other kinds are counted."""
-        self.disk.write("m/pod.yaml", "apiVersion: v1\nkind: Pod\n")
-        self.assertEqual(self.start().skipped, 1)
+        """Objects of other kinds are counted by kind, and the log says so whenever that changes."""
+        told: list[str] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            told.append(str(event.get("skipped", "")))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        pod, gateway = "apiVersion: v1\nkind: Pod\n", "apiVersion: a.io/v1\nkind: Gateway\n"
+        self.disk.write("m/pod.yaml", f"{pod}---\n{gateway}---\n{pod}")
+        source = self.start()
+        self.assertEqual(source.skipped, {"Pod": 2, "Gateway": 1})
+        self.wait()
+        os.remove(self.disk.path("m/pod.yaml"))
+        self.wait()
+        self.assertEqual(
+            list(filter(None, told)),
+            [
+                "Objects of kinds that are not read are skipped: Pod 2, Gateway 1",
+                "No objects of other kinds are there any more",
+            ],
+        )
 
     def test_settled(self) -> None:
         """A load that takes many slices thinks of the garbage collector, a small one does not."""

@@ -90,7 +90,7 @@ class KindTests(SynchronousTestCase):
             [reading] = read(
                 f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nitems: [1]\n"
             )
-            self.assertTrue(reading.is_skipped, kind)
+            self.assertEqual(reading.skipped, kind)
 
     def test_no_object(self) -> None:
         """A document that is no mapping, or has no kind, is a Problem."""

@@ -17,6 +17,7 @@ from ingress.kube.manifest_file import (
     update_file,
 )
 from ingress.kube.objects import ConfigMap, Ingress, ObjectKey
+from ingress.steps import finish
 from tests.support.disk import Disk
 
 
@@ -30,13 +31,7 @@ def key(name: str) -> ObjectKey:
 
 def update(text: str, before: ManifestFile) -> ManifestFile:
     """What a file gives when its text is ``text``."""
-    steps = update_file("f.yaml", Content(digest_documents(text)), before)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: ManifestFile = end.value
-            return result
+    return finish(update_file("f.yaml", Content(digest_documents(text)), before))
 
 
 class UpdateTests(SynchronousTestCase):
@@ -160,11 +155,10 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual([one.problems[0].origin.line, two.problems[0].origin.line], [5, 6])
 
     def test_skipped(self) -> None:
-        """Objects of other kinds are counted."""
+        """Objects of other kinds are counted, by their kind."""
         pod = "apiVersion: v1\nkind: Pod\n"
-        self.assertEqual(
-            update(f"{pod}---\n{pod}---\n{config_map('a')}", ManifestFile()).skipped, 2
-        )
+        text = f"{pod}---\n{pod}---\n{config_map('a')}"
+        self.assertEqual(update(text, ManifestFile()).skipped, {"Pod": 2})
 
 
 class ReadTests(SynchronousTestCase):

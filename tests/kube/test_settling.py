@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.folder import FoundFile, Listing
 from ingress.kube.settling import GONE_DELAY, MAX_WRITING, Settling
+from ingress.steps import finish
 
 
 def found(version: int, path: str = "/m/a.yaml", settle_delay: float = 0.1) -> FoundFile:
@@ -27,7 +28,7 @@ class SettlingTests(SynchronousTestCase):
         listing = Listing(
             files={file.path: file for file in files}, hidden={hidden} if hidden else set()
         )
-        return self.settling.select(listing, self.known, now, settled)
+        return finish(self.settling.select(listing, self.known, now, settled))
 
     def test_first(self) -> None:
         """While nothing is served, everything is read as it is."""

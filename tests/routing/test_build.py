@@ -14,6 +14,7 @@ from ingress.kube.objects import KubeObject, Secret
 from ingress.problem import Problem
 from ingress.routing.build import CONFIGURATION, Built, build, build_steps
 from ingress.routing.upstream import UpstreamKey
+from ingress.steps import finish
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import (
     FILES,
@@ -29,7 +30,6 @@ from tests.support.objects import (
     served,
     service,
 )
-from tests.support.steps import finish
 
 CA = CertificateAuthority()
 YEAR = timedelta(days=365)

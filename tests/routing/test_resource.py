@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.routing.build.tree import ResourceTree
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
-from tests.support.steps import finish
+from ingress.steps import finish
 
 EXACT, PREFIX, PARTIAL = "Exact", "Prefix", "ImplementationSpecific"
 

@@ -26,7 +26,7 @@ from ingress.kube.objects import ObjectName, Objects
 from ingress.problem import Origin, Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
-from ingress.routing.build.change import STRIDE, Steps, changed_names
+from ingress.routing.build.change import changed_names
 from ingress.routing.build.host_table import HostTable, update_hosts
 from ingress.routing.build.ingress import IngressParts, SecretLookup
 from ingress.routing.build.ingress_class import class_rule
@@ -35,6 +35,7 @@ from ingress.routing.build.secret_table import SecretTable, SecretUpdate
 from ingress.routing.build.tls import secret_problems
 from ingress.routing.build.upstream_table import UpstreamTable, update_upstreams
 from ingress.routing.snapshot import Snapshot
+from ingress.steps import STRIDE, Steps, finish
 
 Owner = tuple[str, str, str]
 """``(kind, namespace, name)``; all empty for the configuration."""
@@ -95,13 +96,7 @@ def build(
         configuration; it stays as it is.
     :param now: with a zone; decides which certificates are expired.
     """
-    steps = build_steps(objects, config, previous, now=now)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: Built = stop.value
-            return result
+    return finish(build_steps(objects, config, previous, now=now))
 
 
 def build_steps(

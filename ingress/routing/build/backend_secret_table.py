@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from ingress.kube.objects import ObjectName, Secret
 from ingress.policy.backend_tls import BackendSecret
 from ingress.routing.build.backend_secret import read_backend_secret
-from ingress.routing.build.change import Index, Steps
+from ingress.routing.build.change import Index
 from ingress.routing.build.ingress_table import Move, moved_users
+from ingress.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)

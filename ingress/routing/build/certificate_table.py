@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingress.kube.objects import ObjectName
-from ingress.routing.build.change import STRIDE, Index, Steps
+from ingress.routing.build.change import Index
 from ingress.routing.build.host import ProblemsByIngress
 from ingress.routing.build.ingress_table import IngressTable, Move, moved_users
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.tls import choose_certificate
 from ingress.routing.snapshot import ServerCertificate
+from ingress.steps import STRIDE, Steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,14 @@ Unchanged objects are the same Python objects, so that a diff is one pass of
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from ingress.steps import STRIDE, Steps
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
-
-Steps = Generator[None, None, T]
-"""Work that yields between units of well below 5 ms, and returns its result."""
-
-STRIDE = 256
-"""Names, or rules, or endpoints between two yields: some tenths of a millisecond."""
 
 
 def changed_names(old: Mapping[K, object], new: Mapping[K, object]) -> Steps[set[K]]:

@@ -17,11 +17,11 @@ from ingress.policy.backend_tls import BackendTLSRefusal
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.request_policy import RequestPolicy
 from ingress.problem import Problem, shown
-from ingress.routing.build.change import STRIDE, Steps
 from ingress.routing.build.ingress import IngressParts, Rule
 from ingress.routing.build.tree import ResourceTree
 from ingress.routing.route import Route
 from ingress.routing.snapshot import VirtualHost
+from ingress.steps import STRIDE, Steps
 
 ProblemsByIngress = Mapping[ObjectName, tuple[Problem, ...]]
 

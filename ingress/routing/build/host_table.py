@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from ingress.config import Config
 from ingress.kube.objects import ObjectName
-from ingress.routing.build.change import Index, Steps
+from ingress.routing.build.change import Index
 from ingress.routing.build.host import MergedHost, ProblemsByIngress, merge_host
 from ingress.routing.build.ingress_table import IngressTable, Move, moved_users
 from ingress.routing.snapshot import VirtualHost
+from ingress.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,10 @@ from ingress.policy.proxy_settings import (
 from ingress.problem import Problem, shown
 from ingress.routing.build.age import Age, age_of
 from ingress.routing.build.certificate import covers
-from ingress.routing.build.change import STRIDE, Steps
 from ingress.routing.path import canonical_rule_path
 from ingress.routing.snapshot import ServerCertificate
 from ingress.routing.upstream import UpstreamKey
+from ingress.steps import STRIDE, Steps
 
 MAX_PATH_LENGTH = 32 * 1024
 """Bytes. No request has a longer one, so that a rule that has is never met."""

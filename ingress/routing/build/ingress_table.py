@@ -10,9 +10,10 @@ from typing import NamedTuple, TypeVar
 
 from ingress.config import Config
 from ingress.kube.objects import Ingress, ObjectName
-from ingress.routing.build.change import STRIDE, Index, IndexUpdate, Steps
+from ingress.routing.build.change import Index, IndexUpdate
 from ingress.routing.build.ingress import IngressParts, SecretLookup, ingress_parts
 from ingress.routing.build.ingress_class import ClassRule
+from ingress.steps import STRIDE, Steps
 
 K = TypeVar("K", bound=Hashable)
 

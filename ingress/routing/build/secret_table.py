@@ -11,9 +11,10 @@ from datetime import datetime
 from ingress.kube.objects import ObjectName, Secret
 from ingress.problem import shown
 from ingress.routing.build.certificate import SecretPair, lapse, next_change, read_secret
-from ingress.routing.build.change import STRIDE, Index, Steps
+from ingress.routing.build.change import Index
 from ingress.routing.build.ingress_table import Move, moved_users
 from ingress.routing.snapshot import ServerCertificate
+from ingress.steps import STRIDE, Steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingress.routing.build.change import STRIDE, Steps
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
+from ingress.steps import STRIDE, Steps
 
 _NO_CHILDREN: Mapping[bytes, ReverseProxyResource] = {}
 """Shared by all leaves, which most nodes are."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from ingress.config import FilesSource
 from ingress.kube.objects import EndpointSlice, ObjectName, Objects
-from ingress.routing.build.change import STRIDE, Index, IndexUpdate, Steps, changed_names
+from ingress.routing.build.change import Index, IndexUpdate, changed_names
 from ingress.routing.build.ingress_table import Move, moved_users
 from ingress.routing.build.upstream import ServiceObjects, resolve_upstream
 from ingress.routing.upstream import Upstream, UpstreamKey
+from ingress.steps import STRIDE, Steps
 
 
 @dataclass(frozen=True, slots=True)

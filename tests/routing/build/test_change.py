@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.routing.build.change import STRIDE, IndexUpdate, changed_names
-from tests.support.steps import finish
+from ingress.routing.build.change import IndexUpdate, changed_names
+from ingress.steps import STRIDE, finish
 
 
 class ChangedNamesTests(SynchronousTestCase):

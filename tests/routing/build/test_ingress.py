@@ -20,8 +20,8 @@ from ingress.routing.build.ingress import (
     ingress_parts,
 )
 from ingress.routing.upstream import UpstreamKey
+from ingress.steps import finish
 from tests.support.objects import FILES, ingress
-from tests.support.steps import finish
 
 ANNOTATIONS = (
     *("ssl-redirect", "affinity", "affinity-mode", "session-cookie-path", "session-cookie-expires"),

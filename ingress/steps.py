@@ -1,0 +1,33 @@
+"""
+Work in steps, between which somebody else has a turn: a generator that yields nothing.
+
+Whoever runs it decides how many steps make a slice (`ingress.controller`,
+`ingress.kube.files`); a step is to take well below a millisecond or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+Steps = Generator[None, None, T]
+"""Work that yields between its steps, and returns its result."""
+
+STRIDE: Final = 256
+"""Names, or rules, or endpoints between two yields: some tenths of a millisecond."""
+
+
+def finish(steps: Steps[T]) -> T:
+    """
+    Do all of it at once.
+
+    :return: its result.
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
