@@ -31,6 +31,8 @@ _CHUNK_LINE = re.compile(
 )
 _TRAILER_LINE = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
 
+# RFC 9110 section 6.5.1 forbids to send them. There are parsers that go by what they say.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 Trailers = Sequence[tuple[bytes, bytes]]
 
@@ -199,6 +201,8 @@ class ChunkedBody:
             if self._trailer_bytes > MAX_TRAILERS or not _TRAILER_LINE.fullmatch(line):
                 raise self._error("The chunked body has bad trailers.")
             name, _, value = line.partition(b":")
+            if name.lower() in _FRAMING:
+                raise self._error("The chunked body has bad trailers.")
             self._trailers.append((name, value.strip(b" \t")))
         else:
             self._state = _ChunkState.COMPLETE

@@ -70,6 +70,20 @@ class TunnelTests(SynchronousTestCase):
         self.assertTrue(self.client.read().endswith(b"\r\n\r\nat once"))
         self.assertEqual(endpoint.read(), b"early")
 
+    def test_much_before_the_answer(self) -> None:
+        """A client that sends more than is kept before the endpoint agrees is read on then."""
+        self.client.send(UPGRADE)
+        endpoint = self.wire.accept()
+        endpoint.read()
+        early = self.client.send_some(MUCH)
+        self.assertLess(early, len(MUCH))
+        endpoint.send(SWITCHING)
+        self.client.read()
+        received = endpoint.read()
+        self.client.send(b"late")
+        received += endpoint.read()
+        self.assertEqual(received, MUCH[:early] + b"late")
+
     def test_refused(self) -> None:
         """An endpoint that wants no tunnel answers an ordinary request."""
         self.client.send(UPGRADE)
@@ -179,7 +193,7 @@ class TunnelTests(SynchronousTestCase):
 class TrailerTests(SynchronousTestCase):
     ANSWER = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
-        b"X-Checksum: 1\r\nSet-Cookie: a=b\r\nContent-Length: 3\r\n\r\n"
+        b"X-Checksum: 1\r\nSet-Cookie: a=b\r\nContent-Type: c\r\n\r\n"
     )
 
     def answer(self, *fields: bytes) -> bytes:

@@ -191,9 +191,11 @@ def check_chunks(data: bytes, places: Sequence[int]) -> None:
     if size < 0:
         return
     wire = _CHUNKED + data[:size]
-    for theirs in (h11_request(wire), llhttp_request(wire)):
-        if theirs is not None:
-            assert theirs.body == body, f"{data!r}: {body!r} {theirs.body!r}"
+    try:
+        for theirs in (h11_request(wire), llhttp_request(wire)):
+            assert theirs is None or theirs.body == body, f"{data!r}: {body!r} {theirs}"
+    except NotOne as error:
+        raise AssertionError(f"{data!r}: {error}") from None
 
 
 def _chunks(pieces: Sequence[bytes]) -> tuple[bytes, int]:

@@ -231,7 +231,7 @@ class _LLHTTP:
         self.fields: FieldLines = []
         self.body = b""
         self.complete = 0
-        self.is_in_head = True
+        self._is_in_head = True
 
     def on_url(self, url: bytes) -> None:
         self.target += url
@@ -241,11 +241,11 @@ class _LLHTTP:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # It calls this for trailers, too.
-        if self.is_in_head:
+        if self._is_in_head:
             self.fields.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        self.is_in_head = False
+        self._is_in_head = False
 
     def on_body(self, body: bytes) -> None:
         self.body += body
@@ -257,7 +257,7 @@ class _LLHTTP:
 def llhttp_request(wire: bytes) -> Reading | None:
     """
     :return: None where it cannot be compared: behind a head with Upgrade it leaves the
-        body to others, and it refuses trailers that would be wrong in the head.
+        body to others.
     :raises NotOne: if it sees less or more than one request.
     """
     seen = _LLHTTP()
@@ -269,8 +269,6 @@ def llhttp_request(wire: bytes) -> Reading | None:
     except httptools.HttpParserUpgrade:
         return None
     except httptools.HttpParserError as error:
-        if not seen.is_in_head and "Content-Length can't be present" in str(error):
-            return None
         raise NotOne(f"llhttp refuses it: {error!r}") from None
     if (early, seen.complete) != (0, 1):
         raise NotOne(f"llhttp sees {early} requests before the last byte, then {seen.complete}")
