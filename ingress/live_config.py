@@ -8,52 +8,106 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ingress.config import Config, changed_needing_restart
 from ingress.config.file import ConfigError, load_config
+from ingress.config.section import Mistakes
+
+RunInThread = Callable[..., "Deferred[Any]"]
+"""Calls a function with its arguments where it may take its time."""
 
 
 class LiveConfig:
     """
     :param config: what runs, read from a file.
     :param apply: takes each new configuration.
+    :param run_in_thread: for reading the file.
     """
 
     log = Logger()
 
-    def __init__(self, config: Config, apply: Callable[[Config], None]) -> None:
+    def __init__(
+        self, config: Config, apply: Callable[[Config], None], run_in_thread: RunInThread
+    ) -> None:
+        assert config.path is not None, "a configuration that lives was read from a file"
         self.current = config
+        self._path = config.path
         self._apply = apply
+        self._run_in_thread = run_in_thread
         self._told: object = None
+        self._is_reading = False
+        self._is_due = False
+        self._has_stopped = False
 
     def __repr__(self) -> str:
-        return f"<LiveConfig of {self.current.path}>"
+        return f"<LiveConfig of {self._path}{', reading' if self._is_reading else ''}>"
 
-    def file_changed(self) -> None:
-        """Read the file again."""
-        current = self.current
-        assert current.path is not None, "a configuration that lives was read from a file"
-        try:
-            read = load_config(current.path)
-        except ConfigError as error:
-            self._tell_mistakes(error)
-            return
+    def look(self) -> None:
+        """The file may have changed: read it, once more if that is under way."""
+        if self._is_reading:
+            self._is_due = True
+        else:
+            self._read()
+
+    def stop(self) -> None:
+        """Apply nothing any more, not even what is being read."""
+        self._has_stopped = True
+
+    def _read(self) -> None:
+        self._is_reading = True
+        self._is_due = False
+        reading = self._run_in_thread(load_live, self._path)
+        reading.addCallbacks(self._take, self._refuse)
+        reading.addErrback(self._failed)
+        reading.addCallback(self._ended)
+
+    def _ended(self, result: object) -> None:
+        self._is_reading = False
+        if self._is_due and not self._has_stopped:
+            self._read()
+
+    def _take(self, read: Config) -> None:
         self._told = None
-        for key in changed_needing_restart(current, read):
-            self.log.warn("{file}: {key} changed: this needs a restart", file=current.path, key=key)
+        current = self.current
         applied = replace(
             read, listen=current.listen, source=current.source, workers=current.workers
         )
+        if self._has_stopped:
+            return
+        for key in changed_needing_restart(current, read):
+            self.log.warn("{file}: {key} changed: this needs a restart", file=self._path, key=key)
         if applied != current:
             self.current = applied
-            self.log.info("{file}: the changed configuration applies", file=current.path)
+            self.log.info("{file}: the changed configuration applies", file=self._path)
             self._apply(applied)
 
-    def _tell_mistakes(self, error: ConfigError) -> None:
-        if error.mistakes == self._told:
+    def _refuse(self, failure: Any) -> None:
+        failure.trap(ConfigError)
+        mistakes = failure.value.mistakes
+        if mistakes == self._told or self._has_stopped:
             return
-        self._told = error.mistakes
-        for mistake in error.mistakes:
+        self._told = mistakes
+        for mistake in mistakes:
             self.log.error("{mistake}; what runs is kept", mistake=mistake)
+
+    def _failed(self, failure: Any) -> None:
+        self.log.failure("{file} could not be read", failure, file=self._path)
+
+
+def load_live(path: Path) -> Config:
+    """
+    The same as `load_config` for a file that is read again and again.
+
+    :raises ConfigError: with every mistake of the file, or because it is none: a
+        pipe, which may be good for one time, could hold a thread for ever.
+    """
+    if path.exists() and not path.is_file():
+        mistakes = Mistakes(str(path))
+        mistakes.in_file("is no file")
+        raise ConfigError(mistakes.in_order())
+    return load_config(path)

@@ -31,7 +31,7 @@ from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import tls_transports
 from ingress.kube.files import FilesSource
 from ingress.kube.watch import FileWatcher
-from ingress.live_config import LiveConfig
+from ingress.live_config import LiveConfig, RunInThread
 from ingress.problem_log import ProblemLog
 from ingress.termination import Termination
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
@@ -42,6 +42,7 @@ class ControlPlane:
     From files to Snapshots: the source, the controller, and the configuration file.
 
     :param config: what runs first.
+    :param run_in_thread: for reading the configuration file.
     """
 
     def __init__(
@@ -51,27 +52,33 @@ class ControlPlane:
         source: FilesSource,
         controller: Controller,
         problem_log: ProblemLog,
+        run_in_thread: RunInThread,
     ) -> None:
         self._source = source
         self._controller = controller
         self._problem_log = problem_log
-        self.live_config = LiveConfig(config, self._configure)
-        self._config_watcher = FileWatcher(
-            reactor, [str(config.path)], self.live_config.file_changed
-        )
+        self.live_config = LiveConfig(config, self._configure, run_in_thread)
+        self._config_watcher = FileWatcher(reactor, [str(config.path)], self.live_config.look)
+        self._has_stopped = False
 
     async def start(self) -> None:
-        """:return: when the first Snapshot is published."""
+        """:return: when the first Snapshot is published, or `stop` was called."""
         self._source.subscribe(self._tell_problems)
         await self._source.start()
+        if self._has_stopped:
+            return
         self._tell_problems()
         self._controller.start()
         await self._controller.published
         self._config_watcher.start()
+        # It may have changed since it was read, before there was a reactor.
+        self.live_config.look()
 
     def stop(self) -> None:
         """Change nothing any more; what was published is served on."""
+        self._has_stopped = True
         self._config_watcher.stop()
+        self.live_config.stop()
         self._controller.stop()
         self._source.stop()
         self._problem_log.flush()
@@ -90,6 +97,7 @@ class IngressService(Service):
     :param listeners: bound, not yet accepting.
     :param plane: what `control_plane` publishes to.
     :param contexts: the TLS side of the https listener.
+    :param termination: takes the signals, and is told where there is no way to start.
     """
 
     log = Logger()
@@ -101,6 +109,7 @@ class IngressService(Service):
         control_plane: ControlPlane,
         plane: DataPlane,
         contexts: TLSContexts,
+        termination: Termination,
     ) -> None:
         self.readiness = Readiness(start="the first snapshot is not published yet")
         self._reactor = reactor
@@ -108,14 +117,18 @@ class IngressService(Service):
         self._control_plane = control_plane
         self._plane = plane
         self._contexts = contexts
+        self._termination = termination
         self._grace: IDelayedCall | None = None
 
     # Starting.
 
     def startService(self) -> None:
-        """IService."""
+        """IService. It begins when the reactor runs: nobody can stop one that does not."""
         super().startService()  # type: ignore[no-untyped-call]
-        Termination(self._reactor, self._cut).install()
+        self._termination.install(self._cut)
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
         self._plane.deadlines.start()
         starting = Deferred.fromCoroutine(self._start())
         starting.addErrback(self._cannot_start)
@@ -151,7 +164,7 @@ class IngressService(Service):
             self.log.critical("{error}", error=failure.value)
         else:
             self.log.failure("The proxy cannot start", failure)
-        self._reactor.stop()
+        self._termination.fail()
 
     # Stopping.
 

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.application.service import IService
+from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
 from ingress.config.file import ConfigError, load_config
@@ -30,6 +31,7 @@ from ingress.kube.files import FilesSource
 from ingress.kube.store import ObjectStore
 from ingress.problem_log import ProblemLog
 from ingress.service import ControlPlane, IngressService
+from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.tls_transport import tls_dialers
@@ -72,8 +74,10 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """Put the parts of one process together (`IServiceMaker`)."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    # Its type names a part of what it does.
+    reactor: Any = installed
     config = options["loaded"]
     deadlines = Deadlines(reactor)
     plane = DataPlane(
@@ -88,5 +92,14 @@ def makeService(options: Options) -> IService:
     source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
     problem_log = ProblemLog(reactor)
     controller = Controller(store, config, plane.publish, problem_log, clock=reactor)
-    control_plane = ControlPlane(reactor, config, source, controller, problem_log)
-    return IngressService(reactor, options["listeners"], control_plane, plane, contexts)
+    control_plane = ControlPlane(
+        reactor,
+        config,
+        source,
+        controller,
+        problem_log,
+        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+    )
+    return IngressService(
+        reactor, options["listeners"], control_plane, plane, contexts, Termination(reactor)
+    )

@@ -8,7 +8,10 @@ set as soon as it runs, and the process ends as one that did what it was told.
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -17,29 +20,48 @@ from twisted.logger import Logger
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+Handler = Callable[[int, FrameType | None], None]
+
 
 class Termination:
     """
     Takes the signals that end the process.
 
     :param reactor: stopped at the first signal; its shutdown triggers drain.
-    :param cut_short: called at the second.
+    :param set_handler: `signal.signal`.
+    :param at_exit: `atexit.register`.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, cut_short: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        set_handler: Callable[[signal.Signals, Handler], object] = signal.signal,
+        at_exit: Callable[[Callable[[], None]], object] = atexit.register,
+    ) -> None:
         self._reactor = reactor
-        self._cut_short = cut_short
+        self._set_handler = set_handler
+        self._at_exit = at_exit
+        self._cut_short: Callable[[], None] = lambda: None
         self._is_stopping = False
 
-    def install(self) -> None:
-        """Once the reactor runs, which is when it has set its own handlers."""
+    def __repr__(self) -> str:
+        return f"<Termination {'under way' if self._is_stopping else 'not yet'}>"
+
+    def install(self, cut_short: Callable[[], None]) -> None:
+        """
+        Take the signals as soon as the reactor runs, which is when it has set its own handlers.
+
+        :param cut_short: called at every signal but the first.
+        """
+        self._cut_short = cut_short
         self._reactor.callWhenRunning(self._set_handlers)
 
     def _set_handlers(self) -> None:
         for number in SIGNALS:
-            signal.signal(number, self._on_signal)
+            self._set_handler(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         # Python code may be interrupted anywhere: the reactor does the rest in its turn.
@@ -52,7 +74,23 @@ class Termination:
         if self._is_stopping:
             self.log.warn("{why} again: what is under way is cut short", why=why)
             self._cut_short()
-            return
+        else:
+            self.log.info("{why}: draining", why=why)
+            self._stop()
+
+    def fail(self) -> None:
+        """End the process with status 1, for which twistd itself has no way."""
+        self._at_exit(_exit_with_failure)
+        if not self._is_stopping:
+            self._stop()
+
+    def _stop(self) -> None:
         self._is_stopping = True
-        self.log.info("{why}: draining", why=why)
         self._reactor.stop()
+
+
+def _exit_with_failure() -> None:
+    """At the very end, when twistd has removed its pidfile."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
