@@ -14,6 +14,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IHandshakeListener
 
 from ingress.tls_stream import TLSStream
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
@@ -43,6 +44,8 @@ class _Accepted(TLSStream):
             self.stopWriting()  # type: ignore[no-untyped-call]
         else:
             self.startWriting()  # type: ignore[no-untyped-call]
+        if IHandshakeListener.providedBy(self.protocol):
+            self.protocol.handshakeCompleted()
         return None
 
 

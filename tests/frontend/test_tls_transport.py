@@ -24,7 +24,11 @@ from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import TLSServer, tls_transports
 from ingress.tls_stream import RECORD_SIZE, RECORDS_PER_READ
 from tests.support.hand_reactor import PATIENCE, HandReactor
-from tests.support.recording_protocol import HalfCloseableRecordingProtocol, RecordingProtocol
+from tests.support.recording_protocol import (
+    HalfCloseableRecordingProtocol,
+    HandshakeRecordingProtocol,
+    RecordingProtocol,
+)
 from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, make_transport
 
 SMALL_BUFFER = 8192
@@ -54,6 +58,13 @@ class HandshakeTests(TLSTestCase):
         self.assertEqual(
             transport.server_name.lower() if transport.server_name else None, "a.example"
         )
+
+    def test_protocol_is_told(self) -> None:
+        """A protocol that asks for it hears that the handshake is done, once, before any data."""
+        pair = self.connect(protocol=HandshakeRecordingProtocol())
+        self.assertEqual(pair.protocol.calls, [])
+        pair.shake_hands().send(b"hello")
+        self.assertEqual(pair.protocol.calls, ["handshake after 0 bytes"])
 
     def test_nothing_agreed(self) -> None:
         """A client without SNI and ALPN is served, and both stay None."""

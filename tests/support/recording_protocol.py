@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -60,3 +60,11 @@ class HalfCloseableRecordingProtocol(RecordingProtocol):
 
     def writeConnectionLost(self) -> None:
         self.calls.append("write lost")
+
+
+@implementer(IHandshakeListener)
+class HandshakeRecordingProtocol(RecordingProtocol):
+    """The same, and `calls` says when the handshake was done."""
+
+    def handshakeCompleted(self) -> None:
+        self.calls.append(f"handshake after {len(self.received)} bytes")
