@@ -6,11 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import (
-    IHalfCloseableProtocol,
-    IHandshakeListener,
-    IPushProducer,
-)
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -92,14 +88,13 @@ class HTTP1Downstream(Protocol):
         self.transport.registerProducer(self, True)
         self._plane.connections.add(self)
         self._plane.deadlines.watch(self)
-        limits = self._limits
-        self._set_deadline(
-            limits.tls_handshake_timeout if self._client.is_secure else limits.head_timeout
-        )
+        self._restart_deadline()
+        if self._client.is_secure:
+            self._set_deadline(self._limits.tls_handshake_timeout)
 
     def handshakeCompleted(self) -> None:
         """IHandshakeListener."""
-        self._set_deadline(self._limits.head_timeout)
+        self._restart_deadline()
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
@@ -113,15 +108,16 @@ class HTTP1Downstream(Protocol):
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol: the client sends no more, and may still read."""
-        exchange = self._exchange
-        if exchange is None:
+        self._is_input_over = True
+        if self._has_closed:
             self._lose_connection()
         elif self._decoder.is_in_body:
             # The request is not whole, and will not be.
             self.cut()
+        elif self._exchange is not None:
+            self._exchange.client_finished()
         else:
-            self._is_input_over = True
-            exchange.client_finished()
+            self._advance()
 
     def writeConnectionLost(self) -> None:
         """IHalfCloseableProtocol: what `_linger` or `end_raw` asked for is done."""
@@ -157,7 +153,7 @@ class HTTP1Downstream(Protocol):
         if is_full is not self._is_full:
             self._is_full = is_full
             self._update_reading()
-        if self._is_input_over and self._exchange is None:
+        if self._is_input_over and self._exchange is None and not self._is_stalled:
             self._lose_connection()
         elif self._plane.is_draining:
             self.close_if_idle()
@@ -218,7 +214,8 @@ class HTTP1Downstream(Protocol):
     def _update_reading(self) -> None:
         if self._is_request_paused or self._is_full:
             self.transport.pauseProducing()
-        else:
+        elif not self._is_input_over:
+            # Else the transport would tell of the end once more.
             self.transport.resumeProducing()
 
     # ResponseWriter.
@@ -268,10 +265,7 @@ class HTTP1Downstream(Protocol):
         self.resume_request()
         self._restart_deadline()
         if not self._is_advancing:
-            if len(self._decoder):
-                self._advance()
-            elif self._plane.is_draining:
-                self.close_if_idle()
+            self._advance()
 
     def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
         self._exchange = self._tunnel = tunnel
@@ -280,6 +274,10 @@ class HTTP1Downstream(Protocol):
         rest = self._decoder.take_rest()
         if rest:
             tunnel.tunnel_sent(rest)
+        self._is_full = False
+        self._update_reading()
+        if self._is_input_over:
+            tunnel.client_finished()
 
     def send_raw(self, data: bytes) -> None:
         self.transport.write(data)
@@ -392,7 +390,7 @@ class HTTP1Downstream(Protocol):
         self._restart_deadline()
         if self._exchange is not None:
             self._exchange.resume_response()
-        elif len(self._decoder):
+        else:
             self._advance()
 
     def stopProducing(self) -> None:

@@ -5,19 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.memory_socket import CAPACITY
-from tests.support.wire import LIMITS, OK, Message, Peer, Wire, request
+from tests.support.wire import LIMITS, OK, SWITCHING, UPGRADE, Message, Peer, Wire, request
 
-UPGRADE = request(
-    b"GET",
-    b"Connection: Upgrade",
-    b"Upgrade: websocket",
-    b"Sec-WebSocket-Version: 13",
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-)
-SWITCHING = (
-    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-)
 MUCH = b"x" * (8 * CAPACITY)
 
 

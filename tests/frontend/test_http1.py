@@ -18,6 +18,7 @@ from tests.support.wire import (
     GET,
     LIMITS,
     OK,
+    ONE_BUFFER_TOO_MUCH,
     UPSTREAM,
     Message,
     Peer,
@@ -29,13 +30,6 @@ from tests.support.wire import (
 
 MUCH = b"x" * (8 * CAPACITY)
 """More than all buffers between a client and an endpoint hold together."""
-
-_HEAD = response(200, b"Content-Length: 131030")
-ONE_BUFFER_TOO_MUCH = _HEAD + b"x" * 131030
-"""
-A response that the proxy reads whole in two reads, and which is then, with the
-Date that it adds, more than the client's socket and a send buffer hold.
-"""
 
 
 class Broken:

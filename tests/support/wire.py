@@ -68,6 +68,27 @@ def response(status: int, *fields: bytes) -> bytes:
     return b"\r\n".join([b"HTTP/1.1 %d X" % status, *fields]) + b"\r\n\r\n"
 
 
+_HEAD = response(200, b"Content-Length: 131030")
+ONE_BUFFER_TOO_MUCH = _HEAD + b"x" * 131030
+"""
+A response that the proxy reads whole in two reads, and which is then, with the
+Date that it adds, more than the client's socket and a send buffer hold.
+"""
+
+UPGRADE = request(
+    b"GET",
+    b"Connection: Upgrade",
+    b"Upgrade: websocket",
+    b"Sec-WebSocket-Version: 13",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+SWITCHING = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+"""A WebSocket asked for, and agreed to."""
+
+
 @dataclass
 class Message:
     """A message as a far end received it, taken apart without any strictness."""
