@@ -31,8 +31,9 @@ from tests.fuzz.invariants import (
     check_response,
 )
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, BAD_RESPONSES
-from tests.support.wire import GET
+from tests.support.wire import GET, request
 
+CHUNKED = request(b"POST", b"Transfer-Encoding: chunked")
 METHODS = st.sampled_from([b"GET", b"HEAD", b"POST"])
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
@@ -83,6 +84,7 @@ class BodyTests(SynchronousTestCase):
         """All this holds for what is known to have fooled others."""
         for data in BAD_CHUNKED_BODIES.values():
             check_chunks(data, [3])
+            check_forwarding(CHUNKED + data + GET, [100])
 
 
 class ResponseTests(SynchronousTestCase):
