@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from ingress.config import Config
 from ingress.kube.objects import Objects
 from ingress.kube.store import ObjectStore
-from ingress.memory import settle_objects
+from ingress.memory import LARGE_WORK, SlowRelease, settle_objects
 from ingress.problem_log import ProblemLog
 from ingress.routing.build import Built, build_steps
 from ingress.routing.snapshot import Snapshot
@@ -39,12 +39,6 @@ Seconds from the first change to the build, however many follow: a change among
 
 SLICE: Final = 0.005
 """Seconds that a build runs before the reactor serves: a quarter of what a request may wait."""
-
-LARGE_BUILD: Final = 0.1
-"""
-Seconds of work from which on a build is large: its objects are settled after each
-slice, because by its end they would be enough for a long run of the collector.
-"""
 
 MIN_TIMER: Final = 1.0
 MAX_TIMER: Final = 86400.0
@@ -97,6 +91,7 @@ class Controller:
         self._now = now
         self._build = build
         self._settle = settle
+        self._release = SlowRelease(clock)
         self._unsubscribe: Callable[[], None] | None = None
         self._built: Built | None = None
         self._holdoff: IDelayedCall | None = None
@@ -142,6 +137,7 @@ class Controller:
             if call is not None:
                 call.cancel()
         self._holdoff = self._slice = self._timer = None
+        self._release.stop()
 
     def reconfigure(self, config: Config) -> None:
         """Build with another configuration from now on."""
@@ -190,18 +186,23 @@ class Controller:
             self.log.failure("The routes cannot be built; those that are published stay")
             self._ended()
         else:
-            if spent + took >= LARGE_BUILD:
+            if spent + took >= LARGE_WORK:
                 self._settle()
             self._slice = self._clock.callLater(0, self._run, steps, spent + took)
 
     def _finish(self, built: Built, spent: float) -> None:
-        is_first = self._built is None
-        if self._built is None or built.snapshot is not self._built.snapshot:
+        previous, self._built = self._built, built
+        is_large = spent >= LARGE_WORK
+        if previous is None or built.snapshot is not previous.snapshot:
             self._publish(built.snapshot)
             self.generation += 1
-        self._built = built
         self._problems.report("build", built.problems)
-        if is_first or spent >= LARGE_BUILD:
+        if previous is not None and is_large:
+            # All of it, freed with the last reference to it, would take too long.
+            for mapping in previous.mappings():
+                self._release.hold(mapping)
+        is_first = previous is None
+        if is_first or is_large:
             self._settle()
         self._watch_time(built)
         if is_first:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -41,6 +42,14 @@ if hasattr(select, "epoll"):
     from ingress.reactor import install_reactor
 
     install_reactor()
+
+
+SWITCH_INTERVAL = 0.001
+"""
+Seconds for which a thread that reads files may keep the interpreter from the reactor,
+each time that the reactor comes back from waiting for events; Python's own 5 ms add up
+over the few turns that a request takes.
+"""
 
 
 class Options(usage.Options):

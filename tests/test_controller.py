@@ -14,13 +14,13 @@ from ingress.config import Config
 from ingress.controller import (
     HOLDOFF_DELAY,
     HOLDOFF_MAX_DELAY,
-    LARGE_BUILD,
     MAX_TIMER,
     SLICE,
     Controller,
 )
 from ingress.kube.objects import Objects
 from ingress.kube.store import ObjectStore
+from ingress.memory import LARGE_WORK
 from ingress.problem_log import ProblemLog
 from ingress.routing.build import Built, build_steps
 from ingress.routing.snapshot import Snapshot
@@ -297,7 +297,7 @@ class SettleTests(ControllerTestCase):
     def test_large(self) -> None:
         """After each slice of a build from the moment on that it is large."""
         self.controller.start()
-        before = int(LARGE_BUILD / SLICE)
+        before = int(LARGE_WORK / SLICE)
         self.workshop.steps, self.workshop.step_time = before + 3, SLICE * 1.01
         self.change("a.example")
         self.clock.advance(HOLDOFF_DELAY)

@@ -387,3 +387,20 @@ class BuiltTests(SynchronousTestCase):
         found = list(result.all_problems())
         self.assertEqual(len(found), 3)
         self.assertTrue(all(isinstance(problem, Problem) for problem in found))
+
+
+class MappingsTests(SynchronousTestCase):
+    def test_all(self) -> None:
+        """What a build is made of is named mapping by mapping, for whoever frees it."""
+        result = built(*served("a"))
+        memo = result.memo
+        found = {id(mapping) for mapping in result.mappings()}
+        for mapping in (
+            result.problems,
+            result.snapshot.hosts,
+            memo.objects.ingresses,
+            memo.ingresses.parts,
+            memo.upstreams.users,
+            memo.hosts.problems,
+        ):
+            self.assertIn(id(mapping), found)

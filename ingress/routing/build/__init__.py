@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ingress.config import Config
 from ingress.kube.objects import ObjectName, Objects
@@ -77,6 +78,16 @@ class Built:
         """Every Problem, those of one owner together."""
         for problems in self.problems.values():
             yield from problems
+
+    def mappings(self) -> Iterator[Mapping[Any, object]]:
+        """All that it is made of, for whoever must free it in parts."""
+        yield self.problems
+        memo_parts = (getattr(self.memo, name) for name in self.memo.__slots__)
+        for part in (self.snapshot, *memo_parts):
+            names = part.__struct_fields__ if isinstance(part, Objects) else part.__slots__
+            for value in (getattr(part, name) for name in names):
+                if isinstance(value, Mapping):
+                    yield value
 
     @property
     def next_change(self) -> datetime | None:

@@ -7,14 +7,17 @@ Unchanged objects are the same Python objects, so that a diff is one pass of
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Generic, TypeVar
+from heapq import merge
+from itertools import islice
+from typing import Any, Generic, TypeVar
 
 from ingress.steps import STRIDE, Steps
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 def changed_names(old: Mapping[K, object], new: Mapping[K, object]) -> Steps[set[K]]:
@@ -36,6 +39,24 @@ def changed_names(old: Mapping[K, object], new: Mapping[K, object]) -> Steps[set
         changed.update(old.keys() - new.keys())
         yield
     return changed
+
+
+def sorted_in_steps(items: Collection[Row]) -> Steps[list[Row]]:
+    """As `sorted`, which takes 20 ms for 20,000 endpoints."""
+    if len(items) <= STRIDE:
+        return sorted(items)
+    runs: list[list[Row]] = []
+    rest = iter(items)
+    while run := list(islice(rest, STRIDE)):
+        run.sort()
+        runs.append(run)
+        yield
+    found: list[Row] = []
+    for count, item in enumerate(merge(*runs)):
+        found.append(item)
+        if count % STRIDE == STRIDE - 1:
+            yield
+    return found
 
 
 Index = Mapping[K, AbstractSet[V]]
@@ -64,16 +85,18 @@ class IndexUpdate(Generic[K, V]):
         for key in after - before:
             self._users(key).add(user)
 
-    def finish(self) -> Index[K, V]:
+    def finish(self) -> Steps[Index[K, V]]:
         """The changed copy; the original itself where nothing changed."""
         if not self._written:
             return self._original
         index = dict(self._original)
-        for key, users in self._written.items():
+        for count, (key, users) in enumerate(self._written.items()):
             if users:
                 index[key] = users
             else:
                 index.pop(key, None)
+            if count % STRIDE == STRIDE - 1:
+                yield
         return index
 
     def _users(self, key: K) -> set[V]:

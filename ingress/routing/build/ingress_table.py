@@ -105,4 +105,4 @@ def moved_users(
         touched.update(after)
         if count % STRIDE == STRIDE - 1:
             yield
-    return update.finish(), touched
+    return (yield from update.finish()), touched

@@ -20,7 +20,9 @@ from ingress.kube.objects import (
     Service,
     ServicePort,
 )
+from ingress.routing.build.change import sorted_in_steps
 from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
+from ingress.steps import STRIDE, Steps
 
 FAMILIES = ("IPv4", "IPv6", "FQDN")
 """
@@ -62,20 +64,20 @@ class _Address(NamedTuple):
 
 def resolve_upstream(
     key: UpstreamKey, objects: ServiceObjects, source: FilesSource
-) -> ResolvedUpstream:
+) -> Steps[ResolvedUpstream]:
     """
     Find the endpoints of `key`.
 
     :param source: gives endpoints to Services that have none among the objects.
     """
     try:
-        return ResolvedUpstream(_resolve(key, objects, source))
+        return ResolvedUpstream((yield from _resolve(key, objects, source)))
     except _FaultError as error:
         message = f"{error}; answered with 503"
         return ResolvedUpstream(Upstream(key), message)
 
 
-def _resolve(key: UpstreamKey, objects: ServiceObjects, source: FilesSource) -> Upstream:
+def _resolve(key: UpstreamKey, objects: ServiceObjects, source: FilesSource) -> Steps[Upstream]:
     service = objects.service
     if service is None:
         return _local_upstream(key, None, source, "does not exist")
@@ -85,9 +87,11 @@ def _resolve(key: UpstreamKey, objects: ServiceObjects, source: FilesSource) -> 
     if port is None:
         raise _FaultError(_no_such_port(key, service))
     if objects.slices:
-        return _choose(key, port, "EndpointSlices", _slice_addresses(objects.slices, port))
+        addresses = _slice_addresses(objects.slices, port)
+        return (yield from _choose(key, port, "EndpointSlices", addresses))
     if objects.endpoints is not None:
-        return _choose(key, port, "Endpoints", _subset_addresses(objects.endpoints, port))
+        addresses = _subset_addresses(objects.endpoints, port)
+        return (yield from _choose(key, port, "Endpoints", addresses))
     return _local_upstream(key, port, source, "has no endpoints")
 
 
@@ -176,26 +180,30 @@ def _normalized(address: str, family: str) -> str:
 
 def _choose(
     key: UpstreamKey, port: ServicePort, kind: str, addresses: Iterable[_Address]
-) -> Upstream:
+) -> Steps[Upstream]:
     """
     :raises _FaultError: where no address can be used.
     """
     ready: dict[str, set[Endpoint]] = {}
     leaving: dict[str, set[Endpoint]] = {}
     is_empty = True
-    for family, endpoint, is_ready, is_leaving in addresses:
+    for count, (family, endpoint, is_ready, is_leaving) in enumerate(addresses):
         is_empty = False
         if is_ready:
             ready.setdefault(family, set()).add(endpoint)
         elif is_leaving:
             leaving.setdefault(family, set()).add(endpoint)
+        if count % STRIDE == STRIDE - 1:
+            yield
     for family in FAMILIES:
         if family in ready:
-            lingering = leaving.get(family, set()) - ready[family]
-            return Upstream(key, tuple(sorted(ready[family])), tuple(sorted(lingering)))
+            endpoints = yield from sorted_in_steps(ready[family])
+            lingering = yield from sorted_in_steps(leaving.get(family, set()) - ready[family])
+            return Upstream(key, tuple(endpoints), tuple(lingering))
     for family in FAMILIES:
         if family in leaving:
-            return Upstream(key, tuple(sorted(leaving[family])))
+            endpoints = yield from sorted_in_steps(leaving[family])
+            return Upstream(key, tuple(endpoints))
     if is_empty:
         meant = f"named {port.name}" if port.name else "without name"
         raise _FaultError(f"the {kind} of {_named(key)} list no address with a TCP port {meant}")

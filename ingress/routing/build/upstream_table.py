@@ -63,7 +63,8 @@ def update_upstreams(
             is_changed = upstreams.pop(key, None) is not None or is_changed
             faults.pop(key, None)
             continue
-        resolved = resolve_upstream(key, _service_objects(key, new, slices), source)
+        service_objects = _service_objects(key, new, slices)
+        resolved = yield from resolve_upstream(key, service_objects, source)
         if resolved.upstream != upstreams.get(key):
             upstreams[key] = resolved.upstream
             is_changed = True
@@ -93,7 +94,7 @@ def _moved_keys(
             fresh.add(key)
         if count % STRIDE == STRIDE - 1:
             yield
-    return update.finish(), fresh
+    return (yield from update.finish()), fresh
 
 
 def _moved_slices(
@@ -112,7 +113,7 @@ def _moved_slices(
         services.update(before, after)
         if count % STRIDE == STRIDE - 1:
             yield
-    return update.finish(), services
+    return (yield from update.finish()), services
 
 
 def _service_objects(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.routing.build.change import IndexUpdate, changed_names
+from ingress.routing.build.change import IndexUpdate, changed_names, sorted_in_steps
 from ingress.steps import STRIDE, finish
 
 
@@ -35,14 +35,23 @@ class IndexUpdateTests(SynchronousTestCase):
         update: IndexUpdate[str, int] = IndexUpdate({"a": {1, 2}, "b": {1}})
         update.move(1, ["a", "b"], ["a", "c"])
         update.move(3, [], ["a"])
-        self.assertEqual(update.finish(), {"a": {1, 2, 3}, "c": {1}})
+        self.assertEqual(finish(update.finish()), {"a": {1, 2, 3}, "c": {1}})
 
     def test_original(self) -> None:
         """The original is never written to, and kept where nothing moves."""
         original = {"a": {1}}
         update = IndexUpdate(original)
         update.move(1, ["a"], ["a"])
-        self.assertIs(update.finish(), original)
+        self.assertIs(finish(update.finish()), original)
         update.move(2, [], ["a"])
-        self.assertEqual(update.finish(), {"a": {1, 2}})
+        self.assertEqual(finish(update.finish()), {"a": {1, 2}})
         self.assertEqual(original, {"a": {1}})
+
+
+class SortTests(SynchronousTestCase):
+    def test_sorted(self) -> None:
+        """Few and many items are sorted, the many in steps."""
+        for size in (0, 3, STRIDE, 3 * STRIDE + 1):
+            items = [(number * 7919 % 1000, number) for number in range(size)]
+            self.assertEqual(finish(sorted_in_steps(items)), sorted(items))
+        self.assertGreater(len(list(sorted_in_steps(items))), 3)

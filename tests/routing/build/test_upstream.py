@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import FilesSource
 from ingress.kube.objects import EndpointPort, EndpointSlice, Service, ServicePort
 from ingress.routing.build.upstream import ResolvedUpstream, ServiceObjects, resolve_upstream
-from ingress.routing.upstream import UpstreamKey
+from ingress.routing.upstream import Endpoint, UpstreamKey
+from ingress.steps import STRIDE, finish
 from tests.support.objects import FILES, LEAVING, STARTING, endpoint_slice, service
 
 KEY = UpstreamKey("default", "web", "80")
@@ -19,7 +20,8 @@ def resolve(
     key: UpstreamKey = KEY,
     source: FilesSource = FILES.source,
 ) -> ResolvedUpstream:
-    return resolve_upstream(key, ServiceObjects(of or service("web"), slices, None), source)
+    objects = ServiceObjects(of or service("web"), slices, None)
+    return finish(resolve_upstream(key, objects, source))
 
 
 def texts(resolved: ResolvedUpstream) -> tuple[list[str], list[str]]:
@@ -84,3 +86,18 @@ class ResolveUpstreamTests(SynchronousTestCase):
         """In a cluster the fault gives no advice about files."""
         resolved = resolve(source=FilesSource())
         self.assertEqual(resolved.fault, "Service default/web has no endpoints; answered with 503")
+
+    def test_steps(self) -> None:
+        """Thousands of endpoints are resolved in steps, to the same."""
+        addresses = [f"10.0.{number >> 8}.{number & 255}" for number in range(4 * STRIDE)]
+        slices = endpoint_slice("web", *reversed(addresses))
+        steps = resolve_upstream(KEY, ServiceObjects(service("web"), (slices,), None), FILES.source)
+        count = 0
+        try:
+            while True:
+                next(steps)
+                count += 1
+        except StopIteration as end:
+            endpoints = end.value.upstream.endpoints
+        self.assertEqual(endpoints, tuple(sorted(Endpoint(each, 8080) for each in addresses)))
+        self.assertGreater(count, 8)
