@@ -1,0 +1,206 @@
+"""
+What a connection was made of is freed with it, without the garbage collector.
+
+The collector sees no object that lived when a large change was settled
+(`ingress.memory`): a cycle that is garbage later would never be freed.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.memory_socket import CAPACITY
+from tests.support.wire import (
+    CHUNKED_OK,
+    GET,
+    LIMITS,
+    OK,
+    Peer,
+    Wire,
+    post,
+    request,
+    response,
+)
+
+UPGRADE = request(b"GET", b"Connection: Upgrade", b"Upgrade: websocket")
+SWITCHING = response(101, b"Connection: Upgrade", b"Upgrade: websocket")
+
+
+def served(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.accept().send(OK)
+    client.read()
+    client.close()
+
+
+def kept_alive(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    endpoint = wire.accept()
+    endpoint.send(OK)
+    client.send(GET + GET)
+    endpoint.send(OK)
+    endpoint.send(OK)
+    client.close()
+    wire.advance(LIMITS.idle_upstream_timeout + 2)
+
+
+def refused(wire: Wire, client: Peer) -> None:
+    client.send(b"nonsense\r\n\r\n")
+    client.read()
+    client.close()
+
+
+def reset_while_waiting(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.accept().read()
+    client.reset()
+
+
+def reset_while_dialling(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.next_dial()
+    client.reset()
+
+
+def upload_given_up(wire: Wire, client: Peer) -> None:
+    client.send(post(100_000) + b"x" * 1000)
+    wire.accept().read()
+    client.reset()
+
+
+def upload_that_turns_bad(wire: Wire, client: Peer) -> None:
+    client.send(request(b"POST", b"Transfer-Encoding: chunked"))
+    wire.accept().read()
+    client.send(b"nonsense\r\n")
+    client.read()
+    client.close()
+
+
+def upload_too_slow(wire: Wire, client: Peer) -> None:
+    client.send(post(100) + b"x")
+    wire.accept().read()
+    wire.advance(LIMITS.body_timeout + 2)
+    client.read()
+    client.close()
+
+
+def early_answer(wire: Wire, client: Peer) -> None:
+    client.send(post(100_000) + b"x")
+    wire.accept().send(OK)
+    client.read()
+    client.close()
+
+
+def too_slow_reader(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.accept().send_some(response(200, b"Content-Length: 10000000") + b"x" * (8 * CAPACITY))
+    wire.advance(LIMITS.send_timeout + 2)
+
+
+def endpoint_that_breaks(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.accept().send(CHUNKED_OK + b"nonsense\r\n")
+    client.read()
+    client.close()
+
+
+def endpoint_that_is_silent(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.accept().read()
+    wire.advance(LIMITS.read_timeout + 2)
+    client.read()
+    client.close()
+
+
+def endpoint_that_cannot_be_reached(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    wire.next_dial().time_out()
+    client.read()
+    client.close()
+
+
+def endpoint_that_died_while_kept(wire: Wire, client: Peer) -> None:
+    client.send(GET)
+    endpoint = wire.accept()
+    endpoint.send(OK)
+    client.send(GET)
+    endpoint.reset()
+    wire.accept().send(OK)
+    client.read()
+    client.close()
+
+
+def tunnel_ended_by_client(wire: Wire, client: Peer) -> None:
+    client.send(UPGRADE)
+    endpoint = wire.accept()
+    endpoint.send(SWITCHING + b"x")
+    client.send(b"y")
+    client.close()
+    endpoint.close()
+
+
+def tunnel_ended_by_endpoint(wire: Wire, client: Peer) -> None:
+    client.send(UPGRADE)
+    endpoint = wire.accept()
+    endpoint.send(SWITCHING)
+    endpoint.reset()
+    client.read()
+    client.close()
+
+
+def idle_too_long(wire: Wire, client: Peer) -> None:
+    wire.advance(LIMITS.head_timeout + 2)
+    client.close()
+
+
+SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
+    served,
+    kept_alive,
+    refused,
+    reset_while_waiting,
+    reset_while_dialling,
+    upload_given_up,
+    upload_that_turns_bad,
+    upload_too_slow,
+    early_answer,
+    too_slow_reader,
+    endpoint_that_breaks,
+    endpoint_that_is_silent,
+    endpoint_that_cannot_be_reached,
+    endpoint_that_died_while_kept,
+    tunnel_ended_by_client,
+    tunnel_ended_by_endpoint,
+    idle_too_long,
+)
+
+
+class CycleTests(SynchronousTestCase):
+    def garbage_of(self, scenario: Callable[[Wire, Peer], None]) -> set[str]:
+        """The types of ours that only the collector would have freed."""
+        first, wire = Wire(), Wire()
+        scenario(first, first.connect())  # what is made but once is made now
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            scenario(wire, wire.connect())
+            wire.network.settle()
+            gc.collect()
+            return {
+                f"{kind.__module__}.{kind.__qualname__}"
+                for kind in map(type, gc.garbage)
+                if kind.__module__.startswith("ingress.")
+            }
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+    def test_none_is_left(self) -> None:
+        """However a connection ends, nothing of it waits for the collector."""
+        found = {scenario.__name__: self.garbage_of(scenario) for scenario in SCENARIOS}
+        self.assertEqual({name: kinds for name, kinds in found.items() if kinds}, {})
