@@ -24,8 +24,8 @@ def canonical_path(path: bytes) -> bytes:
     :return: the path with dot segments resolved, runs of slashes merged and
         escapes of unreserved characters decoded. ``%2F`` and ``%5C`` are data,
         never separators, and stay as written; other escapes are in upper case.
-    :raises RequestError: for a broken escape, an escaped NUL, and a path that
-        climbs above the root.
+    :raises RequestError: for a broken escape, an escaped NUL, a path that climbs
+        above the root, and one that climbs out of an empty segment (``//..``).
     """
     if b"%" not in path and b"//" not in path and b"/." not in path:
         return path
@@ -61,17 +61,25 @@ def _decode_escape(match: re.Match[bytes]) -> bytes:
 
 
 def _resolve_segments(path: bytes) -> bytes:
-    """RFC 3986 section 5.2.4, but a climb above the root is an error."""
+    """
+    RFC 3986 section 5.2.4, but a climb above the root is an error.
+
+    A climb out of an empty segment is one, too: ``/a//../b`` is ``/b`` for an
+    endpoint that merges slashes first, and ``/a/b`` for one that does not, and the
+    rule of ``/a`` may be there to keep requests from either.
+    """
     resolved: list[bytes] = []
     segments = path.split(b"/")[1:]
     for segment in segments:
         if segment == b"..":
             if not resolved:
                 raise RequestError("The path climbs above the root.")
-            resolved.pop()
-        elif segment not in (b"", b"."):
+            if not resolved.pop():
+                raise RequestError("The path climbs out of an empty segment.")
+        elif segment != b".":
             resolved.append(segment)
     is_directory = segments[-1] in (b"", b".", b"..")
-    if not resolved:
+    named = [segment for segment in resolved if segment]
+    if not named:
         return b"/"
-    return b"/" + b"/".join(resolved) + (b"/" if is_directory else b"")
+    return b"/" + b"/".join(named) + (b"/" if is_directory else b"")
