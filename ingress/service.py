@@ -19,13 +19,15 @@ from twisted.python.failure import Failure
 from ingress.admin import Readiness, make_admin_site
 from ingress.config import Config
 from ingress.controller import Controller
+from ingress.frontend.accepting_port import ConnectionLimit
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.http1_factory import HTTP1Factory
 from ingress.frontend.listeners import (
+    ADMIN_CONNECTIONS,
     Listeners,
-    connection_limit,
     raise_descriptor_limit,
+    room_for_connections,
 )
 from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import tls_transports
@@ -134,25 +136,25 @@ class IngressService(Service):
         starting.addErrback(self._cannot_start)
 
     async def _start(self) -> None:
-        limit = connection_limit(raise_descriptor_limit())
-        # Probes come from few clients and must not wait where the others do.
-        admin_limit = connection_limit(0)
+        plane = self._plane
+        limit = plane.connection_limit
+        limit.fit(room_for_connections(raise_descriptor_limit()))
         site = make_admin_site(self.readiness, self._reactor)
-        self._listeners.admin.start(self._reactor, site, admin_limit)
+        self._listeners.admin.start(self._reactor, site, ConnectionLimit(ADMIN_CONNECTIONS))
         await self._control_plane.start()
         if not self.running:
             return
         tls, unix_tls = tls_transports(self._contexts.open_connection)
         self._listeners.http.start(
             self._reactor,
-            HTTP1Factory(self._plane, is_secure=False),
+            HTTP1Factory(plane, is_secure=False),
             limit,
             transport=ImmediateServer,
             unix_transport=ImmediateUNIXServer,
         )
         self._listeners.https.start(
             self._reactor,
-            HTTP1Factory(self._plane, is_secure=True),
+            HTTP1Factory(plane, is_secure=True),
             limit,
             transport=tls,
             unix_transport=unix_tls,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from typing import Any, cast
 
 from twisted.internet import tcp
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IReactor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ingress.config import Limits
 from ingress.frontend.bound_socket import BoundSocket
 
 ACCEPTS_PER_EVENT = 16
@@ -57,6 +59,7 @@ class ConnectionLimit:
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
+        self._room = sys.maxsize
         self._open: set[object] = set()
         self._waiting: list[AcceptingPort] = []
         self._is_told = False
@@ -79,6 +82,21 @@ class ConnectionLimit:
         self._open.discard(connection)
         if len(self._open) < self.maximum * 0.9:
             self._is_told = False
+        self._resume()
+
+    def apply(self, limits: Limits) -> None:
+        """Have the configured maximum from now on, or what there is room for."""
+        self.maximum = min(limits.connections, self._room)
+        self._resume()
+
+    def fit(self, room: int) -> None:
+        """
+        :param room: how many connections the system allows, whatever is configured.
+        """
+        self._room = room
+        self.maximum = min(self.maximum, room)
+
+    def _resume(self) -> None:
         waiting, self._waiting = self._waiting, []
         for port in waiting:
             port.resume()
@@ -206,11 +224,16 @@ class AcceptingPort(tcp.Port):
                 return
             number, self.sessionno = self.sessionno, self.sessionno + 1
             transport = self.transport(accepted, protocol, address, self, number, self.reactor)
-            self._limit.opened(transport)
-            protocol.makeConnection(transport)
         except Exception:
             self.log.failure("A connection could not be set up")
             accepted.close()
+            return
+        self._limit.opened(transport)
+        try:
+            protocol.makeConnection(transport)
+        except Exception:
+            self.log.failure("{transport} could not begin", transport=transport)
+            transport.abortConnection()
 
     def _refused(self, error: OSError) -> None:
         """The system has no descriptor or no memory left: try again later."""

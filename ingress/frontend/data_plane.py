@@ -9,6 +9,7 @@ from random import Random
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
+from ingress.frontend.accepting_port import ConnectionLimit
 from ingress.frontend.headers import Client
 from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
@@ -45,6 +46,9 @@ class DataPlane:
         self.balancer = Balancer(registry, deadlines.now, random)
         self.retry_budget = RetryBudget()
         self.connections = OpenConnections()
+        self.connection_limit = ConnectionLimit(_DEFAULT_LIMITS.connections)
+        """Of all clients together, over all listeners."""
+
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange takes it once and keeps it."""
 
@@ -56,6 +60,7 @@ class DataPlane:
         previous, self.snapshot = self.snapshot, snapshot
         if previous is None or previous.config is not snapshot.config:
             self.registry.apply(snapshot.config.limits)
+            self.connection_limit.apply(snapshot.config.limits)
         if previous is None or previous.upstreams is not snapshot.upstreams:
             self.registry.published(snapshot)
             self.balancer.published(snapshot)

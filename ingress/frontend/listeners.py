@@ -20,11 +20,11 @@ from ingress.frontend.accepting_port import AcceptingPort, ConnectionLimit
 from ingress.frontend.bound_socket import BoundSocket, ListenError, bind
 from ingress.frontend.listen_address import AddressRefused, parse_listen_address
 
-MAX_CONNECTIONS = 16384
-"""
-Open connections of clients, over all listeners: what ingress-nginx allows a
-worker (max-worker-connections). Each holds memory, at the latest when it is busy.
-"""
+ADMIN_CONNECTIONS = 16
+"""Probes come from few clients and must not wait where the others do."""
+
+MIN_CONNECTIONS = 16
+"""However few descriptors there are."""
 
 RESERVED_DESCRIPTORS = 256
 """For files, logs, watches and the reactor itself."""
@@ -169,11 +169,10 @@ def raise_descriptor_limit() -> int:
     return DESCRIPTORS_WANTED if soft == resource.RLIM_INFINITY else soft
 
 
-def connection_limit(descriptors: int) -> ConnectionLimit:
+def room_for_connections(descriptors: int) -> int:
     """
-    The bound of open connections that so many descriptors allow.
+    How many connections of clients so many descriptors allow.
 
-    A connection of a client takes two: its own and that to the endpoint.
+    Each takes two: its own and that to the endpoint.
     """
-    room = (descriptors - RESERVED_DESCRIPTORS) // 2
-    return ConnectionLimit(max(16, min(MAX_CONNECTIONS, room)))
+    return max(MIN_CONNECTIONS, (descriptors - RESERVED_DESCRIPTORS) // 2)

@@ -4,6 +4,7 @@ Tests for `ingress.frontend.accepting_port`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -15,6 +16,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from ingress.config import Limits
 from ingress.frontend.accepting_port import (
     ACCEPT_PAUSE,
     ACCEPTS_PER_EVENT,
@@ -36,13 +38,21 @@ class Recording(Factory):
         self.addresses: list[Any] = []
         self.protocols: list[Protocol] = []
         self.refuse: Exception | None = None
+        self.make: type[Protocol] = Protocol
 
     def buildProtocol(self, addr: Any) -> Protocol:
         self.addresses.append(addr)
         if self.refuse is not None:
             raise self.refuse
-        self.protocols.append(Protocol())
+        self.protocols.append(self.make())
         return self.protocols[-1]
+
+
+class Unable(Protocol):
+    """A protocol with a fault."""
+
+    def connectionMade(self) -> None:
+        raise RuntimeError("cannot begin")
 
 
 class Unwilling:
@@ -209,6 +219,24 @@ class LimitTests(PortTestCase):
             client.close()
         self.assertEqual(self.accepted(), 4)
 
+    def test_more_are_allowed(self) -> None:
+        """A connection that waits is accepted when the configuration allows more."""
+        for _ in range(3):
+            self.connect()
+        self.assertEqual(self.accepted(), 2)
+        self.limit.apply(Limits(connections=3))
+        self.assertEqual(self.accepted(), 3)
+
+    def test_no_more_than_there_is_room_for(self) -> None:
+        """The configuration gets no more than the system allows, and can have less."""
+        self.limit.fit(1)
+        self.assertEqual(self.limit.maximum, 1)
+        self.limit.apply(Limits(connections=10))
+        self.assertEqual(self.limit.maximum, 1)
+        self.limit.fit(100)
+        self.limit.apply(Limits(connections=10))
+        self.assertEqual(self.limit.maximum, 10)
+
     def test_stopped_while_waiting(self) -> None:
         """A port that was stopped while it waited does not accept again."""
         clients = [self.connect() for _ in range(3)]
@@ -226,6 +254,17 @@ class FailureTests(PortTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.start(TCPAddress(0, "127.0.0.1"))
+
+    def test_protocol_fails(self) -> None:
+        """A connection whose protocol cannot begin is closed, and counts no more."""
+        self.factory.make = Unable
+        first = self.connect()
+        self.accepted()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.limit.count, 0)
+        self.assertEqual(self.reactor.readers, {self.port})
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(first.recv(1), b"")
 
     def test_factory_fails(self) -> None:
         """A connection whose protocol cannot be made is closed, and the next one is served."""
