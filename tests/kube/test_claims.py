@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.claims import Claims
 from ingress.kube.manifest_file import ManifestFile
-from ingress.kube.objects import ConfigMap, Metadata, ObjectKey
+from ingress.kube.objects import ConfigMap, Ingress, IngressSpec, KubeObject, Metadata, ObjectKey
 from ingress.kube.store import key_of
 from ingress.problem import Origin
 from ingress.steps import finish
@@ -18,7 +18,7 @@ def config_map(name: str, file: str) -> ConfigMap:
     return ConfigMap(metadata=Metadata(name=name), origin=Origin(file, 1))
 
 
-def manifest(*items: ConfigMap) -> ManifestFile:
+def manifest(*items: KubeObject) -> ManifestFile:
     return ManifestFile(
         objects={key_of(item): item for item in items}, lines={key_of(item): 7 for item in items}
     )
@@ -54,6 +54,18 @@ class ClaimsTests(SynchronousTestCase):
             str(self.claims.loss(KEY, SECOND)),
             "two, line 7: ConfigMap default/x: is ignored: the same object is in one, line 7",
         )
+
+    def test_guarding(self) -> None:
+        """What remains of a faulty Ingress gives way to a good version, in whichever file."""
+        good = Ingress(metadata=Metadata(name="x"), spec=IngressSpec())
+        remains = Ingress(metadata=good.metadata, spec=good.spec, only_guards=True)
+        self.replace(FIRST, manifest(remains))
+        self.assertIs(self.claims.find(key_of(good)), remains)
+        self.replace(SECOND, manifest(good))
+        self.assertIs(self.claims.find(key_of(good)), good)
+        self.assertEqual(self.claims.losers(key_of(good)), [FIRST])
+        self.replace(SECOND, manifest(remains))
+        self.assertEqual(self.claims.losers(key_of(good)), [SECOND])
 
     def test_gone(self) -> None:
         """When the first file gives an object up, the next one has it."""
