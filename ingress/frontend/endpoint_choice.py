@@ -21,6 +21,7 @@ of it, which is all that balancing and ejection know:
 from __future__ import annotations
 
 from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.headers import Forwarding
 from ingress.message import Request
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import Algorithm
@@ -36,17 +37,15 @@ class EndpointChoice:
     """
     The endpoint of the client's session where the route has affinity, else the balancer's.
 
-    :param is_secure: whether the client came over https, which its cookie then says.
-    :param client_address: of the client that is believed; empty if unknown.
+    :param forwarding: whose address a hash may go by, and whose scheme a cookie says.
     """
 
     __slots__ = (
         "_asked",
         "_began_at",
-        "_client_address",
         "_first_began_at",
+        "_forwarding",
         "_is_retry",
-        "_is_secure",
         "_load",
         "_plane",
         "_request",
@@ -63,9 +62,7 @@ class EndpointChoice:
         upstream: Upstream,
         route: Route,
         request: Request,
-        *,
-        is_secure: bool,
-        client_address: bytes = b"",
+        forwarding: Forwarding,
     ) -> None:
         self.cookie: bytes | None = None
         """A Set-Cookie value, where the client has a new session by which it will come back."""
@@ -74,8 +71,7 @@ class EndpointChoice:
         self._upstream = upstream
         self._route = route
         self._request = request
-        self._is_secure = is_secure
-        self._client_address = client_address
+        self._forwarding = forwarding
         self._session: str | None = None
         """That the client came with and keeps."""
 
@@ -140,7 +136,7 @@ class EndpointChoice:
             self._upstream,
             route.load_balance,
             self._request,
-            self._client_address,
+            self._forwarding.client_address,
             self._tried,
             route.tls,
         )
@@ -175,7 +171,7 @@ class EndpointChoice:
         self._session = None
         self.cookie = affinity.set_cookie(
             session,
-            is_secure=self._is_secure,
+            is_secure=self._forwarding.is_secure,
             user_agent=self._request.field(b"user-agent"),
             now=now,
         )

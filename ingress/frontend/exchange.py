@@ -51,6 +51,7 @@ from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream, TunnelReceiver
+from ingress.upstream.pool import EndpointPool
 
 
 class State(Enum):
@@ -95,7 +96,9 @@ class Exchange:
         self._is_secure = client.is_secure
         self._route: Route | None = None
         self._choice: EndpointChoice | None = None
-        self._endpoint: Endpoint | None = None
+        self._pool: EndpointPool | None = None
+        """The endpoint's, as it was when the try began: by now it may have been retired."""
+
         self._connection: HTTP1Upstream | None = None
         self._cancel_dial: Callable[[], None] | None = None
         self._head = b""
@@ -104,7 +107,7 @@ class Exchange:
         self._is_request_sent = False
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.state.name} endpoint={self._endpoint} outcome={self.outcome}>"
+        return f"<Exchange {self.state.name} pool={self._pool} outcome={self.outcome}>"
 
     # Routing.
 
@@ -133,14 +136,7 @@ class Exchange:
         upstream = snapshot.upstreams.get(route.upstream)
         endpoint = None
         if upstream is not None:
-            self._choice = EndpointChoice(
-                plane,
-                upstream,
-                route,
-                request,
-                is_secure=forwarding.is_secure,
-                client_address=forwarding.client_address,
-            )
+            self._choice = EndpointChoice(plane, upstream, route, request, forwarding)
             endpoint = self._choice.first()
         if endpoint is None:
             self._answer(Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint."))
@@ -153,27 +149,26 @@ class Exchange:
     def _ask(self, endpoint: Endpoint) -> None:
         """Begin a try."""
         assert self._choice is not None
-        self._endpoint = endpoint
-        connection = self._choice.try_began(endpoint).take_idle()
+        pool = self._pool = self._choice.try_began(endpoint)
+        connection = pool.take_idle()
         if connection is not None:
             self.connected(connection)
         else:
             self._dial()
 
     def _dial(self) -> None:
-        assert self._endpoint is not None
+        assert self._pool is not None
         assert self._route is not None
         self.state = State.CONNECTING
         if not self._is_request_whole:
             self._writer.pause_request()
-        pool = self._plane.registry.pool(self._endpoint, self._route.tls)
-        self._cancel_dial = pool.dial(self, self._route.proxy.connect_timeout)
+        self._cancel_dial = self._pool.dial(self, self._route.proxy.connect_timeout)
 
     def _next_endpoint(self, condition: RetryCondition) -> Endpoint | None:
         """Another endpoint to ask after this failure, if the request may be asked again."""
-        choice, failed = self._choice, self._endpoint
+        choice, pool = self._choice, self._pool
         assert choice is not None
-        assert failed is not None
+        assert pool is not None
         if not choice.may_try_again(
             condition,
             is_request_sent=self._is_request_sent,
@@ -181,7 +176,7 @@ class Exchange:
             is_response_started=self.state is State.RESPONDING,
         ):
             return None
-        return choice.next(failed)
+        return choice.next(pool.endpoint)
 
     def _fail(self, condition: RetryCondition, answer: Answer) -> None:
         """
@@ -216,7 +211,7 @@ class Exchange:
         if self._is_request_whole:
             connection.end_body()
 
-    def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
+    def dial_failed(self, *, timed_out: bool) -> None:
         self._cancel_dial = None
         if timed_out:
             self._fail(RetryCondition.TIMEOUT, _UNREACHABLE)

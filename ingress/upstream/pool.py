@@ -52,7 +52,7 @@ class PoolUser(Protocol):
     def connected(self, connection: HTTP1Upstream) -> None:
         """It is there, and the user's alone."""
 
-    def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
+    def dial_failed(self, *, timed_out: bool) -> None:
         """There will be none."""
 
 
@@ -167,4 +167,4 @@ class _Dialling(ClientFactory):
         user, self.user = self.user, None
         if user is not None:
             timed_out = isinstance(reason.value, TimeoutError)
-            user.dial_failed(self.pool.endpoint, timed_out=timed_out)
+            user.dial_failed(timed_out=timed_out)

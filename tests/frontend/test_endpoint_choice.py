@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
 from ingress.frontend.endpoint_choice import EndpointChoice
+from ingress.frontend.headers import Forwarding
 from ingress.http1.head import parse_request_head
 from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.backend_tls import BackendTLS
@@ -56,14 +57,8 @@ class ChoiceCase(SynchronousTestCase):
     ) -> EndpointChoice:
         made, _ = parse_request_head(request(method, *fields))
         upstream = upstream or Upstream(UPSTREAM, ENDPOINTS)
-        return EndpointChoice(
-            self.plane,
-            upstream,
-            route,
-            made,
-            is_secure=is_secure,
-            client_address=client_address,
-        )
+        forwarding = Forwarding(client_address, is_secure, host=b"a.example", fields=b"")
+        return EndpointChoice(self.plane, upstream, route, made, forwarding)
 
     def session(self) -> tuple[Endpoint, bytes]:
         """A new session: its endpoint and the Cookie field by which it comes back."""

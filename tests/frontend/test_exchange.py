@@ -350,6 +350,18 @@ class KeptConnectionTests(ExchangeCase):
         again.send(OK)
         self.check(exchange, 200, Outcome.OK)
 
+    def test_closed_by_an_endpoint_that_is_gone(self) -> None:
+        """What is asked again of an endpoint that no Service has any more leaves no pool behind."""
+        endpoint = self.warm()
+        self.begin()
+        endpoint.read()
+        self.publish(snapshot_of(OTHER_ENDPOINT))
+        endpoint.close()
+        again = self.wire.accept()
+        again.send(OK)
+        self.assertEqual(self.writer.events, ["head", "end"])
+        self.assertTrue(again.saw_end)
+
     def test_reset_when_asked(self) -> None:
         """The same where it is reset."""
         endpoint = self.warm()
@@ -691,5 +703,6 @@ class MemoryTests(ExchangeCase):
         """An exchange shows its state, its endpoint and its outcome, for the log."""
         exchange = self.begin()
         self.assertEqual(
-            repr(exchange), "<Exchange CONNECTING endpoint=10.1.0.1:8080 outcome=None>"
+            repr(exchange),
+            "<Exchange CONNECTING pool=<EndpointPool 10.1.0.1:8080 idle=0> outcome=None>",
         )

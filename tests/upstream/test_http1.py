@@ -9,7 +9,6 @@ from ingress.http1.body import Trailers
 from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
 from tests.support.memory_socket import CAPACITY
@@ -50,7 +49,7 @@ class Receiver:
     def connected(self, connection: HTTP1Upstream) -> None:
         self.connection = connection
 
-    def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
+    def dial_failed(self, *, timed_out: bool) -> None:
         raise AssertionError("no dial fails here")
 
     def response_interim(self, response: Response) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.pool import CONNECT_TIMEOUT, EndpointPool
 from tests.support.wire import ENDPOINT, Wire
@@ -16,13 +15,13 @@ class User:
 
     def __init__(self) -> None:
         self.connection: HTTP1Upstream | None = None
-        self.failure: tuple[Endpoint, bool] | None = None
+        self.timed_out: bool | None = None
 
     def connected(self, connection: HTTP1Upstream) -> None:
         self.connection = connection
 
-    def dial_failed(self, endpoint: Endpoint, *, timed_out: bool) -> None:
-        self.failure = (endpoint, timed_out)
+    def dial_failed(self, *, timed_out: bool) -> None:
+        self.timed_out = timed_out
 
 
 class EndpointPoolTests(SynchronousTestCase):
@@ -51,13 +50,13 @@ class EndpointPoolTests(SynchronousTestCase):
         """The user is told that there will be no connection, and why."""
         self.pool.dial(self.user)
         self.wire.next_dial().refuse()
-        self.assertEqual(self.user.failure, (ENDPOINT, False))
+        self.assertIs(self.user.timed_out, False)
 
     def test_timed_out(self) -> None:
         """The user is told where it took too long."""
         self.pool.dial(self.user)
         self.wire.next_dial().time_out()
-        self.assertEqual(self.user.failure, (ENDPOINT, True))
+        self.assertIs(self.user.timed_out, True)
 
     def test_cancelled(self) -> None:
         """Who no longer wants a connection is told nothing."""
@@ -66,7 +65,7 @@ class EndpointPoolTests(SynchronousTestCase):
         cancel()
         self.assertTrue(dial.is_cancelled)
         dial.refuse()
-        self.assertIsNone(self.user.failure)
+        self.assertIsNone(self.user.timed_out)
 
     def test_last_used_first(self) -> None:
         """The connection that was used last is taken first."""
