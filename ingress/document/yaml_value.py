@@ -189,14 +189,6 @@ class _Builder:
         self._aliased = 0
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[object, int]] = {}
-        self._handlers: dict[type[Event], Callable[..., None]] = {
-            AliasEvent: self._alias,
-            MappingStartEvent: self._open,
-            SequenceStartEvent: self._open,
-            MappingEndEvent: self._close,
-            SequenceEndEvent: self._close,
-            DocumentStartEvent: self._start_document,
-        }
 
     def take(self, event: Event) -> None:
         if type(event) is ScalarEvent:
@@ -209,9 +201,9 @@ class _Builder:
                 self._anchors[event.anchor] = (value, 1)
             self._attach(value, event)
             return
-        handler = self._handlers.get(type(event))
+        handler = _HANDLERS.get(type(event))
         if handler is not None:
-            handler(event)
+            handler(self, event)
 
     def _attach(self, value: object, event: Event) -> None:
         self._count += 1
@@ -281,6 +273,18 @@ class _Builder:
         self._documents += 1
         if self._documents > 1:
             raise ValueRefused("a second document starts here", line_of_event(event))
+
+
+# Not bound methods in each builder: a cycle that is garbage when the objects of a large load
+# are taken out of the collector's sight (`ingress.memory`) would keep its document for ever.
+_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
+    AliasEvent: _Builder._alias,
+    MappingStartEvent: _Builder._open,
+    SequenceStartEvent: _Builder._open,
+    MappingEndEvent: _Builder._close,
+    SequenceEndEvent: _Builder._close,
+    DocumentStartEvent: _Builder._start_document,
+}
 
 
 def build_yaml(text: str) -> Generator[None, None, tuple[object, Spans]]:

@@ -4,6 +4,8 @@ Tests for `ingress.document.yaml_value`.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 from typing import cast
 
@@ -142,6 +144,16 @@ class BuildTests(SynchronousTestCase):
     def test_slices(self) -> None:
         """A long text is read in many steps."""
         self.assertGreater(len(list(build_yaml("- a\n" * 10_000))), 100)
+
+    def test_no_cycle(self) -> None:
+        """What was built is freed with its last reference: frozen objects keep cycles for ever."""
+        for text in ("a: [1, {b: &x c}, *x]\n", "a: 1\n---\nb: 2\n", "a: [\n"):
+            gc.collect()
+            gc.disable()
+            self.addCleanup(gc.enable)
+            with contextlib.suppress(ValueRefused, yaml.YAMLError):
+                value(text)
+            self.assertEqual((text, gc.collect()), (text, 0))
 
     @settings(derandomize=True, deadline=None)
     @given(
