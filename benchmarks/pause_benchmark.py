@@ -28,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -73,7 +74,7 @@ def run(shape: str, count: int) -> dict[str, list[float]]:
 
 def report(shape: str, runs: list[dict[str, list[float]]]) -> None:
     for phase in runs[0]:
-        seconds, *gaps = min((each[phase] for each in runs), key=lambda each: each[1])
+        seconds, *gaps = min((each[phase] for each in runs), key=itemgetter(1))
         longest = ", ".join(f"{gap * 1000:.1f}" for gap in gaps)
         print(
             f"{shape:<10} {phase:<24} {seconds:6.2f} s  longest gaps in ms: {longest}", flush=True
@@ -88,15 +89,16 @@ def measure(shape: str, count: int) -> None:
     from ingress.reactor import install_reactor
 
     install_reactor()
-    from twisted.internet import reactor
+    from twisted.internet import reactor as _reactor
     from twisted.internet.defer import Deferred
 
+    reactor: Any = _reactor
     with tempfile.TemporaryDirectory() as folder:
         site = Site(reactor, Path(folder))
         running = Deferred.fromCoroutine(site.run(shape, count))
         running.addErrback(lambda failure: failure.printTraceback())
-        running.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
-        reactor.run()  # type: ignore[attr-defined]
+        running.addBoth(lambda _: reactor.stop())
+        reactor.run()
         print(json.dumps(site.gaps))
 
 
@@ -220,10 +222,10 @@ def write_manifests(folder: Path, shape: str, count: int, changed: int = -1) -> 
         for number, items in enumerate(hosts):
             (folder / f"h{number}.yaml").write_text(dump_all(items))
         return
-    items = [item for host in hosts for item in host]
-    whole = {"apiVersion": "v1", "kind": "List", "items": items}
+    every = [item for host in hosts for item in host]
+    whole = {"apiVersion": "v1", "kind": "List", "items": every}
     if shape == "documents":
-        (folder / "all.yaml").write_text(dump_all(items))
+        (folder / "all.yaml").write_text(dump_all(every))
     elif shape == "list":
         (folder / "all.yaml").write_text(dump_all([whole]))
     else:

@@ -80,7 +80,9 @@ class FilesSource:
         self._known: dict[str, FoundFile] = {}
         self._files: dict[str, ManifestFile] = {}
         self._problems: Mapping[str, tuple[Problem, ...]] = MappingProxyType({})
+        self._file_problems: dict[str, tuple[Problem, ...]] = {}
         self._skipped: Mapping[str, int] = MappingProxyType({})
+        self._skipped_now: Counter[str] = Counter()
         self._subscribers: list[Callable[[], None]] = []
         self._stopping: list[Deferred[None]] = []
         self._call: Any = None
@@ -256,6 +258,7 @@ class FilesSource:
             withdrawn = yield from self._claims.replace(known.order, None)
             affected.update(dict.fromkeys(withdrawn))
         self._files[file] = after
+        self._note(file, before, after)
         self._known[found.path] = found
         replaced = yield from self._claims.replace(found.order, after)
         affected.update(dict.fromkeys(replaced))
@@ -273,8 +276,18 @@ class FilesSource:
             withdrawn = yield from self._claims.replace(found.order, None)
             affected.update(dict.fromkeys(withdrawn))
             if before is not None:
+                self._note(file, before, ManifestFile())
                 self._let_go(before)
             yield
+
+    def _note(self, file: str, before: ManifestFile, after: ManifestFile) -> None:
+        """Keep account of what is wrong and what is skipped: of few files out of many."""
+        self._skipped_now.update(after.skipped)
+        self._skipped_now.subtract(before.skipped)
+        if after.problems:
+            self._file_problems[file] = after.problems
+        else:
+            self._file_problems.pop(file, None)
 
     def _let_go(self, before: ManifestFile) -> None:
         """What a file gave before is of no use any more, if nobody else has it."""
@@ -301,7 +314,7 @@ class FilesSource:
                 upserts.append(item)
             self._claims.judge(key)
         yield from self._store.apply_in_steps(upserts, deletes)
-        self._count_skipped()
+        self._tell_skipped()
         problems = self._collect_problems(listing)
         if problems != self._problems:
             self._problems = MappingProxyType(problems)
@@ -317,16 +330,14 @@ class FilesSource:
             for name, problem in losses.items():
                 added.setdefault(name, []).append(problem)
         # The same tuple as last time, if nothing is added: readers look for that.
-        problems = {name: file.problems for name, file in self._files.items() if file.problems}
+        problems = dict(self._file_problems)
         for name, more in added.items():
             problems[name] = (*problems.get(name, ()), *more)
         return problems
 
-    def _count_skipped(self) -> None:
-        """Count what is of other kinds, and tell if that has changed."""
-        counts: Counter[str] = Counter()
-        for file in self._files.values():
-            counts.update(file.skipped)
+    def _tell_skipped(self) -> None:
+        """Say what is of other kinds, if that has changed."""
+        counts = +self._skipped_now
         if counts != self._skipped:
             self._skipped = MappingProxyType(counts)
             _log.info("{skipped}", skipped=_spell_skipped(counts))
