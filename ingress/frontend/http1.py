@@ -198,8 +198,10 @@ class HTTP1Downstream(Protocol):
     def _refuse(self, error: PeerError) -> None:
         """The client broke the rules: answer if that is still possible, and close."""
         self._is_closing = True
-        if self._exchange is not None:
-            self._exchange.refuse(error)
+        exchange = self._exchange
+        if exchange is not None:
+            assert isinstance(exchange, Exchange), "a tunnel has no rules"
+            exchange.refuse(error)
             return
         answer = Answer.from_error(error)
         identity = self._plane.make_request_id().encode("ascii")

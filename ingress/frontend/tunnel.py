@@ -54,12 +54,6 @@ class Tunnel:
         self._connection.abandon()
         self._ended(Outcome.CLIENT_LOST)
 
-    def refuse(self, error: PeerError) -> None:
-        """The client has left what came for it unread for too long."""
-        self._connection.abandon()
-        self._ended(error.outcome)
-        self._writer.abort()
-
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""
         self._connection.pause_response()

@@ -101,6 +101,21 @@ class LimitTests(SynchronousTestCase):
         self.assertIn(b"Connection: close", client.read())
         self.assertTrue(client.saw_end)
 
+    def test_changed_while_a_connection_is_kept(self) -> None:
+        """A changed limit applies to connections that are open from their next request on."""
+        wire = self.wire()
+        client = wire.connect()
+        client.send(GET)
+        endpoint = wire.accept()
+        endpoint.send(OK)
+        self.assertNotIn(b"Connection: close", client.read())
+        assert wire.plane.snapshot is not None
+        config = replace(wire.plane.snapshot.config, limits=Limits(keep_alive_requests=2))
+        wire.plane.publish(replace(wire.plane.snapshot, config=config))
+        client.send(GET)
+        endpoint.send(OK)
+        self.assertIn(b"Connection: close", client.read())
+
     def test_connections_of_a_client(self) -> None:
         """A client that has all the connections it may have gets no more."""
         wire = self.wire(Limits(connections_per_client=1))

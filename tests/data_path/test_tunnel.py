@@ -125,6 +125,7 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(self.client.read(), b"bye, too")
         self.assertTrue(self.client.saw_end)
         self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(repr(self.wire.deadlines), "<Deadlines of 0>")
 
     def test_endpoint_ends(self) -> None:
         """An endpoint that sends no more still hears the client out."""
@@ -137,6 +138,7 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(endpoint.read(), b"bye, too")
         self.client.end()
         self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(repr(self.wire.deadlines), "<Deadlines of 0>")
 
     def test_client_resets(self) -> None:
         """A client that is gone ends the endpoint's side."""

@@ -292,6 +292,15 @@ class DialTests(ExchangeCase):
         self.assertFalse(self.writer.is_paused)
         self.assertTrue(endpoint.read().endswith(b"\r\n\r\nhello"))
 
+    def test_body_that_waited_fills_the_connection(self) -> None:
+        """Where what has come of a body is more than the endpoint takes, the rest still waits."""
+        exchange = self.begin(request(b"POST", b"Content-Length: 300000"))
+        exchange.body_received(b"x" * 200000)
+        endpoint = self.wire.accept()
+        self.assertTrue(self.writer.is_paused)
+        self.assertEqual(endpoint.read().count(b"x" * 1000), 200)
+        self.assertFalse(self.writer.is_paused)
+
     def test_whole_body_waits(self) -> None:
         """A body that is whole before the endpoint is there goes out whole."""
         exchange = self.begin(post(10))
