@@ -47,6 +47,13 @@ MORTAL = 3
 
 STEADY = 2
 
+MANY = 300
+"""Ingresses that nobody asks for, in a file that changes as a whole now and then: so
+large a change is settled (`ingress.memory`), and what is in a cycle then never goes."""
+
+MANY_INTERVAL = 30
+"""Changes between two of that file."""
+
 MEMORY_SLACK = 4 * 1024
 """KiB that the second half may add: what malloc keeps goes up and down by about 2 MiB."""
 
@@ -112,11 +119,15 @@ class Changes:
         self._ingress(0)
         self._service(0)
         self._endpoint_slices(0)
+        self._many(0)
 
     def change(self) -> None:
         """Change one thing."""
         step = next(self._steps)
         self.number += 1
+        if step % MANY_INTERVAL == MANY_INTERVAL - 1:
+            self._many(step)
+            return
         kinds = (
             self._endpoint_slices,
             self._certificate,
@@ -169,6 +180,22 @@ class Changes:
         if step % 2:
             services.append(service_manifest(f"other-{step % 20}"))
         self._process.write("services.yaml", *services)
+
+    def _many(self, step: int) -> None:
+        """All of them at once."""
+        annotations = {"proxy-read-timeout": str(10 + step % 90)}
+        self._process.write(
+            "many.yaml",
+            *(
+                ingress_manifest(
+                    f"many-{number}",
+                    f"many-{number}.example",
+                    {"/": "steady"},
+                    annotations=annotations,
+                )
+                for number in range(MANY)
+            ),
+        )
 
     def keep_changing(self, is_over: threading.Event) -> None:
         """Until it is over: one change at a time, and one death at a time."""
