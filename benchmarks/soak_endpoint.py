@@ -51,7 +51,8 @@ class Endpoint:
         try:
             while await _answer(reader, writer):
                 pass
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, ValueError, asyncio.IncompleteReadError):
+            # It ended in the middle: no chunk has an empty size.
             pass
         finally:
             self._writers.discard(writer)
