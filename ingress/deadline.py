@@ -40,17 +40,15 @@ class Deadlines:
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+        self.now = clock.seconds
+        """Seconds on the clock of the deadlines; each request asks some four times."""
+
         self._watched: dict[Timed, None] = {}
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = clock
 
     def __repr__(self) -> str:
         return f"<Deadlines of {len(self._watched)}>"
-
-    def now(self) -> float:
-        """Seconds on the clock of the deadlines."""
-        return self._clock.seconds()
 
     def start(self) -> None:
         self._sweeping.start(SWEEP_INTERVAL, now=False)
@@ -66,7 +64,7 @@ class Deadlines:
         self._watched.pop(timed, None)
 
     def _sweep(self) -> None:
-        now = self._clock.seconds()
+        now = self.now()
         passed = [timed for timed in self._watched if timed.deadline <= now]
         for timed in passed:
             # The end of one may have ended another, or given it more time.
