@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 from datetime import UTC, datetime
 from functools import partial

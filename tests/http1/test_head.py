@@ -204,9 +204,7 @@ class RequestHeadTests(SynchronousTestCase):
 
     def test_body_of_known_length(self) -> None:
         """Content-Length tells where the body ends."""
-        made, body = parse_request_head(
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"
-        )
+        made, body = parse_request_head(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n")
         self.assertEqual(made.body_length, 7)
         assert isinstance(body, LengthBody)
         self.assertEqual(body.remaining, 7)

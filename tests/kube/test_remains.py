@@ -46,7 +46,8 @@ class RemainsTests(SynchronousTestCase):
 
     def test_not_guarding(self) -> None:
         """Without annotations nothing remains, whatever the shape."""
-        for raw in (None, "x", [], {}, {"metadata": {"annotations": {}}}, {"metadata": []}):
+        shapes: list[Any] = [None, "x", [], {}, {"metadata": {"annotations": {}}}, {"metadata": []}]
+        for raw in shapes:
             with self.subTest(raw=raw):
                 self.assertIs(remains_of(raw, ORIGIN), None)
 
@@ -95,7 +96,13 @@ class RemainsTests(SynchronousTestCase):
         ):
             with self.subTest(bad=bad):
                 self.assertEqual(spelled(raw_ingress(raw_rule(good, bad))), [("a.example", None)])
-        for rule in ({}, {"http": None}, {"http": {"paths": good}}, {"http": {"paths": []}}):
+        rules: list[dict[str, Any]] = [
+            {},
+            {"http": None},
+            {"http": {"paths": good}},
+            {"http": {"paths": []}},
+        ]
+        for rule in rules:
             with self.subTest(rule=rule):
                 self.assertEqual(spelled(raw_ingress({"host": "a"} | rule)), [("a", None)])
 
