@@ -264,7 +264,7 @@ class FilesSource:
         affected.update(dict.fromkeys(replaced))
         if self._claims.losses and after.lines != before.lines:
             affected.update(dict.fromkeys(self._claims.losses.keys() & after.objects.keys()))
-        self._let_go(before)
+        yield from self._let_go(before)
         self._let_go_of(content.documents)
 
     def _forget(self, gone: Sequence[FoundFile], affected: dict[ObjectKey, None]) -> Steps[None]:
@@ -277,7 +277,7 @@ class FilesSource:
             affected.update(dict.fromkeys(withdrawn))
             if before is not None:
                 self._note(file, before, ManifestFile())
-                self._let_go(before)
+                yield from self._let_go(before)
             yield
 
     def _note(self, file: str, before: ManifestFile, after: ManifestFile) -> None:
@@ -289,10 +289,12 @@ class FilesSource:
         else:
             self._file_problems.pop(file, None)
 
-    def _let_go(self, before: ManifestFile) -> None:
+    def _let_go(self, before: ManifestFile) -> Steps[None]:
         """What a file gave before is of no use any more, if nobody else has it."""
-        for document in before.documents.values():
+        for count, document in enumerate(before.documents.values()):
             self._let_go_of(document.readings)
+            if count % STRIDE == STRIDE - 1:
+                yield
         for mapping in (before.documents, before.objects, before.lines):
             self._let_go_of(mapping)
 
