@@ -31,6 +31,9 @@ Seconds without accepting after the system refused a connection for want of
 descriptors or memory. The clients wait in the backlog; nginx pauses 0.5 s.
 """
 
+TELL_INTERVAL = 60.0
+"""Seconds between two lines of the log that say the same: clients can bring it about at will."""
+
 _CONNECTION_GONE = frozenset(
     {
         errno.ECONNABORTED,
@@ -62,7 +65,7 @@ class ConnectionLimit:
         self._room = sys.maxsize
         self._open: set[object] = set()
         self._waiting: list[AcceptingPort] = []
-        self._is_told = False
+        self._told = float("-inf")
 
     def __repr__(self) -> str:
         return f"<ConnectionLimit: {len(self._open)} of {self.maximum}>"
@@ -80,8 +83,6 @@ class ConnectionLimit:
     def closed(self, connection: object) -> None:
         """A connection is gone; ports that wait accept again."""
         self._open.discard(connection)
-        if len(self._open) < self.maximum * 0.9:
-            self._is_told = False
         self._resume()
 
     def apply(self, limits: Limits) -> None:
@@ -104,8 +105,8 @@ class ConnectionLimit:
     def wait(self, port: AcceptingPort) -> None:
         """`port` is told to resume when there is room."""
         self._waiting.append(port)
-        if not self._is_told:
-            self._is_told = True
+        if port.now() >= self._told + TELL_INTERVAL:
+            self._told = port.now()
             self.log.warn(
                 "All {maximum} connections are in use: new ones wait", maximum=self.maximum
             )
@@ -150,7 +151,7 @@ class AcceptingPort(tcp.Port):
         self._limit = limit
         self._clock: IReactorTime = reactor
         self._pause: IDelayedCall | None = None
-        self._is_told = False
+        self._told = float("-inf")
         self.addressFamily = bound.socket.family
         # A socket of systemd's must survive us, and so must one of another worker.
         self._shouldShutdown = False
@@ -189,13 +190,16 @@ class AcceptingPort(tcp.Port):
                     self._refused(error)
                     return
             else:
-                self._is_told = False
                 self._connect(accepted, address)
 
     def resume(self) -> None:
         """Accept again, after there was no room or no descriptor."""
         if self.connected and not self.disconnecting and self._pause is None:
             self.startReading()  # type: ignore[no-untyped-call]
+
+    def now(self) -> float:
+        """Seconds on the reactor's clock."""
+        return self._clock.seconds()
 
     def connectionLost(self, reason: Failure) -> None:
         """The port is closed (`IReadDescriptor`)."""
@@ -239,8 +243,8 @@ class AcceptingPort(tcp.Port):
         """The system has no descriptor or no memory left: try again later."""
         self.stopReading()  # type: ignore[no-untyped-call]
         self._pause = self._clock.callLater(ACCEPT_PAUSE, self._end_pause)
-        if not self._is_told:
-            self._is_told = True
+        if self.now() >= self._told + TELL_INTERVAL:
+            self._told = self.now()
             self.log.warn(
                 "No connection can be accepted on {address}: {reason}; new ones wait",
                 address=self._bound.address,

@@ -14,12 +14,14 @@ from typing import Any
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.config import Limits
 from ingress.frontend.accepting_port import (
     ACCEPT_PAUSE,
     ACCEPTS_PER_EVENT,
+    TELL_INTERVAL,
     AcceptingPort,
     ConnectionLimit,
     maximum_backlog,
@@ -219,6 +221,22 @@ class LimitTests(PortTestCase):
             client.close()
         self.assertEqual(self.accepted(), 4)
 
+    def test_told_rarely(self) -> None:
+        """That there is no room is a line a minute, however often clients bring it about."""
+        with capturedLogs() as events:
+            for _ in range(5):
+                clients = [self.connect() for _ in range(3)]
+                self.accepted()
+                for client in clients:
+                    client.close()
+                self.accepted()
+            self.assertEqual(len(events), 1)
+            self.reactor.advance(TELL_INTERVAL)
+            for _ in range(3):
+                self.connect()
+            self.accepted()
+        self.assertEqual(len(events), 2)
+
     def test_more_are_allowed(self) -> None:
         """A connection that waits is accepted when the configuration allows more."""
         for _ in range(3):
@@ -287,6 +305,17 @@ class FailureTests(PortTestCase):
             self.assertNotIn(self.port, self.reactor.readers)
             self.reactor.advance(ACCEPT_PAUSE)
             self.assertEqual(self.accepted(), before + 1)
+
+    def test_told_rarely(self) -> None:
+        """That there are no descriptors is a line a minute as well."""
+        with capturedLogs() as events:
+            for _ in range(5):
+                self.port.socket = Unwilling(self.bound.socket, [errno.EMFILE])
+                self.connect()
+                self.accepted()
+                self.reactor.advance(ACCEPT_PAUSE)
+                self.accepted()
+        self.assertEqual(len(events), 1)
 
     def test_connection_gone(self) -> None:
         """A connection that was reset before it was accepted costs the others nothing."""
