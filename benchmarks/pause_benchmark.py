@@ -123,9 +123,10 @@ class Site:
         )
         self.config = config
         sys.setswitchinterval(SWITCH_INTERVAL)
-        store, log = ObjectStore(), ProblemLog(reactor)
+        store = ObjectStore()
         self._source = Files(reactor, store, config.source.paths)
-        self._source.subscribe(lambda: log.report("files", self._source.problems))
+        log = ProblemLog(reactor, self._source.locate)
+        self._source.subscribe(lambda: log.report("files", self._source.problems, is_located=True))
         self._controller = Controller(store, config, self._publish, log, clock=reactor)
 
     def _publish(self, snapshot: Any) -> None:

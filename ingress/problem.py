@@ -7,6 +7,7 @@ controller logs each Problem once when it appears and once when it is gone.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 
@@ -71,6 +72,15 @@ def shown(value: str) -> str:
     :return: the same, shortened and printable.
     """
     return printable(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…")
+
+
+def quoted(value: str) -> str:
+    """
+    :param value: as its author wrote it; never a secret.
+    :return: the same in quotes, so that it can be told from the words around it,
+        shortened and printable.
+    """
+    return shown(json.dumps(value, ensure_ascii=False))
 
 
 def printable(text: str) -> str:

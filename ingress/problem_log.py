@@ -1,17 +1,26 @@
 """
 Problems from every source, each logged once when it appears and once when it is gone.
+
+::
+
+    report ─► compare with the report before ─► locate what appeared ─► write
+
+in turns, because ten thousand objects may turn bad at once.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ingress.problem import Problem, printable
+from ingress.steps import STRIDE, Steps
 
 MAX_LINE: Final = 1000
 """Characters of a line; paths and names come from whoever wrote the manifests."""
@@ -22,41 +31,72 @@ Lines written before others get their turn. Ten thousand broken objects at once
 are ten thousand lines, at some 50 µs each for Twisted's log file.
 """
 
+LOCATED_AT_ONCE: Final = 500
+"""Problems whose lines are looked for in one go: each file is read once for them."""
+
+STEPS_PER_TURN: Final = 4
+"""Of comparing, before others get their turn: a millisecond or two."""
+
+_END: Final = object()
+
 Grouped = Mapping[Any, tuple[Problem, ...]]
 """
 Problems by what they belong to. A tuple that is the same object as in the report
 before is not looked at again.
 """
 
+Locate = Callable[[Sequence[Problem]], "Deferred[list[Problem]]"]
+"""Gives each Problem the place of what it is about as it is now."""
+
+
+class _Change(NamedTuple):
+    """A Problem that appeared, or is gone."""
+
+    problem: Problem
+    is_there: bool
+    is_located: bool
+
 
 class ProblemLog:
     """
     What is wrong at the moment, and the log of how that changes.
 
-    :param clock: for the turns in which many lines are written.
+    :param clock: for the turns.
+    :param locate: finds the places of Problems that come from sources which know
+        only where an object was when it was read.
     """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self, clock: IReactorTime, locate: Locate = lambda problems: succeed(list(problems))
+    ) -> None:
         self._clock = clock
+        self._locate = locate
         self._reports: dict[str, Grouped] = {}
         self._counts: Counter[Problem] = Counter()
-        self._unwritten: deque[tuple[Problem, bool]] = deque()
+        self._comparing: deque[Steps[None]] = deque()
+        self._unlocated: deque[_Change] = deque()
+        self._locating: tuple[_Change, ...] = ()
+        self._unwritten: deque[tuple[_Change, Problem]] = deque()
+        self._lines: dict[Problem, str] = {}
+        """As they were written, so that the same words tell that it is gone."""
+
         self._turn: IDelayedCall | None = None
+        self._is_in_turn = False
 
     def __repr__(self) -> str:
         return f"<ProblemLog: {len(self._counts)}>"
 
     def __len__(self) -> int:
-        """How many Problems there are now."""
+        """How many Problems there are now, as far as reports have been compared."""
         return len(self._counts)
 
     def __iter__(self) -> Iterator[Problem]:
         """Every Problem that there is now, once."""
         return iter(tuple(self._counts))
 
-    def report(self, source: str, problems: Grouped) -> None:
+    def report(self, source: str, problems: Grouped, *, is_located: bool = False) -> None:
         """
         All Problems that a source has now, in place of those it had before.
 
@@ -64,52 +104,109 @@ class ProblemLog:
         nobody has it any more.
 
         :param source: who reports, such as ``files``.
+        :param is_located: whether their lines are those of now.
         """
-        before = self._reports.get(source, {})
-        self._reports[source] = problems
-        touched: dict[Problem, bool] = {}
-        for group, those in problems.items():
-            if those is not before.get(group):
-                self._count(those, 1, touched)
-        for group, those in before.items():
-            if those is not problems.get(group):
-                self._count(those, -1, touched)
-        for problem, was_there in touched.items():
-            is_there = problem in self._counts
-            if is_there != was_there:
-                self._unwritten.append((problem, is_there))
+        self._comparing.append(self._compare(source, problems, is_located))
         if self._turn is None:
-            self._write()
+            self._take_turn()
 
     def flush(self) -> None:
         """Write at once what waits for its turn, as at the end of the process."""
+        for comparing in self._comparing:
+            for _ in comparing:
+                pass
+        self._comparing.clear()
+        for change in (*self._locating, *self._unlocated):
+            self._unwritten.append((change, change.problem))
+        self._locating = ()
+        self._unlocated.clear()
         while self._unwritten:
             self._write_one()
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
 
-    def _count(
-        self, problems: tuple[Problem, ...], step: int, touched: dict[Problem, bool]
-    ) -> None:
-        """:param touched: whether each Problem was there before this report."""
-        for problem in problems:
+    def _take_turn(self) -> None:
+        """Do some of everything that there is to do."""
+        self._turn = None
+        self._is_in_turn = True
+        for _ in range(STEPS_PER_TURN):
+            if self._comparing and next(self._comparing[0], _END) is _END:
+                self._comparing.popleft()
+        if self._unlocated and not self._locating:
+            self._begin_locating()
+        for _ in range(min(LINES_PER_TURN, len(self._unwritten))):
+            self._write_one()
+        self._is_in_turn = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Have another turn, if there is something to do in it."""
+        can_locate = self._unlocated and not self._locating
+        is_due = self._comparing or can_locate or self._unwritten
+        if is_due and self._turn is None and not self._is_in_turn:
+            self._turn = self._clock.callLater(0, self._take_turn)
+
+    # Comparing.
+
+    def _compare(self, source: str, problems: Grouped, is_located: bool) -> Steps[None]:
+        before = self._reports.get(source, {})
+        self._reports[source] = problems
+        touched: dict[Problem, bool] = {}
+        for count, (problem, step) in enumerate(_differences(before, problems)):
             touched.setdefault(problem, problem in self._counts)
             self._counts[problem] += step
             if not self._counts[problem]:
                 del self._counts[problem]
+            if count % STRIDE == STRIDE - 1:
+                yield
+        for count, (problem, was_there) in enumerate(touched.items()):
+            is_there = problem in self._counts
+            if is_there != was_there:
+                self._unlocated.append(_Change(problem, is_there, is_located))
+            if count % STRIDE == STRIDE - 1:
+                yield
 
-    def _write(self) -> None:
-        self._turn = None
-        for _ in range(min(LINES_PER_TURN, len(self._unwritten))):
-            self._write_one()
-        if self._unwritten:
-            self._turn = self._clock.callLater(0, self._write)
+    # Locating.
+
+    def _begin_locating(self) -> None:
+        count = min(LOCATED_AT_ONCE, len(self._unlocated))
+        self._locating = changes = tuple(self._unlocated.popleft() for _ in range(count))
+        wanted = [each.problem for each in changes if each.is_there and not each.is_located]
+        located = self._locate(wanted) if wanted else succeed([])
+        located.addErrback(self._cannot_locate, wanted)
+        located.addCallback(self._located, changes)
+
+    def _cannot_locate(self, failure: Failure, wanted: list[Problem]) -> list[Problem]:
+        self.log.failure("The places of problems could not be found", failure)
+        return wanted
+
+    def _located(self, problems: list[Problem], changes: tuple[_Change, ...]) -> None:
+        if self._locating is not changes:
+            return  # flushed meanwhile
+        self._locating = ()
+        places = iter(problems)
+        for change in changes:
+            is_plain = change.is_located or not change.is_there
+            self._unwritten.append((change, change.problem if is_plain else next(places)))
+        self._go_on()
+
+    # Writing.
 
     def _write_one(self) -> None:
-        problem, is_there = self._unwritten.popleft()
-        line = printable(str(problem)[:MAX_LINE])
-        if is_there:
+        change, located = self._unwritten.popleft()
+        if change.is_there:
+            line = self._lines[change.problem] = printable(str(located)[:MAX_LINE])
             self.log.warn("{problem}", problem=line)
         else:
-            self.log.info("gone: {problem}", problem=line)
+            self.log.info("gone: {problem}", problem=self._lines.pop(change.problem))
+
+
+def _differences(before: Grouped, after: Grouped) -> Iterator[tuple[Problem, int]]:
+    """Each Problem of a group that came or went, and what to add to its count."""
+    for group, those in after.items():
+        if those is not before.get(group):
+            yield from ((problem, 1) for problem in those)
+    for group, those in before.items():
+        if those is not after.get(group):
+            yield from ((problem, -1) for problem in those)

@@ -90,7 +90,7 @@ class ControlPlane:
         self._controller.reconfigure(config)
 
     def _tell_problems(self) -> None:
-        self._problem_log.report("files", self._source.problems)
+        self._problem_log.report("files", self._source.problems, is_located=True)
 
 
 class IngressService(Service):

@@ -98,7 +98,7 @@ def makeService(options: Options) -> IService:
     contexts = TLSContexts(lambda: plane.snapshot, make_self_signed(datetime.now(UTC)))
     store = ObjectStore()
     source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
-    problem_log = ProblemLog(reactor)
+    problem_log = ProblemLog(reactor, source.locate)
     controller = Controller(store, config, plane.publish, problem_log, clock=reactor)
     control_plane = ControlPlane(
         reactor,

@@ -4,12 +4,16 @@ Tests for `ingress.problem_log`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ingress.problem import Origin, Problem
-from ingress.problem_log import LINES_PER_TURN, MAX_LINE, ProblemLog
+from ingress.problem_log import LINES_PER_TURN, MAX_LINE, Locate, ProblemLog
 from tests.support.turn_clock import TurnClock
 
 PORT = Problem("no such port", "Ingress", "default", "web", "spec.rules[0]", "http", Origin("a", 3))
@@ -29,8 +33,8 @@ class Observer:
             self._events.append(event)
 
 
-class ProblemLogTests(SynchronousTestCase):
-    """Problems are logged when they appear and when they are gone."""
+class LogTestCase(SynchronousTestCase):
+    """A ProblemLog, and what it writes."""
 
     def setUp(self) -> None:
         self.clock = TurnClock()
@@ -45,6 +49,10 @@ class ProblemLogTests(SynchronousTestCase):
         lines = [formatEvent(event) for event in self.events]
         self.events.clear()
         return lines
+
+
+class ProblemLogTests(LogTestCase):
+    """Problems are logged when they appear and when they are gone."""
 
     def test_appears(self) -> None:
         """A Problem that is new is one line, a warning, at once."""
@@ -116,3 +124,60 @@ class ProblemLogTests(SynchronousTestCase):
         self.problems.flush()
         self.assertEqual(len(self.lines()), 4 * LINES_PER_TURN)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class LocatingTests(LogTestCase):
+    """The places of Problems are found before they are written; all else is as without that."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked: list[Deferred[list[Problem]]] = []
+        self.wanted: list[list[Problem]] = []
+
+    def use(self, locate: Locate) -> None:
+        self.problems = ProblemLog(self.clock, locate)
+
+    def wait(self, problems: Sequence[Problem]) -> Deferred[list[Problem]]:
+        self.wanted.append(list(problems))
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+    def test_located(self) -> None:
+        """A Problem is written with the place that was found, and gone with the same words."""
+        self.use(lambda those: succeed([replace(one, origin=Origin("a", 7)) for one in those]))
+        self.problems.report("build", {"web": (PORT,)})
+        self.problems.report("build", {})
+        told = str(PORT).replace("line 3", "line 7")
+        self.assertEqual(self.lines(), [told, f"gone: {told}"])
+
+    def test_order(self) -> None:
+        """While places are looked for nothing is written, and then all in order."""
+        self.use(self.wait)
+        self.problems.report("build", {"web": (PORT,)})
+        self.problems.report("files", {"b": (FILE,)}, is_located=True)
+        self.clock.pump([0] * 5)
+        self.assertEqual(self.lines(), [])
+        self.assertEqual(self.wanted, [[PORT]])
+        self.asked[0].callback([PORT])
+        self.clock.pump([0] * 5)
+        self.assertEqual(self.lines(), [str(PORT), str(FILE)])
+        self.assertEqual(self.wanted, [[PORT]])
+
+    def test_failure(self) -> None:
+        """Without places, Problems are written as they are."""
+        self.use(self.wait)
+        self.problems.report("build", {"web": (PORT,)})
+        self.asked[0].errback(OSError())
+        self.clock.pump([0] * 5)
+        self.assertEqual(self.lines()[1:], [str(PORT)])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_flush(self) -> None:
+        """At the end nobody waits for places, and what comes late is not written again."""
+        self.use(self.wait)
+        self.problems.report("build", {"web": (PORT,)})
+        self.problems.flush()
+        self.assertEqual(self.lines(), [str(PORT)])
+        self.asked[0].callback([PORT])
+        self.clock.pump([0] * 5)
+        self.assertEqual(self.lines(), [])

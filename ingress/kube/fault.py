@@ -4,14 +4,13 @@ A fault of one object, before it is known where the object was read.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from ingress.document import Path
-from ingress.problem import shown
+from ingress.problem import quoted, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,23 @@ def spell_field(path: Path) -> str:
     return spelled
 
 
+_SPELLED_STEP: Final = re.compile(r"\[(?P<key>[^\]]*)\]|(?P<name>[^.\[\]]+)")
+
+
+def read_field(spelled: str) -> Path:
+    """The path that `spell_field` has spelled."""
+    path: Path = ()
+    for step in _SPELLED_STEP.finditer(spelled):
+        key = step["key"]
+        if key is None:
+            path = (*path, step["name"])
+        elif key.isdecimal() and (not path or path[-1] not in _FREE_KEYS):
+            path = (*path, int(key))
+        else:
+            path = (*path, key)
+    return path
+
+
 def value_at(value: object, path: Path) -> object:
     """The value at a path; None where there is none."""
     for step in path:
@@ -60,7 +76,6 @@ def show_value(value: object) -> str:
     """A scalar as its author would recognise it, in one line; empty for anything else."""
     if value is None or isinstance(value, dict | list):
         return ""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
-    if isinstance(value, bool):
-        text = text.lower()
-    return shown(text)
+    if isinstance(value, str):
+        return quoted(value)
+    return shown(str(value).lower() if isinstance(value, bool) else str(value))

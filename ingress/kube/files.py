@@ -20,6 +20,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from ingress.kube.claims import Claims
+from ingress.kube.fault import read_field
+from ingress.kube.field_lines import Wanted, find_field_lines
 from ingress.kube.folder import FoundFile, Listing, scan_manifests
 from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
 from ingress.kube.objects import KubeObject, ObjectKey
@@ -122,6 +124,25 @@ class FilesSource:
         delta = file.lines[key] - file.objects[key].origin.line
         origin = Origin(problem.origin.file, problem.origin.line + delta)
         return replace(problem, origin=origin) if delta else problem
+
+    def locate(self, problems: Sequence[Problem]) -> Deferred[list[Problem]]:
+        """The same as `relocate`, down to the line of the field; the files are read for it."""
+        return Deferred.fromCoroutine(self._locate(problems))
+
+    async def _locate(self, problems: Sequence[Problem]) -> list[Problem]:
+        located = [self.relocate(problem) for problem in problems]
+        by_file: dict[str, tuple[FoundFile, list[int]]] = {}
+        for index, problem in enumerate(located):
+            found = self._known.get(problem.origin.file)
+            if problem.field and problem.origin.line and found is not None and not found.is_pair:
+                by_file.setdefault(found.path, (found, []))[1].append(index)
+        for found, indexes in by_file.values():
+            those = [located[index] for index in indexes]
+            wanted = [Wanted(one.origin.line, read_field(one.field)) for one in those]
+            lines = await self._run_in_thread(find_field_lines, found, wanted)
+            for index, line in zip(indexes, lines, strict=True):
+                located[index] = replace(located[index], origin=Origin(found.path, line))
+        return located
 
     def start(self) -> Deferred[None]:
         """

@@ -73,8 +73,8 @@ class ProblemTests(ProcessTestCase):
         odd = ingress_manifest(
             "odd", "odd.example", {"/": "web"}, annotations={"mirror-target": "http://b.example"}
         )
-        told = self.check(yaml.safe_dump(odd), "apiVersion", "Ingress default/odd: ")
-        self.assertIn("mirror-target", told)
+        told = self.check(yaml.safe_dump(odd), "    nginx.", "Ingress default/odd: ")
+        self.assertIn('mirror-target]: "http://b.example": not implemented', told)
 
     def test_no_endpoints(self) -> None:
         """A Service without endpoints is told with the line of configuration that gives it some."""
@@ -82,7 +82,7 @@ class ProblemTests(ProcessTestCase):
             ingress_manifest("lone", "lone.example", {"/": "lone"}),
             *served_manifests("lone"),
         ]
-        told = self.check(yaml.safe_dump_all(objects), "apiVersion", "Ingress default/lone: ")
+        told = self.check(yaml.safe_dump_all(objects), "service:", "Ingress default/lone: ")
         self.assertIn("source.endpoints", told)
         self.assertIn("default/lone: 127.0.0.1:3000", told)
 

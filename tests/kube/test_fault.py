@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.kube.fault import show_value, spell_field, value_at
+from ingress.kube.fault import read_field, show_value, spell_field, value_at
 
 
 class SpellTests(SynchronousTestCase):
@@ -20,6 +20,16 @@ class SpellTests(SynchronousTestCase):
         )
         self.assertEqual(spell_field(("metadata", "labels", "app")), "metadata.labels[app]")
         self.assertEqual(spell_field(("data", "tls.crt")), "data[tls.crt]")
+
+    def test_read(self) -> None:
+        """What was spelled can be read again, whatever keys an author chose."""
+        for path in (
+            ("spec", "rules", 0, "http", "paths", 12, "path"),
+            ("metadata", "annotations", "nginx.ingress.kubernetes.io/auth-url"),
+            ("metadata", "labels", "1"),
+            ("spec",),
+        ):
+            self.assertEqual(read_field(spell_field(path)), path)
         self.assertEqual(spell_field(()), "")
 
 

@@ -375,6 +375,19 @@ class ProblemTests(FilesTestCase):
         other = Problem("is bad", "ConfigMap", "default", "b", origin=item.origin)
         self.assertIs(source.relocate(other), other)
 
+    def test_locate(self) -> None:
+        """Down to its field, a Problem is told with the line of now; others stay as they are."""
+        self.disk.write("m/a.yaml", f"# one\n# two\n# three\n---\n{config_map('a')}")
+        source = self.start()
+        item = self.store.view().config_maps["default", "a"]
+        self.disk.write("m/a.yaml", f"# one\n# two\n---\n{config_map('a')}")
+        self.wait()
+        problem = Problem("is bad", "ConfigMap", "default", "a", "data.a", origin=item.origin)
+        other = Problem("is bad", field="tls.default")
+        located, untouched = self.successResultOf(source.locate([problem, other]))
+        self.assertEqual((item.origin.line, located.origin.line), (5, 7))
+        self.assertIs(untouched, other)
+
 
 class SecretTests(FilesTestCase):
     """Pairs of PEM files."""

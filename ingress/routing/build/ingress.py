@@ -27,7 +27,7 @@ from ingress.policy.proxy_settings import (
     default_proxy_settings,
     read_proxy_settings,
 )
-from ingress.problem import Problem, shown
+from ingress.problem import Problem, quoted
 from ingress.routing.build.age import Age, age_of
 from ingress.routing.build.certificate import covers
 from ingress.routing.path import canonical_rule_path
@@ -143,7 +143,7 @@ def ingress_problem(ingress: Ingress, field_path: str, message: str, value: str 
         namespace=metadata.namespace,
         name=metadata.name,
         field=field_path,
-        value=shown(value),
+        value=quoted(value) if value else "",
         origin=ingress.origin,
     )
 

@@ -1,0 +1,96 @@
+"""
+On which line of its file a field of an object stands, found when somebody asks.
+
+The lines of all fields of all objects would take more memory than the objects,
+so that the file is read once more for the few that something is wrong with.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ingress.document import DocumentText, Path
+from ingress.document.line_index import index_lines
+from ingress.kube.folder import FoundFile
+from ingress.kube.manifest_file import read_content
+
+MAX_OBJECT: Final = 256 * 1024
+"""Characters of an object in which fields are looked for; it may have one MiB in a cluster."""
+
+COUNTED_AT_ONCE: Final = 64 * 1024
+"""Characters that one call goes through: while it lasts, no other thread can run."""
+
+_BEFORE_OBJECT: Final = re.compile(r"(?:---)?[ \t]*(?:-[ \t]+)*")
+"""What may stand before an object on its first line: a document's marker, those of lists."""
+
+
+class Wanted(NamedTuple):
+    """A field whose line is wanted."""
+
+    line: int
+    """The first line of its object, from 1."""
+
+    path: Path
+    """Within the object."""
+
+
+def find_field_lines(found: FoundFile, wanted: Sequence[Wanted]) -> list[int]:
+    """
+    To be called in a thread: the file is read again.
+
+    :param found: the file, as it was when the objects were read.
+    :return: the line of each field, or of the nearest parent that exists; that of
+        the object where the file is another by now.
+    """
+    content = read_content(found)
+    if content.is_unsettled or content.problem is not None:
+        return [each.line for each in wanted]
+    texts = [_Lines(each.source) for each in content.documents]
+    starts = [each.start for each in texts]
+    lines = [each.line for each in wanted]
+    for number in sorted(range(len(wanted)), key=lines.__getitem__):
+        line, path = wanted[number]
+        index = bisect_right(starts, line) - 1
+        if index >= 0:
+            lines[number] = texts[index].find(line, path)
+    return lines
+
+
+class _Lines:
+    """One document, in which the last line that was asked for is known."""
+
+    def __init__(self, source: DocumentText) -> None:
+        self.start = source.line
+        self._text = source.text
+        self._line = source.line
+        self._position = 0
+
+    def __repr__(self) -> str:
+        return f"<_Lines {self._line}>"
+
+    def find(self, line: int, path: Path) -> int:
+        """The line of a field of the object that begins on ``line``."""
+        self._go_to(line)
+        before = _BEFORE_OBJECT.match(self._text, self._position)
+        start = before.end() if before is not None else self._position
+        indent = " " * (start - self._position)
+        return index_lines(indent + self._text[start : start + MAX_OBJECT], line).find(path)
+
+    def _go_to(self, line: int) -> None:
+        """Put the position to the beginning of a line."""
+        if line < self._line:
+            self._line, self._position = self.start, 0
+        while self._line < line:
+            end = self._position + COUNTED_AT_ONCE
+            count = self._text.count("\n", self._position, end)
+            if self._line + count >= line or end >= len(self._text):
+                break
+            self._line, self._position = self._line + count, end
+        while self._line < line:
+            end = self._text.find("\n", self._position)
+            if end < 0:
+                return
+            self._line, self._position = self._line + 1, end + 1
