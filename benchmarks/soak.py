@@ -301,15 +301,15 @@ def _run(process: IngressProcess, changes: Changes, seconds: float) -> Outcome:
     began = time.monotonic()
     load.start()
     changing.start()
-    while process.is_running() and time.monotonic() - began < seconds:
+    while process.is_running() and changing.is_alive() and time.monotonic() - began < seconds:
         time.sleep(min(1.0, seconds / 10))
         samples.take(process)
+    faults = [] if changing.is_alive() else ["nothing was changed any more"]
     is_over.set()
     changing.join()
     load.stop()
-    outcome = Outcome(
-        load.tally, samples, changes.number, changes.deaths, time.monotonic() - began, []
-    )
+    seconds = time.monotonic() - began
+    outcome = Outcome(load.tally, samples, changes.number, changes.deaths, seconds, faults)
     _finish(process, outcome)
     return outcome
 

@@ -30,8 +30,12 @@ class Endpoint:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._held: socket.socket | None = None
+        """Bound and not listening: nobody else may have the port meanwhile."""
 
     async def up(self) -> None:
+        if self._held is not None:
+            self._held.close()
         server = await asyncio.start_server(
             self._serve, "127.0.0.1", self.port, limit=1 << 18, reuse_address=True
         )
@@ -41,6 +45,9 @@ class Endpoint:
     def down(self) -> None:
         if self._server is not None:
             self._server.close()
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", self.port))
         for writer in self._writers:
             connection = writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
