@@ -57,11 +57,14 @@ def main() -> None:
     if arguments.measure:
         measure(arguments.measure, arguments.hosts)
         return
-    print(
-        f"{arguments.hosts} Ingresses, Services and EndpointSlices; best of {arguments.runs} runs"
-    )
+    count, runs = arguments.hosts, arguments.runs
+    print(f"{count} Ingresses, Services and EndpointSlices; best of {runs} runs, gaps in ms")
     for shape in arguments.shape or SHAPES:
-        report(shape, [run(shape, arguments.hosts) for _ in range(arguments.runs)])
+        report(shape, [run(shape, count) for _ in range(runs)])
+    print(f"a read of chunks of a byte: {min(read_chunks() for _ in range(runs)) * 1000:.1f} ms")
+    total, longest = min(resolve_endpoints(2 * count) for _ in range(runs))
+    print(f"{2 * count} endpoints of a Service: {total * 1000:.1f} ms", end=", ")
+    print(f"longest step {longest * 1000:.1f} ms")
 
 
 def run(shape: str, count: int) -> dict[str, list[float]]:
@@ -76,9 +79,7 @@ def report(shape: str, runs: list[dict[str, list[float]]]) -> None:
     for phase in runs[0]:
         seconds, *gaps = min((each[phase] for each in runs), key=itemgetter(1))
         longest = ", ".join(f"{gap * 1000:.1f}" for gap in gaps)
-        print(
-            f"{shape:<10} {phase:<24} {seconds:6.2f} s  longest gaps in ms: {longest}", flush=True
-        )
+        print(f"{shape:<10} {phase:<24} {seconds:6.2f} s  longest: {longest}", flush=True)
 
 
 # What is measured.
@@ -188,6 +189,50 @@ class Site:
             await deferLater(self._reactor, QUIET / 10)
         ticking.stop()
         self.gaps[name] = [self._published - began, *sorted(gaps)[-5:][::-1]]
+
+
+def read_chunks() -> float:
+    """Seconds of processor time for the decoder of a body, in one read of the transport."""
+    from ingress.errors import RequestError
+    from ingress.http1.body import ChunkedBody
+
+    data = b"1\r\nx\r\n" * (65536 // 6)
+    began = time.process_time()
+    ChunkedBody(RequestError).feed(data)
+    return time.process_time() - began
+
+
+def resolve_endpoints(count: int) -> tuple[float, float]:
+    """Seconds of processor time for all of them, and of the longest step."""
+    from benchmarks.build_benchmark import CONFIG, make_service
+    from ingress.kube.objects import EndpointPort, EndpointSlice, Metadata, SliceEndpoint
+    from ingress.memory import settle_objects
+    from ingress.routing.build.upstream import ServiceObjects, resolve_upstream
+    from ingress.routing.upstream import UpstreamKey
+
+    slices = tuple(
+        EndpointSlice(
+            metadata=Metadata(name=f"s-{start}"),
+            address_type="IPv4",
+            endpoints=tuple(
+                SliceEndpoint(addresses=(f"10.0.{n >> 8}.{n & 255}",))
+                for n in range(start, start + 1000)
+            ),
+            ports=(EndpointPort(port=8080),),
+        )
+        for start in range(0, count, 1000)
+    )
+    objects = ServiceObjects(make_service("s"), slices, None)
+    steps = resolve_upstream(UpstreamKey("default", "s", "80"), objects, CONFIG.source)
+    settle_objects()
+    took = []
+    last = time.process_time()
+    for _ in steps:
+        now = time.process_time()
+        took.append(now - last)
+        last = now
+    took.append(time.process_time() - last)
+    return sum(took), max(took)
 
 
 # What is on disk.
