@@ -206,9 +206,19 @@ class Controller:
             self._settle()
         self._watch_time(built)
         if is_first:
-            self.log.info("First routes published: {built}", built=repr(built))
+            self._tell_first(built)
             self._published.callback(None)
         self._ended()
+
+    def _tell_first(self, built: Built) -> None:
+        snapshot = built.snapshot
+        self.log.info(
+            "The first routes are published: hosts {hosts}, Service ports {upstreams}, "
+            "problems {problems}",
+            hosts=len(snapshot.hosts) + len(snapshot.wildcard_hosts),
+            upstreams=len(snapshot.upstreams),
+            problems=sum(map(len, built.problems.values())),
+        )
 
     def _ended(self) -> None:
         if self._is_due:

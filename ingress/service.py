@@ -76,14 +76,19 @@ class ControlPlane:
         # It may have changed since it was read, before there was a reactor.
         self.live_config.look()
 
-    def stop(self) -> None:
-        """Change nothing any more; what was published is served on."""
+    def stop(self) -> Deferred[None]:
+        """
+        Change nothing any more; what was published is served on.
+
+        :return: fires when nothing is read any more, which a slow disk may delay.
+        """
         self._has_stopped = True
         self._config_watcher.stop()
         self.live_config.stop()
         self._controller.stop()
-        self._source.stop()
+        stopped = self._source.stop()
         self._problem_log.flush()
+        return stopped
 
     def _configure(self, config: Config) -> None:
         self._source.look_for_secrets(config.tls.secrets)
@@ -174,7 +179,7 @@ class IngressService(Service):
         self.readiness.is_ending = True
         self.readiness.add("drain", "the process is draining")
         self._plane.is_draining = True
-        self._control_plane.stop()
+        nothing_is_read = self._control_plane.stop()
         await self._listeners.http.stop()
         await self._listeners.https.stop()
         grace = self._control_plane.live_config.current.shutdown_grace
@@ -184,6 +189,7 @@ class IngressService(Service):
             self._grace.cancel()
         self._plane.registry.close()
         self._plane.deadlines.stop()
+        await nothing_is_read
         await self._listeners.admin.stop()
 
     def stopService(self) -> Deferred[None]:
@@ -195,5 +201,5 @@ class IngressService(Service):
         """The grace is over, or somebody asked twice."""
         count = len(self._plane.connections)
         if count:
-            self.log.warn("{count} connections are cut", count=count)
+            self.log.warn("Connections that are cut: {count}", count=count)
         self._plane.connections.cut()

@@ -209,6 +209,10 @@ class AcceptingPort(tcp.Port):
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self._bound.removed()
 
+    def _logConnectionLostMsg(self) -> None:
+        """Twisted would tell the number of a TCP port, which a UNIX socket has not."""
+        self.log.info("Listening on {address} is over", address=self._bound.address)
+
     def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The address that it listens on (`IListeningPort`)."""
         return self._to_address(self.socket.getsockname())

@@ -128,4 +128,4 @@ class DrainTests(SynchronousTestCase):
         self.assertTrue(client.is_closed)
         self.assertGreater(time.monotonic() - began, 0.8)
         self.assertEqual(self.process.wait(), 0)
-        self.process.wait_for_line("1 connections are cut")
+        self.process.wait_for_line("Connections that are cut: 1")

@@ -198,7 +198,7 @@ class EndTests(CommandTestCase):
             self.assertTrue(self.process.is_running())
             self.process.signal(signal.SIGTERM)
             self.assertEqual(self.process.wait(), 0)
-            self.process.wait_for_line("1 connections are cut")
+            self.process.wait_for_line("Connections that are cut: 1")
             self.assertTrue(client.is_closed)
 
     def test_while_starting(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.config import Limits
@@ -156,9 +156,12 @@ class AcceptTests(PortTestCase):
         self.assertEqual(self.accepted(), 1)
         self.assertEqual(self.factory.addresses, [UNIXAddress(None)])
         self.assertEqual(self.port.getHost(), UNIXAddress(os.fsencode(path)))
-        self.port.stopListening()
-        self.reactor.advance(0)
+        with capturedLogs() as events:
+            self.port.stopListening()
+            self.reactor.advance(0)
         self.assertFalse(path.exists())
+        told = [formatEvent(event) for event in events]
+        self.assertEqual(told, [f"Listening on {self.bound.address} is over"])
 
     def test_some_at_once(self) -> None:
         """No more than a few are accepted before others get their turn."""
