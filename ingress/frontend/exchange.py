@@ -50,8 +50,9 @@ from ingress.policy.proxy_settings import RetryCondition
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint
-from ingress.upstream.http1 import HTTP1Upstream, TunnelReceiver
+from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.pool import EndpointPool
+from ingress.upstream.response_receiver import TunnelReceiver
 
 
 class State(Enum):

@@ -29,7 +29,6 @@ from ingress.routing.path import canonical_path
 HEAD_END = b"\r\n\r\n"
 
 DEFAULT_LIMITS = Limits()
-"""The heads of endpoints are bounded by these; the configuration is about clients."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # No control character, no obs-fold, nothing between name and colon.
@@ -60,6 +59,15 @@ _MAX_CACHED = 64
 """
 Bytes of a value that a cache keeps. What clients send can be as long as a head,
 and a cache full of it would be theirs to fill.
+"""
+
+_METHODS_OF_OTHERS = frozenset(
+    b"ANNOUNCE DESCRIBE FLUSH GET_PARAMETER PAUSE PLAY PRI RECORD REDIRECT SET_PARAMETER SETUP "
+    b"TEARDOWN".split()
+)
+"""
+Methods of RTSP, and that of HTTP/2's preface: llhttp knows them, and minds that the
+rest of the request line is HTTP/1.1. To us they are methods that nobody serves.
 """
 
 _FRAMING_FIELDS = frozenset(
@@ -168,13 +176,13 @@ def check_unfinished_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) 
         raise RequestError("The head is not that of an HTTP/1.1 request.")
 
 
-def check_unfinished_response_head(data: bytes) -> None:
+def check_unfinished_response_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
     """
     The same for what an endpoint sends.
 
     :raises ResponseError: where it is no head, or is too large.
     """
-    if len(data) > DEFAULT_LIMITS.head_size:
+    if len(data) > limits.head_size:
         raise ResponseError("The endpoint sent too large a head.")
     if data[:7] != b"HTTP/1."[: len(data)] or _has_bare_line_end(data):
         raise ResponseError("The endpoint sent no HTTP/1.1 response.")
@@ -211,6 +219,8 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     except httptools.HttpParserInvalidMethodError as error:
         raise MethodUnknown("The method is not known here.") from error
     except httptools.HttpParserError as error:
+        if method in _METHODS_OF_OTHERS:
+            raise MethodUnknown("The method is not known here.") from error
         raise RequestError("The head is not that of an HTTP/1.1 request.") from error
     if len(head.fields) > limits.head_fields:
         raise HeadTooLarge("The head has too many fields.")
@@ -318,7 +328,9 @@ def _keeps_connection(options: frozenset[bytes], *, is_http_10: bool) -> bool:
     return b"close" not in options and (not is_http_10 or b"keep-alive" in options)
 
 
-def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, BodyDecoder]:
+def parse_response_head(
+    data: bytes, request_method: bytes, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Response, BodyDecoder]:
     """
     :param data: a whole head, from its status line to its empty line.
     :param request_method: of the request that it answers: HEAD has no body.
@@ -328,7 +340,7 @@ def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, B
     match = _RESPONSE_HEAD.fullmatch(data)
     if match is None:
         raise ResponseError("The endpoint sent no HTTP/1.1 response.")
-    if len(data) > DEFAULT_LIMITS.head_size:
+    if len(data) > limits.head_size:
         raise ResponseError("The endpoint sent too large a head.")
     head = _Head()
     parser = httptools.HttpResponseParser(head)
@@ -338,7 +350,7 @@ def parse_response_head(data: bytes, request_method: bytes) -> tuple[Response, B
         pass
     except httptools.HttpParserError as error:
         raise ResponseError("The endpoint sent no HTTP/1.1 response.") from error
-    if len(head.fields) > DEFAULT_LIMITS.head_fields:
+    if len(head.fields) > limits.head_fields:
         raise ResponseError("The endpoint sent too many fields.")
     status = parser.get_status_code()
     is_http_10 = match[1] == b"0"

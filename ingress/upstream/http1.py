@@ -5,7 +5,7 @@ A connection to an endpoint, in HTTP/1.1: one request at a time, its response st
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -16,15 +16,16 @@ from zope.interface import implementer
 
 from ingress.deadline import NEVER
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError, ResponseError
-from ingress.http1.body import LAST_CHUNK, BodyDecoder, Trailers, encode_chunk
+from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
 from ingress.http1.head import (
     HEAD_END,
     check_unfinished_response_head,
     is_websocket,
     parse_response_head,
 )
-from ingress.message import Request, Response
+from ingress.message import Request
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.upstream.response_receiver import ResponseReceiver, TunnelReceiver
 
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
@@ -34,62 +35,11 @@ if TYPE_CHECKING:
 
 _DEFAULT_TIMEOUTS = ProxySettings()
 
-
-class ResponseReceiver(Protocol):
-    """Who sent the request: told of its response as it comes."""
-
-    def switched(self, response: Response) -> TunnelReceiver:
-        """
-        The endpoint agreed to a tunnel; there will be no other response.
-
-        :return: who hears of the connection from now on.
-        """
-
-    def response_interim(self, response: Response) -> None:
-        """A response of status 1xx; the final one is still to come."""
-
-    def response_started(self, response: Response) -> None:
-        """The head of the final response."""
-
-    def response_body(self, data: bytes) -> None:
-        """Some of its body; never empty."""
-
-    def response_ended(self, trailers: Trailers) -> None:
-        """It is whole. The connection is no longer the receiver's."""
-
-    def response_flush(self) -> None:
-        """No more is at hand now: what was received may be sent on."""
-
-    def upstream_failed(self, error: PeerError) -> None:
-        """There will be no more of it. The connection is gone."""
-
-    def pause_request(self) -> None:
-        """The endpoint reads slower than the client sends."""
-
-    def resume_request(self) -> None:
-        """It has caught up."""
-
-
-class TunnelReceiver(Protocol):
-    """The other side of a tunnel."""
-
-    def tunnel_received(self, data: bytes) -> None:
-        """Some of what the endpoint sends."""
-
-    def endpoint_finished(self) -> None:
-        """The endpoint sends no more, and may still read."""
-
-    def response_ended(self, trailers: Trailers) -> None:
-        """The connection has ended in an orderly way."""
-
-    def upstream_failed(self, error: PeerError) -> None:
-        """It has ended otherwise."""
-
-    def pause_request(self) -> None:
-        """The endpoint reads slower than the client sends."""
-
-    def resume_request(self) -> None:
-        """It has caught up."""
+MAX_INTERIM = 100
+"""
+Interim responses before the final one. Of 102 (Processing) one every 20 s is usual
+(RFC 2518 section 10.1), that is half an hour of them; of others there are a few.
+"""
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
@@ -116,6 +66,7 @@ class HTTP1Upstream(TwistedProtocol):
         """In place of the receiver, once the endpoint has switched."""
 
         self._buffer = b""
+        self._interim_count = 0
         self._method = b""
         self._body: BodyDecoder | None = None
         self._keep_alive = True
@@ -162,6 +113,7 @@ class HTTP1Upstream(TwistedProtocol):
         self._may_switch = request.wants_websocket
         self._timeouts = timeouts
         self._body = None
+        self._interim_count = 0
         self.has_answered = False
         self._is_request_sent = not request.has_body
         self._may_skip_body = request.has_body and request.field(b"expect") is not None
@@ -279,7 +231,7 @@ class HTTP1Upstream(TwistedProtocol):
             end = data.find(HEAD_END)
             if end < 0:
                 if data:
-                    check_unfinished_response_head(data)
+                    check_unfinished_response_head(data, self._pool.limits)
                 self._buffer = data
                 return b""
             end += len(HEAD_END)
@@ -294,7 +246,7 @@ class HTTP1Upstream(TwistedProtocol):
         return rest
 
     def _head(self, receiver: ResponseReceiver, head: bytes) -> None:
-        response, body = parse_response_head(head, self._method)
+        response, body = parse_response_head(head, self._method, self._pool.limits)
         if response.status >= 200:
             self._body = body
             # An endpoint that was not waited for could take the body for its next request.
@@ -306,6 +258,9 @@ class HTTP1Upstream(TwistedProtocol):
             self._receiver = None
             self._tunnel = receiver.switched(response)
         else:
+            self._interim_count += 1
+            if self._interim_count > MAX_INTERIM:
+                raise ResponseError("The endpoint sends interim responses without end.")
             self._may_skip_body &= response.status != 100
             receiver.response_interim(response)
 

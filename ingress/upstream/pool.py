@@ -25,14 +25,10 @@ CONNECT_TIMEOUT = Limits().connect_timeout
 
 
 @dataclass(slots=True)
-class IdleLimits:
-    """What is kept while nobody uses it: one for all pools, changed as the configuration is."""
+class PoolLimits:
+    """The limits of the configuration: one for all pools, changed as the configuration is."""
 
-    connections: int = Limits().idle_upstream_connections
-    """For each endpoint."""
-
-    timeout: float = Limits().idle_upstream_timeout
-    """In seconds."""
+    current: Limits = Limits()
 
 
 class Dialer(Protocol):
@@ -60,7 +56,7 @@ class EndpointPool:
     """
     :param dial: makes connections.
     :param deadlines: end idle connections and unanswered requests.
-    :param idle_limits: as they are at any time.
+    :param limits: as they are at any time.
     :param tls: how the endpoint is spoken to; None in the clear.
     """
 
@@ -69,7 +65,7 @@ class EndpointPool:
         endpoint: Endpoint,
         dial: Dialer,
         deadlines: Deadlines,
-        idle_limits: IdleLimits,
+        limits: PoolLimits,
         tls: BackendTLS | None = None,
     ) -> None:
         self.endpoint = endpoint
@@ -78,16 +74,21 @@ class EndpointPool:
         self.load = EndpointLoad()
         self.is_retired = False
         self._dial = dial
-        self._idle_limits = idle_limits
+        self._limits = limits
         self._idle: list[HTTP1Upstream] = []
 
     def __repr__(self) -> str:
         return f"<EndpointPool {self.endpoint} idle={len(self._idle)}>"
 
     @property
+    def limits(self) -> Limits:
+        """Those of the configuration in force."""
+        return self._limits.current
+
+    @property
     def idle_timeout(self) -> float:
         """Seconds that a connection is kept which nobody uses."""
-        return self._idle_limits.timeout
+        return self.limits.idle_upstream_timeout
 
     @property
     def is_in_use(self) -> bool:
@@ -121,7 +122,7 @@ class EndpointPool:
 
     def release(self, connection: HTTP1Upstream) -> None:
         """A connection has answered and may serve again."""
-        if self.is_retired or len(self._idle) >= self._idle_limits.connections:
+        if self.is_retired or len(self._idle) >= self.limits.idle_upstream_connections:
             connection.close()
         else:
             self._idle.append(connection)
@@ -133,7 +134,7 @@ class EndpointPool:
 
     def trim(self) -> None:
         """Close the connections that are more than may be idle now, the longest unused first."""
-        surplus = len(self._idle) - self._idle_limits.connections
+        surplus = len(self._idle) - self.limits.idle_upstream_connections
         if surplus > 0:
             closed, self._idle = self._idle[:surplus], self._idle[surplus:]
             for connection in closed:

@@ -12,7 +12,7 @@ from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Snapshot
 from ingress.routing.upstream import Endpoint
 from ingress.upstream.endpoint_load import EndpointLoad
-from ingress.upstream.pool import Dialer, EndpointPool, IdleLimits
+from ingress.upstream.pool import Dialer, EndpointPool, PoolLimits
 
 EndpointKey = tuple[Endpoint, BackendTLS | None]
 """
@@ -36,7 +36,7 @@ class EndpointRegistry:
         self._dial = dial
         self._tls_dialers = tls_dialers
         self._deadlines = deadlines
-        self._idle_limits = IdleLimits()
+        self._limits = PoolLimits()
         self._pools: dict[EndpointKey, EndpointPool] = {}
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class EndpointRegistry:
         if found is None:
             dial = self._dial if tls is None else self._tls_dialers(endpoint, tls)
             found = self._pools[key] = EndpointPool(
-                endpoint, dial, self._deadlines, self._idle_limits, tls
+                endpoint, dial, self._deadlines, self._limits, tls
             )
         return found
 
@@ -61,11 +61,9 @@ class EndpointRegistry:
         return EndpointLoad() if found is None else found.load
 
     def apply(self, limits: Limits) -> None:
-        """Keep so many idle connections for so long from now on."""
-        idle_limits = self._idle_limits
-        is_less = limits.idle_upstream_connections < idle_limits.connections
-        idle_limits.connections = limits.idle_upstream_connections
-        idle_limits.timeout = limits.idle_upstream_timeout
+        """Bound idle connections, and the heads of responses, so from now on."""
+        before, self._limits.current = self._limits.current, limits
+        is_less = limits.idle_upstream_connections < before.idle_upstream_connections
         if is_less:
             for pool in self._pools.values():
                 pool.trim()

@@ -132,6 +132,12 @@ class RequestHeadTests(SynchronousTestCase):
                 request(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertEqual(raised.exception.status, 501)
 
+    def test_method_of_another_protocol(self) -> None:
+        """So is one of RTSP or HTTP/2, which the parser does know."""
+        for method in (b"DESCRIBE", b"PLAY", b"SET_PARAMETER", b"FLUSH", b"PRI"):
+            line = method + b" / HTTP/1.1\r\nHost: a\r\n\r\n"
+            self.assertRaises(MethodUnknown, request, line)
+
     def test_methods(self) -> None:
         """The methods of HTTP and of WebDAV pass."""
         for method in (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"PROPFIND"):

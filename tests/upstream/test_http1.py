@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Limits
 from ingress.errors import PeerError
 from ingress.http1.body import Trailers
 from ingress.http1.head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.upstream.http1 import HTTP1Upstream
+from ingress.upstream.http1 import MAX_INTERIM, HTTP1Upstream
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
@@ -168,6 +169,25 @@ class ResponseTests(UpstreamCase):
         whole, bytewise, _ = self.answers(response(100) + response(103) + OK)
         self.assertEqual(whole, ([100, 103], 200, b"ok", "whole", True))
         self.assertEqual(bytewise, whole)
+
+    def test_most_interim(self) -> None:
+        """Interim responses come to an end, for each request anew; else the endpoint is given up."""
+        many = response(102) * MAX_INTERIM
+        receiver, connection, endpoint = self.ask()
+        endpoint.send(many + OK)
+        self.assertEqual((receiver.status, len(receiver.interim)), (200, MAX_INTERIM))
+        self.assertTrue(self.is_kept(connection))
+        receiver, _, endpoint = self.ask()
+        endpoint.send(many + response(102))
+        self.assertEqual(receiver.end, "502")
+
+    def test_head_limits(self) -> None:
+        """The head of a response is bounded by the configuration in force."""
+        self.wire.registry.apply(Limits(head_size=1024, head_fields=3))
+        for head in (b"X: " + b"x" * 1024, b"\r\n".join([b"X: a"] * 4)):
+            receiver, _, endpoint = self.ask()
+            endpoint.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
+            self.assertEqual(receiver.end, "502")
 
     def test_until_close(self) -> None:
         """A body without length ends with the connection."""
