@@ -4,12 +4,32 @@ The limits of the configuration that only a whole process can show.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from tests.e2e.case import ProcessTestCase
+from tests.support.client import Reply
+from tests.support.endpoints import RawEndpoint, read_head
 from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.process import PATIENCE
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+LIMITS = {
+    "tls-handshake-timeout": 1,
+    "head-timeout": 1,
+    "body-timeout": 1,
+    "keep-alive-timeout": 1,
+    "keep-alive-requests": 2,
+    "linger-timeout": 1,
+    "head-size": "1500",
+    "head-fields": 10,
+    "target-size": 512,
+    "body-size": 100,
+    "connections-per-client": 8,
+    "read-timeout": 1,
+}
+"""Those that a client can see; of the others there are tests where they are obeyed."""
 
 
 class ConnectionLimitTests(ProcessTestCase):
@@ -38,3 +58,75 @@ class ConnectionLimitTests(ProcessTestCase):
         self.process.wait_for_line("the changed configuration applies", since=self.mark)
         self.addCleanup(self.process.configure, limits={"connections": 1})
         self.assertEqual(self.connect().request("/", "a.example").status, 200)
+
+
+def answer_slowly(accepted: socket.socket) -> None:
+    """Read a request, and answer when nobody waits any more."""
+    read_head(accepted)
+    accepted.recv(1)
+
+
+class EveryLimitTests(ProcessTestCase):
+    """Each key of ``limits`` does what ``etc/ingress.yaml`` says; all times are short here."""
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        web, slow = cls.echo("web"), cls.keep(RawEndpoint(answer_slowly))
+        cls.serve(
+            folder,
+            ingress_manifest("web", "a.example", {"/": "web", "/slow": "slow"}),
+            *served_manifests("web", web.port),
+            *served_manifests("slow", slow.port),
+            limits=LIMITS,
+        )
+
+    def head(self, *fields: str, target: str = "/") -> Reply:
+        return self.get(target, fields="".join(f"{field}\r\n" for field in fields))
+
+    def test_sizes(self) -> None:
+        """A head, its fields, a target and a body may have so much and no more."""
+        for reply, status in (
+            (self.head(f"X: {'x' * 1000}"), 200),
+            (self.head(f"X: {'x' * 2000}"), 431),
+            (self.head(*["X: x"] * 8), 200),
+            (self.head(*["X: x"] * 9), 431),
+            (self.head(target=f"/{'x' * 400}"), 200),
+            (self.head(target=f"/{'x' * 600}"), 414),
+            (self.connect().request(method="POST", body=b"x" * 100), 200),
+            (self.connect().request(method="POST", body=b"x" * 101), 413),
+        ):
+            self.assertEqual(reply.status, status)
+
+    def test_requests(self) -> None:
+        """A connection ends after so many requests."""
+        client = self.connect()
+        self.assertIsNone(client.request().field("Connection"))
+        self.assertEqual(client.request().field("Connection"), "close")
+        self.assertTrue(client.is_closed)
+
+    def test_client_times(self) -> None:
+        """A head, a body, an idle connection, a handshake and a refused rest have their times."""
+        head, body, idle, refused = (self.connect() for _ in range(4))
+        with socket.create_connection(("127.0.0.1", self.process.port("https"))) as handshake:
+            head.send(b"GET / HTTP/1.1\r\n")
+            body.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\n\r\nx")
+            self.assertEqual(idle.request().status, 200)
+            refused.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 999\r\n\r\n")
+            self.assertEqual(head.read_reply().status, 408)
+            self.assertEqual(body.read_reply().status, 408)
+            self.assertEqual(refused.read_reply().status, 413)
+            self.assertTrue(idle.is_closed)
+            self.assertTrue(refused.is_closed)
+            handshake.settimeout(PATIENCE)
+            self.assertEqual(handshake.recv(1), b"")
+
+    def test_endpoint_time(self) -> None:
+        """An endpoint that does not answer is given up."""
+        self.assertEqual(self.get("/slow").status, 504)
+
+    def test_of_a_client(self) -> None:
+        """A client has so many connections; one more is closed at once."""
+        clients = [self.connect() for _ in range(8)]
+        for client in clients:
+            self.assertEqual(client.request().status, 200)
+        self.assertTrue(self.connect().is_closed)
