@@ -311,8 +311,8 @@ class HTTP1Downstream(Protocol):
     # Endings.
 
     def close_if_idle(self) -> None:
-        """ClientConnection: no further request is waited for."""
-        if self._exchange is None and not len(self._decoder) and not self._has_closed:
+        """ClientConnection: no further request is waited for, nor the rest of a refused one."""
+        if self._exchange is None and (self._has_closed or not len(self._decoder)):
             self._lose_connection()
 
     def cut(self) -> None:

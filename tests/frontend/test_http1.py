@@ -407,6 +407,16 @@ class RefusalTests(SynchronousTestCase):
         self.assertTrue(client.saw_reset)
         self.assertEqual(len(wire.plane.connections), 0)
 
+    def test_lingering_ends_with_the_process(self) -> None:
+        """A connection that only lingers does not keep the process, once it drains."""
+        wire, client = self.refused(b"BREW / HTTP/1.1\r\n\r\n")
+        self.assertEqual(client.receive().status, 501)
+        wire.plane.is_draining = True
+        drained = wire.plane.connections.drain()
+        wire.network.settle()
+        self.successResultOf(drained)
+        self.assertFalse(client.is_open)
+
     def test_nothing_is_echoed(self) -> None:
         """A refusal says nothing that the client sent."""
         _, client = self.refused(
