@@ -56,7 +56,7 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class IngressClassFilter:
-    """Which Ingresses are ours (COMPATIBILITY section 1, "Class")."""
+    """Which Ingresses are ours (docs/compatibility.md, section 1, "Class")."""
 
     name: str = "twisted"
     controller: str = "txingress.dev/ingress"

@@ -1,7 +1,7 @@
 """
 The fields of a request towards the endpoint, and of a response towards the client.
 
-What is sent follows COMPATIBILITY section 2.1; who is believed, section 5
+What is sent follows docs/compatibility.md, section 2.1; who is believed, section 5
 ("Trust"); what stays on its hop, RFC 9110 section 7.6.1.
 """
 

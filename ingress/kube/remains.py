@@ -2,7 +2,7 @@
 What remains of an Ingress that has a fault: the paths that it would have guarded.
 
 It is not served. But where its annotations decide access, a request for one of
-its paths must not fall to an open rule of another Ingress (COMPATIBILITY
+its paths must not fall to an open rule of another Ingress (docs/compatibility.md,
 section 5, "Access that cannot be honoured is refused"). Which annotations do is
 for whoever builds the routes to say; here is all of it that can still be read.
 """

@@ -1,7 +1,7 @@
 """
 Access rules that cannot be honoured: their paths answer 503, they are never opened.
 
-Source of the rules: COMPATIBILITY section 5, "Access that cannot be honoured is refused".
+Source of the rules: docs/compatibility.md, section 5, "Access that cannot be honoured is refused".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ The annotations of one Ingress, read value by value; what is wrong is collected.
 
 A value that is absent, or that cannot be read, gives the default; an annotation
 that no policy asked for is one that is not implemented, and is reported as such
-(COMPATIBILITY sections 2.0 and 5).
+(docs/compatibility.md, sections 2.0 and 5).
 """
 
 from __future__ import annotations

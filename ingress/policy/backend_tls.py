@@ -5,7 +5,7 @@ An endpoint's certificate is not verified unless an Ingress asks for it, as in
 ingress-nginx. What decides how safe the connection is, and cannot be honoured,
 closes the paths: no request goes out less protected than its Ingress says.
 
-Source of the rules: COMPATIBILITY section 2.6.
+Source of the rules: docs/compatibility.md, section 2.6.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The annotations for nginx's buffers, of which we have none: both bodies are stre
 What streaming does already, and what tunes a buffer that is not there, is read
 without a word. Where somebody counts on a buffer, it is a fault.
 
-Source of the rules: COMPATIBILITY section 2.6.
+Source of the rules: docs/compatibility.md, section 2.6.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ of the endpoint, and the session stays while the endpoint does.
 Everything here is a pure function of its arguments: the exchange brings the
 clock, the process id and the randomness.
 
-Source of the rules: COMPATIBILITY section 2.4.
+Source of the rules: docs/compatibility.md, section 2.4.
 """
 
 from __future__ import annotations

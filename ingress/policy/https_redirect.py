@@ -1,7 +1,7 @@
 """
 From http to https: ``ssl-redirect``, ``force-ssl-redirect``, ``preserve-trailing-slash``.
 
-Source of the rules: COMPATIBILITY section 2.2.
+Source of the rules: docs/compatibility.md, section 2.2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 How the endpoints of an Upstream share requests: ``load-balance`` and ``upstream-hash-by``.
 
-Source of the rules: COMPATIBILITY section 2.4.
+Source of the rules: docs/compatibility.md, section 2.4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 How a request is proxied: body size, timeouts towards the endpoint, when the next one is tried.
 
-Source of the rules: COMPATIBILITY section 2.6.
+Source of the rules: docs/compatibility.md, section 2.6.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ def find_host(snapshot: Snapshot, host: bytes) -> VirtualHost | None:
     :param host: in lower case, without port and trailing dot.
     :return: the VirtualHost of that name, else the wildcard of one label above
         it, else the one for hosts that nobody names. The first that exists
-        decides: no rule of another is tried (COMPATIBILITY section 1, "Hosts").
+        decides: no rule of another is tried (docs/compatibility.md, section 1, "Hosts").
     """
     found = snapshot.hosts.get(host)
     if found is None and snapshot.wildcard_hosts:

@@ -2,8 +2,8 @@
 The one canonical form of a path, for matching and for access decisions.
 
 Two spellings of a path that an endpoint may take for the same must meet the
-same rule, or a rule that refuses is walked around (COMPATIBILITY: "Paths";
-RFC 3986 section 6.2.2). The raw target still goes upstream.
+same rule, or a rule that refuses is walked around (docs/compatibility.md,
+section 5, "Paths"; RFC 3986 section 6.2.2). The raw target still goes upstream.
 """
 
 from __future__ import annotations

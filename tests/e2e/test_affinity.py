@@ -1,5 +1,5 @@
 """
-Session affinity by cookie, as a browser sees it (COMPATIBILITY section 2.4).
+Session affinity by cookie, as a browser sees it (docs/compatibility.md, section 2.4).
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class UpstreamHeadCase(SynchronousTestCase):
 
 
 class ForwardedFieldsTests(UpstreamHeadCase):
-    """COMPATIBILITY section 2.1."""
+    """What endpoints are told by default (docs/compatibility.md, section 2.1)."""
 
     def test_over_http(self) -> None:
         """The endpoint is told who asks, for what, and how."""
@@ -147,7 +147,7 @@ class ForwardedFieldsTests(UpstreamHeadCase):
 
 
 class StrangerTests(UpstreamHeadCase):
-    """COMPATIBILITY section 5, "Trust": who is not a trusted proxy."""
+    """Who is not a trusted proxy (docs/compatibility.md, section 5, "Trust")."""
 
     def test_forwarded_fields_are_replaced(self) -> None:
         """What a stranger says of itself is removed, its chain and host kept as original ones."""
@@ -223,7 +223,7 @@ class StrangerTests(UpstreamHeadCase):
 
 
 class TrustedProxyTests(UpstreamHeadCase):
-    """COMPATIBILITY section 5, "Trust": peers inside `trusted-proxies`."""
+    """Peers inside `trusted-proxies` (docs/compatibility.md, section 5, "Trust")."""
 
     def test_believed(self) -> None:
         """What a trusted proxy says of its client is passed on."""

@@ -1,5 +1,5 @@
 """
-Which of two Ingresses is the older one, and so wins (COMPATIBILITY section 5, "Ties").
+Which of two Ingresses is the older one, and so wins (docs/compatibility.md, section 5, "Ties").
 """
 
 from __future__ import annotations

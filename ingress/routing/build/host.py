@@ -2,7 +2,7 @@
 The parts that several Ingresses have of one host, merged into a VirtualHost.
 
 The older Ingress wins a path that two have, and the loss is a Problem on the
-other (COMPATIBILITY section 5, "Ties").
+other (docs/compatibility.md, section 5, "Ties").
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Which Ingresses are ours (COMPATIBILITY section 1, "Class").
+Which Ingresses are ours (docs/compatibility.md, section 1, "Class").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Which certificate a host gets, out of all tls entries that are for it.
 
-Source of the rules: COMPATIBILITY sections 1 ("TLS") and 5 ("Certificates").
+Source of the rules: docs/compatibility.md, sections 1 ("TLS") and 5 ("Certificates").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 One Service port to the endpoints that serve it.
 
-Source of the rules: COMPATIBILITY sections 1 ("Backends", "EndpointSlices") and
+Source of the rules: docs/compatibility.md, sections 1 ("Backends", "EndpointSlices") and
 5 ("Endpoints").
 """
 
