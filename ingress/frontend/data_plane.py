@@ -50,7 +50,7 @@ class DataPlane:
         """Of all clients together, over all listeners."""
 
         self.snapshot: Snapshot | None = None
-        """Set before any listener accepts; an exchange takes it once and keeps it."""
+        """Set before any listener accepts; an exchange looks at it once."""
 
         self.is_draining = False
         """Whether answers must say ``Connection: close`` because the process ends."""

@@ -91,9 +91,8 @@ class Exchange:
         self._plane = plane
         self._writer = writer
         self._client = client
-        snapshot = plane.snapshot
-        assert snapshot is not None, "nothing is accepted before the first snapshot"
-        self._snapshot = snapshot
+        assert plane.snapshot is not None, "nothing is accepted before the first snapshot"
+        self._config = plane.snapshot.config
         self._is_secure = client.is_secure
         self._route: Route | None = None
         self._choice: EndpointChoice | None = None
@@ -115,7 +114,9 @@ class Exchange:
     def begin(self) -> None:
         """Find who answers, and ask."""
         request, plane = self.request, self._plane
-        snapshot = self._snapshot
+        # Not kept: with the last of many hours' answers all of it would be freed in one go.
+        snapshot = plane.snapshot
+        assert snapshot is not None
         self.request_id = request_id(request, plane.make_request_id())
         forwarding = self._client.forwarding(request, snapshot.config)
         self._is_secure = forwarding.is_secure
@@ -281,7 +282,7 @@ class Exchange:
         if choice.cookie is not None:
             fields.append((b"Set-Cookie", choice.cookie))
         if self._is_secure:
-            set_hsts(fields, self._snapshot.config)
+            set_hsts(fields, self._config)
         self._writer.send_head(response.status, response.reason, fields, response.body_length)
 
     def _leave_for(self, response: Response) -> bool:
@@ -361,7 +362,7 @@ class Exchange:
         accept = self.request.field(b"accept")
         fields, body = answer_fields(answer, accept, self.request_id)
         if self._is_secure:
-            set_hsts(fields, self._snapshot.config)
+            set_hsts(fields, self._config)
         self._end(answer.outcome)
         self._writer.send_head(answer.status, answer.phrase, fields, len(body))
         if self.request.method != b"HEAD":
