@@ -111,7 +111,7 @@ class CertificateTests(TLSTestCase):
             client = self.connect_tls(trusting_all(), host)
             self.assertEqual(client.request(host=host).status, 200)
             self.process.wait_for_line(
-                rf"Ingress default/{secret}: spec\.tls\[0\]\.secretName: {secret}: "
+                rf'Ingress default/{secret}: spec\.tls\[0\]\.secretName: "{secret}": '
             )
 
     def test_chain(self) -> None:
