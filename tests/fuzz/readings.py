@@ -18,7 +18,7 @@ import h11
 import httptools
 
 from ingress.config import Limits
-from ingress.errors import PeerError
+from ingress.errors import PeerError, ResponseError
 from ingress.http1.body import BodyDecoder
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.head import HEAD_END, check_unfinished_response_head, parse_response_head
@@ -148,6 +148,8 @@ def our_response(pieces: Sequence[bytes], method: bytes, *, is_end: bool) -> tup
                 end = buffer.index(HEAD_END) + len(HEAD_END)
                 head, body = parse_response_head(buffer[:end], method)
                 buffer = buffer[end:]
+                if head.status == 101:
+                    raise ResponseError("Nobody asked for another protocol.")
                 if head.status < 200:
                     body = None
             if body is None:
