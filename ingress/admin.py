@@ -97,10 +97,16 @@ class _Check(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self._check = check
 
-    def render_GET(self, request: Any) -> bytes:
-        """IResource; HEAD is served as well."""
-        status, text = NOT_FOUND if request.postpath else self._check()
+    def render(self, request: Any) -> bytes:
+        """IResource. Twisted's own would log each HEAD, and warn of itself at other methods."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            status, text = 405, "only GET and HEAD are served"
+        else:
+            status, text = NOT_FOUND if request.postpath else self._check()
+        body = f"{text}\n".encode()
         request.setResponseCode(status)
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         request.setHeader(b"cache-control", b"no-store")
-        return f"{text}\n".encode()
+        request.setHeader(b"content-length", b"%d" % len(body))
+        return b"" if request.method == b"HEAD" else body

@@ -126,7 +126,17 @@ class EveryLimitTests(ProcessTestCase):
 
     def test_of_a_client(self) -> None:
         """A client has so many connections; one more is closed at once."""
-        clients = [self.connect() for _ in range(8)]
-        for client in clients:
-            self.assertEqual(client.request().status, 200)
-        self.assertTrue(self.connect().is_closed)
+        port = self.process.port("http")
+        answers = []
+        for _ in range(9):
+            # An address of its own, which has no connections of other tests.
+            client = socket.create_connection(
+                ("127.0.0.1", port), PATIENCE, source_address=("127.0.0.2", 0)
+            )
+            self.addCleanup(client.close)
+            try:
+                client.sendall(REQUEST)
+                answers.append(client.recv(4))
+            except ConnectionError:
+                answers.append(b"")
+        self.assertEqual(answers, [b"HTTP"] * 8 + [b""])
