@@ -26,7 +26,7 @@ LIMITS = {
     "head-fields": 10,
     "target-size": 512,
     "body-size": 100,
-    "connections-per-client": 8,
+    "connections-per-client": 24,
     "read-timeout": 1,
 }
 """Those that a client can see; of the others there are tests where they are obeyed."""
@@ -128,7 +128,7 @@ class EveryLimitTests(ProcessTestCase):
         """A client has so many connections; one more is closed at once."""
         port = self.process.port("http")
         answers = []
-        for _ in range(9):
+        for _ in range(25):
             # An address of its own, which has no connections of other tests.
             client = socket.create_connection(
                 ("127.0.0.1", port), PATIENCE, source_address=("127.0.0.2", 0)
@@ -139,4 +139,4 @@ class EveryLimitTests(ProcessTestCase):
                 answers.append(client.recv(4))
             except ConnectionError:
                 answers.append(b"")
-        self.assertEqual(answers, [b"HTTP"] * 8 + [b""])
+        self.assertEqual(answers, [b"HTTP"] * 24 + [b""])
