@@ -4,6 +4,7 @@ Tests for `ingress.controller`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -305,6 +306,22 @@ class SettleTests(ControllerTestCase):
         self.assertEqual(self.settled, 1)
         self.clock.pump([0] * 10)
         self.assertEqual(self.settled, 1 + 4 + 1)
+
+    def test_replaced(self) -> None:
+        """What a large build replaces is freed in turns of its own, not with the last reference."""
+        self.change("a.example")
+        self.controller.start()
+        [host] = self.snapshots.pop().hosts.values()
+        self.workshop.steps, self.workshop.step_time = int(LARGE_WORK / SLICE) + 1, SLICE * 1.01
+        self.controller.reconfigure(replace(FILES, ssl_redirect=False))
+        self.clock.advance(HOLDOFF_DELAY)
+        while not self.snapshots:
+            self.clock.advance(0)
+        ours = 2  # the name here and the argument
+        self.assertGreater(sys.getrefcount(host), ours)
+        self.clock.advance(0)
+        self.assertEqual(sys.getrefcount(host), ours)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class TimeTests(ControllerTestCase):
