@@ -82,10 +82,6 @@ class ResponseEncoder:
         ours = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         self._head(101, b"Switching Protocols", fields, ours)
 
-    def raw(self, data: bytes) -> None:
-        """What goes through the tunnel."""
-        self._out.append(data)
-
     def take(self) -> bytes:
         """What has been encoded since the last time."""
         out = self._out

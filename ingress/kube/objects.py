@@ -22,6 +22,9 @@ import msgspec
 
 from ingress.problem import Origin
 
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""How Ingresses named their class before the field; the field goes before it."""
+
 ObjectName = tuple[str, str]
 """``(namespace, name)``; the namespace is empty for cluster-scoped kinds."""
 

@@ -24,6 +24,7 @@ from ingress.kube.names import (
     is_wildcard_subdomain,
 )
 from ingress.kube.objects import (
+    CLASS_ANNOTATION,
     HTTPIngressPath,
     Ingress,
     IngressBackend,
@@ -32,7 +33,6 @@ from ingress.kube.objects import (
     TypedLocalObjectReference,
 )
 
-CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 _FORBIDDEN: Final = ("//", "/./", "/../", "%2f", "%2F")
 _FORBIDDEN_ENDS: Final = ("/..", "/.")
 

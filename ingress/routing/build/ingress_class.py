@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingress.config import Config
-from ingress.kube.objects import Ingress, IngressClass, ObjectName
+from ingress.kube.objects import CLASS_ANNOTATION, Ingress, IngressClass, ObjectName
 from ingress.routing.build.age import comparable_time
-
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-"""How Ingresses named their class before the field; the field goes before it."""
 
 DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
