@@ -7,14 +7,13 @@ All but the keys that need a restart; a mistake keeps what runs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ingress.config import Config, changed_needing_restart
+from ingress.config import Config, changed_needing_restart, with_restart_fields
 from ingress.config.file import ConfigError, load_config
 from ingress.config.section import Mistakes
 
@@ -74,9 +73,7 @@ class LiveConfig:
     def _take(self, read: Config) -> None:
         self._told = None
         current = self.current
-        applied = replace(
-            read, listen=current.listen, source=current.source, workers=current.workers
-        )
+        applied = with_restart_fields(read, current)
         if self._has_stopped:
             return
         for key in changed_needing_restart(current, read):

@@ -7,7 +7,7 @@ The configuration as the program has it: frozen types, each with its default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
@@ -43,6 +43,57 @@ class FilesSource:
 
     paths: tuple[Path, ...] = ()
     endpoints: Mapping[LocalService, tuple[LocalAddress, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAddresses:
+    """
+    What ``status.loadBalancer`` of an Ingress says, from the first of these that is
+    given; nothing is written where none is.
+    """
+
+    service: tuple[str, str] | None = None
+    """``(namespace, name)`` of the Service in front of us, whose addresses are ours."""
+
+    addresses: tuple[str, ...] = ()
+    """IP addresses and host names."""
+
+    nodes: Literal["external", "internal"] | None = None
+    """Those of the nodes on which we run; an internal one where there is no external one."""
+
+    clear_on_shutdown: bool = False
+    """Whether the last replica takes the addresses away when it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Kubernetes objects out of the API server of a cluster."""
+
+    kubeconfig: Path | None = None
+    """None in a cluster, where the service account of the pod serves."""
+
+    context: str | None = None
+    """Of the kubeconfig; None for its current one."""
+
+    namespaces: tuple[str, ...] = ()
+    """Whose objects are read; empty for all."""
+
+    status: StatusAddresses = StatusAddresses()
+    lease: tuple[str, str] = ("", "txingress-leader")
+    """``(namespace, name)`` of the Lease of the leader; an empty namespace is our own."""
+
+    events: bool = True
+    """Whether Problems become Events of the objects that they are about."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLog:
+    """A line for each exchange."""
+
+    path: Path | None = None
+    """None for standard output."""
+
+    format: Literal["nginx", "json"] = "nginx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +192,11 @@ class Config:
     listen: Listen = Listen()
     public_ports: PublicPorts = PublicPorts()
     source: FilesSource = field(default_factory=FilesSource)
+    """Of no paths where objects come from a cluster."""
+
+    cluster: Cluster | None = None
+    """None where objects come from files."""
+
     tls: TLS = TLS()
     ingress_class: IngressClassFilter = IngressClassFilter()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -153,11 +209,31 @@ class Config:
     shutdown_grace: float = 30.0
     """In seconds."""
 
+    access_log: AccessLog | None = AccessLog()
+    """None where there is none."""
+
     workers: int = 1
+    """Processes that share the listeners."""
+
+
+_NEEDING_RESTART = {
+    "listen": ("listen",),
+    "source": ("source", "cluster"),
+    "workers": ("workers",),
+}
+"""Keys of the file, and the fields that they make."""
 
 
 def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
     """The keys that differ and do not apply to a process that runs."""
     return tuple(
-        key for key in ("listen", "source", "workers") if getattr(old, key) != getattr(new, key)
+        key
+        for key, fields in _NEEDING_RESTART.items()
+        if any(getattr(old, name) != getattr(new, name) for name in fields)
     )
+
+
+def with_restart_fields(config: Config, running: Config) -> Config:
+    """`config` with all that needs a restart as it is in the one that runs."""
+    fields = (name for names in _NEEDING_RESTART.values() for name in names)
+    return replace(config, **{name: getattr(running, name) for name in fields})

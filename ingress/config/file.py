@@ -10,6 +10,8 @@ from typing import Any
 from ingress.config import (
     HSTS,
     TLS,
+    AccessLog,
+    Cluster,
     Config,
     FilesSource,
     IngressClassFilter,
@@ -18,6 +20,7 @@ from ingress.config import (
     LocalAddress,
     LocalService,
     PublicPorts,
+    StatusAddresses,
 )
 from ingress.config import value as accept
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
@@ -70,9 +73,7 @@ _LIMITS: dict[str, Accept[Any]] = {
 
 _DEFAULT = Config()
 _ONE_SOURCE = "exactly one of files and kubernetes"
-_LATER = "not in this release: "
-_NO_CLUSTER = f"{_LATER}objects come from files so far, source.files says which"
-_NO_WORKERS = f"{_LATER}1 is the only number of processes so far"
+_NO_ACCESS_LOG = "path and format, or off"
 
 
 class ConfigError(IngressError):
@@ -140,11 +141,13 @@ def _read_root(path: Path, mistakes: Mistakes) -> Section | None:
 def _read_config(section: Section, path: Path) -> Config:
     folder = path.parent
     with section as root:
+        source, cluster = _read_source(root, folder)
         return Config(
             path=path,
             listen=_read_listen(root, folder),
             public_ports=_read_public_ports(root),
-            source=_read_source(root, folder),
+            source=source,
+            cluster=cluster,
             tls=_read_tls(root, folder),
             ingress_class=_read_class(root),
             trusted_proxies=root.take_all("trusted-proxies", accept.network, ()),
@@ -155,7 +158,8 @@ def _read_config(section: Section, path: Path) -> Config:
             shutdown_grace=root.take(
                 "shutdown-grace", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_grace
             ),
-            workers=root.take("workers", _accept_workers, _DEFAULT.workers),
+            access_log=_read_access_log(root, folder),
+            workers=root.take("workers", accept.workers, _DEFAULT.workers),
         )
 
 
@@ -184,17 +188,67 @@ def _read_public_ports(root: Section) -> PublicPorts:
         )
 
 
-def _read_source(root: Section, folder: Path) -> FilesSource:
+def _read_source(root: Section, folder: Path) -> tuple[FilesSource, Cluster | None]:
     with root.section("source") as section:
         if section.has("kubernetes"):
-            has_files = section.has("files")
-            section.refuse("kubernetes", _ONE_SOURCE if has_files else _NO_CLUSTER)
+            if section.has("files"):
+                section.refuse("kubernetes", _ONE_SOURCE)
+            elif section.has("endpoints"):
+                section.refuse("endpoints", "goes with files: a cluster knows its endpoints")
         elif not section.has("files"):
-            section.miss("files", "missing: the files or folders to serve")
+            section.miss(
+                "files", "missing: the files or folders to serve; or kubernetes: {} for a cluster"
+            )
         paths = section.take_all("files", accept.existing_path(folder), ())
         if section.has("files") and section.is_empty("files"):
             section.refuse("files", "a file or folder, or a list with at least one")
-        return FilesSource(paths=paths, endpoints=_read_endpoints(section))
+        files = FilesSource(paths=paths, endpoints=_read_endpoints(section))
+        return files, _read_cluster(section, folder) if section.has("kubernetes") else None
+
+
+def _read_cluster(source: Section, folder: Path) -> Cluster:
+    default = Cluster()
+    with source.section("kubernetes") as section:
+        return Cluster(
+            kubeconfig=section.take(
+                "kubeconfig", accept.or_null(accept.existing_path(folder)), default.kubeconfig
+            ),
+            context=section.take("context", accept.or_null(accept.context_name), default.context),
+            namespaces=section.take_all("namespaces", accept.namespace, default.namespaces),
+            status=_read_status(section),
+            lease=section.take("lease", accept.own_object_name, default.lease),
+            events=section.take("events", accept.boolean, default.events),
+        )
+
+
+def _read_status(cluster: Section) -> StatusAddresses:
+    default = StatusAddresses()
+    with cluster.section("status") as section:
+        sources = ("service", "addresses", "nodes")
+        given = [key for key in sources if section.has(key) and not section.is_null(key)]
+        for key in given[1:]:
+            section.refuse(key, f"one of {', '.join(sources)}; there is {given[0]}")
+        return StatusAddresses(
+            service=section.take("service", accept.or_null(accept.object_name), None),
+            addresses=section.take_all("addresses", accept.status_address, ()),
+            nodes=section.take(
+                "nodes", accept.or_null(accept.one_of("external", "internal")), None
+            ),
+            clear_on_shutdown=section.take(
+                "clear-on-shutdown", accept.boolean, default.clear_on_shutdown
+            ),
+        )
+
+
+def _read_access_log(root: Section, folder: Path) -> AccessLog | None:
+    if root.is_off("access-log"):
+        return None
+    default = AccessLog()
+    with root.section("access-log", _NO_ACCESS_LOG) as section:
+        return AccessLog(
+            path=section.take("path", accept.path_or_stdout(folder), default.path),
+            format=section.take("format", accept.one_of("nginx", "json"), default.format),
+        )
 
 
 def _read_endpoints(source: Section) -> dict[LocalService, tuple[LocalAddress, ...]]:
@@ -249,9 +303,3 @@ def _read_limits(root: Section) -> Limits:
             for name, accepted in _LIMITS.items()
         }
     return Limits(**limits)
-
-
-def _accept_workers(value: object) -> int:
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 1):
-        raise NotAccepted(_NO_WORKERS)
-    return accept.integer(1, 1)(value)

@@ -126,6 +126,10 @@ class Section:
         """Whether the key is there without a value."""
         return self.has(key) and self._value[key] is None
 
+    def is_off(self, key: str) -> bool:
+        """Whether the key says ``off``, which YAML 1.1 reads as false, or has no value."""
+        return self.has(key) and self._value[key] in (None, False, "off")
+
     def is_empty(self, key: str) -> bool:
         """Whether the key is there with an empty list."""
         return self.has(key) and self._value[key] == []

@@ -18,19 +18,26 @@ from typing import TypeVar
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
 from ingress.config.section import Accept, NotAccepted
-from ingress.frontend.listen_address import AddressRefused, parse_listen_address
+from ingress.cores import usable_cores
+from ingress.frontend.listen_address import AddressRefused, is_ip_address, parse_listen_address
 
 T = TypeVar("T")
+
+MAX_WORKERS = 256
+"""Far more than cores that one proxy could use."""
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 """An object's name, a DNS subdomain (RFC 1123) as the API server checks it."""
 
 _OBJECT = re.compile(rf"({_LABEL})/({_NAME})")
+_OWN_OBJECT = re.compile(rf"(?:({_LABEL})/)?({_NAME})")
 _SERVICE = re.compile(rf"({_LABEL})/({_LABEL})(?::([a-z0-9-]{{1,15}}|[0-9]{{1,5}}))?")
 _CLASS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 """Wider than a name: the old annotation has whatever the operator chose."""
 
+_HOST_NAME = re.compile(_NAME)
+_NUMBERS = re.compile(r"[0-9.]+")
 _CONTROLLER = re.compile(rf"(?=.{{1,250}}\Z){_LABEL}(?:\.{_LABEL})*/[!-~]+")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
@@ -48,6 +55,8 @@ def text(pattern: re.Pattern[str], accepted: str) -> Accept[str]:
 
 
 class_name = text(_CLASS, "the name of an IngressClass")
+namespace = text(re.compile(_LABEL), "the name of a namespace")
+context_name = text(re.compile(r"[^\0\r\n]+"), "the name of a context of the kubeconfig")
 controller_name = text(_CONTROLLER, "the name of a controller as DOMAIN/PATH: example.com/ingress")
 
 
@@ -184,6 +193,24 @@ def path(folder: Path) -> Accept[Path]:
     return accept
 
 
+STDOUT = "stdout"
+
+
+def path_or_stdout(folder: Path) -> Accept[Path | None]:
+    """As `path`; None for standard output. A file of that name is ``./stdout``."""
+    accept_path = path(folder)
+
+    def accept(value: object) -> Path | None:
+        if value == STDOUT:
+            return None
+        try:
+            return accept_path(value)
+        except NotAccepted:
+            raise NotAccepted(f"a path, or {STDOUT}") from None
+
+    return accept
+
+
 def existing_path(folder: Path) -> Accept[Path]:
     """As `path`, of something that is there and that we may read."""
     accept_path = path(folder)
@@ -205,6 +232,34 @@ def object_name(value: object) -> tuple[str, str]:
     if match is None:
         raise NotAccepted("NAMESPACE/NAME")
     return match[1], match[2]
+
+
+def own_object_name(value: object) -> tuple[str, str]:
+    """``NAMESPACE/NAME``, or ``NAME`` in a namespace that is left open."""
+    match = _OWN_OBJECT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise NotAccepted("NAMESPACE/NAME, or NAME in our own namespace")
+    return match[1] or "", match[2]
+
+
+def status_address(value: object) -> str:
+    """An IP address or a host name, as ``status.loadBalancer`` has it."""
+    if isinstance(value, str):
+        if is_ip_address(value) and "%" not in value:
+            return value
+        if _HOST_NAME.fullmatch(value) and not _NUMBERS.fullmatch(value):
+            return value
+    raise NotAccepted("an IP address or a host name in lower case")
+
+
+def workers(value: object) -> int:
+    """A number of processes; ``auto`` is one for each core that we may use."""
+    if value == "auto":
+        return min(usable_cores(), MAX_WORKERS)
+    try:
+        return integer(1, MAX_WORKERS)(value)
+    except NotAccepted as error:
+        raise NotAccepted(f"{error}; or auto, one for each core") from None
 
 
 def network(value: object) -> IPv4Network | IPv6Network:

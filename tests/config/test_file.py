@@ -8,18 +8,22 @@ import shutil
 from dataclasses import fields, is_dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
+from textwrap import indent
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import (
     HSTS,
     TLS,
+    AccessLog,
+    Cluster,
     Config,
     FilesSource,
     IngressClassFilter,
     Limits,
     Listen,
     PublicPorts,
+    StatusAddresses,
 )
 from ingress.config.file import MAX_FILE_SIZE, ConfigError, load_config
 from ingress.document import load_documents
@@ -187,14 +191,15 @@ class MistakeTests(ConfigTestCase):
             *("listen", "listen.http", "public-ports", "public-ports.https", "source.files"),
             *("source.endpoints", "tls", "tls.default", "class", "class.name", "class.controller"),
             *("class.without-class", "trusted-proxies", "ssl-redirect", "hsts", "hsts.max-age"),
-            *("hsts.preload", "snippets", "shutdown-grace", "workers", "limits"),
+            *("hsts.preload", "snippets", "shutdown-grace", "workers", "limits", "access-log"),
+            "access-log.format",
             *(f"limits.{limit.name.replace('_', '-')}" for limit in fields(Limits)),
         ):
             for value in ("'no such value'", "{a: {b: c}}" if "." in key else "[[]]"):
                 outer, _, inner = key.partition(".")
                 text = f"{outer}:\n  {inner}: {value}\n" if inner else f"{outer}: {value}\n"
                 if outer == "source":
-                    text += "  kubernetes: {}\n"
+                    text += "" if inner.startswith("files") else "  files: [manifests]\n"
                 else:
                     text += SOURCE
                 found = [one for one in self.mistakes(text) if key in one]
@@ -208,7 +213,10 @@ class MistakeTests(ConfigTestCase):
 
     def test_no_source(self) -> None:
         """Something to serve is needed."""
-        missing = "line 1: source.files: missing: the files or folders to serve"
+        missing = (
+            "line 1: source.files: missing: the files or folders to serve;"
+            " or kubernetes: {} for a cluster"
+        )
         self.assertEqual(self.mistakes("workers: 1\n"), [missing])
         self.assertEqual(self.mistakes("source: {}\n"), [missing])
         (none,) = self.mistakes("source: {files: []}\n")
@@ -221,21 +229,93 @@ class MistakeTests(ConfigTestCase):
             ["line 1: source.kubernetes: {}: exactly one of files and kubernetes"],
         )
 
-    def test_not_in_this_release(self) -> None:
-        """What comes later is a key that is known, and refused as what it is."""
-        for text in (
-            "source: {kubernetes: {}}\n",
-            f"{SOURCE}workers: 4\n",
-            f"{SOURCE}workers: auto",
-        ):
-            (line,) = self.mistakes(text)
-            self.assertIn("not in this release: ", line)
+    def test_endpoints_of_cluster(self) -> None:
+        """A cluster knows its endpoints itself."""
+        self.assertEqual(
+            self.mistakes("source: {kubernetes: {}, endpoints: {default/web: '127.0.0.1:1'}}\n"),
+            [
+                'line 1: source.endpoints: {"default/web": "127.0.0.1:1"}: goes with files:'
+                " a cluster knows its endpoints"
+            ],
+        )
 
-    def test_no_workers(self) -> None:
-        """A number of processes that never will be is an ordinary mistake."""
-        for value in ("0", "-1", "true", "many"):
+    def test_cluster(self) -> None:
+        """Where objects come from a cluster, everything about it has its key."""
+        self.folder.joinpath("config").touch()
+        config = self.load(
+            """
+            source:
+              kubernetes:
+                kubeconfig: config
+                context: staging
+                namespaces: [shop, blog]
+                status: {service: ingress/proxy, clear-on-shutdown: true}
+                lease: ingress/leader
+                events: false
+            """
+        )
+        self.assertEqual(config.source, FilesSource())
+        self.assertEqual(
+            config.cluster,
+            Cluster(
+                kubeconfig=self.folder / "config",
+                context="staging",
+                namespaces=("shop", "blog"),
+                status=StatusAddresses(service=("ingress", "proxy"), clear_on_shutdown=True),
+                lease=("ingress", "leader"),
+                events=False,
+            ),
+        )
+        self.assertEqual(self.load("source: {kubernetes: {}}").cluster, Cluster())
+        lease = self.load("source: {kubernetes: {lease: leader}}").cluster
+        self.assertEqual(lease, Cluster(lease=("", "leader")))
+
+    def test_cluster_mistakes(self) -> None:
+        """What is wrong about the cluster is told key by key."""
+        for text, key in (
+            ("kubernetes: []", "source.kubernetes"),
+            ("kubernetes: {kubeconfig: none}", "source.kubernetes.kubeconfig"),
+            ("kubernetes: {context: ''}", "source.kubernetes.context"),
+            ("kubernetes: {namespaces: [Shop]}", "source.kubernetes.namespaces[0]"),
+            ("kubernetes: {status: on}", "source.kubernetes.status"),
+            ("kubernetes: {status: {service: proxy}}", "source.kubernetes.status.service"),
+            ("kubernetes: {status: {nodes: any}}", "source.kubernetes.status.nodes"),
+            ("kubernetes: {status: {addresses: [A_B]}}", "source.kubernetes.status.addresses[0]"),
+            (
+                "kubernetes: {status: {addresses: [10.0.0.300]}}",
+                "source.kubernetes.status.addresses[0]",
+            ),
+            (
+                "kubernetes: {status: {addresses: [10.0.0.3], nodes: internal}}",
+                "source.kubernetes.status.nodes",
+            ),
+            ("kubernetes: {lease: a/b/c}", "source.kubernetes.lease"),
+            ("kubernetes: {events: maybe}", "source.kubernetes.events"),
+        ):
+            (line,) = self.mistakes(f"source: {{{text}}}\n")
+            self.assertIn(f"line 1: {key}: ", line)
+
+    def test_workers(self) -> None:
+        """A number of processes, or one for each core."""
+        self.assertEqual(self.load(f"{SOURCE}workers: 3\n").workers, 3)
+        self.assertGreaterEqual(self.load(f"{SOURCE}workers: auto\n").workers, 1)
+        for value in ("0", "-1", "true", "many", "257"):
             (line,) = self.mistakes(f"{SOURCE}workers: {value}\n")
-            self.assertTrue(line.endswith(": a whole number which is 1"), line)
+            self.assertTrue(
+                line.endswith(": a whole number from 1 to 256; or auto, one for each core"), line
+            )
+
+    def test_access_log(self) -> None:
+        """A file or standard output, a format, or none at all."""
+        for text, expected in (
+            ("{path: access.log}", AccessLog(self.folder / "access.log")),
+            ("{path: stdout, format: json}", AccessLog(format="json")),
+            ("{path: ./stdout}", AccessLog(self.folder / "stdout")),
+            ("off", None),
+            ("'off'", None),
+            ("", None),
+        ):
+            self.assertEqual(self.load(f"{SOURCE}access-log: {text}\n").access_log, expected)
 
     def test_hostile_text(self) -> None:
         """Whatever is in the file, a mistake is one line without control characters."""
@@ -313,16 +393,30 @@ class DocumentedTests(ConfigTestCase):
         """Every field of the configuration has its key."""
         (document,) = load_documents(DOCUMENTED.read_text())
         keys = set(_keys(document.value))
-        renamed = {"ingress-class": "class", "source.paths": "source.files"}
+        renamed = {
+            "ingress-class": "class",
+            "source.paths": "source.files",
+            "cluster": "source",
+        }
         for name in _fields(Config()):
             if name != "path":
                 outer, dot, inner = name.partition(".")
                 name = renamed.get(name, renamed.get(outer, outer) + dot + inner)
                 self.assertIn(name, keys)
 
-    def test_later(self) -> None:
-        """The key that comes later is there as well, as a comment."""
-        self.assertIn("# kubernetes: {}", DOCUMENTED.read_text())
+    def test_cluster(self) -> None:
+        """The keys of a cluster, which exclude those of files, are there as comments."""
+        text = DOCUMENTED.read_text()
+        begin = text.index("# kubernetes:")
+        block = [line.strip() for line in text[begin:].split("\n\ntls:")[0].splitlines()]
+        commented = "\n".join(line.removeprefix("#").removeprefix(" ") for line in block)
+        self.folder.joinpath("config").touch()
+        config = self.load("source:\n" + indent(commented, "  "))
+        self.assertEqual(config.cluster, Cluster())
+        (document,) = load_documents(commented)
+        assert isinstance(document.value, dict)
+        keys = _keys(document.value["kubernetes"])
+        self.assertEqual(set(keys), set(_fields(Cluster())))
 
 
 def _keys(value: object, before: str = "") -> list[str]:
