@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,18 +20,23 @@ from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
+from ingress.admin import Readiness, make_admin_site
+from ingress.config import Config
 from ingress.config.file import ConfigError, load_config
+from ingress.control_plane import ControlPlane
 from ingress.controller import Controller
 from ingress.deadline import Deadlines
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.listeners import bind_listeners
+from ingress.frontend.listeners import Listeners, bind_listeners
+from ingress.frontend.local_serving import LocalServing
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
 from ingress.kube.files import FilesSource
 from ingress.kube.store import ObjectStore
 from ingress.problem_log import ProblemLog
-from ingress.service import ControlPlane, IngressService
+from ingress.routing.snapshot import ServerCertificate, Snapshot
+from ingress.service import Admin, IngressService
 from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
@@ -87,6 +93,39 @@ def makeService(options: Options) -> IService:
     # Its type names a part of what it does.
     reactor: Any = installed
     config = options["loaded"]
+    listeners = options["listeners"]
+    readiness = Readiness(start="the first snapshot is not published yet")
+    serving = _make_serving(reactor, listeners, make_self_signed(datetime.now(UTC)))
+    control_plane = _make_control_plane(reactor, config, serving.publish)
+    return IngressService(
+        reactor,
+        Admin(listeners.admin, make_admin_site(readiness, reactor), readiness),
+        control_plane,
+        serving,
+        Termination(reactor),
+    )
+
+
+def _make_control_plane(
+    reactor: Any, config: Config, publish: Callable[[Snapshot], None]
+) -> ControlPlane:
+    store = ObjectStore()
+    source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
+    problem_log = ProblemLog(reactor, source.locate)
+    return ControlPlane(
+        reactor,
+        config,
+        source,
+        Controller(store, config, publish, problem_log, clock=reactor),
+        problem_log,
+        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+    )
+
+
+def _make_serving(reactor: Any, listeners: Listeners, default: ServerCertificate) -> LocalServing:
+    """
+    :param default: where neither SNI nor a Snapshot gives a certificate.
+    """
     deadlines = Deadlines(reactor)
     plane = DataPlane(
         EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
@@ -95,19 +134,5 @@ def makeService(options: Options) -> IService:
         wall_clock=time.time,
         process=os.getpid(),
     )
-    contexts = TLSContexts(lambda: plane.snapshot, make_self_signed(datetime.now(UTC)))
-    store = ObjectStore()
-    source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
-    problem_log = ProblemLog(reactor, source.locate)
-    controller = Controller(store, config, plane.publish, problem_log, clock=reactor)
-    control_plane = ControlPlane(
-        reactor,
-        config,
-        source,
-        controller,
-        problem_log,
-        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-    )
-    return IngressService(
-        reactor, options["listeners"], control_plane, plane, contexts, Termination(reactor)
-    )
+    contexts = TLSContexts(lambda: plane.snapshot, default)
+    return LocalServing(reactor, listeners, plane, contexts)

@@ -6,174 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from random import Random
 from typing import Any, cast
 
-import yaml
-from twisted.internet.defer import Deferred, execute, succeed
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.admin import Readiness
 from ingress.config import Config
-from ingress.config.file import load_config
-from ingress.controller import Controller
-from ingress.deadline import Deadlines
+from ingress.control_plane import ControlPlane
 from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.listeners import Listeners
-from ingress.frontend.tls import TLSContexts
-from ingress.kube.files import FilesSource
-from ingress.kube.store import ObjectStore
-from ingress.problem_log import ProblemLog
+from ingress.frontend.listeners import Listener
 from ingress.routing.snapshot import Snapshot
-from ingress.service import ControlPlane, IngressService
+from ingress.service import Admin, IngressService
 from ingress.termination import Termination
-from ingress.upstream.registry import EndpointRegistry
-from tests.support.manifest import ingress_manifest, served_manifests
-from tests.support.process import replace_file
-
-
-class ControlPlaneTests(SynchronousTestCase):
-    """From files to Snapshots, on a clock, with real files."""
-
-    def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
-        (self.folder / "manifests").mkdir(parents=True)
-        self.path = self.folder / "ingress.yaml"
-        self.configure()
-        self.write("a.example", "web")
-        self.clock = Clock()
-        self.published: list[Snapshot] = []
-        config = load_config(self.path)
-        self.store = ObjectStore()
-        log = ProblemLog(self.clock)
-        self.plane = ControlPlane(
-            self.clock,
-            config,
-            FilesSource(self.clock, self.store, config.source.paths, config.tls.secrets, execute),
-            Controller(self.store, config, self.published.append, log, clock=self.clock),
-            log,
-            execute,
-        )
-        self.addCleanup(self.plane.stop)
-
-    def configure(self, **settings: object) -> None:
-        document = {"source": {"files": "manifests"}} | settings
-        replace_file(self.path, yaml.safe_dump(document))
-
-    def write(self, host: str, service: str) -> None:
-        objects = [ingress_manifest("web", host, {"/": service}), *served_manifests("web", 1)]
-        replace_file(self.folder / "manifests" / "web.yaml", yaml.safe_dump_all(objects))
-
-    def start(self) -> Deferred[None]:
-        started = Deferred.fromCoroutine(self.plane.start())
-        self.clock.pump([0] * 100)
-        return started
-
-    def wait(self) -> None:
-        """Let a few seconds pass."""
-        self.clock.pump([0.05] * 60)
-
-    def hosts(self) -> set[bytes]:
-        return set(self.published[-1].hosts)
-
-    def test_started(self) -> None:
-        """It has started when the first Snapshot is published, with everything in it."""
-        started = Deferred.fromCoroutine(self.plane.start())
-        self.assertNoResult(started)
-        self.assertEqual(self.published, [])
-        self.clock.pump([0] * 100)
-        self.successResultOf(started)
-        self.assertEqual(self.hosts(), {b"a.example"})
-
-    def test_manifests(self) -> None:
-        """A manifest that changes comes to a new Snapshot."""
-        self.start()
-        self.write("b.example", "web")
-        self.wait()
-        self.assertEqual(self.hosts(), {b"b.example"})
-
-    def test_configuration(self) -> None:
-        """A configuration that changes comes to a new Snapshot."""
-        self.start()
-        self.configure(snippets="ignore")
-        self.wait()
-        self.assertEqual(self.published[-1].config.snippets, "ignore")
-
-    def test_changed_before_start(self) -> None:
-        """A configuration that changed between its reading and the start applies, too."""
-        self.configure(snippets="ignore")
-        self.start()
-        self.wait()
-        self.assertEqual(self.published[-1].config.snippets, "ignore")
-
-    def test_secrets(self) -> None:
-        """Another folder for PEM files applies as well."""
-        self.start()
-        pair = self.folder / "other" / "default" / "name"
-        pair.mkdir(parents=True)
-        for name in ("tls.crt", "tls.key"):
-            (pair / name).write_text("PEM")
-        self.configure(tls={"secrets": "other"})
-        self.wait()
-        self.assertEqual(list(self.store.view().secrets), [("default", "name")])
-
-    def test_problems(self) -> None:
-        """What is wrong with files and with objects is told, at the start as well as later."""
-        (self.folder / "manifests" / "bad.yaml").write_text("{")
-        with capturedLogs() as events:
-            self.start()
-        text = "\n".join(formatEvent(event) for event in events)
-        self.assertIn("bad.yaml, line 1: ", text)
-        with capturedLogs() as events:
-            (self.folder / "manifests" / "bad.yaml").unlink()
-            self.write("a.example", "nowhere")
-            self.wait()
-        text = "\n".join(formatEvent(event) for event in events)
-        self.assertIn("gone: ", text)
-        self.assertIn("Service default/nowhere does not exist", text)
-
-    def test_stopped(self) -> None:
-        """Once it is stopped nothing is published, nor waited for."""
-        self.start()
-        count = len(self.published)
-        self.plane.stop()
-        self.write("b.example", "web")
-        self.configure(snippets="ignore")
-        self.wait()
-        self.assertEqual(len(self.published), count)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_stopped_while_starting(self) -> None:
-        """One that is stopped while it loads builds nothing any more."""
-        Deferred.fromCoroutine(self.plane.start())
-        self.plane.stop()
-        self.wait()
-        self.assertEqual(self.published, [])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-
-@dataclass
-class RecordingListener:
-    """Tells when it is started and stopped, in the order of all listeners."""
-
-    name: str
-    events: list[str]
-    fault: ListenError | None = None
-
-    def start(self, *_: object, **__: object) -> None:
-        if self.fault is not None:
-            raise self.fault
-        self.events.append(f"{self.name} starts")
-
-    def stop(self) -> Deferred[None]:
-        self.events.append(f"{self.name} stops")
-        stopped: Deferred[None] = Deferred()
-        stopped.callback(None)
-        return stopped
+from tests.support.hand_part import HandPart
+from tests.support.recording_listener import RecordingListener
 
 
 @dataclass
@@ -212,23 +62,29 @@ class HandTermination:
 
 
 @dataclass
-class HandConnection:
-    """A client's connection, idle or not."""
+class HandServing:
+    """A data plane that has drained when a test says so."""
 
-    plane: DataPlane
-    is_idle: bool
     events: list[str]
-    address: str = ""
+    accepted: Deferred[None] = field(default_factory=lambda: succeed(None))
+    drained: Deferred[None] = field(default_factory=lambda: succeed(None))
 
-    __hash__ = object.__hash__
+    def prepare(self) -> None:
+        self.events.append("serving prepares")
 
-    def close_if_idle(self) -> None:
-        if self.is_idle:
-            self.plane.connections.discard(self)
+    def publish(self, snapshot: Snapshot) -> None:
+        raise NotImplementedError
+
+    def accept(self) -> Deferred[None]:
+        self.events.append("serving accepts")
+        return self.accepted
+
+    def drain(self, grace: float) -> Deferred[None]:
+        self.events.append(f"serving drains for {grace}")
+        return self.drained
 
     def cut(self) -> None:
         self.events.append("cut")
-        self.plane.connections.discard(self)
 
 
 class IngressServiceTests(SynchronousTestCase):
@@ -237,26 +93,18 @@ class IngressServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.events: list[str] = []
         self.reactor = MemoryReactorClock()
-        deadlines = Deadlines(self.reactor)
-        self.plane = DataPlane(
-            EndpointRegistry(cast(Any, None), cast(Any, None), deadlines),
-            deadlines,
-            Random(0),
-            wall_clock=self.reactor.seconds,
-            process=1,
-        )
-        self.http, self.https, self.admin = (
-            RecordingListener(name, self.events) for name in ("http", "https", "admin")
-        )
+        self.admin = RecordingListener("admin", self.events)
         self.control_plane = HandControlPlane(self.events)
+        self.serving = HandServing(self.events)
         self.termination = HandTermination(self.events)
+        self.part = HandPart(self.events)
         self.service = IngressService(
             self.reactor,
-            cast(Listeners, type("Listeners", (), vars(self) | {})),
+            Admin(cast(Listener, self.admin), Factory(), Readiness(start="not published yet")),
             cast(ControlPlane, self.control_plane),
-            self.plane,
-            cast(TLSContexts, type("TLSContexts", (), {"open_connection": None})),
+            self.serving,
             cast(Termination, self.termination),
+            [self.part],
         )
 
     def begin(self) -> None:
@@ -271,30 +119,36 @@ class IngressServiceTests(SynchronousTestCase):
         self.control_plane.started.callback(None)
         self.events.clear()
 
-    def connect(self, *, is_idle: bool) -> HandConnection:
-        connection = HandConnection(self.plane, is_idle, self.events)
-        self.plane.connections.add(connection)
-        return connection
-
     def test_start(self) -> None:
         """Nothing accepts before the first Snapshot, but for the probes, who learn that."""
         self.begin()
-        self.assertEqual(self.events, ["admin starts", "control plane starts"])
-        self.assertEqual(
-            self.service.readiness.reasons, ("the first snapshot is not published yet",)
-        )
+        self.assertEqual(self.events, ["serving prepares", "admin starts", "control plane starts"])
+        self.assertEqual(self.service.readiness.reasons, ("not published yet",))
         self.control_plane.started.callback(None)
-        self.assertEqual(self.events[2:], ["http starts", "https starts"])
+        self.assertEqual(self.events[3:], ["serving accepts", "part starts"])
+        self.assertEqual(self.service.readiness.reasons, ())
+
+    def test_slow_to_accept(self) -> None:
+        """It is ready when the data plane says that it accepts."""
+        self.serving.accepted = Deferred()
+        self.begin_whole()
+        self.assertEqual(self.service.readiness.reasons, ("not published yet",))
+        self.assertNotIn("part starts", self.events)
+        self.serving.accepted.callback(None)
         self.assertEqual(self.service.readiness.reasons, ())
 
     def test_address_taken(self) -> None:
         """An address that somebody else was faster to listen on is a line and a failure."""
-        for listener in (self.admin, self.https):
+        for who in ("admin", "serving"):
             self.setUp()
-            (self.admin if listener.name == "admin" else self.https).fault = ListenError("taken")
+            if who == "admin":
+                self.admin.fault = ListenError("taken")
+            else:
+                self.serving.accepted = Deferred()
+                self.serving.accepted.errback(ListenError("taken"))
             with capturedLogs() as events:
                 self.begin()
-                if listener.name == "https":
+                if who == "serving":
                     self.control_plane.started.callback(None)
             self.assertEqual([formatEvent(event) for event in events], ["taken"])
             self.assertEqual(self.events[-1], "failure")
@@ -306,76 +160,44 @@ class IngressServiceTests(SynchronousTestCase):
         self.assertEqual(self.events[-1], "failure")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
-    def test_stop_when_idle(self) -> None:
-        """Without connections it stops at once: first what changes, then what accepts."""
+    def test_stop(self) -> None:
+        """First what tells of it and what changes, then what accepts; the probes know to the end."""
+        self.serving.drained = Deferred()
         self.begin_whole()
         stopped = self.service.stopService()
-        self.successResultOf(stopped)
         self.assertEqual(
-            self.events, ["control plane stops", "http stops", "https stops", "admin stops"]
+            self.events, ["part stops", "control plane stops", "serving drains for 7.0"]
         )
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_drain(self) -> None:
-        """Idle connections end, others are waited for; meanwhile the probes know."""
-        self.begin_whole()
-        self.connect(is_idle=True)
-        busy = self.connect(is_idle=False)
-        stopped = self.service.stopService()
-        self.assertNoResult(stopped)
-        self.assertEqual(len(self.plane.connections), 1)
-        self.assertTrue(self.plane.is_draining)
         self.assertTrue(self.service.readiness.is_ending)
         self.assertEqual(self.service.readiness.reasons, ("the process is draining",))
-        self.assertNotIn("admin stops", self.events)
-        self.plane.connections.discard(busy)
+        self.serving.drained.callback(None)
         self.successResultOf(stopped)
         self.assertEqual(self.events[-1], "admin stops")
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_slow_disk(self) -> None:
-        """What is still read from a slow disk is waited for, but nothing else waits for that."""
+    def test_slow_end(self) -> None:
+        """A slow disk and slow parts are waited for, but nothing else waits for them."""
         self.begin_whole()
         self.control_plane.stopped = Deferred()
+        self.part.stopped = Deferred()
         stopped = self.service.stopService()
-        self.assertNoResult(stopped)
-        self.assertIn("https stops", self.events)
+        self.assertIn("serving drains for 7.0", self.events)
         self.control_plane.stopped.callback(None)
-        self.successResultOf(stopped)
-
-    def test_grace(self) -> None:
-        """After shutdown-grace what is still open is cut."""
-        self.begin_whole()
-        self.connect(is_idle=False)
-        stopped = self.service.stopService()
-        self.reactor.advance(6.9)
         self.assertNoResult(stopped)
-        with capturedLogs() as events:
-            self.reactor.advance(0.2)
-        self.assertEqual([formatEvent(event) for event in events], ["Connections that are cut: 1"])
-        self.assertIn("cut", self.events)
+        self.part.stopped.callback(None)
         self.successResultOf(stopped)
 
     def test_cut_short(self) -> None:
         """Who asks a second time does not wait for the grace."""
         self.begin_whole()
-        self.connect(is_idle=False)
-        stopped = self.service.stopService()
         self.termination.cut_short()
-        self.successResultOf(stopped)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_nothing_to_cut(self) -> None:
-        """Where nothing is open, asking twice says nothing."""
-        self.begin_whole()
-        with capturedLogs() as events:
-            self.termination.cut_short()
-        self.assertEqual(events, [])
+        self.assertEqual(self.events, ["cut"])
 
     def test_stopped_while_starting(self) -> None:
-        """One that is stopped before the first Snapshot never accepts."""
+        """One that is stopped before the first Snapshot never accepts, and no part starts."""
         self.begin()
         self.successResultOf(self.service.stopService())
         self.control_plane.started.callback(None)
-        self.assertNotIn("http starts", self.events)
+        self.assertNotIn("serving accepts", self.events)
+        self.assertNotIn("part stops", self.events)
         self.assertEqual(self.events[-1], "admin stops")

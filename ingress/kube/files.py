@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from ingress.config import Config
 from ingress.kube.claims import Claims
 from ingress.kube.fault import read_field
 from ingress.kube.field_lines import Wanted, find_field_lines
@@ -153,8 +154,9 @@ class FilesSource:
         self._is_running = self._slices.is_running = True
         return Deferred.fromCoroutine(self._look())
 
-    def look_for_secrets(self, secrets: str | PathLike[str] | None) -> None:
-        """Read PEM files below another folder from now on; None for nowhere."""
+    def reconfigure(self, config: Config) -> None:
+        """Read PEM files below another folder from now on, if there is another one."""
+        secrets = config.tls.secrets
         path = None if secrets is None else fspath(secrets)
         if path != self._secrets:
             self._secrets = path

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -16,6 +17,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import provider
 
+from ingress.config import TLS, Config
 from ingress.kube.files import FilesSource
 from ingress.kube.objects import Secret
 from ingress.kube.store import ObjectStore
@@ -462,11 +464,11 @@ class SecretTests(FilesTestCase):
         source = self.start()
         self.disk.write("t/ns/name/tls.crt", "c2")
         self.disk.write("t/ns/name/tls.key", "k2")
-        source.look_for_secrets(self.disk.path("t"))
+        source.reconfigure(Config(tls=TLS(secrets=Path(self.disk.path("t")))))
         self.wait()
         self.assertEqual(self.data(), {"tls.crt": b"c2", "tls.key": b"k2"})
         self.assertEqual(self.problems(source), [])
-        source.look_for_secrets(None)
+        source.reconfigure(Config())
         self.wait()
         self.assertIsNone(self.data())
 

@@ -1,0 +1,23 @@
+"""
+What else lives as long as the process serves: it is started and stopped with it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+
+class Part(Protocol):
+    """Something that runs beside what it tells of, and must not keep that from serving."""
+
+    def start(self) -> None:
+        """Begin; the reactor runs."""
+
+    def stop(self) -> Deferred[None]:
+        """
+        End, and do what is left to do.
+
+        :return: fires when that is done; whoever needs long for it bounds it.
+        """

@@ -1,0 +1,143 @@
+"""
+Tests for `ingress.control_plane`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config.file import load_config
+from ingress.control_plane import ControlPlane
+from ingress.controller import Controller
+from ingress.kube.files import FilesSource
+from ingress.kube.store import ObjectStore
+from ingress.problem_log import ProblemLog
+from ingress.routing.snapshot import Snapshot
+from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.process import replace_file
+
+
+class ControlPlaneTests(SynchronousTestCase):
+    """From files to Snapshots, on a clock, with real files."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        (self.folder / "manifests").mkdir(parents=True)
+        self.path = self.folder / "ingress.yaml"
+        self.configure()
+        self.write("a.example", "web")
+        self.clock = Clock()
+        self.published: list[Snapshot] = []
+        config = load_config(self.path)
+        self.store = ObjectStore()
+        log = ProblemLog(self.clock)
+        self.plane = ControlPlane(
+            self.clock,
+            config,
+            FilesSource(self.clock, self.store, config.source.paths, config.tls.secrets, execute),
+            Controller(self.store, config, self.published.append, log, clock=self.clock),
+            log,
+            execute,
+        )
+        self.addCleanup(self.plane.stop)
+
+    def configure(self, **settings: object) -> None:
+        document = {"source": {"files": "manifests"}} | settings
+        replace_file(self.path, yaml.safe_dump(document))
+
+    def write(self, host: str, service: str) -> None:
+        objects = [ingress_manifest("web", host, {"/": service}), *served_manifests("web", 1)]
+        replace_file(self.folder / "manifests" / "web.yaml", yaml.safe_dump_all(objects))
+
+    def start(self) -> Deferred[None]:
+        started = Deferred.fromCoroutine(self.plane.start())
+        self.clock.pump([0] * 100)
+        return started
+
+    def wait(self) -> None:
+        """Let a few seconds pass."""
+        self.clock.pump([0.05] * 60)
+
+    def hosts(self) -> set[bytes]:
+        return set(self.published[-1].hosts)
+
+    def test_started(self) -> None:
+        """It has started when the first Snapshot is published, with everything in it."""
+        started = Deferred.fromCoroutine(self.plane.start())
+        self.assertNoResult(started)
+        self.assertEqual(self.published, [])
+        self.clock.pump([0] * 100)
+        self.successResultOf(started)
+        self.assertEqual(self.hosts(), {b"a.example"})
+
+    def test_manifests(self) -> None:
+        """A manifest that changes comes to a new Snapshot."""
+        self.start()
+        self.write("b.example", "web")
+        self.wait()
+        self.assertEqual(self.hosts(), {b"b.example"})
+
+    def test_configuration(self) -> None:
+        """A configuration that changes comes to a new Snapshot."""
+        self.start()
+        self.configure(snippets="ignore")
+        self.wait()
+        self.assertEqual(self.published[-1].config.snippets, "ignore")
+
+    def test_changed_before_start(self) -> None:
+        """A configuration that changed between its reading and the start applies, too."""
+        self.configure(snippets="ignore")
+        self.start()
+        self.wait()
+        self.assertEqual(self.published[-1].config.snippets, "ignore")
+
+    def test_secrets(self) -> None:
+        """Another folder for PEM files applies as well."""
+        self.start()
+        pair = self.folder / "other" / "default" / "name"
+        pair.mkdir(parents=True)
+        for name in ("tls.crt", "tls.key"):
+            (pair / name).write_text("PEM")
+        self.configure(tls={"secrets": "other"})
+        self.wait()
+        self.assertEqual(list(self.store.view().secrets), [("default", "name")])
+
+    def test_problems(self) -> None:
+        """What is wrong with files and with objects is told, at the start as well as later."""
+        (self.folder / "manifests" / "bad.yaml").write_text("{")
+        with capturedLogs() as events:
+            self.start()
+        text = "\n".join(formatEvent(event) for event in events)
+        self.assertIn("bad.yaml, line 1: ", text)
+        with capturedLogs() as events:
+            (self.folder / "manifests" / "bad.yaml").unlink()
+            self.write("a.example", "nowhere")
+            self.wait()
+        text = "\n".join(formatEvent(event) for event in events)
+        self.assertIn("gone: ", text)
+        self.assertIn("Service default/nowhere does not exist", text)
+
+    def test_stopped(self) -> None:
+        """Once it is stopped nothing is published, nor waited for."""
+        self.start()
+        count = len(self.published)
+        self.plane.stop()
+        self.write("b.example", "web")
+        self.configure(snippets="ignore")
+        self.wait()
+        self.assertEqual(len(self.published), count)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped_while_starting(self) -> None:
+        """One that is stopped while it loads builds nothing any more."""
+        Deferred.fromCoroutine(self.plane.start())
+        self.plane.stop()
+        self.wait()
+        self.assertEqual(self.published, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
