@@ -9,7 +9,7 @@ build that fails leaves what was published last in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ingress.config import Config
-from ingress.kube.objects import Objects
+from ingress.kube.objects import Ingress, ObjectName, Objects
 from ingress.kube.store import ObjectStore
 from ingress.memory import LARGE_WORK, SlowRelease, settle_objects
 from ingress.problem_log import ProblemLog
@@ -67,6 +67,7 @@ class Controller:
     :param clock: for holdoff and slices.
     :param now: the time of day, which decides whether certificates are valid.
     :param settle: called after the first build, and after each slice of a large one.
+    :param tell_served: takes the Ingresses that requests can meet, whenever they changed.
     """
 
     log = Logger()
@@ -82,6 +83,7 @@ class Controller:
         now: Callable[[], datetime] = utc_now,
         build: BuildSteps = build_steps,
         settle: Callable[[], None] = settle_objects,
+        tell_served: Callable[[Mapping[ObjectName, Ingress]], None] = lambda served: None,
     ) -> None:
         self._store = store
         self._config = config
@@ -91,6 +93,7 @@ class Controller:
         self._now = now
         self._build = build
         self._settle = settle
+        self._tell_served = tell_served
         self._release = SlowRelease(clock)
         self._unsubscribe: Callable[[], None] | None = None
         self._built: Built | None = None
@@ -197,6 +200,8 @@ class Controller:
             self._publish(built.snapshot)
             self.generation += 1
         self._problems.report("build", built.problems)
+        if previous is None or built.served is not previous.served:
+            self._tell_served(built.served)
         if previous is not None and is_large:
             # All of it, freed with the last reference to it, would take too long.
             for mapping in previous.mappings():

@@ -49,6 +49,10 @@ Locate = Callable[[Sequence[Problem]], "Deferred[list[Problem]]"]
 """Gives each Problem the place of what it is about as it is now."""
 
 
+Listener = Callable[[Problem, bool], None]
+"""Takes a Problem that appeared (True) or is gone (False), as its source reported it."""
+
+
 class _Change(NamedTuple):
     """A Problem that appeared, or is gone."""
 
@@ -82,6 +86,7 @@ class ProblemLog:
         self._lines: dict[Problem, str] = {}
         """As they were written, so that the same words tell that it is gone."""
 
+        self._listeners: list[Listener] = []
         self._turn: IDelayedCall | None = None
         self._is_in_turn = False
 
@@ -95,6 +100,20 @@ class ProblemLog:
     def __iter__(self) -> Iterator[Problem]:
         """Every Problem that there is now, once."""
         return iter(tuple(self._counts))
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """
+        Tell `listener` of each Problem whose line is written from now on.
+
+        :return: call it to end the subscription.
+        """
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
 
     def report(self, source: str, problems: Grouped, *, is_located: bool = False) -> None:
         """
@@ -200,6 +219,8 @@ class ProblemLog:
             self.log.warn("{problem}", problem=line)
         else:
             self.log.info("gone: {problem}", problem=self._lines.pop(change.problem))
+        for listener in tuple(self._listeners):
+            listener(change.problem, change.is_there)
 
 
 def _differences(before: Grouped, after: Grouped) -> Iterator[tuple[Problem, int]]:

@@ -5,10 +5,11 @@ Tests for `ingress.controller`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
@@ -19,13 +20,13 @@ from ingress.controller import (
     SLICE,
     Controller,
 )
-from ingress.kube.objects import Objects
+from ingress.kube.objects import Ingress, ObjectName, Objects
 from ingress.kube.store import ObjectStore
 from ingress.memory import LARGE_WORK
 from ingress.problem_log import ProblemLog
 from ingress.routing.build import Built, build_steps
 from ingress.routing.snapshot import Snapshot
-from tests.support.objects import FILES, ingress
+from tests.support.objects import FILES, ingress, ingress_class, service
 from tests.support.turn_clock import TurnClock
 
 
@@ -71,6 +72,7 @@ class ControllerTestCase(SynchronousTestCase):
         self.snapshots: list[Snapshot] = []
         self.problems = ProblemLog(self.clock)
         self.settled = 0
+        self.served: list[Mapping[ObjectName, Ingress]] = []
         self.controller = Controller(
             self.store,
             FILES,
@@ -80,6 +82,7 @@ class ControllerTestCase(SynchronousTestCase):
             now=self.now,
             build=self.workshop,
             settle=self.settle,
+            tell_served=self.served.append,
         )
 
     def now(self) -> datetime:
@@ -166,6 +169,49 @@ class PublishTests(ControllerTestCase):
         self.clock.pump([SLICE] * 10)
         self.assertEqual(len(self.snapshots), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ServedTests(ControllerTestCase):
+    """Which Ingresses are served is told apart from how."""
+
+    def names(self) -> list[list[str]]:
+        return [sorted(name for _, name in each) for each in self.served]
+
+    def test_told(self) -> None:
+        """They are told after the first build, and after each one that changed them."""
+        self.change("a.example")
+        self.controller.start()
+        self.change("b.example")
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.names(), [["a"], ["a", "b"]])
+        self.assertIs(self.served[1]["default", "a"], self.store.view().ingresses["default", "a"])
+
+    def test_unchanged(self) -> None:
+        """A change that makes no Ingress another one is not told."""
+        self.change("a.example")
+        self.controller.start()
+        self.store.apply([service("web")])
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.workshop.begun, 2)
+        self.assertEqual(self.names(), [["a"]])
+
+    def test_gone(self) -> None:
+        """One that is deleted, or has the class of another, is not among them any more."""
+        self.change("a.example", "b.example")
+        self.controller.start()
+        self.store.apply(deletes=[("Ingress", "default", "a")])
+        self.clock.advance(HOLDOFF_DELAY)
+        self.store.apply([ingress_class("other", controller="example.com/other")])
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.names(), [["a", "b"], ["b"], []])
+
+    def test_met_by_nobody(self) -> None:
+        """What no request can meet is not served: a canary, and what is there to guard."""
+        canary = ingress("a.example", {"/": "web:80"}, name="a", annotations={"canary": "true"})
+        guard = ingress("b.example", {"/": "web:80"}, name="b", annotations={"auth-type": "basic"})
+        self.store.apply([canary, msgspec.structs.replace(guard, only_guards=True)])
+        self.controller.start()
+        self.assertEqual(self.names(), [[]])
 
 
 class HoldoffTests(ControllerTestCase):

@@ -96,6 +96,20 @@ class ProblemLogTests(LogTestCase):
         self.assertEqual(sorted(self.lines()), sorted([f"gone: {FILE}", f"gone: {PORT}"]))
         self.assertEqual(len(self.problems), 0)
 
+    def test_subscribe(self) -> None:
+        """Who subscribes is told what each line is about, as its source reported it."""
+        told: list[tuple[Problem, bool]] = []
+        unsubscribe = self.problems.subscribe(lambda *change: told.append(change))
+        self.problems.report("build", {"web": (PORT, HOST)})
+        self.problems.report("build", {"web": (HOST,)})
+        self.clock.advance(0)
+        self.assertEqual(told, [(PORT, True), (HOST, True), (PORT, False)])
+        unsubscribe()
+        unsubscribe()
+        self.problems.report("build", {})
+        self.clock.advance(0)
+        self.assertEqual(len(told), 3)
+
     def test_hostile(self) -> None:
         """Whatever a manifest has, a Problem is one line of limited length."""
         self.problems.report("build", {"x": (Problem("bad", "Ingress", "a\nb", "\x1b[2J" * 999),)})

@@ -48,18 +48,22 @@ class FilesSource:
 @dataclass(frozen=True, slots=True)
 class StatusAddresses:
     """
-    What ``status.loadBalancer`` of an Ingress says, from the first of these that is
-    given; nothing is written where none is.
+    What ``status.loadBalancer`` of an Ingress says; nothing is written where neither
+    of these is given.
     """
 
     service: tuple[str, str] | None = None
     """``(namespace, name)`` of the Service in front of us, whose addresses are ours."""
 
     addresses: tuple[str, ...] = ()
-    """IP addresses and host names."""
+    """IP addresses and host names, in place of those of a Service."""
 
     nodes: Literal["external", "internal"] | None = None
-    """Those of the nodes on which we run; an internal one where there is no external one."""
+    """
+    The addresses of the nodes that the endpoints of `service` run on, in place of its
+    own; without `service`, of the node that this process runs on. Where a node has no
+    external one, its internal one.
+    """
 
     clear_on_shutdown: bool = False
     """Whether the last replica takes the addresses away when it ends."""

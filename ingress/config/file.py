@@ -224,13 +224,13 @@ def _read_cluster(source: Section, folder: Path) -> Cluster:
 def _read_status(cluster: Section) -> StatusAddresses:
     default = StatusAddresses()
     with cluster.section("status") as section:
-        sources = ("service", "addresses", "nodes")
-        given = [key for key in sources if section.has(key) and not section.is_null(key)]
-        for key in given[1:]:
-            section.refuse(key, f"one of {', '.join(sources)}; there is {given[0]}")
+        addresses = section.take_all("addresses", accept.status_address, ())
+        for key in ("service", "nodes"):
+            if addresses and section.has(key) and not section.is_null(key):
+                section.refuse(key, "either this or addresses; there are addresses")
         return StatusAddresses(
             service=section.take("service", accept.or_null(accept.object_name), None),
-            addresses=section.take_all("addresses", accept.status_address, ()),
+            addresses=addresses,
             nodes=section.take(
                 "nodes", accept.or_null(accept.one_of("external", "internal")), None
             ),

@@ -266,6 +266,10 @@ class MistakeTests(ConfigTestCase):
                 events=False,
             ),
         )
+        status = "{service: ingress/proxy, nodes: external, addresses: []}"
+        nodes = self.load(f"source: {{kubernetes: {{status: {status}}}}}").cluster
+        expected = StatusAddresses(service=("ingress", "proxy"), nodes="external")
+        self.assertEqual(nodes, Cluster(status=expected))
         self.assertEqual(self.load("source: {kubernetes: {}}").cluster, Cluster())
         lease = self.load("source: {kubernetes: {lease: leader}}").cluster
         self.assertEqual(lease, Cluster(lease=("", "leader")))
@@ -288,6 +292,10 @@ class MistakeTests(ConfigTestCase):
             (
                 "kubernetes: {status: {addresses: [10.0.0.3], nodes: internal}}",
                 "source.kubernetes.status.nodes",
+            ),
+            (
+                "kubernetes: {status: {addresses: [10.0.0.3], service: ingress/proxy}}",
+                "source.kubernetes.status.service",
             ),
             ("kubernetes: {lease: a/b/c}", "source.kubernetes.lease"),
             ("kubernetes: {events: maybe}", "source.kubernetes.events"),

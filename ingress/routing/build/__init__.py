@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Any
 
 from ingress.config import Config
-from ingress.kube.objects import ObjectName, Objects
+from ingress.kube.objects import Ingress, ObjectName, Objects
 from ingress.problem import Origin, Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
@@ -73,6 +73,11 @@ class Built:
         snapshot = self.snapshot
         hosts = len(snapshot.hosts) + len(snapshot.wildcard_hosts)
         return f"<Built {hosts} hosts, {len(snapshot.upstreams)} upstreams>"
+
+    @property
+    def served(self) -> Mapping[ObjectName, Ingress]:
+        """The Ingresses that requests can meet; the same object as before where none changed."""
+        return self.memo.ingresses.served
 
     def all_problems(self) -> Iterator[Problem]:
         """Every Problem, those of one owner together."""

@@ -118,6 +118,11 @@ class IngressParts:
         return self.ingress.key
 
     @property
+    def is_served(self) -> bool:
+        """Whether requests can meet it: it is no canary, nor there for what it guards only."""
+        return bool(self.hosts or self.default) and not self.ingress.only_guards
+
+    @property
     def secrets(self) -> frozenset[ObjectName]:
         return frozenset(entry.secret for entry in self.tls if entry.secret is not None)
 

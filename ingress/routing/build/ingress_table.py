@@ -33,6 +33,9 @@ class IngressTable:
     class_rule: ClassRule | None = None
     parts: Mapping[ObjectName, IngressParts] = field(default_factory=dict)
 
+    served: Mapping[ObjectName, Ingress] = field(default_factory=dict)
+    """Those of them that requests can meet; the same mapping as before where none changed."""
+
     def of(self, names: Iterable[ObjectName]) -> list[IngressParts]:
         """The parts of the Ingresses of these names, the oldest first."""
         parts = [self.parts[name] for name in names]
@@ -54,6 +57,7 @@ def update_ingresses(
     :return: the table after it, and what moved.
     """
     parts: dict[ObjectName, IngressParts] = dict(table.parts)
+    served: dict[ObjectName, Ingress] = dict(table.served)
     moves: list[Move] = []
     if class_rule != table.class_rule:
         reclassed = yield from _reclassed(parts, ingresses, class_rule)
@@ -63,12 +67,16 @@ def update_ingresses(
         old, new = parts.pop(name, None), None
         if ingress is not None and class_rule.is_ours(ingress):
             new = parts[name] = yield from ingress_parts(ingress, config, secrets)
+        if new is not None and new.is_served:
+            served[name] = new.ingress
+        else:
+            served.pop(name, None)
         if old is not None or new is not None:
             moves.append(Move(name, old, new))
         yield
     if not moves:
-        return IngressTable(class_rule, table.parts), moves
-    return IngressTable(class_rule, parts), moves
+        return IngressTable(class_rule, table.parts, table.served), moves
+    return IngressTable(class_rule, parts, served), moves
 
 
 def _reclassed(
