@@ -9,7 +9,7 @@ longer, and the last one met wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ingress.routing.route import Route
@@ -62,3 +62,16 @@ class ReverseProxyResource:
             if node.prefix is not None:
                 found = node.prefix
         return node.exact or found
+
+    def routes(self) -> Iterator[Route]:
+        """Every Route below this node, those of a parent before those of its children."""
+        nodes = [self]
+        while nodes:
+            node = nodes.pop()
+            if node.exact is not None:
+                yield node.exact
+            if node.prefix is not None:
+                yield node.prefix
+            for _, routes in node.partials:
+                yield from routes.values()
+            nodes.extend(reversed(tuple(node.children.values())))

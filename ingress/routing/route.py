@@ -4,7 +4,8 @@ A rule that a request can match, with all that its exchange needs ready-made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -12,6 +13,18 @@ from ingress.policy.load_balance import LoadBalance
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.upstream import UpstreamKey
+
+
+class RouteLabels(NamedTuple):
+    """What tells a rule from all others in metrics, from Snapshot to Snapshot."""
+
+    host: str
+    """``_`` for hosts that nobody names, as ingress-nginx calls them."""
+
+    namespace: str = ""
+    ingress: str = ""
+    service: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,9 @@ class Route:
 
     path_type: str = "Prefix"
 
+    host: str = ""
+    """The name of its VirtualHost: ``*.example.com`` for a wildcard, empty for none."""
+
     policies: tuple[RequestPolicy, ...] = ()
     """Asked in order; the first answer ends the exchange before any endpoint sees it."""
 
@@ -43,3 +59,11 @@ class Route:
     None where endpoints are spoken to in the clear. Two Ingresses may differ in it for one
     Service, so that a connection is kept for an endpoint and this.
     """
+
+    labels: RouteLabels = field(init=False, repr=False, compare=False)
+    """Ready-made, because each request needs them."""
+
+    def __post_init__(self) -> None:
+        service = self.upstream.service if self.upstream is not None else ""
+        labels = RouteLabels(self.host or "_", *self.ingress, service, self.path)
+        object.__setattr__(self, "labels", labels)

@@ -7,7 +7,7 @@ it: that is keyed by `UpstreamKey` or `Endpoint` and outlives Snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,6 +47,12 @@ class VirtualHost:
     def route(self, path: bytes) -> Route | None:
         """The Route for a canonical path."""
         return self.root.find(path) or self.default
+
+    def routes(self) -> Iterator[Route]:
+        """Every Route that a request may get here."""
+        yield from self.root.routes()
+        if self.default is not None:
+            yield self.default
 
 
 @dataclass(frozen=True, slots=True)

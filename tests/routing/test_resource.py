@@ -147,3 +147,26 @@ def _single_slashes(path: str) -> str:
     while "//" in path:
         path = path.replace("//", "/")
     return path
+
+
+class RoutesTests(SynchronousTestCase):
+    def test_all(self) -> None:
+        """Every rule is told once, that of a parent before those below it."""
+        rules = [
+            (PREFIX, "/"),
+            (EXACT, "/"),
+            (PREFIX, "/a"),
+            (EXACT, "/a/b"),
+            (PARTIAL, "/a/b"),
+            (PARTIAL, "/a/bc"),
+            (PARTIAL, "/a/c"),
+            (PREFIX, "/a/b/c/"),
+            (EXACT, "/d/"),
+        ]
+        told = [(route.path_type, route.path) for route in tree(*rules).routes()]
+        self.assertEqual(sorted(told), sorted(rules))
+        self.assertLess(told.index((PREFIX, "/a")), told.index((EXACT, "/a/b")))
+
+    def test_none(self) -> None:
+        """A tree without rules has none."""
+        self.assertEqual(list(ReverseProxyResource().routes()), [])

@@ -95,7 +95,7 @@ class _Merge:
     def _add_rule(
         self, parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...]
     ) -> None:
-        route = _route(parts, rule, policies)
+        route = _route(self._host, parts, rule, policies)
         winner = self._tree.add(rule.path, route)
         if winner is not None and not _is_same(winner, route):
             what = f"the {rule.path_type} path {shown(winner.path)}"
@@ -105,7 +105,7 @@ class _Merge:
         if parts.default is None:
             return
         if self._default is None:
-            self._default = _route(parts, parts.default, policies)
+            self._default = _route(self._host, parts, parts.default, policies)
         else:
             self._lose(parts, parts.default.field, "", "a default backend", self._default)
 
@@ -124,7 +124,9 @@ class _Merge:
         self._problems.setdefault(parts.name, []).append(parts.problem(field_path, message, value))
 
 
-def _route(parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...]) -> Route:
+def _route(
+    host: str, parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...]
+) -> Route:
     settings, upstream = parts.policies, rule.upstream
     affinity, tls = settings.affinity, settings.backend.tls
     return Route(
@@ -132,6 +134,7 @@ def _route(parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...])
         upstream=upstream,
         path=rule.written,
         path_type=rule.path_type,
+        host=host,
         policies=policies,
         affinity=affinity.at(rule.written) if affinity is not None else None,
         load_balance=settings.load_balance,
