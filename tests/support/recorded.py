@@ -1,0 +1,51 @@
+"""
+Exchanges with a real API server, as they were recorded (tests/fixtures/kubernetes-api).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent.parent / "fixtures" / "kubernetes-api"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """
+    :ivar sent: the JSON body of the request.
+    :ivar status: of the response.
+    :ivar answer: its body, whole.
+    """
+
+    method: str
+    path: str
+    sent: Any
+    status: int
+    answer: bytes
+
+
+@cache
+def exchanges(file: str) -> dict[str, Exchange]:
+    """
+    :param file: without ``.jsonl``.
+    :return: its exchanges by name.
+    """
+    lines = FOLDER.joinpath(f"{file}.jsonl").read_text().splitlines()
+    return {each["name"]: _exchange(**each) for each in map(json.loads, lines)}
+
+
+def exchange(file: str, name: str) -> Exchange:
+    """One of them."""
+    return exchanges(file)[name]
+
+
+def _exchange(name: str, request: dict[str, Any], response: dict[str, Any]) -> Exchange:
+    body = response.get("body")
+    if body is None:
+        body = "".join(part["chunk"] for part in response["chunks"])
+    status = int(response["status_line"].split()[1])
+    return Exchange(request["method"], request["path"], request["body"], status, body.encode())
