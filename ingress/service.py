@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ingress.admin import Readiness
+from ingress.admin.readiness import Readiness
 from ingress.control_plane import ControlPlane
 from ingress.frontend.accepting_port import ConnectionLimit
 from ingress.frontend.bound_socket import ListenError

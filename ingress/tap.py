@@ -20,7 +20,8 @@ from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
-from ingress.admin import Readiness, make_admin_site
+from ingress.admin.readiness import Readiness
+from ingress.admin.site import make_admin_site
 from ingress.config import Config
 from ingress.config.file import ConfigError, load_config
 from ingress.control_plane import ControlPlane

@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.admin import Readiness
+from ingress.admin.readiness import Readiness
 from ingress.config import Config
 from ingress.control_plane import ControlPlane
 from ingress.frontend.bound_socket import ListenError

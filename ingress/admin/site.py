@@ -1,0 +1,186 @@
+"""
+What the admin listener answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from ingress.admin.readiness import Readiness
+from ingress.admin.streaming import Stream, compressed, takes_gzip
+
+TIMEOUT = 60.0
+"""Seconds that a client of the admin listener may be silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a page has to say."""
+
+    media_type: bytes
+    pieces: Iterator[bytes]
+    """As `Stream` takes them."""
+
+
+class PageError(Exception):
+    """
+    A page has nothing to say to this request.
+
+    :param detail: a line for whoever asked.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+Query = Mapping[str, str]
+"""What a request asks for; of a name that comes twice the last value."""
+
+Page = Callable[[Query], Coroutine[Any, Any, Content]]
+"""Its PageError is the answer, too."""
+
+
+_NO_PAGES: Mapping[str, Page] = {}
+
+
+def make_admin_site(
+    readiness: Readiness, reactor: Any, pages: Mapping[str, Page] = _NO_PAGES
+) -> Site:
+    """
+    The factory of the admin listener.
+
+    ``/healthz`` answers 200 as long as the process should live: 500 while it ends,
+    as with ingress-nginx. ``/readyz`` answers 200, or 503 with a reason a line;
+    notes follow.
+
+    :param pages: by the name that is their path.
+    """
+
+    def healthz() -> tuple[int, str]:
+        return (500, "the process is ending") if readiness.is_ending else (200, "ok")
+
+    def readyz() -> tuple[int, str]:
+        reasons = readiness.reasons
+        return 503 if reasons else 200, "\n".join([*(reasons or ("ok",)), *readiness.notes])
+
+    root = _Root()  # type: ignore[no-untyped-call]
+    root.putChild(b"healthz", _Check(healthz))
+    root.putChild(b"readyz", _Check(readyz))
+    for name, page in pages.items():
+        root.putChild(name.encode(), _Paged(page, reactor))
+    return _QuietSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
+
+
+NOT_FOUND = (404, "not found")
+
+
+class _Root(Resource):
+    def getChild(self, path: bytes, request: IRequest) -> Resource:
+        """IResource: every path that has no resource of its own."""
+        return _Check(lambda: NOT_FOUND)
+
+
+class _QuietSite(Site):
+    """Probes come every few seconds: a line for each would hide all others."""
+
+    noisy = False
+    displayTracebacks = False
+
+    def log(self, request: Request) -> None:
+        """HTTPFactory."""
+
+
+class _Leaf(Resource):
+    """Takes GET and HEAD, for its own path alone."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> Any:
+        """IResource. Twisted's own would log each HEAD, and warn of itself at other methods."""
+        request.setHeader(b"cache-control", b"no-store")
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            return _text(request, 405, "only GET and HEAD are served")
+        if request.postpath:
+            return _text(request, *NOT_FOUND)
+        return self.answer(request)
+
+    def answer(self, request: Any) -> Any:
+        """:return: as `IResource.render`."""
+        raise NotImplementedError
+
+
+def _text(request: Any, status: int, text: str) -> bytes:
+    body = f"{text}\n".encode()
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    request.setHeader(b"content-length", b"%d" % len(body))
+    return b"" if request.method == b"HEAD" else body
+
+
+class _Check(_Leaf):
+    """Answers with a status and a text that are asked for each time."""
+
+    def __init__(self, check: Callable[[], tuple[int, str]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._check = check
+
+    def answer(self, request: Any) -> Any:
+        return _text(request, *self._check())
+
+
+class _Paged(_Leaf):
+    """Answers with a page, in pieces."""
+
+    log = Logger()
+
+    def __init__(self, page: Page, reactor: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._page = page
+        self._reactor = reactor
+
+    def answer(self, request: Any) -> Any:
+        answering = Deferred.fromCoroutine(self._answer(request))
+        answering.addErrback(self._failed, request)
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Any) -> None:
+        query = {
+            name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
+            for name, values in request.args.items()
+        }
+        content = await self._page(query)
+        request.setHeader(b"content-type", content.media_type)
+        request.setHeader(b"vary", b"Accept-Encoding")
+        pieces = content.pieces
+        if takes_gzip(request.getHeader(b"accept-encoding")):
+            request.setHeader(b"content-encoding", b"gzip")
+            pieces = compressed(pieces)
+        if request.method == b"HEAD":
+            request.finish()
+        else:
+            Stream(request, pieces, self._reactor).start()
+
+    def _failed(self, failure: Failure, request: Any) -> None:
+        error = failure.value
+        if isinstance(error, CancelledError):
+            return  # The client is gone.
+        if isinstance(error, PageError):
+            text = _text(request, error.status, str(error))
+        else:
+            self.log.failure("{path} cannot be answered", failure, path=request.path)
+            text = _text(request, 500, "this cannot be told; the log says why")
+        request.write(text)
+        request.finish()

@@ -1,0 +1,142 @@
+"""
+Tests for `ingress.admin.site`.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.admin.readiness import Readiness
+from ingress.admin.site import Content, PageError, Query, make_admin_site
+
+
+class SiteTests(SynchronousTestCase):
+    """What the admin listener answers."""
+
+    def setUp(self) -> None:
+        self.readiness = Readiness(snapshot="no routes yet")
+        self.site = make_admin_site(self.readiness, Clock())
+        self.site.doStart()
+        self.addCleanup(self.site.doStop)
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """The status and the body."""
+        protocol = self.site.buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(f"{method} {path} HTTP/1.0\r\n\r\n".encode())
+        head, _, body = transport.value().decode().partition("\r\n\r\n")
+        return int(head.split()[1]), body
+
+    def test_health(self) -> None:
+        """/healthz is 200 whether ready or not, and 500 while the process ends."""
+        self.assertEqual(self.get("/healthz"), (200, "ok\n"))
+        self.readiness.clear("snapshot")
+        self.assertEqual(self.get("/healthz"), (200, "ok\n"))
+        self.readiness.is_ending = True
+        self.assertEqual(self.get("/healthz"), (500, "the process is ending\n"))
+
+    def test_ready(self) -> None:
+        """/readyz is 503 with a reason a line, and 200 when there is none."""
+        self.readiness.add("listeners", "not listening yet")
+        self.assertEqual(self.get("/readyz"), (503, "no routes yet\nnot listening yet\n"))
+        self.readiness.clear("snapshot")
+        self.readiness.clear("listeners")
+        self.assertEqual(self.get("/readyz"), (200, "ok\n"))
+
+    def test_query(self) -> None:
+        """A query changes nothing."""
+        self.assertEqual(self.get("/healthz?verbose")[0], 200)
+
+    def test_head(self) -> None:
+        """HEAD is answered without body."""
+        self.assertEqual(self.get("/healthz", "HEAD"), (200, ""))
+
+    def test_other_methods(self) -> None:
+        """Nothing can be changed here."""
+        self.assertEqual(self.get("/healthz", "POST")[0], 405)
+
+    def test_other_paths(self) -> None:
+        """Everything else is 404."""
+        for path in ("/", "/metrics", "/healthz/x", "/readyz/", "/../healthz", "/x/healthz"):
+            self.assertEqual(self.get(path), (404, "not found\n"), path)
+
+
+class PageTests(SynchronousTestCase):
+    """Pages that others give the listener."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.asked: list[Query] = []
+        self.waiting: Deferred[None] | None = None
+        site = make_admin_site(Readiness(), self.clock, {"page": self.page})
+        site.doStart()
+        self.addCleanup(site.doStop)
+        self.protocol = site.buildProtocol(None)
+        self.transport = StringTransport()
+        self.protocol.makeConnection(self.transport)
+
+    async def page(self, query: Query) -> Content:
+        self.asked.append(query)
+        if self.waiting is not None:
+            await self.waiting
+        if "missing" in query:
+            raise PageError(404, "there is no such host")
+        if "broken" in query:
+            raise ZeroDivisionError
+        return Content(b"application/json", iter([b"{", b"}"]))
+
+    def request(self, target: str, method: str = "GET") -> None:
+        self.protocol.dataReceived(f"{method} {target} HTTP/1.0\r\n\r\n".encode())
+        self.clock.pump([0] * 3)
+
+    def answer(self) -> tuple[int, str]:
+        head, _, body = self.transport.value().decode().partition("\r\n\r\n")
+        return int(head.split()[1]), body
+
+    def test_page(self) -> None:
+        """A page is asked with the query, and answers in its own media type."""
+        self.request("/page?host=a.example&host=b.example&x=1")
+        self.assertEqual(self.answer(), (200, "{}"))
+        self.assertEqual(self.asked, [{"host": "b.example", "x": "1"}])
+        self.assertIn(b"\r\nContent-Type: application/json\r\n", self.transport.value())
+
+    def test_head(self) -> None:
+        """HEAD is answered without body."""
+        self.request("/page", "HEAD")
+        self.assertEqual(self.answer(), (200, ""))
+
+    def test_other_methods(self) -> None:
+        """Nothing can be changed here either."""
+        self.request("/page", "POST")
+        self.assertEqual(self.answer()[0], 405)
+        self.assertEqual(self.asked, [])
+
+    def test_other_paths(self) -> None:
+        """There is nothing below a page."""
+        self.request("/page/x")
+        self.assertEqual(self.answer(), (404, "not found\n"))
+
+    def test_refused(self) -> None:
+        """A page may have a reason not to answer."""
+        self.request("/page?missing=1")
+        self.assertEqual(self.answer(), (404, "there is no such host\n"))
+
+    def test_broken(self) -> None:
+        """If it fails the log says how, and the client that it did."""
+        self.request("/page?broken=1")
+        self.assertEqual(self.answer(), (500, "this cannot be told; the log says why\n"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_client_gone(self) -> None:
+        """A client that is gone before there is an answer is forgotten."""
+        cancelled: list[object] = []
+        self.waiting = Deferred(cancelled.append)
+        self.request("/page")
+        self.protocol.connectionLost(Failure(ConnectionResetError()))
+        self.assertEqual(cancelled, [self.waiting])
+        self.assertEqual(self.transport.value(), b"")
