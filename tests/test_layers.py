@@ -41,8 +41,11 @@ FORBIDDEN = [
     ("ingress", "tests", ()),
 ]
 
-TESTS_OF_MANY_MODULES = {"data_path", "e2e", "fuzz"}
-"""The data path from client to endpoint without sockets, whole processes, and both codecs."""
+TESTS_OF_MANY_MODULES = {"data_path", "e2e", "fake_api", "fuzz"}
+"""
+The data path from client to endpoint without sockets, whole processes, both codecs, and what
+is no module of ours: the API server of the tests.
+"""
 
 TESTS_WITHOUT_MODULE = {"test_demo", "test_golden", "test_layers", "test_packaging"}
 """Those of no module in particular, or of one outside of the package."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -97,17 +98,19 @@ class CertificateAuthority:
         key: PrivateKey | None = None,
         not_before: datetime = YESTERDAY,
         not_after: datetime = NEXT_MONTH,
+        organization: str | None = None,
     ) -> Issued:
         """
         A leaf certificate; the first name is its common name, too.
 
-        :param names: DNS names, wildcards as ``*.example.com``.
+        :param names: DNS names, wildcards as ``*.example.com``, and IP addresses.
+        :param organization: by which Kubernetes knows the group of a user.
         :param key: a new one on P-256 if none is given; `rsa_key` makes others.
         """
         key = key or ec.generate_private_key(ec.SECP256R1())
-        sans = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        sans = x509.SubjectAlternativeName([_general_name(name) for name in names])
         leaf = (
-            self._builder(_common_name(names[0]), key, not_before, not_after)
+            self._builder(_common_name(names[0], organization), key, not_before, not_after)
             .add_extension(sans, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -147,5 +150,15 @@ def to_pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _common_name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _common_name(name: str, organization: str | None = None) -> x509.Name:
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    if organization is not None:
+        parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+    return x509.Name(parts)
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent.parent / "fixtures" / "kubernetes-api"
 @dataclass(frozen=True)
 class Exchange:
     """
+    :ivar fields: the header fields of the request.
     :ivar sent: the JSON body of the request.
     :ivar status: of the response.
     :ivar answer: its body, whole.
@@ -23,6 +24,7 @@ class Exchange:
 
     method: str
     path: str
+    fields: dict[str, str]
     sent: Any
     status: int
     answer: bytes
@@ -48,4 +50,5 @@ def _exchange(name: str, request: dict[str, Any], response: dict[str, Any]) -> E
     if body is None:
         body = "".join(part["chunk"] for part in response["chunks"])
     status = int(response["status_line"].split()[1])
-    return Exchange(request["method"], request["path"], request["body"], status, body.encode())
+    asked = (request["method"], request["path"], request["headers"], request["body"])
+    return Exchange(*asked, status, body.encode())

@@ -1,0 +1,3 @@
+"""
+That `tests.support.fake_api` is like a real API server.
+"""

@@ -1,0 +1,163 @@
+"""
+The kinds of objects that the server knows, and what sets them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = dict[str, Any]
+"""An object or another answer, as JSON has it; never changed once it is stored."""
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+STATUS_VERBS = ("get", "patch", "update")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    :ivar has_status: status is a subresource: written through it alone, and through
+        nothing else.
+    :ivar has_generation: ``metadata.generation`` counts what is asked for.
+    :ivar merge_keys: lists by path that a strategic merge joins item by item, and
+        the field that tells their items apart; all others it replaces.
+    :ivar empty: what a bookmark's object has besides its metadata.
+    """
+
+    group: str
+    version: str
+    name: str
+    plural: str
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    has_status: bool = False
+    has_generation: bool = False
+    merge_keys: dict[str, str] = field(default_factory=dict, hash=False)
+    empty: Document = field(default_factory=dict, hash=False)
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def singular(self) -> str:
+        return self.name.lower()
+
+    @property
+    def resource(self) -> str:
+        """As messages name it: ``ingresses.networking.k8s.io``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def stored(self) -> str:
+        """Of what kind it is kept: events of both groups are one."""
+        return "events" if self.plural == "events" else self.resource
+
+    def named(self, document: Document) -> Document:
+        """An object of this kind as it stands alone: lists leave these two fields out."""
+        return {"kind": self.name, "apiVersion": self.api_version, **document}
+
+    def __repr__(self) -> str:
+        return f"<Kind {self.resource}>"
+
+
+_CONTAINERS = "spec.template.spec.containers"
+
+KINDS = (
+    Kind("", "v1", "ConfigMap", "configmaps", short_names=("cm",)),
+    Kind("", "v1", "Endpoints", "endpoints", short_names=("ep",)),
+    Kind("", "v1", "Event", "events", short_names=("ev",)),
+    Kind(
+        *("", "v1", "Namespace", "namespaces", False),
+        short_names=("ns",),
+        has_status=True,
+        empty={"spec": {}, "status": {}},
+    ),
+    Kind(
+        *("", "v1", "Node", "nodes", False),
+        short_names=("no",),
+        has_status=True,
+        merge_keys={"status.addresses": "type", "status.conditions": "type"},
+        empty={"spec": {}, "status": {}},
+    ),
+    Kind(
+        *("", "v1", "Pod", "pods"),
+        short_names=("po",),
+        has_status=True,
+        empty={"spec": {"containers": None}, "status": {}},
+    ),
+    Kind("", "v1", "Secret", "secrets"),
+    Kind(
+        *("", "v1", "Service", "services"),
+        short_names=("svc",),
+        has_status=True,
+        merge_keys={"spec.ports": "port"},
+        empty={"spec": {}, "status": {"loadBalancer": {}}},
+    ),
+    Kind("", "v1", "ServiceAccount", "serviceaccounts", short_names=("sa",)),
+    Kind(
+        *("apps", "v1", "Deployment", "deployments"),
+        short_names=("deploy",),
+        has_status=True,
+        has_generation=True,
+        merge_keys={
+            _CONTAINERS: "name",
+            f"{_CONTAINERS}.env": "name",
+            f"{_CONTAINERS}.ports": "containerPort",
+            f"{_CONTAINERS}.volumeMounts": "mountPath",
+            "spec.template.spec.volumes": "name",
+        },
+    ),
+    Kind(
+        *("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+        short_names=("hpa",),
+        has_status=True,
+    ),
+    Kind("coordination.k8s.io", "v1", "Lease", "leases", empty={"spec": {}}),
+    Kind(
+        *("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
+        has_generation=True,
+        empty={"addressType": "", "endpoints": None, "ports": None},
+    ),
+    Kind("events.k8s.io", "v1", "Event", "events", short_names=("ev",)),
+    Kind(
+        *("networking.k8s.io", "v1", "Ingress", "ingresses"),
+        short_names=("ing",),
+        has_status=True,
+        has_generation=True,
+        empty={"spec": {}, "status": {"loadBalancer": {}}},
+    ),
+    Kind(
+        *("networking.k8s.io", "v1", "IngressClass", "ingressclasses", False),
+        has_generation=True,
+        empty={"spec": {}},
+    ),
+    Kind(
+        *("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+        short_names=("pdb",),
+        has_status=True,
+        has_generation=True,
+    ),
+    Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", False),
+    Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", False),
+    Kind("rbac.authorization.k8s.io", "v1", "Role", "roles"),
+    Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
+)
+
+_BY_RESOURCE = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
+_BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
+
+
+def find_kind(group: str, version: str, plural: str) -> Kind | None:
+    """The kind that a path names."""
+    return _BY_RESOURCE.get((group, version, plural))
+
+
+def kind_of(document: Document) -> Kind:
+    """
+    The kind that an object says it has.
+
+    :raises KeyError: for one that the server does not know.
+    """
+    return _BY_NAME[document["apiVersion"], document["kind"]]

@@ -1,0 +1,153 @@
+"""
+A fake API server in a process of its own, for tests that have no reactor.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
+
+Document = dict[str, Any]
+
+
+class FakeAPIProcess:
+    """
+    Each call is done when it returns. What they mean, `FakeAPI` and `FakeAPIServer` say.
+
+    :param log: gets all that the process has to say.
+    :param prefix: a command that runs it, say in another network namespace.
+    """
+
+    def __init__(self, log: Path, prefix: Sequence[str] = ()) -> None:
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "tests.support.fake_api"],
+                cwd=CHECKOUT,
+                env=ENVIRONMENT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self._read()
+
+    def close(self) -> None:
+        """End it; for `addCleanup`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    # Objects.
+
+    def put(self, *documents: Document) -> None:
+        self._call("put", *documents)
+
+    def get(
+        self, api_version: str, kind: str, name: str, namespace: str = "default"
+    ) -> Document | None:
+        found: Document | None = self._call("get", api_version, kind, name, namespace)
+        return found
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str = "default") -> None:
+        self._call("delete", api_version, kind, name, namespace)
+
+    # Who may do what.
+
+    def set_tokens(self, **tokens: tuple[str, Sequence[str]]) -> None:
+        """:param tokens: the name of a user and its groups each."""
+        self._call("set_tokens", **tokens)
+
+    def grant(self, name: str, *rules: Document) -> None:
+        """
+        :param name: of a user.
+        :param rules: as roles have them.
+        """
+        self._call("grant", name, list(rules))
+
+    def kubeconfig(self, token: str | None = None) -> str:
+        """:param token: that of the administrator if None."""
+        text: str = self._call("kubeconfig", *([] if token is None else [token]))
+        return text
+
+    @property
+    def requests(self) -> list[Document]:
+        """The fields of `LoggedRequest`."""
+        found: list[Document] = self._call("requests")
+        return found
+
+    @property
+    def watches(self) -> int:
+        """How many are open."""
+        count: int = self._call("watches")
+        return count
+
+    # What may happen to it.
+
+    def start(self) -> None:
+        self._call("start")
+
+    def stop(self) -> None:
+        self._call("stop")
+
+    def restart(self) -> None:
+        """Every connection is lost; objects and history stay."""
+        self.stop()
+        self.start()
+
+    def drop_connections(self) -> None:
+        self._call("drop_connections")
+
+    def forget_history(self) -> None:
+        self._call("forget_history")
+
+    def lose_state(self) -> None:
+        self._call("lose_state")
+
+    def send_bookmarks(self) -> None:
+        self._call("send_bookmarks")
+
+    def end_watches(self) -> None:
+        self._call("end_watches")
+
+    def drop_watches(self) -> None:
+        self._call("drop_watches")
+
+    def fail(self, code: int, **fault: object) -> None:
+        """As `Fault` has it."""
+        self._call("fail", code=code, **fault)
+
+    def heal(self) -> None:
+        """Forget all faults to come."""
+        self._call("heal")
+
+    def disturb(self, **settings: object) -> None:
+        """As `Disturbances` has them."""
+        self._call("disturb", **settings)
+
+    def _call(self, name: str, *args: object, **kwargs: object) -> Any:
+        assert self._process.stdin is not None
+        line = json.dumps({"name": name, "args": args, "kwargs": kwargs})
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(f"the API server has ended: {self._process.poll()}")
+        said = json.loads(line)
+        if "error" in said:
+            raise AssertionError(said["error"])
+        return said["result"]

@@ -1,0 +1,148 @@
+"""
+The fake API server on a port of this machine, over TLS.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import yaml
+from cryptography.x509.oid import NameOID
+from twisted.internet.ssl import Certificate, CertificateOptions, PrivateCertificate
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.server import Site
+
+from tests.support.certs import CertificateAuthority, Issued
+from tests.support.fake_api.access import MASTERS, User
+from tests.support.fake_api.api import TOKEN, FakeAPI
+
+INTERFACE = "127.0.0.1"
+
+
+class FakeAPIServer:
+    """
+    :param reactor: that serves it.
+    :param interface: the address to listen on, which its certificate names.
+    :ivar api: what is served.
+    :ivar port: stays the same over `stop` and `start`.
+    """
+
+    def __init__(self, reactor: Any, interface: str = INTERFACE) -> None:
+        self._reactor = reactor
+        self._interface = interface
+        self.authority = CertificateAuthority("Kubernetes CA")
+        self.api = FakeAPI(reactor, certified_user=_certified_user)
+        names = (interface, "localhost", "kubernetes.default.svc")
+        self._context = _make_context(self.authority, self.authority.issue(*names))
+        self._connections = _Connections(_Site(self.api.resource, reactor=reactor))
+        self._listening: Any = None
+        self.port = 0
+        self.start()
+
+    def __repr__(self) -> str:
+        return f"<FakeAPIServer {self.url} {self.api!r}>"
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._interface}]" if ":" in self._interface else self._interface
+        return f"https://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Listen, on the port of before if there was one."""
+        self._listening = self._reactor.listenSSL(
+            self.port, self._connections, self._context, interface=self._interface
+        )
+        self.port = self._listening.getHost().port
+
+    def stop(self) -> Any:
+        """
+        Be gone: connections are dropped and new ones refused; objects stay.
+
+        :return: a Deferred that fires when the port is closed.
+        """
+        closed = self._listening.stopListening()
+        self.drop_connections()
+        return closed
+
+    def drop_connections(self) -> None:
+        """As a server does that is killed."""
+        self._connections.abort()
+
+    def kubeconfig(self, token: str | None = TOKEN, certificate: Issued | None = None) -> str:
+        """
+        The text of a kubeconfig for this server.
+
+        :param certificate: of a client, which `issue_user` makes.
+        """
+        user: dict[str, str] = {} if token is None else {"token": token}
+        if certificate is not None:
+            user["client-certificate-data"] = _encode(certificate.chain_pem)
+            user["client-key-data"] = _encode(certificate.key_pem)
+        return make_kubeconfig(self.url, self.authority.root_pem, user)
+
+    def issue_user(self, name: str, group: str = MASTERS) -> Issued:
+        """A client certificate, by which the server knows a user."""
+        return self.authority.issue(name, organization=group)
+
+
+def make_kubeconfig(url: str, root_pem: bytes, user: dict[str, str]) -> str:
+    """A kubeconfig with one context."""
+    cluster = {"server": url, "certificate-authority-data": _encode(root_pem)}
+    text: str = yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "fake", "cluster": cluster}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "user"}}],
+            "current-context": "fake",
+        }
+    )
+    return text
+
+
+class _Site(Site):
+    noisy = False
+
+    def log(self, request: Any) -> None:
+        """HTTPFactory: `FakeAPI.requests` has them."""
+
+
+class _Connections(WrappingFactory):
+    """Knows those that are open."""
+
+    noisy = False
+
+    def abort(self) -> None:
+        for protocol in tuple(self.protocols):
+            protocol.transport.abortConnection()
+
+
+def _make_context(authority: CertificateAuthority, issued: Issued) -> CertificateOptions:
+    pair = PrivateCertificate.loadPEM(issued.chain_pem + issued.key_pem)
+    return CertificateOptions(
+        privateKey=pair.privateKey.original,
+        certificate=pair.original,
+        # Clients may have a certificate and need not.
+        verify=True,
+        requireCertificate=False,
+        acceptableProtocols=[b"http/1.1"],
+        caCerts=[Certificate.loadPEM(authority.root_pem).original],
+    )
+
+
+def _certified_user(request: Any) -> User | None:
+    certificate = request.channel.transport.getPeerCertificate()
+    if certificate is None:
+        return None
+    subject = certificate.to_cryptography().subject
+    names = {
+        oid: tuple(str(each.value) for each in subject.get_attributes_for_oid(oid))
+        for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+    }
+    return User(names[NameOID.COMMON_NAME][0], names[NameOID.ORGANIZATION_NAME])
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()

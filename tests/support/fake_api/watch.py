@@ -1,0 +1,188 @@
+"""
+Watches: one stream of events each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.fake_api.disturbance import Disturbances
+from tests.support.fake_api.event import from_stored
+from tests.support.fake_api.kind import Document, Kind
+from tests.support.fake_api.selector import Selector
+from tests.support.fake_api.status import StatusError
+from tests.support.fake_api.store import Change, Store
+
+BOOKMARK_INTERVAL = 60.0
+"""Seconds: about how often the real server sends them."""
+
+LAST_BOOKMARK = 2.0
+"""Seconds before the end of a watch at which one more comes."""
+
+LONGEST = 1800.0
+"""Seconds for which a watch lasts that asks for no time."""
+
+
+def encode(document: Document) -> bytes:
+    """As the real server writes it: no blanks, and a line end."""
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def event(kind: str, document: Document) -> bytes:
+    return encode({"type": kind, "object": document})
+
+
+@dataclass(frozen=True)
+class Watched:
+    """
+    :ivar namespace: empty for all.
+    :ivar revision: from which on; None for everything that there is, and then on.
+    """
+
+    kind: Kind
+    namespace: str
+    selector: Selector
+    revision: int | None
+    with_bookmarks: bool
+    timeout: float
+
+
+class WatchStream:
+    """
+    :param request: a request of twisted.web, which gets the events.
+    :param clock: for its end and its bookmarks.
+    :ivar when_closed: called with the stream when it has ended, however it did.
+    """
+
+    def __init__(
+        self,
+        request: Any,
+        watched: Watched,
+        store: Store,
+        clock: Any,
+        disturbances: Disturbances,
+    ) -> None:
+        self.when_closed: Callable[[WatchStream], object] = lambda stream: None
+        self._request = request
+        self._watched = watched
+        self._store = store
+        self._clock = clock
+        self._disturbances = disturbances
+        self._is_open = True
+        self._calls = [clock.callLater(watched.timeout, self.end)]
+        self._stop_listening = store.listen(self._changed)
+        request.notifyFinish().addBoth(lambda _: self._close())
+
+    def __repr__(self) -> str:
+        return f"<WatchStream {self._watched.kind.resource}>"
+
+    def begin(self, changes: Iterable[Change] | None) -> None:
+        """
+        Send the head and what has happened already.
+
+        :param changes: since the revision; None for everything that there is.
+        """
+        self._request.write(b"")
+        if changes is None:
+            present = self._store.objects(self._watched.kind.stored)
+            first = [
+                self._event("ADDED", shown)
+                for (namespace, _), document in present
+                if self._watched.namespace in ("", namespace)
+                and (shown := self._show(document)) is not None
+            ]
+        else:
+            first = [data for change in changes if (data := self._to_event(change))]
+        # Several events may be in one chunk.
+        self._send(b"".join(first))
+        if self._watched.with_bookmarks:
+            last = self._watched.timeout - LAST_BOOKMARK
+            if last > 0:
+                self._calls.append(self._clock.callLater(last, self.bookmark))
+            self._schedule_bookmark()
+
+    def fail(self, error: StatusError) -> None:
+        """Tell of an error and end: the status of the answer is 200 all the same."""
+        self._request.write(b"")
+        self._send(event("ERROR", error.document()))
+        self.end()
+
+    def bookmark(self) -> None:
+        """Tell how far the stream has come, if the client asked for that."""
+        if self._watched.with_bookmarks:
+            revision = {"resourceVersion": str(self._store.revision)}
+            kind = self._watched.kind
+            marked = kind.named({"metadata": revision, **kind.empty})
+            self._send(event("BOOKMARK", marked))
+
+    def end(self) -> None:
+        """End in an orderly way."""
+        if self._is_open and not self._disturbances.are_watches_silent:
+            self._close()
+            self._request.finish()
+
+    def drop(self) -> None:
+        """End as a server does that is killed."""
+        if self._is_open:
+            self._close()
+            self._request.channel.loseConnection()
+
+    def _schedule_bookmark(self) -> None:
+        def send() -> None:
+            self.bookmark()
+            self._schedule_bookmark()
+
+        if self._is_open:
+            self._calls.append(self._clock.callLater(BOOKMARK_INTERVAL, send))
+
+    def _changed(self, change: Change) -> None:
+        if change.stored == self._watched.kind.stored:
+            data = self._to_event(change)
+            if data:
+                self._send(data)
+
+    def _to_event(self, change: Change) -> bytes:
+        watched = self._watched
+        if watched.namespace not in ("", change.key[0]):
+            return b""
+        if watched.revision is not None and change.revision <= watched.revision:
+            return b""  # It is from the future, as seen from here.
+        was = change.before and self._show(change.before)
+        now = change.after and self._show(change.after)
+        if now is not None:
+            return self._event("MODIFIED" if was else "ADDED", now)
+        if was is not None:
+            return self._event("DELETED", from_stored(watched.kind, change.last))
+        return b""
+
+    def _show(self, document: Document) -> Document | None:
+        """The object in the form of its kind; None if it is not selected."""
+        shown = from_stored(self._watched.kind, document)
+        return shown if self._watched.selector(shown) else None
+
+    def _event(self, type_: str, document: Document) -> bytes:
+        return event(type_, self._watched.kind.named(document))
+
+    def _send(self, data: bytes) -> None:
+        if not data or not self._is_open or self._disturbances.are_watches_silent:
+            return
+        if self._disturbances.take_cut():
+            self._request.write(data[: len(data) // 2])
+            self.drop()
+            return
+        size = self._disturbances.piece or len(data)
+        for start in range(0, len(data), size):
+            self._request.write(data[start : start + size])
+
+    def _close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._stop_listening()
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        self.when_closed(self)
