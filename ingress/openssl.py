@@ -67,9 +67,12 @@ def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> N
 def verification_fault(connection: SSL.Connection) -> str:
     """What OpenSSL has found wrong with the peer's certificate; empty if nothing."""
     result = lib.SSL_get_verify_result(connection._ssl)
-    if result == lib.X509_V_OK:
-        return ""
-    text: bytes = ffi.string(lib.X509_verify_cert_error_string(result))
+    return "" if result == lib.X509_V_OK else verification_error_text(result)
+
+
+def verification_error_text(error: int) -> str:
+    """What OpenSSL calls an error of verification."""
+    text: bytes = ffi.string(lib.X509_verify_cert_error_string(error))
     return text.decode("ascii", "replace")
 
 

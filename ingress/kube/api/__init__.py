@@ -1,0 +1,12 @@
+"""
+The client of a cluster's API server.
+
+::
+
+    Cluster (of the configuration) ─► connect ─► APIClient: get, send, watch
+                                         │           │
+            service_account, kubeconfig ─┘           ├─► credentials: who we are
+                                                     └─► connection ─► tls: who the server is
+
+Nothing here knows what the objects are that it carries.
+"""

@@ -1,0 +1,226 @@
+"""
+HTTP connections to the API server: pooled, kept alive, and closed at once when nobody wants them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, cast
+
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    ITransport,
+)
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from ingress.kube.api.body import make_body_producer
+from ingress.kube.api.credentials import ClientCertificate
+from ingress.kube.api.server import Server
+from ingress.kube.api.tls import ClientTLS
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for TCP, each address of the server's name."""
+
+IDLE_TIMEOUT = 60
+"""Seconds for which an idle connection is kept: the API server itself keeps it for 90."""
+
+MAX_IDLE = 8
+"""Connections; a watch each for some kinds, and what is read and written besides."""
+
+KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""
+A server that is gone without a word is noticed after a minute; a watch may have
+nothing to say for as long.
+"""
+
+MakeEndpoint = Callable[[ClientCertificate | None], IStreamClientEndpoint]
+"""What leads to the server, for whoever has that certificate."""
+
+
+def endpoint_maker(reactor: Any, server: Server) -> MakeEndpoint:
+    """
+    :return: a function that raises UnusableTLS if the certificate is none that can be used.
+    """
+
+    def make(certificate: ClientCertificate | None) -> IStreamClientEndpoint:
+        endpoint = HostnameEndpoint(reactor, server.host, server.port, timeout=CONNECT_TIMEOUT)
+        if not server.is_tls:
+            return cast("IStreamClientEndpoint", endpoint)
+        return wrapClientTLS(ClientTLS(server, certificate), endpoint)
+
+    return make
+
+
+class Connections:
+    """
+    The connections to one server.
+
+    :param clock: for pooled connections.
+    :param make_endpoint: makes a way to the server.
+    """
+
+    def __init__(self, clock: Any, make_endpoint: MakeEndpoint) -> None:
+        self._clock = clock
+        self._make_endpoint = make_endpoint
+        self._open: set[_Connection] = set()
+        self._certificate: ClientCertificate | None = None
+        self._pool: HTTPConnectionPool | None = None
+        self._client: HTTPClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connections: {len(self._open)} open>"
+
+    def client(self, certificate: ClientCertificate | None) -> HTTPClient:
+        """
+        :param certificate: who we are; if it is another one than before, no connection of before
+            is used.
+        """
+        if self._client is None or certificate != self._certificate:
+            endpoint = self._make_endpoint(certificate)
+            self.drop_idle()
+            self._certificate = certificate
+            self._pool = self._make_pool()
+            # treq would keep cookies, and nobody else who asks an API server does.
+            self._client = HTTPClient(
+                Agent.usingEndpointFactory(
+                    self._clock, _OneEndpoint(_TrackingEndpoint(endpoint, self._open)), self._pool
+                ),
+                IndexableCookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+                make_body_producer,
+            )
+        return self._client
+
+    def drop_idle(self) -> None:
+        """Close what nobody uses."""
+        if self._pool is not None:
+            self._pool.closeCachedConnections()
+
+    async def close(self) -> None:
+        """Close all of them; fires when none is left."""
+        self.drop_idle()
+        for connection in tuple(self._open):
+            await connection.abort()
+
+    def _make_pool(self) -> HTTPConnectionPool:
+        pool = HTTPConnectionPool(self._clock)
+        pool.maxPersistentPerHost = MAX_IDLE
+        pool.cachedConnectionTimeout = IDLE_TIMEOUT
+        return pool
+
+
+class _Connection(ProtocolWrapper):
+    """
+    A connection that is closed at once, without waiting for the server.
+
+    Over TLS, Twisted's `loseConnection` waits for the server's goodbye, without end. There is
+    nothing left to be sent whenever an HTTP client closes.
+    """
+
+    def __init__(
+        self,
+        factory: WrappingFactory[_Connection],
+        wrapped: IProtocol,
+        all_open: set[_Connection],
+    ) -> None:
+        super().__init__(factory, wrapped)
+        self._all_open = all_open
+        self._waiting: list[Deferred[None]] = []
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """It is there (`IProtocol`)."""
+        keep_alive(transport)
+        self._all_open.add(self)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+
+    def loseConnection(self) -> None:
+        """Close it (`ITransport`)."""
+        self.disconnecting = 1
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """It is gone (`IProtocol`)."""
+        self._all_open.discard(self)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    def abort(self) -> Deferred[None]:
+        """:return: fires when it is gone."""
+        gone: Deferred[None] = Deferred()
+        self._waiting.append(gone)
+        self.loseConnection()
+        return gone
+
+
+def keep_alive(transport: Any) -> None:
+    """Let the system notice when nobody is at the other end any more."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    if isinstance(handle, socket.socket) and handle.family != socket.AF_UNIX:
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEP_ALIVE.items():
+            if hasattr(socket, name):
+                handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class _ConnectionFactory(WrappingFactory[_Connection]):
+    """Wraps each HTTP connection; without Twisted's words to the log about it."""
+
+    noisy = False
+
+    def __init__(self, wrapped: IProtocolFactory, all_open: set[_Connection]) -> None:
+        super().__init__(wrapped)  # type: ignore[no-untyped-call]
+        self.protocol = lambda factory, protocol: _Connection(factory, protocol, all_open)
+
+    def doStart(self) -> None:
+        """Nothing starts (`IProtocolFactory`)."""
+
+    def doStop(self) -> None:
+        """Nothing ends (`IProtocolFactory`)."""
+
+
+@implementer(IStreamClientEndpoint)
+class _TrackingEndpoint:
+    """An endpoint whose connections are known."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, all_open: set[_Connection]) -> None:
+        self._endpoint = endpoint
+        self._all_open = all_open
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect (`IStreamClientEndpoint`)."""
+        return self._endpoint.connect(
+            _ConnectionFactory(protocolFactory, self._all_open)
+        ).addCallback(_unwrap)
+
+
+def _unwrap(connection: IProtocol) -> IProtocol:
+    assert isinstance(connection, _Connection)
+    return connection.wrappedProtocol
+
+
+@implementer(IAgentEndpointFactory)
+class _OneEndpoint:
+    """Whatever the URL, it is our server's."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """The one endpoint (`IAgentEndpointFactory`)."""
+        return self._endpoint

@@ -1,0 +1,73 @@
+"""
+Where the API server is, and how to know it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~:@!$&'()*+,;=-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An API server; whoever is there has to prove that it is the one that is meant."""
+
+    host: str
+    """A name, or an IP address without brackets."""
+
+    port: int
+    is_tls: bool = True
+    base_path: str = ""
+    """What comes before the paths of the API; without a slash at its end."""
+
+    ca_pem: bytes | None = field(default=None, repr=False)
+    """The certificates that may vouch for it; None for those that the system trusts."""
+
+    server_name: str = ""
+    """The name that its certificate must have; empty for `host`."""
+
+    is_verified: bool = True
+    """Whether it has to prove anything at all."""
+
+    @property
+    def url(self) -> str:
+        """Without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "https" if self.is_tls else "http"
+        return f"{scheme}://{host}:{self.port}{self.base_path}"
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether it is an address of either family, without brackets."""
+    try:
+        return "%" not in host and ip_address(host) is not None
+    except ValueError:
+        return False
+
+
+def parse_server_url(url: str) -> Server:
+    """
+    Where a URL leads to.
+
+    :raises ValueError: if it is no URL of a server.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("neither http nor https, or without host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("more than host, port and path")
+    if not is_ip_address(parts.hostname) and not _HOST_NAME.fullmatch(parts.hostname):
+        raise ValueError("no host name")
+    path = parts.path.rstrip("/")
+    if not _BASE_PATH.fullmatch(path):
+        raise ValueError("no path")
+    is_tls = parts.scheme == "https"
+    port = (443 if is_tls else 80) if parts.port is None else parts.port
+    if port == 0:
+        raise ValueError("no port")
+    return Server(parts.hostname, port, is_tls, path)

@@ -1,0 +1,208 @@
+"""
+Recorded exchanges with a real API server, and a server in memory that plays them.
+
+``tests/fixtures/kubernetes-api`` has the exchanges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol
+from twisted.test.iosim import FakeTransport, IOPump, connect
+from zope.interface import implementer
+
+RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "kubernetes-api"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client has asked."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    """By names in lower case."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request, and the bytes of its answer as they were sent one after the other."""
+
+    name: str
+    method: str
+    target: str
+    headers: dict[str, str]
+    """By names in lower case."""
+
+    body: Any
+    """As JSON; None for none."""
+
+    status: int
+    answer: Any
+    """The JSON of the answer, or the bytes of a chunked one as they were joined."""
+
+    writes: tuple[bytes, ...]
+
+
+def recorded(file: str) -> dict[str, Exchange]:
+    """The exchanges of a file, by their names."""
+    lines = (RECORDED / f"{file}.jsonl").read_text().splitlines()
+    return {each.name: each for each in map(_exchange, lines)}
+
+
+def _exchange(line: str) -> Exchange:
+    found = json.loads(line)
+    request, response = found["request"], found["response"]
+    fields = dict(response["headers"])
+    if "body" in response:
+        # The recording has a placeholder where there was a key.
+        fields["Content-Length"] = str(len(response["body"].encode()))
+    lines = [response["status_line"], *(f"{name}: {value}" for name, value in fields.items())]
+    writes = ["\r\n".join([*lines, "\r\n"]).encode()]
+    if "chunks" in response:
+        parts = [chunk["chunk"].encode() for chunk in response["chunks"]]
+        writes += [b"%x\r\n%b\r\n" % (len(part), part) for part in parts]
+        writes.append(b"0\r\n\r\n")
+        answer = b"".join(parts)
+    else:
+        answer = response["body"].encode()
+        writes.append(answer)
+    return Exchange(
+        name=found["name"],
+        method=request["method"],
+        target=request["path"],
+        headers={name.lower(): value for name, value in request["headers"].items()},
+        body=request.get("body"),
+        status=int(response["status_line"].split()[1]),
+        answer=answer,
+        writes=tuple(writes),
+    )
+
+
+def respond(
+    status: str, body: bytes = b"", *fields: str, content_type: str = "application/json"
+) -> bytes:
+    """The bytes of an answer with a length."""
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields]
+    if content_type:
+        head.append(f"Content-Type: {content_type}")
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+class ServerProtocol(Protocol):
+    """
+    One connection: takes requests apart, and writes what it is told to.
+
+    :param answer: returns what to write for a request, each as a write of its own; what
+        comes after a None is written when the test says so.
+    """
+
+    def __init__(self, answer: Callable[[Request], Sequence[bytes | None]]) -> None:
+        self._answer = answer
+        self._data = b""
+        self.due: list[bytes | None] = []
+        self.is_lost = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """Part of a request (`IProtocol`)."""
+        self._data += data
+        while (request := self._take_request()) is not None:
+            self.due += self._answer(request)
+
+    def _take_request(self) -> Request | None:
+        head, end, rest = self._data.partition(b"\r\n\r\n")
+        if not end:
+            return None
+        first, *lines = head.decode().split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        size = int(headers.get("content-length", "0"))
+        if len(rest) < size:
+            return None
+        self._data = rest[size:]
+        return Request(method, target, headers, rest[:size])
+
+    def write_next(self) -> bool:
+        """:return: whether something was due."""
+        if self.is_lost or not self.due or self.due[0] is None:
+            return False
+        assert self.transport is not None
+        self.transport.write(self.due[0])
+        del self.due[0]
+        return True
+
+    def close(self) -> None:
+        """End it, whatever is due."""
+        self.due.clear()
+        if self.transport is not None and not self.is_lost:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """It is gone (`IProtocol`)."""
+        self.is_lost = True
+
+
+@implementer(IStreamClientEndpoint)
+class MemoryServer:
+    """
+    A server at the end of connections without sockets.
+
+    :param answer: as of `ServerProtocol`.
+    """
+
+    def __init__(self, answer: Callable[[Request], Sequence[bytes | None]]) -> None:
+        self.requests: list[Request] = []
+        self.connections: list[ServerProtocol] = []
+        self._answer = answer
+        self._pumps: list[IOPump] = []
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect at once (`IStreamClientEndpoint`)."""
+        client: Any = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
+        server = ServerProtocol(self._note)
+        pump = connect(
+            server,
+            FakeTransport(server, isServer=True),
+            client,
+            FakeTransport(client, isServer=False),
+        )
+        self.connections.append(server)
+        self._pumps.append(pump)
+        return succeed(client)
+
+    def pump(self) -> None:
+        """Carry what is due, a write at a time, until nothing moves or the test has to say more."""
+        moves = True
+        while moves:
+            moves = sum(pump.pump() for pump in self._pumps) > 0
+            for connection in self.connections:
+                moves = connection.write_next() or moves
+
+    def go_on(self) -> None:
+        """Write what comes after a None."""
+        for connection in self.connections:
+            if connection.due and connection.due[0] is None:
+                del connection.due[0]
+        self.pump()
+
+    def break_connections(self) -> None:
+        """Close all of them as they are."""
+        for connection in self.connections:
+            connection.close()
+        self.pump()
+
+    def _note(self, request: Request) -> Sequence[bytes | None]:
+        self.requests.append(request)
+        return self._answer(request)
