@@ -22,12 +22,14 @@ MAX_TRAILERS = 16 * 1024
 
 MAX_BODY = 2**63 - 1
 
+# Possessive quantifiers only behind sets of characters: with a group that fails in its
+# middle, Python before 3.11.5 goes on where it failed (python/cpython#106052).
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
+_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 # Extensions are skipped, but they must be some: what they hide is for another parser
 # a chunk, or the end of the line (RFC 9112 section 7.1.1, without its bad whitespace).
 _CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*+"
+    rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 )
 _WHOLE_CHUNK_LINE = re.compile(_CHUNK_LINE.pattern + rb"\r\n")
 _TRAILER_LINE = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
