@@ -11,6 +11,7 @@ before the descriptor has done anything; a request has two events or more
 from __future__ import annotations
 
 import sys
+from select import EPOLLIN
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
@@ -33,13 +34,26 @@ class DirectEPollReactor(EPollReactor):
         for descriptor, event in events:
             # One that was removed by another one's event is not there any more.
             selectable = selectables.get(descriptor)
-            if selectable is not None:
-                try:
+            if selectable is None:
+                continue
+            try:
+                if event == EPOLLIN:
+                    # As nearly all are: what the other way does, without its questions.
+                    try:
+                        why = selectable.doRead()
+                    except Exception as error:
+                        self.log.failure("{selectable!r} failed", selectable=selectable)
+                        why = error
+                    if why:
+                        self._disconnectSelectable(  # type: ignore[no-untyped-call]
+                            selectable, why, True
+                        )
+                else:
                     self._doReadOrWrite(  # type: ignore[no-untyped-call]
                         selectable, descriptor, event
                     )
-                except Exception:
-                    self.log.failure("{selectable!r} failed", selectable=selectable)
+            except Exception:
+                self.log.failure("{selectable!r} failed", selectable=selectable)
 
     doIteration = doPoll
 

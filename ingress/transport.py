@@ -55,7 +55,9 @@ class ImmediateSend(tcp.Connection):
         if not self._may_send_now():
             FileDescriptor.write(self, data)
         elif data:
-            self._send_now(data)
+            sent = self.writeSomeData(data)
+            if sent != len(data):
+                self._keep(data, sent)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """As `write` of all of them together (`ITransport`): one system call, not one each."""
@@ -77,15 +79,12 @@ class ImmediateSend(tcp.Connection):
             and (self.producer is None or self.streamingProducer)
         )
 
-    def _send_now(self, data: bytes) -> None:
-        sent = self.writeSomeData(data)
-        if not isinstance(sent, int):
-            sent = 0
-        if sent < len(data):
-            self.dataBuffer = data
-            self.offset = sent
-            self._maybePauseProducer()  # type: ignore[no-untyped-call]
-            self.startWriting()  # type: ignore[no-untyped-call]
+    def _keep(self, data: bytes, sent: int | ConnectionLost) -> None:
+        """Wait for the socket to take the rest, or for the reactor to find the error."""
+        self.dataBuffer = data
+        self.offset = sent if isinstance(sent, int) else 0
+        self._maybePauseProducer()  # type: ignore[no-untyped-call]
+        self.startWriting()  # type: ignore[no-untyped-call]
 
     def writeSomeData(self, data: bytes | memoryview) -> int | ConnectionLost:
         """The number of bytes that the socket took, perhaps 0 (`FileDescriptor`)."""

@@ -75,6 +75,20 @@ class DirectEPollReactorTests(SynchronousTestCase):
         self.assertEqual((failing.lost, healthy.lost), (ConnectionDone, ConnectionDone))
         self.assertEqual(len(self.flushLoggedErrors(BoomError)), 1)
 
+    def test_failing_read_ends_the_connection(self) -> None:
+        """An exception out of `dataReceived` is logged, and ends its own connection alone."""
+        protocol = RecordingProtocol()
+        far = self.connect(protocol)
+
+        def fail(protocol: RecordingProtocol) -> None:
+            raise BoomError
+
+        protocol.on_data = fail
+        far.sendall(b"hello")
+        self.reactor.doPoll(PATIENCE)
+        self.assertEqual(protocol.lost, BoomError)
+        self.assertEqual(len(self.flushLoggedErrors(BoomError)), 1)
+
     def test_removed_descriptor_gets_no_event(self) -> None:
         """Who is removed by the event of another is not called for its own."""
         first, second = RecordingProtocol(), RecordingProtocol()

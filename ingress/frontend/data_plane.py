@@ -13,6 +13,7 @@ from ingress.frontend.accepting_port import ConnectionLimit
 from ingress.frontend.headers import Client
 from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
+from ingress.telemetry.record import ExchangeRecord
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.retry_budget import RetryBudget
@@ -52,6 +53,15 @@ class DataPlane:
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange looks at it once."""
 
+        self.limits = _DEFAULT_LIMITS
+        """Those of the configuration in force."""
+
+        self.hsts = b""
+        """Our Strict-Transport-Security for what comes over https; empty for none."""
+
+        self.record: Callable[[ExchangeRecord], None] = _forget
+        """Told of each exchange that is over, and of each refusal of what was no request."""
+
         self.is_draining = False
         """Whether answers must say ``Connection: close`` because the process ends."""
 
@@ -59,18 +69,16 @@ class DataPlane:
         """Serve every exchange that begins from now on from `snapshot`."""
         previous, self.snapshot = self.snapshot, snapshot
         if previous is None or previous.config is not snapshot.config:
-            self.registry.apply(snapshot.config.limits)
-            self.connection_limit.apply(snapshot.config.limits)
+            limits = self.limits = snapshot.config.limits
+            self.registry.apply(limits)
+            self.connection_limit.apply(limits)
+            hsts = snapshot.config.hsts
+            self.hsts = hsts.field_value if hsts is not None else b""
         if previous is None or previous.upstreams is not snapshot.upstreams:
             self.registry.published(snapshot)
             self.balancer.published(snapshot)
         else:
             self.registry.retire_unused()
-
-    @property
-    def limits(self) -> Limits:
-        """Those of the configuration in force."""
-        return self.snapshot.config.limits if self.snapshot is not None else _DEFAULT_LIMITS
 
     def may_connect(self, client: Client) -> bool:
         """
@@ -82,6 +90,10 @@ class DataPlane:
             return True
         return self.connections.count(client.address.decode("ascii")) < limit
 
-    def make_request_id(self) -> str:
+    def make_request_id(self) -> bytes:
         """32 hexadecimal digits, as nginx's ``$request_id`` has."""
-        return f"{self.random.getrandbits(128):032x}"
+        return b"%032x" % self.random.getrandbits(128)
+
+
+def _forget(record: ExchangeRecord) -> None:
+    """Where nobody wants to know."""

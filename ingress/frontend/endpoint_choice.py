@@ -8,7 +8,8 @@ of it, which is all that balancing and ejection know:
 2. `try_began(endpoint)`: the endpoint is about to be asked; it gives the pool to take
    a connection from. Once for each try. To ask the same endpoint again over a new
    connection, because it had closed a kept one, is the same try.
-3. `try_answered()`: the head of its final response (not 1xx, but 101) has come.
+   Where it took a new connection, `try_connected()` tells that there is one.
+3. `try_answered(status)`: the head of its final response (not 1xx, but 101) has come.
 4. `try_ended(succeeded)`: it is over. True where the response was whole, whatever
    its status, or the connection became a tunnel; False where there was no connection,
    no response in time, or a broken one; None where the endpoint is not to blame: the
@@ -20,6 +21,8 @@ of it, which is all that balancing and ejection know:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.headers import Forwarding
 from ingress.message import Request
@@ -29,8 +32,11 @@ from ingress.policy.proxy_settings import RetryCondition
 from ingress.policy.rendezvous import preferred
 from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint, Upstream
+from ingress.telemetry.record import Try
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.pool import EndpointPool
+
+_EWMA = Algorithm.EWMA
 
 
 class EndpointChoice:
@@ -42,10 +48,7 @@ class EndpointChoice:
 
     __slots__ = (
         "_asked",
-        "_began_at",
-        "_first_began_at",
         "_forwarding",
-        "_is_retry",
         "_load",
         "_plane",
         "_request",
@@ -54,6 +57,7 @@ class EndpointChoice:
         "_tried",
         "_upstream",
         "cookie",
+        "tries",
     )
 
     def __init__(
@@ -67,6 +71,9 @@ class EndpointChoice:
         self.cookie: bytes | None = None
         """A Set-Cookie value, where the client has a new session by which it will come back."""
 
+        self.tries: list[Try] = []
+        """The endpoints that were asked, in order, and what became of it."""
+
         self._plane = plane
         self._upstream = upstream
         self._route = route
@@ -75,17 +82,17 @@ class EndpointChoice:
         self._session: str | None = None
         """That the client came with and keeps."""
 
-        self._tried: list[Endpoint] = []
-        self._asked: Endpoint | None = None
-        """The endpoint of the try that is under way."""
+        self._tried: Sequence[Endpoint] = ()
+        """Those that have failed."""
+
+        self._asked: Try | None = None
+        """The try that is under way."""
 
         self._load: EndpointLoad | None = None
-        self._is_retry = False
-        self._began_at = 0.0
-        self._first_began_at: float | None = None
 
     def __repr__(self) -> str:
-        return f"<EndpointChoice {self._upstream.key} asked={self._asked} tried={len(self._tried)}>"
+        asked = self._asked.endpoint if self._asked is not None else None
+        return f"<EndpointChoice {self._upstream.key} asked={asked} tried={len(self._tried)}>"
 
     # Which endpoint.
 
@@ -110,7 +117,7 @@ class EndpointChoice:
         :return: another one; None where there is none, where tries, time or the budget of
             retries are used up.
         """
-        self._tried.append(failed)
+        self._tried = (*self._tried, failed)
         if not self._has_tries_left():
             return None
         affinity = self._route.affinity
@@ -123,8 +130,8 @@ class EndpointChoice:
             return False
         if all(endpoint in self._tried for endpoint in endpoints):
             return False
-        if proxy.retry_timeout and self._first_began_at is not None:
-            waited = plane.deadlines.now() - self._first_began_at
+        if proxy.retry_timeout and self.tries:
+            waited = plane.deadlines.now() - self.tries[0].began_at
             if waited >= proxy.retry_timeout:
                 return False
         assert plane.snapshot is not None
@@ -225,54 +232,63 @@ class EndpointChoice:
         :return: where the connection is to come from.
         """
         assert self._asked is None, "one try at a time"
-        plane, tls = self._plane, self._route.tls
-        now = self._began_at = plane.deadlines.now()
-        self._asked = endpoint
+        plane, tls, tries = self._plane, self._route.tls, self.tries
+        now = plane.deadlines.now()
+        self._asked = asked = Try(endpoint, now)
         pool = plane.registry.pool(endpoint, tls)
         load = self._load = pool.load
         load.in_flight += 1
         budget = plane.retry_budget
         budget.in_flight += 1
-        if self._first_began_at is None:
-            self._first_began_at = now
-        else:
-            self._is_retry = True
+        if tries:
             budget.retries += 1
+        tries.append(asked)
         health = plane.balancer.health
         if health.failing:
             health.try_began((endpoint, tls), now)
         return pool
 
-    def try_answered(self) -> None:
+    def try_connected(self) -> None:
+        """There is a new connection to the endpoint."""
+        if self._asked is not None:
+            self._asked.connect_time = self._plane.deadlines.now() - self._asked.began_at
+
+    def try_answered(self, status: int) -> None:
         """The head of the final response has come."""
-        endpoint, load = self._asked, self._load
-        if endpoint is None or load is None:
+        asked, load = self._asked, self._load
+        if asked is None or load is None:
             return
         plane, route = self._plane, self._route
+        now = plane.deadlines.now()
+        asked.status = status
+        asked.header_time = header_time = now - asked.began_at
         # Nobody else asks for it, and exponentials have their price.
-        if route.load_balance.algorithm is Algorithm.EWMA:
-            now = plane.deadlines.now()
-            load.measured(now - self._began_at, now)
+        if route.load_balance.algorithm is _EWMA:
+            load.measured(header_time, now)
         health = plane.balancer.health
         if health.failing:
-            health.answered((endpoint, route.tls), self._began_at)
+            health.answered((asked.endpoint, route.tls), asked.began_at)
 
-    def try_ended(self, succeeded: bool | None) -> None:
+    def try_ended(self, succeeded: bool | None, status: int = 0) -> None:
         """
         :param succeeded: None where it shows nothing of the endpoint.
+        :param status: for a try without a response.
         """
-        endpoint, load = self._asked, self._load
-        if endpoint is None or load is None:
+        asked, load = self._asked, self._load
+        if asked is None or load is None:
             return
         self._asked = self._load = None
         plane = self._plane
+        asked.response_time = plane.deadlines.now() - asked.began_at
+        if status and not asked.status:
+            asked.status = status
         load.in_flight -= 1
         plane.retry_budget.in_flight -= 1
-        if self._is_retry:
+        if len(self.tries) > 1:
             plane.retry_budget.retries -= 1
         health = plane.balancer.health
         if succeeded:
             if health.failing:
-                health.succeeded((endpoint, self._route.tls), self._began_at)
+                health.succeeded((asked.endpoint, self._route.tls), asked.began_at)
         elif succeeded is not None:
-            health.failed((endpoint, self._route.tls), self._began_at)
+            health.failed((asked.endpoint, self._route.tls), asked.began_at)

@@ -1,76 +1,54 @@
 """
 One request and its response, as a state machine without reactor or sockets.
 
-::
-
-    ROUTING ── own answer ─────────────────────────────────────────► ENDED
-       │  pick, take or dial
-       ▼            dial failed: another endpoint, else 502
-    CONNECTING ◄──────────────────────────────┐
-       │  connected: send the head            │ a reused connection died
-       ▼                                      │ and nothing is lost by asking again
-    WAITING ──────────────────────────────────┘
-       │  response started                 failed: 502 or 504 ──────► ENDED
-       ▼
-    RESPONDING ── response ended; failed: cut the client's connection ► ENDED
-
-A client that goes away, or a body that turns bad, ends every state.
+`ingress.frontend.exchange_state` has its states and how they follow one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 
 from ingress.answer import Answer
-from ingress.errors import (
-    BodyTooLarge,
-    EndpointClosed,
-    EndpointTimeout,
-    Outcome,
-    PeerError,
-)
+from ingress.errors import EndpointClosed, EndpointTimeout, Outcome, PeerError
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.endpoint_choice import EndpointChoice
+from ingress.frontend.exchange_state import State
 from ingress.frontend.headers import (
     Client,
     answer_fields,
     downstream_fields,
     downstream_trailers,
-    request_id,
-    set_hsts,
+    own_request_id,
     upstream_head,
+)
+from ingress.frontend.own_answer import (
+    NO_CONNECTION,
+    NO_ENDPOINT,
+    TOO_LARGE,
+    UNREACHABLE,
+    is_too_large,
+    own_answer,
 )
 from ingress.frontend.replayable_body import ReplayableBody
 from ingress.frontend.response_writer import ResponseWriter
 from ingress.frontend.tunnel import Tunnel
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
-from ingress.policy.proxy_settings import RetryCondition
+from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.match import find_route
-from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint
+from ingress.telemetry.record import ExchangeRecord
 from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.pool import EndpointPool
 from ingress.upstream.response_receiver import TunnelReceiver
 
-
-class State(Enum):
-    ROUTING = auto()
-    CONNECTING = auto()
-    WAITING = auto()
-    RESPONDING = auto()
-    TUNNELLING = auto()
-    ENDED = auto()
-
-
-_UNREACHABLE = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
-_REFUSED = Answer(502, Outcome.DIAL_FAILED, "No connection to the endpoint can be made.")
 _CONDITIONS = {
     EndpointClosed: RetryCondition.ERROR,
     EndpointTimeout: RetryCondition.TIMEOUT,
 }
-_TOO_LARGE = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
+
+CLIENT_GONE = 499
+"""The status, in the log alone, of what the client did not wait for: nginx's."""
 
 
 class Exchange:
@@ -79,32 +57,36 @@ class Exchange:
     :param client: who asks.
     """
 
+    # Of the class where it costs each exchange nothing to begin with.
+    state = State.ROUTING
+    outcome: Outcome | None = None
+    """How it ended; None until it has."""
+
+    _is_secure = False
+    _choice: EndpointChoice | None = None
+    _pool: EndpointPool | None = None
+    """The endpoint's, as it was when the try began: by now it may have been retired."""
+
+    _connection: HTTP1Upstream | None = None
+    _cancel_dial: Callable[[], None] | None = None
+    _body: ReplayableBody | None = None
+    """None where the request has none."""
+
+    _head = b""
+    _is_request_sent = False
+
     def __init__(
         self, plane: DataPlane, writer: ResponseWriter, client: Client, request: Request
     ) -> None:
-        self.state = State.ROUTING
-        self.outcome: Outcome | None = None
-        """How it ended; None until it has."""
-
         self.request = request
-        self.request_id = b""
         self._plane = plane
         self._writer = writer
         self._client = client
-        assert plane.snapshot is not None, "nothing is accepted before the first snapshot"
-        self._config = plane.snapshot.config
-        self._is_secure = client.is_secure
-        self._route: Route | None = None
-        self._choice: EndpointChoice | None = None
-        self._pool: EndpointPool | None = None
-        """The endpoint's, as it was when the try began: by now it may have been retired."""
-
-        self._connection: HTTP1Upstream | None = None
-        self._cancel_dial: Callable[[], None] | None = None
-        self._head = b""
-        self._body = ReplayableBody()
-        self._is_request_whole = not request.has_body
-        self._is_request_sent = False
+        record = self._record = ExchangeRecord(client.address, plane.deadlines.now(), request)
+        record.request_size = request.length
+        self._is_request_whole = request.body_length == 0
+        if not self._is_request_whole:
+            self._body = ReplayableBody()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.state.name} pool={self._pool} outcome={self.outcome}>"
@@ -113,39 +95,32 @@ class Exchange:
 
     def begin(self) -> None:
         """Find who answers, and ask."""
-        request, plane = self.request, self._plane
+        request, plane, client = self.request, self._plane, self._client
         # Not kept: with the last of many hours' answers all of it would be freed in one go.
         snapshot = plane.snapshot
-        assert snapshot is not None
-        self.request_id = request_id(request, plane.make_request_id())
-        forwarding = self._client.forwarding(request, snapshot.config)
-        self._is_secure = forwarding.is_secure
-        route = self._route = find_route(snapshot, request.host, request.path)
-        if route is None:
-            self._answer(Answer(404, Outcome.NO_ROUTE, "No rule matches this host and path."))
+        assert snapshot is not None, "nothing is accepted before the first snapshot"
+        record = self._record
+        identity = record.request_id = own_request_id(request) or plane.make_request_id()
+        forwarding = client.forwarding(request, snapshot.config)
+        self._is_secure = is_secure = forwarding.is_secure
+        record.client_address = forwarding.client_address
+        route = record.route = find_route(snapshot, request.host, request.path)
+        answer = own_answer(route, request, is_secure=is_secure)
+        if answer is not None:
+            self._answer(answer)
             return
-        for policy in route.policies:
-            answer = policy.answer(request, is_secure=forwarding.is_secure)
-            if answer is not None:
-                self._answer(answer)
-                return
-        if self._is_too_large(request.body_length or 0):
-            self._answer(_TOO_LARGE)
-            return
-        if route.upstream is None:
-            self._answer(Answer(404, Outcome.NO_ROUTE, "The rule names no Service."))
-            return
+        assert route is not None
+        assert route.upstream is not None
         upstream = snapshot.upstreams.get(route.upstream)
         endpoint = None
         if upstream is not None:
-            self._choice = EndpointChoice(plane, upstream, route, request, forwarding)
-            endpoint = self._choice.first()
+            choice = self._choice = EndpointChoice(plane, upstream, route, request, forwarding)
+            record.tries = choice.tries
+            endpoint = choice.first()
         if endpoint is None:
-            self._answer(Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint."))
+            self._answer(NO_ENDPOINT)
             return
-        self._head = upstream_head(
-            request, forwarding, self.request_id, is_trusted=self._client.is_trusted
-        )
+        self._head = upstream_head(request, forwarding, identity, is_trusted=client.is_trusted)
         self._ask(endpoint)
 
     def _ask(self, endpoint: Endpoint) -> None:
@@ -160,11 +135,10 @@ class Exchange:
 
     def _dial(self) -> None:
         assert self._pool is not None
-        assert self._route is not None
         self.state = State.CONNECTING
         if not self._is_request_whole:
             self._writer.pause_request()
-        self._cancel_dial = self._pool.dial(self, self._route.proxy.connect_timeout)
+        self._cancel_dial = self._pool.dial(self, self._proxy.connect_timeout)
 
     def _next_endpoint(self, condition: RetryCondition) -> Endpoint | None:
         """Another endpoint to ask after this failure, if the request may be asked again."""
@@ -174,7 +148,7 @@ class Exchange:
         if not choice.may_try_again(
             condition,
             is_request_sent=self._is_request_sent,
-            is_body_replayable=self._body.is_replayable,
+            is_body_replayable=self._is_body_replayable,
             is_response_started=self.state is State.RESPONDING,
         ):
             return None
@@ -187,7 +161,7 @@ class Exchange:
         :param answer: for the client, where there is none.
         """
         assert self._choice is not None
-        self._choice.try_ended(False)
+        self._choice.try_ended(False, 504 if condition is RetryCondition.TIMEOUT else 502)
         other = self._next_endpoint(condition)
         if other is not None:
             self._ask(other)
@@ -197,18 +171,20 @@ class Exchange:
     # PoolUser.
 
     def connected(self, connection: HTTP1Upstream) -> None:
-        self._cancel_dial = None
+        if self._cancel_dial is not None:
+            self._cancel_dial = None
+            assert self._choice is not None
+            self._choice.try_connected()
         self._connection = connection
         self._is_request_sent = True
         self.state = State.WAITING
-        assert self._route is not None
-        request = self.request
-        connection.send_head(self, request, self._head, self._route.proxy)
-        if not request.has_body:
+        connection.send_head(self, self.request, self._head, self._proxy)
+        body = self._body
+        if body is None:
             return
         # First, for what is sent now may well fill the connection and pause the body again.
         self._writer.resume_request()
-        for data in self._body.replay():
+        for data in body.replay():
             connection.send_body(data)
         if self._is_request_whole:
             connection.end_body()
@@ -216,19 +192,21 @@ class Exchange:
     def dial_failed(self, *, timed_out: bool) -> None:
         self._cancel_dial = None
         if timed_out:
-            self._fail(RetryCondition.TIMEOUT, _UNREACHABLE)
+            self._fail(RetryCondition.TIMEOUT, UNREACHABLE)
         else:
-            self._fail(RetryCondition.ERROR, _REFUSED)
+            self._fail(RetryCondition.ERROR, NO_CONNECTION)
 
     # The codec's side: the request's body, and a client that is gone.
 
     def body_received(self, data: bytes) -> None:
         """Some of the request's body; never empty."""
-        if self.state is State.ENDED:
+        body, route = self._body, self._record.route
+        if self.state is State.ENDED or body is None:
             return
-        self._body.add(data, is_forwarded=self._connection is not None)
-        if self._is_too_large(self._body.length):
-            self.refuse(BodyTooLarge("The body is larger than this path accepts."))
+        self._record.request_size += len(data)
+        body.add(data, is_forwarded=self._connection is not None)
+        if route is not None and is_too_large(route, body.length):
+            self._refuse(TOO_LARGE)
         elif self._connection is not None:
             self._connection.send_body(data)
 
@@ -240,11 +218,14 @@ class Exchange:
 
     def refuse(self, error: PeerError) -> None:
         """The request turned out to be bad, or too slow, after it had begun."""
+        self._refuse(Answer.from_error(error))
+
+    def _refuse(self, answer: Answer) -> None:
         self._drop_connection()
         if self.state is State.RESPONDING:
-            self._abort(error.outcome)
+            self._abort(answer.outcome, answer.detail)
         elif self.state is not State.ENDED:
-            self._answer(Answer.from_error(error))
+            self._answer(answer)
 
     def client_lost(self) -> None:
         """Nobody waits for the response any more."""
@@ -273,17 +254,15 @@ class Exchange:
     def response_started(self, response: Response) -> None:
         choice = self._choice
         assert choice is not None
-        assert self._route is not None
-        choice.try_answered()
-        if self._route.proxy.retries_status(response.status) and self._leave_for(response):
+        status = self._record.status = response.status
+        choice.try_answered(status)
+        if status >= 400 and self._proxy.retries_status(status) and self._leave_for(response):
             return
         self.state = State.RESPONDING
-        fields = downstream_fields(response)
+        fields = downstream_fields(response, self._plane.hsts if self._is_secure else b"")
         if choice.cookie is not None:
-            fields.append((b"Set-Cookie", choice.cookie))
-        if self._is_secure:
-            set_hsts(fields, self._config)
-        self._writer.send_head(response.status, response.reason, fields, response.body_length)
+            fields = [*fields, (b"Set-Cookie", choice.cookie)]
+        self._writer.send_head(status, response.reason, fields, response.body_length)
 
     def _leave_for(self, response: Response) -> bool:
         """:return: whether another endpoint is asked in place of the one that answered this."""
@@ -302,13 +281,15 @@ class Exchange:
         connection, self._connection = self._connection, None
         assert connection is not None
         assert self._choice is not None
-        self._choice.try_answered()
+        self._record.status = response.status
+        self._choice.try_answered(response.status)
         self.state = State.TUNNELLING
-        tunnel = Tunnel(self._writer, connection, self._tunnel_ended)
+        tunnel = Tunnel(self._writer, connection, self._record, self._tunnel_ended)
         self._writer.switch(downstream_fields(response), tunnel)
         return tunnel
 
     def response_body(self, data: bytes) -> None:
+        self._record.body_size += len(data)
         self._writer.send_body(data)
 
     def response_flush(self) -> None:
@@ -328,26 +309,20 @@ class Exchange:
         if self.state is State.RESPONDING:
             assert self._choice is not None
             self._choice.try_ended(False)
-            self._abort(error.outcome)
-        elif self._was_closed_meanwhile(connection, error):
+            self._abort(error.outcome, str(error))
+        elif (
+            isinstance(error, EndpointClosed)
+            and connection.is_reused
+            and not connection.has_answered
+            and self._is_body_replayable
+            and self._proxy.may_repeat(self.request.method)
+        ):
+            # Most likely it had been closed before the request reached it, and asking
+            # again cannot do harm: the same try, over a new connection.
             self._dial()
         else:
             condition = _CONDITIONS.get(type(error), RetryCondition.INVALID_HEADER)
             self._fail(condition, Answer.from_error(error))
-
-    def _was_closed_meanwhile(self, connection: HTTP1Upstream, error: PeerError) -> bool:
-        """
-        Whether the endpoint most likely closed the idle connection before the request
-        reached it, and asking again cannot do harm: the same try, over a new connection.
-        """
-        assert self._route is not None
-        return (
-            isinstance(error, EndpointClosed)
-            and connection.is_reused
-            and not connection.has_answered
-            and self._body.is_replayable
-            and self._route.proxy.may_repeat(self.request.method)
-        )
 
     def pause_request(self) -> None:
         self._writer.pause_request()
@@ -359,22 +334,21 @@ class Exchange:
 
     def _answer(self, answer: Answer) -> None:
         """Answer in the endpoint's place."""
-        accept = self.request.field(b"accept")
-        fields, body = answer_fields(answer, accept, self.request_id)
-        if self._is_secure:
-            set_hsts(fields, self._config)
-        self._end(answer.outcome)
-        self._writer.send_head(answer.status, answer.phrase, fields, len(body))
-        if self.request.method != b"HEAD":
-            self._writer.send_body(body)
-        self._writer.end([])
+        request, record, writer = self.request, self._record, self._writer
+        hsts = self._plane.hsts if self._is_secure else b""
+        fields, body = answer_fields(answer, request.field(b"accept"), record.request_id, hsts)
+        record.status = answer.status
+        is_body_sent = request.method != b"HEAD"
+        if is_body_sent:
+            record.body_size = len(body)
+        self._end(answer.outcome, answer.detail)
+        writer.send_head(answer.status, answer.phrase, fields, len(body))
+        if is_body_sent:
+            writer.send_body(body)
+        writer.end([])
 
-    def _is_too_large(self, length: int) -> bool:
-        limit = self._route.proxy.body_size if self._route is not None else None
-        return limit is not None and length > limit
-
-    def _abort(self, outcome: Outcome) -> None:
-        self._end(outcome)
+    def _abort(self, outcome: Outcome, detail: str) -> None:
+        self._end(outcome, detail)
         self._writer.abort()
 
     def _tunnel_ended(self, outcome: Outcome) -> None:
@@ -382,11 +356,26 @@ class Exchange:
         self._choice.try_ended(True)
         self._end(outcome)
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: Outcome, detail: str = "") -> None:
         self.state = State.ENDED
-        self.outcome = outcome
         if self._choice is not None:
             self._choice.try_ended(None)
+        record, plane = self._record, self._plane
+        record.outcome = self.outcome = outcome
+        record.detail = detail
+        record.status = record.status or CLIENT_GONE
+        record.duration = plane.deadlines.now() - record.began_at
+        plane.record(record)
+
+    @property
+    def _proxy(self) -> ProxySettings:
+        """What the Route says of requests to endpoints."""
+        assert self._record.route is not None
+        return self._record.route.proxy
+
+    @property
+    def _is_body_replayable(self) -> bool:
+        return self._body is None or self._body.is_replayable
 
     def _drop_connection(self) -> None:
         if self._cancel_dial is not None:

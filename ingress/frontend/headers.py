@@ -8,16 +8,16 @@ What is sent follows docs/compatibility.md, section 2.1; who is believed, sectio
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+import msgspec
 from twisted.web.http import datetimeToString
 
 from ingress.answer import Answer
 from ingress.config import Config
 from ingress.http1.body import Trailers
-from ingress.message import Request, Response
+from ingress.message import Derived, EncodedFields, Request, Response
 
 FieldLines = list[tuple[bytes, bytes]]
 """Fields on their way out: ``(name, value)``, in order and number."""
@@ -96,8 +96,7 @@ _MAX_CACHED_NAME = 64
 """Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarding:
+class Forwarding(msgspec.Struct, frozen=True):
     """What one request says of its client, after deciding what to believe."""
 
     client_address: bytes
@@ -118,7 +117,16 @@ class Client:
     :param is_secure: whether it came over TLS.
     """
 
-    __slots__ = ("_address", "_config", "_fields", "address", "is_secure", "is_trusted")
+    __slots__ = (
+        "_address",
+        "_config",
+        "_derived",
+        "_fields",
+        "_forwarding",
+        "address",
+        "is_secure",
+        "is_trusted",
+    )
 
     def __init__(self, address: str, *, is_secure: bool) -> None:
         self._address = _plain_address(address) if address else None
@@ -126,6 +134,10 @@ class Client:
         self.is_secure = is_secure
         self._config: Config | None = None
         self._fields = b""
+        self._derived: Derived | None = None
+        """Of the last request, which `_forwarding` is of."""
+
+        self._forwarding = Forwarding(b"", False, b"", b"")
         self.is_trusted = False
 
     def is_trusted_by(self, config: Config) -> bool:
@@ -136,6 +148,13 @@ class Client:
         """
         :param config: of the Snapshot that the request is served from.
         """
+        if request.derived is self._derived and config is self._config:
+            return self._forwarding
+        self._derived = request.derived
+        forwarding = self._forwarding = self._forward(request, config)
+        return forwarding
+
+    def _forward(self, request: Request, config: Config) -> Forwarding:
         if config is not self._config:
             self._config = config
             self.is_trusted = self.is_trusted_by(config)
@@ -227,12 +246,15 @@ def _connection_fields(address: bytes, port: int, *, is_secure: bool) -> bytes:
     ) % (port, scheme, scheme, scheme)
 
 
-def request_id(request: Request, make: str) -> bytes:
-    """
-    :param make: a fresh id, for where the client's own is none or is no token.
-    """
-    own = request.field(b"x-request-id")
-    return own if own is not None and _REQUEST_ID.fullmatch(own) else make.encode("ascii")
+def own_request_id(request: Request) -> bytes:
+    """The id that the client gave its request; empty for none, and for one that is no token."""
+    derived = request.derived
+    kept = derived.request_id
+    if kept is None:
+        own = request.field(b"x-request-id")
+        kept = own if own is not None and _REQUEST_ID.fullmatch(own) else b""
+        derived.request_id = kept
+    return kept
 
 
 @lru_cache(maxsize=1024)
@@ -252,8 +274,27 @@ def upstream_head(
     The head that goes to the endpoint: the client's fields in order and number,
     less what stays on its hop or must not be believed, then ours.
     """
+    key = (forwarding.host, is_trusted)
+    fields = request.derived.upstream.get(key)
+    if fields is None:
+        fields = request.derived.upstream[key] = _upstream_fields(request, *key)
+    return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
+        request.method,
+        request.target,
+        fields,
+        identity,
+        forwarding.fields,
+    )
+
+
+def _upstream_fields(request: Request, host: bytes, is_trusted: bool) -> bytes:
+    """
+    The client's fields as the endpoint gets them.
+
+    :param host: for the Host field.
+    """
     options = request.connection_options
-    parts = [b"%b %b HTTP/1.1\r\n" % (request.method, request.target)]
+    parts: list[bytes] = []
     has_host = False
     for key, name, value in request.fields:
         stays_here = _stays_here if len(key) <= _MAX_CACHED_NAME else _stays_here.__wrapped__
@@ -264,26 +305,33 @@ def upstream_head(
             continue
         if key == b"host":
             has_host = True
-            value = forwarding.host
+            value = host
         elif options and key in options and key not in _NOT_NOMINABLE:
             continue
         parts.append(b"%b: %b\r\n" % (name, value))
     if not has_host:
-        parts.append(b"Host: %b\r\n" % forwarding.host)
+        parts.append(b"Host: %b\r\n" % host)
     if request.body_length is None:
         parts.append(b"Transfer-Encoding: chunked\r\n")
     if request.wants_websocket:
         parts.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
     elif request.takes_trailers:
         parts.append(b"Connection: TE\r\nTE: trailers\r\n")
-    parts.append(b"X-Request-ID: %b\r\n" % identity)
-    parts.append(forwarding.fields)
-    parts.append(b"\r\n")
     return b"".join(parts)
 
 
-def downstream_fields(response: Response) -> FieldLines:
-    """The endpoint's fields that reach the client, in order and number, and a Date."""
+def downstream_fields(response: Response, hsts: bytes = b"") -> FieldLines:
+    """
+    The endpoint's fields that reach the client, in order and number, and a Date.
+
+    :param hsts: our Strict-Transport-Security, if the answer is to have it (RFC 6797): then
+        it has no other.
+    :return: what is the same object for the next response of the same head; it must not
+        be changed.
+    """
+    kept = response.derived.downstream.get(hsts)
+    if kept is not None:
+        return kept
     options = response.connection_options
     fields: FieldLines = []
     has_date = False
@@ -296,7 +344,11 @@ def downstream_fields(response: Response) -> FieldLines:
             # RFC 9110 section 8.6: it must not be sent, so it is not sent on.
             continue
         fields.append((name, value))
-    if not has_date:
+    if hsts:
+        fields = _with_hsts(fields, hsts)
+    if has_date:
+        fields = response.derived.downstream[hsts] = EncodedFields(fields)
+    else:
         # RFC 9110 section 6.6.1: who forwards a response without Date adds it.
         fields.append((b"Date", datetimeToString()))
     return fields
@@ -318,13 +370,14 @@ def interim_fields(response: Response) -> FieldLines:
 
 
 def answer_fields(
-    answer: Answer, accept: bytes | None, identity: bytes
+    answer: Answer, accept: bytes | None, identity: bytes, hsts: bytes = b""
 ) -> tuple[FieldLines, bytes]:
     """
     The fields and the body of an answer of our own.
 
     :param accept: the request's Accept, if any.
     :param identity: the request's id.
+    :param hsts: as for `downstream_fields`.
     """
     media_type, body = answer.body(accept, identity.decode("ascii"))
     fields = [
@@ -334,12 +387,10 @@ def answer_fields(
         (b"X-Request-ID", identity),
         *answer.fields,
     ]
-    return fields, body
+    return (_with_hsts(fields, hsts) if hsts else fields), body
 
 
-def set_hsts(fields: FieldLines, config: Config) -> None:
-    """Over https each answer has our Strict-Transport-Security and no other (RFC 6797)."""
-    hsts = config.hsts
-    if hsts is not None:
-        fields[:] = [f for f in fields if f[0].lower() != b"strict-transport-security"]
-        fields.append((b"Strict-Transport-Security", hsts.field_value))
+def _with_hsts(fields: FieldLines, value: bytes) -> FieldLines:
+    """With our Strict-Transport-Security and no other."""
+    kept = [field for field in fields if field[0].lower() != b"strict-transport-security"]
+    return [*kept, (b"Strict-Transport-Security", value)]

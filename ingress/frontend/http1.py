@@ -12,12 +12,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ingress.answer import Answer
 from ingress.deadline import NEVER
 from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
-from ingress.frontend.headers import Client, FieldLines, answer_fields, interim_fields, set_hsts
+from ingress.frontend.headers import Client, FieldLines, interim_fields
+from ingress.frontend.own_answer import refuse_client
 from ingress.frontend.tunnel import Tunnel
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
@@ -136,10 +136,12 @@ class HTTP1Downstream(Protocol):
 
     def _advance(self) -> None:
         """Take what can be taken now; the rest is kept."""
+        decoder = self._decoder
         self._is_advancing = True
         try:
-            while not self._has_closed and self._take():
-                pass
+            while decoder.waiting and not self._has_closed:
+                if not (self._take_body() if decoder.is_in_body else self._take_head()):
+                    break
         except PeerError as error:
             self._refuse(error)
         except Exception:
@@ -149,7 +151,7 @@ class HTTP1Downstream(Protocol):
             self._is_advancing = False
         if self._has_closed:
             return
-        is_full = len(self._decoder) > MAX_PIPELINED
+        is_full = len(decoder.waiting) > MAX_PIPELINED
         if is_full is not self._is_full:
             self._is_full = is_full
             self._update_reading()
@@ -158,35 +160,33 @@ class HTTP1Downstream(Protocol):
         elif self._plane.is_draining:
             self.close_if_idle()
 
-    def _take(self) -> bool:
+    def _take_head(self) -> bool:
         """:return: whether there may be more to take."""
-        if self._decoder.is_in_body:
-            return self._take_body()
         # While the client leaves answers unread there is no next one for it.
         if self._exchange is not None or self._is_stalled:
             return False
-        was_in_head = self._decoder.is_in_head
-        request = self._decoder.take_head(self._limits)
+        decoder = self._decoder
+        was_in_head = decoder.is_in_head
+        request = decoder.take_head(self._limits)
         if request is not None:
             self._begin(request)
             return True
-        if self._decoder.is_in_head and not was_in_head:
+        if decoder.is_in_head and not was_in_head:
             self._restart_deadline()
         return False
 
     def _begin(self, request: Request) -> None:
-        self._limits = self._plane.limits
+        plane = self._plane
+        self._limits = plane.limits
         self._request = request
         self._request_count += 1
-        exchange = self._exchange = Exchange(self._plane, self, self._client, request)
+        exchange = self._exchange = Exchange(plane, self, self._client, request)
         self._restart_deadline()
         exchange.begin()
 
     def _take_body(self) -> bool:
         exchange = self._exchange
         assert isinstance(exchange, Exchange)
-        if not len(self._decoder):
-            return False
         body = self._decoder.take_body()
         if body:
             exchange.body_received(body)
@@ -203,12 +203,8 @@ class HTTP1Downstream(Protocol):
             assert isinstance(exchange, Exchange), "a tunnel has no rules"
             exchange.refuse(error)
             return
-        answer = Answer.from_error(error)
-        identity = self._plane.make_request_id().encode("ascii")
-        fields, body = answer_fields(answer, None, identity)
-        snapshot = self._plane.snapshot
-        if self._client.is_secure and snapshot is not None:
-            set_hsts(fields, snapshot.config)
+        line = self._decoder.first_line()
+        answer, fields, body = refuse_client(self._plane, self._client, error, line)
         self.send_head(answer.status, answer.phrase, fields, len(body))
         self.send_body(body)
         self.end([])
@@ -240,7 +236,7 @@ class HTTP1Downstream(Protocol):
             or self._decoder.is_in_body
             or (body_length is None and is_http_10)
             or self._request_count >= self._limits.keep_alive_requests
-            or (self._is_input_over and not len(self._decoder))
+            or (self._is_input_over and not self._decoder.waiting)
             or self._plane.is_draining
         ):
             self._is_closing = True
@@ -266,7 +262,9 @@ class HTTP1Downstream(Protocol):
             return
         self.resume_request()
         self._restart_deadline()
-        if not self._is_advancing:
+        if not self._is_advancing and (
+            self._decoder.waiting or self._is_input_over or self._plane.is_draining
+        ):
             self._advance()
 
     def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
@@ -312,7 +310,7 @@ class HTTP1Downstream(Protocol):
 
     def close_if_idle(self) -> None:
         """ClientConnection: no further request is waited for, nor the rest of a refused one."""
-        if self._exchange is None and (self._has_closed or not len(self._decoder)):
+        if self._exchange is None and (self._has_closed or not self._decoder.waiting):
             self._lose_connection()
 
     def cut(self) -> None:
@@ -355,7 +353,7 @@ class HTTP1Downstream(Protocol):
         self.deadline = NEVER
         if self._has_closed or self._is_stalled:
             self.transport.abortConnection()
-        elif self._exchange is not None or len(self._decoder):
+        elif self._exchange is not None or self._decoder.waiting:
             self._refuse(RequestTimeout("The request took too long to arrive."))
         else:
             self._lose_connection()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ingress.errors import Outcome, PeerError
 from ingress.frontend.response_writer import ResponseWriter
 from ingress.http1.body import Trailers
+from ingress.telemetry.record import ExchangeRecord
 from ingress.upstream.http1 import HTTP1Upstream
 
 
@@ -22,6 +23,7 @@ class Tunnel:
 
     :param writer: the client's side.
     :param connection: the endpoint's side.
+    :param record: counts what goes through.
     :param ended: called once, with how it ended.
     """
 
@@ -29,10 +31,12 @@ class Tunnel:
         self,
         writer: ResponseWriter,
         connection: HTTP1Upstream,
+        record: ExchangeRecord,
         ended: Callable[[Outcome], None],
     ) -> None:
         self._writer = writer
         self._connection = connection
+        self._record = record
         self._ended = ended
         self._has_half_ended = False
 
@@ -42,6 +46,7 @@ class Tunnel:
     # The client's side.
 
     def tunnel_sent(self, data: bytes) -> None:
+        self._record.request_size += len(data)
         self._connection.send_raw(data)
 
     def client_finished(self) -> None:
@@ -65,6 +70,7 @@ class Tunnel:
     # The endpoint's side.
 
     def tunnel_received(self, data: bytes) -> None:
+        self._record.body_size += len(data)
         self._writer.send_raw(data)
 
     def endpoint_finished(self) -> None:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from ingress.config import Limits
 from ingress.http1.body import BodyDecoder
-from ingress.http1.head import (
-    HEAD_END,
+from ingress.http1.head import EMPTY_BODY, HEAD_END
+from ingress.http1.request_head import (
     check_unfinished_request_head,
     parse_request_head,
     skip_empty_lines,
 )
 from ingress.message import Request
+
+MAX_FIRST_LINE = 256
+"""Bytes of what is no request that are told."""
 
 
 class RequestDecoder:
@@ -22,43 +25,43 @@ class RequestDecoder:
     Take a head, then its body until it is complete, then the next head.
     """
 
-    __slots__ = ("_body", "_buffer", "is_in_head")
+    __slots__ = ("_body", "is_in_body", "is_in_head", "waiting")
 
     def __init__(self) -> None:
         self.is_in_head = True
         """Whether a head is waited for that has begun; the first begins with the connection."""
 
-        self._buffer = b""
-        self._body: BodyDecoder | None = None
+        self.is_in_body = False
+        """Whether the body of the last head is not complete."""
+
+        self.waiting = b""
+        """What has come and was not taken; `feed` and `take_rest` change it."""
+
+        self._body: BodyDecoder = EMPTY_BODY
 
     def __repr__(self) -> str:
-        return f"<RequestDecoder {len(self._buffer)} bytes, in_body={self.is_in_body}>"
-
-    def __len__(self) -> int:
-        """How many bytes wait."""
-        return len(self._buffer)
-
-    @property
-    def is_in_body(self) -> bool:
-        """Whether the body of the last head is not complete."""
-        return self._body is not None
+        return f"<RequestDecoder {len(self.waiting)} bytes, in_body={self.is_in_body}>"
 
     def feed(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
+        self.waiting = self.waiting + data if self.waiting else data
 
     def take_rest(self) -> bytes:
         """All that waits, undecoded."""
-        rest, self._buffer = self._buffer, b""
+        rest, self.waiting = self.waiting, b""
         return rest
+
+    def first_line(self) -> bytes:
+        """The beginning of what waits: for the log, where it is no request."""
+        return self.waiting[:MAX_FIRST_LINE].partition(b"\r\n")[0]
 
     def take_head(self, limits: Limits) -> Request | None:
         """
         :return: the next request; None while its head is not whole.
         :raises RequestError: or one of its kinds, where it must be refused.
         """
-        data = self._buffer
+        data = self.waiting
         if data.startswith(b"\r\n"):
-            data = self._buffer = skip_empty_lines(data)
+            data = self.waiting = skip_empty_lines(data)
         if not data:
             return None
         end = data.find(HEAD_END)
@@ -68,9 +71,11 @@ class RequestDecoder:
             return None
         end += len(HEAD_END)
         request, body = parse_request_head(data[:end], limits)
-        self._buffer = data[end:]
-        self._body = None if body.is_complete else body
+        self.waiting = data[end:]
         self.is_in_head = False
+        if not body.is_complete:
+            self.is_in_body = True
+            self._body = body
         return request
 
     def take_body(self) -> bytes:
@@ -78,8 +83,8 @@ class RequestDecoder:
         :return: some of the body; nothing while no more has come, or it is complete.
         :raises RequestError: where it is no body.
         """
-        assert self._body is not None
-        body, self._buffer = self._body.feed(self._buffer)
+        body, self.waiting = self._body.feed(self.waiting)
         if self._body.is_complete:
-            self._body = None
+            self.is_in_body = False
+            self._body = EMPTY_BODY
         return body

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
+from ingress.message import EncodedFields
 
 
 class ResponseEncoder:
@@ -57,11 +58,13 @@ class ResponseEncoder:
     def _head(
         self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], ours: bytes
     ) -> None:
-        lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
-        lines += [b"%b: %b\r\n" % field for field in fields]
-        lines.append(ours)
-        lines.append(b"\r\n")
-        self._out.append(b"".join(lines))
+        if type(fields) is EncodedFields:
+            lines = fields.http1
+            if lines is None:
+                lines = fields.http1 = _encode(fields)
+        else:
+            lines = _encode(fields)
+        self._out.append(b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, ours))
 
     def body(self, data: bytes) -> None:
         """Some of the body; never empty."""
@@ -89,3 +92,7 @@ class ResponseEncoder:
             return b""
         self._out = []
         return out[0] if len(out) == 1 else b"".join(out)
+
+
+def _encode(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in fields])

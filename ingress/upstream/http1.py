@@ -17,12 +17,8 @@ from zope.interface import implementer
 from ingress.deadline import NEVER
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError, ResponseError
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
-from ingress.http1.head import (
-    HEAD_END,
-    check_unfinished_response_head,
-    is_websocket,
-    parse_response_head,
-)
+from ingress.http1.head import HEAD_END, is_websocket
+from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
 from ingress.message import Request
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.upstream.response_receiver import ResponseReceiver, TunnelReceiver

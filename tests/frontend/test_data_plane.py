@@ -10,7 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
 from ingress.http1.body import LAST_CHUNK, encode_chunk
-from ingress.http1.head import HEAD_END, parse_request_head, parse_response_head
+from ingress.http1.head import HEAD_END
+from ingress.http1.request_head import parse_request_head
+from ingress.http1.response_head import parse_response_head
 from ingress.policy.backend_tls import BackendTLS
 from tests.support.wire import (
     CHUNKED_OK,
@@ -133,7 +135,7 @@ class DataPlaneTests(SynchronousTestCase):
     def test_request_ids(self) -> None:
         """Request ids are 32 hexadecimal digits and differ."""
         one, other = self.wire.plane.make_request_id(), self.wire.plane.make_request_id()
-        self.assertRegex(one, r"^[0-9a-f]{32}$")
+        self.assertRegex(one, rb"^[0-9a-f]{32}$")
         self.assertNotEqual(one, other)
 
 

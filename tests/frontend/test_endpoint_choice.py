@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config, Limits
 from ingress.frontend.endpoint_choice import EndpointChoice
 from ingress.frontend.headers import Forwarding
-from ingress.http1.head import parse_request_head
+from ingress.http1.request_head import parse_request_head
 from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -212,7 +212,7 @@ class EjectedTests(ChoiceCase):
         trial = self.choose()
         trial.try_began(ENDPOINTS[0])
         self.assertNotIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])
-        trial.try_answered()
+        trial.try_answered(200)
         self.assertIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])
 
     def test_by_tls(self) -> None:
@@ -407,7 +407,7 @@ class TryTests(ChoiceCase):
             choice = self.begin()
             assert self.begun is not None
             self.assertEqual(self.in_flight(self.begun), (1, 1))
-            choice.try_answered()
+            choice.try_answered(200)
             self.assertEqual(self.in_flight(self.begun), (1, 1))
             choice.try_ended(succeeded)
             self.assertEqual(self.in_flight(self.begun), (0, 0))
@@ -418,14 +418,14 @@ class TryTests(ChoiceCase):
             choice = self.begin(upstream=Upstream(UPSTREAM, ENDPOINTS[:1]))
             choice.try_ended(None)
             choice.try_ended(False)
-            choice.try_answered()
+            choice.try_answered(200)
         self.assertEqual(self.in_flight(ENDPOINTS[0]), (0, 0))
         self.assertFalse(self.health.is_ejected((ENDPOINTS[0], None)))
 
     def test_nothing_began(self) -> None:
         """An exchange that asked no endpoint ends without effect."""
         choice = self.choose()
-        choice.try_answered()
+        choice.try_answered(200)
         choice.try_ended(False)
         self.assertEqual(self.plane.retry_budget.in_flight, 0)
 
@@ -448,7 +448,7 @@ class TryTests(ChoiceCase):
         choice = self.begin(replace(ROUTE, load_balance=LoadBalance(Algorithm.EWMA)))
         assert self.begun is not None
         self.wire.advance(2)
-        choice.try_answered()
+        choice.try_answered(200)
         now = self.plane.deadlines.now()
         self.wire.advance(5)
         choice.try_ended(True)
@@ -458,6 +458,8 @@ class TryTests(ChoiceCase):
         """A choice shows what it has asked."""
         choice = self.begin()
         self.assertIn(f" asked={self.begun} tried=0>", repr(choice))
+        choice.try_ended(True)
+        self.assertIn(" asked=None tried=0>", repr(choice))
 
 
 class ExchangeTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
-from ingress.config import HSTS, Config, PublicPorts
+from ingress.config import Config, PublicPorts
 from ingress.errors import Outcome
 from ingress.frontend import headers
 from ingress.frontend.headers import (
@@ -15,11 +15,11 @@ from ingress.frontend.headers import (
     answer_fields,
     downstream_fields,
     interim_fields,
-    request_id,
-    set_hsts,
+    own_request_id,
     upstream_head,
 )
-from ingress.http1.head import parse_request_head, parse_response_head
+from ingress.http1.request_head import parse_request_head
+from ingress.http1.response_head import parse_response_head
 from ingress.message import Request, Response
 from tests.support.wire import Message
 
@@ -420,17 +420,19 @@ class RequestFieldsTests(UpstreamHeadCase):
         self.assertLess(headers._stays_here.cache_info().currsize - before, 2)
 
 
-class RequestIdTests(SynchronousTestCase):
+class OwnRequestIdTests(SynchronousTestCase):
     def test_kept(self) -> None:
         """An id of the client's that is a token is kept."""
         for own in (b"a", b"A-z0.9_", b"a" * 128):
-            self.assertEqual(request_id(make_request(b"X-Request-ID: " + own), "made"), own)
+            request = make_request(b"X-Request-ID: " + own)
+            self.assertEqual(own_request_id(request), own)
+            self.assertEqual(own_request_id(request), own)
 
-    def test_made(self) -> None:
-        """Where there is none, or one that is none, a fresh one is made."""
-        self.assertEqual(request_id(make_request(), "made"), b"made")
+    def test_none(self) -> None:
+        """Where there is none, or one that is no token, there is none."""
+        self.assertEqual(own_request_id(make_request()), b"")
         for own in (b"", b"a" * 129, b"a b", b"<a>", b"a,b", b"\xe4"):
-            self.assertEqual(request_id(make_request(b"X-Request-ID: " + own), "made"), b"made")
+            self.assertEqual(own_request_id(make_request(b"X-Request-ID: " + own)), b"")
 
 
 class DownstreamFieldsTests(SynchronousTestCase):
@@ -514,25 +516,19 @@ class AnswerFieldsTests(SynchronousTestCase):
 
 class HSTSTests(SynchronousTestCase):
     def test_replaces_the_endpoints(self) -> None:
-        """There is one field, and it is ours."""
-        fields = [(b"strict-transport-security", b"max-age=0"), (b"X", b"1")]
-        set_hsts(fields, Config())
-        self.assertEqual(
-            fields,
-            [
-                (b"X", b"1"),
-                (b"Strict-Transport-Security", b"max-age=31536000; includeSubDomains"),
-            ],
+        """There is one field, and it is ours; without ours the endpoint's own passes."""
+        response, _ = parse_response_head(
+            b"HTTP/1.1 200 OK\r\nDate: today\r\nstrict-transport-security: max-age=0\r\nX: 1\r\n\r\n",
+            b"GET",
         )
+        ours = (b"Strict-Transport-Security", b"max-age=5")
+        theirs = (b"strict-transport-security", b"max-age=0")
+        others = [(b"Date", b"today"), (b"X", b"1")]
+        for _ in range(2):
+            self.assertEqual(downstream_fields(response, ours[1]), [*others, ours])
+            self.assertEqual(downstream_fields(response), [others[0], theirs, others[1]])
 
-    def test_settings(self) -> None:
-        """Age, subdomains and preload are as configured."""
-        fields: list[tuple[bytes, bytes]] = []
-        set_hsts(fields, Config(hsts=HSTS(max_age=5, include_subdomains=False, preload=True)))
-        self.assertEqual(fields, [(b"Strict-Transport-Security", b"max-age=5; preload")])
-
-    def test_off(self) -> None:
-        """Where it is off the endpoint's own passes."""
-        fields = [(b"Strict-Transport-Security", b"max-age=0")]
-        set_hsts(fields, Config(hsts=None))
-        self.assertEqual(fields, [(b"Strict-Transport-Security", b"max-age=0")])
+    def test_answers(self) -> None:
+        """An answer of our own has it as well."""
+        fields, _ = answer_fields(Answer(404, Outcome.NO_ROUTE, "None."), None, b"1", b"max-age=5")
+        self.assertEqual(fields[-1], (b"Strict-Transport-Security", b"max-age=5"))

@@ -273,7 +273,12 @@ class AgreementTests(TLSContextsTestCase):
         """Keys are agreed on over the groups of the guideline, and no others."""
         for group in "X25519", "prime256v1", "secp384r1":
             client = client_context()
-            client.set_ecdh_curve(group)
+            try:
+                client.set_ecdh_curve(group)
+            except ssl.SSLError:
+                # Before Python 3.13 it takes those alone that are named like a curve.
+                self.assertEqual(group, "X25519")
+                continue
             self.connect(client=client)
         client.set_ecdh_curve("secp521r1")
         self.assert_refused("handshake failure", client=client)

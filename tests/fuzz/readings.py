@@ -21,7 +21,8 @@ from ingress.config import Limits
 from ingress.errors import PeerError, ResponseError
 from ingress.http1.body import BodyDecoder
 from ingress.http1.decoder import RequestDecoder
-from ingress.http1.head import HEAD_END, check_unfinished_response_head, parse_response_head
+from ingress.http1.head import HEAD_END
+from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
 from ingress.message import Request, Response
 
 LIMITS = Limits()
@@ -100,7 +101,7 @@ class _Requests:
                 return False
             self._body = b""
         if self._decoder.is_in_body:
-            if not len(self._decoder):
+            if not self._decoder.waiting:
                 return False
             self._body += self._decoder.take_body()
             if self._decoder.is_in_body:
@@ -108,7 +109,7 @@ class _Requests:
         head, self.head = self.head, None
         fields = [(key, value) for key, _, value in head.fields]
         self.readings.append(Reading((head.method, head.target), fields, self._body))
-        self.sizes.append(self._fed - len(self._decoder))
+        self.sizes.append(self._fed - len(self._decoder.waiting))
         return True
 
 

@@ -6,7 +6,7 @@ import pickle
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.http1.head import parse_request_head
+from ingress.http1.request_head import parse_request_head
 from ingress.routing.route import Route, RouteLabels
 from ingress.routing.upstream import UpstreamKey
 from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, ROW_SIZE, Row

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.deadline import Deadlines
-from ingress.http1.head import parse_request_head
+from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.hash_key import parse_hash_key

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Limits
 from ingress.errors import PeerError
 from ingress.http1.body import Trailers
-from ingress.http1.head import parse_request_head
+from ingress.http1.request_head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.upstream.http1 import MAX_INTERIM, HTTP1Upstream

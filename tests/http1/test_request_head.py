@@ -1,27 +1,24 @@
-"""Tests of `ingress.http1.head`."""
+"""Tests of `ingress.http1.request_head`, and of `ingress.http1.head` through it."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.errors import HeadTooLarge, MethodUnknown, PeerError, RequestError, ResponseError
-from ingress.http1 import head
-from ingress.http1.body import ChunkedBody, LengthBody, UntilCloseBody
-from ingress.http1.head import (
-    EMPTY_BODY,
-    HEAD_END,
+from ingress.config import Limits
+from ingress.errors import HeadTooLarge, MethodUnknown, PeerError, RequestError
+from ingress.http1 import head, request_head
+from ingress.http1.body import ChunkedBody, LengthBody
+from ingress.http1.head import EMPTY_BODY, HEAD_END, KEPT_HEADS, MAX_KEPT
+from ingress.http1.request_head import (
     check_unfinished_request_head,
-    check_unfinished_response_head,
     parse_request_head,
-    parse_response_head,
     skip_empty_lines,
 )
-from ingress.message import Request, Response
-from tests.support.corpus import BAD_REQUESTS, BAD_RESPONSES, TOO_LARGE_REQUESTS
+from ingress.message import Request
+from tests.support.corpus import BAD_REQUESTS, TOO_LARGE_REQUESTS
+from tests.support.head import feed
 
 
 def request(data: bytes) -> Request:
@@ -31,23 +28,6 @@ def request(data: bytes) -> Request:
 def get(target: bytes, *fields: bytes, host: bytes = b"a", version: bytes = b"1.1") -> Request:
     lines = [b"GET " + target + b" HTTP/" + version, b"Host: " + host, *fields]
     return request(b"\r\n".join(lines) + b"\r\n\r\n")
-
-
-def response(data: bytes, method: bytes = b"GET") -> Response:
-    return parse_response_head(data, method)[0]
-
-
-def feed(
-    data: bytes, step: int, check: Callable[[bytes], None], parse: Callable[[bytes], object]
-) -> None:
-    """Feed a head as the codecs do: checked while unfinished, parsed when whole."""
-    for end in range(step, len(data) + step, step):
-        so_far = data[:end]
-        if HEAD_END in so_far:
-            parse(so_far[: so_far.index(HEAD_END) + len(HEAD_END)])
-            return
-        check(so_far)
-    raise AssertionError("neither refused nor finished")
 
 
 class RequestHeadTests(SynchronousTestCase):
@@ -301,103 +281,83 @@ class RequestHeadTests(SynchronousTestCase):
                 self.assertNotRegex(name + value, rb"[\0\r\n]")
 
 
-class ResponseHeadTests(SynchronousTestCase):
-    def test_parts(self) -> None:
-        """Status, reason and fields come out as they were sent."""
-        made = response(b"HTTP/1.1 404 Not \xe4 Found\r\nX-One: 1\r\nx-one: 2\r\n\r\n")
-        self.assertEqual((made.status, made.reason), (404, b"Not \xe4 Found"))
-        self.assertEqual(made.fields, [(b"x-one", b"X-One", b"1"), (b"x-one", b"x-one", b"2")])
+class KeptHeadTests(SynchronousTestCase):
+    """What a head came to serves the next one that is the same but for its target."""
 
-    def test_without_reason(self) -> None:
-        """A status line may end after its status, with or without a blank."""
-        self.assertEqual(response(b"HTTP/1.1 200\r\n\r\n").reason, b"")
-        self.assertEqual(response(b"HTTP/1.1 200 \r\n\r\n").reason, b"")
+    def test_shared(self) -> None:
+        """Requests share what does not depend on the target, and nothing else."""
+        one = get(b"/a?x=1", b"X-One: 1")
+        other = get(b"/b/../c", b"X-One: 1")
+        self.assertIs(one.derived, other.derived)
+        self.assertIs(one.fields, other.fields)
+        self.assertEqual((one.target, one.path), (b"/a?x=1", b"/a"))
+        self.assertEqual((other.target, other.path), (b"/b/../c", b"/c"))
+        self.assertEqual(other.length - one.length, 1)
 
-    def test_refused(self) -> None:
-        """Each head that two parsers might read differently is refused with 502, in any split."""
-        passed = {}
-        for name, data in BAD_RESPONSES.items():
-            if b" 101 " in data:
-                continue  # A well-formed head; the connection refuses it.
-            for step in (len(data), 1 if len(data) < 1000 else 1000):
-                try:
-                    feed(
-                        data,
-                        step,
-                        check_unfinished_response_head,
-                        lambda head: parse_response_head(head, b"GET"),
-                    )
-                except ResponseError:
-                    continue
-                except AssertionError:
-                    passed[name] = "waited for more"
-                else:
-                    passed[name] = "accepted"
-        self.assertEqual(passed, {})
-
-    def test_body_of_known_length(self) -> None:
-        """Content-Length tells where the body ends."""
-        made, body = parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"GET")
-        self.assertEqual(made.body_length, 5)
-        self.assertIsInstance(body, LengthBody)
-        self.assertTrue(made.keep_alive)
-
-    def test_chunked_body(self) -> None:
-        """A chunked response has a body of unknown length and keeps its connection."""
-        made, body = parse_response_head(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"GET"
-        )
-        self.assertIsNone(made.body_length)
-        self.assertIsInstance(body, ChunkedBody)
-        self.assertTrue(made.keep_alive)
-
-    def test_body_until_close(self) -> None:
-        """Without a length the body ends with the connection, which serves no more."""
-        made, body = parse_response_head(b"HTTP/1.1 200 OK\r\n\r\n", b"GET")
-        self.assertIsNone(made.body_length)
-        self.assertIsInstance(body, UntilCloseBody)
-        self.assertFalse(made.keep_alive)
-
-    def test_no_body(self) -> None:
-        """HEAD, 1xx, 204 and 304 have none, whatever the fields say."""
-        for status, method in ((200, b"HEAD"), (103, b"GET"), (204, b"GET"), (304, b"GET")):
-            for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X: y"):
-                data = b"HTTP/1.1 %d X\r\n%b\r\n\r\n" % (status, field)
-                made, body = parse_response_head(data, method)
-                self.assertEqual(made.body_length, 0)
-                self.assertIs(body, EMPTY_BODY)
-
-    def test_204_that_announces_a_body(self) -> None:
-        """After a 204 that says it has a body the connection is not used again: it may come."""
-        for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
-            self.assertFalse(response(b"HTTP/1.1 204 X\r\n%b\r\n\r\n" % field).keep_alive)
-        self.assertTrue(response(b"HTTP/1.1 204 X\r\nContent-Length: 0\r\n\r\n").keep_alive)
-        not_modified = b"HTTP/1.1 304 X\r\nContent-Length: 5\r\n\r\n"
-        self.assertTrue(response(not_modified).keep_alive)
-
-    def test_keep_alive(self) -> None:
-        """HTTP/1.1 keeps its connection unless it says close, HTTP/1.0 only if it says so."""
-        for version, options, expected in (
-            (b"1.1", b"", True),
-            (b"1.1", b"close", False),
-            (b"1.0", b"", False),
-            (b"1.0", b"keep-alive", True),
-            (b"1.0", b"keep-alive, close", False),
+    def test_not_shared(self) -> None:
+        """A byte that differs anywhere else makes another request of it."""
+        one = get(b"/", b"X-One: 1")
+        for other in (
+            get(b"/", b"X-One: 2"),
+            get(b"/", b"X-One:1"),
+            get(b"/", b"X-One: 1", host=b"b"),
+            get(b"/", b"X-One: 1", version=b"1.0"),
+            request(b"HEAD / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n"),
         ):
-            made = response(
-                b"HTTP/%b 200 OK\r\nContent-Length: 0\r\nConnection: %b\r\n\r\n"
-                % (version, options)
-            )
-            self.assertEqual(made.keep_alive, expected, (version, options))
+            self.assertIsNot(one.derived, other.derived)
 
-    @settings(deadline=None, max_examples=200)
-    @given(st.binary(max_size=80))
-    def test_anything(self, data: bytes) -> None:
-        """No bytes raise anything but a ResponseError."""
-        for whole in (data + HEAD_END, b"HTTP/1.1 200 OK\r\n" + data + HEAD_END):
+    def test_bodies(self) -> None:
+        """Each request has a body of its own."""
+        for framing in (b"Content-Length: 3", b"Transfer-Encoding: chunked"):
+            data = b"POST /%d HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n"
+            _, one = parse_request_head(data % (1, framing))
+            _, other = parse_request_head(data % (2, framing))
+            self.assertIsNot(one, other)
+
+    def test_limits(self) -> None:
+        """A head that is kept is held to the limits of each request."""
+        fields = [b"X-%d: 1" % number for number in range(20)]
+        data = b"\r\n".join([b"GET / HTTP/1.1", b"Host: a", *fields, b"", b""])
+        parse_request_head(data)
+        for limits in (Limits(head_fields=20), Limits(head_size=len(data) - 1)):
+            self.assertRaises(HeadTooLarge, parse_request_head, data, limits)
+
+    def test_refused_each_time(self) -> None:
+        """What was refused once is refused again, and so is a bad target of a good head."""
+        for _ in range(2):
+            self.assertRaises(RequestError, get, b"/", b"Content-Length: 1,1")
+            get(b"/")
+            for target in (b"/%zz", b"/..", b"/%00", b"a", b"//a/../../b"):
+                self.assertRaises(RequestError, get, target)
+
+    def test_large(self) -> None:
+        """A large head is not kept, nor one of another form of target."""
+        before = request_head._kept_request.cache_info().currsize
+        for _ in range(2):
+            get(b"/", b"X: " + b"a" * MAX_KEPT)
+            get(b"http://a/")
+        self.assertLessEqual(request_head._kept_request.cache_info().currsize, before)
+
+    def test_bounded(self) -> None:
+        """Heads that all differ are not kept for ever."""
+        for number in range(KEPT_HEADS + 10):
+            get(b"/", b"X: %d" % number)
+        self.assertEqual(request_head._kept_request.cache_info().currsize, KEPT_HEADS)
+
+    @settings(deadline=None, max_examples=300)
+    @given(
+        st.binary(max_size=30).map(lambda data: b"/" + data),
+        st.sampled_from([b"", b"Connection: close", b"Content-Length: 3", b"TE: trailers"]),
+    )
+    def test_any_target(self, target: bytes, field: bytes) -> None:
+        """Whether it is kept makes no difference to what is refused, or to what comes out."""
+
+        def outcome(*padding: bytes) -> object:
             try:
-                made = response(whole)
-            except ResponseError:
-                continue
-            for _, name, value in made.fields:
-                self.assertNotRegex(name + value, rb"[\0\r\n]")
+                made = get(target, *filter(None, [field]), *padding)
+            except PeerError as error:
+                return type(error)
+            fields = [field for field in made.fields if field[0] != b"pad"]
+            return made.target, made.path, fields, made.keep_alive, made.body_length
+
+        self.assertEqual(outcome(), outcome(b"Pad: " + b"a" * MAX_KEPT))

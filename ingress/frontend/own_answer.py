@@ -1,0 +1,66 @@
+"""
+What the proxy answers itself, in the place of endpoints, and what is told of it.
+"""
+
+from __future__ import annotations
+
+from ingress.answer import Answer
+from ingress.errors import BodyTooLarge, Outcome, PeerError
+from ingress.frontend.data_plane import DataPlane
+from ingress.frontend.headers import Client, FieldLines, answer_fields
+from ingress.message import Request
+from ingress.routing.route import Route
+from ingress.telemetry.record import ExchangeRecord
+
+TOO_LARGE = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
+NO_ENDPOINT = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint.")
+UNREACHABLE = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
+NO_CONNECTION = Answer(502, Outcome.DIAL_FAILED, "No connection to the endpoint can be made.")
+
+_NO_ROUTE = Answer(404, Outcome.NO_ROUTE, "No rule matches this host and path.")
+_NO_SERVICE = Answer(404, Outcome.NO_ROUTE, "The rule names no Service.")
+
+
+def own_answer(route: Route | None, request: Request, *, is_secure: bool) -> Answer | None:
+    """
+    :param route: that the request has met.
+    :param is_secure: whether the client is connected over TLS, as far as is believed.
+    :return: what the proxy answers itself; None where an endpoint is to be asked.
+    """
+    if route is None:
+        return _NO_ROUTE
+    for policy in route.policies:
+        answer = policy.answer(request, is_secure=is_secure)
+        if answer is not None:
+            return answer
+    if is_too_large(route, request.body_length or 0):
+        return TOO_LARGE
+    return _NO_SERVICE if route.upstream is None else None
+
+
+def is_too_large(route: Route, length: int) -> bool:
+    """
+    :param length: of a request's body, as far as it is known; in bytes.
+    """
+    limit = route.proxy.body_size
+    return limit is not None and length > limit
+
+
+def refuse_client(
+    plane: DataPlane, client: Client, error: PeerError, line: bytes
+) -> tuple[Answer, FieldLines, bytes]:
+    """
+    Refuse what is no request that an exchange could be made of, and record that.
+
+    :param line: the beginning of what came.
+    :return: the answer, its fields and its body.
+    """
+    answer = Answer.from_error(error)
+    identity = plane.make_request_id()
+    fields, body = answer_fields(answer, None, identity, plane.hsts if client.is_secure else b"")
+    record = ExchangeRecord(client.address, plane.deadlines.now())
+    record.request_id, record.line, record.request_size = identity, line, len(line)
+    record.status, record.body_size = answer.status, len(body)
+    record.outcome, record.detail = answer.outcome, answer.detail
+    plane.record(record)
+    return answer, fields, body

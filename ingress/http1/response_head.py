@@ -1,0 +1,120 @@
+"""
+The heads of responses: checked whole, then taken apart by llhttp (`ingress.http1.head`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import httptools
+
+from ingress.config import Limits
+from ingress.errors import ResponseError
+from ingress.http1.body import BodyDecoder, ChunkedBody, LengthBody, UntilCloseBody
+from ingress.http1.head import (
+    DEFAULT_LIMITS,
+    EMPTY_BODY,
+    FIELD_LINES,
+    KEPT_HEADS,
+    MAX_KEPT,
+    FieldCollector,
+    Framing,
+    has_bare_line_end,
+    keeps_connection,
+)
+from ingress.message import Response
+
+_RESPONSE_HEAD = re.compile(
+    rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + FIELD_LINES
+)
+
+
+def check_unfinished_response_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
+    """
+    The same for what an endpoint sends.
+
+    :raises ResponseError: where it is no head, or is too large.
+    """
+    if len(data) > limits.head_size:
+        raise ResponseError("The endpoint sent too large a head.")
+    if data[:7] != b"HTTP/1."[: len(data)] or has_bare_line_end(data):
+        raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+
+
+def parse_response_head(
+    data: bytes, request_method: bytes, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Response, BodyDecoder]:
+    """
+    :param data: a whole head, from its status line to its empty line.
+    :param request_method: of the request that it answers: HEAD has no body.
+    :return: the response and the decoder of the body that follows it.
+    :raises ResponseError: where the head must not be believed.
+    """
+    if len(data) > limits.head_size:
+        raise ResponseError("The endpoint sent too large a head.")
+    parse = _kept_response if len(data) <= MAX_KEPT else _parse_response
+    response, new_body = parse(data, request_method == b"HEAD")
+    if len(response.fields) > limits.head_fields:
+        raise ResponseError("The endpoint sent too many fields.")
+    return response, new_body()
+
+
+def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
+    """
+    :param is_of_head: whether the request's method was HEAD.
+    :return: the response, and what makes a decoder of its body.
+    """
+    match = _RESPONSE_HEAD.fullmatch(data)
+    if match is None:
+        raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+    head = FieldCollector()
+    parser = httptools.HttpResponseParser(head)
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError as error:
+        raise ResponseError("The endpoint sent no HTTP/1.1 response.") from error
+    status = parser.get_status_code()
+    is_http_10 = match[1] == b"0"
+    framing = Framing(head.fields, ResponseError)
+    has_none = is_of_head or status < 200 or status in (204, 304)
+    length, new_body = (0, _no_body) if has_none else _response_body(framing, is_http_10)
+    keep_alive = keeps_connection(framing.options, is_http_10=is_http_10)
+    if new_body is UntilCloseBody or (
+        # It must have no body; whoever announces one all the same may send it later.
+        status == 204 and (framing.content_length or framing.transfer_encodings)
+    ):
+        keep_alive = False
+    response = Response(
+        status=status,
+        reason=head.reason,
+        fields=head.fields,
+        body_length=length,
+        connection_options=framing.options,
+        keep_alive=keep_alive,
+    )
+    return response, new_body
+
+
+_kept_response = lru_cache(maxsize=KEPT_HEADS)(_parse_response)
+
+
+def _response_body(
+    framing: Framing, is_http_10: bool
+) -> tuple[int | None, Callable[[], BodyDecoder]]:
+    """RFC 9112 section 6.3: which body follows a response's head, if one can."""
+    if framing.transfer_encodings:
+        if is_http_10:
+            raise ResponseError("The endpoint sent a transfer coding in HTTP/1.0.")
+        return None, partial(ChunkedBody, ResponseError)
+    length = framing.content_length
+    if length is None:
+        return None, UntilCloseBody
+    return length, partial(LengthBody, length) if length else _no_body
+
+
+def _no_body() -> BodyDecoder:
+    return EMPTY_BODY

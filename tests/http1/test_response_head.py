@@ -1,0 +1,155 @@
+"""Tests of `ingress.http1.response_head`, and of `ingress.http1.head` through it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import Limits
+from ingress.errors import ResponseError
+from ingress.http1 import response_head
+from ingress.http1.body import ChunkedBody, LengthBody, UntilCloseBody
+from ingress.http1.head import EMPTY_BODY, HEAD_END, MAX_KEPT
+from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
+from ingress.message import Response
+from tests.support.corpus import BAD_RESPONSES
+from tests.support.head import feed
+
+
+def response(data: bytes, method: bytes = b"GET") -> Response:
+    return parse_response_head(data, method)[0]
+
+
+class ResponseHeadTests(SynchronousTestCase):
+    def test_parts(self) -> None:
+        """Status, reason and fields come out as they were sent."""
+        made = response(b"HTTP/1.1 404 Not \xe4 Found\r\nX-One: 1\r\nx-one: 2\r\n\r\n")
+        self.assertEqual((made.status, made.reason), (404, b"Not \xe4 Found"))
+        self.assertEqual(made.fields, [(b"x-one", b"X-One", b"1"), (b"x-one", b"x-one", b"2")])
+
+    def test_without_reason(self) -> None:
+        """A status line may end after its status, with or without a blank."""
+        self.assertEqual(response(b"HTTP/1.1 200\r\n\r\n").reason, b"")
+        self.assertEqual(response(b"HTTP/1.1 200 \r\n\r\n").reason, b"")
+
+    def test_refused(self) -> None:
+        """Each head that two parsers might read differently is refused with 502, in any split."""
+        passed = {}
+        for name, data in BAD_RESPONSES.items():
+            if b" 101 " in data:
+                continue  # A well-formed head; the connection refuses it.
+            for step in (len(data), 1 if len(data) < 1000 else 1000):
+                try:
+                    feed(
+                        data,
+                        step,
+                        check_unfinished_response_head,
+                        lambda head: parse_response_head(head, b"GET"),
+                    )
+                except ResponseError:
+                    continue
+                except AssertionError:
+                    passed[name] = "waited for more"
+                else:
+                    passed[name] = "accepted"
+        self.assertEqual(passed, {})
+
+    def test_body_of_known_length(self) -> None:
+        """Content-Length tells where the body ends."""
+        made, body = parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"GET")
+        self.assertEqual(made.body_length, 5)
+        self.assertIsInstance(body, LengthBody)
+        self.assertTrue(made.keep_alive)
+
+    def test_chunked_body(self) -> None:
+        """A chunked response has a body of unknown length and keeps its connection."""
+        made, body = parse_response_head(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"GET"
+        )
+        self.assertIsNone(made.body_length)
+        self.assertIsInstance(body, ChunkedBody)
+        self.assertTrue(made.keep_alive)
+
+    def test_body_until_close(self) -> None:
+        """Without a length the body ends with the connection, which serves no more."""
+        made, body = parse_response_head(b"HTTP/1.1 200 OK\r\n\r\n", b"GET")
+        self.assertIsNone(made.body_length)
+        self.assertIsInstance(body, UntilCloseBody)
+        self.assertFalse(made.keep_alive)
+
+    def test_no_body(self) -> None:
+        """HEAD, 1xx, 204 and 304 have none, whatever the fields say."""
+        for status, method in ((200, b"HEAD"), (103, b"GET"), (204, b"GET"), (304, b"GET")):
+            for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X: y"):
+                data = b"HTTP/1.1 %d X\r\n%b\r\n\r\n" % (status, field)
+                made, body = parse_response_head(data, method)
+                self.assertEqual(made.body_length, 0)
+                self.assertIs(body, EMPTY_BODY)
+
+    def test_204_that_announces_a_body(self) -> None:
+        """After a 204 that says it has a body the connection is not used again: it may come."""
+        for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
+            self.assertFalse(response(b"HTTP/1.1 204 X\r\n%b\r\n\r\n" % field).keep_alive)
+        self.assertTrue(response(b"HTTP/1.1 204 X\r\nContent-Length: 0\r\n\r\n").keep_alive)
+        not_modified = b"HTTP/1.1 304 X\r\nContent-Length: 5\r\n\r\n"
+        self.assertTrue(response(not_modified).keep_alive)
+
+    def test_keep_alive(self) -> None:
+        """HTTP/1.1 keeps its connection unless it says close, HTTP/1.0 only if it says so."""
+        for version, options, expected in (
+            (b"1.1", b"", True),
+            (b"1.1", b"close", False),
+            (b"1.0", b"", False),
+            (b"1.0", b"keep-alive", True),
+            (b"1.0", b"keep-alive, close", False),
+        ):
+            made = response(
+                b"HTTP/%b 200 OK\r\nContent-Length: 0\r\nConnection: %b\r\n\r\n"
+                % (version, options)
+            )
+            self.assertEqual(made.keep_alive, expected, (version, options))
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.binary(max_size=80))
+    def test_anything(self, data: bytes) -> None:
+        """No bytes raise anything but a ResponseError."""
+        for whole in (data + HEAD_END, b"HTTP/1.1 200 OK\r\n" + data + HEAD_END):
+            try:
+                made = response(whole)
+            except ResponseError:
+                continue
+            for _, name, value in made.fields:
+                self.assertNotRegex(name + value, rb"[\0\r\n]")
+
+
+class KeptHeadTests(SynchronousTestCase):
+    """What a head came to serves the next one that is the same."""
+
+    HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
+
+    def test_shared(self) -> None:
+        """The response is the same, its body is another one."""
+        one, one_body = parse_response_head(self.HEAD, b"GET")
+        other, other_body = parse_response_head(self.HEAD, b"POST")
+        self.assertIs(one, other)
+        one_body.feed(b"abc")
+        self.assertFalse(other_body.is_complete)
+
+    def test_answer_to_head(self) -> None:
+        """An answer to HEAD is another one: it has no body."""
+        parse_response_head(self.HEAD, b"GET")
+        made, body = parse_response_head(self.HEAD, b"HEAD")
+        self.assertEqual((made.body_length, body), (0, EMPTY_BODY))
+
+    def test_limits(self) -> None:
+        """A head that is kept is held to the limits of each response."""
+        parse_response_head(self.HEAD, b"GET")
+        for limits in (Limits(head_fields=0), Limits(head_size=len(self.HEAD) - 1)):
+            self.assertRaises(ResponseError, parse_response_head, self.HEAD, b"GET", limits)
+
+    def test_large(self) -> None:
+        """A large head is not kept."""
+        before = response_head._kept_response.cache_info().currsize
+        response(b"HTTP/1.1 200 OK\r\nX: " + b"a" * MAX_KEPT + HEAD_END)
+        self.assertEqual(response_head._kept_response.cache_info().currsize, before)

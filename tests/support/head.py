@@ -1,0 +1,22 @@
+"""
+Heads fed as the codecs feed them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ingress.http1.head import HEAD_END
+
+
+def feed(
+    data: bytes, step: int, check: Callable[[bytes], None], parse: Callable[[bytes], object]
+) -> None:
+    """Feed a head as the codecs do: checked while unfinished, parsed when whole."""
+    for end in range(step, len(data) + step, step):
+        so_far = data[:end]
+        if HEAD_END in so_far:
+            parse(so_far[: so_far.index(HEAD_END) + len(HEAD_END)])
+            return
+        check(so_far)
+    raise AssertionError("neither refused nor finished")
