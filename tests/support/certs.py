@@ -99,6 +99,7 @@ class CertificateAuthority:
         not_before: datetime = YESTERDAY,
         not_after: datetime = NEXT_MONTH,
         organization: str | None = None,
+        has_names: bool = True,
     ) -> Issued:
         """
         A leaf certificate; the first name is its common name, too.
@@ -106,14 +107,15 @@ class CertificateAuthority:
         :param names: DNS names, wildcards as ``*.example.com``, and IP addresses.
         :param organization: by which Kubernetes knows the group of a user.
         :param key: a new one on P-256 if none is given; `rsa_key` makes others.
+        :param has_names: whether it has them elsewhere than in the common name.
         """
         key = key or ec.generate_private_key(ec.SECP256R1())
-        sans = x509.SubjectAlternativeName([_general_name(name) for name in names])
-        leaf = (
-            self._builder(_common_name(names[0], organization), key, not_before, not_after)
-            .add_extension(sans, critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
+        subject = _common_name(names[0], organization)
+        builder = self._builder(subject, key, not_before, not_after)
+        if has_names:
+            sans = x509.SubjectAlternativeName([_general_name(name) for name in names])
+            builder = builder.add_extension(sans, critical=False)
+        leaf = builder.sign(self._key, hashes.SHA256())
         return Issued(
             certificate=leaf,
             chain_pem=leaf.public_bytes(Encoding.PEM) + self._chain_pem,

@@ -117,6 +117,10 @@ class ServerProtocol(Protocol):
         self._data += data
         while (request := self._take_request()) is not None:
             self.due += self._answer(request)
+        self.data_received()
+
+    def data_received(self) -> None:
+        """Something has come: what is due may be written."""
 
     def _take_request(self) -> Request | None:
         head, end, rest = self._data.partition(b"\r\n\r\n")
@@ -138,10 +142,14 @@ class ServerProtocol(Protocol):
         """:return: whether something was due."""
         if self.is_lost or not self.due or self.due[0] is None:
             return False
-        assert self.transport is not None
-        self.transport.write(self.due[0])
+        self.write(self.due[0])
         del self.due[0]
         return True
+
+    def write(self, data: bytes) -> None:
+        """Send it now."""
+        assert self.transport is not None
+        self.transport.write(data)
 
     def close(self) -> None:
         """End it, whatever is due."""

@@ -21,6 +21,7 @@ from ingress.kube.api.credentials import Credentials
 from ingress.kube.api.errors import APIError, APIUnreachable, api_error
 from ingress.kube.api.event_splitter import EventSplitter
 from ingress.kube.api.retry_after import parse_retry_after
+from ingress.kube.api.server import Server
 from ingress.problem import printable
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class APIClient:
     the connection.
 
     :param clock: for timeouts.
-    :param url: of the server, without a slash at its end.
+    :param server: whom we ask.
     :param credentials: who we are.
     :param connections: to the server.
     :param namespace: our own.
@@ -66,14 +67,14 @@ class APIClient:
     def __init__(
         self,
         clock: Any,
-        url: str,
+        server: Server,
         credentials: Credentials,
         connections: Connections,
         *,
         namespace: str = "default",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.url = url
+        self.server = server
         self.namespace = namespace
         self._clock = clock
         self._credentials = credentials
@@ -83,7 +84,7 @@ class APIClient:
         self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<APIClient of {self.url}: {len(self._running)} requests>"
+        return f"<APIClient of {self.server.url}: {len(self._running)} requests>"
 
     async def get(self, path: str, query: Mapping[str, str] = NO_QUERY) -> bytes:
         """
@@ -172,7 +173,8 @@ class APIClient:
         """
         :return: the response, with a status of success and its body yet to come.
         """
-        url = self.url + quote(path, safe="/:@!$&'()*+,;=~")
+        # The host is not looked at: connections go to our server. treq accepts no IPv6 address.
+        url = "https://api-server" + quote(self.server.base_path + path, safe="/:@!$&'()*+,;=~")
         if query:
             url = f"{url}?{urlencode(query)}"
         try:
@@ -185,7 +187,9 @@ class APIClient:
 
     async def _ask_once(self, method: str, url: str, content: tuple[bytes, str] | None) -> Any:
         identity = await self._credentials.identity()
-        headers = Headers({"Accept": [JSON], "User-Agent": [USER_AGENT]})
+        headers = Headers(
+            {"Host": [self.server.authority], "Accept": [JSON], "User-Agent": [USER_AGENT]}
+        )
         if identity.authorization:
             headers.addRawHeader(b"Authorization", identity.authorization)
         if content is not None:
@@ -224,10 +228,12 @@ class APIClient:
         self._running.add(running)
         running.addTimeout(seconds, self._clock)
         try:
-            with described_faults(self.url):
+            with described_faults(self.server.url):
                 return await running
         except TimeoutError:
-            raise APIUnreachable(f"{self.url} has not answered within {seconds:g} s") from None
+            raise APIUnreachable(
+                f"{self.server.url} has not answered within {seconds:g} s"
+            ) from None
         except CancelledError:
             if self._is_closed:
                 raise APIUnreachable("the client is closed") from None

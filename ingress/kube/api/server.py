@@ -35,11 +35,16 @@ class Server:
     """Whether it has to prove anything at all."""
 
     @property
+    def authority(self) -> str:
+        """As the Host field has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """Without a slash at its end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if self.is_tls else "http"
-        return f"{scheme}://{host}:{self.port}{self.base_path}"
+        return f"{scheme}://{self.authority}{self.base_path}"
 
 
 def is_ip_address(host: str) -> bool:

@@ -31,9 +31,6 @@ from ingress.kube.api.credentials import ClientCertificate
 from ingress.kube.api.server import Server, is_ip_address
 from ingress.openssl import clear_errors, use_certificate, verification_error_text
 
-PROTOCOL = b"http/1.1"
-"""What ALPN asks for: the API server would speak HTTP/2 as well."""
-
 _VerifyCallback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 
@@ -84,7 +81,7 @@ def _make_context(server: Server, certificate: ClientCertificate | None) -> SSL.
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_alpn_protos([PROTOCOL])
+    # No ALPN: who offers nothing gets HTTP/1.1.
     if certificate is not None:
         use_certificate(context, certificate.chain_pem, certificate.key_pem)
     if server.is_verified:

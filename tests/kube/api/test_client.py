@@ -18,9 +18,10 @@ from ingress.kube.api.client import APIClient
 from ingress.kube.api.connection import Connections
 from ingress.kube.api.credentials import Credentials, FixedCredentials, Identity
 from ingress.kube.api.errors import APIError
+from ingress.kube.api.server import Server
 from tests.support.replay import Exchange, MemoryServer, Request, recorded
 
-URL = "https://api.example:6443"
+SERVER = Server("api.example", 6443)
 PATH = "/apis/networking.k8s.io/v1/ingresses"
 
 Answer = Callable[[Request], Sequence[bytes | None]]
@@ -34,7 +35,7 @@ class ClientTestCase(SynchronousTestCase):
         self.server = MemoryServer(answer)
         self.client = APIClient(
             self.clock,
-            URL,
+            SERVER,
             credentials or FixedCredentials(Identity(b"Bearer secret")),
             Connections(self.clock, lambda _: self.server),
             wall_clock=lambda: 1_800_000_000.0,
