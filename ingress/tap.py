@@ -38,6 +38,9 @@ from ingress.kube.store import ObjectStore
 from ingress.problem_log import ProblemLog
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 from ingress.service import Admin, IngressService
+from ingress.telemetry.access_log import AccessLog
+from ingress.telemetry.recorder import Recorder
+from ingress.telemetry.traffic import Traffic
 from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
@@ -128,12 +131,14 @@ def _make_serving(reactor: Any, listeners: Listeners, default: ServerCertificate
     :param default: where neither SNI nor a Snapshot gives a certificate.
     """
     deadlines = Deadlines(reactor)
+    recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
     plane = DataPlane(
         EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
         deadlines,
         Random(),  # noqa: S311 (ids and sessions need not be secret)
         wall_clock=time.time,
         process=os.getpid(),
+        recorder=recorder,
     )
     contexts = TLSContexts(lambda: plane.snapshot, default)
-    return LocalServing(reactor, listeners, plane, contexts)
+    return LocalServing(reactor, listeners, plane, contexts, [recorder])

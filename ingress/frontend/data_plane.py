@@ -14,6 +14,7 @@ from ingress.frontend.headers import Client
 from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord
+from ingress.telemetry.recorder import Recorder
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.retry_budget import RetryBudget
@@ -28,6 +29,8 @@ class DataPlane:
     :param random: for request ids, sessions and balancing; none of it need be secret.
     :param wall_clock: seconds since the epoch, for cookies.
     :param process: our process id, which tells the sessions of two workers apart.
+    :param recorder: told of each exchange that is over, and of each refusal of what was
+        no request; None where nobody wants to know.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class DataPlane:
         *,
         wall_clock: Callable[[], float],
         process: int,
+        recorder: Recorder | None = None,
     ) -> None:
         self.registry = registry
         self.deadlines = deadlines
@@ -59,9 +63,9 @@ class DataPlane:
         self.hsts = b""
         """Our Strict-Transport-Security for what comes over https; empty for none."""
 
-        self.record: Callable[[ExchangeRecord], None] = _forget
-        """Told of each exchange that is over, and of each refusal of what was no request."""
-
+        self._recorder = recorder
+        self.record: Callable[[ExchangeRecord], None]
+        self.record = recorder.record if recorder is not None else _forget
         self.is_draining = False
         """Whether answers must say ``Connection: close`` because the process ends."""
 
@@ -72,6 +76,8 @@ class DataPlane:
             limits = self.limits = snapshot.config.limits
             self.registry.apply(limits)
             self.connection_limit.apply(limits)
+            if self._recorder is not None:
+                self._recorder.apply(snapshot.config)
             hsts = snapshot.config.hsts
             self.hsts = hsts.field_value if hsts is not None else b""
         if previous is None or previous.upstreams is not snapshot.upstreams:

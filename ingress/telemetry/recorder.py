@@ -4,6 +4,9 @@ Where the record of each exchange goes: into the counters and into the access lo
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
+from ingress.config import Config
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.traffic import Traffic
@@ -16,8 +19,22 @@ class Recorder:
     """
 
     def __init__(self, traffic: Traffic, access_log: AccessLog) -> None:
+        self.traffic = traffic
+        self.access_log = access_log
         self._count = traffic.count
         self._write = access_log.write
+
+    def start(self) -> None:
+        """Part."""
+        self.access_log.start()
+
+    def stop(self) -> Deferred[None]:
+        """Part."""
+        return self.access_log.stop()
+
+    def apply(self, config: Config) -> None:
+        """Do as the configuration says from now on."""
+        self.access_log.apply(config.access_log)
 
     def record(self, record: ExchangeRecord) -> None:
         """An exchange is over, or what came was refused before it was one."""
