@@ -106,9 +106,20 @@ class Controller:
         self.generation = 0
         """How many Snapshots have been published."""
 
+        self.published_at: datetime | None = None
+        """When the last one was."""
+
+        self.failures = 0
+        """Builds that came to nothing, for a fault of ours."""
+
     def __repr__(self) -> str:
         state = "building" if self._slice else "waiting" if self._holdoff else "idle"
         return f"<Controller {state}, {self.generation} published>"
+
+    @property
+    def built(self) -> Built | None:
+        """What the last build came to."""
+        return self._built
 
     @property
     def published(self) -> Deferred[None]:
@@ -186,6 +197,7 @@ class Controller:
         except StopIteration as end:
             self._finish(end.value, spent + self._clock.seconds() - started)
         except Exception:
+            self.failures += 1
             self.log.failure("The routes cannot be built; those that are published stay")
             self._ended()
         else:
@@ -199,6 +211,7 @@ class Controller:
         if previous is None or built.snapshot is not previous.snapshot:
             self._publish(built.snapshot)
             self.generation += 1
+            self.published_at = self._now()
         self._problems.report("build", built.problems)
         if previous is None or built.served is not previous.served:
             self._tell_served(built.served)

@@ -46,6 +46,11 @@ class LiveConfig:
     def __repr__(self) -> str:
         return f"<LiveConfig of {self._path}{', reading' if self._is_reading else ''}>"
 
+    @property
+    def has_mistakes(self) -> bool:
+        """Whether the file, as it was read last, could not be applied."""
+        return self._told is not None
+
     def look(self) -> None:
         """The file may have changed: read it, once more if that is under way."""
         if self._is_reading:

@@ -14,6 +14,9 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.upstream import UpstreamKey
 
+MAX_PATH_LABEL = 256
+"""Each metric of a rule repeats it, and an Ingress may have paths of many kilobytes."""
+
 
 class RouteLabels(NamedTuple):
     """What tells a rule from all others in metrics, from Snapshot to Snapshot."""
@@ -25,6 +28,7 @@ class RouteLabels(NamedTuple):
     ingress: str = ""
     service: str = ""
     path: str = ""
+    """Of a longer one the first `MAX_PATH_LABEL` characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +69,5 @@ class Route:
 
     def __post_init__(self) -> None:
         service = self.upstream.service if self.upstream is not None else ""
-        labels = RouteLabels(self.host or "_", *self.ingress, service, self.path)
+        labels = RouteLabels(self.host or "_", *self.ingress, service, self.path[:MAX_PATH_LABEL])
         object.__setattr__(self, "labels", labels)

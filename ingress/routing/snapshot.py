@@ -10,11 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from ingress.config import Config
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
+
+
+class CertificateIdentity(NamedTuple):
+    """How somebody who looks for a certificate knows it."""
+
+    secret: tuple[str, str] = ("", "")
+    """``(namespace, name)`` of the Secret that has it; empty where none does."""
+
+    issuer: str = ""
+    """The common name of who signed it."""
+
+    issuer_organization: str = ""
+    serial_number: str = ""
+    """In decimal."""
+
+    key_algorithm: str = ""
+    """``RSA`` or ``ECDSA``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,8 @@ class ServerCertificate:
     not_after: datetime
     fingerprint: str
     """SHA-256 over chain and key, in hexadecimal: equal content, equal fingerprint."""
+
+    identity: CertificateIdentity = CertificateIdentity()
 
 
 @dataclass(frozen=True, slots=True)

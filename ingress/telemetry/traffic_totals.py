@@ -42,6 +42,9 @@ class TrafficTotals:
     def __init__(self) -> None:
         self._hosts: dict[str, _HostTotals] = {}
         self._count = 0
+        self.requests = 0
+        """All, those of rules that are gone included."""
+
         self.overflow = 0
         """Requests that are in no series, because there were too many."""
 
@@ -62,16 +65,20 @@ class TrafficTotals:
     def merge(self, counts: TrafficCounts) -> None:
         """Add what a process counted."""
         self.overflow += counts.overflow
+        self.requests += counts.overflow
         for (labels, method, status), counted in counts.rows.items():
-            rows = self._rows_of(labels)
-            row = rows.get((method, status))
+            requests = int(sum(REQUESTS.buckets(counted)))
+            self.requests += requests
+            host = self._hosts.get(labels.host)
+            rows = host.routes.get(labels) if host is not None else None
+            row = rows.get((method, status)) if rows is not None else None
             if row is not None:
                 row[:] = array("d", map(add, row, counted))
-            elif self._count < MAX_SERIES and len(rows) < MAX_ROUTE_SERIES:
-                rows[method, status] = counted
-                self._count += 1
+            elif self._count >= MAX_SERIES or (rows and len(rows) >= MAX_ROUTE_SERIES):
+                self.overflow += requests
             else:
-                self.overflow += int(sum(REQUESTS.buckets(counted)))
+                self._rows_of(labels)[method, status] = counted
+                self._count += 1
 
     def retain(self, snapshot: Snapshot) -> Steps[None]:
         """

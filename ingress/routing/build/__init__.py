@@ -84,6 +84,21 @@ class Built:
         for problems in self.problems.values():
             yield from problems
 
+    def orphans(self) -> Steps[Mapping[ObjectName, set[str]]]:
+        """
+        Which Ingresses name a Service that nobody serves, and in ingress-nginx's words why:
+        ``no-service`` or ``no-endpoint``.
+        """
+        table, services = self.memo.upstreams, self.memo.objects.services
+        found: dict[ObjectName, set[str]] = {}
+        for count, key in enumerate(table.faults):
+            is_known = (key.namespace, key.service) in services
+            for name in table.users.get(key, ()):
+                found.setdefault(name, set()).add("no-endpoint" if is_known else "no-service")
+            if count % STRIDE == STRIDE - 1:
+                yield
+        return found
+
     def mappings(self) -> Iterator[Mapping[Any, object]]:
         """All that it is made of, for whoever must free it in parts."""
         yield self.problems

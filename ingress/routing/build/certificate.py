@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
+from sys import intern
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,7 +24,7 @@ from OpenSSL import SSL
 
 from ingress.errors import IngressError
 from ingress.kube.objects import Secret
-from ingress.routing.snapshot import ServerCertificate
+from ingress.routing.snapshot import CertificateIdentity, ServerCertificate
 
 CERTIFICATE_KEY = "tls.crt"
 PRIVATE_KEY_KEY = "tls.key"
@@ -99,6 +100,7 @@ def read_pair(secret: Secret) -> ServerCertificate:
             not_before=leaf.not_valid_before_utc,
             not_after=leaf.not_valid_after_utc,
             fingerprint=sha256(chain_pem + b"\0" + key_pem).hexdigest(),
+            identity=_identity(leaf, secret),
         )
         public_key = leaf.public_key()
     private_key = _read_key(key_pem)
@@ -186,6 +188,25 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         attributes = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         found = [str(attribute.value) for attribute in attributes]
     return tuple(dict.fromkeys(name.lower().removesuffix(".") for name in found))
+
+
+def _identity(certificate: x509.Certificate, secret: Secret) -> CertificateIdentity:
+    issuer = certificate.issuer
+    is_rsa = isinstance(certificate.public_key(), rsa.RSAPublicKey)
+    return CertificateIdentity(
+        secret=secret.key,
+        # Hardly any two of ten thousand certificates are from two issuers.
+        issuer=intern(_attribute(issuer, NameOID.COMMON_NAME)),
+        issuer_organization=intern(_attribute(issuer, NameOID.ORGANIZATION_NAME)),
+        serial_number=str(certificate.serial_number),
+        key_algorithm="RSA" if is_rsa else "ECDSA",
+    )
+
+
+def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    """The first one of its kind; empty where there is none."""
+    attributes = name.get_attributes_for_oid(oid)
+    return str(attributes[0].value) if attributes else ""
 
 
 def next_change(certificate: ServerCertificate, now: datetime) -> datetime | None:

@@ -1,0 +1,223 @@
+"""
+What the control plane tells in metrics: Snapshots, configuration, certificates, problems.
+
+Names and labels that begin with ``nginx_ingress_controller`` are those of
+ingress-nginx, wherever there is the same to tell.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from hashlib import sha256
+from typing import Final, TypeVar
+
+from ingress.config import Config
+from ingress.problem import Problem
+from ingress.routing.build import Built
+from ingress.routing.snapshot import ServerCertificate, Snapshot
+from ingress.steps import STRIDE, Steps
+from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text, line
+from ingress.telemetry.traffic_families import PREFIX
+from ingress.telemetry.watched import Watched
+
+OWN_PREFIX: Final = "txingress"
+
+T = TypeVar("T")
+
+_HASH_BYTES: Final = 6
+"""Of the configuration's hash: a number that a float holds exactly."""
+
+_ORPHAN_TYPES: Final = ("no-endpoint", "no-service")
+
+
+def controller_families(watched: Watched, constants: Mapping[str, str]) -> Iterator[Family]:
+    """
+    :param constants: the labels of the controller, for those of ingress-nginx.
+    """
+    labels = label_text(constants)
+    yield _build_info(watched, constants)
+    yield from _configuration(watched, labels)
+    yield _leases(watched, constants)
+    yield _problems(watched.problems)
+    yield _api_ages(watched)
+    built = watched.published.built
+    if built is not None:
+        yield from _snapshot(watched, built.snapshot)
+        yield from _certificates(built.snapshot, watched)
+        yield _orphans(built, constants)
+
+
+def _build_info(watched: Watched, constants: Mapping[str, str]) -> Family:
+    labels = {**constants, "build": "", "release": watched.version, "repository": ""}
+    return gauge(
+        f"{PREFIX}_build_info", "1, labelled with the version of txingress", 1, label_text(labels)
+    )
+
+
+def _configuration(watched: Watched, labels: str) -> Iterator[Family]:
+    published, configured = watched.published, watched.configured
+    yield gauge(
+        f"{PREFIX}_config_hash",
+        "A hash of the configuration in force",
+        _hash(configured.current),
+        labels,
+    )
+    yield gauge(
+        f"{PREFIX}_config_last_reload_successful",
+        "Whether the configuration file, as it was read last, applies",
+        not configured.has_mistakes,
+        labels,
+    )
+    if published.published_at is not None:
+        yield gauge(
+            f"{PREFIX}_config_last_reload_successful_timestamp_seconds",
+            "When the snapshot in force was published",
+            int(published.published_at.timestamp()),
+            labels,
+        )
+    yield counter(f"{PREFIX}_success", "Snapshots published", published.generation, labels)
+    yield counter(
+        f"{PREFIX}_errors",
+        "Builds of a snapshot that failed; what was published before stays",
+        published.failures,
+        labels,
+    )
+
+
+def _hash(config: Config) -> int:
+    return int.from_bytes(sha256(repr(config).encode()).digest()[:_HASH_BYTES], "big")
+
+
+def _leases(watched: Watched, constants: Mapping[str, str]) -> Family:
+    family = Family(
+        f"{PREFIX}_leader_election_status",
+        "gauge",
+        "1 where this controller holds the Lease of this name, 0 where another one may",
+    )
+    return by_label(family, "name", watched.leases(), constants)
+
+
+def _api_ages(watched: Watched) -> Family:
+    family = Family(
+        f"{OWN_PREFIX}_api_age_seconds",
+        "gauge",
+        "Seconds since the objects of this kind were last known to be those of the API server",
+    )
+    return by_label(family, "kind", watched.api_ages())
+
+
+def _problems(problems: Iterable[Problem]) -> Family:
+    family = Family(
+        f"{OWN_PREFIX}_problems", "gauge", "Problems of objects and files now, as the log has them"
+    )
+
+    def lines() -> Iterator[str]:
+        kinds = Counter[str]()
+        for count, problem in enumerate(problems):
+            kinds[problem.kind or "file"] += 1
+            if count % STRIDE == STRIDE - 1:
+                yield ""
+        yield from by_label(family, "kind", kinds).lines
+
+    return family._replace(lines=lines())
+
+
+def _snapshot(watched: Watched, snapshot: Snapshot) -> Iterator[Family]:
+    published, prefix = watched.published, f"{OWN_PREFIX}_snapshot"
+    yield gauge(
+        f"{prefix}_generation", "Snapshots that were published so far", published.generation
+    )
+    if published.published_at is not None:
+        age = (watched.now() - published.published_at).total_seconds()
+        yield gauge(f"{prefix}_age_seconds", "Seconds since the last one was published", age)
+    hosts = len(snapshot.hosts) + len(snapshot.wildcard_hosts) + (snapshot.any_host is not None)
+    yield gauge(f"{prefix}_hosts", "Hosts in it", hosts)
+    yield gauge(f"{prefix}_upstreams", "Service ports in it", len(snapshot.upstreams))
+
+
+def _certificates(snapshot: Snapshot, watched: Watched) -> Iterator[Family]:
+    common = {
+        "class": watched.configured.current.ingress_class.controller,
+        "namespace": watched.namespace,
+    }
+    expiry = f"{PREFIX}_ssl_expire_time_seconds"
+    yield Family(
+        expiry,
+        "gauge",
+        "When the certificate of this host expires, in seconds since 1970",
+        (
+            line(expiry, _expiry_labels(host, certificate, common), _not_after(certificate))
+            for host, certificate in _certificates_by_host(snapshot)
+        ),
+    )
+    info = f"{PREFIX}_ssl_certificate_info"
+    yield Family(
+        info,
+        "gauge",
+        "1, labelled with what is known of the certificate of this host",
+        (
+            line(info, _info_labels(host, certificate, common["class"]), 1)
+            for host, certificate in _certificates_by_host(snapshot)
+        ),
+    )
+
+
+def _certificates_by_host(snapshot: Snapshot) -> Iterator[tuple[str, ServerCertificate]]:
+    """The default certificate is that of ``_``, in nginx's words."""
+    yield from snapshot.certificates.items()
+    if snapshot.default_certificate is not None:
+        yield "_", snapshot.default_certificate
+
+
+def _not_after(certificate: ServerCertificate) -> int:
+    return int(certificate.not_after.timestamp())
+
+
+def _expiry_labels(host: str, certificate: ServerCertificate, common: Mapping[str, str]) -> str:
+    _, secret = certificate.identity.secret
+    return label_text({**common, "host": host, "secret_name": secret})
+
+
+def _info_labels(host: str, certificate: ServerCertificate, controller_class: str) -> str:
+    identity = certificate.identity
+    namespace, secret = identity.secret
+    return label_text(
+        {
+            "class": controller_class,
+            "host": host,
+            "identifier": f"{secret}-{identity.serial_number}",
+            "issuer_common_name": identity.issuer,
+            "issuer_organization": identity.issuer_organization,
+            "namespace": namespace,
+            "public_key_algorithm": identity.key_algorithm,
+            "secret_name": secret,
+            "serial_number": identity.serial_number,
+        }
+    )
+
+
+def _orphans(built: Built, constants: Mapping[str, str]) -> Family:
+    name = f"{PREFIX}_orphan_ingress"
+
+    def lines() -> Iterator[str]:
+        orphans = yield from _quietly(built.orphans())
+        for namespace, ingress in built.served:
+            types = orphans.get((namespace, ingress), ())
+            labels = {**constants, "ingress": ingress, "namespace": namespace}
+            for kind in _ORPHAN_TYPES:
+                yield line(name, label_text({**labels, "type": kind}), kind in types)
+
+    explanation = "1 where a Service of this Ingress does not exist or has no endpoint"
+    return Family(name, "gauge", explanation, lines())
+
+
+def _quietly(steps: Steps[T]) -> Generator[str, None, T]:
+    """Work in steps as lines that say nothing."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        yield ""

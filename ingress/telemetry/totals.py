@@ -1,0 +1,24 @@
+"""
+What all processes counted since the start, put together.
+"""
+
+from __future__ import annotations
+
+from ingress.telemetry.counts import Counters, Counts
+from ingress.telemetry.traffic_totals import TrafficTotals
+
+
+class Totals:
+    """Of one proxy, however many processes it has or had."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.traffic = TrafficTotals()
+
+    def __repr__(self) -> str:
+        return f"<Totals of {self.traffic.requests} requests>"
+
+    def merge(self, counts: Counts) -> None:
+        """A process has counted this."""
+        self.counters.add(counts.counters)
+        self.traffic.merge(counts.traffic)

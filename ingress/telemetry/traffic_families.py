@@ -1,0 +1,88 @@
+"""
+The series of all rules as metrics, under the names of ingress-nginx.
+
+They are by far the most: 79 lines for each rule, method and status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+from typing import Final
+
+from ingress.steps import STRIDE
+from ingress.telemetry.exposition import Family, escaped, number
+from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, Histogram, Row
+from ingress.telemetry.traffic import Series
+from ingress.telemetry.traffic_totals import TrafficTotals
+
+PREFIX: Final = "nginx_ingress_controller"
+
+_Labelled = tuple[str, Row]
+"""The labels of a series as text, and its numbers."""
+
+
+def traffic_families(totals: TrafficTotals, constants: Mapping[str, str]) -> Iterator[Family]:
+    """
+    :param constants: the labels ``controller_class``, ``controller_namespace`` and
+        ``controller_pod``, which all series have.
+    :return: to be read in this order.
+    """
+    rows: list[_Labelled] = []
+    yield Family(
+        f"{PREFIX}_requests",
+        "counter",
+        "The total number of client requests",
+        _requests(_labelled(totals, constants, rows)),
+    )
+    for histogram in HISTOGRAMS:
+        yield Family(
+            f"{PREFIX}_{histogram.name}",
+            "histogram",
+            histogram.help,
+            _observations(histogram, rows),
+        )
+
+
+def _labelled(
+    totals: TrafficTotals, constants: Mapping[str, str], rows: list[_Labelled]
+) -> Iterator[_Labelled]:
+    """:param rows: where each of them is put as well, for it takes long to make."""
+    middle = ",".join(f'{name}="{escaped(constants[name])}"' for name in sorted(constants))
+    for series, row in totals:
+        labelled = (_labels(series, middle), row)
+        rows.append(labelled)
+        yield labelled
+
+
+def _labels(series: Series, constants: str) -> str:
+    """Sorted by name, as `label_text` would."""
+    (host, namespace, ingress, service, path), method, status = series
+    return (
+        f'canary="",{constants},host="{escaped(host)}",ingress="{escaped(ingress)}",'
+        f'method="{method}",namespace="{escaped(namespace)}",path="{escaped(path)}",'
+        f'service="{escaped(service)}",status="{status}"'
+    )
+
+
+def _requests(rows: Iterable[_Labelled]) -> Iterator[str]:
+    for labels, row in rows:
+        yield f"{PREFIX}_requests{{{labels}}} {int(sum(REQUESTS.buckets(row)))}\n"
+
+
+def _observations(histogram: Histogram, rows: Iterable[_Labelled]) -> Iterator[str]:
+    """Of series without any observation there are none: an endpoint was never asked."""
+    name = f"{PREFIX}_{histogram.name}"
+    bounds = [*(f"{bound:g}" for bound in histogram.bounds), "+Inf"]
+    template = "".join(
+        f'{name}_bucket{{{{{{0}},le="{bound}"}}}} {{{index}}}\n'
+        for index, bound in enumerate(bounds, 1)
+    )
+    last = len(bounds)
+    template += f"{name}_sum{{{{{{0}}}}}} {{{last + 1}}}\n{name}_count{{{{{{0}}}}}} {{{last}}}\n"
+    for count, (labels, row) in enumerate(rows):
+        counts = list(accumulate(map(int, histogram.buckets(row))))
+        if counts[-1]:
+            yield template.format(labels, *counts, number(row[histogram.sum_index]))
+        elif count % STRIDE == STRIDE - 1:
+            yield ""

@@ -1,0 +1,70 @@
+"""
+A proxy to be watched, out of values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ingress.config import Config
+from ingress.problem import Problem
+from ingress.routing.build import Built
+from ingress.telemetry.totals import Totals
+from ingress.telemetry.vitals import Connections, Vitals
+from ingress.telemetry.watched import Watched
+from tests.support.objects import FILES, NOW
+
+
+@dataclass
+class HandPublished:
+    """What a controller has published (`Published`)."""
+
+    built: Built | None = None
+    generation: int = 0
+    published_at: datetime | None = None
+    failures: int = 0
+
+    def publish(self, built: Built, *, before: float = 0.0) -> None:
+        """:param before: seconds that it is ago."""
+        self.built = built
+        self.generation += 1
+        self.published_at = NOW - timedelta(seconds=before)
+
+
+@dataclass
+class HandConfigured:
+    """A configuration that applies, or does not (`Configured`)."""
+
+    current: Config = FILES
+    has_mistakes: bool = False
+
+
+@dataclass
+class HandWatched:
+    """Everything that `watched` looks at, for tests to change."""
+
+    published: HandPublished = field(default_factory=HandPublished)
+    configured: HandConfigured = field(default_factory=HandConfigured)
+    problems: list[Problem] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+    vitals: list[Vitals] = field(default_factory=lambda: [Vitals(Connections(1, 2, 3), 1000)])
+    api_ages: dict[str, float] = field(default_factory=dict)
+    leases: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def watched(self) -> Watched:
+        return Watched(
+            version="1.2.3",
+            published=self.published,
+            configured=self.configured,
+            problems=self.problems,
+            totals=self.totals,
+            vitals=lambda: self.vitals,
+            now=lambda: NOW,
+            api_ages=lambda: self.api_ages,
+            leases=lambda: self.leases,
+            lost_workers=lambda: 2,
+            pod="ingress-1",
+            namespace="ingress",
+        )

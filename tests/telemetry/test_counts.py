@@ -1,0 +1,76 @@
+"""Tests of `ingress.telemetry.counts`."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.routing.route import Route
+from ingress.telemetry.counts import Counters, CountsCollector
+from ingress.telemetry.totals import Totals
+from ingress.telemetry.traffic import TAKEN_AT_ONCE, Traffic
+
+
+class CountersTests(SynchronousTestCase):
+    def test_add(self) -> None:
+        """Every number is added up."""
+        total = Counters()
+        one = Counters(1, 2, 3, 4, 5, 6.5, Counter(ok=7))
+        total.add(one)
+        total.add(one)
+        self.assertEqual(total, Counters(2, 4, 6, 8, 10, 13.0, Counter(ok=14)))
+
+    def test_since(self) -> None:
+        """So is every number's difference."""
+        before = Counters(1, 1, 1, 1, 1, 1.0, Counter(ok=1))
+        after = Counters(1, 2, 3, 4, 5, 6.5, Counter(ok=7, no_route=1))
+        expected = Counters(0, 1, 2, 3, 4, 5.5, Counter(ok=6, no_route=1))
+        self.assertEqual(after.since(before), expected)
+
+
+class CountsCollectorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.traffic = Traffic()
+        self.counters = Counters()
+        self.collector = CountsCollector(self.traffic, lambda: self.counters)
+        self.totals = Totals()
+
+    def count(self, number: int) -> None:
+        for each in range(number):
+            route = Route(("default", "web"), None, host=f"{each}.example")
+            self.traffic.count(route, b"GET", 200, 0.5, None, None, None, 1, 1)
+            self.counters.outcomes["ok"] += 1
+
+    def collect(self) -> int:
+        """:return: in how many parts."""
+        parts = 0
+        while (counts := self.collector.take()) is not None:
+            self.totals.merge(pickle.loads(pickle.dumps(counts)))
+            parts += 1
+        return parts
+
+    def test_parts(self) -> None:
+        """What is much comes in parts, and none of it is lost or told twice."""
+        self.count(TAKEN_AT_ONCE * 2 + 1)
+        self.assertEqual(self.collect(), 3)
+        self.count(3)
+        self.assertEqual(self.collect(), 1)
+        self.assertEqual(self.totals.traffic.requests, TAKEN_AT_ONCE * 2 + 4)
+        self.assertEqual(self.totals.counters.outcomes["ok"], TAKEN_AT_ONCE * 2 + 4)
+
+    def test_busy(self) -> None:
+        """What is counted while it is collected does not make it go on for ever."""
+        self.count(1)
+        self.assertIsNotNone(self.collector.take())
+        self.count(1)
+        self.assertIsNone(self.collector.take())
+        self.assertIsNotNone(self.collector.take())
+        self.assertIsNone(self.collector.take())
+
+    def test_nothing(self) -> None:
+        """Where nothing was counted there is nothing to add."""
+        self.collect()
+        self.assertEqual(self.totals.counters, Counters())
+        self.assertEqual(len(self.totals.traffic), 0)

@@ -1,0 +1,83 @@
+"""Tests of `ingress.telemetry.metrics`."""
+
+from __future__ import annotations
+
+import re
+
+from prometheus_client.parser import text_string_to_metric_families
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.telemetry.counts import Counters, Counts
+from ingress.telemetry.metrics import make_registry, metrics
+from ingress.telemetry.traffic import Traffic
+from tests.support.metrics import read_samples
+from tests.support.objects import built, ingress, served
+from tests.support.watched import HandWatched
+
+COMPATIBLE = [
+    "requests",
+    "request_duration_seconds",
+    "response_duration_seconds",
+    "header_duration_seconds",
+    "connect_duration_seconds",
+    "request_size",
+    "response_size",
+    "nginx_process_connections",
+    "nginx_process_connections_total",
+    "nginx_process_requests_total",
+    "nginx_process_num_procs",
+    "nginx_process_cpu_seconds_total",
+    "nginx_process_resident_memory_bytes",
+    "build_info",
+    "config_hash",
+    "config_last_reload_successful",
+    "config_last_reload_successful_timestamp_seconds",
+    "success",
+    "errors",
+    "orphan_ingress",
+    "leader_election_status",
+]
+"""Those of docs/compatibility.md, section 4, that are told without certificates."""
+
+
+class MetricsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hand = HandWatched(leases={"ingress-leader": 1})
+        self.hand.published.publish(built(ingress("a.example", {"/": "web:80"}), served("web")))
+        traffic = Traffic()
+        (host,) = self.hand.published.built.snapshot.hosts.values()  # type: ignore[union-attr]
+        traffic.count(host.route(b"/"), b"GET", 200, 0.5, 0.4, 0.3, 0.2, 300, 2000)
+        self.hand.totals.merge(Counts(Counters(), traffic.take()))
+
+    def text(self) -> str:
+        return b"".join(metrics(self.hand.watched, make_registry())).decode()
+
+    def test_names(self) -> None:
+        """All names that dashboards know are there, each once."""
+        text = self.text()
+        for name in COMPATIBLE:
+            self.assertEqual(text.count(f"# TYPE nginx_ingress_controller_{name} "), 1, name)
+
+    def test_parsed(self) -> None:
+        """Prometheus's own client can read all of it, and no name comes twice."""
+        text = self.text()
+        self.assertTrue(list(text_string_to_metric_families(text)))
+        names = re.findall(r"(?m)^# TYPE (\S+) ", text)
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_process(self) -> None:
+        """So are those of the process that answers."""
+        names = {sample.name for sample in read_samples(self.text())}
+        for name in ("process_open_fds", "python_info", "python_gc_collections_total"):
+            self.assertIn(name, names)
+
+    def test_gone(self) -> None:
+        """The series of an Ingress that is gone are not told any more."""
+        self.assertIn('ingress="web"', self.text())
+        self.hand.published.publish(built())
+        self.assertNotIn('ingress="web"', self.text())
+
+    def test_before_the_first(self) -> None:
+        """There are metrics before there is a Snapshot."""
+        self.hand.published.built = None
+        self.assertIn("nginx_ingress_controller_success", self.text())

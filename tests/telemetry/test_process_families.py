@@ -1,0 +1,85 @@
+"""Tests of `ingress.telemetry.process_families`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.telemetry.counts import Counters, Counts
+from ingress.telemetry.exposition import pieces
+from ingress.telemetry.process_families import process_families
+from ingress.telemetry.traffic import Traffic
+from ingress.telemetry.vitals import Connections, Vitals
+from tests.support.metrics import read_samples, sample_value
+from tests.support.watched import HandWatched
+
+NGINX = "nginx_ingress_controller_nginx_process_"
+
+
+class ProcessFamiliesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hand = HandWatched()
+
+    def text(self) -> str:
+        watched = self.hand.watched
+        return b"".join(pieces(process_families(watched, watched.constants()))).decode()
+
+    def value(self, name: str, /, **labels: str) -> float | None:
+        return sample_value(self.text(), name, **labels)
+
+    def test_connections(self) -> None:
+        """Connections of all processes, by what goes on in them."""
+        self.hand.vitals = [Vitals(Connections(1, 2, 3), 0), Vitals(Connections(10, 20, 30), 0)]
+        self.hand.totals.counters.accepted = 100
+        self.hand.totals.counters.refused = 7
+        states = {"reading": 11, "writing": 22, "waiting": 33, "active": 66}
+        for state, expected in states.items():
+            self.assertEqual(self.value(f"{NGINX}connections", state=state), expected)
+        self.assertEqual(self.value(f"{NGINX}connections_total", state="accepted"), 100)
+        self.assertEqual(self.value(f"{NGINX}connections_total", state="handled"), 93)
+
+    def test_usage(self) -> None:
+        """Processes, their memory, and their processor time, that of ended ones included."""
+        self.hand.vitals = [Vitals(Connections(), 1000), Vitals(Connections(), 500)]
+        self.hand.totals.counters.cpu_seconds = 1e6
+        self.assertEqual(self.value(f"{NGINX}num_procs"), 2)
+        self.assertEqual(self.value(f"{NGINX}resident_memory_bytes"), 1500)
+        seconds = self.value(f"{NGINX}cpu_seconds_total")
+        assert seconds is not None
+        self.assertGreater(seconds, 1e6)
+
+    def test_no_process(self) -> None:
+        """Without any worker there are no connections."""
+        self.hand.vitals = []
+        self.assertEqual(self.value(f"{NGINX}connections", state="active"), 0)
+
+    def test_requests(self) -> None:
+        """All requests are counted, and by how they ended."""
+        traffic = Traffic()
+        for _ in range(5):
+            traffic.count(None, b"GET", 404, 0.5, None, None, None, 1, 1)
+        outcomes = Counter(no_route=2, client_lost=1, ok=2)
+        self.hand.totals.merge(Counts(Counters(outcomes=outcomes), traffic.take()))
+        self.assertEqual(self.value(f"{NGINX}requests_total"), 5)
+        for outcome, expected in {"no_route": 2, "client_lost": 1, "ok": 2}.items():
+            self.assertEqual(self.value("txingress_exchanges_total", outcome=outcome), expected)
+
+    def test_own(self) -> None:
+        """What ingress-nginx has no name for."""
+        self.hand.totals.counters.add(Counters(retries=1, ejections=2, dropped_lines=3))
+        self.hand.totals.traffic.overflow = 4
+        self.assertEqual(self.value("txingress_retries_total"), 1)
+        self.assertEqual(self.value("txingress_endpoint_ejections_total"), 2)
+        self.assertEqual(self.value("txingress_access_log_dropped_lines_total"), 3)
+        self.assertEqual(self.value("txingress_unlabelled_requests_total"), 4)
+        self.assertEqual(self.value("txingress_workers_lost_total"), 2)
+
+    def test_constants(self) -> None:
+        """What has the names of ingress-nginx has the labels of the controller."""
+        constants = self.hand.watched.constants()
+        for sample in read_samples(self.text()):
+            if sample.name.startswith(NGINX):
+                self.assertLessEqual(constants.items(), sample.labels.items())
+            else:
+                self.assertTrue(constants.keys().isdisjoint(sample.labels))
