@@ -54,6 +54,10 @@ class DataPlane:
         self.connection_limit = ConnectionLimit(_DEFAULT_LIMITS.connections)
         """Of all clients together, over all listeners."""
 
+        self.accepted = 0
+        self.refused = 0
+        """Connections of clients so far, and those of them that were closed at once."""
+
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange looks at it once."""
 
@@ -63,7 +67,7 @@ class DataPlane:
         self.hsts = b""
         """Our Strict-Transport-Security for what comes over https; empty for none."""
 
-        self._recorder = recorder
+        self.recorder = recorder
         self.record: Callable[[ExchangeRecord], None]
         self.record = recorder.record if recorder is not None else _forget
         self.is_draining = False
@@ -76,8 +80,8 @@ class DataPlane:
             limits = self.limits = snapshot.config.limits
             self.registry.apply(limits)
             self.connection_limit.apply(limits)
-            if self._recorder is not None:
-                self._recorder.apply(snapshot.config)
+            if self.recorder is not None:
+                self.recorder.apply(snapshot.config)
             hsts = snapshot.config.hsts
             self.hsts = hsts.field_value if hsts is not None else b""
         if previous is None or previous.upstreams is not snapshot.upstreams:

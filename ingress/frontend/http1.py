@@ -43,6 +43,7 @@ class HTTP1Downstream(Protocol):
 
     def __init__(self, plane: DataPlane, client: Client) -> None:
         self.deadline = NEVER
+        self.address = client.address.decode("ascii")
         self._plane = plane
         self._client = client
         self._limits = plane.limits
@@ -77,9 +78,11 @@ class HTTP1Downstream(Protocol):
         return f"<HTTP1Downstream {self.address} exchange={self._exchange}>"
 
     @property
-    def address(self) -> str:
+    def activity(self) -> str:
         """ClientConnection."""
-        return self._client.address.decode("ascii")
+        if self._exchange is None:
+            return "reading" if self._decoder.waiting else "waiting"
+        return "writing"
 
     # Twisted's side.
 
@@ -127,8 +130,7 @@ class HTTP1Downstream(Protocol):
         self._has_closed = True
         self._plane.deadlines.forget(self)
         self._plane.connections.discard(self)
-        exchange, self._exchange = self._exchange, None
-        self._tunnel = None
+        exchange, self._exchange, self._tunnel = self._exchange, None, None
         if exchange is not None:
             exchange.client_lost()
 

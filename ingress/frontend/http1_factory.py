@@ -27,7 +27,10 @@ class HTTP1Factory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> HTTP1Downstream | None:
         """IProtocolFactory: None closes a connection more than its client may have."""
+        plane = self._plane
         client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
-        if not self._plane.may_connect(client):
+        plane.accepted += 1
+        if not plane.may_connect(client):
+            plane.refused += 1
             return None
-        return HTTP1Downstream(self._plane, client)
+        return HTTP1Downstream(plane, client)

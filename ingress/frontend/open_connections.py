@@ -17,6 +17,13 @@ class ClientConnection(Protocol):
     def address(self) -> str:
         """The client's IP address; empty for a Unix socket."""
 
+    @property
+    def activity(self) -> str:
+        """
+        ``reading`` while a request's head is coming in, ``writing`` while one is
+        answered, else ``waiting``, as nginx calls it.
+        """
+
     def close_if_idle(self) -> None:
         """Close, unless an exchange is under way, which then ends with a close."""
 
@@ -37,6 +44,10 @@ class OpenConnections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def activities(self) -> Counter[str]:
+        """How many there are of each."""
+        return Counter(connection.activity for connection in self._open)
 
     def count(self, address: str) -> int:
         """How many a client has; it must not be asked about Unix sockets, who are many."""

@@ -4,9 +4,12 @@ Where the record of each exchange goes: into the counters and into the access lo
 
 from __future__ import annotations
 
+from collections import Counter
+
 from twisted.internet.defer import Deferred
 
 from ingress.config import Config
+from ingress.errors import Outcome
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.traffic import Traffic
@@ -21,6 +24,13 @@ class Recorder:
     def __init__(self, traffic: Traffic, access_log: AccessLog) -> None:
         self.traffic = traffic
         self.access_log = access_log
+        self.retries = 0
+        """Endpoints that were asked because another one had failed."""
+
+        self.ok = 0
+        self.not_ok: Counter[str] = Counter()
+        """Exchanges by how they ended; `ok` apart, for Outcomes take long to look up."""
+
         self._count = traffic.count
         self._write = access_log.write
 
@@ -42,6 +52,8 @@ class Recorder:
         if tries:
             last = tries[-1]
             times = (last.response_time, last.header_time, last.connect_time)
+            if len(tries) > 1:
+                self.retries += len(tries) - 1
         else:
             times = _NOBODY_ASKED
         self._count(
@@ -53,7 +65,12 @@ class Recorder:
             record.request_size,
             record.body_size,
         )
+        if record.outcome is _OK:
+            self.ok += 1
+        else:
+            self.not_ok[record.outcome] += 1
         self._write(record)
 
 
+_OK = Outcome.OK
 _NOBODY_ASKED = (None, None, None)

@@ -25,7 +25,7 @@ docs/adr/0010-balancing-and-ejection.md has the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from random import Random
 
 from twisted.logger import Logger
@@ -85,6 +85,9 @@ class Health:
         and `succeeded` have nothing to do, and who is in a hurry need not call them.
         """
 
+        self.ejections = 0
+        """How often an endpoint that had served was left out."""
+
         self._ejected: set[EndpointKey] = set()
         """Also those whose time has passed, until they have answered."""
 
@@ -96,6 +99,11 @@ class Health:
     def concerns(self, endpoints: Iterable[Endpoint]) -> bool:
         """Whether any of these may be ejected; what every pick asks, and most end with."""
         return bool(self._ejected) and not self._ejected_endpoints.isdisjoint(endpoints)
+
+    @property
+    def ejected(self) -> Set[Endpoint]:
+        """The endpoints that are left out, or are to be tried, for whom it may be."""
+        return self._ejected_endpoints
 
     def is_ejected(self, key: EndpointKey) -> bool:
         """Whether the endpoint is left out, or is to be tried."""
@@ -155,6 +163,7 @@ class Health:
 
     def _eject(self, key: EndpointKey, failing: _Failing) -> None:
         failing.is_ejected = True
+        self.ejections += 1
         self._change_ejected(self._ejected | {key})
         self._leave_out(failing)
         self.log.warn(

@@ -4,7 +4,7 @@ The pools of all endpoints, with what is known of each one; they outlive Snapsho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
@@ -59,6 +59,15 @@ class EndpointRegistry:
         """Of the pool for these, for reading: nobody is counted into one without a pool."""
         found = self._pools.get((endpoint, tls))
         return EndpointLoad() if found is None else found.load
+
+    def in_flight(self) -> Iterator[tuple[Endpoint, int]]:
+        """
+        How many requests each endpoint was asked and has not answered yet, where there are
+        any; it comes twice if it is spoken to in two ways.
+        """
+        for (endpoint, _), pool in self._pools.items():
+            if pool.load.in_flight:
+                yield endpoint, pool.load.in_flight
 
     def apply(self, limits: Limits) -> None:
         """Bound idle connections, and the heads of responses, so from now on."""

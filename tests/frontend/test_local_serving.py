@@ -34,6 +34,7 @@ class HandConnection:
     is_idle: bool
     events: list[str]
     address: str = ""
+    activity: str = "waiting"
 
     __hash__ = object.__hash__
 

@@ -11,6 +11,7 @@ class Connection:
     """A ClientConnection that closes when it is told to, if it is idle."""
 
     address = "192.0.2.1"
+    activity = "waiting"
 
     def __init__(self, all_of_them: OpenConnections, *, is_idle: bool) -> None:
         self._all = all_of_them
@@ -63,6 +64,13 @@ class OpenConnectionsTests(SynchronousTestCase):
         self.connections.discard(one)
         self.assertEqual(self.connections.count("192.0.2.1"), 1)
         self.assertEqual(self.connections.count("192.0.2.2"), 0)
+
+    def test_activities(self) -> None:
+        """They are counted by what goes on, too."""
+        for _ in range(2):
+            Connection(self.connections, is_idle=True)
+        Connection(self.connections, is_idle=False).activity = "writing"
+        self.assertEqual(self.connections.activities(), {"waiting": 2, "writing": 1})
 
     def test_cut(self) -> None:
         """A cut closes all of them."""
