@@ -110,8 +110,9 @@ class Connections:
     async def close(self) -> None:
         """Close all of them; fires when none is left."""
         self.drop_idle()
-        for connection in tuple(self._open):
-            await connection.abort()
+        while self._open:
+            # While one of them goes, others go as well.
+            await next(iter(self._open)).abort()
 
     def _make_pool(self) -> HTTPConnectionPool:
         pool = HTTPConnectionPool(self._clock)
