@@ -47,7 +47,14 @@ The data path from client to endpoint without sockets, whole processes, both cod
 is no module of ours: the API server of the tests.
 """
 
-TESTS_WITHOUT_MODULE = {"test_demo", "test_golden", "test_layers", "test_packaging"}
+TESTS_WITHOUT_MODULE = {
+    "test_container",
+    "test_demo",
+    "test_deploy",
+    "test_golden",
+    "test_layers",
+    "test_packaging",
+}
 """Those of no module in particular, or of one outside of the package."""
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,10 +53,14 @@ class IngressProcess:
     :param folder: for its configuration and its manifests; made if it is not there.
     :param settings: the configuration besides listeners and ``source.files``; keys
         with ``_`` for ``-``.
+    :ivar command: what is run; a test may replace it before the start, and the
+        environment as well.
     """
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
+        self.command: tuple[str, ...] = TWISTD
+        self.environment: Mapping[str, str] = ENVIRONMENT
         self.manifests = folder / "manifests"
         self.manifests.mkdir(parents=True, exist_ok=True)
         self.config = folder / "ingress.yaml"
@@ -107,9 +111,9 @@ class IngressProcess:
         """
         self._lines = []
         self._process = subprocess.Popen(
-            [*TWISTD, *(arguments or self.arguments)],
+            [*self.command, *(arguments or self.arguments)],
             cwd=folder or self.folder,
-            env=ENVIRONMENT,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

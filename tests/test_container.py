@@ -1,0 +1,213 @@
+"""
+Tests for etc/container/Containerfile: what it builds serves from a read-only tree, as
+somebody who owns nothing, and ends when it is told to.
+
+There is no container engine here. The commands are those of the file, except that paths
+are below a folder of the test, and that dependencies are copied from where the tests have
+them instead of downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from configparser import ConfigParser
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.client import HTTPClient
+from tests.support.containerfile import Build, Command, Stage, parse_containerfile, parse_list
+from tests.support.endpoints import EchoEndpoint
+from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.process import CHECKOUT, IngressProcess
+
+CONTAINERFILE = CHECKOUT / "etc" / "container" / "Containerfile"
+
+PATHS = ("/src", "/opt/txingress")
+"""What the file makes in the image."""
+
+MOUNT_READ_ONLY = 'mount --bind / / && mount -o remount,bind,ro / && exec "$@"'
+
+
+def stages() -> list[Stage]:
+    return parse_containerfile(CONTAINERFILE.read_text())
+
+
+class ContainerfileTests(SynchronousTestCase):
+    """What can be read off the file."""
+
+    def setUp(self) -> None:
+        self.build, self.final = stages()
+
+    def test_images(self) -> None:
+        """Both stages are of one image, whose tag names a version to the last digit."""
+        self.assertEqual(self.build.image, self.final.image)
+        self.assertRegex(self.final.image, r"/python:3\.\d+\.\d+-slim-[a-z]+$")
+
+    def test_user(self) -> None:
+        """It is nobody in particular, and the Deployment says the same."""
+        self.assertEqual(self.final.last("USER"), "65532:65532")
+
+    def test_entry_point(self) -> None:
+        """twistd is the process itself: in the foreground, without a file for its pid."""
+        command = parse_list(self.final.last("ENTRYPOINT"))
+        self.assertEqual(command[0], "/opt/txingress/bin/twistd")
+        self.assertEqual(command[1:4], ["-n", "--pidfile=", "ingress"])
+        self.assertEqual(self.final.all("CMD"), [])
+
+    def test_copied(self) -> None:
+        """The image gets the package and the plugin; tests and history stay outside."""
+        [taken] = self.final.all("COPY")
+        self.assertEqual(taken, f"--from={self.build.name} /opt/txingress /opt/txingress")
+        copied = [name for text in self.build.all("COPY") for name in text.split()[:-1]]
+        self.assertEqual(
+            copied, ["setup.cfg", "pyproject.toml", "README.md", "LICENSE", "ingress", "twisted"]
+        )
+
+
+class EntryPointTests(SynchronousTestCase):
+    """What the file builds runs."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ingress-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.folder.chmod(0o755)
+        build, self.final = stages()
+        self.build = Build(
+            self.folder,
+            CHECKOUT,
+            PATHS,
+            self.prepare,
+            {"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+        )
+        self.build.run(build)
+        shutil.rmtree(self.folder / "src")
+
+    def prepare(self, command: Command) -> Command:
+        """Have a command of the file do without the network, and with our interpreter."""
+        if command[:3] == ["python", "-m", "venv"]:
+            return [sys.executable, "-m", "venv", "--without-pip", *command[3:]]
+        if command[1:4] == ["-m", "pip", "install"]:
+            site = next(self.folder.joinpath("opt/txingress/lib").glob("python3*/site-packages"))
+            copy_distributions(site, command[0], "pip", "setuptools", *required())
+            return [*command, "--no-deps", "--no-build-isolation"]
+        return command
+
+    def set_writable(self, is_writable: bool) -> None:
+        """Everything below the folder, or nothing."""
+        for path in (self.folder, *self.folder.rglob("*")):
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o200 if is_writable else mode & ~0o222)
+
+    def test_serves(self) -> None:
+        """
+        It serves, writes nothing, not even what a plugin cache would need, and ends
+        with status 0 at SIGTERM.
+        """
+        endpoint = EchoEndpoint("web")
+        self.addCleanup(endpoint.stop)
+        process = IngressProcess(self.folder / "etc")
+        self.addCleanup(process.stop)
+        process.write(
+            "web.yaml",
+            ingress_manifest("web", "a.example", {"/": "web"}),
+            *served_manifests("web", endpoint.port),
+        )
+        *command, config = map(self.build.place, parse_list(self.final.last("ENTRYPOINT")))
+        self.assertEqual(config, "/etc/txingress/ingress.yaml")
+        process.command = (*confinement(command[0]), *command)
+        process.environment = environment(self.final)
+        self.set_writable(False)
+        self.addCleanup(self.set_writable, True)
+        before = listing(self.folder)
+        process.spawn(str(process.config))
+        with HTTPClient(process.port("http")) as client:
+            self.assertEqual(client.request().echo["name"], "web")
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0, process.log)
+        self.assertEqual(listing(self.folder), before)
+        self.assertNotIn("Traceback", process.log)
+        self.assertNotIn("plugin cache", process.log)
+
+
+def required() -> list[str]:
+    """The distributions that txingress needs, and those that they need."""
+    setup = ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg")
+    return [line for line in setup["options"]["install_requires"].splitlines() if line]
+
+
+def copy_distributions(target: Path, python: str, *requirements: str) -> None:
+    """
+    Copy what is installed here, with all that it requires.
+
+    :param python: the interpreter that its scripts are to have.
+    """
+    seen: set[str] = set()
+    waiting = [Requirement(each) for each in requirements]
+    while waiting:
+        requirement = waiting.pop()
+        extras = requirement.extras or {""}
+        if requirement.name in seen:
+            continue
+        seen.add(requirement.name)
+        found = distribution(requirement.name)
+        copy_files(found, target, python)
+        for each in map(Requirement, found.requires or ()):
+            markers = each.marker
+            if markers is None or any(markers.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(each)
+
+
+def copy_files(found: Distribution, target: Path, python: str) -> None:
+    for file in found.files or ():
+        source, place = Path(str(file.locate())), target / file
+        if source.suffix == ".pyc" or not source.exists():
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, place)
+        if source.parent.name == "bin":
+            _, _, script = source.read_text().partition("\n")
+            place.write_text(f"#!{python}\n{script}")
+
+
+def confinement(program: str) -> list[str]:
+    """
+    What runs a program with nothing writable, as far as this machine allows: the whole
+    file system is read-only, and we are somebody who owns nothing.
+    """
+    is_root = os.getuid() == 0
+    tries = [
+        ["unshare", "-m" if is_root else "-rm", "sh", "-c", MOUNT_READ_ONLY, "sh"],
+        [
+            *("setpriv", "--reuid=65532", "--regid=65532", "--clear-groups"),
+            *("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"),
+        ],
+    ]
+    possible: list[str] = []
+    for prefix in tries if is_root else tries[:1]:
+        asked = [*possible, *prefix, program, "--version"]
+        if not subprocess.run(asked, capture_output=True, check=False).returncode:
+            possible += prefix
+    return possible
+
+
+def environment(stage: Stage) -> dict[str, str]:
+    """What the file sets, and nothing of ours."""
+    pairs = (pair.partition("=") for text in stage.all("ENV") for pair in text.split())
+    return {"PATH": os.environ["PATH"], **{name: value for name, _, value in pairs}}
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of the last change of everything below."""
+    return {
+        str(path): (path.lstat().st_size, path.lstat().st_mtime_ns) for path in folder.rglob("*")
+    }
