@@ -1,0 +1,199 @@
+"""
+All that this process writes to its cluster, put together.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Final
+from uuid import UUID
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ingress.config import Cluster
+from ingress.errors import IngressError
+from ingress.kube.api.client import APIClient
+from ingress.kube.ingress_status import IngressStatuses
+from ingress.kube.objects import Ingress, ObjectName
+from ingress.kube.store import ObjectStore
+from ingress.kube.writing.address_reader import AddressReader
+from ingress.kube.writing.election import Elector
+from ingress.kube.writing.event_writer import EventWriter
+from ingress.kube.writing.status import StatusWriter
+from ingress.kube.writing.time_limit import within
+from ingress.problem_log import ProblemLog
+
+CLEAR_TIMEOUT: Final = 15.0
+"""Seconds that the end of the process waits for addresses to be taken away."""
+
+OTHERS_DELAY: Final = 2.0
+"""
+Seconds until replicas are looked for a second time: those that end together with this
+one look ready for a moment longer.
+"""
+
+MAX_MANAGER: Final = 128
+"""Characters of a name in ``metadata.managedFields`` that the API server takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What a ClusterWriter takes from the process around it.
+
+    :ivar now: the time of day.
+    :ivar monotonic: seconds by a clock that nobody sets.
+    """
+
+    clock: IReactorTime
+    random: Random
+    environment: Mapping[str, str]
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float] = time.monotonic
+    host_name: Callable[[], str] = socket.gethostname
+
+
+class ClusterWriter:
+    """
+    Stands for election, and writes as long as it leads.
+
+    :param statuses: what the statuses of Ingresses are; whoever reads the API keeps them.
+    :param store: for the Ingresses that Events are about.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        client: APIClient,
+        config: Cluster,
+        store: ObjectStore,
+        statuses: IngressStatuses,
+        problems: ProblemLog,
+        around: Surroundings,
+    ) -> None:
+        self._around = around
+        clock, random = around.clock, around.random
+        instance = around.environment.get("POD_NAME") or around.host_name()
+        lease = (config.lease[0] or client.namespace, config.lease[1])
+        self._elector = Elector(
+            client,
+            lease,
+            f"{instance}_{UUID(int=random.getrandbits(128), version=4)}",
+            clock=clock,
+            random=random,
+            now=around.now,
+            monotonic=around.monotonic,
+        )
+        self._elector.started = self._start_writing
+        self._elector.stopped = self._stop_writing
+        self._reader = AddressReader(
+            client, config.status, around.environment, clock=clock, random=random
+        )
+        self._statuses: StatusWriter | None = None
+        wanted = config.status
+        if wanted.service is not None or wanted.addresses or wanted.nodes is not None:
+            self._statuses = StatusWriter(
+                client,
+                statuses,
+                lambda: self._reader.addresses,
+                f"txingress {'/'.join(lease)}"[:MAX_MANAGER],
+                lambda: self.is_leader,
+                clock=clock,
+                random=random,
+            )
+            self._reader.changed = self._statuses.look_at_all
+        self._events: EventWriter | None = None
+        if config.events:
+            self._events = EventWriter(
+                client,
+                problems,
+                lambda name: store.view().ingresses.get(name),
+                instance,
+                lambda: self.is_leader,
+                clock=clock,
+                random=random,
+                now=around.now,
+            )
+        self._clears = config.status.clear_on_shutdown
+
+    def __repr__(self) -> str:
+        return f"<ClusterWriter: {self._elector!r}>"
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process is the one that writes, at this very moment."""
+        return self._elector.is_leader
+
+    @property
+    def holder(self) -> str:
+        """Who does, as far as we know; empty if nobody."""
+        return self._elector.holder
+
+    @property
+    def lease(self) -> ObjectName:
+        """The Lease by which that is agreed on."""
+        return self._elector.name
+
+    def serve(self, served: Mapping[ObjectName, Ingress]) -> None:
+        """
+        These Ingresses are served from now on, and no others.
+
+        :param served: by name; never changed.
+        """
+        if self._statuses is not None:
+            self._statuses.serve(served)
+        if self._events is not None:
+            self._events.serve(served)
+
+    def start(self) -> None:
+        """Stand for election from now on."""
+        self._elector.start()
+
+    def stop(self) -> Deferred[None]:
+        """
+        Write nothing any more, and let another replica do so.
+
+        :return: fires when the Lease is released, and the addresses are taken away if that
+            is to be; or cannot be. It never fails, and takes half a minute at most.
+        """
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._events is not None:
+            self._events.stop()
+        if self._clears and self._statuses is not None and self.is_leader:
+            try:
+                await within(CLEAR_TIMEOUT, self._around.clock, self._clear(self._statuses))
+            except IngressError as error:
+                self.log.warn("The addresses of Ingresses stay: {error}", error=error)
+        await self._elector.stop()
+
+    async def _clear(self, statuses: StatusWriter) -> None:
+        if await self._reader.has_other_replica():
+            await deferLater(self._around.clock, OTHERS_DELAY)
+            if await self._reader.has_other_replica():
+                return
+        await statuses.clear()
+
+    def _start_writing(self) -> None:
+        if self._statuses is not None:
+            self._reader.start()
+            self._statuses.start()
+        if self._events is not None:
+            self._events.start()
+
+    def _stop_writing(self) -> None:
+        self._reader.stop()
+        if self._statuses is not None:
+            self._statuses.stop()
+        if self._events is not None:
+            self._events.stop()

@@ -1,0 +1,232 @@
+"""
+The addresses in the status of each Ingress, which are what ``kubectl get ingress`` shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, Final
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ingress.errors import IngressError
+from ingress.kube.api.client import MERGE_PATCH, APIClient
+from ingress.kube.api.errors import APIError
+from ingress.kube.ingress_status import (
+    Addresses,
+    IngressRecord,
+    IngressStatuses,
+    KnownStatus,
+    status_of,
+)
+from ingress.kube.objects import ObjectName
+from ingress.kube.writing.addresses import are_same
+from ingress.kube.writing.answer import decode_answer
+from ingress.kube.writing.token_bucket import TokenBucket
+from ingress.kube.writing.trouble_log import TroubleLog
+from ingress.kube.writing.write_queue import Write, WriteQueue
+
+WRITES_PER_SECOND: Final = 50.0
+BURST: Final = 200
+"""Statuses written at once, and after that a second: each one is told to all who watch."""
+
+CONFLICTS: Final = 3
+"""How often an Ingress that changes meanwhile is read again, before others get their turn."""
+
+REWRITE_DELAY: Final = 60.0
+"""
+Seconds between two writes to the same Ingress, unless our addresses change: whoever else
+writes to it is not to drive us, nor we them.
+"""
+
+
+def addresses_to_write(
+    known: KnownStatus, ours: Addresses, *, is_served: bool, manager: str
+) -> Addresses | None:
+    """
+    :param known: the status as it is.
+    :param ours: the addresses that clients reach us at; empty while they are not known.
+    :param manager: our name, by which we know what we have written.
+    :return: the addresses that it should have; None where it may stay as it is.
+    """
+    if is_served:
+        return ours if ours and not are_same(known.addresses, ours) else None
+    is_by_us = known.manager == manager or (
+        not known.manager and bool(ours) and are_same(known.addresses, ours)
+    )
+    return () if known.addresses and is_by_us else None
+
+
+class StatusWriter:
+    """
+    Keeps the status of all Ingresses that are served as it should be, while it runs.
+
+    :param statuses: what they are, which others keep.
+    :param addresses: those of ours, at any time.
+    :param manager: our name in ``metadata.managedFields``: that of all replicas, and
+        of nobody else.
+    :param may_write: whether we lead, at this very moment.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        client: APIClient,
+        statuses: IngressStatuses,
+        addresses: Callable[[], Addresses],
+        manager: str,
+        may_write: Callable[[], bool],
+        *,
+        clock: IReactorTime,
+        random: Random,
+    ) -> None:
+        self._client = client
+        self._statuses = statuses
+        self._addresses = addresses
+        self._manager = manager
+        self._may_write = may_write
+        self._clock = clock
+        self._served: Mapping[ObjectName, object] | None = None
+        """None until we know what is served: until then nothing is written."""
+
+        self._is_clearing = False
+        self._written: dict[ObjectName, float] = {}
+        """When each was written, for as long as it matters."""
+
+        self._trouble = TroubleLog(self.log)
+        self._queue: WriteQueue[ObjectName] = WriteQueue(
+            self._prepare,
+            TokenBucket(WRITES_PER_SECOND, BURST),
+            self._tell_failure,
+            clock=clock,
+            random=random,
+        )
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<StatusWriter: {self._queue!r}>"
+
+    def serve(self, served: Mapping[ObjectName, object]) -> None:
+        """
+        These Ingresses are served from now on, and no others.
+
+        :param served: by name; never changed.
+        """
+        before, self._served = self._served, served
+        if before is None:
+            self.look_at_all()
+            return
+        for name in before.keys() ^ served.keys():
+            self._queue.add(name)
+
+    def start(self) -> None:
+        """Write whatever is not as it should be, until `stop`."""
+        if self._unsubscribe is None:
+            self._unsubscribe = self._statuses.subscribe(self._changed)
+        self._queue.start()
+        self.look_at_all()
+
+    def stop(self) -> None:
+        """Write nothing any more; requests under way are cancelled."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._queue.stop()
+        self._written.clear()
+
+    def look_at_all(self) -> None:
+        """Our addresses are others than before, or are known now."""
+        for name in self._statuses:
+            self._queue.add(name)
+
+    def clear(self) -> Deferred[None]:
+        """
+        Take our addresses away from all Ingresses.
+
+        :return: fires when that is done, or with `stop`.
+        """
+        self._is_clearing = True
+        self.look_at_all()
+        return self._queue.hurry()
+
+    def _changed(self, name: ObjectName) -> None:
+        """Somebody, mostly we ourselves, has changed the status of an Ingress."""
+        if self._statuses.get(name) is None:
+            self._written.pop(name, None)
+        elif self._to_write(name, self._statuses.get(name)) is not None:
+            written = self._written.get(name)
+            since = REWRITE_DELAY if written is None else self._clock.seconds() - written
+            self._queue.add(name, max(0.0, REWRITE_DELAY - since))
+
+    # Writing.
+
+    def _to_write(self, name: ObjectName, known: KnownStatus | None) -> Addresses | None:
+        if known is None or self._served is None:
+            return None
+        is_served = not self._is_clearing and name in self._served
+        ours = self._addresses()
+        return addresses_to_write(known, ours, is_served=is_served, manager=self._manager)
+
+    def _prepare(self, name: ObjectName) -> Write | None:
+        if not self._may_write() or self._to_write(name, self._statuses.get(name)) is None:
+            return None
+        return self._write(name)
+
+    async def _write(self, name: ObjectName) -> None:
+        known = self._statuses.get(name)
+        tries_left = CONFLICTS
+        while (addresses := self._to_write(name, known)) is not None:
+            assert known is not None, "there is something to write"
+            try:
+                await self._patch(name, known.resource_version, addresses)
+                self._written[name] = self._clock.seconds()
+                break
+            except APIError as error:
+                if error.code == 404:
+                    break  # It is gone, which we will be told.
+                if error.code != 409 or not tries_left:
+                    raise
+            tries_left -= 1
+            known = await self._read(name)
+        self._trouble.over(_doing(name))
+
+    async def _patch(self, name: ObjectName, version: str, addresses: Addresses) -> None:
+        # A merge patch takes a field away by null.
+        body: dict[str, Any] = {
+            "status": {"loadBalancer": {"ingress": msgspec.to_builtins(addresses) or None}}
+        }
+        if version:
+            body["metadata"] = {"resourceVersion": version}
+        await self._client.send(
+            "PATCH",
+            f"{_path(name)}/status",
+            body,
+            query={"fieldManager": self._manager},
+            content_type=MERGE_PATCH,
+        )
+
+    async def _read(self, name: ObjectName) -> KnownStatus | None:
+        try:
+            answer = await self._client.get(_path(name))
+        except APIError as error:
+            if error.code == 404:
+                return None
+            raise
+        return status_of(decode_answer(answer, IngressRecord))
+
+    def _tell_failure(self, name: ObjectName, error: IngressError) -> None:
+        self._trouble.tell(_doing(name), error)
+
+
+def _path(name: ObjectName) -> str:
+    return f"/apis/networking.k8s.io/v1/namespaces/{name[0]}/ingresses/{name[1]}"
+
+
+def _doing(name: ObjectName) -> str:
+    """Rights are given by namespace: so are the lines that tell that one is missing."""
+    return f"Writing the status of Ingresses in namespace {name[0]}"

@@ -1,0 +1,41 @@
+"""
+How often something may be done: so many times at once, so many a second in the long run.
+"""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """
+    :param rate: tokens a second.
+    :param burst: tokens that it holds at most, and at first.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._filled_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<TokenBucket {self._tokens:.1f} of {self._burst}>"
+
+    def take(self, now: float) -> float:
+        """
+        Take a token.
+
+        :param now: in seconds, by a clock that does not go back.
+        :return: 0 if there was one; else the seconds until there is one, and none is taken.
+        """
+        if self._filled_at is not None:
+            gained = max(0.0, now - self._filled_at) * self._rate
+            self._tokens = min(float(self._burst), self._tokens + gained)
+        self._filled_at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self._rate
+
+    def put_back(self) -> None:
+        """A token that was taken has not been used."""
+        self._tokens = min(float(self._burst), self._tokens + 1)

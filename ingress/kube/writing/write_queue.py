@@ -1,0 +1,275 @@
+"""
+What is to be written to the API server: each once, a few at a time, again later where that failed.
+
+::
+
+    add ─► due ─► write ─┬─► done
+            ▲            ├─► a fault of this one: later, and later each time
+            └────────────┴─► a fault of the server: first again, once the pause is over
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Hashable
+from heapq import heappop, heappush
+from random import Random
+from typing import Any, Final, Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ingress.errors import IngressError
+from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.writing.time_limit import within
+from ingress.kube.writing.token_bucket import TokenBucket
+
+AT_ONCE: Final = 4
+"""Requests under way: enough to be quick, few enough for a server that serves others as well."""
+
+HURRIED_AT_ONCE: Final = 16
+"""The same where the process is about to end."""
+
+REQUEST_TIMEOUT: Final = 10.0
+"""Seconds for one name: some requests, of a server that is busy."""
+
+LOOKS_PER_TURN: Final = 200
+"""Names for which there may be nothing to write, before others get their turn."""
+
+FIRST_DELAY: Final = 1.0
+MAX_DELAY: Final = 300.0
+"""Seconds until a name that failed is tried again, the first time and at most."""
+
+FIRST_PAUSE: Final = 0.5
+MAX_PAUSE: Final = 30.0
+"""Seconds until a server that failed is asked again, the first time and at most."""
+
+K = TypeVar("K", bound=Hashable)
+
+Write = Coroutine[Any, Any, None]
+
+
+class WriteQueue(Generic[K]):
+    """
+    Names of what is to be written, while it runs.
+
+    :param prepare: what there is to write for a name, which raises APIError or
+        APIUnreachable where it fails; None where there is nothing.
+    :param bucket: how often something is written.
+    :param failed: told of each failure.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        prepare: Callable[[K], Write | None],
+        bucket: TokenBucket,
+        failed: Callable[[K, IngressError], None],
+        *,
+        clock: IReactorTime,
+        random: Random,
+    ) -> None:
+        self._prepare = prepare
+        self._bucket = bucket
+        self._failed = failed
+        self._clock = clock
+        self._random = random
+        self._is_running = False
+        self._is_hurried = False
+        self._due: OrderedDict[K, None] = OrderedDict()
+        """Not a dict, which would pass over all that is gone to find the first one."""
+
+        self._under_way: dict[K, Deferred[None]] = {}
+        self._later: list[tuple[float, int, K]] = []
+        """A heap; the number makes every entry another one, whatever its name is."""
+
+        self._later_names: set[K] = set()
+        self._later_count = 0
+        self._failures: dict[K, int] = {}
+        """How often those failed that have not been written since."""
+
+        self._pauses = 0
+        self._paused_until = 0.0
+        self._timer: IDelayedCall | None = None
+        self._emptied: list[Deferred[None]] = []
+
+    def __repr__(self) -> str:
+        due, later = len(self._due), len(self._later)
+        return f"<WriteQueue {due} due, {len(self._under_way)} under way, {later} later>"
+
+    def start(self) -> None:
+        """Write what is added from now on."""
+        self._is_running = True
+
+    def stop(self) -> None:
+        """Forget everything, what is under way as well: its requests are cancelled."""
+        self._is_running = self._is_hurried = False
+        self._due.clear()
+        self._later.clear()
+        self._later_names.clear()
+        self._failures.clear()
+        self._pauses, self._paused_until = 0, 0.0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for writing in tuple(self._under_way.values()):
+            writing.cancel()
+        self._tell_emptied()
+
+    def add(self, name: K, delay: float = 0.0) -> None:
+        """
+        Write this one, soon; once, however often it is added before that.
+
+        :param delay: seconds to wait before.
+        """
+        if not self._is_running:
+            return
+        if delay > 0:
+            self._add_later(name, self._clock.seconds() + delay)
+        else:
+            self._due[name] = None
+        self._wake()
+
+    def hurry(self) -> Deferred[None]:
+        """
+        Write all that is due, as fast as the server can.
+
+        :return: fires when nothing is left, or with `stop`.
+        """
+        self._is_hurried = True
+        emptied: Deferred[None] = Deferred()
+        self._emptied.append(emptied)
+        self._wake()
+        return emptied
+
+    # Turns.
+
+    def _wake(self) -> None:
+        """
+        Have a turn at once. Not in this one: who adds a thousand names has not finished.
+        """
+        if self._timer is not None and self._timer.getTime() <= self._clock.seconds():
+            return
+        self._schedule(0.0)
+
+    def _schedule(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._clock.callLater(delay, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        while self._later and self._later[0][0] <= now:
+            name = heappop(self._later)[2]
+            self._later_names.discard(name)
+            self._due[name] = None
+        delay = self._begin_some(now)
+        if self._later:
+            until_later = self._later[0][0] - now
+            delay = until_later if delay is None else min(delay, until_later)
+        if delay is not None:
+            self._schedule(max(0.0, delay))
+        self._tell_emptied()
+
+    def _begin_some(self, now: float) -> float | None:
+        """:return: seconds until more can be begun; None if that depends on other things."""
+        at_once = HURRIED_AT_ONCE if self._is_hurried else AT_ONCE
+        for _ in range(LOOKS_PER_TURN):
+            name = next((each for each in self._due if each not in self._under_way), None)
+            if name is None or len(self._under_way) >= at_once:
+                return None
+            if now < self._paused_until:
+                return self._paused_until - now
+            write = self._prepare(name)
+            if write is None:
+                del self._due[name]
+                self._failures.pop(name, None)
+                continue
+            wait = 0.0 if self._is_hurried else self._bucket.take(now)
+            if wait > 0:
+                write.close()
+                return wait
+            del self._due[name]
+            self._begin(name, write)
+        return 0.0
+
+    def _begin(self, name: K, write: Write) -> None:
+        writing = Deferred.fromCoroutine(within(REQUEST_TIMEOUT, self._clock, write))
+        self._under_way[name] = writing
+        writing.addCallbacks(self._done, self._not_done, (name,), errbackArgs=(name,))
+
+    # Endings.
+
+    def _done(self, result: None, name: K) -> None:
+        self._pauses = 0
+        self._failures.pop(name, None)
+        self._ended(name)
+
+    def _not_done(self, failure: Failure, name: K) -> None:
+        error = failure.value
+        if not self._is_running:
+            # It was cancelled, or might as well have been.
+            self._ended(name)
+            return
+        if not isinstance(error, IngressError):
+            self.log.failure("Writing {name} failed", failure, name=name)
+            self._try_later(name)
+        else:
+            self._failed(name, error)
+            if is_of_server(error):
+                self._pause(error)
+                self._due[name] = None
+            else:
+                self._try_later(name)
+        self._ended(name)
+
+    def _ended(self, name: K) -> None:
+        self._under_way.pop(name, None)
+        if self._is_running:
+            self._wake()
+        else:
+            self._tell_emptied()
+
+    def _try_later(self, name: K) -> None:
+        count = self._failures[name] = self._failures.get(name, 0) + 1
+        delay = self._jittered(min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(count - 1, 16)))
+        self._add_later(name, self._clock.seconds() + delay)
+
+    def _add_later(self, name: K, when: float) -> None:
+        if name in self._later_names:
+            return
+        self._later_names.add(name)
+        self._later_count += 1
+        heappush(self._later, (when, self._later_count, name))
+
+    def _pause(self, error: IngressError) -> None:
+        """The server itself has a fault: nothing is written for a while."""
+        now = self._clock.seconds()
+        if now < self._paused_until:
+            return  # one of several that failed at once
+        pause = self._jittered(min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(self._pauses, 16)))
+        if isinstance(error, APIError) and error.retry_after is not None:
+            pause = max(pause, min(error.retry_after, MAX_DELAY))
+        self._pauses += 1
+        self._paused_until = now + pause
+
+    def _jittered(self, delay: float) -> float:
+        return delay * (0.75 + 0.5 * self._random.random())
+
+    def _tell_emptied(self) -> None:
+        if self._due or self._under_way:
+            return
+        emptied, self._emptied = self._emptied, []
+        for each in emptied:
+            each.callback(None)
+
+
+def is_of_server(error: IngressError) -> bool:
+    """Whether it concerns whatever is asked, and not only what was asked for."""
+    if isinstance(error, APIError):
+        return error.code in (401, 429, 502, 503, 504)
+    return isinstance(error, APIUnreachable)
