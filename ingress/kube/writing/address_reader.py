@@ -33,7 +33,7 @@ from ingress.kube.writing.addresses import (
     nodes_of,
     service_addresses,
 )
-from ingress.kube.writing.answer import decode_answer
+from ingress.kube.writing.answer import decode_answer, read_listed
 from ingress.kube.writing.time_limit import within
 from ingress.kube.writing.trouble_log import TroubleLog
 
@@ -137,8 +137,12 @@ class AddressReader:
             return await self._read_nodes(self._nodes)
         assert self._service is not None, "something is to be read"
         namespace, name = self._service
-        path = f"/api/v1/namespaces/{namespace}/services/{name}"
-        service = await self._get(path, FrontService)
+        reading = read_listed(
+            self._client, f"/api/v1/namespaces/{namespace}/services", name, FrontService
+        )
+        service = await within(REQUEST_TIMEOUT, self._clock, reading)
+        if service is None:
+            raise NoAddress(f"there is no Service {namespace}/{name}")
         found = service_addresses(service)
         if not found:
             kind = service.spec.type

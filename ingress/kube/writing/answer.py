@@ -8,10 +8,18 @@ from typing import TypeVar
 
 import msgspec
 
+from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIUnreachable
 from ingress.kube.conversion import drop_nulls
+from ingress.kube.objects import KubeStruct
 
 T = TypeVar("T")
+
+
+class Listed(KubeStruct, frozen=True, kw_only=True):
+    """A list, or as much of it as was asked for."""
+
+    items: tuple[dict[str, object], ...] = ()
 
 
 def decode_answer(answer: bytes, type_: type[T]) -> T:
@@ -21,7 +29,27 @@ def decode_answer(answer: bytes, type_: type[T]) -> T:
     """
     try:
         raw = msgspec.json.decode(answer)
-        drop_nulls(raw)
-        return msgspec.convert(raw, type_)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise APIUnreachable(f"the answer is no {type_.__name__}: {error}") from None
+    drop_nulls(raw)
+    return _converted(raw, type_)
+
+
+async def read_listed(client: APIClient, path: str, name: str, type_: type[T]) -> T | None:
+    """
+    Read one object by the right to list those of its kind, which whoever watches them has.
+
+    :param path: of its kind, in its namespace.
+    :return: None if there is none.
+    :raises APIError: and APIUnreachable, as the client does, and if it is something else.
+    """
+    answer = await client.get(path, {"fieldSelector": f"metadata.name={name}"})
+    items = decode_answer(answer, Listed).items
+    return _converted(items[0], type_) if items else None
+
+
+def _converted(raw: object, type_: type[T]) -> T:
+    try:
+        return msgspec.convert(raw, type_)
+    except msgspec.ValidationError as error:
         raise APIUnreachable(f"the answer is no {type_.__name__}: {error}") from None

@@ -25,7 +25,7 @@ from ingress.kube.ingress_status import (
 )
 from ingress.kube.objects import ObjectName
 from ingress.kube.writing.addresses import are_same
-from ingress.kube.writing.answer import decode_answer
+from ingress.kube.writing.answer import read_listed
 from ingress.kube.writing.token_bucket import TokenBucket
 from ingress.kube.writing.trouble_log import TroubleLog
 from ingress.kube.writing.write_queue import Write, WriteQueue
@@ -204,27 +204,22 @@ class StatusWriter:
             body["metadata"] = {"resourceVersion": version}
         await self._client.send(
             "PATCH",
-            f"{_path(name)}/status",
+            f"{_path(name[0])}/{name[1]}/status",
             body,
             query={"fieldManager": self._manager},
             content_type=MERGE_PATCH,
         )
 
     async def _read(self, name: ObjectName) -> KnownStatus | None:
-        try:
-            answer = await self._client.get(_path(name))
-        except APIError as error:
-            if error.code == 404:
-                return None
-            raise
-        return status_of(decode_answer(answer, IngressRecord))
+        record = await read_listed(self._client, _path(name[0]), name[1], IngressRecord)
+        return status_of(record) if record is not None else None
 
     def _tell_failure(self, name: ObjectName, error: IngressError) -> None:
         self._trouble.tell(_doing(name), error)
 
 
-def _path(name: ObjectName) -> str:
-    return f"/apis/networking.k8s.io/v1/namespaces/{name[0]}/ingresses/{name[1]}"
+def _path(namespace: str) -> str:
+    return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses"
 
 
 def _doing(name: ObjectName) -> str:

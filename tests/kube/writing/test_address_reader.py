@@ -27,7 +27,7 @@ from tests.support.log_lines import LogLines
 from tests.support.recorded import exchange
 from tests.support.scripted_api import ScriptedAPI
 
-SERVICE = "/api/v1/namespaces/ingress/services/front"
+SERVICES = "/api/v1/namespaces/ingress/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/ingress/endpointslices"
 NODE = "/api/v1/nodes/"
 LONGER = 1.1
@@ -35,8 +35,9 @@ LONGER = 1.1
 
 
 def balanced(*texts: str) -> dict[str, Any]:
-    ingress = [{"ip": text} for text in texts]
-    return {"spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {"ingress": ingress}}}
+    """The Service, alone in its list."""
+    status = {"loadBalancer": {"ingress": [{"ip": text} for text in texts]}}
+    return {"items": [{"spec": {"type": "LoadBalancer"}, "status": status}]}
 
 
 def endpoint(pod: str, node: str = "", *, is_ready: bool = True) -> dict[str, Any]:
@@ -94,11 +95,13 @@ class ServiceTests(ReaderTestCase):
 
     def test_read(self) -> None:
         """They are told when they are read, and when they are others."""
-        self.api.take("GET", SERVICE).answer(balanced("192.0.2.1"))
+        asked = self.api.take("GET", SERVICES)
+        self.assertEqual(asked.query, {"fieldSelector": "metadata.name=front"})
+        asked.answer(balanced("192.0.2.1"))
         self.assertSeen("192.0.2.1")
         for texts in (("192.0.2.1",), ("192.0.2.2", "192.0.2.1")):
             self.clock.advance(READ_PERIOD * LONGER)
-            self.api.take("GET", SERVICE).answer(balanced(*texts))
+            self.api.take("GET", SERVICES).answer(balanced(*texts))
         self.assertSeen("192.0.2.1", "192.0.2.2")
         self.assertEqual(len(self.seen), 2)
         self.assertEqual(self.lines.take(), [])
@@ -107,28 +110,28 @@ class ServiceTests(ReaderTestCase):
         """A Service of a real cluster is understood."""
         raw = exchange("list", "list services").answer
         items = json.loads(raw)["items"]
-        self.api.take("GET", SERVICE).answer(items[0])
+        self.api.take("GET", SERVICES).answer({"items": items[:1]})
         self.assertSeen(items[0]["spec"]["clusterIP"])
 
     def test_pending(self) -> None:
         """Who waits for a load balancer sees it soon, and is told of the waiting once."""
         for _ in range(5):
-            self.api.take("GET", SERVICE).answer(balanced())
+            self.api.take("GET", SERVICES).answer(balanced())
             self.clock.advance(PENDING_PERIOD * LONGER)
         (line,) = self.lines.take()
         self.assertIn("the Service ingress/front (LoadBalancer) has no address yet", line)
-        self.api.take("GET", SERVICE).answer(balanced("192.0.2.1"))
+        self.api.take("GET", SERVICES).answer(balanced("192.0.2.1"))
         self.assertSeen("192.0.2.1")
 
     def test_lost(self) -> None:
         """What cannot be read any more stays as it was."""
-        self.api.take("GET", SERVICE).answer(balanced("192.0.2.1"))
+        self.api.take("GET", SERVICES).answer(balanced("192.0.2.1"))
         self.clock.advance(READ_PERIOD * LONGER)
-        self.api.take("GET", SERVICE).refuse(404, "NotFound")
+        self.api.take("GET", SERVICES).answer({"items": []})
         self.clock.advance(PENDING_PERIOD * LONGER)
-        self.api.take("GET", SERVICE).answered.errback(APIUnreachable("connection refused"))
+        self.api.take("GET", SERVICES).answered.errback(APIUnreachable("connection refused"))
         self.clock.advance(PENDING_PERIOD * LONGER)
-        self.api.take("GET", SERVICE).answer(balanced())
+        self.api.take("GET", SERVICES).answer(balanced())
         self.clock.advance(PENDING_PERIOD * LONGER)
         self.clock.advance(REQUEST_TIMEOUT)
         self.assertEqual(len(self.lines.take()), 4)
@@ -137,7 +140,7 @@ class ServiceTests(ReaderTestCase):
 
     def test_stop(self) -> None:
         """Who stops asks no more, and knows what it knew."""
-        self.api.take("GET", SERVICE).answer(balanced("192.0.2.1"))
+        self.api.take("GET", SERVICES).answer(balanced("192.0.2.1"))
         self.clock.advance(READ_PERIOD * LONGER)
         self.reader.stop()
         self.reader.stop()

@@ -34,10 +34,10 @@ FRONT = StatusAddresses(service=("ingress", "front"), clear_on_shutdown=True)
 
 RIGHTS = (
     Rule(("get", "create", "update"), ("coordination.k8s.io",), ("leases",), namespace="ingress"),
-    Rule(("get",), ("networking.k8s.io",), ("ingresses",)),
+    Rule(("list",), ("networking.k8s.io",), ("ingresses",)),
     Rule(("patch",), ("networking.k8s.io",), ("ingresses/status",)),
     Rule(("create", "patch"), ("events.k8s.io",), ("events",)),
-    Rule(("get",), ("",), ("services",), ("front",), "ingress"),
+    Rule(("list",), ("",), ("services",), namespace="ingress"),
     Rule(("list",), ("discovery.k8s.io",), ("endpointslices",), namespace="ingress"),
     Rule(("get",), ("",), ("nodes",)),
 )

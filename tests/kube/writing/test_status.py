@@ -34,6 +34,9 @@ def path(name: str, namespace: str = "default") -> str:
     return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}"
 
 
+LIST = "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
+
+
 class DecisionTests(SynchronousTestCase):
     """What is written follows from what is there, and from whether it is served."""
 
@@ -301,7 +304,9 @@ class TroubleTests(StatusTestCase):
     def test_conflict(self) -> None:
         """An Ingress that has changed is read again, and written as it is then."""
         self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
-        self.api.take("GET", path("a")).answer(self.record("a", THEIRS))
+        asked = self.api.take("GET", LIST)
+        self.assertEqual(asked.query, {"fieldSelector": "metadata.name=a"})
+        asked.answer({"items": [self.record("a", THEIRS)]})
         asked = self.api.take("PATCH", path("a") + "/status")
         self.assertEqual(asked.body["metadata"], {"resourceVersion": str(self.versions)})
         asked.answer()
@@ -311,7 +316,7 @@ class TroubleTests(StatusTestCase):
     def test_conflict_settled(self) -> None:
         """Where it is as it should be by then, nothing is written."""
         self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
-        self.api.take("GET", path("a")).answer(self.record("a", OURS))
+        self.api.take("GET", LIST).answer({"items": [self.record("a", OURS)]})
         self.turn()
         self.assertEqual(self.api.asked, [])
 
@@ -319,7 +324,7 @@ class TroubleTests(StatusTestCase):
         """One that changes all the time is left for later."""
         for _ in range(CONFLICTS):
             self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
-            self.api.take("GET", path("a")).answer(self.record("a"))
+            self.api.take("GET", LIST).answer({"items": [self.record("a")]})
         self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
         self.assertEqual(self.api.asked, [])
         self.turn(2)
@@ -330,7 +335,7 @@ class TroubleTests(StatusTestCase):
         self.api.take("PATCH", path("a") + "/status").refuse(404, "NotFound")
         self.see("b")
         self.api.take("PATCH", path("b") + "/status").refuse(409, "Conflict")
-        self.api.take("GET", path("b")).refuse(404, "NotFound")
+        self.api.take("GET", LIST).answer({"items": []})
         self.turn()
         self.statuses.remove(("default", "a"))
         self.assertEqual((self.api.asked, self.clock.getDelayedCalls()), ([], []))
@@ -368,7 +373,7 @@ class TroubleTests(StatusTestCase):
     def test_nonsense(self) -> None:
         """An answer that is no Ingress is no answer."""
         self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
-        self.api.take("GET", path("a")).answer([])
+        self.api.take("GET", LIST).answer({"items": [{}]})
         self.assertIn("the answer is no IngressRecord", self.lines.take()[0])
 
 
