@@ -9,7 +9,9 @@ it sees, whoever writes statuses compares.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from ingress.kube.objects import KubeStruct, ObjectName
 
@@ -64,6 +66,9 @@ class IngressRecord(KubeStruct, frozen=True, kw_only=True):
     status: IngressStatus | None = None
 
 
+_RECORDS: Final = msgspec.json.Decoder(IngressRecord)
+
+
 class KnownStatus(NamedTuple):
     """The status of one Ingress, as seen last."""
 
@@ -94,8 +99,8 @@ class IngressStatuses:
     """
     The status of each Ingress that was read, whoever serves it.
 
-    Whoever reads tells of each Ingress as it comes or changes (`put`), and of each
-    that goes (`remove`).
+    Whoever reads tells of each Ingress as it comes or changes (`saw`), and of each
+    that goes (`lost`).
     """
 
     def __init__(self) -> None:
@@ -127,14 +132,26 @@ class IngressStatuses:
 
         return unsubscribe
 
+    def saw(self, text: msgspec.Raw | bytes) -> None:
+        """
+        An Ingress is there, or is another one than before.
+
+        :param text: as JSON; one of another shape than the API's has no status.
+        """
+        try:
+            record = _RECORDS.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        self.put(record)
+
     def put(self, record: IngressRecord) -> None:
-        """An Ingress is there, or is another one than before."""
+        """The same, of one that is read already."""
         name = (record.metadata.namespace, record.metadata.name)
         known, self._known[name] = self._known.get(name), status_of(record)
         if known is None or known[:2] != self._known[name][:2]:
             self._tell(name)
 
-    def remove(self, name: ObjectName) -> None:
+    def lost(self, name: ObjectName) -> None:
         """An Ingress is gone."""
         if self._known.pop(name, None) is not None:
             self._tell(name)

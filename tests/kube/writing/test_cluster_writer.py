@@ -94,7 +94,7 @@ class Process:
         for name in "abc":
             found = self._case.api.get(NETWORKING, "Ingress", name)
             if found is None:
-                self.statuses.remove(("default", name))
+                self.statuses.lost(("default", name))
                 self.store.apply(deletes=[("Ingress", "default", name)])
                 continue
             self.statuses.put(msgspec.convert(found, IngressRecord))

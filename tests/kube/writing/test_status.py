@@ -337,7 +337,7 @@ class TroubleTests(StatusTestCase):
         self.api.take("PATCH", path("b") + "/status").refuse(409, "Conflict")
         self.api.take("GET", LIST).answer({"items": []})
         self.turn()
-        self.statuses.remove(("default", "a"))
+        self.statuses.lost(("default", "a"))
         self.assertEqual((self.api.asked, self.clock.getDelayedCalls()), ([], []))
         self.assertEqual(self.lines.take(), [])
 
