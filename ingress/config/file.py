@@ -23,12 +23,9 @@ from ingress.config import (
     StatusAddresses,
 )
 from ingress.config import value as accept
+from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
-from ingress.document import DocumentError, decode_text, load_documents
 from ingress.errors import IngressError
-
-MAX_FILE_SIZE = 1 << 20
-"""Bytes. Far more than any configuration has; a wrong path may be a disk image, or endless."""
 
 MAX_GRACE = 86400.0
 """Seconds: a day. More is a mistake of units."""
@@ -72,6 +69,7 @@ _LIMITS: dict[str, Accept[Any]] = {
 """What each limit accepts; its key in the file has hyphens."""
 
 _DEFAULT = Config()
+_EMPTY = "source.files is needed at least, as etc/ingress.yaml shows it"
 _ONE_SOURCE = "exactly one of files and kubernetes"
 _NO_ACCESS_LOG = "path and format, or off"
 
@@ -100,42 +98,13 @@ def load_config(path: Path) -> Config:
     mistakes = Mistakes(str(path))
     absolute = path.absolute()
     config = Config(path=absolute)
-    root = _read_root(path, mistakes)
+    root = read_root(path, mistakes, _EMPTY)
     if root is not None:
         config = _read_config(root, absolute)
     found = mistakes.in_order()
     if found:
         raise ConfigError(found)
     return config
-
-
-def _read_root(path: Path, mistakes: Mistakes) -> Section | None:
-    """The document of the file; None if there is none, which is noted."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_SIZE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        mistakes.in_file(f"cannot be read: {reason}")
-        return None
-    if len(data) > MAX_FILE_SIZE:
-        mistakes.in_file(f"larger than a configuration can be, which is {MAX_FILE_SIZE} bytes")
-        return None
-    try:
-        documents = load_documents(decode_text(data))
-    except DocumentError as error:
-        mistakes.in_file(error.message, error.line)
-        return None
-    if not documents:
-        mistakes.in_file("empty; source.files is needed at least, as etc/ingress.yaml shows it")
-        return None
-    if len(documents) > 1:
-        mistakes.in_file("a second document; a configuration is one", documents[1].line)
-    document = documents[0]
-    if not isinstance(document.value, dict):
-        mistakes.in_file("a mapping of keys and values is needed", document.line)
-        return None
-    return Section(document, mistakes, (), document.value)
 
 
 def _read_config(section: Section, path: Path) -> Config:

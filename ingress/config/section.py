@@ -149,6 +149,16 @@ class Section:
             self.refuse(key, str(error))
             return default
 
+    def take_secret(self, key: str, accept: Callable[[object], S], default: T) -> S | T:
+        """As `take`, of a value that is not shown if it is a mistake."""
+        if not self.has(key):
+            return default
+        try:
+            return accept(self._value[key])
+        except NotAccepted as error:
+            self.miss(key, str(error))
+            return default
+
     def take_all(self, key: str, accept: Accept[T], default: tuple[T, ...]) -> tuple[T, ...]:
         """The accepted items of a list; a single value is a list of one."""
         if not self.has(key):
@@ -164,24 +174,44 @@ class Section:
                 self._note(key, below, item, str(error))
         return tuple(accepted)
 
-    def section(self, key: str, accepted: str = "a mapping of keys and values") -> Section:
+    def section(
+        self, key: str, accepted: str = "a mapping of keys and values", *, is_secret: bool = False
+    ) -> Section:
         """
         The mapping below a key; an empty one where it is absent or a mistake.
 
         :param accepted: what is accepted, for a value that is no mapping.
+        :param is_secret: whether such a value is not shown.
         """
         value = self._value[key] if self.has(key) else {}
         if not isinstance(value, dict):
-            self.refuse(key, accepted)
+            (self.miss if is_secret else self.refuse)(key, accepted)
             value = {}
         return Section(self._document, self._mistakes, (*self._path, key), value)
+
+    def sections(self, key: str, accepted: str) -> list[Section] | None:
+        """
+        The mappings in the list below a key, which is empty where it is absent or null; None
+        where it is a mistake.
+
+        :param accepted: what is accepted, for a value that is no list of mappings. It is not
+            shown: somewhere in it may be a secret.
+        """
+        value = [] if not self.has(key) or self.is_null(key) else self._value[key]
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.miss(key, accepted)
+            return None
+        return [
+            Section(self._document, self._mistakes, (*self._path, key, index), item)
+            for index, item in enumerate(value)
+        ]
 
     def refuse(self, key: str, message: str) -> None:
         """Note a mistake in the value of a key."""
         self._note(key, (), self._value.get(key), message)
 
     def miss(self, key: str, message: str) -> None:
-        """Note that a key is not there."""
+        """Note that a key is not there, or what is wrong with a value that is not shown."""
         self._mistakes.at(self._document, (*self._path, key), "", message)
 
     def _note(self, key: str, below: Path, value: object, message: str) -> None:

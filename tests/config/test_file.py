@@ -25,7 +25,8 @@ from ingress.config import (
     PublicPorts,
     StatusAddresses,
 )
-from ingress.config.file import MAX_FILE_SIZE, ConfigError, load_config
+from ingress.config.file import ConfigError, load_config
+from ingress.config.root import MAX_FILE_SIZE
 from ingress.document import load_documents
 
 SOURCE = "source: {files: [manifests]}\n"

@@ -11,17 +11,19 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
+from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.web.http_headers import Headers
 
 from ingress.kube.api.body import Collector, receive_body
 from ingress.kube.api.connection import Connections
 from ingress.kube.api.connection_fault import described_faults
-from ingress.kube.api.credentials import Credentials
+from ingress.kube.api.credentials import Credentials, Identity
 from ingress.kube.api.errors import APIError, APIUnreachable, api_error
 from ingress.kube.api.event_splitter import EventSplitter
 from ingress.kube.api.retry_after import parse_retry_after
 from ingress.kube.api.server import Server
+from ingress.kube.api.tls import UnusableTLS
 from ingress.problem import printable
 
 T = TypeVar("T")
@@ -194,7 +196,8 @@ class APIClient:
             headers.addRawHeader(b"Authorization", identity.authorization)
         if content is not None:
             headers.addRawHeader("Content-Type", content[1])
-        response = await self._connections.client(identity.certificate).request(
+        http = await self._http(identity)
+        response = await http.request(
             method,
             url,
             headers=headers,
@@ -210,6 +213,14 @@ class APIClient:
             self._credentials.reject(identity)
             self._connections.drop_idle()
         raise error
+
+    async def _http(self, identity: Identity) -> HTTPClient:
+        try:
+            return await self._connections.client(identity.certificate)
+        except UnusableTLS:
+            # Certificate and key may be of two minds while they are being replaced.
+            self._credentials.reject(identity)
+            raise
 
     async def _read_error(self, response: Any) -> APIError:
         collector = Collector(MAX_ERROR_SIZE)

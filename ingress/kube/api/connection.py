@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from zope.interface import implementer
 
 from ingress.kube.api.body import make_body_producer
 from ingress.kube.api.credentials import ClientCertificate
+from ingress.kube.api.fresh_files import FreshFiles
 from ingress.kube.api.server import Server
 from ingress.kube.api.tls import ClientTLS
 
@@ -45,20 +47,24 @@ A server that is gone without a word is noticed after a minute; a watch may have
 nothing to say for as long.
 """
 
-MakeEndpoint = Callable[[ClientCertificate | None], IStreamClientEndpoint]
-"""What leads to the server, for whoever has that certificate."""
+MakeEndpoint = Callable[[ClientCertificate | None, bytes | None], IStreamClientEndpoint]
+"""
+What leads to the server, for whoever has that certificate and trusts that CA; None for the
+CA that was there at the start.
+"""
 
 
 def endpoint_maker(reactor: Any, server: Server) -> MakeEndpoint:
     """
-    :return: a function that raises UnusableTLS if the certificate is none that can be used.
+    :return: a function that raises UnusableTLS if the certificate or the CA cannot be used.
     """
 
-    def make(certificate: ClientCertificate | None) -> IStreamClientEndpoint:
+    def make(certificate: ClientCertificate | None, ca_pem: bytes | None) -> IStreamClientEndpoint:
         endpoint = HostnameEndpoint(reactor, server.host, server.port, timeout=CONNECT_TIMEOUT)
         if not server.is_tls:
             return cast("IStreamClientEndpoint", endpoint)
-        return wrapClientTLS(ClientTLS(server, certificate), endpoint)
+        known = server if ca_pem is None else replace(server, ca_pem=ca_pem)
+        return wrapClientTLS(ClientTLS(known, certificate), endpoint)
 
     return make
 
@@ -69,28 +75,36 @@ class Connections:
 
     :param clock: for pooled connections.
     :param make_endpoint: makes a way to the server.
+    :param ca: the file of the CA, where that may be replaced.
     """
 
-    def __init__(self, clock: Any, make_endpoint: MakeEndpoint) -> None:
+    def __init__(
+        self, clock: Any, make_endpoint: MakeEndpoint, ca: FreshFiles | None = None
+    ) -> None:
         self._clock = clock
         self._make_endpoint = make_endpoint
+        self._ca = ca
         self._open: set[_Connection] = set()
-        self._certificate: ClientCertificate | None = None
+        self._made_for: tuple[ClientCertificate | None, bytes | None] = (None, None)
         self._pool: HTTPConnectionPool | None = None
         self._client: HTTPClient | None = None
 
     def __repr__(self) -> str:
         return f"<Connections: {len(self._open)} open>"
 
-    def client(self, certificate: ClientCertificate | None) -> HTTPClient:
+    async def client(self, certificate: ClientCertificate | None) -> HTTPClient:
         """
-        :param certificate: who we are; if it is another one than before, no connection of before
-            is used.
+        :param certificate: who we are. If it is another one than before, or the CA is, no
+            connection of before is used.
+        :raises UnreadableFile: if there is no CA.
+        :raises UnusableTLS: if certificate or CA are none.
         """
-        if self._client is None or certificate != self._certificate:
-            endpoint = self._make_endpoint(certificate)
+        ca_pem = None if self._ca is None else (await self._ca.contents())[0]
+        wanted = (certificate, ca_pem)
+        if self._client is None or wanted != self._made_for:
+            endpoint = self._make_endpoint(certificate, ca_pem)
             self.drop_idle()
-            self._certificate = certificate
+            self._made_for = wanted
             self._pool = self._make_pool()
             # treq would keep cookies, and nobody else who asks an API server does.
             self._client = HTTPClient(

@@ -30,6 +30,7 @@ from twisted.web.client import (
 from twisted.web.http import PotentialDataLoss
 
 from ingress.kube.api.errors import APIUnreachable
+from ingress.kube.api.fresh_files import UnreadableFile
 from ingress.kube.api.tls import TLSRefused, UnusableTLS
 from ingress.problem import printable
 
@@ -48,6 +49,7 @@ _FAULTS = (
     RequestNotSent,
     SSL.Error,
     TLSRefused,
+    UnreadableFile,
     UnusableTLS,
 )
 
@@ -89,6 +91,8 @@ def _describe(causes: list[BaseException]) -> str:
 def _words(cause: BaseException) -> str:
     if isinstance(cause, TLSRefused | UnusableTLS):
         return f"TLS failed: {cause}"
+    if isinstance(cause, UnreadableFile):
+        return str(cause)
     if isinstance(cause, SSL.Error):
         return f"TLS failed: {_openssl_words(cause)}"
     if isinstance(cause, DNSLookupError):

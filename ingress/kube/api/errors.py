@@ -74,7 +74,7 @@ def api_error(code: int, body: bytes, retry_after: float | None = None) -> APIEr
     """
     try:
         status = msgspec.json.decode(body, type=Status)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         status = Status()
     if status.kind != "Status":
         return APIError(code, "", "the answer is no Status of the Kubernetes API", retry_after)

@@ -35,6 +35,13 @@ class Server:
     """Whether it has to prove anything at all."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine."""
+        return self.host == "localhost" or (
+            is_ip_address(self.host) and ip_address(self.host).is_loopback
+        )
+
+    @property
     def authority(self) -> str:
         """As the Host field has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -55,6 +62,11 @@ def is_ip_address(host: str) -> bool:
         return False
 
 
+def is_host_name(host: str) -> bool:
+    """Whether it may be a name."""
+    return _HOST_NAME.fullmatch(host) is not None
+
+
 def parse_server_url(url: str) -> Server:
     """
     Where a URL leads to.
@@ -66,7 +78,7 @@ def parse_server_url(url: str) -> Server:
         raise ValueError("neither http nor https, or without host")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("more than host, port and path")
-    if not is_ip_address(parts.hostname) and not _HOST_NAME.fullmatch(parts.hostname):
+    if not is_ip_address(parts.hostname) and not is_host_name(parts.hostname):
         raise ValueError("no host name")
     path = parts.path.rstrip("/")
     if not _BASE_PATH.fullmatch(path):

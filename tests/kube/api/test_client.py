@@ -37,7 +37,7 @@ class ClientTestCase(SynchronousTestCase):
             self.clock,
             SERVER,
             credentials or FixedCredentials(Identity(b"Bearer secret")),
-            Connections(self.clock, lambda _: self.server),
+            Connections(self.clock, lambda *_: self.server),
             wall_clock=lambda: 1_800_000_000.0,
         )
         return self.client
