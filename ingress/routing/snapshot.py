@@ -34,6 +34,9 @@ class CertificateIdentity(NamedTuple):
     key_algorithm: str = ""
     """``RSA`` or ``ECDSA``."""
 
+    fingerprint: str = ""
+    """SHA-256 of the certificate itself in hexadecimal, as ``openssl x509`` has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:

@@ -4,7 +4,7 @@ What metrics are told of: the parts of the proxy, as far as they are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from ingress.config import Config
 from ingress.problem import Problem
 from ingress.routing.build import Built
+from ingress.telemetry.endpoint_state import EndpointStates
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.vitals import Vitals
 
@@ -51,6 +52,10 @@ def _nothing() -> Mapping[str, float]:
     return {}
 
 
+async def _is_fresh() -> None:
+    """Where processes tell of themselves without being asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
     """
@@ -71,7 +76,13 @@ class Watched:
     vitals: Callable[[], Iterable[Vitals]]
     """Of each process, the one that answers included."""
 
+    endpoints: Callable[[], EndpointStates]
+    """Of all processes together."""
+
     now: Callable[[], datetime]
+    refresh: Callable[[], Awaitable[None]] = _is_fresh
+    """Brings `totals` up to date."""
+
     api_ages: Callable[[], Mapping[str, float]] = _nothing
     """By kind of object, the seconds since what is known of it was last up to date."""
 

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from ingress.config import Config
 from ingress.problem import Problem
 from ingress.routing.build import Built
+from ingress.routing.upstream import Endpoint
+from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.vitals import Connections, Vitals
 from ingress.telemetry.watched import Watched
@@ -49,8 +51,13 @@ class HandWatched:
     problems: list[Problem] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
     vitals: list[Vitals] = field(default_factory=lambda: [Vitals(Connections(1, 2, 3), 1000)])
+    endpoints: dict[Endpoint, EndpointState] = field(default_factory=dict)
+    refreshed: int = 0
     api_ages: dict[str, float] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
 
     @property
     def watched(self) -> Watched:
@@ -61,6 +68,8 @@ class HandWatched:
             problems=self.problems,
             totals=self.totals,
             vitals=lambda: self.vitals,
+            endpoints=lambda: self.endpoints,
+            refresh=self.refresh,
             now=lambda: NOW,
             api_ages=lambda: self.api_ages,
             leases=lambda: self.leases,

@@ -17,6 +17,7 @@ from sys import intern
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
@@ -200,6 +201,7 @@ def _identity(certificate: x509.Certificate, secret: Secret) -> CertificateIdent
         issuer_organization=intern(_attribute(issuer, NameOID.ORGANIZATION_NAME)),
         serial_number=str(certificate.serial_number),
         key_algorithm="RSA" if is_rsa else "ECDSA",
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
     )
 
 

@@ -1,0 +1,94 @@
+"""
+A Route as JSON has it: where it leads, and what its annotations come to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingress.policy.access import AccessRefusal
+from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
+from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.load_balance import LoadBalance
+from ingress.policy.proxy_settings import ProxySettings
+from ingress.policy.request_policy import RequestPolicy
+from ingress.routing.route import Route
+from ingress.routing.upstream import UpstreamKey
+
+
+def route_json(route: Route) -> dict[str, Any]:
+    """:return: plain values, without what is not set."""
+    namespace, ingress = route.ingress
+    found = {
+        "path": route.path,
+        "pathType": route.path_type,
+        "namespace": namespace,
+        "ingress": ingress,
+        "upstream": upstream_name(route.upstream) if route.upstream is not None else None,
+        "loadBalance": _load_balance(route.load_balance),
+        "proxy": _proxy(route.proxy),
+    }
+    for policy in route.policies:
+        found.update(_policy(policy))
+    if route.affinity is not None:
+        found["affinity"] = _affinity(route.affinity)
+    if route.tls is not None:
+        found["backendTLS"] = _backend_tls(route.tls)
+    return found
+
+
+def upstream_name(key: UpstreamKey) -> str:
+    """Other than the name in the access log, no two Service ports have the same."""
+    return f"{key.namespace}/{key.service}:{key.port}"
+
+
+def _policy(policy: RequestPolicy) -> dict[str, Any]:
+    """What may answer in the endpoint's place."""
+    if isinstance(policy, HttpsRedirect):
+        hosts = policy.hosts
+        names = ["*"] if hosts is None else sorted(name.decode("ascii") for name in hosts)
+        return {"httpsRedirect": names}
+    if isinstance(policy, AccessRefusal):
+        return {"refused": "its annotations decide access, and cannot be honoured"}
+    if isinstance(policy, BackendTLSRefusal):
+        return {"refused": "its annotations ask for TLS towards endpoints that cannot be had"}
+    return {"policy": type(policy).__name__}
+
+
+def _load_balance(settings: LoadBalance) -> dict[str, Any]:
+    found: dict[str, Any] = {"algorithm": str(settings.algorithm)}
+    if settings.hash_key is not None:
+        found["hashBy"] = settings.hash_key.written
+        found["subsetSize"] = settings.subset_size
+    return found
+
+
+def _affinity(affinity: CookieAffinity) -> dict[str, Any]:
+    return {
+        "cookie": affinity.name,
+        "path": affinity.path,
+        "mode": "persistent" if affinity.is_persistent else "balanced",
+    }
+
+
+def _proxy(settings: ProxySettings) -> dict[str, Any]:
+    return {
+        "bodySize": settings.body_size,
+        "connectTimeout": settings.connect_timeout,
+        "sendTimeout": settings.send_timeout,
+        "readTimeout": settings.read_timeout,
+        "retryOn": sorted(map(str, settings.retry_on)),
+        "tries": settings.tries,
+        "retryTimeout": settings.retry_timeout,
+    }
+
+
+def _backend_tls(tls: BackendTLS) -> dict[str, Any]:
+    """Never a key: that there is a certificate of ours is all that is told of it."""
+    return {
+        "name": tls.name,
+        "verified": tls.is_verified,
+        "serverName": tls.sends_name,
+        "clientCertificate": tls.chain_pem is not None,
+    }

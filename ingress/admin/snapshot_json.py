@@ -1,0 +1,235 @@
+"""
+What is served at the moment as one JSON document, written in pieces.
+
+::
+
+    {"generation": …, "publishedAt": …, "config": {…},
+     "hosts": [{"host": …, "paths": [{"path": …, "upstream": …, …}], "default": …}],
+     "upstreams": {"default/web:80": {"endpoints": [{"address": …, "inFlight": …, "ejected": …}]}},
+     "certificates": [{"host": …, "names": […], "notAfter": …, …}],
+     "problems": [{"kind": …, "name": …, "field": …, "message": …, "file": …, "line": …}]}
+
+Nothing of it is secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeVar
+
+from ingress.admin.route_json import route_json, upstream_name
+from ingress.problem import Problem
+from ingress.routing.build import Built
+from ingress.routing.match import find_certificate, find_host
+from ingress.routing.route import Route
+from ingress.routing.snapshot import ServerCertificate, VirtualHost
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
+from ingress.steps import STRIDE
+from ingress.telemetry.endpoint_state import EndpointState, EndpointStates
+
+T = TypeVar("T")
+
+_UNDERSCORE: Final = re.compile("_(.)")
+_NO_STATE: Final = EndpointState()
+
+
+class Published(NamedTuple):
+    """What is told of."""
+
+    built: Built
+    generation: int
+    published_at: datetime | None
+    problems: Iterable[Problem]
+    endpoints: EndpointStates
+
+
+def snapshot_json(published: Published) -> Iterator[bytes]:
+    """All of it."""
+    snapshot = published.built.snapshot
+    hosts = [*snapshot.hosts.values(), *snapshot.wildcard_hosts.values()]
+    if snapshot.any_host is not None:
+        hosts.append(snapshot.any_host)
+    certificates = list(snapshot.certificates.items())
+    if snapshot.default_certificate is not None:
+        certificates.append(("", snapshot.default_certificate))
+    yield from _document(
+        published, hosts, list(snapshot.upstreams), certificates, published.problems
+    )
+
+
+def host_json(published: Published, name: str) -> Iterator[bytes] | None:
+    """
+    :param name: as a client may ask for it.
+    :return: what is of concern to requests for this host; None where no rule is for it.
+    """
+    built, name = published.built, name.lower().removesuffix(".")
+    snapshot = built.snapshot
+    host = find_host(snapshot, name.encode("utf-8", "replace"))
+    if host is None:
+        return None
+    upstreams = {route.upstream for route in host.routes() if route.upstream is not None}
+    certificate = find_certificate(snapshot, name)
+    owners = built.memo.hosts.users.get(host.name, ())
+    problems = (
+        problem
+        for problem in published.problems
+        if problem.kind == "Ingress" and (problem.namespace, problem.name) in owners
+    )
+    return _document(
+        published,
+        [host],
+        sorted(upstreams),
+        [(name, certificate)] if certificate is not None else [],
+        problems,
+    )
+
+
+def _document(
+    published: Published,
+    hosts: Iterable[VirtualHost],
+    upstreams: Iterable[UpstreamKey],
+    certificates: Iterable[tuple[str, ServerCertificate]],
+    problems: Iterable[Problem],
+) -> Iterator[bytes]:
+    built = published.built
+    head = {
+        "generation": published.generation,
+        "publishedAt": _moment(published.published_at),
+        "config": _plain(built.snapshot.config),
+    }
+    yield _encoded(head).removesuffix(b"}")
+    yield b',\n"hosts":['
+    yield from _listed(hosts, _host)
+    yield b'],\n"upstreams":{'
+    yield from _listed(upstreams, lambda key: _upstream(key, built, published.endpoints))
+    yield b'},\n"certificates":['
+    yield from _listed(certificates, _certificate)
+    yield b'],\n"problems":['
+    yield from _listed(problems, _problem)
+    yield b"]}\n"
+
+
+def _listed(items: Iterable[T], encode: Callable[[T], Iterator[bytes]]) -> Iterator[bytes]:
+    separator = b"\n"
+    for item in items:
+        yield separator
+        yield from encode(item)
+        separator = b",\n"
+
+
+def _host(host: VirtualHost) -> Iterator[bytes]:
+    """A path a line: there may be thousands."""
+    yield b'{"host":%b,"default":' % _encoded(host.name)
+    yield _encoded(route_json(host.default) if host.default is not None else None)
+    yield b',"paths":['
+    yield from _listed(host.root.routes(), _route)
+    yield b"]}"
+
+
+def _route(route: Route) -> Iterator[bytes]:
+    yield _encoded(route_json(route))
+
+
+def _upstream(key: UpstreamKey, built: Built, states: EndpointStates) -> Iterator[bytes]:
+    upstream = built.snapshot.upstreams.get(key) or Upstream(key)
+    head = {
+        "name": str(key),
+        "namespace": key.namespace,
+        "service": key.service,
+        "port": key.port,
+        "fault": built.memo.upstreams.faults.get(key),
+    }
+    yield _encoded(upstream_name(key)) + b":"
+    yield _encoded(head).removesuffix(b"}")
+    for name, endpoints in (("endpoints", upstream.endpoints), ("lingering", upstream.lingering)):
+        yield b',"%b":[' % name.encode()
+        yield from _listed(_grouped(endpoints), lambda some: _endpoints(some, states))
+        yield b"]"
+    yield b"}"
+
+
+def _grouped(endpoints: tuple[Endpoint, ...]) -> Iterator[tuple[Endpoint, ...]]:
+    for start in range(0, len(endpoints), STRIDE):
+        yield endpoints[start : start + STRIDE]
+
+
+def _endpoints(endpoints: Iterable[Endpoint], states: EndpointStates) -> Iterator[bytes]:
+    entries = []
+    for endpoint in endpoints:
+        state = states.get(endpoint, _NO_STATE)
+        entries.append(
+            {
+                "address": str(endpoint),
+                "inFlight": state.in_flight,
+                "ejected": state.ejections > 0,
+            }
+        )
+    yield _encoded(entries)[1:-1]
+
+
+def _certificate(item: tuple[str, ServerCertificate]) -> Iterator[bytes]:
+    host, certificate = item
+    identity = certificate.identity
+    yield _encoded(
+        {
+            "host": host,
+            "names": certificate.names,
+            "notBefore": _moment(certificate.not_before),
+            "notAfter": _moment(certificate.not_after),
+            "secret": "/".join(identity.secret),
+            "issuer": identity.issuer,
+            "serialNumber": identity.serial_number,
+            "keyAlgorithm": identity.key_algorithm,
+            "fingerprint": identity.fingerprint,
+        }
+    )
+
+
+def _problem(problem: Problem) -> Iterator[bytes]:
+    yield _encoded(
+        {
+            "kind": problem.kind,
+            "namespace": problem.namespace,
+            "name": problem.name,
+            "field": problem.field,
+            "value": problem.value,
+            "message": problem.message,
+            "file": problem.origin.file,
+            "line": problem.origin.line,
+        }
+    )
+
+
+def _encoded(value: object) -> bytes:
+    """In ASCII: half a character, which a path may have, is written as JSON has it."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _plain(value: Any) -> Any:
+    """The configuration in values that JSON has; its names as Kubernetes would write them."""
+    if is_dataclass(value):
+        return {
+            _UNDERSCORE.sub(lambda found: found[1].upper(), each.name): _plain(
+                getattr(value, each.name)
+            )
+            for each in fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {_plain_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | frozenset):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value)
+
+
+def _plain_key(key: Any) -> str:
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)

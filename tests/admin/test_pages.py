@@ -1,0 +1,71 @@
+"""
+Tests for `ingress.admin.pages`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.admin.pages import make_pages
+from ingress.admin.site import Content, PageError
+from tests.support.metrics import sample_value
+from tests.support.objects import built, ingress, served
+from tests.support.watched import HandWatched
+
+
+class PagesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hand = HandWatched()
+        self.pages = make_pages(self.hand.watched)
+
+    def publish(self) -> None:
+        self.hand.published.publish(
+            built(
+                ingress("a.example", {"/": "web:80"}),
+                ingress("b.example", {"/": "web:80"}, name="other"),
+                served("web"),
+            )
+        )
+
+    def ask(self, name: str, **query: str) -> Deferred[Content]:
+        return Deferred.fromCoroutine(self.pages[name](query))
+
+    def snapshot(self, **query: str) -> dict[str, Any]:
+        content = self.successResultOf(self.ask("snapshot", **query))
+        self.assertEqual(content.media_type, b"application/json")
+        document: dict[str, Any] = json.loads(b"".join(content.pieces))
+        return document
+
+    def test_metrics(self) -> None:
+        """Metrics are those of the moment, in Prometheus's text format."""
+        self.publish()
+        content = self.successResultOf(self.ask("metrics"))
+        self.assertEqual(content.media_type, b"text/plain; version=0.0.4; charset=utf-8")
+        text = b"".join(content.pieces).decode()
+        self.assertEqual(sample_value(text, "txingress_snapshot_hosts"), 2)
+        self.assertEqual(self.hand.refreshed, 1)
+
+    def test_snapshot(self) -> None:
+        """The routing table has all hosts, or the one that is asked for."""
+        self.publish()
+        hosts = {host["host"] for host in self.snapshot()["hosts"]}
+        self.assertEqual(hosts, {"a.example", "b.example"})
+        (host,) = self.snapshot(host="b.example")["hosts"]
+        self.assertEqual(host["host"], "b.example")
+
+    def test_unknown_host(self) -> None:
+        """A host that no rule is for is not found."""
+        self.publish()
+        error = self.failureResultOf(self.ask("snapshot", host="c.example"), PageError).value
+        self.assertEqual((error.status, str(error)), (404, "no rule is for this host"))
+
+    def test_before_the_first(self) -> None:
+        """Before anything is published there is no table, but there are metrics."""
+        error = self.failureResultOf(self.ask("snapshot"), PageError).value
+        self.assertEqual(error.status, 503)
+        content = self.successResultOf(self.ask("metrics"))
+        self.assertIn(b"nginx_ingress_controller_success", b"".join(content.pieces))
