@@ -66,8 +66,8 @@ class ControlPlane:
         run_in_thread: RunInThread,
     ) -> None:
         self._source = source
-        self._controller = controller
-        self._problem_log = problem_log
+        self.controller = controller
+        self.problem_log = problem_log
         self.live_config = LiveConfig(config, self._configure, run_in_thread)
         self._config_watcher = FileWatcher(reactor, [str(config.path)], self.live_config.look)
         self._has_stopped = False
@@ -79,8 +79,8 @@ class ControlPlane:
         if self._has_stopped:
             return
         self._tell_problems()
-        self._controller.start()
-        await self._controller.published
+        self.controller.start()
+        await self.controller.published
         self._config_watcher.start()
         # It may have changed since it was read, before there was a reactor.
         self.live_config.look()
@@ -94,14 +94,14 @@ class ControlPlane:
         self._has_stopped = True
         self._config_watcher.stop()
         self.live_config.stop()
-        self._controller.stop()
+        self.controller.stop()
         stopped = self._source.stop()
-        self._problem_log.flush()
+        self.problem_log.flush()
         return stopped
 
     def _configure(self, config: Config) -> None:
         self._source.reconfigure(config)
-        self._controller.reconfigure(config)
+        self.controller.reconfigure(config)
 
     def _tell_problems(self) -> None:
-        self._problem_log.report("source", self._source.problems, is_located=True)
+        self.problem_log.report("source", self._source.problems, is_located=True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -20,16 +21,18 @@ from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
+from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
 from ingress.config import Config
 from ingress.config.file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
-from ingress.controller import Controller
+from ingress.controller import Controller, utc_now
 from ingress.deadline import Deadlines
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.listeners import Listeners, bind_listeners
+from ingress.frontend.local_reports import LocalReports
 from ingress.frontend.local_serving import LocalServing
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
@@ -40,7 +43,9 @@ from ingress.routing.snapshot import ServerCertificate, Snapshot
 from ingress.service import Admin, IngressService
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
+from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import Traffic
+from ingress.telemetry.watched import Reports, Watched
 from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
@@ -99,11 +104,15 @@ def makeService(options: Options) -> IService:
     config = options["loaded"]
     listeners = options["listeners"]
     readiness = Readiness(start="the first snapshot is not published yet")
-    serving = _make_serving(reactor, listeners, make_self_signed(datetime.now(UTC)))
+    totals = Totals()
+    serving, reports = _make_serving(
+        reactor, listeners, make_self_signed(datetime.now(UTC)), totals
+    )
     control_plane = _make_control_plane(reactor, config, serving.publish)
+    pages = make_pages(_watched(control_plane, totals, reports))
     return IngressService(
         reactor,
-        Admin(listeners.admin, make_admin_site(readiness, reactor), readiness),
+        Admin(listeners.admin, make_admin_site(readiness, reactor, pages), readiness),
         control_plane,
         serving,
         Termination(reactor),
@@ -126,12 +135,34 @@ def _make_control_plane(
     )
 
 
-def _make_serving(reactor: Any, listeners: Listeners, default: ServerCertificate) -> LocalServing:
+def _watched(control_plane: ControlPlane, totals: Totals, reports: Reports) -> Watched:
+    try:
+        version = metadata.version("txingress")
+    except metadata.PackageNotFoundError:
+        version = "not installed"
+    return Watched(
+        version=version,
+        published=control_plane.controller,
+        configured=control_plane.live_config,
+        problems=control_plane.problem_log,
+        totals=totals,
+        reports=reports,
+        now=utc_now,
+        pod=os.environ.get("POD_NAME", ""),
+        namespace=os.environ.get("POD_NAMESPACE", ""),
+    )
+
+
+def _make_serving(
+    reactor: Any, listeners: Listeners, default: ServerCertificate, totals: Totals
+) -> tuple[LocalServing, LocalReports]:
     """
     :param default: where neither SNI nor a Snapshot gives a certificate.
+    :param totals: get what is counted.
     """
     deadlines = Deadlines(reactor)
-    recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
+    traffic = Traffic()
+    recorder = Recorder(traffic, AccessLog(reactor, None, time.time))
     plane = DataPlane(
         EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
         deadlines,
@@ -141,4 +172,7 @@ def _make_serving(reactor: Any, listeners: Listeners, default: ServerCertificate
         recorder=recorder,
     )
     contexts = TLSContexts(lambda: plane.snapshot, default)
-    return LocalServing(reactor, listeners, plane, contexts, [recorder])
+    return (
+        LocalServing(reactor, listeners, plane, contexts, [recorder]),
+        LocalReports(reactor, plane, traffic, totals),
+    )

@@ -18,7 +18,7 @@ def make_pages(watched: Watched) -> Mapping[str, Page]:
     registry = make_registry()
 
     async def metrics_page(query: Query) -> Content:
-        await watched.refresh()
+        await watched.reports.refresh()
         return Content(MEDIA_TYPE, metrics(watched, registry))
 
     async def snapshot_page(query: Query) -> Content:
@@ -30,7 +30,7 @@ def make_pages(watched: Watched) -> Mapping[str, Page]:
             watched.published.generation,
             watched.published.published_at,
             watched.problems,
-            watched.endpoints(),
+            watched.reports.endpoints(),
         )
         host = query.get("host")
         if host is None:

@@ -21,7 +21,7 @@ def process_families(watched: Watched, constants: Mapping[str, str]) -> Iterator
     """
     :param constants: the labels of the controller, for those of ingress-nginx.
     """
-    vitals = list(watched.vitals())
+    vitals = list(watched.reports.vitals())
     yield from _connections(watched.totals.counters, vitals, constants)
     yield from _usage(watched, vitals, label_text(constants))
     yield from _own(watched)

@@ -4,7 +4,7 @@ What metrics are told of: the parts of the proxy, as far as they are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -48,12 +48,21 @@ class Configured(Protocol):
         """Whether the file, as it was read last, could not be applied."""
 
 
+class Reports(Protocol):
+    """What the processes that serve tell of themselves."""
+
+    async def refresh(self) -> None:
+        """Bring the `Totals` up to date, if that needs to be asked for."""
+
+    def vitals(self) -> Iterable[Vitals]:
+        """Of each process, the one that answers included."""
+
+    def endpoints(self) -> EndpointStates:
+        """Of all processes together."""
+
+
 def _nothing() -> Mapping[str, float]:
     return {}
-
-
-async def _is_fresh() -> None:
-    """Where processes tell of themselves without being asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +82,8 @@ class Watched:
     """Those of now."""
 
     totals: Totals
-    vitals: Callable[[], Iterable[Vitals]]
-    """Of each process, the one that answers included."""
-
-    endpoints: Callable[[], EndpointStates]
-    """Of all processes together."""
-
+    reports: Reports
     now: Callable[[], datetime]
-    refresh: Callable[[], Awaitable[None]] = _is_fresh
-    """Brings `totals` up to date."""
-
     api_ages: Callable[[], Mapping[str, float]] = _nothing
     """By kind of object, the seconds since what is known of it was last up to date."""
 

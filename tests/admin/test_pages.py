@@ -47,7 +47,7 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual(content.media_type, b"text/plain; version=0.0.4; charset=utf-8")
         text = b"".join(content.pieces).decode()
         self.assertEqual(sample_value(text, "txingress_snapshot_hosts"), 2)
-        self.assertEqual(self.hand.refreshed, 1)
+        self.assertEqual(self.hand.reports.refreshed, 1)
 
     def test_snapshot(self) -> None:
         """The routing table has all hosts, or the one that is asked for."""

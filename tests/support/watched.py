@@ -43,6 +43,24 @@ class HandConfigured:
 
 
 @dataclass
+class HandReports:
+    """What processes tell of themselves (`Reports`)."""
+
+    processes: list[Vitals] = field(default_factory=lambda: [Vitals(Connections(1, 2, 3), 1000)])
+    states: dict[Endpoint, EndpointState] = field(default_factory=dict)
+    refreshed: int = 0
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+    def vitals(self) -> list[Vitals]:
+        return self.processes
+
+    def endpoints(self) -> dict[Endpoint, EndpointState]:
+        return self.states
+
+
+@dataclass
 class HandWatched:
     """Everything that `watched` looks at, for tests to change."""
 
@@ -50,14 +68,9 @@ class HandWatched:
     configured: HandConfigured = field(default_factory=HandConfigured)
     problems: list[Problem] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
-    vitals: list[Vitals] = field(default_factory=lambda: [Vitals(Connections(1, 2, 3), 1000)])
-    endpoints: dict[Endpoint, EndpointState] = field(default_factory=dict)
-    refreshed: int = 0
+    reports: HandReports = field(default_factory=HandReports)
     api_ages: dict[str, float] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
-
-    async def refresh(self) -> None:
-        self.refreshed += 1
 
     @property
     def watched(self) -> Watched:
@@ -67,9 +80,7 @@ class HandWatched:
             configured=self.configured,
             problems=self.problems,
             totals=self.totals,
-            vitals=lambda: self.vitals,
-            endpoints=lambda: self.endpoints,
-            refresh=self.refresh,
+            reports=self.reports,
             now=lambda: NOW,
             api_ages=lambda: self.api_ages,
             leases=lambda: self.leases,

@@ -30,7 +30,10 @@ class ProcessFamiliesTests(SynchronousTestCase):
 
     def test_connections(self) -> None:
         """Connections of all processes, by what goes on in them."""
-        self.hand.vitals = [Vitals(Connections(1, 2, 3), 0), Vitals(Connections(10, 20, 30), 0)]
+        self.hand.reports.processes = [
+            Vitals(Connections(1, 2, 3), 0),
+            Vitals(Connections(10, 20, 30), 0),
+        ]
         self.hand.totals.counters.accepted = 100
         self.hand.totals.counters.refused = 7
         states = {"reading": 11, "writing": 22, "waiting": 33, "active": 66}
@@ -41,7 +44,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
 
     def test_usage(self) -> None:
         """Processes, their memory, and their processor time, that of ended ones included."""
-        self.hand.vitals = [Vitals(Connections(), 1000), Vitals(Connections(), 500)]
+        self.hand.reports.processes = [Vitals(Connections(), 1000), Vitals(Connections(), 500)]
         self.hand.totals.counters.cpu_seconds = 1e6
         self.assertEqual(self.value(f"{NGINX}num_procs"), 2)
         self.assertEqual(self.value(f"{NGINX}resident_memory_bytes"), 1500)
@@ -51,7 +54,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
 
     def test_no_process(self) -> None:
         """Without any worker there are no connections."""
-        self.hand.vitals = []
+        self.hand.reports.processes = []
         self.assertEqual(self.value(f"{NGINX}connections", state="active"), 0)
 
     def test_requests(self) -> None:
