@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.support.process import PATIENCE
@@ -49,6 +50,7 @@ class HTTPClient:
     """
     One connection to a port of this machine; a context manager that closes it.
 
+    :param port: or the path of a socket in the file system.
     :param tls: None for plain text.
     :param server_name: the SNI; None for none.
     :param buffer_size: of the socket's receive buffer, in bytes; the system's if None.
@@ -56,19 +58,21 @@ class HTTPClient:
 
     def __init__(
         self,
-        port: int,
+        port: int | Path,
         *,
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
         buffer_size: int | None = None,
     ) -> None:
-        plain = socket.socket()
+        is_tcp = isinstance(port, int)
+        plain = socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX)
         try:
             plain.settimeout(PATIENCE)
             if buffer_size is not None:
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_size)
-            plain.connect(("127.0.0.1", port))
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.connect(("127.0.0.1", port) if is_tcp else str(port))
+            if is_tcp:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket = plain
             if tls is not None:
                 self.socket = tls.wrap_socket(plain, server_hostname=server_name)

@@ -23,9 +23,16 @@ class EchoEndpoint:
     :param name: by which a test knows who answered.
     :param port: any that is free if 0.
     :param tls: None for plain text.
+    :param interface: the address that it listens on.
     """
 
-    def __init__(self, name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        interface: str = "127.0.0.1",
+    ) -> None:
         self.name = name
         self.tls = tls
         self.requests: list[str] = []
@@ -39,7 +46,7 @@ class EchoEndpoint:
         class Handler(_EchoHandler):
             owner = endpoint
 
-        self._server = _Server(("127.0.0.1", port), Handler)
+        self._server = _Server((interface, port), Handler)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

@@ -43,7 +43,8 @@ class Control:
             "fail": lambda **fault: api.fail(Fault(**fault)),
             "heal": api.disturbances.faults.clear,
             "disturb": self._disturb,
-            "set_tokens": self._set_tokens,
+            "set_token": self._set_token,
+            "remove_token": api.access.tokens.pop,
             "grant": self._grant,
             "requests": lambda: [asdict(each) for each in api.requests],
             "watches": lambda: len(api.resource.streams),
@@ -56,11 +57,8 @@ class Control:
         for name, value in settings.items():
             setattr(self._api.disturbances, name, value)
 
-    def _set_tokens(self, **tokens: Any) -> None:
-        """:param tokens: the name of a user and its groups each."""
-        self._api.access.tokens = {
-            token: User(name, tuple(groups)) for token, (name, groups) in tokens.items()
-        }
+    def _set_token(self, token: str, user: str, groups: list[str]) -> None:
+        self._api.access.tokens[token] = User(user, tuple(groups))
 
     def _grant(self, name: str, rules: list[dict[str, Any]]) -> None:
         """:param rules: as roles have them."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.fake_api.api import TOKEN
 from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
 
 Document = dict[str, Any]
@@ -64,9 +65,11 @@ class FakeAPIProcess:
 
     # Who may do what.
 
-    def set_tokens(self, **tokens: tuple[str, Sequence[str]]) -> None:
-        """:param tokens: the name of a user and its groups each."""
-        self._call("set_tokens", **tokens)
+    def set_token(self, token: str, user: str, *groups: str) -> None:
+        self._call("set_token", token, user, groups)
+
+    def remove_token(self, token: str) -> None:
+        self._call("remove_token", token)
 
     def grant(self, name: str, *rules: Document) -> None:
         """
@@ -75,9 +78,9 @@ class FakeAPIProcess:
         """
         self._call("grant", name, list(rules))
 
-    def kubeconfig(self, token: str | None = None) -> str:
-        """:param token: that of the administrator if None."""
-        text: str = self._call("kubeconfig", *([] if token is None else [token]))
+    def kubeconfig(self, token: str = TOKEN, namespace: str = "default") -> str:
+        """The text of one, with which this server is reached."""
+        text: str = self._call("kubeconfig", token, namespace=namespace)
         return text
 
     @property

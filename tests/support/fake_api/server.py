@@ -69,7 +69,12 @@ class FakeAPIServer:
         """As a server does that is killed."""
         self._connections.abort()
 
-    def kubeconfig(self, token: str | None = TOKEN, certificate: Issued | None = None) -> str:
+    def kubeconfig(
+        self,
+        token: str | None = TOKEN,
+        certificate: Issued | None = None,
+        namespace: str = "default",
+    ) -> str:
         """
         The text of a kubeconfig for this server.
 
@@ -79,15 +84,16 @@ class FakeAPIServer:
         if certificate is not None:
             user["client-certificate-data"] = _encode(certificate.chain_pem)
             user["client-key-data"] = _encode(certificate.key_pem)
-        return make_kubeconfig(self.url, self.authority.root_pem, user)
+        return make_kubeconfig(self.url, self.authority.root_pem, user, namespace)
 
     def issue_user(self, name: str, group: str = MASTERS) -> Issued:
         """A client certificate, by which the server knows a user."""
         return self.authority.issue(name, organization=group)
 
 
-def make_kubeconfig(url: str, root_pem: bytes, user: dict[str, str]) -> str:
+def make_kubeconfig(url: str, root_pem: bytes, user: dict[str, str], namespace: str) -> str:
     """A kubeconfig with one context."""
+    context = {"cluster": "fake", "user": "user", "namespace": namespace}
     cluster = {"server": url, "certificate-authority-data": _encode(root_pem)}
     text: str = yaml.safe_dump(
         {
@@ -95,7 +101,7 @@ def make_kubeconfig(url: str, root_pem: bytes, user: dict[str, str]) -> str:
             "kind": "Config",
             "clusters": [{"name": "fake", "cluster": cluster}],
             "users": [{"name": "user", "user": user}],
-            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "user"}}],
+            "contexts": [{"name": "fake", "context": context}],
             "current-context": "fake",
         }
     )
