@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from ingress.config import Config
 from ingress.controller import Controller
 from ingress.kube.watch import FileWatcher
+from ingress.kube.writing.cluster_writer import ClusterWriter
 from ingress.live_config import LiveConfig, RunInThread
 from ingress.problem import Problem
 from ingress.problem_log import ProblemLog
@@ -54,6 +55,7 @@ class ControlPlane:
 
     :param config: what runs first.
     :param run_in_thread: for reading the configuration file.
+    :param writer: to the cluster that the objects are from, if they are from one.
     """
 
     def __init__(
@@ -64,10 +66,12 @@ class ControlPlane:
         controller: Controller,
         problem_log: ProblemLog,
         run_in_thread: RunInThread,
+        writer: ClusterWriter | None = None,
     ) -> None:
         self._source = source
         self.controller = controller
         self.problem_log = problem_log
+        self._writer = writer
         self.live_config = LiveConfig(config, self._configure, run_in_thread)
         self._config_watcher = FileWatcher(reactor, [str(config.path)], self.live_config.look)
         self._has_stopped = False
@@ -81,6 +85,10 @@ class ControlPlane:
         self._tell_problems()
         self.controller.start()
         await self.controller.published
+        if self._has_stopped:
+            return
+        if self._writer is not None:
+            self._writer.start()
         self._config_watcher.start()
         # It may have changed since it was read, before there was a reactor.
         self.live_config.look()
@@ -89,15 +97,17 @@ class ControlPlane:
         """
         Change nothing any more; what was published is served on.
 
-        :return: fires when nothing is read any more, which a slow disk may delay.
+        :return: fires when nothing is read or written any more, which a slow disk may delay,
+            and a slow API server for half a minute.
         """
         self._has_stopped = True
         self._config_watcher.stop()
         self.live_config.stop()
         self.controller.stop()
+        writer_stopped = self._writer.stop() if self._writer is not None else succeed(None)
         stopped = self._source.stop()
         self.problem_log.flush()
-        return stopped
+        return stopped.addCallback(lambda _: writer_stopped)
 
     def _configure(self, config: Config) -> None:
         self._source.reconfigure(config)

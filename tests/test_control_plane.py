@@ -4,7 +4,9 @@ Tests for `ingress.control_plane`.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import yaml
 from twisted.internet.defer import Deferred, execute
@@ -12,14 +14,19 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Cluster
 from ingress.config.file import load_config
 from ingress.control_plane import ControlPlane
 from ingress.controller import Controller
 from ingress.kube.files import FilesSource
+from ingress.kube.ingress_status import IngressStatuses
 from ingress.kube.store import ObjectStore
+from ingress.kube.writing.cluster_writer import ClusterWriter, Surroundings
 from ingress.problem_log import ProblemLog
 from ingress.routing.snapshot import Snapshot
+from tests.support.fake_api import FakeAPI, Fault
 from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.memory_client import memory_client
 from tests.support.process import replace_file
 
 
@@ -34,18 +41,44 @@ class ControlPlaneTests(SynchronousTestCase):
         self.write("a.example", "web")
         self.clock = Clock()
         self.published: list[Snapshot] = []
-        config = load_config(self.path)
+        self.config = config = load_config(self.path)
         self.store = ObjectStore()
-        log = ProblemLog(self.clock)
+        self.log = ProblemLog(self.clock)
+        self.source = FilesSource(
+            self.clock, self.store, config.source.paths, config.tls.secrets, execute
+        )
+        self.controller = Controller(
+            self.store, config, self.published.append, self.log, clock=self.clock
+        )
+        self.plane = ControlPlane(
+            self.clock, config, self.source, self.controller, self.log, execute
+        )
+        self.addCleanup(lambda: self.plane.stop())
+
+    def write_to(self, api: FakeAPI) -> None:
+        """Have the control plane write to a cluster."""
         self.plane = ControlPlane(
             self.clock,
-            config,
-            FilesSource(self.clock, self.store, config.source.paths, config.tls.secrets, execute),
-            Controller(self.store, config, self.published.append, log, clock=self.clock),
-            log,
+            self.config,
+            self.source,
+            self.controller,
+            self.log,
             execute,
+            ClusterWriter(
+                memory_client(api, self.clock),
+                Cluster(),
+                self.store,
+                IngressStatuses(),
+                self.log,
+                Surroundings(
+                    clock=self.clock,
+                    random=Random(1),
+                    environment={},
+                    now=lambda: datetime.fromtimestamp(self.clock.seconds(), UTC),
+                    monotonic=self.clock.seconds,
+                ),
+            ),
         )
-        self.addCleanup(self.plane.stop)
 
     def configure(self, **settings: object) -> None:
         document = {"source": {"files": "manifests"}} | settings
@@ -141,3 +174,22 @@ class ControlPlaneTests(SynchronousTestCase):
         self.wait()
         self.assertEqual(self.published, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_writer(self) -> None:
+        """It writes to its cluster from when it serves, and the end waits for what it writes."""
+        api = FakeAPI(self.clock, Random(1))
+        self.write_to(api)
+        started = Deferred.fromCoroutine(self.plane.start())
+        self.assertEqual(api.requests, [])
+        self.clock.pump([0] * 100)
+        self.successResultOf(started)
+        lease = ("coordination.k8s.io/v1", "Lease", "txingress-leader")
+        held = api.get(*lease)
+        assert held is not None
+        self.assertTrue(held["spec"]["holderIdentity"])
+        api.fail(Fault(0))
+        stopped = self.plane.stop()
+        self.clock.pump([0] * 10)
+        self.assertNoResult(stopped)
+        self.clock.pump([1] * 10)
+        self.successResultOf(stopped)

@@ -22,7 +22,7 @@ class _InMemory:
     def __init__(self, api: FakeAPI) -> None:
         self._stub = StubTreq(api.resource)
 
-    def client(self, certificate: object) -> Any:
+    async def client(self, certificate: object) -> Any:
         return self._stub
 
     def drop_idle(self) -> None: ...

@@ -138,10 +138,9 @@ class ClusterWriter:
         """Who does, as far as we know; empty if nobody."""
         return self._elector.holder
 
-    @property
-    def lease(self) -> ObjectName:
-        """The Lease by which that is agreed on."""
-        return self._elector.name
+    def leases(self) -> Mapping[str, float]:
+        """By name of the Lease by which that is agreed on: 1 where it is ours, 0 where not."""
+        return {self._elector.name[1]: float(self.is_leader)}
 
     def serve(self, served: Mapping[ObjectName, Ingress]) -> None:
         """

@@ -217,6 +217,8 @@ class ReplicaTests(WriterTestCase):
         one, other = self.begin("pod-1"), self.begin("pod-2")
         self.run_for(5)
         self.assertEqual([one.writer.is_leader, other.writer.is_leader], [True, False])
+        self.assertEqual(one.writer.leases(), {"txingress-leader": 1})
+        self.assertEqual(other.writer.leases(), {"txingress-leader": 0})
         self.assertEqual(one.writer.holder, other.writer.holder)
         self.run_for(5, serve="bc")
         self.assertEqual(self.addresses(), {"b": OURS, "c": OURS})
