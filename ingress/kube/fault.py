@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingress.document import Path
-from ingress.problem import quoted, shown
+from ingress.kube.objects import ObjectKey
+from ingress.problem import Origin, Problem, quoted, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +80,22 @@ def show_value(value: object) -> str:
     if isinstance(value, str):
         return quoted(value)
     return shown(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def fault_problem(fault: Fault, key: ObjectKey, value: object, origin: Origin) -> Problem:
+    """
+    The fault as the Problem of its object.
+
+    :param key: as far as it is known.
+    :param value: of the field; None where it must not be shown.
+    """
+    kind, namespace, name = key
+    return Problem(
+        message=fault.message,
+        kind=kind,
+        namespace=shown(namespace),
+        name=shown(name),
+        field=shown(spell_field(fault.path)),
+        value=show_value(value),
+        origin=origin,
+    )

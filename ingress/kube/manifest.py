@@ -15,7 +15,7 @@ import msgspec
 
 from ingress.document import Document, Path
 from ingress.kube.conversion import convert, decode_secret
-from ingress.kube.fault import Fault, show_value, spell_field, value_at
+from ingress.kube.fault import Fault, fault_problem, value_at
 from ingress.kube.objects import (
     ConfigMap,
     Endpoints,
@@ -30,7 +30,7 @@ from ingress.kube.objects import (
 from ingress.kube.obsolete import OBSOLETE
 from ingress.kube.remains import remains_of
 from ingress.kube.validation import find_faults
-from ingress.problem import Origin, Problem, shown
+from ingress.problem import Origin, Problem
 
 KINDS: Final[dict[str, tuple[str, type[KubeObject]]]] = {
     "Ingress": ("networking.k8s.io/v1", Ingress),
@@ -177,18 +177,10 @@ class _Entry:
         return (self.kind, "" if self.kind == "IngressClass" else namespace, name)
 
     def _problem(self, key: ObjectKey | None, fault: Fault) -> Problem:
-        kind, namespace, name = key or (self.kind if self.kind in KINDS else "", "", "")
+        known = key or (self.kind if self.kind in KINDS else "", "", "")
         line = self.document.line_of(self.path + fault.path) if fault.path else self._line()
-        value = "" if self._may_be_secret() else show_value(value_at(self.raw, fault.path))
-        return Problem(
-            message=fault.message,
-            kind=kind,
-            namespace=shown(namespace),
-            name=shown(name),
-            field=shown(spell_field(fault.path)),
-            value=value,
-            origin=Origin(self.file, line),
-        )
+        value = None if self._may_be_secret() else value_at(self.raw, fault.path)
+        return fault_problem(fault, known, value, Origin(self.file, line))
 
     def _may_be_secret(self) -> bool:
         """

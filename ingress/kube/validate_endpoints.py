@@ -2,7 +2,8 @@
 What the API server refuses in an EndpointSlice or an Endpoints object.
 
 Loopback addresses are accepted although the API server refuses them: from
-files they are what a laptop has. (From a cluster they never come.)
+files they are what a laptop has. For what comes from a cluster `loopback_faults`
+has the rest of the rule.
 
 Source of the rules: ``pkg/apis/discovery/validation/validation.go`` and
 ``ValidateEndpoints`` in ``pkg/apis/core/validation/validation.go``.
@@ -11,9 +12,16 @@ Source of the rules: ``pkg/apis/discovery/validation/validation.go`` and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
+from ingress.address import (
+    IPV4_SIZE,
+    IPV6_SIZE,
+    is_link_local,
+    is_loopback,
+    is_unspecified_or_multicast,
+    pack_address,
+)
 from ingress.document import Path
 from ingress.kube.fault import Fault
 from ingress.kube.names import (
@@ -60,26 +68,24 @@ def _address_message(address: str, address_type: str) -> str:
         if "." in name and is_dns_subdomain(name):
             return ""
         return f"must be a DNS name with a dot in it: {DNS_SUBDOMAIN}"
-    ip = _parse_ip(address)
-    expected = IPv4Address if address_type == "IPv4" else IPv6Address
-    if not isinstance(ip, expected):
+    packed = pack_address(address)
+    if packed is None or len(packed) != (IPV4_SIZE if address_type == "IPv4" else IPV6_SIZE):
         return f"must be an {address_type} address, as addressType says"
-    return _UNUSABLE if _is_unusable(ip) else ""
+    return _UNUSABLE if _is_unusable(packed) else ""
 
 
-def _parse_ip(text: str) -> IPv4Address | IPv6Address | None:
-    if "%" in text:
-        return None  # a zone means something on one machine only
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
+def _is_unusable(packed: bytes) -> bool:
+    return is_link_local(packed) or is_unspecified_or_multicast(packed)
 
 
-def _is_unusable(ip: IPv4Address | IPv6Address) -> bool:
-    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    ip = mapped or ip
-    return ip.is_unspecified or ip.is_link_local or ip.is_multicast
+def loopback_faults(item: EndpointSlice) -> Iterator[Fault]:
+    """Every address of the slice that leads to ourselves, and not to a pod."""
+    for index, endpoint in enumerate(item.endpoints):
+        for number, address in enumerate(endpoint.addresses):
+            packed = pack_address(address)
+            if packed is not None and is_loopback(packed):
+                at: Path = ("endpoints", index, "addresses", number)
+                yield Fault(at, "must not be a loopback address in a cluster")
 
 
 def endpoints_faults(item: Endpoints) -> Iterator[Fault]:
@@ -102,10 +108,10 @@ def _subset_faults(subset: EndpointSubset, at: Path) -> Iterator[Fault]:
     lists = (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses))
     for field, addresses in lists:
         for number, address in enumerate(addresses):
-            ip = _parse_ip(address.ip)
-            if ip is None:
+            packed = pack_address(address.ip)
+            if packed is None:
                 yield Fault((*at, field, number, "ip"), "must be an IP address")
-            elif _is_unusable(ip):
+            elif _is_unusable(packed):
                 yield Fault((*at, field, number, "ip"), _UNUSABLE)
 
 

@@ -18,7 +18,11 @@ from ingress.kube.objects import (
     Metadata,
     SliceEndpoint,
 )
-from ingress.kube.validate_endpoints import endpoint_slice_faults, endpoints_faults
+from ingress.kube.validate_endpoints import (
+    endpoint_slice_faults,
+    endpoints_faults,
+    loopback_faults,
+)
 
 NAMED = Metadata(name="a")
 
@@ -63,6 +67,19 @@ class SliceTests(SynchronousTestCase):
             "224.0.0.1",
         ):
             self.assertFalse(self.accepts("IPv4", address), address)
+
+    def test_loopback(self) -> None:
+        """In a cluster, loopback addresses are a fault each."""
+        addresses = ("127.0.0.1", "10.0.0.1", "::1", "::ffff:127.0.0.1", "a.example")
+        item = EndpointSlice(
+            metadata=NAMED,
+            address_type="IPv4",
+            endpoints=(SliceEndpoint(addresses=addresses),),
+        )
+        self.assertEqual(
+            [spell_field(fault.path) for fault in loopback_faults(item)],
+            [f"endpoints[0].addresses[{number}]" for number in (0, 2, 3)],
+        )
 
     def test_ipv6(self) -> None:
         """IPv6 addresses without zone."""
