@@ -25,6 +25,9 @@ from ingress.problem import Origin
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 """How Ingresses named their class before the field; the field goes before it."""
 
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+"""How an EndpointSlice names its Service."""
+
 ObjectName = tuple[str, str]
 """``(namespace, name)``; the namespace is empty for cluster-scoped kinds."""
 
@@ -181,10 +184,7 @@ class EndpointSlice(KubeObject, frozen=True, kw_only=True):
     @property
     def service(self) -> ObjectName:
         """The Service that owns it, by the label of the API; the name is empty if none."""
-        return (
-            self.metadata.namespace,
-            self.metadata.labels.get("kubernetes.io/service-name", ""),
-        )
+        return (self.metadata.namespace, self.metadata.labels.get(SERVICE_NAME_LABEL, ""))
 
 
 class EndpointAddress(KubeStruct, frozen=True, kw_only=True):

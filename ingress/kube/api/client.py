@@ -117,7 +117,11 @@ class APIClient:
         return await self._bounded(ANSWER_TIMEOUT, self._exchange(method, path, query, content))
 
     async def watch(
-        self, path: str, query: Mapping[str, str], receive: Callable[[bytes], None]
+        self,
+        path: str,
+        query: Mapping[str, str],
+        receive: Callable[[bytes], None],
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Follow changes until the server ends the watch, as it does after ``timeoutSeconds``.
@@ -125,10 +129,11 @@ class APIClient:
         :param query: ``watch=1`` is part of it.
         :param receive: gets each event, a JSON document. What it raises ends the watch, and
             is raised here.
+        :param opened: called when the server has accepted the watch.
         :raises APIUnreachable: also if the watch ends otherwise, or not at all.
         """
         longest = float(query.get("timeoutSeconds", WATCH_TIMEOUT)) + WATCH_GRACE
-        await self._bounded(longest, self._stream(path, query, receive))
+        await self._bounded(longest, self._stream(path, query, receive, opened))
 
     async def close(self) -> None:
         """End everything: what is under way raises APIUnreachable."""
@@ -151,10 +156,15 @@ class APIClient:
         return collector.whole()
 
     async def _stream(
-        self, path: str, query: Mapping[str, str], receive: Callable[[bytes], None]
+        self,
+        path: str,
+        query: Mapping[str, str],
+        receive: Callable[[bytes], None],
+        opened: Callable[[], None],
     ) -> None:
         response = await self._bounded(ANSWER_TIMEOUT, self._ask("GET", path, query, None))
         _check_type(response)
+        opened()
         splitter = EventSplitter()
 
         def split(data: bytes) -> None:

@@ -1,0 +1,103 @@
+"""
+Bytes of one object to the object, checked as those of files are.
+
+What is as it should be, which is nearly all, is decoded straight into its type, so
+that fields that nobody reads never come to be. Where that fails, or where the object
+has a fault, it is read once more the slow way, which can say what is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+import msgspec
+
+from ingress.kube.conversion import convert, decode_secret
+from ingress.kube.fault import Fault, fault_problem, value_at
+from ingress.kube.manifest import KINDS, Reading
+from ingress.kube.objects import (
+    SERVICE_NAME_LABEL,
+    EndpointSlice,
+    Ingress,
+    KubeObject,
+    Metadata,
+    ObjectKey,
+)
+from ingress.kube.remains import remains_of
+from ingress.kube.validate_endpoints import loopback_faults
+from ingress.kube.validation import find_faults
+from ingress.problem import Origin
+
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""A copy of the whole object, which kubectl keeps in an annotation."""
+
+_FROM_CLUSTER: Final = Origin()
+_DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
+    kind: msgspec.json.Decoder(type_) for kind, (_, type_) in KINDS.items()
+}
+
+
+def read_object(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
+    """
+    :param text: JSON.
+    :param key: of the object, as its head has it.
+    :return: never raises for what is in it.
+    """
+    try:
+        item = _kept(_DECODERS[key[0]].decode(text), key)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _read_slowly(text, key)
+    return _read_slowly(text, key) if _faults(item) else Reading(0, key, item)
+
+
+def _read_slowly(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
+    """The same, with what is wrong in words; null is dropped as the API server would."""
+    try:
+        raw = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _refuse(key, {}, [Fault((), "is no JSON")])
+    if not isinstance(raw, dict):
+        return _refuse(key, raw, [Fault((), "must be a mapping")])
+    if key[0] == "Secret":
+        raw, faults = decode_secret(raw)
+        if faults:
+            return _refuse(key, raw, faults)
+    item, faults = convert(raw, KINDS[key[0]][1])
+    if item is None:
+        return _refuse(key, raw, faults)
+    item = _kept(item, key)
+    faults = _faults(item)
+    return _refuse(key, raw, faults) if faults else Reading(0, key, item)
+
+
+def _refuse(key: ObjectKey, raw: object, faults: list[Fault]) -> Reading:
+    is_secret = key[0] == "Secret"
+    problems = tuple(
+        fault_problem(fault, key, None if is_secret else value_at(raw, fault.path), _FROM_CLUSTER)
+        for fault in faults
+    )
+    remains = remains_of(raw, _FROM_CLUSTER) if key[0] == "Ingress" else None
+    return Reading(0, key, remains, problems)
+
+
+def _faults(item: KubeObject) -> list[Fault]:
+    faults = find_faults(item)
+    if isinstance(item, EndpointSlice):
+        faults.extend(loopback_faults(item))
+    return faults
+
+
+def _kept(item: KubeObject, key: ObjectKey) -> KubeObject:
+    """The object with those of its metadata that somebody reads."""
+    metadata = item.metadata
+    namespace = sys.intern(key[1])
+    if isinstance(item, Ingress):
+        metadata.annotations.pop(LAST_APPLIED, None)
+        kept = msgspec.structs.replace(metadata, namespace=namespace, labels={})
+        return msgspec.structs.replace(item, metadata=kept, origin=_FROM_CLUSTER, only_guards=False)
+    kept = Metadata(name=metadata.name, namespace=namespace)
+    if isinstance(item, EndpointSlice):
+        service = metadata.labels.get(SERVICE_NAME_LABEL, "")
+        kept = msgspec.structs.replace(kept, labels={SERVICE_NAME_LABEL: service})
+    return msgspec.structs.replace(item, metadata=kept, origin=_FROM_CLUSTER)

@@ -1,0 +1,251 @@
+"""
+List and watch, for ever: one kind, in one namespace or in all, or one object by its name.
+
+::
+
+    ┌──────────► list, page by page ──────────┐
+    │ 410: the history is lost                ▼
+    └────────────────────────────────────── watch ◄─┐
+                                               └────┘ the server's timeout: at once
+                                                      broken, 429, 5xx: after a while
+
+Nothing that the server does ends the loop, and what is known stays until the server says
+otherwise. The semantics are those of client-go's Reflector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ingress.kube.api.errors import AnswerTooLarge, APIError, APIUnreachable
+from ingress.kube.cluster.backoff import Backoff
+from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.mirror import Mirror
+from ingress.kube.cluster.wire import (
+    ADDED,
+    DELETED,
+    MODIFIED,
+    BadAnswer,
+    decode_event,
+    decode_head,
+    decode_page,
+)
+from ingress.kube.slices import Slices, Stopped
+
+PAGE_LIMIT: Final = 500
+"""Objects of a page, as client-go has it."""
+
+PAGE_SIZE: Final = 1024 * 1024
+"""
+Bytes of a page that are aimed at by asking for fewer objects. To find where the objects
+of a page begin takes a millisecond for each MiB, in which nobody is served.
+"""
+
+MIN_TIMEOUT: Final = 300
+MAX_TIMEOUT: Final = 600
+"""Seconds after which the server is to end a watch: not that of all proxies at once."""
+
+SHORTEST_WATCH: Final = 1.0
+"""Seconds: a watch that ends earlier, and has told nothing, is one that has failed."""
+
+_CHANGES: Final = frozenset((ADDED, MODIFIED, DELETED))
+
+
+class Client(Protocol):
+    """What a Reflector needs of an `APIClient`."""
+
+    async def get(self, path: str, query: Mapping[str, str] = ...) -> bytes:
+        """The body of the answer."""
+
+    async def watch(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        receive: Callable[[bytes], None],
+        opened: Callable[[], None] = ...,
+    ) -> None:
+        """Hand on each event, until the server has ended the watch in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The way to one API server, and what all who read it have in common."""
+
+    client: Client
+    clock: IReactorTime
+    random: Random
+    slices: Slices
+
+
+class Reflector:
+    """
+    Keeps a Mirror as the server is.
+
+    :param contact: is told how it goes; what is listed is its target.
+    """
+
+    log = Logger()
+
+    def __init__(self, access: Access, mirror: Mirror, contact: Contact) -> None:
+        self.contact = contact
+        self._access = access
+        self._mirror = mirror
+        self._target = contact.target
+        self._backoff = Backoff(access.random)
+        self._limit = PAGE_LIMIT
+        self._version = ""
+        self._has_news = False
+        self._running: Deferred[None] | None = None
+
+    def __repr__(self) -> str:
+        state = "running" if self._running is not None else "stopped"
+        return f"<Reflector of {self._target}, {state}, at {self._version or 'no version'}>"
+
+    def start(self) -> None:
+        """List, then follow changes until `stop`."""
+        self._running = running = Deferred.fromCoroutine(self._run())
+        running.addErrback(self._ended)
+
+    def stop(self) -> None:
+        """Follow no longer; what is known stays as it is."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+
+    def relist(self) -> None:
+        """List now, whatever is under way."""
+        self.stop()
+        self.start()
+
+    def _ended(self, failure: Failure) -> None:
+        if not failure.check(CancelledError, Stopped):
+            self.log.failure("{target} can be followed no longer", failure, target=self._target)
+
+    async def _run(self) -> None:
+        while True:
+            await self._list_until_whole()
+            await self._watch_until_lost()
+
+    # The list.
+
+    async def _list_until_whole(self) -> None:
+        while True:
+            try:
+                await self._list()
+                return
+            except AnswerTooLarge as error:
+                self._limit = max(1, self._limit // 8)
+                await self._wait_after(error)
+            except (APIError, APIUnreachable) as error:
+                # 410 is one of them: the server has forgotten what the next page belongs to.
+                await self._wait_after(error)
+
+    async def _list(self) -> None:
+        """:raises APIError, APIUnreachable: the list has to begin anew."""
+        self._mirror.begin_list()
+        token = ""
+        while True:
+            query = self._target.query | {"limit": str(self._limit)}
+            if token:
+                query["continue"] = token
+            text = await self._access.client.get(self._target.path, query)
+            page = decode_page(text)
+            self.contact.heard()
+            items = page.items or ()
+            await self._access.slices.run(self._mirror.take_page(items))
+            self._adapt_limit(len(text), len(items))
+            token = page.token
+            if not token:
+                break
+        await self._access.slices.run(self._mirror.end_list())
+        self._version = page.version
+        self._has_news = False
+        self.contact.listed()
+
+    def _adapt_limit(self, size: int, count: int) -> None:
+        if count and size:
+            self._limit = max(1, min(PAGE_LIMIT, PAGE_SIZE * count // size))
+
+    # The watch.
+
+    async def _watch_until_lost(self) -> None:
+        """:return: when only a list can tell what has changed meanwhile."""
+        while True:
+            try:
+                await self._watch()
+            except (APIError, APIUnreachable) as error:
+                self.contact.watch_failures += 1
+                is_lost = _is_history_lost(error)
+                # After a list that was of no use, the next one may be of none as well.
+                if not is_lost or not self._has_news:
+                    await self._wait_after(error, is_watch=True)
+                if is_lost or _is_forbidden(error):
+                    return
+
+    async def _watch(self) -> None:
+        """One watch, until the server ends it in order."""
+        began_at, version = self._access.clock.seconds(), self._version
+        timeout = self._access.random.randint(MIN_TIMEOUT, MAX_TIMEOUT)
+        query = self._target.query | {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(timeout),
+        }
+        await self._access.client.watch(self._target.path, query, self._receive, self._opened)
+        is_short = self._access.clock.seconds() - began_at < SHORTEST_WATCH
+        if is_short and self._version == version:
+            raise APIUnreachable("the server ends each watch at once")
+        self._all_is_well()
+
+    def _opened(self) -> None:
+        """The server has accepted the watch."""
+        self.contact.heard(by_watch=True)
+
+    def _receive(self, text: bytes) -> None:
+        """:raises APIError, BadAnswer: what ends the watch."""
+        event = decode_event(text)
+        head = decode_head(event.object)
+        if head is None or (event.type in _CHANGES and not head.metadata.name):
+            raise BadAnswer("the watch sends an object without a name")
+        if event.type in _CHANGES:
+            self._mirror.take_event(event.type, event.object, head)
+        self._version = head.version or self._version
+        self._all_is_well()
+
+    def _all_is_well(self) -> None:
+        self._has_news = True
+        self._backoff.reset()
+        self.contact.heard(by_watch=True)
+
+    async def _wait_after(
+        self, error: APIError | APIUnreachable, *, is_watch: bool = False
+    ) -> None:
+        self.contact.failed(error, is_watch=is_watch)
+        asked_for = error.retry_after if isinstance(error, APIError) else None
+        delay = self._backoff.next_delay(asked_for)
+        await deferLater(self._access.clock, delay)
+
+
+def _is_forbidden(error: Exception) -> bool:
+    """Who may list and not watch gets at least what lists give."""
+    return isinstance(error, APIError) and error.code == 403
+
+
+def _is_history_lost(error: Exception) -> bool:
+    """
+    Whether to watch on from where we are is of no use: the server has forgotten it (410), does
+    not understand the question any more, or sends what cannot be understood.
+    """
+    if isinstance(error, APIError):
+        return 400 <= error.code < 500 and error.code not in (401, 403, 429)
+    return isinstance(error, BadAnswer)

@@ -1,0 +1,86 @@
+"""
+The kinds that are read from a cluster, and where its API has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ingress.kube.manifest import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind, as the API serves it."""
+
+    kind: str
+    plural: str
+    is_namespaced: bool = True
+
+    def __str__(self) -> str:
+        """As a rule of RBAC is spoken of: ``ingresses.networking.k8s.io``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def group(self) -> str:
+        """Empty for the core group."""
+        group, slash, _ = self.version.partition("/")
+        return group if slash else ""
+
+    @property
+    def version(self) -> str:
+        """The apiVersion: ``networking.k8s.io/v1``."""
+        return KINDS[self.kind][0]
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """
+        :param namespace: empty for all namespaces, and where there are none.
+        :param name: of one object; empty for the list.
+        """
+        parts = ["apis" if self.group else "api", self.version]
+        if namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        return "/" + "/".join(parts)
+
+
+INGRESSES: Final = Resource("Ingress", "ingresses")
+INGRESS_CLASSES: Final = Resource("IngressClass", "ingressclasses", is_namespaced=False)
+SERVICES: Final = Resource("Service", "services")
+ENDPOINT_SLICES: Final = Resource("EndpointSlice", "endpointslices")
+SECRETS: Final = Resource("Secret", "secrets")
+CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one Reflector lists and watches."""
+
+    resource: Resource
+
+    namespace: str = ""
+    """Empty for all, or where there are none."""
+
+    name: str = ""
+    """Of the only object that is meant; empty for all."""
+
+    def __str__(self) -> str:
+        """As the end of a sentence."""
+        what = f"{self.name} of {self.resource}" if self.name else f"{self.resource}"
+        return f"{what} in namespace {self.namespace}" if self.namespace else what
+
+    @property
+    def path(self) -> str:
+        """Of the list, which is that of the watch, too."""
+        return self.resource.path(self.namespace)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """
+        What selects it. The right to list and to watch one object by its name is
+        granted with this selector only.
+        """
+        return {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}

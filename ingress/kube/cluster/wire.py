@@ -1,0 +1,122 @@
+"""
+What the API server sends: pages of lists, events of watches, single objects.
+
+Only the outermost shape is looked at; the objects in them stay bytes, which
+`reading` makes something of.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+import msgspec
+
+from ingress.kube.api.errors import APIUnreachable, Status, api_error
+from ingress.kube.objects import KubeStruct, ObjectName
+
+ADDED: Final = "ADDED"
+MODIFIED: Final = "MODIFIED"
+DELETED: Final = "DELETED"
+BOOKMARK: Final = "BOOKMARK"
+ERROR: Final = "ERROR"
+
+
+class BadAnswer(APIUnreachable):
+    """The answer is not what the API has: as good as none."""
+
+
+class HeadMetadata(KubeStruct, frozen=True, kw_only=True):
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class Head(KubeStruct, frozen=True, kw_only=True):
+    """What every object has, of whatever kind it is."""
+
+    metadata: HeadMetadata = HeadMetadata()
+
+    @property
+    def name(self) -> ObjectName:
+        """The name itself is empty in a bookmark."""
+        return (self.metadata.namespace, self.metadata.name)
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion; empty if there is none."""
+        return self.metadata.resource_version
+
+
+class ListMetadata(KubeStruct, frozen=True, kw_only=True):
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class Page(KubeStruct, frozen=True, kw_only=True):
+    """A page of a list."""
+
+    metadata: ListMetadata
+    items: tuple[msgspec.Raw, ...] | None = None
+
+    @property
+    def version(self) -> str:
+        """The resourceVersion from which on to watch."""
+        return self.metadata.resource_version
+
+    @property
+    def token(self) -> str:
+        """What to ask the next page with; empty if this is the last one."""
+        return self.metadata.continue_
+
+
+class WatchEvent(KubeStruct, frozen=True, kw_only=True):
+    """One event of a watch."""
+
+    type: str
+    object: msgspec.Raw
+
+
+_PAGES: Final = msgspec.json.Decoder(Page)
+_EVENTS: Final = msgspec.json.Decoder(WatchEvent)
+_HEADS: Final = msgspec.json.Decoder(Head)
+_STATUSES: Final = msgspec.json.Decoder(Status)
+
+_WRONG: Final = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+def decode_page(text: bytes) -> Page:
+    """:raises BadAnswer: if it is none."""
+    try:
+        return _PAGES.decode(text)
+    except _WRONG as error:
+        raise BadAnswer(f"the answer is no list: {error}") from None
+
+
+def decode_event(text: bytes) -> WatchEvent:
+    """
+    :raises BadAnswer: if it is none.
+    :raises APIError: if it is the server's word that something is wrong.
+    """
+    try:
+        event = _EVENTS.decode(text)
+    except _WRONG as error:
+        raise BadAnswer(f"the watch sends what is no event: {error}") from None
+    if event.type == ERROR:
+        _raise_status(event.object)
+    return event
+
+
+def _raise_status(text: msgspec.Raw) -> NoReturn:
+    try:
+        code = _STATUSES.decode(text).code
+    except _WRONG:
+        code = 0
+    raise api_error(code or 500, bytes(text))
+
+
+def decode_head(text: msgspec.Raw | bytes) -> Head | None:
+    """None where it cannot be read."""
+    try:
+        return _HEADS.decode(text)
+    except _WRONG:
+        return None

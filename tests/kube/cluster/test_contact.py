@@ -1,0 +1,85 @@
+"""
+Tests for `ingress.kube.cluster.contact`.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.cluster.contact import MAX_SILENCE, MAX_TROUBLE, Contact
+from ingress.kube.cluster.resource import SERVICES, Target
+
+GONE = APIUnreachable("nobody there")
+FORBIDDEN = APIError(403, "Forbidden", "no")
+
+
+class ContactTests(SynchronousTestCase):
+    """How it goes."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.told = 0
+        self.contact = Contact(Target(SERVICES), self.clock, self.tell)
+
+    def tell(self) -> None:
+        self.told += 1
+
+    def test_staleness(self) -> None:
+        """It counts from the last word of the server, and from the begin before there is one."""
+        self.clock.advance(3)
+        self.assertEqual(self.contact.staleness, 3.0)
+        self.contact.heard()
+        self.clock.advance(2)
+        self.assertEqual(self.contact.staleness, 2.0)
+
+    def test_stale(self) -> None:
+        """What was never read is stale, and what has failed for long, or is silent for very long."""
+        self.assertTrue(self.contact.is_stale)
+        self.contact.heard()
+        self.contact.listed()
+        self.assertFalse(self.contact.is_stale)
+        self.contact.failed(GONE)
+        self.clock.advance(MAX_TROUBLE - 1)
+        self.contact.failed(GONE)
+        self.assertFalse(self.contact.is_stale)
+        self.clock.advance(1)
+        self.assertTrue(self.contact.is_stale)
+        self.contact.heard()
+        self.assertFalse(self.contact.is_stale)
+        self.clock.advance(MAX_SILENCE + 1)
+        self.assertTrue(self.contact.is_stale)
+
+    def test_told(self) -> None:
+        """Whoever wants to know is told of what is new, and not of each word."""
+        self.contact.heard()
+        self.assertEqual(self.told, 0)
+        self.contact.listed()
+        self.contact.failed(GONE)
+        self.contact.heard()
+        self.contact.heard()
+        self.assertEqual(self.told, 3)
+
+    def test_relists(self) -> None:
+        """The first list is no relist."""
+        self.assertEqual(self.contact.relists, 0)
+        for _ in range(3):
+            self.contact.listed()
+        self.assertEqual(self.contact.relists, 2)
+
+    def test_forbidden_watch(self) -> None:
+        """A list shows nothing about the right to watch."""
+        self.contact.failed(FORBIDDEN, is_watch=True)
+        self.contact.heard()
+        self.assertTrue(self.contact.is_forbidden)
+        self.contact.heard(by_watch=True)
+        self.assertFalse(self.contact.is_forbidden)
+
+    def test_forbidden_list(self) -> None:
+        """A list does, about the right to list."""
+        self.contact.failed(FORBIDDEN)
+        self.assertTrue(self.contact.is_forbidden)
+        self.contact.heard()
+        self.assertFalse(self.contact.is_forbidden)

@@ -1,0 +1,40 @@
+"""
+Tests for `ingress.kube.cluster.resource`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.kube.cluster.resource import (
+    ENDPOINT_SLICES,
+    INGRESS_CLASSES,
+    SECRETS,
+    Target,
+)
+
+
+class ResourceTests(SynchronousTestCase):
+    """Where the API has things."""
+
+    def test_path(self) -> None:
+        """The core group has a path of its own; namespaces and names come after the version."""
+        self.assertEqual(SECRETS.path(), "/api/v1/secrets")
+        self.assertEqual(SECRETS.path("a", "b"), "/api/v1/namespaces/a/secrets/b")
+        self.assertEqual(
+            ENDPOINT_SLICES.path("a"), "/apis/discovery.k8s.io/v1/namespaces/a/endpointslices"
+        )
+        self.assertEqual(INGRESS_CLASSES.path(), "/apis/networking.k8s.io/v1/ingressclasses")
+
+    def test_named(self) -> None:
+        """It is named as a rule of RBAC names it."""
+        self.assertEqual(str(ENDPOINT_SLICES), "endpointslices.discovery.k8s.io")
+        self.assertEqual(str(SECRETS), "secrets")
+        self.assertEqual(str(Target(SECRETS, "a")), "secrets in namespace a")
+        self.assertEqual(str(Target(SECRETS, "a", "b")), "b of secrets in namespace a")
+
+    def test_selected(self) -> None:
+        """One object is selected by its name, in the list and in the watch."""
+        self.assertEqual(Target(SECRETS, "a").query, {})
+        self.assertEqual(Target(SECRETS, "a", "b").query, {"fieldSelector": "metadata.name=b"})
+        self.assertEqual(Target(SECRETS, "a", "b").path, "/api/v1/namespaces/a/secrets")
