@@ -4,19 +4,40 @@ The suite of `tests.kube_client_suite`, on the fake and on a real cluster.
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred
 
+from ingress.config import Cluster
 from ingress.kube.api.client import APIClient
-from ingress.kube.api.connection import Connections, endpoint_maker
-from ingress.kube.api.credentials import FixedCredentials, Identity
-from ingress.kube.api.server import Server
+from ingress.kube.api.connect import connect, find_api
+from ingress.kube.api.errors import APIError
 from tests import kube_client_suite
-from tests.support.fake_api import FakeAPIServer
-from tests.support.fake_api.api import TOKEN
+from tests.support.fake_api import FakeAPIServer, Rule, service_account
 
 reactor: Any = installed
+
+KUBECONFIG = os.environ.get("INGRESS_TEST_KUBECONFIG")
+
+
+def make_client(kubeconfig: Path) -> APIClient:
+    """As the process makes it."""
+    return connect(reactor, find_api(Cluster(kubeconfig=kubeconfig), os.environ), os.environ)
+
+
+if KUBECONFIG:
+
+    class RealClusterTests(kube_client_suite.APIServerSuite):
+        """On the cluster that ``INGRESS_TEST_KUBECONFIG`` names."""
+
+        async def connect(self) -> APIClient:
+            assert KUBECONFIG is not None
+            return make_client(Path(KUBECONFIG))
 
 
 class FakeAPITests(kube_client_suite.APIServerSuite):
@@ -24,15 +45,18 @@ class FakeAPITests(kube_client_suite.APIServerSuite):
 
     async def connect(self) -> APIClient:
         self.server = FakeAPIServer(reactor)
-        server = Server("127.0.0.1", self.server.port, ca_pem=self.server.authority.root_pem)
-        credentials = FixedCredentials(Identity(f"Bearer {TOKEN}".encode()))
-        return APIClient(
-            reactor, server, credentials, Connections(reactor, endpoint_maker(reactor, server))
-        )
+        return self.make_client(self.server.kubeconfig())
 
     async def end(self) -> None:
         await super().end()
         await self.server.stop()
+
+    def make_client(self, kubeconfig: str) -> APIClient:
+        folder = Path(tempfile.mkdtemp(prefix="ingress-"))
+        self.addCleanup(shutil.rmtree, folder)
+        file = folder / "kubeconfig"
+        file.write_text(kubeconfig)
+        return make_client(file)
 
     def forget_history(self) -> bool:
         self.server.api.forget_history()
@@ -42,3 +66,29 @@ class FakeAPITests(kube_client_suite.APIServerSuite):
         """A watch that is given up is over for the server as well."""
         await super().test_watch_cancelled()
         self.assertEqual(self.server.api.resource.streams, set())
+
+    async def test_certificate(self) -> None:
+        """A client certificate says who asks, and of which group."""
+        certificate = self.server.issue_user("jane", "system:masters")
+        client = self.make_client(self.server.kubeconfig(None, certificate))
+        await client.get(self.config_maps())
+        self.assertEqual(self.server.api.requests[-1].user, "jane")
+        await client.close()
+
+    async def test_token(self) -> None:
+        """A service account may do what it was granted, as long as its token is one."""
+        user = service_account(self.namespace, "a")
+        self.server.api.grant(user, Rule(("list",), ("",), ("configmaps",)), token="t")
+        client = self.make_client(self.server.kubeconfig("t"))
+        await client.get(self.config_maps())
+        error = await self.error_of(client, self.ingresses())
+        self.assertEqual((error.code, error.reason), (403, "Forbidden"))
+        del self.server.api.access.tokens["t"]
+        error = await self.error_of(client, self.config_maps())
+        self.assertEqual(error.code, 401)
+        await client.close()
+
+    async def error_of(self, client: APIClient, path: str) -> APIError:
+        asked: Deferred[Any] = Deferred.fromCoroutine(client.get(path))
+        error: APIError = await self.assertFailure(asked, APIError)
+        return error
