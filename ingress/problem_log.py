@@ -101,6 +101,10 @@ class ProblemLog:
         """Every Problem that there is now, once."""
         return iter(tuple(self._counts))
 
+    def __contains__(self, problem: Problem) -> bool:
+        """Whether it is one of now."""
+        return problem in self._counts
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """
         Tell `listener` of each Problem whose line is written from now on.

@@ -73,6 +73,8 @@ class ProblemLogTests(LogTestCase):
         self.problems.report("build", {"other": (PORT,)})
         self.assertEqual(self.lines(), [])
         self.assertEqual(list(self.problems), [PORT])
+        self.assertIn(PORT, self.problems)
+        self.assertNotIn(HOST, self.problems)
 
     def test_gone(self) -> None:
         """One that is gone is one line more, and is a new one when it comes back."""

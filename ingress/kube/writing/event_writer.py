@@ -4,7 +4,7 @@ Problems as Events of the Ingresses that have them, and that an Ingress is serve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from random import Random
 from typing import Final, NamedTuple
@@ -104,12 +104,6 @@ class EventWriter:
         self._random = random
         self._now = now
         self._served: Mapping[ObjectName, Ingress] | None = None
-        self._problems: dict[ObjectName, dict[Problem, None]] = {}
-        """Those that there are, while it runs, by the name of their Ingress."""
-
-        self._wanted: set[Topic] = set()
-        """What is in the queue, and still so."""
-
         self._said: dict[Event, Said] = {}
         self._buckets: dict[ObjectName, TokenBucket] = {}
         self._refresh: IDelayedCall | None = None
@@ -136,17 +130,17 @@ class EventWriter:
         if self._unsubscribe is None:
             return
         if before is None:
-            self._tell_served_lately()
+            self._queue.add_all(self._served_lately())
             return
         for name, ingress in served.items():
             known = before.get(name)
             if known is ingress:
                 continue
             if known is None or known.metadata.uid != ingress.metadata.uid:
-                self._want(name)
+                self._queue.add(name)
+            if known is not None and known.metadata.uid != ingress.metadata.uid:
                 # What was said of its predecessor is not shown with this one.
-                for problem in self._problems.get(name, ()):
-                    self._want(problem)
+                self._queue.add_all(self._problems_of(name))
 
     def start(self) -> None:
         """Say what there is to say, until `stop`."""
@@ -154,9 +148,8 @@ class EventWriter:
             return
         self._unsubscribe = self._problem_log.subscribe(self._problem_changed)
         self._queue.start()
-        for problem in self._problem_log:
-            self._problem_changed(problem, is_there=True)
-        self._tell_served_lately()
+        self._queue.add_all(self._problems())
+        self._queue.add_all(self._served_lately())
         self._schedule_refresh()
 
     def stop(self) -> None:
@@ -168,36 +161,28 @@ class EventWriter:
             self._refresh.cancel()
             self._refresh = None
         self._queue.stop()
-        for kept in (self._problems, self._wanted, self._said, self._buckets):
-            kept.clear()
+        self._said.clear()
+        self._buckets.clear()
 
     # What there is to say.
 
     def _problem_changed(self, problem: Problem, is_there: bool) -> None:
-        if problem.kind != "Ingress":
-            return
-        name = (problem.namespace, problem.name)
-        if is_there:
-            self._problems.setdefault(name, {})[problem] = None
-            self._want(problem)
-            return
-        self._wanted.discard(problem)
-        those = self._problems.get(name, {})
-        those.pop(problem, None)
-        if not those:
-            self._problems.pop(name, None)
+        if is_there and problem.kind == "Ingress":
+            self._queue.add(problem)
 
-    def _tell_served_lately(self) -> None:
-        """That of young Ingresses: who is new as a leader cannot know whether it was said."""
+    def _problems(self) -> Iterator[Problem]:
+        return (problem for problem in self._problem_log if problem.kind == "Ingress")
+
+    def _problems_of(self, name: ObjectName) -> Iterator[Problem]:
+        return (each for each in self._problems() if (each.namespace, each.name) == name)
+
+    def _served_lately(self) -> Iterator[ObjectName]:
+        """Young Ingresses: who is new as a leader cannot know whether it was said of them."""
         oldest = self._now() - TIME_TO_LIVE
         for name, ingress in (self._served or {}).items():
             created = ingress.metadata.creation_timestamp
             if created is not None and created > oldest:
-                self._want(name)
-
-    def _want(self, topic: Topic) -> None:
-        self._wanted.add(topic)
-        self._queue.add(topic)
+                yield name
 
     def _schedule_refresh(self) -> None:
         delay = REFRESH_PERIOD * (0.9 + 0.1 * self._random.random())
@@ -205,36 +190,32 @@ class EventWriter:
 
     def _say_again(self) -> None:
         """Say once more what is still so, and forget what is of no use any more."""
-        ended = self._clock.seconds() - TIME_TO_LIVE.total_seconds()
+        now = self._clock.seconds()
+        ended = now - TIME_TO_LIVE.total_seconds()
         self._said = {event: said for event, said in self._said.items() if said.at > ended}
-        self._buckets = {
-            name: bucket for name, bucket in self._buckets.items() if name in self._problems
-        }
-        for problems in self._problems.values():
-            for problem in problems:
-                self._want(problem)
+        for name in [name for name, bucket in self._buckets.items() if bucket.is_full(now)]:
+            del self._buckets[name]
+        self._queue.add_all(self._problems())
         self._schedule_refresh()
 
     # Writing.
 
     def _prepare(self, topic: Topic) -> Write | None:
-        if topic not in self._wanted or not self._may_write():
-            return None
-        event = self._event(topic)
+        event = self._event(topic) if self._may_write() else None
         if event is None or (event in self._said and not event.is_warning):
-            self._wanted.discard(topic)
             return None
-        return self._write(topic, event)
+        return self._write(event)
 
     def _event(self, topic: Topic) -> Event | None:
         """None where there is nothing to say any more."""
         if isinstance(topic, Problem):
-            ingress = self._find((topic.namespace, topic.name))
+            is_there = topic in self._problem_log
+            ingress = self._find((topic.namespace, topic.name)) if is_there else None
             return problem_event(topic, ingress.metadata.uid) if ingress is not None else None
         ingress = self._served.get(topic) if self._served is not None else None
         return served_event(ingress) if ingress is not None else None
 
-    async def _write(self, topic: Topic, event: Event) -> None:
+    async def _write(self, event: Event) -> None:
         # Beyond its share, an Ingress waits until things are said again.
         bucket = self._bucket(event.regarding)
         if bucket.take(self._clock.seconds()) == 0:
@@ -244,7 +225,6 @@ class EventWriter:
                 bucket.put_back()
                 raise
             self._said[event] = Said(times, self._clock.seconds())
-        self._wanted.discard(topic)
         self._trouble.over(_doing(event.regarding[0]))
 
     async def _say(self, event: Event) -> int:

@@ -121,8 +121,12 @@ class StatusWriter:
         if before is None:
             self.look_at_all()
             return
-        for name in before.keys() ^ served.keys():
-            self._queue.add(name)
+        for name in before:
+            if name not in served:
+                self._queue.add(name)
+        for name in served:
+            if name not in before:
+                self._queue.add(name)
 
     def start(self) -> None:
         """Write whatever is not as it should be, until `stop`."""
@@ -141,8 +145,7 @@ class StatusWriter:
 
     def look_at_all(self) -> None:
         """Our addresses are others than before, or are known now."""
-        for name in self._statuses:
-            self._queue.add(name)
+        self._queue.add_all(self._statuses)
 
     def clear(self) -> Deferred[None]:
         """

@@ -20,6 +20,11 @@ class TokenBucket:
     def __repr__(self) -> str:
         return f"<TokenBucket {self._tokens:.1f} of {self._burst}>"
 
+    def is_full(self, now: float) -> bool:
+        """Whether it is as good as a new one."""
+        self._fill(now)
+        return self._tokens >= self._burst
+
     def take(self, now: float) -> float:
         """
         Take a token.
@@ -27,10 +32,7 @@ class TokenBucket:
         :param now: in seconds, by a clock that does not go back.
         :return: 0 if there was one; else the seconds until there is one, and none is taken.
         """
-        if self._filled_at is not None:
-            gained = max(0.0, now - self._filled_at) * self._rate
-            self._tokens = min(float(self._burst), self._tokens + gained)
-        self._filled_at = now
+        self._fill(now)
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0
@@ -39,3 +41,9 @@ class TokenBucket:
     def put_back(self) -> None:
         """A token that was taken has not been used."""
         self._tokens = min(float(self._burst), self._tokens + 1)
+
+    def _fill(self, now: float) -> None:
+        if self._filled_at is not None:
+            gained = max(0.0, now - self._filled_at) * self._rate
+            self._tokens = min(float(self._burst), self._tokens + gained)
+        self._filled_at = now

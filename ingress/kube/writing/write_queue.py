@@ -10,9 +10,10 @@ What is to be written to the API server: each once, a few at a time, again later
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import islice
 from random import Random
 from typing import Any, Final, Generic, TypeVar
 
@@ -82,6 +83,9 @@ class WriteQueue(Generic[K]):
         self._due: OrderedDict[K, None] = OrderedDict()
         """Not a dict, which would pass over all that is gone to find the first one."""
 
+        self._coming: deque[Iterator[K]] = deque()
+        """Many names, of which each turn takes some."""
+
         self._under_way: dict[K, Deferred[None]] = {}
         self._later: list[tuple[float, int, K]] = []
         """A heap; the number makes every entry another one, whatever its name is."""
@@ -108,6 +112,7 @@ class WriteQueue(Generic[K]):
         """Forget everything, what is under way as well: its requests are cancelled."""
         self._is_running = self._is_hurried = False
         self._due.clear()
+        self._coming.clear()
         self._later.clear()
         self._later_names.clear()
         self._failures.clear()
@@ -132,6 +137,12 @@ class WriteQueue(Generic[K]):
         else:
             self._due[name] = None
         self._wake()
+
+    def add_all(self, names: Iterable[K]) -> None:
+        """The same of many, which are asked for as they are needed."""
+        if self._is_running:
+            self._coming.append(iter(names))
+            self._wake()
 
     def hurry(self) -> Deferred[None]:
         """
@@ -163,6 +174,7 @@ class WriteQueue(Generic[K]):
     def _take_turn(self) -> None:
         self._timer = None
         now = self._clock.seconds()
+        self._let_some_come()
         while self._later and self._later[0][0] <= now:
             name = heappop(self._later)[2]
             self._later_names.discard(name)
@@ -171,9 +183,18 @@ class WriteQueue(Generic[K]):
         if self._later:
             until_later = self._later[0][0] - now
             delay = until_later if delay is None else min(delay, until_later)
+        if self._coming:
+            delay = 0.0
         if delay is not None:
             self._schedule(max(0.0, delay))
         self._tell_emptied()
+
+    def _let_some_come(self) -> None:
+        if self._coming:
+            some = tuple(islice(self._coming[0], LOOKS_PER_TURN))
+            self._due.update(dict.fromkeys(some))
+            if not some:
+                self._coming.popleft()
 
     def _begin_some(self, now: float) -> float | None:
         """:return: seconds until more can be begun; None if that depends on other things."""
@@ -261,7 +282,7 @@ class WriteQueue(Generic[K]):
         return delay * (0.75 + 0.5 * self._random.random())
 
     def _tell_emptied(self) -> None:
-        if self._due or self._under_way:
+        if self._due or self._coming or self._under_way:
             return
         emptied, self._emptied = self._emptied, []
         for each in emptied:

@@ -41,3 +41,11 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertEqual([bucket.take(0), bucket.take(0)], [0, 1])
         bucket.put_back()
         self.assertEqual(bucket.take(0), 0)
+
+    def test_is_full(self) -> None:
+        """One that nobody has used for long is as good as a new one."""
+        bucket = TokenBucket(rate=1, burst=2)
+        self.assertTrue(bucket.is_full(0))
+        bucket.take(0)
+        self.assertFalse(bucket.is_full(0.9))
+        self.assertTrue(bucket.is_full(1))

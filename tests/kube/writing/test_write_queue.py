@@ -127,6 +127,23 @@ class WriteTests(QueueTestCase):
         self.clock.advance(0)
         self.assertEqual(self.looked_at, names)
 
+    def test_many(self) -> None:
+        """Many come as they are needed, and wait for nobody who was there before."""
+        names = iter([f"n{number}" for number in range(3 * LOOKS_PER_TURN)])
+        self.nothing_for = {f"n{number}" for number in range(3 * LOOKS_PER_TURN)}
+        self.queue.add_all(names)
+        self.queue.add_all("ab")
+        self.queue.add("c")
+        self.clock.advance(0)
+        self.assertEqual(next(names), f"n{LOOKS_PER_TURN}")
+        self.clock.pump([0] * 12)
+        self.assertEqual(next(names, None), None)
+        self.assertEqual(self.names(), "cab")
+        self.assertEqual(len(self.looked_at), 3 * LOOKS_PER_TURN - 1 + 3)
+        for name in "abc":
+            self.end(name)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_rate(self) -> None:
         """No more often than the bucket allows."""
         self.use(TokenBucket(rate=2, burst=2))
@@ -273,6 +290,7 @@ class StopTests(QueueTestCase):
         self.assertEqual(self.names(), "")
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.add("x")
+        self.queue.add_all("xyz")
         self.queue.start()
         self.add("y")
         self.assertEqual(self.names(), "y")
@@ -307,6 +325,16 @@ class HurryTests(QueueTestCase):
         """Where there is nothing to write, that is the end."""
         emptied = self.queue.hurry()
         self.clock.advance(0)
+        self.successResultOf(emptied)
+
+    def test_coming(self) -> None:
+        """What has yet to come is waited for."""
+        self.nothing_for = {f"n{number}" for number in range(2 * LOOKS_PER_TURN)}
+        self.queue.add_all(self.nothing_for)
+        emptied = self.queue.hurry()
+        self.clock.advance(0)
+        self.assertNoResult(emptied)
+        self.clock.pump([0] * 4)
         self.successResultOf(emptied)
 
     def test_failed(self) -> None:
