@@ -74,6 +74,10 @@ class LoopbackAPI(ServerFactory):
             factory = TLSMemoryBIOFactory(_options(certificate, client_ca), False, self)
         return reactor.listenTCP(0, factory, interface=interface)
 
+    def answer_nothing(self) -> None:
+        """From now on."""
+        self._answer = lambda _: []
+
     async def all_lost(self) -> None:
         """:return: when no connection is there any more."""
         while not all(each.is_lost for each in self.connections):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.test.iosim import FakeTransport, IOPump, connect
@@ -168,16 +168,20 @@ class MemoryServer:
     A server at the end of connections without sockets.
 
     :param answer: as of `ServerProtocol`.
+    :ivar refusal: what connecting fails with.
     """
 
     def __init__(self, answer: Callable[[Request], Sequence[bytes | None]]) -> None:
         self.requests: list[Request] = []
         self.connections: list[ServerProtocol] = []
+        self.refusal: Exception | None = None
         self._answer = answer
         self._pumps: list[IOPump] = []
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect at once (`IStreamClientEndpoint`)."""
+        if self.refusal is not None:
+            return fail(self.refusal)
         client: Any = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
         server = ServerProtocol(self._note)
         pump = connect(

@@ -93,9 +93,11 @@ class APIClient:
         Read an object or a list.
 
         :param path: of the API: ``/api/v1/services``.
-        :return: JSON, as the server sent it.
+        :return: JSON, as the server sent it: nobody has looked into it yet.
         """
-        return await self._bounded(ANSWER_TIMEOUT, self._exchange("GET", path, query, None))
+        return await self._bounded(
+            ANSWER_TIMEOUT, "answer", self._exchange("GET", path, query, None)
+        )
 
     async def send(
         self,
@@ -114,7 +116,9 @@ class APIClient:
         :return: JSON, as the server sent it.
         """
         content = None if body is None else (msgspec.json.encode(body), content_type)
-        return await self._bounded(ANSWER_TIMEOUT, self._exchange(method, path, query, content))
+        return await self._bounded(
+            ANSWER_TIMEOUT, "answer", self._exchange(method, path, query, content)
+        )
 
     async def watch(
         self,
@@ -133,7 +137,8 @@ class APIClient:
         :raises APIUnreachable: also if the watch ends otherwise, or not at all.
         """
         longest = float(query.get("timeoutSeconds", WATCH_TIMEOUT)) + WATCH_GRACE
-        await self._bounded(longest, self._stream(path, query, receive, opened))
+        stream = self._stream(path, query, receive, opened)
+        await self._bounded(longest, "end of the watch", stream)
 
     async def close(self) -> None:
         """End everything: what is under way raises APIUnreachable."""
@@ -162,7 +167,9 @@ class APIClient:
         receive: Callable[[bytes], None],
         opened: Callable[[], None],
     ) -> None:
-        response = await self._bounded(ANSWER_TIMEOUT, self._ask("GET", path, query, None))
+        response = await self._bounded(
+            ANSWER_TIMEOUT, "answer", self._ask("GET", path, query, None)
+        )
         _check_type(response)
         opened()
         splitter = EventSplitter()
@@ -238,29 +245,31 @@ class APIClient:
         retry_after = parse_retry_after(response.headers, self._wall_clock)
         return api_error(response.code, collector.whole(), retry_after)
 
-    async def _bounded(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    async def _bounded(self, seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
         """
+        :param what: is waited for.
         :raises APIUnreachable: if it takes longer, or whatever fails below us.
         """
         if self._is_closed:
             work.close()
             raise APIUnreachable("the client is closed")
-        running: Deferred[T] = Deferred.fromCoroutine(work)
+        running: Deferred[T] = Deferred.fromCoroutine(self._described(work))
         self._running.add(running)
         running.addTimeout(seconds, self._clock)
         try:
-            with described_faults(self.server.url):
-                return await running
+            return await running
         except TimeoutError:
-            raise APIUnreachable(
-                f"{self.server.url} has not answered within {seconds:g} s"
-            ) from None
+            raise APIUnreachable(f"{self.server.url}: no {what} within {seconds:g} s") from None
         except CancelledError:
             if self._is_closed:
                 raise APIUnreachable("the client is closed") from None
             raise
         finally:
             self._running.discard(running)
+
+    async def _described(self, work: Coroutine[Any, Any, T]) -> T:
+        with described_faults(self.server.url):
+            return await work
 
 
 def _check_type(response: Any) -> None:

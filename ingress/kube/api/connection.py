@@ -23,7 +23,8 @@ from twisted.internet.interfaces import (
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, HTTPConnectionPool
-from twisted.web.iweb import IAgentEndpointFactory
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from ingress.kube.api.body import make_body_producer
@@ -106,11 +107,11 @@ class Connections:
             self.drop_idle()
             self._made_for = wanted
             self._pool = self._make_pool()
+            factory = _OneEndpoint(_TrackingEndpoint(endpoint, self._open))
+            agent = Agent.usingEndpointFactory(self._clock, factory, self._pool)
             # treq would keep cookies, and nobody else who asks an API server does.
             self._client = HTTPClient(
-                Agent.usingEndpointFactory(
-                    self._clock, _OneEndpoint(_TrackingEndpoint(endpoint, self._open)), self._pool
-                ),
+                _UncompressedAgent(agent),
                 IndexableCookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
                 make_body_producer,
             )
@@ -227,6 +228,31 @@ class _TrackingEndpoint:
 def _unwrap(connection: IProtocol) -> IProtocol:
     assert isinstance(connection, _Connection)
     return connection.wrappedProtocol
+
+
+@implementer(IAgent)
+class _UncompressedAgent:
+    """
+    An agent that wants answers as they are.
+
+    treq would have them compressed. What comes in one read could then be a thousand times as
+    large at once, and what Twisted cannot decompress it takes for nothing at all.
+    """
+
+    def __init__(self, agent: IAgent) -> None:
+        self._agent = agent
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        """Ask (`IAgent`)."""
+        plain = Headers() if headers is None else headers.copy()
+        plain.setRawHeaders("Accept-Encoding", ["identity"])
+        return self._agent.request(method, uri, plain, bodyProducer)
 
 
 @implementer(IAgentEndpointFactory)

@@ -2,7 +2,7 @@
 What goes wrong below HTTP, in words.
 
 Twisted has a class for each stage at which a request may fail, and wraps the
-cause in it, sometimes twice.
+cause in it, sometimes twice. Three of them have no public name.
 """
 
 from __future__ import annotations
@@ -22,22 +22,18 @@ from twisted.internet.error import (
     DNSLookupError,
     TimeoutError,
 )
+from twisted.web._newclient import ParseError, RequestNotSent
 from twisted.web.client import (
     RequestGenerationFailed,
     RequestTransmissionFailed,
     ResponseFailed,
 )
-from twisted.web.http import PotentialDataLoss
+from twisted.web.http import PotentialDataLoss, _DataLoss
 
 from ingress.kube.api.errors import APIUnreachable
 from ingress.kube.api.fresh_files import UnreadableFile
 from ingress.kube.api.tls import TLSRefused, UnusableTLS
 from ingress.problem import printable
-
-try:  # No part of Twisted's public names, but what a public method fails with.
-    from twisted.web._newclient import RequestNotSent
-except ImportError:  # pragma: no cover
-    RequestNotSent = RequestGenerationFailed  # type: ignore[assignment,misc]
 
 _WRAPPERS = (ResponseFailed, RequestGenerationFailed, RequestTransmissionFailed)
 _FAULTS = (
@@ -74,7 +70,7 @@ def described_faults(url: str) -> Iterator[None]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What is inside of the wrappers; those first that say most."""
+    """What is inside of the wrappers."""
     if isinstance(error, _WRAPPERS):
         for reason in error.reasons:
             yield from _causes(reason.value)
@@ -83,8 +79,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _describe(causes: list[BaseException]) -> str:
-    # A closed connection is most often the consequence of another cause.
-    causes.sort(key=lambda cause: isinstance(cause, ConnectionClosed))
+    # A closed connection is the consequence of any other cause but for what it cut off.
+    causes.sort(
+        key=lambda cause: (isinstance(cause, _DataLoss), isinstance(cause, ConnectionClosed))
+    )
     return _words(causes[0]) if causes else "the request failed"
 
 
@@ -103,9 +101,13 @@ def _words(cause: BaseException) -> str:
         return "no connection in time"
     if isinstance(cause, ConnectionDone | PotentialDataLoss):
         return "the connection was closed before the answer was whole"
-    if isinstance(cause, ConnectionLost):
+    if isinstance(cause, ConnectionLost | RequestNotSent):
         return "the connection broke"
-    return f"the answer is no HTTP: {printable(str(cause) or type(cause).__name__)[:200]}"
+    if isinstance(cause, ConnectError):
+        return f"it cannot be reached: {printable(str(cause))[:200]}"
+    # Other faults than those of the status line say what the server has sent.
+    fault = cause.args[0] if isinstance(cause, ParseError) else type(cause).__name__
+    return f"the answer is no HTTP: {fault}"
 
 
 def _openssl_words(error: SSL.Error) -> str:

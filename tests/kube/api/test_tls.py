@@ -180,7 +180,7 @@ class HandshakeTests(TestCase):
             FixedCredentials(),
             Connections(self.reactor, endpoint_maker(self.reactor, server)),
         )
-        self.api._answer = lambda _: []
+        self.api.answer_nothing()
         asked: Deferred[bytes] = Deferred.fromCoroutine(client.get("/version"))
         while not self.api.connections:
             await _turn(self.reactor)
