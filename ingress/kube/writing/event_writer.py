@@ -161,6 +161,7 @@ class EventWriter:
             self._refresh.cancel()
             self._refresh = None
         self._queue.stop()
+        self._trouble.forget()
         self._said.clear()
         self._buckets.clear()
 
@@ -201,10 +202,13 @@ class EventWriter:
     # Writing.
 
     def _prepare(self, topic: Topic) -> Write | None:
-        event = self._event(topic) if self._may_write() else None
-        if event is None or (event in self._said and not event.is_warning):
+        if not self._may_write():
             return None
-        return self._write(event)
+        event = self._event(topic)
+        if event is None or (event in self._said and not event.is_warning):
+            self._trouble.over(_doing(topic), topic)
+            return None
+        return self._write(topic, event)
 
     def _event(self, topic: Topic) -> Event | None:
         """None where there is nothing to say any more."""
@@ -215,7 +219,7 @@ class EventWriter:
         ingress = self._served.get(topic) if self._served is not None else None
         return served_event(ingress) if ingress is not None else None
 
-    async def _write(self, event: Event) -> None:
+    async def _write(self, topic: Topic, event: Event) -> None:
         # Beyond its share, an Ingress waits until things are said again.
         bucket = self._bucket(event.regarding)
         if bucket.take(self._clock.seconds()) == 0:
@@ -225,7 +229,7 @@ class EventWriter:
                 bucket.put_back()
                 raise
             self._said[event] = Said(times, self._clock.seconds())
-        self._trouble.over(_doing(event.regarding[0]))
+        self._trouble.over(_doing(topic), topic)
 
     async def _say(self, event: Event) -> int:
         """:return: how often it has been said now."""
@@ -289,10 +293,10 @@ class EventWriter:
         return found
 
     def _tell_failure(self, topic: Topic, error: IngressError) -> None:
-        namespace = topic.namespace if isinstance(topic, Problem) else topic[0]
-        self._trouble.tell(_doing(namespace), error)
+        self._trouble.tell(_doing(topic), error, topic)
 
 
-def _doing(namespace: str) -> str:
+def _doing(topic: Topic) -> str:
     """Rights are given by namespace: so are the lines that tell that one is missing."""
+    namespace = topic.namespace if isinstance(topic, Problem) else topic[0]
     return f"Writing Events in namespace {namespace}"

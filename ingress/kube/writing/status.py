@@ -141,6 +141,7 @@ class StatusWriter:
             self._unsubscribe()
             self._unsubscribe = None
         self._queue.stop()
+        self._trouble.forget()
         self._written.clear()
 
     def look_at_all(self) -> None:
@@ -176,7 +177,10 @@ class StatusWriter:
         return addresses_to_write(known, ours, is_served=is_served, manager=self._manager)
 
     def _prepare(self, name: ObjectName) -> Write | None:
-        if not self._may_write() or self._to_write(name, self._statuses.get(name)) is None:
+        if not self._may_write():
+            return None
+        if self._to_write(name, self._statuses.get(name)) is None:
+            self._trouble.over(_doing(name), name)
             return None
         return self._write(name)
 
@@ -196,7 +200,7 @@ class StatusWriter:
                     raise
             tries_left -= 1
             known = await self._read(name)
-        self._trouble.over(_doing(name))
+        self._trouble.over(_doing(name), name)
 
     async def _patch(self, name: ObjectName, version: str, addresses: Addresses) -> None:
         # A merge patch takes a field away by null.
@@ -218,7 +222,7 @@ class StatusWriter:
         return status_of(record) if record is not None else None
 
     def _tell_failure(self, name: ObjectName, error: IngressError) -> None:
-        self._trouble.tell(_doing(name), error)
+        self._trouble.tell(_doing(name), error, name)
 
 
 def _path(namespace: str) -> str:

@@ -352,6 +352,10 @@ class TroubleTests(StatusTestCase):
         self.api.take("PATCH", path("c", "shop") + "/status").answer()
         self.turn(2)
         self.api.take("PATCH", path("a") + "/status").answer()
+        self.assertEqual(self.lines.take(), [])
+        self.api.take("PATCH", path("b") + "/status").refuse(403, "Forbidden")
+        self.see("b", OURS)
+        self.turn(5)
         self.assertIn("works again", self.lines.take()[0])
 
     def test_hangs(self) -> None:

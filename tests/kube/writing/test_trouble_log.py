@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.api.errors import APIError, APIUnreachable
-from ingress.kube.writing.trouble_log import MAX_LINE, TroubleLog
+from ingress.kube.writing.trouble_log import MAX_LINE, MAX_REASONS, TroubleLog
 from tests.support.log_lines import LogLines
 
 
@@ -35,6 +35,33 @@ class TroubleLogTests(SynchronousTestCase):
         self.trouble.tell("Writing", APIUnreachable("connection refused"))
         self.trouble.tell("Writing", APIUnreachable("connection refused"))
         self.assertEqual(len(self.lines.take()), 2)
+
+    def test_reasons(self) -> None:
+        """Reasons that come in turns are told once each, and not without end."""
+        for _ in range(3):
+            for number in range(2 * MAX_REASONS):
+                self.trouble.tell("Writing", APIUnreachable(f"reason {number}"))
+        self.assertEqual(len(self.lines.take()), MAX_REASONS)
+
+    def test_for_many(self) -> None:
+        """It works again when it does for all for which it did not."""
+        self.trouble.tell("Writing", self.forbidden("no"), "a")
+        self.trouble.tell("Writing", self.forbidden("no"), "b")
+        self.trouble.over("Writing", "c")
+        self.trouble.over("Writing", "a")
+        self.trouble.tell("Writing", self.forbidden("no"), "b")
+        self.assertEqual(len(self.lines.take()), 1)
+        self.trouble.over("Writing", "b")
+        self.assertEqual(self.lines.take(), ["Writing works again"])
+
+    def test_forget(self) -> None:
+        """Who tries nothing any more has no trouble, and begins anew."""
+        self.trouble.tell("Writing", self.forbidden("no"), "a")
+        self.trouble.forget()
+        self.trouble.over("Writing", "a")
+        self.assertEqual(len(self.lines.take()), 1)
+        self.trouble.tell("Writing", self.forbidden("no"), "a")
+        self.assertEqual(len(self.lines.take()), 1)
 
     def test_several(self) -> None:
         """What is done apart is told apart."""
