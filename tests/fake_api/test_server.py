@@ -99,11 +99,14 @@ class WatchTests(FakeAPITestCase):
         self.assertEqual(watching.names, [("ADDED", "a")])
 
     def test_silent(self) -> None:
-        """A silent watch brings nothing and does not end."""
+        """A silent watch brings nothing and does not end, nor does it go on later."""
         watching = self.watch(ALL_INGRESSES, allowWatchBookmarks="true", timeoutSeconds=10)
         self.api.disturbances.are_watches_silent = True
         self.api.put(ingress("a"))
         self.advance(100)
+        self.api.disturbances.are_watches_silent = False
+        self.api.put(ingress("b"))
+        self.flush()
         self.assertEqual((watching.events, watching.ended), ([], None))
 
     def test_cut(self) -> None:

@@ -48,7 +48,8 @@ class Fault:
 class Disturbances:
     """
     :ivar faults: those to come; the first that concerns a request is its answer.
-    :ivar are_watches_silent: nothing comes on any watch, and they never end.
+    :ivar are_watches_silent: nothing comes on any watch, and they never end; one that has
+        held something back stays so for ever, as over a connection that is dead.
     :ivar cuts: how many events will end in the middle, and their connections with them.
     :ivar piece: events are sent in pieces of this many bytes; None for whole.
     """

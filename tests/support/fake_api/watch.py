@@ -72,6 +72,7 @@ class WatchStream:
         self._clock = clock
         self._disturbances = disturbances
         self._is_open = True
+        self._is_stuck = False
         self._calls = [clock.callLater(watched.timeout, self.end)]
         self._stop_listening = store.listen(self._changed)
         request.notifyFinish().addBoth(lambda _: self._close())
@@ -120,7 +121,7 @@ class WatchStream:
 
     def end(self) -> None:
         """End in an orderly way."""
-        if self._is_open and not self._disturbances.are_watches_silent:
+        if self._is_open and not self._hangs():
             self._close()
             self._request.finish()
 
@@ -167,7 +168,7 @@ class WatchStream:
         return event(type_, self._watched.kind.named(document))
 
     def _send(self, data: bytes) -> None:
-        if not data or not self._is_open or self._disturbances.are_watches_silent:
+        if not data or not self._is_open or self._hangs():
             return
         if self._disturbances.take_cut():
             self._request.write(data[: len(data) // 2])
@@ -176,6 +177,11 @@ class WatchStream:
         size = self._disturbances.piece or len(data)
         for start in range(0, len(data), size):
             self._request.write(data[start : start + size])
+
+    def _hangs(self) -> bool:
+        """Whether nothing comes any more: what was held back once would be missed later."""
+        self._is_stuck = self._is_stuck or self._disturbances.are_watches_silent
+        return self._is_stuck
 
     def _close(self) -> None:
         if not self._is_open:
