@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-SLICE: Final = 0.002
+SLICE: Final = 0.001
 """
 Seconds of work before others get their turn. Whoever asks for metrics has time;
 requests that come meanwhile wait for a slice, at most two.
