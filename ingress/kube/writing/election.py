@@ -158,6 +158,8 @@ class Elector:
                 self.log.debug("The Lease is read again: {error}", error=error)
             else:
                 return
+        else:
+            self._end()
         self._observe(await self._read())
         unchanged_for = self._monotonic() - self._seen_at
         if next_step(self.identity, self._lease, unchanged_for) is Step.WAIT:

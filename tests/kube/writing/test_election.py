@@ -186,6 +186,17 @@ class RenewingTests(ElectorTestCase):
         self.clock.rightNow += RENEW_DEADLINE
         self.assertFalse(self.elector.is_leader)
 
+    def test_late_timers(self) -> None:
+        """Whatever is run first then, what it led for has ended before it leads again."""
+        self.lead()
+        (deadline,) = (each for each in self.clock.getDelayedCalls() if each.getTime() > 5)
+        deadline.delay(60)
+        self.clock.advance(RENEW_DEADLINE)
+        self.assertEqual(self.told, ["started", "stopped"])
+        self.api.take("GET", LEASE).answer(lease("a"))
+        self.api.take("PUT", LEASE).answer()
+        self.assertEqual(self.told, ["started", "stopped", "started"])
+
     def test_deadline_counts_from_asking(self) -> None:
         """A renewal counts from when it was asked for: nobody knows when it was written."""
         self.lead()
