@@ -4,8 +4,9 @@ HTTP connections to the API server: pooled, kept alive, and closed at once when 
 
 from __future__ import annotations
 
+import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
@@ -47,6 +48,11 @@ KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 A server that is gone without a word is noticed after a minute; a watch may have
 nothing to say for as long.
 """
+
+MAX_HEAD_SIZE = 256 * 1024
+"""Bytes of an answer's head, which Twisted would gather without end. The API server's has 500."""
+
+_HEAD_END = re.compile(rb"\n\r?\n")
 
 MakeEndpoint = Callable[[ClientCertificate | None, bytes | None], IStreamClientEndpoint]
 """
@@ -138,7 +144,8 @@ class Connections:
 
 class _Connection(ProtocolWrapper):
     """
-    A connection that is closed at once, without waiting for the server.
+    A connection that is closed at once, without waiting for the server, and on which no head
+    of an answer is endless.
 
     Over TLS, Twisted's `loseConnection` waits for the server's goodbye, without end. There is
     nothing left to be sent whenever an HTTP client closes.
@@ -153,12 +160,34 @@ class _Connection(ProtocolWrapper):
         super().__init__(factory, wrapped)
         self._all_open = all_open
         self._waiting: list[Deferred[None]] = []
+        self._head: bytearray | None = None
+        """What has come of an answer's head; None if none is awaited."""
 
     def makeConnection(self, transport: ITransport) -> None:
         """It is there (`IProtocol`)."""
         keep_alive(transport)
         self._all_open.add(self)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
+
+    def write(self, data: bytes) -> None:
+        """Part of a request (`ITransport`)."""
+        self._head = bytearray()
+        super().write(data)  # type: ignore[no-untyped-call]
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Part of a request (`ITransport`)."""
+        self.write(b"".join(data))
+
+    def dataReceived(self, data: bytes) -> None:
+        """Part of an answer (`IProtocol`)."""
+        if self._head is not None:
+            self._head += data
+            if _HEAD_END.search(self._head, max(0, len(self._head) - len(data) - 2)):
+                self._head = None
+            elif len(self._head) > MAX_HEAD_SIZE:
+                self.loseConnection()
+                return
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def loseConnection(self) -> None:
         """Close it (`ITransport`)."""

@@ -11,9 +11,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import (
     ConnectError,
+    ConnectingCancelledError,
     ConnectionRefusedError,
     DNSLookupError,
     TimeoutError,
@@ -27,6 +29,7 @@ from ingress.kube.api.connection import Connections
 from ingress.kube.api.credentials import Credentials, FixedCredentials, Identity
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.server import Server
+from ingress.kube.api.tls import UnusableTLS
 from tests.support.replay import Exchange, MemoryServer, Request, recorded, respond
 
 SERVER = Server("api.example", 6443)
@@ -38,6 +41,8 @@ Answer = Callable[[Request], Sequence[bytes | None]]
 class ClientTestCase(SynchronousTestCase):
     """A client, a clock, and a server in memory."""
 
+    unusable = False
+
     def connect(self, answer: Answer, credentials: Credentials | None = None) -> APIClient:
         # Whatever goes wrong is for the caller to tell.
         self.addCleanup(self.assertEqual, self.enterContext(capturedLogs()), [])
@@ -47,10 +52,15 @@ class ClientTestCase(SynchronousTestCase):
             self.clock,
             SERVER,
             credentials or FixedCredentials(Identity(b"Bearer secret")),
-            Connections(self.clock, lambda *_: self.server),
+            Connections(self.clock, self.make_endpoint),
             wall_clock=lambda: 1_800_000_000.0,
         )
         return self.client
+
+    def make_endpoint(self, *_: object) -> MemoryServer:
+        if self.unusable:
+            raise UnusableTLS("key values mismatch")
+        return self.server
 
     def run_now(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
         running = Deferred.fromCoroutine(work)
@@ -294,6 +304,11 @@ class AnswerTests(ClientTestCase):
         )
         self.assert_unreachable(asked, "more than 1048576 bytes")
 
+    def test_endless_head(self) -> None:
+        """A head without end is not gathered without end."""
+        asked = self.get(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n" * 1000] * 50)
+        self.assert_unreachable(asked, "https://api.example:6443: ")
+
     def test_compressed(self) -> None:
         """Answers are wanted as they are."""
         self.get(respond("200 OK", b"{}"))
@@ -374,6 +389,23 @@ class AnswerTests(ClientTestCase):
             refused = self.failureResultOf(asked, APIUnreachable).value
             self.assertIn(f"https://api.example:6443: {words}", str(refused))
 
+    def test_cancel_while_connecting(self) -> None:
+        """Whoever gives up while there is no connection yet is told no more than that."""
+        self.connect(lambda _: [])
+        self.server.refusal = ConnectingCancelledError(IPv4Address("TCP", "127.0.0.1", 1))
+        asked = self.run_now(self.client.get("/api"))
+        self.failureResultOf(asked, CancelledError)
+
+    def test_certificate_of_another_key(self) -> None:
+        """A certificate that cannot be used may be half of a new one: it is read again."""
+        credentials = HandCredentials()
+        self.connect(lambda _: [], credentials)
+        self.unusable = True
+        asked = self.run_now(self.client.get("/api"))
+        error = self.failureResultOf(asked, APIUnreachable).value
+        self.assertEqual(str(error), "https://api.example:6443: TLS failed: key values mismatch")
+        self.assertEqual(len(credentials.refused), 1)
+
     def test_path(self) -> None:
         """A path is quoted where it needs be, and comes after that of the server."""
         self.connect(lambda _: [respond("200 OK", b"{}")])
@@ -423,6 +455,16 @@ class WatchTests(ClientTestCase):
             self.server.break_connections()
             self.assert_broken(watch, "the connection was closed before the answer was whole")
             self.assertEqual(self.events, [b'{"a":1}'])
+
+    def test_opened(self) -> None:
+        """That the server has accepted a watch is known before its first event."""
+        seen: list[object] = []
+        answers = [status(403, "Forbidden"), CHUNKED]
+        self.connect(lambda _: [answers.pop(0), *([chunk(b"1\n")] if not answers else [])])
+        for _ in range(2):
+            watch = self.client.watch("/api", {}, seen.append, lambda: seen.append("opened"))
+            self.run_now(watch).addErrback(lambda _: seen.append("refused"))
+        self.assertEqual(seen, ["refused", "opened", b"1"])
 
     def test_half_an_event(self) -> None:
         """An end in the middle of an event is a fault, however orderly."""

@@ -5,6 +5,7 @@ Tests for `ingress.kube.api.connect`: from the configuration to an answer, over 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import yaml
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
@@ -140,6 +142,38 @@ class ConnectTests(TestCase):
         async with self.client(cluster) as client:
             self.assertEqual(client.namespace, "default")
             self.assertEqual(await client.get("/version"), ANSWER)
+
+    async def test_no_tls(self) -> None:
+        """What `kubectl proxy` listens on serves as well."""
+        self.valid = None
+        port = self.api.listen(self.reactor)
+        self.addCleanup(port.stopListening)
+        server = f"http://127.0.0.1:{port.getHost().port}"
+        async with self.client(self.kubeconfig(0, {}, server=server)) as client:
+            self.assertEqual(await client.get("/version"), ANSWER)
+
+    async def test_ca_gone(self) -> None:
+        """A CA that is gone before it was needed is told by its file."""
+        access = find_api(self.service_account(self.listen()), self.environment, self.folder)
+        ca_file = self.folder / "ca.crt"
+        os.unlink(ca_file)
+        client = connect(self.reactor, access, self.environment)
+        error = await self.assertFailure(
+            Deferred.fromCoroutine(client.get("/version")), APIUnreachable
+        )
+        self.assertIn(f"{ca_file} cannot be read: No such file", str(error))
+
+    async def test_reset(self) -> None:
+        """A server that breaks the connection off is told as such."""
+        async with self.client(self.service_account(self.listen())) as client:
+            self.api.answer_nothing()
+            asked = Deferred.fromCoroutine(client.get("/version"))
+            while not self.api.requests:
+                await deferLater(self.reactor, 0.001)
+            server: Any = self.api.connections[0].transport
+            server.abortConnection()
+            error = await self.assertFailure(asked, APIUnreachable)
+            self.assertIn("the connection broke", str(error))
 
     async def test_client_certificate(self) -> None:
         """A kubeconfig with a client certificate serves."""
