@@ -115,6 +115,19 @@ class PublishTests(ControllerTestCase):
         self.assertIsNone(self.successResultOf(published))
         self.assertIsNone(self.successResultOf(self.controller.published))
 
+    def test_state(self) -> None:
+        """What was published, how often and when can be asked for."""
+        self.assertIsNone(self.controller.built)
+        self.assertIsNone(self.controller.published_at)
+        self.controller.start()
+        self.clock.advance(1)
+        self.change("a.example")
+        self.clock.advance(HOLDOFF_DELAY)
+        assert self.controller.built is not None
+        self.assertIs(self.controller.built.snapshot, self.snapshots[-1])
+        self.assertEqual(self.controller.generation, 2)
+        self.assertEqual(self.controller.published_at, self.now())
+
     def test_not_before_start(self) -> None:
         """Nothing is built before the start, whatever changes."""
         self.change("a.example")
@@ -297,6 +310,7 @@ class FailureTests(ControllerTestCase):
         self.clock.advance(HOLDOFF_DELAY)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(self.hosts(), [{"a.example"}])
+        self.assertEqual((self.controller.generation, self.controller.failures), (1, 1))
         self.workshop.failure = None
         self.change("c.example")
         self.clock.advance(HOLDOFF_DELAY)

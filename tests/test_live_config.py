@@ -110,8 +110,10 @@ class LiveConfigTests(SynchronousTestCase):
         self.write(workers="many")
         self.assertEqual(len(self.look()), 1)
         self.assertEqual(self.look(), [])
+        self.assertTrue(self.live.has_mistakes)
         self.write()
         self.assertEqual(self.look(), [])
+        self.assertFalse(self.live.has_mistakes)
         self.write(workers="many")
         self.assertEqual(len(self.look()), 1)
 

@@ -192,23 +192,25 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def _identity(certificate: x509.Certificate, secret: Secret) -> CertificateIdentity:
-    issuer = certificate.issuer
     is_rsa = isinstance(certificate.public_key(), rsa.RSAPublicKey)
     return CertificateIdentity(
         secret=secret.key,
-        # Hardly any two of ten thousand certificates are from two issuers.
-        issuer=intern(_attribute(issuer, NameOID.COMMON_NAME)),
-        issuer_organization=intern(_attribute(issuer, NameOID.ORGANIZATION_NAME)),
+        issuer=_issuer(certificate, NameOID.COMMON_NAME),
+        issuer_organization=_issuer(certificate, NameOID.ORGANIZATION_NAME),
         serial_number=str(certificate.serial_number),
         key_algorithm="RSA" if is_rsa else "ECDSA",
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
     )
 
 
-def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
-    """The first one of its kind; empty where there is none."""
-    attributes = name.get_attributes_for_oid(oid)
-    return str(attributes[0].value) if attributes else ""
+def _issuer(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    """An attribute of its name; empty where there is none that can be read: OpenSSL minds not."""
+    try:
+        attributes = certificate.issuer.get_attributes_for_oid(oid)
+    except ValueError:
+        return ""
+    # Hardly any two of ten thousand certificates are from two issuers.
+    return intern(str(attributes[0].value)) if attributes else ""
 
 
 def next_change(certificate: ServerCertificate, now: datetime) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.routing.build.certificate import SecretPair, covers, lapse, next_change, read_secret
+from ingress.routing.snapshot import CertificateIdentity
 from tests.support.certs import CertificateAuthority, Issued, rsa_key, to_pem
 from tests.support.objects import NOW, secret
 
@@ -38,6 +40,23 @@ class ReadSecretTests(SynchronousTestCase):
             assert pair.certificate is not None
             self.assertEqual(pair.certificate.names[0], "a.example")
             self.assertEqual(pair.certificate.chain_pem, issued.chain_pem)
+
+    def test_identity(self) -> None:
+        """A pair is known by its Secret, its issuer, its number and its fingerprint."""
+        for issued, algorithm in ((GOOD, "ECDSA"), (CA.issue("a.example", key=rsa_key()), "RSA")):
+            certificate = of(issued).certificate
+            assert certificate is not None
+            self.assertEqual(
+                certificate.identity,
+                CertificateIdentity(
+                    secret=("default", "tls"),
+                    issuer="Throw-away CA",
+                    issuer_organization="",
+                    serial_number=str(issued.certificate.serial_number),
+                    key_algorithm=algorithm,
+                    fingerprint=issued.certificate.fingerprint(SHA256()).hex(),
+                ),
+            )
 
     def assert_fault(self, certificate: bytes, key: bytes, fault: str) -> None:
         pair = read(certificate, key)
