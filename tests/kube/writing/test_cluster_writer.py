@@ -210,6 +210,9 @@ class ReplicaTests(WriterTestCase):
         self.assertTrue(one.writer.is_leader)
         self.assertTrue(one.writer.holder.startswith("pod-1_"))
         self.assertEqual(one.writer.holder, self.holder())
+        self.assertEqual(
+            repr(one.writer), "<ClusterWriter: <Elector of ingress/txingress-leader: leads>>"
+        )
         self.assertEqual(self.addresses(), {"a": OURS, "b": OURS})
 
     def test_take_over(self) -> None:

@@ -98,6 +98,7 @@ class WriteTests(QueueTestCase):
         """A few at once, the others in their order."""
         self.add("abcdefgh")
         self.assertEqual(self.names(), "abcdefgh"[:AT_ONCE])
+        self.assertEqual(repr(self.queue), "<WriteQueue 4 due, 4 under way, 0 later>")
         self.end("b")
         self.assertEqual(self.names(), "acde")
 
