@@ -63,6 +63,7 @@ class ConnectionLimit:
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self._room = sys.maxsize
+        self._processes = 1
         self._open: set[object] = set()
         self._waiting: list[AcceptingPort] = []
         self._told = float("-inf")
@@ -87,14 +88,17 @@ class ConnectionLimit:
 
     def apply(self, limits: Limits) -> None:
         """Have the configured maximum from now on, or what there is room for."""
-        self.maximum = min(limits.connections, self._room)
+        part = -(-limits.connections // self._processes)
+        self.maximum = min(part, self._room)
         self._resume()
 
-    def fit(self, room: int) -> None:
+    def fit(self, room: int, processes: int = 1) -> None:
         """
         :param room: how many connections the system allows, whatever is configured.
+        :param processes: how many share the configured maximum; each has its part.
         """
         self._room = room
+        self._processes = processes
         self.maximum = min(self.maximum, room)
 
     def _resume(self) -> None:
@@ -211,7 +215,8 @@ class AcceptingPort(tcp.Port):
 
     def _logConnectionLostMsg(self) -> None:
         """Twisted would tell the number of a TCP port, which a UNIX socket has not."""
-        self.log.info("Listening on {address} is over", address=self._bound.address)
+        if not self._bound.is_twin:
+            self.log.info("Listening on {address} is over", address=self._bound.address)
 
     def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The address that it listens on (`IListeningPort`)."""

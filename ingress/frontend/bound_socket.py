@@ -16,7 +16,7 @@ import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ingress.errors import IngressError
 from ingress.frontend.listen_address import (
@@ -51,10 +51,21 @@ class BoundSocket:
     port: int | None = None
     """The TCP port; None for a UNIX socket."""
 
-    def __init__(self, bound: socket.socket, remove: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        bound: socket.socket,
+        remove: Callable[[], None] = lambda: None,
+        *,
+        is_inherited: bool = False,
+        is_twin: bool = False,
+    ) -> None:
         bound.setblocking(False)
         self.socket = bound
         self._remove = remove
+        self._is_inherited = is_inherited
+        self.is_twin = is_twin
+        """Whether it is one of several for the same address, of a worker each."""
+
         self._name = bound.getsockname()
         if bound.family == socket.AF_UNIX:
             self.address = os.fsdecode(self._name)
@@ -77,6 +88,33 @@ class BoundSocket:
             return bool(self._name == other._name)
         hosts = {self._name[0], other._name[0]}
         return self.port == other.port and (len(hosts) == 1 or not hosts.isdisjoint(_ALL))
+
+    def twin(self) -> BoundSocket:
+        """
+        A socket of a worker for the same address.
+
+        Of TCP it has a queue of its own: the kernel spreads connections over those
+        that listen, and one that another process holds as well loses none when its
+        worker dies. All others share one queue.
+
+        :raises OSError: if somebody else listens there.
+        """
+        if self.port is None or self._is_inherited:
+            return BoundSocket(self.socket.dup(), is_twin=True)
+        twin = _bind_socket(self.socket.family, self._name, is_shared=True)
+        return BoundSocket(twin, is_twin=True)
+
+    def claim(self) -> None:
+        """
+        Make sure that nobody listens on a TCP address before our twins do, who would
+        let any other process of ours join them, and close it.
+
+        :raises OSError: if another process was faster.
+        """
+        if self.port is not None and not self._is_inherited:
+            # Whoever connects in this moment would have been refused in the one before.
+            self.socket.listen(0)
+            self.close()
 
     def close(self) -> None:
         """Close it, and remove what it left in the file system."""
@@ -143,18 +181,27 @@ def _bind_both_families(port: int) -> list[socket.socket]:
 
 
 def _bind_to(family: int, host: str, port: int) -> socket.socket:
+    numeric = socket.getaddrinfo(
+        host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )
+    return _bind_socket(family, numeric[0][4])
+
+
+def _bind_socket(family: int, address: Any, *, is_shared: bool = False) -> socket.socket:
+    """
+    :param is_shared: whether other sockets that have it set as well may listen, too.
+    """
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         # So that connections of our predecessor that linger do not keep its port.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Inherited by what is accepted: every write of ours is a whole message.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
             # An IPv4 client would be ::ffff:192.0.2.1 and match no trusted-proxies.
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        address = socket.getaddrinfo(
-            host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-        )[0][4]
         bound.bind(address)
     except BaseException:
         bound.close()
@@ -224,4 +271,4 @@ def _adopt(inherited: InheritedSocket) -> BoundSocket:
         found = f"{adopted.family.name}, {adopted.type.name}"
         adopted.close()
         raise ListenError(f"the socket of systemd is another: {found}")
-    return BoundSocket(adopted)
+    return BoundSocket(adopted, is_inherited=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +88,53 @@ class Listener:
             try:
                 port.startListening()
             except OSError as error:
-                raise ListenError(
-                    f"listen.{self.name}: {bound.address}: {error.strerror}"
-                ) from None
+                raise self._refusal(bound, error) from None
             self._ports.append(port)
-            self.log.info("listen.{name} on {address}", name=self.name, address=bound.address)
+            if not bound.is_twin:
+                self._tell(bound)
+
+    def twin(self) -> Listener:
+        """
+        The same addresses for a worker (`BoundSocket.twin`), who leaves the log to us.
+
+        :raises ListenError: if somebody else listens on one of them.
+        """
+        twins: list[BoundSocket] = []
+        for bound in self._bound:
+            try:
+                twins.append(bound.twin())
+            except OSError as error:
+                for twin in twins:
+                    twin.close()
+                raise self._refusal(bound, error) from None
+        return Listener(self.name, twins)
+
+    def claim(self) -> None:
+        """
+        Our twins are about to listen: see that nobody else does (`BoundSocket.claim`).
+
+        :raises ListenError: if somebody does.
+        """
+        for bound in self._bound:
+            try:
+                bound.claim()
+            except OSError as error:
+                raise self._refusal(bound, error) from None
+
+    def tell(self) -> None:
+        """Our twins listen: say so, once for all of them."""
+        for bound in self._bound:
+            self._tell(bound)
+
+    def descriptors(self) -> list[int]:
+        """Those of its sockets, as long as it is neither started nor stopped."""
+        return [bound.socket.fileno() for bound in self._bound]
+
+    def _tell(self, bound: BoundSocket) -> None:
+        self.log.info("listen.{name} on {address}", name=self.name, address=bound.address)
+
+    def _refusal(self, bound: BoundSocket, error: OSError) -> ListenError:
+        return ListenError(f"listen.{self.name}: {bound.address}: {error.strerror}")
 
     def stop(self) -> Deferred[None]:
         """Accept no more, close the sockets; connections that are open stay so."""
@@ -111,6 +153,30 @@ class Listeners:
     http: Listener
     https: Listener
     admin: Listener
+
+    def twins(self, count: int) -> tuple[Listeners, ...]:
+        """
+        Those of so many workers: http and https, as `Listener.twin` makes them.
+
+        :raises ListenError: if somebody else listens on one of their addresses; then
+            nothing of this stays bound.
+        """
+        twins: list[Listeners] = []
+        try:
+            for _ in range(count):
+                http = self.http.twin()
+                twins.append(Listeners(http, Listener("https", ()), Listener("admin", ())))
+                twins[-1] = replace(twins[-1], https=self.https.twin())
+        except ListenError:
+            for one in (*twins, self):
+                one.stop()
+            raise
+        return tuple(twins)
+
+    def descriptors(self) -> list[int]:
+        """Those of all sockets, as long as they are neither started nor stopped."""
+        every = (self.http, self.https, self.admin)
+        return [number for one in every for number in one.descriptors()]
 
     def stop(self) -> Deferred[None]:
         """Stop all three; `Listener.stop` says what that means."""

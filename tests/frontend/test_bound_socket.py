@@ -74,6 +74,82 @@ class TCPTests(BindTestCase):
         self.assertFalse(one.overlaps(another))
 
 
+class TwinTests(BindTestCase):
+    """Sockets of several workers for one address."""
+
+    def setUp(self) -> None:
+        (self.bound,) = self.bind(TCPAddress(0, "127.0.0.1"))
+        assert self.bound.port is not None
+        self.address = TCPAddress(self.bound.port, "127.0.0.1")
+
+    def twin(self, bound: BoundSocket) -> BoundSocket:
+        twin = bound.twin()
+        self.addCleanup(twin.close)
+        self.assertEqual(twin.address, bound.address)
+        return twin
+
+    def test_all_listen(self) -> None:
+        """All twins can listen, and connections are spread over them."""
+        twins = [self.twin(self.bound) for _ in range(2)]
+        self.bound.claim()
+        for twin in twins:
+            twin.socket.listen(128)
+        for _ in range(40):
+            self.addCleanup(socket.create_connection(("127.0.0.1", self.bound.port)).close)
+        counts = [count_waiting(twin.socket) for twin in twins]
+        self.assertEqual(sum(counts), 40)
+        self.assertGreater(min(counts), 0)
+
+    def test_claimed(self) -> None:
+        """Where another process listens by then, or its twins do, the claim fails."""
+        (other,) = self.bind(self.address)
+        self.twin(self.bound)
+        twin = self.twin(other)
+        other.claim()
+        twin.socket.listen()
+        self.assertRaises(OSError, self.bound.claim)
+
+    def test_refused(self) -> None:
+        """Once twins listen nobody else can have the address, not even for twins."""
+        twin = self.twin(self.bound)
+        self.bound.claim()
+        twin.socket.listen()
+        self.assertRaises(ListenError, bind, self.address)
+
+    def test_unix(self) -> None:
+        """Twins in the file system share one queue, and leave the path alone."""
+        path = Path(self.mktemp())
+        (bound,) = self.bind(UNIXPath(path))
+        twin = self.twin(bound)
+        bound.claim()
+        twin.socket.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        twin.close()
+        self.assertTrue(path.exists())
+
+    def test_inherited(self) -> None:
+        """Twins of a socket of systemd's share its queue, and a claim leaves it as it is."""
+        with socket.create_server(("127.0.0.1", 0)) as inherited:
+            (bound,) = self.bind(InheritedSocket(inherited.fileno(), socket.AF_INET))
+            twins = [self.twin(bound) for _ in range(2)]
+            bound.claim()
+            with socket.create_connection(inherited.getsockname()):
+                self.assertEqual([count_waiting(twin.socket) for twin in twins], [1, 0])
+
+
+def count_waiting(listening: socket.socket) -> int:
+    """How many connections wait to be accepted; they are not any more."""
+    count = 0
+    while True:
+        try:
+            accepted, _ = listening.accept()
+        except BlockingIOError:
+            return count
+        accepted.close()
+        count += 1
+
+
 class UNIXTests(BindTestCase):
     """Sockets in the file system."""
 

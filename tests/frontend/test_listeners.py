@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Listen
@@ -81,6 +82,61 @@ class BindListenersTests(SynchronousTestCase):
         )
         self.assertEqual(
             lines, [f"listen.https: tcp:{port}:interface=127.0.0.1: listen.http is there too"]
+        )
+
+
+class TwinsTests(SynchronousTestCase):
+    """The listeners of workers."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.listeners = bind_listeners(
+            Listen(http=(ANY, "unix:socket"), https=(ANY,), admin=(ANY,)), self.folder
+        )
+        self.addCleanup(self.listeners.stop)
+
+    def test_addresses(self) -> None:
+        """Each worker has the addresses of http and https, and no admin listener."""
+        twins = self.listeners.twins(2)
+        self.assertEqual(len(twins), 2)
+        for twin in twins:
+            self.addCleanup(twin.stop)
+            self.assertEqual(twin.http.addresses, self.listeners.http.addresses)
+            self.assertEqual(twin.https.addresses, self.listeners.https.addresses)
+            self.assertEqual(twin.admin.addresses, ())
+            self.assertEqual(len(twin.descriptors()), 3)
+
+    def test_taken(self) -> None:
+        """If somebody listens by then, that is said in a line, and nothing stays bound."""
+        with socket.socket() as faster:
+            faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            address = addresses(self.listeners.https.addresses)[0]
+            faster.bind(address)
+            faster.listen()
+            error = self.assertRaises(ListenError, self.listeners.twins, 2)
+            self.assertEqual(
+                str(error), f"listen.https: 127.0.0.1:{address[1]}: Address already in use"
+            )
+        self.assertFalse((self.folder / "socket").exists())
+
+    def test_log(self) -> None:
+        """That twins listen is said once, not by each of them."""
+        reactor = HandReactor()
+        (twin,) = self.listeners.twins(1)
+        self.listeners.http.claim()
+        factory = Factory.forProtocol(Protocol)
+        factory.noisy = False
+        with capturedLogs() as events:
+            twin.http.start(reactor, factory, ConnectionLimit(10))
+            twin.stop()
+            reactor.advance(0)
+        self.assertEqual(events, [])
+        with capturedLogs() as events:
+            self.listeners.http.tell()
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [f"listen.http on {address}" for address in self.listeners.http.addresses],
         )
 
 
