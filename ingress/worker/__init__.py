@@ -1,0 +1,3 @@
+"""
+Several processes that serve, and the one that tells them what.
+"""

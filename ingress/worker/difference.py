@@ -1,0 +1,157 @@
+"""
+What makes one Snapshot out of another one, in messages that take a worker some milliseconds each.
+
+What is the same object in both is not looked at, as in a build (ADR 2): a change
+of one Ingress among 10,000 is one message.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import islice
+from typing import Any, Final
+
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.snapshot import Snapshot, VirtualHost
+from ingress.routing.upstream import Upstream
+from ingress.worker.part import (
+    Children,
+    Endpoints,
+    Gone,
+    Host,
+    Node,
+    Part,
+    Partials,
+    Service,
+    Value,
+)
+
+MAX_WEIGHT: Final = 200.0
+"""Of a message: some 2 ms of the worker's time."""
+
+_ROUTES_AT_ONCE: Final = 50
+_LIGHT_AT_ONCE: Final = 1000
+"""Children, endpoints or names in one part: a tenth of a route each."""
+
+_FIELDS: Final = tuple(one.name for one in fields(Snapshot))
+
+
+class Difference:
+    """
+    The messages from one Snapshot to another, for all workers that need the same.
+
+    Each is made when the first worker is ready for it.
+
+    :param before: what the worker has; None for nothing.
+    """
+
+    def __init__(self, before: Snapshot | None, after: Snapshot) -> None:
+        self.before = before
+        self.after = after
+        self._made: list[bytes] = []
+        self._steps = _messages(before, after)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Difference {'from scratch, ' if self.before is None else ''}{len(self._made)} made>"
+        )
+
+    def message(self, index: int) -> bytes | None:
+        """
+        :param index: counted from 0, one after the other.
+        :return: None where the one before was the last.
+        """
+        if index == len(self._made):
+            made = next(self._steps, None)
+            if made is None:
+                return None
+            self._made.append(made)
+        return self._made[index] if index < len(self._made) else None
+
+
+def _messages(before: Snapshot | None, after: Snapshot) -> Iterator[bytes]:
+    parts: list[Part] = []
+    weight = 0.0
+    for part in find_parts(before, after):
+        parts.append(part)
+        weight += _weight(part)
+        if weight >= MAX_WEIGHT:
+            yield pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
+            parts, weight = [], 0.0
+    if parts:
+        yield pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
+
+
+def _weight(part: Part) -> float:
+    """Of one Route, roughly, is 1."""
+    if isinstance(part, Partials):
+        return float(len(part.routes))
+    if isinstance(part, Node):
+        return 0.3 + (part.exact is not None) + (part.prefix is not None)
+    if isinstance(part, Children | Endpoints | Gone):
+        return 0.1 + len(part[-1]) * 0.1
+    return 1.0
+
+
+def find_parts(before: Snapshot | None, after: Snapshot) -> Iterator[Part]:
+    """
+    :param before: None for nothing.
+    :return: what a worker that has `before` needs to have `after`, in this order.
+    """
+    for name in _FIELDS:
+        new = getattr(after, name)
+        old = None if before is None else getattr(before, name)
+        if new is old:
+            continue
+        if isinstance(new, Mapping):
+            yield from _find_entries(name, old or {}, new)
+        else:
+            yield from _tell(name, None, new)
+
+
+def _find_entries(
+    name: str, old: Mapping[Any, object], new: Mapping[Any, object]
+) -> Iterator[Part]:
+    for key, value in new.items():
+        if old.get(key) is not value:
+            yield from _tell(name, key, value)
+    if old:
+        gone = (key for key in old if key not in new)
+        while keys := tuple(islice(gone, _LIGHT_AT_ONCE)):
+            yield Gone(name, keys)
+
+
+def _tell(name: str, key: Any, value: object) -> Iterator[Part]:
+    if isinstance(value, VirtualHost):
+        yield from _tell_tree(value.root)
+        yield Host(name, key, value.name, value.default)
+    elif isinstance(value, Upstream):
+        endpoints = iter((*value.endpoints, *value.lingering))
+        while some := tuple((one.host, one.port) for one in islice(endpoints, _LIGHT_AT_ONCE)):
+            yield Endpoints(some)
+        key = value.key
+        yield Service(name, (key.namespace, key.service, key.port), len(value.lingering))
+    else:
+        yield Value(name, key, value)
+
+
+def _tell_tree(root: ReverseProxyResource) -> Iterator[Part]:
+    nodes = [root]
+    for node in nodes:
+        nodes.extend(node.children.values())
+    last = len(nodes) - 1
+    # Backwards, so that children come before their parents; so they are counted, too.
+    index_of = {id(node): last - index for index, node in enumerate(nodes)}
+    for node in reversed(nodes):
+        children = iter(node.children.items())
+        while some := tuple(
+            (key, index_of[id(one)]) for key, one in islice(children, _LIGHT_AT_ONCE)
+        ):
+            yield Children(some)
+        for length, routes in node.partials:
+            pairs = iter(routes.items())
+            while chunk := tuple(islice(pairs, _ROUTES_AT_ONCE)):
+                yield Partials(length, chunk)
+        yield Node(node.exact, node.prefix)

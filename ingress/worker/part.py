@@ -1,0 +1,174 @@
+"""
+What a Snapshot is told in: parts that a worker puts together one after the other.
+
+A part is small, so that no request waits long while it is read, and flat: a path
+may have thousands of segments, and pickle goes no deeper than a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route
+from ingress.routing.snapshot import VirtualHost
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
+
+_NO_CHILDREN: Final[Mapping[bytes, ReverseProxyResource]] = {}
+"""Shared by all leaves, which most nodes are."""
+
+
+@dataclass(slots=True)
+class Assembly:
+    """A Snapshot while it is put together out of the one before it."""
+
+    fields: dict[str, Any]
+    """Of the Snapshot. A mapping is still the old one unless it is in `tables`."""
+
+    tables: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    """Copies of the mappings that change."""
+
+    replaced: list[object] = field(default_factory=list)
+    """What was in them, for whoever frees it in slices."""
+
+    children: dict[bytes, ReverseProxyResource] = field(default_factory=dict)
+    partials: dict[int, dict[bytes, Route]] = field(default_factory=dict)
+    nodes: list[ReverseProxyResource] = field(default_factory=list)
+    endpoints: list[Endpoint] = field(default_factory=list)
+
+    def put(self, name: str, key: object, value: object) -> None:
+        """
+        :param name: of a field of the Snapshot.
+        :param key: of an entry of that mapping; None where the field is no mapping.
+        """
+        if key is None:
+            self.replaced.append(self.fields.get(name))
+            self.fields[name] = value
+            return
+        table = self.table(name)
+        self.replaced.append(table.get(key))
+        table[key] = value
+
+    def table(self, name: str) -> dict[Any, Any]:
+        """The copy of a mapping."""
+        table = self.tables.get(name)
+        if table is None:
+            table = self.fields[name] = self.tables[name] = dict(self.fields[name])
+        return table
+
+
+class Value(NamedTuple):
+    """A field of the Snapshot, or an entry of one, that is told as a whole."""
+
+    field: str
+    key: object
+    """None where the field is no mapping."""
+
+    value: object
+
+    def apply(self, assembly: Assembly) -> None:
+        """Put it in its place."""
+        assembly.put(self.field, self.key, self.value)
+
+
+class Gone(NamedTuple):
+    """Entries that are there no more."""
+
+    field: str
+    keys: Sequence[object]
+
+    def apply(self, assembly: Assembly) -> None:
+        """Take them out."""
+        table = assembly.table(self.field)
+        assembly.replaced += map(table.pop, self.keys)
+
+
+class Children(NamedTuple):
+    """Some children of the node that comes next."""
+
+    pairs: Sequence[tuple[bytes, int]]
+    """The name of each, and how many nodes of this host came before it."""
+
+    def apply(self, assembly: Assembly) -> None:
+        """Keep them for `Node`."""
+        nodes = assembly.nodes
+        assembly.children.update((name, nodes[index]) for name, index in self.pairs)
+
+
+class Partials(NamedTuple):
+    """Some ImplementationSpecific rules of the node that comes next."""
+
+    length: int
+    routes: Sequence[tuple[bytes, Route]]
+
+    def apply(self, assembly: Assembly) -> None:
+        """Keep them for `Node`."""
+        assembly.partials.setdefault(self.length, {}).update(self.routes)
+
+
+class Node(NamedTuple):
+    """A node of a tree; its children came before it, the root comes last."""
+
+    exact: Route | None
+    prefix: Route | None
+
+    def apply(self, assembly: Assembly) -> None:
+        """Make it, of what came before it."""
+        node = ReverseProxyResource(
+            children=assembly.children or _NO_CHILDREN,
+            exact=self.exact,
+            prefix=self.prefix,
+            partials=tuple(assembly.partials.items()),
+        )
+        assembly.nodes.append(node)
+        if assembly.children:
+            assembly.children = {}
+        if assembly.partials:
+            assembly.partials = {}
+
+
+class Host(NamedTuple):
+    """A virtual host, after its nodes."""
+
+    field: str
+    key: bytes | None
+    name: str
+    default: Route | None
+
+    def apply(self, assembly: Assembly) -> None:
+        """Make it, and put it in its place."""
+        host = VirtualHost(self.name, assembly.nodes[-1], self.default)
+        assembly.nodes = []
+        assembly.put(self.field, self.key, host)
+
+
+class Endpoints(NamedTuple):
+    """Some endpoints of the Upstream that comes next."""
+
+    addresses: Sequence[tuple[str, int]]
+
+    def apply(self, assembly: Assembly) -> None:
+        """Keep them for `Service`."""
+        assembly.endpoints += map(Endpoint._make, self.addresses)
+
+
+class Service(NamedTuple):
+    """An Upstream, after its endpoints."""
+
+    field: str
+    key: tuple[str, str, str]
+    lingering: int
+    """How many of its endpoints are, the last ones."""
+
+    def apply(self, assembly: Assembly) -> None:
+        """Make it, and put it in its place."""
+        key = UpstreamKey._make(self.key)
+        endpoints = tuple(assembly.endpoints)
+        count = len(endpoints) - self.lingering
+        assembly.endpoints = []
+        assembly.put(self.field, key, Upstream(key, endpoints[:count], endpoints[count:]))
+
+
+Part = Value | Gone | Children | Partials | Node | Host | Endpoints | Service
