@@ -21,3 +21,10 @@ class Part(Protocol):
 
         :return: fires when that is done; whoever needs long for it bounds it.
         """
+
+
+class ExchangePart(Part, Protocol):
+    """One that sees every exchange of its process, such as the access log."""
+
+    def reopen(self) -> None:
+        """Open the file again that it writes to, if any: it was moved away."""

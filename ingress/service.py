@@ -72,8 +72,12 @@ class IngressService(Service):
     # Starting.
 
     def startService(self) -> None:
-        """IService. It begins when the reactor runs: nobody can stop one that does not."""
+        """
+        IService. But for what must be forked before, it begins when the reactor runs:
+        nobody can stop one that does not.
+        """
         super().startService()  # type: ignore[no-untyped-call]
+        self._serving.launch()
         self._termination.install(self._serving.cut)
         self._reactor.callWhenRunning(self._begin)
 

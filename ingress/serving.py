@@ -14,6 +14,12 @@ from ingress.routing.snapshot import Snapshot
 class Serving(Protocol):
     """The data plane: in this process, or in several others."""
 
+    def launch(self) -> None:
+        """
+        Fork what has to be forked. The process has its privileges no more and is a
+        daemon if it comes to be one; the reactor does not run yet.
+        """
+
     def prepare(self) -> None:
         """Get ready, the reactor runs; there is no Snapshot yet, so that nothing accepts."""
 
@@ -27,6 +33,9 @@ class Serving(Protocol):
         :return: fires when it does; fails with `ListenError` if another process was
             faster to listen on an address.
         """
+
+    def reopen(self) -> None:
+        """Open the files again that are written to: they were moved away."""
 
     def drain(self, grace: float) -> Deferred[None]:
         """

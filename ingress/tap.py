@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,9 +16,9 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
@@ -34,14 +35,19 @@ from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.listeners import Listeners, bind_listeners
 from ingress.frontend.local_reports import LocalReports
 from ingress.frontend.local_serving import LocalServing
+from ingress.frontend.readings import read_counters, read_endpoints, read_vitals
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
 from ingress.kube.files import FilesSource
 from ingress.kube.store import ObjectStore
 from ingress.problem_log import ProblemLog
-from ingress.routing.snapshot import ServerCertificate, Snapshot
+from ingress.process_log import PROCESS_LOG
+from ingress.reopening import Reopening
+from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
+from ingress.serving import Serving
 from ingress.telemetry.access_log import AccessLog
+from ingress.telemetry.counts import Counters, CountsCollector
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import Traffic
@@ -50,6 +56,10 @@ from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.tls_transport import tls_dialers
+from ingress.worker.fork_client import launch_forks
+from ingress.worker.process import DataSide, run_worker
+from ingress.worker.reports import WorkerReports, WorkerState
+from ingress.worker.workers import Workers
 
 if hasattr(select, "epoll"):
     # Before anybody asks for a reactor. Without epoll Twisted's own choice serves.
@@ -89,34 +99,43 @@ class Options(usage.Options):
         try:
             config = load_config(Path(self["config"]))
             assert config.path is not None
-            self["listeners"] = bind_listeners(config.listen, config.path.parent)
+            listeners = bind_listeners(config.listen, config.path.parent)
+            twins = listeners.twins(config.workers) if config.workers > 1 else ()
         except (ConfigError, ListenError) as error:
             raise SystemExit(str(error)) from None
-        self["loaded"] = config
+        self["loaded"], self["listeners"], self["twins"] = config, listeners, twins
+        if self.parent is not None:
+            PROCESS_LOG.take_over(self.parent)
 
 
 def makeService(options: Options) -> IService:
     """Put the parts of one process together (`IServiceMaker`)."""
     from twisted.internet import reactor as installed
 
+    sys.setswitchinterval(SWITCH_INTERVAL)
     # Its type names a part of what it does.
     reactor: Any = installed
     config = options["loaded"]
     listeners = options["listeners"]
     readiness = Readiness(start="the first snapshot is not published yet")
+    termination = Termination(reactor)
     totals = Totals()
-    serving, reports = _make_serving(
-        reactor, listeners, make_self_signed(datetime.now(UTC)), totals
-    )
+    make = _make_local_serving if config.workers == 1 else _make_workers
+    serving, reports, lost = make(reactor, options, totals, termination)
     control_plane = _make_control_plane(reactor, config, serving.publish)
-    pages = make_pages(_watched(control_plane, totals, reports))
-    return IngressService(
-        reactor,
-        Admin(listeners.admin, make_admin_site(readiness, reactor, pages), readiness),
-        control_plane,
-        serving,
-        Termination(reactor),
+    pages = make_pages(_watched(control_plane, totals, reports, lost))
+    process: Any = MultiService()
+    process.addService(Reopening(reactor, [PROCESS_LOG.reopen, serving.reopen]))
+    process.addService(
+        IngressService(
+            reactor,
+            Admin(listeners.admin, make_admin_site(readiness, reactor, pages), readiness),
+            control_plane,
+            serving,
+            termination,
+        )
     )
+    return cast(IService, process)
 
 
 def _make_control_plane(
@@ -135,7 +154,9 @@ def _make_control_plane(
     )
 
 
-def _watched(control_plane: ControlPlane, totals: Totals, reports: Reports) -> Watched:
+def _watched(
+    control_plane: ControlPlane, totals: Totals, reports: Reports, lost: Callable[[], int]
+) -> Watched:
     try:
         version = metadata.version("txingress")
     except metadata.PackageNotFoundError:
@@ -148,21 +169,59 @@ def _watched(control_plane: ControlPlane, totals: Totals, reports: Reports) -> W
         totals=totals,
         reports=reports,
         now=utc_now,
+        lost_workers=lost,
         pod=os.environ.get("POD_NAME", ""),
         namespace=os.environ.get("POD_NAMESPACE", ""),
     )
 
 
-def _make_serving(
-    reactor: Any, listeners: Listeners, default: ServerCertificate, totals: Totals
-) -> tuple[LocalServing, LocalReports]:
-    """
-    :param default: where neither SNI nor a Snapshot gives a certificate.
-    :param totals: get what is counted.
-    """
+_Served = tuple[Serving, Reports, Callable[[], int]]
+"""What serves, what it tells of itself, and how many processes of it were lost."""
+
+
+def _make_local_serving(
+    reactor: Any, options: Options, totals: Totals, termination: Termination
+) -> _Served:
+    """The data plane in this process."""
+    plane, recorder = _make_plane(reactor)
+    contexts = TLSContexts(lambda: plane.snapshot, make_self_signed(datetime.now(UTC)))
+    serving = LocalServing(reactor, options["listeners"], plane, contexts, [recorder])
+    return serving, LocalReports(reactor, plane, recorder.traffic, totals), int
+
+
+def _make_workers(
+    reactor: Any, options: Options, totals: Totals, termination: Termination
+) -> _Served:
+    """The data plane in processes of its own."""
+    count = options["loaded"].workers
+    # They have it in common: its keys seal the sessions that any of them resumes.
+    contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
+    run = partial(run_worker, partial(_make_data_side, contexts, count))
+    launch = partial(launch_forks, reactor, options["twins"], run)
+    workers = Workers(reactor, options["listeners"], count, launch, totals.merge, termination.fail)
+    return workers, WorkerReports(workers), lambda: workers.lost
+
+
+def _make_data_side(
+    contexts: TLSContexts, count: int, reactor: Any, listeners: Listeners
+) -> DataSide:
+    """The data plane of one of so many workers, in its process."""
+    plane, recorder = _make_plane(reactor)
+    contexts.current_snapshot = lambda: plane.snapshot
+    serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
+
+    def count_all() -> Counters:
+        return read_counters(plane, time.process_time())
+
+    def read_state() -> WorkerState:
+        return WorkerState(read_vitals(plane), read_endpoints(plane))
+
+    return DataSide(serving, CountsCollector(recorder.traffic, count_all), read_state)
+
+
+def _make_plane(reactor: Any) -> tuple[DataPlane, Recorder]:
     deadlines = Deadlines(reactor)
-    traffic = Traffic()
-    recorder = Recorder(traffic, AccessLog(reactor, None, time.time))
+    recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
     plane = DataPlane(
         EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
         deadlines,
@@ -171,8 +230,4 @@ def _make_serving(
         process=os.getpid(),
         recorder=recorder,
     )
-    contexts = TLSContexts(lambda: plane.snapshot, default)
-    return (
-        LocalServing(reactor, listeners, plane, contexts, [recorder]),
-        LocalReports(reactor, plane, traffic, totals),
-    )
+    return plane, recorder

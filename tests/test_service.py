@@ -19,10 +19,10 @@ from ingress.config import Config
 from ingress.control_plane import ControlPlane
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.listeners import Listener
-from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.termination import Termination
 from tests.support.hand_part import HandPart
+from tests.support.hand_serving import HandServing
 from tests.support.recording_listener import RecordingListener
 
 
@@ -61,32 +61,6 @@ class HandTermination:
         self.events.append("failure")
 
 
-@dataclass
-class HandServing:
-    """A data plane that has drained when a test says so."""
-
-    events: list[str]
-    accepted: Deferred[None] = field(default_factory=lambda: succeed(None))
-    drained: Deferred[None] = field(default_factory=lambda: succeed(None))
-
-    def prepare(self) -> None:
-        self.events.append("serving prepares")
-
-    def publish(self, snapshot: Snapshot) -> None:
-        raise NotImplementedError
-
-    def accept(self) -> Deferred[None]:
-        self.events.append("serving accepts")
-        return self.accepted
-
-    def drain(self, grace: float) -> Deferred[None]:
-        self.events.append(f"serving drains for {grace}")
-        return self.drained
-
-    def cut(self) -> None:
-        self.events.append("cut")
-
-
 class IngressServiceTests(SynchronousTestCase):
     """The order in which things start and stop."""
 
@@ -110,7 +84,8 @@ class IngressServiceTests(SynchronousTestCase):
     def begin(self) -> None:
         """The service is started, and then the reactor."""
         self.service.startService()
-        self.assertEqual(self.events, [])
+        self.assertEqual(self.events, ["serving launches"])
+        self.events.clear()
         for function, arguments, keywords in self.reactor.whenRunningHooks:
             function(*arguments, **keywords)
 

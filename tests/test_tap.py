@@ -5,14 +5,19 @@ Tests for `ingress.tap`.
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
+from typing import Any, cast
 
 import yaml
+from twisted.application.service import MultiService
+from twisted.python.reflect import namedAny
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.process_log import PROCESS_LOG
 from ingress.service import IngressService
-from ingress.tap import Options, makeService
+from ingress.tap import SWITCH_INTERVAL, Options, makeService
 from tests.support.process import LOOPBACK
 
 LOCAL = {"http": LOOPBACK, "https": LOOPBACK, "admin": LOOPBACK}
@@ -92,12 +97,56 @@ class OptionsTests(TapTestCase):
         self.assertFalse((self.folder / "socket").exists())
 
 
+class TwistdOptions(dict[str, object]):
+    """The options before the command's name."""
+
+    subCommand = "ingress"
+
+
+class ProcessLogTests(TapTestCase):
+    """The log file is ours to open, where twistd would open one."""
+
+    def factory(self, **twistd: object) -> object:
+        options = Options()
+        options.parent = cast(Any, TwistdOptions(twistd))
+        options.parseOptions(["--config", str(self.path)])
+        self.addCleanup(options["listeners"].stop)
+        return options.parent.get("logger")
+
+    def test_taken_over(self) -> None:
+        """twistd finds our factory by its name."""
+        name = self.factory(logfile="twistd.log", nodaemon=1)
+        self.assertEqual(namedAny(cast(str, name)), PROCESS_LOG.open)
+
+
 class MakeServiceTests(TapTestCase):
     """The parts put together."""
 
     def test_made(self) -> None:
         """The service that is made is not ready before it has been started."""
-        service = makeService(self.parse())
-        assert isinstance(service, IngressService)
+        process = cast(MultiService, makeService(self.parse()))
+        (service,) = (one for one in process if isinstance(one, IngressService))
         self.assertFalse(service.running)
         self.assertNotEqual(service.readiness.reasons, ())
+
+    def test_threads_give_way(self) -> None:
+        """Threads keep the interpreter for a short time only."""
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        makeService(self.parse())
+        self.assertAlmostEqual(sys.getswitchinterval(), SWITCH_INTERVAL)
+
+    def test_workers(self) -> None:
+        """Each of several workers has sockets of its own, bound as soon as all others."""
+        self.write(listen=LOCAL, workers=3)
+        options = self.parse()
+        for twin in options["twins"]:
+            self.addCleanup(twin.stop)
+        self.assertEqual(
+            [twin.http.addresses for twin in options["twins"]],
+            [options["listeners"].http.addresses] * 3,
+        )
+        makeService(options)
+
+    def test_one_worker(self) -> None:
+        """One process has the sockets that it had without workers."""
+        self.assertEqual(self.parse()["twins"], ())

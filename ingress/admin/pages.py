@@ -25,6 +25,7 @@ def make_pages(watched: Watched) -> Mapping[str, Page]:
         built = watched.published.built
         if built is None:
             raise PageError(503, "the first snapshot is not published yet")
+        await watched.reports.refresh()
         published = Published(
             built,
             watched.published.generation,

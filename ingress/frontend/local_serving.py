@@ -16,7 +16,7 @@ from ingress.frontend.http1_factory import HTTP1Factory
 from ingress.frontend.listeners import Listeners, raise_descriptor_limit, room_for_connections
 from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import tls_transports
-from ingress.part import Part
+from ingress.part import ExchangePart
 from ingress.routing.snapshot import Snapshot
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
@@ -29,6 +29,7 @@ class LocalServing:
     :param contexts: the TLS side of the https listener.
     :param parts: what sees every exchange: started before the first one, stopped
         after the last.
+    :param processes: how many serve the same clients, this one included.
     """
 
     log = Logger()
@@ -39,22 +40,33 @@ class LocalServing:
         listeners: Listeners,
         plane: DataPlane,
         contexts: TLSContexts,
-        parts: Sequence[Part] = (),
+        parts: Sequence[ExchangePart] = (),
+        processes: int = 1,
     ) -> None:
         self._reactor = reactor
         self._listeners = listeners
         self._plane = plane
         self._contexts = contexts
         self._parts = tuple(parts)
+        self._processes = processes
         self._grace: IDelayedCall | None = None
 
     def __repr__(self) -> str:
-        return f"<LocalServing: {len(self._plane.connections)} connections>"
+        return f"<LocalServing: {self.connections} connections>"
+
+    @property
+    def connections(self) -> int:
+        """Of clients, that are open."""
+        return len(self._plane.connections)
+
+    def launch(self) -> None:
+        """Serving: nothing is forked."""
 
     def prepare(self) -> None:
         """Serving."""
         self._plane.deadlines.start()
-        self._plane.connection_limit.fit(room_for_connections(raise_descriptor_limit()))
+        room = room_for_connections(raise_descriptor_limit())
+        self._plane.connection_limit.fit(room, self._processes)
         for part in self._parts:
             part.start()
 
@@ -84,6 +96,11 @@ class LocalServing:
             unix_transport=unix_tls,
         )
 
+    def reopen(self) -> None:
+        """Serving."""
+        for part in self._parts:
+            part.reopen()
+
     def drain(self, grace: float) -> Deferred[None]:
         """Serving."""
         return Deferred.fromCoroutine(self._drain(grace))
@@ -103,7 +120,7 @@ class LocalServing:
 
     def cut(self) -> None:
         """Serving. The grace is over, or somebody asked twice."""
-        count = len(self._plane.connections)
+        count = self.connections
         if count:
             self.log.warn("Connections that are cut: {count}", count=count)
         self._plane.connections.cut()

@@ -77,7 +77,9 @@ class TLSContexts:
         protocols: Sequence[bytes] = (b"http/1.1",),
         max_contexts: int = MAX_CONTEXTS,
     ) -> None:
-        self._current_snapshot = current_snapshot
+        self.current_snapshot = current_snapshot
+        """May be replaced: a worker has Snapshots of its own, which come after the fork."""
+
         self._protocols = tuple(protocols)
         self._max_contexts = max_contexts
         self._contexts: OrderedDict[str, SSL.Context] = OrderedDict()
@@ -104,7 +106,7 @@ class TLSContexts:
         """OpenSSL calls this in every handshake, with and without SNI."""
         # What is raised here pyOpenSSL prints, and the handshake fails.
         try:
-            snapshot = self._current_snapshot()
+            snapshot = self.current_snapshot()
             if snapshot is None:
                 return
             if snapshot is not self._pruned_for:

@@ -42,6 +42,10 @@ class Recorder:
         """Part."""
         return self.access_log.stop()
 
+    def reopen(self) -> None:
+        """ExchangePart."""
+        self.access_log.reopen()
+
     def apply(self, config: Config) -> None:
         """Do as the configuration says from now on."""
         self.access_log.apply(config.access_log)

@@ -101,6 +101,13 @@ class LocalServingTests(SynchronousTestCase):
         self.failureResultOf(self.serving.accept(), ListenError)
         self.serving.drain(0)
 
+    def test_reopen(self) -> None:
+        """What writes to files opens them again."""
+        self.begin()
+        self.serving.reopen()
+        self.assertEqual(self.events, ["part reopens"])
+        self.serving.drain(0)
+
     def test_idle(self) -> None:
         """Without connections it ends at once, and leaves nothing behind."""
         self.begin()

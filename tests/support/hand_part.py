@@ -1,5 +1,5 @@
 """
-A `Part` of which a test says when it has stopped.
+An `ExchangePart` of which a test says when it has stopped.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ class HandPart:
 
     def start(self) -> None:
         self.events.append("part starts")
+
+    def reopen(self) -> None:
+        self.events.append("part reopens")
 
     def stop(self) -> Deferred[None]:
         self.events.append("part stops")

@@ -1,0 +1,137 @@
+"""
+The control plane's end of the socket to the fork server.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ingress.frontend.listeners import Listeners
+from ingress.worker.channel import Channel, adopt
+from ingress.worker.fork_server import ORDER, REPORT, Order, Report, RunWorker, launch
+
+
+@implementer(IReadDescriptor)
+class ForkClient:
+    """
+    :param control: the socket, as `launch` returned it.
+    :param report: takes what the fork server reports.
+    :param lost: called when it is gone without being told to.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        control: socket.socket,
+        report: Callable[[Report], None],
+        lost: Callable[[], None],
+    ) -> None:
+        control.setblocking(False)
+        self._reactor = reactor
+        self._control = control
+        self._report = report
+        self._lost = lost
+        self._received = b""
+        self._is_open = True
+
+    def __repr__(self) -> str:
+        return f"<ForkClient {'open' if self._is_open else 'closed'}>"
+
+    def start(self) -> None:
+        """Hear reports."""
+        self._reactor.addReader(self)
+
+    def fork(self, number: int, channel: Channel) -> bool:
+        """
+        Ask for a worker; a report follows.
+
+        :param channel: is opened to it.
+        :return: False if the fork server takes no orders.
+        """
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            if not self._send(Order.FORK, number, [theirs.fileno()]):
+                return False
+            adopt(self._reactor, ours, channel)
+        return True
+
+    def kill(self, pid: int) -> None:
+        """End a worker that has not ended, at once; a report follows."""
+        self._send(Order.KILL, pid)
+
+    def close_listeners(self) -> None:
+        """No worker is wanted any more."""
+        self._send(Order.CLOSE, 0)
+
+    def close(self) -> None:
+        """End the fork server; workers that live go on."""
+        if self._is_open:
+            self._is_open = False
+            self._reactor.removeReader(self)
+            self._control.close()
+
+    def _send(self, order: Order, number: int, descriptors: list[int] | None = None) -> bool:
+        if not self._is_open:
+            return False
+        try:
+            # A few bytes, which a socket takes as a whole or not at all.
+            socket.send_fds(self._control, [ORDER.pack(order, number)], descriptors or [])
+        except OSError:
+            return False
+        return True
+
+    def fileno(self) -> int:
+        """IReadDescriptor."""
+        return self._control.fileno()
+
+    def logPrefix(self) -> str:
+        """ILoggingContext."""
+        return "ForkClient"
+
+    def doRead(self) -> None:
+        """IReadDescriptor."""
+        try:
+            received = self._control.recv(REPORT.size * 64)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                return
+            received = b""
+        if not received:
+            self.connectionLost(None)
+            return
+        self._received += received
+        while len(self._received) >= REPORT.size:
+            record, self._received = self._received[: REPORT.size], self._received[REPORT.size :]
+            self._report(Report.unpack(record))
+
+    def connectionLost(self, reason: Failure | None) -> None:
+        """IReadDescriptor."""
+        if self._is_open:
+            self.close()
+            self._lost()
+
+
+def launch_forks(
+    reactor: Any,
+    listeners: Sequence[Listeners],
+    run_worker: RunWorker,
+    report: Callable[[Report], None],
+    lost: Callable[[], None],
+) -> ForkClient:
+    """
+    Fork the fork server (`fork_server.launch`).
+
+    :param listeners: those of each worker, by its number less one; this process
+        has no more use for them.
+    """
+    control, _ = launch(listeners, run_worker)
+    for each in listeners:
+        each.stop()
+    return ForkClient(reactor, control, report, lost)

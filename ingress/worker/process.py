@@ -1,0 +1,278 @@
+"""
+The process of a worker: the data plane alone, told by the control plane what to serve.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ingress.frontend.bound_socket import ListenError
+from ingress.frontend.listeners import Listeners
+from ingress.memory import LARGE_WORK, SlowRelease, settle_objects
+from ingress.routing.snapshot import Snapshot
+from ingress.serving import Serving
+from ingress.worker.channel import Channel, Queue, adopt, send_now
+from ingress.worker.fresh_reactor import replace_reactor
+from ingress.worker.log_relay import LogRelay, take_over_log
+from ingress.worker.message import Kind, Message
+from ingress.worker.replica import Replica
+
+REPORT_INTERVAL: Final = 1.0
+"""Seconds from one report to the next."""
+
+FLUSH_PATIENCE: Final = 2.0
+"""Seconds that a worker which has ended waits for its last messages to be taken."""
+
+
+class Collector(Protocol):
+    """What counts in a worker, for somebody who adds up in the control plane."""
+
+    def take(self) -> object | None:
+        """
+        :return: what was counted since the last take, or a part of it, to be pickled;
+            None where nothing is left, for once.
+        """
+
+
+class NothingCounted:
+    """The `Collector` where nobody wants to know."""
+
+    def take(self) -> None:
+        """Collector."""
+
+
+class WorkerServing(Serving, Protocol):
+    """The data plane of a worker."""
+
+    @property
+    def connections(self) -> int:
+        """Of clients, that are open."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSide:
+    """What a worker is made of."""
+
+    serving: WorkerServing
+    collector: Collector = field(default_factory=NothingCounted)
+    read_state: Callable[[], object] = lambda: None
+    """How it fares at the moment, to be pickled, for whoever asks the control plane."""
+
+
+MakeDataSide = Callable[[Any, Listeners], DataSide]
+"""Makes it of a reactor and of the listeners that it accepts on."""
+
+
+class Reports:
+    """What a worker tells of itself, once a second and when it is asked (`Source`)."""
+
+    def __init__(self, data_side: DataSide) -> None:
+        self._data_side = data_side
+        self._is_due = False
+        self._are_counts_due = False
+        self._is_asked = False
+
+    def begin(self) -> None:
+        """It is time for a report; of one that is still under way the rest is told."""
+        self._is_due = self._are_counts_due = True
+
+    def ask(self) -> None:
+        """Somebody wants to know all."""
+        self._are_counts_due = self._is_asked = True
+
+    def take(self) -> Message | None:
+        """Source."""
+        if self._is_due:
+            self._is_due = False
+            return Kind.WELL, json.dumps(self._data_side.serving.connections).encode()
+        if self._are_counts_due:
+            counted = self._data_side.collector.take()
+            if counted is not None:
+                return Kind.COUNTS, pickle.dumps(counted, pickle.HIGHEST_PROTOCOL)
+            self._are_counts_due = False
+        if self._is_asked:
+            self._is_asked = False
+            state = self._data_side.read_state()
+            return Kind.STATE, pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
+        return None
+
+
+class WorkerProcess:
+    """
+    Does what the control plane says; without one it brings its exchanges to an end.
+
+    :param reactor: of this process; stopped when all is over.
+    :param relay: hears the log of this process.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, data_side: DataSide, relay: LogRelay) -> None:
+        self._reactor = reactor
+        self._serving = data_side.serving
+        self._reports = Reports(data_side)
+        self._news = Queue()
+        self._replica = Replica()
+        self._release = SlowRelease(reactor)
+        self._snapshot: Snapshot | None = None
+        self._spent = 0.0
+        self._may_accept = False
+        self._is_accepting = False
+        self._is_ending = False
+        self._timer: IDelayedCall | None = None
+        self.status = 0
+        """Of the process, when it ends."""
+
+        self.channel = Channel(self._receive, self._lost, (self._news, relay, self._reports))
+        relay.wake = self.channel.wake
+
+    def __repr__(self) -> str:
+        state = "ending" if self._is_ending else "accepting" if self._is_accepting else "waiting"
+        return f"<WorkerProcess {state}: {self._serving.connections} connections>"
+
+    def start(self) -> None:
+        """The reactor runs, and the channel is open."""
+        self._serving.prepare()
+        self._report()
+
+    def _report(self) -> None:
+        self._timer = self._reactor.callLater(REPORT_INTERVAL, self._report)
+        self._reports.begin()
+        self.channel.wake()
+
+    def _tell(self, kind: Kind, value: object = None) -> None:
+        self._news.put(kind, value)
+        self.channel.wake()
+
+    def _receive(self, kind: Kind, content: bytes) -> None:
+        if kind == Kind.PARTS:
+            self._take_parts(content)
+        elif kind == Kind.PUBLISH:
+            self._publish(json.loads(content))
+        elif kind == Kind.ACCEPT:
+            self._may_accept = True
+            self._accept()
+        elif kind == Kind.DRAIN:
+            self._drain(json.loads(content))
+        elif kind == Kind.CUT:
+            self._serving.cut()
+        elif kind == Kind.REOPEN:
+            self._serving.reopen()
+        elif kind == Kind.ASK:
+            self._reports.ask()
+            self.channel.wake()
+
+    # What is served.
+
+    def _take_parts(self, content: bytes) -> None:
+        started = self._reactor.seconds()
+        self._replica.take(content)
+        self._spent += self._reactor.seconds() - started
+        if self._spent >= LARGE_WORK:
+            settle_objects()
+        # One at a time: requests have their turn before the next.
+        self.channel.pauseProducing()  # type: ignore[no-untyped-call]
+        self._reactor.callLater(0, self.channel.resumeProducing)
+
+    def _publish(self, generation: int) -> None:
+        is_large, self._spent = self._spent >= LARGE_WORK, 0.0
+        is_first = self._snapshot is None
+        self._snapshot, replaced = self._replica.finish()
+        self._serving.publish(self._snapshot)
+        if is_large:
+            self._release.hold(replaced)
+        if is_large or is_first:
+            settle_objects()
+        self._tell(Kind.PUBLISHED, generation)
+        self._accept()
+
+    def _accept(self) -> None:
+        is_due = self._may_accept and self._snapshot is not None
+        if is_due and not self._is_accepting and not self._is_ending:
+            self._is_accepting = True
+            accepting = self._serving.accept()
+            accepting.addCallbacks(lambda _: self._tell(Kind.ACCEPTING), self._cannot_accept)
+
+    def _cannot_accept(self, failure: Failure) -> None:
+        self.status = 1
+        if isinstance(failure.value, ListenError):
+            self._tell(Kind.CANNOT_LISTEN, str(failure.value))
+        else:
+            self.log.failure("The worker cannot accept", failure)
+        self._drain(0)
+
+    # The end.
+
+    def _lost(self) -> None:
+        """The control plane is gone: whoever comes after it has workers of its own."""
+        grace = self._snapshot.config.shutdown_grace if self._snapshot is not None else 0
+        self._drain(grace)
+
+    def _drain(self, grace: float) -> None:
+        if not self._is_ending:
+            self._is_ending = True
+            drained = maybeDeferred(self._serving.drain, grace)
+            drained.addErrback(self._cannot_drain)
+            drained.addCallback(self._drained)
+
+    def _cannot_drain(self, failure: Failure) -> None:
+        self.status = 1
+        self.log.failure("The worker cannot end as it should", failure)
+
+    def _drained(self, _: None) -> None:
+        self._release.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._reactor.callLater(FLUSH_PATIENCE, self._stop)
+        self._reports.begin()
+        self._news.put(Kind.DRAINED)
+        self.channel.flush(self._stop)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            if self._timer.active():
+                self._timer.cancel()
+            self._timer = None
+            self.channel.close()
+            self._reactor.stop()
+
+
+def run_worker(
+    make_data_side: MakeDataSide, number: int, channel: socket.socket, listeners: Listeners
+) -> int:
+    """
+    The life of a worker, in the process that was forked for it.
+
+    :param channel: to the control plane.
+    :return: the exit status.
+    """
+    relay = LogRelay()
+    take_over_log(relay)
+    # Who draws from it must not draw what all others draw.
+    random.seed()
+    try:
+        reactor = replace_reactor()
+        worker = WorkerProcess(reactor, make_data_side(reactor, listeners), relay)
+        reactor.callWhenRunning(_begin, reactor, worker, channel)
+        reactor.run(installSignalHandlers=False)
+    except BaseException:
+        relay.log.failure("Worker {number} cannot go on", number=number)
+        send_now(channel, relay)
+        return 1
+    return worker.status
+
+
+def _begin(reactor: Any, worker: WorkerProcess, channel: socket.socket) -> None:
+    adopt(reactor, channel, worker.channel)
+    worker.start()

@@ -1,0 +1,229 @@
+"""
+The place of one worker, which has one process after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ingress.worker.channel import Channel
+from ingress.worker.feed import Publication
+from ingress.worker.link import SILENCE, Crew, WorkerLink
+from ingress.worker.message import Kind
+
+STABLE: Final = 60.0
+"""Seconds after which a worker's end has nothing to do with how it began."""
+
+MAX_PAUSE: Final = 30.0
+"""Seconds before another attempt, at most, where one worker after the other ends."""
+
+
+class Forks(Protocol):
+    """`ForkClient`."""
+
+    def fork(self, number: int, channel: Channel) -> bool: ...
+
+    def kill(self, pid: int) -> None: ...
+
+
+class Slot:
+    """
+    Keeps one worker alive.
+
+    :param reactor: for time only.
+    :param number: from 1 on.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, number: int, forks: Forks, publication: Publication, crew: Crew
+    ) -> None:
+        self.number = number
+        self._reactor = reactor
+        self._forks = forks
+        self._publication = publication
+        self._crew = crew
+        self._may_accept = False
+        self._is_ending = False
+        self._has_forks = True
+        self._restart: IDelayedCall | None = None
+        self._ended: list[Deferred[None]] = []
+        self.link: WorkerLink | None = None
+        """None where there is no process."""
+
+        self.losses = 0
+        """How many processes ended, one soon after the other."""
+
+        self.all_losses = 0
+        """How many have ended without being asked to."""
+
+    def __repr__(self) -> str:
+        return f"<Slot {self.number}: {self.link or 'empty'}>"
+
+    @property
+    def is_accepting(self) -> bool:
+        return self.link is not None and self.link.is_accepting
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether there is no process, and will be none."""
+        return self.link is None and self._restart is None
+
+    # What the control plane wants.
+
+    def start(self) -> None:
+        """Have a process."""
+        self._restart = None
+        link = WorkerLink(self._reactor, self.number, self._publication, self._crew, self._over)
+        if self._may_accept:
+            link.command(Kind.ACCEPT)
+        if self._forks.fork(self.number, link.channel):
+            self.link = link
+        else:
+            self._crew.ended()
+
+    def wake(self) -> None:
+        """There is another Snapshot."""
+        if self.link is not None:
+            self.link.channel.wake()
+
+    def accept(self) -> None:
+        """Whoever has this place may accept from now on."""
+        self._may_accept = True
+        self._command(Kind.ACCEPT)
+
+    def reopen(self) -> None:
+        """Files were moved away."""
+        self._command(Kind.REOPEN)
+
+    def drain(self, grace: float) -> Deferred[None]:
+        """
+        Have the process end when it is done, and none after it.
+
+        :return: fires when it has ended.
+        """
+        self._is_ending = True
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart = None
+        if self.link is None:
+            return succeed(None)
+        self._command(Kind.DRAIN, grace)
+        ended: Deferred[None] = Deferred()
+        self._ended.append(ended)
+        return ended
+
+    def cut(self) -> None:
+        """Have it end what is still under way."""
+        self._command(Kind.CUT)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.link is not None and self.link.pid is not None:
+            self._forks.kill(self.link.pid)
+
+    def look(self) -> None:
+        """Time has passed: a process that says nothing for too long hangs."""
+        link = self.link
+        if link is None or link.silence <= SILENCE:
+            return
+        self.log.error(
+            "Worker {worker} (pid {pid}) has said nothing for {silence:.0f} s: it is killed",
+            worker=self.number,
+            pid=link.pid,
+            silence=link.silence,
+        )
+        link.excuse()
+        self.kill()
+
+    def _command(self, kind: Kind, value: object = None) -> None:
+        if self.link is not None:
+            self.link.command(kind, value)
+
+    # What becomes of its process.
+
+    def cannot_fork(self, error: int) -> None:
+        """
+        :param error: an errno.
+        """
+        link, self.link = self.link, None
+        if link is not None:
+            link.channel.close()
+        pause = max(self._count_loss(), 1.0)
+        self.log.error(
+            "Worker {worker} cannot be forked: {reason}; the next attempt is in {pause:.0f} s",
+            worker=self.number,
+            reason=os.strerror(error),
+            pause=pause,
+        )
+        self._go_on(pause)
+
+    def lose_forks(self) -> None:
+        """Nobody tells how a process ends any more, nor can there be another one."""
+        self._has_forks = False
+        if self.link is not None:
+            self.link.ended(None)
+
+    def _over(self) -> None:
+        """The process has ended."""
+        link, self.link = self.link, None
+        assert link is not None
+        if self._is_ending and link.status == 0:
+            self._go_on(0)
+            return
+        if link.age >= STABLE:
+            self.losses = 0
+        pause = self._count_loss()
+        self.log.error(
+            "Worker {worker} (pid {pid}) {how} after {age:.0f} s, with {connections} connections "
+            "open; {next}",
+            worker=self.number,
+            pid=link.pid,
+            how=_spell_status(link.status),
+            age=link.age,
+            connections=link.connections,
+            next=self._spell_next(pause),
+        )
+        self._go_on(pause)
+
+    def _count_loss(self) -> float:
+        """:return: seconds until there is another process."""
+        self.losses += 1
+        self.all_losses += 1
+        return float(min(MAX_PAUSE, 2.0 ** (self.losses - 2))) if self.losses > 1 else 0.0
+
+    def _spell_next(self, pause: float) -> str:
+        if self._is_ending or not self._has_forks:
+            return "nobody takes its place"
+        return f"another one takes its place in {pause:.0f} s" if pause else "it is replaced now"
+
+    def _go_on(self, pause: float) -> None:
+        if self._is_ending:
+            ended, self._ended = self._ended, []
+            for each in ended:
+                each.callback(None)
+        elif not self._has_forks:
+            pass
+        elif pause:
+            self._restart = self._reactor.callLater(pause, self.start)
+        else:
+            self.start()
+        self._crew.ended()
+
+
+def _spell_status(status: int | None) -> str:
+    if status is None:
+        return "is gone"
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"

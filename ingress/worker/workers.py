@@ -1,0 +1,259 @@
+"""
+The data plane as several processes that share the listeners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ingress.frontend.bound_socket import ListenError
+from ingress.frontend.listeners import Listeners
+from ingress.routing.snapshot import Snapshot
+from ingress.worker.feed import Publication
+from ingress.worker.fork_server import Outcome, Report
+from ingress.worker.link import WorkerLink
+from ingress.worker.slot import Forks, Slot
+
+WATCH_INTERVAL: Final = 1.0
+"""Seconds between looks at who is silent."""
+
+PATIENCE: Final = 1.0
+"""Seconds that a worker has for an answer: one that is stopped must not stop all."""
+
+OVERTIME: Final = 5.0
+"""Seconds that a worker has for its end, beyond the grace of its exchanges."""
+
+
+class ForkServerEnd(Forks, Protocol):
+    """`ForkClient`."""
+
+    def start(self) -> None: ...
+
+    def close_listeners(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+LaunchForkServer = Callable[[Callable[[Report], None], Callable[[], None]], ForkServerEnd]
+"""
+Forks the fork server.
+
+The first argument takes its reports, the second one is called if it is gone.
+"""
+
+
+class Workers:
+    """
+    Serves in other processes (`Serving`).
+
+    :param listeners: whose twins the workers have.
+    :param count: how many.
+    :param launch: forks what they are forked from.
+    :param merge: adds up what the `Collector` of each one gives.
+    :param fail: ends the process, because nobody serves any more.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        listeners: Listeners,
+        count: int,
+        launch: LaunchForkServer,
+        merge: Callable[[Any], None],
+        fail: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._listeners = listeners
+        self._count = count
+        self._launch = launch
+        self._merge = merge
+        self._fail = fail
+        self._publication = Publication()
+        self._forks: ForkServerEnd | None = None
+        self._slots: list[Slot] = []
+        self._watch: IDelayedCall | None = None
+        self._watched = 0.0
+        self._late: IDelayedCall | None = None
+        self._accepted: Deferred[None] | None = None
+        self._is_draining = False
+
+    def __repr__(self) -> str:
+        return (
+            f"<Workers: {sum(slot.is_accepting for slot in self._slots)} of {self._count} accept>"
+        )
+
+    @property
+    def states(self) -> list[Any]:
+        """How each worker fares that was asked: what `DataSide.read_state` gave there."""
+        return [link.state for link in self._links() if link.state is not None]
+
+    @property
+    def lost(self) -> int:
+        """How many have ended without being asked to."""
+        return sum(slot.all_losses for slot in self._slots)
+
+    @property
+    def generation(self) -> int:
+        """The oldest one that a worker serves; each `publish` counts."""
+        return min((link.generation for link in self._links()), default=0)
+
+    def ask(self) -> Deferred[None]:
+        """
+        Have `states` be those of now, and all merged that was counted.
+
+        :return: fires when all have answered, or had the time for it.
+        """
+        answers = [link.ask().addTimeout(PATIENCE, self._reactor) for link in self._links()]
+        asked = DeferredList(answers, consumeErrors=True)
+        return asked.addCallback(lambda _: None)
+
+    def _links(self) -> list[WorkerLink]:
+        return [slot.link for slot in self._slots if slot.link is not None]
+
+    # Serving.
+
+    def launch(self) -> None:
+        """Serving."""
+        self._forks = self._launch(self._report, self._lose_forks)
+        numbers = range(1, self._count + 1)
+        self._slots = [
+            Slot(self._reactor, number, self._forks, self._publication, self) for number in numbers
+        ]
+
+    def prepare(self) -> None:
+        """Serving."""
+        assert self._forks is not None, "launched before"
+        self._forks.start()
+        for slot in self._slots:
+            slot.start()
+        self._watch_later()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Serving."""
+        self._publication.publish(snapshot)
+        for slot in self._slots:
+            slot.wake()
+
+    def accept(self) -> Deferred[None]:
+        """Serving: fires when all workers accept, or all that are able to."""
+        self._accepted = Deferred()
+        accepted = self._accepted
+        try:
+            self._listeners.http.claim()
+            self._listeners.https.claim()
+        except ListenError as error:
+            self.cannot_listen(str(error))
+            return accepted
+        for slot in self._slots:
+            slot.accept()
+        return accepted
+
+    def reopen(self) -> None:
+        """Serving."""
+        for slot in self._slots:
+            slot.reopen()
+
+    def drain(self, grace: float) -> Deferred[None]:
+        """Serving."""
+        return Deferred.fromCoroutine(self._drain(grace))
+
+    async def _drain(self, grace: float) -> None:
+        self._is_draining = True
+        if self._forks is not None:
+            # First, or connections would wait where nobody accepts them any more.
+            self._forks.close_listeners()
+        ending = [slot.drain(grace) for slot in self._slots]
+        await self._listeners.http.stop()
+        await self._listeners.https.stop()
+        self._late = self._reactor.callLater(grace + OVERTIME, self._kill)
+        for ended in ending:
+            await ended
+        if self._late.active():
+            self._late.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._forks is not None:
+            self._forks.close()
+
+    def cut(self) -> None:
+        """Serving."""
+        for slot in self._slots:
+            slot.cut()
+        if self._late is not None and self._late.active():
+            self._late.reset(OVERTIME)
+
+    def _kill(self) -> None:
+        for slot in self._slots:
+            slot.kill()
+
+    # What workers say (`Crew`).
+
+    def accepting(self) -> None:
+        """Crew."""
+        self._look_who_accepts()
+
+    def cannot_listen(self, reason: str) -> None:
+        """Crew."""
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None:
+            accepted.errback(ListenError(reason))
+        else:
+            self.log.error("{reason}", reason=reason)
+
+    def counted(self, value: object) -> None:
+        """Crew."""
+        self._merge(value)
+
+    def ended(self) -> None:
+        """Crew."""
+        self._look_who_accepts()
+        is_over = all(slot.is_given_up for slot in self._slots)
+        if is_over and not self._is_draining:
+            self.log.critical("No worker is left, and none can be started")
+            self._fail()
+
+    def _look_who_accepts(self) -> None:
+        """One that ends again and again keeps nobody waiting for the others."""
+        slots = self._slots
+        is_done = all(slot.is_accepting or slot.losses for slot in slots)
+        if self._accepted is not None and is_done and any(slot.is_accepting for slot in slots):
+            accepted, self._accepted = self._accepted, None
+            self._listeners.http.tell()
+            self._listeners.https.tell()
+            accepted.callback(None)
+
+    # What becomes of them.
+
+    def _report(self, report: Report) -> None:
+        slot = self._slots[report.number - 1]
+        if report.outcome == Outcome.CANNOT_FORK:
+            slot.cannot_fork(report.status)
+        elif slot.link is not None and report.outcome == Outcome.FORKED:
+            slot.link.pid = report.pid
+        elif slot.link is not None:
+            slot.link.ended(report.status)
+
+    def _lose_forks(self) -> None:
+        self.log.critical("The fork server is gone: workers that end cannot be replaced")
+        for slot in self._slots:
+            slot.lose_forks()
+
+    def _watch_later(self) -> None:
+        self._watched = self._reactor.seconds()
+        self._watch = self._reactor.callLater(WATCH_INTERVAL, self._look)
+
+    def _look(self) -> None:
+        was_away = self._reactor.seconds() > self._watched + 2 * WATCH_INTERVAL
+        for slot in self._slots:
+            if was_away and slot.link is not None:
+                slot.link.excuse()
+            slot.look()
+        self._watch_later()

@@ -1,0 +1,46 @@
+"""
+A `Serving` of which a test says when it accepts and when it has drained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import Deferred, succeed
+
+from ingress.routing.snapshot import Snapshot
+
+
+@dataclass
+class HandServing:
+    """Tells what is asked of it, in the order of all that happens."""
+
+    events: list[str]
+    accepted: Deferred[None] = field(default_factory=lambda: succeed(None))
+    drained: Deferred[None] = field(default_factory=lambda: succeed(None))
+    connections: int = 0
+    snapshot: Snapshot | None = None
+
+    def launch(self) -> None:
+        self.events.append("serving launches")
+
+    def prepare(self) -> None:
+        self.events.append("serving prepares")
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.events.append(f"serving has {len(snapshot.hosts)} hosts")
+
+    def accept(self) -> Deferred[None]:
+        self.events.append("serving accepts")
+        return self.accepted
+
+    def reopen(self) -> None:
+        self.events.append("serving reopens")
+
+    def drain(self, grace: float) -> Deferred[None]:
+        self.events.append(f"serving drains for {grace}")
+        return self.drained
+
+    def cut(self) -> None:
+        self.events.append("cut")
