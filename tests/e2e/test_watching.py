@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.e2e.case import ProcessTestCase
 from tests.support.certs import CertificateAuthority
@@ -22,8 +22,14 @@ PREFIX = "nginx_ingress_controller_"
 class WatchingTests(ProcessTestCase):
     """Each test uses hosts of its own, so that their order does not matter."""
 
+    processes: ClassVar = 1
+
     @classmethod
     def prepare(cls, folder: Path) -> None:
+        cls.serve_all(folder)
+
+    @classmethod
+    def serve_all(cls, folder: Path, **settings: object) -> None:
         web = cls.echo("web")
         issued = CertificateAuthority().issue("secure.example")
         cls.serve(
@@ -37,6 +43,7 @@ class WatchingTests(ProcessTestCase):
             secret_manifest("pair", issued),
             *served_manifests("web", web.port),
             access_log="off",
+            **settings,
         )
 
     def ask(self, path: str, *, fields: str = "") -> Reply:
@@ -105,7 +112,7 @@ class WatchingTests(ProcessTestCase):
     def test_process(self) -> None:
         """The process tells of itself, of its certificates and of its Snapshot."""
         text = self.metrics
-        self.assertEqual(sample_value(text, f"{PREFIX}nginx_process_num_procs"), 1)
+        self.assertEqual(sample_value(text, f"{PREFIX}nginx_process_num_procs"), self.processes)
         self.assertEqual(sample_value(text, f"{PREFIX}config_last_reload_successful"), 1)
         self.assertIsNotNone(
             sample_value(text, f"{PREFIX}ssl_expire_time_seconds", host="secure.example")
@@ -150,3 +157,14 @@ class WatchingTests(ProcessTestCase):
         document = self.snapshot("?host=x.b.example")
         self.assertEqual([host["host"] for host in document["hosts"]], ["*.b.example"])
         self.assertEqual(self.ask("/snapshot?host=unknown.example").status, 404)
+
+
+class WorkersTests(WatchingTests):
+    """The same with two workers: all of them are told of together."""
+
+    processes = 3
+    """With the one that answers."""
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.serve_all(folder, workers=2)
