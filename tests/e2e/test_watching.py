@@ -42,7 +42,6 @@ class WatchingTests(ProcessTestCase):
             ingress_manifest("orphan", "orphan.example", {"/": "nowhere"}),
             secret_manifest("pair", issued),
             *served_manifests("web", web.port),
-            access_log="off",
             **settings,
         )
 

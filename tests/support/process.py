@@ -52,7 +52,8 @@ class IngressProcess:
     """
     :param folder: for its configuration and its manifests; made if it is not there.
     :param settings: the configuration besides listeners and ``source.files``; keys
-        with ``_`` for ``-``.
+        with ``_`` for ``-``. Without an access log, which would be among the lines of
+        the log.
     :ivar command: what is run; a test may replace it before the start, and the
         environment as well.
     """
@@ -86,6 +87,7 @@ class IngressProcess:
         document: dict[str, object] = {
             "listen": {"http": LOOPBACK, "https": LOOPBACK, "admin": LOOPBACK},
             "source": {"files": ["manifests"]},
+            "access-log": "off",
             "shutdown-grace": 5,
         }
         document.update((key.replace("_", "-"), value) for key, value in settings.items())
