@@ -155,6 +155,29 @@ def read_backend_settings(
     return _Reader(annotations, namespace, secret_of).read()
 
 
+def backend_secret_key(annotations: Annotations, namespace: str) -> tuple[str, str] | None:
+    """The Secret that `read_backend_settings` is going to ask for, if it asks for one."""
+    if not _is_encrypted(annotations):
+        return None
+    key, _ = _read_secret_key(annotations, namespace)
+    return key
+
+
+def _read_secret_key(
+    annotations: Annotations, namespace: str
+) -> tuple[tuple[str, str] | None, str]:
+    """:return: the namespace and name of a Secret, and what is wrong if there is none."""
+    written = annotations.text("proxy-ssl-secret")
+    if not written:
+        return None, ""
+    match = _SECRET.fullmatch(written)
+    if match is None:
+        return None, "NAMESPACE/NAME of a Secret is accepted"
+    if match[1] != namespace:
+        return None, "only a Secret of the Ingress's own namespace is accepted"
+    return (match[1], match[2]), ""
+
+
 def _is_encrypted(annotations: Annotations) -> bool:
     written = annotations.text("backend-protocol")
     protocol = written.upper()
@@ -205,19 +228,10 @@ class _Reader:
         self._is_refused = True
 
     def _secret_key(self) -> tuple[str, str] | None:
-        written = self._annotations.text("proxy-ssl-secret")
-        if not written:
-            return None
-        match = _SECRET.fullmatch(written)
-        if match is None:
-            self._refuse("proxy-ssl-secret", "NAMESPACE/NAME of a Secret is accepted")
-            return None
-        if match[1] != self._namespace:
-            self._refuse(
-                "proxy-ssl-secret", "only a Secret of the Ingress's own namespace is accepted"
-            )
-            return None
-        return match[1], match[2]
+        key, fault = _read_secret_key(self._annotations, self._namespace)
+        if fault:
+            self._refuse("proxy-ssl-secret", fault)
+        return key
 
     def _secret(self, key: tuple[str, str] | None) -> BackendSecret:
         """Nothing where there is none, or where it cannot be used."""

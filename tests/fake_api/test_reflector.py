@@ -5,19 +5,14 @@ The real reflector, through the real client, knows what the fake has, whatever h
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from treq.client import HTTPClient
-from treq.testing import RequestTraversalAgent
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.kube.api.body import make_body_producer
 from ingress.kube.api.client import APIClient
-from ingress.kube.api.connection import Connections
-from ingress.kube.api.credentials import ClientCertificate, FixedCredentials, Identity
+from ingress.kube.api.credentials import FixedCredentials, Identity
 from ingress.kube.api.server import Server
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.mirror import Mirror
@@ -30,23 +25,9 @@ from tests.kube.cluster.test_mirror import RecordingSink
 from tests.support.fake_api import FakeAPI, Fault
 from tests.support.fake_api.api import TOKEN
 from tests.support.fake_api.kind import Document, find_kind
+from tests.support.memory_connections import MemoryConnections
 
 NAMES = ("a", "b", "c", "d")
-
-
-class MemoryConnections(Connections):
-    """Connections to a resource of twisted.web."""
-
-    def __init__(self, clock: Clock, resource: Any) -> None:
-        super().__init__(clock, self._nowhere)
-        self.agent = RequestTraversalAgent(resource)
-        self._http = HTTPClient(self.agent, data_to_body_producer=make_body_producer)
-
-    async def client(self, certificate: ClientCertificate | None) -> HTTPClient:
-        return self._http
-
-    def _nowhere(self, *_: object) -> Any:
-        raise AssertionError("nobody connects")
 
 
 def service(name: str, port: int) -> Document:

@@ -151,6 +151,7 @@ class Reflector:
 
     async def _list(self) -> None:
         """:raises APIError, APIUnreachable: the list has to begin anew."""
+        self._access.slices.begin_cycle()
         self._mirror.begin_list()
         token = ""
         while True:
@@ -167,6 +168,7 @@ class Reflector:
             if not token:
                 break
         await self._access.slices.run(self._mirror.end_list())
+        self._access.slices.end_cycle()
         self._version = page.version
         self._has_news = False
         self.contact.listed()

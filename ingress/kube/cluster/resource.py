@@ -52,6 +52,12 @@ INGRESS_CLASSES: Final = Resource("IngressClass", "ingressclasses", is_namespace
 SERVICES: Final = Resource("Service", "services")
 ENDPOINT_SLICES: Final = Resource("EndpointSlice", "endpointslices")
 SECRETS: Final = Resource("Secret", "secrets")
+HELM_RELEASE: Final = "helm.sh/release.v1"
+"""
+The type of the Secrets in which Helm keeps what it has installed: up to a MiB each, often
+more than all others together, and never a certificate.
+"""
+
 CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps")
 
 
@@ -83,4 +89,8 @@ class Target:
         What selects it. The right to list and to watch one object by its name is
         granted with this selector only.
         """
-        return {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
+        if self.name:
+            return {"fieldSelector": f"metadata.name={self.name}"}
+        if self.resource is SECRETS:
+            return {"fieldSelector": f"type!={HELM_RELEASE}"}
+        return {}

@@ -35,6 +35,7 @@ class StoreBatch:
     one change, and so are those that come while a change is under way.
 
     :param clock: for the turns.
+    :param slices: nobody else's, for each change is large or small on its own.
     """
 
     log = Logger()
@@ -86,6 +87,7 @@ class StoreBatch:
         upserts = [item for item in pending.values() if item is not None]
         deletes = [key for key, item in pending.items() if item is None]
         steps = self._store.apply_in_steps(upserts, deletes)
+        self._slices.begin_cycle()
         applying = Deferred.fromCoroutine(self._slices.run(steps))
         applying.addErrback(self._failed)
         applying.addCallback(self._ended)
@@ -96,6 +98,7 @@ class StoreBatch:
 
     def _ended(self, result: object) -> None:
         self._is_applying = False
+        self._slices.end_cycle()
         if self._pending and self._slices.is_running:
             self._schedule()
             return

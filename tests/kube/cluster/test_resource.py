@@ -33,8 +33,12 @@ class ResourceTests(SynchronousTestCase):
         self.assertEqual(str(Target(SECRETS, "a")), "secrets in namespace a")
         self.assertEqual(str(Target(SECRETS, "a", "b")), "b of secrets in namespace a")
 
+    def test_helm(self) -> None:
+        """The releases of Helm are left out of a list of Secrets."""
+        self.assertEqual(Target(SECRETS).query, {"fieldSelector": "type!=helm.sh/release.v1"})
+
     def test_selected(self) -> None:
         """One object is selected by its name, in the list and in the watch."""
-        self.assertEqual(Target(SECRETS, "a").query, {})
+        self.assertEqual(Target(ENDPOINT_SLICES, "a").query, {})
         self.assertEqual(Target(SECRETS, "a", "b").query, {"fieldSelector": "metadata.name=b"})
         self.assertEqual(Target(SECRETS, "a", "b").path, "/api/v1/namespaces/a/secrets")

@@ -1,0 +1,292 @@
+"""
+Objects out of a cluster: the `ObjectSource` beside that of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ingress.config import Config
+from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.held_classes import HeldClasses
+from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT, IngressGate, ReferencesOf
+from ingress.kube.cluster.mirror import Mirror, Observer
+from ingress.kube.cluster.problem_book import ProblemBook, Problems
+from ingress.kube.cluster.referenced import ReferencedObjects
+from ingress.kube.cluster.references import References
+from ingress.kube.cluster.reflector import Access, Reflector
+from ingress.kube.cluster.resource import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    INGRESS_CLASSES,
+    INGRESSES,
+    SECRETS,
+    SERVICES,
+    Resource,
+    Target,
+)
+from ingress.kube.cluster.store_batch import Sink, StoreBatch
+from ingress.kube.cluster.trouble import TroubleBook
+from ingress.kube.objects import IngressClass, ObjectKey, ObjectName
+from ingress.kube.slices import Slices, Stopped
+from ingress.kube.store import ObjectStore
+from ingress.memory import settle_objects
+from ingress.problem import printable
+
+MakeRule = Callable[[Mapping[ObjectName, IngressClass], Config], ReferencesOf]
+"""
+Makes the rule that tells what an Ingress references: with which IngressClasses, and which
+configuration, it is one of ours.
+"""
+
+_CONFIGURATION: Final = "the configuration"
+_RULE: Final = "the rule"
+
+
+class ClusterSource:
+    """
+    Keeps an ObjectStore as the cluster is.
+
+    :param store: nobody else may write to its kinds.
+    :param make_rule: whoever knows what annotations mean knows what they name.
+    :param observer: sees each Ingress as it came.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        access: Access,
+        store: ObjectStore,
+        config: Config,
+        make_rule: MakeRule,
+        observer: Observer | None = None,
+    ) -> None:
+        assert config.cluster is not None, "the configuration names no cluster"
+        self._access = access
+        self._config = config
+        self._make_rule = make_rule
+        self._book = ProblemBook(access.clock)
+        self._trouble = TroubleBook(self._book)
+        self._batch_slices = Slices(access.clock, settle_objects)
+        self._batch = StoreBatch(access.clock, store, self._batch_slices)
+        namespaces = config.cluster.namespaces
+        self._referenced = {
+            resource: ReferencedObjects(access, resource, namespaces, self._batch, self._book)
+            for resource in (SECRETS, CONFIG_MAPS)
+        }
+        for each in self._referenced.values():
+            each.changed = self._schedule_review
+        self._references = References(
+            {resource.kind: each for resource, each in self._referenced.items()},
+            self._schedule_review,
+        )
+        self._gate = IngressGate(access.clock, self._references, self._batch, self._schedule_review)
+        self._classes = HeldClasses(self._schedule_review)
+        self._reflectors = [
+            *self._reflectors_of(INGRESSES, self._gate, observer),
+            *self._reflectors_of(INGRESS_CLASSES, self._classes),
+            *self._reflectors_of(SERVICES, self._batch),
+            *self._reflectors_of(ENDPOINT_SLICES, self._batch),
+        ]
+        self._review_call: IDelayedCall | None = None
+        self._applying: Deferred[None] | None = None
+        self._loaded: Deferred[None] = Deferred()
+        self._is_running = False
+
+    def __repr__(self) -> str:
+        state = "loaded" if self._gate.has_loaded else "loading"
+        return f"<ClusterSource, {state}, {len(self._reflectors)} reflectors>"
+
+    def _reflectors_of(
+        self, resource: Resource, sink: Sink, observer: Observer | None = None
+    ) -> list[Reflector]:
+        assert self._config.cluster is not None
+        namespaces = self._config.cluster.namespaces if resource.is_namespaced else ()
+        reflectors = []
+        for namespace in namespaces or ("",):
+            contact = Contact(
+                Target(resource, namespace), self._access.clock, self._schedule_review
+            )
+            mirror = Mirror(resource, sink, self._book, observer=observer)
+            reflectors.append(Reflector(self._access, mirror, contact))
+        return reflectors
+
+    # An ObjectSource.
+
+    @property
+    def problems(self) -> Problems:
+        """What is wrong, by object or by what else that is; never changed."""
+        return self._book.current
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` whenever `problems` has become another mapping."""
+        self._book.subscribe(changed)
+
+    def start(self) -> Deferred[None]:
+        """
+        Load everything, then follow changes until `stop`.
+
+        :return: fires when every kind has synced and all of it is in the store, however
+            long that takes.
+        """
+        self._is_running = True
+        self._access.slices.is_running = self._batch_slices.is_running = True
+        for reflector in self._reflectors:
+            reflector.start()
+        self._reference_configured()
+        return self._loaded
+
+    def reconfigure(self, config: Config) -> None:
+        """Other classes may be ours from now on, and another certificate the default."""
+        self._config = config
+        self._reference_configured()
+        self._classes.change()
+
+    def stop(self) -> Deferred[None]:
+        """
+        Follow changes no longer; the store stays as it is.
+
+        :return: fires when nothing is under way any more, which is at once.
+        """
+        self._is_running = False
+        self._access.slices.is_running = self._batch_slices.is_running = False
+        for reflector in self._reflectors:
+            reflector.stop()
+        for objects in self._referenced.values():
+            objects.stop()
+        if self._review_call is not None:
+            self._review_call.cancel()
+            self._review_call = None
+        if self._applying is not None:
+            self._applying.cancel()
+        self._gate.stop()
+        self._batch.stop()
+        self._book.stop()
+        self._tell_loaded()
+        return succeed(None)
+
+    # How it goes.
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """With the API server: one for each list and its watch, and for what else is read."""
+        found = [reflector.contact for reflector in self._reflectors]
+        for objects in self._referenced.values():
+            found.extend(objects.contacts)
+        return found
+
+    @property
+    def staleness(self) -> Mapping[str, float]:
+        """By kind: seconds since the server was last heard of."""
+        longest: dict[str, float] = {}
+        for contact in self.contacts:
+            kind = contact.target.resource.kind
+            longest[kind] = max(longest.get(kind, 0.0), contact.staleness)
+        return longest
+
+    def notes(self) -> list[str]:
+        """A line for each kind that is not read yet, or may be another by now."""
+        lines: dict[str, str] = {}
+        for contact in self.contacts:
+            if contact.is_stale:
+                lines.setdefault(str(contact.target.resource), _note(contact))
+        return list(lines.values())
+
+    # Inside.
+
+    def _reference_configured(self) -> None:
+        """The certificate of `tls.default` is in use, whoever else names it."""
+        default = self._config.tls.default
+        keys: frozenset[ObjectKey] = frozenset()
+        if default is not None:
+            keys = frozenset({("Secret", *default)})
+        self._references.move(_CONFIGURATION, keys)
+        if self._gate.rule is not None:
+            self._references.read()
+
+    def _schedule_review(self) -> None:
+        if self._review_call is None and self._is_running:
+            self._review_call = self._access.clock.callLater(0, self._review)
+
+    def _review(self) -> None:
+        """Look at what has changed, once for all that did in a turn."""
+        self._review_call = None
+        self._trouble.review(self.contacts)
+        if self._classes.has_changed and self._applying is None and self._can_tell_ours():
+            self._applying = Deferred.fromCoroutine(self._apply_classes())
+            self._applying.addErrback(self._cannot_apply)
+            self._applying.addCallback(self._applied)
+        self._look_whether_loaded()
+
+    def _can_tell_ours(self) -> bool:
+        """Whether IngressClasses and Ingresses are there, so that one list of Secrets is enough."""
+        return all(
+            each.contact.has_synced
+            for each in self._reflectors
+            if each.contact.target.resource in (INGRESSES, INGRESS_CLASSES)
+        )
+
+    def _look_whether_loaded(self) -> None:
+        has_all = all(reflector.contact.has_synced for reflector in self._reflectors)
+        is_settled = self._applying is None and not self._classes.has_changed
+        if self._gate.has_loaded or not has_all or not is_settled or not self._gate.is_idle:
+            return
+        if not all(map(self._references.is_known, self._references.of(_CONFIGURATION))):
+            return
+        self._gate.has_loaded = True
+        self._batch.when_applied(self._tell_loaded)
+
+    def _tell_loaded(self) -> None:
+        if not self._loaded.called:
+            self._loaded.callback(None)
+
+    # IngressClasses.
+
+    async def _apply_classes(self) -> None:
+        """
+        IngressClasses have changed, or the configuration has.
+
+        An Ingress that one of them makes ours is served with the Secrets that it names, or
+        not before: so that the classes wait for these.
+        """
+        classes = self._classes.take()
+        rule = self._make_rule(classes, self._config)
+        if rule != self._gate.rule:
+            unknown = await self._access.slices.run(self._gate.apply(rule))
+            self._references.read()
+            await self._wait_for(unknown)
+        self._classes.pass_on(classes, self._batch)
+
+    async def _wait_for(self, keys: frozenset[ObjectKey]) -> None:
+        """Until these are known; not for ever, once everything was."""
+        waiting: Deferred[None] = Deferred()
+        if self._references.wait(_RULE, keys, lambda: waiting.callback(None)):
+            if self._gate.has_loaded:
+                waiting.addTimeout(HOLD_TIMEOUT, self._access.clock, lambda *_: None)
+            await waiting
+            self._references.wait_no_more(_RULE)
+
+    def _cannot_apply(self, failure: Failure) -> None:
+        if not failure.check(CancelledError, Stopped):
+            self.log.failure("A change of IngressClasses is lost", failure)
+
+    def _applied(self, result: object) -> None:
+        self._applying = None
+        self._schedule_review()
+
+
+def _note(contact: Contact) -> str:
+    why = f" ({printable(str(contact.error))})" if contact.error is not None else ""
+    if not contact.has_synced:
+        return f"{contact.target} has not been read yet{why}"
+    return (
+        f"{contact.target}: the API server was last heard of {contact.staleness:.0f} s ago{why}; "
+        "what was known then is served"
+    )

@@ -1,0 +1,73 @@
+"""
+What is wrong between us and the API server, as Problems for whoever runs the proxy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+
+from ingress.kube.api.errors import APIError
+from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.problem_book import ProblemBook
+from ingress.problem import Problem, printable
+
+UNREACHABLE = "unreachable"
+
+MAX_MESSAGE = 600
+"""Characters of a Problem."""
+
+
+class TroubleBook:
+    """
+    Puts into a ProblemBook what Contacts tell: each thing once, for as long as it lasts.
+
+    The words of the first time stay, even if the server has others the next time.
+    """
+
+    def __init__(self, problems: ProblemBook) -> None:
+        self._problems = problems
+        self._current: dict[Hashable, Problem] = {}
+
+    def __repr__(self) -> str:
+        return f"<TroubleBook: {len(self._current)}>"
+
+    def review(self, contacts: Iterable[Contact]) -> None:
+        """:param contacts: all that there are."""
+        found: dict[Hashable, Problem] = {}
+        for contact in contacts:
+            if contact.error is None:
+                continue
+            if contact.is_forbidden:
+                target = contact.target
+                owner: Hashable = ("right", target.resource.kind, target.namespace)
+                found.setdefault(owner, _forbidden(contact, contact.error))
+            elif contact.is_stale:
+                found.setdefault(UNREACHABLE, _unreachable(contact, contact.error))
+        self._put(found)
+
+    def _put(self, found: Mapping[Hashable, Problem]) -> None:
+        for owner in self._current.keys() - found.keys():
+            del self._current[owner]
+            self._problems.put(owner, ())
+        for owner, problem in found.items():
+            if owner not in self._current:
+                self._current[owner] = problem
+                self._problems.put(owner, (problem,))
+
+
+def _forbidden(contact: Contact, error: Exception) -> Problem:
+    said = error.message if isinstance(error, APIError) else str(error)
+    return _problem(
+        f"may not watch {contact.target}: grant get, list and watch of {contact.target.resource}"
+        f" ({said})"
+    )
+
+
+def _unreachable(contact: Contact, error: Exception) -> Problem:
+    if contact.has_synced:
+        return _problem(f"the API server does not answer: {error}; what was known last is served")
+    return _problem(f"{contact.target} cannot be read: {error}")
+
+
+def _problem(message: str) -> Problem:
+    return Problem(printable(message[:MAX_MESSAGE]))
