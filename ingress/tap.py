@@ -38,11 +38,20 @@ from ingress.frontend.local_serving import LocalServing
 from ingress.frontend.readings import read_counters, read_endpoints, read_vitals
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
+from ingress.kube.api.connect import connect, find_api
+from ingress.kube.api.kubeconfig import APIAccess
+from ingress.kube.cluster.reflector import Access
+from ingress.kube.cluster.source import ClusterSource
 from ingress.kube.files import FilesSource
+from ingress.kube.ingress_status import IngressStatuses
+from ingress.kube.slices import Slices
 from ingress.kube.store import ObjectStore
+from ingress.kube.writing.cluster_writer import ClusterWriter, Surroundings
+from ingress.memory import settle_objects
 from ingress.problem_log import ProblemLog
 from ingress.process_log import PROCESS_LOG
 from ingress.reopening import Reopening
+from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.serving import Serving
@@ -101,9 +110,11 @@ class Options(usage.Options):
             assert config.path is not None
             listeners = bind_listeners(config.listen, config.path.parent)
             twins = listeners.twins(config.workers) if config.workers > 1 else ()
+            api = find_api(config.cluster, os.environ) if config.cluster is not None else None
         except (ConfigError, ListenError) as error:
             raise SystemExit(str(error)) from None
         self["loaded"], self["listeners"], self["twins"] = config, listeners, twins
+        self["api"] = api
         if self.parent is not None:
             PROCESS_LOG.take_over(self.parent)
 
@@ -122,8 +133,12 @@ def makeService(options: Options) -> IService:
     totals = Totals()
     make = _make_local_serving if config.workers == 1 else _make_workers
     serving, reports, lost = make(reactor, options, totals, termination)
-    control_plane = _make_control_plane(reactor, config, serving.publish)
-    pages = make_pages(_watched(control_plane, totals, reports, lost))
+    cluster = None
+    if config.cluster is not None:
+        cluster = _Cluster(reactor, config, options["api"])
+        readiness.add_notes(cluster.source.notes)
+    control_plane = _make_control_plane(reactor, config, cluster, serving.publish)
+    pages = make_pages(_watched(control_plane, cluster, totals, reports, lost))
     process: Any = MultiService()
     process.addService(Reopening(reactor, [PROCESS_LOG.reopen, serving.reopen]))
     process.addService(
@@ -138,24 +153,64 @@ def makeService(options: Options) -> IService:
     return cast(IService, process)
 
 
+class _Cluster:
+    """What a control plane has of a cluster."""
+
+    def __init__(self, reactor: Any, config: Config, access: APIAccess) -> None:
+        assert config.cluster is not None
+        client = connect(reactor, access, os.environ)
+        random = Random()  # noqa: S311 (for jitter and names)
+        statuses = IngressStatuses()
+        self.store = ObjectStore()
+        self.problem_log = ProblemLog(reactor)
+        self.source = ClusterSource(
+            Access(client, reactor, random, Slices(reactor, settle_objects)),
+            self.store,
+            config,
+            reference_rule,
+            statuses,
+        )
+        around = Surroundings(reactor, random, os.environ, utc_now)
+        self.writer = ClusterWriter(
+            client, config.cluster, self.store, statuses, self.problem_log, around
+        )
+
+
 def _make_control_plane(
-    reactor: Any, config: Config, publish: Callable[[Snapshot], None]
+    reactor: Any, config: Config, cluster: _Cluster | None, publish: Callable[[Snapshot], None]
 ) -> ControlPlane:
+    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    if cluster is not None:
+        controller = Controller(
+            cluster.store,
+            config,
+            publish,
+            cluster.problem_log,
+            clock=reactor,
+            tell_served=cluster.writer.serve,
+        )
+        return ControlPlane(
+            reactor,
+            config,
+            cluster.source,
+            controller,
+            cluster.problem_log,
+            run_in_thread,
+            cluster.writer,
+        )
     store = ObjectStore()
     source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
     problem_log = ProblemLog(reactor, source.locate)
-    return ControlPlane(
-        reactor,
-        config,
-        source,
-        Controller(store, config, publish, problem_log, clock=reactor),
-        problem_log,
-        partial(deferToThreadPool, reactor, reactor.getThreadPool()),
-    )
+    controller = Controller(store, config, publish, problem_log, clock=reactor)
+    return ControlPlane(reactor, config, source, controller, problem_log, run_in_thread)
 
 
 def _watched(
-    control_plane: ControlPlane, totals: Totals, reports: Reports, lost: Callable[[], int]
+    control_plane: ControlPlane,
+    cluster: _Cluster | None,
+    totals: Totals,
+    reports: Reports,
+    lost: Callable[[], int],
 ) -> Watched:
     try:
         version = metadata.version("txingress")
@@ -169,6 +224,8 @@ def _watched(
         totals=totals,
         reports=reports,
         now=utc_now,
+        api_ages=lambda: cluster.source.staleness if cluster is not None else {},
+        leases=cluster.writer.leases if cluster is not None else dict,
         lost_workers=lost,
         pod=os.environ.get("POD_NAME", ""),
         namespace=os.environ.get("POD_NAMESPACE", ""),

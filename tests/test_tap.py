@@ -80,6 +80,14 @@ class OptionsTests(TapTestCase):
         self.write(workers="many", snippets="maybe")
         self.assertEqual(len(self.refusal()), 2)
 
+    def test_cluster(self) -> None:
+        """A cluster whose API server cannot be found out is a mistake as well."""
+        kubeconfig = self.folder / "kubeconfig"
+        kubeconfig.write_text("{}")
+        self.write(source={"kubernetes": {"kubeconfig": "kubeconfig"}})
+        (line,) = self.refusal()
+        self.assertIn(str(kubeconfig), line)
+
     def test_taken(self) -> None:
         """Each address that cannot be bound is a line."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -146,6 +154,24 @@ class MakeServiceTests(TapTestCase):
             [options["listeners"].http.addresses] * 3,
         )
         makeService(options)
+
+    def test_cluster(self) -> None:
+        """With a cluster there is an API server to ask, and nobody asks it before the start."""
+        with socket.create_server(("127.0.0.1", 0)) as api:
+            server = f"https://127.0.0.1:{api.getsockname()[1]}"
+            kubeconfig = {
+                "clusters": [{"name": "c", "cluster": {"server": server}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "x",
+            }
+            (self.folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
+            self.write(source={"kubernetes": {"kubeconfig": "kubeconfig"}}, listen=LOCAL)
+            process = cast(MultiService, makeService(self.parse()))
+            (service,) = (one for one in process if isinstance(one, IngressService))
+            self.assertIn("ingresses.networking.k8s.io", service.readiness.notes[0])
+            api.settimeout(0)
+            self.assertRaises(BlockingIOError, api.accept)
 
     def test_one_worker(self) -> None:
         """One process has the sockets that it had without workers."""
