@@ -4,140 +4,148 @@ The command: ``python -m benchmarks.comparison``.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
-from benchmarks.comparison import machine, report
-from benchmarks.comparison.caddy import Caddy
-from benchmarks.comparison.envoy import Envoy
-from benchmarks.comparison.haproxy import HAProxy
-from benchmarks.comparison.nginx import Nginx, content_command
-from benchmarks.comparison.peer import Contender, NotInstalled, Peer, find_program, free_ports
-from benchmarks.comparison.process import Failed, Process, take_precedence
-from benchmarks.comparison.rounds import Effort, Rounds, Run
-from benchmarks.comparison.scenario import SCENARIOS, Scenario
-from benchmarks.comparison.site import Sites
-from benchmarks.comparison.txingress import CHECKOUT, DISTRIBUTION_PYTHON, TxIngress
-
-QUICK = ("small", "small-tls")
-
-
-def options(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.comparison")
-    names = [scenario.name for scenario in SCENARIOS]
-    parser.add_argument("--scenarios", help=f"some of {','.join(names)}", default=",".join(names))
-    parser.add_argument("--peers", help="some of txingress,nginx,haproxy,envoy,caddy")
-    parser.add_argument("--quick", action="store_true", help=f"{','.join(QUICK)} in little time")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=int, help="of load in each run")
-    parser.add_argument("--tries", type=int, default=3, help="until a run counts")
-    parser.add_argument("--cores", default="1,0", help="of the proxies, and of the load")
-    parser.add_argument("--nice", type=int, default=0, help="-10, say, where others work, as root")
-    parser.add_argument("--python", default=DISTRIBUTION_PYTHON, help="to install txingress with")
-    parser.add_argument(
-        "--also",
-        action="append",
-        default=[],
-        metavar="NAME=CHECKOUT",
-        help="another version of txingress",
-    )
-    for program in ("nginx", "haproxy", "envoy", "caddy"):
-        parser.add_argument(f"--{program}", metavar="PROGRAM", help="where it is, if not on PATH")
-    parser.add_argument("--output", type=Path, default=CHECKOUT / "build" / "comparison")
-    return parser.parse_args(arguments)
+from benchmarks.comparison import machine, options
+from benchmarks.comparison.idle import allow_descriptors
+from benchmarks.comparison.memory import Scales
+from benchmarks.comparison.nginx import content_command
+from benchmarks.comparison.options import LATENCY, MEMORY, OURS, Options
+from benchmarks.comparison.peer import (
+    STARTUP,
+    Contender,
+    NotInstalled,
+    Peer,
+    find_program,
+    free_ports,
+    listens,
+)
+from benchmarks.comparison.process import Failed, Process, niceness, wait_until
+from benchmarks.comparison.report import Report
+from benchmarks.comparison.rounds import Rounds, tell
+from benchmarks.comparison.scenario import BASIS, SCENARIOS, Scenario, latency_scenarios
+from benchmarks.comparison.site import Site, Sites
+from benchmarks.comparison.txingress import CHECKOUT
 
 
-def peers(chosen: argparse.Namespace) -> list[Peer]:
-    everybody: list[Peer] = [
-        Nginx(chosen.nginx),
-        HAProxy(chosen.haproxy),
-        TxIngress(chosen.python),
-        *(
-            TxIngress(chosen.python, Path(checkout), name)
-            for name, _, checkout in (also.partition("=") for also in chosen.also)
-        ),
-        Envoy(chosen.envoy),
-        Caddy(chosen.caddy),
-    ]
-    if not chosen.peers:
-        return everybody
-    names = chosen.peers.lower().split(",")
-    return [peer for peer in everybody if peer.name.lower() in names]
+class Comparison:
+    """
+    :param folder: for everything that is written meanwhile.
+    :param stack: ends what is started.
+    """
+
+    def __init__(self, chosen: Options, report: Report, folder: Path, stack: ExitStack) -> None:
+        self._chosen = chosen
+        self._report = report
+        self._folder = folder
+        self._stack = stack
+        self._peers = self._find()
+        content_port, sink_port = free_ports(2)
+        nginx = find_program("nginx")
+        sink = [sys.executable, "-m", "benchmarks.comparison.sink", str(sink_port)]
+        self._endpoints = [
+            self._endpoint(content_port, content_command(nginx, content_port, folder / "content")),
+            self._endpoint(sink_port, sink),
+        ]
+        self._site = cache(Sites(folder, content_port, sink_port).make)
+
+    def _find(self) -> list[Peer]:
+        found = []
+        for peer in self._chosen.peers:
+            try:
+                self._report.notes[peer.name] = f"{peer.find()}; {peer.notes}"
+            except NotInstalled as error:
+                self._leave_out(peer.name, str(error))
+            else:
+                found.append(peer)
+        return found
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self._report.missing[name] = why
+        tell(f"Left out: {name}: {why}")
+
+    def _endpoint(self, port: int, command: list[str]) -> Process:
+        environment = {"PYTHONPATH": str(CHECKOUT)}
+        output = self._folder / f"endpoint-{port}.output"
+        process = Process(command, self._chosen.cores.load, output, environment)
+        self._stack.callback(process.stop)
+        wait_until(lambda: listens(port), process, STARTUP)
+        return process
+
+    def run(self) -> None:
+        chosen, report = self._chosen, self._report
+        names = set(chosen.scenarios)
+        if LATENCY in names:
+            names.add(BASIS)
+        scenarios = [each for each in SCENARIOS if each.name in names]
+        contenders = self._contenders(scenarios)
+        rounds = Rounds(contenders, self._endpoints, chosen.cores, chosen.effort)
+        report.scenarios += scenarios
+        for run in rounds.runs(scenarios):
+            report.runs.append(run)
+        if LATENCY in chosen.scenarios:
+            scenarios = latency_scenarios(report.rates(BASIS), OURS)
+            report.scenarios += scenarios
+            for run in rounds.runs(scenarios):
+                report.runs.append(run)
+        for group in contenders.values():
+            for contender in group:
+                contender.stop()
+        if MEMORY in chosen.scenarios:
+            self._weigh()
+
+    def _contenders(self, scenarios: list[Scenario]) -> dict[str, list[Contender]]:
+        """By the name of their site; a peer that does not start is left out."""
+        contenders: dict[str, list[Contender]] = {}
+        for name in dict.fromkeys(scenario.site for scenario in scenarios):
+            contenders[name] = []
+            for peer in self._peers:
+                try:
+                    contender = self._contender(peer, self._site(name))
+                except Failed as error:
+                    self._leave_out(f"{peer.name} ({name})", str(error))
+                else:
+                    contenders[name].append(contender)
+        return contenders
+
+    def _contender(self, peer: Peer, site: Site) -> Contender:
+        folder = self._folder / site.name / peer.name
+        contender = Contender(peer, site, folder, self._chosen.cores.proxy)
+        self._stack.callback(contender.stop)
+        return contender
+
+    def _weigh(self) -> None:
+        sites = {name: self._site(name) for name in ("one", "many", "certificates")}
+        cores = self._chosen.cores
+        scales = Scales(sites, self._folder / MEMORY, cores.proxy, cores.load)
+        for peer in self._peers:
+            self._report.footprints.append(scales.weigh(peer))
 
 
 def main() -> int:
-    chosen = options()
+    chosen = options.parse()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    about = machine.description()
-    there, versions, skipped = [], {}, {}
-    for peer in peers(chosen):
-        try:
-            versions[peer.name] = peer.find()
-            there.append(peer)
-        except NotInstalled as error:
-            skipped[peer.name] = str(error)
-            print(f"Skipped: {peer.name}: {error}", file=sys.stderr)
-    about |= {"versions": versions, "skipped": skipped}
-    names = QUICK if chosen.quick else chosen.scenarios.split(",")
-    scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
-    runs: list[Run] = []
+    allow_descriptors()
+    os.sched_setaffinity(0, {chosen.cores.load})
+    report = Report(machine.description())
+    status = 0
     try:
-        with tempfile.TemporaryDirectory(prefix="comparison-") as folder:
-            measure(chosen, there, scenarios, Path(folder), runs)
+        with ExitStack() as stack:
+            stack.enter_context(niceness(chosen.niceness))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="comparison-"))
+            Comparison(chosen, report, Path(folder), stack).run()
     except KeyboardInterrupt:
-        print("Interrupted: this is what there is", file=sys.stderr)
-    lines = [f"{name}: {value}" for name, value in about.items()] + [""]
-    for scenario in scenarios:
-        lines += report.scenario_table(scenario, runs)
-    print("\n".join(lines))
-    chosen.output.mkdir(parents=True, exist_ok=True)
-    chosen.output.joinpath("comparison.md").write_text("\n".join(lines))
-    report.write_json(chosen.output / "comparison.json", about, runs)
-    return 0
-
-
-def measure(
-    chosen: argparse.Namespace,
-    there: list[Peer],
-    scenarios: list[Scenario],
-    folder: Path,
-    runs: list[Run],
-) -> None:
-    proxy_core, load_core = map(int, chosen.cores.split(","))
-    os.sched_setaffinity(0, {load_core})
-    if chosen.nice:
-        take_precedence(chosen.nice)
-    effort = Effort(
-        chosen.rounds or 3, chosen.seconds or (3 if chosen.quick else 5), chosen.tries, load_core
-    )
-    with ExitStack() as stack:
-        content_port, sink_port = free_ports(2)
-        endpoint = content_command(find_program("nginx"), content_port, folder / "content")
-        sink = [sys.executable, "-m", "benchmarks.comparison.sink", str(sink_port)]
-        for name, command in (("content", endpoint), ("sink", sink)):
-            process = Process(
-                command, load_core, folder / f"{name}.output", {"PYTHONPATH": str(CHECKOUT)}
-            )
-            stack.callback(process.stop)
-        sites = Sites(folder, content_port, sink_port)
-        contenders: dict[str, list[Contender]] = {}
-        for name in dict.fromkeys(scenario.site for scenario in scenarios):
-            site = sites.make(name)
-            for peer in there:
-                try:
-                    contender = Contender(peer, site, folder / name / peer.name, proxy_core)
-                except Failed as error:
-                    print(f"Without {peer.name} on site {name}: {error}", file=sys.stderr)
-                    continue
-                stack.callback(contender.stop)
-                contenders.setdefault(name, []).append(contender)
-        for run in Rounds(scenarios, contenders, effort).runs():
-            runs.append(run)
+        tell("Interrupted: this is what there is.")
+        status = 1
+    report.write(chosen.output)
+    print("\n".join(report.lines()))
+    return status
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.comparison.process import Failed, run
 
@@ -14,40 +15,51 @@ SLACK = 30.0
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
+SCRIPTS = Path(__file__).parent
+
 
 @dataclass(frozen=True)
 class Outcome:
     """
     What clients saw.
 
-    :ivar p50: seconds until the response had come, for half of the requests.
+    :ivar p50: seconds until the response had come, for half of the requests; None where
+        nobody looked.
     :ivar faults: answers other than 2xx, and broken connections.
     """
 
     requests: int
     seconds: float
-    p50: float
-    p99: float
+    p50: float | None = None
+    p99: float | None = None
     faults: str = ""
 
     @property
     def rate(self) -> float:
-        return self.requests / self.seconds
+        return self.requests / self.seconds if self.seconds else 0.0
 
 
 def wrk(
-    url: str, core: int, seconds: float, connections: int, *options: str, close: bool = False
+    url: str,
+    core: int,
+    seconds: float,
+    connections: int,
+    script: str = "",
+    *arguments: str,
+    close: bool = False,
 ) -> Outcome:
     """
-    As many requests as the proxy can take.
+    As many requests as the proxy can take, if the script makes no pauses.
 
-    :param options: more of wrk's.
+    :param script: in Lua, beside this module.
     :param close: a connection for each request; over TLS, wrk resumes its session.
     """
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency"]
     if close:
-        options = ("-H", "Connection: close", *options)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", *options, url]
-    return parse_wrk(run(command, core, seconds + SLACK))
+        command += ["-H", "Connection: close"]
+    if script:
+        command += ["-s", str(SCRIPTS / script)]
+    return parse_wrk(run([*command, url, "--", *arguments], core, seconds + SLACK))
 
 
 def parse_wrk(text: str) -> Outcome:
@@ -57,13 +69,27 @@ def parse_wrk(text: str) -> Outcome:
         share: float(value) * UNITS[unit]
         for share, value, unit in re.findall(r"^ +(\d+)% +([\d.]+)([a-z]+)", text, re.MULTILINE)
     }
-    if total is None or "50" not in times:
+    if total is None or not {"50", "99"} <= times.keys():
         raise Failed(f"wrk said:\n{text}")
     faults = re.findall(r"(?:Non-2xx|Socket errors).*", text)
-    return Outcome(
-        int(total[1]),
-        float(total[2]) * UNITS[total[3]],
-        times["50"],
-        times["99"],
-        "; ".join(faults),
-    )
+    seconds = float(total[2]) * UNITS[total[3]]
+    return Outcome(int(total[1]), seconds, times["50"], times["99"], "; ".join(faults))
+
+
+def h2load(url: str, core: int, seconds: float, rate: int) -> Outcome:
+    """So many connections a second, without TLS sessions, one request on each."""
+    number = str(round(rate * seconds))
+    command = ["h2load", "--h1", "-c", number, "-n", number, "-r", "1"]
+    command += [f"--rate-period={1000 // rate}ms", "-H", "Connection: close", url]
+    return parse_h2load(run(command, core, seconds + SLACK))
+
+
+def parse_h2load(text: str) -> Outcome:
+    """:raises Failed: if this is not what h2load says."""
+    took = re.search(r"finished in ([\d.]+)([a-z]+)", text)
+    done = re.search(r"(\d+) total, \d+ started, (\d+) done, .*", text)
+    good = re.search(r"status codes: (\d+) 2xx.*", text)
+    if took is None or done is None or good is None:
+        raise Failed(f"h2load said:\n{text}")
+    faults = "" if done[1] == done[2] == good[1] else f"{done[0]}; {good[0]}"
+    return Outcome(int(done[2]), float(took[1]) * UNITS[took[2]], faults=faults)

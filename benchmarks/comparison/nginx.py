@@ -4,6 +4,7 @@ nginx, as a peer and as the endpoint that has the content.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -71,6 +72,7 @@ server {{ listen 127.0.0.1:{admin}; location /metrics {{ stub_status; access_log
 """
 
 BACKEND = """\
+{user}
 worker_processes 1;
 daemon off;
 pid nginx.pid;
@@ -168,6 +170,13 @@ def content_command(program: str, port: int, folder: Path) -> list[str]:
     root = folder / "root"
     root.mkdir(parents=True)
     root.joinpath(LARGE.lstrip("/")).write_bytes(bytes(range(256)) * (MIB // 256))
-    text = BACKEND.format(events=EVENTS, temporary=_temporary(), port=port, root=root, small=SMALL)
+    text = BACKEND.format(
+        user="" if os.geteuid() else "user root;",  # whose worker may read our folder
+        events=EVENTS,
+        temporary=_temporary(),
+        port=port,
+        root=root,
+        small=SMALL,
+    )
     folder.joinpath("nginx.conf").write_text(text)
     return _line(program, folder)

@@ -128,6 +128,12 @@ class Contender:
         self.process.stop()
 
 
+def listens(port: int) -> bool:
+    """Whether somebody does, on that port of 127.0.0.1."""
+    with socket.socket() as sock:
+        return not sock.connect_ex(("127.0.0.1", port))
+
+
 def free_ports(number: int) -> list[int]:
     """Different ports of 127.0.0.1 on which nobody listens."""
     with ExitStack() as stack:

@@ -1,48 +1,22 @@
 """
-The table, and the file with every run.
+Tables of ratios, and a file with every run.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+from benchmarks.comparison import memory
+from benchmarks.comparison.memory import Footprint
 from benchmarks.comparison.rounds import Run
 from benchmarks.comparison.scenario import Scenario
 
 REFERENCE = "nginx"
 """Whose figures are 1.00."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the runs of a peer in one scenario come to; medians."""
-
-    peer: str
-    counted: Sequence[Run]
-    discarded: int
-
-    @classmethod
-    def of(cls, peer: str, runs: Iterable[Run]) -> Row:
-        """If none counts, those that have no faults are shown: processor time still says much."""
-        mine = [run for run in runs if run.peer == peer]
-        counted = [run for run in mine if run.counts]
-        shown = counted or [run for run in mine if not run.outcome.faults]
-        return cls(peer, shown, len(mine) - len(counted))
-
-    def middle(self, figure: Callable[[Run], float]) -> float:
-        return median(map(figure, self.counted))
-
-    def spread(self, figure: Callable[[Run], float], form: str) -> str:
-        values = sorted(map(figure, self.counted))
-        text = format(median(values), form)
-        if len(values) == 1:
-            return text
-        return f"{text} ({format(values[0], form)}-{format(values[-1], form)})"
-
 
 HEAD = (
     "",
@@ -54,40 +28,59 @@ HEAD = (
     "p99, ms",
     "busy, %",
     "memory, MiB",
+    "runs",
     "discarded",
 )
 
-
-def scenario_table(scenario: Scenario, runs: Sequence[Run]) -> list[str]:
-    """Lines of Markdown."""
-    mine = [run for run in runs if run.scenario == scenario.name]
-    rows = [Row.of(peer, mine) for peer in dict.fromkeys(run.peer for run in mine)]
-    rows = [row for row in rows if row.counted]
-    reference = next((row for row in rows if row.peer == REFERENCE), None)
-    lines = [f"### {scenario.title}", "", _line(HEAD), _line(["---"] + ["---:"] * (len(HEAD) - 1))]
-    return [*lines, *(_line(_cells(row, reference, scenario)) for row in rows), ""]
+EXPLANATION = """\
+Medians of the runs that count, with the least and the most of them. Ratios are to nginx, and
+more is better: of rates, and of processor time for a request. In brackets where the rate says
+little: what bounds it is the client or the endpoint, or in no run the proxy had its core for
+itself. Then look at the processor time."""
 
 
-def _cells(row: Row, reference: Row | None, scenario: Scenario) -> list[str]:
-    rate, cost = row.middle(_rate), row.middle(_cost)
-    of_rate, of_cost = "", ""
-    if reference is not None:
-        of_rate = f"{rate / reference.middle(_rate):.2f}"
-        of_cost = f"{reference.middle(_cost) / cost:.2f}"
-    if not all(run.counts for run in row.counted) or not scenario.saturates:
-        of_rate = f"({of_rate})"
-    return [
-        row.peer,
-        row.spread(_rate, ",.0f"),
-        of_rate,
-        row.spread(_cost, ".1f"),
-        of_cost,
-        f"{row.middle(lambda run: run.outcome.p50) * 1000:.2f}",
-        f"{row.middle(lambda run: run.outcome.p99) * 1000:.2f}",
-        f"{row.middle(lambda run: run.busy) * 100:.0f}",
-        f"{row.middle(lambda run: run.memory) / 1024:.0f}",
-        str(row.discarded),
-    ]
+@dataclass(frozen=True)
+class Row:
+    """
+    What the runs of a peer in a scenario come to.
+
+    :ivar shown: those that count; if none does, those in which the clients saw no fault,
+        because processor time still says much.
+    """
+
+    peer: str
+    shown: Sequence[Run]
+    discarded: Sequence[Run]
+
+    @classmethod
+    def of(cls, peer: str, runs: Iterable[Run]) -> Row:
+        mine = [run for run in runs if run.peer == peer]
+        counted = [run for run in mine if not run.fault]
+        shown = counted or [run for run in mine if not run.outcome.faults]
+        return cls(peer, shown, [run for run in mine if run.fault])
+
+    @property
+    def rate_counts(self) -> bool:
+        return all(run.saturates and not run.fault for run in self.shown)
+
+    def middle(self, figure: Callable[[Run], float]) -> float:
+        return median(map(figure, self.shown))
+
+    def spread(self, figure: Callable[[Run], float], form: str) -> str:
+        values = sorted(map(figure, self.shown))
+        text = format(median(values), form)
+        if len(values) == 1:
+            return text
+        return f"{text} ({format(values[0], form)}-{format(values[-1], form)})"
+
+    def ratio_of_rates(self, reference: Row | None) -> str:
+        if reference is None:
+            return ""
+        text = f"{self.middle(_rate) / reference.middle(_rate):.2f}"
+        return text if self.rate_counts and reference.rate_counts else f"({text})"
+
+    def ratio_of_costs(self, reference: Row | None) -> str:
+        return "" if reference is None else f"{reference.middle(_cost) / self.middle(_cost):.2f}"
 
 
 def _rate(run: Run) -> float:
@@ -98,10 +91,116 @@ def _cost(run: Run) -> float:
     return run.cost
 
 
+@dataclass
+class Report:
+    """
+    :ivar about: the machine, and what everything was run with.
+    :ivar notes: by the name of the peer: its version and how it is configured.
+    :ivar missing: peers that were left out, and why.
+    """
+
+    about: dict[str, str]
+    notes: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    scenarios: list[Scenario] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    footprints: list[Footprint] = field(default_factory=list)
+
+    def rates(self, scenario: str) -> dict[str, float]:
+        """What each peer can take in a scenario: requests in a second of processor time."""
+        return {row.peer: 1e6 / row.middle(_cost) for row in self._rows(scenario)}
+
+    def _rows(self, scenario: str) -> list[Row]:
+        mine = [run for run in self.runs if run.scenario == scenario]
+        rows = [Row.of(peer, mine) for peer in dict.fromkeys(run.peer for run in mine)]
+        return [row for row in rows if row.shown]
+
+    def lines(self) -> list[str]:
+        """Of Markdown."""
+        lines = [f"- {name}: {value}" for name, value in {**self.about, **self.notes}.items()]
+        lines += [f"- Left out: {name}: {why}" for name, why in self.missing.items()]
+        lines += ["", *self._summary()]
+        for scenario in self.scenarios:
+            lines += self._table(scenario)
+        if self.footprints:
+            lines += memory.table(self.footprints)
+        return lines
+
+    def _summary(self) -> list[str]:
+        """A line for each scenario: the ratios of rates, or of costs where rates say little."""
+        peers = list(dict.fromkeys(run.peer for run in self.runs))
+        lines = [
+            EXPLANATION,
+            "",
+            "### Ratios",
+            "",
+            _line(["", "of", *peers]),
+            _rule(len(peers) + 2),
+        ]
+        for scenario in self.scenarios:
+            rows = {row.peer: row for row in self._rows(scenario.name)}
+            reference = rows.get(REFERENCE)
+            if reference is None:
+                continue
+            by_rate = all(row.rate_counts for row in rows.values())
+            ratio = Row.ratio_of_rates if by_rate else Row.ratio_of_costs
+            cells = [ratio(rows[peer], reference) if peer in rows else "-" for peer in peers]
+            lines.append(_line([scenario.title, "rate" if by_rate else "CPU", *cells]))
+        return [*lines, ""]
+
+    def _table(self, scenario: Scenario) -> list[str]:
+        rows = self._rows(scenario.name)
+        reference = next((row for row in rows if row.peer == REFERENCE), None)
+        lines = [f"### {scenario.title} (`{scenario.name}`)", "", _line(HEAD), _rule(len(HEAD))]
+        lines += [_line(_cells(row, reference)) for row in rows]
+        faults = {
+            f"- {run.peer}: {run.outcome.faults.splitlines()[0]}"
+            for run in self.runs
+            if run.scenario == scenario.name and run.outcome.faults
+        }
+        return [*lines, "", *sorted(faults), *([""] if faults else [])]
+
+    def write(self, folder: Path) -> None:
+        """``comparison.md`` and ``comparison.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.joinpath("comparison.md").write_text("\n".join(self.lines()))
+        document = {
+            "about": self.about,
+            "peers": self.notes,
+            "left out": self.missing,
+            "runs": [
+                asdict(run) | {"busy": run.busy, "cost": run.cost, "fault": run.fault}
+                for run in self.runs
+            ],
+            "memory": [asdict(footprint) for footprint in self.footprints],
+        }
+        folder.joinpath("comparison.json").write_text(json.dumps(document, indent=1))
+
+
+def _cells(row: Row, reference: Row | None) -> list[str]:
+    return [
+        row.peer,
+        row.spread(_rate, ",.0f"),
+        row.ratio_of_rates(reference),
+        row.spread(_cost, ",.1f"),
+        row.ratio_of_costs(reference),
+        _milliseconds(row, lambda run: run.outcome.p50),
+        _milliseconds(row, lambda run: run.outcome.p99),
+        f"{row.middle(lambda run: run.busy) * 100:.0f}",
+        f"{row.middle(lambda run: run.memory) / 1024:.0f}",
+        str(len(row.shown)),
+        str(len(row.discarded)),
+    ]
+
+
+def _milliseconds(row: Row, figure: Callable[[Run], float | None]) -> str:
+    times = [time for time in map(figure, row.shown) if time is not None]
+    return f"{median(times) * 1000:.2f}" if times else "-"
+
+
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write_json(path: Path, about: dict[str, object], runs: Sequence[Run]) -> None:
-    rows = [asdict(run) | {"busy": run.busy, "cost": run.cost} for run in runs]
-    path.write_text(json.dumps({**about, "runs": rows}, indent=1))
+def _rule(columns: int) -> str:
+    return f"| --- |{' ---: |' * (columns - 1)}"

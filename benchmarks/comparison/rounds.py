@@ -6,15 +6,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.comparison.load import Outcome
+from benchmarks.comparison.machine import Cores
 from benchmarks.comparison.peer import Contender
+from benchmarks.comparison.process import Failed, Process
 from benchmarks.comparison.scenario import Scenario
 
+tell = partial(print, file=sys.stderr, flush=True)
+"""What happens, to who waits for the table."""
+
 LEAST_BUSY = 0.95
-"""Share of its core that a proxy has in a run that counts."""
+"""Share of its core that a proxy has in a run that counts, where the proxy is the bound."""
+
+MOST_FOREIGN = 0.05
+"""Share of either core that others have in a run that counts, where it is not."""
 
 WARM_UP = 1.0
 """Seconds of load before the first run of a scenario, whose figures are thrown away."""
@@ -27,6 +36,8 @@ class Run:
 
     :ivar processor: seconds that the proxy used of its core.
     :ivar wall: seconds that the run took.
+    :ivar foreign: the share that neither the proxy nor the benchmark used, of the core
+        of which it was more.
     :ivar memory: KiB of the proxy at the end of it.
     """
 
@@ -36,8 +47,9 @@ class Run:
     outcome: Outcome
     processor: float
     wall: float
+    foreign: float
     memory: int
-    counts: bool
+    saturates: bool
 
     @property
     def busy(self) -> float:
@@ -47,6 +59,17 @@ class Run:
     def cost(self) -> float:
         """Microseconds of processor time for a request."""
         return self.processor / max(self.outcome.requests, 1) * 1e6
+
+    @property
+    def fault(self) -> str:
+        """Why it does not count; empty if it does."""
+        if self.outcome.faults:
+            return self.outcome.faults
+        if self.saturates and self.busy < LEAST_BUSY:
+            return f"the proxy had {self.busy:.0%} of its core"
+        if not self.saturates and self.foreign > MOST_FOREIGN:
+            return f"others had {self.foreign:.0%} of a core"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -59,53 +82,57 @@ class Effort:
     rounds: int
     seconds: float
     tries: int
-    load_core: int
 
 
 class Rounds:
     """
     :param contenders: by the name of their site.
+    :param endpoints: the processes that share the core of the load.
     """
 
     def __init__(
         self,
-        scenarios: Sequence[Scenario],
-        contenders: dict[str, list[Contender]],
+        contenders: Mapping[str, Sequence[Contender]],
+        endpoints: Sequence[Process],
+        cores: Cores,
         effort: Effort,
     ) -> None:
-        self._scenarios = scenarios
         self._contenders = contenders
+        self._endpoints = endpoints
+        self._cores = cores
         self._effort = effort
 
-    def warm_up(self) -> None:
-        for scenario, contender in self._pairs():
-            scenario.drive(contender, self._effort.load_core, WARM_UP)
-
-    def runs(self) -> Iterator[Run]:
+    def runs(self, scenarios: Sequence[Scenario]) -> Iterator[Run]:
         """Every run as it is done, those that do not count among them."""
-        self.warm_up()
+        pairs = [(each, whom) for each in scenarios for whom in self._contenders[each.site]]
+        for scenario, contender in pairs:
+            self._drive(scenario, contender, WARM_UP)
         for number in range(1, self._effort.rounds + 1):
-            for scenario, contender in self._pairs():
+            for scenario, contender in pairs:
                 for _ in range(self._effort.tries):
                     run = self._run(scenario, contender, number)
                     contender.forget_log()
                     _tell(run)
                     yield run
-                    if run.counts:
+                    if not run.fault:
                         break
 
-    def _pairs(self) -> Iterator[tuple[Scenario, Contender]]:
-        for scenario in self._scenarios:
-            for contender in self._contenders[scenario.site]:
-                yield scenario, contender
-
     def _run(self, scenario: Scenario, contender: Contender, number: int) -> Run:
+        try:
+            with scenario.prepare(contender):
+                return self._measure(scenario, contender, number)
+        except Failed as error:
+            outcome = Outcome(0, 0.0, faults=str(error))
+            name = contender.peer.name
+            return Run(scenario.name, name, number, outcome, 0, 1, 0, 0, scenario.saturates)
+
+    def _measure(self, scenario: Scenario, contender: Contender, number: int) -> Run:
         process = contender.process
         used, began = process.processor_seconds, time.monotonic()
-        outcome = scenario.drive(contender, self._effort.load_core, self._effort.seconds)
+        with self._cores.watched([process], self._endpoints) as watch:
+            outcome = self._drive(scenario, contender, self._effort.seconds)
         wall = time.monotonic() - began
         used = process.processor_seconds - used
-        was_busy = used / wall >= LEAST_BUSY or not scenario.saturates
         return Run(
             scenario.name,
             contender.peer.name,
@@ -113,16 +140,21 @@ class Rounds:
             outcome,
             used,
             wall,
+            watch.foreign,
             process.memory,
-            was_busy and not outcome.faults,
+            scenario.saturates,
         )
+
+    def _drive(self, scenario: Scenario, contender: Contender, seconds: float) -> Outcome:
+        try:
+            return scenario.drive(contender, self._cores.load, seconds)
+        except Failed as error:
+            return Outcome(0, 0.0, faults=str(error))
 
 
 def _tell(run: Run) -> None:
-    why = "" if run.counts else f"  does not count: {run.outcome.faults or 'core not its own'}"
-    print(
+    why = f"  does not count: {run.fault}" if run.fault else ""
+    tell(
         f"round {run.round}  {run.scenario:16}{run.peer:14}{run.outcome.rate:10,.0f} req/s"
-        f"{run.cost:9.1f} us{run.busy * 100:5.0f} %{why}",
-        file=sys.stderr,
-        flush=True,
+        f"{run.cost:10.1f} us{run.busy * 100:5.0f} %{why}"
     )

@@ -4,26 +4,41 @@ The kinds of load.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 
-from benchmarks.comparison.load import Outcome, wrk
+from benchmarks.comparison.idle import IdleConnections
+from benchmarks.comparison.load import Outcome, h2load, wrk
 from benchmarks.comparison.peer import Contender
-from benchmarks.comparison.site import SMALL
+from benchmarks.comparison.site import LARGE, SMALL, UPLOAD
 
 CONNECTIONS = 64
 
+PACED_CONNECTIONS = 256
+"""So many that what one client does depends little on how others fare."""
+
+IDLE_CONNECTIONS = 1000
+
+BASIS = "small"
+"""The scenario that says what a peer can take, half of which it then gets."""
+
+HANDSHAKES = 500
+"""New TLS connections a second: what even RSA leaves room for."""
+
 Drive = Callable[[Contender, int, float], Outcome]
 """Load a contender from that core for so many seconds."""
+
+Prepare = Callable[[Contender], AbstractContextManager[object]]
+"""What there is besides the load, and not measured."""
 
 
 @dataclass(frozen=True)
 class Scenario:
     """
     :ivar site: a key of `SITES`.
-    :ivar saturates: whether the proxy is what bounds the rate; else only the processor
-        time per request says something.
+    :ivar saturates: whether the proxy is what bounds the rate. Else the processor time
+        per request is what says something, and a run counts if nothing else disturbed it.
     """
 
     name: str
@@ -31,13 +46,92 @@ class Scenario:
     drive: Drive
     site: str = "one"
     saturates: bool = True
+    prepare: Prepare = lambda contender: nullcontext()
 
 
-def _keep_alive(scheme: str, contender: Contender, core: int, seconds: float) -> Outcome:
-    return wrk(contender.url(scheme, SMALL), core, seconds, CONNECTIONS)
+def get(
+    scheme: str, path: str = SMALL, script: str = "", *arguments: str, close: bool = False
+) -> Drive:
+    """As many requests as possible."""
+
+    def drive(contender: Contender, core: int, seconds: float) -> Outcome:
+        url = contender.url(scheme, path)
+        return wrk(url, core, seconds, CONNECTIONS, script, *arguments, close=close)
+
+    return drive
+
+
+def handshake(contender: Contender, core: int, seconds: float) -> Outcome:
+    """Full TLS handshakes at a fixed rate, one request each."""
+    return h2load(contender.url("https", SMALL), core, seconds, HANDSHAKES)
+
+
+def paced(rates: Mapping[str, float]) -> Drive:
+    """
+    Requests at about a rate, of each peer by its name: clients pause between requests.
+
+    The pause is what the rate wants less what the answer takes, which is little beside it.
+    """
+
+    def drive(contender: Contender, core: int, seconds: float) -> Outcome:
+        pause = PACED_CONNECTIONS / rates[contender.peer.name] * 1000
+        url = contender.url("http", SMALL)
+        return wrk(url, core, seconds, PACED_CONNECTIONS, "pace.lua", f"{pause:.2f}")
+
+    return drive
+
+
+def _idle(contender: Contender) -> AbstractContextManager[object]:
+    return IdleConnections(contender.place.http, IDLE_CONNECTIONS)
 
 
 SCENARIOS = [
-    Scenario("small", "Small GETs, 64 connections", partial(_keep_alive, "http")),
-    Scenario("small-tls", "Small GETs over TLS, 64 connections", partial(_keep_alive, "https")),
+    Scenario("small", "Small GETs, 64 connections", get("http")),
+    Scenario("small-tls", "Small GETs over TLS, 64 connections", get("https")),
+    Scenario("connect", "A connection for each GET", get("http", close=True), saturates=False),
+    Scenario(
+        "connect-ecdsa", "A TLS connection for each GET, ECDSA P-256", handshake, saturates=False
+    ),
+    Scenario(
+        "connect-rsa", "A TLS connection for each GET, RSA 2048", handshake, "rsa", saturates=False
+    ),
+    Scenario(
+        "connect-resumed",
+        "A TLS connection for each GET, session resumed",
+        get("https", close=True),
+        saturates=False,
+    ),
+    Scenario("download", "Downloads of 1 MiB", get("http", LARGE), saturates=False),
+    Scenario("download-tls", "Downloads of 1 MiB over TLS", get("https", LARGE), saturates=False),
+    Scenario("upload", "Uploads of 1 MiB", get("http", UPLOAD, "upload.lua"), saturates=False),
+    Scenario(
+        "upload-tls",
+        "Uploads of 1 MiB over TLS",
+        get("https", UPLOAD, "upload.lua"),
+        saturates=False,
+    ),
+    Scenario("idle", "Small GETs beside 1,000 idle connections", get("http"), prepare=_idle),
+    Scenario("hosts-1", "Small GETs to 1 host", get("http", SMALL, "hosts.lua", "1")),
+    Scenario(
+        "hosts-10000",
+        "Small GETs to 10,000 hosts",
+        get("http", SMALL, "hosts.lua", "10000"),
+        "many",
+    ),
 ]
+
+
+def latency_scenarios(most: Mapping[str, float], ours: str) -> list[Scenario]:
+    """
+    :param most: requests a second that each peer can take.
+    :param ours: the peer whose half is what all of them get in the second scenario.
+    """
+    own = {peer: rate / 2 for peer, rate in most.items()}
+    scenarios = [
+        Scenario("latency", "Small GETs at half of its own maximum", paced(own), saturates=False)
+    ]
+    if ours in own:
+        same = dict.fromkeys(own, own[ours])
+        title = f"Small GETs at half of the maximum of {ours}"
+        scenarios.append(Scenario("latency-same", title, paced(same), saturates=False))
+    return scenarios

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
 from tests.support.certs import CertificateAuthority, Issued, rsa_key
 
 HOST = "localhost"
@@ -73,14 +75,35 @@ class Sites:
 
     def make(self, name: str) -> Site:
         """By its name: a key of `SITES`."""
-        hosts, kind = SITES[name]
+        plan = SITES[name]
         authority = CertificateAuthority()
         folder = self.folder / "certificates" / name
-        key = rsa_key() if kind == "rsa" else None
+        key = rsa_key() if plan.is_rsa else generate_private_key(SECP256R1())
         default = Pair.written(authority.issue(HOST, key=key), folder / "default")
-        names = (HOST, *(f"host-{number}.example" for number in range(1, hosts)))
-        return Site(name, names, default, (), self.content_port, self.sink_port)
+        hosts = (HOST, *(f"host-{number}.example" for number in range(1, plan.hosts)))
+        pairs = []
+        if plan.own_certificates:
+            for number, host in enumerate(hosts):
+                stem = folder / str(number // 100) / str(number)
+                pairs.append((host, Pair.written(authority.issue(host, key=key), stem)))
+        return Site(name, hosts, default, tuple(pairs), self.content_port, self.sink_port)
 
 
-SITES = {"one": (1, "ecdsa"), "rsa": (1, "rsa"), "many": (10_000, "ecdsa")}
-"""How many hosts, and what kind of key."""
+@dataclass(frozen=True)
+class Plan:
+    """
+    :ivar own_certificates: whether each host has one; the key is the same, because making
+        keys takes long, and nobody stores a key once for two certificates.
+    """
+
+    hosts: int = 1
+    is_rsa: bool = False
+    own_certificates: bool = False
+
+
+SITES = {
+    "one": Plan(),
+    "rsa": Plan(is_rsa=True),
+    "many": Plan(hosts=10_000),
+    "certificates": Plan(hosts=10_000, own_certificates=True),
+}

@@ -50,7 +50,7 @@ class TxIngress:
             "print(m.version('txingress'), 'on Python', p.python_version(), 'and Twisted', "
             "m.version('twisted'))"
         )
-        command = [self._folder / "bin" / "python", "-c", code]
+        command = [str(self._folder / "bin" / "python"), "-c", code]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         return f"{said} ({self._commit()})"
 
@@ -69,7 +69,7 @@ class TxIngress:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([self._python, "-m", "venv", self._folder], check=True)
-        python = self._folder / "bin" / "python"
+        python = str(self._folder / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # A copy: pip builds in the tree, and would find what an earlier build left there.
         with tempfile.TemporaryDirectory(prefix="comparison-") as folder:
