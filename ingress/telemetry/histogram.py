@@ -65,12 +65,12 @@ def _side_by_side(*parts: tuple[str, str, tuple[float, ...]]) -> tuple[Histogram
 
 
 HISTOGRAMS: Final = _side_by_side(
-    ("request_duration_seconds", "From the request's first byte to the response's last", DURATIONS),
+    ("request_duration_seconds", "From the request's head to the response's end", DURATIONS),
     ("response_duration_seconds", "From asking the endpoint to its response's end", DURATIONS),
     ("header_duration_seconds", "From asking the endpoint to its response's head", DURATIONS),
     ("connect_duration_seconds", "Until the endpoint accepted a new connection", DURATIONS),
-    ("request_size", "Bytes of the request, head included", SIZES),
-    ("response_size", "Bytes of the response, head included", SIZES),
+    ("request_size", "Bytes of the request, head and body", SIZES),
+    ("response_size", "Bytes of the response's body", SIZES),
 )
 """In the order of the arguments of `Traffic.count`."""
 
