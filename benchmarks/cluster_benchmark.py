@@ -48,9 +48,8 @@ def main() -> None:
     if arguments.measure:
         measure(*sizes)
         return
-    options = [
-        f"--{name}={size}" for name, size in zip(("slices", "endpoints", "ingresses"), sizes)
-    ]
+    names = ("slices", "endpoints", "ingresses")
+    options = [f"--{name}={size}" for name, size in zip(names, sizes, strict=True)]
     command = [sys.executable, "-m", __spec__.name, "--measure", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -228,13 +228,25 @@ class ClusterSource:
     def _can_tell_ours(self) -> bool:
         """Whether IngressClasses and Ingresses are there, so that one list of Secrets is enough."""
         return all(
-            each.contact.has_synced
+            self._is_read(each.contact)
             for each in self._reflectors
             if each.contact.target.resource in (INGRESSES, INGRESS_CLASSES)
         )
 
+    def _is_read(self, contact: Contact) -> bool:
+        """
+        Whether all is there that can be.
+
+        IngressClasses are in no namespace: who may read some namespaces only may perhaps
+        not read them, and goes by the name of the class alone.
+        """
+        assert self._config.cluster is not None
+        if contact.target.resource is INGRESS_CLASSES and self._config.cluster.namespaces:
+            return contact.has_synced or contact.is_forbidden
+        return contact.has_synced
+
     def _look_whether_loaded(self) -> None:
-        has_all = all(reflector.contact.has_synced for reflector in self._reflectors)
+        has_all = all(self._is_read(reflector.contact) for reflector in self._reflectors)
         is_settled = self._applying is None and not self._classes.has_changed
         if self._gate.has_loaded or not has_all or not is_settled or not self._gate.is_idle:
             return

@@ -168,6 +168,22 @@ class NamespaceTests(SourceTestCase):
         self.assertEqual(scene.names("secrets"), ["a/s", "b/s"])
         self.assertEqual(scene.problems, [])
 
+    def test_no_classes(self) -> None:
+        """Without the right to read IngressClasses, which are in none, the name alone counts."""
+        rules = [replace(rule, namespace="a") for rule in KINDS]
+        scene = self.make(in_namespaces("a"), *rules)
+        self.make_namespaces(scene, "a")
+        scene.put(named(web(), "a"), class_manifest("twisted", "example.com/other"))
+        scene.start()
+        self.successResultOf(scene.started)
+        self.assertEqual(scene.names("ingresses"), ["a/web"])
+        [problem] = scene.problems
+        self.assertIn("may not watch ingressclasses.networking.k8s.io", problem)
+        scene.grant(*KINDS)
+        scene.turn(20)
+        self.assertEqual(scene.names("ingress_classes"), ["twisted"])
+        self.assertEqual(scene.problems, [])
+
     def test_default_elsewhere(self) -> None:
         """The default certificate may be in another one, and is read by its name."""
         config = replace(in_namespaces("a"), tls=TLS(default=("b", "s")))
