@@ -225,6 +225,8 @@ def _watched(
         reports=reports,
         now=utc_now,
         api_ages=lambda: cluster.source.staleness if cluster is not None else {},
+        api_relists=lambda: cluster.source.relists if cluster is not None else {},
+        api_watch_failures=lambda: cluster.source.watch_failures if cluster is not None else {},
         leases=cluster.writer.leases if cluster is not None else dict,
         lost_workers=lost,
         pod=os.environ.get("POD_NAME", ""),

@@ -40,7 +40,7 @@ def controller_families(watched: Watched, constants: Mapping[str, str]) -> Itera
     yield from _configuration(watched, labels)
     yield _leases(watched, constants)
     yield _problems(watched.problems)
-    yield _api_ages(watched)
+    yield from _api(watched)
     built = watched.published.built
     if built is not None:
         yield from _snapshot(watched, built.snapshot)
@@ -98,13 +98,26 @@ def _leases(watched: Watched, constants: Mapping[str, str]) -> Family:
     return by_label(family, "name", watched.leases(), constants)
 
 
-def _api_ages(watched: Watched) -> Family:
-    family = Family(
-        f"{OWN_PREFIX}_api_age_seconds",
+def _api(watched: Watched) -> Iterator[Family]:
+    prefix = f"{OWN_PREFIX}_api"
+    ages = Family(
+        f"{prefix}_age_seconds",
         "gauge",
         "Seconds since the objects of this kind were last known to be those of the API server",
     )
-    return by_label(family, "kind", watched.api_ages())
+    relists = Family(
+        f"{prefix}_relists_total",
+        "counter",
+        "Lists of all objects of this kind that were read again because changes were missed",
+    )
+    failures = Family(
+        f"{prefix}_watch_failures_total",
+        "counter",
+        "Watches of objects of this kind that ended otherwise than in order",
+    )
+    yield by_label(ages, "kind", watched.api_ages())
+    yield by_label(relists, "kind", watched.api_relists())
+    yield by_label(failures, "kind", watched.api_watch_failures())
 
 
 def _problems(problems: Iterable[Problem]) -> Family:

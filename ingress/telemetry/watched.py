@@ -87,6 +87,12 @@ class Watched:
     api_ages: Callable[[], Mapping[str, float]] = _nothing
     """By kind of object, the seconds since what is known of it was last up to date."""
 
+    api_relists: Callable[[], Mapping[str, float]] = _nothing
+    """By kind of object, how often all were listed anew because changes were missed."""
+
+    api_watch_failures: Callable[[], Mapping[str, float]] = _nothing
+    """By kind of object, how often a watch ended otherwise than in order."""
+
     leases: Callable[[], Mapping[str, float]] = _nothing
     """By name of a Lease, 1 where we hold it and 0 where we do not."""
 

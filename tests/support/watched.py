@@ -70,6 +70,8 @@ class HandWatched:
     totals: Totals = field(default_factory=Totals)
     reports: HandReports = field(default_factory=HandReports)
     api_ages: dict[str, float] = field(default_factory=dict)
+    api_relists: dict[str, float] = field(default_factory=dict)
+    api_watch_failures: dict[str, float] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -83,6 +85,8 @@ class HandWatched:
             reports=self.reports,
             now=lambda: NOW,
             api_ages=lambda: self.api_ages,
+            api_relists=lambda: self.api_relists,
+            api_watch_failures=lambda: self.api_watch_failures,
             leases=lambda: self.leases,
             lost_workers=lambda: 2,
             pod="ingress-1",

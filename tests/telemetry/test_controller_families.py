@@ -123,9 +123,13 @@ class ControllerFamiliesTests(SynchronousTestCase):
         """What only a cluster has: Leases, and how old our knowledge of it is."""
         self.hand.leases = {"one": 1, "other": 0}
         self.hand.api_ages = {"Service": 2.5}
+        self.hand.api_relists = {"Service": 3}
+        self.hand.api_watch_failures = {"Service": 4}
         self.assertEqual(self.value(f"{PREFIX}leader_election_status", name="one"), 1)
         self.assertEqual(self.value(f"{PREFIX}leader_election_status", name="other"), 0)
         self.assertEqual(self.value("txingress_api_age_seconds", kind="Service"), 2.5)
+        self.assertEqual(self.value("txingress_api_relists_total", kind="Service"), 3)
+        self.assertEqual(self.value("txingress_api_watch_failures_total", kind="Service"), 4)
 
     def test_certificates(self) -> None:
         """Each host's certificate is told with its end, its Secret and who signed it."""

@@ -191,6 +191,24 @@ class ClusterSource:
             longest[kind] = max(longest.get(kind, 0.0), contact.staleness)
         return longest
 
+    @property
+    def relists(self) -> Mapping[str, float]:
+        """By kind: how often all was read once more, because changes were missed."""
+        return self._sums(lambda contact: contact.relists)
+
+    @property
+    def watch_failures(self) -> Mapping[str, float]:
+        """By kind: how many watches ended otherwise than in order."""
+        return self._sums(lambda contact: contact.watch_failures)
+
+    def _sums(self, count: Callable[[Contact], int]) -> Mapping[str, float]:
+        # Secrets are left out: what is watched for a while only would make a sum go down.
+        sums: dict[str, float] = {}
+        for contact in (reflector.contact for reflector in self._reflectors):
+            kind = contact.target.resource.kind
+            sums[kind] = sums.get(kind, 0.0) + count(contact)
+        return sums
+
     def notes(self) -> list[str]:
         """A line for each kind that is not read yet, or may be another by now."""
         lines: dict[str, str] = {}
