@@ -33,6 +33,16 @@ class HistogramTests(SynchronousTestCase):
         self.assertEqual(one, [0.0] * 5)
         self.assertEqual(other, [0.0, 1.0, 0.0, 0.0, 0.25])
 
+    def test_all(self) -> None:
+        """Values of one row are counted the same way together as one by one."""
+        values = [7.0, None, 0.5, 0.0, 1.0, 0.75, None, 0.5]
+        one, other = [0.0] * 6, [0.0] * 6
+        HISTOGRAM.observe_all(one, values)
+        HISTOGRAM.observe([other] * len(values), values)
+        self.assertEqual(one, other)
+        HISTOGRAM.observe_all(one, [None])
+        self.assertEqual(one, other)
+
     def test_side_by_side(self) -> None:
         """No two histograms of a row share a number, and none is left over."""
         row = [0.0] * ROW_SIZE
