@@ -7,6 +7,7 @@ Twisted reaches for the same library object (`twisted.internet._sslverify`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -15,6 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
+
+RECORD_SIZE = 16384
+"""The most that a record holds, in bytes (RFC 8446 section 5.1)."""
+
+_read_buffer = ffi.new("char[]", RECORD_SIZE)
+"""For all connections: what is read is copied out of it at once. There is one thread."""
 
 _KEY_TYPES = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
 
@@ -28,6 +35,39 @@ def clear_errors() -> None:
     "no data yet" found it there and failed, too (SSL_get_error(3)).
     """
     lib.ERR_clear_error()
+
+
+class Connection(SSL.Connection):
+    """
+    One that reads and writes in two thirds of the time.
+
+    pyOpenSSL's own makes a buffer for each read, and asks three helpers of the handshake
+    after each call whether one of them has failed.
+    """
+
+    def recv(self, bufsiz: int = RECORD_SIZE, flags: int | None = None) -> bytes:
+        """
+        :param bufsiz: at most `RECORD_SIZE`.
+        :return: never empty.
+        :raises SSL.Error: as that of `SSL.Connection`.
+        """
+        assert bufsiz <= RECORD_SIZE, "one buffer serves all connections"
+        size = lib.SSL_read(self._ssl, _read_buffer, bufsiz)
+        if size <= 0:
+            self._raise_ssl_error(self._ssl, size)
+        data: bytes = ffi.buffer(_read_buffer, size)[:]
+        return data
+
+    def send(self, buf: Any, flags: int = 0) -> int:
+        """
+        :param buf: bytes or a memoryview of some; not empty.
+        :return: how many bytes of it went out.
+        :raises SSL.Error: as that of `SSL.Connection`.
+        """
+        size: int = lib.SSL_write(self._ssl, ffi.from_buffer(buf), len(buf))
+        if size <= 0:
+            self._raise_ssl_error(self._ssl, size)
+        return size
 
 
 def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:

@@ -17,16 +17,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 
-from ingress.openssl import clear_errors
+from ingress.openssl import RECORD_SIZE, clear_errors
 from ingress.transport import ImmediateSend
-
-RECORD_SIZE = 16384
-"""
-The most that a record holds, in bytes (RFC 8446 section 5.1).
-
-A read of this size leaves nothing inside OpenSSL: what has not been read is in
-the socket, where the reactor sees it.
-"""
 
 RECORDS_PER_READ = 4
 """Records that one readable event may bring, so that an upload starves nobody: 64 KiB."""
@@ -117,6 +109,8 @@ class TLSStream(ImmediateSend):
     def _read_records(self) -> ConnectionDone | ConnectionLost | None:
         for _ in range(RECORDS_PER_READ):
             try:
+                # As much as a record holds leaves nothing inside OpenSSL: what has not
+                # been read is in the socket, where the reactor sees it.
                 data = self._tls.recv(RECORD_SIZE)
             except SSL.WantReadError:
                 return None

@@ -70,13 +70,13 @@ class ImmediateSend(tcp.Connection):
         Not while older data waits, and not where `doWrite` has to run after the
         write: it closes what is being closed, and asks a pull producer for more.
         """
-        return bool(
-            self.connected
-            and not self.dataBuffer
-            and not self._tempDataLen
-            and not self.disconnecting
-            and not self._writeDisconnecting
-            and (self.producer is None or self.streamingProducer)
+        return not (
+            self.dataBuffer
+            or self._tempDataLen
+            or self.disconnecting
+            or self._writeDisconnecting
+            or not self.connected
+            or not (self.streamingProducer or self.producer is None)
         )
 
     def _keep(self, data: bytes, sent: int | ConnectionLost) -> None:

@@ -71,6 +71,7 @@ class DataPlane:
         """Our Strict-Transport-Security for what comes over https; empty for none."""
 
         self.recorder = recorder
+        self._request_ids: list[bytes] = []
         self.record: Callable[[ExchangeRecord], None]
         self.record = recorder.record if recorder is not None else _forget
         self.is_draining = False

@@ -275,9 +275,10 @@ class EndpointChoice:
         :param status: for a try without a response.
         """
         asked, load = self._asked, self._load
-        if asked is None or load is None:
+        if asked is None:
             return
-        self._asked = self._load = None
+        assert load is not None
+        self._asked = None
         plane = self._plane
         asked.response_time = plane.deadlines.now() - asked.began_at
         if status and not asked.status:

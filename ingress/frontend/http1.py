@@ -183,7 +183,11 @@ class HTTP1Downstream(Protocol):
         self._request = request
         self._request_count += 1
         exchange = self._exchange = Exchange(plane, self, self._client, request)
-        self._restart_deadline()
+        if self._decoder.is_in_body:
+            self._restart_deadline()
+        else:
+            # It is the exchange's turn.
+            self.deadline = NEVER
         exchange.begin()
 
     def _take_body(self) -> bool:
@@ -262,8 +266,10 @@ class HTTP1Downstream(Protocol):
         if self._is_closing or self._tunnel is not None or self._decoder.is_in_body:
             self._close()
             return
-        self.resume_request()
-        self._restart_deadline()
+        if self._is_request_paused:
+            self.resume_request()
+        else:
+            self._restart_deadline()
         if not self._is_advancing and (
             self._decoder.waiting or self._is_input_over or self._plane.is_draining
         ):

@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from OpenSSL import SSL
 from twisted.logger import Logger
 
-from ingress.openssl import clear_errors, limit_groups, use_certificate
+from ingress.openssl import Connection, clear_errors, limit_groups, use_certificate
 from ingress.routing.match import find_certificate
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 
@@ -98,7 +98,7 @@ class TLSContexts:
 
     def open_connection(self, sock: socket.socket) -> SSL.Connection:
         """The server's side of a TLS connection on `sock`, before its handshake."""
-        connection = SSL.Connection(self._base, sock)
+        connection = Connection(self._base, sock)
         connection.set_accept_state()
         return connection
 

@@ -10,6 +10,9 @@ from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_c
 from ingress.message import EncodedFields
 
 
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
 class ResponseEncoder:
     """
     Encodes the responses of one connection, one after the other.
@@ -48,7 +51,7 @@ class ResponseEncoder:
         """
         self._is_chunked = body_length is None and not is_http_10
         self.ends_with_connection = body_length is None and is_http_10
-        ours = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
+        ours = _CHUNKED if self._is_chunked else b""
         if closes:
             ours += b"Connection: close\r\n"
         elif is_http_10:

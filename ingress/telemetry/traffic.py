@@ -47,7 +47,7 @@ TAKEN_AT_ONCE: Final = 500
 """Series of one take: with all that is done with them it is over after a few milliseconds."""
 
 _FEW_SERIES: Final = 8
-"""Of one fold, whose values are counted together; with more of them that costs more than it saves."""
+"""Of one fold, whose values are counted together; with more of them it would cost more."""
 
 _EMPTY_ROW: Final = [0.0] * ROW_SIZE
 

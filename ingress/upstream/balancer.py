@@ -106,11 +106,19 @@ class Balancer:
         :return: None where no endpoint is left to try.
         """
         candidates: Sequence[Endpoint] = upstream.endpoints
+        algorithm = load_balance.algorithm
         if tried or self.health.concerns(candidates):
             candidates = self.candidates(upstream, tried, tls)
+        elif algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates:
+            # What nearly all ask for, most of the time.
+            key, turns = upstream.key, self._turns
+            turn = turns.get(key, 0)
+            if turn >= len(candidates):
+                turn = 0
+            turns[key] = turn + 1
+            return candidates[turn]
         if not candidates:
             return None
-        algorithm = load_balance.algorithm
         if load_balance.hash_key is not None:
             candidates = load_balance.among(candidates, request, client_address)
             if algorithm is _ROUND_ROBIN and len(candidates) <= load_balance.subset_size:
@@ -155,10 +163,7 @@ class Balancer:
     def _next_in_turn(self, upstream: Upstream, candidates: Sequence[Endpoint]) -> Endpoint | None:
         endpoints = upstream.endpoints
         turn = self._turns.get(upstream.key, 0)
-        if candidates is endpoints:
-            index: int | None = turn if turn < len(endpoints) else 0
-        else:
-            index = next_in_turn(endpoints, candidates, turn)
+        index = next_in_turn(endpoints, candidates, turn)
         if index is None:
             return None
         self._turns[upstream.key] = index + 1

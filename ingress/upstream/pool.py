@@ -88,7 +88,7 @@ class EndpointPool:
     @property
     def idle_timeout(self) -> float:
         """Seconds that a connection is kept which nobody uses."""
-        return self.limits.idle_upstream_timeout
+        return self._limits.current.idle_upstream_timeout
 
     @property
     def is_in_use(self) -> bool:
@@ -122,10 +122,11 @@ class EndpointPool:
 
     def release(self, connection: HTTP1Upstream) -> None:
         """A connection has answered and may serve again."""
-        if self.is_retired or len(self._idle) >= self.limits.idle_upstream_connections:
+        idle = self._idle
+        if self.is_retired or len(idle) >= self._limits.current.idle_upstream_connections:
             connection.close()
         else:
-            self._idle.append(connection)
+            idle.append(connection)
 
     def lost(self, connection: HTTP1Upstream) -> None:
         """A connection ends or has ended; it may have been idle, and is then not taken again."""

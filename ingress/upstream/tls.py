@@ -20,7 +20,13 @@ from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname
 from twisted.logger import Logger
 
-from ingress.openssl import clear_errors, is_resumed, use_certificate, verification_fault
+from ingress.openssl import (
+    Connection,
+    clear_errors,
+    is_resumed,
+    use_certificate,
+    verification_fault,
+)
 from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.upstream import Endpoint
 
@@ -153,7 +159,7 @@ class EndpointTLS:
         """
         if self._context is None:
             self._context = self._contexts.context(self._tls)
-        connection = SSL.Connection(self._context, sock)
+        connection = Connection(self._context, sock)
         if self._tls.sends_name:
             connection.set_tlsext_host_name(self.server_name.encode("ascii"))
         if self._session is not None:

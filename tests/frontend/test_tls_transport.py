@@ -22,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import TLSServer, tls_transports
-from ingress.tls_stream import RECORD_SIZE, RECORDS_PER_READ
+from ingress.openssl import RECORD_SIZE
+from ingress.tls_stream import RECORDS_PER_READ
 from tests.support.hand_reactor import PATIENCE, HandReactor
 from tests.support.recording_protocol import (
     HalfCloseableRecordingProtocol,

@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
 from ingress.frontend.tls_transport import OpenConnection, TLSServer, tls_transports
-from ingress.tls_stream import RECORD_SIZE
+from ingress.openssl import RECORD_SIZE
 from ingress.upstream.tls import EndpointTLS
 from ingress.upstream.tls_transport import TLSClient, connect_tls
 from tests.support.certs import Issued
