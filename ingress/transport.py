@@ -52,7 +52,16 @@ class ImmediateSend(tcp.Connection):
         """
         if not isinstance(data, bytes):
             raise TypeError("Data must be bytes")
-        if not self._may_send_now():
+        # Not at once while older data waits, nor where `doWrite` has to run after the
+        # write: it closes what is being closed, and asks a pull producer for more.
+        if (
+            self.dataBuffer
+            or self._tempDataLen
+            or self.disconnecting
+            or self._writeDisconnecting
+            or not self.connected
+            or not (self.streamingProducer or self.producer is None)
+        ):
             FileDescriptor.write(self, data)
         elif data:
             sent = self.writeSomeData(data)
@@ -62,22 +71,6 @@ class ImmediateSend(tcp.Connection):
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """As `write` of all of them together (`ITransport`): one system call, not one each."""
         self.write(b"".join(iovec))
-
-    def _may_send_now(self) -> bool:
-        """
-        Whether a write may go straight to the socket.
-
-        Not while older data waits, and not where `doWrite` has to run after the
-        write: it closes what is being closed, and asks a pull producer for more.
-        """
-        return not (
-            self.dataBuffer
-            or self._tempDataLen
-            or self.disconnecting
-            or self._writeDisconnecting
-            or not self.connected
-            or not (self.streamingProducer or self.producer is None)
-        )
 
     def _keep(self, data: bytes, sent: int | ConnectionLost) -> None:
         """Wait for the socket to take the rest, or for the reactor to find the error."""

@@ -98,9 +98,17 @@ class EndpointChoice:
 
     def first(self) -> Endpoint | None:
         """None where the Upstream has no endpoint."""
-        affinity = self._route.affinity
+        route = self._route
+        affinity = route.affinity
         if affinity is None:
-            return self._pick()
+            return self._plane.balancer.pick(
+                self._upstream,
+                route.load_balance,
+                self._request,
+                self._forwarding.client_address,
+                (),
+                route.tls,
+            )
         cookies = [value for key, _, value in self._request.fields if key == b"cookie"]
         session = affinity.session(cookies)
         endpoint = affinity.endpoint(session, self._upstream) if session is not None else None

@@ -47,6 +47,10 @@ _CONDITIONS = {
     EndpointTimeout: RetryCondition.TIMEOUT,
 }
 
+# A name of an enumeration costs as much as a call (Python 3.11).
+_WAITING, _RESPONDING, _ENDED = State.WAITING, State.RESPONDING, State.ENDED
+_OK = Outcome.OK
+
 CLIENT_GONE = 499
 """The status, in the log alone, of what the client did not wait for: nginx's."""
 
@@ -149,7 +153,7 @@ class Exchange:
             condition,
             is_request_sent=self._is_request_sent,
             is_body_replayable=self._is_body_replayable,
-            is_response_started=self.state is State.RESPONDING,
+            is_response_started=self.state is _RESPONDING,
         ):
             return None
         return choice.next(pool.endpoint)
@@ -177,8 +181,10 @@ class Exchange:
             self._choice.try_connected()
         self._connection = connection
         self._is_request_sent = True
-        self.state = State.WAITING
-        connection.send_head(self, self.request, self._head, self._proxy)
+        self.state = _WAITING
+        record = self._record
+        assert record.route is not None
+        connection.send_head(self, self.request, self._head, record.route.proxy)
         body = self._body
         if body is None:
             return
@@ -201,7 +207,7 @@ class Exchange:
     def body_received(self, data: bytes) -> None:
         """Some of the request's body; never empty."""
         body, route = self._body, self._record.route
-        if self.state is State.ENDED or body is None:
+        if self.state is _ENDED or body is None:
             return
         self._record.request_size += len(data)
         body.add(data, is_forwarded=self._connection is not None)
@@ -222,14 +228,14 @@ class Exchange:
 
     def _refuse(self, answer: Answer) -> None:
         self._drop_connection()
-        if self.state is State.RESPONDING:
+        if self.state is _RESPONDING:
             self._abort(answer.outcome, answer.detail)
-        elif self.state is not State.ENDED:
+        elif self.state is not _ENDED:
             self._answer(answer)
 
     def client_lost(self) -> None:
         """Nobody waits for the response any more."""
-        if self.state is not State.ENDED:
+        if self.state is not _ENDED:
             self._drop_connection()
             self._end(Outcome.CLIENT_LOST)
 
@@ -258,7 +264,7 @@ class Exchange:
         choice.try_answered(status)
         if status >= 400 and self._proxy.retries_status(status) and self._leave_for(response):
             return
-        self.state = State.RESPONDING
+        self.state = _RESPONDING
         fields = downstream_fields(response, self._plane.hsts if self._is_secure else b"")
         if choice.cookie is not None:
             fields = [*fields, (b"Set-Cookie", choice.cookie)]
@@ -297,19 +303,16 @@ class Exchange:
 
     def response_ended(self, trailers: Trailers) -> None:
         self._connection = None
-        if self._choice is not None:
-            self._choice.try_ended(True)
-        self._end(Outcome.OK)
+        self._end(_OK, succeeded=True)
         taken = downstream_trailers(trailers) if trailers and self.request.takes_trailers else []
         self._writer.end(taken)
 
     def upstream_failed(self, error: PeerError) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
-        if self.state is State.RESPONDING:
-            assert self._choice is not None
-            self._choice.try_ended(False)
-            self._abort(error.outcome, str(error))
+        if self.state is _RESPONDING:
+            self._end(error.outcome, str(error), succeeded=False)
+            self._writer.abort()
         elif (
             isinstance(error, EndpointClosed)
             and connection.is_reused
@@ -352,14 +355,15 @@ class Exchange:
         self._writer.abort()
 
     def _tunnel_ended(self, outcome: Outcome) -> None:
-        assert self._choice is not None
-        self._choice.try_ended(True)
-        self._end(outcome)
+        self._end(outcome, succeeded=True)
 
-    def _end(self, outcome: Outcome, detail: str = "") -> None:
-        self.state = State.ENDED
+    def _end(self, outcome: Outcome, detail: str = "", *, succeeded: bool | None = None) -> None:
+        """
+        :param succeeded: of a try that is under way, as for `EndpointChoice.try_ended`.
+        """
+        self.state = _ENDED
         if self._choice is not None:
-            self._choice.try_ended(None)
+            self._choice.try_ended(succeeded)
         record, plane = self._record, self._plane
         record.outcome = self.outcome = outcome
         record.detail = detail

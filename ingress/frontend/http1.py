@@ -40,11 +40,13 @@ class HTTP1Downstream(Protocol):
 
     log = Logger()
     transport: Connection
+    _is_advancing = False
 
     def __init__(self, plane: DataPlane, client: Client) -> None:
         self.deadline = NEVER
         self.address = client.address.decode("ascii")
         self._plane = plane
+        self._now = plane.deadlines.now
         self._client = client
         self._limits = plane.limits
         self._decoder = RequestDecoder()
@@ -52,7 +54,6 @@ class HTTP1Downstream(Protocol):
         self._exchange: Exchange | Tunnel | None = None
         self._request: Request | None = None
         self._request_count = 0
-        self._is_advancing = False
         self._tunnel: Tunnel | None = None
         """What the exchange has turned into; it is in `_exchange`, too."""
 
@@ -80,9 +81,8 @@ class HTTP1Downstream(Protocol):
     @property
     def activity(self) -> str:
         """ClientConnection."""
-        if self._exchange is None:
-            return "reading" if self._decoder.waiting else "waiting"
-        return "writing"
+        idle = "reading" if self._decoder.waiting else "waiting"
+        return idle if self._exchange is None else "writing"
 
     # Twisted's side.
 
@@ -91,9 +91,8 @@ class HTTP1Downstream(Protocol):
         self.transport.registerProducer(self, True)
         self._plane.connections.add(self)
         self._plane.deadlines.watch(self)
-        self._restart_deadline()
-        if self._client.is_secure:
-            self._set_deadline(self._limits.tls_handshake_timeout)
+        limits, is_secure = self._limits, self._client.is_secure
+        self._set_deadline(limits.tls_handshake_timeout if is_secure else limits.head_timeout)
 
     def handshakeCompleted(self) -> None:
         """IHandshakeListener."""
@@ -106,7 +105,7 @@ class HTTP1Downstream(Protocol):
         if self._tunnel is not None:
             self._tunnel.tunnel_sent(data)
             return
-        self._decoder.feed(data)
+        self._decoder.waiting += data
         self._advance()
 
     def readConnectionLost(self) -> None:
@@ -183,11 +182,9 @@ class HTTP1Downstream(Protocol):
         self._request = request
         self._request_count += 1
         exchange = self._exchange = Exchange(plane, self, self._client, request)
+        self.deadline = NEVER
         if self._decoder.is_in_body:
             self._restart_deadline()
-        else:
-            # It is the exchange's turn.
-            self.deadline = NEVER
         exchange.begin()
 
     def _take_body(self) -> bool:
@@ -209,8 +206,8 @@ class HTTP1Downstream(Protocol):
             assert isinstance(exchange, Exchange), "a tunnel has no rules"
             exchange.refuse(error)
             return
-        line = self._decoder.first_line()
-        answer, fields, body = refuse_client(self._plane, self._client, error, line)
+        came = self._decoder.first_line()
+        answer, fields, body = refuse_client(self._plane, self._client, error, came)
         self.send_head(answer.status, answer.phrase, fields, len(body))
         self.send_body(body)
         self.end([])
@@ -259,19 +256,18 @@ class HTTP1Downstream(Protocol):
             self.transport.write(out)
 
     def end(self, trailers: FieldLines) -> None:
-        self._encoder.end(trailers)
-        self.flush()
-        self._exchange = None
-        self._request = None
-        if self._is_closing or self._tunnel is not None or self._decoder.is_in_body:
+        decoder = self._decoder
+        self.transport.write(self._encoder.end(trailers))
+        self._exchange = self._request = None
+        if self._is_closing or self._tunnel is not None or decoder.is_in_body:
             self._close()
             return
         if self._is_request_paused:
             self.resume_request()
-        else:
-            self._restart_deadline()
+        elif not self._is_stalled:
+            self.deadline = self._now() + self._limits.keep_alive_timeout
         if not self._is_advancing and (
-            self._decoder.waiting or self._is_input_over or self._plane.is_draining
+            decoder.waiting or self._is_input_over or self._plane.is_draining
         ):
             self._advance()
 
@@ -337,9 +333,8 @@ class HTTP1Downstream(Protocol):
         """
         Close after what is written has reached the client.
 
-        Closing a socket with unread input resets the connection, and the reset
-        can overtake the answer; so the write side closes first and input is read
-        and forgotten for a while (RFC 9112 section 9.6).
+        Closing a socket with unread input resets it, and the reset can overtake the answer:
+        so the write side closes first, and input is forgotten for a while (RFC 9112, 9.6).
         """
         # While advancing, what the client sent behind this request is not known yet.
         is_input_left = self._decoder.is_in_body or self._decoder.take_rest()
@@ -367,7 +362,7 @@ class HTTP1Downstream(Protocol):
             self._lose_connection()
 
     def _set_deadline(self, timeout: float) -> None:
-        self.deadline = self._plane.deadlines.now() + timeout
+        self.deadline = self._now() + timeout
 
     def _restart_deadline(self) -> None:
         """Give what is waited for now its whole time; a stalled client keeps its own."""

@@ -33,7 +33,7 @@ def own_answer(route: Route | None, request: Request, *, is_secure: bool) -> Ans
         answer = policy.answer(request, is_secure=is_secure)
         if answer is not None:
             return answer
-    if is_too_large(route, request.body_length or 0):
+    if request.body_length and is_too_large(route, request.body_length):
         return TOO_LARGE
     return _NO_SERVICE if route.upstream is None else None
 

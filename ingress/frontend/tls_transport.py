@@ -40,10 +40,10 @@ class _Accepted(TLSStream):
     def _handshake_done(self) -> ConnectionLost | None:
         name = self._tls.get_servername()
         self.server_name = name.decode("latin-1") if name else None
-        if self._may_send_now():
-            self.stopWriting()  # type: ignore[no-untyped-call]
-        else:
+        if self._tempDataLen or self.dataBuffer or self.disconnecting or self._writeDisconnecting:
             self.startWriting()  # type: ignore[no-untyped-call]
+        else:
+            self.stopWriting()  # type: ignore[no-untyped-call]
         if IHandshakeListener.providedBy(self.protocol):
             self.protocol.handshakeCompleted()
         return None

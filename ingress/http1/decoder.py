@@ -35,15 +35,12 @@ class RequestDecoder:
         """Whether the body of the last head is not complete."""
 
         self.waiting = b""
-        """What has come and was not taken; `feed` and `take_rest` change it."""
+        """What has come and was not taken yet: whoever gets more adds it."""
 
         self._body: BodyDecoder = EMPTY_BODY
 
     def __repr__(self) -> str:
         return f"<RequestDecoder {len(self.waiting)} bytes, in_body={self.is_in_body}>"
-
-    def feed(self, data: bytes) -> None:
-        self.waiting = self.waiting + data if self.waiting else data
 
     def take_rest(self) -> bytes:
         """All that waits, undecoded."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
 from ingress.message import EncodedFields
 
-
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
@@ -31,7 +30,7 @@ class ResponseEncoder:
 
     def interim(self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """A 1xx response; the final one is still to come."""
-        self._head(status, reason, fields, b"")
+        self._out.append(_head(status, reason, fields, b""))
 
     def head(
         self,
@@ -56,37 +55,30 @@ class ResponseEncoder:
             ours += b"Connection: close\r\n"
         elif is_http_10:
             ours += b"Connection: keep-alive\r\n"
-        self._head(status, reason, fields, ours)
-
-    def _head(
-        self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], ours: bytes
-    ) -> None:
-        if type(fields) is EncodedFields:
-            lines = fields.http1
-            if lines is None:
-                lines = fields.http1 = _encode(fields)
-        else:
-            lines = _encode(fields)
-        self._out.append(b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, ours))
+        self._out.append(_head(status, reason, fields, ours))
 
     def body(self, data: bytes) -> None:
         """Some of the body; never empty."""
         self._out.append(encode_chunk(data) if self._is_chunked else data)
 
-    def end(self, trailers: Trailers = ()) -> None:
+    def end(self, trailers: Trailers = ()) -> bytes:
         """
         The response is whole.
 
         :param trailers: for a client that takes some; without chunks there is no place for them.
+        :return: what `take` gives at its end.
         """
+        out = self._out
         if self._is_chunked:
-            self._out.append(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
+            out.append(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
             self._is_chunked = False
+        self._out = []
+        return b"".join(out)
 
     def switched(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """The connection is a tunnel from here on (RFC 9110 section 15.2.2)."""
         ours = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        self._head(101, b"Switching Protocols", fields, ours)
+        self._out.append(_head(101, b"Switching Protocols", fields, ours))
 
     def take(self) -> bytes:
         """What has been encoded since the last time."""
@@ -95,6 +87,16 @@ class ResponseEncoder:
             return b""
         self._out = []
         return out[0] if len(out) == 1 else b"".join(out)
+
+
+def _head(status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], ours: bytes) -> bytes:
+    if type(fields) is EncodedFields:
+        lines = fields.http1
+        if lines is None:
+            lines = fields.http1 = _encode(fields)
+    else:
+        lines = _encode(fields)
+    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, ours)
 
 
 def _encode(fields: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -29,8 +29,10 @@ def find_route(snapshot: Snapshot, host: bytes, path: bytes) -> Route | None:
     :param path: canonical (`routing.path.canonical_path`).
     :return: None where the answer is 404.
     """
-    virtual_host = find_host(snapshot, host)
-    return virtual_host.route(path) if virtual_host is not None else None
+    virtual_host = snapshot.hosts.get(host) or find_host(snapshot, host)
+    if virtual_host is None:
+        return None
+    return virtual_host.root.find(path) or virtual_host.default
 
 
 def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:

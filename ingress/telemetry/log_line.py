@@ -22,6 +22,7 @@ from time import localtime, strftime
 
 import msgspec
 
+from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.routing.upstream import Endpoint, UpstreamKey
 from ingress.telemetry.record import ExchangeRecord, Try
@@ -48,19 +49,19 @@ def iso_time(now: float) -> bytes:
 
 def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
     """:param time: as `nginx_time` has it."""
-    request, route = record.request, record.route
+    request, route, tries = record.request, record.route, record.tries
     if request is None:
-        line = _escaped(record.line) or b"-"
         user = referer = agent = b"-"
+        line = _escaped(record.line) or b"-"
     else:
-        user, referer, agent = _described(request)
+        user, referer, agent = request.derived.logged or _describe(request)
         target = request.target
         if b'"' in target or b"\\" in target:
             target = _escaped(target)
-        version = b"1.0" if request.is_http_10 else b"1.1"
-        line = b"%b %b HTTP/%b" % (request.method, target, version)
+        line = (_LINE_OF_HTTP_10 if request.is_http_10 else _LINE) % (request.method, target)
     upstream = route.upstream if route is not None else None
-    return b'%b - %b [%b] "%b" %d %d "%b" "%b" %d %.3f [%b] [] %b %b %b "%b"\n' % (
+    duration, outcome = record.duration, record.outcome
+    return b'%b - %b [%b] "%b" %d %d "%b" "%b" %d %b [%b] [] %b %b %b\n' % (
         record.client_address or b"unix:",
         user,
         time,
@@ -70,42 +71,54 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         referer,
         agent,
         record.request_size,
-        record.duration,
+        _MILLISECONDS[int(duration * 1000)] if duration < 1 else b"%.3f" % duration,
         b"-" if upstream is None else _upstream_name(upstream),
-        _tried(record.tries, record.body_size),
+        _tried(tries, record.body_size) if tries else b"- - - -",
         record.request_id,
-        record.outcome.encode("ascii"),
-        record.detail.encode("ascii", "backslashreplace") or b"-",
+        _OK if outcome is _OUTCOME_OK else _ended(outcome, record.detail),
     )
+
+
+_LINE = b"%b %b HTTP/1.1"
+_LINE_OF_HTTP_10 = b"%b %b HTTP/1.0"
+_OK = b'ok "-"'
+_OUTCOME_OK = Outcome.OK
+
+_MILLISECONDS = tuple(b"0.%03d" % number for number in range(1000))
+"""Ready-made: to format a fraction costs as much as to format all else of a line."""
+
+
+def _ended(outcome: Outcome, detail: str) -> bytes:
+    reason = detail.encode("ascii", "backslashreplace") or b"-"
+    return b'%b "%b"' % (outcome.encode("ascii"), reason)
 
 
 def _tried(tries: Sequence[Try], length: int) -> bytes:
     """
     nginx's ``$upstream_addr``, ``_response_length``, ``_response_time`` and ``_status``.
 
+    :param tries: at least one.
     :param length: of the body that the last one gave, in bytes.
     """
-    if not tries:
-        return b"- - - -"
-    if len(tries) == 1:
-        only = tries[0]
-        return b"%b %d %.3f %b" % (
-            _endpoint_name(only.endpoint),
-            length if only.header_time is not None else 0,
-            only.response_time or 0.0,
-            b"%d" % only.status if only.status else b"-",
-        )
     last = tries[-1]
-    lengths = [b"0"] * len(tries)
-    if last.header_time is not None:
-        lengths[-1] = b"%d" % length
-    columns = (
-        [_endpoint_name(each.endpoint) for each in tries],
-        lengths,
-        [b"%.3f" % (each.response_time or 0.0) for each in tries],
-        [b"%d" % each.status if each.status else b"-" for each in tries],
-    )
-    return b" ".join([b", ".join(column) for column in columns])
+    if len(tries) == 1 and last.header_time is not None:
+        time = last.response_time or 0.0
+        return b"%b %d %b %d" % (
+            _endpoint_name(last.endpoint),
+            length,
+            _MILLISECONDS[int(time * 1000)] if time < 1 else b"%.3f" % time,
+            last.status,
+        )
+    columns = [
+        (
+            _endpoint_name(each.endpoint),
+            b"%d" % length if each is last and each.header_time is not None else b"0",
+            b"%.3f" % (each.response_time or 0.0),
+            b"%d" % each.status if each.status else b"-",
+        )
+        for each in tries
+    ]
+    return b" ".join([b", ".join(column) for column in zip(*columns, strict=True)])
 
 
 def json_line(record: ExchangeRecord, time: bytes) -> bytes:
@@ -131,7 +144,7 @@ def json_line(record: ExchangeRecord, time: bytes) -> bytes:
         told["line"] = record.line.decode("latin-1")
     else:
         names = ("user", "referer", "user_agent")
-        described = zip(names, _described(request), strict=True)
+        described = zip(names, request.derived.logged or _describe(request), strict=True)
         told |= {name: text.decode("ascii") for name, text in described if text != b"-"}
         told["method"] = request.method.decode("ascii")
         told["host"] = request.authority.decode("latin-1")
@@ -166,16 +179,13 @@ FORMATS: dict[str, tuple[Formatter, Callable[[float], bytes]]] = {
 """By name, what makes a line, and what makes the text of the time for it."""
 
 
-def _described(request: Request) -> tuple[bytes, bytes, bytes]:
-    """User, Referer and User-Agent, escaped; ``-`` where there is none."""
-    derived = request.derived
-    described = derived.logged
-    if described is None:
-        described = derived.logged = (
-            _user(request.field(b"authorization") or b"") or b"-",
-            _escaped(request.field(b"referer") or b"") or b"-",
-            _escaped(request.field(b"user-agent") or b"") or b"-",
-        )
+def _describe(request: Request) -> tuple[bytes, bytes, bytes]:
+    """User, Referer and User-Agent, escaped; ``-`` where there is none. Kept for the next one."""
+    described = request.derived.logged = (
+        _user(request.field(b"authorization") or b"") or b"-",
+        _escaped(request.field(b"referer") or b"") or b"-",
+        _escaped(request.field(b"user-agent") or b"") or b"-",
+    )
     return described
 
 

@@ -107,7 +107,7 @@ class Balancer:
         """
         candidates: Sequence[Endpoint] = upstream.endpoints
         algorithm = load_balance.algorithm
-        if tried or self.health.concerns(candidates):
+        if tried or (self.health.failing and self.health.concerns(candidates)):
             candidates = self.candidates(upstream, tried, tls)
         elif algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates:
             # What nearly all ask for, most of the time.

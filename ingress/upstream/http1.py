@@ -56,6 +56,7 @@ class HTTP1Upstream(TwistedProtocol):
         """Whether any byte of the response has come."""
 
         self._pool = pool
+        self._now = pool.deadlines.now
         self._on_connected: Callable[[HTTP1Upstream], None] | None = on_connected
         self._receiver: ResponseReceiver | None = None
         self._tunnel: TunnelReceiver | None = None
@@ -111,10 +112,11 @@ class HTTP1Upstream(TwistedProtocol):
         self._body = None
         self._interim_count = 0
         self.has_answered = False
-        self._is_request_sent = not request.has_body
-        self._may_skip_body = request.has_body and request.field(b"expect") is not None
+        self._is_request_sent = is_whole = request.body_length == 0
+        self._may_skip_body = not is_whole and request.field(b"expect") is not None
+        # Until the request is sent, it is the client who is waited for.
+        self.deadline = self._now() + timeouts.read_timeout if is_whole else NEVER
         self.transport.write(head)
-        self._restart_deadline()
 
     def send_body(self, data: bytes) -> None:
         self.transport.write(encode_chunk(data) if self._is_chunked else data)
@@ -139,12 +141,12 @@ class HTTP1Upstream(TwistedProtocol):
         self._tunnel = None
         self.close()
 
-    def is_quiet(self) -> bool:
+    def has_input(self) -> bool:
         """
-        Whether an idle connection may be used: not where the endpoint has closed it, or
-        has sent what would pass for the answer to the next request.
+        Whether an idle connection must not be used: the endpoint has closed it, or has
+        sent what would pass for the answer to the next request.
         """
-        return not cast("ImmediateSend", self.transport).has_input()
+        return cast("ImmediateSend", self.transport).has_input()
 
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""
@@ -166,7 +168,7 @@ class HTTP1Upstream(TwistedProtocol):
     def close(self) -> None:
         """End a connection that is not in use, when what is written has been sent."""
         self._is_closing = True
-        self.deadline = self._pool.deadlines.now() + self._timeouts.send_timeout
+        self.deadline = self._now() + self._timeouts.send_timeout
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -178,7 +180,7 @@ class HTTP1Upstream(TwistedProtocol):
             # It is the client who is waited for, and whose own deadline ends that.
             self.deadline = NEVER
         else:
-            self.deadline = self._pool.deadlines.now() + self._timeouts.read_timeout
+            self.deadline = self._now() + self._timeouts.read_timeout
 
     # Twisted's side.
 
@@ -276,7 +278,7 @@ class HTTP1Upstream(TwistedProtocol):
                 # By an interim response, and the receiver is gone that would go on.
                 self._is_response_paused = False
                 self.transport.resumeProducing()
-            self.deadline = self._pool.deadlines.now() + self._pool.idle_timeout
+            self.deadline = self._now() + self._pool.idle_timeout
             self._pool.release(self)
         else:
             self.close()
@@ -337,7 +339,7 @@ class HTTP1Upstream(TwistedProtocol):
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
-        self.deadline = self._pool.deadlines.now() + self._timeouts.send_timeout
+        self.deadline = self._now() + self._timeouts.send_timeout
         if (peer := self._peer) is not None:
             peer.pause_request()
 

@@ -99,7 +99,7 @@ class EndpointPool:
         """The connection that was used last, since the endpoint will close it last."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_quiet():
+            if not connection.has_input():
                 return connection
             connection.close()
         return None

@@ -90,7 +90,7 @@ class _Requests:
     def feed(self, piece: bytes) -> None:
         """:raises PeerError: where what has come must be refused."""
         self._fed += len(piece)
-        self._decoder.feed(piece)
+        self._decoder.waiting += piece
         while self._take():
             pass
 
