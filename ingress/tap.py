@@ -68,7 +68,7 @@ from ingress.upstream.tls_transport import tls_dialers
 from ingress.worker.fork_client import launch_forks
 from ingress.worker.process import DataSide, run_worker
 from ingress.worker.reports import WorkerReports, WorkerState
-from ingress.worker.workers import Workers
+from ingress.worker.workers import Consequences, Workers
 
 if hasattr(select, "epoll"):
     # Before anybody asks for a reactor. Without epoll Twisted's own choice serves.
@@ -132,7 +132,7 @@ def makeService(options: Options) -> IService:
     termination = Termination(reactor)
     totals = Totals()
     make = _make_local_serving if config.workers == 1 else _make_workers
-    serving, reports, lost = make(reactor, options, totals, termination)
+    serving, reports, lost = make(reactor, options, totals, termination, readiness)
     cluster = None
     if config.cluster is not None:
         cluster = _Cluster(reactor, config, options["api"])
@@ -238,9 +238,7 @@ _Served = tuple[Serving, Reports, Callable[[], int]]
 """What serves, what it tells of itself, and how many processes of it were lost."""
 
 
-def _make_local_serving(
-    reactor: Any, options: Options, totals: Totals, termination: Termination
-) -> _Served:
+def _make_local_serving(reactor: Any, options: Options, totals: Totals, *_: object) -> _Served:
     """The data plane in this process."""
     plane, recorder = _make_plane(reactor)
     contexts = TLSContexts(lambda: plane.snapshot, make_self_signed(datetime.now(UTC)))
@@ -249,7 +247,11 @@ def _make_local_serving(
 
 
 def _make_workers(
-    reactor: Any, options: Options, totals: Totals, termination: Termination
+    reactor: Any,
+    options: Options,
+    totals: Totals,
+    termination: Termination,
+    readiness: Readiness,
 ) -> _Served:
     """The data plane in processes of its own."""
     count = options["loaded"].workers
@@ -257,7 +259,11 @@ def _make_workers(
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
     run = partial(run_worker, partial(_make_data_side, contexts, count))
     launch = partial(launch_forks, reactor, options["twins"], run)
-    workers = Workers(reactor, options["listeners"], count, launch, totals.merge, termination.fail)
+    consequences = Consequences(
+        totals.merge, termination.fail, partial(readiness.set, "workers", "no worker accepts")
+    )
+    workers = Workers(reactor, options["listeners"], count, launch, consequences)
+    readiness.add_notes(workers.notes)
     return workers, WorkerReports(workers), lambda: workers.lost
 
 

@@ -47,6 +47,13 @@ class Readiness:
         """The reason holds no more; it need not have been there."""
         self._reasons.pop(name, None)
 
+    def set(self, name: str, reason: str, is_so: bool) -> None:
+        """`add` it if that is so, else `clear` it."""
+        if is_so:
+            self.add(name, reason)
+        else:
+            self.clear(name)
+
     def add_notes(self, notes: Notes) -> None:
         """
         Have `notes` asked whenever somebody asks us.

@@ -4,7 +4,8 @@ The data plane as several processes that share the listeners.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -47,6 +48,20 @@ The first argument takes its reports, the second one is called if it is gone.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What follows from what workers do."""
+
+    merge: Callable[[Any], None]
+    """Adds up what the `Collector` of each one gives."""
+
+    fail: Callable[[], None]
+    """Ends the process: nobody serves any more, nor will."""
+
+    starve: Callable[[bool], None]
+    """Whether nobody accepts at the moment, once somebody did."""
+
+
 class Workers:
     """
     Serves in other processes (`Serving`).
@@ -54,8 +69,6 @@ class Workers:
     :param listeners: whose twins the workers have.
     :param count: how many.
     :param launch: forks what they are forked from.
-    :param merge: adds up what the `Collector` of each one gives.
-    :param fail: ends the process, because nobody serves any more.
     """
 
     log = Logger()
@@ -66,15 +79,13 @@ class Workers:
         listeners: Listeners,
         count: int,
         launch: LaunchForkServer,
-        merge: Callable[[Any], None],
-        fail: Callable[[], None],
+        consequences: Consequences,
     ) -> None:
         self._reactor = reactor
         self._listeners = listeners
         self._count = count
         self._launch = launch
-        self._merge = merge
-        self._fail = fail
+        self._consequences = consequences
         self._publication = Publication()
         self._forks: ForkServerEnd | None = None
         self._slots: list[Slot] = []
@@ -82,6 +93,7 @@ class Workers:
         self._watched = 0.0
         self._late: IDelayedCall | None = None
         self._accepted: Deferred[None] | None = None
+        self._has_accepted = self._is_starving = False
         self._is_draining = False
 
     def __repr__(self) -> str:
@@ -93,6 +105,13 @@ class Workers:
     def states(self) -> list[Any]:
         """How each worker fares that was asked: what `DataSide.read_state` gave there."""
         return [link.state for link in self._links() if link.state is not None]
+
+    def notes(self) -> Iterator[str]:
+        """A line for each worker that should accept and does not."""
+        if self._has_accepted and not self._is_draining:
+            for slot in self._slots:
+                if not slot.is_accepting:
+                    yield f"worker {slot.number} of {self._count} does not accept at the moment"
 
     @property
     def lost(self) -> int:
@@ -210,7 +229,7 @@ class Workers:
 
     def counted(self, value: object) -> None:
         """Crew."""
-        self._merge(value)
+        self._consequences.merge(value)
 
     def ended(self) -> None:
         """Crew."""
@@ -218,14 +237,20 @@ class Workers:
         is_over = all(slot.is_given_up for slot in self._slots)
         if is_over and not self._is_draining:
             self.log.critical("No worker is left, and none can be started")
-            self._fail()
+            self._consequences.fail()
 
     def _look_who_accepts(self) -> None:
         """One that ends again and again keeps nobody waiting for the others."""
         slots = self._slots
+        is_starving = not any(slot.is_accepting for slot in slots)
+        is_changed = self._has_accepted and is_starving != self._is_starving
+        if is_changed and not self._is_draining:
+            self._is_starving = is_starving
+            self._consequences.starve(is_starving)
         is_done = all(slot.is_accepting or slot.losses for slot in slots)
-        if self._accepted is not None and is_done and any(slot.is_accepting for slot in slots):
+        if self._accepted is not None and is_done and not is_starving:
             accepted, self._accepted = self._accepted, None
+            self._has_accepted = True
             self._listeners.http.tell()
             self._listeners.https.tell()
             accepted.callback(None)

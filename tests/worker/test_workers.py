@@ -29,7 +29,7 @@ from ingress.worker.log_relay import LogRelay
 from ingress.worker.message import Kind, Message
 from ingress.worker.replica import Replica
 from ingress.worker.slot import MAX_PAUSE, STABLE
-from ingress.worker.workers import OVERTIME, PATIENCE, Workers
+from ingress.worker.workers import OVERTIME, PATIENCE, Consequences, Workers
 from tests.support.recording_listener import RecordingListener
 
 KILLED = -9
@@ -136,8 +136,11 @@ class WorkersTestCase(SynchronousTestCase):
             cast(Listeners, type("Listeners", (), {"http": self.http, "https": self.https})),
             2,
             self.launch,
-            self.counted.append,
-            lambda: self.events.append("failure"),
+            Consequences(
+                self.counted.append,
+                lambda: self.events.append("failure"),
+                lambda is_so: self.events.append("starving" if is_so else "starving no more"),
+            ),
         )
 
     def launch(self, report: Callable[[Report], None], lost: Callable[[], None]) -> HandForks:
@@ -217,6 +220,7 @@ class ServingTests(WorkersTestCase):
     def test_accept(self) -> None:
         """Addresses are claimed before a worker listens; all accept when both do."""
         self.begin()
+        self.assertEqual(list(self.workers.notes()), [])
         self.workers.publish(snapshot("a"))
         first, second = self.forks.workers
         self.assertNotIn(Kind.ACCEPT, first.listen())
@@ -408,6 +412,22 @@ class LossTests(WorkersTestCase):
         self.forks.workers[1].say(Kind.ACCEPTING)
         self.successResultOf(accepted)
 
+    def test_nobody(self) -> None:
+        """That nobody accepts any more is told, and that somebody does again."""
+        self.serve()
+        first, second = self.forks.workers
+        self.end(first)
+        self.assertNotIn("starving", self.events)
+        self.assertEqual(
+            list(self.workers.notes()), ["worker 1 of 2 does not accept at the moment"]
+        )
+        self.end(second)
+        self.assertEqual(self.events.count("starving"), 1)
+        self.forks.workers[2].say(Kind.ACCEPTING)
+        self.assertEqual(self.events[-1], "starving no more")
+        self.forks.workers[3].say(Kind.ACCEPTING)
+        self.assertEqual(self.events[-1], "starving no more")
+
     def test_fork_server_gone(self) -> None:
         """Without the fork server those that are there serve on, and the last one's end is ours."""
         self.serve()
@@ -422,7 +442,7 @@ class LossTests(WorkersTestCase):
         self.assertTrue(self.said(events)[0].endswith("nobody takes its place"), events)
         self.assertEqual(self.events, [])
         self.forks.workers[1].close()
-        self.assertEqual(self.events, ["failure"])
+        self.assertEqual(self.events, ["starving", "failure"])
 
     def test_all_gone_at_once(self) -> None:
         """The same where they are gone before that is known of the fork server."""
@@ -432,7 +452,7 @@ class LossTests(WorkersTestCase):
             worker.close()
         self.assertEqual(self.events, [])
         self.forks.lost()
-        self.assertEqual(self.events, ["failure"])
+        self.assertEqual(self.events, ["starving", "failure"])
 
 
 class DrainTests(WorkersTestCase):
