@@ -26,7 +26,7 @@ class Derived:
     fields alone may keep it here.
     """
 
-    __slots__ = ("downstream", "logged", "request_id", "upstream")
+    __slots__ = ("downstream", "logged", "request_id", "told", "upstream")
 
     def __init__(self) -> None:
         self.upstream: dict[tuple[bytes, bool], bytes] = {}
@@ -38,8 +38,11 @@ class Derived:
         self.request_id: bytes | None = None
         """The client's own; empty where it has none that can be kept (the same)."""
 
-        self.logged: tuple[bytes, bytes, bytes] | None = None
-        """User, Referer and User-Agent for the access log (`ingress.telemetry.log_line`)."""
+        self.logged: tuple[bytes, bytes] | None = None
+        """What nginx's lines of the access log say of it (`ingress.telemetry.log_line`)."""
+
+        self.told: dict[str, object] | None = None
+        """What the JSON lines say of it (the same)."""
 
 
 class EncodedFields(list[tuple[bytes, bytes]]):

@@ -97,7 +97,8 @@ class AccessLog:
     path: Path | None = None
     """None for standard output."""
 
-    format: Literal["nginx", "json"] = "nginx"
+    format: Literal["nginx", "nginx-exact", "json"] = "nginx"
+    """What a line is like (`ingress.telemetry.log_line`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,9 @@ def _read_access_log(root: Section, folder: Path) -> AccessLog | None:
     with root.section("access-log", _NO_ACCESS_LOG) as section:
         return AccessLog(
             path=section.take("path", accept.path_or_stdout(folder), default.path),
-            format=section.take("format", accept.one_of("nginx", "json"), default.format),
+            format=section.take(
+                "format", accept.one_of("nginx", "nginx-exact", "json"), default.format
+            ),
         )
 
 
