@@ -49,7 +49,9 @@ class FakeAPIServer:
         return f"https://{host}:{self.port}"
 
     def start(self) -> None:
-        """Listen, on the port of before if there was one."""
+        """Listen, on the port of before if there was one; it may do so already."""
+        if self._listening is not None:
+            return
         self._listening = self._reactor.listenSSL(
             self.port, self._connections, self._context, interface=self._interface
         )
@@ -59,9 +61,10 @@ class FakeAPIServer:
         """
         Be gone: connections are dropped and new ones refused; objects stay.
 
-        :return: a Deferred that fires when the port is closed.
+        :return: a Deferred that fires when the port is closed; None if it was.
         """
-        closed = self._listening.stopListening()
+        listening, self._listening = self._listening, None
+        closed = listening.stopListening() if listening is not None else None
         self.drop_connections()
         return closed
 

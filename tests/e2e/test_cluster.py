@@ -1,0 +1,193 @@
+"""
+In a cluster: what ``kubectl apply`` does is served a moment later, by one replica or by two.
+"""
+
+from __future__ import annotations
+
+import signal
+import ssl
+from pathlib import Path
+from typing import ClassVar
+
+from tests.e2e.cluster_case import (
+    ACCOUNT,
+    NAMESPACE,
+    NEW_POD,
+    READY,
+    TERMINATING,
+    UNREADY,
+    ClusterTestCase,
+    Document,
+    Replica,
+    address,
+    endpoint_slice,
+    served_ingress,
+    with_class,
+)
+from tests.support.certs import CertificateAuthority
+from tests.support.client import HTTPClient, trusting
+from tests.support.deploy import DEPLOY, written
+from tests.support.fake_api.access import Rule
+from tests.support.manifest import secret_manifest, service_manifest
+from tests.support.process import wait_until
+from tests.support.traffic import Traffic
+
+
+class ServingTests(ClusterTestCase):
+    """One replica."""
+
+    def test_served(self) -> None:
+        """
+        What is applied is served, shown with the address and told as an event; what is
+        wrong is told as well; what is another controller's is not served any more.
+        """
+        self.assertEqual(self.process.get().status, 404)
+        web = served_ingress("web", "a.example")
+        self.kubectl.apply(web, service_manifest("web"), endpoint_slice("web", a=READY))
+        wait_until(lambda: self.process.get().status == 200, "the Ingress to be served")
+        self.assertEqual(self.process.get().echo["name"], "a")
+        self.wait_for_address("web")
+        wait_until(lambda: "Served" in self.describe("web"), "the event")
+        self.kubectl.apply(served_ingress("web", "a.example", "none"))
+        wait_until(lambda: self.process.get().status == 503, "the Service to be missing")
+        wait_until(lambda: "BackendProblem" in self.describe("web"), "the problem to be told")
+        self.kubectl.apply(with_class(web, "other"))
+        wait_until(lambda: self.process.get().status == 404, "the Ingress not to be served")
+        self.wait_for_address("web", "")
+
+    def test_endpoints(self) -> None:
+        """Endpoints come, turn unready, terminate and go; no request fails."""
+        self.network.add_pod("new", address(NEW_POD))
+        self.kubectl.apply(
+            served_ingress("web", "a.example"),
+            service_manifest("web"),
+            endpoint_slice("web", a=READY),
+        )
+        wait_until(lambda: self.process.get().status == 200, "the Ingress to be served")
+        with Traffic(self.process.connect, "a.example") as traffic:
+            traffic.wait_for("a")
+            self.api.put(endpoint_slice("web", a=READY, new=READY))
+            traffic.wait_for("a", "new")
+            self.api.put(endpoint_slice("web", a=UNREADY, new=READY))
+            traffic.wait_for("new")
+            self.api.put(endpoint_slice("web", a=READY, new=TERMINATING))
+            traffic.wait_for("a")
+            # The last one of all serves while it terminates.
+            self.api.put(endpoint_slice("web", new=TERMINATING))
+            traffic.wait_for("new")
+            self.api.put(endpoint_slice("web", b=READY))
+            traffic.wait_for("b")
+            self.network.remove_pod(address(NEW_POD))
+            traffic.wait_for("b")
+        self.assertEqual(traffic.failed, [])
+
+    def test_secret(self) -> None:
+        """A Secret that is replaced is the certificate of the next connection."""
+        authority = CertificateAuthority()
+        first, second = authority.issue("a.example"), authority.issue("a.example", "b.example")
+        web = served_ingress("web", "a.example", tls={"tls": ["a.example"]})
+        self.kubectl.apply(web, secret_manifest("tls", first))
+        context = trusting(authority.root_pem)
+        wait_until(lambda: count_names(self.process, context) == 1, "the certificate")
+        self.kubectl.apply(secret_manifest("tls", second))
+        wait_until(lambda: count_names(self.process, context) == 2, "the new one")
+
+
+def count_names(replica: Replica, context: ssl.SSLContext) -> int:
+    """How many names the certificate of a.example has; none if it is not trusted."""
+    try:
+        with HTTPClient(replica.folder / "https", tls=context, server_name="a.example") as client:
+            assert isinstance(client.socket, ssl.SSLSocket)
+            found = client.socket.getpeercert()
+    except ssl.SSLCertVerificationError:
+        return 0
+    assert found is not None
+    return len(found["subjectAltName"])
+
+
+class ReplicaTests(ClusterTestCase):
+    """Two replicas."""
+
+    first: ClassVar[Replica]
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.prepare_cluster(folder)
+        cls.first, cls.process = map(cls.make_replica, ("txingress-0", "txingress-1"))
+        cls.first.start()
+        cls.process.start()
+
+    def test_rights(self) -> None:
+        """
+        Both serve and one writes; when that dies the other one does. All that they ask for
+        they may, and nothing of what they may is of no use.
+        """
+        wait_until(lambda: self.holder().startswith("txingress-0_"), "the first to lead")
+        # Somebody else will have written to the Ingress: it is read again.
+        self.api.fail(409, verb="patch", resource="ingresses/status")
+        certificate = CertificateAuthority().issue("b.example")
+        self.kubectl.apply(
+            served_ingress("web", "a.example"),
+            served_ingress("secure", "b.example", tls={"tls": ["b.example"]}),
+            served_ingress("broken", "c.example", "none"),
+            service_manifest("web"),
+            endpoint_slice("web", a=READY),
+            secret_manifest("tls", certificate),
+        )
+        for name in ("web", "secure", "broken"):
+            self.wait_for_address(name)
+        wait_until(lambda: "BackendProblem" in self.describe("broken"), "the problem to be told")
+        wait_until(lambda: self.process.get().status == 200, "the second to serve as well")
+        with Traffic(self.process.connect, "a.example") as traffic:
+            self.first.signal(signal.SIGKILL)
+            wait_until(lambda: self.holder().startswith("txingress-1_"), "the second to lead")
+            self.kubectl.apply(served_ingress("new", "d.example"))
+            self.wait_for_address("new")
+            # It finds what the first one has told, and counts on.
+            wait_until(lambda: self.has_asked("patch", "events"), "the problem to be told again")
+        self.assertEqual(traffic.failed, [])
+        self.check_rights()
+
+    def holder(self) -> str:
+        """Who has the Lease."""
+        lease = self.api.get("coordination.k8s.io/v1", "Lease", "txingress-leader", NAMESPACE)
+        identity: str = (lease or {"spec": {}})["spec"].get("holderIdentity", "")
+        return identity
+
+    def asked(self) -> list[Document]:
+        """The requests of the replicas."""
+        return [request for request in self.api.requests if request["user"] == ACCOUNT]
+
+    def has_asked(self, verb: str, resource: str) -> bool:
+        return any(
+            (request["verb"], request["resource"]) == (verb, resource) for request in self.asked()
+        )
+
+    def check_rights(self) -> None:
+        """Compare the roles of the manifests with the requests that were made."""
+        asked = self.asked()
+        self.assertEqual([request for request in asked if request["code"] == 403], [])
+        unused = [
+            (rule, verb, group, resource)
+            for rule in granted()
+            for verb in rule.verbs
+            for group in rule.groups
+            for resource in rule.resources
+            if not any(
+                (request["verb"], request["group"], request["resource"]) == (verb, group, resource)
+                and rule.namespace in (None, request["namespace"])
+                and (not rule.names or request["name"] in rule.names)
+                for request in asked
+            )
+        ]
+        self.assertEqual(unused, [])
+
+
+def granted() -> list[Rule]:
+    """Each rule of the roles of etc/deploy."""
+    return [
+        Rule.parse(rule, NAMESPACE if role["kind"] == "Role" else None)
+        for role in written(DEPLOY)
+        if role["kind"] in ("Role", "ClusterRole")
+        for rule in role["rules"]
+    ]
