@@ -11,6 +11,7 @@ before the descriptor has done anything; a request has two events or more
 from __future__ import annotations
 
 import sys
+import time
 from select import EPOLLIN
 
 from twisted.internet.epollreactor import EPollReactor
@@ -19,9 +20,12 @@ from twisted.logger import Logger
 
 
 class DirectEPollReactor(EPollReactor):
-    """An `EPollReactor` that sets up no logging context."""
+    """An `EPollReactor` that sets up no logging context, and whose clock never goes back."""
 
     log = Logger()
+
+    seconds = staticmethod(time.monotonic)
+    """`IReactorTime`. With Twisted's, a wall clock that is set back stops all timers meanwhile."""
 
     def doPoll(self, timeout: float | None) -> None:
         """

@@ -5,6 +5,7 @@ The reactor's shorter way to a descriptor keeps what the longer one promises.
 from __future__ import annotations
 
 import select
+import time
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -52,6 +53,11 @@ class DirectEPollReactorTests(SynchronousTestCase):
         transport = ImmediateServer(near, protocol, near.getpeername(), None, 0, self.reactor)
         protocol.makeConnection(transport)
         return far
+
+    def test_clock(self) -> None:
+        """Its clock is the one that nobody sets."""
+        before = time.monotonic()
+        self.assertTrue(before <= self.reactor.seconds() <= time.monotonic())
 
     def test_data_and_end_reach_the_protocol(self) -> None:
         """A descriptor is told of its events, and lost when it says so."""

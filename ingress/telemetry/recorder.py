@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 
 from ingress.config import Config
 from ingress.errors import Outcome
+from ingress.routing.upstream import Endpoint
 from ingress.telemetry.access_log import AccessLog
-from ingress.telemetry.record import ExchangeRecord
+from ingress.telemetry.record import ExchangeRecord, Try
 from ingress.telemetry.traffic import Traffic
 
 
@@ -53,19 +54,17 @@ class Recorder:
     def record(self, record: ExchangeRecord) -> None:
         """An exchange is over, or what came was refused before it was one."""
         request, tries = record.request, record.tries
-        if tries:
-            last = tries[-1]
-            times = (last.response_time, last.header_time, last.connect_time)
-            if len(tries) > 1:
-                self.retries += len(tries) - 1
-        else:
-            times = _NOBODY_ASKED
+        last = tries[-1] if tries else _NOBODY
+        if len(tries) > 1:
+            self.retries += len(tries) - 1
         self._count(
             record.route,
             b"" if request is None else request.method,
             record.status,
             record.duration,
-            *times,
+            last.response_time,
+            last.header_time,
+            last.connect_time,
             record.request_size,
             record.body_size,
         )
@@ -77,4 +76,4 @@ class Recorder:
 
 
 _OK = Outcome.OK
-_NOBODY_ASKED = (None, None, None)
+_NOBODY = Try(Endpoint("", 0), 0.0)
