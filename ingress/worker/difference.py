@@ -16,14 +16,14 @@ from typing import Any, Final
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.routing.upstream import Upstream
-from ingress.worker.part import (
+from ingress.worker.piece import (
     Children,
     Endpoints,
     Gone,
     Host,
     Node,
-    Part,
     Partials,
+    Piece,
     Service,
     Value,
 )
@@ -33,7 +33,7 @@ MAX_WEIGHT: Final = 200.0
 
 _ROUTES_AT_ONCE: Final = 50
 _LIGHT_AT_ONCE: Final = 1000
-"""Children, endpoints or names in one part: a tenth of a route each."""
+"""Children, endpoints or names in one piece: a tenth of a route each."""
 
 _FIELDS: Final = tuple(one.name for one in fields(Snapshot))
 
@@ -72,30 +72,30 @@ class Difference:
 
 
 def _messages(before: Snapshot | None, after: Snapshot) -> Iterator[bytes]:
-    parts: list[Part] = []
+    pieces: list[Piece] = []
     weight = 0.0
-    for part in find_parts(before, after):
-        parts.append(part)
-        weight += _weight(part)
+    for piece in find_pieces(before, after):
+        pieces.append(piece)
+        weight += _weight(piece)
         if weight >= MAX_WEIGHT:
-            yield pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
-            parts, weight = [], 0.0
-    if parts:
-        yield pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
+            yield pickle.dumps(pieces, pickle.HIGHEST_PROTOCOL)
+            pieces, weight = [], 0.0
+    if pieces:
+        yield pickle.dumps(pieces, pickle.HIGHEST_PROTOCOL)
 
 
-def _weight(part: Part) -> float:
+def _weight(piece: Piece) -> float:
     """Of one Route, roughly, is 1."""
-    if isinstance(part, Partials):
-        return float(len(part.routes))
-    if isinstance(part, Node):
-        return 0.3 + (part.exact is not None) + (part.prefix is not None)
-    if isinstance(part, Children | Endpoints | Gone):
-        return 0.1 + len(part[-1]) * 0.1
+    if isinstance(piece, Partials):
+        return float(len(piece.routes))
+    if isinstance(piece, Node):
+        return 0.3 + (piece.exact is not None) + (piece.prefix is not None)
+    if isinstance(piece, Children | Endpoints | Gone):
+        return 0.1 + len(piece[-1]) * 0.1
     return 1.0
 
 
-def find_parts(before: Snapshot | None, after: Snapshot) -> Iterator[Part]:
+def find_pieces(before: Snapshot | None, after: Snapshot) -> Iterator[Piece]:
     """
     :param before: None for nothing.
     :return: what a worker that has `before` needs to have `after`, in this order.
@@ -113,7 +113,7 @@ def find_parts(before: Snapshot | None, after: Snapshot) -> Iterator[Part]:
 
 def _find_entries(
     name: str, old: Mapping[Any, object], new: Mapping[Any, object]
-) -> Iterator[Part]:
+) -> Iterator[Piece]:
     for key, value in new.items():
         if old.get(key) is not value:
             yield from _tell(name, key, value)
@@ -123,7 +123,7 @@ def _find_entries(
             yield Gone(name, keys)
 
 
-def _tell(name: str, key: Any, value: object) -> Iterator[Part]:
+def _tell(name: str, key: Any, value: object) -> Iterator[Piece]:
     if isinstance(value, VirtualHost):
         yield from _tell_tree(value.root)
         yield Host(name, key, value.name, value.default)
@@ -137,7 +137,7 @@ def _tell(name: str, key: Any, value: object) -> Iterator[Part]:
         yield Value(name, key, value)
 
 
-def _tell_tree(root: ReverseProxyResource) -> Iterator[Part]:
+def _tell_tree(root: ReverseProxyResource) -> Iterator[Piece]:
     nodes = [root]
     for node in nodes:
         nodes.extend(node.children.values())

@@ -70,7 +70,7 @@ class SnapshotFeed:
         content = self._difference.message(self._index)
         if content is not None:
             self._index += 1
-            return Kind.PARTS, content
+            return Kind.PIECES, content
         self._told, self._difference = self._difference.after, None
         return Kind.PUBLISH, json.dumps(self._generation).encode()
 

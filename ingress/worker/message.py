@@ -16,7 +16,7 @@ class Kind(IntEnum):
 
     # To a worker.
 
-    PARTS = 1
+    PIECES = 1
     """A message of a `Difference`."""
 
     PUBLISH = 2

@@ -156,8 +156,8 @@ class WorkerProcess:
         self.channel.wake()
 
     def _receive(self, kind: Kind, content: bytes) -> None:
-        if kind == Kind.PARTS:
-            self._take_parts(content)
+        if kind == Kind.PIECES:
+            self._take_pieces(content)
         elif kind == Kind.PUBLISH:
             self._publish(json.loads(content))
         elif kind == Kind.ACCEPT:
@@ -175,7 +175,7 @@ class WorkerProcess:
 
     # What is served.
 
-    def _take_parts(self, content: bytes) -> None:
+    def _take_pieces(self, content: bytes) -> None:
         started = self._reactor.seconds()
         self._replica.take(content)
         self._spent += self._reactor.seconds() - started

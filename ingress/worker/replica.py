@@ -10,7 +10,7 @@ from dataclasses import fields
 
 from ingress.config import Config
 from ingress.routing.snapshot import Snapshot
-from ingress.worker.part import Assembly, Part
+from ingress.worker.piece import Assembly, Piece
 
 
 class Replica:
@@ -30,14 +30,14 @@ class Replica:
 
         Only the process that forked us can write to the socket that it came over.
         """
-        parts: Sequence[Part] = pickle.loads(message)  # noqa: S301
+        pieces: Sequence[Piece] = pickle.loads(message)  # noqa: S301
         if self._assembly is None:
             snapshot = self._snapshot
             self._assembly = Assembly(
                 {one.name: getattr(snapshot, one.name) for one in fields(snapshot)}
             )
-        for part in parts:
-            part.apply(self._assembly)
+        for piece in pieces:
+            piece.apply(self._assembly)
 
     def finish(self) -> tuple[Snapshot, list[object]]:
         """

@@ -210,6 +210,14 @@ class LimitTests(PortTestCase):
         clients[1].close()
         self.assertEqual(self.accepted(), 4)
 
+    def test_processes(self) -> None:
+        """Of several processes each has its part of what is configured, rounded up."""
+        self.limit.fit(1000, processes=3)
+        self.limit.apply(Limits(connections=100))
+        self.assertEqual(self.limit.maximum, 34)
+        self.limit.apply(Limits(connections=6000))
+        self.assertEqual(self.limit.maximum, 1000)
+
     def test_shared(self) -> None:
         """Ports that share the limit share the room, and all of them resume."""
         (other,) = bind(TCPAddress(0, "127.0.0.1"))

@@ -26,7 +26,7 @@ from ingress.telemetry.log_line import (
 )
 from ingress.telemetry.record import ExchangeRecord, Try
 from tests.support.exchange_record import ID, answered, request_of
-from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM
+from tests.support.wire import ENDPOINT, OTHER_ENDPOINT
 
 TIME = b"26/Nov/2026:01:47:27 +0000"
 BEFORE = rb'192.0.2.1 - - [26/Nov/2026:01:47:27 +0000] "GET / HTTP/1.1" '

@@ -39,7 +39,7 @@ class SnapshotFeedTests(SynchronousTestCase):
         if message is None:
             return None
         kind, content = message
-        if kind == Kind.PARTS:
+        if kind == Kind.PIECES:
             self.replica.take(content)
         else:
             whole, _ = self.replica.finish()
@@ -71,7 +71,7 @@ class SnapshotFeedTests(SynchronousTestCase):
     def test_coalesced(self) -> None:
         """What is published while one is under way is skipped, all but the newest."""
         self.publication.publish(snapshot("a"))
-        self.assertEqual(self.take(), Kind.PARTS)
+        self.assertEqual(self.take(), Kind.PIECES)
         for name in ("b", "c", "d"):
             self.publication.publish(snapshot(name))
         self.take_all()

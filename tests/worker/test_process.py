@@ -102,7 +102,7 @@ class WorkerProcessTests(SynchronousTestCase):
     def publish(self, new: Snapshot, generation: int = 1) -> None:
         difference, index = Difference(self.told, new), 0
         while (content := difference.message(index)) is not None:
-            self.say((Kind.PARTS, content))
+            self.say((Kind.PIECES, content))
             self.reactor.advance(0)
             index += 1
         self.say((Kind.PUBLISH, json.dumps(generation).encode()))
@@ -126,7 +126,7 @@ class WorkerProcessTests(SynchronousTestCase):
         new = snapshot(*map(str, range(2000)))
         difference = Difference(None, new)
         contents = [difference.message(index) for index in range(3)]
-        self.say(*((Kind.PARTS, content or b"") for content in contents))
+        self.say(*((Kind.PIECES, content or b"") for content in contents))
         for _ in contents:
             self.assertEqual(self.transport.producerState, "paused")
             self.reactor.advance(0)

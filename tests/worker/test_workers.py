@@ -62,7 +62,7 @@ class HandWorker:
         self._transport.clear()
         self.heard += heard
         for kind, content in heard:
-            if kind == Kind.PARTS:
+            if kind == Kind.PIECES:
                 self.replica.take(content)
             elif kind == Kind.PUBLISH:
                 self.hosts = set(self.replica.finish()[0].hosts)

@@ -1,7 +1,7 @@
 """
-What a Snapshot is told in: parts that a worker puts together one after the other.
+What a Snapshot is told in: pieces that a worker puts together one after the other.
 
-A part is small, so that no request waits long while it is read, and flat: a path
+A piece is small, so that no request waits long while it is read, and flat: a path
 may have thousands of segments, and pickle goes no deeper than a thousand.
 """
 
@@ -171,4 +171,4 @@ class Service(NamedTuple):
         assembly.put(self.field, key, Upstream(key, endpoints[:count], endpoints[count:]))
 
 
-Part = Value | Gone | Children | Partials | Node | Host | Endpoints | Service
+Piece = Value | Gone | Children | Partials | Node | Host | Endpoints | Service
