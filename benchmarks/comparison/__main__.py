@@ -128,9 +128,20 @@ class Comparison:
             self._report.footprints.append(scales.weigh(peer))
 
 
+NEEDED = {"taskset": "util-linux", "nginx": "nginx", "wrk": "wrk", "h2load": "nghttp2-client"}
+"""Programs without which there is nothing, and Debian's packages of them."""
+
+
 def main() -> int:
     chosen = options.parse()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for program, package in NEEDED.items():
+        try:
+            find_program(program)
+        except NotInstalled as error:
+            print(f"{error}: install {package}", file=sys.stderr)
+            return 2
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have us ignore the first
+        signal.signal(number, signal.default_int_handler)
     allow_descriptors()
     os.sched_setaffinity(0, {chosen.cores.load})
     report = Report(machine.description())

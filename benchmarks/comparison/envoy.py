@@ -114,7 +114,10 @@ def _manager(site: Site, place: Place, scheme: str) -> Json:
         "path": str(place.log),
         "log_format": {"text_format_source": {"inline_string": LOG_FORMAT}},
     }
-    router = {"@type": f"{EXTENSION}.filters.http.router.v3.Router"}
+    router = {
+        "@type": f"{EXTENSION}.filters.http.router.v3.Router",
+        "suppress_envoy_headers": True,
+    }
     manager: Json = {
         "@type": (f"{EXTENSION}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": scheme,

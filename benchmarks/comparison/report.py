@@ -151,14 +151,18 @@ class Report:
     def _table(self, scenario: Scenario) -> list[str]:
         rows = self._rows(scenario.name)
         reference = next((row for row in rows if row.peer == REFERENCE), None)
-        lines = [f"### {scenario.title} (`{scenario.name}`)", "", _line(HEAD), _rule(len(HEAD))]
-        lines += [_line(_cells(row, reference)) for row in rows]
+        lines = []
+        if rows:
+            lines += [_line(HEAD), _rule(len(HEAD))]
+            lines += [*(_line(_cells(row, reference)) for row in rows), ""]
         faults = {
             f"- {run.peer}: {run.outcome.faults.splitlines()[0]}"
             for run in self.runs
             if run.scenario == scenario.name and run.outcome.faults
         }
-        return [*lines, "", *sorted(faults), *([""] if faults else [])]
+        if faults:
+            lines += [*sorted(faults), ""]
+        return [f"### {scenario.title} (`{scenario.name}`)", "", *lines] if lines else []
 
     def write(self, folder: Path) -> None:
         """``comparison.md`` and ``comparison.json``."""
