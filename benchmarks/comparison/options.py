@@ -53,7 +53,12 @@ def parse(arguments: list[str] | None = None) -> Options:
     return Options(
         scenarios=parsed.scenarios or (QUICK if quick else NAMES),
         peers=tuple(_peers(parsed)),
-        effort=Effort(parsed.rounds, parsed.seconds or (3 if quick else 5), parsed.tries),
+        effort=Effort(
+            parsed.rounds,
+            parsed.seconds or (3 if quick else 5),
+            parsed.tries,
+            parsed.patience,
+        ),
         cores=Cores(proxy, load),
         niceness=parsed.nice,
         output=parsed.output,
@@ -72,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=3)
     add("--seconds", type=int, help="of load in each run")
     add("--tries", type=int, default=3, help="until a run counts")
+    add("--patience", type=float, default=5, help="seconds to wait for quiet before each run")
     add("--cores", type=_cores, default=(1, 0), metavar="PROXY,LOAD", help="1,0 by default")
     add("--nice", type=int, default=0, help="-10, say, as root, where others use these cores")
     add("--python", default=DISTRIBUTION_PYTHON, help=f"for {OURS}; {DISTRIBUTION_PYTHON}")

@@ -77,11 +77,13 @@ class Effort:
     """
     :ivar seconds: of load in a run.
     :ivar tries: for a run to count, before the round goes on without it.
+    :ivar patience: seconds that each run may wait for a quiet machine.
     """
 
     rounds: int
     seconds: float
     tries: int
+    patience: float
 
 
 class Rounds:
@@ -110,6 +112,7 @@ class Rounds:
         for number in range(1, self._effort.rounds + 1):
             for scenario, contender in pairs:
                 for _ in range(self._effort.tries):
+                    self._cores.wait_until_quiet(self._effort.patience)
                     run = self._run(scenario, contender, number)
                     contender.forget_log()
                     _tell(run)
