@@ -31,7 +31,7 @@ from ingress.frontend.own_answer import (
 )
 from ingress.frontend.replayable_body import ReplayableBody
 from ingress.frontend.response_writer import ResponseWriter
-from ingress.frontend.tunnel import Tunnel
+from ingress.frontend.tunnel import CLIENT_LOST, Tunnel
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
 from ingress.policy.proxy_settings import ProxySettings, RetryCondition
@@ -237,7 +237,7 @@ class Exchange:
         """Nobody waits for the response any more."""
         if self.state is not _ENDED:
             self._drop_connection()
-            self._end(Outcome.CLIENT_LOST)
+            self._end(Outcome.CLIENT_LOST, CLIENT_LOST)
 
     def client_finished(self) -> None:
         """The client sends no more, and may still read: it gets its answer."""
@@ -260,11 +260,12 @@ class Exchange:
     def response_started(self, response: Response) -> None:
         choice = self._choice
         assert choice is not None
-        status = self._record.status = response.status
+        status = response.status
         choice.try_answered(status)
         if status >= 400 and self._proxy.retries_status(status) and self._leave_for(response):
             return
         self.state = _RESPONDING
+        self._record.status = status
         fields = downstream_fields(response, self._plane.hsts if self._is_secure else b"")
         if choice.cookie is not None:
             fields = [*fields, (b"Set-Cookie", choice.cookie)]
@@ -354,8 +355,8 @@ class Exchange:
         self._end(outcome, detail)
         self._writer.abort()
 
-    def _tunnel_ended(self, outcome: Outcome) -> None:
-        self._end(outcome, succeeded=True)
+    def _tunnel_ended(self, outcome: Outcome, detail: str) -> None:
+        self._end(outcome, detail, succeeded=True)
 
     def _end(self, outcome: Outcome, detail: str = "", *, succeeded: bool | None = None) -> None:
         """

@@ -128,10 +128,11 @@ class HTTP1Downstream(Protocol):
         """IProtocol."""
         self._has_closed = True
         self._plane.deadlines.forget(self)
-        self._plane.connections.discard(self)
         exchange, self._exchange, self._tunnel = self._exchange, None, None
         if exchange is not None:
             exchange.client_lost()
+        # Last: with the last connection the process may end, and take its log with it.
+        self._plane.connections.discard(self)
 
     # Requests.
 
@@ -206,8 +207,7 @@ class HTTP1Downstream(Protocol):
             assert isinstance(exchange, Exchange), "a tunnel has no rules"
             exchange.refuse(error)
             return
-        came = self._decoder.first_line()
-        answer, fields, body = refuse_client(self._plane, self._client, error, came)
+        answer, fields, body = refuse_client(self._plane, self._client, error, self._decoder)
         self.send_head(answer.status, answer.phrase, fields, len(body))
         self.send_body(body)
         self.end([])

@@ -5,9 +5,10 @@ What the proxy answers itself, in the place of endpoints, and what is told of it
 from __future__ import annotations
 
 from ingress.answer import Answer
-from ingress.errors import BodyTooLarge, Outcome, PeerError
+from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.headers import Client, FieldLines, answer_fields
+from ingress.http1.decoder import RequestDecoder
 from ingress.message import Request
 from ingress.routing.route import Route
 from ingress.telemetry.record import ExchangeRecord
@@ -47,19 +48,23 @@ def is_too_large(route: Route, length: int) -> bool:
 
 
 def refuse_client(
-    plane: DataPlane, client: Client, error: PeerError, line: bytes
+    plane: DataPlane, client: Client, error: PeerError, decoder: RequestDecoder
 ) -> tuple[Answer, FieldLines, bytes]:
     """
     Refuse what is no request that an exchange could be made of, and record that.
 
-    :param line: the beginning of what came.
+    :param decoder: has what came.
     :return: the answer, its fields and its body.
     """
     answer = Answer.from_error(error)
     identity = plane.make_request_id()
     fields, body = answer_fields(answer, None, identity, plane.hsts if client.is_secure else b"")
     record = ExchangeRecord(client.address, plane.deadlines.now())
-    record.request_id, record.line, record.request_size = identity, line, len(line)
+    if isinstance(error, RequestTimeout):
+        # A head took all the time that there is for one.
+        record.duration = plane.limits.head_timeout
+    record.request_id, record.line = identity, decoder.first_line()
+    record.request_size = len(decoder.waiting)
     record.status, record.body_size = answer.status, len(body)
     record.outcome, record.detail = answer.outcome, answer.detail
     plane.record(record)

@@ -15,6 +15,9 @@ from ingress.http1.body import Trailers
 from ingress.telemetry.record import ExchangeRecord
 from ingress.upstream.http1 import HTTP1Upstream
 
+CLIENT_LOST = "The connection to the client has ended."
+"""For the log, whoever ended it."""
+
 
 class Tunnel:
     """
@@ -24,7 +27,7 @@ class Tunnel:
     :param writer: the client's side.
     :param connection: the endpoint's side.
     :param record: counts what goes through.
-    :param ended: called once, with how it ended.
+    :param ended: called once, with how it ended and why, if there is something to say.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class Tunnel:
         writer: ResponseWriter,
         connection: HTTP1Upstream,
         record: ExchangeRecord,
-        ended: Callable[[Outcome], None],
+        ended: Callable[[Outcome, str], None],
     ) -> None:
         self._writer = writer
         self._connection = connection
@@ -57,7 +60,7 @@ class Tunnel:
     def client_lost(self) -> None:
         """The client is gone."""
         self._connection.abandon()
-        self._ended(Outcome.CLIENT_LOST)
+        self._ended(Outcome.CLIENT_LOST, CLIENT_LOST)
 
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""
@@ -80,12 +83,12 @@ class Tunnel:
 
     def response_ended(self, trailers: Trailers) -> None:
         """The endpoint's connection has ended in an orderly way."""
-        self._ended(Outcome.OK)
+        self._ended(Outcome.OK, "")
         self._writer.end([])
 
     def upstream_failed(self, error: PeerError) -> None:
         """It has ended otherwise, or nothing has gone through for too long."""
-        self._ended(error.outcome)
+        self._ended(error.outcome, str(error))
         self._writer.abort()
 
     def pause_request(self) -> None:
@@ -101,5 +104,5 @@ class Tunnel:
             self._has_half_ended = True
             return
         self._connection.close_tunnel()
-        self._ended(Outcome.OK)
+        self._ended(Outcome.OK, "")
         self._writer.end([])

@@ -48,8 +48,12 @@ class RequestDecoder:
         return rest
 
     def first_line(self) -> bytes:
-        """The beginning of what waits: for the log, where it is no request."""
-        return self.waiting[:MAX_FIRST_LINE].partition(b"\r\n")[0]
+        """
+        The beginning of what waits: for the log, where it is no request. Never more than
+        its first line, whatever ends that: behind it are secrets.
+        """
+        line = self.waiting[:MAX_FIRST_LINE]
+        return line.partition(b"\n")[0].partition(b"\r")[0]
 
     def take_head(self, limits: Limits) -> Request | None:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -20,9 +21,11 @@ from ingress.frontend.tunnel import Tunnel
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Request, Response
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream import UpstreamKey
+from ingress.routing.upstream import Endpoint, UpstreamKey
+from ingress.telemetry.record import ExchangeRecord
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
@@ -30,6 +33,8 @@ from tests.support.wire import (
     LIMITS,
     OK,
     OTHER_ENDPOINT,
+    SWITCHING,
+    UPGRADE,
     UPSTREAM,
     Peer,
     Wire,
@@ -51,6 +56,7 @@ class RecordingWriter:
         self.fields: dict[bytes, bytes] = {}
         self.interim: list[int] = []
         self.body = b""
+        self.tunnel: Tunnel | None = None
         self.is_paused = False
 
     def send_interim(self, response: Response) -> None:
@@ -78,6 +84,7 @@ class RecordingWriter:
 
     def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
         self.events.append("switch")
+        self.tunnel = tunnel
 
     def send_raw(self, data: bytes) -> None:
         self.body += data
@@ -96,12 +103,26 @@ class RecordingWriter:
 
 
 class ExchangeCase(SynchronousTestCase):
+    """Each exchange that ends makes one record, which says how; one that does not, none."""
+
     def setUp(self) -> None:
         self.wire = Wire(ENDPOINT)
         self.writer = RecordingWriter()
+        self.outcomes: list[Callable[[], Outcome | None]] = []
+        self.records: list[ExchangeRecord] = []
+        self.wire.plane.record = self.records.append
+
+    def tearDown(self) -> None:
+        outcomes = [outcome for ask in self.outcomes if (outcome := ask()) is not None]
+        self.assertEqual(sorted(outcomes), sorted(record.outcome for record in self.records))
 
     def publish(self, snapshot: Snapshot) -> None:
         self.wire.plane.publish(snapshot)
+
+    def forget(self) -> None:
+        """What was so far does not count."""
+        self.outcomes.clear()
+        self.records.clear()
 
     def begin(self, head: bytes = b"", *, client: Client | None = None) -> Exchange:
         """A new exchange, whose writer is `self.writer`."""
@@ -109,6 +130,7 @@ class ExchangeCase(SynchronousTestCase):
         made, _ = parse_request_head(head or request(b"GET"))
         client = client or Client("192.0.2.1", is_secure=False)
         exchange = Exchange(self.wire.plane, self.writer, client, made)
+        self.outcomes.append(lambda: exchange.outcome)
         exchange.begin()
         return exchange
 
@@ -144,6 +166,9 @@ class Passing:
 
 
 ROUTE = Route(ingress=("default", "web"), upstream=UPSTREAM)
+RETRYING = ProxySettings(
+    retry_on=frozenset({RetryCondition.ERROR, RetryCondition.TIMEOUT, RetryCondition.HTTP_503})
+)
 
 
 class RoutingTests(ExchangeCase):
@@ -705,6 +730,7 @@ class MemoryTests(ExchangeCase):
 
         one(OK)
         one(OK)
+        self.forget()
         gc.collect()
         self.assertEqual([ref() for ref in kept], [None, None])
         self.assertTrue(self.endpoint.is_open)
@@ -716,3 +742,221 @@ class MemoryTests(ExchangeCase):
             repr(exchange),
             "<Exchange CONNECTING pool=<EndpointPool 10.1.0.1:8080 idle=0> outcome=None>",
         )
+
+
+class RecordTests(ExchangeCase):
+    """What is told of an exchange when it is over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT, route=replace(ROUTE, proxy=RETRYING)))
+
+    @property
+    def record(self) -> ExchangeRecord:
+        """Of the only exchange."""
+        (record,) = self.records
+        return record
+
+    def check_tries(self, *tries: tuple[Endpoint, int]) -> None:
+        """These endpoints were asked, and gave, or count as, this status."""
+        found = [(one.endpoint, one.status) for one in self.record.tries]
+        self.assertEqual(found, list(tries))
+        self.assertTrue(all(one.response_time is not None for one in self.record.tries))
+
+    def test_answered(self) -> None:
+        """Who asked for what, when, who answered, how much and how long."""
+        self.wire.advance(10)
+        head = post(10, b"X-Request-ID: from-the-client")
+        exchange = self.begin(head)
+        exchange.body_received(b"helloworld")
+        exchange.body_ended()
+        self.wire.advance(1)
+        endpoint = self.wire.accept()
+        self.wire.advance(2)
+        endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
+        self.wire.advance(3)
+        endpoint.send(b"3\r\nabc\r\n0\r\n\r\n")
+        record = self.record
+        self.assertIs(record.request, exchange.request)
+        self.assertEqual(record.client_address, b"192.0.2.1")
+        self.assertEqual(record.request_id, b"from-the-client")
+        self.assertEqual((record.status, record.outcome, record.detail), (200, Outcome.OK, ""))
+        self.assertEqual(record.request_size, len(head) + 10)
+        self.assertEqual(record.body_size, 8)
+        self.assertEqual(record.duration, 6)
+        self.check_tries((ENDPOINT, 200))
+        (only,) = record.tries
+        self.assertEqual((only.connect_time, only.header_time, only.response_time), (1, 3, 6))
+
+    def test_believed_address(self) -> None:
+        """The client is the one that a trusted proxy names."""
+        config = Config(trusted_proxies=(ip_network("192.0.2.0/24"),))
+        self.publish(snapshot_of(config=config))
+        self.begin(request(b"GET", b"X-Forwarded-For: 2001:db8::7"))
+        self.assertEqual(self.record.client_address, b"2001:db8::7")
+
+    def test_kept_connection(self) -> None:
+        """A connection that was there took no time to make."""
+        self.publish(snapshot_of(ENDPOINT))
+        endpoint = self.warm()
+        self.forget()
+        self.begin()
+        endpoint.send(OK)
+        (only,) = self.record.tries
+        self.assertIsNone(only.connect_time)
+
+    def test_dead_connection(self) -> None:
+        """To ask an endpoint again because its idle connection was dead is the same try."""
+        self.publish(snapshot_of(ENDPOINT))
+        endpoint = self.warm()
+        self.forget()
+        self.begin()
+        endpoint.close()
+        self.wire.accept().send(OK)
+        self.check_tries((ENDPOINT, 200))
+
+    def test_own_answer(self) -> None:
+        """What the proxy answers itself has a reason, and asks nobody."""
+        self.publish(snapshot_of())
+        self.begin()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (503, Outcome.NO_ENDPOINT))
+        self.assertEqual(record.detail, "The Service has no endpoint.")
+        self.assertEqual(record.body_size, len(self.writer.body))
+        self.assertEqual(list(record.tries), [])
+        assert record.route is not None
+        self.assertEqual(record.route.upstream, UPSTREAM)
+
+    def test_no_rule(self) -> None:
+        """Where no rule matches there is none."""
+        self.publish(replace(snapshot_of(ENDPOINT), any_host=None))
+        self.begin()
+        self.assertIsNone(self.record.route)
+        self.assertEqual(self.record.detail, "No rule matches this host and path.")
+
+    def test_head(self) -> None:
+        """An answer to HEAD has no body, whoever gives it."""
+        self.begin(request(b"HEAD"))
+        self.wire.accept().send(response(200, b"Content-Length: 5000"))
+        self.assertEqual(self.record.body_size, 0)
+        self.forget()
+        self.publish(snapshot_of())
+        self.begin(request(b"HEAD"))
+        self.assertEqual(self.record.body_size, 0)
+
+    def test_retries(self) -> None:
+        """Each endpoint that was asked is told, with what became of it."""
+        self.begin()
+        self.wire.next_dial().refuse()
+        self.wire.accept().send(OK)
+        self.assertEqual((self.record.status, self.record.outcome), (200, Outcome.OK))
+        self.check_tries((ENDPOINT, 502), (OTHER_ENDPOINT, 200))
+
+    def test_left_for_its_status(self) -> None:
+        """An endpoint whose answer was not taken is told with its status."""
+        self.begin()
+        self.wire.accept().send(response(503, b"Content-Length: 3") + b"no!")
+        self.wire.accept().send(OK)
+        self.assertEqual((self.record.status, self.record.body_size), (200, 2))
+        self.check_tries((ENDPOINT, 503), (OTHER_ENDPOINT, 200))
+
+    def test_none_answered(self) -> None:
+        """Where none can be asked the client gets the proxy's answer, and they its status."""
+        self.begin()
+        self.wire.next_dial().time_out()
+        self.wire.next_dial().refuse()
+        self.assertEqual((self.record.status, self.record.outcome), (502, Outcome.DIAL_FAILED))
+        self.check_tries((ENDPOINT, 504), (OTHER_ENDPOINT, 502))
+
+    def test_half_a_response(self) -> None:
+        """What the client got is told, and why it got no more."""
+        self.begin()
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
+        endpoint.close()
+        record = self.record
+        self.assertEqual((record.status, record.body_size), (200, 5))
+        self.assertIs(record.outcome, Outcome.ENDPOINT_BROKE)
+        self.assertEqual(record.detail, "The endpoint closed the connection.")
+        self.check_tries((ENDPOINT, 200))
+
+    def test_client_lost(self) -> None:
+        """A client that does not wait for the answer has nginx's status for that."""
+        exchange = self.begin()
+        self.wire.accept()
+        exchange.client_lost()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (499, Outcome.CLIENT_LOST))
+        self.assertEqual(record.detail, "The connection to the client has ended.")
+        self.check_tries((ENDPOINT, 0))
+
+    def test_client_lost_after_an_answer_that_was_not_taken(self) -> None:
+        """The status of an endpoint that was left is not the client's."""
+        exchange = self.begin()
+        self.wire.accept().send(response(503, b"Content-Length: 0"))
+        self.wire.accept()
+        exchange.client_lost()
+        self.assertEqual(self.record.status, 499)
+        self.check_tries((ENDPOINT, 503), (OTHER_ENDPOINT, 0))
+
+    def test_client_lost_within_the_response(self) -> None:
+        """One that has the beginning of the answer has its status."""
+        exchange = self.begin()
+        self.wire.accept().send(CHUNKED_OK + b"5\r\nhello\r\n")
+        exchange.client_lost()
+        record = self.record
+        self.assertEqual((record.status, record.body_size), (200, 5))
+        self.assertIs(record.outcome, Outcome.CLIENT_LOST)
+
+    def test_bad_body(self) -> None:
+        """A request that turned out to be bad has the reason, and what came of it."""
+        head = post(10)
+        exchange = self.begin(head)
+        self.wire.accept()
+        exchange.body_received(b"hello")
+        exchange.refuse(RequestError("Bad."))
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (400, Outcome.BAD_REQUEST))
+        self.assertEqual(record.detail, "Bad.")
+        self.assertEqual(record.request_size, len(head) + 5)
+        self.check_tries((ENDPOINT, 0))
+
+    def open_tunnel(self) -> tuple[Exchange, Peer]:
+        exchange = self.begin(UPGRADE)
+        endpoint = self.wire.accept()
+        endpoint.send(SWITCHING + b"hi")
+        return exchange, endpoint
+
+    def test_tunnel(self) -> None:
+        """A tunnel is one exchange, and all that went through it."""
+        _, endpoint = self.open_tunnel()
+        self.assertEqual(self.records, [])
+        tunnel = self.writer.tunnel
+        assert tunnel is not None
+        tunnel.tunnel_sent(b"hello")
+        self.wire.advance(5)
+        endpoint.read()
+        endpoint.close()
+        tunnel.client_finished()
+        record = self.record
+        self.assertEqual((record.status, record.outcome, record.detail), (101, Outcome.OK, ""))
+        self.assertEqual((record.request_size, record.body_size), (len(UPGRADE) + 5, 2))
+        self.assertEqual(record.duration, 5)
+        self.check_tries((ENDPOINT, 101))
+
+    def test_tunnel_that_is_cut(self) -> None:
+        """A tunnel that does not end as it should says why."""
+        self.open_tunnel()
+        self.wire.advance(LIMITS.read_timeout + 2)
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (101, Outcome.ENDPOINT_TIMEOUT))
+        self.assertEqual(record.detail, "The endpoint took too long.")
+
+    def test_tunnel_whose_client_is_lost(self) -> None:
+        """So does one whose client is gone."""
+        self.open_tunnel()
+        assert self.writer.tunnel is not None
+        self.writer.tunnel.client_lost()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (101, Outcome.CLIENT_LOST))
+        self.assertEqual(record.detail, "The connection to the client has ended.")

@@ -1,0 +1,157 @@
+"""Tests of what is recorded of each request, from the client's bytes on."""
+
+from __future__ import annotations
+
+from twisted.internet.address import UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.errors import Outcome
+from ingress.telemetry.record import ExchangeRecord
+from tests.support.wire import GET, LIMITS, OK, Message, Wire, post, request
+
+HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200)
+"""How TLS begins."""
+
+
+class RecordCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.records: list[ExchangeRecord] = []
+        self.wire.plane.record = self.records.append
+        self.client = self.wire.connect()
+
+    @property
+    def record(self) -> ExchangeRecord:
+        """The only one."""
+        (record,) = self.records
+        return record
+
+
+class RefusalTests(RecordCase):
+    """What was no request."""
+
+    def check(self, data: bytes, status: int, outcome: Outcome, line: bytes) -> ExchangeRecord:
+        """What is sent is refused so, and recorded once."""
+        self.client.send_some(data)
+        answer = Message.parse(self.client.read())
+        record = self.record
+        self.assertEqual((answer.status, record.status), (status, status))
+        self.assertIs(record.outcome, outcome)
+        self.assertNotEqual(record.detail, "")
+        self.assertIn(record.detail.encode(), answer.rest)
+        self.assertEqual(answer.values(b"X-Request-ID"), [record.request_id])
+        self.assertEqual(record.body_size, len(answer.rest))
+        self.assertEqual(record.client_address, b"192.0.2.1")
+        self.assertIsNone(record.request)
+        self.assertEqual(record.line, line)
+        return record
+
+    def test_bad_request(self) -> None:
+        """A head that breaks the rules."""
+        data = b"GET / HTTP/1.1\r\n\r\n"
+        record = self.check(data, 400, Outcome.BAD_REQUEST, b"GET / HTTP/1.1")
+        self.assertEqual((record.request_size, record.duration), (len(data), 0))
+
+    def test_tls_on_the_plain_port(self) -> None:
+        """TLS where plain text is expected."""
+        self.check(HELLO, 400, Outcome.BAD_REQUEST, HELLO)
+
+    def test_other_line_ends(self) -> None:
+        """The fields of a head never get into the log, whatever ends its lines."""
+        for end in (b"\n", b"\r"):
+            data = end.join([b"GET / HTTP/1.1", b"Authorization: Basic c2VjcmV0", b"", b""])
+            self.check(data, 400, Outcome.BAD_REQUEST, b"GET / HTTP/1.1")
+            self.records.clear()
+            self.client = self.wire.connect()
+
+    def test_long_target(self) -> None:
+        """A target that is too long, of which the beginning is told."""
+        data = b"GET /" + b"x" * LIMITS.target_size + b" HTTP/1.1\r\n\r\n"
+        record = self.check(data, 414, Outcome.TARGET_TOO_LONG, data[:256])
+        self.assertEqual(record.request_size, len(data))
+
+    def test_large_head(self) -> None:
+        """A head with too many fields."""
+        data = request(b"GET", *(b"A: b" for _ in range(LIMITS.head_fields)))
+        self.check(data, 431, Outcome.HEAD_TOO_LARGE, b"GET / HTTP/1.1")
+
+    def test_unknown_method(self) -> None:
+        """A method that the parser does not know."""
+        self.check(request(b"BREW"), 501, Outcome.METHOD_UNKNOWN, b"BREW / HTTP/1.1")
+
+    def test_slow_head(self) -> None:
+        """A head that took too long took as long as that."""
+        self.client.send(b"GET / HTTP/1.1\r\nHo")
+        self.wire.advance(LIMITS.head_timeout + 2)
+        record = self.check(b"", 408, Outcome.CLIENT_TIMEOUT, b"GET / HTTP/1.1")
+        self.assertEqual((record.request_size, record.duration), (18, LIMITS.head_timeout))
+
+    def test_behind_a_request(self) -> None:
+        """Garbage behind a request is not the request's fault."""
+        self.client.send(GET + b"\x00\r\n\r\n")
+        self.wire.accept().send(OK)
+        self.client.read()
+        first, second = self.records
+        self.assertIs(first.outcome, Outcome.OK)
+        self.assertEqual((second.outcome, second.line), (Outcome.BAD_REQUEST, b"\x00"))
+
+    def test_nothing_sent(self) -> None:
+        """Who sends nothing has not asked for anything."""
+        self.client.close()
+        self.wire.connect()
+        self.wire.advance(LIMITS.keep_alive_timeout + 2)
+        self.assertEqual(self.records, [])
+
+
+class ExchangeTests(RecordCase):
+    def test_each(self) -> None:
+        """Each request of a connection is recorded, when its response is over."""
+        self.client.send(GET)
+        endpoint = self.wire.accept()
+        self.assertEqual(self.records, [])
+        endpoint.send(OK)
+        self.client.send(request(b"GET", target=b"/second"))
+        endpoint.send(OK)
+        first, second = self.records
+        assert first.request is not None
+        assert second.request is not None
+        self.assertEqual((first.request.target, second.request.target), (b"/", b"/second"))
+        self.assertNotEqual(first.request_id, second.request_id)
+
+    def test_unix_client(self) -> None:
+        """Who comes through a UNIX socket has no address."""
+        self.client = self.wire.connect(UNIXAddress(b""))
+        self.client.send(GET)
+        self.wire.accept().send(OK)
+        self.assertEqual(self.record.client_address, b"")
+
+    def test_half_a_body(self) -> None:
+        """A client that ends within its body is gone."""
+        self.client.send(post(10) + b"hello")
+        self.wire.accept()
+        self.client.end()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (499, Outcome.CLIENT_LOST))
+        self.assertEqual(record.request_size, len(post(10)) + 5)
+
+    def test_slow_body(self) -> None:
+        """A body that comes too slowly is the fault of its request."""
+        self.client.send(post(10) + b"hello")
+        self.wire.accept()
+        self.wire.advance(LIMITS.body_timeout + 2)
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (408, Outcome.CLIENT_TIMEOUT))
+        self.assertIsNotNone(record.request)
+
+    def test_cut_at_the_end(self) -> None:
+        """When the last connection is gone, what was under way on it is recorded."""
+        self.client.send(GET)
+        self.wire.accept()
+        recorded: list[int] = []
+        drained = self.wire.plane.connections.drain()
+        drained.addCallback(lambda _: recorded.append(len(self.records)))
+        self.wire.plane.connections.cut()
+        self.wire.network.settle()
+        self.successResultOf(drained)
+        self.assertEqual(recorded, [1])
+        self.assertIs(self.record.outcome, Outcome.CLIENT_LOST)
