@@ -215,7 +215,7 @@ def _read_access_log(root: Section, folder: Path) -> AccessLog | None:
     default = AccessLog()
     with root.section("access-log", _NO_ACCESS_LOG) as section:
         return AccessLog(
-            path=section.take("path", accept.path_or_stdout(folder), default.path),
+            path=section.take("path", accept.log_file(folder), default.path),
             format=section.take(
                 "format", accept.one_of("nginx", "nginx-exact", "json"), default.format
             ),

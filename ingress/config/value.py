@@ -196,19 +196,37 @@ def path(folder: Path) -> Accept[Path]:
 STDOUT = "stdout"
 
 
-def path_or_stdout(folder: Path) -> Accept[Path | None]:
-    """As `path`; None for standard output. A file of that name is ``./stdout``."""
+def log_file(folder: Path) -> Accept[Path | None]:
+    """
+    As `path`, of a file that we may write, or make; None for standard output. A file of
+    that name is ``./stdout``.
+    """
     accept_path = path(folder)
 
     def accept(value: object) -> Path | None:
         if value == STDOUT:
             return None
         try:
-            return accept_path(value)
+            found = accept_path(value)
         except NotAccepted:
             raise NotAccepted(f"a path, or {STDOUT}") from None
+        _check_writable(found)
+        return found
 
     return accept
+
+
+def _check_writable(file: Path) -> None:
+    folder = file.parent
+    if os.path.exists(file):
+        if os.path.isdir(file) or file.is_socket():
+            raise NotAccepted(f"a file that can be written; {file} is none")
+        if not os.access(file, os.W_OK):
+            raise NotAccepted(f"a file that may be written; {file} may not")
+    elif not os.path.isdir(folder):
+        raise NotAccepted(f"a file in a folder that exists; there is no folder {folder}")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise NotAccepted(f"a file in a folder that may be written; {folder} may not")
 
 
 def existing_path(folder: Path) -> Accept[Path]:

@@ -20,6 +20,9 @@ from ingress.telemetry.record import ExchangeRecord
 FLUSH_LINES: Final = 256
 """Lines that make a write: some 64 KiB."""
 
+LONG_LINE: Final = 4096
+"""Bytes of a line that is not kept for others to come: a head can make one of 400 KiB."""
+
 FLUSH_DELAY: Final = 0.5
 """Seconds from a line to its write, where no others come."""
 
@@ -43,6 +46,9 @@ class AccessLog:
         self._settings = settings
         self._wall_clock = wall_clock
         self._writer: LogWriter | None = None
+        self._closing: list[LogWriter] = []
+        """Those before, that have something left to write."""
+
         self._format: Formatter
         self._to_text: Callable[[float], bytes]
         self._lines: list[bytes] = []
@@ -53,6 +59,8 @@ class AccessLog:
         self._time = b""
         self._dropped_before = 0
         self._is_running = False
+        self._stopped: Deferred[None] | None = None
+        self._too_late: IDelayedCall | None = None
 
     def __repr__(self) -> str:
         return f"<AccessLog {self._writer or 'off'} buffered={len(self._lines)}>"
@@ -60,25 +68,36 @@ class AccessLog:
     @property
     def dropped(self) -> int:
         """Lines that were lost so far, because what they go to did not take them."""
-        return self._dropped_before + (self._writer.dropped if self._writer is not None else 0)
+        writers = self._closing if self._writer is None else [*self._closing, self._writer]
+        return self._dropped_before + sum(writer.dropped for writer in writers)
 
     # Part.
 
     def start(self) -> None:
+        """Part."""
         self._is_running = True
         self._open()
 
     def stop(self) -> Deferred[None]:
+        """Part: fires when all is written, or the time for that is over."""
         self._is_running = False
-        return self._close()
+        self._close()
+        if not self._closing:
+            return succeed(None)
+        self._stopped = Deferred()
+        self._too_late = self._reactor.callLater(CLOSE_DELAY, self._give_up)
+        return self._stopped
 
     def apply(self, settings: config.AccessLog | None) -> None:
         """Write there, and so, from now on."""
-        if settings != self._settings:
-            self._settings = settings
-            if self._is_running:
-                self._close()
-                self._open()
+        before, self._settings = self._settings, settings
+        if not self._is_running or settings == before:
+            return
+        if self._writer is not None and settings is not None and settings.path == self._writer.path:
+            self._use(settings)
+        else:
+            self._close()
+            self._open()
 
     def reopen(self) -> None:
         """The file was renamed: open its path anew for what comes from now on."""
@@ -97,8 +116,9 @@ class AccessLog:
             self._second = now // 1
             self._time = self._to_text(now)
         lines = self._lines
-        lines.append(self._format(record, self._time))
-        if len(lines) >= FLUSH_LINES:
+        line = self._format(record, self._time)
+        lines.append(line)
+        if len(lines) >= FLUSH_LINES or len(line) > LONG_LINE:
             self._flush()
         elif self._flush_call is None:
             self._flush_call = self._reactor.callLater(FLUSH_DELAY, self._flush_late)
@@ -125,38 +145,57 @@ class AccessLog:
                 "access-log.path names a file",
                 device=os.devnull,
             )
-        self._format, self._to_text = FORMATS[settings.format]
-        self._second = -1.0
-        self._writer = LogWriter(settings.path, self._reactor.callFromThread, self._tell)
+        self._use(settings)
+        self._writer = LogWriter(
+            settings.path, self._reactor.callFromThread, self._failed, self._recovered
+        )
         self._writer.start()
 
-    def _close(self) -> Deferred[None]:
-        """:return: fires when all is written, or the time for that is over."""
+    def _use(self, settings: config.AccessLog) -> None:
+        self._format, self._to_text = FORMATS[settings.format]
+        self._second = -1.0
+
+    def _close(self) -> None:
         self._flush()
         if self._flush_call is not None:
             self._flush_call.cancel()
             self._flush_call = None
         writer, self._writer = self._writer, None
-        if writer is None:
-            return succeed(None)
-        closed: Deferred[None] = Deferred()
-        too_late = self._reactor.callLater(CLOSE_DELAY, closed.callback, None)
+        if writer is not None:
+            self._closing.append(writer)
+            writer.stop().addCallback(self._written, writer)
 
-        def written(result: None) -> None:
-            self._dropped_before += writer.dropped
-            if too_late.active():
-                too_late.cancel()
-                closed.callback(None)
+    def _written(self, result: None, writer: LogWriter) -> None:
+        """One that is closing has nothing left."""
+        self._closing.remove(writer)
+        self._dropped_before += writer.dropped
+        if not self._closing:
+            self._end()
 
-        writer.stop().addCallback(written)
-        return closed
+    def _give_up(self) -> None:
+        self.log.error("Access log: {writers}: the last lines are lost", writers=self._closing)
+        self._end()
 
-    def _tell(self, problem: str) -> None:
-        self.log.error("Access log: {problem}; lines are lost meanwhile", problem=problem)
+    def _end(self) -> None:
+        stopped, self._stopped = self._stopped, None
+        if stopped is None:
+            return
+        assert self._too_late is not None
+        if self._too_late.active():
+            self._too_late.cancel()
+        stopped.callback(None)
+
+    def _failed(self, problem: str) -> None:
+        self.log.error("Access log: {problem}", problem=problem)
+
+    def _recovered(self) -> None:
+        self.log.info(
+            "Access log: lines are written again; lost so far: {count}", count=self.dropped
+        )
 
 
 def _is_null_device(descriptor: int) -> bool:
-    """Whether it is where a daemon's standard output goes."""
+    """Whether it is where a daemon's standard output goes, or nowhere at all."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(os.devnull))
     except OSError:

@@ -13,11 +13,12 @@ the log, never a request.
 from __future__ import annotations
 
 import os
+import select
 import stat
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 from queue import SimpleQueue
-from select import PIPE_BUF
 from threading import Thread
 from typing import Final
 
@@ -32,11 +33,18 @@ _MODE: Final = 0o640
 """Of a file that is made: the log tells who asked for what."""
 
 
+class _Order(Enum):
+    REOPEN = auto()
+    STOP = auto()
+
+
 class LogWriter:
     """
     :param path: None for standard output.
     :param in_reactor: calls a function in the reactor's thread: `callFromThread`.
-    :param failed: told there of what went wrong: once, until something is written again.
+    :param failed: told there, in a sentence, what goes wrong and what becomes of the lines;
+        once until it has gone right again.
+    :param recovered: told there that it has.
     """
 
     def __init__(
@@ -44,31 +52,45 @@ class LogWriter:
         path: Path | None,
         in_reactor: Callable[..., object],
         failed: Callable[[str], None],
+        recovered: Callable[[], None] = lambda: None,
     ) -> None:
+        self.path = path
         self.dropped = 0
         """Lines that were not written, because too many waited or the system refused."""
 
-        self._path = path
         self._in_reactor = in_reactor
         self._failed = failed
-        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._recovered = recovered
+        self._queue: SimpleQueue[bytes | _Order] = SimpleQueue()
         self._handed = 0
-        self._written = 0
+        self._done = 0
         """Bytes that were handed over, and that are off the queue; each has one writer."""
 
-        self._descriptor: int | None = None
-        self._max_piece = 0
-        self._is_failing = False
+        self._is_full = False
+        """Whether lines are dropped until there is room again, not one by one."""
+
         self._ended: Deferred[None] = Deferred()
         self._thread = Thread(target=self._run, name="access log", daemon=True)
 
+        # The thread's.
+        self._descriptor: int | None = None
+        self._max_piece = 0
+        self._is_torn = False
+        """Whether what was written last is the beginning of a line."""
+
+        self._is_failing = False
+
     def __repr__(self) -> str:
-        return f"<LogWriter {self._path or 'stdout'} pending={self._handed - self._written}>"
+        return f"<LogWriter {self.path or 'stdout'} pending={self._pending}>"
 
     # The reactor's side.
 
+    @property
+    def _pending(self) -> int:
+        return self._handed - self._done
+
     def start(self) -> None:
-        """Begin. In the process that writes: threads do not survive a fork."""
+        """Open, and begin. In the process that writes: threads do not survive a fork."""
         self._thread.start()
 
     def write(self, lines: bytes, count: int) -> None:
@@ -76,7 +98,13 @@ class LogWriter:
         :param lines: whole ones.
         :param count: how many.
         """
-        if self._handed - self._written > MAX_PENDING:
+        if self._is_full and self._pending <= MAX_PENDING // 2:
+            self._is_full = False
+            self._recovered()
+        elif not self._is_full and self._pending + len(lines) > MAX_PENDING:
+            self._is_full = True
+            self._failed(f"{self._where} does not take lines as fast as they come{_LOST}")
+        if self._is_full:
             self.dropped += count
             return
         self._handed += len(lines)
@@ -84,75 +112,111 @@ class LogWriter:
 
     def reopen(self) -> None:
         """Open the path anew, behind what was handed over so far: it may have been renamed."""
-        self._queue.put(_REOPEN)
+        self._queue.put(_Order.REOPEN)
 
     def stop(self) -> Deferred[None]:
         """:return: fires when all is written; not at all while the system does not take it."""
-        self._queue.put(None)
+        self._queue.put(_Order.STOP)
         return self._ended
 
     # The thread's side.
 
     def _run(self) -> None:
-        while (lines := self._queue.get()) is not None:
-            if lines is _REOPEN:
-                self._open()
-            else:
+        # At once, so that what is wrong with it is told before there is a line to lose.
+        self._open()
+        while (lines := self._queue.get()) is not _Order.STOP:
+            if isinstance(lines, bytes):
                 self._take(lines)
-                self._written += len(lines)
-        if self._descriptor is not None and self._path is not None:
-            os.close(self._descriptor)
+                self._done += len(lines)
+            else:
+                self._open()
+        self._close()
         self._in_reactor(self._ended.callback, None)
 
     def _take(self, lines: bytes) -> None:
         if self._descriptor is None and not self._open():
-            self._lose(lines)
+            self._lose(lines.count(b"\n"))
             return
         assert self._descriptor is not None
-        rest = memoryview(lines)
+        # What is left of a line that was cut short must not look like the beginning of the next.
+        rest = memoryview(b"\n" + lines if self._is_torn else lines)
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest[: _cut(rest, self._max_piece)]) :]
+                rest = rest[self._write(self._descriptor, rest) :]
         except OSError as error:
-            self._lose(bytes(rest))
-            self._tell("cannot be written", error)
+            unwritten = bytes(rest).count(b"\n")
+            self._lose(min(unwritten, lines.count(b"\n")))
+            self._fail("cannot be written", error)
             return
-        self._is_failing = False
+        if self._is_failing:
+            self._is_failing = False
+            self._in_reactor(self._recovered)
+
+    def _write(self, descriptor: int, rest: memoryview) -> int:
+        """:return: how many bytes were written."""
+        piece = rest[: _cut(rest, self._max_piece)]
+        try:
+            count = os.write(descriptor, piece)
+        except BlockingIOError:
+            # Standard output may be shared with somebody who made it non-blocking.
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            poll.poll()
+            return 0
+        if count:
+            self._is_torn = piece[count - 1] != _LINE_END
+        return count
 
     def _open(self) -> bool:
         """:return: whether there is something to write to: if not the new file, the one before."""
         try:
-            descriptor = STDOUT if self._path is None else _open_for_appending(self._path)
+            descriptor = STDOUT if self.path is None else _open_for_appending(self.path)
+            status = os.fstat(descriptor)
         except OSError as error:
-            self._tell("cannot be opened", error)
-            return self._descriptor is not None
-        if self._descriptor is not None and self._path is not None:
-            os.close(self._descriptor)
+            if self._descriptor is not None:
+                what = f"{self._where} cannot be opened again, the old file is kept"
+                self._in_reactor(self._failed, f"{what}: {error.strerror}")
+                return True
+            self._fail("cannot be opened", error)
+            return False
+        if self._descriptor is not None:
+            self._is_torn &= os.path.samestat(status, os.fstat(self._descriptor))
+            self._close()
         self._descriptor = descriptor
-        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         # What is longer may be mixed with what others write to the same pipe (write(2)).
-        self._max_piece = PIPE_BUF if is_pipe else MAX_PENDING
+        self._max_piece = select.PIPE_BUF if stat.S_ISFIFO(status.st_mode) else MAX_PENDING
         return True
 
-    def _lose(self, lines: bytes) -> None:
-        count = lines.count(b"\n")
+    def _close(self) -> None:
+        if self._descriptor is not None and self.path is not None:
+            os.close(self._descriptor)
+
+    def _lose(self, count: int) -> None:
         self._in_reactor(self._drop, count)
 
     def _drop(self, count: int) -> None:
         self.dropped += count
 
-    def _tell(self, what: str, error: OSError) -> None:
+    def _fail(self, what: str, error: OSError) -> None:
         if not self._is_failing:
             self._is_failing = True
-            where = self._path or "standard output"
-            self._in_reactor(self._failed, f"{where} {what}: {error.strerror}")
+            self._in_reactor(self._failed, f"{self._where} {what}: {error.strerror}{_LOST}")
+
+    @property
+    def _where(self) -> str:
+        return "standard output" if self.path is None else str(self.path)
 
 
-_REOPEN: Final = b""
+_LINE_END: Final = 0x0A
+_LOST: Final = "; lines are lost meanwhile"
 
 
 def _open_for_appending(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    """A pipe that nobody reads fails at once, rather than to wait for somebody who does."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    descriptor = os.open(path, flags, _MODE)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _cut(lines: memoryview, most: int) -> int:

@@ -326,6 +326,15 @@ class MistakeTests(ConfigTestCase):
         ):
             self.assertEqual(self.load(f"{SOURCE}access-log: {text}\n").access_log, expected)
 
+    def test_access_log_without_folder(self) -> None:
+        """A file that cannot be made is a mistake."""
+        (line,) = self.mistakes(f"{SOURCE}access-log: {{path: logs/access.log}}\n")
+        self.assertEqual(
+            line,
+            'line 2: access-log.path: "logs/access.log": a file in a folder that exists;'
+            f" there is no folder {self.folder / 'logs'}",
+        )
+
     def test_hostile_text(self) -> None:
         """Whatever is in the file, a mistake is one line without control characters."""
         (line,) = self.mistakes(SOURCE + '"a\\nb\\x1b[2J": "c\\nd\\x1b[2J\\u2028"\n')
