@@ -5,6 +5,7 @@ The manifests of ``etc/deploy``, as they are applied.
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ DEPLOY = CHECKOUT / "etc" / "deploy"
 REPLACE = CHECKOUT / "etc" / "replace-ingress-nginx"
 
 
+@cache
 def kustomize(folder: Path) -> list[Document]:
     """
-    What ``kubectl apply -k`` applies.
+    What ``kubectl apply -k`` applies; built once, and not to be changed.
 
     :raises SkipTest: where there is no kubectl.
     :raises AssertionError: if kubectl refuses it.
