@@ -9,11 +9,11 @@ build that fails leaves what was published last in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -68,6 +68,9 @@ class Controller:
     :param now: the time of day, which decides whether certificates are valid.
     :param settle: called after the first build, and after each slice of a large one.
     :param tell_served: takes the Ingresses that requests can meet, whenever they changed.
+    :param resolve_names: takes the names that have to be resolved, whenever they changed; what
+        comes of it is to be put into the store. What it returns fires when that is so of all,
+        or nobody should wait any longer: the first Snapshot does.
     """
 
     log = Logger()
@@ -84,6 +87,7 @@ class Controller:
         build: BuildSteps = build_steps,
         settle: Callable[[], None] = settle_objects,
         tell_served: Callable[[Mapping[ObjectName, Ingress]], None] = lambda served: None,
+        resolve_names: Callable[[Collection[str]], Deferred[None]] = lambda names: succeed(None),
     ) -> None:
         self._store = store
         self._config = config
@@ -94,6 +98,8 @@ class Controller:
         self._build = build
         self._settle = settle
         self._tell_served = tell_served
+        self._resolve_names = resolve_names
+        self._waits_for_names = False
         self._release = SlowRelease(clock)
         self._unsubscribe: Callable[[], None] | None = None
         self._built: Built | None = None
@@ -143,7 +149,7 @@ class Controller:
         self._begin()
 
     def stop(self) -> None:
-        """Build no more; what is published stays."""
+        """Build no more, and have no name resolved; what is published stays."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -152,6 +158,7 @@ class Controller:
                 call.cancel()
         self._holdoff = self._slice = self._timer = None
         self._release.stop()
+        self._resolve_names(())
 
     def reconfigure(self, config: Config) -> None:
         """Build with another configuration from now on."""
@@ -207,19 +214,23 @@ class Controller:
 
     def _finish(self, built: Built, spent: float) -> None:
         previous, self._built = self._built, built
-        is_large = spent >= LARGE_WORK
-        if previous is None or built.snapshot is not previous.snapshot:
+        if previous is None or built.names is not previous.names:
+            self._tell_names(built, is_first=previous is None)
+        if self._waits_for_names:
+            self._ended()
+            return
+        is_first, is_large = not self.generation, spent >= LARGE_WORK
+        if previous is None or is_first or built.snapshot is not previous.snapshot:
             self._publish(built.snapshot)
             self.generation += 1
             self.published_at = self._now()
         self._problems.report("build", built.problems)
-        if previous is None or built.served is not previous.served:
+        if previous is None or is_first or built.served is not previous.served:
             self._tell_served(built.served)
         if previous is not None and is_large:
             # All of it, freed with the last reference to it, would take too long.
             for mapping in previous.mappings():
                 self._release.hold(mapping)
-        is_first = previous is None
         if is_first or is_large:
             self._settle()
         self._watch_time(built)
@@ -227,6 +238,18 @@ class Controller:
             self._tell_first(built)
             self._published.callback(None)
         self._ended()
+
+    def _tell_names(self, built: Built, *, is_first: bool) -> None:
+        """Have names resolved; before that nothing is published that needs them, at first."""
+        known = self._resolve_names(built.names)
+        if is_first and built.has_unresolved_names:
+            self._waits_for_names = True
+            known.addCallback(self._names_known)
+
+    def _names_known(self, result: object) -> None:
+        self._waits_for_names = False
+        if self._unsubscribe is not None:
+            self._changed()
 
     def _tell_first(self, built: Built) -> None:
         snapshot = built.snapshot

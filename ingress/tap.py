@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any, ClassVar, cast
 
 from twisted.application.service import IService, MultiService
@@ -30,6 +30,10 @@ from ingress.config.file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
 from ingress.controller import Controller, utc_now
 from ingress.deadline import Deadlines
+from ingress.dns.lookup import Lookup, client_maker
+from ingress.dns.name_resolver import NameResolver
+from ingress.dns.route import can_reach, is_own
+from ingress.dns.system_files import SystemFiles
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.listeners import Listeners, bind_listeners
@@ -44,6 +48,7 @@ from ingress.kube.cluster.reflector import Access
 from ingress.kube.cluster.source import ClusterSource
 from ingress.kube.files import FilesSource
 from ingress.kube.ingress_status import IngressStatuses
+from ingress.kube.resolved_names import ResolvedNames
 from ingress.kube.slices import Slices
 from ingress.kube.store import ObjectStore
 from ingress.kube.writing.cluster_writer import ClusterWriter, Surroundings
@@ -135,7 +140,7 @@ def makeService(options: Options) -> IService:
     serving, reports, lost = make(reactor, options, totals, termination, readiness)
     cluster = None
     if config.cluster is not None:
-        cluster = _Cluster(reactor, config, options["api"])
+        cluster = _Cluster(reactor, config, options["api"], listeners.ports)
         readiness.add_notes(cluster.source.notes)
     control_plane = _make_control_plane(reactor, config, cluster, serving.publish)
     pages = make_pages(_watched(control_plane, cluster, totals, reports, lost))
@@ -156,19 +161,23 @@ def makeService(options: Options) -> IService:
 class _Cluster:
     """What a control plane has of a cluster."""
 
-    def __init__(self, reactor: Any, config: Config, access: APIAccess) -> None:
+    def __init__(
+        self, reactor: Any, config: Config, access: APIAccess, own_ports: tuple[int, ...]
+    ) -> None:
         assert config.cluster is not None
         client = connect(reactor, access, os.environ)
         random = Random()  # noqa: S311 (for jitter and names)
         statuses = IngressStatuses()
         self.store = ObjectStore()
         self.problem_log = ProblemLog(reactor)
+        self.names = _make_resolver(reactor, self.store, own_ports)
         self.source = ClusterSource(
             Access(client, reactor, random, Slices(reactor, settle_objects)),
             self.store,
             config,
             reference_rule,
             statuses,
+            self.names,
         )
         around = Surroundings(reactor, random, os.environ, utc_now)
         self.writer = ClusterWriter(
@@ -188,6 +197,7 @@ def _make_control_plane(
             cluster.problem_log,
             clock=reactor,
             tell_served=cluster.writer.serve,
+            resolve_names=cluster.names.want,
         )
         return ControlPlane(
             reactor,
@@ -201,8 +211,22 @@ def _make_control_plane(
     store = ObjectStore()
     source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
     problem_log = ProblemLog(reactor, source.locate)
-    controller = Controller(store, config, publish, problem_log, clock=reactor)
+    names = _make_resolver(reactor, store)
+    controller = Controller(
+        store, config, publish, problem_log, clock=reactor, resolve_names=names.want
+    )
     return ControlPlane(reactor, config, source, controller, problem_log, run_in_thread)
+
+
+def _make_resolver(
+    reactor: Any, store: ObjectStore, own_ports: tuple[int, ...] = ()
+) -> NameResolver:
+    """:param own_ports: that no name may lead to at an address of ours."""
+    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    files = SystemFiles(reactor, run_in_thread)
+    lookup = Lookup(files.current, client_maker(reactor, SystemRandom()), can_reach)
+    names = ResolvedNames(store, lambda address: own_ports if is_own(address) else ())
+    return NameResolver(reactor, SystemRandom(), lookup, names)
 
 
 def _watched(

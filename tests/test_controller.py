@@ -5,11 +5,12 @@ Tests for `ingress.controller`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
@@ -26,7 +27,7 @@ from ingress.memory import LARGE_WORK
 from ingress.problem_log import ProblemLog
 from ingress.routing.build import Built, build_steps
 from ingress.routing.snapshot import Snapshot
-from tests.support.objects import FILES, ingress, ingress_class, service
+from tests.support.objects import FILES, ingress, ingress_class, resolved_name, service
 from tests.support.turn_clock import TurnClock
 
 
@@ -73,6 +74,8 @@ class ControllerTestCase(SynchronousTestCase):
         self.problems = ProblemLog(self.clock)
         self.settled = 0
         self.served: list[Mapping[ObjectName, Ingress]] = []
+        self.wanted: list[set[str]] = []
+        self.resolved: Deferred[None] = Deferred()
         self.controller = Controller(
             self.store,
             FILES,
@@ -83,6 +86,7 @@ class ControllerTestCase(SynchronousTestCase):
             build=self.workshop,
             settle=self.settle,
             tell_served=self.served.append,
+            resolve_names=self.resolve,
         )
 
     def now(self) -> datetime:
@@ -90,6 +94,10 @@ class ControllerTestCase(SynchronousTestCase):
 
     def settle(self) -> None:
         self.settled += 1
+
+    def resolve(self, names: Collection[str]) -> Deferred[None]:
+        self.wanted.append(set(names))
+        return self.resolved
 
     def change(self, *hosts: str) -> None:
         """An Ingress for each host comes into the store, all at once."""
@@ -225,6 +233,70 @@ class ServedTests(ControllerTestCase):
         self.store.apply([canary, msgspec.structs.replace(guard, only_guards=True)])
         self.controller.start()
         self.assertEqual(self.names(), [[]])
+
+
+class NamesTests(ControllerTestCase):
+    """Names that have to be resolved before there are endpoints."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.change("a.example")
+        self.lead("x.example")
+
+    def lead(self, name: str) -> None:
+        self.store.apply([service("web", kind="ExternalName", external=name)])
+
+    def put(self, name: str) -> None:
+        self.store.apply([resolved_name(name, "192.0.2.1")])
+
+    def endpoints(self) -> list[str]:
+        """Of the last Snapshot."""
+        return [str(endpoint) for endpoint in self.snapshots[-1].endpoints()]
+
+    def test_first(self) -> None:
+        """The first Snapshot waits for them, whatever else changes meanwhile."""
+        self.controller.start()
+        self.assertEqual(self.wanted, [{"x.example"}])
+        self.change("b.example")
+        self.clock.advance(1)
+        self.assertEqual((self.snapshots, self.served), ([], []))
+        self.put("x.example")
+        self.resolved.callback(None)
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.hosts(), [{"a.example", "b.example"}])
+        self.assertEqual(self.endpoints(), ["192.0.2.1:80"])
+        self.assertEqual(len(self.served), 1)
+        self.successResultOf(self.controller.published)
+
+    def test_no_answer(self) -> None:
+        """It does not wait for longer than whoever resolves them thinks right."""
+        self.controller.start()
+        self.resolved.callback(None)
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.hosts(), [{"a.example"}])
+        self.assertEqual(self.endpoints(), [])
+
+    def test_known(self) -> None:
+        """It does not wait for what is known, nor does a later one for what is not."""
+        self.put("x.example")
+        self.controller.start()
+        self.assertEqual(self.endpoints(), ["192.0.2.1:80"])
+        self.lead("y.example")
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.wanted, [{"x.example"}, {"y.example"}])
+        self.assertEqual(self.endpoints(), [])
+        self.put("y.example")
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.endpoints(), ["192.0.2.1:80"])
+        self.assertEqual(len(self.wanted), 2)
+
+    def test_stopped(self) -> None:
+        """Once it is stopped no name is resolved any more, and nobody is waited for."""
+        self.controller.start()
+        self.controller.stop()
+        self.resolved.callback(None)
+        self.clock.advance(1)
+        self.assertEqual((self.wanted[-1], self.snapshots), (set(), []))
 
 
 class HoldoffTests(ControllerTestCase):

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import TLS, Config, FilesSource, Listen, PublicPorts
+from ingress.config import TLS, Cluster, Config, FilesSource, Listen, PublicPorts
 from ingress.document import load_documents
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
@@ -32,7 +32,7 @@ from ingress.routing.build import Built, build
 from ingress.routing.match import find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.snapshot import Snapshot
-from tests.support.objects import endpoint_slice, ingress, objects
+from tests.support.objects import endpoint_slice, ingress, objects, resolved_name
 from tests.support.route_table import render
 
 FIXTURES = Path(__file__).parent / "fixtures" / "routing"
@@ -50,6 +50,7 @@ CONFIGS = {
     "other-ports": replace(_FILES, public_ports=PublicPorts(http=8080, https=8443)),
     "no-https": replace(_FILES, listen=Listen(https=())),
     "default-certificate": replace(_FILES, tls=TLS(default=("default", "default"))),
+    "cluster": Config(cluster=Cluster()),
     "local-endpoints": replace(
         _FILES,
         source=FilesSource(
@@ -64,6 +65,17 @@ CONFIGS = {
         ),
     ),
 }
+
+NAMES = (
+    resolved_name("api.example.com", "192.0.2.1", "192.0.2.2"),
+    resolved_name("api.example.net", "192.0.2.3"),
+    resolved_name("local.example.com", "127.0.0.1"),
+    resolved_name("moved.example.com", "192.0.2.4", fault="moved.example.com cannot be resolved: nobody answers; the addresses that it had stay"),
+    resolved_name("nowhere.example.com", fault="nowhere.example.com has no address: there is no such name"),
+    resolved_name("pod.internal.example", "10.0.0.7"),
+    resolved_name("web.example.com", "192.0.2.5", own_ports={"192.0.2.5": (8080,)}),
+)  # fmt: skip
+"""What names mean in all cases; of others nothing is known yet."""
 
 BROKEN_SIBLINGS: tuple[KubeObject, ...] = (
     ingress(
@@ -117,8 +129,9 @@ def outcome(snapshot: Snapshot, url: str) -> str:
             return f"{answer.status} {location.decode()}".rstrip()
     if route.upstream is None:
         return "404"
-    if not snapshot.upstreams[route.upstream].endpoints:
-        return "503"
+    upstream = snapshot.upstreams[route.upstream]
+    if not upstream.endpoints:
+        return "502" if upstream.is_unresolved else "503"
     return f"200 {route.upstream.service}"
 
 
@@ -137,6 +150,7 @@ class GoldenTests(SynchronousTestCase):
     def check(self, path: Path) -> None:
         """A case comes to its table, its Problems and the outcomes of its requests."""
         config, items, read = read_case(path)
+        items += NAMES
         result = build(objects(items), config, now=NOW)
         self._check_text(path.with_suffix(".routes"), render(result.snapshot))
         self._check_text(path.with_suffix(".problems"), problem_lines(result, read))

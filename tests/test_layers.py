@@ -29,6 +29,10 @@ FORBIDDEN = [
     ("ingress.upstream", "ingress.kube", ()),
     ("ingress.upstream", "ingress.frontend", ()),
     ("ingress.kube", "ingress.routing", ()),
+    *(
+        ("ingress.dns", f"ingress.{name}", ())
+        for name in ("kube", "routing", "frontend", "upstream")
+    ),
     ("ingress.telemetry", "ingress.frontend", ()),
     ("ingress.telemetry", "ingress.upstream", ()),
     ("ingress.telemetry", "ingress.kube", ()),

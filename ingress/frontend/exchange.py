@@ -26,6 +26,7 @@ from ingress.frontend.own_answer import (
     NO_ENDPOINT,
     TOO_LARGE,
     UNREACHABLE,
+    UNRESOLVED,
     is_too_large,
     own_answer,
 )
@@ -122,7 +123,8 @@ class Exchange:
             record.tries = choice.tries
             endpoint = choice.first()
         if endpoint is None:
-            self._answer(NO_ENDPOINT)
+            is_unresolved = upstream is not None and upstream.is_unresolved
+            self._answer(UNRESOLVED if is_unresolved else NO_ENDPOINT)
             return
         self._head = upstream_head(request, forwarding, identity, is_trusted=client.is_trusted)
         self._ask(endpoint)

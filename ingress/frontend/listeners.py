@@ -64,6 +64,11 @@ class Listener:
         """The number of its first TCP port, if it has one."""
         return next((one.port for one in self._bound if one.port is not None), None)
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The numbers of all its TCP ports."""
+        return tuple(dict.fromkeys(one.port for one in self._bound if one.port is not None))
+
     def start(
         self,
         reactor: Any,
@@ -153,6 +158,11 @@ class Listeners:
     http: Listener
     https: Listener
     admin: Listener
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The numbers of all TCP ports."""
+        return (*self.http.ports, *self.https.ports, *self.admin.ports)
 
     def twins(self, count: int) -> tuple[Listeners, ...]:
         """

@@ -15,6 +15,7 @@ from ingress.telemetry.record import ExchangeRecord
 
 TOO_LARGE = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
 NO_ENDPOINT = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint.")
+UNRESOLVED = Answer(502, Outcome.DIAL_FAILED, "The name of the endpoint has no address.")
 UNREACHABLE = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
 NO_CONNECTION = Answer(502, Outcome.DIAL_FAILED, "No connection to the endpoint can be made.")
 

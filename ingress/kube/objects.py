@@ -217,6 +217,21 @@ class ConfigMap(KubeObject, frozen=True, kw_only=True):
     data: dict[str, str] = {}
 
 
+class ResolvedName(KubeObject, frozen=True, kw_only=True):
+    """
+    No object of the API: what a name means that ExternalNames and EndpointSlices of the type
+    FQDN lead to. Its ``metadata`` has that name, in lower case, and no namespace.
+    """
+
+    addresses: tuple[str, ...] = ()
+
+    own_ports: dict[str, tuple[int, ...]] = {}
+    """For those of the addresses that are our own: the ports on which we listen ourselves."""
+
+    fault: str = ""
+    """Why there are no addresses, or why these are the last that were known."""
+
+
 class Objects(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     All objects of the store at one moment, by name; mappings are never changed.
@@ -232,3 +247,4 @@ class Objects(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     endpoints: Mapping[ObjectName, Endpoints] = msgspec.field(default_factory=dict)
     secrets: Mapping[ObjectName, Secret] = msgspec.field(default_factory=dict)
     config_maps: Mapping[ObjectName, ConfigMap] = msgspec.field(default_factory=dict)
+    resolved_names: Mapping[ObjectName, ResolvedName] = msgspec.field(default_factory=dict)

@@ -1,7 +1,7 @@
 """
 The ObjectStore: all objects as they are now, whoever brings them.
 
-One writer at a time; readers take a view and keep it. A change makes new
+One writer at a time for each kind; readers take a view and keep it. A change makes new
 mappings for the kinds that it touches and leaves all others as they were, so
 that a reader sees by identity what has changed.
 """
@@ -24,6 +24,7 @@ FIELDS: Final = {
     "Endpoints": "endpoints",
     "Secret": "secrets",
     "ConfigMap": "config_maps",
+    "ResolvedName": "resolved_names",
 }
 """For each kind, the field of Objects that holds it."""
 
@@ -85,7 +86,8 @@ class ObjectStore:
         self, upserts: Iterable[KubeObject] = (), deletes: Iterable[ObjectKey] = ()
     ) -> Steps[bool]:
         """
-        The same in steps: the change is seen when it is whole. Until then there must be no other.
+        The same in steps: the change is seen when it is whole. Until then there must be no
+        other of the same kinds.
         """
         changed: dict[str, dict[ObjectName, Any]] = {}
         for count, (kind, namespace, name) in enumerate(deletes):

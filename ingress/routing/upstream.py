@@ -22,10 +22,16 @@ class UpstreamKey(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """One address and port that serves a Service; the host may be a name (ExternalName)."""
+    """
+    One address and port that serves a Service.
+
+    The host may be a name where the configuration has one (``source.endpoints``).
+    """
 
     host: str
     port: int
+    name: str = ""
+    """The name by which it was found (ExternalName), which its certificate may have to have."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -42,3 +48,6 @@ class Upstream:
 
     lingering: tuple[Endpoint, ...] = ()
     """Serving and terminating ones beside ready ones: for sessions that are on them."""
+
+    is_unresolved: bool = False
+    """Whether there is none because a name has no address."""

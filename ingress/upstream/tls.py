@@ -137,7 +137,7 @@ class EndpointTLS:
         now: Callable[[], float],
     ) -> None:
         self.endpoint = endpoint
-        self.server_name = tls.server_name(endpoint.host)
+        self.server_name = tls.server_name(endpoint.name or endpoint.host)
         """The name that it must have, where it is verified."""
 
         self._contexts = contexts

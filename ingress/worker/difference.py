@@ -129,10 +129,13 @@ def _tell(name: str, key: Any, value: object) -> Iterator[Piece]:
         yield Host(name, key, value.name, value.default)
     elif isinstance(value, Upstream):
         endpoints = iter((*value.endpoints, *value.lingering))
-        while some := tuple((one.host, one.port) for one in islice(endpoints, _LIGHT_AT_ONCE)):
+        while some := tuple(
+            (one.host, one.port, one.name) for one in islice(endpoints, _LIGHT_AT_ONCE)
+        ):
             yield Endpoints(some)
-        key = value.key
-        yield Service(name, (key.namespace, key.service, key.port), len(value.lingering))
+        key, lingering = value.key, len(value.lingering)
+        service = (key.namespace, key.service, key.port)
+        yield Service(name, service, lingering, value.is_unresolved)
     else:
         yield Value(name, key, value)
 

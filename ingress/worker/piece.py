@@ -147,7 +147,7 @@ class Host(NamedTuple):
 class Endpoints(NamedTuple):
     """Some endpoints of the Upstream that comes next."""
 
-    addresses: Sequence[tuple[str, int]]
+    addresses: Sequence[tuple[str, int, str]]
 
     def apply(self, assembly: Assembly) -> None:
         """Keep them for `Service`."""
@@ -162,13 +162,16 @@ class Service(NamedTuple):
     lingering: int
     """How many of its endpoints are, the last ones."""
 
+    is_unresolved: bool
+
     def apply(self, assembly: Assembly) -> None:
         """Make it, and put it in its place."""
         key = UpstreamKey._make(self.key)
         endpoints = tuple(assembly.endpoints)
         count = len(endpoints) - self.lingering
         assembly.endpoints = []
-        assembly.put(self.field, key, Upstream(key, endpoints[:count], endpoints[count:]))
+        upstream = Upstream(key, endpoints[:count], endpoints[count:], self.is_unresolved)
+        assembly.put(self.field, key, upstream)
 
 
 Piece = Value | Gone | Children | Partials | Node | Host | Endpoints | Service

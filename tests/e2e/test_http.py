@@ -13,7 +13,7 @@ from tests.e2e.case import ProcessTestCase, run
 from tests.support.client import HTTPClient
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, TOO_LARGE_REQUESTS
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering, read_head
-from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.manifest import external_manifest, ingress_manifest, served_manifests
 from tests.support.process import wait_until
 
 MIB = 1024 * 1024
@@ -39,6 +39,9 @@ class RoutingTests(ProcessTestCase):
             ingress_manifest("text", "text.example", {"~/pre": "web"}),
             ingress_manifest("wild", "*.wild.example", {"/": "wild"}),
             ingress_manifest("anyone", "", {"/": "anyone"}),
+            ingress_manifest("named", "named.example", {"/": "named", "/nowhere": "nowhere"}),
+            external_manifest("named", "localhost", cls.web.port),
+            external_manifest("nowhere", "nowhere.invalid", 80),
             *served_manifests("web", cls.web.port),
             *served_manifests("exact", exact.port),
             *served_manifests("wild", wild.port),
@@ -58,6 +61,11 @@ class RoutingTests(ProcessTestCase):
             reply = self.get(target, host)
             self.assertEqual((target, reply.status), (target, 200))
             self.assertEqual((target, reply.echo["name"]), (target, name))
+
+    def test_external_name(self) -> None:
+        """An ExternalName is resolved before anything is served; one that leads nowhere is 502."""
+        self.assertEqual(self.get("/", "named.example").echo["name"], "web")
+        self.assertEqual(self.get("/nowhere", "named.example").status, 502)
 
     def test_no_path(self) -> None:
         """A known host's unknown path is 404 and goes to no other host's rules."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import TLS, Config, Limits
+from ingress.config import TLS, Cluster, Config, IngressClassFilter, Limits
 from ingress.kube.objects import KubeObject, Secret
 from ingress.problem import Problem
 from ingress.routing.build import CONFIGURATION, Built, build, build_steps
@@ -26,6 +26,7 @@ from tests.support.objects import (
     ingress_class,
     objects,
     problems_of,
+    resolved_name,
     secret,
     served,
     service,
@@ -266,6 +267,7 @@ class RobustnessTests(SynchronousTestCase):
 
 HOSTS = ("", "a.example", "b.example", "*.example")
 SERVICES = ("web", "other")
+DNS_NAMES = ("x.example", "y.example")
 SECRETS = {
     "one": (ONE, tls_secret("one", "b.example")),
     "two": (TWO, tls_secret("two", "*.example", valid_for=-timedelta(days=1))),
@@ -316,6 +318,22 @@ others = st.one_of(
         st.sampled_from(("10.0.0.1", "10.0.0.2")),
         name=st.sampled_from(("s1", "s2")),
     ),
+    st.builds(
+        lambda name, host: service(name, kind="ExternalName", external=host),
+        st.sampled_from(SERVICES),
+        st.sampled_from(DNS_NAMES),
+    ),
+    st.builds(
+        lambda of, hosts: endpoint_slice(of, *hosts, name="s1", family="FQDN"),
+        st.sampled_from(SERVICES),
+        st.lists(st.sampled_from(DNS_NAMES), min_size=1, max_size=2, unique=True),
+    ),
+    st.builds(
+        lambda name, addresses, fault: resolved_name(name, *addresses, fault=fault),
+        st.sampled_from(DNS_NAMES),
+        st.lists(st.sampled_from(("10.0.0.5", "127.0.0.1")), max_size=2, unique=True),
+        st.sampled_from(("", "it is silent")),
+    ),
     st.builds(endpoints, st.sampled_from(SERVICES), st.sampled_from(("10.0.0.3", "10.0.0.4"))),
     st.sampled_from([secret for pair in SECRETS.values() for secret in pair]),
     st.builds(ingress_class, st.sampled_from(("ours", "twisted")), is_default=st.booleans()),
@@ -330,6 +348,7 @@ CONFIGS = (
     replace(FILES, ssl_redirect=False),
     replace(FILES, tls=TLS(default=("default", "one"))),
     replace(FILES, limits=Limits(read_timeout=5.0)),
+    Config(cluster=Cluster(), ingress_class=IngressClassFilter(without_class=True)),
 )
 
 

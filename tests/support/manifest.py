@@ -65,6 +65,13 @@ def service_manifest(name: str) -> Manifest:
     return _manifest("v1", "Service", {"name": name}, spec={"ports": [{"port": 80}]})
 
 
+def external_manifest(name: str, host: str, port: int) -> Manifest:
+    """An ExternalName whose port 80 is this port of a host elsewhere."""
+    ports = [{"port": 80, "targetPort": port}]
+    spec: Manifest = {"type": "ExternalName", "externalName": host, "ports": ports}
+    return _manifest("v1", "Service", {"name": name}, spec=spec)
+
+
 def endpoint_manifests(service: str, *ports: int) -> list[Manifest]:
     """An EndpointSlice for each port of 127.0.0.1, because a slice has one port for all."""
     return [

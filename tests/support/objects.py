@@ -34,6 +34,7 @@ from ingress.kube.objects import (
     ObjectName,
     Objects,
     PathType,
+    ResolvedName,
     Secret,
     Service,
     ServiceBackendPort,
@@ -62,6 +63,7 @@ _KINDS: dict[type[KubeObject], str] = {
     EndpointSlice: "endpoint_slices",
     Endpoints: "endpoints",
     Secret: "secrets",
+    ResolvedName: "resolved_names",
 }
 
 
@@ -212,6 +214,18 @@ def secret(name: str, certificate: bytes, key: bytes) -> Secret:
         metadata=metadata(name),
         type="kubernetes.io/tls",
         data={"tls.crt": certificate, "tls.key": key},
+    )
+
+
+def resolved_name(
+    name: str, *addresses: str, fault: str = "", own_ports: Mapping[str, tuple[int, ...]] = {}
+) -> ResolvedName:
+    """What a name means."""
+    return ResolvedName(
+        metadata=Metadata(name=name, namespace=""),
+        addresses=addresses,
+        fault=fault,
+        own_ports=dict(own_ports),
     )
 
 

@@ -15,7 +15,7 @@ from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
-from ingress.routing.upstream import Upstream
+from ingress.routing.upstream import Endpoint, Upstream
 
 
 def render(snapshot: Snapshot) -> str:
@@ -127,7 +127,12 @@ def _policy(policy: RequestPolicy) -> str:
 
 
 def _endpoints(upstream: Upstream) -> str:
-    text = ", ".join(map(str, upstream.endpoints)) or "(none: 503)"
+    nobody = f"(none: {502 if upstream.is_unresolved else 503})"
+    text = ", ".join(map(_endpoint, upstream.endpoints)) or nobody
     if upstream.lingering:
-        text += f"; lingering {', '.join(map(str, upstream.lingering))}"
+        text += f"; lingering {', '.join(map(_endpoint, upstream.lingering))}"
     return text
+
+
+def _endpoint(endpoint: Endpoint) -> str:
+    return f"{endpoint} as {endpoint.name}" if endpoint.name else str(endpoint)

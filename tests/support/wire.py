@@ -264,7 +264,7 @@ class Dial:
 
     def getDestination(self) -> IPv4Address:
         """IConnector."""
-        return IPv4Address("TCP", *self.endpoint)
+        return IPv4Address("TCP", self.endpoint.host, self.endpoint.port)
 
 
 class MemoryTransport(ImmediateServer):

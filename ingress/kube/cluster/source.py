@@ -17,6 +17,7 @@ from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.held_classes import HeldClasses
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT, IngressGate, ReferencesOf
 from ingress.kube.cluster.mirror import Mirror, Observer
+from ingress.kube.cluster.name_gate import NameGate, Names
 from ingress.kube.cluster.problem_book import ProblemBook, Problems
 from ingress.kube.cluster.referenced import ReferencedObjects
 from ingress.kube.cluster.references import References
@@ -56,6 +57,7 @@ class ClusterSource:
     :param store: nobody else may write to its kinds.
     :param make_rule: whoever knows what annotations mean knows what they name.
     :param observer: sees each Ingress as it came.
+    :param names: resolves those that Services lead to; without it nothing waits for that.
     """
 
     log = Logger()
@@ -67,6 +69,7 @@ class ClusterSource:
         config: Config,
         make_rule: MakeRule,
         observer: Observer | None = None,
+        names: Names | None = None,
     ) -> None:
         assert config.cluster is not None, "the configuration names no cluster"
         self._access = access
@@ -88,12 +91,13 @@ class ClusterSource:
             self._schedule_review,
         )
         self._gate = IngressGate(access.clock, self._references, self._batch, self._schedule_review)
+        self._name_gate = NameGate(names, self._batch) if names is not None else None
         self._classes = HeldClasses(self._schedule_review)
         self._reflectors = [
             *self._reflectors_of(INGRESSES, self._gate, observer),
             *self._reflectors_of(INGRESS_CLASSES, self._classes),
-            *self._reflectors_of(SERVICES, self._batch),
-            *self._reflectors_of(ENDPOINT_SLICES, self._batch),
+            *self._reflectors_of(SERVICES, self._name_gate or self._batch),
+            *self._reflectors_of(ENDPOINT_SLICES, self._name_gate or self._batch),
         ]
         self._review_call: IDelayedCall | None = None
         self._applying: Deferred[None] | None = None
@@ -167,6 +171,8 @@ class ClusterSource:
         if self._applying is not None:
             self._applying.cancel()
         self._gate.stop()
+        if self._name_gate is not None:
+            self._name_gate.stop()
         self._batch.stop()
         self._book.stop()
         self._tell_loaded()
@@ -271,6 +277,8 @@ class ClusterSource:
         if not all(map(self._references.is_known, self._references.of(_CONFIGURATION))):
             return
         self._gate.has_loaded = True
+        if self._name_gate is not None:
+            self._name_gate.has_loaded = True
         self._batch.when_applied(self._tell_loaded)
 
     def _tell_loaded(self) -> None:

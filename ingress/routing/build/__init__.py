@@ -17,7 +17,7 @@ for Secrets that turned bad, which keep their last good pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,19 @@ class Built:
         """The Ingresses that requests can meet; the same object as before where none changed."""
         return self.memo.ingresses.served
 
+    @property
+    def names(self) -> Collection[str]:
+        """
+        The names that have to be resolved; the same object as before where none changed.
+        """
+        return self.memo.upstreams.names
+
+    @property
+    def has_unresolved_names(self) -> bool:
+        """Whether nothing is known yet of one of `names`."""
+        known = self.memo.objects.resolved_names
+        return any(("", name) not in known for name in self.names)
+
     def all_problems(self) -> Iterator[Problem]:
         """Every Problem, those of one owner together."""
         for problems in self.problems.values():
@@ -92,6 +105,8 @@ class Built:
         table, services = self.memo.upstreams, self.memo.objects.services
         found: dict[ObjectName, set[str]] = {}
         for count, key in enumerate(table.faults):
+            if table.upstreams[key].endpoints:
+                continue  # They may be old, but they serve.
             is_known = (key.namespace, key.service) in services
             for name in table.users.get(key, ()):
                 found.setdefault(name, set()).add("no-endpoint" if is_known else "no-service")

@@ -7,7 +7,7 @@ Source of the rules: docs/compatibility.md, sections 1 ("Backends", "EndpointSli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -17,10 +17,13 @@ from ingress.kube.objects import (
     EndpointPort,
     Endpoints,
     EndpointSlice,
+    ObjectName,
+    ResolvedName,
     Service,
     ServicePort,
 )
 from ingress.routing.build.change import sorted_in_steps
+from ingress.routing.build.named_endpoint import NameLookup
 from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.steps import STRIDE, Steps
 
@@ -37,15 +40,23 @@ class ServiceObjects(NamedTuple):
     service: Service | None
     slices: tuple[EndpointSlice, ...]
     endpoints: Endpoints | None
+    names: Mapping[ObjectName, ResolvedName] = {}
+    """All names that were resolved."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedUpstream:
-    """An Upstream, and why nobody serves it."""
+    """An Upstream, and what is wrong with it."""
 
     upstream: Upstream
     fault: str = ""
-    """For each Ingress that names it; empty where an endpoint serves."""
+    """
+    For each Ingress that names it: why nobody serves it, or why its endpoints may be old.
+    Empty as long as it is only that a name was not resolved yet.
+    """
+
+    names: frozenset[str] = frozenset()
+    """The names that lead to its endpoints."""
 
 
 class _FaultError(Exception):
@@ -70,24 +81,41 @@ def resolve_upstream(
 
     :param source: gives endpoints to Services that have none among the objects.
     """
+    names = NameLookup(objects.names, is_from_cluster=not source.paths)
     try:
-        return ResolvedUpstream((yield from _resolve(key, objects, source)))
+        upstream = yield from _resolve(key, objects, source, names)
     except _FaultError as error:
-        message = f"{error}; answered with 503"
-        return ResolvedUpstream(Upstream(key), message)
+        return _without_endpoint(key, str(error), names)
+    fault = f"{_named(key)}: {names.fault}" if names.fault else ""
+    return ResolvedUpstream(upstream, fault, names.names)
 
 
-def _resolve(key: UpstreamKey, objects: ServiceObjects, source: FilesSource) -> Steps[Upstream]:
+def _without_endpoint(key: UpstreamKey, fault: str, names: NameLookup) -> ResolvedUpstream:
+    if names.is_pending:
+        return ResolvedUpstream(Upstream(key), names=names.names)
+    if names.fault:
+        fault = f"{_named(key)}: {names.fault}"
+    is_unresolved = bool(names.fault) and not names.is_refused
+    message = f"{fault}; answered with {502 if is_unresolved else 503}"
+    return ResolvedUpstream(Upstream(key, is_unresolved=is_unresolved), message, names.names)
+
+
+def _resolve(
+    key: UpstreamKey, objects: ServiceObjects, source: FilesSource, names: NameLookup
+) -> Steps[Upstream]:
+    """
+    :raises _FaultError: where there is no endpoint.
+    """
     service = objects.service
     if service is None:
         return _local_upstream(key, None, source, "does not exist")
     if service.spec.type == "ExternalName":
-        return Upstream(key, (_external_endpoint(key, service),))
+        return Upstream(key, _external_endpoints(key, service, names))
     port = _service_port(key, service)
     if port is None:
         raise _FaultError(_no_such_port(key, service))
     if objects.slices:
-        addresses = _slice_addresses(objects.slices, port)
+        addresses = _slice_addresses(objects.slices, port, names)
         return (yield from _choose(key, port, "EndpointSlices", addresses))
     if objects.endpoints is not None:
         addresses = _subset_addresses(objects.endpoints, port)
@@ -136,7 +164,7 @@ def _target_number(port: ServicePort) -> int:
 
 
 def _slice_addresses(
-    slices: Iterable[EndpointSlice], service_port: ServicePort
+    slices: Iterable[EndpointSlice], service_port: ServicePort, names: NameLookup
 ) -> Iterator[_Address]:
     for endpoint_slice in slices:
         family = endpoint_slice.address_type
@@ -145,8 +173,12 @@ def _slice_addresses(
                 conditions = item.conditions
                 is_leaving = conditions.serving and conditions.terminating
                 for address in item.addresses:
-                    endpoint = Endpoint(_normalized(address, family), number)
-                    yield _Address(family, endpoint, conditions.ready, is_leaving)
+                    if family == "FQDN":
+                        endpoints = names.endpoints(address, number)
+                    else:
+                        endpoints = [Endpoint(_normalized(address, family), number)]
+                    for endpoint in endpoints:
+                        yield _Address(family, endpoint, conditions.ready, is_leaving)
 
 
 def _subset_addresses(endpoints: Endpoints, service_port: ServicePort) -> Iterator[_Address]:
@@ -213,16 +245,23 @@ def _choose(
 # Endpoints from elsewhere.
 
 
-def _external_endpoint(key: UpstreamKey, service: Service) -> Endpoint:
+def _external_endpoints(
+    key: UpstreamKey, service: Service, names: NameLookup
+) -> tuple[Endpoint, ...]:
     name = service.spec.external_name
     if not name:
         raise _FaultError(f"{_named(key)} is an ExternalName without name")
     port = _service_port(key, service)
     if port is not None:
-        return Endpoint(name, _target_number(port))
-    if key.port.isdecimal():
-        return Endpoint(name, int(key.port))
-    raise _FaultError(_no_such_port(key, service))
+        number = _target_number(port)
+    elif key.port.isdecimal():
+        number = int(key.port)
+    else:
+        raise _FaultError(_no_such_port(key, service))
+    endpoints = names.endpoints(name, number)
+    if not endpoints:
+        raise _FaultError(f"{_named(key)} leads to no address")
+    return tuple(endpoints)
 
 
 def _local_upstream(

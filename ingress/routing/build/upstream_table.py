@@ -5,13 +5,17 @@ The Upstreams that Ingresses name, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingress.config import FilesSource
 from ingress.kube.objects import EndpointSlice, ObjectName, Objects
 from ingress.routing.build.change import Index, IndexUpdate, changed_names
 from ingress.routing.build.ingress_table import Move, moved_users
-from ingress.routing.build.upstream import ServiceObjects, resolve_upstream
+from ingress.routing.build.upstream import (
+    ResolvedUpstream,
+    ServiceObjects,
+    resolve_upstream,
+)
 from ingress.routing.upstream import Upstream, UpstreamKey
 from ingress.steps import STRIDE, Steps
 
@@ -31,7 +35,13 @@ class UpstreamTable:
 
     upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
     faults: Mapping[UpstreamKey, str] = field(default_factory=dict)
-    """Why nobody serves an Upstream."""
+    """What is wrong with an Upstream; mostly, why nobody serves it."""
+
+    names: Index[str, UpstreamKey] = field(default_factory=dict)
+    """The Upstreams in use to which a name leads; the same object where none changed."""
+
+    names_of: Mapping[UpstreamKey, frozenset[str]] = field(default_factory=dict)
+    """The names of each Upstream that has any."""
 
 
 def update_upstreams(
@@ -51,30 +61,72 @@ def update_upstreams(
         stale.update(keys.get(service, ()))
         if count % STRIDE == STRIDE - 1:
             yield
+    for _, name in (yield from changed_names(old.resolved_names, new.resolved_names)):
+        stale.update(table.names.get(name, ()))
+    table = replace(table, users=users, keys=keys, slices=slices)
     if not stale:
-        return UpstreamTable(users, keys, slices, table.upstreams, table.faults), set()
-    upstreams: Mapping[UpstreamKey, Upstream]
-    upstreams, faults = dict(table.upstreams), dict(table.faults)
-    concerned: set[ObjectName] = set()
-    is_changed = False
+        return table, set()
+    update = _Update(table)
     for key in stale:
         yield
         if key not in users:
-            is_changed = upstreams.pop(key, None) is not None or is_changed
-            faults.pop(key, None)
-            continue
-        service_objects = _service_objects(key, new, slices)
-        resolved = yield from resolve_upstream(key, service_objects, source)
-        if resolved.upstream != upstreams.get(key):
-            upstreams[key] = resolved.upstream
-            is_changed = True
-        if resolved.fault != faults.pop(key, ""):
-            concerned.update(users[key])
+            update.remove(key)
+        else:
+            objects = _service_objects(key, new, slices)
+            update.put(key, (yield from resolve_upstream(key, objects, source)))
+    return (yield from update.finish()), update.concerned
+
+
+class _Update:
+    """A changed copy of the Upstreams of a table."""
+
+    def __init__(self, table: UpstreamTable) -> None:
+        self.concerned: set[ObjectName] = set()
+        """The Ingresses for which a fault came or went."""
+
+        self._table = table
+        self._upstreams = dict(table.upstreams)
+        self._faults = dict(table.faults)
+        self._names = IndexUpdate(table.names)
+        self._names_of = dict(table.names_of)
+        self._is_changed = False
+
+    def __repr__(self) -> str:
+        return f"<_Update of {len(self._upstreams)} Upstreams>"
+
+    def remove(self, key: UpstreamKey) -> None:
+        """Nobody names it any more."""
+        self._is_changed = self._upstreams.pop(key, None) is not None or self._is_changed
+        self._faults.pop(key, None)
+        self._move_names(key, frozenset())
+
+    def put(self, key: UpstreamKey, resolved: ResolvedUpstream) -> None:
+        """What came of it."""
+        if resolved.upstream != self._upstreams.get(key):
+            self._upstreams[key] = resolved.upstream
+            self._is_changed = True
+        if resolved.fault != self._faults.pop(key, ""):
+            self.concerned.update(self._table.users[key])
         if resolved.fault:
-            faults[key] = resolved.fault
-    if not is_changed:
-        upstreams = table.upstreams  # By identity the data plane sees that it has nothing to do.
-    return UpstreamTable(users, keys, slices, upstreams, faults), concerned
+            self._faults[key] = resolved.fault
+        self._move_names(key, resolved.names)
+
+    def finish(self) -> Steps[UpstreamTable]:
+        """The table with the changes."""
+        names = yield from self._names.finish()
+        return replace(
+            self._table,
+            # By identity the data plane sees that it has nothing to do.
+            upstreams=self._upstreams if self._is_changed else self._table.upstreams,
+            faults=self._faults,
+            names=names,
+            names_of=self._names_of,
+        )
+
+    def _move_names(self, key: UpstreamKey, names: frozenset[str]) -> None:
+        self._names.move(key, self._names_of.pop(key, frozenset()), names)
+        if names:
+            self._names_of[key] = names
 
 
 def _moved_keys(
@@ -124,4 +176,5 @@ def _service_objects(
         objects.services.get(service),
         tuple(objects.endpoint_slices[name] for name in slices.get(service, ())),
         objects.endpoints.get(service),
+        objects.resolved_names,
     )

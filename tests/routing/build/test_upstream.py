@@ -7,9 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import FilesSource
 from ingress.kube.objects import EndpointPort, EndpointSlice, Service, ServicePort
 from ingress.routing.build.upstream import ResolvedUpstream, ServiceObjects, resolve_upstream
-from ingress.routing.upstream import Endpoint, UpstreamKey
+from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.steps import STRIDE, finish
-from tests.support.objects import FILES, LEAVING, STARTING, endpoint_slice, service
+from tests.support.objects import FILES, LEAVING, STARTING, endpoint_slice, resolved_name, service
 
 KEY = UpstreamKey("default", "web", "80")
 
@@ -77,10 +77,18 @@ class ResolveUpstreamTests(SynchronousTestCase):
         self.assertEqual(resolved.upstream.endpoints, ())
         self.assertIn("ExternalName without name", resolved.fault)
 
-    def test_external_trailing_dot(self) -> None:
-        """The name is kept as written: a trailing dot is for the resolver."""
+    def test_external_pending(self) -> None:
+        """A name of which nothing is known yet is asked for, and no fault."""
         resolved = resolve(of=service("web", kind="ExternalName", external="api.example."))
-        self.assertEqual(texts(resolved)[0], ["api.example.:80"])
+        self.assertEqual(resolved.upstream, Upstream(KEY))
+        self.assertEqual((resolved.fault, resolved.names), ("", {"api.example."}))
+
+    def test_external(self) -> None:
+        """A name leads to its addresses, by which it is known to its endpoints."""
+        of = service("web", kind="ExternalName", external="api.example")
+        names = {("", "api.example"): resolved_name("api.example", "10.0.0.1")}
+        resolved = finish(resolve_upstream(KEY, ServiceObjects(of, (), None, names), FILES.source))
+        self.assertEqual(resolved.upstream.endpoints, (Endpoint("10.0.0.1", 80, "api.example"),))
 
     def test_cluster(self) -> None:
         """In a cluster the fault gives no advice about files."""

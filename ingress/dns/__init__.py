@@ -1,0 +1,14 @@
+"""
+Names of hosts outside of the cluster to their addresses, resolved anew as their TTL says.
+
+::
+
+    Built.names ─► NameResolver ─► Lookup ─┬─ SystemFiles: /etc/resolv.conf, /etc/hosts
+                        │                  └─ DNSClient: UDP, and TCP for long answers
+                        └─► ObjectStore ─► build
+
+- A **NameResolver** knows which names are in use, when each is due, and what to keep
+  while nobody answers.
+- A **Lookup** is one name, once: the hosts file, the search list, A and AAAA, CNAMEs.
+- A **DNSClient** asks one question of one name server after the other.
+"""
