@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress import errors
+from tests.support.process import CHECKOUT
 
 
 def kinds_of(error: type[errors.PeerError]) -> Iterator[type[errors.PeerError]]:
     yield error
     for kind in error.__subclasses__():
         yield from kinds_of(kind)
+
+
+class OutcomeTests(SynchronousTestCase):
+    def test_documented(self) -> None:
+        """README.md says what each outcome means."""
+        text = (CHECKOUT / "README.md").read_text()
+        table = text.partition("| outcome | status |")[2].partition("\n\n")[0]
+        documented = set(re.findall(r"`([a-z_]+)`", table))
+        self.assertEqual(documented, {outcome.value for outcome in errors.Outcome})
 
 
 class PeerErrorTests(SynchronousTestCase):

@@ -242,7 +242,7 @@ class AccessLogTests(ProcessTestCase):
         wait_until(lambda: self.get("/" + "x" * 300).status == 414, "the change")
         self.get("/off")
         self.change_back()
-        self.assertEqual(self.lines("/off"), [])
+        self.assertEqual(self.lines('"GET /off '), [])
 
     def reaches(self, target: str, path: Path) -> bool:
         """Whether a request is told in this file."""
