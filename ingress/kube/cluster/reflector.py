@@ -30,6 +30,7 @@ from ingress.kube.api.errors import AnswerTooLarge, APIError, APIUnreachable
 from ingress.kube.cluster.backoff import Backoff
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.mirror import Mirror
+from ingress.kube.cluster.resource import PAGE_LIMIT
 from ingress.kube.cluster.wire import (
     ADDED,
     DELETED,
@@ -40,9 +41,6 @@ from ingress.kube.cluster.wire import (
     decode_page,
 )
 from ingress.kube.slices import Slices, Stopped
-
-PAGE_LIMIT: Final = 500
-"""Objects of a page, as client-go has it."""
 
 PAGE_SIZE: Final = 1024 * 1024
 """
@@ -55,7 +53,10 @@ MAX_TIMEOUT: Final = 600
 """Seconds after which the server is to end a watch: not that of all proxies at once."""
 
 SHORTEST_WATCH: Final = 1.0
-"""Seconds: a watch that ends earlier, and has told nothing, is one that has failed."""
+"""
+Seconds. A watch that ends earlier, and has told nothing, is one that has failed; after one that
+has told something the next one waits for so long.
+"""
 
 _CHANGES: Final = frozenset((ADDED, MODIFIED, DELETED))
 
@@ -101,7 +102,7 @@ class Reflector:
         self._mirror = mirror
         self._target = contact.target
         self._backoff = Backoff(access.random)
-        self._limit = PAGE_LIMIT
+        self._limit = contact.target.resource.first_page
         self._version = ""
         self._has_news = False
         self._running: Deferred[None] | None = None
@@ -204,9 +205,10 @@ class Reflector:
             "timeoutSeconds": str(timeout),
         }
         await self._access.client.watch(self._target.path, query, self._receive, self._opened)
-        is_short = self._access.clock.seconds() - began_at < SHORTEST_WATCH
-        if is_short and self._version == version:
-            raise APIUnreachable("the server ends each watch at once")
+        if self._access.clock.seconds() - began_at < SHORTEST_WATCH:
+            if self._version == version:
+                raise APIUnreachable("the server ends each watch at once")
+            await deferLater(self._access.clock, SHORTEST_WATCH)
         self._all_is_well()
 
     def _opened(self) -> None:

@@ -9,6 +9,9 @@ from typing import Final
 
 from ingress.kube.manifest import KINDS
 
+PAGE_LIMIT: Final = 500
+"""Objects of a page of a list, as client-go has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -17,6 +20,9 @@ class Resource:
     kind: str
     plural: str
     is_namespaced: bool = True
+
+    first_page: int = PAGE_LIMIT
+    """Objects of the first page; those that follow are as many as are a good size."""
 
     def __str__(self) -> str:
         """As a rule of RBAC is spoken of: ``ingresses.networking.k8s.io``."""
@@ -51,14 +57,14 @@ INGRESSES: Final = Resource("Ingress", "ingresses")
 INGRESS_CLASSES: Final = Resource("IngressClass", "ingressclasses", is_namespaced=False)
 SERVICES: Final = Resource("Service", "services")
 ENDPOINT_SLICES: Final = Resource("EndpointSlice", "endpointslices")
-SECRETS: Final = Resource("Secret", "secrets")
+SECRETS: Final = Resource("Secret", "secrets", first_page=50)
 HELM_RELEASE: Final = "helm.sh/release.v1"
 """
 The type of the Secrets in which Helm keeps what it has installed: up to a MiB each, often
 more than all others together, and never a certificate.
 """
 
-CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps")
+CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps", first_page=50)
 
 
 @dataclass(frozen=True, slots=True)

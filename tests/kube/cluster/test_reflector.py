@@ -18,12 +18,11 @@ from ingress.kube.cluster.problem_book import ProblemBook
 from ingress.kube.cluster.reflector import (
     MAX_TIMEOUT,
     MIN_TIMEOUT,
-    PAGE_LIMIT,
     PAGE_SIZE,
     Access,
     Reflector,
 )
-from ingress.kube.cluster.resource import SERVICES, Target
+from ingress.kube.cluster.resource import PAGE_LIMIT, SERVICES, Target
 from ingress.kube.slices import Slices
 from tests.kube.cluster.test_mirror import RecordingSink
 from tests.support.hand_api import Asked, HandAPI, stored
@@ -187,6 +186,7 @@ class WatchTests(ReflectorTestCase):
     def test_bookmark(self) -> None:
         """A bookmark moves on where nothing changes."""
         self.watch.bookmark("30")
+        self.turn(MIN_TIMEOUT)
         self.watch.end()
         self.assert_goes_on("30")
         self.assertEqual(self.sink.names, ["a"])
@@ -194,6 +194,7 @@ class WatchTests(ReflectorTestCase):
     def test_unknown_event(self) -> None:
         """An event of a kind that nobody knows changes nothing."""
         self.watch.send("NEWS", service("b", 8))
+        self.turn(MIN_TIMEOUT)
         self.watch.end()
         self.assert_goes_on("8")
         self.assertEqual(self.sink.names, ["a"])
@@ -225,6 +226,14 @@ class WatchTests(ReflectorTestCase):
         self.watch.end()
         self.assert_waits()
         self.assert_goes_on("7")
+
+    def test_ends_early(self) -> None:
+        """Nor one that ends each watch after a word."""
+        self.watch.bookmark("8")
+        self.watch.end()
+        self.assert_waits()
+        self.assert_goes_on("8")
+        self.assertEqual(self.contact.watch_failures, 0)
 
     def test_trouble_is_over(self) -> None:
         """When a watch is accepted all is well again, even if it has nothing to tell."""
