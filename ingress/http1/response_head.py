@@ -45,20 +45,20 @@ def check_unfinished_response_head(data: bytes, limits: Limits = DEFAULT_LIMITS)
 
 def parse_response_head(
     data: bytes, request_method: bytes, limits: Limits = DEFAULT_LIMITS
-) -> tuple[Response, BodyDecoder]:
+) -> tuple[Response, Callable[[], BodyDecoder]]:
     """
     :param data: a whole head, from its status line to its empty line.
     :param request_method: of the request that it answers: HEAD has no body.
-    :return: the response and the decoder of the body that follows it.
+    :return: the response, and what makes a decoder of the body that follows it.
     :raises ResponseError: where the head must not be believed.
     """
     if len(data) > limits.head_size:
         raise ResponseError("The endpoint sent too large a head.")
     parse = _kept_response if len(data) <= MAX_KEPT else _parse_response
-    response, new_body = parse(data, request_method == b"HEAD")
-    if len(response.fields) > limits.head_fields:
+    parsed = parse(data, request_method == b"HEAD")
+    if len(parsed[0].fields) > limits.head_fields:
         raise ResponseError("The endpoint sent too many fields.")
-    return response, new_body()
+    return parsed
 
 
 def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:

@@ -5,7 +5,7 @@ A connection to an endpoint, in HTTP/1.1: one request at a time, its response st
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -17,7 +17,7 @@ from zope.interface import implementer
 from ingress.deadline import NEVER
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError, ResponseError
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
-from ingress.http1.head import HEAD_END, is_websocket
+from ingress.http1.head import EMPTY_BODY, HEAD_END, is_websocket
 from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
 from ingress.message import Request
 from ingress.policy.proxy_settings import ProxySettings
@@ -26,7 +26,6 @@ from ingress.upstream.response_receiver import ResponseReceiver, TunnelReceiver
 if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
 
-    from ingress.transport import ImmediateSend
     from ingress.upstream.pool import EndpointPool
 
 _DEFAULT_TIMEOUTS = ProxySettings()
@@ -141,13 +140,6 @@ class HTTP1Upstream(TwistedProtocol):
         self._tunnel = None
         self.close()
 
-    def has_input(self) -> bool:
-        """
-        Whether an idle connection must not be used: the endpoint has closed it, or has
-        sent what would pass for the answer to the next request.
-        """
-        return cast("ImmediateSend", self.transport).has_input()
-
     def pause_response(self) -> None:
         """The client reads slower than the endpoint sends."""
         self._is_response_paused = True
@@ -234,23 +226,33 @@ class HTTP1Upstream(TwistedProtocol):
                 return b""
             end += len(HEAD_END)
             self._buffer = b""
-            self._head(receiver, data[:end])
-            data = data[end:]
+            head, data = data[:end], data[end:]
+            is_whole = self._head(receiver, head, len(data))
             if self._receiver is not receiver:
                 return data
+            if is_whole:
+                if data:
+                    receiver.response_body(data)
+                return b""
         body, rest = self._body.feed(data)
         if body:
             receiver.response_body(body)
         return rest
 
-    def _head(self, receiver: ResponseReceiver, head: bytes) -> None:
-        response, body = parse_response_head(head, self._method, self._pool.limits)
+    def _head(self, receiver: ResponseReceiver, head: bytes, following: int) -> bool:
+        """
+        :param following: how many bytes came behind it.
+        :return: whether these are the whole body, as they mostly are.
+        """
+        response, new_body = parse_response_head(head, self._method, self._pool.limits)
         if response.status >= 200:
-            self._body = body
+            is_whole = response.body_length == following
+            self._body = EMPTY_BODY if is_whole else new_body()
             # An endpoint that was not waited for could take the body for its next request.
             self._keep_alive = response.keep_alive and not self._may_skip_body
             receiver.response_started(response)
-        elif response.status == 101:
+            return is_whole
+        if response.status == 101:
             if not self._may_switch or not is_websocket(response):
                 raise ResponseError("The endpoint switched to a protocol that was not asked for.")
             self._receiver = None
@@ -261,6 +263,7 @@ class HTTP1Upstream(TwistedProtocol):
                 raise ResponseError("The endpoint sends interim responses without end.")
             self._may_skip_body &= response.status != 100
             receiver.response_interim(response)
+        return False
 
     def _complete(self, receiver: ResponseReceiver, rest: bytes) -> None:
         if self._receiver is not receiver:

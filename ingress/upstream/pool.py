@@ -99,7 +99,9 @@ class EndpointPool:
         """The connection that was used last, since the endpoint will close it last."""
         while self._idle:
             connection = self._idle.pop()
-            if not connection.has_input():
+            # Else the endpoint has closed it, or has sent what would pass for the answer
+            # to the next request.
+            if not connection.transport.has_input():  # type: ignore[attr-defined]
                 return connection
             connection.close()
         return None

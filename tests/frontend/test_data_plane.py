@@ -244,9 +244,10 @@ class OrderTests(SynchronousTestCase):
         bodies = []
         while HEAD_END in data:
             head, _, data = data.partition(HEAD_END)
-            response, decoder = parse_response_head(head + HEAD_END, b"GET")
+            response, new_body = parse_response_head(head + HEAD_END, b"GET")
             if response.status < 200:
                 continue
+            decoder = new_body()
             body, data = decoder.feed(data)
             if decoder.is_complete:
                 bodies.append(body if response.status == 200 else b"")

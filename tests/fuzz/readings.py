@@ -147,7 +147,8 @@ def our_response(pieces: Sequence[bytes], method: bytes, *, is_end: bool) -> tup
             buffer = rest + piece if body is not None and body.is_complete else buffer + piece
             while body is None and HEAD_END in buffer:
                 end = buffer.index(HEAD_END) + len(HEAD_END)
-                head, body = parse_response_head(buffer[:end], method)
+                head, new_body = parse_response_head(buffer[:end], method)
+                body = new_body()
                 buffer = buffer[end:]
                 if head.status == 101:
                     raise ResponseError("Nobody asked for another protocol.")

@@ -57,25 +57,27 @@ class ResponseHeadTests(SynchronousTestCase):
 
     def test_body_of_known_length(self) -> None:
         """Content-Length tells where the body ends."""
-        made, body = parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"GET")
+        made, new_body = parse_response_head(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"GET"
+        )
         self.assertEqual(made.body_length, 5)
-        self.assertIsInstance(body, LengthBody)
+        self.assertIsInstance(new_body(), LengthBody)
         self.assertTrue(made.keep_alive)
 
     def test_chunked_body(self) -> None:
         """A chunked response has a body of unknown length and keeps its connection."""
-        made, body = parse_response_head(
+        made, new_body = parse_response_head(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"GET"
         )
         self.assertIsNone(made.body_length)
-        self.assertIsInstance(body, ChunkedBody)
+        self.assertIsInstance(new_body(), ChunkedBody)
         self.assertTrue(made.keep_alive)
 
     def test_body_until_close(self) -> None:
         """Without a length the body ends with the connection, which serves no more."""
-        made, body = parse_response_head(b"HTTP/1.1 200 OK\r\n\r\n", b"GET")
+        made, new_body = parse_response_head(b"HTTP/1.1 200 OK\r\n\r\n", b"GET")
         self.assertIsNone(made.body_length)
-        self.assertIsInstance(body, UntilCloseBody)
+        self.assertIsInstance(new_body(), UntilCloseBody)
         self.assertFalse(made.keep_alive)
 
     def test_no_body(self) -> None:
@@ -83,9 +85,9 @@ class ResponseHeadTests(SynchronousTestCase):
         for status, method in ((200, b"HEAD"), (103, b"GET"), (204, b"GET"), (304, b"GET")):
             for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X: y"):
                 data = b"HTTP/1.1 %d X\r\n%b\r\n\r\n" % (status, field)
-                made, body = parse_response_head(data, method)
+                made, new_body = parse_response_head(data, method)
                 self.assertEqual(made.body_length, 0)
-                self.assertIs(body, EMPTY_BODY)
+                self.assertIs(new_body(), EMPTY_BODY)
 
     def test_204_that_announces_a_body(self) -> None:
         """After a 204 that says it has a body the connection is not used again: it may come."""
@@ -130,17 +132,17 @@ class KeptHeadTests(SynchronousTestCase):
 
     def test_shared(self) -> None:
         """The response is the same, its body is another one."""
-        one, one_body = parse_response_head(self.HEAD, b"GET")
-        other, other_body = parse_response_head(self.HEAD, b"POST")
+        one, new_body = parse_response_head(self.HEAD, b"GET")
+        other, _ = parse_response_head(self.HEAD, b"POST")
         self.assertIs(one, other)
-        one_body.feed(b"abc")
-        self.assertFalse(other_body.is_complete)
+        new_body().feed(b"abc")
+        self.assertFalse(new_body().is_complete)
 
     def test_answer_to_head(self) -> None:
         """An answer to HEAD is another one: it has no body."""
         parse_response_head(self.HEAD, b"GET")
-        made, body = parse_response_head(self.HEAD, b"HEAD")
-        self.assertEqual((made.body_length, body), (0, EMPTY_BODY))
+        made, new_body = parse_response_head(self.HEAD, b"HEAD")
+        self.assertEqual((made.body_length, new_body()), (0, EMPTY_BODY))
 
     def test_limits(self) -> None:
         """A head that is kept is held to the limits of each response."""
