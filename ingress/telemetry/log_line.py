@@ -85,11 +85,11 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
     upstream = route.upstream if route is not None else None
     if len(tries) == 1:
         only = tries[0]
-        time_of_try = only.response_time or 0.0
+        took = only.response_time or 0.0
         tried = b"%b %d %b %b" % (
             _endpoint_name(only.endpoint),
             size if only.header_time is not None else 0,
-            _MILLISECONDS[int(time_of_try * 1000)] if time_of_try < 1 else _seconds(time_of_try),
+            _MILLISECONDS[int(took * 1000)] if 0 <= took < 1 else _seconds(took),
             _STATUS_TEXTS[only.status],
         )
     else:
@@ -105,7 +105,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         size,
         fields,
         record.request_size,
-        _MILLISECONDS[int(duration * 1000)] if duration < 1 else _seconds(duration),
+        _MILLISECONDS[int(duration * 1000)] if 0 <= duration < 1 else _seconds(duration),
         b"-" if upstream is None else _upstream_name(upstream),
         tried,
         record.request_id,
@@ -154,8 +154,11 @@ def _tried(tries: Sequence[Try], size: int) -> bytes:
 
 
 def _seconds(seconds: float) -> bytes:
-    """To the millisecond that has passed, as nginx counts."""
-    return b"%d.%03d" % divmod(int(seconds * 1000), 1000)
+    """
+    To the millisecond that has passed, as nginx counts; 0 for less, which the clocks of
+    other reactors than ours can give.
+    """
+    return b"%d.%03d" % divmod(max(int(seconds * 1000), 0), 1000)
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from ingress.config import Config
 from ingress.errors import Outcome
@@ -21,6 +22,8 @@ class Recorder:
     :param traffic: counts.
     :param access_log: tells.
     """
+
+    log = Logger()
 
     def __init__(self, traffic: Traffic, access_log: AccessLog) -> None:
         self.traffic = traffic
@@ -72,7 +75,11 @@ class Recorder:
             self.ok += 1
         else:
             self.not_ok[record.outcome] += 1
-        self._write(record)
+        try:
+            self._write(record)
+        except Exception:
+            # Whoever tells us has a response to send.
+            self.log.failure("A line of the access log could not be written")
 
 
 _OK = Outcome.OK

@@ -233,6 +233,8 @@ class NginxLineTests(SynchronousTestCase):
             (0.9999, b"0.999"),
             (1.0, b"1.000"),
             (75.5, b"75.500"),
+            (-0.5, b"0.000"),
+            (-3600.0, b"0.000"),
         ):
             record = answered(
                 duration=seconds, tries=[Try(ENDPOINT, 100.0, 200, None, 0.0, seconds)]

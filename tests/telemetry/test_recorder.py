@@ -77,6 +77,13 @@ class RecorderTests(SynchronousTestCase):
         self.assertIn(' ok "-"', first)
         self.assertIn(' no_route "-"', second)
 
+    def test_fault(self) -> None:
+        """A fault in the log does no harm to the exchange, nor to other lines."""
+        self.recorder.record(answered(request_id="no bytes"))
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.recorder.record(answered())
+        self.assertEqual(len(self.lines()), 1)
+
     def test_configuration(self) -> None:
         """The configuration says whether and where lines are written."""
         other = self.path.with_name("other")
