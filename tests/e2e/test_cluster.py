@@ -13,6 +13,7 @@ from tests.e2e.cluster_case import (
     ACCOUNT,
     NAMESPACE,
     NEW_POD,
+    PODS,
     READY,
     TERMINATING,
     UNREADY,
@@ -28,7 +29,8 @@ from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, trusting
 from tests.support.deploy import DEPLOY, written
 from tests.support.fake_api.access import Rule
-from tests.support.manifest import secret_manifest, service_manifest
+from tests.support.manifest import external_manifest, secret_manifest, service_manifest
+from tests.support.pod_network import PORT
 from tests.support.process import wait_until
 from tests.support.traffic import Traffic
 
@@ -80,6 +82,16 @@ class ServingTests(ClusterTestCase):
             self.network.remove_pod(address(NEW_POD))
             traffic.wait_for("b")
         self.assertEqual(traffic.failed, [])
+
+    def test_external_name(self) -> None:
+        """An ExternalName leads elsewhere, but never to this machine."""
+        self.api.put(
+            served_ingress("web", "a.example"), external_manifest("web", "localhost", PORT)
+        )
+        wait_until(lambda: self.process.get().status == 503, "the name to be refused")
+        wait_until(lambda: "a loopback address" in self.process.log, "the problem")
+        self.api.put(external_manifest("web", address(PODS["a"]), PORT))
+        wait_until(lambda: self.process.get().status == 200, "the other one to be served")
 
     def test_secret(self) -> None:
         """A Secret that is replaced is the certificate of the next connection."""
