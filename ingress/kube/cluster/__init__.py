@@ -15,6 +15,7 @@ Objects out of a cluster's API server, followed as they change.
   wrong with the others, and who is gone after a list.
 - An **IngressGate** keeps an Ingress back until the Secrets that it names were asked for, so
   that it is never served without them for a moment.
+- A **NameGate** does the same for Services and the names that they lead to.
 - **ReferencedObjects** are the Secrets and ConfigMaps that somebody names; all others are
   dropped where they arrive.
 - A **StoreBatch** changes the store once for all that arrives together.

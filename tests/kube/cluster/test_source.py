@@ -261,6 +261,28 @@ class ChangeTests(SourceTestCase):
         self.scene.turn()
         self.assertEqual(self.scene.names("secrets"), [])
 
+    def test_refused(self) -> None:
+        """A Secret that the server cannot give at first is asked for again."""
+        self.scene.put(secret("b"))
+        self.scene.api.fail(Fault(500, 2, "list", "secrets"))
+        self.scene.put(web("new", "b"))
+        self.scene.turn()
+        self.assertNotIn("default/new", self.scene.names("ingresses"))
+        self.scene.turn(3)
+        self.assertIn("default/new", self.scene.names("ingresses"))
+        self.assertIn("default/b", self.scene.names("secrets"))
+
+    def test_gone_while_looked_up(self) -> None:
+        """One that nobody names any more before it was found is not looked for any longer."""
+        self.scene.api.fail(Fault(500, None, "list", "secrets"))
+        self.scene.put(web("new", "b"))
+        self.scene.turn()
+        self.scene.api.delete("networking.k8s.io/v1", "Ingress", "new")
+        self.scene.turn()
+        count = len(self.scene.asked("secrets"))
+        self.scene.turn(30)
+        self.assertEqual(len(self.scene.asked("secrets")), count)
+
     def test_hangs(self) -> None:
         """An Ingress is not kept back for ever, and what was served is served meanwhile."""
         self.scene.api.fail(Fault(0, None, resource="secrets"))
@@ -416,6 +438,7 @@ class RightTests(SourceTestCase):
         self.successResultOf(scene.started)
         self.assertEqual(scene.names("secrets"), ["default/a"])
         scene.put(secret("a", "eQ=="))
+        scene.api.fail(Fault(503, 2, "get", "secrets"))
         scene.turn(70)
         (item,) = scene.store.view().secrets.values()
         self.assertEqual(item.data["tls.crt"], b"y")
@@ -507,6 +530,8 @@ class TroubleTests(SourceTestCase):
         scene.api.disturbances.faults.clear()
         scene.turn(15)
         self.assertEqual((scene.problems, scene.source.notes()), ([], []))
+        self.assertGreater(scene.source.watch_failures["Ingress"], 3)
+        self.assertEqual(scene.source.relists["Ingress"], 0)
         (item,) = scene.store.view().endpoint_slices.values()
         self.assertEqual(len(item.endpoints), 2)
 
@@ -532,6 +557,7 @@ class TroubleTests(SourceTestCase):
         self.assertEqual(scene.names("services"), ["default/other"])
         for field in ("ingresses", "ingress_classes", "endpoint_slices", "secrets"):
             self.assertEqual(scene.names(field), [], field)
+        self.assertEqual(set(scene.source.relists.values()), {1})
 
 
 happenings = st.lists(
