@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall
 
 from ingress.kube.cluster.contact import Contact
@@ -19,7 +20,7 @@ from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.problem_book import ProblemBook
 from ingress.kube.cluster.reflector import Access
 from ingress.kube.cluster.resource import Resource, Target
-from ingress.kube.cluster.scope_list import ScopeList
+from ingress.kube.cluster.scope_list import LOOKUPS_AT_ONCE, ScopeList
 from ingress.kube.cluster.single_object import PolledObject, SingleObject, WatchedObject
 from ingress.kube.cluster.store_batch import Sink
 from ingress.kube.objects import ObjectKey, ObjectName
@@ -57,6 +58,8 @@ class ReferencedObjects:
         self._problems = problems
         self._scopes: dict[str, _Scope] = {}
         self._singles: dict[ObjectName, SingleObject] = {}
+        self._watched: set[ObjectName] = set()
+        self._slots = DeferredSemaphore(LOOKUPS_AT_ONCE)
         self._wanted: set[ObjectName] = set()
         self._unread: dict[ObjectName, None] = {}  # in place of a set, for the order
         self._known: set[ObjectName] = set()
@@ -107,9 +110,8 @@ class ReferencedObjects:
         scope = self._scope_of(name)
         if scope in self._scopes:
             self._scopes[scope].list.forget(name)
-        single = self._singles.pop(name, None)
+        single = self._stop_single(name)
         if single is not None:
-            single.stop()
             single.mirror.forget(name)
 
     def stop(self) -> None:
@@ -169,25 +171,36 @@ class ReferencedObjects:
         """Read no longer one by one what a list has; what it has not, it looks up once more."""
         unlisted: list[ObjectName] = []
         for name in self.names_in(namespace):
-            single = self._singles.pop(name, None)
-            if single is not None:
-                single.stop()
-                if name not in scope_list.mirror.objects:
-                    unlisted.append(name)
+            is_single = self._stop_single(name) is not None
+            if is_single and name not in scope_list.mirror.objects:
+                unlisted.append(name)
         scope_list.read(unlisted)
 
     def _read_single(self, name: ObjectName) -> None:
-        watched = sum(1 for each in self._singles.values() if isinstance(each, WatchedObject))
-        self._start_single(name, WatchedObject if watched < MAX_WATCHED else PolledObject)
+        if len(self._watched) < MAX_WATCHED:
+            self._watched.add(name)
+            self._start(name, WatchedObject(*self._surroundings(name)))
+        else:
+            self._poll(name)
 
-    def _start_single(
-        self, name: ObjectName, make: type[WatchedObject] | type[PolledObject]
-    ) -> None:
+    def _poll(self, name: ObjectName) -> None:
+        self._start(name, PolledObject(*self._surroundings(name), self._slots))
+
+    def _surroundings(self, name: ObjectName) -> tuple[Access, Target, Mirror, Callable[[], None]]:
         mirror = Mirror(self._resource, self._sink, self._problems)
-        target = Target(self._resource, *name)
-        single = make(self._access, target, mirror, partial(self._single_changed, name))
+        changed = partial(self._single_changed, name)
+        return self._access, Target(self._resource, *name), mirror, changed
+
+    def _start(self, name: ObjectName, single: SingleObject) -> None:
         self._singles[name] = single
         single.start()
+
+    def _stop_single(self, name: ObjectName) -> SingleObject | None:
+        self._watched.discard(name)
+        single = self._singles.pop(name, None)
+        if single is not None:
+            single.stop()
+        return single
 
     def _single_changed(self, name: ObjectName) -> None:
         # It is the object's own coroutine that calls, and may be what has to be stopped.
@@ -207,8 +220,8 @@ class ReferencedObjects:
         contact = single.contact
         if contact.is_forbidden and isinstance(single, WatchedObject):
             # Perhaps it may be read, if not watched.
-            single.stop()
-            self._start_single(name, PolledObject)
+            self._stop_single(name)
+            self._poll(name)
         elif name not in self._known and (contact.has_synced or contact.is_forbidden):
             self.know(name, single.mirror)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -61,13 +61,23 @@ class WatchedObject:
 
 
 class PolledObject:
-    """A `SingleObject` that is read every minute."""
+    """
+    A `SingleObject` that is read every minute.
+
+    :param slots: bound how many are read at once.
+    """
 
     log = Logger()
 
     def __init__(
-        self, access: Access, target: Target, mirror: Mirror, changed: Callable[[], None]
+        self,
+        access: Access,
+        target: Target,
+        mirror: Mirror,
+        changed: Callable[[], None],
+        slots: DeferredSemaphore,
     ) -> None:
+        self._slots = slots
         self.mirror = mirror
         self.contact = Contact(target, access.clock, changed)
         self._access = access
@@ -95,8 +105,11 @@ class PolledObject:
 
     async def _run(self) -> None:
         while True:
-            delay = await self._read()
+            delay = await self._slots.run(self._begin_reading)
             await deferLater(self._access.clock, delay)
+
+    def _begin_reading(self) -> Deferred[float]:
+        return Deferred.fromCoroutine(self._read())
 
     async def _read(self) -> float:
         """:return: after how many seconds to read it again."""

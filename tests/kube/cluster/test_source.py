@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import TLS
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT
+from ingress.kube.cluster.scope_list import LOOKUPS_AT_ONCE
 from tests.support.cluster_scene import (
     CONFIG,
     ClusterScene,
@@ -505,6 +506,15 @@ class RightTests(SourceTestCase):
         self.assertEqual(len(scene.names("secrets")), 130)
         self.assertEqual(len(scene.asked("secrets", "watch")), 100)
         self.assertEqual(len(scene.asked("secrets", "get")), 30)
+
+    def test_few_at_once(self) -> None:
+        """Of those that are polled few are read at once."""
+        scene = self.make(CONFIG, *KINDS, Rule(("get",), ("",), ("secrets",)))
+        for number in range(150):
+            scene.put(web(f"w{number}", f"s{number}"), secret(f"s{number}"))
+        scene.api.fail(Fault(0, None, "get", "secrets"))
+        scene.start()
+        self.assertEqual(len(scene.asked("secrets", "get")), LOOKUPS_AT_ONCE)
 
 
 class TroubleTests(SourceTestCase):
