@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ingress.kube.json_fault import NOT_JSON
 from ingress.kube.objects import KubeStruct, ObjectName
 
 
@@ -140,7 +141,7 @@ class IngressStatuses:
         """
         try:
             record = _RECORDS.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NOT_JSON:
             return
         self.put(record)
 

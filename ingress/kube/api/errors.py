@@ -12,6 +12,7 @@ from http import HTTPStatus
 import msgspec
 
 from ingress.errors import IngressError
+from ingress.kube.json_fault import NOT_JSON
 from ingress.problem import printable
 
 MAX_MESSAGE = 1000
@@ -74,7 +75,7 @@ def api_error(code: int, body: bytes, retry_after: float | None = None) -> APIEr
     """
     try:
         status = msgspec.json.decode(body, type=Status)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         status = Status()
     if status.kind != "Status":
         return APIError(code, "", "the answer is no Status of the Kubernetes API", retry_after)

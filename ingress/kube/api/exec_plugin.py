@@ -23,6 +23,7 @@ from ingress.kube.api.credential_files import bearer
 from ingress.kube.api.credentials import ClientCertificate, Identity, NoCredentials
 from ingress.kube.api.plugin_process import PluginFailed, run_plugin
 from ingress.kube.api.server import Server
+from ingress.kube.json_fault import NOT_JSON
 
 API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
@@ -171,7 +172,7 @@ def parse_credential(output: bytes, api_version: str) -> tuple[Identity, float |
     """
     try:
         found = msgspec.json.decode(output, type=_ExecCredential)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         raise PluginFailed("prints no ExecCredential") from None
     if found.kind != "ExecCredential" or found.status is None:
         raise PluginFailed("prints no ExecCredential with a status")

@@ -15,6 +15,7 @@ import msgspec
 
 from ingress.kube.conversion import convert, decode_secret
 from ingress.kube.fault import Fault, fault_problem, value_at
+from ingress.kube.json_fault import NOT_JSON
 from ingress.kube.manifest import KINDS, Reading
 from ingress.kube.objects import (
     SERVICE_NAME_LABEL,
@@ -46,7 +47,7 @@ def read_object(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
     """
     try:
         item = _kept(_DECODERS[key[0]].decode(text), key)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return _read_slowly(text, key)
     return _read_slowly(text, key) if _faults(item) else Reading(0, key, item)
 
@@ -55,7 +56,7 @@ def _read_slowly(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
     """The same, with what is wrong in words; null is dropped as the API server would."""
     try:
         raw = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return _refuse(key, {}, [Fault((), "is no JSON")])
     if not isinstance(raw, dict):
         return _refuse(key, raw, [Fault((), "must be a mapping")])

@@ -9,8 +9,8 @@ List and watch, for ever: one kind, in one namespace or in all, or one object by
                                                └────┘ the server's timeout: at once
                                                       broken, 429, 5xx: after a while
 
-Nothing that the server does ends the loop, and what is known stays until the server says
-otherwise. The semantics are those of client-go's Reflector.
+Nothing that the server does ends the loop, nor does a fault of ours, and what is known stays
+until the server says otherwise. The semantics are those of client-go's Reflector.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ Seconds. A watch that ends earlier, and has told nothing, is one that has failed
 has told something the next one waits for so long.
 """
 
+LASTING: Final = 60.0
+"""
+Seconds. A history that is lost sooner than that after the last time is not followed by a list
+at once: lists cost the server most of all that it does.
+"""
+
 _CHANGES: Final = frozenset((ADDED, MODIFIED, DELETED))
 
 
@@ -102,6 +108,8 @@ class Reflector:
         self._mirror = mirror
         self._target = contact.target
         self._backoff = Backoff(access.random)
+        self._losses = Backoff(access.random)
+        self._lost_at = float("-inf")
         self._limit = contact.target.resource.first_page
         self._version = ""
         self._has_news = False
@@ -133,8 +141,16 @@ class Reflector:
 
     async def _run(self) -> None:
         while True:
-            await self._list_until_whole()
-            await self._watch_until_lost()
+            try:
+                await self._list_until_whole()
+                await self._watch_until_lost()
+            except (CancelledError, Stopped):
+                raise
+            except Exception as error:
+                self.log.failure("{target} is listed anew after a fault", target=self._target)
+                # What it says may be part of a Secret.
+                fault = f"the answer runs into a fault of ours, {type(error).__name__}"
+                await self._wait_after(APIUnreachable(fault))
 
     # The list.
 
@@ -187,12 +203,24 @@ class Reflector:
                 await self._watch()
             except (APIError, APIUnreachable) as error:
                 self.contact.watch_failures += 1
-                is_lost = _is_history_lost(error)
-                # After a list that was of no use, the next one may be of none as well.
-                if not is_lost or not self._has_news:
-                    await self._wait_after(error, is_watch=True)
-                if is_lost or _is_forbidden(error):
+                if _is_history_lost(error):
+                    await self._wait_after_loss(error)
                     return
+                await self._wait_after(error, is_watch=True)
+                if _is_forbidden(error):
+                    return
+
+    async def _wait_after_loss(self, error: APIError | APIUnreachable) -> None:
+        """Not at all, the first time; where lists are of no use, longer and longer."""
+        now = self._access.clock.seconds()
+        if now - self._lost_at >= LASTING:
+            self._losses.reset()
+        self._lost_at = now
+        is_first = self._losses.failures == 0
+        delay = self._losses.next_delay(_retry_after(error))
+        if not is_first or not self._has_news:
+            self.contact.failed(error, is_watch=True)
+            await deferLater(self._access.clock, delay)
 
     async def _watch(self) -> None:
         """One watch, until the server ends it in order."""
@@ -235,9 +263,11 @@ class Reflector:
         self, error: APIError | APIUnreachable, *, is_watch: bool = False
     ) -> None:
         self.contact.failed(error, is_watch=is_watch)
-        asked_for = error.retry_after if isinstance(error, APIError) else None
-        delay = self._backoff.next_delay(asked_for)
-        await deferLater(self._access.clock, delay)
+        await deferLater(self._access.clock, self._backoff.next_delay(_retry_after(error)))
+
+
+def _retry_after(error: APIError | APIUnreachable) -> float | None:
+    return error.retry_after if isinstance(error, APIError) else None
 
 
 def _is_forbidden(error: Exception) -> bool:
@@ -248,8 +278,8 @@ def _is_forbidden(error: Exception) -> bool:
 def _is_history_lost(error: Exception) -> bool:
     """
     Whether to watch on from where we are is of no use: the server has forgotten it (410), does
-    not understand the question any more, or sends what cannot be understood.
+    not understand the question any more, or sends what cannot be understood, or is too large.
     """
     if isinstance(error, APIError):
         return 400 <= error.code < 500 and error.code not in (401, 403, 429)
-    return isinstance(error, BadAnswer)
+    return isinstance(error, BadAnswer | AnswerTooLarge)

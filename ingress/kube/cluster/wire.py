@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from ingress.kube.api.errors import APIUnreachable, Status, api_error
+from ingress.kube.json_fault import NOT_JSON
 from ingress.kube.objects import KubeStruct, ObjectName
 
 ADDED: Final = "ADDED"
@@ -81,14 +82,12 @@ _EVENTS: Final = msgspec.json.Decoder(WatchEvent)
 _HEADS: Final = msgspec.json.Decoder(Head)
 _STATUSES: Final = msgspec.json.Decoder(Status)
 
-_WRONG: Final = (msgspec.DecodeError, UnicodeDecodeError)
-
 
 def decode_page(text: bytes) -> Page:
     """:raises BadAnswer: if it is none."""
     try:
         return _PAGES.decode(text)
-    except _WRONG as error:
+    except NOT_JSON as error:
         raise BadAnswer(f"the answer is no list: {error}") from None
 
 
@@ -99,7 +98,7 @@ def decode_event(text: bytes) -> WatchEvent:
     """
     try:
         event = _EVENTS.decode(text)
-    except _WRONG as error:
+    except NOT_JSON as error:
         raise BadAnswer(f"the watch sends what is no event: {error}") from None
     if event.type == ERROR:
         _raise_status(event.object)
@@ -109,7 +108,7 @@ def decode_event(text: bytes) -> WatchEvent:
 def _raise_status(text: msgspec.Raw) -> NoReturn:
     try:
         code = _STATUSES.decode(text).code
-    except _WRONG:
+    except NOT_JSON:
         code = 0
     raise api_error(code or 500, bytes(text))
 
@@ -118,5 +117,5 @@ def decode_head(text: msgspec.Raw | bytes) -> Head | None:
     """None where it cannot be read."""
     try:
         return _HEADS.decode(text)
-    except _WRONG:
+    except NOT_JSON:
         return None

@@ -11,6 +11,7 @@ import msgspec
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIUnreachable
 from ingress.kube.conversion import drop_nulls
+from ingress.kube.json_fault import NOT_JSON
 from ingress.kube.objects import KubeStruct
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ def decode_answer(answer: bytes, type_: type[T]) -> T:
     """
     try:
         raw = msgspec.json.decode(answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise APIUnreachable(f"the answer is no {type_.__name__}: {error}") from None
     drop_nulls(raw)
     return _converted(raw, type_)

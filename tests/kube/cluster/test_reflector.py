@@ -16,6 +16,7 @@ from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.problem_book import ProblemBook
 from ingress.kube.cluster.reflector import (
+    LASTING,
     MAX_TIMEOUT,
     MIN_TIMEOUT,
     PAGE_SIZE,
@@ -274,6 +275,7 @@ class WatchTests(ReflectorTestCase):
         watch = self.list(service("b"), version="20")
         self.assertEqual(self.sink.names, ["b"])
         self.assertEqual(self.contact.relists, 1)
+        self.turn(LASTING)
         watch.bookmark("21")
         watch.refuse(410, "Expired")
         self.turn()
@@ -292,6 +294,29 @@ class WatchTests(ReflectorTestCase):
         """A history that is lost as soon as it was listed is not listed all the time."""
         self.watch.send_error(410)
         self.assert_waits()
+        self.assert_relists()
+
+    def test_lost_after_a_word(self) -> None:
+        """Nor is one that is lost after each word."""
+        watch, waits = self.watch, []
+        for version in range(100, 108):
+            watch.bookmark(str(version))
+            watch.send_error(410)
+            waited = 0.0
+            self.turn()
+            while not self.api.pending():
+                self.turn(0.25)
+                waited += 0.25
+            waits.append(waited)
+            watch = self.list(service("a"), version=str(version))
+        self.assertEqual(waits[0], 0.0)
+        self.assertGreaterEqual(waits[-1], MAX_DELAY / 2)
+
+    def test_too_large(self) -> None:
+        """An event that is too large would be so again: a list may have room for it."""
+        self.watch.bookmark("8")
+        self.watch.fail(AnswerTooLarge("an event of very many bytes"))
+        self.turn()
         self.assert_relists()
 
     def test_nonsense(self) -> None:
@@ -361,9 +386,19 @@ class StopTests(ReflectorTestCase):
         self.assertEqual(self.sink.names, ["b"])
 
     def test_fault(self) -> None:
-        """A fault of ours is told of."""
+        """A fault of ours is told of, and is not the end: all is listed anew after a while."""
         self.api.only().fail(ZeroDivisionError())
+        self.assert_waits()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("ZeroDivisionError", str(self.contact.error))
+        watch = self.list(service("a"))
+        watch.fail(ZeroDivisionError())
+        self.assert_waits()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertFalse(self.api.only().is_watch)
+        self.list(service("b"))
+        self.assertEqual(self.sink.names, ["b"])
+        self.assertIsNone(self.contact.error)
 
 
 class Server:

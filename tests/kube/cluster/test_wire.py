@@ -12,6 +12,9 @@ from ingress.kube.api.errors import APIError
 from ingress.kube.cluster.wire import BadAnswer, decode_event, decode_head, decode_page
 from tests.support.recorded import exchange, exchanges
 
+NESTED = b"[" * 9999 + b"]" * 9999
+"""Deeper than anything that the API has, and than what can be decoded."""
+
 
 class PageTests(SynchronousTestCase):
     def test_recorded(self) -> None:
@@ -32,7 +35,8 @@ class PageTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """What is no list is as good as no answer."""
-        for text in (b"", b"[]", b"{}", b'{"metadata":{},"items":{}}', b"\xff", b'{"metadata":{'):
+        wrong = (b"", b"[]", b"{}", b'{"metadata":{},"items":{}}', b"\xff", b'{"metadata":{')
+        for text in (*wrong, b'{"metadata":{},"items":' + NESTED + b"}"):
             self.assertRaises(BadAnswer, decode_page, text)
 
 
@@ -63,7 +67,7 @@ class EventTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """What is no event is as good as none."""
-        for text in (b"x", b"{}", b'{"type":"ADDED"}', b"\xff"):
+        for text in (b"x", b"{}", b'{"type":"ADDED"}', b"\xff", NESTED):
             self.assertRaises(BadAnswer, decode_event, text)
 
 
@@ -84,5 +88,5 @@ class HeadTests(SynchronousTestCase):
         head = decode_head(b"{}")
         assert head is not None
         self.assertEqual(head.name, ("", ""))
-        for text in (b"[]", b'{"metadata":{"name":1}}', b"\xff"):
+        for text in (b"[]", b'{"metadata":{"name":1}}', b"\xff", NESTED):
             self.assertIsNone(decode_head(text))

@@ -27,7 +27,15 @@ class DecodeTests(SynchronousTestCase):
 
     def test_nonsense(self) -> None:
         """Anything else is no answer."""
-        for answer in (b"", b"<html>", b"[]", b"7", b'{"nodeName": 7}', b'{"nodeName": "\xff"}'):
+        for answer in (
+            b"",
+            b"<html>",
+            b"[]",
+            b"7",
+            b'{"nodeName": 7}',
+            b'{"nodeName": "\xff"}',
+            b"[" * 9999,
+        ):
             with self.assertRaises(APIUnreachable) as caught:
                 decode_answer(answer, Thing)
             self.assertIn("the answer is no Thing", str(caught.exception))
