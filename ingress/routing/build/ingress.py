@@ -179,7 +179,7 @@ class _Reader:
     def read(self) -> Steps[IngressParts]:
         age = age_of(self._ingress.metadata)
         annotations = Annotations(self._ingress.metadata.annotations)
-        if not annotations:
+        if not annotations and not self._ingress.only_guards:
             policies = Policies(
                 redirect=RedirectSettings(is_on=self._config.ssl_redirect),
                 proxy=default_proxy_settings(self._config.limits),
