@@ -56,6 +56,8 @@ class ControlPlane:
     :param config: what runs first.
     :param run_in_thread: for reading the configuration file.
     :param writer: to the cluster that the objects are from, if they are from one.
+    :param close: called when neither source nor writer does anything any more: closes what
+        they have in common.
     """
 
     def __init__(
@@ -67,11 +69,14 @@ class ControlPlane:
         problem_log: ProblemLog,
         run_in_thread: RunInThread,
         writer: ClusterWriter | None = None,
+        *,
+        close: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
         self._source = source
         self.controller = controller
         self.problem_log = problem_log
         self._writer = writer
+        self._close = close
         self.live_config = LiveConfig(config, self._configure, run_in_thread)
         self._config_watcher = FileWatcher(reactor, [str(config.path)], self.live_config.look)
         self._has_stopped = False
@@ -107,7 +112,8 @@ class ControlPlane:
         writer_stopped = self._writer.stop() if self._writer is not None else succeed(None)
         stopped = self._source.stop()
         self.problem_log.flush()
-        return stopped.addCallback(lambda _: writer_stopped)
+        stopped.addCallback(lambda _: writer_stopped)
+        return stopped.addCallback(lambda _: self._close())
 
     def _configure(self, config: Config) -> None:
         self._source.reconfigure(config)

@@ -19,6 +19,7 @@ from random import Random, SystemRandom
 from typing import Any, ClassVar, cast
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
@@ -112,10 +113,10 @@ class Options(usage.Options):
             raise SystemExit("--config FILE is needed; etc/ingress.yaml shows what it may have")
         try:
             config = load_config(Path(self["config"]))
+            api = find_api(config.cluster, os.environ) if config.cluster is not None else None
             assert config.path is not None
             listeners = bind_listeners(config.listen, config.path.parent)
             twins = listeners.twins(config.workers) if config.workers > 1 else ()
-            api = find_api(config.cluster, os.environ) if config.cluster is not None else None
         except (ConfigError, ListenError) as error:
             raise SystemExit(str(error)) from None
         self["loaded"], self["listeners"], self["twins"] = config, listeners, twins
@@ -165,7 +166,7 @@ class _Cluster:
         self, reactor: Any, config: Config, access: APIAccess, own_ports: tuple[int, ...]
     ) -> None:
         assert config.cluster is not None
-        client = connect(reactor, access, os.environ)
+        client = self.client = connect(reactor, access, os.environ)
         random = Random()  # noqa: S311 (for jitter and names)
         statuses = IngressStatuses()
         self.store = ObjectStore()
@@ -207,6 +208,7 @@ def _make_control_plane(
             cluster.problem_log,
             run_in_thread,
             cluster.writer,
+            close=lambda: Deferred.fromCoroutine(cluster.client.close()),
         )
     store = ObjectStore()
     source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)

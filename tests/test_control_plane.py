@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import yaml
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,6 +57,7 @@ class ControlPlaneTests(SynchronousTestCase):
 
     def write_to(self, api: FakeAPI) -> None:
         """Have the control plane write to a cluster."""
+        self.closed: list[float] = []
         self.plane = ControlPlane(
             self.clock,
             self.config,
@@ -78,6 +79,7 @@ class ControlPlaneTests(SynchronousTestCase):
                     monotonic=self.clock.seconds,
                 ),
             ),
+            close=lambda: maybeDeferred(self.closed.append, self.clock.seconds()),
         )
 
     def configure(self, **settings: object) -> None:
@@ -176,7 +178,10 @@ class ControlPlaneTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_writer(self) -> None:
-        """It writes to its cluster from when it serves, and the end waits for what it writes."""
+        """
+        It writes to its cluster from when it serves. The end waits for what it writes; then
+        what leads to the cluster is closed.
+        """
         api = FakeAPI(self.clock, Random(1))
         self.write_to(api)
         started = Deferred.fromCoroutine(self.plane.start())
@@ -191,5 +196,7 @@ class ControlPlaneTests(SynchronousTestCase):
         stopped = self.plane.stop()
         self.clock.pump([0] * 10)
         self.assertNoResult(stopped)
+        self.assertEqual(self.closed, [])
         self.clock.pump([1] * 10)
         self.successResultOf(stopped)
+        self.assertEqual(len(self.closed), 1)

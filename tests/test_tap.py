@@ -84,9 +84,13 @@ class OptionsTests(TapTestCase):
         """A cluster whose API server cannot be found out is a mistake as well."""
         kubeconfig = self.folder / "kubeconfig"
         kubeconfig.write_text("{}")
-        self.write(source={"kubernetes": {"kubeconfig": "kubeconfig"}})
+        self.write(
+            listen=LOCAL | {"http": f"unix:{self.folder}/socket"},
+            source={"kubernetes": {"kubeconfig": "kubeconfig"}},
+        )
         (line,) = self.refusal()
         self.assertIn(str(kubeconfig), line)
+        self.assertFalse((self.folder / "socket").exists())
 
     def test_taken(self) -> None:
         """Each address that cannot be bound is a line."""
