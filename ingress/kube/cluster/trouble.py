@@ -57,10 +57,10 @@ class TroubleBook:
 
 def _forbidden(contact: Contact, error: Exception) -> Problem:
     said = error.message if isinstance(error, APIError) else str(error)
-    return _problem(
-        f"may not watch {contact.target}: grant get, list and watch of {contact.target.resource}"
-        f" ({said})"
-    )
+    target = contact.target
+    # One object is watched or got by its name, depending on how many there are.
+    verbs = "get, list and watch" if target.name else "list and watch"
+    return _problem(f"may not watch {target}: grant {verbs} of {target.resource} ({said})")
 
 
 def _unreachable(contact: Contact, error: Exception) -> Problem:

@@ -394,7 +394,9 @@ class RightTests(SourceTestCase):
         self.assertNoResult(scene.started)
         self.assertEqual(len(scene.told), 1)
         [problem] = scene.problems
-        self.assertIn("may not watch endpointslices.discovery.k8s.io: grant get, list", problem)
+        self.assertIn(
+            "may not watch endpointslices.discovery.k8s.io: grant list and watch of", problem
+        )
         self.assertIn('cannot list resource "endpointslices"', problem)
         scene.grant(*KINDS)
         scene.turn(20)
@@ -456,7 +458,9 @@ class RightTests(SourceTestCase):
         self.successResultOf(scene.started)
         self.assertEqual(scene.names("secrets"), [])
         [problem] = scene.problems
-        self.assertIn("may not watch a of secrets in namespace default: grant", problem)
+        self.assertIn(
+            "may not watch a of secrets in namespace default: grant get, list and", problem
+        )
         scene.grant(*KINDS, Rule(("get",), ("",), ("secrets",)))
         scene.turn(70)
         self.assertEqual(scene.names("secrets"), ["default/a"])
