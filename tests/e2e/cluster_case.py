@@ -46,16 +46,19 @@ class Replica(IngressProcess):
     It listens on sockets in its folder, which lead out of the network that it is in.
 
     :param folder: its name is that of the pod.
+    :param further: settings besides those of the ConfigMap.
     """
 
-    def __init__(self, folder: Path, network: PodNetwork, kubeconfig: str) -> None:
+    def __init__(
+        self, folder: Path, network: PodNetwork, kubeconfig: str, **further: object
+    ) -> None:
         config_map = only(written(DEPLOY), "ConfigMap")
         settings = yaml.safe_load(config_map["data"]["ingress.yaml"])
         settings["listen"] = {
             listener: f"unix:{folder / listener}" for listener in settings["listen"]
         }
         settings["source"]["kubernetes"]["kubeconfig"] = "kubeconfig"
-        super().__init__(folder, **settings)
+        super().__init__(folder, **settings, **further)
         (folder / "kubeconfig").write_text(kubeconfig)
         self.command = (*network.prefix, *TWISTD)
         variables = {"POD_NAME": folder.name, "POD_NAMESPACE": NAMESPACE, "NODE_NAME": "node"}
@@ -105,10 +108,10 @@ class ClusterTestCase(ProcessTestCase):
         cls.api.put({"apiVersion": "v1", "kind": "Service", **service, "status": status})
 
     @classmethod
-    def make_replica(cls, name: str) -> Replica:
+    def make_replica(cls, name: str, **further: object) -> Replica:
         """One that is not started yet."""
         kubeconfig = cls.api.kubeconfig(TOKEN, NAMESPACE)
-        replica = Replica(cls.folder / name, cls.network, kubeconfig)
+        replica = Replica(cls.folder / name, cls.network, kubeconfig, **further)
         cls.resources.callback(replica.stop)
         return replica
 

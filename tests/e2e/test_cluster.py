@@ -118,14 +118,15 @@ def count_names(replica: Replica, context: ssl.SSLContext) -> int:
 
 
 class ReplicaTests(ClusterTestCase):
-    """Two replicas."""
+    """Two replicas: one is a single process, the other has workers."""
 
     first: ClassVar[Replica]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
         cls.prepare_cluster(folder)
-        cls.first, cls.process = map(cls.make_replica, ("txingress-0", "txingress-1"))
+        cls.first = cls.make_replica("txingress-0")
+        cls.process = cls.make_replica("txingress-1", workers=2)
         cls.first.start()
         cls.process.start()
 
