@@ -65,6 +65,7 @@ def make_run(peer: str, cost: float, **settings: object) -> Run:
         "processor": cost / 1000,
         "wall": cost / 1000,
         "foreign": 0.0,
+        "slowness": 1.0,
         "memory": 1024,
         "saturates": True,
     }
@@ -112,6 +113,7 @@ class RunTests(SynchronousTestCase):
         self.assertIn("had 50%", make_run("a", 10, wall=0.02).fault)
         self.assertEqual(make_run("a", 10, wall=0.02, saturates=False).fault, "")
         self.assertIn("had 20%", make_run("a", 10, foreign=0.2, saturates=False).fault)
+        self.assertIn("40% slower", make_run("a", 10, slowness=1.4).fault)
         self.assertEqual(make_run("a", 10, outcome=Outcome(1, 1, faults="bad")).fault, "bad")
 
     def test_ratios(self) -> None:

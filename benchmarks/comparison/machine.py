@@ -24,13 +24,6 @@ GUEST = 8
 """The first of the fields that are part of others."""
 
 
-GLANCE = 0.3
-"""Seconds in which one sees whether the cores are busy."""
-
-QUIET = 0.1
-"""Share of a core in use that is next to nothing: in so short a time one tick is 3 %."""
-
-
 @dataclass
 class Watch:
     """:ivar foreign: the share of a core that others had, of the one where it was more."""
@@ -54,15 +47,6 @@ class Cores:
         wall = time.monotonic() - began
         after = self._foreign(proxy, endpoints)
         watch.foreign = max((new - old) / wall for old, new in zip(before, after, strict=True))
-
-    def wait_until_quiet(self, patience: float) -> None:
-        """Until neither core has much to do, or for that many seconds."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            with self.watched([], []) as watch:
-                time.sleep(GLANCE)
-            if watch.foreign <= QUIET:
-                return
 
     def _foreign(self, proxy: Sequence[Process], endpoints: Sequence[Process]) -> list[float]:
         """Seconds so far of either core, less ours."""

@@ -58,6 +58,7 @@ def parse(arguments: list[str] | None = None) -> Options:
             parsed.seconds or (3 if quick else 5),
             parsed.tries,
             parsed.patience,
+            parsed.minutes,
         ),
         cores=Cores(proxy, load),
         niceness=parsed.nice,
@@ -76,8 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help=f"only {','.join(QUICK)}, in shorter runs")
     add("--rounds", type=int, default=3)
     add("--seconds", type=int, help="of load in each run")
-    add("--tries", type=int, default=3, help="until a run counts")
+    add("--tries", type=int, default=5, help="until a run counts")
     add("--patience", type=float, default=5, help="seconds to wait for quiet before each run")
+    add("--minutes", type=float, default=60, help="after which nothing waits or is repeated")
     add("--cores", type=_cores, default=(1, 0), metavar="PROXY,LOAD", help="1,0 by default")
     add("--nice", type=int, default=0, help="-10, say, as root, where others use these cores")
     add("--python", default=DISTRIBUTION_PYTHON, help=f"for {OURS}; {DISTRIBUTION_PYTHON}")

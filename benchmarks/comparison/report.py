@@ -35,8 +35,8 @@ HEAD = (
 EXPLANATION = """\
 Medians of the runs that count, with the least and the most of them. Ratios are to nginx, and
 more is better: of rates, and of processor time for a request. In brackets where the rate says
-little: what bounds it is the client or the endpoint, or in no run the proxy had its core for
-itself. Then look at the processor time."""
+little: what bounds it is the client or the endpoint, or no run counts. The processor time is then
+that of the runs in which nothing else disturbed the core, or of the one that took the least."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Row:
     """
     What the runs of a peer in a scenario come to.
 
-    :ivar shown: those that count; if none does, those in which the clients saw no fault,
-        because processor time still says much.
+    :ivar shown: those that count. If none does, those whose processor time can be trusted;
+        else the one that took the least of it: whatever disturbs it adds to it.
     """
 
     peer: str
@@ -56,7 +56,9 @@ class Row:
     def of(cls, peer: str, runs: Iterable[Run]) -> Row:
         mine = [run for run in runs if run.peer == peer]
         counted = [run for run in mine if not run.fault]
-        shown = counted or [run for run in mine if not run.outcome.faults]
+        usable = [run for run in mine if not run.outcome.faults]
+        undisturbed = [run for run in usable if not run.disturbance]
+        shown = counted or undisturbed or sorted(usable, key=_cost)[:1]
         return cls(peer, shown, [run for run in mine if run.fault])
 
     @property
