@@ -73,7 +73,8 @@ class ReferencedObjects:
     def contacts(self) -> Iterator[Contact]:
         """How it goes; a list that is refused is none of it, as there are other ways."""
         for scope in self._scopes.values():
-            if not scope.list.is_refused:
+            # It is told of before its Owner is, who then reads in another way.
+            if not scope.list.is_refused and not scope.list.contact.is_forbidden:
                 yield scope.list.contact
         for single in self._singles.values():
             yield single.contact

@@ -431,7 +431,7 @@ class RightTests(SourceTestCase):
         scene.api.delete("v1", "Secret", "a")
         scene.turn()
         self.assertEqual(scene.names("secrets"), ["default/b"])
-        self.assertEqual(scene.problems, [])
+        self.assertEqual(scene.told, [])
 
     def test_polled_secrets(self) -> None:
         """Without the right to watch it, it is read every minute."""
