@@ -20,14 +20,6 @@ from tests.support.name_server import LOOPBACK, NameServer
 reactor: Any = _reactor
 
 
-def unused_port() -> int:
-    """A UDP port on which nobody listens."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class DNSClientTests(TestCase):
     def setUp(self) -> None:
         self.server = NameServer(reactor)
@@ -36,6 +28,16 @@ class DNSClientTests(TestCase):
     def make(self, *ports: int, timeout: float = 5.0, attempts: int = 2) -> DNSClient:
         servers = [(LOOPBACK, port) for port in ports or (self.server.port,)]
         return DNSClient(reactor, servers, timeout, attempts, Random(1))
+
+    def refusing_port(self) -> int:
+        """A UDP port on which nobody listens, and that nobody else may get."""
+        taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(taken.close)
+        taken.bind((LOOPBACK, 0))
+        # It takes from this peer alone, so that all others are refused.
+        taken.connect((LOOPBACK, 9))
+        port: int = taken.getsockname()[1]
+        return port
 
     async def addresses(self, client: DNSClient, name: str = "a.example") -> list[str]:
         message = await client.ask(name, dns.A)
@@ -69,7 +71,7 @@ class DNSClientTests(TestCase):
         other = NameServer(reactor)
         self.addCleanup(other.stop)
         other.fail("a.example", error.DNSServerError())
-        client = self.make(unused_port(), other.port, self.server.port, timeout=30.0)
+        client = self.make(self.refusing_port(), other.port, self.server.port, timeout=30.0)
         self.assertEqual(await self.addresses(client), ["10.0.0.1"])
 
     async def test_failures(self) -> None:
@@ -78,7 +80,7 @@ class DNSClientTests(TestCase):
         await self.assert_fails(self.make(), "name server 127.0.0.1 fails (SERVFAIL)")
         self.server.fail("a.example", error.DNSQueryRefusedError())
         await self.assert_fails(self.make(), "refuses to answer (REFUSED)")
-        await self.assert_fails(self.make(unused_port()), "cannot be reached")
+        await self.assert_fails(self.make(self.refusing_port()), "cannot be reached")
         await self.assert_fails(
             DNSClient(reactor, (), 1.0, 2, Random(1)), "no name server is known"
         )

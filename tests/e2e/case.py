@@ -10,13 +10,22 @@ import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.support.client import HTTPClient, Reply
-from tests.support.endpoints import EchoEndpoint, RawEndpoint
+from tests.support.endpoints import EchoEndpoint
 from tests.support.process import PATIENCE, IngressProcess
+
+
+class Stoppable(Protocol):
+    """What `ProcessTestCase.keep` takes."""
+
+    def stop(self) -> None: ...
+
+
+E = TypeVar("E", bound=Stoppable)
 
 
 class _Running:
@@ -85,12 +94,10 @@ class ProcessTestCase(SynchronousTestCase):
     @classmethod
     def echo(cls, name: str) -> EchoEndpoint:
         """An endpoint that lives as long as the process."""
-        endpoint = EchoEndpoint(name)
-        cls.resources.callback(endpoint.stop)
-        return endpoint
+        return cls.keep(EchoEndpoint(name))
 
     @classmethod
-    def keep(cls, endpoint: RawEndpoint) -> RawEndpoint:
+    def keep(cls, endpoint: E) -> E:
         """Have an endpoint stopped with the process."""
         cls.resources.callback(endpoint.stop)
         return endpoint

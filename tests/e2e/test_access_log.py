@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.e2e.case import ProcessTestCase
 from tests.support.client import HTTPClient
-from tests.support.endpoints import EchoEndpoint, RawEndpoint, read_head
+from tests.support.endpoints import EchoEndpoint, RawEndpoint, RefusingEndpoint, read_head
 from tests.support.family import descendants, has_open
 from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import IngressProcess, wait_until
@@ -61,9 +61,7 @@ class AccessLogTests(ProcessTestCase):
         cls.web = cls.echo("web")
         cls.hanging = hanging = cls.keep(RawEndpoint(hang))
         breaking = cls.keep(RawEndpoint(break_off))
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            gone = unused.getsockname()[1]
+        gone = cls.keep(RefusingEndpoint())
         cls.path = folder / "access.log"
         cls.serve(
             folder,
@@ -85,7 +83,7 @@ class AccessLogTests(ProcessTestCase):
                 "tls", "tls.example", {"/": "web"}, annotations={"force-ssl-redirect": "true"}
             ),
             *served_manifests("web", cls.web.port),
-            *served_manifests("gone", gone),
+            *served_manifests("gone", gone.port),
             *served_manifests("hanging", hanging.port),
             *served_manifests("breaking", breaking.port),
             **cls.settings(),
@@ -148,7 +146,7 @@ class AccessLogTests(ProcessTestCase):
         )
         replies = [self.get(target, host) for target, host, *_ in cases]
         for reply, (target, _, status, outcome, reason) in zip(replies, cases, strict=True):
-            self.assertEqual(reply.status, status)
+            self.assertEqual(reply.status, status, (target, reply))
             line = self.check_own(target, status, outcome, reason)
             self.assertEqual(reply.field("X-Request-ID"), line["id"])
             self.assertEqual(line["size"], str(len(reply.body)))

@@ -12,7 +12,13 @@ from typing import ClassVar
 from tests.e2e.case import ProcessTestCase, run
 from tests.support.client import HTTPClient
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, TOO_LARGE_REQUESTS
-from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering, read_head
+from tests.support.endpoints import (
+    EchoEndpoint,
+    RawEndpoint,
+    RefusingEndpoint,
+    answering,
+    read_head,
+)
 from tests.support.manifest import external_manifest, ingress_manifest, served_manifests
 from tests.support.process import wait_until
 
@@ -344,8 +350,7 @@ class AnswerTests(ProcessTestCase):
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
-        web, dead = cls.echo("web"), cls.echo("dead")
-        dead.stop()
+        web, dead = cls.echo("web"), cls.keep(RefusingEndpoint())
         silent = cls.keep(RawEndpoint(lambda connection: _wait_for_end(connection)))
         nonsense = cls.keep(RawEndpoint(answering(b"SMTP ready\r\n")))
         torn = cls.keep(

@@ -196,6 +196,23 @@ class RawEndpoint:
                 accepted.shutdown(socket.SHUT_RDWR)
 
 
+class RefusingEndpoint:
+    """
+    An endpoint where nobody listens.
+
+    Its port stays bound, or the next listener on any free port may get it, and answer.
+    """
+
+    def __init__(self) -> None:
+        self._bound = socket.socket()
+        self._bound.bind(("127.0.0.1", 0))
+        self.port: int = self._bound.getsockname()[1]
+
+    def stop(self) -> None:
+        """Let others have the port."""
+        self._bound.close()
+
+
 def read_head(connection: socket.socket) -> bytes:
     """
     Read a request's head and no byte more.
