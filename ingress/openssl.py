@@ -6,6 +6,7 @@ Twisted reaches for the same library object (`twisted.internet._sslverify`).
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,6 +45,13 @@ class Connection(SSL.Connection):
     pyOpenSSL's own makes a buffer for each read, and asks three helpers of the handshake
     after each call whether one of them has failed.
     """
+
+    def __init__(self, context: SSL.Context, sock: socket.socket) -> None:
+        super().__init__(context, sock)
+        # pyOpenSSL has each read go on until there is data, which may be never: whoever sends
+        # nothing but new keys (RFC 8446 section 4.6.3), or wishes to renegotiate, without a
+        # pause would keep the reactor in one read for good.
+        lib.SSL_clear_mode(self._ssl, lib.SSL_MODE_AUTO_RETRY)
 
     def recv(self, bufsiz: int = RECORD_SIZE, flags: int | None = None) -> bytes:
         """

@@ -12,6 +12,7 @@ import ssl
 import struct
 import weakref
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
@@ -30,6 +31,7 @@ from tests.support.recording_protocol import (
     HandshakeRecordingProtocol,
     RecordingProtocol,
 )
+from tests.support.tls_forgery import new_keys
 from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, make_transport
 
 SMALL_BUFFER = 8192
@@ -209,6 +211,21 @@ class DataTests(TLSTestCase):
         wait_for_bytes(pair.transport, (RECORDS_PER_READ + 2) * RECORD_SIZE)
         pair.transport.doRead()
         self.assertEqual(pair.protocol.chunks, [RECORD_SIZE] * RECORDS_PER_READ)
+
+    def test_new_keys_starve_nobody(self) -> None:
+        """Nor do keys that are renewed without end keep an event from its end."""
+        key_log, settings = Path(self.mktemp()), client_context(ssl.TLSVersion.TLSv1_3)
+        settings.keylog_filename = str(key_log)
+        pair = self.shake_hands(client=settings)
+        suite = pair.client.cipher()
+        assert suite is not None
+        records = new_keys(100, b"hello", suite[0], key_log)
+        # As they are: `ssl` would encrypt them.
+        socket.socket.sendall(pair.client, records)
+        wait_for_bytes(pair.transport, len(records))
+        pair.transport.doRead()
+        self.assertEqual(pair.protocol.received, b"")
+        pair.reactor.turn_until(lambda: pair.protocol.received == b"hello")
 
     def test_pause_between_records(self) -> None:
         """A protocol that pauses gets no further record, and all of them when it resumes."""
