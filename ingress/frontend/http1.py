@@ -67,8 +67,6 @@ class HTTP1Downstream(Protocol):
         """Whether the client has left a full send buffer as it is."""
 
         self._is_input_over = False
-        """Whether the client sends no more."""
-
         self._is_closing = False
         """Whether the connection ends with the response under way."""
 
@@ -153,7 +151,8 @@ class HTTP1Downstream(Protocol):
             self._is_advancing = False
         if self._has_closed:
             return
-        is_full = len(decoder.waiting) > MAX_PIPELINED
+        # A head that is waited for has a limit of its own.
+        is_full = len(decoder.waiting) > MAX_PIPELINED and not decoder.is_in_head
         if is_full is not self._is_full:
             self._is_full = is_full
             self._update_reading()

@@ -6,6 +6,7 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.config import Config, Limits
 from ingress.frontend.http1 import (
     MAX_PIPELINED,
 )
@@ -307,6 +308,20 @@ class KeepAliveTests(SynchronousTestCase):
             self.assertEqual(self.client.receive().rest, b"ok")
             sent += self.client.send_some(more[sent:])
         self.assertEqual(sent, len(more))
+
+    def test_head_larger_than_what_is_kept(self) -> None:
+        """A head may have all that its limit allows, be it the first one or pipelined."""
+        wire = Wire(config=Config(limits=Limits(head_size=8 * MAX_PIPELINED)))
+        client = wire.connect()
+        large = request(b"GET", b"X: " + b"a" * (4 * MAX_PIPELINED))
+        client.send(large)
+        endpoint = wire.accept()
+        self.assertIn(b"X: aaa", endpoint.read())
+        sent = client.send_some(large)
+        self.assertLess(sent, len(large))
+        endpoint.send(OK)
+        client.send(large[sent:])
+        self.assertIn(b"X: aaa", endpoint.read())
 
     def test_empty_lines_before_a_request(self) -> None:
         """Empty lines before a request are overlooked, however they come."""
