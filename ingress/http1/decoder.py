@@ -25,7 +25,7 @@ class RequestDecoder:
     Take a head, then its body until it is complete, then the next head.
     """
 
-    __slots__ = ("_body", "is_in_body", "is_in_head", "waiting")
+    __slots__ = ("_body", "_checked", "is_in_body", "is_in_head", "waiting")
 
     def __init__(self) -> None:
         self.is_in_head = True
@@ -36,6 +36,9 @@ class RequestDecoder:
 
         self.waiting = b""
         """What has come and was not taken yet: whoever gets more adds it."""
+
+        self._checked = 0
+        """Bytes of a head that is not whole, in which neither its end nor a fault was found."""
 
         self._body: BodyDecoder = EMPTY_BODY
 
@@ -63,17 +66,22 @@ class RequestDecoder:
         data = self.waiting
         if data.startswith(b"\r\n"):
             data = self.waiting = skip_empty_lines(data)
+            self._checked = 0
         if not data:
             return None
-        end = data.find(HEAD_END)
+        checked = self._checked
+        # Its end may have begun in the last three bytes.
+        end = data.find(HEAD_END, checked - 3 if checked > 3 else 0)
         if end < 0:
-            check_unfinished_request_head(data, limits)
+            check_unfinished_request_head(data, limits, checked)
+            self._checked = len(data)
             self.is_in_head = True
             return None
         end += len(HEAD_END)
         request, body = parse_request_head(data[:end], limits)
         self.waiting = data[end:]
         self.is_in_head = False
+        self._checked = 0
         if not body.is_complete:
             self.is_in_body = True
             self._body = body

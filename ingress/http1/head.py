@@ -123,11 +123,17 @@ def _split_options(value: bytes) -> frozenset[bytes]:
     return frozenset(option.strip(b" \t").lower() for option in value.split(b",")) - {b""}
 
 
-def has_bare_line_end(data: bytes) -> bool:
-    """Whether there is a CR or LF that no longer can be half of a CRLF."""
-    line_ends = data.count(b"\r\n")
-    returns = data.count(b"\r") - data.endswith(b"\r")
-    return data.count(b"\n") != line_ends or returns != line_ends
+def has_bare_line_end(data: bytes, checked: int = 0) -> bool:
+    """
+    Whether there is a CR or LF that no longer can be half of a CRLF.
+
+    :param checked: bytes at the begin in which there is none. They are not looked at again:
+        a long head that comes byte by byte would cost a fifth of a millisecond each.
+    """
+    start = checked - data.endswith(b"\r", 0, checked)
+    line_ends = data.count(b"\r\n", start)
+    returns = data.count(b"\r", start) - data.endswith(b"\r")
+    return data.count(b"\n", start) != line_ends or returns != line_ends
 
 
 def is_websocket(message: Request | Response) -> bool:

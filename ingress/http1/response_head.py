@@ -31,7 +31,9 @@ _RESPONSE_HEAD = re.compile(
 )
 
 
-def check_unfinished_response_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
+def check_unfinished_response_head(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, checked: int = 0
+) -> None:
     """
     The same for what an endpoint sends.
 
@@ -39,7 +41,7 @@ def check_unfinished_response_head(data: bytes, limits: Limits = DEFAULT_LIMITS)
     """
     if len(data) > limits.head_size:
         raise ResponseError("The endpoint sent too large a head.")
-    if data[:7] != b"HTTP/1."[: len(data)] or has_bare_line_end(data):
+    if data[:7] != b"HTTP/1."[: len(data)] or has_bare_line_end(data, checked):
         raise ResponseError("The endpoint sent no HTTP/1.1 response.")
 
 

@@ -217,11 +217,13 @@ class HTTP1Upstream(TwistedProtocol):
     def _receive(self, receiver: ResponseReceiver, data: bytes) -> bytes:
         """Hand on what came; return what lies behind the end of the response."""
         while self._body is None:
+            checked = len(self._buffer)
             data = self._buffer + data
-            end = data.find(HEAD_END)
+            # Its end may have begun in the last three bytes.
+            end = data.find(HEAD_END, checked - 3 if checked > 3 else 0)
             if end < 0:
                 if data:
-                    check_unfinished_response_head(data, self._pool.limits)
+                    check_unfinished_response_head(data, self._pool.limits, checked)
                 self._buffer = data
                 return b""
             end += len(HEAD_END)

@@ -10,7 +10,8 @@ from ingress.config import Limits
 from ingress.errors import HeadTooLarge, MethodUnknown, PeerError, RequestError
 from ingress.http1 import head, request_head
 from ingress.http1.body import ChunkedBody, LengthBody
-from ingress.http1.head import EMPTY_BODY, HEAD_END, KEPT_HEADS, MAX_KEPT
+from ingress.http1.decoder import RequestDecoder
+from ingress.http1.head import DEFAULT_LIMITS, EMPTY_BODY, HEAD_END, KEPT_HEADS, MAX_KEPT
 from ingress.http1.request_head import (
     check_unfinished_request_head,
     parse_request_head,
@@ -19,6 +20,9 @@ from ingress.http1.request_head import (
 from ingress.message import Request
 from tests.support.corpus import BAD_REQUESTS, TOO_LARGE_REQUESTS
 from tests.support.head import feed
+
+SHORT_GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+LONG_GET = b"GET / HTTP/1.1\r\nHost: a.b.c.d.e.f.g.h.i.j.k.example\r\n\r\n"
 
 
 def request(data: bytes) -> Request:
@@ -74,6 +78,26 @@ class RequestHeadTests(SynchronousTestCase):
                 else:
                     passed[name] = "accepted"
         self.assertEqual(passed, {})
+
+    def test_looked_at_once(self) -> None:
+        """What has passed is not looked at again: a long head may come byte by byte."""
+        data = b"GET / HTTP/1.1\r\nX: \n"
+        self.assertRaises(RequestError, check_unfinished_request_head, data)
+        check_unfinished_request_head(data + b"a", checked=len(data))
+        decoder = RequestDecoder()
+        decoder.waiting = b"GET / HTTP/1.1\r\nX: aaaa\r\n"
+        self.assertIsNone(decoder.take_head(DEFAULT_LIMITS))
+        decoder.waiting = decoder.waiting.replace(b"aaaa", HEAD_END)
+        self.assertIsNone(decoder.take_head(DEFAULT_LIMITS))
+
+    def test_next_one_is_looked_at(self) -> None:
+        """All of a head is looked at that follows a longer one which came in pieces."""
+        decoder = RequestDecoder()
+        decoder.waiting = LONG_GET[:-1]
+        self.assertIsNone(decoder.take_head(DEFAULT_LIMITS))
+        decoder.waiting += LONG_GET[-1:] + SHORT_GET
+        for _ in range(2):
+            self.assertIsNotNone(decoder.take_head(DEFAULT_LIMITS))
 
     def test_too_large(self) -> None:
         """A target that is too long is 414, a head that is too large 431, in any split."""
