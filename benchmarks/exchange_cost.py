@@ -28,8 +28,8 @@ from typing import Any
 
 from ingress.config import AccessLog as AccessLogSettings
 from ingress.deadline import Deadlines
+from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.headers import Client
 from ingress.frontend.http1 import HTTP1Downstream
 from ingress.reactor import DirectEPollReactor
 from ingress.routing.upstream import Endpoint

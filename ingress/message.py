@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
+from ingress.field_lines import EncodedFields
 
 Fields = Sequence[tuple[bytes, bytes, bytes]]
 """
@@ -16,21 +16,30 @@ The fields of a head in order and number: ``(lower-case name, name, value)``.
 The name in lower case is kept because every reader of a field asks for it.
 """
 
+NO_OPTIONS: frozenset[bytes] = frozenset()
+"""Of a message without a Connection field."""
+
 
 class Derived:
     """
-    What was made of a head once, and serves all messages that have the same one.
+    What was made of the fields of a head once, and serves all messages that have the same.
 
     A client repeats its fields with each request, an endpoint with most responses, and
     `ingress.http1` gives them one of these together. Whoever makes something of the
     fields alone may keep it here.
     """
 
-    __slots__ = ("downstream", "logged", "request_id", "told", "upstream")
+    __slots__ = ("downstream", "forwarded", "logged", "request_id", "told", "upstream")
 
     def __init__(self) -> None:
-        self.upstream: dict[tuple[bytes, bool], bytes] = {}
-        """A request's fields towards the endpoint (`ingress.frontend.headers`)."""
+        self.upstream: dict[bool, bytes] = {}
+        """
+        A request's fields towards the endpoint, by whether its client is trusted
+        (`ingress.frontend.headers`).
+        """
+
+        self.forwarded: bytes | None = None
+        """What a stranger forwarded, for the endpoint to know that it did (the same)."""
 
         self.downstream: dict[bytes, EncodedFields] = {}
         """A response's fields towards the client, by our HSTS (the same)."""
@@ -45,64 +54,102 @@ class Derived:
         """What the JSON lines say of it (the same)."""
 
 
-class EncodedFields(list[tuple[bytes, bytes]]):
-    """
-    Fields on their way out that are sent more than once: a codec encodes them once.
-
-    They must not be changed.
-    """
-
-    __slots__ = ("http1",)
-
-    def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        super().__init__(fields)
-        self.http1: bytes | None = None
-
-
 IDEMPOTENT_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 """RFC 9110 section 9.2.2: the methods that may be sent again on our own account."""
 
 
-class Request(msgspec.Struct, eq=False):
-    """The head of a request that passed every check of its codec."""
+class Request:
+    """
+    The head of a request that passed every check of its codec.
 
-    method: bytes
-    target: bytes
-    """What goes upstream: origin-form with its raw path and query, or ``*``."""
+    :ivar method: as it is on the wire; methods are not the same in another case.
+    :ivar target: what goes upstream: origin-form with its raw path and query, or ``*``.
+    :ivar path: the canonical path, for matching and for access (`routing.path`).
+    :ivar authority: the Host field, or the authority of an absolute-form target, as written.
+    :ivar host: `authority` in lower case without port and trailing dot.
+    :ivar fields: all but Host, which is `authority`.
+    :ivar body_length: in bytes; None where only the end of the body will tell.
+    :ivar connection_options: the members of its Connection fields in lower case: they are for
+        this hop alone.
+    :ivar wants_websocket: whether it asks for a tunnel (RFC 6455); it is an ordinary request
+        where it gets none.
+    :ivar takes_trailers: whether its client said that it does (RFC 9110 section 10.1.4).
+    :ivar length: of the head, in bytes.
+    :ivar derived: shared with requests that differ in nothing but their target and their host.
+    """
 
-    path: bytes
-    """The canonical path, for matching and for access (`routing.path`)."""
+    __slots__ = (
+        "authority",
+        "body_length",
+        "connection_options",
+        "derived",
+        "fields",
+        "host",
+        "is_http_10",
+        "keep_alive",
+        "length",
+        "method",
+        "path",
+        "takes_trailers",
+        "target",
+        "wants_websocket",
+    )
 
-    authority: bytes
-    """The Host field, or the authority of an absolute-form target, as written."""
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        path: bytes,
+        authority: bytes,
+        host: bytes,
+        fields: Fields,
+        body_length: int | None,
+        *,
+        connection_options: frozenset[bytes] = NO_OPTIONS,
+        is_http_10: bool = False,
+        keep_alive: bool = True,
+        wants_websocket: bool = False,
+        takes_trailers: bool = False,
+        derived: Derived | None = None,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.path = path
+        self.authority = authority
+        self.host = host
+        self.fields = fields
+        self.body_length = body_length
+        self.connection_options = connection_options
+        self.is_http_10 = is_http_10
+        self.keep_alive = keep_alive
+        self.wants_websocket = wants_websocket
+        self.takes_trailers = takes_trailers
+        self.length = 0
+        self.derived = derived if derived is not None else Derived()
 
-    host: bytes
-    """`authority` in lower case without port and trailing dot."""
+    def __repr__(self) -> str:
+        return f"<Request {self.method!r} {self.target!r} of {self.authority!r}>"
 
-    fields: Fields
-    body_length: int | None
-    """In bytes; None where only the end of the body will tell."""
-
-    connection_options: frozenset[bytes] = frozenset()
-    """The members of its Connection fields in lower case: they are for this hop alone."""
-
-    is_http_10: bool = False
-    keep_alive: bool = True
-
-    wants_websocket: bool = False
-    """Whether it asks for a tunnel (RFC 6455); it is an ordinary request where it gets none."""
-
-    takes_trailers: bool = False
-    """Whether its client said that it does (RFC 9110 section 10.1.4)."""
-
-    length: int = 0
-    """Of the head, in bytes."""
-
-    derived: Derived = msgspec.field(default_factory=Derived)
-    """Shared with requests that differ in nothing but `target`, `path` and `length`."""
+    def aimed_at(self, target: bytes, path: bytes, authority: bytes, host: bytes) -> Request:
+        """:return: a request with the same other fields, which share what is made of them."""
+        return Request(
+            self.method,
+            target,
+            path,
+            authority,
+            host,
+            self.fields,
+            self.body_length,
+            connection_options=self.connection_options,
+            is_http_10=self.is_http_10,
+            keep_alive=self.keep_alive,
+            wants_websocket=self.wants_websocket,
+            takes_trailers=self.takes_trailers,
+            derived=self.derived,
+        )
 
     def field(self, name: bytes) -> bytes | None:
-        """The value of the first field of this lower-case name, if any."""
+        """The value of the first field of this lower-case name, if any; not of Host."""
         for key, _, value in self.fields:
             if key == name:
                 return value
@@ -113,15 +160,41 @@ class Request(msgspec.Struct, eq=False):
         return self.body_length != 0
 
 
-class Response(msgspec.Struct, eq=False):
-    """The head of a response that passed every check of its codec. It must not be changed."""
+class Response:
+    """
+    The head of a response that passed every check of its codec. It must not be changed.
 
-    status: int
-    reason: bytes
-    fields: Fields
-    body_length: int | None
-    """In bytes; None where only the end of the body will tell."""
+    :ivar body_length: in bytes; None where only the end of the body will tell.
+    :ivar derived: shared with responses of the same head.
+    """
 
-    connection_options: frozenset[bytes] = frozenset()
-    keep_alive: bool = True
-    derived: Derived = msgspec.field(default_factory=Derived)
+    __slots__ = (
+        "body_length",
+        "connection_options",
+        "derived",
+        "fields",
+        "keep_alive",
+        "reason",
+        "status",
+    )
+
+    def __init__(
+        self,
+        status: int,
+        reason: bytes,
+        fields: Fields,
+        body_length: int | None,
+        *,
+        connection_options: frozenset[bytes] = NO_OPTIONS,
+        keep_alive: bool = True,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.fields = fields
+        self.body_length = body_length
+        self.connection_options = connection_options
+        self.keep_alive = keep_alive
+        self.derived = Derived()
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason!r}>"

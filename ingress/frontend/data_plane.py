@@ -10,7 +10,7 @@ from random import Random
 from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.frontend.accepting_port import ConnectionLimit
-from ingress.frontend.headers import Client
+from ingress.frontend.client import Client
 from ingress.frontend.open_connections import OpenConnections
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord

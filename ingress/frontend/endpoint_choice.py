@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingress.frontend.client import Forwarding
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.headers import Forwarding
 from ingress.message import Request
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import Algorithm

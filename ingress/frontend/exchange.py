@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from ingress.answer import Answer
 from ingress.errors import EndpointClosed, EndpointTimeout, Outcome, PeerError
+from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.endpoint_choice import EndpointChoice
 from ingress.frontend.exchange_state import State
 from ingress.frontend.headers import (
-    Client,
     answer_fields,
     downstream_fields,
     downstream_trailers,

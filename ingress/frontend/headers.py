@@ -1,26 +1,22 @@
 """
 The fields of a request towards the endpoint, and of a response towards the client.
 
-What is sent follows docs/compatibility.md, section 2.1; who is believed, section 5
-("Trust"); what stays on its hop, RFC 9110 section 7.6.1.
+What is sent follows docs/compatibility.md, section 2.1; what stays on its hop, RFC 9110
+section 7.6.1.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-import msgspec
 from twisted.web.http import datetimeToString
 
 from ingress.answer import Answer
-from ingress.config import Config
+from ingress.field_lines import EncodedFields, FieldLines
+from ingress.frontend.client import Forwarding
 from ingress.http1.body import Trailers
-from ingress.message import Derived, EncodedFields, Request, Response
-
-FieldLines = list[tuple[bytes, bytes]]
-"""Fields on their way out: ``(name, value)``, in order and number."""
+from ingress.message import Request, Response
 
 HOP_BY_HOP = frozenset(
     {
@@ -88,162 +84,8 @@ _NEVER_TRAILERS = _NEVER_INTERIM | {
 _NOT_NOMINABLE = frozenset({b"host", b"content-length"})
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_MAX_PROXIES = 32
-"""Entries of X-Forwarded-For that are looked at; whoever wrote more is no proxy of ours."""
-
 _MAX_CACHED_NAME = 64
 """Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
-
-
-class Forwarding(msgspec.Struct, frozen=True):
-    """What one request says of its client, after deciding what to believe."""
-
-    client_address: bytes
-    is_secure: bool
-    host: bytes
-    """The Host field that goes upstream."""
-
-    fields: bytes
-    """The forwarded fields, serialized."""
-
-
-class Client:
-    """
-    One client connection, as the fields towards endpoints describe it.
-
-    :param address: the peer's IP address; empty for a Unix socket, whose client
-        is then said to be nobody. A mapped IPv4 address counts as IPv4.
-    :param is_secure: whether it came over TLS.
-    """
-
-    __slots__ = (
-        "_address",
-        "_config",
-        "_derived",
-        "_fields",
-        "_forwarding",
-        "address",
-        "is_secure",
-        "is_trusted",
-    )
-
-    def __init__(self, address: str, *, is_secure: bool) -> None:
-        self._address = _plain_address(address) if address else None
-        self.address = str(self._address).encode("ascii") if address else b""
-        self.is_secure = is_secure
-        self._config: Config | None = None
-        self._fields = b""
-        self._derived: Derived | None = None
-        """Of the last request, which `_forwarding` is of."""
-
-        self._forwarding = Forwarding(b"", False, b"", b"")
-        self.is_trusted = False
-
-    def is_trusted_by(self, config: Config) -> bool:
-        """Whether it is one of the proxies whose forwarded fields are believed."""
-        return self._address is not None and is_inside(self._address, config.trusted_proxies)
-
-    def forwarding(self, request: Request, config: Config) -> Forwarding:
-        """
-        :param config: of the Snapshot that the request is served from.
-        """
-        if request.derived is self._derived and config is self._config:
-            return self._forwarding
-        self._derived = request.derived
-        forwarding = self._forwarding = self._forward(request, config)
-        return forwarding
-
-    def _forward(self, request: Request, config: Config) -> Forwarding:
-        if config is not self._config:
-            self._config = config
-            self.is_trusted = self.is_trusted_by(config)
-            ports = config.public_ports
-            port = ports.https if self.is_secure else ports.http
-            self._fields = _connection_fields(self.address, port, is_secure=self.is_secure)
-        if self.is_trusted:
-            return self._believed(request, config)
-        original = b""
-        for key, _, value in request.fields:
-            if key == b"x-forwarded-for":
-                original += b"X-Original-Forwarded-For: %b\r\n" % value
-            elif key == b"x-forwarded-host":
-                original += b"X-Original-Forwarded-Host: %b\r\n" % value
-        return Forwarding(
-            self.address,
-            self.is_secure,
-            request.authority,
-            b"%bX-Forwarded-Host: %b\r\n%b" % (self._fields, request.authority, original),
-        )
-
-    def _believed(self, request: Request, config: Config) -> Forwarding:
-        """The same with the forwarded fields of a trusted proxy, each where it is well-formed."""
-        scheme = _first_entry(request.field(b"x-forwarded-proto")).lower()
-        is_secure = scheme == b"https" if scheme in (b"http", b"https") else self.is_secure
-        forwarded_host = request.field(b"x-forwarded-host") or b""
-        host = _first_entry(forwarded_host)
-        if not _HOST.fullmatch(host):
-            host = request.authority
-        port = _port_number(_first_entry(request.field(b"x-forwarded-port")))
-        if port is None:
-            ports = config.public_ports
-            port = ports.https if is_secure else ports.http
-        chain = b",".join(v for k, _, v in request.fields if k == b"x-forwarded-for")
-        address = self._first_untrusted(chain, config)
-        fields = _connection_fields(address, port, is_secure=is_secure)
-        fields += b"X-Forwarded-Host: %b\r\n" % host
-        if chain:
-            fields += b"X-Original-Forwarded-For: %b\r\n" % chain
-        if forwarded_host:
-            fields += b"X-Original-Forwarded-Host: %b\r\n" % forwarded_host
-        return Forwarding(address, is_secure, host, fields)
-
-    def _first_untrusted(self, chain: bytes, config: Config) -> bytes:
-        """The last address of X-Forwarded-For that no trusted proxy has."""
-        found = self.address
-        for entry in reversed(chain.rsplit(b",", _MAX_PROXIES)[-_MAX_PROXIES:]):
-            try:
-                address = _plain_address(entry.strip(b" \t").decode("ascii"))
-            except ValueError:
-                break
-            found = str(address).encode("ascii")
-            if not is_inside(address, config.trusted_proxies):
-                break
-        return found
-
-
-def _plain_address(text: str) -> IPv4Address | IPv6Address:
-    """Without a zone, which means nothing elsewhere; IPv4 where it is mapped into IPv6."""
-    address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
-
-
-def is_inside(
-    address: IPv4Address | IPv6Address, networks: tuple[IPv4Network | IPv6Network, ...]
-) -> bool:
-    """Whether an address lies in one of the networks."""
-    return any(address in network for network in networks)
-
-
-def _first_entry(value: bytes | None) -> bytes:
-    """Of a list, what the proxy nearest to the client said."""
-    return (value or b"").partition(b",")[0].strip(b" \t")
-
-
-def _port_number(text: bytes) -> int | None:
-    port = int(text) if text.isdigit() and len(text) <= 5 else 0
-    return port if 0 < port <= 65535 else None
-
-
-def _connection_fields(address: bytes, port: int, *, is_secure: bool) -> bytes:
-    scheme = b"https" if is_secure else b"http"
-    client = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\n" % (address, address) if address else b""
-    return client + (
-        b"X-Forwarded-Port: %d\r\n"
-        b"X-Forwarded-Proto: %b\r\nX-Forwarded-Scheme: %b\r\nX-Scheme: %b\r\n"
-    ) % (port, scheme, scheme, scheme)
 
 
 def own_request_id(request: Request) -> bytes:
@@ -271,31 +113,27 @@ def upstream_head(
     request: Request, forwarding: Forwarding, identity: bytes, *, is_trusted: bool
 ) -> bytes:
     """
-    The head that goes to the endpoint: the client's fields in order and number,
-    less what stays on its hop or must not be believed, then ours.
+    The head that goes to the endpoint: Host (first, as RFC 9110 section 7.2 would have it),
+    the client's other fields in order and number, less what stays on its hop or must not be
+    believed, then ours.
     """
-    key = (forwarding.host, is_trusted)
-    fields = request.derived.upstream.get(key)
+    fields = request.derived.upstream.get(is_trusted)
     if fields is None:
-        fields = request.derived.upstream[key] = _upstream_fields(request, *key)
-    return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
+        fields = request.derived.upstream[is_trusted] = _upstream_fields(request, is_trusted)
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
         request.method,
         request.target,
+        forwarding.host,
         fields,
         identity,
         forwarding.fields,
     )
 
 
-def _upstream_fields(request: Request, host: bytes, is_trusted: bool) -> bytes:
-    """
-    The client's fields as the endpoint gets them.
-
-    :param host: for the Host field.
-    """
+def _upstream_fields(request: Request, is_trusted: bool) -> bytes:
+    """The client's fields but for Host, as the endpoint gets them."""
     options = request.connection_options
     parts: list[bytes] = []
-    has_host = False
     for key, name, value in request.fields:
         stays_here = _stays_here if len(key) <= _MAX_CACHED_NAME else _stays_here.__wrapped__
         if stays_here(key, is_trusted):
@@ -303,14 +141,9 @@ def _upstream_fields(request: Request, host: bytes, is_trusted: bool) -> bytes:
         if key == b"expect" and request.is_http_10:
             # RFC 9110 section 10.1.1: it must be ignored there.
             continue
-        if key == b"host":
-            has_host = True
-            value = host
-        elif options and key in options and key not in _NOT_NOMINABLE:
+        if options and key in options and key not in _NOT_NOMINABLE:
             continue
         parts.append(b"%b: %b\r\n" % (name, value))
-    if not has_host:
-        parts.append(b"Host: %b\r\n" % host)
     if request.body_length is None:
         parts.append(b"Transfer-Encoding: chunked\r\n")
     if request.wants_websocket:

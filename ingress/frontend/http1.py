@@ -4,42 +4,40 @@ A client's connection in HTTP/1.1: requests in, responses out, in order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from ingress.deadline import NEVER
 from ingress.errors import InternalError, PeerError, RequestTimeout
+from ingress.field_lines import FieldLines
+from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange
-from ingress.frontend.headers import Client, FieldLines, interim_fields
+from ingress.frontend.headers import interim_fields
 from ingress.frontend.own_answer import refuse_client
 from ingress.frontend.tunnel import Tunnel
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
 from ingress.message import Request, Response
-
-if TYPE_CHECKING:
-    from twisted.internet.tcp import Connection
+from ingress.stream_protocol import StreamProtocol
 
 MAX_PIPELINED = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
 
 
-@implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
-class HTTP1Downstream(Protocol):
+class HTTP1Downstream(StreamProtocol):
     """
     One client connection. It is the ResponseWriter of the exchange under way.
 
     :param client: who is at the other end.
     """
 
-    log = Logger()
-    transport: Connection
+    log: ClassVar[Logger] = Logger()
     _is_advancing = False
 
     def __init__(self, plane: DataPlane, client: Client) -> None:
@@ -118,9 +116,6 @@ class HTTP1Downstream(Protocol):
             self._exchange.client_finished()
         else:
             self._advance()
-
-    def writeConnectionLost(self) -> None:
-        """IHalfCloseableProtocol: what `_linger` or `end_raw` asked for is done."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
@@ -395,5 +390,6 @@ class HTTP1Downstream(Protocol):
         else:
             self._advance()
 
-    def stopProducing(self) -> None:
-        """The connection is lost, which `connectionLost` handles."""
+
+# Not as a decorator, for the class is compiled.
+classImplements(HTTP1Downstream, IHandshakeListener)

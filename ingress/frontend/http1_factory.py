@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.headers import Client
 from ingress.frontend.http1 import HTTP1Downstream
 
 
@@ -25,7 +25,9 @@ class HTTP1Factory(Factory):
         self._plane = plane
         self._is_secure = is_secure
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTP1Downstream | None:
+    def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.
+        self, addr: IAddress | None
+    ) -> HTTP1Downstream | None:
         """IProtocolFactory: None closes a connection more than its client may have."""
         plane = self._plane
         client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)

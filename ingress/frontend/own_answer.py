@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from ingress.answer import Answer
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
+from ingress.field_lines import FieldLines
+from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.headers import Client, FieldLines, answer_fields
+from ingress.frontend.headers import answer_fields
 from ingress.http1.decoder import RequestDecoder
 from ingress.message import Request
 from ingress.routing.route import Route

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingress.field_lines import EncodedFields
 from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
-from ingress.message import EncodedFields
 
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 

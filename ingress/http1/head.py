@@ -19,7 +19,7 @@ from functools import lru_cache
 from ingress.config import Limits
 from ingress.errors import RequestError, ResponseError
 from ingress.http1.body import EmptyBody
-from ingress.message import Fields, Request, Response
+from ingress.message import NO_OPTIONS, Fields, Request, Response
 
 HEAD_END = b"\r\n\r\n"
 
@@ -93,7 +93,7 @@ class Framing:
                     self.takes_trailers |= b"trailers" in _split_options(value)
                 else:
                     options.append(value)
-        self.options = _connection_options(b",".join(options)) if options else _NO_OPTIONS
+        self.options = _connection_options(b",".join(options)) if options else NO_OPTIONS
         self.content_length: int | None = None
         if lengths:
             if len(lengths) > 1 or not _CONTENT_LENGTH.fullmatch(lengths[0]):
@@ -103,9 +103,6 @@ class Framing:
             self.content_length = int(lengths[0])
         if self.transfer_encodings and self.transfer_encodings != [b"chunked"]:
             raise error("The only transfer coding that is understood is chunked.")
-
-
-_NO_OPTIONS: frozenset[bytes] = frozenset()
 
 
 def _connection_options(value: bytes) -> frozenset[bytes]:

@@ -107,13 +107,11 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
         raise HeadTooLarge("The head is too large.")
     rest = data[line.end(2) :]
     if len(rest) <= MAX_KEPT and target.startswith(b"/"):
-        # Nothing but the path depends on a target in origin-form.
-        request = _kept_request(method, rest).__copy__()  # type: ignore[attr-defined]
-        request.target = target
-        request.path = canonical_path(target.partition(b"?")[0])
+        request = _request_like_others(method, target, rest)
     else:
         request = _parse_request(method, target, rest)
-    if len(request.fields) > limits.head_fields:
+    # Host is none of them.
+    if len(request.fields) >= limits.head_fields:
         raise HeadTooLarge("The head has too many fields.")
     request.length = len(data)
     length = request.body_length
@@ -122,13 +120,40 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     return request, ChunkedBody(RequestError) if length is None else LengthBody(length)
 
 
+def _request_like_others(method: bytes, target: bytes, rest: bytes) -> Request:
+    """
+    A request that most likely has the fields of one before, to this host or another.
+
+    Nothing but the path depends on a target in origin-form, and nothing but `authority`
+    and `host` on a Host field whose value is good: so neither is part of what is kept.
+
+    :param rest: what follows the target.
+    """
+    start = rest.find(b"\r\nHost: ")
+    if start < 0:
+        start = rest.find(b"\r\nhost: ")
+    if start < 0:
+        # It has none, which is for the other way to refuse, or one that is rarely written so.
+        return _parse_request(method, target, rest)
+    end = rest.find(b"\r\n", start + 8)
+    authority = rest[start + 8 : end].strip(b" \t")
+    kept = _kept_request(method, rest[:start] + rest[end:])
+    return kept.aimed_at(
+        target,
+        canonical_path(target.partition(b"?")[0]),
+        authority,
+        _host_of(authority, is_http_10=kept.is_http_10),
+    )
+
+
 @lru_cache(maxsize=KEPT_HEADS)
 def _kept_request(method: bytes, rest: bytes) -> Request:
     """
-    :param rest: what follows the target.
-    :return: a request for ``/``, never changed.
+    :param rest: what follows the target, without the line of the Host field.
+    :return: a request for ``/`` of some host, never changed.
     """
-    return _parse_request(method, b"/", rest)
+    version = len(_VERSIONS[0])
+    return _parse_request(method, b"/", rest[:version] + b"\r\nHost: host" + rest[version:])
 
 
 def _parse_request(method: bytes, target: bytes, rest: bytes) -> Request:
@@ -153,11 +178,12 @@ def _parse_request(method: bytes, target: bytes, rest: bytes) -> Request:
 
 def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) -> Request:
     framing = Framing(fields, RequestError)
-    if len(framing.hosts) > 1 or (not framing.hosts and not is_http_10):
+    hosts = framing.hosts
+    if len(hosts) > 1 or (not hosts and not is_http_10):
         raise RequestError("The head needs exactly one Host field.")
     if framing.transfer_encodings and is_http_10:
         raise RequestError("HTTP/1.0 has no transfer codings.")
-    authority = framing.hosts[0] if framing.hosts else b""
+    authority = hosts[0] if hosts else b""
     target = _origin_form(method, target, authority)
     options = framing.options
     request = Request(
@@ -165,8 +191,8 @@ def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) 
         target=target,
         path=b"/" if target == b"*" else canonical_path(target.partition(b"?")[0]),
         authority=authority,
-        host=_normal_host(authority) if authority or not is_http_10 else b"",
-        fields=fields,
+        host=_host_of(authority, is_http_10=is_http_10),
+        fields=[field for field in fields if field[0] != b"host"],
         body_length=None if framing.transfer_encodings else framing.content_length or 0,
         connection_options=options,
         is_http_10=is_http_10,
@@ -210,9 +236,18 @@ def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
     return rest if rest.startswith(b"/") else b"/" + rest
 
 
-@lru_cache(maxsize=4096)
+def _host_of(authority: bytes, *, is_http_10: bool) -> bytes:
+    """HTTP/1.0 may have none."""
+    return _normal_host(authority) if authority or not is_http_10 else b""
+
+
+@lru_cache(maxsize=16_384)
 def _normal_host(authority: bytes) -> bytes:
-    """In lower case, without port and trailing dot; every connection repeats a few."""
+    """
+    In lower case, without port and trailing dot.
+
+    As many are kept as a large cluster has hosts: 4 MiB, or 12 if somebody makes up long ones.
+    """
     match = _HOST.fullmatch(authority)
     if (
         match is None

@@ -121,6 +121,8 @@ def _query(request: Request) -> bytes:
 
 
 def _field(request: Request, name: bytes) -> bytes:
+    if name == b"host":
+        return request.authority
     return b", ".join(value for key, _, value in request.fields if key == name)
 
 

@@ -27,7 +27,8 @@ def canonical_path(path: bytes) -> bytes:
     :raises RequestError: for a broken escape, an escaped NUL, a path that climbs
         above the root, and one that climbs out of an empty segment (``//..``).
     """
-    if b"%" not in path and b"//" not in path and b"/." not in path:
+    # Not `in`: to find that bytes are no number costs as much as ten searches.
+    if path.find(b"%") < 0 and path.find(b"//") < 0 and path.find(b"/.") < 0:
         return path
     return _resolve_segments(_ESCAPE.sub(_decode_escape, path))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -37,7 +37,7 @@ class AccessLog:
     :param wall_clock: seconds since the epoch.
     """
 
-    log = Logger()
+    log: ClassVar[Logger] = Logger()
 
     def __init__(
         self, reactor: Any, settings: config.AccessLog | None, wall_clock: Callable[[], float]

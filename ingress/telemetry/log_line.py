@@ -250,6 +250,8 @@ def json_line(record: ExchangeRecord, time: bytes) -> bytes:
         told["line"] = _text(record.line)
     else:
         told["target"] = request.target.decode("ascii")
+        if request.authority:
+            told["host"] = _text(request.authority)
         told |= request.derived.told or _tell(request)
     if route is not None:
         namespace, name = route.ingress
@@ -275,7 +277,6 @@ def _tell(request: Request) -> dict[str, object]:
         "version": "1.0" if request.is_http_10 else "1.1",
     }
     for key, value in (
-        ("host", request.authority),
         ("user", _user(request)),
         ("referer", request.field(b"referer")),
         ("user_agent", request.field(b"user-agent")),

@@ -6,73 +6,90 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint
 
 
-class Try(msgspec.Struct, gc=False):
-    """One endpoint that was asked; times are in seconds."""
+class Try:
+    """
+    One endpoint that was asked; times are in seconds.
 
-    endpoint: Endpoint
-    began_at: float
-    """On the clock of the deadlines."""
+    :ivar began_at: on the clock of the deadlines.
+    :ivar status: of its response; 502 or 504 where it gave none, as nginx has it; 0 where it
+        was left.
+    :ivar connect_time: for a new connection; None where one was used again.
+    :ivar header_time: from asking it to the head of its response; None where none came.
+    :ivar response_time: from asking it to the end of its response, or to its failure.
+    """
 
-    status: int = 0
-    """Of its response; 502 or 504 where it gave none, as nginx has it; 0 where it was left."""
+    __slots__ = ("began_at", "connect_time", "endpoint", "header_time", "response_time", "status")
 
-    connect_time: float | None = None
-    """For a new connection; None where one was used again."""
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        began_at: float,
+        status: int = 0,
+        connect_time: float | None = None,
+        header_time: float | None = None,
+        response_time: float | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.began_at = began_at
+        self.status = status
+        self.connect_time = connect_time
+        self.header_time = header_time
+        self.response_time = response_time
 
-    header_time: float | None = None
-    """From asking it to the head of its response; None where none came."""
-
-    response_time: float | None = None
-    """From asking it to the end of its response, or to its failure."""
+    def __repr__(self) -> str:
+        return f"<Try {self.endpoint} {self.status}>"
 
 
-class ExchangeRecord(msgspec.Struct, gc=False):
+class ExchangeRecord:
     """
     An exchange, as far as it has come; whoever is handed one gets it when it is over.
 
     Times are in seconds, sizes in bytes.
+
+    :param client_address: the client's that is believed; empty for a UNIX socket.
+    :param began_at: when the head of the request was whole, on the clock of the deadlines.
+    :param request: None where what came was no request.
     """
 
-    client_address: bytes
-    """The client's that is believed; empty for a UNIX socket."""
-
-    began_at: float
-    """When the head of the request was whole, on the clock of the deadlines."""
-
-    request: Request | None = None
-    """None where what came was no request."""
-
-    request_id: bytes = b""
+    request_id = b""
     route: Route | None = None
     """None where no rule matched, or none was looked for."""
 
     tries: Sequence[Try] = ()
     """The endpoints that were asked, in order; the last one gave the response."""
 
-    status: int = 0
+    status = 0
     """That the client was sent; 499 where it had gone before, as nginx has it."""
 
-    body_size: int = 0
+    body_size = 0
     """Of the response, as far as it was sent."""
 
-    request_size: int = 0
+    request_size = 0
     """Head and body, as far as they came."""
 
-    duration: float = 0.0
-    outcome: Outcome = Outcome.OK
-    detail: str = ""
+    duration = 0.0
+    outcome = Outcome.OK
+    detail = ""
     """
     One sentence that says why the proxy answered itself, or cut the response short; without
     anything that a peer sent.
     """
 
-    line: bytes = b""
+    line = b""
     """The beginning of what came, where that was no request."""
+
+    def __init__(
+        self, client_address: bytes, began_at: float, request: Request | None = None
+    ) -> None:
+        self.client_address = client_address
+        self.began_at = began_at
+        self.request = request
+
+    def __repr__(self) -> str:
+        return f"<ExchangeRecord {self.request} {self.status} {self.outcome}>"

@@ -5,6 +5,7 @@ Where the record of each exchange goes: into the counters and into the access lo
 from __future__ import annotations
 
 from collections import Counter
+from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,7 +24,7 @@ class Recorder:
     :param access_log: tells.
     """
 
-    log = Logger()
+    log: ClassVar[Logger] = Logger()
 
     def __init__(self, traffic: Traffic, access_log: AccessLog) -> None:
         self.traffic = traffic

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 from random import Random
+from typing import ClassVar
 
 from twisted.logger import Logger
 
@@ -74,7 +75,7 @@ class Health:
     :param random: for the jitter.
     """
 
-    log = Logger()
+    log: ClassVar[Logger] = Logger()
 
     def __init__(self, now: Callable[[], float], random: Random) -> None:
         self._now = now

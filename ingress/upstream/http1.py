@@ -8,11 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ingress.deadline import NEVER
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError, ResponseError
@@ -21,11 +18,10 @@ from ingress.http1.head import EMPTY_BODY, HEAD_END, is_websocket
 from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
 from ingress.message import Request
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.stream_protocol import StreamProtocol
 from ingress.upstream.response_receiver import ResponseReceiver, TunnelReceiver
 
 if TYPE_CHECKING:
-    from twisted.internet.tcp import Connection
-
     from ingress.upstream.pool import EndpointPool
 
 _DEFAULT_TIMEOUTS = ProxySettings()
@@ -37,14 +33,11 @@ Interim responses before the final one. Of 102 (Processing) one every 20 s is us
 """
 
 
-@implementer(IPushProducer, IHalfCloseableProtocol)
-class HTTP1Upstream(TwistedProtocol):
+class HTTP1Upstream(StreamProtocol):
     """
     :param pool: where it goes when it has answered.
     :param on_connected: called once with it.
     """
-
-    transport: Connection
 
     def __init__(self, pool: EndpointPool, on_connected: Callable[[HTTP1Upstream], None]) -> None:
         self.deadline = NEVER
@@ -326,9 +319,6 @@ class HTTP1Upstream(TwistedProtocol):
             self._ended(is_end=True)
             self.close()
 
-    def writeConnectionLost(self) -> None:
-        """IHalfCloseableProtocol: `end_raw` is done."""
-
     def deadline_passed(self) -> None:
         """Timed."""
         if self._is_closing:
@@ -353,6 +343,3 @@ class HTTP1Upstream(TwistedProtocol):
         self._restart_deadline()
         if (peer := self._peer) is not None:
             peer.resume_request()
-
-    def stopProducing(self) -> None:
-        """The connection is lost, which `connectionLost` handles."""

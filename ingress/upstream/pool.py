@@ -160,7 +160,9 @@ class _Dialling(ClientFactory):
         self.pool = pool
         self.user: PoolUser | None = user
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTP1Upstream | None:
+    def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.
+        self, addr: IAddress | None
+    ) -> HTTP1Upstream | None:
         """IProtocolFactory."""
         # The transport keeps us as long as it lives, the user must not be kept as long.
         user, self.user = self.user, None

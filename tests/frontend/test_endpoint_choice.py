@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
+from ingress.frontend.client import Forwarding
 from ingress.frontend.endpoint_choice import EndpointChoice
-from ingress.frontend.headers import Forwarding
 from ingress.http1.request_head import parse_request_head
 from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.backend_tls import BackendTLS

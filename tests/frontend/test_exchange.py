@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.answer import Answer
 from ingress.config import Config
 from ingress.errors import Outcome, RequestError
+from ingress.field_lines import FieldLines
+from ingress.frontend.client import Client
 from ingress.frontend.exchange import Exchange
 from ingress.frontend.exchange_state import State
-from ingress.frontend.headers import Client, FieldLines
 from ingress.frontend.replayable_body import REPLAY_SIZE
 from ingress.frontend.tunnel import Tunnel
 from ingress.http1.request_head import parse_request_head

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.errors import Outcome, RequestError, RequestTimeout
-from ingress.frontend.headers import Client
+from ingress.frontend.client import Client
 from ingress.frontend.own_answer import TOO_LARGE, is_too_large, own_answer, refuse_client
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.request_head import parse_request_head

@@ -108,6 +108,8 @@ class _Requests:
                 return False
         head, self.head = self.head, None
         fields = [(key, value) for key, _, value in head.fields]
+        if head.authority:
+            fields.insert(0, (b"host", head.authority))
         self.readings.append(Reading((head.method, head.target), fields, self._body))
         self.sizes.append(self._fed - len(self._decoder.waiting))
         return True
@@ -219,6 +221,12 @@ def _h11_message(connection: h11.Connection, wire: bytes, *, is_end: bool = Fals
     if rest:
         raise NotOne(f"h11 sees {rest!r} left")
     return Reading(start, fields, body)
+
+
+def host_first(fields: FieldLines) -> FieldLines:
+    """Where we have it, whatever its place was; without one that names no host."""
+    hosts = [(name, value) for name, value in fields if name == b"host" and value]
+    return hosts + [field for field in fields if field[0] != b"host"]
 
 
 def plain_fields(fields: FieldLines) -> FieldLines:

@@ -36,7 +36,7 @@ def get(target: bytes, *fields: bytes, host: bytes = b"a", version: bytes = b"1.
 
 class RequestHeadTests(SynchronousTestCase):
     def test_parts(self) -> None:
-        """Method, target, path, host and fields come out as they were sent."""
+        """Method, target, path, host and the other fields come out as they were sent."""
         made = request(
             b"PUT /a%20b/../c?d=%e4&e HTTP/1.1\r\nHost: A.Example.:8080\r\n"
             b'X-One: 1\r\nx-one: \t2 \t\r\nX-Empty:\r\nX-Text: \xe4 "q"\r\n\r\n'
@@ -49,7 +49,6 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertEqual(
             made.fields,
             [
-                (b"host", b"Host", b"A.Example.:8080"),
                 (b"x-one", b"X-One", b"1"),
                 (b"x-one", b"x-one", b"2"),
                 (b"x-empty", b"X-Empty", b""),
@@ -125,8 +124,8 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertEqual(get(b"/", b"Cookie: " + cookie).field(b"cookie"), cookie)
 
     def test_most_fields(self) -> None:
-        """256 fields are served, 257 are not."""
-        self.assertEqual(len(get(b"/", *[b"X: a"] * 255).fields), 256)
+        """256 fields are served with Host, 257 are not."""
+        self.assertEqual(len(get(b"/", *[b"X: a"] * 255).fields), 255)
         self.assertRaises(HeadTooLarge, get, b"/", *[b"X: a"] * 256)
 
     def test_unknown_method(self) -> None:
@@ -306,17 +305,19 @@ class RequestHeadTests(SynchronousTestCase):
 
 
 class KeptHeadTests(SynchronousTestCase):
-    """What a head came to serves the next one that is the same but for its target."""
+    """What a head came to serves the next one that is the same but for its target and host."""
 
     def test_shared(self) -> None:
-        """Requests share what does not depend on the target, and nothing else."""
+        """Requests share what does not depend on target and host, and nothing else."""
         one = get(b"/a?x=1", b"X-One: 1")
-        other = get(b"/b/../c", b"X-One: 1")
+        other = get(b"/b/../c", b"X-One: 1", host=b"B:80")
         self.assertIs(one.derived, other.derived)
         self.assertIs(one.fields, other.fields)
         self.assertEqual((one.target, one.path), (b"/a?x=1", b"/a"))
         self.assertEqual((other.target, other.path), (b"/b/../c", b"/c"))
-        self.assertEqual(other.length - one.length, 1)
+        self.assertEqual((one.authority, one.host), (b"a", b"a"))
+        self.assertEqual((other.authority, other.host), (b"B:80", b"b"))
+        self.assertEqual(other.length - one.length, 4)
 
     def test_not_shared(self) -> None:
         """A byte that differs anywhere else makes another request of it."""
@@ -324,11 +325,26 @@ class KeptHeadTests(SynchronousTestCase):
         for other in (
             get(b"/", b"X-One: 2"),
             get(b"/", b"X-One:1"),
-            get(b"/", b"X-One: 1", host=b"b"),
             get(b"/", b"X-One: 1", version=b"1.0"),
             request(b"HEAD / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n"),
         ):
             self.assertIsNot(one.derived, other.derived)
+
+    def test_hosts_that_are_cut_out(self) -> None:
+        """Wherever Host stands, and however it is written, it is looked at each time."""
+        for lines in (
+            b"Host: %b\r\nX: 1",
+            b"X: 1\r\nHost: %b",
+            b"X: 1\r\nhost: %b",
+            b"hOST:%b\r\nX: 1",
+            b"Host: \t %b \r\nX: 1",
+        ):
+            data = b"GET / HTTP/1.1\r\n" + lines + b"\r\n\r\n"
+            for host in (b"a", b"B.example:80", b"a"):
+                self.assertEqual(request(data % host).authority, host)
+                self.assertEqual(request(data % host).fields, [(b"x", b"X", b"1")])
+            for host in (b"", b"a b", b"a\0", b"\xe4", b"a\r\n b", b"a\r\nHost: a", b"a\r\nhost:a"):
+                self.assertRaises(RequestError, request, data % host)
 
     def test_bodies(self) -> None:
         """Each request has a body of its own."""
