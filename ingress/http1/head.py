@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from ingress.config import Limits
 from ingress.errors import RequestError, ResponseError
@@ -35,10 +36,13 @@ _CONTENT_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 MAX_KEPT = 2048
 """Bytes of a head that is kept for the next one like it; browsers send some 600 to 1,500."""
 
+MAX_KEPT_FIELDS = 48
+"""Of a head that is kept: each costs 200 bytes besides its own, which can be as few as four."""
+
 KEPT_HEADS = 512
 """
 Heads of each kind that are kept, those that were met last. With all that is made of one
-that is 3 MiB at the most for either kind, whatever clients and endpoints send.
+that is some 3 MiB for either kind, and 16 MiB at the most, whatever is sent.
 """
 
 EMPTY_BODY = EmptyBody()
@@ -52,6 +56,17 @@ and a cache full of it would be theirs to fill.
 _FRAMING_FIELDS = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"te"}
 )
+
+
+class NotKept(Exception):
+    """
+    A head has more fields than one that is kept; what is raised no cache keeps.
+
+    :param parsed: what the head came to.
+    """
+
+    def __init__(self, parsed: Any) -> None:
+        self.parsed = parsed
 
 
 class FieldCollector:

@@ -19,9 +19,11 @@ from ingress.http1.head import (
     FIELD_LINES,
     KEPT_HEADS,
     MAX_KEPT,
+    MAX_KEPT_FIELDS,
     TOKEN,
     FieldCollector,
     Framing,
+    NotKept,
     has_bare_line_end,
     is_websocket,
     keeps_connection,
@@ -137,7 +139,10 @@ def _request_like_others(method: bytes, target: bytes, rest: bytes) -> Request:
         return _parse_request(method, target, rest)
     end = rest.find(b"\r\n", start + 8)
     authority = rest[start + 8 : end].strip(b" \t")
-    kept = _kept_request(method, rest[:start] + rest[end:])
+    try:
+        kept = _kept_request(method, rest[:start] + rest[end:])
+    except NotKept as refusal:
+        kept = refusal.parsed
     return kept.aimed_at(
         target,
         canonical_path(target.partition(b"?")[0]),
@@ -151,9 +156,13 @@ def _kept_request(method: bytes, rest: bytes) -> Request:
     """
     :param rest: what follows the target, without the line of the Host field.
     :return: a request for ``/`` of some host, never changed.
+    :raises NotKept: with what would be returned.
     """
     version = len(_VERSIONS[0])
-    return _parse_request(method, b"/", rest[:version] + b"\r\nHost: host" + rest[version:])
+    made = _parse_request(method, b"/", rest[:version] + b"\r\nHost: host" + rest[version:])
+    if len(made.fields) > MAX_KEPT_FIELDS:
+        raise NotKept(made)
+    return made
 
 
 def _parse_request(method: bytes, target: bytes, rest: bytes) -> Request:

@@ -19,8 +19,10 @@ from ingress.http1.head import (
     FIELD_LINES,
     KEPT_HEADS,
     MAX_KEPT,
+    MAX_KEPT_FIELDS,
     FieldCollector,
     Framing,
+    NotKept,
     has_bare_line_end,
     keeps_connection,
 )
@@ -57,7 +59,10 @@ def parse_response_head(
     if len(data) > limits.head_size:
         raise ResponseError("The endpoint sent too large a head.")
     parse = _kept_response if len(data) <= MAX_KEPT else _parse_response
-    parsed = parse(data, request_method == b"HEAD")
+    try:
+        parsed = parse(data, request_method == b"HEAD")
+    except NotKept as refusal:
+        parsed = refusal.parsed
     if len(parsed[0].fields) > limits.head_fields:
         raise ResponseError("The endpoint sent too many fields.")
     return parsed
@@ -101,7 +106,13 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
     return response, new_body
 
 
-_kept_response = lru_cache(maxsize=KEPT_HEADS)(_parse_response)
+@lru_cache(maxsize=KEPT_HEADS)
+def _kept_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
+    """:raises NotKept: with what would be returned."""
+    parsed = _parse_response(data, is_of_head)
+    if len(parsed[0].fields) > MAX_KEPT_FIELDS:
+        raise NotKept(parsed)
+    return parsed
 
 
 def _response_body(

@@ -11,7 +11,14 @@ from ingress.errors import HeadTooLarge, MethodUnknown, PeerError, RequestError
 from ingress.http1 import head, request_head
 from ingress.http1.body import ChunkedBody, LengthBody
 from ingress.http1.decoder import RequestDecoder
-from ingress.http1.head import DEFAULT_LIMITS, EMPTY_BODY, HEAD_END, KEPT_HEADS, MAX_KEPT
+from ingress.http1.head import (
+    DEFAULT_LIMITS,
+    EMPTY_BODY,
+    HEAD_END,
+    KEPT_HEADS,
+    MAX_KEPT,
+    MAX_KEPT_FIELDS,
+)
 from ingress.http1.request_head import (
     check_unfinished_request_head,
     parse_request_head,
@@ -377,6 +384,16 @@ class KeptHeadTests(SynchronousTestCase):
             get(b"/", b"X: " + b"a" * MAX_KEPT)
             get(b"http://a/")
         self.assertLessEqual(request_head._kept_request.cache_info().currsize, before)
+
+    def test_many_fields(self) -> None:
+        """A head of many fields is not kept, whether it is served or refused."""
+        fields = [b"a:"] * (MAX_KEPT_FIELDS + 1)
+        before = request_head._kept_request.cache_info().currsize
+        for _ in range(2):
+            self.assertEqual(get(b"/b", *fields).target, b"/b")
+            self.assertEqual(len(get(b"/b", *fields).fields), len(fields))
+            self.assertRaises(HeadTooLarge, get, b"/", *fields * 6)
+        self.assertEqual(request_head._kept_request.cache_info().currsize, before)
 
     def test_bounded(self) -> None:
         """Heads that all differ are not kept for ever."""

@@ -10,7 +10,7 @@ from ingress.config import Limits
 from ingress.errors import ResponseError
 from ingress.http1 import response_head
 from ingress.http1.body import ChunkedBody, LengthBody, UntilCloseBody
-from ingress.http1.head import EMPTY_BODY, HEAD_END, MAX_KEPT
+from ingress.http1.head import EMPTY_BODY, HEAD_END, MAX_KEPT, MAX_KEPT_FIELDS
 from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
 from ingress.message import Response
 from tests.support.corpus import BAD_RESPONSES
@@ -151,7 +151,11 @@ class KeptHeadTests(SynchronousTestCase):
             self.assertRaises(ResponseError, parse_response_head, self.HEAD, b"GET", limits)
 
     def test_large(self) -> None:
-        """A large head is not kept."""
+        """A large head is not kept, nor one of many fields."""
         before = response_head._kept_response.cache_info().currsize
         response(b"HTTP/1.1 200 OK\r\nX: " + b"a" * MAX_KEPT + HEAD_END)
+        many = b"\r\na:" * (MAX_KEPT_FIELDS + 1)
+        for _ in range(2):
+            made = response(b"HTTP/1.1 200 OK" + many + HEAD_END)
+            self.assertEqual(len(made.fields), MAX_KEPT_FIELDS + 1)
         self.assertEqual(response_head._kept_response.cache_info().currsize, before)
