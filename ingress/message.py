@@ -29,9 +29,12 @@ class Derived:
     fields alone may keep it here.
     """
 
-    __slots__ = ("downstream", "forwarded", "logged", "request_id", "told", "upstream")
+    __slots__ = ("downstream", "forwarded", "identity", "logged", "request_id", "told", "upstream")
 
     def __init__(self) -> None:
+        self.identity = object()
+        """For whoever wants to know the fields again, and not to keep them in memory."""
+
         self.upstream: dict[bool, bytes] = {}
         """
         A request's fields towards the endpoint, by whether its client is trusted

@@ -10,11 +10,18 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from ingress.config import Config
-from ingress.message import Derived, Request
+from ingress.message import Request
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _MAX_PROXIES = 32
 """Entries of X-Forwarded-For that are looked at; whoever wrote more is no proxy of ours."""
+
+
+_MAX_KEPT = 1024
+"""
+Bytes of forwarded fields that are kept for the next request: an idle connection has them. With
+what strangers made up they can be as long as a head.
+"""
 
 
 class Forwarding:
@@ -47,9 +54,9 @@ class Client:
         "_address",
         "_authority",
         "_config",
-        "_derived",
         "_fields",
         "_forwarding",
+        "_identity",
         "address",
         "is_secure",
         "is_trusted",
@@ -61,9 +68,9 @@ class Client:
         self.is_secure = is_secure
         self._config: Config | None = None
         self._fields = b""
-        self._derived: Derived | None = None
+        self._identity: object = None
         self._authority = b""
-        """Of the last request, which `_forwarding` is of, like `_derived`."""
+        """Of the request that `_forwarding` is of, like `_identity`, which its fields have."""
 
         self._forwarding = Forwarding(b"", False, b"", b"")
         self.is_trusted = False
@@ -76,16 +83,18 @@ class Client:
         """
         :param config: of the Snapshot that the request is served from.
         """
-        derived, authority = request.derived, request.authority
-        if derived is self._derived and authority == self._authority and config is self._config:
+        identity, authority = request.derived.identity, request.authority
+        if identity is self._identity and authority == self._authority and config is self._config:
             return self._forwarding
-        self._derived, self._authority = derived, authority
-        forwarding = self._forwarding = self._forward(request, config)
+        forwarding = self._forward(request, config)
+        if len(forwarding.fields) <= _MAX_KEPT:
+            self._identity, self._authority, self._forwarding = identity, authority, forwarding
         return forwarding
 
     def _forward(self, request: Request, config: Config) -> Forwarding:
         if config is not self._config:
             self._config = config
+            self._identity = None
             self.is_trusted = self.is_trusted_by(config)
             ports = config.public_ports
             port = ports.https if self.is_secure else ports.http

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from sys import getrefcount
+
+from twisted.trial.unittest import SynchronousTestCase
+
 from ingress.frontend.client import Client
 from tests.support.upstream_head import (
     CONFIG,
     PROXY,
+    STRANGER,
     TRUSTING,
     UpstreamHeadCase,
     make_request,
@@ -91,6 +96,36 @@ class ForwardedFieldsTests(UpstreamHeadCase):
         self.assertFalse(client.is_trusted)
         self.assertEqual(client.forwarding(request, TRUSTING).client_address, b"1.2.3.4")
         self.assertTrue(client.is_trusted)
+
+
+class KeptTests(SynchronousTestCase):
+    """What was said of the last request serves the next one like it."""
+
+    def test_kept(self) -> None:
+        """As long as fields, host and configuration are the same, and no longer."""
+        client = Client(PROXY, is_secure=False)
+        request, other = make_request(), make_request(host=b"b.example")
+        first = client.forwarding(request, CONFIG)
+        self.assertIs(client.forwarding(make_request(), CONFIG), first)
+        self.assertEqual(client.forwarding(other, CONFIG).host, b"b.example")
+        self.assertEqual(client.forwarding(request, CONFIG).host, b"a.example")
+
+    def test_idle(self) -> None:
+        """A client that asks for nothing more has none of its last head in memory."""
+        client = Client(STRANGER, is_secure=False)
+        request = make_request(b"X-Forwarded-For: " + b"a" * 4096)
+        derived = getrefcount(request.derived)
+        forwarding = client.forwarding(request, CONFIG)
+        self.assertEqual(getrefcount(request.derived), derived)
+        self.assertIsNot(client.forwarding(request, CONFIG), forwarding)
+
+    def test_trust_changes(self) -> None:
+        """What was not believed is, once the configuration says so, whatever came between."""
+        client = Client(PROXY, is_secure=False)
+        request = make_request(b"X-Forwarded-For: 192.0.2.7")
+        self.assertEqual(client.forwarding(request, CONFIG).client_address, b"10.0.0.1")
+        client.forwarding(make_request(b"X-Forwarded-For: " + b"a" * 4096), TRUSTING)
+        self.assertEqual(client.forwarding(request, TRUSTING).client_address, b"192.0.2.7")
 
 
 class StrangerTests(UpstreamHeadCase):
