@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, ClassVar, cast
@@ -21,6 +20,7 @@ from typing import Any, ClassVar, cast
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python import usage
 
 from ingress.admin.pages import make_pages
@@ -43,6 +43,7 @@ from ingress.frontend.local_serving import LocalServing
 from ingress.frontend.readings import read_counters, read_endpoints, read_vitals
 from ingress.frontend.self_signed import make_self_signed
 from ingress.frontend.tls import TLSContexts
+from ingress.installation import describe, find_version
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.kubeconfig import APIAccess
 from ingress.kube.cluster.reflector import Access
@@ -83,6 +84,8 @@ if hasattr(select, "epoll"):
     install_reactor()
 
 
+_log = Logger()
+
 SWITCH_INTERVAL = 0.001
 """
 Seconds for which a thread that reads files may keep the interpreter from the reactor,
@@ -99,6 +102,11 @@ class Options(usage.Options):
     optParameters: ClassVar = [
         ["config", "c", None, "The configuration file (etc/ingress.yaml shows all)."]
     ]
+
+    def opt_version(self) -> None:
+        """Show what is installed, and exit."""
+        print(describe())
+        raise SystemExit(0)
 
     def postOptions(self) -> None:
         """
@@ -129,6 +137,7 @@ def makeService(options: Options) -> IService:
     """Put the parts of one process together (`IServiceMaker`)."""
     from twisted.internet import reactor as installed
 
+    _log.info("{what}", what=describe())
     sys.setswitchinterval(SWITCH_INTERVAL)
     # Its type names a part of what it does.
     reactor: Any = installed
@@ -238,12 +247,8 @@ def _watched(
     reports: Reports,
     lost: Callable[[], int],
 ) -> Watched:
-    try:
-        version = metadata.version("txingress")
-    except metadata.PackageNotFoundError:
-        version = "not installed"
     return Watched(
-        version=version,
+        version=find_version(),
         published=control_plane.controller,
         configured=control_plane.live_config,
         problems=control_plane.problem_log,

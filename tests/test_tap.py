@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +17,7 @@ from twisted.python.reflect import namedAny
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.installation import describe
 from ingress.process_log import PROCESS_LOG
 from ingress.service import IngressService
 from ingress.tap import SWITCH_INTERVAL, Options, makeService
@@ -69,6 +72,13 @@ class OptionsTests(TapTestCase):
         """Without --config there is nothing to serve."""
         (line,) = self.refusal("--")
         self.assertIn("--config FILE is needed", line)
+
+    def test_version(self) -> None:
+        """``--version`` says which of our versions it is, and whether it is compiled."""
+        with redirect_stdout(StringIO()) as said:
+            ending = self.assertRaises(SystemExit, self.parse, "--version")
+        self.assertEqual(ending.code, 0)
+        self.assertEqual(said.getvalue(), f"{describe()}\n")
 
     def test_unknown(self) -> None:
         """Unknown options and arguments are twistd's to refuse."""

@@ -35,6 +35,12 @@ class Stage:
         """The text of the one that counts."""
         return self.all(name)[-1]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it sets."""
+        pairs = (pair.partition("=") for text in self.all("ENV") for pair in text.split())
+        return {name: value for name, _, value in pairs}
+
 
 def parse_containerfile(text: str) -> list[Stage]:
     """
@@ -72,6 +78,7 @@ class Build:
 
     :param context: the folder from which COPY takes.
     :param prepare: may change a command before it is run.
+    :param environment: of its commands, beside what the stage sets; it goes before that.
     """
 
     def __init__(
@@ -101,6 +108,7 @@ class Build:
         :raises AssertionError: if a command fails.
         """
         folder = self.root
+        environment = {**stage.environment, **self._environment}
         for name, text in stage.instructions:
             if name == "WORKDIR":
                 folder = Path(self.place(text))
@@ -110,20 +118,20 @@ class Build:
                 for source in sources:
                     self._copy(self._context / source, folder / target, len(sources) > 1)
             elif name == "RUN":
-                self._run([self.place(each) for each in parse_list(text)], folder)
+                self._run([self.place(each) for each in parse_list(text)], folder, environment)
 
     def _copy(self, source: Path, target: Path, into: bool) -> None:
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "dropin.cache")
+            ignored = shutil.ignore_patterns("__pycache__", "dropin.cache", "*.so")
             shutil.copytree(source, target, ignore=ignored)
         else:
             shutil.copy2(source, target / source.name if into or target.is_dir() else target)
 
-    def _run(self, command: Command, folder: Path) -> None:
+    def _run(self, command: Command, folder: Path, environment: Mapping[str, str]) -> None:
         done = subprocess.run(
             self._prepare(command),
             cwd=folder,
-            env=self._environment,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,0 +1,42 @@
+"""
+What setup.cfg cannot say: the modules that are compiled.
+
+They are those that every request comes by, so that it costs less processor time; the reason
+and the rules for their code are in CONTRIBUTING.md.
+"""
+
+import sys
+
+from setuptools import setup
+
+sys.path.insert(0, "etc/build")
+from txingress_build import BuildExtensions, extensions
+
+COMPILED = (
+    # Bytes to messages and back.
+    "ingress/http1/body.py",
+    "ingress/http1/decoder.py",
+    "ingress/http1/encoder.py",
+    "ingress/http1/head.py",
+    "ingress/http1/request_head.py",
+    "ingress/http1/response_head.py",
+    # Which route a request takes.
+    "ingress/routing/match.py",
+    # The exchange, and what it decides and writes for each request.
+    "ingress/frontend/endpoint_choice.py",
+    "ingress/frontend/exchange.py",
+    "ingress/frontend/headers.py",
+    "ingress/frontend/own_answer.py",
+    # Which endpoint, and which connection to it.
+    "ingress/upstream/balancer.py",
+    "ingress/upstream/endpoint_load.py",
+    "ingress/upstream/pool.py",
+    "ingress/upstream/retry_budget.py",
+    # What is counted and logged of each request.
+    "ingress/telemetry/access_log.py",
+    "ingress/telemetry/log_line.py",
+    "ingress/telemetry/recorder.py",
+    "ingress/telemetry/traffic.py",
+)
+
+setup(ext_modules=extensions(COMPILED), cmdclass={"build_ext": BuildExtensions})
