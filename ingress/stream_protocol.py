@@ -24,6 +24,17 @@ class StreamProtocol:
     """
 
     transport: Connection
+    _unsent = 0
+    """What waited to be sent when `has_peer_read` was asked."""
+
+    def has_peer_read(self) -> bool:
+        """
+        Whether the peer has taken some of what waits to be sent since this was asked last, and
+        more waits: it is slow then, but at it.
+        """
+        before: int = self._unsent
+        self._unsent = self.transport.unsent  # type: ignore[attr-defined]
+        return 0 < self._unsent < before
 
     def makeConnection(self, transport: Any) -> None:
         """IProtocol."""

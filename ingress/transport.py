@@ -115,9 +115,14 @@ class ImmediateSend(tcp.Connection):
         poll.register(self.socket, select.POLLIN)
         return poll
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the socket has not taken yet of what was written."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
     def _isSendBufferFull(self) -> bool:
         # Twisted's own counts what has been sent of the first buffer, too.
-        return len(self.dataBuffer) - self.offset + self._tempDataLen > self.bufferSize
+        return self.unsent > self.bufferSize
 
 
 class ImmediateServer(ImmediateSend, tcp.Server):

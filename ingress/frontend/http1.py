@@ -319,6 +319,7 @@ class HTTP1Downstream(StreamProtocol):
     def _lose_connection(self) -> None:
         """Close when what is written has been sent, within the time that a send may take."""
         self._has_closed = True
+        self.has_peer_read()
         self._set_deadline(self._limits.send_timeout)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
@@ -349,7 +350,10 @@ class HTTP1Downstream(StreamProtocol):
         """Timed."""
         self.deadline = NEVER
         if self._has_closed or self._is_stalled:
-            self.transport.abortConnection()
+            if self.has_peer_read():
+                self._set_deadline(self._limits.send_timeout)
+            else:
+                self.transport.abortConnection()
         elif self._exchange is not None or self._decoder.waiting:
             self._refuse(RequestTimeout("The request took too long to arrive."))
         else:
@@ -375,6 +379,7 @@ class HTTP1Downstream(StreamProtocol):
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
+        self.has_peer_read()
         self._set_deadline(self._limits.send_timeout)
         if self._exchange is not None:
             self._exchange.pause_response()

@@ -327,6 +327,8 @@ class HTTP1Upstream(StreamProtocol):
             # Not later: until the reactor has closed it, somebody could still take it.
             self._pool.lost(self)
             self.close()
+        elif self._is_stalled and self.has_peer_read():
+            self.deadline = self._now() + self._timeouts.send_timeout
         else:
             self._fail(EndpointTimeout("The endpoint took too long."))
 
@@ -334,6 +336,7 @@ class HTTP1Upstream(StreamProtocol):
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
+        self.has_peer_read()
         self.deadline = self._now() + self._timeouts.send_timeout
         if (peer := self._peer) is not None:
             peer.pause_request()

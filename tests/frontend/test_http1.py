@@ -738,6 +738,20 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_reset)
         self.assertTrue(endpoint.saw_reset)
 
+    def test_slow_reader_that_reads(self) -> None:
+        """A client that reads some of it now and then is not cut, however slow it is."""
+        for fields in ((), (b"Connection: close",)):
+            client = self.wire.connect()
+            client.send(request(b"GET", *fields))
+            self.wire.accept().send(ONE_BUFFER_TOO_MUCH)
+            for _ in range(5):
+                self.wire.advance(LIMITS.send_timeout - 2)
+                self.assertEqual(len(client.read_some(1000)), 1000)
+            self.wire.advance(LIMITS.send_timeout - 2)
+            self.assertFalse(client.saw_reset)
+            self.wire.advance(LIMITS.send_timeout + 4)
+            self.assertTrue(client.saw_reset)
+
     def test_slow_reader_of_the_last_answer(self) -> None:
         """A client that does not read its answer to the end is cut as well."""
         self.client.send(GET)

@@ -342,6 +342,17 @@ class UploadTests(UpstreamCase):
         self.assertEqual(receiver.end, "504")
         self.assertTrue(endpoint.saw_reset)
 
+    def test_reads_slowly(self) -> None:
+        """One that reads some of it now and then is waited for."""
+        receiver, connection, endpoint = self.upload()
+        connection.send_body(MUCH)
+        for _ in range(5):
+            self.wire.advance(LIMITS.upstream_send_timeout - 2)
+            endpoint.read_some(1000)
+        self.assertEqual(receiver.end, "")
+        self.wire.advance(2 * LIMITS.upstream_send_timeout)
+        self.assertEqual(receiver.end, "504")
+
     def test_early_response(self) -> None:
         """A connection that was answered before its request was whole is not kept."""
         receiver, connection, endpoint = self.upload()
