@@ -4,7 +4,8 @@
 #   make test          lint, check types, run every test
 #   make lint          ruff and mypy alone
 #   make venv          set up .venv and nothing else
-#   make check-wheel   install as a user would, in a venv of its own, and look for the plugin
+#   make check-wheel   install as a user would, in a venv of its own, and try what is there
+#   make test-compiled run every test on compiled modules, in a copy below build/
 #   make clean         remove all that the others made
 #
 # PYTHON=... chooses the interpreter for a new .venv; else it is the first below
@@ -26,7 +27,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: run test lint venv check-wheel clean
+.PHONY: run test lint venv check-wheel test-compiled clean
 
 run: .venv/installed
 	@$(IN_CHECKOUT) etc/demo/run.py
@@ -63,6 +64,10 @@ venv: .venv/installed
 
 check-wheel: .venv/installed
 	@$(IN_CHECKOUT) .ci/check_wheel.py
+
+# TESTS=tests.http1 has it run some of them.
+test-compiled: .venv/installed
+	@$(VENV_PYTHON) .ci/test_compiled.py $(TESTS)
 
 clean:
 	rm -rf .venv build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

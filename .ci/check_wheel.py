@@ -1,35 +1,119 @@
 """
-Install the checkout as a user would and look for the twistd plugin.
+Install as a user would, from an sdist, and look whether what is installed works.
 
-Not among the tests, because it downloads every dependency. An editable install
-and the checkout itself on the path would both hide a package that setup.cfg
-leaves out.
+Not among the tests, because it downloads every dependency. An editable install and the
+checkout itself on the path would both hide a package that setup.cfg leaves out, and a
+build in the checkout a file that MANIFEST.in leaves out. It must be compiled, unless
+TXINGRESS_COMPILE says otherwise.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Iterator, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from checkout_copy import copy_checkout
+
+from tests.support.build import compiled_modules
+from tests.support.client import HTTPClient
+from tests.support.endpoints import EchoEndpoint
+from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.process import IngressProcess
+
+MAKE_SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 
 
 def main() -> int:
+    choice = os.environ.get("TXINGRESS_COMPILE", "yes")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["TXINGRESS_COMPILE"] = choice
     with tempfile.TemporaryDirectory(prefix="txingress ") as folder:
-        venv.create(folder, with_pip=True)
-        python = Path(folder, "bin", "python")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", CHECKOUT], check=True)
-        listed = subprocess.run(
-            [Path(folder, "bin", "twistd"), "--help"],
+        installed = Installation(Path(folder), environment)
+        installed.install()
+        faults = list(installed.find_faults(choice == "yes"))
+    print("\n".join(faults) or "the wheel is whole: it has the plugin, and serves")
+    return 1 if faults else 0
+
+
+class Installation:
+    """A virtual environment, and what was installed into it."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._venv = folder / "venv"
+
+    def install(self) -> None:
+        source = self._folder / "source"
+        copy_checkout(source)
+        subprocess.run(
+            [sys.executable, "-c", MAKE_SDIST, self._folder],
+            cwd=source,
+            env=self._environment,
             check=True,
-            cwd=folder,
+            stdout=subprocess.DEVNULL,
+        )
+        [sdist] = self._folder.glob("*.tar.gz")
+        venv.create(self._venv, with_pip=True)
+        pip = [self._venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+        install = [*pip, "install", "--quiet", "--no-cache-dir", sdist]
+        subprocess.run(install, env=self._environment, check=True)
+
+    def find_faults(self, must_be_compiled: bool) -> Iterator[str]:
+        """What is not as it should be, a line each."""
+        [packages] = self._venv.glob("lib/python3*/site-packages")
+        for module in compiled_modules():
+            if not (packages / module).exists():
+                yield f"{module} is not there"
+            if must_be_compiled and not _has_extension(packages / module):
+                yield f"{module} is not compiled"
+        if any(packages.glob("mypy*")):
+            yield "mypy is installed, which is for building alone"
+        if not self._lists_plugin():
+            yield "twistd does not list the plugin"
+        log = self._serve()
+        kind = "compiled" if must_be_compiled else ""
+        if f"data path {kind}" not in log:
+            yield f"the process does not say that its data path is {kind}:\n{log}"
+
+    def _lists_plugin(self) -> bool:
+        listed = subprocess.run(
+            [self._venv / "bin" / "twistd", "--help"],
+            cwd=self._folder,
+            env=self._environment,
+            check=True,
             capture_output=True,
             text=True,
         ).stdout
-    lines = [line for line in listed.splitlines() if line.split()[:1] == ["ingress"]]
-    print("\n".join(lines) or "twistd does not list the plugin")
-    return 0 if len(lines) == 1 else 1
+        return [line.split()[:1] for line in listed.splitlines()].count(["ingress"]) == 1
+
+    def _serve(self) -> str:
+        """
+        :return: the log of a process that has served a request.
+        :raises AssertionError: if it does not.
+        """
+        endpoint = EchoEndpoint("web")
+        process = IngressProcess(self._folder / "etc")
+        process.command = (str(self._venv / "bin" / "twistd"),)
+        process.environment = self._environment
+        manifests = served_manifests("web", endpoint.port)
+        process.write("web.yaml", ingress_manifest("web", "a.example", {"/": "web"}), *manifests)
+        try:
+            process.start()
+            with HTTPClient(process.port("http")) as client:
+                assert client.request().echo["name"] == "web"
+        finally:
+            process.stop()
+            endpoint.stop()
+        return process.log
+
+
+def _has_extension(source: Path) -> bool:
+    return any(source.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ This proxy as a contender: installed as a user would, and started as one.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,25 @@ from tests.support.manifest import ingress_manifest, served_manifests
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-INSTALLED = ("ingress", "twisted", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-"""What of a checkout ``pip install`` looks at."""
+INSTALLED = (
+    *("ingress", "twisted", "etc/build", "setup.cfg", "setup.py", "pyproject.toml", "mypyc.ini"),
+    *("README.md", "LICENSE"),
+)
+"""What of a checkout ``pip install`` looks at; older ones do not have all of it."""
+
+DESCRIBE = """
+import platform
+from importlib.metadata import version
+try:
+    from ingress.installation import is_compiled
+except ImportError:  # an older checkout
+    kind = "interpreted"
+else:
+    kind = "compiled" if is_compiled() else "interpreted"
+python = f"{platform.python_version()} and Twisted {version('twisted')}"
+print(version("txingress"), kind, "on Python", python)
+"""
+"""A program that says what is installed."""
 
 DISTRIBUTION_PYTHON = "/usr/bin/python3"
 """Debian's is built with profile-guided optimisation, as are the container images of
@@ -45,12 +63,7 @@ class TxIngress:
         if not Path(self._python).exists():
             raise NotInstalled(f"no {self._python} to install it with; see --python")
         self._install()
-        code = (
-            "import importlib.metadata as m, platform as p; "
-            "print(m.version('txingress'), 'on Python', p.python_version(), 'and Twisted', "
-            "m.version('twisted'))"
-        )
-        command = [str(self._folder / "bin" / "python"), "-c", code]
+        command = [str(self._folder / "bin" / "python"), "-I", "-c", DESCRIBE]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         return f"{said} ({self._commit()})"
 
@@ -73,20 +86,28 @@ class TxIngress:
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # A copy: pip builds in the tree, and would find what an earlier build left there.
         with tempfile.TemporaryDirectory(prefix="comparison-") as folder:
-            for name in INSTALLED:
-                source = self._checkout / name
+            for source in self._sources():
                 copy = shutil.copytree if source.is_dir() else shutil.copyfile
-                copy(source, Path(folder, name))
-            ended = subprocess.run([*pip, folder], capture_output=True, text=True)
+                target = Path(folder, source.relative_to(self._checkout))
+                target.parent.mkdir(exist_ok=True)
+                copy(source, target)
+            # An error, where it cannot be compiled, unless it is not to be.
+            environment = {"TXINGRESS_COMPILE": "yes", **os.environ}
+            ended = subprocess.run([*pip, folder], capture_output=True, text=True, env=environment)
         if ended.returncode:
             raise NotInstalled(f"pip: {ended.stderr}")
         stamp.write_text(digest)
 
+    def _sources(self) -> list[Path]:
+        """What there is of `INSTALLED`."""
+        paths = [self._checkout / name for name in INSTALLED]
+        return [path for path in paths if path.exists()]
+
     def _digest(self) -> str:
         """Of all that is installed, and of what with."""
         digest = sha256(self._python.encode())
-        for name in INSTALLED:
-            path = self._checkout / name
+        digest.update(os.environ.get("TXINGRESS_COMPILE", "").encode())
+        for path in self._sources():
             files = sorted(path.rglob("*")) if path.is_dir() else [path]
             for file in files:
                 if file.is_file() and file.suffix != ".pyc":
@@ -112,7 +133,8 @@ class TxIngress:
         self._write_manifests(site, place.folder)
         twistd = str(self._folder / "bin" / "twistd")
         line = [twistd, "-n", "--pidfile=", "ingress", "--config", str(config)]
-        return Command(line)
+        # Else what is interpreted in a checkout might go before what was installed.
+        return Command(line, environment={"PYTHONPATH": ""})
 
     def _write_manifests(self, site: Site, folder: Path) -> None:
         own = dict(site.pairs)
