@@ -73,7 +73,8 @@ def extensions(modules: Sequence[str]) -> list[Any]:
     )
     for extension in made:
         # mypyc has warnings be errors; a compiler that is newer than it may have others.
-        extension.extra_compile_args.append("-Wno-error")
+        # A new list, for they have one in common.
+        extension.extra_compile_args = [*extension.extra_compile_args, "-Wno-error"]
     return made
 
 
