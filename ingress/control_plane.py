@@ -85,11 +85,10 @@ class ControlPlane:
         """:return: when the first Snapshot is published, or `stop` was called."""
         self._source.subscribe(self._tell_problems)
         await self._source.start()
-        if self._has_stopped:
-            return
-        self._tell_problems()
-        self.controller.start()
-        await self.controller.published
+        if not self._has_stopped:
+            self._tell_problems()
+            self.controller.start()
+            await self.controller.published
         if self._has_stopped:
             return
         if self._writer is not None:

@@ -180,8 +180,9 @@ class HTTP1Upstream(StreamProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        if self._tunnel is not None:
-            self._tunnel.tunnel_received(data)
+        tunnel = self._tunnel
+        if tunnel is not None:
+            tunnel.tunnel_received(data)
             self._restart_deadline()
             return
         receiver = self._receiver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +16,7 @@ from ingress.telemetry.histogram import REQUESTS
 from ingress.telemetry.record import ExchangeRecord, Try
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
-from tests.support.exchange_record import answered
+from tests.support.exchange_record import answered, request_of
 from tests.support.process import wait_until
 from tests.support.threaded_clock import ThreadedClock
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT
@@ -79,7 +80,8 @@ class RecorderTests(SynchronousTestCase):
 
     def test_fault(self) -> None:
         """A fault in the log does no harm to the exchange, nor to other lines."""
-        self.recorder.record(answered(request_id="no bytes"))
+        fields: Any = {b"referer": "no bytes"}
+        self.recorder.record(answered(request_of(fields)))
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
         self.recorder.record(answered())
         self.assertEqual(len(self.lines()), 1)
