@@ -8,15 +8,15 @@ looks at all of them: ten thousand cost about a millisecond.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-NEVER = float("inf")
+NEVER: Final = float("inf")
 
-SWEEP_INTERVAL = 1.0
+SWEEP_INTERVAL: Final = 1.0
 """Seconds between sweeps, which is how late a timeout may be."""
 
 

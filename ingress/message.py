@@ -7,6 +7,7 @@ Bytes as they came on the wire; nothing here knows a version's syntax.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ingress.field_lines import EncodedFields
 
@@ -57,7 +58,7 @@ class Derived:
         """What the JSON lines say of it (the same)."""
 
 
-IDEMPOTENT_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+IDEMPOTENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 """RFC 9110 section 9.2.2: the methods that may be sent again on our own account."""
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 from ingress.config import Config
 from ingress.message import Request
 
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_MAX_PROXIES = 32
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_MAX_PROXIES: Final = 32
 """Entries of X-Forwarded-For that are looked at; whoever wrote more is no proxy of ours."""
 
 
-_MAX_KEPT = 1024
+_MAX_KEPT: Final = 1024
 """
 Bytes of forwarded fields that are kept for the next request: an idle connection has them. With
 what strangers made up they can be as long as a head.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
@@ -19,9 +20,9 @@ from ingress.upstream.balancer import Balancer
 from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.retry_budget import RetryBudget
 
-_DEFAULT_LIMITS = Limits()
+_DEFAULT_LIMITS: Final = Limits()
 
-REQUEST_IDS_AT_ONCE = 128
+REQUEST_IDS_AT_ONCE: Final = 128
 """Made ahead, when there are none."""
 
 

@@ -22,6 +22,7 @@ of it, which is all that balancing and ejection know:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ingress.frontend.client import Forwarding
 from ingress.frontend.data_plane import DataPlane
@@ -36,7 +37,7 @@ from ingress.telemetry.record import Try
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.pool import EndpointPool
 
-_EWMA = Algorithm.EWMA
+_EWMA: Final = Algorithm.EWMA
 
 
 class EndpointChoice:

@@ -7,6 +7,7 @@ One request and its response, as a state machine without reactor or sockets.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from ingress.answer import Answer
 from ingress.errors import EndpointClosed, EndpointTimeout, Outcome, PeerError
@@ -43,16 +44,19 @@ from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.pool import EndpointPool
 from ingress.upstream.response_receiver import TunnelReceiver
 
-_CONDITIONS = {
+_CONDITIONS: Final = {
     EndpointClosed: RetryCondition.ERROR,
     EndpointTimeout: RetryCondition.TIMEOUT,
 }
 
 # A name of an enumeration costs as much as a call (Python 3.11).
-_WAITING, _RESPONDING, _ENDED = State.WAITING, State.RESPONDING, State.ENDED
-_OK = Outcome.OK
+_ROUTING: Final = State.ROUTING
+_WAITING: Final = State.WAITING
+_RESPONDING: Final = State.RESPONDING
+_ENDED: Final = State.ENDED
+_OK: Final = Outcome.OK
 
-CLIENT_GONE = 499
+CLIENT_GONE: Final = 499
 """The status, in the log alone, of what the client did not wait for: nginx's."""
 
 
@@ -63,7 +67,7 @@ class Exchange:
     """
 
     # Of the class where it costs each exchange nothing to begin with.
-    state = State.ROUTING
+    state: State = _ROUTING
     outcome: Outcome | None = None
     """How it ended; None until it has."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from twisted.web.http import datetimeToString
 
@@ -18,7 +19,7 @@ from ingress.frontend.client import Forwarding
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
 
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
         b"keep-alive",
@@ -30,7 +31,7 @@ HOP_BY_HOP = frozenset(
     }
 )
 
-_FORWARDED = frozenset(
+_FORWARDED: Final = frozenset(
     {
         b"forwarded",
         b"x-forwarded-for",
@@ -47,20 +48,20 @@ _FORWARDED = frozenset(
 )
 """Set by us or not at all; a client's own are read where they are believed."""
 
-_TRUSTED_ONLY = (b"x-forwarded-", b"x-original-", b"ssl-client-")
+_TRUSTED_ONLY: Final = (b"x-forwarded-", b"x-original-", b"ssl-client-")
 """Beginnings of names that only a trusted proxy may send on."""
 
-_REPLACED = b"x-original-forwarded-"
+_REPLACED: Final = b"x-original-forwarded-"
 """Set by us from what the client forwarded, so never sent on."""
 
 # `Proxy` would become the variable HTTP_PROXY of a CGI program (httpoxy, CVE-2016-5385).
-_NEVER_UPSTREAM = HOP_BY_HOP | _FORWARDED | {b"proxy"}
+_NEVER_UPSTREAM: Final = HOP_BY_HOP | _FORWARDED | {b"proxy"}
 
 # RFC 9110 section 8.6: no Content-Length in what has no body.
-_NEVER_INTERIM = HOP_BY_HOP | {b"content-length"}
+_NEVER_INTERIM: Final = HOP_BY_HOP | {b"content-length"}
 
 # RFC 9110 section 6.5.1: what frames, routes, authenticates or controls is for the head alone.
-_NEVER_TRAILERS = _NEVER_INTERIM | {
+_NEVER_TRAILERS: Final = _NEVER_INTERIM | {
     b"age",
     b"authorization",
     b"cache-control",
@@ -81,10 +82,10 @@ _NEVER_TRAILERS = _NEVER_INTERIM | {
 }
 
 # What a client must not take from its own request by naming it in Connection.
-_NOT_NOMINABLE = frozenset({b"host", b"content-length"})
+_NOT_NOMINABLE: Final = frozenset({b"host", b"content-length"})
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_MAX_CACHED_NAME = 64
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_MAX_CACHED_NAME: Final = 64
 """Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
 
 

@@ -4,7 +4,7 @@ A client's connection in HTTP/1.1: requests in, responses out, in order.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import connectionDone
@@ -26,7 +26,7 @@ from ingress.http1.encoder import ResponseEncoder
 from ingress.message import Request, Response
 from ingress.stream_protocol import StreamProtocol
 
-MAX_PIPELINED = 64 * 1024
+MAX_PIPELINED: Final = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
 
 

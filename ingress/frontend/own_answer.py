@@ -4,6 +4,8 @@ What the proxy answers itself, in the place of endpoints, and what is told of it
 
 from __future__ import annotations
 
+from typing import Final
+
 from ingress.answer import Answer
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
 from ingress.field_lines import FieldLines
@@ -15,14 +17,16 @@ from ingress.message import Request
 from ingress.routing.route import Route
 from ingress.telemetry.record import ExchangeRecord
 
-TOO_LARGE = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
-NO_ENDPOINT = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint.")
-UNRESOLVED = Answer(502, Outcome.DIAL_FAILED, "The name of the endpoint has no address.")
-UNREACHABLE = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
-NO_CONNECTION = Answer(502, Outcome.DIAL_FAILED, "No connection to the endpoint can be made.")
+TOO_LARGE: Final = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
+NO_ENDPOINT: Final = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint.")
+UNRESOLVED: Final = Answer(502, Outcome.DIAL_FAILED, "The name of the endpoint has no address.")
+UNREACHABLE: Final = Answer(504, Outcome.DIAL_FAILED, "The endpoint cannot be reached.")
+NO_CONNECTION: Final = Answer(
+    502, Outcome.DIAL_FAILED, "No connection to the endpoint can be made."
+)
 
-_NO_ROUTE = Answer(404, Outcome.NO_ROUTE, "No rule matches this host and path.")
-_NO_SERVICE = Answer(404, Outcome.NO_ROUTE, "The rule names no Service.")
+_NO_ROUTE: Final = Answer(404, Outcome.NO_ROUTE, "No rule matches this host and path.")
+_NO_SERVICE: Final = Answer(404, Outcome.NO_ROUTE, "The rule names no Service.")
 
 
 def own_answer(route: Route | None, request: Request, *, is_secure: bool) -> Answer | None:

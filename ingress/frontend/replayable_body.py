@@ -5,8 +5,9 @@ The body of a request as far as another endpoint could still be sent all of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-REPLAY_SIZE = 64 * 1024
+REPLAY_SIZE: Final = 64 * 1024
 """Bytes that are kept of a body that has been sent on: a form or a document, not an upload."""
 
 

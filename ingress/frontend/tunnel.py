@@ -8,6 +8,7 @@ end its half and still hear the other out (RFC 6455 section 7.1.1 wants an order
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from ingress.errors import Outcome, PeerError
 from ingress.frontend.response_writer import ResponseWriter
@@ -15,7 +16,7 @@ from ingress.http1.body import Trailers
 from ingress.telemetry.record import ExchangeRecord
 from ingress.upstream.http1 import HTTP1Upstream
 
-CLIENT_LOST = "The connection to the client has ended."
+CLIENT_LOST: Final = "The connection to the client has ended."
 """For the log, whoever ended it."""
 
 

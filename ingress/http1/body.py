@@ -10,32 +10,32 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from ingress.errors import RequestError, ResponseError
 
-MAX_CHUNK_LINE = 512
+MAX_CHUNK_LINE: Final = 512
 """Bytes of a chunk's size with its extensions; signed uploads to S3 use about 90."""
 
-MAX_TRAILERS = 16 * 1024
+MAX_TRAILERS: Final = 16 * 1024
 """Bytes of all trailer fields: one field of the size that a head may have."""
 
-MAX_BODY = 2**63 - 1
+MAX_BODY: Final = 2**63 - 1
 
 # Possessive quantifiers only behind sets of characters: with a group that fails in its
 # middle, Python before 3.11.5 goes on where it failed (python/cpython#106052).
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 # Extensions are skipped, but they must be some: what they hide is for another parser
 # a chunk, or the end of the line (RFC 9112 section 7.1.1, without its bad whitespace).
-_CHUNK_LINE = re.compile(
+_CHUNK_LINE: Final = re.compile(
     rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 )
-_WHOLE_CHUNK_LINE = re.compile(_CHUNK_LINE.pattern + rb"\r\n")
-_TRAILER_LINE = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
+_WHOLE_CHUNK_LINE: Final = re.compile(_CHUNK_LINE.pattern + rb"\r\n")
+_TRAILER_LINE: Final = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
 
 # RFC 9110 section 6.5.1 forbids to send them. There are parsers that go by what they say.
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 Trailers = Sequence[tuple[bytes, bytes]]
 
@@ -246,4 +246,4 @@ def encode_last_chunk(trailers: Trailers = ()) -> bytes:
     return b"0\r\n%b\r\n" % lines
 
 
-LAST_CHUNK = encode_last_chunk()
+LAST_CHUNK: Final = encode_last_chunk()

@@ -4,6 +4,8 @@ The requests of one connection: bytes in, heads and bodies out, one after the ot
 
 from __future__ import annotations
 
+from typing import Final
+
 from ingress.config import Limits
 from ingress.http1.body import BodyDecoder
 from ingress.http1.head import EMPTY_BODY, HEAD_END
@@ -14,7 +16,7 @@ from ingress.http1.request_head import (
 )
 from ingress.message import Request
 
-MAX_FIRST_LINE = 256
+MAX_FIRST_LINE: Final = 256
 """Bytes of what is no request that are told."""
 
 

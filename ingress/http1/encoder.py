@@ -5,11 +5,12 @@ Responses of HTTP/1.1: values in, bytes out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ingress.field_lines import EncodedFields
 from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
 
-_CHUNKED = b"Transfer-Encoding: chunked\r\n"
+_CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 
 
 class ResponseEncoder:

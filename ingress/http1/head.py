@@ -15,45 +15,45 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from ingress.config import Limits
 from ingress.errors import RequestError, ResponseError
 from ingress.http1.body import EmptyBody
 from ingress.message import NO_OPTIONS, Fields, Request, Response
 
-HEAD_END = b"\r\n\r\n"
+HEAD_END: Final = b"\r\n\r\n"
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS: Final = Limits()
 
 # Possessive quantifiers only behind sets of characters, as in `ingress.http1.body`.
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # No control character, no obs-fold, nothing between name and colon.
-FIELD_LINES = rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*\r\n"
+FIELD_LINES: Final = rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*\r\n"
 # No zero in front, though the grammar has it: there are parsers that read it as octal.
-_CONTENT_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+_CONTENT_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,17}")
 
-MAX_KEPT = 2048
+MAX_KEPT: Final = 2048
 """Bytes of a head that is kept for the next one like it; browsers send some 600 to 1,500."""
 
-MAX_KEPT_FIELDS = 48
+MAX_KEPT_FIELDS: Final = 48
 """Of a head that is kept: each costs 200 bytes besides its own, which can be as few as four."""
 
-KEPT_HEADS = 512
+KEPT_HEADS: Final = 512
 """
 Heads of each kind that are kept, those that were met last. With all that is made of one
 that is some 3 MiB for either kind, and 16 MiB at the most, whatever is sent.
 """
 
-EMPTY_BODY = EmptyBody()
+EMPTY_BODY: Final = EmptyBody()
 
-_MAX_CACHED = 64
+_MAX_CACHED: Final = 64
 """
 Bytes of a value that a cache keeps. What clients send can be as long as a head,
 and a cache full of it would be theirs to fill.
 """
 
-_FRAMING_FIELDS = frozenset(
+_FRAMING_FIELDS: Final = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"te"}
 )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Final
 
 import httptools
 
@@ -19,11 +20,9 @@ from ingress.http1.head import (
     FIELD_LINES,
     KEPT_HEADS,
     MAX_KEPT,
-    MAX_KEPT_FIELDS,
     TOKEN,
     FieldCollector,
     Framing,
-    NotKept,
     has_bare_line_end,
     is_websocket,
     keeps_connection,
@@ -31,23 +30,30 @@ from ingress.http1.head import (
 from ingress.message import Fields, Request
 from ingress.routing.path import canonical_path
 
-_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21\x22\x24-\x7e]++) HTTP/1\.[01]\r\n")
-_BEHIND_TARGET = re.compile(rb" HTTP/1\.([01])\r\n" + FIELD_LINES)
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
-_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
-_FIRST_BYTE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z\r]")
-_HOST = re.compile(
+# Method, target, path, version, and the value of Host where that comes first, as it nearly
+# always does (RFC 9110 section 7.2) and without blanks that would have to be cut off.
+_BEGIN: Final = re.compile(
+    rb"("
+    + TOKEN
+    + rb") ((?! )([\x21\x22\x24-\x3e\x40-\x7e]*+)[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n"
+    rb"(?:[Hh]ost: ([\x21-\x7e]++)\r\n)?"
+)
+_FIELD_LINES: Final = re.compile(FIELD_LINES)
+_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+")
+_VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
+_FIRST_BYTE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z\r]")
+_HOST: Final = re.compile(
     rb"([A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?"
 )
-_ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL)
+_ABSOLUTE_FORM: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL)
 
-_MAX_HOST = 255
+_MAX_HOST: Final = 255
 """Bytes of a name (RFC 1035 section 2.3.4)."""
 
-_AROUND_TARGET = 32
+_AROUND_TARGET: Final = 32
 """Bytes of a request line besides its target: method and version, and blanks."""
 
-_METHODS_OF_OTHERS = frozenset(
+_METHODS_OF_OTHERS: Final = frozenset(
     b"ANNOUNCE DESCRIBE FLUSH GET_PARAMETER PAUSE PLAY PRI RECORD REDIRECT SET_PARAMETER SETUP "
     b"TEARDOWN".split()
 )
@@ -99,19 +105,29 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     :return: the request and the decoder of the body that follows it.
     :raises RequestError: or one of its kinds, where the head must be refused.
     """
-    line = _REQUEST_LINE.match(data)
-    if line is None:
+    begin = _BEGIN.match(data)
+    if begin is None:
         raise RequestError("The head is not that of an HTTP/1.1 request.")
-    method, target = line.groups()
+    method, target, path, version, authority = begin.groups()
     if len(target) > limits.target_size:
         raise TargetTooLong("The request target is too long.")
     if len(data) > limits.head_size:
         raise HeadTooLarge("The head is too large.")
-    rest = data[line.end(2) :]
-    if len(rest) <= MAX_KEPT and target.startswith(b"/"):
-        request = _request_like_others(method, target, rest)
+    lines = data[begin.end() :]
+    if len(lines) <= MAX_KEPT and target.startswith(b"/"):
+        # Nothing but the path depends on a target in origin-form, and nothing but `authority`
+        # and `host` on a good value of Host: so neither is part of what is kept.
+        kept = _kept_request(method, version, lines, authority is None)
+        host = kept.host
+        if authority is None:
+            authority = kept.authority
+        else:
+            host = _normal_host(authority)
+        request = kept.aimed_at(target, canonical_path(path), authority, host)
     else:
-        request = _parse_request(method, target, rest)
+        if authority is not None:
+            lines = b"Host: %b\r\n%b" % (authority, lines)
+        request = _parse_request(method, target, version, lines)
     # Host is none of them.
     if len(request.fields) >= limits.head_fields:
         raise HeadTooLarge("The head has too many fields.")
@@ -122,57 +138,27 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     return request, ChunkedBody(RequestError) if length is None else LengthBody(length)
 
 
-def _request_like_others(method: bytes, target: bytes, rest: bytes) -> Request:
-    """
-    A request that most likely has the fields of one before, to this host or another.
-
-    Nothing but the path depends on a target in origin-form, and nothing but `authority`
-    and `host` on a Host field whose value is good: so neither is part of what is kept.
-
-    :param rest: what follows the target.
-    """
-    start = rest.find(b"\r\nHost: ")
-    if start < 0:
-        start = rest.find(b"\r\nhost: ")
-    if start < 0:
-        # It has none, which is for the other way to refuse, or one that is rarely written so.
-        return _parse_request(method, target, rest)
-    end = rest.find(b"\r\n", start + 8)
-    authority = rest[start + 8 : end].strip(b" \t")
-    try:
-        kept = _kept_request(method, rest[:start] + rest[end:])
-    except NotKept as refusal:
-        kept = refusal.parsed
-    return kept.aimed_at(
-        target,
-        canonical_path(target.partition(b"?")[0]),
-        authority,
-        _host_of(authority, is_http_10=kept.is_http_10),
-    )
-
-
 @lru_cache(maxsize=KEPT_HEADS)
-def _kept_request(method: bytes, rest: bytes) -> Request:
+def _kept_request(method: bytes, version: bytes, lines: bytes, has_host: bool) -> Request:
     """
-    :param rest: what follows the target, without the line of the Host field.
-    :return: a request for ``/`` of some host, never changed.
-    :raises NotKept: with what would be returned.
+    :param lines: those of the fields.
+    :param has_host: whether Host has to be among them; else it may not, and is that of some host.
+    :return: a request for ``/``, never changed.
     """
-    version = len(_VERSIONS[0])
-    made = _parse_request(method, b"/", rest[:version] + b"\r\nHost: host" + rest[version:])
-    if len(made.fields) > MAX_KEPT_FIELDS:
-        raise NotKept(made)
-    return made
+    return _parse_request(method, b"/", version, lines if has_host else b"Host: host\r\n" + lines)
 
 
-def _parse_request(method: bytes, target: bytes, rest: bytes) -> Request:
-    match = _BEHIND_TARGET.fullmatch(rest)
-    if match is None:
+def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -> Request:
+    """
+    :param version: the minor one of HTTP/1.
+    :param lines: those of the fields.
+    """
+    if _FIELD_LINES.fullmatch(lines) is None:
         raise RequestError("The head is not that of an HTTP/1.1 request.")
     head = FieldCollector()
     parser = httptools.HttpRequestParser(head)
     try:
-        parser.feed_data(b"%b %b%b" % (method, target, rest))
+        parser.feed_data(b"%b %b HTTP/1.%b\r\n%b" % (method, target, version, lines))
     except httptools.HttpParserUpgrade:
         # Whether it is one to switch protocols is for the exchange to say.
         pass
@@ -182,7 +168,7 @@ def _parse_request(method: bytes, target: bytes, rest: bytes) -> Request:
         if method in _METHODS_OF_OTHERS:
             raise MethodUnknown("The method is not known here.") from error
         raise RequestError("The head is not that of an HTTP/1.1 request.") from error
-    return _request(method, target, head.fields, is_http_10=match[1] == b"0")
+    return _request(method, target, head.fields, is_http_10=version == b"0")
 
 
 def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) -> Request:
@@ -200,7 +186,7 @@ def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) 
         target=target,
         path=b"/" if target == b"*" else canonical_path(target.partition(b"?")[0]),
         authority=authority,
-        host=_host_of(authority, is_http_10=is_http_10),
+        host=_normal_host(authority) if authority or not is_http_10 else b"",
         fields=[field for field in fields if field[0] != b"host"],
         body_length=None if framing.transfer_encodings else framing.content_length or 0,
         connection_options=options,
@@ -243,11 +229,6 @@ def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
     if not rest:
         return b"*" if method == b"OPTIONS" else b"/"
     return rest if rest.startswith(b"/") else b"/" + rest
-
-
-def _host_of(authority: bytes, *, is_http_10: bool) -> bytes:
-    """HTTP/1.0 may have none."""
-    return _normal_host(authority) if authority or not is_http_10 else b""
 
 
 @lru_cache(maxsize=16_384)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
+from typing import Final
 
 import httptools
 
@@ -28,7 +29,7 @@ from ingress.http1.head import (
 )
 from ingress.message import Response
 
-_RESPONSE_HEAD = re.compile(
+_RESPONSE_HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + FIELD_LINES
 )
 

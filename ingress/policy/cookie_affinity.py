@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import md5
 from random import Random
+from typing import Final
 from urllib.parse import quote
 
 from ingress.policy.annotation import Annotations
@@ -29,23 +30,23 @@ from ingress.policy.rendezvous import preferred
 from ingress.policy.same_site import accepts_same_site_none
 from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
-_COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
+_COOKIE_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """A token (RFC 6265 section 4.1.1)."""
 
-_COOKIE_PATH = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
+_COOKIE_PATH: Final = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
 """No blank and no semicolon: either would end the attribute."""
 
-_PLAIN_IN_COOKIE_PATH = "/%:@!$&'()*+,=~"
+_PLAIN_IN_COOKIE_PATH: Final = "/%:@!$&'()*+,=~"
 
-_COOKIE_DOMAIN = re.compile(r"\.?[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?")
+_COOKIE_DOMAIN: Final = re.compile(r"\.?[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?")
 
-_BALANCED_KEY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?\.[0-9]{1,10}\.[0-9]{1,6}")
+_BALANCED_KEY: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?\.[0-9]{1,10}\.[0-9]{1,6}")
 """``SECONDS.PROCESS.RANDOM``, as ingress-nginx writes it and as we do."""
 
-_MAX_SESSION_LENGTH = 128
+_MAX_SESSION_LENGTH: Final = 128
 """Longer than any value of ours; what is longer is not looked at."""
 
-_MAX_ATTEMPTS = 256
+_MAX_ATTEMPTS: Final = 256
 """
 Keys tried until one is hashed to an endpoint for new sessions. With half of the
 endpoints lingering two are enough on average.
@@ -250,10 +251,23 @@ def _cookie_time(seconds: float) -> str:
     return f"{day}, {moment.tm_mday:02}-{month}-{moment.tm_year % 100:02} {clock} GMT"
 
 
-_LAST_MOMENT = 253402300799
+_LAST_MOMENT: Final = 253402300799
 """The end of the year 9999."""
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 """In English whatever the locale, which is why `time.strftime` does not serve."""
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
@@ -16,7 +17,7 @@ from ingress.policy.hash_key import HashKey, VariableUnknown, parse_hash_key
 from ingress.policy.rendezvous import most_preferred, preferred
 from ingress.routing.upstream import Endpoint
 
-_SUBSET_SIZE = 3
+_SUBSET_SIZE: Final = 3
 
 
 class Algorithm(StrEnum):

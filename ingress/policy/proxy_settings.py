@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import Limits
@@ -40,15 +41,15 @@ class RetryCondition(StrEnum):
     """No failure, but leave to repeat requests that may do something twice."""
 
 
-_OFF = "off"
+_OFF: Final = "off"
 """The member of ``proxy-next-upstream`` that goes before all others, as in nginx."""
 
-_COUNT = re.compile(r"\+?[0-9]{1,9}")
-_SECONDS = re.compile(r"\+?0*[1-9][0-9]{0,8}")
+_COUNT: Final = re.compile(r"\+?[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"\+?0*[1-9][0-9]{0,8}")
 
-_DEFAULT_CONDITIONS = frozenset({RetryCondition.ERROR, RetryCondition.TIMEOUT})
+_DEFAULT_CONDITIONS: Final = frozenset({RetryCondition.ERROR, RetryCondition.TIMEOUT})
 
-_BY_STATUS = {
+_BY_STATUS: Final = {
     int(condition.removeprefix("http_")): condition
     for condition in RetryCondition
     if condition.startswith("http_")

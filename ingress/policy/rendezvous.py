@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import md5
 from heapq import nlargest
+from typing import Final
 
 from ingress.routing.upstream import Endpoint
 
-_MASK = 0xFFFF_FFFF_FFFF_FFFF
-_MULTIPLIERS = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)
+_MASK: Final = 0xFFFF_FFFF_FFFF_FFFF
+_MULTIPLIERS: Final = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)
 """The constants of MurmurHash3's 64-bit finalizer, which spreads every bit over all."""
 
 

@@ -5,7 +5,7 @@ A rule that a request can match, with all that its exchange needs ready-made.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -14,7 +14,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.upstream import UpstreamKey
 
-MAX_PATH_LABEL = 256
+MAX_PATH_LABEL: Final = 256
 """Each metric of a rule repeats it, and an Ingress may have paths of many kilobytes."""
 
 

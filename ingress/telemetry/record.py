@@ -5,11 +5,15 @@ What is told of an exchange when it is over: for the counters and the access log
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.routing.route import Route
 from ingress.routing.upstream import Endpoint
+
+_OK: Final = Outcome.OK
+"""Not looked up for each exchange: a name of an enumeration costs as much as a call."""
 
 
 class Try:
@@ -74,7 +78,7 @@ class ExchangeRecord:
     """Head and body, as far as they came."""
 
     duration = 0.0
-    outcome = Outcome.OK
+    outcome: Outcome = _OK
     detail = ""
     """
     One sentence that says why the proxy answered itself, or cut the response short; without

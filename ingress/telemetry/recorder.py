@@ -5,7 +5,7 @@ Where the record of each exchange goes: into the counters and into the access lo
 from __future__ import annotations
 
 from collections import Counter
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -83,5 +83,5 @@ class Recorder:
             self.log.failure("A line of the access log could not be written")
 
 
-_OK = Outcome.OK
-_NOBODY = Try(Endpoint("", 0), 0.0)
+_OK: Final = Outcome.OK
+_NOBODY: Final = Try(Endpoint("", 0), 0.0)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from random import Random
+from typing import Final
 
 from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
@@ -27,8 +28,8 @@ from ingress.upstream.registry import EndpointRegistry
 Cost = Callable[[Endpoint], float]
 """What it would cost to ask an endpoint; less is better."""
 
-_ROUND_ROBIN = Algorithm.ROUND_ROBIN
-_LEAST_REQUEST = Algorithm.LEAST_REQUEST
+_ROUND_ROBIN: Final = Algorithm.ROUND_ROBIN
+_LEAST_REQUEST: Final = Algorithm.LEAST_REQUEST
 
 
 def next_in_turn(

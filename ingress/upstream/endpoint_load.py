@@ -10,11 +10,12 @@ gets another chance. The decay is that of ingress-nginx's ``ewma``.
 from __future__ import annotations
 
 from math import exp
+from typing import Final
 
-DECAY_TIME = 10.0
+DECAY_TIME: Final = 10.0
 """Seconds after which a measurement weighs 1/e of what it did: as in ingress-nginx."""
 
-_UNKNOWN_LATENCY = 1e6
+_UNKNOWN_LATENCY: Final = 1e6
 """
 Seconds, more than any endpoint takes. One of which nothing is known gets a
 request at once, and the next when the first one has shown something.

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 from random import Random
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from twisted.logger import Logger
 
@@ -35,17 +35,17 @@ from ingress.routing.snapshot import Snapshot
 from ingress.routing.upstream import Endpoint
 from ingress.upstream.registry import EndpointKey
 
-MAX_FAILURES = 5
+MAX_FAILURES: Final = 5
 """
 In a row. One may be a bad request's fault and three a restart's; five of a busy
 endpoint come within milliseconds of its death.
 """
 
-FIRST_EJECTION = 1.0
-MAX_EJECTION = 60.0
+FIRST_EJECTION: Final = 1.0
+MAX_EJECTION: Final = 60.0
 """Seconds; each ejection lasts twice as long as the one before, up to this."""
 
-JITTER = 0.2
+JITTER: Final = 0.2
 """The part of an ejection's time that is random: not all proxies try at once."""
 
 

@@ -5,7 +5,7 @@ A connection to an endpoint, in HTTP/1.1: one request at a time, its response st
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
@@ -24,9 +24,9 @@ from ingress.upstream.response_receiver import ResponseReceiver, TunnelReceiver
 if TYPE_CHECKING:
     from ingress.upstream.pool import EndpointPool
 
-_DEFAULT_TIMEOUTS = ProxySettings()
+_DEFAULT_TIMEOUTS: Final = ProxySettings()
 
-MAX_INTERIM = 100
+MAX_INTERIM: Final = 100
 """
 Interim responses before the final one. Of 102 (Processing) one every 20 s is usual
 (RFC 2518 section 10.1), that is half an hour of them; of others there are a few.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IAddress, IConnector
@@ -20,7 +20,7 @@ from ingress.routing.upstream import Endpoint
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.http1 import HTTP1Upstream
 
-CONNECT_TIMEOUT = Limits().connect_timeout
+CONNECT_TIMEOUT: Final = Limits().connect_timeout
 """For those who have no route's `ProxySettings.connect_timeout`; in seconds."""
 
 

@@ -8,7 +8,9 @@ of tries is multiplied by that of proxies in a row. The budget ends that.
 
 from __future__ import annotations
 
-MIN_RETRIES = 10
+from typing import Final
+
+MIN_RETRIES: Final = 10
 """
 That may be under way at once however little is: the share of a few requests would
 be none, and the loss of one endpoint of three must not show in a quiet hour.
