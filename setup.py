@@ -13,6 +13,10 @@ sys.path.insert(0, "etc/build")
 from txingress_build import BuildExtensions, extensions
 
 COMPILED = (
+    # What all of them speak of.
+    "ingress/deadline.py",
+    "ingress/message.py",
+    "ingress/stream_protocol.py",
     # Bytes to messages and back.
     "ingress/http1/body.py",
     "ingress/http1/decoder.py",
@@ -20,21 +24,34 @@ COMPILED = (
     "ingress/http1/head.py",
     "ingress/http1/request_head.py",
     "ingress/http1/response_head.py",
-    # Which route a request takes.
+    # Which route a request takes. Not the Snapshot and what it is made of, nor policies:
+    # they are pickled for workers, which is not for compiled classes.
     "ingress/routing/match.py",
-    # The exchange, and what it decides and writes for each request.
+    "ingress/routing/path.py",
+    # The client's connection, the exchange, and what it decides and writes for each request.
+    "ingress/frontend/client.py",
+    "ingress/frontend/data_plane.py",
     "ingress/frontend/endpoint_choice.py",
     "ingress/frontend/exchange.py",
+    "ingress/frontend/exchange_state.py",
     "ingress/frontend/headers.py",
+    "ingress/frontend/http1.py",
+    "ingress/frontend/open_connections.py",
     "ingress/frontend/own_answer.py",
-    # Which endpoint, and which connection to it.
+    "ingress/frontend/replayable_body.py",
+    "ingress/frontend/tunnel.py",
+    # Which endpoint, and the connection to it.
     "ingress/upstream/balancer.py",
     "ingress/upstream/endpoint_load.py",
+    "ingress/upstream/health.py",
+    "ingress/upstream/http1.py",
     "ingress/upstream/pool.py",
+    "ingress/upstream/registry.py",
     "ingress/upstream/retry_budget.py",
     # What is counted and logged of each request.
     "ingress/telemetry/access_log.py",
     "ingress/telemetry/log_line.py",
+    "ingress/telemetry/record.py",
     "ingress/telemetry/recorder.py",
     "ingress/telemetry/traffic.py",
 )
