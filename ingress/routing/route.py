@@ -65,9 +65,14 @@ class Route:
     """
 
     labels: RouteLabels = field(init=False, repr=False, compare=False)
-    """Ready-made, because each request needs them."""
+    """Ready-made, because each request needs them; the next as well."""
+
+    upstream_name: bytes = field(init=False, repr=False, compare=False)
+    """For the access log; ``-`` without an Upstream."""
 
     def __post_init__(self) -> None:
+        name = str(self.upstream).encode("utf-8") if self.upstream is not None else b"-"
+        object.__setattr__(self, "upstream_name", name)
         service = self.upstream.service if self.upstream is not None else ""
         labels = RouteLabels(self.host or "_", *self.ingress, service, self.path[:MAX_PATH_LABEL])
         object.__setattr__(self, "labels", labels)

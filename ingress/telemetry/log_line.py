@@ -30,7 +30,7 @@ import msgspec
 
 from ingress.errors import Outcome
 from ingress.message import Request
-from ingress.routing.upstream import Endpoint, UpstreamKey
+from ingress.routing.upstream import Endpoint
 from ingress.telemetry.record import ExchangeRecord, Try
 
 Formatter = Callable[[ExchangeRecord, bytes], bytes]
@@ -84,7 +84,6 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
     if _QUOTE in target or _BACKSLASH in target:
         target = _escaped(target)
     user, fields = request.derived.logged or _describe(request)
-    upstream = route.upstream if route is not None else None
     if len(tries) == 1:
         only = tries[0]
         took = only.response_time or 0.0
@@ -108,7 +107,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         fields,
         record.request_size,
         _MILLISECONDS[int(duration * 1000)] if 0 <= duration < 1 else _seconds(duration),
-        b"-" if upstream is None else _upstream_name(upstream),
+        b"-" if route is None else route.upstream_name,
         tried,
         record.request_id,
         _OK_TAIL if outcome is _OK else _tail(outcome, record.detail),
@@ -217,11 +216,6 @@ def _escape(match: re.Match[bytes]) -> bytes:
 @lru_cache(maxsize=4096)
 def _endpoint_name(endpoint: Endpoint) -> bytes:
     return str(endpoint).encode("utf-8")
-
-
-@lru_cache(maxsize=4096)
-def _upstream_name(key: UpstreamKey) -> bytes:
-    return str(key).encode("utf-8")
 
 
 # JSON.
