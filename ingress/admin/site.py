@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,6 +16,7 @@ from twisted.web.http import Request
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Request as SiteRequest
 
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
@@ -91,11 +93,26 @@ class _Root(Resource):
         return _Check(lambda: NOT_FOUND)
 
 
+class _BodilessRequest(SiteRequest):
+    """
+    Nothing here takes a body. Twisted would keep it until its end: in a file of its
+    own where it is large, and as large as the client likes.
+    """
+
+    def gotLength(self, length: int | None) -> None:
+        """HTTPChannel."""
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """HTTPChannel: a piece of the body, which is dropped."""
+
+
 class _QuietSite(Site):
     """Probes come every few seconds: a line for each would hide all others."""
 
     noisy = False
     displayTracebacks = False
+    requestFactory = _BodilessRequest
 
     def log(self, request: Request) -> None:
         """HTTPFactory."""

@@ -4,6 +4,8 @@ Tests for `ingress.admin.site`.
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -59,6 +61,21 @@ class SiteTests(SynchronousTestCase):
     def test_other_methods(self) -> None:
         """Nothing can be changed here."""
         self.assertEqual(self.get("/healthz", "POST")[0], 405)
+
+    def test_body(self) -> None:
+        """A body is dropped as it comes, however large it is: no file is made for it."""
+        size = 200_000
+        for field, begin in (
+            (f"Content-Length: {size}", b""),
+            ("Transfer-Encoding: chunked", b"%x\r\n" % size),
+        ):
+            protocol = self.site.buildProtocol(None)
+            protocol.makeConnection(StringTransport())
+            protocol.dataReceived(f"POST /healthz HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode())
+            protocol.dataReceived(begin + b"x" * (size - 1))
+            (request,) = protocol._channel.requests
+            self.assertIsInstance(request.content, BytesIO, field)
+            self.assertEqual(request.content.getvalue(), b"", field)
 
     def test_other_paths(self) -> None:
         """Everything else is 404."""
