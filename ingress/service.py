@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from ingress.admin.readiness import Readiness
 from ingress.control_plane import ControlPlane
-from ingress.frontend.accepting_port import ConnectionLimit
+from ingress.frontend.accepting_port import YieldingLimit
 from ingress.frontend.bound_socket import ListenError
 from ingress.frontend.listeners import ADMIN_CONNECTIONS, Listener
 from ingress.part import Part
@@ -88,7 +88,7 @@ class IngressService(Service):
     async def _start(self) -> None:
         self._serving.prepare()
         admin = self._admin
-        admin.listener.start(self._reactor, admin.site, ConnectionLimit(ADMIN_CONNECTIONS))
+        admin.listener.start(self._reactor, admin.site, YieldingLimit(ADMIN_CONNECTIONS))
         await self._control_plane.start()
         if not self.running:
             return

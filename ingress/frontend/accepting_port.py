@@ -59,12 +59,16 @@ class ConnectionLimit:
     """
 
     log = Logger()
+    FULL = "All {maximum} connections are in use: new ones wait"
+    """What is logged then."""
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self._room = sys.maxsize
         self._processes = 1
-        self._open: set[object] = set()
+        self._open: dict[Any, None] = {}
+        """In the order in which they came."""
+
         self._waiting: list[AcceptingPort] = []
         self._told = float("-inf")
 
@@ -78,12 +82,13 @@ class ConnectionLimit:
     def has_room(self) -> bool:
         return len(self._open) < self.maximum
 
-    def opened(self, connection: object) -> None:
-        self._open.add(connection)
+    def opened(self, connection: Any) -> None:
+        """:param connection: a transport."""
+        self._open[connection] = None
 
     def closed(self, connection: object) -> None:
         """A connection is gone; ports that wait accept again."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         self._resume()
 
     def apply(self, limits: Limits) -> None:
@@ -111,9 +116,25 @@ class ConnectionLimit:
         self._waiting.append(port)
         if port.now() >= self._told + TELL_INTERVAL:
             self._told = port.now()
-            self.log.warn(
-                "All {maximum} connections are in use: new ones wait", maximum=self.maximum
-            )
+            self.log.warn(self.FULL, maximum=self.maximum)
+
+
+class YieldingLimit(ConnectionLimit):
+    """
+    Keeps no new connection waiting: for the last place that is taken the oldest
+    connection is cut, whatever goes on there.
+
+    A kubelet that waits for the answer to its probe kills the process. Whoever can
+    connect could bring that about by connecting often and saying nothing.
+    """
+
+    FULL = "All {maximum} connections are in use: the oldest ones are cut for new ones"
+
+    def opened(self, connection: Any) -> None:
+        """ConnectionLimit."""
+        super().opened(connection)
+        if not self.has_room():
+            next(iter(self._open)).abortConnection()
 
 
 class _Counted:

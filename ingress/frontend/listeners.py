@@ -21,7 +21,10 @@ from ingress.frontend.bound_socket import BoundSocket, ListenError, bind
 from ingress.frontend.listen_address import AddressRefused, parse_listen_address
 
 ADMIN_CONNECTIONS = 16
-"""Probes come from few clients and must not wait where the others do."""
+"""
+At once, beside those of `limits.connections`: probes and scrapes come from few clients.
+Where there are more the oldest ones are cut (`YieldingLimit`).
+"""
 
 MIN_CONNECTIONS = 16
 """However few descriptors there are."""

@@ -24,6 +24,7 @@ from ingress.frontend.accepting_port import (
     TELL_INTERVAL,
     AcceptingPort,
     ConnectionLimit,
+    YieldingLimit,
     maximum_backlog,
 )
 from ingress.frontend.bound_socket import BoundSocket, ListenError, bind
@@ -209,6 +210,23 @@ class LimitTests(PortTestCase):
         self.assertEqual(self.accepted(), 3)
         clients[1].close()
         self.assertEqual(self.accepted(), 4)
+
+    def test_yields(self) -> None:
+        """Where new ones must not wait, the oldest connections go for them."""
+        self.limit = YieldingLimit(3)
+        self.start(TCPAddress(0, "127.0.0.1"))
+        with capturedLogs() as events:
+            clients = [self.connect() for _ in range(7)]
+            self.assertEqual(self.accepted(), 7)
+        self.assertEqual(self.limit.count, 2)
+        for client in clients[:5]:
+            self.assertRaises(ConnectionResetError, client.recv, 1)
+        for client in clients[5:]:
+            self.assertRaises(BlockingIOError, client.recv, 1, socket.MSG_DONTWAIT)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            ["All 3 connections are in use: the oldest ones are cut for new ones"],
+        )
 
     def test_processes(self) -> None:
         """Of several processes each has its part of what is configured, rounded up."""
