@@ -5,8 +5,11 @@ The control plane's end of the socket to the fork server.
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -15,7 +18,15 @@ from zope.interface import implementer
 
 from ingress.frontend.listeners import Listeners
 from ingress.worker.channel import Channel, adopt
-from ingress.worker.fork_server import ORDER, REPORT, Order, Report, RunWorker, launch
+from ingress.worker.fork_server import (
+    ORDER,
+    REPORT,
+    Order,
+    Outcome,
+    Report,
+    RunWorker,
+    launch,
+)
 
 
 @implementer(IReadDescriptor)
@@ -50,25 +61,45 @@ class ForkClient:
 
     def fork(self, number: int, channel: Channel) -> bool:
         """
-        Ask for a worker; a report follows.
+        Ask for a worker; a report follows, also where we lack what it takes.
 
         :param channel: is opened to it.
-        :return: False if the fork server takes no orders.
+        :return: False if the fork server takes no orders any more.
         """
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            if not self._send(Order.FORK, number, [theirs.fileno()]):
-                return False
-            adopt(self._reactor, ours, channel)
+        if not self._is_open:
+            return False
+        try:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                # Before the order: there must be no worker that we cannot talk to.
+                adopt(self._reactor, ours, channel)
+                self._send(Order.FORK, number, [theirs.fileno()])
+        except ConnectionError:
+            channel.close()
+            return False
+        except OSError as error:
+            channel.close()
+            report = Report(Outcome.CANNOT_FORK, number, 0, error.errno or 0)
+            self._reactor.callLater(0, self._report, report)
         return True
 
     def kill(self, pid: int) -> None:
-        """End a worker that has not ended, at once; a report follows."""
-        self._send(Order.KILL, pid)
+        """
+        End a worker at once; a report follows if the fork server is there.
+
+        :param pid: of one that has not closed its channel. So it has not been reaped, and
+            nobody else can have its process id.
+        """
+        try:
+            self._send(Order.KILL, pid)
+        except OSError:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def close_listeners(self) -> None:
         """No worker is wanted any more."""
-        self._send(Order.CLOSE, 0)
+        with suppress(OSError):
+            self._send(Order.CLOSE, 0)
 
     def close(self) -> None:
         """End the fork server; workers that live go on."""
@@ -77,15 +108,12 @@ class ForkClient:
             self._reactor.removeReader(self)
             self._control.close()
 
-    def _send(self, order: Order, number: int, descriptors: list[int] | None = None) -> bool:
+    def _send(self, order: Order, number: int, descriptors: Sequence[int] = ()) -> None:
+        """:raises OSError: a ConnectionError if the fork server is gone."""
         if not self._is_open:
-            return False
-        try:
-            # A few bytes, which a socket takes as a whole or not at all.
-            socket.send_fds(self._control, [ORDER.pack(order, number)], descriptors or [])
-        except OSError:
-            return False
-        return True
+            raise ConnectionAbortedError
+        # A few bytes, which a socket takes as a whole or not at all.
+        socket.send_fds(self._control, [ORDER.pack(order, number)], list(descriptors))
 
     def fileno(self) -> int:
         """IReadDescriptor."""

@@ -12,6 +12,7 @@ ends when the control plane's end of its socket is closed, in whichever way.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -139,7 +140,10 @@ class ForkServer:
         if len(record) < ORDER.size:
             return False
         order, number = ORDER.unpack(record)
-        if order == Order.FORK and self._listeners:
+        if order == Order.FORK and not sockets:
+            # The kernel drops what there is no descriptor for (recvmsg(2), MSG_CTRUNC).
+            self._report(Outcome.CANNOT_FORK, number, 0, errno.EMFILE)
+        elif order == Order.FORK and self._listeners:
             self._fork(number, sockets[0])
         elif order == Order.KILL:
             # Not yet reaped, so that nobody else can have this process id.

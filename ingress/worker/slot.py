@@ -129,6 +129,20 @@ class Slot:
         if self.link is not None and self.link.pid is not None:
             self._forks.kill(self.link.pid)
 
+    def give_up(self) -> None:
+        """Wait no longer for its end, of which nobody tells."""
+        link, self.link = self.link, None
+        if link is not None:
+            self.log.error(
+                "Worker {worker} (pid {pid}) was to be killed, and nobody says that it has ended: "
+                "it is left behind",
+                worker=self.number,
+                pid=link.pid,
+            )
+            # It ends without the control plane, should it still be there.
+            link.channel.close()
+            self._go_on(0)
+
     def look(self) -> None:
         """Time has passed: a process that says nothing for too long hangs."""
         link = self.link
@@ -174,12 +188,14 @@ class Slot:
     def _over(self) -> None:
         """The process has ended."""
         link, self.link = self.link, None
-        assert link is not None
+        if link is None:
+            return  # It has been given up.
         if self._is_ending and link.status == 0:
             self._go_on(0)
             return
         if link.age >= STABLE:
             self.losses = 0
+        self.all_losses += 1
         pause = self._count_loss()
         self.log.error(
             "Worker {worker} (pid {pid}) {how} after {age:.0f} s, with {connections} connections "
@@ -196,7 +212,6 @@ class Slot:
     def _count_loss(self) -> float:
         """:return: seconds until there is another process."""
         self.losses += 1
-        self.all_losses += 1
         return float(min(MAX_PAUSE, 2.0 ** (self.losses - 2))) if self.losses > 1 else 0.0
 
     def _spell_next(self, pause: float) -> str:

@@ -27,7 +27,7 @@ PATIENCE: Final = 1.0
 """Seconds that a worker has for an answer: one that is stopped must not stop all."""
 
 OVERTIME: Final = 5.0
-"""Seconds that a worker has for its end, beyond the grace of its exchanges."""
+"""Seconds that a worker has for its end, beyond the grace of its exchanges, and once killed."""
 
 
 class ForkServerEnd(Forks, Protocol):
@@ -95,6 +95,7 @@ class Workers:
         self._accepted: Deferred[None] | None = None
         self._has_accepted = self._is_starving = False
         self._is_draining = False
+        self._has_lost_forks = False
 
     def __repr__(self) -> str:
         return (
@@ -107,7 +108,9 @@ class Workers:
         return [link.state for link in self._links() if link.state is not None]
 
     def notes(self) -> Iterator[str]:
-        """A line for each worker that should accept and does not."""
+        """A line for each worker that should accept and does not, and if none is replaced."""
+        if self._has_lost_forks and not self._is_draining:
+            yield "the fork server is gone: workers that end cannot be replaced"
         if self._has_accepted and not self._is_draining:
             for slot in self._slots:
                 if not slot.is_accepting:
@@ -207,11 +210,18 @@ class Workers:
         for slot in self._slots:
             slot.cut()
         if self._late is not None and self._late.active():
-            self._late.reset(OVERTIME)
+            remaining = self._late.getTime() - self._reactor.seconds()
+            self._late.reset(min(remaining, OVERTIME))
 
     def _kill(self) -> None:
         for slot in self._slots:
             slot.kill()
+        self._late = self._reactor.callLater(OVERTIME, self._give_up)
+
+    def _give_up(self) -> None:
+        """A fork server that is gone, or hangs, tells of no end; ours must not wait for it."""
+        for slot in self._slots:
+            slot.give_up()
 
     # What workers say (`Crew`).
 
@@ -268,6 +278,7 @@ class Workers:
 
     def _lose_forks(self) -> None:
         self.log.critical("The fork server is gone: workers that end cannot be replaced")
+        self._has_lost_forks = True
         for slot in self._slots:
             slot.lose_forks()
 

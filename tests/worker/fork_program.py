@@ -4,7 +4,9 @@ What `test_fork_server` looks at: each check runs in a process that has no threa
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import socket
 import sys
@@ -211,6 +213,23 @@ def descriptors() -> None:
     secret.close()
 
 
+def no_descriptors() -> None:
+    control = Control(wait)
+    # Once it has forked one it has all descriptors that it needs for itself.
+    control.fork(2)
+    before = resource.prlimit(control.pid, resource.RLIMIT_NOFILE)
+    # Three are what it has to have, and more of them than that are open.
+    resource.prlimit(control.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    ours, theirs = socket.socketpair()
+    control.order(Order.FORK, 1, theirs)
+    theirs.close()
+    assert control.hear() == (Outcome.CANNOT_FORK, 1, 0, errno.EMFILE)
+    assert ours.recv(1) == b""
+    resource.prlimit(control.pid, resource.RLIMIT_NOFILE, before)
+    _, end = control.fork(1)
+    assert end.recv(1) == b"."
+
+
 CHECKS: tuple[Callable[[], None], ...] = (
     life,
     kill,
@@ -220,6 +239,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     signals,
     orphans,
     descriptors,
+    no_descriptors,
 )
 
 

@@ -1,5 +1,5 @@
 """
-Tests for `ingress.worker.fork_server` and `ingress.worker.fork_client`: processes, in a process of their own.
+Tests for `ingress.worker.fork_server`: processes, in a process of their own.
 """
 
 from __future__ import annotations
@@ -76,3 +76,7 @@ class ForkServerTests(SynchronousTestCase):
     def test_descriptors(self) -> None:
         """A worker has none of the descriptors that were open, but for its own."""
         self.check("descriptors")
+
+    def test_no_descriptors(self) -> None:
+        """Where there is no descriptor for a worker's socket that is reported, and it goes on."""
+        self.check("no_descriptors")

@@ -400,6 +400,7 @@ class LossTests(WorkersTestCase):
                 "the next attempt is in 1 s"
             ],
         )
+        self.assertEqual(self.workers.lost, 0)
         self.clock.advance(1)
         self.assertEqual(self.events, ["fork 1"])
 
@@ -441,6 +442,13 @@ class LossTests(WorkersTestCase):
             self.forks.workers[0].close()
         self.assertTrue(self.said(events)[0].endswith("nobody takes its place"), events)
         self.assertEqual(self.events, [])
+        self.assertEqual(
+            list(self.workers.notes()),
+            [
+                "the fork server is gone: workers that end cannot be replaced",
+                "worker 1 of 2 does not accept at the moment",
+            ],
+        )
         self.forks.workers[1].close()
         self.assertEqual(self.events, ["starving", "failure"])
 
@@ -485,6 +493,33 @@ class DrainTests(WorkersTestCase):
         self.assertEqual(self.events, ["kill 101"])
         self.end(self.forks.workers[1])
         self.successResultOf(drained)
+
+    def test_nobody_tells(self) -> None:
+        """Where nobody tells that one which was killed has ended it is not waited for."""
+        self.serve()
+        drained = self.workers.drain(7.0)
+        hanging, gone = self.forks.workers
+        gone.close()
+        self.pass_time(7 + OVERTIME, but_for=gone)
+        self.assertEqual(self.events[-2:], ["kill 100", "kill 101"])
+        self.assertNoResult(drained)
+        # Whoever asks again makes it no longer.
+        self.clock.advance(OVERTIME - 1)
+        self.workers.cut()
+        with capturedLogs() as events:
+            self.clock.advance(1)
+        self.assertEqual(
+            self.said(events),
+            [
+                f"Worker {number} (pid {pid}) was to be killed, and nobody says that it has "
+                "ended: it is left behind"
+                for number, pid in ((1, 100), (2, 101))
+            ],
+        )
+        self.successResultOf(drained)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.forks.lost()
+        self.end(hanging)
 
     def test_pause(self) -> None:
         """Nobody takes a place that is empty, or comes to be so."""
