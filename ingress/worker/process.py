@@ -156,6 +156,15 @@ class WorkerProcess:
         self.channel.wake()
 
     def _receive(self, kind: Kind, content: bytes) -> None:
+        try:
+            self._obey(kind, content)
+        except Exception:
+            # To the reactor it would be the channel's fault, and the log goes through that.
+            self.log.failure("The worker cannot do what it is told: {kind}", kind=kind.name)
+            self.status = 1
+            self._drain(0)
+
+    def _obey(self, kind: Kind, content: bytes) -> None:
         if kind == Kind.PIECES:
             self._take_pieces(content)
         elif kind == Kind.PUBLISH:

@@ -244,6 +244,15 @@ class WorkerProcessTests(SynchronousTestCase):
         self.assertEqual((self.reactor.stops, self.worker.status), (1, 1))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_cannot_obey(self) -> None:
+        """What cannot be done is logged while the channel is there, and the worker ends."""
+        self.heard()
+        self.say((Kind.PIECES, b"nonsense"))
+        self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
+        self.assertEqual(self.events[-1], "serving drains for 0")
+        self.assertEqual(self.worker.status, 1)
+        self.assertFalse(self.transport.disconnecting)
+
     def test_orphan(self) -> None:
         """Without the control plane it drains, with the grace that it knows, and ends."""
         self.serving.drained = Deferred()
