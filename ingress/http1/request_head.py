@@ -20,9 +20,11 @@ from ingress.http1.head import (
     FIELD_LINES,
     KEPT_HEADS,
     MAX_KEPT,
+    MAX_KEPT_FIELDS,
     TOKEN,
     FieldCollector,
     Framing,
+    NotKept,
     has_bare_line_end,
     is_websocket,
     keeps_connection,
@@ -117,7 +119,10 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     if len(lines) <= MAX_KEPT and target.startswith(b"/"):
         # Nothing but the path depends on a target in origin-form, and nothing but `authority`
         # and `host` on a good value of Host: so neither is part of what is kept.
-        kept = _kept_request(method, version, lines, authority is None)
+        try:
+            kept = _kept_request(method, version, lines, authority is None)
+        except NotKept as refusal:
+            kept = refusal.parsed
         host = kept.host
         if authority is None:
             authority = kept.authority
@@ -144,8 +149,12 @@ def _kept_request(method: bytes, version: bytes, lines: bytes, has_host: bool) -
     :param lines: those of the fields.
     :param has_host: whether Host has to be among them; else it may not, and is that of some host.
     :return: a request for ``/``, never changed.
+    :raises NotKept: with what would be returned.
     """
-    return _parse_request(method, b"/", version, lines if has_host else b"Host: host\r\n" + lines)
+    made = _parse_request(method, b"/", version, lines if has_host else b"Host: host\r\n" + lines)
+    if len(made.fields) > MAX_KEPT_FIELDS:
+        raise NotKept(made)
+    return made
 
 
 def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -> Request:
