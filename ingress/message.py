@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ingress.field_lines import EncodedFields
+from ingress.encoded_fields import EncodedFields
 
 Fields = Sequence[tuple[bytes, bytes, bytes]]
 """

@@ -14,7 +14,7 @@ from typing import Final
 from twisted.web.http import datetimeToString
 
 from ingress.answer import Answer
-from ingress.field_lines import EncodedFields, FieldLines
+from ingress.encoded_fields import EncodedFields, FieldLines
 from ingress.frontend.client import Forwarding
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from ingress.deadline import NEVER
+from ingress.encoded_fields import FieldLines
 from ingress.errors import InternalError, PeerError, RequestTimeout
-from ingress.field_lines import FieldLines
 from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.exchange import Exchange

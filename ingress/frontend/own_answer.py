@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.answer import Answer
+from ingress.encoded_fields import FieldLines
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
-from ingress.field_lines import FieldLines
 from ingress.frontend.client import Client
 from ingress.frontend.data_plane import DataPlane
 from ingress.frontend.headers import answer_fields

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ingress.field_lines import FieldLines
+from ingress.encoded_fields import FieldLines
 from ingress.message import Response
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ingress.field_lines import EncodedFields
+from ingress.encoded_fields import EncodedFields
 from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
 
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"

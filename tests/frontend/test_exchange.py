@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.config import Config
+from ingress.encoded_fields import FieldLines
 from ingress.errors import Outcome, RequestError
-from ingress.field_lines import FieldLines
 from ingress.frontend.client import Client
 from ingress.frontend.exchange import Exchange
 from ingress.frontend.exchange_state import State
