@@ -216,7 +216,8 @@ def descriptors() -> None:
 def no_descriptors() -> None:
     control = Control(wait)
     # Once it has forked one it has all descriptors that it needs for itself.
-    control.fork(2)
+    _, other = control.fork(2)
+    assert other.recv(1) == b"."
     before = resource.prlimit(control.pid, resource.RLIMIT_NOFILE)
     # Three are what it has to have, and more of them than that are open.
     resource.prlimit(control.pid, resource.RLIMIT_NOFILE, (3, before[1]))
