@@ -14,7 +14,8 @@ class EncodedFields(list[tuple[bytes, bytes]]):
     """
     Fields on their way out that are sent more than once: a codec encodes them once.
 
-    They must not be changed.
+    They must not be changed. In a module that is not compiled, because a list is no base for
+    a compiled class.
     """
 
     __slots__ = ("http1",)

@@ -17,7 +17,6 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?
 _MAX_PROXIES: Final = 32
 """Entries of X-Forwarded-For that are looked at; whoever wrote more is no proxy of ours."""
 
-
 _MAX_KEPT: Final = 1024
 """
 Bytes of forwarded fields that are kept for the next request: an idle connection has them. With

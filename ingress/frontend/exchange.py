@@ -66,7 +66,7 @@ class Exchange:
     :param client: who asks.
     """
 
-    # Of the class where it costs each exchange nothing to begin with.
+    # Defaults: an exchange sets only what becomes of it.
     state: State = _ROUTING
     outcome: Outcome | None = None
     """How it ended; None until it has."""
