@@ -10,8 +10,8 @@ import pickle
 import time
 import timeit
 
+from ingress.endpoint import UpstreamKey
 from ingress.routing.route import Route
-from ingress.routing.upstream import UpstreamKey
 from ingress.telemetry.traffic import TAKEN_AT_ONCE, Traffic
 from ingress.telemetry.traffic_totals import TrafficTotals
 

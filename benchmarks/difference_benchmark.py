@@ -25,10 +25,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.epollreactor import EPollReactor
 
 from benchmarks.build_benchmark import CONFIG, NOW, changes, make_objects
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.memory import settle_objects
 from ingress.routing.build import build
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.worker.channel import adopt
 from ingress.worker.feed import Publication, SnapshotFeed
 from ingress.worker.log_relay import LogRelay

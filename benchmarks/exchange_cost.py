@@ -28,11 +28,11 @@ from typing import Any
 
 from ingress.config import AccessLog as AccessLogSettings
 from ingress.deadline import Deadlines
-from ingress.frontend.client import Client
-from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.http1 import HTTP1Downstream
+from ingress.downstream.http1 import HTTP1Downstream
+from ingress.endpoint import Endpoint
+from ingress.exchange.client import Client
+from ingress.exchange.data_plane import DataPlane
 from ingress.reactor import DirectEPollReactor
-from ingress.routing.upstream import Endpoint
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic

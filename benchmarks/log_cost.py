@@ -15,9 +15,9 @@ from pathlib import Path
 from twisted.internet.task import Clock
 
 from ingress.config import AccessLog as Settings
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.http1.request_head import parse_request_head
 from ingress.routing.route import Route
-from ingress.routing.upstream import Endpoint, UpstreamKey
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.log_line import FORMATS
 from ingress.telemetry.record import ExchangeRecord, Try

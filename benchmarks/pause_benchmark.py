@@ -205,10 +205,10 @@ def read_chunks() -> float:
 def resolve_endpoints(count: int) -> tuple[float, float]:
     """Seconds of processor time for all of them, and of the longest step."""
     from benchmarks.build_benchmark import CONFIG, make_service
+    from ingress.endpoint import UpstreamKey
     from ingress.kube.objects import EndpointPort, EndpointSlice, Metadata, SliceEndpoint
     from ingress.memory import settle_objects
     from ingress.routing.build.upstream import ServiceObjects, resolve_upstream
-    from ingress.routing.upstream import UpstreamKey
 
     slices = tuple(
         EndpointSlice(

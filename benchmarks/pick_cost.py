@@ -14,10 +14,10 @@ from random import Random
 from twisted.internet.task import Clock
 
 from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.http1.request_head import parse_request_head
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.transport import connect_tcp
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.health import MAX_FAILURES

@@ -10,7 +10,7 @@ does not depend on how fast the client is or who else uses the machine's cores:
 - *stock*: Twisted's own TCP transport,
 - *immediate*: `ingress.transport`,
 - *tls-memory*: Twisted's TLS, through memory BIOs,
-- *tls-socket*: `ingress.frontend.tls_transport`,
+- *tls-socket*: `ingress.downstream.tls_transport`,
 
 each with Twisted's epoll reactor, and with `ingress.reactor` (*-tight*).
 """
@@ -110,9 +110,9 @@ def watch(reactor: Any, report: Connection, answer: Any) -> None:
 
 def listen(reactor: Any, kind: str, factory: Any) -> Any:
     """A port whose connections have the transport of that kind."""
-    from ingress.frontend.self_signed import make_self_signed
-    from ingress.frontend.tls import TLSContexts
-    from ingress.frontend.tls_transport import tls_transports
+    from ingress.downstream.self_signed import make_self_signed
+    from ingress.downstream.tls import TLSContexts
+    from ingress.downstream.tls_transport import tls_transports
     from ingress.transport import ImmediateServer
 
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))

@@ -8,7 +8,7 @@ The control plane turns manifests into a Snapshot, in seconds::
 The data plane serves each request from the Snapshot that it found when it
 came, in microseconds::
 
-    client ─► frontend.listeners ─► frontend.http1 ─► frontend.exchange ─► routing.match
+    client ─► downstream.listeners ─► downstream.http1 ─► exchange.exchange ─► routing.match
                                                              │
     endpoint ◄─ upstream.http1 ◄─ upstream.pool ◄─ upstream.balancer
 
@@ -21,7 +21,7 @@ The nouns:
   segment; a *Route* is a rule that matched; an *Upstream* is a Service port as
   a set of *endpoints* (`routing.resource`, `routing.snapshot`).
 - An *exchange* is one request and its response, without sockets or reactor;
-  its *outcome* says how it ended (`frontend.exchange`).
+  its *outcome* says how it ended (`exchange.exchange`).
 - A *Problem* is what is wrong with one object; it never harms another
   (`problem`).
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import metadata
 from importlib.machinery import EXTENSION_SUFFIXES
 
-from ingress.frontend import exchange
+from ingress.exchange import exchange
 
 
 def find_version() -> str:

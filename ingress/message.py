@@ -39,7 +39,7 @@ class Derived:
         self.upstream: dict[bool, bytes] = {}
         """
         A request's fields towards the endpoint, by whether its client is trusted
-        (`ingress.frontend.headers`).
+        (`ingress.exchange.headers`).
         """
 
         self.forwarded: bytes | None = None

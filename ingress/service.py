@@ -20,9 +20,9 @@ from twisted.python.failure import Failure
 
 from ingress.admin.readiness import Readiness
 from ingress.control_plane import ControlPlane
-from ingress.frontend.accepting_port import YieldingLimit
-from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.listeners import ADMIN_CONNECTIONS, Listener
+from ingress.downstream.accepting_port import YieldingLimit
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import ADMIN_CONNECTIONS, Listener
 from ingress.part import Part
 from ingress.serving import Serving
 from ingress.termination import Termination

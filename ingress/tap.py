@@ -35,14 +35,11 @@ from ingress.dns.lookup import Lookup, client_maker
 from ingress.dns.name_resolver import NameResolver
 from ingress.dns.route import can_reach, is_own
 from ingress.dns.system_files import SystemFiles
-from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.listeners import Listeners, bind_listeners
-from ingress.frontend.local_reports import LocalReports
-from ingress.frontend.local_serving import LocalServing
-from ingress.frontend.readings import read_counters, read_endpoints, read_vitals
-from ingress.frontend.self_signed import make_self_signed
-from ingress.frontend.tls import TLSContexts
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import Listeners, bind_listeners
+from ingress.downstream.self_signed import make_self_signed
+from ingress.downstream.tls import TLSContexts
+from ingress.exchange.data_plane import DataPlane
 from ingress.installation import describe, find_version
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.kubeconfig import APIAccess
@@ -62,6 +59,9 @@ from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.serving import Serving
+from ingress.serving.local_reports import LocalReports
+from ingress.serving.local_serving import LocalServing
+from ingress.serving.readings import read_counters, read_endpoints, read_vitals
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.counts import Counters, CountsCollector
 from ingress.telemetry.recorder import Recorder

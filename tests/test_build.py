@@ -106,7 +106,7 @@ class ModulesTests(SynchronousTestCase):
 
     def test_told(self) -> None:
         """The one by which a process tells whether it is compiled is in the list."""
-        self.assertIn("ingress/frontend/exchange.py", compiled_modules())
+        self.assertIn("ingress/exchange/exchange.py", compiled_modules())
 
     def test_left_over(self) -> None:
         """An extension of an earlier build is not packed; sources stay."""

@@ -17,9 +17,9 @@ class InstallationTests(SynchronousTestCase):
     def test_compiled(self) -> None:
         """An extension of this interpreter is compiled; a source and its bytecode are not."""
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
-        self.assertTrue(is_compiled(f"/lib/ingress/frontend/exchange{suffix}"))
-        self.assertFalse(is_compiled("/lib/ingress/frontend/exchange.py"))
-        self.assertFalse(is_compiled("/lib/ingress/frontend/exchange.pyc"))
+        self.assertTrue(is_compiled(f"/lib/ingress/exchange/exchange{suffix}"))
+        self.assertFalse(is_compiled("/lib/ingress/exchange/exchange.py"))
+        self.assertFalse(is_compiled("/lib/ingress/exchange/exchange.pyc"))
 
     def test_described(self) -> None:
         """Version and kind are in one line."""

@@ -19,21 +19,26 @@ MAX_LINES = {"ingress": 400, "etc": 400, "benchmarks": 400, "tests": 1000}
 
 FORBIDDEN = [
     # Whose modules        must not import          but for
-    ("ingress.routing", "ingress.frontend", ()),
+    ("ingress.routing", "ingress.downstream", ()),
+    ("ingress.routing", "ingress.exchange", ()),
     ("ingress.routing", "ingress.upstream", ()),
     ("ingress.routing", "ingress.kube", ("ingress.routing.build",)),
     ("ingress.routing", "twisted.internet", ()),
-    ("ingress.policy", "ingress.frontend", ()),
+    ("ingress.policy", "ingress.downstream", ()),
+    ("ingress.policy", "ingress.exchange", ()),
     ("ingress.policy", "ingress.upstream", ()),
-    ("ingress.frontend", "ingress.kube", ()),
+    ("ingress.downstream", "ingress.kube", ()),
+    ("ingress.exchange", "ingress.kube", ()),
     ("ingress.upstream", "ingress.kube", ()),
-    ("ingress.upstream", "ingress.frontend", ()),
+    ("ingress.upstream", "ingress.downstream", ()),
+    ("ingress.upstream", "ingress.exchange", ()),
     ("ingress.kube", "ingress.routing", ()),
     *(
         ("ingress.dns", f"ingress.{name}", ())
-        for name in ("kube", "routing", "frontend", "upstream")
+        for name in ("kube", "routing", "downstream", "exchange", "upstream")
     ),
-    ("ingress.telemetry", "ingress.frontend", ()),
+    ("ingress.telemetry", "ingress.downstream", ()),
+    ("ingress.telemetry", "ingress.exchange", ()),
     ("ingress.telemetry", "ingress.upstream", ()),
     ("ingress.telemetry", "ingress.kube", ()),
     ("ingress.routing", "ingress.telemetry", ()),

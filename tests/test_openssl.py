@@ -19,8 +19,8 @@ from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from ingress.frontend.tls import TLSContexts
-from ingress.frontend.tls_transport import tls_transports
+from ingress.downstream.tls import TLSContexts
+from ingress.downstream.tls_transport import tls_transports
 from ingress.openssl import clear_errors, limit_groups
 from tests.support.certs import CertificateAuthority
 

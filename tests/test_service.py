@@ -17,8 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.readiness import Readiness
 from ingress.config import Config
 from ingress.control_plane import ControlPlane
-from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.listeners import Listener
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import Listener
 from ingress.service import Admin, IngressService
 from ingress.termination import Termination
 from tests.support.hand_part import HandPart

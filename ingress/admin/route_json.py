@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingress.endpoint import UpstreamKey
 from ingress.policy.access import AccessRefusal
 from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -14,7 +15,6 @@ from ingress.policy.load_balance import LoadBalance
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.route import Route
-from ingress.routing.upstream import UpstreamKey
 
 
 def route_json(route: Route) -> dict[str, Any]:

@@ -22,12 +22,12 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ingress.admin.route_json import route_json, upstream_name
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.problem import Problem
 from ingress.routing.build import Built
 from ingress.routing.match import find_certificate, find_host
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, VirtualHost
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.steps import STRIDE
 from ingress.telemetry.endpoint_state import EndpointState, EndpointStates
 

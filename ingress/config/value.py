@@ -19,7 +19,7 @@ from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
 from ingress.config.section import Accept, NotAccepted
 from ingress.cores import usable_cores
-from ingress.frontend.listen_address import AddressRefused, is_ip_address, parse_listen_address
+from ingress.listen_address import AddressRefused, is_ip_address, parse_listen_address
 
 T = TypeVar("T")
 

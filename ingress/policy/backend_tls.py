@@ -19,10 +19,10 @@ from ipaddress import ip_address
 from OpenSSL import SSL
 
 from ingress.answer import Answer
+from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
-from ingress.routing.upstream import UpstreamKey
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """What is spoken; RFC 8996 has done away with all before."""

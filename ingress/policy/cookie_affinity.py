@@ -25,10 +25,10 @@ from random import Random
 from typing import Final
 from urllib.parse import quote
 
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.policy.annotation import Annotations
 from ingress.policy.rendezvous import preferred
 from ingress.policy.same_site import accepts_same_site_none
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 _COOKIE_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """A token (RFC 6265 section 4.1.1)."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from ingress.endpoint import Endpoint
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.hash_key import HashKey, VariableUnknown, parse_hash_key
 from ingress.policy.rendezvous import most_preferred, preferred
-from ingress.routing.upstream import Endpoint
 
 _SUBSET_SIZE: Final = 3
 

@@ -14,7 +14,7 @@ from hashlib import md5
 from heapq import nlargest
 from typing import Final
 
-from ingress.routing.upstream import Endpoint
+from ingress.endpoint import Endpoint
 
 _MASK: Final = 0xFFFF_FFFF_FFFF_FFFF
 _MULTIPLIERS: Final = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)

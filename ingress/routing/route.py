@@ -7,12 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from ingress.endpoint import UpstreamKey
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.request_policy import RequestPolicy
-from ingress.routing.upstream import UpstreamKey
 
 MAX_PATH_LABEL: Final = 256
 """Each metric of a rule repeats it, and an Ingress may have paths of many kilobytes."""

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingress.config import Config
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 
 class CertificateIdentity(NamedTuple):

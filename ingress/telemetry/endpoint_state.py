@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ingress.routing.upstream import Endpoint
+from ingress.endpoint import Endpoint
 
 
 class EndpointState(NamedTuple):

@@ -28,9 +28,9 @@ from typing import Final
 
 import msgspec
 
+from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.message import Request
-from ingress.routing.upstream import Endpoint
 from ingress.telemetry.record import ExchangeRecord, Try
 
 Formatter = Callable[[ExchangeRecord, bytes], bytes]

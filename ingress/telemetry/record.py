@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.routing.route import Route
-from ingress.routing.upstream import Endpoint
 
 _OK: Final = Outcome.OK
 """Not looked up for each exchange: a name of an enumeration costs as much as a call."""

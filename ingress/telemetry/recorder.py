@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ingress.config import Config
+from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
-from ingress.routing.upstream import Endpoint
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.record import ExchangeRecord, Try
 from ingress.telemetry.traffic import Traffic

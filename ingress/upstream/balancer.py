@@ -17,11 +17,11 @@ from collections.abc import Callable, Container, Sequence
 from random import Random
 from typing import Final
 
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.load_balance import Algorithm, LoadBalance
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.upstream.health import Health
 from ingress.upstream.registry import EndpointRegistry
 

@@ -31,8 +31,8 @@ from typing import ClassVar, Final
 
 from twisted.logger import Logger
 
+from ingress.endpoint import Endpoint
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.registry import EndpointKey
 
 MAX_FAILURES: Final = 5

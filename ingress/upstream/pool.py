@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.http1 import HTTP1Upstream
 

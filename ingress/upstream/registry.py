@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.pool import Dialer, EndpointPool, PoolLimits
 

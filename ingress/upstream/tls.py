@@ -20,6 +20,7 @@ from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname
 from twisted.logger import Logger
 
+from ingress.endpoint import Endpoint
 from ingress.openssl import (
     Connection,
     clear_errors,
@@ -28,7 +29,6 @@ from ingress.openssl import (
     verification_fault,
 )
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.upstream import Endpoint
 
 PROTOCOL = b"http/1.1"
 """What ALPN may agree on."""

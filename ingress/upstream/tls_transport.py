@@ -18,8 +18,8 @@ from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
+from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.upstream import Endpoint
 from ingress.tls_stream import TLSStream
 from ingress.transport import ImmediateClient, ImmediateConnector
 from ingress.upstream.pool import Dialer

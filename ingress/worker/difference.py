@@ -13,9 +13,9 @@ from dataclasses import fields
 from itertools import islice
 from typing import Any, Final
 
+from ingress.endpoint import Upstream
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.snapshot import Snapshot, VirtualHost
-from ingress.routing.upstream import Upstream
 from ingress.worker.piece import (
     Children,
     Endpoints,

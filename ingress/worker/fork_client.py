@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ingress.frontend.listeners import Listeners
+from ingress.downstream.listeners import Listeners
 from ingress.worker.channel import Channel, adopt
 from ingress.worker.fork_server import (
     ORDER,

@@ -25,7 +25,7 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import NamedTuple, NoReturn
 
-from ingress.frontend.listeners import Listeners
+from ingress.downstream.listeners import Listeners
 
 ORDER = struct.Struct("!BI")
 """`Order`, and a number."""

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import VirtualHost
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 _NO_CHILDREN: Final[Mapping[bytes, ReverseProxyResource]] = {}
 """Shared by all leaves, which most nodes are."""

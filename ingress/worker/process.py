@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.listeners import Listeners
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import Listeners
 from ingress.memory import LARGE_WORK, SlowRelease, settle_objects
 from ingress.routing.snapshot import Snapshot
 from ingress.serving import Serving

@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.listeners import Listeners
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot
 from ingress.worker.feed import Publication
 from ingress.worker.fork_server import Outcome, Report

@@ -16,10 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.route_json import route_json
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
 from ingress.config import TLS, Config, FilesSource
+from ingress.endpoint import Endpoint
 from ingress.kube.objects import KubeObject
 from ingress.problem import Origin, Problem
 from ingress.routing.route import Route
-from ingress.routing.upstream import Endpoint
 from ingress.telemetry.endpoint_state import EndpointState
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import (

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.frontend.exchange import Exchange
-from ingress.frontend.tunnel import Tunnel
+from ingress.exchange.exchange import Exchange
+from ingress.exchange.tunnel import Tunnel
 from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.route import Route
 from ingress.upstream.http1 import HTTP1Upstream

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
-from ingress.frontend.http1_factory import HTTP1Factory
+from ingress.downstream.http1_factory import HTTP1Factory
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
 from tests.support.wire import (

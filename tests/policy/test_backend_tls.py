@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import UpstreamKey
 from ingress.message import Request
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.backend_tls import (
@@ -13,7 +14,6 @@ from ingress.policy.backend_tls import (
     BackendTLSRefusal,
     read_backend_settings,
 )
-from ingress.routing.upstream import UpstreamKey
 
 SECRETS = {
     ("default", "all"): BackendSecret(b"chain", b"key", b"ca"),

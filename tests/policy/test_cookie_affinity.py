@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.cookie_affinity import CookieAffinity, read_cookie_affinity
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 
 NOW = 1136214245.0
 """Mon, 02 Jan 2006 15:04:05 GMT."""

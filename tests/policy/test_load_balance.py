@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import Endpoint
 from ingress.message import Request
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance, read_load_balance
-from ingress.routing.upstream import Endpoint
 
 ENDPOINTS = tuple(Endpoint(f"10.0.0.{number}", 80) for number in range(6))
 BY_PATH = LoadBalance(hash_key=parse_hash_key("$uri"))

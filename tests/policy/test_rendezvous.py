@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import Endpoint
 from ingress.policy.rendezvous import most_preferred, preferred
-from ingress.routing.upstream import Endpoint
 
 ENDPOINTS = [Endpoint(f"10.0.0.{number}", 80) for number in range(10)]
 KEYS = [b"key %d" % number for number in range(2000)]

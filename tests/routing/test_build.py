@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import TLS, Cluster, Config, IngressClassFilter, Limits
+from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import KubeObject, Secret
 from ingress.problem import Problem
 from ingress.routing.build import CONFIGURATION, Built, build, build_steps
-from ingress.routing.upstream import UpstreamKey
 from ingress.steps import finish
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import (

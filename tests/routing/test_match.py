@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
+from ingress.endpoint import UpstreamKey
 from ingress.routing.match import find_certificate, find_host, find_route
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
-from ingress.routing.upstream import UpstreamKey
 
 
 def host(name: str) -> VirtualHost:

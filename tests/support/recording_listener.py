@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, succeed
 
-from ingress.frontend.bound_socket import ListenError
+from ingress.downstream.bound_socket import ListenError
 
 
 @dataclass

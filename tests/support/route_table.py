@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ingress.endpoint import Endpoint, Upstream
 from ingress.policy.access import AccessRefusal
 from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
 from ingress.policy.https_redirect import HttpsRedirect
@@ -15,7 +16,6 @@ from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
-from ingress.routing.upstream import Endpoint, Upstream
 
 
 def render(snapshot: Snapshot) -> str:

@@ -21,9 +21,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
-from ingress.frontend.self_signed import make_self_signed
-from ingress.frontend.tls import TLSContexts
-from ingress.frontend.tls_transport import OpenConnection, TLSServer, tls_transports
+from ingress.downstream.self_signed import make_self_signed
+from ingress.downstream.tls import TLSContexts
+from ingress.downstream.tls_transport import OpenConnection, TLSServer, tls_transports
 from ingress.openssl import RECORD_SIZE
 from ingress.upstream.tls import EndpointTLS
 from ingress.upstream.tls_transport import TLSClient, connect_tls

@@ -9,8 +9,8 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, PublicPorts
-from ingress.frontend.client import Client
-from ingress.frontend.headers import upstream_head
+from ingress.exchange.client import Client
+from ingress.exchange.headers import upstream_head
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
 from tests.support.wire import Message

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ingress.config import Config
+from ingress.endpoint import Endpoint
 from ingress.problem import Problem
 from ingress.routing.build import Built
-from ingress.routing.upstream import Endpoint
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.vitals import Connections, Vitals

@@ -30,12 +30,12 @@ from zope.interface import implementer
 
 from ingress.config import Config, Limits
 from ingress.deadline import SWEEP_INTERVAL, Deadlines
-from ingress.frontend.data_plane import DataPlane
-from ingress.frontend.http1_factory import HTTP1Factory
+from ingress.downstream.http1_factory import HTTP1Factory
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.exchange.data_plane import DataPlane
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.transport import ImmediateServer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.routing.upstream import Endpoint
+from ingress.endpoint import Endpoint
 from ingress.telemetry.endpoint_state import EndpointState, together
 
 ONE, OTHER = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import AccessLog
+from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.routing.route import Route
-from ingress.routing.upstream import Endpoint
 from ingress.telemetry.log_line import (
     FORMATS,
     iso_time,

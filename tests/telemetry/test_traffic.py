@@ -6,9 +6,9 @@ import pickle
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import UpstreamKey
 from ingress.http1.request_head import parse_request_head
 from ingress.routing.route import Route, RouteLabels
-from ingress.routing.upstream import UpstreamKey
 from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, ROW_SIZE, Row
 from ingress.telemetry.traffic import MAX_SERIES, METHODS, NO_ROUTE, Series, Traffic
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import UpstreamKey
 from ingress.routing.route import MAX_PATH_LABEL, Route
-from ingress.routing.upstream import UpstreamKey
 from ingress.telemetry.exposition import pieces
 from ingress.telemetry.traffic import Traffic
 from ingress.telemetry.traffic_families import traffic_families

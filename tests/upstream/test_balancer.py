@@ -13,12 +13,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint, Upstream
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.routing.upstream import Endpoint, Upstream
 from ingress.upstream.balancer import Balancer, better_of_two, next_in_turn
 from ingress.upstream.health import FIRST_EJECTION, MAX_FAILURES
 from ingress.upstream.pool import Dialer

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint, Upstream
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.upstream import Endpoint, Upstream
 from ingress.upstream.pool import Dialer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, Wire, snapshot_of

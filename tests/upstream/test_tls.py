@@ -14,8 +14,8 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.tls import QUIET_TIME, ClientContexts, EndpointTLS, UnusableTLS
 from tests.support.certs import CertificateAuthority
 

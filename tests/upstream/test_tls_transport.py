@@ -22,8 +22,8 @@ from twisted.internet.error import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
-from ingress.routing.upstream import Endpoint
 from ingress.upstream.tls import ClientContexts, EndpointTLS
 from ingress.upstream.tls_transport import HandshakeFailed, tls_dialers
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued

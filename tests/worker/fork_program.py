@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ingress.config import Listen
-from ingress.frontend.listeners import Listeners, bind_listeners
+from ingress.downstream.listeners import Listeners, bind_listeners
 from ingress.worker.fork_server import (
     IGNORED_SIGNALS,
     ORDER,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.kube.objects import KubeObject
 from ingress.routing.build import build
 from ingress.routing.snapshot import Snapshot, VirtualHost
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.worker.difference import Difference, find_pieces
 from ingress.worker.replica import Replica
 from tests.support.objects import NOW, built, ingress, objects, served

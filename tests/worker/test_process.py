@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.frontend.bound_socket import ListenError
+from ingress.downstream.bound_socket import ListenError
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.worker.channel import Channel, Queue
 from ingress.worker.difference import Difference

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.routing.upstream import Endpoint
+from ingress.endpoint import Endpoint
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.vitals import Connections, Vitals
 from ingress.worker.reports import WorkerReports, WorkerState

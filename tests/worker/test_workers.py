@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.frontend.bound_socket import ListenError
-from ingress.frontend.listeners import Listeners
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.worker.channel import Channel
 from ingress.worker.fork_server import Outcome, Report

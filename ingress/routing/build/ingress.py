@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ingress.config import Config
+from ingress.endpoint import UpstreamKey
 from ingress.errors import RequestError
 from ingress.kube.objects import HTTPIngressPath, Ingress, IngressBackend, IngressTLS, ObjectName
 from ingress.policy.access import PATTERN_CHARACTERS, Refusal, read_refusal
@@ -32,7 +33,6 @@ from ingress.routing.build.age import Age, age_of
 from ingress.routing.build.certificate import covers
 from ingress.routing.path import canonical_rule_path
 from ingress.routing.snapshot import ServerCertificate
-from ingress.routing.upstream import UpstreamKey
 from ingress.steps import STRIDE, Steps
 
 MAX_PATH_LENGTH = 32 * 1024

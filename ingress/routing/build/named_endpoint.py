@@ -17,9 +17,9 @@ from ingress.address import (
     is_unspecified_or_multicast,
     pack_address,
 )
+from ingress.endpoint import Endpoint
 from ingress.kube.objects import ObjectName, ResolvedName
 from ingress.problem import shown
-from ingress.routing.upstream import Endpoint
 
 MAX_FAULTS: Final = 3
 """Names of one Service that a Problem tells of."""

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ingress.config import FilesSource
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.kube.objects import (
     EndpointPort,
     Endpoints,
@@ -24,7 +25,6 @@ from ingress.kube.objects import (
 )
 from ingress.routing.build.change import sorted_in_steps
 from ingress.routing.build.named_endpoint import NameLookup
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.steps import STRIDE, Steps
 
 FAMILIES = ("IPv4", "IPv6", "FQDN")

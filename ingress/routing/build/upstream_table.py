@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ingress.config import FilesSource
+from ingress.endpoint import Upstream, UpstreamKey
 from ingress.kube.objects import EndpointSlice, ObjectName, Objects
 from ingress.routing.build.change import Index, IndexUpdate, changed_names
 from ingress.routing.build.ingress_table import Move, moved_users
@@ -16,7 +17,6 @@ from ingress.routing.build.upstream import (
     ServiceObjects,
     resolve_upstream,
 )
-from ingress.routing.upstream import Upstream, UpstreamKey
 from ingress.steps import STRIDE, Steps
 
 

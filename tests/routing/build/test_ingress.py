@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
+from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import Ingress, IngressBackend, IngressRule
 from ingress.policy.access import Refusal
 from ingress.policy.backend_tls import BackendSecret
@@ -19,7 +20,6 @@ from ingress.routing.build.ingress import (
     SecretLookup,
     ingress_parts,
 )
-from ingress.routing.upstream import UpstreamKey
 from ingress.steps import finish
 from tests.support.objects import FILES, ingress
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import Endpoint
 from ingress.kube.objects import ResolvedName
 from ingress.routing.build.named_endpoint import MAX_FAULTS, NameLookup
-from ingress.routing.upstream import Endpoint
 from tests.support.objects import resolved_name
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import FilesSource
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.kube.objects import EndpointPort, EndpointSlice, Service, ServicePort
 from ingress.routing.build.upstream import ResolvedUpstream, ServiceObjects, resolve_upstream
-from ingress.routing.upstream import Endpoint, Upstream, UpstreamKey
 from ingress.steps import STRIDE, finish
 from tests.support.objects import FILES, LEAVING, STARTING, endpoint_slice, resolved_name, service
 

@@ -1,0 +1,257 @@
+"""
+The listeners of the configuration: bound at once, accepting when there is something to serve.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+
+from ingress.config import Listen
+from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit
+from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
+from ingress.listen_address import AddressRefused, parse_listen_address
+
+ADMIN_CONNECTIONS = 16
+"""
+At once, beside those of `limits.connections`: probes and scrapes come from few clients.
+Where there are more the oldest ones are cut (`YieldingLimit`).
+"""
+
+MIN_CONNECTIONS = 16
+"""However few descriptors there are."""
+
+RESERVED_DESCRIPTORS = 256
+"""For files, logs, watches and the reactor itself."""
+
+DESCRIPTORS_WANTED = 1 << 20
+"""
+Where raising the limit ends. Containers often have one of a thousand millions,
+which helps nobody, and there are programs that close every descriptor they may have.
+"""
+
+
+class Listener:
+    """
+    One key of ``listen``: its sockets, and once it is started their ports.
+
+    :param name: the key, such as ``http``.
+    """
+
+    log = Logger()
+
+    def __init__(self, name: str, bound: Iterable[BoundSocket]) -> None:
+        self.name = name
+        self._bound = tuple(bound)
+        self._ports: list[AcceptingPort] = []
+
+    def __repr__(self) -> str:
+        state = "listens" if self._ports else "bound"
+        return f"<Listener {self.name}: {state} on {', '.join(self.addresses) or 'nothing'}>"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """As a log shows them; empty where the listener is switched off, or stopped."""
+        return tuple(one.address for one in self._bound)
+
+    @property
+    def port(self) -> int | None:
+        """The number of its first TCP port, if it has one."""
+        return next((one.port for one in self._bound if one.port is not None), None)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The numbers of all its TCP ports."""
+        return tuple(dict.fromkeys(one.port for one in self._bound if one.port is not None))
+
+    def start(
+        self,
+        reactor: Any,
+        factory: IProtocolFactory,
+        limit: ConnectionLimit,
+        *,
+        transport: type[tcp.Server] = tcp.Server,
+        unix_transport: type[tcp.Server] = unix.Server,
+    ) -> None:
+        """
+        Listen, and accept.
+
+        :param reactor: an `IReactorFDSet` that is an `IReactorTime` as well.
+        :param limit: shared by all listeners that share the bound.
+        :param transport: what accepted TCP connections become.
+        :param unix_transport: what accepted connections of UNIX sockets become.
+        :raises ListenError: if another process was faster to listen on an address.
+        """
+        for bound in self._bound:
+            made = transport if bound.port is not None else unix_transport
+            port = AcceptingPort(reactor, bound, factory, made, limit)
+            try:
+                port.startListening()
+            except OSError as error:
+                raise self._refusal(bound, error) from None
+            self._ports.append(port)
+            if not bound.is_twin:
+                self._tell(bound)
+
+    def twin(self) -> Listener:
+        """
+        The same addresses for a worker (`BoundSocket.twin`), who leaves the log to us.
+
+        :raises ListenError: if somebody else listens on one of them.
+        """
+        twins: list[BoundSocket] = []
+        for bound in self._bound:
+            try:
+                twins.append(bound.twin())
+            except OSError as error:
+                for twin in twins:
+                    twin.close()
+                raise self._refusal(bound, error) from None
+        return Listener(self.name, twins)
+
+    def claim(self) -> None:
+        """
+        Our twins are about to listen: see that nobody else does (`BoundSocket.claim`).
+
+        :raises ListenError: if somebody does.
+        """
+        for bound in self._bound:
+            try:
+                bound.claim()
+            except OSError as error:
+                raise self._refusal(bound, error) from None
+
+    def tell(self) -> None:
+        """Our twins listen: say so, once for all of them."""
+        for bound in self._bound:
+            self._tell(bound)
+
+    def descriptors(self) -> list[int]:
+        """Those of its sockets, as long as it is neither started nor stopped."""
+        return [bound.socket.fileno() for bound in self._bound]
+
+    def _tell(self, bound: BoundSocket) -> None:
+        self.log.info("listen.{name} on {address}", name=self.name, address=bound.address)
+
+    def _refusal(self, bound: BoundSocket, error: OSError) -> ListenError:
+        return ListenError(f"listen.{self.name}: {bound.address}: {error.strerror}")
+
+    def stop(self) -> Deferred[None]:
+        """Accept no more, close the sockets; connections that are open stay so."""
+        ports, self._ports = self._ports, []
+        for bound in self._bound[len(ports) :]:
+            bound.close()
+        self._bound = ()
+        stopped = [maybeDeferred(port.stopListening) for port in ports]
+        return gatherResults(stopped).addCallback(lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """All of them; one that is switched off has no address."""
+
+    http: Listener
+    https: Listener
+    admin: Listener
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The numbers of all TCP ports."""
+        return (*self.http.ports, *self.https.ports, *self.admin.ports)
+
+    def twins(self, count: int) -> tuple[Listeners, ...]:
+        """
+        Those of so many workers: http and https, as `Listener.twin` makes them.
+
+        :raises ListenError: if somebody else listens on one of their addresses; then
+            nothing of this stays bound.
+        """
+        twins: list[Listeners] = []
+        try:
+            for _ in range(count):
+                http = self.http.twin()
+                twins.append(Listeners(http, Listener("https", ()), Listener("admin", ())))
+                twins[-1] = replace(twins[-1], https=self.https.twin())
+        except ListenError:
+            for one in (*twins, self):
+                one.stop()
+            raise
+        return tuple(twins)
+
+    def descriptors(self) -> list[int]:
+        """Those of all sockets, as long as they are neither started nor stopped."""
+        every = (self.http, self.https, self.admin)
+        return [number for one in every for number in one.descriptors()]
+
+    def stop(self) -> Deferred[None]:
+        """Stop all three; `Listener.stop` says what that means."""
+        every = [one.stop() for one in (self.http, self.https, self.admin)]
+        return gatherResults(every).addCallback(lambda _: None)
+
+
+def bind_listeners(listen: Listen, folder: Path) -> Listeners:
+    """
+    Bind every address of the configuration.
+
+    :param folder: what relative paths of ``unix:`` are relative to.
+    :raises ListenError: with a line for each address that cannot be bound, and
+        none of the others stays bound.
+    """
+    bound: list[tuple[str, BoundSocket]] = []
+    failures: list[str] = []
+    for name in ("http", "https", "admin"):
+        for description in getattr(listen, name):
+            try:
+                found = bind(parse_listen_address(description, folder))
+            except (AddressRefused, ListenError) as error:
+                failures.append(f"listen.{name}: {description}: {error}")
+                continue
+            for one in found:
+                other = next((key for key, each in bound if each.overlaps(one)), None)
+                if other is not None:
+                    failures.append(f"listen.{name}: {description}: listen.{other} is there too")
+                bound.append((name, one))
+    if failures:
+        for _, one in bound:
+            one.close()
+        raise ListenError("\n".join(dict.fromkeys(failures)))
+    return Listeners(
+        **{
+            name: Listener(name, [one for key, one in bound if key == name])
+            for name in ("http", "https", "admin")
+        }
+    )
+
+
+def raise_descriptor_limit() -> int:
+    """
+    Raise the soft limit of open files to the hard one, as far as we may.
+
+    :return: how many descriptors the process may have.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            return soft
+        return wanted
+    return DESCRIPTORS_WANTED if soft == resource.RLIM_INFINITY else soft
+
+
+def room_for_connections(descriptors: int) -> int:
+    """
+    How many connections of clients so many descriptors allow.
+
+    Each takes two: its own and that to the endpoint.
+    """
+    return max(MIN_CONNECTIONS, (descriptors - RESERVED_DESCRIPTORS) // 2)

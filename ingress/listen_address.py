@@ -1,0 +1,122 @@
+"""
+Where to listen: Twisted's endpoint strings, read without listening.
+
+Twisted's own parser reads the strings, so that escapes and defaults are those
+of every other Twisted server. It is handed a stand-in for the reactor that
+notes what it is asked to listen on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+
+from ingress.errors import IngressError
+
+ACCEPTED = {
+    "tcp": r"tcp:PORT or tcp:PORT:interface=ADDRESS, with a port from 0 to 65535"
+    r" and every colon of an address as \:",
+    "unix": "unix:PATH, unix:PATH:mode=660 or unix:PATH:lockfile=0",
+    "systemd": "systemd:domain=INET:name=NAME, where NAME is the FileDescriptorName of a socket"
+    " that systemd passed on",
+}
+"""What is accepted, by the kind of description."""
+
+
+class AddressRefused(IngressError):
+    """A description is none that we listen on; the message says what is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class TCPAddress:
+    """A port, on one address or on all."""
+
+    port: int
+    interface: str = ""
+    """An IP address; empty for all addresses of both families."""
+
+
+@dataclass(frozen=True, slots=True)
+class UNIXPath:
+    """A socket in the file system."""
+
+    path: Path
+    mode: int = 0o666
+    has_lock: bool = True
+    """Whether a lock beside the socket tells a stale one from one in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class InheritedSocket:
+    """A listening socket that the process was started with."""
+
+    descriptor: int
+    family: int
+
+
+ListenAddress = TCPAddress | UNIXPath | InheritedSocket
+
+
+def parse_listen_address(description: str, folder: Path) -> ListenAddress:
+    """
+    :param description: an endpoint string of Twisted: ``tcp:``, ``unix:`` or ``systemd:``.
+        Its ``backlog`` is not used, see `ingress.downstream.listeners`.
+    :param folder: what a relative path of ``unix:`` is relative to.
+    :raises AddressRefused: if it is none, or one of another kind.
+    """
+    kind = description.partition(":")[0]
+    if kind not in ACCEPTED:
+        raise AddressRefused("; ".join(ACCEPTED.values()))
+    recorder = _Recorder(folder)
+    try:
+        endpoint = serverFromString(cast(Any, recorder), description)
+    except Exception:
+        # Twisted hands the arguments on unchecked: nearly anything may be raised.
+        raise AddressRefused(ACCEPTED[kind]) from None
+    if isinstance(endpoint, AdoptedStreamServerEndpoint):
+        return InheritedSocket(endpoint.fileno, endpoint.addressFamily)
+    endpoint.listen(cast(Any, None)).addErrback(lambda failure: failure.trap(AddressRefused))
+    if recorder.address is None:
+        raise AddressRefused(ACCEPTED[kind])
+    return recorder.address
+
+
+class _Recorder:
+    """Stands in for the reactor: `IReactorTCP` and `IReactorUNIX` as far as endpoints ask."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.address: ListenAddress | None = None
+
+    def listenTCP(self, port: int, factory: object, backlog: int, interface: str) -> None:
+        """:raises AddressRefused: for no port, or no address."""
+        if not 0 <= port <= 65535 or (interface and not is_ip_address(interface)):
+            raise AddressRefused
+        self.address = TCPAddress(port, interface)
+
+    def listenUNIX(
+        self, address: str, factory: object, backlog: int, mode: int, wantPID: bool
+    ) -> None:
+        """:raises AddressRefused: for no path, or no mode."""
+        if not address or "\0" in address or not 0 <= mode <= 0o777:
+            raise AddressRefused
+        self.address = UNIXPath(self._folder / address, mode, wantPID)
+
+
+def is_ip_address(text: str) -> bool:
+    """Whether a text is an IPv4 or IPv6 address, the latter with or without its zone."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def family_of(interface: str) -> socket.AddressFamily:
+    """The address family of an IP address."""
+    return socket.AF_INET6 if ":" in interface else socket.AF_INET

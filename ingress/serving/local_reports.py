@@ -1,0 +1,51 @@
+"""
+What the data plane tells of itself where there is one, in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from ingress.exchange.data_plane import DataPlane
+from ingress.serving.readings import read_counters, read_endpoints, read_vitals
+from ingress.telemetry.counts import CountsCollector
+from ingress.telemetry.endpoint_state import EndpointStates
+from ingress.telemetry.totals import Totals
+from ingress.telemetry.traffic import Traffic
+from ingress.telemetry.vitals import Vitals
+
+
+class LocalReports:
+    """
+    Reads when it is asked (`Reports`).
+
+    :param traffic: what `plane` counts.
+    :param totals: gets what is counted.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, plane: DataPlane, traffic: Traffic, totals: Totals
+    ) -> None:
+        self._clock = clock
+        self._plane = plane
+        self._totals = totals
+        self._collector = CountsCollector(traffic, partial(read_counters, plane))
+
+    async def refresh(self) -> None:
+        """Reports."""
+        while (counts := self._collector.take()) is not None:
+            self._totals.merge(counts)
+            # Each part is some milliseconds of work: others have their turn between two.
+            await deferLater(self._clock, 0)
+
+    def vitals(self) -> Iterable[Vitals]:
+        """Reports."""
+        return (read_vitals(self._plane),)
+
+    def endpoints(self) -> EndpointStates:
+        """Reports."""
+        return read_endpoints(self._plane)

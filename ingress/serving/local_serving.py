@@ -1,0 +1,126 @@
+"""
+The data plane in one process: its listeners accept, its exchanges drain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ingress.downstream.http1_factory import HTTP1Factory
+from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
+from ingress.downstream.tls import TLSContexts
+from ingress.downstream.tls_transport import tls_transports
+from ingress.exchange.data_plane import DataPlane
+from ingress.part import ExchangePart
+from ingress.routing.snapshot import Snapshot
+from ingress.transport import ImmediateServer, ImmediateUNIXServer
+
+
+class LocalServing:
+    """
+    Serves in this process (`Serving`).
+
+    :param listeners: bound, not yet accepting; of these http and https.
+    :param contexts: the TLS side of the https listener.
+    :param parts: what sees every exchange: started before the first one, stopped
+        after the last.
+    :param processes: how many serve the same clients, this one included.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        listeners: Listeners,
+        plane: DataPlane,
+        contexts: TLSContexts,
+        parts: Sequence[ExchangePart] = (),
+        processes: int = 1,
+    ) -> None:
+        self._reactor = reactor
+        self._listeners = listeners
+        self._plane = plane
+        self._contexts = contexts
+        self._parts = tuple(parts)
+        self._processes = processes
+        self._grace: IDelayedCall | None = None
+
+    def __repr__(self) -> str:
+        return f"<LocalServing: {self.connections} connections>"
+
+    @property
+    def connections(self) -> int:
+        """Of clients, that are open."""
+        return len(self._plane.connections)
+
+    def launch(self) -> None:
+        """Serving: nothing is forked."""
+
+    def prepare(self) -> None:
+        """Serving."""
+        self._plane.deadlines.start()
+        room = room_for_connections(raise_descriptor_limit())
+        self._plane.connection_limit.fit(room, self._processes)
+        for part in self._parts:
+            part.start()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Serving."""
+        self._plane.publish(snapshot)
+
+    def accept(self) -> Deferred[None]:
+        """Serving."""
+        return Deferred.fromCoroutine(self._accept())
+
+    async def _accept(self) -> None:
+        plane = self._plane
+        tls, unix_tls = tls_transports(self._contexts.open_connection)
+        self._listeners.http.start(
+            self._reactor,
+            HTTP1Factory(plane, is_secure=False),
+            plane.connection_limit,
+            transport=ImmediateServer,
+            unix_transport=ImmediateUNIXServer,
+        )
+        self._listeners.https.start(
+            self._reactor,
+            HTTP1Factory(plane, is_secure=True),
+            plane.connection_limit,
+            transport=tls,
+            unix_transport=unix_tls,
+        )
+
+    def reopen(self) -> None:
+        """Serving."""
+        for part in self._parts:
+            part.reopen()
+
+    def drain(self, grace: float) -> Deferred[None]:
+        """Serving."""
+        return Deferred.fromCoroutine(self._drain(grace))
+
+    async def _drain(self, grace: float) -> None:
+        self._plane.is_draining = True
+        await self._listeners.http.stop()
+        await self._listeners.https.stop()
+        self._grace = self._reactor.callLater(grace, self.cut)
+        await self._plane.connections.drain()
+        if self._grace.active():
+            self._grace.cancel()
+        self._plane.registry.close()
+        self._plane.deadlines.stop()
+        for part in self._parts:
+            await part.stop()
+
+    def cut(self) -> None:
+        """Serving. The grace is over, or somebody asked twice."""
+        count = self.connections
+        if count:
+            self.log.warn("Connections that are cut: {count}", count=count)
+        self._plane.connections.cut()

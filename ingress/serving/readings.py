@@ -1,0 +1,50 @@
+"""
+What can be read from the data plane of one process, for whoever watches it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ingress.endpoint import Endpoint
+from ingress.exchange.data_plane import DataPlane
+from ingress.telemetry.counts import Counters
+from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.vitals import Connections, Vitals, resident_memory
+
+
+def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
+    """
+    :param cpu_seconds: of the process, if it is not the one that adds up.
+    :return: what was counted since the start.
+    """
+    counters = Counters(
+        accepted=plane.accepted,
+        refused=plane.refused,
+        ejections=plane.balancer.health.ejections,
+        cpu_seconds=cpu_seconds,
+    )
+    recorder = plane.recorder
+    if recorder is not None:
+        counters.retries = recorder.retries
+        counters.dropped_lines = recorder.access_log.dropped
+        counters.outcomes = Counter({"ok": recorder.ok, **recorder.not_ok})
+    return counters
+
+
+def read_vitals(plane: DataPlane) -> Vitals:
+    """Those of this process."""
+    activities = plane.connections.activities()
+    return Vitals(Connections(**activities), resident_memory())
+
+
+def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:
+    """Those that are asked at the moment, or left out."""
+    in_flight = Counter[Endpoint]()
+    for endpoint, count in plane.registry.in_flight():
+        in_flight[endpoint] += count
+    ejected = plane.balancer.health.ejected
+    return {
+        endpoint: EndpointState(in_flight[endpoint], int(endpoint in ejected))
+        for endpoint in ejected | in_flight.keys()
+    }

@@ -1,0 +1,369 @@
+"""
+Which certificate a handshake gets, what is agreed on, and what is resumed.
+"""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.logger import LogLevel, capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import Config
+from ingress.downstream.tls import TLSContexts
+from ingress.routing.snapshot import ServerCertificate, Snapshot
+from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued, rsa_key
+from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, served_names
+
+BOTH_VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+AUTHORITY = CertificateAuthority()
+
+
+def snapshot(
+    certificates: Mapping[str, Issued | ServerCertificate],
+    default: ServerCertificate | None = None,
+) -> Snapshot:
+    """A Snapshot with certificates by the names of tls entries."""
+    return Snapshot(
+        config=Config(),
+        certificates={
+            name: each.to_server_certificate() if isinstance(each, Issued) else each
+            for name, each in certificates.items()
+        },
+        default_certificate=default,
+    )
+
+
+def issue(*names: str, **settings: Any) -> ServerCertificate:
+    return AUTHORITY.issue(*names, **settings).to_server_certificate()
+
+
+class TLSContextsTestCase(SynchronousTestCase):
+    """
+    :ivar current: the Snapshot that serves.
+    """
+
+    def setUp(self) -> None:
+        self.current: Snapshot | None = None
+        self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED)
+
+    def connect(self, server_name: str | None = "a.example", **settings: Any) -> TLSPair:
+        """Both ends after the handshake."""
+        pair = TLSPair(self.contexts, server_name=server_name, **settings)
+        self.addCleanup(pair.close)
+        return pair.shake_hands()
+
+    def served(self, server_name: str | None) -> list[str]:
+        """The names of the certificate that a client with this SNI is shown."""
+        return served_names(self.connect(server_name))
+
+
+class CertificateTests(TLSContextsTestCase):
+    def test_by_server_name(self) -> None:
+        """The exact name wins over the wildcard, in any case; nobody's name gets the default."""
+        self.current = snapshot(
+            {
+                "a.example": AUTHORITY.issue("a.example"),
+                "*.example": AUTHORITY.issue("*.example"),
+            },
+            default=issue("default.example"),
+        )
+        self.assertEqual(self.served("a.example"), ["a.example"])
+        self.assertEqual(self.served("A.EXAMPLE"), ["a.example"])
+        self.assertEqual(self.served("b.example"), ["*.example"])
+        self.assertEqual(self.served("c.b.example"), ["default.example"])
+        self.assertEqual(self.served("example"), ["default.example"])
+
+    def test_no_server_name(self) -> None:
+        """A client without SNI gets the default of the Snapshot."""
+        self.current = snapshot({}, default=issue("default.example"))
+        self.assertEqual(self.served(None), ["default.example"])
+
+    def test_nothing_configured(self) -> None:
+        """Without a default in the Snapshot, and without a Snapshot, the self-signed one serves."""
+        self.assertEqual(self.served("a.example"), ["ingress.local"])
+        self.current = snapshot({})
+        self.assertEqual(self.served("a.example"), ["ingress.local"])
+        self.assertEqual(self.served(None), ["ingress.local"])
+
+    def test_rsa_and_ecdsa(self) -> None:
+        """Keys of either kind serve, in both versions of TLS."""
+        self.current = snapshot(
+            {
+                "rsa.example": AUTHORITY.issue("rsa.example", key=rsa_key()),
+                "p256.example": AUTHORITY.issue("p256.example"),
+                "p384.example": AUTHORITY.issue(
+                    "p384.example", key=ec.generate_private_key(ec.SECP384R1())
+                ),
+            }
+        )
+        for version in BOTH_VERSIONS:
+            client = client_context(version, root_pem=AUTHORITY.root_pem)
+            for name in self.current.certificates:
+                pair = self.connect(name, client=client)
+                pair.send(b"hello")
+                self.assertEqual((pair.protocol.received, served_names(pair)), (b"hello", [name]))
+
+    def test_chain(self) -> None:
+        """A client that trusts only the root is sent what is between."""
+        issuer = AUTHORITY.intermediate("one").intermediate("two")
+        self.current = snapshot({"a.example": issuer.issue("a.example")})
+        self.connect("a.example", client=client_context(root_pem=AUTHORITY.root_pem))
+
+    def test_expired(self) -> None:
+        """An expired certificate is served: the client decides."""
+        self.current = snapshot(
+            {"a.example": AUTHORITY.issue("a.example", not_before=LAST_MONTH, not_after=YESTERDAY)}
+        )
+        self.assertEqual(self.served("a.example"), ["a.example"])
+
+    def test_swap(self) -> None:
+        """The next handshake gets what the Snapshot of its moment has; open connections stay."""
+        self.current = snapshot({"a.example": AUTHORITY.issue("a.example", "old.example")})
+        before = self.connect("a.example")
+        self.current = snapshot({"a.example": AUTHORITY.issue("a.example", "new.example")})
+        after = self.connect("a.example")
+        self.assertEqual(served_names(before), ["a.example", "old.example"])
+        self.assertEqual(served_names(after), ["a.example", "new.example"])
+        before.send(b"still here")
+        self.assertEqual(before.protocol.received, b"still here")
+
+    def test_many_handshakes_at_once(self) -> None:
+        """Handshakes that overlap get each its own certificate."""
+        names = ["a.example", "b.example", "c.example"]
+        self.current = snapshot({name: AUTHORITY.issue(name) for name in names})
+        pairs = [TLSPair(self.contexts, server_name=name) for name in names]
+        for pair in pairs:
+            self.addCleanup(pair.close)
+            self.assertRaises(ssl.SSLWantReadError, pair.client.do_handshake)
+        for pair in reversed(pairs):
+            pair.shake_hands()
+        self.assertEqual([served_names(pair) for pair in pairs], [[name] for name in names])
+
+
+class UnusableTests(TLSContextsTestCase):
+    def assert_default_serves(self, unusable: ServerCertificate) -> None:
+        """For the name of `unusable` alone, and with one line in the log however often."""
+        self.current = snapshot({"bad.example": unusable, "a.example": issue("a.example")})
+        with capturedLogs() as events:
+            self.assertEqual(self.served("bad.example"), ["ingress.local"])
+            self.assertEqual(self.served("a.example"), ["a.example"])
+            self.assertEqual(self.served("bad.example"), ["ingress.local"])
+        errors = [event["names"] for event in events if event["log_level"] is LogLevel.error]
+        self.assertEqual(errors, ["bad.example"])
+
+    def test_weak_key(self) -> None:
+        """An RSA key that OpenSSL holds for too short falls back to the default."""
+        self.assert_default_serves(issue("bad.example", key=rsa_key(1024)))
+
+    def test_foreign_key(self) -> None:
+        """So does a key that does not belong to the certificate."""
+        good, other = AUTHORITY.issue("bad.example"), AUTHORITY.issue("bad.example")
+        self.assert_default_serves(
+            Issued(
+                good.certificate, good.chain_pem, other.key_pem, good.names
+            ).to_server_certificate()
+        )
+
+    def test_no_pem(self) -> None:
+        """So does what is no PEM at all."""
+        good = AUTHORITY.issue("bad.example")
+        self.assert_default_serves(
+            Issued(good.certificate, b"nonsense", good.key_pem, good.names).to_server_certificate()
+        )
+
+    def test_no_key(self) -> None:
+        """So does a key that cannot be read."""
+        good = AUTHORITY.issue("bad.example")
+        self.assert_default_serves(
+            Issued(good.certificate, good.chain_pem, b"x", good.names).to_server_certificate()
+        )
+
+    def test_default_of_snapshot(self) -> None:
+        """The default that serves in its place is that of the Snapshot, if it has one."""
+        bad = issue("bad.example", key=rsa_key(1024))
+        self.current = snapshot({"bad.example": bad}, default=issue("default.example"))
+        self.assertEqual(self.served("bad.example"), ["default.example"])
+
+    def test_snapshot_fails(self) -> None:
+        """Whatever goes wrong in the choice is logged, and the handshake gets the default."""
+        self.contexts = TLSContexts(lambda: 1 / 0, SELF_SIGNED)  # type: ignore[arg-type, return-value]
+        self.assertEqual(self.served("a.example"), ["ingress.local"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class MemoryTests(TLSContextsTestCase):
+    def test_made_when_needed(self) -> None:
+        """A context is made by the first handshake that needs it, and used again."""
+        self.current = snapshot({f"{n}.example": issue(f"{n}.example") for n in range(5)})
+        self.assertEqual(self.contexts.count, 0)
+        self.served("1.example")
+        self.served("1.example")
+        self.served("2.example")
+        self.assertEqual(self.contexts.count, 2)
+
+    def test_same_certificate_same_context(self) -> None:
+        """Hosts that share a certificate share its context."""
+        wildcard = issue("*.example")
+        self.current = snapshot({"a.example": wildcard, "b.example": wildcard})
+        self.served("a.example")
+        self.served("b.example")
+        self.assertEqual(self.contexts.count, 1)
+
+    def test_gone(self) -> None:
+        """The contexts of certificates that are gone are dropped, those that stay are kept."""
+        stays, goes, default = issue("a.example"), issue("b.example"), issue("default.example")
+        self.current = snapshot({"a.example": stays, "b.example": goes}, default)
+        for name in ("a.example", "b.example", None):
+            self.served(name)
+        self.assertEqual(self.contexts.count, 3)
+        self.current = snapshot({"a.example": stays}, default)
+        self.served("a.example")
+        self.assertEqual(self.contexts.count, 2)
+
+    def test_bounded(self) -> None:
+        """Of more certificates than may have a context, those used last keep theirs."""
+        self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED, max_contexts=2)
+        self.current = snapshot({f"{n}.example": issue(f"{n}.example") for n in range(3)})
+        for name in ("0.example", "1.example", "0.example", "2.example", "1.example"):
+            self.assertEqual(self.served(name), [name])
+        self.assertEqual(self.contexts.count, 2)
+
+
+class AgreementTests(TLSContextsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.current = snapshot({"a.example": issue("a.example")})
+
+    def test_versions(self) -> None:
+        """TLS 1.2 and 1.3, whichever the client has."""
+        for version, name in zip(BOTH_VERSIONS, ("TLSv1.2", "TLSv1.3"), strict=True):
+            pair = self.connect(client=client_context(version))
+            self.assertEqual(pair.client.version(), name)
+
+    def test_old_version(self) -> None:
+        """TLS 1.1 is refused."""
+        client = client_context()
+        client.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            client.minimum_version = client.maximum_version = ssl.TLSVersion.TLSv1_1
+        self.assert_refused("protocol version", client=client)
+
+    def test_weak_cipher(self) -> None:
+        """A TLS 1.2 client without authenticated encryption is refused."""
+        client = client_context(ssl.TLSVersion.TLSv1_2)
+        client.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
+        self.assert_refused("handshake failure", client=client)
+
+    def test_order_of_ciphers(self) -> None:
+        """The client's favourite among the ciphers is taken."""
+        ciphers = ["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES256-GCM-SHA384"]
+        for order in ciphers, ciphers[::-1]:
+            client = client_context(ssl.TLSVersion.TLSv1_2)
+            client.set_ciphers(":".join(order))
+            agreed = self.connect(client=client).client.cipher()
+            self.assertEqual(agreed and agreed[0], order[0])
+
+    def test_groups(self) -> None:
+        """Keys are agreed on over the groups of the guideline, and no others."""
+        for group in "X25519", "prime256v1", "secp384r1":
+            client = client_context()
+            try:
+                client.set_ecdh_curve(group)
+            except ssl.SSLError:
+                # Before Python 3.13 it takes those alone that are named like a curve.
+                self.assertEqual(group, "X25519")
+                continue
+            self.connect(client=client)
+        client.set_ecdh_curve("secp521r1")
+        self.assert_refused("handshake failure", client=client)
+
+    def test_no_compression(self) -> None:
+        """What is encrypted is not compressed (CRIME)."""
+        self.assertIsNone(self.connect().client.compression())
+
+    def test_alpn(self) -> None:
+        """The first of our protocols that the client offers is agreed on, whatever SNI led to."""
+        self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED, (b"h2", b"http/1.1"))
+        for name in "a.example", "default.example", None:
+            for offered, agreed in (
+                (("http/1.1", "h2"), b"h2"),
+                (("spdy/3", "http/1.1"), b"http/1.1"),
+                ((), None),
+            ):
+                pair = self.connect(name, client=client_context(protocols=offered))
+                self.assertEqual(pair.transport.negotiated_protocol, agreed)
+                self.assertEqual(pair.client.selected_alpn_protocol(), agreed and agreed.decode())
+
+    def test_alpn_without_overlap(self) -> None:
+        """A client that offers only other protocols is told so, and costs nobody else."""
+        for name in "a.example", "default.example":
+            client = client_context(protocols=("acme-tls/1",))
+            self.assert_refused("no application protocol", server_name=name, client=client)
+            self.connect(name)
+
+    def assert_refused(self, alert: str, **settings: Any) -> None:
+        refused = self.assertRaises(ssl.SSLError, self.connect, **settings)
+        self.assertIn(alert, str(refused))
+
+
+class ResumptionTests(TLSContextsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.current = snapshot({"a.example": issue("a.example")})
+
+    def session(self, client: ssl.SSLContext, name: str = "a.example") -> ssl.SSLSession:
+        """What a client has to resume after a connection."""
+        pair = self.connect(name, client=client)
+        self.assertFalse(pair.client.session_reused)
+        pair.transport.write(b"x")
+        pair.read(1)
+        assert pair.client.session is not None
+        return pair.client.session
+
+    def assert_resumes(self, client: ssl.SSLContext, session: ssl.SSLSession) -> None:
+        pair = self.connect(client=client, session=session)
+        self.assertTrue(pair.client.session_reused)
+        pair.send(b"hello")
+        self.assertEqual(pair.protocol.received, b"hello")
+        self.assertEqual(pair.transport.server_name, "a.example")
+        self.assertEqual(pair.transport.negotiated_protocol, b"http/1.1")
+
+    def test_resumed(self) -> None:
+        """A session is resumed."""
+        for version in BOTH_VERSIONS:
+            client = client_context(version)
+            self.assert_resumes(client, self.session(client))
+
+    def test_default_certificate(self) -> None:
+        """So is one that was made with the self-signed certificate, when there is a better one."""
+        for version in BOTH_VERSIONS:
+            client = client_context(version)
+            self.current = None
+            session = self.session(client)
+            self.current = snapshot({"a.example": issue("a.example")})
+            self.assert_resumes(client, session)
+
+    def test_across_swap(self) -> None:
+        """A session outlives the certificate that it was made with, and the context of that."""
+        for version in BOTH_VERSIONS:
+            client = client_context(version)
+            session = self.session(client)
+            self.current = snapshot({"a.example": issue("a.example")})
+            self.served("a.example")
+            self.assert_resumes(client, session)
+
+    def test_other_process(self) -> None:
+        """A session of a process that is gone is none: a full handshake takes its place."""
+        for version in BOTH_VERSIONS:
+            client = client_context(version)
+            session = self.session(client)
+            self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED)
+            pair = self.connect(client=client, session=session)
+            self.assertFalse(pair.client.session_reused)
+            self.assertEqual(served_names(pair), ["a.example"])

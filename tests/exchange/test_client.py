@@ -1,0 +1,352 @@
+"""Tests of `ingress.exchange.client`."""
+
+from __future__ import annotations
+
+from sys import getrefcount
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.exchange.client import Client
+from tests.support.upstream_head import (
+    CONFIG,
+    PROXY,
+    STRANGER,
+    TRUSTING,
+    UpstreamHeadCase,
+    make_request,
+)
+
+
+class ForwardedFieldsTests(UpstreamHeadCase):
+    """What endpoints are told by default (docs/compatibility.md, section 2.1)."""
+
+    def test_over_http(self) -> None:
+        """The endpoint is told who asks, for what, and how."""
+        self.check(
+            self.send(),
+            {
+                b"Host": [b"a.example"],
+                b"X-Request-ID": [b"id-1"],
+                b"X-Real-IP": [b"192.0.2.1"],
+                b"X-Forwarded-For": [b"192.0.2.1"],
+                b"X-Forwarded-Host": [b"a.example"],
+                b"X-Forwarded-Port": [b"8080"],
+                b"X-Forwarded-Proto": [b"http"],
+                b"X-Forwarded-Scheme": [b"http"],
+                b"X-Scheme": [b"http"],
+                b"X-Original-Forwarded-For": [],
+                b"X-Original-Forwarded-Host": [],
+                b"X-Original-URI": [],
+                b"Connection": [],
+                b"Via": [],
+            },
+        )
+
+    def test_over_https(self) -> None:
+        """Over TLS the scheme is https and the port that of https."""
+        self.check(
+            self.send(is_secure=True),
+            {
+                b"X-Forwarded-Port": [b"8443"],
+                b"X-Forwarded-Proto": [b"https"],
+                b"X-Forwarded-Scheme": [b"https"],
+                b"X-Scheme": [b"https"],
+            },
+        )
+
+    def test_host_as_written(self) -> None:
+        """Host goes on as the client wrote it, with its port."""
+        message = self.send(host=b"A.Example.:8080")
+        self.check(
+            message, {b"Host": [b"A.Example.:8080"], b"X-Forwarded-Host": [b"A.Example.:8080"]}
+        )
+
+    def test_ipv6(self) -> None:
+        """An IPv6 address stands without brackets and without its zone."""
+        for address in ("2001:db8::7", "2001:DB8:0::7", "2001:db8::7%eth0"):
+            self.check(
+                self.send(address=address),
+                {b"X-Real-IP": [b"2001:db8::7"], b"X-Forwarded-For": [b"2001:db8::7"]},
+            )
+
+    def test_mapped_ipv4(self) -> None:
+        """A client of IPv4 on a listener for both families is one of IPv4."""
+        self.check(
+            self.send(address="::ffff:192.0.2.1"),
+            {b"X-Real-IP": [b"192.0.2.1"], b"X-Forwarded-For": [b"192.0.2.1"]},
+        )
+
+    def test_unix_socket(self) -> None:
+        """A client on a Unix socket has no address, and none that it claims is passed on."""
+        self.check(
+            self.send(b"X-Real-IP: 1.2.3.4", b"X-Forwarded-For: 1.2.3.4", address=""),
+            {
+                b"X-Real-IP": [],
+                b"X-Forwarded-For": [],
+                b"X-Forwarded-Proto": [b"http"],
+                b"X-Original-Forwarded-For": [b"1.2.3.4"],
+            },
+        )
+
+    def test_config_changes(self) -> None:
+        """A connection that outlives a Config is described by the next one."""
+        client = Client(PROXY, is_secure=False)
+        request = make_request(b"X-Forwarded-For: 1.2.3.4")
+        self.assertEqual(client.forwarding(request, CONFIG).client_address, b"10.0.0.1")
+        self.assertFalse(client.is_trusted)
+        self.assertEqual(client.forwarding(request, TRUSTING).client_address, b"1.2.3.4")
+        self.assertTrue(client.is_trusted)
+
+
+class KeptTests(SynchronousTestCase):
+    """What was said of the last request serves the next one like it."""
+
+    def test_kept(self) -> None:
+        """As long as fields, host and configuration are the same, and no longer."""
+        client = Client(PROXY, is_secure=False)
+        request, other = make_request(), make_request(host=b"b.example")
+        first = client.forwarding(request, CONFIG)
+        self.assertIs(client.forwarding(make_request(), CONFIG), first)
+        self.assertEqual(client.forwarding(other, CONFIG).host, b"b.example")
+        self.assertEqual(client.forwarding(request, CONFIG).host, b"a.example")
+
+    def test_idle(self) -> None:
+        """A client that asks for nothing more has none of its last head in memory."""
+        client = Client(STRANGER, is_secure=False)
+        request = make_request(b"X-Forwarded-For: " + b"a" * 4096)
+        derived = getrefcount(request.derived)
+        forwarding = client.forwarding(request, CONFIG)
+        self.assertEqual(getrefcount(request.derived), derived)
+        self.assertIsNot(client.forwarding(request, CONFIG), forwarding)
+
+    def test_trust_changes(self) -> None:
+        """What was not believed is, once the configuration says so, whatever came between."""
+        client = Client(PROXY, is_secure=False)
+        request = make_request(b"X-Forwarded-For: 192.0.2.7")
+        self.assertEqual(client.forwarding(request, CONFIG).client_address, b"10.0.0.1")
+        client.forwarding(make_request(b"X-Forwarded-For: " + b"a" * 4096), TRUSTING)
+        self.assertEqual(client.forwarding(request, TRUSTING).client_address, b"192.0.2.7")
+
+
+class StrangerTests(UpstreamHeadCase):
+    """Who is not a trusted proxy (docs/compatibility.md, section 5, "Trust")."""
+
+    def test_forwarded_fields_are_replaced(self) -> None:
+        """What a stranger says of itself is removed, its chain and host kept as original ones."""
+        message = self.send(
+            b"X-Forwarded-For: 1.2.3.4",
+            b"x-forwarded-host: myhost",
+            b"X-Forwarded-Port: 1234",
+            b"X-Forwarded-Proto: https",
+            b"X-Forwarded-Scheme: https",
+            b"X-Scheme: https",
+            b"X-Real-IP: 1.2.3.4",
+            config=TRUSTING,
+        )
+        self.check(
+            message,
+            {
+                b"X-Forwarded-For": [b"192.0.2.1"],
+                b"X-Forwarded-Host": [b"a.example"],
+                b"X-Forwarded-Port": [b"8080"],
+                b"X-Forwarded-Proto": [b"http"],
+                b"X-Forwarded-Scheme": [b"http"],
+                b"X-Scheme": [b"http"],
+                b"X-Real-IP": [b"192.0.2.1"],
+                b"X-Original-Forwarded-For": [b"1.2.3.4"],
+                b"X-Original-Forwarded-Host": [b"myhost"],
+            },
+        )
+
+    def test_other_forwarded_fields_are_removed(self) -> None:
+        """So is every other field by which proxies tell endpoints what to believe."""
+        names = [
+            b"Forwarded",
+            b"X-Forwarded-Prefix",
+            b"X-Forwarded-Server",
+            b"X-Forwarded-Ssl",
+            b"X-Forwarded-User",
+            b"X-Forwarded-Client-Cert",
+            b"X-Original-URI",
+            b"X-Original-URL",
+            b"X-Original-Forwarded-For",
+            b"X-Original-Forwarded-Host",
+            b"ssl-client-verify",
+            b"SSL-Client-Subject-DN",
+            b"Proxy",
+        ]
+        message = self.send(*[name + b": evil" for name in names])
+        self.check(message, {name: [] for name in names})
+
+    def test_underscores(self) -> None:
+        """A field with an underscore, which a CGI program cannot tell from ours, is removed."""
+        names = [b"X_Real_IP", b"X_Forwarded-For", b"ssl_client_verify", b"X_Anything", b"_"]
+        message = self.send(*[name + b": evil" for name in names])
+        self.check(message, {name: [] for name in names})
+
+    def test_connection_cannot_remove_ours(self) -> None:
+        """Naming our fields, Host or Content-Length in Connection removes none of them."""
+        message = self.send(
+            b"Connection: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, X-Request-ID, Host",
+            b"Connection: Content-Length",
+            b"Content-Length: 0",
+        )
+        self.check(
+            message,
+            {
+                b"X-Real-IP": [b"192.0.2.1"],
+                b"X-Forwarded-For": [b"192.0.2.1"],
+                b"X-Forwarded-Proto": [b"http"],
+                b"X-Request-ID": [b"id-1"],
+                b"Host": [b"a.example"],
+                b"Content-Length": [b"0"],
+            },
+        )
+
+
+class TrustedProxyTests(UpstreamHeadCase):
+    """Peers inside `trusted-proxies` (docs/compatibility.md, section 5, "Trust")."""
+
+    def test_believed(self) -> None:
+        """What a trusted proxy says of its client is passed on."""
+        message = self.send(
+            b"X-Forwarded-For: 1.2.3.4",
+            b"X-Forwarded-Host: myhost.example:444",
+            b"X-Forwarded-Port: 444",
+            b"X-Forwarded-Proto: HTTPS",
+            address=PROXY,
+            config=TRUSTING,
+        )
+        self.check(
+            message,
+            {
+                b"Host": [b"myhost.example:444"],
+                b"X-Real-IP": [b"1.2.3.4"],
+                b"X-Forwarded-For": [b"1.2.3.4"],
+                b"X-Forwarded-Host": [b"myhost.example:444"],
+                b"X-Forwarded-Port": [b"444"],
+                b"X-Forwarded-Proto": [b"https"],
+                b"X-Forwarded-Scheme": [b"https"],
+                b"X-Scheme": [b"https"],
+                b"X-Original-Forwarded-For": [b"1.2.3.4"],
+                b"X-Original-Forwarded-Host": [b"myhost.example:444"],
+            },
+        )
+
+    def test_silent(self) -> None:
+        """Where a trusted proxy says nothing, the connection speaks."""
+        self.check(
+            self.send(address=PROXY, config=TRUSTING),
+            {
+                b"Host": [b"a.example"],
+                b"X-Real-IP": [b"10.0.0.1"],
+                b"X-Forwarded-Port": [b"8080"],
+                b"X-Forwarded-Proto": [b"http"],
+                b"X-Original-Forwarded-For": [],
+                b"X-Original-Forwarded-Host": [],
+            },
+        )
+
+    def test_port_follows_the_scheme(self) -> None:
+        """A scheme without a port means the port that clients see for it."""
+        message = self.send(b"X-Forwarded-Proto: https", address=PROXY, config=TRUSTING)
+        self.check(message, {b"X-Forwarded-Port": [b"8443"]})
+
+    def test_lists(self) -> None:
+        """Of lists of hosts, ports and schemes the client's own entry, the first, counts."""
+        message = self.send(
+            b"X-Forwarded-Host: one.example, two.example",
+            b"X-Forwarded-Proto: https, http",
+            b"X-Forwarded-Port: 443,80",
+            address=PROXY,
+            config=TRUSTING,
+        )
+        self.check(
+            message,
+            {
+                b"Host": [b"one.example"],
+                b"X-Forwarded-Proto": [b"https"],
+                b"X-Forwarded-Port": [b"443"],
+            },
+        )
+
+    def test_malformed(self) -> None:
+        """What makes no sense is not believed, even from a trusted proxy."""
+        for port in (b"0", b"65536", b"x", b"-1", b"+1", b"", b"000080"):
+            message = self.send(
+                b"X-Forwarded-Host: <script>",
+                b"X-Forwarded-Proto: gopher",
+                b"X-Forwarded-Port: " + port,
+                b"X-Forwarded-For: nonsense",
+                address=PROXY,
+                config=TRUSTING,
+            )
+            self.check(
+                message,
+                {
+                    b"Host": [b"a.example"],
+                    b"X-Forwarded-Host": [b"a.example"],
+                    b"X-Forwarded-Proto": [b"http"],
+                    b"X-Forwarded-Port": [b"8080"],
+                    b"X-Forwarded-For": [b"10.0.0.1"],
+                },
+            )
+
+    def test_chain(self) -> None:
+        """The client is the last address that no trusted proxy has; what is before it is hearsay."""
+        for chain, client in (
+            (b"1.2.3.4, 5.6.7.8", b"5.6.7.8"),
+            (b"1.2.3.4, 5.6.7.8, 10.0.0.2", b"5.6.7.8"),
+            (b"5.6.7.8,10.0.0.3,10.0.0.2", b"5.6.7.8"),
+            (b"10.0.0.4, 10.0.0.3", b"10.0.0.4"),
+            (b"nonsense, 10.0.0.3", b"10.0.0.3"),
+            (b"5.6.7.8, nonsense", b"10.0.0.1"),
+            (b"2001:DB9::1, 2001:db8::1", b"2001:db9::1"),
+            (b"::ffff:5.6.7.8, ::ffff:10.0.0.9", b"5.6.7.8"),
+        ):
+            message = self.send(b"X-Forwarded-For: " + chain, address=PROXY, config=TRUSTING)
+            self.assertEqual(message.values(b"X-Forwarded-For"), [client], chain)
+            self.assertEqual(message.values(b"X-Original-Forwarded-For"), [chain])
+
+    def test_chain_in_several_fields(self) -> None:
+        """Several fields are one list."""
+        message = self.send(
+            b"X-Forwarded-For: 1.2.3.4",
+            b"X-Forwarded-For: 10.0.0.2",
+            address=PROXY,
+            config=TRUSTING,
+        )
+        self.assertEqual(message.values(b"X-Forwarded-For"), [b"1.2.3.4"])
+
+    def test_endless_chain(self) -> None:
+        """Only so many entries are looked at."""
+        chain = b",".join([b"1.2.3.4", *[b"10.0.0.2"] * 5000])
+        message = self.send(b"X-Forwarded-For: " + chain, address=PROXY, config=TRUSTING)
+        self.assertEqual(message.values(b"X-Forwarded-For"), [b"10.0.0.2"])
+
+    def test_mapped_peer(self) -> None:
+        """A trusted proxy of IPv4 is trusted on a listener for both families."""
+        message = self.send(b"X-Forwarded-For: 1.2.3.4", address="::ffff:10.0.0.1", config=TRUSTING)
+        self.assertEqual(message.values(b"X-Real-IP"), [b"1.2.3.4"])
+
+    def test_other_fields_pass(self) -> None:
+        """Other forwarded fields of a trusted proxy pass, but none in an ambiguous spelling."""
+        message = self.send(
+            b"X-Forwarded-Prefix: /p",
+            b"ssl-client-verify: SUCCESS",
+            b"X-Original-URI: /x",
+            b"X_Real_IP: 1.2.3.4",
+            b"Proxy: x",
+            address=PROXY,
+            config=TRUSTING,
+        )
+        self.check(
+            message,
+            {
+                b"X-Forwarded-Prefix": [b"/p"],
+                b"ssl-client-verify": [b"SUCCESS"],
+                b"X-Original-URI": [b"/x"],
+                b"X_Real_IP": [],
+                b"Proxy": [],
+            },
+        )

@@ -1,0 +1,966 @@
+"""Tests of `ingress.exchange.exchange`: one request and its response, without a client's codec."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.answer import Answer
+from ingress.config import Config
+from ingress.encoded_fields import FieldLines
+from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.errors import Outcome, RequestError
+from ingress.exchange.client import Client
+from ingress.exchange.exchange import Exchange
+from ingress.exchange.replayable_body import REPLAY_SIZE
+from ingress.exchange.state import State
+from ingress.exchange.tunnel import Tunnel
+from ingress.http1.request_head import parse_request_head
+from ingress.message import Request, Response
+from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.proxy_settings import ProxySettings, RetryCondition
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot
+from ingress.telemetry.record import ExchangeRecord
+from tests.support.memory_socket import CAPACITY
+from tests.support.wire import (
+    CHUNKED_OK,
+    ENDPOINT,
+    LIMITS,
+    OK,
+    OTHER_ENDPOINT,
+    SWITCHING,
+    UPGRADE,
+    UPSTREAM,
+    Peer,
+    Wire,
+    post,
+    request,
+    response,
+    snapshot_of,
+)
+
+MUCH = b"x" * (4 * CAPACITY)
+
+
+class RecordingWriter:
+    """A ResponseWriter that remembers what it was told, the body in one piece."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.status = 0
+        self.fields: dict[bytes, bytes] = {}
+        self.interim: list[int] = []
+        self.body = b""
+        self.tunnel: Tunnel | None = None
+        self.is_paused = False
+
+    def send_interim(self, response: Response) -> None:
+        self.interim.append(response.status)
+
+    def send_head(
+        self,
+        status: int,
+        reason: bytes,
+        fields: list[tuple[bytes, bytes]],
+        body_length: int | None,
+    ) -> None:
+        self.events.append("head")
+        self.status = status
+        self.fields = dict(fields)
+
+    def send_body(self, data: bytes) -> None:
+        self.body += data
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def end(self, trailers: FieldLines) -> None:
+        self.events.append("end")
+
+    def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
+        self.events.append("switch")
+        self.tunnel = tunnel
+
+    def send_raw(self, data: bytes) -> None:
+        self.body += data
+
+    def end_raw(self) -> None:
+        self.events.append("end_raw")
+
+    def abort(self) -> None:
+        self.events.append("abort")
+
+    def pause_request(self) -> None:
+        self.is_paused = True
+
+    def resume_request(self) -> None:
+        self.is_paused = False
+
+
+class ExchangeCase(SynchronousTestCase):
+    """Each exchange that ends makes one record, which says how; one that does not, none."""
+
+    def setUp(self) -> None:
+        self.wire = Wire(ENDPOINT)
+        self.writer = RecordingWriter()
+        self.outcomes: list[Callable[[], Outcome | None]] = []
+        self.records: list[ExchangeRecord] = []
+        self.wire.plane.record = self.records.append
+
+    def tearDown(self) -> None:
+        outcomes = [outcome for ask in self.outcomes if (outcome := ask()) is not None]
+        self.assertEqual(sorted(outcomes), sorted(record.outcome for record in self.records))
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self.wire.plane.publish(snapshot)
+
+    def forget(self) -> None:
+        """What was so far does not count."""
+        self.outcomes.clear()
+        self.records.clear()
+
+    def begin(self, head: bytes = b"", *, client: Client | None = None) -> Exchange:
+        """A new exchange, whose writer is `self.writer`."""
+        self.writer = RecordingWriter()
+        made, _ = parse_request_head(head or request(b"GET"))
+        client = client or Client("192.0.2.1", is_secure=False)
+        exchange = Exchange(self.wire.plane, self.writer, client, made)
+        self.outcomes.append(lambda: exchange.outcome)
+        exchange.begin()
+        return exchange
+
+    def warm(self) -> Peer:
+        """An endpoint with an idle connection that has answered before."""
+        self.begin()
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(OK)
+        self.assertEqual(self.writer.events, ["head", "end"])
+        return endpoint
+
+    def check(self, exchange: Exchange, status: int, outcome: Outcome) -> None:
+        """The exchange ended with this whole answer."""
+        self.assertEqual(self.writer.events, ["head", "end"])
+        self.assertEqual(self.writer.status, status)
+        self.assertIs(exchange.outcome, outcome)
+        self.assertIs(exchange.state, State.ENDED)
+
+
+class Refusing:
+    """A policy that answers everything."""
+
+    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+        return Answer(503, Outcome.ACCESS_REFUSED, f"secure: {is_secure}")
+
+
+class Passing:
+    """A policy that answers nothing."""
+
+    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+        return None
+
+
+ROUTE = Route(ingress=("default", "web"), upstream=UPSTREAM)
+RETRYING = ProxySettings(
+    retry_on=frozenset({RetryCondition.ERROR, RetryCondition.TIMEOUT, RetryCondition.HTTP_503})
+)
+
+
+class RoutingTests(ExchangeCase):
+    def test_no_rule(self) -> None:
+        """A host that no rule names is 404."""
+        self.publish(replace(snapshot_of(ENDPOINT), any_host=None))
+        self.check(self.begin(), 404, Outcome.NO_ROUTE)
+
+    def test_resource_backend(self) -> None:
+        """A rule without Service is 404."""
+        self.publish(snapshot_of(ENDPOINT, route=replace(ROUTE, upstream=None)))
+        self.check(self.begin(), 404, Outcome.NO_ROUTE)
+
+    def test_no_service(self) -> None:
+        """A Service that does not exist is 503."""
+        missing = UpstreamKey("default", "missing", "80")
+        self.publish(snapshot_of(ENDPOINT, route=replace(ROUTE, upstream=missing)))
+        self.check(self.begin(), 503, Outcome.NO_ENDPOINT)
+
+    def test_no_endpoint(self) -> None:
+        """A Service without endpoints is 503, and serves as soon as it has one."""
+        self.publish(snapshot_of())
+        self.check(self.begin(), 503, Outcome.NO_ENDPOINT)
+        self.publish(snapshot_of(ENDPOINT))
+        self.begin()
+        self.wire.accept().send(OK)
+        self.assertEqual(self.writer.status, 200)
+
+    def test_policy_answers(self) -> None:
+        """The first policy that answers ends the exchange; no endpoint is asked."""
+        route = replace(ROUTE, policies=(Passing(), Refusing()))
+        self.publish(snapshot_of(ENDPOINT, route=route))
+        self.check(self.begin(), 503, Outcome.ACCESS_REFUSED)
+        self.assertEqual(self.wire.dials, [])
+        self.assertIn(b"secure: False", self.writer.body)
+
+    def test_policy_is_told_what_a_trusted_proxy_says(self) -> None:
+        """Whether the client came over https is what a trusted proxy says, and no stranger."""
+        config = Config(trusted_proxies=(ip_network("10.0.0.0/8"),))
+        route = replace(ROUTE, policies=(Refusing(),))
+        self.publish(snapshot_of(ENDPOINT, config=config, route=route))
+        head = request(b"GET", b"X-Forwarded-Proto: https")
+        self.begin(head, client=Client("10.0.0.1", is_secure=False))
+        self.assertIn(b"secure: True", self.writer.body)
+        self.assertIn(b"Strict-Transport-Security", self.writer.fields)
+        self.begin(head, client=Client("192.0.2.1", is_secure=False))
+        self.assertIn(b"secure: False", self.writer.body)
+        self.assertNotIn(b"Strict-Transport-Security", self.writer.fields)
+
+    def test_policies_pass(self) -> None:
+        """Where no policy answers, an endpoint is asked."""
+        self.publish(snapshot_of(ENDPOINT, route=replace(ROUTE, policies=(Passing(),))))
+        self.begin()
+        self.assertEqual(len(self.wire.dials), 1)
+
+    def test_snapshot_is_kept(self) -> None:
+        """An exchange that has begun ends as it began, whatever is published meanwhile."""
+        exchange = self.begin()
+        self.publish(snapshot_of())
+        self.wire.accept().send(OK)
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_own_answers(self) -> None:
+        """An answer of our own has the request's id, and the form that the client accepts."""
+        self.publish(snapshot_of())
+        self.begin(request(b"GET", b"X-Request-ID: abc", b"Accept: application/json"))
+        self.assertEqual(self.writer.fields[b"X-Request-ID"], b"abc")
+        self.assertEqual(self.writer.fields[b"Content-Type"], b"application/json")
+        self.assertIn(b'"request-id": "abc"', self.writer.body)
+
+    def test_nothing_is_echoed(self) -> None:
+        """Nothing that the client sent is in an answer of our own, but for an id that is a token."""
+        self.publish(snapshot_of())
+        evil = b"evil<script>"
+        self.begin(
+            request(
+                b"GET", b"X-Request-ID: " + evil, b"Accept: text/html, " + evil, target=b"/evil"
+            )
+        )
+        self.assertNotIn(b"evil", self.writer.body)
+        self.assertNotIn(b"evil", b"".join(self.writer.fields.values()))
+
+
+class DialTests(ExchangeCase):
+    def test_another_endpoint(self) -> None:
+        """Where one endpoint cannot be reached, another is asked."""
+        self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT))
+        exchange = self.begin()
+        first = self.wire.next_dial()
+        self.assertEqual(first.endpoint, ENDPOINT)
+        first.refuse()
+        self.assertEqual(self.wire.dials[0].endpoint, OTHER_ENDPOINT)
+        self.wire.accept().send(OK)
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_none_left(self) -> None:
+        """Where none can be reached it is 502."""
+        self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT))
+        exchange = self.begin()
+        self.wire.next_dial().time_out()
+        self.wire.next_dial().refuse()
+        self.check(exchange, 502, Outcome.DIAL_FAILED)
+        self.assertEqual(self.wire.dials, [])
+
+    def test_timed_out(self) -> None:
+        """Where the last one did not answer in time it is 504."""
+        exchange = self.begin()
+        dial = self.wire.next_dial()
+        self.assertEqual(dial.timeout, 5.0)
+        dial.time_out()
+        self.check(exchange, 504, Outcome.DIAL_FAILED)
+
+    def test_tries_are_bounded(self) -> None:
+        """After three endpoints that cannot be reached there is no fourth."""
+        endpoints = [ENDPOINT._replace(port=port) for port in range(5)]
+        self.publish(snapshot_of(*endpoints))
+        exchange = self.begin()
+        for _ in range(3):
+            self.wire.next_dial().refuse()
+        self.check(exchange, 502, Outcome.DIAL_FAILED)
+        self.assertEqual(self.wire.dials, [])
+
+    def test_another_endpoint_that_is_connected(self) -> None:
+        """The other endpoint may have an idle connection; a body that waited goes on it."""
+        self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT))
+        self.begin()
+        self.wire.next_dial().refuse()
+        other = self.wire.accept()
+        other.read()
+        other.send(OK)
+        exchange = self.begin(post(10))
+        self.assertTrue(self.writer.is_paused)
+        exchange.body_received(b"hello")
+        self.wire.next_dial().refuse()
+        self.assertTrue(other.read().endswith(b"\r\n\r\nhello"))
+        self.assertFalse(self.writer.is_paused)
+        exchange.body_received(b"world")
+        exchange.body_ended()
+        self.assertEqual(other.read(), b"world")
+
+    def test_body_waits(self) -> None:
+        """While an endpoint is dialled the client is asked to send no more of a body."""
+        exchange = self.begin(post(10))
+        self.assertTrue(self.writer.is_paused)
+        exchange.body_received(b"hello")
+        endpoint = self.wire.accept()
+        self.assertFalse(self.writer.is_paused)
+        self.assertTrue(endpoint.read().endswith(b"\r\n\r\nhello"))
+
+    def test_body_that_waited_fills_the_connection(self) -> None:
+        """Where what has come of a body is more than the endpoint takes, the rest still waits."""
+        exchange = self.begin(request(b"POST", b"Content-Length: 300000"))
+        exchange.body_received(b"x" * 200000)
+        endpoint = self.wire.accept()
+        self.assertTrue(self.writer.is_paused)
+        self.assertEqual(endpoint.read().count(b"x" * 1000), 200)
+        self.assertFalse(self.writer.is_paused)
+
+    def test_whole_body_waits(self) -> None:
+        """A body that is whole before the endpoint is there goes out whole."""
+        exchange = self.begin(post(10))
+        exchange.body_received(b"hello")
+        exchange.body_received(b"world")
+        exchange.body_ended()
+        endpoint = self.wire.accept()
+        self.assertFalse(self.writer.is_paused)
+        self.assertTrue(endpoint.read().endswith(b"\r\n\r\nhelloworld"))
+        endpoint.send(OK)
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_client_lost(self) -> None:
+        """A client that goes away while an endpoint is dialled ends the dial."""
+        exchange = self.begin()
+        dial = self.wire.next_dial()
+        exchange.client_lost()
+        self.assertTrue(dial.is_cancelled)
+        self.assertIs(exchange.outcome, Outcome.CLIENT_LOST)
+        self.assertEqual(self.writer.events, [])
+
+    def test_bad_body(self) -> None:
+        """A body that turns bad while an endpoint is dialled ends the dial."""
+        exchange = self.begin(post(10))
+        dial = self.wire.next_dial()
+        exchange.refuse(RequestError("Bad."))
+        self.assertTrue(dial.is_cancelled)
+        self.check(exchange, 400, Outcome.BAD_REQUEST)
+
+    def test_late_failure(self) -> None:
+        """What becomes of a dial that was given up interests nobody."""
+        exchange = self.begin()
+        dial = self.wire.next_dial()
+        exchange.client_lost()
+        dial.refuse()
+        self.assertEqual(self.writer.events, [])
+
+
+class KeptConnectionTests(ExchangeCase):
+    """Connections that answered before may be dead without anybody having noticed."""
+
+    def test_closed_while_idle(self) -> None:
+        """A connection that was closed while idle is not used."""
+        self.warm().close()
+        self.begin()
+        self.assertEqual(len(self.wire.dials), 1)
+
+    def test_closed_when_asked(self) -> None:
+        """A request on a connection that dies without a byte of answer is asked again."""
+        endpoint = self.warm()
+        exchange = self.begin()
+        endpoint.read()
+        endpoint.close()
+        again = self.wire.accept()
+        self.assertIn(b"GET / HTTP/1.1", again.read())
+        again.send(OK)
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_closed_by_an_endpoint_that_is_gone(self) -> None:
+        """What is asked again of an endpoint that no Service has any more leaves no pool behind."""
+        endpoint = self.warm()
+        self.begin()
+        endpoint.read()
+        self.publish(snapshot_of(OTHER_ENDPOINT))
+        endpoint.close()
+        again = self.wire.accept()
+        again.send(OK)
+        self.assertEqual(self.writer.events, ["head", "end"])
+        self.assertTrue(again.saw_end)
+
+    def test_reset_when_asked(self) -> None:
+        """The same where it is reset."""
+        endpoint = self.warm()
+        self.begin()
+        endpoint.reset()
+        self.wire.accept().send(OK)
+        self.assertEqual(self.writer.status, 200)
+
+    def test_asked_again_once(self) -> None:
+        """A new connection that dies as well is 502."""
+        endpoint = self.warm()
+        exchange = self.begin()
+        endpoint.close()
+        self.wire.accept().close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+        self.assertEqual(self.wire.dials, [])
+
+    def test_not_asked_again_where_it_may_do_harm(self) -> None:
+        """A POST is not sent twice: it may have been done."""
+        endpoint = self.warm()
+        exchange = self.begin(request(b"POST"))
+        endpoint.close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+        self.assertEqual(self.wire.dials, [])
+
+    def test_not_asked_again_after_an_answer_began(self) -> None:
+        """A request that was answered in part is not sent twice."""
+        endpoint = self.warm()
+        exchange = self.begin()
+        endpoint.read()
+        endpoint.send(b"HTTP/1.1 2")
+        endpoint.close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+
+    def test_not_asked_again_after_a_body(self) -> None:
+        """A request whose body is too large to be kept is not sent twice."""
+        endpoint = self.warm()
+        exchange = self.begin(request(b"PUT", b"Content-Length: %d" % (REPLAY_SIZE + 2)))
+        exchange.body_received(b"x" * (REPLAY_SIZE + 1))
+        endpoint.close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+
+    def test_asked_again_with_a_small_body(self) -> None:
+        """What has come of a small body is sent again, and the rest follows."""
+        endpoint = self.warm()
+        exchange = self.begin(request(b"PUT", b"Content-Length: 10"))
+        exchange.body_received(b"hello")
+        endpoint.read()
+        endpoint.close()
+        again = self.wire.accept()
+        self.assertTrue(again.read().endswith(b"\r\n\r\nhello"))
+        exchange.body_received(b"world")
+        exchange.body_ended()
+        self.assertEqual(again.read(), b"world")
+
+    def test_asked_again_before_the_body(self) -> None:
+        """A request whose body has not come yet is asked again, and the body waits."""
+        endpoint = self.warm()
+        exchange = self.begin(request(b"PUT", b"Content-Length: 5"))
+        endpoint.read()
+        endpoint.close()
+        self.assertTrue(self.writer.is_paused)
+        exchange.body_received(b"hello")
+        exchange.body_ended()
+        again = self.wire.accept()
+        self.assertTrue(again.read().endswith(b"\r\n\r\nhello"))
+        self.assertFalse(self.writer.is_paused)
+
+    def test_slow_is_not_dead(self) -> None:
+        """An endpoint that takes too long is not asked again on another connection."""
+        endpoint = self.warm()
+        exchange = self.begin()
+        self.wire.advance(LIMITS.read_timeout + 2)
+        self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
+        self.assertTrue(endpoint.saw_reset)
+        self.assertEqual(self.wire.dials, [])
+
+    def test_not_taken_while_it_closes(self) -> None:
+        """A connection whose idle time is over is not taken in the moment before it closes."""
+        self.warm()
+        for _ in range(int(LIMITS.idle_upstream_timeout) + 1):
+            self.wire.network.advance(1)
+        self.begin(request(b"POST"))
+        self.assertEqual(len(self.wire.dials), 1)
+
+
+class FailureTests(ExchangeCase):
+    """Endpoints that fail a request."""
+
+    def test_closes_without_answer(self) -> None:
+        """An endpoint that closes without an answer is 502."""
+        exchange = self.begin()
+        self.wire.accept().close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+
+    def test_closes_in_the_head(self) -> None:
+        """The same within the head."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(b"HTTP/1.1 200 OK\r\nContent-")
+        endpoint.close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+
+    def test_closes_after_interim(self) -> None:
+        """The same after an interim response."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(response(103, b"Link: </a>"))
+        endpoint.close()
+        self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
+        self.assertEqual(self.writer.interim, [103])
+
+    def test_closes_in_the_body(self) -> None:
+        """Once the response has begun, its end is missing."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
+        endpoint.close()
+        self.assertEqual(self.writer.events, ["head", "abort"])
+        self.assertEqual(self.writer.body, b"hello")
+        self.assertIs(exchange.outcome, Outcome.ENDPOINT_BROKE)
+
+    def test_too_slow(self) -> None:
+        """An endpoint that does not begin to answer is 504."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        self.wire.advance(LIMITS.read_timeout - 2)
+        self.assertEqual(self.writer.events, [])
+        self.wire.advance(4)
+        self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_too_slow_in_the_body(self) -> None:
+        """One that stops within its body ends the response without its end."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK)
+        for _ in range(3):
+            self.wire.advance(LIMITS.read_timeout - 2)
+            endpoint.send(b"1\r\nx\r\n")
+        self.wire.advance(LIMITS.read_timeout + 2)
+        self.assertEqual(self.writer.events, ["head", "abort"])
+        self.assertIs(exchange.outcome, Outcome.ENDPOINT_TIMEOUT)
+
+    def test_time_of_the_upload_is_the_clients(self) -> None:
+        """While the client still sends, the endpoint is not the one who is too slow."""
+        exchange = self.begin(post(10))
+        endpoint = self.wire.accept()
+        self.wire.advance(LIMITS.read_timeout * 3)
+        exchange.pause_response()
+        exchange.resume_response()
+        self.wire.advance(LIMITS.read_timeout * 3)
+        self.assertEqual(self.writer.events, [])
+        exchange.body_received(b"helloworld")
+        exchange.body_ended()
+        self.wire.advance(LIMITS.read_timeout + 2)
+        self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_does_not_read(self) -> None:
+        """An endpoint that does not read the body is 504."""
+        exchange = self.begin(post(len(MUCH)))
+        endpoint = self.wire.accept()
+        exchange.body_received(MUCH)
+        self.assertTrue(self.writer.is_paused)
+        self.wire.advance(LIMITS.upstream_send_timeout + 2)
+        self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_reads_in_the_end(self) -> None:
+        """One that reads after all gets the rest, and its time to answer."""
+        exchange = self.begin(post(len(MUCH)))
+        endpoint = self.wire.accept()
+        exchange.body_received(MUCH)
+        exchange.body_ended()
+        self.wire.advance(LIMITS.upstream_send_timeout - 2)
+        self.assertIn(MUCH, endpoint.read())
+        self.assertFalse(self.writer.is_paused)
+        self.wire.advance(LIMITS.read_timeout - 2)
+        endpoint.send(OK)
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_bad_body(self) -> None:
+        """A body that turns bad is 400, and the endpoint sees that it was cut."""
+        exchange = self.begin(post(10))
+        endpoint = self.wire.accept()
+        exchange.body_received(b"hello")
+        exchange.refuse(RequestError("Bad."))
+        self.check(exchange, 400, Outcome.BAD_REQUEST)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_bad_body_after_the_response_began(self) -> None:
+        """Where the response has begun, it loses its end."""
+        exchange = self.begin(post(10))
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK)
+        exchange.refuse(RequestError("Bad."))
+        self.assertEqual(self.writer.events, ["head", "abort"])
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_after_the_end(self) -> None:
+        """What the codec says of an exchange that is over changes nothing."""
+        exchange = self.begin(post(10))
+        endpoint = self.wire.accept()
+        endpoint.send(OK)
+        exchange.body_received(b"hello")
+        exchange.body_ended()
+        exchange.pause_response()
+        exchange.resume_response()
+        exchange.refuse(RequestError("Bad."))
+        exchange.client_lost()
+        self.check(exchange, 200, Outcome.OK)
+
+
+class ResponseTests(ExchangeCase):
+    def test_interim(self) -> None:
+        """Interim responses come before the final one."""
+        exchange = self.begin()
+        self.wire.accept().send(response(100) + response(103, b"Link: </a>") + OK)
+        self.assertEqual(self.writer.interim, [100, 103])
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_early(self) -> None:
+        """A response before the body is whole ends the exchange; the connection is not kept."""
+        exchange = self.begin(post(10))
+        endpoint = self.wire.accept()
+        exchange.body_received(b"hello")
+        endpoint.send(response(413, b"Content-Length: 0"))
+        self.check(exchange, 413, Outcome.OK)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_early_while_the_body_is_on_its_way(self) -> None:
+        """So where the endpoint has not read a body that was sent whole."""
+        exchange = self.begin(post(len(MUCH)))
+        endpoint = self.wire.accept()
+        exchange.body_received(MUCH)
+        exchange.body_ended()
+        endpoint.send(response(413, b"Content-Length: 0"))
+        self.check(exchange, 413, Outcome.OK)
+        self.assertTrue(endpoint.saw_reset)
+
+    def test_paused(self) -> None:
+        """A client that reads slowly slows the endpoint; its time does not run meanwhile."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(CHUNKED_OK)
+        exchange.pause_response()
+        chunk = b"%x\r\n" % len(MUCH) + MUCH
+        sent = endpoint.send_some(chunk)
+        self.assertEqual((sent, self.writer.body), (CAPACITY, b""))
+        self.wire.advance(LIMITS.read_timeout * 2)
+        exchange.resume_response()
+        endpoint.send(chunk[sent:])
+        self.assertEqual(self.writer.body, MUCH)
+
+    def test_reset_while_paused(self) -> None:
+        """An endpoint that dies while its response is paused is noticed when it goes on."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK)
+        exchange.pause_response()
+        endpoint.reset()
+        exchange.resume_response()
+        self.wire.network.settle()
+        self.assertEqual(self.writer.events, ["head", "abort"])
+
+    def test_paused_by_an_interim_response(self) -> None:
+        """A pause that came with an interim response does not outlive the exchange."""
+        exchange = self.begin()
+        endpoint = self.wire.accept()
+        endpoint.read()
+
+        def send_interim(response: Response) -> None:
+            exchange.pause_response()
+
+        self.writer.send_interim = send_interim  # type: ignore[method-assign]
+        endpoint.send(response(103) + OK)
+        self.check(exchange, 200, Outcome.OK)
+        exchange = self.begin()
+        endpoint.send(OK)
+        self.check(exchange, 200, Outcome.OK)
+
+    def test_over_https(self) -> None:
+        """Over https the response says so for the future, in our words alone."""
+        self.begin(client=Client("192.0.2.1", is_secure=True))
+        self.wire.accept().send(
+            response(200, b"strict-transport-security: max-age=0", b"Content-Length: 0")
+        )
+        self.assertEqual(
+            self.writer.fields[b"Strict-Transport-Security"], b"max-age=31536000; includeSubDomains"
+        )
+        self.assertNotIn(b"strict-transport-security", self.writer.fields)
+
+    def test_session(self) -> None:
+        """A route with affinity gives the client a cookie, and finds its endpoint by it."""
+        self.publish(
+            snapshot_of(
+                ENDPOINT, OTHER_ENDPOINT, route=replace(ROUTE, affinity=CookieAffinity(name="S"))
+            )
+        )
+        self.begin()
+        endpoint = self.wire.dials[0].endpoint
+        self.wire.accept().send(response(200, b"Content-Length: 0", b"Connection: close"))
+        cookie = self.writer.fields[b"Set-Cookie"].partition(b";")[0]
+        for _ in range(3):
+            self.begin(request(b"GET", b"Cookie: " + cookie))
+            self.assertEqual(self.wire.dials[0].endpoint, endpoint)
+            self.wire.accept().send(response(200, b"Content-Length: 0", b"Connection: close"))
+            self.assertNotIn(b"Set-Cookie", self.writer.fields)
+
+
+def exchanges_in_memory() -> int:
+    """Counted so, because there are no weak references to them where they are compiled."""
+    gc.collect()
+    return sum(isinstance(each, Exchange) for each in gc.get_objects())
+
+
+class MemoryTests(ExchangeCase):
+    def test_nothing_is_kept(self) -> None:
+        """When an exchange has ended, neither pool nor connection remembers it."""
+        before = exchanges_in_memory()
+
+        def one(answer: bytes) -> None:
+            exchange = self.begin(post(10))
+            exchange.body_received(b"helloworld")
+            exchange.body_ended()
+            if self.wire.dials:
+                self.endpoint = self.wire.accept()
+            self.endpoint.read()
+            self.endpoint.send(answer)
+            self.check(exchange, 200, Outcome.OK)
+
+        one(OK)
+        one(OK)
+        self.forget()
+        self.assertEqual(exchanges_in_memory(), before)
+        self.assertTrue(self.endpoint.is_open)
+
+    def test_repr(self) -> None:
+        """An exchange shows its state, its endpoint and its outcome, for the log."""
+        exchange = self.begin()
+        self.assertEqual(
+            repr(exchange),
+            "<Exchange CONNECTING pool=<EndpointPool 10.1.0.1:8080 idle=0> outcome=None>",
+        )
+
+
+class RecordTests(ExchangeCase):
+    """What is told of an exchange when it is over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT, route=replace(ROUTE, proxy=RETRYING)))
+
+    @property
+    def record(self) -> ExchangeRecord:
+        """Of the only exchange."""
+        (record,) = self.records
+        return record
+
+    def check_tries(self, *tries: tuple[Endpoint, int]) -> None:
+        """These endpoints were asked, and gave, or count as, this status."""
+        found = [(one.endpoint, one.status) for one in self.record.tries]
+        self.assertEqual(found, list(tries))
+        self.assertTrue(all(one.response_time is not None for one in self.record.tries))
+
+    def test_answered(self) -> None:
+        """Who asked for what, when, who answered, how much and how long."""
+        self.wire.advance(10)
+        head = post(10, b"X-Request-ID: from-the-client")
+        exchange = self.begin(head)
+        exchange.body_received(b"helloworld")
+        exchange.body_ended()
+        self.wire.advance(1)
+        endpoint = self.wire.accept()
+        self.wire.advance(2)
+        endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
+        self.wire.advance(3)
+        endpoint.send(b"3\r\nabc\r\n0\r\n\r\n")
+        record = self.record
+        self.assertIs(record.request, exchange.request)
+        self.assertEqual(record.client_address, b"192.0.2.1")
+        self.assertEqual(record.request_id, b"from-the-client")
+        self.assertEqual((record.status, record.outcome, record.detail), (200, Outcome.OK, ""))
+        self.assertEqual(record.request_size, len(head) + 10)
+        self.assertEqual(record.body_size, 8)
+        self.assertEqual(record.duration, 6)
+        self.check_tries((ENDPOINT, 200))
+        (only,) = record.tries
+        self.assertEqual((only.connect_time, only.header_time, only.response_time), (1, 3, 6))
+
+    def test_believed_address(self) -> None:
+        """The client is the one that a trusted proxy names."""
+        config = Config(trusted_proxies=(ip_network("192.0.2.0/24"),))
+        self.publish(snapshot_of(config=config))
+        self.begin(request(b"GET", b"X-Forwarded-For: 2001:db8::7"))
+        self.assertEqual(self.record.client_address, b"2001:db8::7")
+
+    def test_kept_connection(self) -> None:
+        """A connection that was there took no time to make."""
+        self.publish(snapshot_of(ENDPOINT))
+        endpoint = self.warm()
+        self.forget()
+        self.begin()
+        endpoint.send(OK)
+        (only,) = self.record.tries
+        self.assertIsNone(only.connect_time)
+
+    def test_dead_connection(self) -> None:
+        """To ask an endpoint again because its idle connection was dead is the same try."""
+        self.publish(snapshot_of(ENDPOINT))
+        endpoint = self.warm()
+        self.forget()
+        self.begin()
+        endpoint.close()
+        self.wire.accept().send(OK)
+        self.check_tries((ENDPOINT, 200))
+
+    def test_own_answer(self) -> None:
+        """What the proxy answers itself has a reason, and asks nobody."""
+        self.publish(snapshot_of())
+        self.begin()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (503, Outcome.NO_ENDPOINT))
+        self.assertEqual(record.detail, "The Service has no endpoint.")
+        self.assertEqual(record.body_size, len(self.writer.body))
+        self.assertEqual(list(record.tries), [])
+        assert record.route is not None
+        self.assertEqual(record.route.upstream, UPSTREAM)
+
+    def test_no_rule(self) -> None:
+        """Where no rule matches there is none."""
+        self.publish(replace(snapshot_of(ENDPOINT), any_host=None))
+        self.begin()
+        self.assertIsNone(self.record.route)
+        self.assertEqual(self.record.detail, "No rule matches this host and path.")
+
+    def test_head(self) -> None:
+        """An answer to HEAD has no body, whoever gives it."""
+        self.begin(request(b"HEAD"))
+        self.wire.accept().send(response(200, b"Content-Length: 5000"))
+        self.assertEqual(self.record.body_size, 0)
+        self.forget()
+        self.publish(snapshot_of())
+        self.begin(request(b"HEAD"))
+        self.assertEqual(self.record.body_size, 0)
+
+    def test_retries(self) -> None:
+        """Each endpoint that was asked is told, with what became of it."""
+        self.begin()
+        self.wire.next_dial().refuse()
+        self.wire.accept().send(OK)
+        self.assertEqual((self.record.status, self.record.outcome), (200, Outcome.OK))
+        self.check_tries((ENDPOINT, 502), (OTHER_ENDPOINT, 200))
+
+    def test_left_for_its_status(self) -> None:
+        """An endpoint whose answer was not taken is told with its status."""
+        self.begin()
+        self.wire.accept().send(response(503, b"Content-Length: 3") + b"no!")
+        self.wire.accept().send(OK)
+        self.assertEqual((self.record.status, self.record.body_size), (200, 2))
+        self.check_tries((ENDPOINT, 503), (OTHER_ENDPOINT, 200))
+
+    def test_none_answered(self) -> None:
+        """Where none can be asked the client gets the proxy's answer, and they its status."""
+        self.begin()
+        self.wire.next_dial().time_out()
+        self.wire.next_dial().refuse()
+        self.assertEqual((self.record.status, self.record.outcome), (502, Outcome.DIAL_FAILED))
+        self.check_tries((ENDPOINT, 504), (OTHER_ENDPOINT, 502))
+
+    def test_half_a_response(self) -> None:
+        """What the client got is told, and why it got no more."""
+        self.begin()
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
+        endpoint.close()
+        record = self.record
+        self.assertEqual((record.status, record.body_size), (200, 5))
+        self.assertIs(record.outcome, Outcome.ENDPOINT_BROKE)
+        self.assertEqual(record.detail, "The endpoint closed the connection.")
+        self.check_tries((ENDPOINT, 200))
+
+    def test_client_lost(self) -> None:
+        """A client that does not wait for the answer has nginx's status for that."""
+        exchange = self.begin()
+        self.wire.accept()
+        exchange.client_lost()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (499, Outcome.CLIENT_LOST))
+        self.assertEqual(record.detail, "The connection to the client has ended.")
+        self.check_tries((ENDPOINT, 0))
+
+    def test_client_lost_after_an_answer_that_was_not_taken(self) -> None:
+        """The status of an endpoint that was left is not the client's."""
+        exchange = self.begin()
+        self.wire.accept().send(response(503, b"Content-Length: 0"))
+        self.wire.accept()
+        exchange.client_lost()
+        self.assertEqual(self.record.status, 499)
+        self.check_tries((ENDPOINT, 503), (OTHER_ENDPOINT, 0))
+
+    def test_client_lost_within_the_response(self) -> None:
+        """One that has the beginning of the answer has its status."""
+        exchange = self.begin()
+        self.wire.accept().send(CHUNKED_OK + b"5\r\nhello\r\n")
+        exchange.client_lost()
+        record = self.record
+        self.assertEqual((record.status, record.body_size), (200, 5))
+        self.assertIs(record.outcome, Outcome.CLIENT_LOST)
+
+    def test_bad_body(self) -> None:
+        """A request that turned out to be bad has the reason, and what came of it."""
+        head = post(10)
+        exchange = self.begin(head)
+        self.wire.accept()
+        exchange.body_received(b"hello")
+        exchange.refuse(RequestError("Bad."))
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (400, Outcome.BAD_REQUEST))
+        self.assertEqual(record.detail, "Bad.")
+        self.assertEqual(record.request_size, len(head) + 5)
+        self.check_tries((ENDPOINT, 0))
+
+    def open_tunnel(self) -> tuple[Exchange, Peer]:
+        exchange = self.begin(UPGRADE)
+        endpoint = self.wire.accept()
+        endpoint.send(SWITCHING + b"hi")
+        return exchange, endpoint
+
+    def test_tunnel(self) -> None:
+        """A tunnel is one exchange, and all that went through it."""
+        _, endpoint = self.open_tunnel()
+        self.assertEqual(self.records, [])
+        tunnel = self.writer.tunnel
+        assert tunnel is not None
+        tunnel.tunnel_sent(b"hello")
+        self.wire.advance(5)
+        endpoint.read()
+        endpoint.close()
+        tunnel.client_finished()
+        record = self.record
+        self.assertEqual((record.status, record.outcome, record.detail), (101, Outcome.OK, ""))
+        self.assertEqual((record.request_size, record.body_size), (len(UPGRADE) + 5, 2))
+        self.assertEqual(record.duration, 5)
+        self.check_tries((ENDPOINT, 101))
+
+    def test_tunnel_that_is_cut(self) -> None:
+        """A tunnel that does not end as it should says why."""
+        self.open_tunnel()
+        self.wire.advance(LIMITS.read_timeout + 2)
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (101, Outcome.ENDPOINT_TIMEOUT))
+        self.assertEqual(record.detail, "The endpoint took too long.")
+
+    def test_tunnel_whose_client_is_lost(self) -> None:
+        """So does one whose client is gone."""
+        self.open_tunnel()
+        assert self.writer.tunnel is not None
+        self.writer.tunnel.client_lost()
+        record = self.record
+        self.assertEqual((record.status, record.outcome), (101, Outcome.CLIENT_LOST))
+        self.assertEqual(record.detail, "The connection to the client has ended.")

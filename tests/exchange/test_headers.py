@@ -1,0 +1,190 @@
+"""Tests of `ingress.exchange.headers`."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.exchange import headers
+from ingress.exchange.headers import (
+    answer_fields,
+    downstream_fields,
+    interim_fields,
+    own_request_id,
+)
+from ingress.http1.response_head import parse_response_head
+from ingress.message import Response
+from tests.support.upstream_head import (
+    UpstreamHeadCase,
+    make_request,
+)
+
+
+def make_response(*fields: bytes, status: int = 200) -> Response:
+    lines = [b"HTTP/1.1 %d X" % status, *fields]
+    return parse_response_head(b"\r\n".join(lines) + b"\r\n\r\n", b"GET")[0]
+
+
+class RequestFieldsTests(UpstreamHeadCase):
+    def test_order_and_number(self) -> None:
+        """The client's fields go on in order, number and spelling, Host among them."""
+        message = self.send(b"Accept: */*", b"cOOkie: a", b"X-One: 1", b"X-one: 2", b"X-Empty:")
+        self.assertEqual(
+            message.fields[:6],
+            [
+                (b"Host", b"a.example"),
+                (b"Accept", b"*/*"),
+                (b"cOOkie", b"a"),
+                (b"X-One", b"1"),
+                (b"X-one", b"2"),
+                (b"X-Empty", b""),
+            ],
+        )
+
+    def test_trailers_are_taken(self) -> None:
+        """TE goes to the endpoint reduced to what we pass on, and says so for this hop."""
+        message = self.send(b"TE: gzip, Trailers;q=0.5, trailers")
+        self.assertEqual(message.values(b"TE"), [b"trailers"])
+        self.assertEqual(message.values(b"Connection"), [b"TE"])
+
+    def test_hop_by_hop(self) -> None:
+        """What is for this hop, by nature or by Connection, goes no further."""
+        message = self.send(
+            b"Connection: keep-alive, X-Hop",
+            b"X-Hop: 1",
+            b"Keep-Alive: 5",
+            b"Proxy-Connection: keep-alive",
+            b"TE: gzip",
+            b"Trailer: X",
+            b"Upgrade: h2c",
+            b"HTTP2-Settings: x",
+        )
+        names = (b"Connection", b"X-Hop", b"Keep-Alive", b"Proxy-Connection", b"TE", b"Trailer")
+        self.check(message, {name: [] for name in (*names, b"Upgrade")})
+
+    def test_expectation_of_http_10(self) -> None:
+        """Expect means nothing in HTTP/1.0 and is not passed on."""
+        self.assertEqual(self.send(b"Expect: 100-continue").values(b"Expect"), [b"100-continue"])
+        message = self.send(b"Expect: 100-continue", version=b"1.0")
+        self.assertEqual(message.values(b"Expect"), [])
+
+    def test_long_names_are_not_kept(self) -> None:
+        """What a client sends is not kept beyond its request, however often it differs."""
+        before = headers._stays_here.cache_info().currsize
+        self.send(b"X-" + b"a" * 10_000 + b": 1")
+        self.assertLess(headers._stays_here.cache_info().currsize - before, 2)
+
+
+class OwnRequestIdTests(SynchronousTestCase):
+    def test_kept(self) -> None:
+        """An id of the client's that is a token is kept."""
+        for own in (b"a", b"A-z0.9_", b"a" * 128):
+            request = make_request(b"X-Request-ID: " + own)
+            self.assertEqual(own_request_id(request), own)
+            self.assertEqual(own_request_id(request), own)
+
+    def test_none(self) -> None:
+        """Where there is none, or one that is no token, there is none."""
+        self.assertEqual(own_request_id(make_request()), b"")
+        for own in (b"", b"a" * 129, b"a b", b"<a>", b"a,b", b"\xe4"):
+            self.assertEqual(own_request_id(make_request(b"X-Request-ID: " + own)), b"")
+
+
+class DownstreamFieldsTests(SynchronousTestCase):
+    def test_order_and_number(self) -> None:
+        """The endpoint's fields reach the client in order, number and spelling."""
+        fields = downstream_fields(
+            make_response(b"Date: x", b"Set-Cookie: a", b"set-cookie: b", b"Content-Length: 5")
+        )
+        self.assertEqual(
+            fields,
+            [
+                (b"Date", b"x"),
+                (b"Set-Cookie", b"a"),
+                (b"set-cookie", b"b"),
+                (b"Content-Length", b"5"),
+            ],
+        )
+
+    def test_date(self) -> None:
+        """A Date is added where the endpoint sent none, or none for the client."""
+        for response in (make_response(), make_response(b"Connection: Date", b"Date: x")):
+            (date,) = [value for name, value in downstream_fields(response) if name == b"Date"]
+            self.assertRegex(date, rb"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
+
+    def test_hop_by_hop(self) -> None:
+        """What is for the endpoint's hop goes no further."""
+        fields = downstream_fields(
+            make_response(
+                b"Date: x",
+                b"Connection: close, X-Hop",
+                b"X-Hop: 1",
+                b"Keep-Alive: 5",
+                b"Transfer-Encoding: chunked",
+                b"Trailer: X",
+                b"Upgrade: h2c",
+                b"Proxy-Connection: close",
+            )
+        )
+        self.assertEqual(fields, [(b"Date", b"x")])
+
+    def test_connection_cannot_remove_the_length(self) -> None:
+        """Naming Content-Length in Connection does not make the client guess."""
+        fields = downstream_fields(
+            make_response(b"Connection: Content-Length", b"Content-Length: 5")
+        )
+        self.assertIn((b"Content-Length", b"5"), fields)
+
+    def test_no_length_with_204(self) -> None:
+        """A 204 says no length, a 304 may."""
+        fields = downstream_fields(make_response(b"Content-Length: 0", status=204))
+        self.assertNotIn(b"Content-Length", dict(fields))
+        fields = downstream_fields(make_response(b"Content-Length: 5", status=304))
+        self.assertIn(b"Content-Length", dict(fields))
+
+    def test_interim(self) -> None:
+        """An interim response has neither fields of the hop, nor a length, nor a Date of ours."""
+        fields = interim_fields(
+            make_response(
+                b"Link: </a>", b"Connection: X-Hop", b"X-Hop: 1", b"Content-Length: 0", status=103
+            )
+        )
+        self.assertEqual(fields, [(b"Link", b"</a>")])
+
+
+class AnswerFieldsTests(SynchronousTestCase):
+    def test_all(self) -> None:
+        """An answer of our own has a date, a type, a length, its id, and what it brings."""
+        answer = Answer(308, Outcome.REDIRECTED, "Over there.", ((b"Location", b"https://a"),))
+        fields, body = answer_fields(answer, b"text/html", b"id-1")
+        self.assertEqual(fields[0][0], b"Date")
+        self.assertEqual(
+            fields[1:],
+            [
+                (b"Content-Type", b"text/html; charset=utf-8"),
+                (b"Content-Length", b"%d" % len(body)),
+                (b"X-Request-ID", b"id-1"),
+                (b"Location", b"https://a"),
+            ],
+        )
+
+
+class HSTSTests(SynchronousTestCase):
+    def test_replaces_the_endpoints(self) -> None:
+        """There is one field, and it is ours; without ours the endpoint's own passes."""
+        response, _ = parse_response_head(
+            b"HTTP/1.1 200 OK\r\nDate: today\r\nstrict-transport-security: max-age=0\r\nX: 1\r\n\r\n",
+            b"GET",
+        )
+        ours = (b"Strict-Transport-Security", b"max-age=5")
+        theirs = (b"strict-transport-security", b"max-age=0")
+        others = [(b"Date", b"today"), (b"X", b"1")]
+        for _ in range(2):
+            self.assertEqual(downstream_fields(response, ours[1]), [*others, ours])
+            self.assertEqual(downstream_fields(response), [others[0], theirs, others[1]])
+
+    def test_answers(self) -> None:
+        """An answer of our own has it as well."""
+        fields, _ = answer_fields(Answer(404, Outcome.NO_ROUTE, "None."), None, b"1", b"max-age=5")
+        self.assertEqual(fields[-1], (b"Strict-Transport-Security", b"max-age=5"))

@@ -1,0 +1,163 @@
+"""
+Tests for `ingress.serving.local_serving`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import Config
+from ingress.deadline import Deadlines
+from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.listeners import Listeners
+from ingress.downstream.tls import TLSContexts
+from ingress.exchange.data_plane import DataPlane
+from ingress.routing.snapshot import Snapshot
+from ingress.serving.local_serving import LocalServing
+from ingress.upstream.registry import EndpointRegistry
+from tests.support.hand_part import HandPart
+from tests.support.recording_listener import RecordingListener
+
+
+@dataclass
+class HandConnection:
+    """A client's connection, idle or not."""
+
+    plane: DataPlane
+    is_idle: bool
+    events: list[str]
+    address: str = ""
+    activity: str = "waiting"
+
+    __hash__ = object.__hash__
+
+    def close_if_idle(self) -> None:
+        if self.is_idle:
+            self.plane.connections.discard(self)
+
+    def cut(self) -> None:
+        self.events.append("cut")
+        self.plane.connections.discard(self)
+
+
+class LocalServingTests(SynchronousTestCase):
+    """The order in which a process begins to serve and ends."""
+
+    def setUp(self) -> None:
+        self.events: list[str] = []
+        self.reactor = MemoryReactorClock()
+        deadlines = Deadlines(self.reactor)
+        self.plane = DataPlane(
+            EndpointRegistry(cast(Any, None), cast(Any, None), deadlines),
+            deadlines,
+            Random(0),
+            wall_clock=self.reactor.seconds,
+            process=1,
+        )
+        self.http, self.https = (RecordingListener(name, self.events) for name in ("http", "https"))
+        self.part = HandPart(self.events)
+        self.serving = LocalServing(
+            self.reactor,
+            cast(Listeners, type("Listeners", (), vars(self) | {})),
+            self.plane,
+            cast(TLSContexts, type("TLSContexts", (), {"open_connection": None})),
+            [self.part],
+        )
+
+    def begin(self) -> None:
+        self.serving.prepare()
+        self.serving.publish(Snapshot(Config()))
+        self.successResultOf(self.serving.accept())
+        self.events.clear()
+
+    def connect(self, *, is_idle: bool) -> HandConnection:
+        connection = HandConnection(self.plane, is_idle, self.events)
+        self.plane.connections.add(connection)
+        return connection
+
+    def test_accept(self) -> None:
+        """What sees every exchange starts before anything accepts."""
+        self.serving.prepare()
+        self.assertEqual(self.events, ["part starts"])
+        snapshot = Snapshot(Config())
+        self.serving.publish(snapshot)
+        self.assertIs(self.plane.snapshot, snapshot)
+        self.assertEqual(self.events, ["part starts"])
+        self.successResultOf(self.serving.accept())
+        self.assertEqual(self.events, ["part starts", "http starts", "https starts"])
+        self.serving.drain(0)
+
+    def test_address_taken(self) -> None:
+        """An address that somebody else was faster to listen on is told."""
+        self.serving.prepare()
+        self.https.fault = ListenError("taken")
+        self.failureResultOf(self.serving.accept(), ListenError)
+        self.serving.drain(0)
+
+    def test_reopen(self) -> None:
+        """What writes to files opens them again."""
+        self.begin()
+        self.serving.reopen()
+        self.assertEqual(self.events, ["part reopens"])
+        self.serving.drain(0)
+
+    def test_idle(self) -> None:
+        """Without connections it ends at once, and leaves nothing behind."""
+        self.begin()
+        self.successResultOf(self.serving.drain(7.0))
+        self.assertEqual(self.events, ["http stops", "https stops", "part stops"])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_drain(self) -> None:
+        """Idle connections end, others are waited for, and then what tells of them."""
+        self.part.stopped = Deferred()
+        self.begin()
+        self.connect(is_idle=True)
+        busy = self.connect(is_idle=False)
+        drained = self.serving.drain(7.0)
+        self.assertEqual(len(self.plane.connections), 1)
+        self.assertTrue(self.plane.is_draining)
+        self.assertNotIn("part stops", self.events)
+        self.plane.connections.discard(busy)
+        self.assertIn("part stops", self.events)
+        self.assertNoResult(drained)
+        self.part.stopped.callback(None)
+        self.successResultOf(drained)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_grace(self) -> None:
+        """After the grace what is still open is cut."""
+        self.begin()
+        self.connect(is_idle=False)
+        drained = self.serving.drain(7.0)
+        self.reactor.advance(6.9)
+        self.assertNoResult(drained)
+        with capturedLogs() as events:
+            self.reactor.advance(0.2)
+        self.assertEqual([formatEvent(event) for event in events], ["Connections that are cut: 1"])
+        self.assertIn("cut", self.events)
+        self.successResultOf(drained)
+
+    def test_cut_short(self) -> None:
+        """Who cuts does not wait for the grace."""
+        self.begin()
+        self.connect(is_idle=False)
+        drained = self.serving.drain(7.0)
+        self.serving.cut()
+        self.successResultOf(drained)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_nothing_to_cut(self) -> None:
+        """Where nothing is open, cutting says nothing."""
+        self.begin()
+        with capturedLogs() as events:
+            self.serving.cut()
+        self.assertEqual(events, [])
+        self.serving.drain(0)

@@ -1,0 +1,122 @@
+"""Tests of `ingress.serving.readings`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from twisted.internet.address import IPv4Address
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import Config, Limits
+from ingress.serving.readings import read_counters, read_endpoints, read_vitals
+from ingress.telemetry.access_log import AccessLog
+from ingress.telemetry.counts import Counters
+from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.recorder import Recorder
+from ingress.telemetry.traffic import Traffic
+from ingress.telemetry.vitals import Connections
+from ingress.upstream.health import MAX_FAILURES
+from tests.support.wire import (
+    ENDPOINT,
+    GET,
+    OK,
+    OTHER_ENDPOINT,
+    UPGRADE,
+    Wire,
+    request,
+    snapshot_of,
+)
+
+
+class CountersTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.wire = Wire(ENDPOINT, OTHER_ENDPOINT)
+        plane = self.wire.plane
+        access_log = AccessLog(self.wire.network, None, lambda: 0.0)
+        self.recorder = plane.recorder = Recorder(Traffic(), access_log)
+        plane.record = self.recorder.record
+
+    @property
+    def counters(self) -> Counters:
+        return read_counters(self.wire.plane)
+
+    def test_outcomes(self) -> None:
+        """Each exchange is counted by how it ended, and so is what was no request."""
+        client = self.wire.connect()
+        for _ in range(2):
+            client.send(GET)
+            endpoint = self.wire.accept()
+            endpoint.send(OK)
+            endpoint.close()
+        client.send(b"nonsense\r\n\r\n")
+        self.assertEqual(self.counters.outcomes, Counter(ok=2, bad_request=1))
+
+    def test_retries(self) -> None:
+        """Further endpoints that are asked are counted, and the traffic is that of one request."""
+        client = self.wire.connect()
+        client.send(GET)
+        self.wire.next_dial().refuse()
+        self.wire.accept().send(OK)
+        self.assertEqual(self.counters.retries, 1)
+        self.assertEqual(self.counters.outcomes, Counter(ok=1))
+        (row,) = self.recorder.traffic.take().rows.values()
+        self.assertEqual(row[-1], 2)
+
+    def test_connections(self) -> None:
+        """Connections are counted, and those that their client may not have."""
+        limits = replace(Limits(), connections_per_client=2)
+        self.wire.plane.publish(snapshot_of(ENDPOINT, config=Config(limits=limits)))
+        address = IPv4Address("TCP", "192.0.2.1", 50000)
+        for _ in range(2):
+            self.wire.connect(address)
+        self.assertIsNone(self.wire.factory.buildProtocol(address))
+        self.assertEqual((self.counters.accepted, self.counters.refused), (3, 1))
+
+    def test_ejections(self) -> None:
+        """Each time that an endpoint is left out counts, but not each failure."""
+        health = self.wire.plane.balancer.health
+        for _ in range(MAX_FAILURES + 1):
+            health.failed((ENDPOINT, None), 0.0)
+        self.assertEqual(self.counters.ejections, 1)
+
+    def test_nobody_records(self) -> None:
+        """Without a recorder the rest is counted nevertheless."""
+        wire = Wire()
+        wire.connect()
+        self.assertEqual(read_counters(wire.plane, 2.5), Counters(accepted=1, cpu_seconds=2.5))
+
+
+class VitalsTests(SynchronousTestCase):
+    def test_connections(self) -> None:
+        """Each connection is told by what goes on in it."""
+        wire = Wire()
+        _, reading, writing, tunnel = (wire.connect() for _ in range(4))
+        tunnel.send(UPGRADE)
+        reading.send(GET[:10])
+        writing.send(request(b"GET"))
+        self.assertEqual(read_vitals(wire.plane).connections, Connections(1, 2, 1))
+
+    def test_memory(self) -> None:
+        """Memory is told as well."""
+        self.assertGreater(read_vitals(Wire().plane).memory, 1 << 20)
+
+
+class EndpointsTests(SynchronousTestCase):
+    def test_in_flight(self) -> None:
+        """Requests that an endpoint has not answered yet are told with it."""
+        wire = Wire(ENDPOINT, OTHER_ENDPOINT)
+        wire.connect().send(GET)
+        wire.connect().send(GET)
+        wire.connect().send(GET)
+        self.assertEqual(
+            read_endpoints(wire.plane),
+            {ENDPOINT: EndpointState(2, 0), OTHER_ENDPOINT: EndpointState(1, 0)},
+        )
+
+    def test_ejected(self) -> None:
+        """So is that it is left out, and of all others there is nothing to tell."""
+        wire = Wire(ENDPOINT, OTHER_ENDPOINT)
+        for _ in range(MAX_FAILURES):
+            wire.plane.balancer.health.failed((ENDPOINT, None), 0.0)
+        self.assertEqual(read_endpoints(wire.plane), {ENDPOINT: EndpointState(0, 1)})
