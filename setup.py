@@ -14,6 +14,7 @@ from txingress_build import BuildExtensions, extensions
 
 COMPILED = (
     # What all of them speak of.
+    "ingress/believed_client.py",
     "ingress/deadline.py",
     "ingress/message.py",
     "ingress/stream_protocol.py",

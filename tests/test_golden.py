@@ -22,16 +22,17 @@ from urllib.parse import urlsplit
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.answer import Answer
 from ingress.config import TLS, Cluster, Config, FilesSource, Listen, PublicPorts
 from ingress.document import load_documents
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
-from ingress.message import Request
 from ingress.problem import Problem
 from ingress.routing.build import Built, build
 from ingress.routing.match import find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.snapshot import Snapshot
+from ingress.testing import policy_context
 from tests.support.objects import endpoint_slice, ingress, objects, resolved_name
 from tests.support.route_table import render
 
@@ -110,21 +111,19 @@ def outcome(snapshot: Snapshot, url: str) -> str:
     parts = urlsplit(url)
     assert parts.hostname is not None
     query = f"?{parts.query}" if parts.query else ""
-    request = Request(
-        method=b"GET",
-        target=f"{parts.path}{query}".encode(),
-        path=canonical_path(parts.path.encode()),
-        authority=parts.netloc.encode(),
-        host=parts.hostname.encode(),
-        fields=[],
-        body_length=0,
-    )
-    route = find_route(snapshot, request.host, request.path)
+    path = canonical_path(parts.path.encode())
+    route = find_route(snapshot, parts.hostname.encode(), path)
     if route is None:
         return "404"
-    for policy in route.policies:
-        answer = policy.answer(request, is_secure=parts.scheme == "https")
-        if answer is not None:
+    context = policy_context(
+        target=f"{parts.path}{query}".encode(),
+        path=path,
+        host=parts.netloc.encode(),
+        is_secure=parts.scheme == "https",
+    )
+    for policy in route.access_policies:
+        answer = policy.access(context)
+        if isinstance(answer, Answer):
             location = b"".join(value for name, value in answer.fields if name == b"Location")
             return f"{answer.status} {location.decode()}".rstrip()
     if route.upstream is None:

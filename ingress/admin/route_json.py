@@ -7,20 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 from ingress.endpoint import UpstreamKey
-from ingress.policy.access import AccessRefusal
-from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
+from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
-from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.route import Route
 
 
 def route_json(route: Route) -> dict[str, Any]:
     """:return: plain values, without what is not set."""
     namespace, ingress = route.ingress
-    found = {
+    found: dict[str, Any] = {
         "path": route.path,
         "pathType": route.path_type,
         "namespace": namespace,
@@ -30,7 +27,7 @@ def route_json(route: Route) -> dict[str, Any]:
         "proxy": _proxy(route.proxy),
     }
     for policy in route.policies:
-        found.update(_policy(policy))
+        found.update(policy.shown() or {policy.name: True})
     if route.affinity is not None:
         found["affinity"] = _affinity(route.affinity)
     if route.tls is not None:
@@ -41,19 +38,6 @@ def route_json(route: Route) -> dict[str, Any]:
 def upstream_name(key: UpstreamKey) -> str:
     """Other than the name in the access log, no two Service ports have the same."""
     return f"{key.namespace}/{key.service}:{key.port}"
-
-
-def _policy(policy: RequestPolicy) -> dict[str, Any]:
-    """What may answer in the endpoint's place."""
-    if isinstance(policy, HttpsRedirect):
-        hosts = policy.hosts
-        names = ["*"] if hosts is None else sorted(name.decode("ascii") for name in hosts)
-        return {"httpsRedirect": names}
-    if isinstance(policy, AccessRefusal):
-        return {"refused": "its annotations decide access, and cannot be honoured"}
-    if isinstance(policy, BackendTLSRefusal):
-        return {"refused": "its annotations ask for TLS towards endpoints that cannot be had"}
-    return {"policy": type(policy).__name__}
 
 
 def _load_balance(settings: LoadBalance) -> dict[str, Any]:

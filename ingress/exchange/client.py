@@ -10,6 +10,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+from ingress.believed_client import BelievedClient
 from ingress.config import Config
 from ingress.message import Request
 
@@ -24,23 +25,6 @@ what strangers made up they can be as long as a head.
 """
 
 
-class Forwarding:
-    """
-    What one request says of its client, after deciding what to believe.
-
-    :ivar host: the Host field that goes upstream.
-    :ivar fields: the forwarded fields, serialized.
-    """
-
-    __slots__ = ("client_address", "fields", "host", "is_secure")
-
-    def __init__(self, client_address: bytes, is_secure: bool, host: bytes, fields: bytes) -> None:
-        self.client_address = client_address
-        self.is_secure = is_secure
-        self.host = host
-        self.fields = fields
-
-
 class Client:
     """
     One client connection, as the fields towards endpoints describe it.
@@ -53,13 +37,13 @@ class Client:
     __slots__ = (
         "_address",
         "_authority",
+        "_believed",
         "_config",
         "_fields",
-        "_forwarding",
         "_identity",
+        "_is_trusted",
         "address",
         "is_secure",
-        "is_trusted",
     )
 
     def __init__(self, address: str, *, is_secure: bool) -> None:
@@ -70,48 +54,51 @@ class Client:
         self._fields = b""
         self._identity: object = None
         self._authority = b""
-        """Of the request that `_forwarding` is of, like `_identity`, which its fields have."""
+        """Of the request that `_believed` is of, like `_identity`, which its fields have."""
 
-        self._forwarding = Forwarding(b"", False, b"", b"")
-        self.is_trusted = False
+        self._believed = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
+        self._is_trusted = False
 
     def is_trusted_by(self, config: Config) -> bool:
         """Whether it is one of the proxies whose forwarded fields are believed."""
         return self._address is not None and is_inside(self._address, config.trusted_proxies)
 
-    def forwarding(self, request: Request, config: Config) -> Forwarding:
+    def believed(self, request: Request, config: Config) -> BelievedClient:
         """
+        Decide what to believe of the client of one request.
+
         :param config: of the Snapshot that the request is served from.
         """
         identity, authority = request.derived.identity, request.authority
         if identity is self._identity and authority == self._authority and config is self._config:
-            return self._forwarding
-        forwarding = self._forward(request, config)
-        if len(forwarding.fields) <= _MAX_KEPT:
-            self._identity, self._authority, self._forwarding = identity, authority, forwarding
-        return forwarding
+            return self._believed
+        believed = self._believe(request, config)
+        if len(believed.forwarded) <= _MAX_KEPT:
+            self._identity, self._authority, self._believed = identity, authority, believed
+        return believed
 
-    def _forward(self, request: Request, config: Config) -> Forwarding:
+    def _believe(self, request: Request, config: Config) -> BelievedClient:
         if config is not self._config:
             self._config = config
             self._identity = None
-            self.is_trusted = self.is_trusted_by(config)
+            self._is_trusted = self.is_trusted_by(config)
             ports = config.public_ports
             port = ports.https if self.is_secure else ports.http
             self._fields = _connection_fields(self.address, port, is_secure=self.is_secure)
-        if self.is_trusted:
-            return self._believed(request, config)
+        if self._is_trusted:
+            return self._believe_proxy(request, config)
         original = request.derived.forwarded
         if original is None:
             original = request.derived.forwarded = _original_forwarded(request)
-        return Forwarding(
+        return BelievedClient(
             self.address,
-            self.is_secure,
             request.authority,
             b"%bX-Forwarded-Host: %b\r\n%b" % (self._fields, request.authority, original),
+            is_secure=self.is_secure,
+            is_trusted=False,
         )
 
-    def _believed(self, request: Request, config: Config) -> Forwarding:
+    def _believe_proxy(self, request: Request, config: Config) -> BelievedClient:
         """The same with the forwarded fields of a trusted proxy, each where it is well-formed."""
         scheme = _first_entry(request.field(b"x-forwarded-proto")).lower()
         is_secure = scheme == b"https" if scheme in (b"http", b"https") else self.is_secure
@@ -131,7 +118,7 @@ class Client:
             fields += b"X-Original-Forwarded-For: %b\r\n" % chain
         if forwarded_host:
             fields += b"X-Original-Forwarded-Host: %b\r\n" % forwarded_host
-        return Forwarding(address, is_secure, host, fields)
+        return BelievedClient(address, host, fields, is_secure=is_secure, is_trusted=True)
 
     def _first_untrusted(self, chain: bytes, config: Config) -> bytes:
         """The last address of X-Forwarded-For that no trusted proxy has."""

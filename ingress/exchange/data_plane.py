@@ -13,6 +13,7 @@ from ingress.deadline import Deadlines
 from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.open_connections import OpenConnections
 from ingress.exchange.client import Client
+from ingress.policy.live_state import PolicyStates
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.recorder import Recorder
@@ -54,6 +55,7 @@ class DataPlane:
         self.process = process
         self.balancer = Balancer(registry, deadlines.now, random)
         self.retry_budget = RetryBudget()
+        self.policy_states = PolicyStates()
         self.connections = OpenConnections()
         self.connection_limit = ConnectionLimit(_DEFAULT_LIMITS.connections)
         """Of all clients together, over all listeners."""

@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ingress.believed_client import BelievedClient
 from ingress.endpoint import Endpoint, Upstream
-from ingress.exchange.client import Forwarding
 from ingress.exchange.data_plane import DataPlane
 from ingress.message import Request
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -44,12 +44,12 @@ class EndpointChoice:
     """
     The endpoint of the client's session where the route has affinity, else the balancer's.
 
-    :param forwarding: whose address a hash may go by, and whose scheme a cookie says.
+    :param client: whose address a hash may go by, and whose scheme a cookie says.
     """
 
     __slots__ = (
         "_asked",
-        "_forwarding",
+        "_client",
         "_load",
         "_plane",
         "_request",
@@ -67,7 +67,7 @@ class EndpointChoice:
         upstream: Upstream,
         route: Route,
         request: Request,
-        forwarding: Forwarding,
+        client: BelievedClient,
     ) -> None:
         self.cookie: bytes | None = None
         """A Set-Cookie value, where the client has a new session by which it will come back."""
@@ -79,7 +79,7 @@ class EndpointChoice:
         self._upstream = upstream
         self._route = route
         self._request = request
-        self._forwarding = forwarding
+        self._client = client
         self._session: str | None = None
         """That the client came with and keeps."""
 
@@ -106,7 +106,7 @@ class EndpointChoice:
                 self._upstream,
                 route.load_balance,
                 self._request,
-                self._forwarding.client_address,
+                self._client.address,
                 (),
                 route.tls,
             )
@@ -152,7 +152,7 @@ class EndpointChoice:
             self._upstream,
             route.load_balance,
             self._request,
-            self._forwarding.client_address,
+            self._client.address,
             self._tried,
             route.tls,
         )
@@ -187,7 +187,7 @@ class EndpointChoice:
         self._session = None
         self.cookie = affinity.set_cookie(
             session,
-            is_secure=self._forwarding.is_secure,
+            is_secure=self._client.is_secure,
             user_agent=self._request.field(b"user-agent"),
             now=now,
         )

@@ -110,11 +110,11 @@ class Exchange:
         assert snapshot is not None, "nothing is accepted before the first snapshot"
         record = self._record
         identity = record.request_id = own_request_id(request) or plane.make_request_id()
-        forwarding = client.forwarding(request, snapshot.config)
-        self._is_secure = is_secure = forwarding.is_secure
-        record.client_address = forwarding.client_address
+        believed = client.believed(request, snapshot.config)
+        self._is_secure = believed.is_secure
+        record.client_address = believed.address
         route = record.route = find_route(snapshot, request.host, request.path)
-        answer = own_answer(route, request, is_secure=is_secure)
+        answer = own_answer(plane, route, request, believed)
         if answer is not None:
             self._answer(answer)
             return
@@ -123,14 +123,14 @@ class Exchange:
         upstream = snapshot.upstreams.get(route.upstream)
         endpoint = None
         if upstream is not None:
-            choice = self._choice = EndpointChoice(plane, upstream, route, request, forwarding)
+            choice = self._choice = EndpointChoice(plane, upstream, route, request, believed)
             record.tries = choice.tries
             endpoint = choice.first()
         if endpoint is None:
             is_unresolved = upstream is not None and upstream.is_unresolved
             self._answer(UNRESOLVED if is_unresolved else NO_ENDPOINT)
             return
-        self._head = upstream_head(request, forwarding, identity, is_trusted=client.is_trusted)
+        self._head = upstream_head(request, believed, identity)
         self._ask(endpoint)
 
     def _ask(self, endpoint: Endpoint) -> None:

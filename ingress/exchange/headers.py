@@ -14,8 +14,8 @@ from typing import Final
 from twisted.web.http import datetimeToString
 
 from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
-from ingress.exchange.client import Forwarding
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
 
@@ -110,24 +110,23 @@ def _stays_here(key: bytes, is_trusted: bool) -> bool:
     return b"_" in key or (not is_trusted and key.startswith(_TRUSTED_ONLY))
 
 
-def upstream_head(
-    request: Request, forwarding: Forwarding, identity: bytes, *, is_trusted: bool
-) -> bytes:
+def upstream_head(request: Request, client: BelievedClient, identity: bytes) -> bytes:
     """
     The head that goes to the endpoint: Host (first, as RFC 9110 section 7.2 would have it),
     the client's other fields in order and number, less what stays on its hop or must not be
     believed, then ours.
     """
+    is_trusted = client.is_trusted
     fields = request.derived.upstream.get(is_trusted)
     if fields is None:
         fields = request.derived.upstream[is_trusted] = _upstream_fields(request, is_trusted)
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
         request.method,
         request.target,
-        forwarding.host,
+        client.authority,
         fields,
         identity,
-        forwarding.fields,
+        client.forwarded,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import FieldLines
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
 from ingress.exchange.client import Client
@@ -14,6 +15,7 @@ from ingress.exchange.data_plane import DataPlane
 from ingress.exchange.headers import answer_fields
 from ingress.http1.decoder import RequestDecoder
 from ingress.message import Request
+from ingress.policy.context import PolicyContext
 from ingress.routing.route import Route
 from ingress.telemetry.record import ExchangeRecord
 
@@ -29,18 +31,32 @@ _NO_ROUTE: Final = Answer(404, Outcome.NO_ROUTE, "No rule matches this host and 
 _NO_SERVICE: Final = Answer(404, Outcome.NO_ROUTE, "The rule names no Service.")
 
 
-def own_answer(route: Route | None, request: Request, *, is_secure: bool) -> Answer | None:
+def own_answer(
+    plane: DataPlane, route: Route | None, request: Request, client: BelievedClient
+) -> Answer | None:
     """
-    :param route: that the request has met.
-    :param is_secure: whether the client is connected over TLS, as far as is believed.
+    :param route: the rule that the request has met.
+    :param client: who sent it, as far as that is believed.
     :return: what the proxy answers itself; None where an endpoint is to be asked.
     """
     if route is None:
         return _NO_ROUTE
-    for policy in route.policies:
-        answer = policy.answer(request, is_secure=is_secure)
-        if answer is not None:
-            return answer
+    if route.access_policies:
+        context = PolicyContext(
+            request,
+            client,
+            route.identity,
+            (),
+            now=plane.deadlines.now,
+            wall_clock=plane.wall_clock,
+            random=plane.random,
+            states=plane.policy_states,
+        )
+        for policy in route.access_policies:
+            answer = policy.access(context)
+            if answer is not None:
+                assert isinstance(answer, Answer)
+                return answer
     if request.body_length and is_too_large(route, request.body_length):
         return TOO_LARGE
     return _NO_SERVICE if route.upstream is None else None

@@ -7,14 +7,17 @@ Source of the rules: docs/compatibility.md, section 5, "Access that cannot be ho
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
-from ingress.message import Request
 from ingress.policy.annotation import Annotations
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+from ingress.policy.policy import Policy
 
 _HOST_RULE_PREFIX = "auth-tls-"
 """Client certificates are asked for before any path is known: the rule is the host's."""
@@ -44,12 +47,22 @@ _ANSWER = Answer(
 
 
 @dataclass(frozen=True, slots=True)
-class AccessRefusal:
+class AccessRefusal(Policy):
     """Answers every request with 503."""
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
-        """RequestPolicy: never lets a request pass."""
+    name: ClassVar[str] = "access-refusal"
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: no request passes."""
         return _ANSWER
+
+    def explain(self) -> str:
+        """Policy."""
+        return "Its annotations decide access and cannot be honoured: every request gets 503."
+
+    def shown(self) -> Mapping[str, object]:
+        """Policy."""
+        return {"refused": "its annotations decide access, and cannot be honoured"}
 
 
 class Refusal(Enum):

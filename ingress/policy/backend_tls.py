@@ -11,18 +11,21 @@ Source of the rules: docs/compatibility.md, section 2.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from ipaddress import ip_address
+from typing import ClassVar
 
 from OpenSSL import SSL
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
-from ingress.message import Request
 from ingress.policy.annotation import Annotations
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+from ingress.policy.policy import Policy
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """What is spoken; RFC 8996 has done away with all before."""
@@ -112,12 +115,22 @@ class BackendTLS:
 
 
 @dataclass(frozen=True, slots=True)
-class BackendTLSRefusal:
+class BackendTLSRefusal(Policy):
     """Answers every request with 503."""
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
-        """RequestPolicy: never lets a request pass."""
+    name: ClassVar[str] = "backend-tls-refusal"
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: no request passes."""
         return _REFUSAL
+
+    def explain(self) -> str:
+        """Policy."""
+        return "The encryption it asks for cannot be honoured: every request gets 503."
+
+    def shown(self) -> Mapping[str, object]:
+        """Policy."""
+        return {"refused": "its annotations ask for TLS towards endpoints that cannot be had"}
 
 
 _REFUSAL = Answer(

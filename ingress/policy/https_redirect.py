@@ -6,12 +6,17 @@ Source of the rules: docs/compatibility.md, section 2.2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+from ingress.policy.policy import Policy
 
 HTTPS_PORT = 443
 
@@ -46,8 +51,10 @@ def read_redirect_settings(annotations: Annotations, is_on: bool) -> RedirectSet
 
 
 @dataclass(frozen=True, slots=True)
-class HttpsRedirect:
+class HttpsRedirect(Policy):
     """Answers requests over http with 308 to the same place over https."""
+
+    name: ClassVar[str] = "https-redirect"
 
     port: int = HTTPS_PORT
     """The port that clients see."""
@@ -60,9 +67,10 @@ class HttpsRedirect:
     Rules for a wildcard, or for any host, may have tls entries for some only.
     """
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
-        """RequestPolicy: lets pass what is secure, not covered, or a certificate challenge."""
-        if is_secure or not self._covers(request.host):
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: requests that are secure, not covered, or a certificate challenge pass."""
+        request = context.request
+        if context.client.is_secure or not self._covers(request.host):
             return None
         path = request.path
         if path.startswith(_ACME_PATH) and path[len(_ACME_PATH) :][:1] in (b"", b"/"):
@@ -75,6 +83,20 @@ class HttpsRedirect:
             "This host is served over https.",
             fields=((b"Location", self._location(request)),),
         )
+
+    def explain(self) -> str:
+        """Policy."""
+        hosts = "every host" if self.hosts is None else ", ".join(self._names())
+        return f"Requests over http for {hosts} are redirected to https (port {self.port})."
+
+    def shown(self) -> Mapping[str, object]:
+        """Policy."""
+        return {"httpsRedirect": self._names()}
+
+    def _names(self) -> list[str]:
+        if self.hosts is None:
+            return ["*"]
+        return sorted(name.decode("ascii") for name in self.hosts)
 
     def _covers(self, host: bytes) -> bool:
         if self.hosts is None or host in self.hosts:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
+from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.live_state import RuleIdentity
 from ingress.policy.load_balance import LoadBalance
+from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.policy.request_policy import RequestPolicy
 
 MAX_PATH_LABEL: Final = 256
 """Each metric of a rule repeats it, and an Ingress may have paths of many kilobytes."""
@@ -49,8 +51,11 @@ class Route:
     host: str = ""
     """The name of its VirtualHost: ``*.example.com`` for a wildcard, empty for none."""
 
-    policies: tuple[RequestPolicy, ...] = ()
-    """Asked in order; the first answer ends the exchange before any endpoint sees it."""
+    policies: tuple[Policy, ...] = ()
+    """In the order in which they are asked within a phase."""
+
+    response_edits: ResponseEdits | None = None
+    """Changes to every response; None for those of the Snapshot, which most routes have."""
 
     affinity: CookieAffinity | None = None
     """A session that is found goes before `load_balance`."""
@@ -67,6 +72,16 @@ class Route:
     labels: RouteLabels = field(init=False, repr=False, compare=False)
     """Ready-made, because each request needs them; the next as well."""
 
+    request_edits: FieldEdits = field(default=NO_EDITS, init=False, repr=False, compare=False)
+    """Changes that the policies make to every request."""
+
+    access_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
+    """Those of `policies` that decide in each phase; empty where a phase has nothing to do."""
+
+    request_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
+    response_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
+    error_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
+
     upstream_name: bytes = field(init=False, repr=False, compare=False)
     """For the access log; ``-`` without an Upstream."""
 
@@ -76,3 +91,29 @@ class Route:
         service = self.upstream.service if self.upstream is not None else ""
         labels = RouteLabels(self.host or "_", *self.ingress, service, self.path[:MAX_PATH_LABEL])
         object.__setattr__(self, "labels", labels)
+        if self.policies:
+            self._order_policies()
+
+    def _order_policies(self) -> None:
+        edits = NO_EDITS
+        for policy in self.policies:
+            edits = edits.then(policy.request_edits)
+        object.__setattr__(self, "request_edits", edits)
+        for phase in Phase:
+            found = tuple(policy for policy in self.policies if phase in phases_of(type(policy)))
+            object.__setattr__(self, f"{phase.value}_policies", found)
+
+    @property
+    def identity(self) -> RuleIdentity:
+        """What policies keep their live state for."""
+        return RuleIdentity(*self.ingress, self.host, self.path, self.path_type)
+
+    def response_edits_with(self, hsts: FieldEdits) -> ResponseEdits | None:
+        """
+        :param hsts: what every response over https gets.
+        :return: the `response_edits` that the policies ask for; None where they ask for none.
+        """
+        edits = NO_EDITS
+        for policy in self.policies:
+            edits = edits.then(policy.response_edits)
+        return ResponseEdits(edits, hsts.then(edits)) if edits else None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.answer import Answer
 from ingress.config import Config, Limits
 from ingress.downstream.http1 import (
     MAX_PIPELINED,
 )
-from ingress.message import Request
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+from ingress.policy.policy import Policy
 from ingress.routing.route import Route
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, TOO_LARGE_REQUESTS
 from tests.support.memory_socket import CAPACITY
@@ -33,10 +34,10 @@ MUCH = b"x" * (8 * CAPACITY)
 """More than all buffers between a client and an endpoint hold together."""
 
 
-class Broken:
+class Broken(Policy):
     """A policy with a fault of our own."""
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+    def access(self, context: PolicyContext) -> Decision:
         raise ZeroDivisionError
 
 

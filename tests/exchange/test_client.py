@@ -92,10 +92,10 @@ class ForwardedFieldsTests(UpstreamHeadCase):
         """A connection that outlives a Config is described by the next one."""
         client = Client(PROXY, is_secure=False)
         request = make_request(b"X-Forwarded-For: 1.2.3.4")
-        self.assertEqual(client.forwarding(request, CONFIG).client_address, b"10.0.0.1")
-        self.assertFalse(client.is_trusted)
-        self.assertEqual(client.forwarding(request, TRUSTING).client_address, b"1.2.3.4")
-        self.assertTrue(client.is_trusted)
+        believed = client.believed(request, CONFIG)
+        self.assertEqual((believed.address, believed.is_trusted), (b"10.0.0.1", False))
+        believed = client.believed(request, TRUSTING)
+        self.assertEqual((believed.address, believed.is_trusted), (b"1.2.3.4", True))
 
 
 class KeptTests(SynchronousTestCase):
@@ -105,27 +105,27 @@ class KeptTests(SynchronousTestCase):
         """As long as fields, host and configuration are the same, and no longer."""
         client = Client(PROXY, is_secure=False)
         request, other = make_request(), make_request(host=b"b.example")
-        first = client.forwarding(request, CONFIG)
-        self.assertIs(client.forwarding(make_request(), CONFIG), first)
-        self.assertEqual(client.forwarding(other, CONFIG).host, b"b.example")
-        self.assertEqual(client.forwarding(request, CONFIG).host, b"a.example")
+        first = client.believed(request, CONFIG)
+        self.assertIs(client.believed(make_request(), CONFIG), first)
+        self.assertEqual(client.believed(other, CONFIG).authority, b"b.example")
+        self.assertEqual(client.believed(request, CONFIG).authority, b"a.example")
 
     def test_idle(self) -> None:
         """A client that asks for nothing more has none of its last head in memory."""
         client = Client(STRANGER, is_secure=False)
         request = make_request(b"X-Forwarded-For: " + b"a" * 4096)
         derived = getrefcount(request.derived)
-        forwarding = client.forwarding(request, CONFIG)
+        believed = client.believed(request, CONFIG)
         self.assertEqual(getrefcount(request.derived), derived)
-        self.assertIsNot(client.forwarding(request, CONFIG), forwarding)
+        self.assertIsNot(client.believed(request, CONFIG), believed)
 
     def test_trust_changes(self) -> None:
         """What was not believed is, once the configuration says so, whatever came between."""
         client = Client(PROXY, is_secure=False)
         request = make_request(b"X-Forwarded-For: 192.0.2.7")
-        self.assertEqual(client.forwarding(request, CONFIG).client_address, b"10.0.0.1")
-        client.forwarding(make_request(b"X-Forwarded-For: " + b"a" * 4096), TRUSTING)
-        self.assertEqual(client.forwarding(request, TRUSTING).client_address, b"192.0.2.7")
+        self.assertEqual(client.believed(request, CONFIG).address, b"10.0.0.1")
+        client.believed(make_request(b"X-Forwarded-For: " + b"a" * 4096), TRUSTING)
+        self.assertEqual(client.believed(request, TRUSTING).address, b"192.0.2.7")
 
 
 class StrangerTests(UpstreamHeadCase):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.believed_client import BelievedClient
 from ingress.config import Config, Limits
 from ingress.endpoint import Endpoint, Upstream
-from ingress.exchange.client import Forwarding
 from ingress.exchange.endpoint_choice import EndpointChoice
 from ingress.http1.request_head import parse_request_head
 from ingress.message import IDEMPOTENT_METHODS
@@ -57,8 +57,10 @@ class ChoiceCase(SynchronousTestCase):
     ) -> EndpointChoice:
         made, _ = parse_request_head(request(method, *fields))
         upstream = upstream or Upstream(UPSTREAM, ENDPOINTS)
-        forwarding = Forwarding(client_address, is_secure, host=b"a.example", fields=b"")
-        return EndpointChoice(self.plane, upstream, route, made, forwarding)
+        client = BelievedClient(
+            client_address, b"a.example", b"", is_secure=is_secure, is_trusted=False
+        )
+        return EndpointChoice(self.plane, upstream, route, made, client)
 
     def session(self) -> tuple[Endpoint, bytes]:
         """A new session: its endpoint and the Cookie field by which it comes back."""

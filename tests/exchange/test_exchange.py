@@ -20,8 +20,10 @@ from ingress.exchange.replayable_body import REPLAY_SIZE
 from ingress.exchange.state import State
 from ingress.exchange.tunnel import Tunnel
 from ingress.http1.request_head import parse_request_head
-from ingress.message import Request, Response
+from ingress.message import Response
+from ingress.policy.context import PolicyContext
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.policy import Policy
 from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
@@ -151,17 +153,18 @@ class ExchangeCase(SynchronousTestCase):
         self.assertIs(exchange.state, State.ENDED)
 
 
-class Refusing:
+class Refusing(Policy):
     """A policy that answers everything."""
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+    def access(self, context: PolicyContext) -> Answer | None:
+        is_secure = context.client.is_secure
         return Answer(503, Outcome.ACCESS_REFUSED, f"secure: {is_secure}")
 
 
-class Passing:
+class Passing(Policy):
     """A policy that answers nothing."""
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
+    def access(self, context: PolicyContext) -> Answer | None:
         return None
 
 

@@ -7,37 +7,40 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
 from ingress.errors import Outcome, RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.own_answer import TOO_LARGE, is_too_large, own_answer, refuse_client
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.request_head import parse_request_head
-from ingress.message import Request
+from ingress.policy.context import PolicyContext
+from ingress.policy.policy import Policy
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.wire import GET, LIMITS, UPSTREAM, Wire, post
 
 ROUTE = Route(ingress=("default", "web"), upstream=UPSTREAM, proxy=ProxySettings(body_size=10))
+CLIENT = BelievedClient(b"192.0.2.1", b"a.example", b"", is_secure=True, is_trusted=False)
 NO = Answer(503, Outcome.ACCESS_REFUSED, "No.")
 
 
-class Policy:
-    """Answers `answer`, and remembers whether the request was secure."""
+class Scripted(Policy):
+    """Answers what it is given, and remembers whether each request was secure."""
 
     def __init__(self, answer: Answer | None) -> None:
         self.said = answer
         self.asked: list[bool] = []
 
-    def answer(self, request: Request, *, is_secure: bool) -> Answer | None:
-        self.asked.append(is_secure)
+    def access(self, context: PolicyContext) -> Answer | None:
+        self.asked.append(context.client.is_secure)
         return self.said
 
 
 class OwnAnswerTests(SynchronousTestCase):
     def answer(self, route: Route | None, head: bytes = GET) -> Answer | None:
         request, _ = parse_request_head(head)
-        return own_answer(route, request, is_secure=True)
+        return own_answer(Wire().plane, route, request, CLIENT)
 
     def test_none(self) -> None:
         """Where a rule leads to a Service, an endpoint is asked."""
@@ -59,7 +62,7 @@ class OwnAnswerTests(SynchronousTestCase):
 
     def test_policies(self) -> None:
         """The first policy that has an answer gives it; those behind are not asked."""
-        passing, refusing, behind = Policy(None), Policy(NO), Policy(None)
+        passing, refusing, behind = Scripted(None), Scripted(NO), Scripted(None)
         route = replace(ROUTE, upstream=None, policies=(passing, refusing, behind))
         self.assertIs(self.answer(route, post(11)), NO)
         self.assertEqual((passing.asked, refusing.asked, behind.asked), ([True], [True], []))

@@ -6,10 +6,11 @@ from typing import Literal
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.answer import Answer
 from ingress.errors import Outcome
-from ingress.message import Request
 from ingress.policy.access import AccessRefusal, Refusal, read_refusal
 from ingress.policy.annotation import PREFIX, Annotations
+from ingress.testing import policy_context
 
 
 def refusal(*names: str, snippets: Literal["refuse", "ignore"] = "refuse") -> Refusal:
@@ -68,8 +69,7 @@ class AccessRefusalTests(SynchronousTestCase):
     def test_answer(self) -> None:
         """No request passes, over https neither, not even a certificate challenge."""
         path = b"/.well-known/acme-challenge/x"
-        request = Request(b"GET", path, path, b"a", b"a", [], 0)
         for is_secure in (True, False):
-            answer = AccessRefusal().answer(request, is_secure=is_secure)
-            assert answer is not None
+            answer = AccessRefusal().access(policy_context(target=path, is_secure=is_secure))
+            assert isinstance(answer, Answer)
             self.assertEqual((answer.status, answer.outcome), (503, Outcome.ACCESS_REFUSED))

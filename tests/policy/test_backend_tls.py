@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
-from ingress.message import Request
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.backend_tls import (
     BackendSecret,
@@ -14,6 +14,7 @@ from ingress.policy.backend_tls import (
     BackendTLSRefusal,
     read_backend_settings,
 )
+from ingress.testing import policy_context
 
 SECRETS = {
     ("default", "all"): BackendSecret(b"chain", b"key", b"ca"),
@@ -237,8 +238,7 @@ class CipherTests(SettingsTestCase):
 class RefusalTests(SynchronousTestCase):
     def test_answer(self) -> None:
         """Every request is answered with 503 and a reason."""
-        request = Request(b"GET", b"/", b"/", b"a", b"a", [], 0)
         for is_secure in (True, False):
-            answer = BackendTLSRefusal().answer(request, is_secure=is_secure)
-            assert answer is not None
+            answer = BackendTLSRefusal().access(policy_context(is_secure=is_secure))
+            assert isinstance(answer, Answer)
             self.assertEqual((answer.status, answer.outcome), (503, "access_refused"))

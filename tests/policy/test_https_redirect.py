@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.answer import Answer
 from ingress.errors import Outcome
-from ingress.message import Request
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.https_redirect import HttpsRedirect, RedirectSettings, read_redirect_settings
+from ingress.testing import policy_context
 
 
 def location(
     policy: HttpsRedirect, target: bytes, host: bytes = b"a.example", *, is_secure: bool = False
 ) -> bytes | None:
     """The Location of the answer; None for no answer."""
-    path = target.partition(b"?")[0]
-    answer = policy.answer(Request(b"GET", target, path, host, host, [], 0), is_secure=is_secure)
+    answer = policy.access(policy_context(b"GET", target, host=host, is_secure=is_secure))
     if answer is None:
         return None
+    assert isinstance(answer, Answer)
     assert (answer.status, answer.outcome) == (308, Outcome.REDIRECTED), answer
     ((name, value),) = answer.fields
     assert name == b"Location"
@@ -73,10 +74,8 @@ class HttpsRedirectTests(SynchronousTestCase):
 
     def test_no_host(self) -> None:
         """A request without host is refused, because it can neither be served nor redirected."""
-        answer = HttpsRedirect().answer(
-            Request(b"GET", b"/", b"/", b"", b"", [], 0), is_secure=False
-        )
-        assert answer is not None
+        answer = HttpsRedirect().access(policy_context(host=b""))
+        assert isinstance(answer, Answer)
         self.assertEqual(answer.status, 400)
 
 

@@ -11,8 +11,8 @@ from ingress.policy.access import AccessRefusal
 from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import Algorithm, LoadBalance
+from ingress.policy.policy import Policy
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.policy.request_policy import RequestPolicy
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
@@ -114,7 +114,7 @@ def _backend(tls: BackendTLS | None) -> Iterator[str]:
         yield f"ciphers {tls.ciphers}"
 
 
-def _policy(policy: RequestPolicy) -> str:
+def _policy(policy: Policy) -> str:
     if isinstance(policy, AccessRefusal):
         return "refused"
     if isinstance(policy, BackendTLSRefusal):

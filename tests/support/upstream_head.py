@@ -43,8 +43,8 @@ class UpstreamHeadCase(SynchronousTestCase):
     ) -> Message:
         request = make_request(*fields, host=host, version=version)
         client = Client(address, is_secure=is_secure)
-        forwarding = client.forwarding(request, config)
-        head = upstream_head(request, forwarding, b"id-1", is_trusted=client.is_trusted)
+        believed = client.believed(request, config)
+        head = upstream_head(request, believed, b"id-1")
         self.assertTrue(head.endswith(b"\r\n\r\n"))
         return Message.parse(head)
 

@@ -15,7 +15,7 @@ from ingress.kube.objects import ObjectName
 from ingress.policy.access import AccessRefusal, Refusal
 from ingress.policy.backend_tls import BackendTLSRefusal
 from ingress.policy.https_redirect import HttpsRedirect
-from ingress.policy.request_policy import RequestPolicy
+from ingress.policy.policy import Policy
 from ingress.problem import Problem, shown
 from ingress.routing.build.ingress import IngressParts, Rule
 from ingress.routing.build.tree import ResourceTree
@@ -25,8 +25,8 @@ from ingress.steps import STRIDE, Steps
 
 ProblemsByIngress = Mapping[ObjectName, tuple[Problem, ...]]
 
-_REFUSED: tuple[RequestPolicy, ...] = (AccessRefusal(),)
-_UNENCRYPTED: tuple[RequestPolicy, ...] = (BackendTLSRefusal(),)
+_REFUSED: tuple[Policy, ...] = (AccessRefusal(),)
+_UNENCRYPTED: tuple[Policy, ...] = (BackendTLSRefusal(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class _Merge:
             {name: tuple(problems) for name, problems in self._problems.items()},
         )
 
-    def _policies(self, parts: IngressParts) -> tuple[RequestPolicy, ...]:
+    def _policies(self, parts: IngressParts) -> tuple[Policy, ...]:
         """What stands before each route that the Ingress has for this host."""
         if self._is_closed or parts.policies.refusal is not Refusal.NONE:
             return _REFUSED
@@ -92,16 +92,14 @@ class _Merge:
         )
         return (redirect,)
 
-    def _add_rule(
-        self, parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...]
-    ) -> None:
+    def _add_rule(self, parts: IngressParts, rule: Rule, policies: tuple[Policy, ...]) -> None:
         route = _route(self._host, parts, rule, policies)
         winner = self._tree.add(rule.path, route)
         if winner is not None and not _is_same(winner, route):
             what = f"the {rule.path_type} path {shown(winner.path)}"
             self._lose(parts, f"{rule.field}.path", rule.written, what, winner)
 
-    def _add_default(self, parts: IngressParts, policies: tuple[RequestPolicy, ...]) -> None:
+    def _add_default(self, parts: IngressParts, policies: tuple[Policy, ...]) -> None:
         if parts.default is None:
             return
         if self._default is None:
@@ -124,9 +122,7 @@ class _Merge:
         self._problems.setdefault(parts.name, []).append(parts.problem(field_path, message, value))
 
 
-def _route(
-    host: str, parts: IngressParts, rule: Rule, policies: tuple[RequestPolicy, ...]
-) -> Route:
+def _route(host: str, parts: IngressParts, rule: Rule, policies: tuple[Policy, ...]) -> Route:
     settings, upstream = parts.policies, rule.upstream
     affinity, tls = settings.affinity, settings.backend.tls
     return Route(

@@ -1,0 +1,41 @@
+"""
+The client of one request, as far as the proxy believes what it is told.
+"""
+
+from __future__ import annotations
+
+
+class BelievedClient:
+    """
+    What one request says of its client, after trust has decided what to believe.
+
+    It is shared by the requests of a connection that say the same, and must not be changed.
+
+    :ivar address: the client's IP address; empty for a Unix socket.
+    :ivar is_secure: whether the client came over TLS, here or in front of a trusted proxy.
+    :ivar is_trusted: whether the peer is a trusted proxy, whose fields are passed on.
+    :ivar authority: the Host field that goes upstream, unless an edit replaces it.
+    :ivar forwarded: the forwarded fields that the endpoint gets, a line each, as HTTP/1.1
+        writes them.
+    """
+
+    __slots__ = ("address", "authority", "forwarded", "is_secure", "is_trusted")
+
+    def __init__(
+        self,
+        address: bytes,
+        authority: bytes,
+        forwarded: bytes,
+        *,
+        is_secure: bool,
+        is_trusted: bool,
+    ) -> None:
+        self.address = address
+        self.authority = authority
+        self.forwarded = forwarded
+        self.is_secure = is_secure
+        self.is_trusted = is_trusted
+
+    def __repr__(self) -> str:
+        scheme = "https" if self.is_secure else "http"
+        return f"<BelievedClient {self.address!r} {scheme} trusted={self.is_trusted}>"

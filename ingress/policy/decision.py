@@ -1,0 +1,43 @@
+"""
+What a policy can decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+
+from ingress.answer import Answer
+from ingress.endpoint import UpstreamKey
+from ingress.field_edits import NO_EDITS, FieldEdits
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """Go on, with changes. What is not given stays as it is."""
+
+    request_edits: FieldEdits = NO_EDITS
+    """For the head that goes to the endpoint."""
+
+    response_edits: FieldEdits = NO_EDITS
+    """For the head of the response, whether an endpoint or the proxy gives it."""
+
+    target: bytes | None = None
+    """The target that goes upstream: a path that begins with ``/``, with its query."""
+
+    upstream: UpstreamKey | None = None
+    """The Upstream to ask in place of the route's."""
+
+
+Verdict = Answer | Proceed | None
+"""
+An answer that ends the exchange; changes to go on with; None to go on as before.
+"""
+
+Decision = Verdict | Deferred[Verdict]
+"""
+A verdict, or a Deferred that fires with one. The exchange waits for it and holds neither an
+endpoint nor more of the body than it has read; it cancels the Deferred where the client goes
+away.
+"""

@@ -1,0 +1,59 @@
+"""
+What policies remember from request to request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+State = TypeVar("State")
+
+
+class RuleIdentity(NamedTuple):
+    """A rule as it is known from Snapshot to Snapshot."""
+
+    namespace: str
+    ingress: str
+    host: str
+    """In lower case; ``*.example.com`` for a wildcard, empty for hosts that nobody names."""
+
+    path: str
+    """As the Ingress has it."""
+
+    path_type: str
+
+
+class PolicyStates:
+    """The live state of all policies of a process, by rule and policy."""
+
+    def __init__(self) -> None:
+        self._by_rule: dict[RuleIdentity, dict[str, Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"<PolicyStates of {len(self._by_rule)} rules>"
+
+    def __len__(self) -> int:
+        return len(self._by_rule)
+
+    def find(self, rule: RuleIdentity, name: str, make: Callable[[], State]) -> State:
+        """
+        :param name: of the policy.
+        :param make: makes the state where there is none yet.
+        """
+        states = self._by_rule.get(rule)
+        if states is None:
+            states = self._by_rule[rule] = {}
+        if name not in states:
+            states[name] = make()
+        return cast(State, states[name])
+
+    def prune(self, is_served: Callable[[RuleIdentity], bool]) -> None:
+        """
+        Forget the state of rules that are gone.
+
+        :param is_served: whether the Snapshot in force still has a rule.
+        """
+        if self._by_rule:
+            for rule in [rule for rule in self._by_rule if not is_served(rule)]:
+                del self._by_rule[rule]

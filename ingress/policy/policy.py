@@ -1,0 +1,105 @@
+"""
+The seam between an exchange and what annotations, or a configuration, make of it.
+
+A policy names its phases by the methods that it defines:
+
+=============  ===========================================================  ====================
+Method         When                                                         May decide
+=============  ===========================================================  ====================
+``access``     a rule has matched; nothing else has been decided            answer, edits, wait
+``request``    the client may have it; before an endpoint is chosen         answer, edits, target,
+                                                                            Upstream, wait
+``response``   the head of an endpoint's response has come                  answer, edits,
+                                                                            Upstream, wait
+``error``      the proxy is about to answer in an endpoint's place          answer, edits,
+                                                                            Upstream, wait
+=============  ===========================================================  ====================
+
+Within a phase policies are asked in the order of `ingress.policy.registry`, which is fixed when
+the Snapshot is built. The first answer ends the phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from ingress.answer import Answer
+from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Response
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+
+
+class Phase(StrEnum):
+    """A moment of an exchange at which policies are asked."""
+
+    ACCESS = "access"
+    REQUEST = "request"
+    RESPONSE = "response"
+    ERROR = "error"
+
+
+class Policy:
+    """
+    What an exchange does for the requests of one rule, beside asking an endpoint.
+
+    Policies are made when a Snapshot is built, never changed, and pickled for workers: frozen
+    dataclasses without locks, sockets or reactors. What they remember from request to request is
+    in `PolicyContext.state`.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    """What it is called in ``/snapshot``, logs and explanations, such as ``https-redirect``."""
+
+    @property
+    def request_edits(self) -> FieldEdits:
+        """Changes to every request of the rule, whatever it is; applied when it is built."""
+        return NO_EDITS
+
+    @property
+    def response_edits(self) -> FieldEdits:
+        """Changes to every response of the rule; applied when it is built."""
+        return NO_EDITS
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Decide whether the client may have what it asks for."""
+        return None
+
+    def request(self, context: PolicyContext) -> Decision:
+        """Decide what becomes of a request that may pass."""
+        return None
+
+    def response(self, context: PolicyContext, response: Response) -> Decision:
+        """Decide what becomes of an endpoint's response."""
+        return None
+
+    def error(self, context: PolicyContext, answer: Answer) -> Decision:
+        """Decide what becomes of an answer of the proxy's own."""
+        return None
+
+    def explain(self) -> str:
+        """:return: one sentence for people: what it does, and for which requests."""
+        return self.name
+
+    def shown(self) -> Mapping[str, object]:
+        """:return: its settings as JSON has them; never a secret."""
+        return {}
+
+
+_METHODS: Final = {
+    Phase.ACCESS: Policy.access,
+    Phase.REQUEST: Policy.request,
+    Phase.RESPONSE: Policy.response,
+    Phase.ERROR: Policy.error,
+}
+
+
+def phases_of(policy: type[Policy]) -> frozenset[Phase]:
+    """:return: the phases whose methods a class of policies defines."""
+    return frozenset(
+        phase for phase, method in _METHODS.items() if getattr(policy, phase.value) is not method
+    )
