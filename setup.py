@@ -34,6 +34,7 @@ COMPILED = (
     "ingress/exchange/data_plane.py",
     "ingress/exchange/endpoint_choice.py",
     "ingress/exchange/exchange.py",
+    "ingress/exchange/field_names.py",
     "ingress/exchange/state.py",
     "ingress/exchange/headers.py",
     "ingress/downstream/http1.py",

@@ -187,6 +187,13 @@ class Limits:
     """Share of the requests in flight that may be retries; some may be always."""
 
 
+FieldNameSetting = Literal["plain", "underscores", "any"]
+"""
+Which names of a request's fields reach endpoints: letters, digits and ``-``; also ``_``; every
+token.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every field has the default that ``etc/ingress.yaml`` documents."""
@@ -205,6 +212,8 @@ class Config:
     tls: TLS = TLS()
     ingress_class: IngressClassFilter = IngressClassFilter()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    field_names: FieldNameSetting = "plain"
+
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
     """None where no answer carries the field."""

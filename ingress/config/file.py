@@ -120,6 +120,9 @@ def _read_config(section: Section, path: Path) -> Config:
             tls=_read_tls(root, folder),
             ingress_class=_read_class(root),
             trusted_proxies=root.take_all("trusted-proxies", accept.network, ()),
+            field_names=root.take(
+                "field-names", accept.one_of("plain", "underscores", "any"), _DEFAULT.field_names
+            ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             hsts=_read_hsts(root),
             limits=_read_limits(root),

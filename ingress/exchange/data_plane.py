@@ -13,6 +13,7 @@ from ingress.deadline import Deadlines
 from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.open_connections import OpenConnections
 from ingress.exchange.client import Client
+from ingress.exchange.field_names import FieldNames
 from ingress.policy.live_state import PolicyStates
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord
@@ -73,6 +74,7 @@ class DataPlane:
         self.hsts = b""
         """Our Strict-Transport-Security for what comes over https; empty for none."""
 
+        self.field_names = FieldNames()
         self.recorder = recorder
         self._request_ids: list[bytes] = []
         self.record: Callable[[ExchangeRecord], None]
@@ -87,6 +89,7 @@ class DataPlane:
             limits = self.limits = snapshot.config.limits
             self.registry.apply(limits)
             self.connection_limit.apply(limits)
+            self.field_names.apply(snapshot.config.field_names)
             if self.recorder is not None:
                 self.recorder.apply(snapshot.config)
             hsts = snapshot.config.hsts

@@ -16,6 +16,7 @@ from twisted.web.http import datetimeToString
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
+from ingress.exchange.field_names import PLAIN, FieldNames, name_kind, plain_spelling
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
 
@@ -84,6 +85,13 @@ _NEVER_TRAILERS: Final = _NEVER_INTERIM | {
 # What a client must not take from its own request by naming it in Connection.
 _NOT_NOMINABLE: Final = frozenset({b"host", b"content-length"})
 
+# What a client must not say in another spelling, whatever names pass: endpoints may take it for
+# what was checked here.
+_OURS: Final = _NEVER_UPSTREAM | _NOT_NOMINABLE
+
+_STAYS_HERE: Final = -1
+_READS_AS_OURS: Final = 100
+
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _MAX_CACHED_NAME: Final = 64
 """Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
@@ -101,16 +109,23 @@ def own_request_id(request: Request) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _stays_here(key: bytes, is_trusted: bool) -> bool:
-    """Whether a client's field of this name goes no further; all clients send the same few."""
+def _judge_name(key: bytes, is_trusted: bool) -> int:
+    """
+    :return: `_STAYS_HERE` for a field that goes no further, `_READS_AS_OURS` for the odd spelling
+        of one that must not, else the kind of its name; all clients send the same few.
+    """
+    kind = name_kind(key)
+    if kind != PLAIN:
+        plain = plain_spelling(key)
+        return _READS_AS_OURS if plain in _OURS or plain.startswith(_TRUSTED_ONLY) else kind
     if key in _NEVER_UPSTREAM or key.startswith(_REPLACED):
-        return True
-    # nginx drops names with an underscore as well: a CGI-like endpoint cannot tell
-    # X_Real_IP from X-Real-IP.
-    return b"_" in key or (not is_trusted and key.startswith(_TRUSTED_ONLY))
+        return _STAYS_HERE
+    return _STAYS_HERE if not is_trusted and key.startswith(_TRUSTED_ONLY) else PLAIN
 
 
-def upstream_head(request: Request, client: BelievedClient, identity: bytes) -> bytes:
+def upstream_head(
+    request: Request, client: BelievedClient, identity: bytes, names: FieldNames
+) -> bytes:
     """
     The head that goes to the endpoint: Host (first, as RFC 9110 section 7.2 would have it),
     the client's other fields in order and number, less what stays on its hop or must not be
@@ -119,7 +134,7 @@ def upstream_head(request: Request, client: BelievedClient, identity: bytes) -> 
     is_trusted = client.is_trusted
     fields = request.derived.upstream.get(is_trusted)
     if fields is None:
-        fields = request.derived.upstream[is_trusted] = _upstream_fields(request, is_trusted)
+        fields = _upstream_fields(request, is_trusted, names)
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
         request.method,
         request.target,
@@ -130,14 +145,26 @@ def upstream_head(request: Request, client: BelievedClient, identity: bytes) -> 
     )
 
 
-def _upstream_fields(request: Request, is_trusted: bool) -> bytes:
-    """The client's fields but for Host, as the endpoint gets them."""
+def _upstream_fields(request: Request, is_trusted: bool, names: FieldNames) -> bytes:
+    """
+    The client's fields but for Host, as the endpoint gets them.
+
+    They are kept for the next request of the same head, unless one of them has an odd name:
+    each that is dropped counts, and what is kept does not depend on the setting.
+    """
     options = request.connection_options
     parts: list[bytes] = []
+    is_plain = True
     for key, name, value in request.fields:
-        stays_here = _stays_here if len(key) <= _MAX_CACHED_NAME else _stays_here.__wrapped__
-        if stays_here(key, is_trusted):
-            continue
+        judge = _judge_name if len(key) <= _MAX_CACHED_NAME else _judge_name.__wrapped__
+        kind = judge(key, is_trusted)
+        if kind != PLAIN:
+            if kind == _STAYS_HERE:
+                continue
+            is_plain = False
+            if kind > names.passing:
+                names.dropped += 1
+                continue
         if key == b"expect" and request.is_http_10:
             # RFC 9110 section 10.1.1: it must be ignored there.
             continue
@@ -150,7 +177,10 @@ def _upstream_fields(request: Request, is_trusted: bool) -> bytes:
         parts.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
     elif request.takes_trailers:
         parts.append(b"Connection: TE\r\nTE: trailers\r\n")
-    return b"".join(parts)
+    fields = b"".join(parts)
+    if is_plain:
+        request.derived.upstream[is_trusted] = fields
+    return fields
 
 
 def downstream_fields(response: Response, hsts: bytes = b"") -> FieldLines:

@@ -21,6 +21,7 @@ def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
     counters = Counters(
         accepted=plane.accepted,
         refused=plane.refused,
+        dropped_fields=plane.field_names.dropped,
         ejections=plane.balancer.health.ejections,
         cpu_seconds=cpu_seconds,
     )

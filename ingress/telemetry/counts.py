@@ -37,6 +37,9 @@ class Counters:
     outcomes: Counter[str] = field(default_factory=Counter)
     """Exchanges by how they ended (`ingress.errors.Outcome`)."""
 
+    dropped_fields: int = 0
+    """Fields of requests that no endpoint got, because of the characters in their names."""
+
     def add(self, other: Counters) -> None:
         """Count what `other` counted, too."""
         self._combine(other, 1)
@@ -58,6 +61,7 @@ class Counters:
         self.ejections += sign * other.ejections
         self.dropped_lines += sign * other.dropped_lines
         self.cpu_seconds += sign * other.cpu_seconds
+        self.dropped_fields += sign * other.dropped_fields
         for outcome, count in other.outcomes.items():
             self.outcomes[outcome] += sign * count
 

@@ -74,6 +74,11 @@ def _own(watched: Watched) -> Iterator[Family]:
     )
     yield by_label(family, "outcome", counters.outcomes)
     yield counter(
+        f"{OWN_PREFIX}_dropped_fields_total",
+        "Fields of requests that no endpoint got, because of the characters in their names",
+        counters.dropped_fields,
+    )
+    yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Endpoints that were asked because another one had failed",
         counters.retries,

@@ -85,6 +85,7 @@ class LoadTests(ConfigTestCase):
             tls: {secrets: /run/secrets, default: web/wildcard}
             class: {name: nginx, controller: example.com/ingress, without-class: true}
             trusted-proxies: 10.0.0.0/8
+            field-names: any
             ssl-redirect: false
             hsts: {max-age: 60, include-subdomains: false, preload: true}
             snippets: ignore
@@ -107,6 +108,7 @@ class LoadTests(ConfigTestCase):
                 tls=TLS(Path("/run/secrets"), ("web", "wildcard")),
                 ingress_class=IngressClassFilter("nginx", "example.com/ingress", True),
                 trusted_proxies=(ip_network("10.0.0.0/8"),),
+                field_names="any",
                 ssl_redirect=False,
                 hsts=HSTS(60, False, True),
                 snippets="ignore",

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, PublicPorts
 from ingress.exchange.client import Client
+from ingress.exchange.field_names import FieldNames
 from ingress.exchange.headers import upstream_head
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
@@ -44,7 +45,9 @@ class UpstreamHeadCase(SynchronousTestCase):
         request = make_request(*fields, host=host, version=version)
         client = Client(address, is_secure=is_secure)
         believed = client.believed(request, config)
-        head = upstream_head(request, believed, b"id-1")
+        names = FieldNames()
+        names.apply(config.field_names)
+        head = upstream_head(request, believed, b"id-1", names)
         self.assertTrue(head.endswith(b"\r\n\r\n"))
         return Message.parse(head)
 

@@ -70,11 +70,14 @@ class ProcessFamiliesTests(SynchronousTestCase):
 
     def test_own(self) -> None:
         """What ingress-nginx has no name for."""
-        self.hand.totals.counters.add(Counters(retries=1, ejections=2, dropped_lines=3))
+        self.hand.totals.counters.add(
+            Counters(retries=1, ejections=2, dropped_lines=3, dropped_fields=5)
+        )
         self.hand.totals.traffic.overflow = 4
         self.assertEqual(self.value("txingress_retries_total"), 1)
         self.assertEqual(self.value("txingress_endpoint_ejections_total"), 2)
         self.assertEqual(self.value("txingress_access_log_dropped_lines_total"), 3)
+        self.assertEqual(self.value("txingress_dropped_fields_total"), 5)
         self.assertEqual(self.value("txingress_unlabelled_requests_total"), 4)
         self.assertEqual(self.value("txingress_workers_lost_total"), 2)
 
