@@ -23,7 +23,7 @@ from ingress.telemetry.counts import Counters, Counts
 from ingress.telemetry.metrics import make_registry, metrics
 from ingress.telemetry.traffic import Traffic
 from tests.support.objects import NOW, built, ingress, served
-from tests.support.watched import HandWatched
+from tests.support.observed_proxy import HandProxy
 
 SAMPLE = (0.0123, 0.0112, 0.0111, 0.002, 312, 1843)
 
@@ -39,9 +39,9 @@ def build_hosts(count: int) -> Built:
     )
 
 
-def watch(result: Built) -> HandWatched:
+def watch(result: Built) -> HandProxy:
     """Each host has had a request."""
-    hand = HandWatched()
+    hand = HandProxy()
     hand.published.publish(result)
     traffic = Traffic()
     for host in result.snapshot.hosts.values():
@@ -144,9 +144,9 @@ def main() -> None:
         hand = watch(result)
         registry = make_registry()
         # Routes are compared with the Snapshot once, and not again while it stays.
-        measure(f"metrics of {count} hosts, the first time", metrics(hand.watched, registry))
-        measure(f"metrics of {count} hosts", metrics(hand.watched, registry))
-        measure("the same compressed", compressed(metrics(hand.watched, registry)))
+        measure(f"metrics of {count} hosts, the first time", metrics(hand.proxy, registry))
+        measure(f"metrics of {count} hosts", metrics(hand.proxy, registry))
+        measure("the same compressed", compressed(metrics(hand.proxy, registry)))
         published = Published(result, 1, NOW, (), {})
         measure(f"routing table of {count} hosts", snapshot_json(published))
     measure("prometheus_client: a histogram of 500 series", _generated(OneFamily(500)))

@@ -64,10 +64,10 @@ from ingress.serving.local_serving import LocalServing
 from ingress.serving.readings import read_counters, read_endpoints, read_vitals
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.counts import Counters, CountsCollector
+from ingress.telemetry.observed_proxy import ObservedProxy, Reports
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import Traffic
-from ingress.telemetry.watched import Reports, Watched
 from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
@@ -75,7 +75,7 @@ from ingress.upstream.tls_transport import tls_dialers
 from ingress.worker.fork_client import launch_forks
 from ingress.worker.process import DataSide, run_worker
 from ingress.worker.reports import WorkerReports, WorkerState
-from ingress.worker.workers import Consequences, Workers
+from ingress.worker.workers import Workers, WorkersCallbacks
 
 if hasattr(select, "epoll"):
     # Before anybody asks for a reactor. Without epoll Twisted's own choice serves.
@@ -153,7 +153,7 @@ def makeService(options: Options) -> IService:
         cluster = _Cluster(reactor, config, options["api"], listeners.ports)
         readiness.add_notes(cluster.source.notes)
     control_plane = _make_control_plane(reactor, config, cluster, serving.publish)
-    pages = make_pages(_watched(control_plane, cluster, totals, reports, lost))
+    pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost))
     process: Any = MultiService()
     process.addService(Reopening(reactor, [PROCESS_LOG.reopen, serving.reopen]))
     process.addService(
@@ -240,14 +240,14 @@ def _make_resolver(
     return NameResolver(reactor, SystemRandom(), lookup, names)
 
 
-def _watched(
+def _observed_proxy(
     control_plane: ControlPlane,
     cluster: _Cluster | None,
     totals: Totals,
     reports: Reports,
     lost: Callable[[], int],
-) -> Watched:
-    return Watched(
+) -> ObservedProxy:
+    return ObservedProxy(
         version=find_version(),
         published=control_plane.controller,
         configured=control_plane.live_config,
@@ -290,10 +290,10 @@ def _make_workers(
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
     run = partial(run_worker, partial(_make_data_side, contexts, count))
     launch = partial(launch_forks, reactor, options["twins"], run)
-    consequences = Consequences(
+    callbacks = WorkersCallbacks(
         totals.merge, termination.fail, partial(readiness.set, "workers", "no worker accepts")
     )
-    workers = Workers(reactor, options["listeners"], count, launch, consequences)
+    workers = Workers(reactor, options["listeners"], count, launch, callbacks)
     readiness.add_notes(workers.notes)
     return workers, WorkerReports(workers), lambda: workers.lost
 

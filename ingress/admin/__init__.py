@@ -1,11 +1,11 @@
 """
-The admin listener: probes, metrics, and what is served at the moment.
+The admin listener: probes, metrics, and the state of routing.
 
 ::
 
     request ─► site ─┬─► readiness              /healthz, /readyz
                      └─► a page ─► pieces ─► streaming
 
-Pages that may be large come in pieces, which `streaming` makes in slices: the same
-reactor serves traffic.
+Large pages are made of pieces. `streaming` makes them in slices of time, because the
+same reactor serves traffic.
 """

@@ -10,28 +10,28 @@ from ingress.admin.site import Content, Page, PageError, Query
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
 from ingress.telemetry.exposition import MEDIA_TYPE
 from ingress.telemetry.metrics import make_registry, metrics
-from ingress.telemetry.watched import Watched
+from ingress.telemetry.observed_proxy import ObservedProxy
 
 
-def make_pages(watched: Watched) -> Mapping[str, Page]:
-    """By name."""
+def make_pages(proxy: ObservedProxy) -> Mapping[str, Page]:
+    """The pages by name."""
     registry = make_registry()
 
     async def metrics_page(query: Query) -> Content:
-        await watched.reports.refresh()
-        return Content(MEDIA_TYPE, metrics(watched, registry))
+        await proxy.reports.refresh()
+        return Content(MEDIA_TYPE, metrics(proxy, registry))
 
     async def snapshot_page(query: Query) -> Content:
-        built = watched.published.built
+        built = proxy.published.built
         if built is None:
             raise PageError(503, "the first snapshot is not published yet")
-        await watched.reports.refresh()
+        await proxy.reports.refresh()
         published = Published(
             built,
-            watched.published.generation,
-            watched.published.published_at,
-            watched.problems,
-            watched.reports.endpoints(),
+            proxy.published.generation,
+            proxy.published.published_at,
+            proxy.problems,
+            proxy.reports.endpoints(),
         )
         host = query.get("host")
         if host is None:

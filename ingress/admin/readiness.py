@@ -1,5 +1,5 @@
 """
-Whether the process should get traffic, and whether it should live.
+Readiness and liveness of the process.
 """
 
 from __future__ import annotations
@@ -7,48 +7,48 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 Notes = Callable[[], Iterable[str]]
-"""Gives what is worth knowing at the moment, a line each."""
+"""Returns lines that an operator should know, and that do not affect readiness."""
 
 
 class Readiness:
     """
-    Why the process should get no traffic; it is ready where there is no reason.
+    The reasons why the process should get no traffic; without one it is ready.
 
-    :param reasons: those that it begins with, each a short text by its name.
+    :param reasons: the first ones, each a short text by its name.
     """
 
     def __init__(self, **reasons: str) -> None:
         self._reasons = dict(reasons)
         self._notes: list[Notes] = []
         self.is_ending = False
-        """Whether the process is about to end; then it is not healthy either."""
+        """Whether the process is ending; then it is not healthy either."""
 
     def __repr__(self) -> str:
         return f"<Readiness {', '.join(self._reasons) or 'ready'}>"
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """In the order in which they arose; empty where the process is ready."""
+        """The reasons in the order in which they arose; empty if the process is ready."""
         return tuple(self._reasons.values())
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth knowing and keeps no traffic away."""
+        """Lines that an operator should know, and that do not affect readiness."""
         return tuple(line for notes in self._notes for line in notes())
 
     def add(self, name: str, reason: str) -> None:
         """
-        :param name: what `clear` takes; a reason of the same name is replaced.
-        :param reason: a line for whoever asks.
+        :param name: replaces a reason of the same name; `clear` takes it.
+        :param reason: one line of the answer.
         """
         self._reasons[name] = reason
 
     def clear(self, name: str) -> None:
-        """The reason holds no more; it need not have been there."""
+        """Remove a reason, if it is there."""
         self._reasons.pop(name, None)
 
     def set(self, name: str, reason: str, is_so: bool) -> None:
-        """`add` it if that is so, else `clear` it."""
+        """`add` the reason if `is_so`, else `clear` it."""
         if is_so:
             self.add(name, reason)
         else:
@@ -56,9 +56,9 @@ class Readiness:
 
     def add_notes(self, notes: Notes) -> None:
         """
-        Have `notes` asked whenever somebody asks us.
+        Call `notes` for each answer.
 
-        What a proxy serves on in spite of, such as an API server that is gone, is no
-        reason: all replicas at once would get no traffic any more.
+        A fault in spite of which the proxy serves, such as an unreachable API server, is
+        a note: as a reason it would take all replicas out of service at once.
         """
         self._notes.append(notes)

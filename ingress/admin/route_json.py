@@ -1,5 +1,5 @@
 """
-A Route as JSON has it: where it leads, and what its annotations come to.
+A Route as JSON: its Upstream, and the effect of its annotations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingress.routing.route import Route
 
 
 def route_json(route: Route) -> dict[str, Any]:
-    """:return: plain values, without what is not set."""
+    """:return: plain values; absent settings are left out."""
     namespace, ingress = route.ingress
     found: dict[str, Any] = {
         "path": route.path,
@@ -36,7 +36,7 @@ def route_json(route: Route) -> dict[str, Any]:
 
 
 def upstream_name(key: UpstreamKey) -> str:
-    """Other than the name in the access log, no two Service ports have the same."""
+    """A unique name; two Service ports may have the same name in the access log."""
     return f"{key.namespace}/{key.service}:{key.port}"
 
 
@@ -69,7 +69,7 @@ def _proxy(settings: ProxySettings) -> dict[str, Any]:
 
 
 def _backend_tls(tls: BackendTLS) -> dict[str, Any]:
-    """Never a key: that there is a certificate of ours is all that is told of it."""
+    """The TLS settings, without the client certificate and its key."""
     return {
         "name": tls.name,
         "verified": tls.is_verified,

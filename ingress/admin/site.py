@@ -1,5 +1,5 @@
 """
-What the admin listener answers.
+The HTTP site of the admin listener.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page has to say."""
+    """The content of a page."""
 
     media_type: bytes
     pieces: Iterator[bytes]
-    """As `Stream` takes them."""
+    """The body, as `Stream` takes it."""
 
 
 class PageError(Exception):
     """
-    A page has nothing to say to this request.
+    A page cannot answer this request.
 
-    :param detail: a line for whoever asked.
+    :param detail: the line of the answer.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -47,10 +47,10 @@ class PageError(Exception):
 
 
 Query = Mapping[str, str]
-"""What a request asks for; of a name that comes twice the last value."""
+"""The query of a request; the last value of each name."""
 
 Page = Callable[[Query], Coroutine[Any, Any, Content]]
-"""Its PageError is the answer, too."""
+"""Makes the content of a page; a PageError becomes an error response."""
 
 
 _NO_PAGES: Mapping[str, Page] = {}
@@ -63,10 +63,10 @@ def make_admin_site(
     The factory of the admin listener.
 
     ``/healthz`` answers 200 as long as the process should live: 500 while it ends,
-    as with ingress-nginx. ``/readyz`` answers 200, or 503 with a reason a line;
+    as in ingress-nginx. ``/readyz`` answers 200, or 503 with one reason a line;
     notes follow.
 
-    :param pages: by the name that is their path.
+    :param pages: by name, which is their path.
     """
 
     def healthz() -> tuple[int, str]:
@@ -89,14 +89,14 @@ NOT_FOUND = (404, "not found")
 
 class _Root(Resource):
     def getChild(self, path: bytes, request: IRequest) -> Resource:
-        """IResource: every path that has no resource of its own."""
+        """IResource: the answer for every other path."""
         return _Check(lambda: NOT_FOUND)
 
 
 class _BodilessRequest(SiteRequest):
     """
-    Nothing here takes a body. Twisted would keep it until its end: in a file of its
-    own where it is large, and as large as the client likes.
+    Drops the body, which no page uses. Twisted would keep it to its end, in a temporary
+    file if it is large, without a limit.
     """
 
     def gotLength(self, length: int | None) -> None:
@@ -104,11 +104,11 @@ class _BodilessRequest(SiteRequest):
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """HTTPChannel: a piece of the body, which is dropped."""
+        """HTTPChannel: drops a piece of the body."""
 
 
 class _QuietSite(Site):
-    """Probes come every few seconds: a line for each would hide all others."""
+    """Logs no requests: a line for each probe would hide all others."""
 
     noisy = False
     displayTracebacks = False
@@ -119,12 +119,12 @@ class _QuietSite(Site):
 
 
 class _Leaf(Resource):
-    """Takes GET and HEAD, for its own path alone."""
+    """Serves GET and HEAD, for its own path alone."""
 
     isLeaf = True
 
     def render(self, request: Any) -> Any:
-        """IResource. Twisted's own would log each HEAD, and warn of itself at other methods."""
+        """IResource. Twisted's own logs HEAD requests and describes itself for other methods."""
         request.setHeader(b"cache-control", b"no-store")
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"allow", b"GET, HEAD")
@@ -134,7 +134,7 @@ class _Leaf(Resource):
         return self.answer(request)
 
     def answer(self, request: Any) -> Any:
-        """:return: as `IResource.render`."""
+        """:return: see `IResource.render`."""
         raise NotImplementedError
 
 
@@ -147,7 +147,7 @@ def _text(request: Any, status: int, text: str) -> bytes:
 
 
 class _Check(_Leaf):
-    """Answers with a status and a text that are asked for each time."""
+    """Answers with the status and the text that a function returns."""
 
     def __init__(self, check: Callable[[], tuple[int, str]]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -197,7 +197,7 @@ class _Paged(_Leaf):
         if isinstance(error, PageError):
             text = _text(request, error.status, str(error))
         else:
-            self.log.failure("{path} cannot be answered", failure, path=request.path)
-            text = _text(request, 500, "this cannot be told; the log says why")
+            self.log.failure("{path} cannot be served", failure, path=request.path)
+            text = _text(request, 500, "internal error; the log has the details")
         request.write(text)
         request.finish()

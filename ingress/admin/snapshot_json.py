@@ -1,5 +1,5 @@
 """
-What is served at the moment as one JSON document, written in pieces.
+The Snapshot in force as one JSON document, written in pieces.
 
 ::
 
@@ -9,7 +9,7 @@ What is served at the moment as one JSON document, written in pieces.
      "certificates": [{"host": …, "names": […], "notAfter": …, …}],
      "problems": [{"kind": …, "name": …, "field": …, "message": …, "file": …, "line": …}]}
 
-Nothing of it is secret.
+It contains no secrets.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NO_STATE: Final = EndpointState()
 
 
 class Published(NamedTuple):
-    """What is told of."""
+    """The values of the document."""
 
     built: Built
     generation: int
@@ -48,7 +48,7 @@ class Published(NamedTuple):
 
 
 def snapshot_json(published: Published) -> Iterator[bytes]:
-    """All of it."""
+    """The whole document."""
     snapshot = published.built.snapshot
     hosts = [*snapshot.hosts.values(), *snapshot.wildcard_hosts.values()]
     if snapshot.any_host is not None:
@@ -63,8 +63,8 @@ def snapshot_json(published: Published) -> Iterator[bytes]:
 
 def host_json(published: Published, name: str) -> Iterator[bytes] | None:
     """
-    :param name: as a client may ask for it.
-    :return: what is of concern to requests for this host; None where no rule is for it.
+    :param name: a host, as a client may write it.
+    :return: the parts that concern requests for this host; None if no rule is for it.
     """
     built, name = published.built, name.lower().removesuffix(".")
     snapshot = built.snapshot
@@ -122,7 +122,7 @@ def _listed(items: Iterable[T], encode: Callable[[T], Iterator[bytes]]) -> Itera
 
 
 def _host(host: VirtualHost) -> Iterator[bytes]:
-    """A path a line: there may be thousands."""
+    """One line for each path, of which there may be thousands."""
     yield b'{"host":%b,"default":' % _encoded(host.name)
     yield _encoded(route_json(host.default) if host.default is not None else None)
     yield b',"paths":['
@@ -205,7 +205,7 @@ def _problem(problem: Problem) -> Iterator[bytes]:
 
 
 def _encoded(value: object) -> bytes:
-    """In ASCII: half a character, which a path may have, is written as JSON has it."""
+    """JSON in ASCII: a lone surrogate, which a path may have, has no UTF-8 encoding."""
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
@@ -214,7 +214,7 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """The configuration in values that JSON has; its names as Kubernetes would write them."""
+    """The configuration in plain values, with names in Kubernetes' style."""
     if is_dataclass(value):
         return {
             _UNDERSCORE.sub(lambda found: found[1].upper(), each.name): _plain(

@@ -1,5 +1,5 @@
 """
-Answers that are made in slices, between which the reactor serves others.
+Answers that are made in slices of time, between which the reactor serves traffic.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from zope.interface import implementer
 
 SLICE: Final = 0.001
 """
-Seconds of work before others get their turn. Whoever asks for metrics has time;
-requests that come meanwhile wait for a slice, at most two.
+Seconds of work in one turn of the reactor. Scrapes can wait; requests that come
+meanwhile wait for one slice, two at most.
 """
 
 WRITTEN_AT_ONCE: Final = 64 * 1024
-"""Bytes after which a slice ends as well: so much is kept in memory."""
+"""Bytes after which a slice ends as well, to bound memory."""
 
 STALL_TIMEOUT: Final = 60.0
-"""Seconds for which a client may leave a full send buffer as it is."""
+"""Seconds that a client may take nothing from a full send buffer."""
 
 _REFUSED: Final = frozenset({b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"})
 _MAX_FIELD: Final = 1024
-"""Bytes of an Accept-Encoding field that are looked at."""
+"""Bytes of an Accept-Encoding field that are parsed."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _FASTEST: Final = 1
 
 
 def takes_gzip(accept_encoding: bytes | None) -> bool:
-    """Whether a client asks for compression (RFC 9110 section 12.5.3)."""
+    """Whether a client accepts gzip (RFC 9110 section 12.5.3)."""
     for part in (accept_encoding or b"")[:_MAX_FIELD].lower().split(b","):
         coding, *parameters = (piece.strip() for piece in part.split(b";"))
         if coding == b"gzip":
@@ -44,7 +44,7 @@ def takes_gzip(accept_encoding: bytes | None) -> bool:
 
 
 def compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same as one gzip stream."""
+    """The pieces as one gzip stream."""
     compressor = zlib.compressobj(_FASTEST, wbits=_GZIP)
     for piece in pieces:
         yield compressor.compress(piece)
@@ -56,10 +56,10 @@ class Stream:
     """
     The body of one answer while it is made and sent.
 
-    :param request: whose head is set; it is finished at the end.
+    :param request: has its status and fields set; it is finished at the end.
     :param pieces: of the body, each the work of a millisecond at most; empty ones
-        where there was work, but nothing to send yet.
-    :param clock: for the slices.
+        stand for work without a result yet.
+    :param clock: schedules the slices.
     """
 
     log = Logger()
@@ -69,12 +69,12 @@ class Stream:
         self._pieces = pieces
         self._clock = clock
         self._call: IDelayedCall | None = None
-        """The next slice, or while the client does not read, the end of our patience."""
+        """The next slice, or the timeout while the client does not read."""
 
         self._is_over = False
 
     def start(self) -> None:
-        """Begin with the first slice, in a turn of its own."""
+        """Schedule the first slice."""
         gone: Deferred[Any] = self._request.notifyFinish()
         gone.addErrback(self._client_gone)
         self._request.registerProducer(self, True)
@@ -114,7 +114,7 @@ class Stream:
         except StopIteration:
             is_last = True
         except Exception:
-            self.log.failure("What {path} answers cannot be told", path=self._request.path)
+            self.log.failure("{path} cannot be served to its end", path=self._request.path)
             self._cut()
             return
         # Before writing, which may pause us.
@@ -132,7 +132,7 @@ class Stream:
             self._request.finish()
 
     def _cut(self) -> None:
-        """Have the client see that this is not the end of the body."""
+        """Abort the connection, so that the client sees an incomplete body."""
         self._call = None
         if not self._is_over:
             self._end()

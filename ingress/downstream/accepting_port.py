@@ -1,5 +1,5 @@
 """
-A port that accepts on a socket bound before, as many connections as there is room for.
+A port that accepts connections on a bound socket, up to a limit.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ingress.downstream.bound_socket import BoundSocket
 
 ACCEPTS_PER_EVENT = 16
 """
-How many connections are accepted before others get their turn: few, because a
-request that is under way waits for all of them.
+Connections accepted in one turn of the reactor: few, because requests in flight wait
+for all of them.
 """
 
 ACCEPT_PAUSE = 0.25
 """
-Seconds without accepting after the system refused a connection for want of
-descriptors or memory. The clients wait in the backlog; nginx pauses 0.5 s.
+Seconds without accepting after the system lacked descriptors or memory for a
+connection. New clients wait in the backlog; nginx pauses 0.5 s.
 """
 
 TELL_INTERVAL = 60.0
-"""Seconds between two lines of the log that say the same: clients can bring it about at will."""
+"""Seconds between two equal lines of the log, which clients can cause at will."""
 
 _CONNECTION_GONE = frozenset(
     {
@@ -53,21 +53,21 @@ _CONNECTION_GONE = frozenset(
 
 class ConnectionLimit:
     """
-    How many connections may be open at once, over all the ports that share it.
+    Limits the connections that are open at once, over all ports that share it.
 
-    :param maximum: at which number ports wait for a connection to close.
+    :param maximum: the number of connections at which ports stop accepting.
     """
 
     log = Logger()
     FULL = "All {maximum} connections are in use: new ones wait"
-    """What is logged then."""
+    """The line that is logged then."""
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self._room = sys.maxsize
         self._processes = 1
         self._open: dict[Any, None] = {}
-        """In the order in which they came."""
+        """The connections in the order in which they were opened."""
 
         self._waiting: list[AcceptingPort] = []
         self._told = float("-inf")
@@ -83,24 +83,30 @@ class ConnectionLimit:
         return len(self._open) < self.maximum
 
     def opened(self, connection: Any) -> None:
-        """:param connection: a transport."""
+        """
+        Count a connection.
+
+        :param connection: a transport.
+        """
         self._open[connection] = None
 
     def closed(self, connection: object) -> None:
-        """A connection is gone; ports that wait accept again."""
+        """A connection is closed: waiting ports accept again."""
         self._open.pop(connection, None)
         self._resume()
 
     def apply(self, limits: Limits) -> None:
-        """Have the configured maximum from now on, or what there is room for."""
+        """Follow a new configuration, as far as the system has room."""
         part = -(-limits.connections // self._processes)
         self.maximum = min(part, self._room)
         self._resume()
 
     def fit(self, room: int, processes: int = 1) -> None:
         """
-        :param room: how many connections the system allows, whatever is configured.
-        :param processes: how many share the configured maximum; each has its part.
+        Fit the maximum to the system.
+
+        :param room: the number of connections that the system allows.
+        :param processes: the number of processes that share the configured maximum.
         """
         self._room = room
         self._processes = processes
@@ -112,7 +118,7 @@ class ConnectionLimit:
             port.resume()
 
     def wait(self, port: AcceptingPort) -> None:
-        """`port` is told to resume when there is room."""
+        """Have `port` resume when there is room."""
         self._waiting.append(port)
         if port.now() >= self._told + TELL_INTERVAL:
             self._told = port.now()
@@ -121,11 +127,11 @@ class ConnectionLimit:
 
 class YieldingLimit(ConnectionLimit):
     """
-    Keeps no new connection waiting: for the last place that is taken the oldest
-    connection is cut, whatever goes on there.
+    Keeps no new connection waiting: when the last place is taken, the oldest connection
+    is cut, whether idle or not.
 
-    A kubelet that waits for the answer to its probe kills the process. Whoever can
-    connect could bring that about by connecting often and saying nothing.
+    A kubelet whose probe is not answered kills the process. Otherwise any client could
+    cause that with many silent connections.
     """
 
     FULL = "All {maximum} connections are in use: the oldest ones are cut for new ones"
@@ -138,27 +144,27 @@ class YieldingLimit(ConnectionLimit):
 
 
 class _Counted:
-    """Mixed in before a transport class: tells the limit when the connection is gone."""
+    """Mixed in before a transport class: reports the end of the connection to the limit."""
 
     limit: ConnectionLimit
 
     def connectionLost(self, reason: Failure) -> None:
-        """`ITransport`: the connection is gone."""
+        """`ITransport`: the connection is closed."""
         self.limit.closed(self)
         super().connectionLost(reason)  # type: ignore[misc]
 
 
 class AcceptingPort(tcp.Port):
     """
-    A port on a socket that is bound; of TCP, of UNIX sockets, or inherited.
+    A port on a bound socket: TCP, UNIX, or inherited.
 
-    `IReactorSocket.adoptStreamPort` would be the public way, but its ports have
-    Twisted's own transports, change the mode of UNIX sockets, and answer a lack
-    of descriptors by closing connections.
+    `IReactorSocket.adoptStreamPort` would be the public way, but its ports use
+    Twisted's own transports, change the mode of UNIX sockets, and close connections
+    when descriptors run out.
 
-    :param bound: what it accepts on; closed with the port.
-    :param transport: the class of what it makes of an accepted connection, with
-        the signature of `tcp.Server`.
+    :param bound: the socket; closed with the port.
+    :param transport: the class of accepted connections, with the signature of
+        `tcp.Server`.
     """
 
     log = Logger()
@@ -178,7 +184,7 @@ class AcceptingPort(tcp.Port):
         self._pause: IDelayedCall | None = None
         self._told = float("-inf")
         self.addressFamily = bound.socket.family
-        # A socket of systemd's must survive us, and so must one of another worker.
+        # Sockets of systemd and of other workers must stay usable after this port.
         self._shouldShutdown = False
         self.transport = cast(
             type[tcp.Server],
@@ -200,7 +206,7 @@ class AcceptingPort(tcp.Port):
         self.startReading()  # type: ignore[no-untyped-call]
 
     def doRead(self) -> None:
-        """Accept what waits, within bounds (`IReadDescriptor`)."""
+        """Accept waiting connections, up to `ACCEPTS_PER_EVENT` (`IReadDescriptor`)."""
         for _ in range(ACCEPTS_PER_EVENT):
             if not self._limit.has_room():
                 self.stopReading()  # type: ignore[no-untyped-call]
@@ -218,7 +224,7 @@ class AcceptingPort(tcp.Port):
                 self._connect(accepted, address)
 
     def resume(self) -> None:
-        """Accept again, after there was no room or no descriptor."""
+        """Accept again, after a lack of room or of descriptors."""
         if self.connected and not self.disconnecting and self._pause is None:
             self.startReading()  # type: ignore[no-untyped-call]
 
@@ -235,16 +241,16 @@ class AcceptingPort(tcp.Port):
         self._bound.removed()
 
     def _logConnectionLostMsg(self) -> None:
-        """Twisted would tell the number of a TCP port, which a UNIX socket has not."""
+        """Twisted's own message has a port number, which a UNIX socket lacks."""
         if not self._bound.is_twin:
-            self.log.info("Listening on {address} is over", address=self._bound.address)
+            self.log.info("Stopped listening on {address}", address=self._bound.address)
 
     def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The address that it listens on (`IListeningPort`)."""
         return self._to_address(self.socket.getsockname())
 
     def _connect(self, accepted: socket.socket, address: Any) -> None:
-        """One connection's fault is its own: the port goes on."""
+        """Set up a connection; its failure does not stop the port."""
         try:
             if self.addressFamily == socket.AF_INET6 and address[3]:
                 # A link-local address means nothing without its zone.
@@ -270,7 +276,7 @@ class AcceptingPort(tcp.Port):
             transport.abortConnection()
 
     def _refused(self, error: OSError) -> None:
-        """The system has no descriptor or no memory left: try again later."""
+        """Pause: the system has no descriptor or no memory left."""
         self.stopReading()  # type: ignore[no-untyped-call]
         self._pause = self._clock.callLater(ACCEPT_PAUSE, self._end_pause)
         if self.now() >= self._told + TELL_INTERVAL:

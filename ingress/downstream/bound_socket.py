@@ -1,9 +1,8 @@
 """
-Sockets that are bound and do not listen yet.
+Sockets that are bound, but do not listen yet.
 
-They are made before the process becomes a daemon and sheds its privileges, so
-that a port that is taken or forbidden is a message on the terminal and not a
-line in a log.
+They are bound before the process becomes a daemon and sheds its privileges. The message
+about a port that is taken or forbidden appears on the terminal, not in a log.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from ingress.listen_address import (
 )
 
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
-"""How a machine says that it has no IPv6, or no IPv4."""
+"""The errors of a machine without IPv6, or without IPv4."""
 
 _PORT_ATTEMPTS = 8
-"""How often a port that is free in both families is looked for where any will do."""
+"""Attempts at finding a port that is free in both families, for port 0."""
 
 
 class ListenError(IngressError):
@@ -40,13 +39,13 @@ class ListenError(IngressError):
 
 class BoundSocket:
     """
-    A socket, and what has to be removed with it.
+    A bound socket, and the files that belong to it.
 
-    :param remove: called once when it is closed.
+    :param remove: removes the files; called once when the socket is closed.
     """
 
     address: str
-    """As a log shows it: ``127.0.0.1:80``, ``[::]:80``, or a path."""
+    """The address as the log shows it: ``127.0.0.1:80``, ``[::]:80``, or a path."""
 
     port: int | None = None
     """The TCP port; None for a UNIX socket."""
@@ -64,7 +63,7 @@ class BoundSocket:
         self._remove = remove
         self._is_inherited = is_inherited
         self.is_twin = is_twin
-        """Whether it is one of several for the same address, of a worker each."""
+        """Whether each worker has such a socket for the same address."""
 
         self._name = bound.getsockname()
         if bound.family == socket.AF_UNIX:
@@ -78,9 +77,9 @@ class BoundSocket:
 
     def overlaps(self, other: BoundSocket) -> bool:
         """
-        Whether the two cannot both listen.
+        Whether the two sockets cannot both listen.
 
-        The system lets them be bound: with SO_REUSEADDR only the second `listen` fails.
+        The system allows both to be bound: with SO_REUSEADDR only the second `listen` fails.
         """
         if self.socket.family != other.socket.family:
             return False
@@ -91,13 +90,13 @@ class BoundSocket:
 
     def twin(self) -> BoundSocket:
         """
-        A socket of a worker for the same address.
+        A socket for the same address in a worker.
 
-        Of TCP it has a queue of its own: the kernel spreads connections over those
-        that listen, and one that another process holds as well loses none when its
-        worker dies. All others share one queue.
+        A TCP socket has a queue of its own: the kernel spreads connections over all that
+        listen. The fork server holds it as well, so that connections in the queue
+        survive the worker. UNIX and inherited sockets share one queue.
 
-        :raises OSError: if somebody else listens there.
+        :raises OSError: if another process listens there.
         """
         if self.port is None or self._is_inherited:
             return BoundSocket(self.socket.dup(), is_twin=True)
@@ -106,23 +105,23 @@ class BoundSocket:
 
     def claim(self) -> None:
         """
-        Make sure that nobody listens on a TCP address before our twins do, who would
-        let any other process of ours join them, and close it.
+        Make sure that no other process listens on a TCP address before the twins do, and
+        close this socket. The twins share their address with any process of our user.
 
-        :raises OSError: if another process was faster.
+        :raises OSError: if another process listens.
         """
         if self.port is not None and not self._is_inherited:
-            # Whoever connects in this moment would have been refused in the one before.
+            # Clients that connect in this moment would have been refused a moment before.
             self.socket.listen(0)
             self.close()
 
     def close(self) -> None:
-        """Close it, and remove what it left in the file system."""
+        """Close the socket, and remove its files."""
         self.socket.close()
         self.removed()
 
     def removed(self) -> None:
-        """Remove what it left in the file system; the socket itself is closed by its port."""
+        """Remove the files of a socket that its port has closed."""
         remove, self._remove = self._remove, lambda: None
         remove()
 
@@ -132,9 +131,9 @@ _ALL = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 def bind(address: ListenAddress) -> list[BoundSocket]:
     """
-    Bind an address; for TCP on all addresses that is a socket for each family.
+    Bind an address; TCP on all addresses takes a socket for each family.
 
-    :raises ListenError: if it is in use, not ours to use, or not on this machine.
+    :raises ListenError: if the address is in use, forbidden, or not on this machine.
     """
     try:
         if isinstance(address, TCPAddress):
@@ -156,7 +155,7 @@ def _bind_tcp(address: TCPAddress) -> list[socket.socket]:
         try:
             return _bind_both_families(address.port)
         except OSError as error:
-            # A port that was free for IPv4 may be taken for IPv6.
+            # A port that is free for IPv4 may be taken for IPv6.
             if error.errno != errno.EADDRINUSE or not attempts_left:
                 raise
 
@@ -189,18 +188,18 @@ def _bind_to(family: int, host: str, port: int) -> socket.socket:
 
 def _bind_socket(family: int, address: Any, *, is_shared: bool = False) -> socket.socket:
     """
-    :param is_shared: whether other sockets that have it set as well may listen, too.
+    :param is_shared: whether other sockets with this option may listen as well.
     """
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # So that connections of our predecessor that linger do not keep its port.
+        # Lingering connections of a predecessor must not block its port.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # Inherited by what is accepted: every write of ours is a whole message.
+        # Accepted connections inherit it: each of our writes is a whole message.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
-            # An IPv4 client would be ::ffff:192.0.2.1 and match no trusted-proxies.
+            # Else an IPv4 client would be ::ffff:192.0.2.1 and match no trusted-proxies.
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
     except BaseException:
@@ -210,14 +209,14 @@ def _bind_socket(family: int, address: Any, *, is_shared: bool = False) -> socke
 
 
 def _bind_unix(address: UNIXPath) -> BoundSocket:
-    """A socket in the file system; with a lock, one that a dead process left is replaced."""
+    """Bind a socket in the file system; with a lock, replace that of a dead process."""
     lock = _take_lock(address.path) if address.has_lock else None
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if lock is not None:
             _remove_stale(address.path)
         bound.bind(os.fspath(address.path))
-        # Nobody can connect in between: it does not listen yet.
+        # No client can connect before this: the socket does not listen yet.
         address.path.chmod(address.mode)
     except BaseException:
         bound.close()
@@ -229,10 +228,10 @@ def _bind_unix(address: UNIXPath) -> BoundSocket:
 
 def _take_lock(path: Path) -> IO[bytes]:
     """
-    Twisted's own lock holds the process's number, which changes when it becomes a
-    daemon; the system's lock goes along.
+    Twisted's own lock contains the process id, which changes when the process becomes a
+    daemon. A lock of the system survives that.
 
-    :raises OSError: EADDRINUSE if another process has it.
+    :raises OSError: EADDRINUSE if another process has the lock.
     """
     lock = open(f"{path}.lock", "ab")  # noqa: SIM115 - held until the socket is closed
     try:
@@ -244,15 +243,15 @@ def _take_lock(path: Path) -> IO[bytes]:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket that nobody listens on; a file of another kind stays."""
+    """Remove a socket without a listener; a file of another kind stays."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
 
 
 def _remove_unix(path: Path, lock: IO[bytes] | None) -> None:
-    """The lock's file stays: whoever opened it just now would else hold a lock on nothing."""
-    # The folder may not be ours any more, once privileges are shed.
+    """Remove the socket. The lock file stays: another process may be opening it."""
+    # After privileges are shed, the folder may not be writable.
     with contextlib.suppress(OSError):
         path.unlink()
     if lock is not None:
@@ -260,7 +259,7 @@ def _remove_unix(path: Path, lock: IO[bytes] | None) -> None:
 
 
 def _adopt(inherited: InheritedSocket) -> BoundSocket:
-    """A socket of systemd's: it listens already, and is systemd's to remove."""
+    """Adopt a socket of systemd: it listens already, and systemd removes it."""
     descriptor = os.dup(inherited.descriptor)
     try:
         adopted = socket.socket(fileno=descriptor)
@@ -270,5 +269,5 @@ def _adopt(inherited: InheritedSocket) -> BoundSocket:
     if adopted.family != inherited.family or adopted.type != socket.SOCK_STREAM:
         found = f"{adopted.family.name}, {adopted.type.name}"
         adopted.close()
-        raise ListenError(f"the socket of systemd is another: {found}")
+        raise ListenError(f"the socket of systemd is of another kind: {found}")
     return BoundSocket(adopted, is_inherited=True)

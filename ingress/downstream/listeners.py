@@ -1,5 +1,5 @@
 """
-The listeners of the configuration: bound at once, accepting when there is something to serve.
+The listeners of the configuration: bound at start, accepting after the first Snapshot.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from ingress.listen_address import AddressRefused, parse_listen_address
 
 ADMIN_CONNECTIONS = 16
 """
-At once, beside those of `limits.connections`: probes and scrapes come from few clients.
-Where there are more the oldest ones are cut (`YieldingLimit`).
+The limit of the admin listener, apart from `limits.connections`: few clients probe and
+scrape. Beyond it the oldest connections are cut (`YieldingLimit`).
 """
 
 MIN_CONNECTIONS = 16
-"""However few descriptors there are."""
+"""The limit of connections is never lower, however few descriptors there are."""
 
 RESERVED_DESCRIPTORS = 256
 """For files, logs, watches and the reactor itself."""
 
 DESCRIPTORS_WANTED = 1 << 20
 """
-Where raising the limit ends. Containers often have one of a thousand millions,
-which helps nobody, and there are programs that close every descriptor they may have.
+The limit is not raised beyond this. Containers often allow a thousand million, and some
+programs close every descriptor that they may have.
 """
 
 
 class Listener:
     """
-    One key of ``listen``: its sockets, and once it is started their ports.
+    One key of ``listen``: its sockets, and their ports after the start.
 
     :param name: the key, such as ``http``.
     """
@@ -59,17 +59,17 @@ class Listener:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """As a log shows them; empty where the listener is switched off, or stopped."""
+        """The addresses as the log shows them; empty if the listener is switched off or stopped."""
         return tuple(one.address for one in self._bound)
 
     @property
     def port(self) -> int | None:
-        """The number of its first TCP port, if it has one."""
+        """The number of the first TCP port, if there is one."""
         return next((one.port for one in self._bound if one.port is not None), None)
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The numbers of all its TCP ports."""
+        """The numbers of all TCP ports of this listener."""
         return tuple(dict.fromkeys(one.port for one in self._bound if one.port is not None))
 
     def start(
@@ -85,10 +85,10 @@ class Listener:
         Listen, and accept.
 
         :param reactor: an `IReactorFDSet` that is an `IReactorTime` as well.
-        :param limit: shared by all listeners that share the bound.
-        :param transport: what accepted TCP connections become.
-        :param unix_transport: what accepted connections of UNIX sockets become.
-        :raises ListenError: if another process was faster to listen on an address.
+        :param limit: may be shared with other listeners.
+        :param transport: the class of accepted TCP connections.
+        :param unix_transport: the class of accepted connections of UNIX sockets.
+        :raises ListenError: if another process listens on an address meanwhile.
         """
         for bound in self._bound:
             made = transport if bound.port is not None else unix_transport
@@ -99,13 +99,13 @@ class Listener:
                 raise self._refusal(bound, error) from None
             self._ports.append(port)
             if not bound.is_twin:
-                self._tell(bound)
+                self._log_address(bound)
 
     def twin(self) -> Listener:
         """
-        The same addresses for a worker (`BoundSocket.twin`), who leaves the log to us.
+        A listener for the same addresses in a worker (`BoundSocket.twin`). It logs nothing.
 
-        :raises ListenError: if somebody else listens on one of them.
+        :raises ListenError: if another process listens on one of them.
         """
         twins: list[BoundSocket] = []
         for bound in self._bound:
@@ -119,9 +119,9 @@ class Listener:
 
     def claim(self) -> None:
         """
-        Our twins are about to listen: see that nobody else does (`BoundSocket.claim`).
+        Make sure that no other process listens, before the twins do (`BoundSocket.claim`).
 
-        :raises ListenError: if somebody does.
+        :raises ListenError: if another process does.
         """
         for bound in self._bound:
             try:
@@ -129,23 +129,23 @@ class Listener:
             except OSError as error:
                 raise self._refusal(bound, error) from None
 
-    def tell(self) -> None:
-        """Our twins listen: say so, once for all of them."""
+    def log_addresses(self) -> None:
+        """Log the addresses once for all twins, which listen by now."""
         for bound in self._bound:
-            self._tell(bound)
+            self._log_address(bound)
 
     def descriptors(self) -> list[int]:
-        """Those of its sockets, as long as it is neither started nor stopped."""
+        """The descriptors of the sockets, while it is neither started nor stopped."""
         return [bound.socket.fileno() for bound in self._bound]
 
-    def _tell(self, bound: BoundSocket) -> None:
+    def _log_address(self, bound: BoundSocket) -> None:
         self.log.info("listen.{name} on {address}", name=self.name, address=bound.address)
 
     def _refusal(self, bound: BoundSocket, error: OSError) -> ListenError:
         return ListenError(f"listen.{self.name}: {bound.address}: {error.strerror}")
 
     def stop(self) -> Deferred[None]:
-        """Accept no more, close the sockets; connections that are open stay so."""
+        """Stop accepting and close the sockets; open connections stay open."""
         ports, self._ports = self._ports, []
         for bound in self._bound[len(ports) :]:
             bound.close()
@@ -156,7 +156,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """All of them; one that is switched off has no address."""
+    """All listeners; one that is switched off has no address."""
 
     http: Listener
     https: Listener
@@ -164,15 +164,15 @@ class Listeners:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The numbers of all TCP ports."""
+        """The numbers of the TCP ports of all listeners."""
         return (*self.http.ports, *self.https.ports, *self.admin.ports)
 
     def twins(self, count: int) -> tuple[Listeners, ...]:
         """
-        Those of so many workers: http and https, as `Listener.twin` makes them.
+        The listeners of each of `count` workers: http and https (`Listener.twin`).
 
-        :raises ListenError: if somebody else listens on one of their addresses; then
-            nothing of this stays bound.
+        :raises ListenError: if another process listens on one of their addresses; then
+            no socket stays bound.
         """
         twins: list[Listeners] = []
         try:
@@ -187,12 +187,12 @@ class Listeners:
         return tuple(twins)
 
     def descriptors(self) -> list[int]:
-        """Those of all sockets, as long as they are neither started nor stopped."""
+        """The descriptors of all sockets, while they are neither started nor stopped."""
         every = (self.http, self.https, self.admin)
         return [number for one in every for number in one.descriptors()]
 
     def stop(self) -> Deferred[None]:
-        """Stop all three; `Listener.stop` says what that means."""
+        """Stop all three (`Listener.stop`)."""
         every = [one.stop() for one in (self.http, self.https, self.admin)]
         return gatherResults(every).addCallback(lambda _: None)
 
@@ -201,9 +201,9 @@ def bind_listeners(listen: Listen, folder: Path) -> Listeners:
     """
     Bind every address of the configuration.
 
-    :param folder: what relative paths of ``unix:`` are relative to.
-    :raises ListenError: with a line for each address that cannot be bound, and
-        none of the others stays bound.
+    :param folder: the base of relative paths after ``unix:``.
+    :raises ListenError: with a line for each address that cannot be bound; then no
+        socket stays bound.
     """
     bound: list[tuple[str, BoundSocket]] = []
     failures: list[str] = []
@@ -233,9 +233,9 @@ def bind_listeners(listen: Listen, folder: Path) -> Listeners:
 
 def raise_descriptor_limit() -> int:
     """
-    Raise the soft limit of open files to the hard one, as far as we may.
+    Raise the soft limit of open files towards the hard one.
 
-    :return: how many descriptors the process may have.
+    :return: the number of descriptors that the process may have.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
@@ -250,8 +250,8 @@ def raise_descriptor_limit() -> int:
 
 def room_for_connections(descriptors: int) -> int:
     """
-    How many connections of clients so many descriptors allow.
+    The number of client connections that so many descriptors allow.
 
-    Each takes two: its own and that to the endpoint.
+    Each takes two: its own, and one to an endpoint.
     """
     return max(MIN_CONNECTIONS, (descriptors - RESERVED_DESCRIPTORS) // 2)

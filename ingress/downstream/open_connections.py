@@ -1,5 +1,5 @@
 """
-The client connections that are open, for the process to close them when it ends.
+The open client connections of a process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 
 class ClientConnection(Protocol):
-    """A client's connection in any protocol."""
+    """A client connection of any protocol."""
 
     @property
     def address(self) -> str:
@@ -20,15 +20,15 @@ class ClientConnection(Protocol):
     @property
     def activity(self) -> str:
         """
-        ``reading`` while a request's head is coming in, ``writing`` while one is
-        answered, else ``waiting``, as nginx calls it.
+        ``reading`` while the head of a request is received, ``writing`` while a request
+        is answered, else ``waiting``, as in nginx.
         """
 
     def close_if_idle(self) -> None:
-        """Close, unless an exchange is under way, which then ends with a close."""
+        """Close now, or after the exchange under way."""
 
     def cut(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, even during an exchange."""
 
 
 class OpenConnections:
@@ -46,11 +46,11 @@ class OpenConnections:
         return len(self._open)
 
     def activities(self) -> Counter[str]:
-        """How many there are of each."""
+        """The number of connections of each activity."""
         return Counter(connection.activity for connection in self._open)
 
     def count(self, address: str) -> int:
-        """How many a client has; it must not be asked about Unix sockets, who are many."""
+        """The number of connections of a client; 0 for UNIX sockets, which have many clients."""
         return self._counts[address] if address else 0
 
     def add(self, connection: ClientConnection) -> None:
@@ -71,9 +71,9 @@ class OpenConnections:
 
     def drain(self) -> Deferred[None]:
         """
-        Close those that are idle.
+        Close idle connections, and others after their exchange.
 
-        :return: fires when the last one is closed.
+        :return: fires when the last connection is closed.
         """
         for connection in tuple(self._open):
             connection.close_if_idle()
@@ -85,6 +85,6 @@ class OpenConnections:
         return waiting
 
     def cut(self) -> None:
-        """Close all at once, whatever is under way."""
+        """Close all connections at once, even during exchanges."""
         for connection in tuple(self._open):
             connection.cut()

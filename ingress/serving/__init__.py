@@ -1,5 +1,5 @@
 """
-The seam between what decides what is served and what serves it.
+The interface between the control plane and the data plane.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ class Serving(Protocol):
 
     def launch(self) -> None:
         """
-        Fork what has to be forked. The process has its privileges no more and is a
-        daemon if it comes to be one; the reactor does not run yet.
+        Fork the processes. This one has shed its privileges and is a daemon by now, if
+        it becomes one; the reactor does not run yet.
         """
 
     def prepare(self) -> None:
-        """Get ready, the reactor runs; there is no Snapshot yet, so that nothing accepts."""
+        """Prepare to serve: the reactor runs, but there is no Snapshot yet."""
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Serve every exchange that begins from now on from `snapshot`."""
+        """Use `snapshot` for every exchange that begins from now on."""
 
     def accept(self) -> Deferred[None]:
         """
@@ -35,15 +35,15 @@ class Serving(Protocol):
         """
 
     def reopen(self) -> None:
-        """Open the files again that are written to: they were moved away."""
+        """Open the log files again, after they were renamed."""
 
     def drain(self, grace: float) -> Deferred[None]:
         """
-        Accept no more, and let exchanges under way finish.
+        Stop accepting, and let exchanges finish.
 
-        :param grace: seconds from when nothing accepts; what is left then is cut.
+        :param grace: seconds after which the remaining connections are cut.
         :return: fires when the last exchange is over.
         """
 
     def cut(self) -> None:
-        """End what is still under way, at once."""
+        """Close all connections at once."""

@@ -1,5 +1,5 @@
 """
-What the data plane tells of itself where there is one, in this process.
+The reports of a data plane in this process.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ingress.telemetry.vitals import Vitals
 
 class LocalReports:
     """
-    Reads when it is asked (`Reports`).
+    Reads the data plane on request (`Reports`).
 
-    :param traffic: what `plane` counts.
-    :param totals: gets what is counted.
+    :param traffic: the counts of `plane`.
+    :param totals: the counts are added to it.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class LocalReports:
         """Reports."""
         while (counts := self._collector.take()) is not None:
             self._totals.merge(counts)
-            # Each part is some milliseconds of work: others have their turn between two.
+            # A part takes some milliseconds: requests get their turn between two parts.
             await deferLater(self._clock, 0)
 
     def vitals(self) -> Iterable[Vitals]:

@@ -1,5 +1,5 @@
 """
-The data plane in one process: its listeners accept, its exchanges drain.
+The data plane in one process: accepting and draining.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
 class LocalServing:
     """
-    Serves in this process (`Serving`).
+    The data plane of this process (`Serving`).
 
-    :param listeners: bound, not yet accepting; of these http and https.
+    :param listeners: bound, not yet accepting; http and https are used.
     :param contexts: the TLS side of the https listener.
-    :param parts: what sees every exchange: started before the first one, stopped
+    :param parts: see every exchange; started before the first exchange and stopped
         after the last.
-    :param processes: how many serve the same clients, this one included.
+    :param processes: the number of processes that share the limits, including this one.
     """
 
     log = Logger()
@@ -56,7 +56,7 @@ class LocalServing:
 
     @property
     def connections(self) -> int:
-        """Of clients, that are open."""
+        """The number of open client connections."""
         return len(self._plane.connections)
 
     def launch(self) -> None:
@@ -119,7 +119,7 @@ class LocalServing:
             await part.stop()
 
     def cut(self) -> None:
-        """Serving. The grace is over, or somebody asked twice."""
+        """Serving: the grace is over, or a second signal came."""
         count = self.connections
         if count:
             self.log.warn("Connections that are cut: {count}", count=count)

@@ -1,5 +1,5 @@
 """
-What can be read from the data plane of one process, for whoever watches it.
+Reads counters and states from the data plane of one process.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ingress.telemetry.vitals import Connections, Vitals, resident_memory
 
 def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
     """
-    :param cpu_seconds: of the process, if it is not the one that adds up.
-    :return: what was counted since the start.
+    :param cpu_seconds: of a worker; 0 for the process that adds up.
+    :return: the counts since the start.
     """
     counters = Counters(
         accepted=plane.accepted,
@@ -34,13 +34,13 @@ def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
 
 
 def read_vitals(plane: DataPlane) -> Vitals:
-    """Those of this process."""
+    """The vitals of this process."""
     activities = plane.connections.activities()
     return Vitals(Connections(**activities), resident_memory())
 
 
 def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:
-    """Those that are asked at the moment, or left out."""
+    """The states of endpoints that have requests in flight or are ejected."""
     in_flight = Counter[Endpoint]()
     for endpoint, count in plane.registry.in_flight():
         in_flight[endpoint] += count

@@ -1,6 +1,6 @@
 """
-What is counted and told of the traffic, for machines to read: metrics and the access log.
+Metrics and the access log: what machines read about the traffic.
 
-An exchange that ends costs one call of `recorder.Recorder.record`; whatever takes
-longer is done when somebody asks, or by another thread.
+The end of an exchange costs one call of `recorder.Recorder.record`. Longer work is done
+when metrics are scraped, or in another thread.
 """

@@ -1,5 +1,5 @@
 """
-The access log: a line for each exchange, buffered, never in anybody's way.
+The access log: one line for each exchange, buffered, never blocking the reactor.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ingress.telemetry.log_writer import STDOUT, LogWriter
 from ingress.telemetry.record import ExchangeRecord
 
 FLUSH_LINES: Final = 256
-"""Lines that make a write: some 64 KiB."""
+"""Lines that are written together: some 64 KiB."""
 
 LONG_LINE: Final = 4096
-"""Bytes of a line that is not kept for others to come: a head can make one of 400 KiB."""
+"""A line of more bytes is written at once: a request head can make one of 400 KiB."""
 
 FLUSH_DELAY: Final = 0.5
-"""Seconds from a line to its write, where no others come."""
+"""Seconds that a line waits for others to be written with."""
 
 CLOSE_DELAY: Final = 2.0
-"""Seconds that the end of the process waits for lines that the system does not take."""
+"""Seconds that the end of the process waits for the last lines to be written."""
 
 
 class AccessLog:
@@ -47,14 +47,14 @@ class AccessLog:
         self._wall_clock = wall_clock
         self._writer: LogWriter | None = None
         self._closing: list[LogWriter] = []
-        """Those before, that have something left to write."""
+        """Earlier writers that still have lines to write."""
 
         self._format: Formatter
         self._to_text: Callable[[float], bytes]
         self._lines: list[bytes] = []
         self._flush_call: IDelayedCall | None = None
         self._second = -1.0
-        """Of which `_time` is the text."""
+        """The second that `_time` is the text of."""
 
         self._time = b""
         self._dropped_before = 0
@@ -67,7 +67,7 @@ class AccessLog:
 
     @property
     def dropped(self) -> int:
-        """Lines that were lost so far, because what they go to did not take them."""
+        """Lines lost so far, because their file or pipe did not take them."""
         writers = self._closing if self._writer is None else [*self._closing, self._writer]
         return self._dropped_before + sum(writer.dropped for writer in writers)
 
@@ -79,7 +79,7 @@ class AccessLog:
         self._open()
 
     def stop(self) -> Deferred[None]:
-        """Part: fires when all is written, or the time for that is over."""
+        """Part: fires when every line is written, or after `CLOSE_DELAY`."""
         self._is_running = False
         self._close()
         if not self._closing:
@@ -89,7 +89,7 @@ class AccessLog:
         return self._stopped
 
     def apply(self, settings: config.AccessLog | None) -> None:
-        """Write there, and so, from now on."""
+        """Write to this path and in this format from now on."""
         before, self._settings = self._settings, settings
         if not self._is_running or settings == before:
             return
@@ -100,7 +100,7 @@ class AccessLog:
             self._open()
 
     def reopen(self) -> None:
-        """The file was renamed: open its path anew for what comes from now on."""
+        """Open the path again, after the file was renamed."""
         self._flush()
         if self._writer is not None:
             self._writer.reopen()
@@ -108,7 +108,7 @@ class AccessLog:
     # Exchanges.
 
     def write(self, record: ExchangeRecord) -> None:
-        """An exchange is over."""
+        """Write the line of an exchange that is over."""
         if self._writer is None:
             return
         now = self._wall_clock()
@@ -128,12 +128,12 @@ class AccessLog:
         self._flush()
 
     def _flush(self) -> None:
-        """Hand over what has come together."""
+        """Hand the buffered lines to the writer."""
         lines, self._lines = self._lines, []
         if lines and self._writer is not None:
             self._writer.write(b"".join(lines), len(lines))
 
-    # What they are written to.
+    # The writer.
 
     def _open(self) -> None:
         settings = self._settings
@@ -166,7 +166,7 @@ class AccessLog:
             writer.stop().addCallback(self._written, writer)
 
     def _written(self, result: None, writer: LogWriter) -> None:
-        """One that is closing has nothing left."""
+        """A writer that was closing has written everything."""
         self._closing.remove(writer)
         self._dropped_before += writer.dropped
         if not self._closing:
@@ -195,7 +195,7 @@ class AccessLog:
 
 
 def _is_null_device(descriptor: int) -> bool:
-    """Whether it is where a daemon's standard output goes, or nowhere at all."""
+    """Whether a descriptor is /dev/null, as a daemon's standard output is, or is closed."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(os.devnull))
     except OSError:

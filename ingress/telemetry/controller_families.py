@@ -1,8 +1,8 @@
 """
-What the control plane tells in metrics: Snapshots, configuration, certificates, problems.
+The metrics of the control plane: Snapshots, configuration, certificates, problems.
 
 Names and labels that begin with ``nginx_ingress_controller`` are those of
-ingress-nginx, wherever there is the same to tell.
+ingress-nginx and mean the same.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from ingress.routing.build import Built
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 from ingress.steps import STRIDE, Steps
 from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text, line
+from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.traffic_families import PREFIX
-from ingress.telemetry.watched import Watched
 
 OWN_PREFIX: Final = "txingress"
 
 T = TypeVar("T")
 
 _HASH_BYTES: Final = 6
-"""Of the configuration's hash: a number that a float holds exactly."""
+"""Bytes of the configuration's hash: a number that a float holds exactly."""
 
 _ORPHAN_TYPES: Final = ("no-endpoint", "no-service")
 
 
-def controller_families(watched: Watched, constants: Mapping[str, str]) -> Iterator[Family]:
+def controller_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> Iterator[Family]:
     """
-    :param constants: the labels of the controller, for those of ingress-nginx.
+    :param constants: the labels of the controller that ingress-nginx's metrics have.
     """
     labels = label_text(constants)
-    yield _build_info(watched, constants)
-    yield from _configuration(watched, labels)
-    yield _leases(watched, constants)
-    yield _problems(watched.problems)
-    yield from _api(watched)
-    built = watched.published.built
+    yield _build_info(proxy, constants)
+    yield from _configuration(proxy, labels)
+    yield _leases(proxy, constants)
+    yield _problems(proxy.problems)
+    yield from _api(proxy)
+    built = proxy.published.built
     if built is not None:
-        yield from _snapshot(watched, built.snapshot)
-        yield from _certificates(built.snapshot, watched)
+        yield from _snapshot(proxy, built.snapshot)
+        yield from _certificates(built.snapshot, proxy)
         yield _orphans(built, constants)
 
 
-def _build_info(watched: Watched, constants: Mapping[str, str]) -> Family:
-    labels = {**constants, "build": "", "release": watched.version, "repository": ""}
+def _build_info(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
+    labels = {**constants, "build": "", "release": proxy.version, "repository": ""}
     return gauge(
         f"{PREFIX}_build_info", "1, labelled with the version of txingress", 1, label_text(labels)
     )
 
 
-def _configuration(watched: Watched, labels: str) -> Iterator[Family]:
-    published, configured = watched.published, watched.configured
+def _configuration(proxy: ObservedProxy, labels: str) -> Iterator[Family]:
+    published, configured = proxy.published, proxy.configured
     yield gauge(
         f"{PREFIX}_config_hash",
         "A hash of the configuration in force",
@@ -79,7 +79,7 @@ def _configuration(watched: Watched, labels: str) -> Iterator[Family]:
     yield counter(f"{PREFIX}_success", "Snapshots published", published.generation, labels)
     yield counter(
         f"{PREFIX}_errors",
-        "Builds of a snapshot that failed; what was published before stays",
+        "Builds of a snapshot that failed; the one before stays in force",
         published.failures,
         labels,
     )
@@ -89,21 +89,21 @@ def _hash(config: Config) -> int:
     return int.from_bytes(sha256(repr(config).encode()).digest()[:_HASH_BYTES], "big")
 
 
-def _leases(watched: Watched, constants: Mapping[str, str]) -> Family:
+def _leases(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
     family = Family(
         f"{PREFIX}_leader_election_status",
         "gauge",
-        "1 where this controller holds the Lease of this name, 0 where another one may",
+        "1 if this controller holds the Lease of this name, else 0",
     )
-    return by_label(family, "name", watched.leases(), constants)
+    return by_label(family, "name", proxy.leases(), constants)
 
 
-def _api(watched: Watched) -> Iterator[Family]:
+def _api(proxy: ObservedProxy) -> Iterator[Family]:
     prefix = f"{OWN_PREFIX}_api"
     ages = Family(
         f"{prefix}_age_seconds",
         "gauge",
-        "Seconds since the objects of this kind were last known to be those of the API server",
+        "Seconds since the objects of this kind were last known to be up to date",
     )
     relists = Family(
         f"{prefix}_relists_total",
@@ -113,16 +113,16 @@ def _api(watched: Watched) -> Iterator[Family]:
     failures = Family(
         f"{prefix}_watch_failures_total",
         "counter",
-        "Watches of objects of this kind that ended otherwise than in order",
+        "Watches of objects of this kind that failed",
     )
-    yield by_label(ages, "kind", watched.api_ages())
-    yield by_label(relists, "kind", watched.api_relists())
-    yield by_label(failures, "kind", watched.api_watch_failures())
+    yield by_label(ages, "kind", proxy.api_ages())
+    yield by_label(relists, "kind", proxy.api_relists())
+    yield by_label(failures, "kind", proxy.api_watch_failures())
 
 
 def _problems(problems: Iterable[Problem]) -> Family:
     family = Family(
-        f"{OWN_PREFIX}_problems", "gauge", "Problems of objects and files now, as the log has them"
+        f"{OWN_PREFIX}_problems", "gauge", "Problems of objects and files at the moment"
     )
 
     def lines() -> Iterator[str]:
@@ -136,23 +136,25 @@ def _problems(problems: Iterable[Problem]) -> Family:
     return family._replace(lines=lines())
 
 
-def _snapshot(watched: Watched, snapshot: Snapshot) -> Iterator[Family]:
-    published, prefix = watched.published, f"{OWN_PREFIX}_snapshot"
-    yield gauge(
-        f"{prefix}_generation", "Snapshots that were published so far", published.generation
-    )
+def _snapshot(proxy: ObservedProxy, snapshot: Snapshot) -> Iterator[Family]:
+    published, prefix = proxy.published, f"{OWN_PREFIX}_snapshot"
+    yield gauge(f"{prefix}_generation", "Snapshots published so far", published.generation)
     if published.published_at is not None:
-        age = (watched.now() - published.published_at).total_seconds()
-        yield gauge(f"{prefix}_age_seconds", "Seconds since the last one was published", age)
+        age = (proxy.now() - published.published_at).total_seconds()
+        yield gauge(
+            f"{prefix}_age_seconds", "Seconds since the snapshot in force was published", age
+        )
     hosts = len(snapshot.hosts) + len(snapshot.wildcard_hosts) + (snapshot.any_host is not None)
-    yield gauge(f"{prefix}_hosts", "Hosts in it", hosts)
-    yield gauge(f"{prefix}_upstreams", "Service ports in it", len(snapshot.upstreams))
+    yield gauge(f"{prefix}_hosts", "Hosts in the snapshot in force", hosts)
+    yield gauge(
+        f"{prefix}_upstreams", "Service ports in the snapshot in force", len(snapshot.upstreams)
+    )
 
 
-def _certificates(snapshot: Snapshot, watched: Watched) -> Iterator[Family]:
+def _certificates(snapshot: Snapshot, proxy: ObservedProxy) -> Iterator[Family]:
     common = {
-        "class": watched.configured.current.ingress_class.controller,
-        "namespace": watched.namespace,
+        "class": proxy.configured.current.ingress_class.controller,
+        "namespace": proxy.namespace,
     }
     expiry = f"{PREFIX}_ssl_expire_time_seconds"
     yield Family(
@@ -168,7 +170,7 @@ def _certificates(snapshot: Snapshot, watched: Watched) -> Iterator[Family]:
     yield Family(
         info,
         "gauge",
-        "1, labelled with what is known of the certificate of this host",
+        "1, labelled with the certificate of this host",
         (
             line(info, _info_labels(host, certificate, common["class"]), 1)
             for host, certificate in _certificates_by_host(snapshot)
@@ -177,7 +179,7 @@ def _certificates(snapshot: Snapshot, watched: Watched) -> Iterator[Family]:
 
 
 def _certificates_by_host(snapshot: Snapshot) -> Iterator[tuple[str, ServerCertificate]]:
-    """The default certificate is that of ``_``, in nginx's words."""
+    """The default certificate has the host ``_``, as in ingress-nginx."""
     yield from snapshot.certificates.items()
     if snapshot.default_certificate is not None:
         yield "_", snapshot.default_certificate
@@ -221,12 +223,12 @@ def _orphans(built: Built, constants: Mapping[str, str]) -> Family:
             for kind in _ORPHAN_TYPES:
                 yield line(name, label_text({**labels, "type": kind}), kind in types)
 
-    explanation = "1 where a Service of this Ingress does not exist or has no endpoint"
+    explanation = "1 if a Service of this Ingress does not exist or has no endpoint"
     return Family(name, "gauge", explanation, lines())
 
 
 def _quietly(steps: Steps[T]) -> Generator[str, None, T]:
-    """Work in steps as lines that say nothing."""
+    """Work in steps, each of which is an empty line of the exposition."""
     while True:
         try:
             next(steps)

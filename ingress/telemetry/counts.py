@@ -1,5 +1,5 @@
 """
-What one process counts, and how it comes to who adds up.
+The counters of one process, and how they reach the process that adds them up.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from ingress.telemetry.traffic import Traffic, TrafficCounts
 
 @dataclass(slots=True)
 class Counters:
-    """What is counted beside traffic; none of it ever falls."""
+    """Counters other than those of traffic; none of them ever falls."""
 
     accepted: int = 0
-    """Connections of clients."""
+    """Client connections."""
 
     refused: int = 0
-    """Of those, the ones that were closed at once: their client had too many."""
+    """Client connections that were closed at once, because the client had too many."""
 
     retries: int = 0
-    """Endpoints that were asked because another one had failed."""
+    """Requests that were sent to another endpoint after one had failed."""
 
     ejections: int = 0
-    """Of endpoints that failed again and again."""
+    """Ejections of endpoints that kept failing."""
 
     dropped_lines: int = 0
-    """Of the access log."""
+    """Lines of the access log that were lost."""
 
     cpu_seconds: float = 0.0
-    """Processor time of workers; that of the process that adds up is read when it is told."""
+    """Processor time of workers. The process that adds up reads its own when it is scraped."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    """Exchanges by how they ended (`ingress.errors.Outcome`)."""
+    """Exchanges by outcome (`ingress.errors.Outcome`)."""
 
     dropped_fields: int = 0
     """Fields of requests that no endpoint got, because of the characters in their names."""
 
     def add(self, other: Counters) -> None:
-        """Count what `other` counted, too."""
+        """Add the counts of `other`."""
         self._combine(other, 1)
 
     def since(self, before: Counters) -> Counters:
         """
-        :param before: what was counted up to some earlier moment.
-        :return: what was counted from then on.
+        :param before: the counts at an earlier moment.
+        :return: what was counted since then.
         """
         difference = Counters()
         difference._combine(self, 1)
@@ -67,7 +67,7 @@ class Counters:
 
 
 class Counts(NamedTuple):
-    """What a process counted in a while; it can be pickled."""
+    """What a process counted during a period; it can be pickled."""
 
     counters: Counters
     traffic: TrafficCounts
@@ -75,9 +75,9 @@ class Counts(NamedTuple):
 
 class CountsCollector:
     """
-    Gives what was counted since it was asked last, a part at a time.
+    Returns what was counted since it was last taken, a part at a time.
 
-    :param read: what the process counted since its start.
+    :param read: reads what the process has counted since its start.
     """
 
     def __init__(self, traffic: Traffic, read: Callable[[], Counters]) -> None:
@@ -88,8 +88,8 @@ class CountsCollector:
 
     def take(self) -> Counts | None:
         """
-        :return: None once after the last part: what was counted in the meantime is for
-            the next time.
+        :return: None once after the last part. What was counted meanwhile is in the
+            next round of parts.
         """
         if self._is_whole:
             self._is_whole = False

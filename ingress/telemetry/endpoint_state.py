@@ -1,5 +1,5 @@
 """
-How an endpoint fares, in all processes together.
+The state of an endpoint, in all processes together.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from ingress.endpoint import Endpoint
 
 class EndpointState(NamedTuple):
     in_flight: int = 0
-    """Requests that it was asked and has not answered yet."""
+    """Requests that the endpoint has not answered yet."""
 
     ejections: int = 0
-    """How many processes leave it out, or try it, because it failed again and again."""
+    """The number of processes that have ejected the endpoint, or are trying it again."""
 
 
 EndpointStates = Mapping[Endpoint, EndpointState]
-"""Of those that are asked at the moment, or left out; of all others there is nothing to tell."""
+"""The states of all endpoints that have requests in flight or are ejected."""
 
 
 def together(states: Iterable[EndpointStates]) -> EndpointStates:
-    """:param states: of a process each."""
+    """:param states: those of each process."""
     total: dict[Endpoint, EndpointState] = {}
     for of_one in states:
         for endpoint, state in of_one.items():

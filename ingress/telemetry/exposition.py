@@ -1,8 +1,8 @@
 """
 Prometheus's text format, written in pieces.
 
-``prometheus_client`` writes it, too, but in one go, and takes 25 µs for a line;
-here it is one or less (docs/adr/0019-counters.md).
+``prometheus_client`` writes it all at once and takes 25 µs for a line. This module
+takes one or less (docs/adr/0019-counters.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 MEDIA_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 _PIECE_SIZE: Final = 16 * 1024
-"""Characters that are put together at least, unless something takes long."""
+"""The fewest characters of a piece, unless making them takes long."""
 
 _SPECIAL: Final = re.compile(r"[\\\n\"]")
 _ESCAPES: Final = {"\\": r"\\", "\n": r"\n", '"': r"\""}
@@ -24,22 +24,22 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 
 class Family(NamedTuple):
-    """A metric with all of its samples."""
+    """A metric with all its samples."""
 
     name: str
     kind: Kind
     help: str
     lines: Iterable[str] = ()
     """
-    Each string is any number of whole lines; an empty one stands for work that came
-    to nothing. A family without any line is not told of.
+    Each string is any number of whole lines; an empty one stands for work without a
+    result. A family without lines is left out.
     """
 
 
 def pieces(families: Iterable[Family]) -> Iterator[bytes]:
     """
     :return: the exposition of the families, each of which is exhausted before the
-        next is looked at. Empty pieces stand for work that came to nothing yet.
+        next is read. Empty pieces stand for work without a result yet.
     """
     waiting: list[str] = []
     size = 0
@@ -62,27 +62,27 @@ def pieces(families: Iterable[Family]) -> Iterator[bytes]:
 
 
 def _encoded(lines: list[str]) -> bytes:
-    # Half a character, as JSON can spell one in the path of a rule, has no encoding.
+    # A lone surrogate, which JSON can put into the path of a rule, has no encoding.
     return "".join(lines).encode("utf-8", "replace")
 
 
 def _head(family: Family) -> str:
-    """What we have to explain needs no escapes."""
+    """HELP and TYPE; our explanations need no escapes."""
     return f"# HELP {family.name} {family.help}\n# TYPE {family.name} {family.kind}\n"
 
 
 def label_text(labels: Mapping[str, str]) -> str:
-    """What stands between the braces, sorted by name as ingress-nginx has it."""
+    """The text between the braces, sorted by name as in ingress-nginx."""
     return ",".join([f'{name}="{escaped(labels[name])}"' for name in sorted(labels)])
 
 
 def escaped(value: str) -> str:
-    """The value of a label as it stands between quotes."""
+    """The value of a label as it is written between quotes."""
     return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], value)
 
 
 def number(value: float) -> str:
-    """A value as Go's libraries write it: whole numbers without a point."""
+    """A value as Go's libraries write it: integers without a decimal point."""
     return str(int(value)) if value == int(value) else repr(value)
 
 
@@ -90,18 +90,18 @@ def line(name: str, labels: str, value: float) -> str:
     """
     One sample.
 
-    :param labels: as `label_text` has them; empty for none.
+    :param labels: the result of `label_text`, or empty.
     """
     return f"{name}{{{labels}}} {number(value)}\n" if labels else f"{name} {number(value)}\n"
 
 
 def gauge(name: str, explanation: str, value: float, labels: str = "") -> Family:
-    """One of a single sample."""
+    """A family of a single sample."""
     return Family(name, "gauge", explanation, (line(name, labels, value),))
 
 
 def counter(name: str, explanation: str, value: float, labels: str = "") -> Family:
-    """One of a single sample."""
+    """A family of a single sample."""
     return Family(name, "counter", explanation, (line(name, labels, value),))
 
 
@@ -113,7 +113,7 @@ def by_label(
 ) -> Family:
     """
     :param family: without lines.
-    :return: it with a line for each value of `label`, sorted.
+    :return: the family with a line for each value of `label`, sorted.
     """
     lines = [
         line(family.name, label_text({**(constants or {}), label: key}), values[key])

@@ -1,5 +1,5 @@
 """
-The histograms of a series, whose numbers stand side by side in one row.
+The histograms of a series, whose numbers are side by side in one row.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from itertools import repeat
 from typing import Final, NamedTuple, TypeAlias
 
 DURATIONS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds in seconds, as ingress-nginx has them."""
+"""Upper bounds in seconds, the same as in ingress-nginx."""
 
 SIZES: Final = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7)
-"""Upper bounds in bytes: those of ingress-nginx's ``bytes_sent``."""
+"""Upper bounds in bytes, the same as ingress-nginx's ``bytes_sent``."""
 
 Row: TypeAlias = "array[float]"
 """
-The numbers of one series, packed as they go from process to process. Doubles hold
-counts, too, exactly up to 2**53.
+The numbers of one series, packed as they are sent between processes. Doubles hold
+counts exactly up to 2**53.
 """
 
 
@@ -30,16 +30,16 @@ class Histogram(NamedTuple):
     help: str
     bounds: tuple[float, ...]
     start: int
-    """Where its numbers begin in a row: one for each bound, one for what is above, the sum."""
+    """Index of its first number in a row: one for each bound, one above all bounds, the sum."""
 
     @property
     def sum_index(self) -> int:
-        """Where the sum of all observations is."""
+        """Index of the sum of all observations."""
         return self.start + len(self.bounds) + 1
 
     def observe(self, rows: Sequence[list[float]], values: Sequence[float | None]) -> None:
         """
-        Count each value into its bucket of the row beside it; None is no observation.
+        Count each value in the row at the same position; None is no observation.
         """
         if None in values:
             rows = [row for row, value in zip(rows, values, strict=True) if value is not None]
@@ -51,7 +51,7 @@ class Histogram(NamedTuple):
             row[sum_index] += value
 
     def observe_all(self, row: list[float], values: Iterable[float | None]) -> None:
-        """The same for values of one row, in a third of the time where they are many."""
+        """Count many values of one row, in a third of the time that `observe` takes."""
         observed = sorted(value for value in values if value is not None)
         before = 0
         for index, bound in enumerate(self.bounds, self.start):
@@ -62,7 +62,7 @@ class Histogram(NamedTuple):
         row[self.sum_index] += sum(observed)
 
     def buckets(self, row: Row) -> Row:
-        """How many are in each bucket and in none before it; the last one has no bound."""
+        """The observations of each bucket, not cumulated; the last one has no bound."""
         return row[self.start : self.sum_index]
 
 
@@ -76,17 +76,29 @@ def _side_by_side(*parts: tuple[str, str, tuple[float, ...]]) -> tuple[Histogram
 
 
 HISTOGRAMS: Final = _side_by_side(
-    ("request_duration_seconds", "From the request's head to the response's end", DURATIONS),
-    ("response_duration_seconds", "From asking the endpoint to its response's end", DURATIONS),
-    ("header_duration_seconds", "From asking the endpoint to its response's head", DURATIONS),
-    ("connect_duration_seconds", "Until the endpoint accepted a new connection", DURATIONS),
+    (
+        "request_duration_seconds",
+        "From the head of the request to the end of the response",
+        DURATIONS,
+    ),
+    (
+        "response_duration_seconds",
+        "From sending the request to the endpoint to the end of its response",
+        DURATIONS,
+    ),
+    (
+        "header_duration_seconds",
+        "From sending the request to the endpoint to the head of its response",
+        DURATIONS,
+    ),
+    ("connect_duration_seconds", "Time to connect to the endpoint, for new connections", DURATIONS),
     ("request_size", "Bytes of the request, head and body", SIZES),
     ("response_size", "Bytes of the response's body", SIZES),
 )
 """In the order of the arguments of `Traffic.count`."""
 
 REQUESTS: Final = HISTOGRAMS[0]
-"""Every request is observed in it, so that its count is theirs."""
+"""Every request is observed here: its count is the number of requests."""
 
 ROW_SIZE: Final = HISTOGRAMS[-1].sum_index + 1
-"""Numbers of a row."""
+"""The length of a row."""

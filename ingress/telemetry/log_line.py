@@ -1,5 +1,5 @@
 """
-The lines of the access log: an exchange that is over in, a line out.
+The lines of the access log, one for each exchange.
 
 ``nginx`` is the default format of ingress-nginx (docs/compatibility.md, section 4), with
 the outcome and its reason behind the request's id::
@@ -7,11 +7,11 @@ the outcome and its reason behind the request's id::
     ADDRESS - USER [TIME] "REQUEST" STATUS BYTES "REFERER" "USER-AGENT" LENGTH SECONDS
     [UPSTREAM] [] ENDPOINTS LENGTHS SECONDS STATUSES ID OUTCOME "REASON"
 
-``nginx-exact`` is the same without those two. Where several endpoints were asked, what is
-told of them is a list, as nginx has it.
+``nginx-exact`` is the same without those two. If several endpoints were tried, their
+fields are lists, as in nginx.
 
-Whatever a peer sends, a line is one line of printable ASCII, and no field of it ends
-before its end.
+Whatever a peer sends, a line is one line of printable ASCII, and no peer can end a field
+early.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from ingress.message import Request
 from ingress.telemetry.record import ExchangeRecord, Try
 
 Formatter = Callable[[ExchangeRecord, bytes], bytes]
-"""Makes a line, with its end, of an exchange and the text of the time."""
+"""Formats an exchange and the text of the time as a line, including the line end."""
 
 _UNSAFE: Final = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
-"""What nginx escapes as well: nothing may end a field, a line, or steer a terminal."""
+"""The bytes that nginx escapes: none may end a field or a line, or control a terminal."""
 
 _UNSAFE_IN_USER: Final = re.compile(rb'[\x00-\x20"\\\x7f-\xff]')
-"""A blank as well, which nginx leaves: the user's name has no quotes around it."""
+"""Those and blanks, which nginx does not escape: the user's name is not quoted."""
 
 _QUOTE: Final = ord('"')
 _BACKSLASH: Final = ord("\\")
-"""All that has to be escaped in a target; `in` is six times as fast for a number."""
+"""The only bytes of a target that need escapes; `in` is six times as fast for a number."""
 
 _DELETE: Final = 0x7F
-"""The one character of ASCII that JSON leaves as it is, and that is not printable."""
+"""The one unprintable ASCII character that JSON does not escape."""
 
 _MAX_USER: Final = 256
-"""Bytes of credentials that are looked at for the name of a user; a multiple of four."""
+"""Bytes of credentials that are decoded to find the name of a user; a multiple of four."""
 
 _OK: Final = Outcome.OK
 _OK_TAIL: Final = b'ok "-"'
 _NOBODY_ASKED: Final = b"- - - -"
 _STATUS_TEXTS: Final = (b"-", *(b"%d" % status for status in range(1, 1000)))
 _MILLISECONDS: Final = tuple(b"0.%03d" % number for number in range(1000))
-"""Ready-made: to format a fraction costs as much as to format all else of a line."""
+"""Made in advance: formatting a fraction costs as much as the rest of a line."""
 
 
 def nginx_time(now: float) -> bytes:
@@ -70,11 +70,11 @@ def iso_time(now: float) -> bytes:
     return datetime.fromtimestamp(int(now), UTC).isoformat().replace("+00:00", "Z").encode("ascii")
 
 
-# What every request pays for. Formatting everything at once is what costs least.
+# Every request pays for this. Formatting everything at once costs least.
 
 
 def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
-    """:param time: as `nginx_time` has it."""
+    """:param time: the result of `nginx_time`."""
     request = record.request
     if request is None:
         return _line_without_request(record, time)
@@ -130,7 +130,7 @@ def _line_without_request(record: ExchangeRecord, time: bytes) -> bytes:
 
 
 def nginx_exact_line(record: ExchangeRecord, time: bytes) -> bytes:
-    """:param time: as `nginx_time` has it."""
+    """:param time: the result of `nginx_time`."""
     tail = _tail(record.outcome, record.detail)
     return nginx_line(record, time)[: -len(tail) - 2] + b"\n"
 
@@ -139,9 +139,9 @@ def _tried(tries: Sequence[Try], size: int) -> bytes:
     """
     nginx's ``$upstream_addr``, ``_response_length``, ``_response_time`` and ``_status``.
 
-    :param size: of the body that the last one gave, in bytes.
+    :param size: of the body of the last response, in bytes.
     """
-    # Of what the others gave, if anything, the client got nothing.
+    # The client got nothing of the other responses, if there were any.
     lengths = [b"0"] * len(tries)
     if tries[-1].header_time is not None:
         lengths[-1] = b"%d" % size
@@ -156,8 +156,8 @@ def _tried(tries: Sequence[Try], size: int) -> bytes:
 
 def _seconds(seconds: float) -> bytes:
     """
-    To the millisecond that has passed, as nginx counts; 0 for less, which the clocks of
-    other reactors than ours can give.
+    Seconds with milliseconds, rounded down as in nginx. Less than 0 becomes 0: the clocks
+    of other reactors can go back.
     """
     return b"%d.%03d" % divmod(max(int(seconds * 1000), 0), 1000)
 
@@ -171,9 +171,9 @@ def _tail(outcome: Outcome, detail: str) -> bytes:
 
 def _describe(request: Request) -> tuple[bytes, bytes]:
     """
-    User, and Referer and User-Agent in their quotes, escaped; ``-`` where there is none.
+    The user, and Referer and User-Agent in quotes, escaped; ``-`` for those that are absent.
 
-    A client repeats them with each request: they are kept for the next one.
+    They are kept for the next request, in which a client repeats them.
     """
     referer, agent = request.field(b"referer"), request.field(b"user-agent")
     described = request.derived.logged = (
@@ -189,9 +189,9 @@ def _field(value: bytes | None) -> bytes:
 
 def _user(request: Request) -> bytes:
     """
-    The user of Basic credentials (RFC 7617); nobody has checked them.
+    The user of Basic credentials (RFC 7617), which are not verified.
 
-    :return: empty where there is none; never anything of the password.
+    :return: empty without a user; never any part of the password.
     """
     scheme, _, credentials = (request.field(b"authorization") or b"").partition(b" ")
     if scheme.lower() != b"basic":
@@ -223,9 +223,9 @@ def _endpoint_name(endpoint: Endpoint) -> bytes:
 
 def json_line(record: ExchangeRecord, time: bytes) -> bytes:
     """
-    An object a line. What is not known, or not there, is left out.
+    One JSON object. Unknown and absent values are left out.
 
-    :param time: as `iso_time` has it.
+    :param time: the result of `iso_time`.
     """
     request, route = record.request, record.route
     told: dict[str, object] = {
@@ -248,25 +248,25 @@ def json_line(record: ExchangeRecord, time: bytes) -> bytes:
         told["target"] = request.target.decode("ascii")
         if request.authority:
             told["host"] = _text(request.authority)
-        told |= request.derived.told or _tell(request)
+        told |= request.derived.told or _describe_for_json(request)
     if route is not None:
         namespace, name = route.ingress
         told |= {"namespace": namespace, "ingress": name, "path": route.path}
         if route.upstream is not None:
             told |= {"service": route.upstream.service, "port": route.upstream.port}
     if record.tries:
-        told["endpoints"] = [_told_try(each) for each in record.tries]
+        told["endpoints"] = [_json_try(each) for each in record.tries]
     line = msgspec.json.encode(told)
     if not line.isascii() or _DELETE in line:
         line = json.dumps(told, separators=(",", ":")).replace("\x7f", r"\u007f").encode("ascii")
     return line + b"\n"
 
 
-def _tell(request: Request) -> dict[str, object]:
+def _describe_for_json(request: Request) -> dict[str, object]:
     """
-    What all requests with this head have in common.
+    The values that all requests with this head share.
 
-    A client repeats it with each request: it is kept for the next one.
+    They are kept for the next request, in which a client repeats the head.
     """
     told = request.derived.told = {
         "method": request.method.decode("ascii"),
@@ -282,7 +282,7 @@ def _tell(request: Request) -> dict[str, object]:
     return told
 
 
-def _told_try(one: Try) -> dict[str, object]:
+def _json_try(one: Try) -> dict[str, object]:
     told: dict[str, object] = {"endpoint": str(one.endpoint)}
     if one.status:
         told["status"] = one.status
@@ -295,7 +295,7 @@ def _told_try(one: Try) -> dict[str, object]:
 
 
 def _text(data: bytes) -> str:
-    """What a peer sent: UTF-8 as a rule, whatever else it is, as nginx would escape it."""
+    """Text that a peer sent: UTF-8; other bytes are escaped as in nginx."""
     return data.decode("utf-8", "backslashreplace")
 
 
@@ -304,4 +304,4 @@ FORMATS: dict[str, tuple[Formatter, Callable[[float], bytes]]] = {
     "nginx-exact": (nginx_exact_line, nginx_time),
     "json": (json_line, iso_time),
 }
-"""By name, what makes a line, and what makes the text of the time for it."""
+"""The formatter of lines and the formatter of times, by name of the format."""

@@ -1,13 +1,13 @@
 """
-A thread that writes what it is handed to a file, so that nobody waits for a slow disk.
+A thread that writes lines to a file, so that a slow disk never blocks the reactor.
 
 ::
 
     reactor: write ──► queue, bounded ──► thread: open, write whole lines, open anew
                           │ full: dropped and counted
 
-A disk that stalls, a pipe that nobody reads and a file system that is full cost lines of
-the log, never a request.
+A disk that stalls, a pipe without a reader or a full file system costs lines of the log,
+never a request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_PENDING: Final = 8 << 20
 STDOUT: Final = 1
 
 _MODE: Final = 0o640
-"""Of a file that is made: the log tells who asked for what."""
+"""The mode of a new file: the log shows which client requested what."""
 
 
 class _Order(Enum):
@@ -42,9 +42,9 @@ class LogWriter:
     """
     :param path: None for standard output.
     :param in_reactor: calls a function in the reactor's thread: `callFromThread`.
-    :param failed: told there, in a sentence, what goes wrong and what becomes of the lines;
-        once until it has gone right again.
-    :param recovered: told there that it has.
+    :param failed: called there with a sentence about the failure and its consequence, once
+        until writing has succeeded again.
+    :param recovered: called there when writing has succeeded again.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LogWriter:
     ) -> None:
         self.path = path
         self.dropped = 0
-        """Lines that were not written, because too many waited or the system refused."""
+        """Lines that were lost, because too many waited or the system refused them."""
 
         self._in_reactor = in_reactor
         self._failed = failed
@@ -64,10 +64,10 @@ class LogWriter:
         self._queue: SimpleQueue[bytes | _Order] = SimpleQueue()
         self._handed = 0
         self._done = 0
-        """Bytes that were handed over, and that are off the queue; each has one writer."""
+        """Bytes put into the queue, and bytes taken off it; one thread writes each number."""
 
         self._is_full = False
-        """Whether lines are dropped until there is room again, not one by one."""
+        """Whether all lines are dropped, until half of the queue is free."""
 
         self._ended: Deferred[None] = Deferred()
         self._thread = Thread(target=self._run, name="access log", daemon=True)
@@ -76,7 +76,7 @@ class LogWriter:
         self._descriptor: int | None = None
         self._max_piece = 0
         self._is_torn = False
-        """Whether what was written last is the beginning of a line."""
+        """Whether the last write ended within a line."""
 
         self._is_failing = False
 
@@ -90,7 +90,7 @@ class LogWriter:
         return self._handed - self._done
 
     def start(self) -> None:
-        """Open, and begin. In the process that writes: threads do not survive a fork."""
+        """Start the thread, in the process that writes: threads do not survive a fork."""
         self._thread.start()
 
     def write(self, lines: bytes, count: int) -> None:
@@ -111,18 +111,18 @@ class LogWriter:
         self._queue.put(lines)
 
     def reopen(self) -> None:
-        """Open the path anew, behind what was handed over so far: it may have been renamed."""
+        """Open the path again after the lines in the queue: the file may have been renamed."""
         self._queue.put(_Order.REOPEN)
 
     def stop(self) -> Deferred[None]:
-        """:return: fires when all is written; not at all while the system does not take it."""
+        """:return: fires when everything is written, which may be never."""
         self._queue.put(_Order.STOP)
         return self._ended
 
     # The thread's side.
 
     def _run(self) -> None:
-        # At once, so that what is wrong with it is told before there is a line to lose.
+        # At once, so that a fault is reported before a line is lost.
         self._open()
         while (lines := self._queue.get()) is not _Order.STOP:
             if isinstance(lines, bytes):
@@ -138,7 +138,7 @@ class LogWriter:
             self._lose(lines.count(b"\n"))
             return
         assert self._descriptor is not None
-        # What is left of a line that was cut short must not look like the beginning of the next.
+        # The rest of a line that was cut short must not become the beginning of the next.
         rest = memoryview(b"\n" + lines if self._is_torn else lines)
         try:
             while rest:
@@ -158,7 +158,7 @@ class LogWriter:
         try:
             count = os.write(descriptor, piece)
         except BlockingIOError:
-            # Standard output may be shared with somebody who made it non-blocking.
+            # Another process that shares standard output may have made it non-blocking.
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
             poll.poll()
@@ -168,7 +168,7 @@ class LogWriter:
         return count
 
     def _open(self) -> bool:
-        """:return: whether there is something to write to: if not the new file, the one before."""
+        """:return: whether a file is open: the new one, or the one before."""
         try:
             descriptor = STDOUT if self.path is None else _open_for_appending(self.path)
             status = os.fstat(descriptor)
@@ -183,7 +183,7 @@ class LogWriter:
             self._is_torn &= os.path.samestat(status, os.fstat(self._descriptor))
             self._close()
         self._descriptor = descriptor
-        # What is longer may be mixed with what others write to the same pipe (write(2)).
+        # Longer writes may be mixed with those of others to the same pipe (write(2)).
         self._max_piece = select.PIPE_BUF if stat.S_ISFIFO(status.st_mode) else MAX_PENDING
         return True
 
@@ -212,7 +212,7 @@ _LOST: Final = "; lines are lost meanwhile"
 
 
 def _open_for_appending(path: Path) -> int:
-    """A pipe that nobody reads fails at once, rather than to wait for somebody who does."""
+    """Open for appending; a pipe without a reader fails at once instead of waiting for one."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     descriptor = os.open(path, flags, _MODE)
     os.set_blocking(descriptor, True)
@@ -221,7 +221,7 @@ def _open_for_appending(path: Path) -> int:
 
 def _cut(lines: memoryview, most: int) -> int:
     """
-    :return: how many bytes to write at once: whole lines, where one fits.
+    :return: the number of bytes to write at once: whole lines, if one fits.
     """
     if len(lines) <= most:
         return len(lines)

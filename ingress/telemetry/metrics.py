@@ -1,5 +1,5 @@
 """
-All metrics, as they are told to whoever asks.
+All metrics, as the admin listener serves them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from prometheus_client import (
 
 from ingress.telemetry.controller_families import controller_families
 from ingress.telemetry.exposition import Family, pieces
+from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.process_families import process_families
 from ingress.telemetry.traffic_families import traffic_families
-from ingress.telemetry.watched import Watched
 
 
 def make_registry() -> CollectorRegistry:
     """
-    What ``prometheus_client`` knows of the process that answers: processor time,
+    Collectors of ``prometheus_client`` for the process that answers: processor time,
     memory, descriptors, the garbage collector and the interpreter.
     """
     registry = CollectorRegistry()
@@ -33,21 +33,21 @@ def make_registry() -> CollectorRegistry:
     return registry
 
 
-def metrics(watched: Watched, registry: CollectorRegistry) -> Iterator[bytes]:
+def metrics(proxy: ObservedProxy, registry: CollectorRegistry) -> Iterator[bytes]:
     """
     :return: the exposition in pieces, each of them the work of a millisecond or two.
-        What changes meanwhile is told as it is when its turn comes.
+        Values are read when their piece is made.
     """
     yield generate_latest(registry)
-    built = watched.published.built
+    built = proxy.published.built
     if built is not None:
-        for _ in watched.totals.traffic.retain(built.snapshot):
+        for _ in proxy.totals.traffic.retain(built.snapshot):
             yield b""
-    yield from pieces(_families(watched))
+    yield from pieces(_families(proxy))
 
 
-def _families(watched: Watched) -> Iterator[Family]:
-    constants = watched.constants()
-    yield from controller_families(watched, constants)
-    yield from process_families(watched, constants)
-    yield from traffic_families(watched.totals.traffic, constants)
+def _families(proxy: ObservedProxy) -> Iterator[Family]:
+    constants = proxy.constants()
+    yield from controller_families(proxy, constants)
+    yield from process_families(proxy, constants)
+    yield from traffic_families(proxy.totals.traffic, constants)

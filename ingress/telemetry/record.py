@@ -1,5 +1,5 @@
 """
-What is told of an exchange when it is over: for the counters and the access log.
+The record of an exchange, for the counters and the access log.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from ingress.message import Request
 from ingress.routing.route import Route
 
 _OK: Final = Outcome.OK
-"""Not looked up for each exchange: a name of an enumeration costs as much as a call."""
+"""Looked up once: a member of an enumeration costs as much as a call."""
 
 
 class Try:
     """
-    One endpoint that was asked; times are in seconds.
+    An attempt at one endpoint; times are in seconds.
 
     :ivar began_at: on the clock of the deadlines.
-    :ivar status: of its response; 502 or 504 where it gave none, as nginx has it; 0 where it
-        was left.
-    :ivar connect_time: for a new connection; None where one was used again.
-    :ivar header_time: from asking it to the head of its response; None where none came.
-    :ivar response_time: from asking it to the end of its response, or to its failure.
+    :ivar status: of its response; 502 or 504 if it gave none, as in nginx; 0 if the
+        attempt was abandoned.
+    :ivar connect_time: of a new connection; None if a connection was reused.
+    :ivar header_time: from sending the request to the head of the response; None without one.
+    :ivar response_time: from sending the request to the end of the response, or to its failure.
     """
 
     __slots__ = ("began_at", "connect_time", "endpoint", "header_time", "response_time", "status")
@@ -52,41 +52,41 @@ class Try:
 
 class ExchangeRecord:
     """
-    An exchange, as far as it has come; whoever is handed one gets it when it is over.
+    An exchange; it is filled in while the exchange runs, and passed on at its end.
 
     Times are in seconds, sizes in bytes.
 
-    :param client_address: the client's that is believed; empty for a UNIX socket.
-    :param began_at: when the head of the request was whole, on the clock of the deadlines.
-    :param request: None where what came was no request.
+    :param client_address: the client's, after trusted proxies; empty for a UNIX socket.
+    :param began_at: when the head of the request was complete, on the clock of the deadlines.
+    :param request: None if the client sent no valid request.
     """
 
     request_id = b""
     route: Route | None = None
-    """None where no rule matched, or none was looked for."""
+    """None if no rule matched, or the request was refused before."""
 
     tries: Sequence[Try] = ()
-    """The endpoints that were asked, in order; the last one gave the response."""
+    """The attempts, in order; the last one gave the response."""
 
     status = 0
-    """That the client was sent; 499 where it had gone before, as nginx has it."""
+    """The status sent to the client; 499 if the client left before, as in nginx."""
 
     body_size = 0
-    """Of the response, as far as it was sent."""
+    """Bytes of the response body that were sent."""
 
     request_size = 0
-    """Head and body, as far as they came."""
+    """Bytes of head and body that were received."""
 
     duration = 0.0
     outcome: Outcome = _OK
     detail = ""
     """
-    One sentence that says why the proxy answered itself, or cut the response short; without
-    anything that a peer sent.
+    One sentence that says why the proxy answered itself or cut the response short. It
+    contains nothing that a peer sent.
     """
 
     line = b""
-    """The beginning of what came, where that was no request."""
+    """The beginning of what the client sent, if that was no valid request."""
 
     def __init__(
         self, client_address: bytes, began_at: float, request: Request | None = None

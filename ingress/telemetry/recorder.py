@@ -1,5 +1,5 @@
 """
-Where the record of each exchange goes: into the counters and into the access log.
+Takes the record of each exchange to the counters and to the access log.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ingress.telemetry.traffic import Traffic
 
 class Recorder:
     """
-    :param traffic: counts.
-    :param access_log: tells.
+    :param traffic: counts each exchange.
+    :param access_log: writes a line for each exchange.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -30,11 +30,11 @@ class Recorder:
         self.traffic = traffic
         self.access_log = access_log
         self.retries = 0
-        """Endpoints that were asked because another one had failed."""
+        """Requests that were sent to another endpoint after one had failed."""
 
         self.ok = 0
         self.not_ok: Counter[str] = Counter()
-        """Exchanges by how they ended; `ok` apart, for Outcomes take long to look up."""
+        """Exchanges by outcome; `ok` is apart, because looking up an Outcome takes long."""
 
         self._count = traffic.count
         self._write = access_log.write
@@ -52,11 +52,11 @@ class Recorder:
         self.access_log.reopen()
 
     def apply(self, config: Config) -> None:
-        """Do as the configuration says from now on."""
+        """Follow a new configuration."""
         self.access_log.apply(config.access_log)
 
     def record(self, record: ExchangeRecord) -> None:
-        """An exchange is over, or what came was refused before it was one."""
+        """Record an exchange that is over, or a refusal of what was no valid request."""
         request, tries = record.request, record.tries
         last = tries[-1] if tries else _NOBODY
         if len(tries) > 1:
@@ -79,7 +79,7 @@ class Recorder:
         try:
             self._write(record)
         except Exception:
-            # Whoever tells us has a response to send.
+            # The caller has a response to send.
             self.log.failure("A line of the access log could not be written")
 
 

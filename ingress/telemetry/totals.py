@@ -1,5 +1,5 @@
 """
-What all processes counted since the start, put together.
+The counts of all processes since the start.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from ingress.telemetry.traffic_totals import TrafficTotals
 
 
 class Totals:
-    """Of one proxy, however many processes it has or had."""
+    """The counts of one proxy, however many processes it has or had."""
 
     def __init__(self) -> None:
         self.counters = Counters()
@@ -19,6 +19,6 @@ class Totals:
         return f"<Totals of {self.traffic.requests} requests>"
 
     def merge(self, counts: Counts) -> None:
-        """A process has counted this."""
+        """Add the counts of a process."""
         self.counters.add(counts.counters)
         self.traffic.merge(counts.traffic)

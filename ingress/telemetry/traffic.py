@@ -1,14 +1,13 @@
 """
-How many requests there were, how long they took and how large they were, by rule and outcome.
+The number, duration and size of requests, by rule, method and status.
 
 ::
 
     count ─► samples ─► fold: rows of this process ─► take ─► TrafficCounts ─► TrafficTotals
 
-`count` runs once a request and does next to nothing: it adds what it is told to
-the end of a list. A full list is folded into rows, a row for each series, whose
-numbers are those of all its histograms. What several processes counted comes
-together in `TrafficTotals`.
+`count` runs once a request and does next to nothing: it appends its arguments to a
+list. A full list is folded into rows. A row belongs to one series and has the numbers
+of all its histograms. `TrafficTotals` adds up the counts of all processes.
 """
 
 from __future__ import annotations
@@ -41,29 +40,29 @@ STATUSES: Final = range(100, 600)
 """All others are told as ``-``, too."""
 
 _SAMPLES_AT_ONCE: Final = 1000
-"""Requests between two folds, each of which takes a millisecond or two."""
+"""Requests between two folds. A fold takes a millisecond or two."""
 
 TAKEN_AT_ONCE: Final = 500
-"""Series of one take: with all that is done with them it is over after a few milliseconds."""
+"""Series of one take: taking and merging them takes a few milliseconds."""
 
 _FEW_SERIES: Final = 8
-"""Of one fold, whose values are counted together; with more of them it would cost more."""
+"""Up to so many series in one fold, counting the values of each series together is faster."""
 
 _EMPTY_ROW: Final = [0.0] * ROW_SIZE
 
 NO_ROUTE: Final = RouteLabels("_")
 """
-Of requests that no rule matched, or that were refused before one was looked for.
-Their hosts are not told: whoever asks may make up as many as they like.
+The labels of requests that no rule matched, or that were refused before. They have no
+host: clients could make up any number of hosts.
 """
 
 _KEY: Final = 3
 _WIDTH: Final = _KEY + len(HISTOGRAMS)
-"""Of a sample: labels, method and status, and what is observed."""
+"""The length of a sample: labels, method and status, and the observed values."""
 
 
 class Series(NamedTuple):
-    """What is counted apart."""
+    """The labels of requests that are counted together."""
 
     route: RouteLabels
     method: str
@@ -72,7 +71,7 @@ class Series(NamedTuple):
 
 @dataclass(slots=True)
 class TrafficCounts:
-    """What one process counted in a while; it can be pickled."""
+    """What one process counted during a period; it can be pickled."""
 
     rows: dict[Series, Row] = field(default_factory=dict)
     overflow: int = 0

@@ -1,7 +1,7 @@
 """
-The series of all rules as metrics, under the names of ingress-nginx.
+The metrics of all rules, under the names of ingress-nginx.
 
-They are by far the most: 79 lines for each rule, method and status.
+They are most of the exposition: 79 lines for each rule, method and status.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ingress.telemetry.traffic_totals import TrafficTotals
 PREFIX: Final = "nginx_ingress_controller"
 
 _Labelled = tuple[str, Row]
-"""The labels of a series as text, and its numbers."""
+"""The labels of a series as text, and its row."""
 
 
 def traffic_families(totals: TrafficTotals, constants: Mapping[str, str]) -> Iterator[Family]:
     """
     :param constants: the labels ``controller_class``, ``controller_namespace`` and
         ``controller_pod``, which all series have.
-    :return: to be read in this order.
+    :return: families that must be read in this order.
     """
     rows: list[_Labelled] = []
     yield Family(
@@ -47,7 +47,7 @@ def traffic_families(totals: TrafficTotals, constants: Mapping[str, str]) -> Ite
 def _labelled(
     totals: TrafficTotals, constants: Mapping[str, str], rows: list[_Labelled]
 ) -> Iterator[_Labelled]:
-    """:param rows: where each of them is put as well, for it takes long to make."""
+    """:param rows: gets each of them as well, because making the text takes long."""
     middle = ",".join(f'{name}="{escaped(constants[name])}"' for name in sorted(constants))
     for series, row in totals:
         labelled = (_labels(series, middle), row)
@@ -56,7 +56,7 @@ def _labelled(
 
 
 def _labels(series: Series, constants: str) -> str:
-    """Sorted by name, as `label_text` would."""
+    """The labels sorted by name, as `label_text` sorts them."""
     (host, namespace, ingress, service, path), method, status = series
     return (
         f'canary="",{constants},host="{escaped(host)}",ingress="{escaped(ingress)}",'
@@ -71,7 +71,7 @@ def _requests(rows: Iterable[_Labelled]) -> Iterator[str]:
 
 
 def _observations(histogram: Histogram, rows: Iterable[_Labelled]) -> Iterator[str]:
-    """Of series without any observation there are none: an endpoint was never asked."""
+    """The lines of one histogram; a series without observations has none."""
     name = f"{PREFIX}_{histogram.name}"
     bounds = [*(f"{bound:g}" for bound in histogram.bounds), "+Inf"]
     template = "".join(

@@ -1,5 +1,5 @@
 """
-What all processes counted since the start, as far as the rules are still there.
+The traffic of all processes since the start, for the rules that still exist.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _Rows = dict[_Outcome, Row]
 
 @dataclass(slots=True)
 class _HostTotals:
-    """Of the rules of one host."""
+    """The totals of the rules of one host."""
 
     routes: dict[RouteLabels, _Rows] = field(default_factory=dict)
     checked: VirtualHost | None = None
-    """The host as it was when `routes` were last compared with it; None if they were not."""
+    """The host that `routes` were last compared with; None if they were not."""
 
 
 class TrafficTotals:
-    """The series of one controller, by rule."""
+    """The series of one proxy, by rule."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, _HostTotals] = {}
         self._count = 0
         self.requests = 0
-        """All, those of rules that are gone included."""
+        """All requests, including those of rules that are gone."""
 
         self.overflow = 0
         """Requests that are in no series, because there were too many."""
@@ -52,18 +52,18 @@ class TrafficTotals:
         return f"<TrafficTotals {self._count} series of {len(self._hosts)} hosts>"
 
     def __len__(self) -> int:
-        """How many series there are."""
+        """The number of series."""
         return self._count
 
     def __iter__(self) -> Iterator[tuple[Series, Row]]:
-        """Each series with its row; those that come or go meanwhile may be left out."""
+        """Each series with its row; series that come or go meanwhile may be left out."""
         for host in tuple(self._hosts.values()):
             for labels, rows in tuple(host.routes.items()):
                 for (method, status), row in tuple(rows.items()):
                     yield Series(labels, method, status), row
 
     def merge(self, counts: TrafficCounts) -> None:
-        """Add what a process counted."""
+        """Add the counts of a process."""
         self.overflow += counts.overflow
         self.requests += counts.overflow
         for (labels, method, status), counted in counts.rows.items():
@@ -82,8 +82,8 @@ class TrafficTotals:
 
     def retain(self, snapshot: Snapshot) -> Steps[None]:
         """
-        Forget the series of rules that are gone. What was compared with a host that
-        is still the same object is not looked at again.
+        Forget the series of rules that are gone. Hosts that are the same object as at
+        the last comparison are skipped.
         """
         for count, (name, host) in enumerate(tuple(self._hosts.items())):
             current = _virtual_host(snapshot, name)
@@ -120,7 +120,7 @@ class TrafficTotals:
 
 def _virtual_host(snapshot: Snapshot, name: str) -> VirtualHost | None:
     """
-    :param name: as a label has it.
+    :param name: the value of the label.
     """
     if name == NO_ROUTE.host:
         return snapshot.any_host

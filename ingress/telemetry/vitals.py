@@ -1,5 +1,5 @@
 """
-How a process that serves fares: what is not counted, but read.
+The vital signs of a process that serves: values that are read, not counted.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from typing import NamedTuple
 
 
 class Connections(NamedTuple):
-    """Of clients, by what goes on, in nginx's words."""
+    """Client connections by activity, in nginx's terms."""
 
     reading: int = 0
-    """A request's head is coming in."""
+    """The head of a request is being received."""
 
     writing: int = 0
-    """A request is answered."""
+    """A request is being answered."""
 
     waiting: int = 0
-    """Nothing: they are idle."""
+    """Idle connections."""
 
 
 class Vitals(NamedTuple):
-    """Of one process, at the moment."""
+    """Those of one process, at the moment."""
 
     connections: Connections
     memory: int
-    """Bytes that are resident."""
+    """Resident memory in bytes."""
 
 
 def resident_memory() -> int:
-    """Bytes that this process has in memory."""
+    """Bytes of memory that this process has in use."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()
     except OSError:
-        # Without /proc the most that there was is better than nothing.
+        # Without /proc, the maximum so far is the best that the system has.
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

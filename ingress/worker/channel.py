@@ -1,8 +1,8 @@
 """
 One end of the socket between the control plane and a worker.
 
-A message is made when the one before it has left: what waits is bounded by what
-the sources keep, however long the other end takes nothing.
+A message is made when the one before it has been sent. The sources bound what waits,
+however long the other end reads nothing.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from zope.interface import implementer
 from ingress.worker.message import Kind, Message, Receive, Source
 
 MAX_MESSAGE = 1 << 30
-"""Bytes; only our own processes write here."""
+"""Bytes of a message; only our own processes write here."""
 
 _LENGTH = struct.Struct("!I")
-"""What `Int32StringReceiver` writes before each message."""
+"""The prefix that `Int32StringReceiver` writes before each message."""
 
 
 class Channel(Int32StringReceiver):
     """
-    :param receive: takes each message that comes.
+    :param receive: takes each received message.
     :param lost: called when the other end is gone.
-    :param sources: of what is sent; what the first one has goes before all others.
+    :param sources: of the messages to send; earlier sources take precedence.
     """
 
     MAX_LENGTH = MAX_MESSAGE
@@ -54,13 +54,15 @@ class Channel(Int32StringReceiver):
         return f"<Channel: {'open' if self._is_open else 'closed'}>"
 
     def wake(self) -> None:
-        """A source has something to send."""
+        """Send, after a source got something to send."""
         if self._is_open and self._is_idle:
             self._send_next()
 
     def flush(self, flushed: Callable[[], None]) -> None:
         """
-        :param flushed: called once all has left that the sources have now.
+        Send everything that the sources have now.
+
+        :param flushed: called once everything is sent.
         """
         self._flushed = flushed
         if self._is_idle or not self._is_open:
@@ -68,7 +70,7 @@ class Channel(Int32StringReceiver):
             self._send_next()
 
     def close(self) -> None:
-        """Send nothing any more, and say so to the other end."""
+        """Stop sending, and close this end."""
         if self._is_open:
             self._is_open = False
             self.transport.unregisterProducer()
@@ -108,7 +110,7 @@ class Channel(Int32StringReceiver):
 
 @implementer(IPullProducer)
 class _Pull:
-    """Tells when all that was written has left."""
+    """Calls a function when everything written has been sent."""
 
     def __init__(self, send_next: Callable[[], None]) -> None:
         self._send_next = send_next
@@ -118,18 +120,20 @@ class _Pull:
         self._send_next()
 
     def stopProducing(self) -> None:
-        """IPullProducer: the other end is gone, which `Channel.connectionLost` tells."""
+        """IPullProducer: the other end is gone; `Channel.connectionLost` follows."""
 
 
 class Queue:
-    """A `Source` of single messages, which are few."""
+    """A `Source` of single, infrequent messages."""
 
     def __init__(self) -> None:
         self._waiting: deque[Message] = deque()
 
     def put(self, kind: Kind, value: Any = None) -> None:
         """
-        :param value: becomes JSON; nothing follows the kind where it is None.
+        Append a message.
+
+        :param value: becomes JSON; None becomes an empty message.
         """
         content = b"" if value is None else json.dumps(value).encode()
         self._waiting.append((kind, content))
@@ -143,7 +147,7 @@ def adopt(reactor: Any, end: socket.socket, channel: Channel) -> None:
     """
     Open a channel on one end of a pair of sockets.
 
-    :param end: of it only a copy is used.
+    :param end: is copied; the caller closes it.
     """
     factory = Factory.forProtocol(lambda: channel)
     factory.noisy = False
@@ -152,7 +156,7 @@ def adopt(reactor: Any, end: socket.socket, channel: Channel) -> None:
 
 
 def send_now(end: socket.socket, source: Source) -> None:
-    """Send what a source has, as far as the other end takes it, where no reactor runs."""
+    """Send what a source has without a reactor, as far as the other end reads it."""
     end.setblocking(False)
     with suppress(OSError):
         while (message := source.take()) is not None:

@@ -1,8 +1,8 @@
 """
-What makes one Snapshot out of another one, in messages that take a worker some milliseconds each.
+The difference between two Snapshots, in messages that a worker takes in milliseconds.
 
-What is the same object in both is not looked at, as in a build (ADR 2): a change
-of one Ingress among 10,000 is one message.
+Objects that are the same in both are skipped, as in a build (ADR 2): a change of one
+Ingress among 10,000 is one message.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from ingress.worker.piece import (
 )
 
 MAX_WEIGHT: Final = 200.0
-"""Of a message: some 2 ms of the worker's time."""
+"""The weight of a message: some 2 ms of the worker's time."""
 
 _ROUTES_AT_ONCE: Final = 50
 _LIGHT_AT_ONCE: Final = 1000
-"""Children, endpoints or names in one piece: a tenth of a route each."""
+"""Children, endpoints or names in one piece; each weighs a tenth of a route."""
 
 _FIELDS: Final = tuple(one.name for one in fields(Snapshot))
 
 
 class Difference:
     """
-    The messages from one Snapshot to another, for all workers that need the same.
+    The messages from one Snapshot to another, shared by all workers that need them.
 
     Each is made when the first worker is ready for it.
 
-    :param before: what the worker has; None for nothing.
+    :param before: the Snapshot that the worker has; None if it has none.
     """
 
     def __init__(self, before: Snapshot | None, after: Snapshot) -> None:
@@ -61,7 +61,7 @@ class Difference:
     def message(self, index: int) -> bytes | None:
         """
         :param index: counted from 0, one after the other.
-        :return: None where the one before was the last.
+        :return: None after the last message.
         """
         if index == len(self._made):
             made = next(self._steps, None)
@@ -85,7 +85,7 @@ def _messages(before: Snapshot | None, after: Snapshot) -> Iterator[bytes]:
 
 
 def _weight(piece: Piece) -> float:
-    """Of one Route, roughly, is 1."""
+    """The weight of a piece; about 1 for a Route."""
     if isinstance(piece, Partials):
         return float(len(piece.routes))
     if isinstance(piece, Node):
@@ -97,8 +97,8 @@ def _weight(piece: Piece) -> float:
 
 def find_pieces(before: Snapshot | None, after: Snapshot) -> Iterator[Piece]:
     """
-    :param before: None for nothing.
-    :return: what a worker that has `before` needs to have `after`, in this order.
+    :param before: None if there is none.
+    :return: the pieces that make `after` of `before`, in this order.
     """
     for name in _FIELDS:
         new = getattr(after, name)
@@ -106,26 +106,26 @@ def find_pieces(before: Snapshot | None, after: Snapshot) -> Iterator[Piece]:
         if new is old:
             continue
         if isinstance(new, Mapping):
-            yield from _find_entries(name, old or {}, new)
+            yield from _entry_pieces(name, old or {}, new)
         else:
-            yield from _tell(name, None, new)
+            yield from _value_pieces(name, None, new)
 
 
-def _find_entries(
+def _entry_pieces(
     name: str, old: Mapping[Any, object], new: Mapping[Any, object]
 ) -> Iterator[Piece]:
     for key, value in new.items():
         if old.get(key) is not value:
-            yield from _tell(name, key, value)
+            yield from _value_pieces(name, key, value)
     if old:
         gone = (key for key in old if key not in new)
         while keys := tuple(islice(gone, _LIGHT_AT_ONCE)):
             yield Gone(name, keys)
 
 
-def _tell(name: str, key: Any, value: object) -> Iterator[Piece]:
+def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
     if isinstance(value, VirtualHost):
-        yield from _tell_tree(value.root)
+        yield from _tree_pieces(value.root)
         yield Host(name, key, value.name, value.default)
     elif isinstance(value, Upstream):
         endpoints = iter((*value.endpoints, *value.lingering))
@@ -140,12 +140,12 @@ def _tell(name: str, key: Any, value: object) -> Iterator[Piece]:
         yield Value(name, key, value)
 
 
-def _tell_tree(root: ReverseProxyResource) -> Iterator[Piece]:
+def _tree_pieces(root: ReverseProxyResource) -> Iterator[Piece]:
     nodes = [root]
     for node in nodes:
         nodes.extend(node.children.values())
     last = len(nodes) - 1
-    # Backwards, so that children come before their parents; so they are counted, too.
+    # Backwards, so that children come before their parents and have lower numbers.
     index_of = {id(node): last - index for index, node in enumerate(nodes)}
     for node in reversed(nodes):
         children = iter(node.children.items())

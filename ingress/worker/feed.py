@@ -1,5 +1,5 @@
 """
-Snapshots on their way to workers: the newest one, from whatever a worker has.
+Sends workers the newest Snapshot, as the difference from what they have.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Publication:
     def __init__(self) -> None:
         self.newest: Snapshot | None = None
         self.generation = 0
-        """How many there have been."""
+        """The number of Snapshots so far."""
 
         self._differences: WeakValueDictionary[int, Difference] = WeakValueDictionary()
 
@@ -26,18 +26,18 @@ class Publication:
         return f"<Publication {self.generation}>"
 
     def publish(self, snapshot: Snapshot) -> None:
-        """This is the newest one."""
+        """Make `snapshot` the newest one."""
         self.newest = snapshot
         self.generation += 1
         self._differences.clear()
 
     def difference_from(self, before: Snapshot | None) -> Difference:
         """
-        What leads from `before` to the newest one; the same object for all who ask
-        while one of them still needs it.
+        The Difference from `before` to the newest Snapshot. Callers share one object while
+        any of them uses it.
         """
         assert self.newest is not None
-        # A Difference keeps what it begins with, so that nothing else has that id.
+        # A Difference keeps its `before` alive, so that no other object gets that id.
         found = self._differences.get(id(before))
         if found is None:
             found = self._differences[id(before)] = Difference(before, self.newest)
@@ -48,8 +48,8 @@ class SnapshotFeed:
     """
     Brings one worker from Snapshot to Snapshot (`Source`).
 
-    Those that are published while it is still being told of one are skipped, all
-    but the newest: so much is kept for a worker that takes nothing, and no more.
+    Of the Snapshots that are published while one is being sent, only the newest is sent
+    next. That bounds what is kept for a worker that reads nothing.
     """
 
     def __init__(self, publication: Publication) -> None:

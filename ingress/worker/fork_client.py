@@ -22,9 +22,9 @@ from ingress.worker.fork_server import (
     ORDER,
     REPORT,
     Order,
-    Outcome,
     Report,
     RunWorker,
+    WorkerEvent,
     launch,
 )
 
@@ -32,9 +32,9 @@ from ingress.worker.fork_server import (
 @implementer(IReadDescriptor)
 class ForkClient:
     """
-    :param control: the socket, as `launch` returned it.
-    :param report: takes what the fork server reports.
-    :param lost: called when it is gone without being told to.
+    :param control: the socket that `launch` returned.
+    :param report: takes the reports of the fork server.
+    :param lost: called when the fork server is gone unexpectedly.
     """
 
     def __init__(
@@ -56,22 +56,22 @@ class ForkClient:
         return f"<ForkClient {'open' if self._is_open else 'closed'}>"
 
     def start(self) -> None:
-        """Hear reports."""
+        """Start to receive reports."""
         self._reactor.addReader(self)
 
     def fork(self, number: int, channel: Channel) -> bool:
         """
-        Ask for a worker; a report follows, also where we lack what it takes.
+        Order a worker; a report follows, even if this process lacks descriptors.
 
-        :param channel: is opened to it.
-        :return: False if the fork server takes no orders any more.
+        :param channel: is connected to the worker.
+        :return: False if the fork server is gone.
         """
         if not self._is_open:
             return False
         try:
             ours, theirs = socket.socketpair()
             with ours, theirs:
-                # Before the order: there must be no worker that we cannot talk to.
+                # Before the order: every worker must have a working channel.
                 adopt(self._reactor, ours, channel)
                 self._send(Order.FORK, number, [theirs.fileno()])
         except ConnectionError:
@@ -79,16 +79,16 @@ class ForkClient:
             return False
         except OSError as error:
             channel.close()
-            report = Report(Outcome.CANNOT_FORK, number, 0, error.errno or 0)
+            report = Report(WorkerEvent.CANNOT_FORK, number, 0, error.errno or 0)
             self._reactor.callLater(0, self._report, report)
         return True
 
     def kill(self, pid: int) -> None:
         """
-        End a worker at once; a report follows if the fork server is there.
+        Kill a worker; a report follows if the fork server is there.
 
-        :param pid: of one that has not closed its channel. So it has not been reaped, and
-            nobody else can have its process id.
+        :param pid: of a worker whose end was not reported. Its process id cannot belong
+            to another process.
         """
         try:
             self._send(Order.KILL, pid)
@@ -97,12 +97,12 @@ class ForkClient:
                 os.kill(pid, signal.SIGKILL)
 
     def close_listeners(self) -> None:
-        """No worker is wanted any more."""
+        """Have the fork server close its listeners: it forks no more workers."""
         with suppress(OSError):
             self._send(Order.CLOSE, 0)
 
     def close(self) -> None:
-        """End the fork server; workers that live go on."""
+        """End the fork server; workers go on."""
         if self._is_open:
             self._is_open = False
             self._reactor.removeReader(self)
@@ -112,7 +112,7 @@ class ForkClient:
         """:raises OSError: a ConnectionError if the fork server is gone."""
         if not self._is_open:
             raise ConnectionAbortedError
-        # A few bytes, which a socket takes as a whole or not at all.
+        # A few bytes, which a socket takes entirely or not at all.
         socket.send_fds(self._control, [ORDER.pack(order, number)], list(descriptors))
 
     def fileno(self) -> int:
@@ -157,7 +157,7 @@ def launch_forks(
     Fork the fork server (`fork_server.launch`).
 
     :param listeners: those of each worker, by its number less one; this process
-        has no more use for them.
+        closes them.
     """
     control, _ = launch(listeners, run_worker)
     for each in listeners:

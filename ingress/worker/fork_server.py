@@ -1,13 +1,12 @@
 """
 The process that workers are forked from: no reactor, no threads, nothing that a fork could break.
 
-It is forked from the control plane before that has any of these, and holds what
-all workers have in common: the sockets that listen, the base TLS context with the
-keys of its tickets, and the modules. So a worker that takes another one's place is
-like all others (docs/adr/0012-workers.md).
+The control plane forks it before it has a reactor or threads itself. It holds what all
+workers share: the listening sockets, the base TLS context with its ticket keys, and the
+modules. A worker that replaces another one is like all others (docs/adr/0012-workers.md).
 
-It obeys `Order` records, each with a number, and reports in `Report` records. It
-ends when the control plane's end of its socket is closed, in whichever way.
+It obeys `Order` records, each with a number, and sends `Report` records. It ends when
+the control plane's end of its socket is closed, however that happens.
 """
 
 from __future__ import annotations
@@ -31,36 +30,36 @@ ORDER = struct.Struct("!BI")
 """`Order`, and a number."""
 
 REPORT = struct.Struct("!BIIi")
-"""`Outcome`, number of a worker, its process id, and a status."""
+"""`WorkerEvent`, number of a worker, its process id, and a status."""
 
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """
-What is sent to a whole group of processes, as by ^C, or by a supervisor at the end:
-the control plane acts, and tells all others.
+Signals that are sent to a whole group of processes, by ^C or by a supervisor at the
+end. The control plane acts on them and commands the others.
 """
 
 RunWorker = Callable[[int, socket.socket, Listeners], int]
 """
-The whole life of a worker: its number, its socket to the control plane, and what it
-listens on. It returns the exit status.
+The whole life of a worker. It takes the worker's number, its socket to the control plane
+and its listeners, and returns the exit status.
 """
 
 
 class Order(IntEnum):
-    """What the control plane wants."""
+    """An order of the control plane."""
 
     FORK = 1
-    """The number is that of the worker; its socket comes along."""
+    """Fork a worker. The number is that of the worker; its socket is attached."""
 
     KILL = 2
-    """The number is that of the process, which may have ended."""
+    """Kill a worker. The number is its process id; it may have ended."""
 
     CLOSE = 3
-    """No worker will be forked any more: nobody is to wait in the queue of a listener."""
+    """Close the listeners, so that no client waits in their queues: no more workers follow."""
 
 
-class Outcome(IntEnum):
-    """What is reported."""
+class WorkerEvent(IntEnum):
+    """An event in the life of a worker."""
 
     FORKED = 1
     CANNOT_FORK = 2
@@ -71,7 +70,7 @@ class Outcome(IntEnum):
 
 
 class Report(NamedTuple):
-    outcome: Outcome
+    event: WorkerEvent
     number: int
     pid: int
     status: int
@@ -81,13 +80,13 @@ class Report(NamedTuple):
 
     @classmethod
     def unpack(cls, record: bytes) -> Report:
-        outcome, number, pid, status = REPORT.unpack(record)
-        return cls(Outcome(outcome), number, pid, status)
+        event, number, pid, status = REPORT.unpack(record)
+        return cls(WorkerEvent(event), number, pid, status)
 
 
 class ForkServer:
     """
-    The process itself.
+    The fork server.
 
     :param control: the socket to the control plane.
     :param listeners: those of each worker, by its number less one.
@@ -100,7 +99,7 @@ class ForkServer:
         self._listeners = tuple(listeners)
         self._run_worker = run_worker
         self._numbers: dict[int, int] = {}
-        """Of the workers that live, by process id."""
+        """The numbers of the living workers, by process id."""
 
         self._wake_up, self._woken = socket.socketpair()
 
@@ -114,7 +113,7 @@ class ForkServer:
         for number in IGNORED_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wake_up.fileno(), warn_on_full_buffer=False)
-        # A signal that is ignored wakes nobody up.
+        # An ignored signal would not write to the wake-up descriptor.
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         poll = select.poll()
         for each in (self._control, self._woken):
@@ -134,19 +133,19 @@ class ForkServer:
         return True
 
     def _take_order(self) -> bool:
-        """:return: False where there will be none any more."""
+        """:return: False if no more orders can come."""
         record, descriptors, _, _ = socket.recv_fds(self._control, ORDER.size, 1)
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         if len(record) < ORDER.size:
             return False
         order, number = ORDER.unpack(record)
         if order == Order.FORK and not sockets:
-            # The kernel drops what there is no descriptor for (recvmsg(2), MSG_CTRUNC).
-            self._report(Outcome.CANNOT_FORK, number, 0, errno.EMFILE)
+            # The kernel drops a socket if no descriptor is free (recvmsg(2), MSG_CTRUNC).
+            self._report(WorkerEvent.CANNOT_FORK, number, 0, errno.EMFILE)
         elif order == Order.FORK and self._listeners:
             self._fork(number, sockets[0])
         elif order == Order.KILL:
-            # Not yet reaped, so that nobody else can have this process id.
+            # It is not reaped yet, so that no other process has this process id.
             if number in self._numbers:
                 os.kill(number, signal.SIGKILL)
         elif order == Order.CLOSE:
@@ -161,12 +160,12 @@ class ForkServer:
         try:
             pid = os.fork()
         except OSError as error:
-            self._report(Outcome.CANNOT_FORK, number, 0, error.errno or 0)
+            self._report(WorkerEvent.CANNOT_FORK, number, 0, error.errno or 0)
             return
         if pid == 0:
             run_and_exit(lambda: self._become_worker(number, channel))
         self._numbers[pid] = number
-        self._report(Outcome.FORKED, number, pid, 0)
+        self._report(WorkerEvent.FORKED, number, pid, 0)
 
     def _become_worker(self, number: int, channel: socket.socket) -> int:
         signal.set_wakeup_fd(-1)
@@ -184,10 +183,10 @@ class ForkServer:
             if not pid:
                 return
             number = self._numbers.pop(pid, 0)
-            self._report(Outcome.ENDED, number, pid, os.waitstatus_to_exitcode(status))
+            self._report(WorkerEvent.ENDED, number, pid, os.waitstatus_to_exitcode(status))
 
-    def _report(self, outcome: Outcome, number: int, pid: int, status: int) -> None:
-        self._control.sendall(Report(outcome, number, pid, status).pack())
+    def _report(self, event: WorkerEvent, number: int, pid: int, status: int) -> None:
+        self._control.sendall(Report(event, number, pid, status).pack())
 
 
 def launch(listeners: Sequence[Listeners], run_worker: RunWorker) -> tuple[socket.socket, int]:
@@ -215,8 +214,7 @@ def _become_fork_server(
 
 def run_and_exit(function: Callable[[], int]) -> NoReturn:
     """
-    Run the rest of this process's life, and nothing of what the one that it was
-    forked from had still to do.
+    Run a function and exit, without returning into the code of the parent process.
 
     :param function: returns the exit status.
     """
@@ -232,10 +230,10 @@ def run_and_exit(function: Callable[[], int]) -> NoReturn:
 
 def leave_descriptors(kept: Iterable[int]) -> None:
     """
-    Have done with every inherited descriptor but these and the standard ones.
+    Close every inherited descriptor except these and the standard ones.
 
-    Objects of Python's still have their numbers, and will close them some day: each
-    comes to be one of /dev/null, so that nothing else can get that number.
+    Python objects still have the numbers and may close them later. So each descriptor
+    becomes one of /dev/null, and its number is not used again.
     """
     kept = {0, 1, 2, *kept}
     null = os.open(os.devnull, os.O_RDWR)

@@ -12,14 +12,14 @@ from twisted.internet.main import installReactor
 _NAME = "twisted.internet.reactor"
 
 _inherited: list[object] = []
-"""Kept, because their end would close descriptors that are ours by now."""
+"""Kept alive: their destruction would close descriptors that have new owners by now."""
 
 
 def replace_reactor() -> Any:
     """
-    Install a new reactor of the same kind; the inherited one must never have run here.
+    Install a new reactor of the same class; the inherited one must never have run.
 
-    Who has imported it by then keeps the old one: nothing of ours does.
+    Modules that imported the reactor before keep the old one: none of ours does.
 
     :return: the new one.
     """

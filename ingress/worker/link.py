@@ -1,5 +1,5 @@
 """
-One worker process as the control plane sees it, from its fork to its end.
+The control plane's view of one worker process, from its fork to its end.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ one that hangs: nobody serves the connections that the kernel gives it meanwhile
 """
 
 
-class Crew(Protocol):
-    """What hears of all workers."""
+class WorkerObserver(Protocol):
+    """Is notified about all workers (`ingress.worker.workers.Workers`)."""
 
     def accepting(self) -> None:
-        """One accepts from now on."""
+        """A worker accepts from now on."""
 
     def cannot_listen(self, reason: str) -> None:
-        """One found somebody else on an address."""
+        """A worker found another process listening on an address."""
 
     def counted(self, value: object) -> None:
-        """What a `Collector` gave."""
+        """A worker sent what its `Collector` returned."""
 
     def ended(self) -> None:
-        """One has ended, and may have a successor."""
+        """A worker has ended; it may have a successor."""
 
 
 class WorkerLink:
     """
     :param number: of the worker.
-    :param over: called when the process has ended and all that it said is heard.
+    :param over: called when the process has ended and its last message is received.
     """
 
     log = Logger()
@@ -54,12 +54,12 @@ class WorkerLink:
         clock: IReactorTime,
         number: int,
         publication: Publication,
-        crew: Crew,
+        observer: WorkerObserver,
         over: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._number = number
-        self._crew = crew
+        self._observer = observer
         self._over = over
         self._commands = Queue()
         self._feed = SnapshotFeed(publication)
@@ -69,19 +69,19 @@ class WorkerLink:
         self._has_closed = False
         self.channel = Channel(self._receive, self._closed, (self._commands, self._feed))
         self.pid: int | None = None
-        """None until the fork is reported."""
+        """The process id; None until the fork is reported."""
 
         self.status: int | None = None
-        """With which it ended, below zero for a signal; None if nobody knows."""
+        """The exit status, negative for a signal; None if unknown."""
 
         self.connections = 0
-        """Of clients, that were open at its last word."""
+        """Open client connections at its last message."""
 
         self.state: Any = None
-        """What `DataSide.read_state` gave when it was asked last; None before."""
+        """The last result of `DataSide.read_state`; None before the first."""
 
         self.generation = 0
-        """What it serves, counted as `Publication` does."""
+        """The Snapshot that it serves, counted as in `Publication`."""
 
         self.is_accepting = False
 
@@ -95,23 +95,23 @@ class WorkerLink:
 
     @property
     def silence(self) -> float:
-        """Seconds since its last word."""
+        """Seconds since its last message."""
         return self._clock.seconds() - self._heard
 
     def excuse(self) -> None:
-        """Nobody listened for a while: what it may have said is still to be heard."""
+        """Restart the count: this process did not read messages for a while."""
         self._heard = self._clock.seconds()
 
     def command(self, kind: Kind, value: object = None) -> None:
-        """Have it do something."""
+        """Send a command."""
         self._commands.put(kind, value)
         self.channel.wake()
 
     def ask(self) -> Deferred[None]:
         """
-        Have it tell all that it has counted, and `state`.
+        Have it send everything that it has counted, and its `state`.
 
-        :return: fires when it has, or will not any more.
+        :return: fires when it has done so, or never will.
         """
         answered: Deferred[None] = Deferred()
         self._asking.append(answered)
@@ -128,9 +128,9 @@ class WorkerLink:
 
     def ended(self, status: int | None) -> None:
         """
-        The process has ended; what it said last may still be under way.
+        The process has ended; its last messages may still be unread.
 
-        :param status: None if nobody knows, and nobody will tell.
+        :param status: None if it is unknown.
         """
         self.status = status
         self._has_ended = True
@@ -151,8 +151,8 @@ class WorkerLink:
         if kind == Kind.WELL:
             self.connections = json.loads(content)
         elif kind == Kind.COUNTS:
-            # Our own process wrote it, and no other could: there is no way in but the fork.
-            self._crew.counted(pickle.loads(content))  # noqa: S301
+            # Only our own process can have written it: the socket was passed by the fork.
+            self._observer.counted(pickle.loads(content))  # noqa: S301
         elif kind == Kind.STATE:
             self.state = pickle.loads(content)  # noqa: S301
             self._answer()
@@ -163,6 +163,6 @@ class WorkerLink:
         elif kind == Kind.ACCEPTING:
             self.is_accepting = True
             self.log.info("Worker {worker} (pid {pid}) accepts", worker=self._number, pid=self.pid)
-            self._crew.accepting()
+            self._observer.accepting()
         elif kind == Kind.CANNOT_LISTEN:
-            self._crew.cannot_listen(json.loads(content))
+            self._observer.cannot_listen(json.loads(content))

@@ -1,5 +1,5 @@
 """
-The log of a worker, which the control plane writes: one log, one file, one rotation.
+Sends the log of a worker to the control plane: one log, one file, one rotation.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from zope.interface import implementer
 from ingress.worker.message import Kind, Message
 
 MAX_WAITING = 1000
-"""Events that wait to be sent: a worker serves, whether its log is read or not."""
+"""Events that wait to be sent at most: a worker serves even if its log is not read."""
 
 _REASON = "txingress_reason"
-"""What the exception of an event says, which its JSON would leave out."""
+"""The key of the message of an exception, which the JSON of an event leaves out."""
 
 
 @implementer(ILogObserver)
@@ -32,7 +32,7 @@ class LogRelay:
     """
     Takes the log events of this process, for its `Channel` (`Source`).
 
-    :param max_waiting: events beyond that are counted, and lost.
+    :param max_waiting: events beyond that are lost, and counted.
     """
 
     log = Logger()
@@ -59,7 +59,7 @@ class LogRelay:
         """Source."""
         if not self._waiting and self._lost:
             lost, self._lost = self._lost, 0
-            self.log.warn("Lines of the log that are lost, being too many: {count}", count=lost)
+            self.log.warn("Lost lines of the log, because they were too many: {count}", count=lost)
         return (Kind.LOG, self._waiting.popleft()) if self._waiting else None
 
 
@@ -74,12 +74,12 @@ def republish(
     content: bytes, worker: int, publish: Callable[[LogEvent], None] = globalLogPublisher
 ) -> None:
     """
-    Log what a worker logged, with its number where a line of the log says who speaks.
+    Log an event of a worker, with its number as part of the log system.
 
-    :param content: of a message of this kind.
+    :param content: of a message of kind `LOG`.
     """
     event = eventFromJSON(content.decode())
-    # They stood for objects, and are of no use here.
+    # They referred to objects of the worker.
     event.pop("log_logger", None)
     event.pop("log_source", None)
     failure, reason = event.get("log_failure"), event.pop(_REASON, "")
@@ -95,9 +95,9 @@ def republish(
 
 def take_over_log(relay: LogRelay) -> None:
     """
-    Have `relay`, and nobody else, hear what this process logs.
+    Make `relay` the only observer of the log of this process.
 
-    Twisted has no way to ask who hears it now.
+    Twisted has no public way to list the observers.
     """
     observers: list[ILogObserver] = globalLogPublisher._observers
     for observer in tuple(observers):

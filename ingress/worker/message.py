@@ -1,5 +1,5 @@
 """
-What the processes tell each other, over a socket of their own.
+The messages between the control plane and a worker.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Message = tuple["Kind", bytes]
 
 
 class Kind(IntEnum):
-    """The first byte of a message; what follows is said here."""
+    """The first byte of a message; the content is described here."""
 
     # To a worker.
 
@@ -20,58 +20,58 @@ class Kind(IntEnum):
     """A message of a `Difference`."""
 
     PUBLISH = 2
-    """The `Difference` is complete: serve what it comes to. A generation, as JSON."""
+    """The `Difference` is complete: publish the Snapshot. A generation, as JSON."""
 
     ACCEPT = 3
-    """Listen and accept, as soon as there is a Snapshot."""
+    """Listen and accept once there is a Snapshot."""
 
     DRAIN = 4
-    """Accept no more, and end when the last exchange is over. Seconds of grace, as JSON."""
+    """Stop accepting, and end after the last exchange. Seconds of grace, as JSON."""
 
     CUT = 5
-    """End what is still under way at once."""
+    """Close all connections at once."""
 
     REOPEN = 6
-    """Open the files again that are written to: they were moved away."""
+    """Open the log files again, after they were renamed."""
 
     ASK = 7
-    """Tell what was counted and how you fare: `STATE` comes after the last `COUNTS`."""
+    """Send counts and state: `STATE` comes after the last `COUNTS`."""
 
     # From a worker.
 
     PUBLISHED = 11
-    """It serves this generation, as JSON."""
+    """The worker serves this generation, as JSON."""
 
     ACCEPTING = 12
-    """It accepts."""
+    """The worker accepts."""
 
     CANNOT_LISTEN = 13
-    """Somebody else listens on an address; a line of text, as JSON."""
+    """Another process listens on an address; a line of text, as JSON."""
 
     WELL = 14
     """
-    How many connections it has, as JSON; a worker that is well goes without this for a
-    second at most.
+    The beat: the number of client connections, as JSON. A healthy worker sends it once a
+    second.
     """
 
     COUNTS = 15
-    """Something that its `Collector` gave, pickled."""
+    """A result of the `Collector`, pickled."""
 
     STATE = 16
-    """How it fares, pickled (`DataSide.read_state`)."""
+    """The state of the worker, pickled (`DataSide.read_state`)."""
 
     LOG = 17
     """A log event, as JSON."""
 
     DRAINED = 18
-    """Its last exchange is over."""
+    """The last exchange is over."""
 
 
 class Source(Protocol):
-    """Where messages to one process come from, one when the one before it is on its way."""
+    """A source of messages; the next one is taken when the last one is sent."""
 
     def take(self) -> Message | None:
-        """:return: the next one; None if there is none now."""
+        """:return: the next message; None if there is none now."""
 
 
 Receive = Callable[[Kind, bytes], None]

@@ -1,8 +1,8 @@
 """
-What a Snapshot is told in: pieces that a worker puts together one after the other.
+The pieces of a Snapshot, which a worker puts together one after the other.
 
-A piece is small, so that no request waits long while it is read, and flat: a path
-may have thousands of segments, and pickle goes no deeper than a thousand.
+A piece is small, so that no request waits long while it is read. It is flat, because a
+path may have thousands of segments and pickle goes no deeper than a thousand.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _NO_CHILDREN: Final[Mapping[bytes, ReverseProxyResource]] = {}
 
 @dataclass(slots=True)
 class Assembly:
-    """A Snapshot while it is put together out of the one before it."""
+    """A Snapshot in the making, based on the one before it."""
 
     fields: dict[str, Any]
-    """Of the Snapshot. A mapping is still the old one unless it is in `tables`."""
+    """The fields of the Snapshot. A mapping that is not in `tables` is still the old one."""
 
     tables: dict[str, dict[Any, Any]] = field(default_factory=dict)
     """Copies of the mappings that change."""
 
     replaced: list[object] = field(default_factory=list)
-    """What was in them, for whoever frees it in slices."""
+    """The objects that were replaced, to be freed in slices."""
 
     children: dict[bytes, ReverseProxyResource] = field(default_factory=dict)
     partials: dict[int, dict[bytes, Route]] = field(default_factory=dict)
@@ -40,8 +40,10 @@ class Assembly:
 
     def put(self, name: str, key: object, value: object) -> None:
         """
+        Set a field or an entry.
+
         :param name: of a field of the Snapshot.
-        :param key: of an entry of that mapping; None where the field is no mapping.
+        :param key: of an entry of that mapping; None if the field is no mapping.
         """
         if key is None:
             self.replaced.append(self.fields.get(name))
@@ -60,36 +62,36 @@ class Assembly:
 
 
 class Value(NamedTuple):
-    """A field of the Snapshot, or an entry of one, that is told as a whole."""
+    """A field of the Snapshot, or an entry of one, that is sent whole."""
 
     field: str
     key: object
-    """None where the field is no mapping."""
+    """None if the field is no mapping."""
 
     value: object
 
     def apply(self, assembly: Assembly) -> None:
-        """Put it in its place."""
+        """Set it."""
         assembly.put(self.field, self.key, self.value)
 
 
 class Gone(NamedTuple):
-    """Entries that are there no more."""
+    """Entries that no longer exist."""
 
     field: str
     keys: Sequence[object]
 
     def apply(self, assembly: Assembly) -> None:
-        """Take them out."""
+        """Remove them."""
         table = assembly.table(self.field)
         assembly.replaced += map(table.pop, self.keys)
 
 
 class Children(NamedTuple):
-    """Some children of the node that comes next."""
+    """Some children of the next node."""
 
     pairs: Sequence[tuple[bytes, int]]
-    """The name of each, and how many nodes of this host came before it."""
+    """The name of each, and its number among the nodes of this host."""
 
     def apply(self, assembly: Assembly) -> None:
         """Keep them for `Node`."""
@@ -98,7 +100,7 @@ class Children(NamedTuple):
 
 
 class Partials(NamedTuple):
-    """Some ImplementationSpecific rules of the node that comes next."""
+    """Some ImplementationSpecific rules of the next node."""
 
     length: int
     routes: Sequence[tuple[bytes, Route]]
@@ -109,13 +111,13 @@ class Partials(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A node of a tree; its children came before it, the root comes last."""
+    """A node of a tree, after its children; the root is the last one."""
 
     exact: Route | None
     prefix: Route | None
 
     def apply(self, assembly: Assembly) -> None:
-        """Make it, of what came before it."""
+        """Make the node from the pieces before it."""
         node = ReverseProxyResource(
             children=assembly.children or _NO_CHILDREN,
             exact=self.exact,
@@ -138,14 +140,14 @@ class Host(NamedTuple):
     default: Route | None
 
     def apply(self, assembly: Assembly) -> None:
-        """Make it, and put it in its place."""
+        """Make it, and set it."""
         host = VirtualHost(self.name, assembly.nodes[-1], self.default)
         assembly.nodes = []
         assembly.put(self.field, self.key, host)
 
 
 class Endpoints(NamedTuple):
-    """Some endpoints of the Upstream that comes next."""
+    """Some endpoints of the next Upstream."""
 
     addresses: Sequence[tuple[str, int, str]]
 
@@ -160,12 +162,12 @@ class Service(NamedTuple):
     field: str
     key: tuple[str, str, str]
     lingering: int
-    """How many of its endpoints are, the last ones."""
+    """How many of the endpoints, the last ones, are lingering."""
 
     is_unresolved: bool
 
     def apply(self, assembly: Assembly) -> None:
-        """Make it, and put it in its place."""
+        """Make it, and set it."""
         key = UpstreamKey._make(self.key)
         endpoints = tuple(assembly.endpoints)
         count = len(endpoints) - self.lingering

@@ -1,5 +1,5 @@
 """
-The process of a worker: the data plane alone, told by the control plane what to serve.
+The process of a worker: the data plane alone, which the control plane commands.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from ingress.worker.message import Kind, Message
 from ingress.worker.replica import Replica
 
 REPORT_INTERVAL: Final = 1.0
-"""Seconds from one report to the next."""
+"""Seconds between two reports."""
 
 FLUSH_PATIENCE: Final = 2.0
-"""Seconds that a worker which has ended waits for its last messages to be taken."""
+"""Seconds that a worker waits at its end for its last messages to be sent."""
 
 
 class Collector(Protocol):
-    """What counts in a worker, for somebody who adds up in the control plane."""
+    """The counts of a worker, which the control plane adds up."""
 
     def take(self) -> object | None:
         """
         :return: what was counted since the last take, or a part of it, to be pickled;
-            None where nothing is left, for once.
+            None once after the last part.
         """
 
 
 class NothingCounted:
-    """The `Collector` where nobody wants to know."""
+    """A `Collector` without counts."""
 
     def take(self) -> None:
         """Collector."""
@@ -57,25 +57,25 @@ class WorkerServing(Serving, Protocol):
 
     @property
     def connections(self) -> int:
-        """Of clients, that are open."""
+        """The number of open client connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataSide:
-    """What a worker is made of."""
+    """The parts of a worker."""
 
     serving: WorkerServing
     collector: Collector = field(default_factory=NothingCounted)
     read_state: Callable[[], object] = lambda: None
-    """How it fares at the moment, to be pickled, for whoever asks the control plane."""
+    """Reads the state of the worker for the control plane, to be pickled."""
 
 
 MakeDataSide = Callable[[Any, Listeners], DataSide]
-"""Makes it of a reactor and of the listeners that it accepts on."""
+"""Makes a DataSide from a reactor and the listeners to accept on."""
 
 
 class Reports:
-    """What a worker tells of itself, once a second and when it is asked (`Source`)."""
+    """The reports of a worker, once a second and on request (`Source`)."""
 
     def __init__(self, data_side: DataSide) -> None:
         self._data_side = data_side
@@ -84,11 +84,11 @@ class Reports:
         self._is_asked = False
 
     def begin(self) -> None:
-        """It is time for a report; of one that is still under way the rest is told."""
+        """Begin a report; the rest of an unfinished one becomes part of it."""
         self._is_due = self._are_counts_due = True
 
     def ask(self) -> None:
-        """Somebody wants to know all."""
+        """Send all counts, and the state."""
         self._are_counts_due = self._is_asked = True
 
     def take(self) -> Message | None:
@@ -110,10 +110,10 @@ class Reports:
 
 class WorkerProcess:
     """
-    Does what the control plane says; without one it brings its exchanges to an end.
+    Obeys the control plane; drains if that is gone.
 
-    :param reactor: of this process; stopped when all is over.
-    :param relay: hears the log of this process.
+    :param reactor: of this process; stopped at the end.
+    :param relay: takes the log of this process.
     """
 
     log = Logger()
@@ -132,7 +132,7 @@ class WorkerProcess:
         self._is_ending = False
         self._timer: IDelayedCall | None = None
         self.status = 0
-        """Of the process, when it ends."""
+        """The exit status of the process."""
 
         self.channel = Channel(self._receive, self._lost, (self._news, relay, self._reports))
         relay.wake = self.channel.wake
@@ -142,7 +142,7 @@ class WorkerProcess:
         return f"<WorkerProcess {state}: {self._serving.connections} connections>"
 
     def start(self) -> None:
-        """The reactor runs, and the channel is open."""
+        """Start, after the reactor runs and the channel is open."""
         self._serving.prepare()
         self._report()
 
@@ -159,8 +159,8 @@ class WorkerProcess:
         try:
             self._obey(kind, content)
         except Exception:
-            # To the reactor it would be the channel's fault, and the log goes through that.
-            self.log.failure("The worker cannot do what it is told: {kind}", kind=kind.name)
+            # The reactor would close the channel, which the log goes through.
+            self.log.failure("The worker failed to obey the command {kind}", kind=kind.name)
             self.status = 1
             self._drain(0)
 
@@ -190,7 +190,7 @@ class WorkerProcess:
         self._spent += self._reactor.seconds() - started
         if self._spent >= LARGE_WORK:
             settle_objects()
-        # One at a time: requests have their turn before the next.
+        # Requests get their turn before the next message.
         self.channel.pauseProducing()  # type: ignore[no-untyped-call]
         self._reactor.callLater(0, self.channel.resumeProducing)
 
@@ -224,7 +224,7 @@ class WorkerProcess:
     # The end.
 
     def _lost(self) -> None:
-        """The control plane is gone: whoever comes after it has workers of its own."""
+        """Drain: the control plane is gone, and its successor has workers of its own."""
         grace = self._snapshot.config.shutdown_grace if self._snapshot is not None else 0
         self._drain(grace)
 
@@ -237,7 +237,7 @@ class WorkerProcess:
 
     def _cannot_drain(self, failure: Failure) -> None:
         self.status = 1
-        self.log.failure("The worker cannot end as it should", failure)
+        self.log.failure("The worker failed to drain", failure)
 
     def _drained(self, _: None) -> None:
         self._release.stop()
@@ -261,14 +261,14 @@ def run_worker(
     make_data_side: MakeDataSide, number: int, channel: socket.socket, listeners: Listeners
 ) -> int:
     """
-    The life of a worker, in the process that was forked for it.
+    Run a worker in the process that was forked for it.
 
     :param channel: to the control plane.
     :return: the exit status.
     """
     relay = LogRelay()
     take_over_log(relay)
-    # Who draws from it must not draw what all others draw.
+    # Each worker must draw other random numbers.
     random.seed()
     try:
         reactor = replace_reactor()

@@ -1,5 +1,5 @@
 """
-The Snapshot in a worker: what the control plane published, put together again.
+The Snapshot in a worker, put together from the messages of the control plane.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ingress.worker.piece import Assembly, Piece
 
 
 class Replica:
-    """Comes to be what the control plane has, message by message."""
+    """Follows the Snapshot of the control plane, message by message."""
 
     def __init__(self) -> None:
         self._snapshot = Snapshot(Config())
@@ -28,7 +28,7 @@ class Replica:
         """
         Take one message of a `Difference`.
 
-        Only the process that forked us can write to the socket that it came over.
+        Only the control plane can write to the socket that the message came over.
         """
         pieces: Sequence[Piece] = pickle.loads(message)  # noqa: S301
         if self._assembly is None:
@@ -41,10 +41,10 @@ class Replica:
 
     def finish(self) -> tuple[Snapshot, list[object]]:
         """
-        The last message of a `Difference` has been taken.
+        Complete the Snapshot after the last message of a `Difference`.
 
-        :return: the new Snapshot, in which all that was not told is the same object
-            as before; and what is not in it any more.
+        :return: the new Snapshot, which shares unchanged objects with the one before;
+            and the objects that were replaced.
         """
         assembly, self._assembly = self._assembly, None
         if assembly is None:

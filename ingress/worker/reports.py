@@ -1,5 +1,5 @@
 """
-What workers tell of themselves, for whoever watches all of them.
+The reports of all workers together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ingress.telemetry.vitals import Connections, Vitals, resident_memory
 
 
 class WorkerState(NamedTuple):
-    """How a worker fares; it can be pickled."""
+    """The state of a worker; it can be pickled."""
 
     vitals: Vitals
     endpoints: EndpointStates
@@ -25,14 +25,14 @@ class Asked(Protocol):
 
     @property
     def states(self) -> Iterable[WorkerState]:
-        """What each worker told when it was asked last, if it was."""
+        """The last state of each worker that has sent one."""
 
     def ask(self) -> Deferred[None]:
-        """Have `states` be those of now, and all merged that was counted."""
+        """Bring `states` up to date, and merge all counts."""
 
 
 class WorkerReports:
-    """Asks workers (`Reports`)."""
+    """Reads the workers (`Reports`)."""
 
     def __init__(self, workers: Asked) -> None:
         self._workers = workers

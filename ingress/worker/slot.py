@@ -1,5 +1,5 @@
 """
-The place of one worker, which has one process after the other.
+The place of one worker, for one process after the other.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from twisted.logger import Logger
 
 from ingress.worker.channel import Channel
 from ingress.worker.feed import Publication
-from ingress.worker.link import SILENCE, Crew, WorkerLink
+from ingress.worker.link import SILENCE, WorkerLink, WorkerObserver
 from ingress.worker.message import Kind
 
 STABLE: Final = 60.0
-"""Seconds after which a worker's end has nothing to do with how it began."""
+"""Seconds of life after which the end of a worker is not counted as a failed start."""
 
 MAX_PAUSE: Final = 30.0
-"""Seconds before another attempt, at most, where one worker after the other ends."""
+"""The longest pause before the next attempt, if one worker after the other ends."""
 
 
 class Forks(Protocol):
@@ -36,33 +36,38 @@ class Slot:
     """
     Keeps one worker alive.
 
-    :param reactor: for time only.
-    :param number: from 1 on.
+    :param reactor: provides time.
+    :param number: counted from 1.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, number: int, forks: Forks, publication: Publication, crew: Crew
+        self,
+        reactor: Any,
+        number: int,
+        forks: Forks,
+        publication: Publication,
+        observer: WorkerObserver,
     ) -> None:
         self.number = number
         self._reactor = reactor
         self._forks = forks
         self._publication = publication
-        self._crew = crew
+        self._observer = observer
         self._may_accept = False
         self._is_ending = False
         self._has_forks = True
         self._restart: IDelayedCall | None = None
         self._ended: list[Deferred[None]] = []
         self.link: WorkerLink | None = None
-        """None where there is no process."""
+        """None if there is no process."""
 
         self.losses = 0
-        """How many processes ended, one soon after the other."""
+        """The number of processes that ended soon after their start, in a row."""
 
         self.all_losses = 0
-        """How many have ended without being asked to."""
+        """The number of processes that ended unexpectedly."""
 
     def __repr__(self) -> str:
         return f"<Slot {self.number}: {self.link or 'empty'}>"
@@ -73,21 +78,21 @@ class Slot:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether there is no process, and will be none."""
+        """Whether there is no process, and none will be started."""
         return self.link is None and self._restart is None
 
-    # What the control plane wants.
+    # Commands of the control plane.
 
     def start(self) -> None:
-        """Have a process."""
+        """Start a process."""
         self._restart = None
-        link = WorkerLink(self._reactor, self.number, self._publication, self._crew, self._over)
+        link = WorkerLink(self._reactor, self.number, self._publication, self._observer, self._over)
         if self._may_accept:
             link.command(Kind.ACCEPT)
         if self._forks.fork(self.number, link.channel):
             self.link = link
         else:
-            self._crew.ended()
+            self._observer.ended()
 
     def wake(self) -> None:
         """There is another Snapshot."""
@@ -95,19 +100,19 @@ class Slot:
             self.link.channel.wake()
 
     def accept(self) -> None:
-        """Whoever has this place may accept from now on."""
+        """Have the process of this slot accept, and its successors."""
         self._may_accept = True
         self._command(Kind.ACCEPT)
 
     def reopen(self) -> None:
-        """Files were moved away."""
+        """Have the process open its log files again."""
         self._command(Kind.REOPEN)
 
     def drain(self, grace: float) -> Deferred[None]:
         """
-        Have the process end when it is done, and none after it.
+        Have the process drain, and start no other.
 
-        :return: fires when it has ended.
+        :return: fires when the process has ended.
         """
         self._is_ending = True
         if self._restart is not None:
@@ -121,30 +126,30 @@ class Slot:
         return ended
 
     def cut(self) -> None:
-        """Have it end what is still under way."""
+        """Have the process close all connections."""
         self._command(Kind.CUT)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         if self.link is not None and self.link.pid is not None:
             self._forks.kill(self.link.pid)
 
     def give_up(self) -> None:
-        """Wait no longer for its end, of which nobody tells."""
+        """Stop waiting for the end of the process, which was not reported."""
         link, self.link = self.link, None
         if link is not None:
             self.log.error(
-                "Worker {worker} (pid {pid}) was to be killed, and nobody says that it has ended: "
+                "Worker {worker} (pid {pid}) was killed, but its end was not reported: "
                 "it is left behind",
                 worker=self.number,
                 pid=link.pid,
             )
-            # It ends without the control plane, should it still be there.
+            # A worker without a control plane ends by itself.
             link.channel.close()
             self._go_on(0)
 
     def look(self) -> None:
-        """Time has passed: a process that says nothing for too long hangs."""
+        """Kill a process that has been silent for too long."""
         link = self.link
         if link is None or link.silence <= SILENCE:
             return
@@ -161,10 +166,12 @@ class Slot:
         if self.link is not None:
             self.link.command(kind, value)
 
-    # What becomes of its process.
+    # Events of the process.
 
     def cannot_fork(self, error: int) -> None:
         """
+        The fork failed.
+
         :param error: an errno.
         """
         link, self.link = self.link, None
@@ -180,7 +187,7 @@ class Slot:
         self._go_on(pause)
 
     def lose_forks(self) -> None:
-        """Nobody tells how a process ends any more, nor can there be another one."""
+        """The fork server is gone: ends are no longer reported, and no fork is possible."""
         self._has_forks = False
         if self.link is not None:
             self.link.ended(None)
@@ -189,7 +196,7 @@ class Slot:
         """The process has ended."""
         link, self.link = self.link, None
         if link is None:
-            return  # It has been given up.
+            return  # It was given up before.
         if self._is_ending and link.status == 0:
             self._go_on(0)
             return
@@ -210,14 +217,14 @@ class Slot:
         self._go_on(pause)
 
     def _count_loss(self) -> float:
-        """:return: seconds until there is another process."""
+        """:return: seconds until another process is started."""
         self.losses += 1
         return float(min(MAX_PAUSE, 2.0 ** (self.losses - 2))) if self.losses > 1 else 0.0
 
     def _spell_next(self, pause: float) -> str:
         if self._is_ending or not self._has_forks:
-            return "nobody takes its place"
-        return f"another one takes its place in {pause:.0f} s" if pause else "it is replaced now"
+            return "it is not replaced"
+        return f"it is replaced in {pause:.0f} s" if pause else "it is replaced now"
 
     def _go_on(self, pause: float) -> None:
         if self._is_ending:
@@ -230,7 +237,7 @@ class Slot:
             self._restart = self._reactor.callLater(pause, self.start)
         else:
             self.start()
-        self._crew.ended()
+        self._observer.ended()
 
 
 def _spell_status(status: int | None) -> str:

@@ -16,18 +16,18 @@ from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot
 from ingress.worker.feed import Publication
-from ingress.worker.fork_server import Outcome, Report
+from ingress.worker.fork_server import Report, WorkerEvent
 from ingress.worker.link import WorkerLink
 from ingress.worker.slot import Forks, Slot
 
 WATCH_INTERVAL: Final = 1.0
-"""Seconds between looks at who is silent."""
+"""Seconds between two checks for silent workers."""
 
 PATIENCE: Final = 1.0
-"""Seconds that a worker has for an answer: one that is stopped must not stop all."""
+"""Seconds to wait for the answer of a worker, which may be stopped."""
 
 OVERTIME: Final = 5.0
-"""Seconds that a worker has for its end, beyond the grace of its exchanges, and once killed."""
+"""Seconds to wait for the end of a worker after its grace, and again after killing it."""
 
 
 class ForkServerEnd(Forks, Protocol):
@@ -44,31 +44,31 @@ LaunchForkServer = Callable[[Callable[[Report], None], Callable[[], None]], Fork
 """
 Forks the fork server.
 
-The first argument takes its reports, the second one is called if it is gone.
+The first argument takes its reports; the second one is called if it is gone.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Consequences:
-    """What follows from what workers do."""
+class WorkersCallbacks:
+    """Called for events of the workers."""
 
     merge: Callable[[Any], None]
-    """Adds up what the `Collector` of each one gives."""
+    """Adds up the results of the `Collector` of each worker."""
 
     fail: Callable[[], None]
-    """Ends the process: nobody serves any more, nor will."""
+    """Ends the process: no worker is left, and none can be started."""
 
     starve: Callable[[bool], None]
-    """Whether nobody accepts at the moment, once somebody did."""
+    """Called with whether no worker accepts, after the first ones did."""
 
 
 class Workers:
     """
-    Serves in other processes (`Serving`).
+    The data plane in other processes (`Serving`).
 
-    :param listeners: whose twins the workers have.
-    :param count: how many.
-    :param launch: forks what they are forked from.
+    :param listeners: the workers have twins of these.
+    :param count: the number of workers.
+    :param launch: forks the fork server.
     """
 
     log = Logger()
@@ -79,13 +79,13 @@ class Workers:
         listeners: Listeners,
         count: int,
         launch: LaunchForkServer,
-        consequences: Consequences,
+        callbacks: WorkersCallbacks,
     ) -> None:
         self._reactor = reactor
         self._listeners = listeners
         self._count = count
         self._launch = launch
-        self._consequences = consequences
+        self._callbacks = callbacks
         self._publication = Publication()
         self._forks: ForkServerEnd | None = None
         self._slots: list[Slot] = []
@@ -104,11 +104,11 @@ class Workers:
 
     @property
     def states(self) -> list[Any]:
-        """How each worker fares that was asked: what `DataSide.read_state` gave there."""
+        """The last result of `DataSide.read_state` of each worker that has sent one."""
         return [link.state for link in self._links() if link.state is not None]
 
     def notes(self) -> Iterator[str]:
-        """A line for each worker that should accept and does not, and if none is replaced."""
+        """A line for each worker that should accept and does not, and for a lost fork server."""
         if self._has_lost_forks and not self._is_draining:
             yield "the fork server is gone: workers that end cannot be replaced"
         if self._has_accepted and not self._is_draining:
@@ -118,19 +118,19 @@ class Workers:
 
     @property
     def lost(self) -> int:
-        """How many have ended without being asked to."""
+        """The number of workers that ended unexpectedly."""
         return sum(slot.all_losses for slot in self._slots)
 
     @property
     def generation(self) -> int:
-        """The oldest one that a worker serves; each `publish` counts."""
+        """The oldest Snapshot that a worker serves; each `publish` counts."""
         return min((link.generation for link in self._links()), default=0)
 
     def ask(self) -> Deferred[None]:
         """
-        Have `states` be those of now, and all merged that was counted.
+        Bring `states` up to date, and merge all counts.
 
-        :return: fires when all have answered, or had the time for it.
+        :return: fires when every worker has answered, or after `PATIENCE`.
         """
         answers = [link.ask().addTimeout(PATIENCE, self._reactor) for link in self._links()]
         asked = DeferredList(answers, consumeErrors=True)
@@ -164,7 +164,7 @@ class Workers:
             slot.wake()
 
     def accept(self) -> Deferred[None]:
-        """Serving: fires when all workers accept, or all that are able to."""
+        """Serving: fires when every worker that can accept does."""
         self._accepted = Deferred()
         accepted = self._accepted
         try:
@@ -189,7 +189,7 @@ class Workers:
     async def _drain(self, grace: float) -> None:
         self._is_draining = True
         if self._forks is not None:
-            # First, or connections would wait where nobody accepts them any more.
+            # First, or connections would wait in queues that no worker accepts from.
             self._forks.close_listeners()
         ending = [slot.drain(grace) for slot in self._slots]
         await self._listeners.http.stop()
@@ -219,18 +219,18 @@ class Workers:
         self._late = self._reactor.callLater(OVERTIME, self._give_up)
 
     def _give_up(self) -> None:
-        """A fork server that is gone, or hangs, tells of no end; ours must not wait for it."""
+        """Stop waiting: a fork server that is gone or hangs reports no ends."""
         for slot in self._slots:
             slot.give_up()
 
-    # What workers say (`Crew`).
+    # Events of workers (`WorkerObserver`).
 
     def accepting(self) -> None:
-        """Crew."""
+        """WorkerObserver."""
         self._look_who_accepts()
 
     def cannot_listen(self, reason: str) -> None:
-        """Crew."""
+        """WorkerObserver."""
         accepted, self._accepted = self._accepted, None
         if accepted is not None:
             accepted.errback(ListenError(reason))
@@ -238,40 +238,40 @@ class Workers:
             self.log.error("{reason}", reason=reason)
 
     def counted(self, value: object) -> None:
-        """Crew."""
-        self._consequences.merge(value)
+        """WorkerObserver."""
+        self._callbacks.merge(value)
 
     def ended(self) -> None:
-        """Crew."""
+        """WorkerObserver."""
         self._look_who_accepts()
         is_over = all(slot.is_given_up for slot in self._slots)
         if is_over and not self._is_draining:
             self.log.critical("No worker is left, and none can be started")
-            self._consequences.fail()
+            self._callbacks.fail()
 
     def _look_who_accepts(self) -> None:
-        """One that ends again and again keeps nobody waiting for the others."""
+        """Notice who accepts; a worker that keeps ending does not delay the start."""
         slots = self._slots
         is_starving = not any(slot.is_accepting for slot in slots)
         is_changed = self._has_accepted and is_starving != self._is_starving
         if is_changed and not self._is_draining:
             self._is_starving = is_starving
-            self._consequences.starve(is_starving)
+            self._callbacks.starve(is_starving)
         is_done = all(slot.is_accepting or slot.losses for slot in slots)
         if self._accepted is not None and is_done and not is_starving:
             accepted, self._accepted = self._accepted, None
             self._has_accepted = True
-            self._listeners.http.tell()
-            self._listeners.https.tell()
+            self._listeners.http.log_addresses()
+            self._listeners.https.log_addresses()
             accepted.callback(None)
 
-    # What becomes of them.
+    # Events of processes.
 
     def _report(self, report: Report) -> None:
         slot = self._slots[report.number - 1]
-        if report.outcome == Outcome.CANNOT_FORK:
+        if report.event == WorkerEvent.CANNOT_FORK:
             slot.cannot_fork(report.status)
-        elif slot.link is not None and report.outcome == Outcome.FORKED:
+        elif slot.link is not None and report.event == WorkerEvent.FORKED:
             slot.link.pid = report.pid
         elif slot.link is not None:
             slot.link.ended(report.status)

@@ -14,13 +14,13 @@ from ingress.admin.pages import make_pages
 from ingress.admin.site import Content, PageError
 from tests.support.metrics import sample_value
 from tests.support.objects import built, ingress, served
-from tests.support.watched import HandWatched
+from tests.support.observed_proxy import HandProxy
 
 
 class PagesTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.hand = HandWatched()
-        self.pages = make_pages(self.hand.watched)
+        self.hand = HandProxy()
+        self.pages = make_pages(self.hand.proxy)
 
     def publish(self) -> None:
         self.hand.published.publish(

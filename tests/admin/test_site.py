@@ -146,7 +146,7 @@ class PageTests(SynchronousTestCase):
     def test_broken(self) -> None:
         """If it fails the log says how, and the client that it did."""
         self.request("/page?broken=1")
-        self.assertEqual(self.answer(), (500, "this cannot be told; the log says why\n"))
+        self.assertEqual(self.answer(), (500, "internal error; the log has the details\n"))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_client_gone(self) -> None:

@@ -162,7 +162,7 @@ class AcceptTests(PortTestCase):
             self.reactor.advance(0)
         self.assertFalse(path.exists())
         told = [formatEvent(event) for event in events]
-        self.assertEqual(told, [f"Listening on {self.bound.address} is over"])
+        self.assertEqual(told, [f"Stopped listening on {self.bound.address}"])
 
     def test_some_at_once(self) -> None:
         """No more than a few are accepted before others get their turn."""

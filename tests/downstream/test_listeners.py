@@ -133,7 +133,7 @@ class TwinsTests(SynchronousTestCase):
             reactor.advance(0)
         self.assertEqual(events, [])
         with capturedLogs() as events:
-            self.listeners.http.tell()
+            self.listeners.http.log_addresses()
         self.assertEqual(
             [formatEvent(event) for event in events],
             [f"listen.http on {address}" for address in self.listeners.http.addresses],

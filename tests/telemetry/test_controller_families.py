@@ -14,7 +14,7 @@ from ingress.telemetry.exposition import pieces
 from tests.support.certs import NEXT_MONTH, CertificateAuthority
 from tests.support.metrics import Sample, read_samples, sample_value
 from tests.support.objects import FILES, built, ingress, secret, served, service
-from tests.support.watched import HandWatched
+from tests.support.observed_proxy import HandProxy
 
 PREFIX = "nginx_ingress_controller_"
 CONTROLLER = {
@@ -26,14 +26,14 @@ CONTROLLER = {
 
 class ControllerFamiliesTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.hand = HandWatched()
+        self.hand = HandProxy()
 
     def publish(self, *items: KubeObject | tuple[KubeObject, ...]) -> None:
         self.hand.published.publish(built(*items, config=self.hand.configured.current), before=90)
 
     def text(self) -> str:
-        watched = self.hand.watched
-        return b"".join(pieces(controller_families(watched, watched.constants()))).decode()
+        proxy = self.hand.proxy
+        return b"".join(pieces(controller_families(proxy, proxy.constants()))).decode()
 
     def value(self, name: str, /, **labels: str) -> float | None:
         return sample_value(self.text(), name, **labels)

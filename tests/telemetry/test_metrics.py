@@ -12,7 +12,7 @@ from ingress.telemetry.metrics import make_registry, metrics
 from ingress.telemetry.traffic import Traffic
 from tests.support.metrics import read_samples
 from tests.support.objects import built, ingress, served
-from tests.support.watched import HandWatched
+from tests.support.observed_proxy import HandProxy
 
 COMPATIBLE = [
     "requests",
@@ -42,7 +42,7 @@ COMPATIBLE = [
 
 class MetricsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.hand = HandWatched(leases={"ingress-leader": 1})
+        self.hand = HandProxy(leases={"ingress-leader": 1})
         self.hand.published.publish(built(ingress("a.example", {"/": "web:80"}), served("web")))
         traffic = Traffic()
         (host,) = self.hand.published.built.snapshot.hosts.values()  # type: ignore[union-attr]
@@ -50,7 +50,7 @@ class MetricsTests(SynchronousTestCase):
         self.hand.totals.merge(Counts(Counters(), traffic.take()))
 
     def text(self) -> str:
-        return b"".join(metrics(self.hand.watched, make_registry())).decode()
+        return b"".join(metrics(self.hand.proxy, make_registry())).decode()
 
     def test_names(self) -> None:
         """All names that dashboards know are there, each once."""

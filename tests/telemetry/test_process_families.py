@@ -12,18 +12,18 @@ from ingress.telemetry.process_families import process_families
 from ingress.telemetry.traffic import Traffic
 from ingress.telemetry.vitals import Connections, Vitals
 from tests.support.metrics import read_samples, sample_value
-from tests.support.watched import HandWatched
+from tests.support.observed_proxy import HandProxy
 
 NGINX = "nginx_ingress_controller_nginx_process_"
 
 
 class ProcessFamiliesTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.hand = HandWatched()
+        self.hand = HandProxy()
 
     def text(self) -> str:
-        watched = self.hand.watched
-        return b"".join(pieces(process_families(watched, watched.constants()))).decode()
+        proxy = self.hand.proxy
+        return b"".join(pieces(process_families(proxy, proxy.constants()))).decode()
 
     def value(self, name: str, /, **labels: str) -> float | None:
         return sample_value(self.text(), name, **labels)
@@ -83,7 +83,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
 
     def test_constants(self) -> None:
         """What has the names of ingress-nginx has the labels of the controller."""
-        constants = self.hand.watched.constants()
+        constants = self.hand.proxy.constants()
         for sample in read_samples(self.text()):
             if sample.name.startswith(NGINX):
                 self.assertLessEqual(constants.items(), sample.labels.items())

@@ -23,9 +23,9 @@ from ingress.worker.fork_server import (
     ORDER,
     REPORT,
     Order,
-    Outcome,
     Report,
     RunWorker,
+    WorkerEvent,
     launch,
 )
 from tests.support.process import LOOPBACK
@@ -52,8 +52,8 @@ class Control:
         self.order(Order.FORK, number, theirs)
         theirs.close()
         ours.settimeout(20)
-        outcome, found, pid, status = self.hear()
-        assert (outcome, found, status) == (Outcome.FORKED, number, 0)
+        event, found, pid, status = self.hear()
+        assert (event, found, status) == (WorkerEvent.FORKED, number, 0)
         return pid, ours
 
     def hear(self) -> Report:
@@ -70,7 +70,7 @@ def life() -> None:
         pid, end = control.fork(number)
         assert end.recv(10) == f"{number} 1".encode()
         end.sendall(b"%d" % status)
-        assert control.hear() == (Outcome.ENDED, number, pid, status)
+        assert control.hear() == (WorkerEvent.ENDED, number, pid, status)
 
 
 def wait(number: int, end: socket.socket, listeners: Listeners) -> int:
@@ -84,7 +84,7 @@ def kill() -> None:
     control = Control(wait)
     pid, _end = control.fork(1)
     control.order(Order.KILL, pid)
-    assert control.hear() == (Outcome.ENDED, 1, pid, -signal.SIGKILL)
+    assert control.hear() == (WorkerEvent.ENDED, 1, pid, -signal.SIGKILL)
     bystander = os.fork()
     if not bystander:
         time.sleep(60)
@@ -106,9 +106,9 @@ def fault() -> None:
 
     control = Control(run)
     pid, _ = control.fork(1)
-    assert control.hear() == (Outcome.ENDED, 1, pid, 1)
+    assert control.hear() == (WorkerEvent.ENDED, 1, pid, 1)
     pid, _ = control.fork(2)
-    assert control.hear() == (Outcome.ENDED, 2, pid, 1)
+    assert control.hear() == (WorkerEvent.ENDED, 2, pid, 1)
 
 
 def same_listener() -> None:
@@ -155,7 +155,7 @@ def closed_listeners() -> None:
     socket.create_connection(("127.0.0.1", port), 20).close()
     control.order(Order.CLOSE)
     end.sendall(b".")
-    assert control.hear().outcome == Outcome.ENDED
+    assert control.hear().event == WorkerEvent.ENDED
     with suppress(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 20)
         raise AssertionError
@@ -173,7 +173,7 @@ def signals() -> None:
         os.kill(pid, number)
         os.kill(control.pid, number)
     end.sendall(b".")
-    assert control.hear() == (Outcome.ENDED, 1, pid, 0)
+    assert control.hear() == (WorkerEvent.ENDED, 1, pid, 0)
 
 
 def orphans() -> None:
@@ -224,7 +224,7 @@ def no_descriptors() -> None:
     ours, theirs = socket.socketpair()
     control.order(Order.FORK, 1, theirs)
     theirs.close()
-    assert control.hear() == (Outcome.CANNOT_FORK, 1, 0, errno.EMFILE)
+    assert control.hear() == (WorkerEvent.CANNOT_FORK, 1, 0, errno.EMFILE)
     assert ours.recv(1) == b""
     resource.prlimit(control.pid, resource.RLIMIT_NOFILE, before)
     _, end = control.fork(1)

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.worker.channel import Channel
 from ingress.worker.fork_client import ForkClient
-from ingress.worker.fork_server import Outcome, Report
+from ingress.worker.fork_server import Report, WorkerEvent
 from tests.support.process import PATIENCE
 
 
@@ -53,7 +53,7 @@ class ForkClientTests(SynchronousTestCase):
         self.assertTrue(self.fork())
         self.assertEqual(self.reports, [])
         self.reactor.advance(0)
-        self.assertEqual(self.reports, [Report(Outcome.CANNOT_FORK, 1, 0, errno.EMFILE)])
+        self.assertEqual(self.reports, [Report(WorkerEvent.CANNOT_FORK, 1, 0, errno.EMFILE)])
         self.server.setblocking(False)
         self.assertRaises(BlockingIOError, self.server.recv, 1)
 
@@ -64,7 +64,7 @@ class ForkClientTests(SynchronousTestCase):
                 self.control.send(bytes(1000))
         self.assertTrue(self.fork())
         self.reactor.advance(0)
-        self.assertEqual(self.reports, [Report(Outcome.CANNOT_FORK, 1, 0, errno.EAGAIN)])
+        self.assertEqual(self.reports, [Report(WorkerEvent.CANNOT_FORK, 1, 0, errno.EAGAIN)])
         self.assertEqual(repr(self.channel), "<Channel: closed>")
 
     def test_gone(self) -> None:

@@ -10,7 +10,7 @@ from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.worker.fork_server import Outcome, Report
+from ingress.worker.fork_server import Report, WorkerEvent
 from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
 
 
@@ -19,7 +19,7 @@ class ReportTests(SynchronousTestCase):
 
     def test_round_trip(self) -> None:
         """A report comes out as it went in."""
-        report = Report(Outcome.ENDED, 3, 4711, -9)
+        report = Report(WorkerEvent.ENDED, 3, 4711, -9)
         self.assertEqual(Report.unpack(report.pack()), report)
 
 

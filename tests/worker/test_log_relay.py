@@ -73,7 +73,7 @@ class LogRelayTests(SynchronousTestCase):
             self.log.info("{number}", number=number)
         self.assertEqual(
             self.carry(),
-            ["0", "1", "2", "Lines of the log that are lost, being too many: 2"],
+            ["0", "1", "2", "Lost lines of the log, because they were too many: 2"],
         )
         self.log.info("after it")
         self.assertEqual(self.carry(), ["after it"])

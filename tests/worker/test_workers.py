@@ -23,13 +23,13 @@ from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.worker.channel import Channel
-from ingress.worker.fork_server import Outcome, Report
+from ingress.worker.fork_server import Report, WorkerEvent
 from ingress.worker.link import SILENCE
 from ingress.worker.log_relay import LogRelay
 from ingress.worker.message import Kind, Message
 from ingress.worker.replica import Replica
 from ingress.worker.slot import MAX_PAUSE, STABLE
-from ingress.worker.workers import OVERTIME, PATIENCE, Consequences, Workers
+from ingress.worker.workers import OVERTIME, PATIENCE, Workers, WorkersCallbacks
 from tests.support.recording_listener import RecordingListener
 
 KILLED = -9
@@ -115,7 +115,7 @@ class HandListener(RecordingListener):
             raise self.fault
         self.events.append(f"{self.name} is claimed")
 
-    def tell(self) -> None:
+    def log_addresses(self) -> None:
         self.events.append(f"{self.name} is told")
 
 
@@ -136,7 +136,7 @@ class WorkersTestCase(SynchronousTestCase):
             cast(Listeners, type("Listeners", (), {"http": self.http, "https": self.https})),
             2,
             self.launch,
-            Consequences(
+            WorkersCallbacks(
                 self.counted.append,
                 lambda: self.events.append("failure"),
                 lambda is_so: self.events.append("starving" if is_so else "starving no more"),
@@ -160,7 +160,7 @@ class WorkersTestCase(SynchronousTestCase):
             call.cancel()
 
     def forked(self, worker: HandWorker) -> None:
-        self.forks.report(Report(Outcome.FORKED, worker.number, worker.pid, 0))
+        self.forks.report(Report(WorkerEvent.FORKED, worker.number, worker.pid, 0))
 
     def serve(self) -> None:
         """Both serve a Snapshot."""
@@ -176,7 +176,7 @@ class WorkersTestCase(SynchronousTestCase):
     def end(self, worker: HandWorker, status: int = KILLED) -> None:
         """A process ends."""
         worker.close()
-        self.forks.report(Report(Outcome.ENDED, worker.number, worker.pid, status))
+        self.forks.report(Report(WorkerEvent.ENDED, worker.number, worker.pid, status))
 
     def pass_time(self, seconds: float, *, but_for: HandWorker | None = None) -> None:
         """All are well meanwhile, but for one."""
@@ -332,7 +332,7 @@ class LossTests(WorkersTestCase):
         """What it said before its end is heard, whichever of both comes first."""
         self.serve()
         worker = self.forks.workers[0]
-        self.forks.report(Report(Outcome.ENDED, 1, worker.pid, KILLED))
+        self.forks.report(Report(WorkerEvent.ENDED, 1, worker.pid, KILLED))
         self.assertEqual(self.events, [])
         worker.say(Kind.COUNTS, pickle.dumps("last"))
         worker.close()
@@ -392,7 +392,7 @@ class LossTests(WorkersTestCase):
         self.begin()
         self.events.clear()
         with capturedLogs() as events:
-            self.forks.report(Report(Outcome.CANNOT_FORK, 1, 0, errno.EAGAIN))
+            self.forks.report(Report(WorkerEvent.CANNOT_FORK, 1, 0, errno.EAGAIN))
         self.assertEqual(
             self.said(events),
             [
@@ -440,7 +440,7 @@ class LossTests(WorkersTestCase):
         )
         with capturedLogs() as events:
             self.forks.workers[0].close()
-        self.assertTrue(self.said(events)[0].endswith("nobody takes its place"), events)
+        self.assertTrue(self.said(events)[0].endswith("it is not replaced"), events)
         self.assertEqual(self.events, [])
         self.assertEqual(
             list(self.workers.notes()),
@@ -511,8 +511,8 @@ class DrainTests(WorkersTestCase):
         self.assertEqual(
             self.said(events),
             [
-                f"Worker {number} (pid {pid}) was to be killed, and nobody says that it has "
-                "ended: it is left behind"
+                f"Worker {number} (pid {pid}) was killed, but its end was not reported: "
+                "it is left behind"
                 for number, pid in ((1, 100), (2, 101))
             ],
         )

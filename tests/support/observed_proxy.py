@@ -1,5 +1,5 @@
 """
-A proxy to be watched, out of values.
+A proxy to observe, made of values.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from ingress.endpoint import Endpoint
 from ingress.problem import Problem
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.vitals import Connections, Vitals
-from ingress.telemetry.watched import Watched
 from tests.support.objects import FILES, NOW
 
 
@@ -61,8 +61,8 @@ class HandReports:
 
 
 @dataclass
-class HandWatched:
-    """Everything that `watched` looks at, for tests to change."""
+class HandProxy:
+    """Everything that metrics and pages read, for tests to change."""
 
     published: HandPublished = field(default_factory=HandPublished)
     configured: HandConfigured = field(default_factory=HandConfigured)
@@ -75,8 +75,8 @@ class HandWatched:
     leases: dict[str, float] = field(default_factory=dict)
 
     @property
-    def watched(self) -> Watched:
-        return Watched(
+    def proxy(self) -> ObservedProxy:
+        return ObservedProxy(
             version="1.2.3",
             published=self.published,
             configured=self.configured,

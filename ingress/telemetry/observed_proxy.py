@@ -1,5 +1,5 @@
 """
-What metrics are told of: the parts of the proxy, as far as they are looked at.
+The parts of the proxy that metrics and admin pages read.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from ingress.telemetry.vitals import Vitals
 
 
 class Published(Protocol):
-    """What is served (`ingress.controller.Controller`)."""
+    """The Snapshots (`ingress.controller.Controller`)."""
 
     @property
     def built(self) -> Built | None:
-        """None before there is anything."""
+        """The latest build; None before the first one."""
 
     @property
     def generation(self) -> int:
-        """How many Snapshots have been published."""
+        """The number of Snapshots published so far."""
 
     @property
     def published_at(self) -> datetime | None:
-        """When the last one was."""
+        """When the last one was published."""
 
     @property
     def failures(self) -> int:
-        """Builds that came to nothing."""
+        """Builds that failed."""
 
 
 class Configured(Protocol):
@@ -45,20 +45,20 @@ class Configured(Protocol):
 
     @property
     def has_mistakes(self) -> bool:
-        """Whether the file, as it was read last, could not be applied."""
+        """Whether the file, as last read, could not be applied."""
 
 
 class Reports(Protocol):
-    """What the processes that serve tell of themselves."""
+    """Reads the state of the processes that serve."""
 
     async def refresh(self) -> None:
-        """Bring the `Totals` up to date, if that needs to be asked for."""
+        """Bring the `Totals` up to date."""
 
     def vitals(self) -> Iterable[Vitals]:
-        """Of each process, the one that answers included."""
+        """Those of each process, including the one that answers."""
 
     def endpoints(self) -> EndpointStates:
-        """Of all processes together."""
+        """Those of all processes together."""
 
 
 def _nothing() -> Mapping[str, float]:
@@ -66,46 +66,46 @@ def _nothing() -> Mapping[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class ObservedProxy:
     """
-    All of them.
+    One proxy, with all its processes.
 
-    What only some proxies have is a mapping to a number, asked for each time.
+    Values that only some proxies have are functions that return a mapping.
     """
 
     version: str
-    """Of this program."""
+    """The version of this program."""
 
     published: Published
     configured: Configured
     problems: Iterable[Problem]
-    """Those of now."""
+    """Problems at the moment."""
 
     totals: Totals
     reports: Reports
     now: Callable[[], datetime]
     api_ages: Callable[[], Mapping[str, float]] = _nothing
-    """By kind of object, the seconds since what is known of it was last up to date."""
+    """Seconds since the objects were last known to be up to date, by kind."""
 
     api_relists: Callable[[], Mapping[str, float]] = _nothing
-    """By kind of object, how often all were listed anew because changes were missed."""
+    """Lists that were repeated because changes were missed, by kind of object."""
 
     api_watch_failures: Callable[[], Mapping[str, float]] = _nothing
-    """By kind of object, how often a watch ended otherwise than in order."""
+    """Watches that failed, by kind of object."""
 
     leases: Callable[[], Mapping[str, float]] = _nothing
-    """By name of a Lease, 1 where we hold it and 0 where we do not."""
+    """1 if this process holds the Lease, else 0, by name of the Lease."""
 
     lost_workers: Callable[[], int] = int
-    """Processes that ended without being asked to."""
+    """The number of workers that ended unexpectedly."""
 
     pod: str = ""
-    """Our own name in a cluster, and our namespace."""
+    """The name of our Pod; its namespace is `namespace`."""
 
     namespace: str = ""
 
     def constants(self) -> dict[str, str]:
-        """The labels that are on all that ingress-nginx labels with them."""
+        """The labels that ingress-nginx puts on most of its metrics."""
         return {
             "controller_class": self.configured.current.ingress_class.controller,
             "controller_namespace": self.namespace,
