@@ -37,7 +37,8 @@ from ingress.routing.path import canonical_path
 _BEGIN: Final = re.compile(
     rb"("
     + TOKEN
-    + rb") ((?! )([\x21\x22\x24-\x3e\x40-\x7e]*+)[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n"
+    + rb") ((?! )([\x21\x22\x24-\x3e\x40-\x7e\x80-\xff]*+)[\x21\x22\x24-\x7e\x80-\xff]*+)"
+    rb" HTTP/1\.([01])\r\n"
     rb"(?:[Hh]ost: ([\x21-\x7e]++)\r\n)?"
 )
 _FIELD_LINES: Final = re.compile(FIELD_LINES)
@@ -164,10 +165,15 @@ def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -
     """
     if _FIELD_LINES.fullmatch(lines) is None:
         raise RequestError("The head is not that of an HTTP/1.1 request.")
+    if method == b"CONNECT":
+        # It asks for a tunnel to anywhere: not what a reverse proxy is for.
+        raise RequestError("Tunnels are not served here.")
     head = FieldCollector()
     parser = httptools.HttpRequestParser(head)
     try:
-        parser.feed_data(b"%b %b HTTP/1.%b\r\n%b" % (method, target, version, lines))
+        # Not its target, which `_BEGIN` and `_origin_form` check: llhttp refuses raw bytes from
+        # 0x80 in a query.
+        parser.feed_data(b"%b / HTTP/1.%b\r\n%b" % (method, version, lines))
     except httptools.HttpParserUpgrade:
         # Whether it is one to switch protocols is for the exchange to say.
         pass
@@ -220,9 +226,6 @@ def _wants_websocket(request: Request) -> bool:
 
 def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
     """What goes upstream for a target of any form (RFC 9112 section 3.2)."""
-    if method == b"CONNECT":
-        # It asks for a tunnel to anywhere: not what a reverse proxy is for.
-        raise RequestError("Tunnels are not served here.")
     if target.startswith(b"/"):
         return target
     if target == b"*" and method == b"OPTIONS":

@@ -16,14 +16,19 @@ from ingress.errors import RequestError
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
-_PLAIN: Final = re.compile(rb"(?:/[^/.%][^/%]*+)*/?")
+# RFC 3986 section 3.3, and brackets, which browsers do not escape. All else must be escaped: URL
+# parsers of several endpoints read a backslash as a slash.
+_SEGMENT: Final = rb"!$&'()*+,\-.0-9:;=@A-Z\[\]_a-z~"
+_PLAIN: Final = re.compile(rb"(?:/[%b][%b]*+)*/?" % (_SEGMENT.replace(rb"\-.", rb"\-"), _SEGMENT))
 """
-With no segment that begins with a dot. Not three times `in`: to find that bytes are no number,
-which could be in bytes as well, costs more than the search.
+A path with nothing to resolve: no segment begins with a dot. One expression, because three
+times `in` costs more: bytes can also contain numbers, and finding that these do not takes
+longer than the search.
 """
 
+_PATH: Final = re.compile(rb"[/%%%b]*+" % _SEGMENT)
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
-_OUTSIDE_TARGET: Final = re.compile(rb"[^\x21-\x7e]")
+_OUTSIDE_PATH: Final = re.compile(rb"[^\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]")
 _KEPT_AS_WRITTEN: Final = frozenset(b"/\\")
 
 
@@ -33,11 +38,14 @@ def canonical_path(path: bytes) -> bytes:
     :return: the path with dot segments resolved, runs of slashes merged and
         escapes of unreserved characters decoded. ``%2F`` and ``%5C`` are data,
         never separators, and stay as written; other escapes are in upper case.
-    :raises RequestError: for a broken escape, an escaped NUL, a path that climbs
-        above the root, and one that climbs out of an empty segment (``//..``).
+    :raises RequestError: for a character that no path of a URI has, a broken escape, an escaped
+        NUL, a path that climbs above the root, and one that climbs out of an empty segment
+        (``//..``).
     """
     if _PLAIN.fullmatch(path):
         return path
+    if _PATH.fullmatch(path) is None:
+        raise RequestError("The path has a character that must be escaped.")
     return _resolve_segments(_ESCAPE.sub(_decode_escape, path))
 
 
@@ -45,13 +53,13 @@ def canonical_rule_path(path: str) -> bytes:
     """
     The canonical form of a path in an Ingress rule.
 
-    :param path: as written; characters outside ASCII and those that cannot stand
-        in a target are escaped, because a request has them escaped too.
+    :param path: as written; characters that cannot stand in the path of a request are escaped,
+        because a request has them escaped too.
     :raises RequestError: as `canonical_path`; the message fits a Problem.
     """
     raw = path.encode("utf-8", "surrogatepass")  # JSON can spell half a character.
-    if _OUTSIDE_TARGET.search(raw) is not None:
-        raw = _OUTSIDE_TARGET.sub(lambda match: b"%%%02X" % match[0][0], raw)
+    if _OUTSIDE_PATH.search(raw) is not None:
+        raw = _OUTSIDE_PATH.sub(lambda match: b"%%%02X" % match[0][0], raw)
     return canonical_path(raw)
 
 

@@ -87,6 +87,9 @@ TARGETS = one_of(
     b"a:80",
     b"?a",
     b"/'\"<>{}|\\^`",
+    b"/a?'\"<>{}|\\^`",
+    b"/a?\xc3\xa4\x85\xa0",
+    b"/\xc3\xa4",
 )
 VERSIONS = one_of(*[b"HTTP/1.1"] * 8, b"HTTP/1.0", b"HTTP/1.2", b"HTTP/0.9")
 HOSTS = one_of(b"a", b"a", b"a", b"a", b"A:80", b"[::1]:8080", b"a.", b"b", b"a b", b"")

@@ -48,6 +48,15 @@ def check_requests(data: bytes, places: Sequence[int]) -> Taken:
     return taken
 
 
+_SEVEN_BITS = bytes(range(0x80)) + b"~" * 0x80
+"""
+Reads every byte from 0x80 as the same other character. A query may have such bytes, which pass as
+they are (docs/compatibility.md, section 5, "Characters"); h11, llhttp and http.server refuse them.
+"""
+
+_REQUEST_LINE = re.compile(rb"(?:\r\n)*[^\r\n]*")
+
+
 def _is_same(one: Taken, other: Taken) -> bool:
     """But for the kind of refusal: a line may be found too long before it is found wrong."""
     return (one.readings, one.wires, bool(one.refusal), one.has_begun) == (
@@ -60,6 +69,9 @@ def _is_same(one: Taken, other: Taken) -> bool:
 
 def _check_agreement(ours: Reading, wire: bytes) -> None:
     """All others accept it, and see the same message in it."""
+    wire = _REQUEST_LINE.sub(lambda line: line[0].translate(_SEVEN_BITS), wire, count=1)
+    method, target = ours.start
+    ours = Reading((method, target.translate(_SEVEN_BITS)), ours.fields, ours.body)
     try:
         for read in (h11_request, llhttp_request):
             theirs = read(wire)
@@ -98,7 +110,10 @@ def check_forwarding(data: bytes, places: Sequence[int]) -> None:
         endpoints.answer()
     answer = client.read()
     served, is_over = _until_close(taken)
-    accepted = [(*r.start, r.body) for r in served]
+    accepted = [
+        (r.start[0], r.start[1].translate(_SEVEN_BITS), r.body.translate(_SEVEN_BITS))
+        for r in served
+    ]
     assert endpoints.whole == accepted, f"{data!r}: {endpoints.whole} {accepted}"
     begun = 1 if taken.has_begun and not is_over else 0
     assert endpoints.begun - len(endpoints.whole) <= begun, f"{data!r}: more than was sent"
@@ -142,7 +157,7 @@ class _Endpoints:
                 self._open.append((self._wire.accept(), _Served()))
                 is_moving = True
             for peer, served in self._open:
-                data = peer.read()
+                data = peer.read().translate(_SEVEN_BITS)
                 heads, whole = served.feed(data)
                 self.begun += heads
                 for request in whole:

@@ -63,6 +63,21 @@ class RequestHeadTests(SynchronousTestCase):
             ],
         )
 
+    def test_query(self) -> None:
+        """A query passes as it is written, whatever a URI may have there; in any length of head."""
+        query = b"a=\\&'\"<>^`{|}[]%zz%&\x80\xff\xa0/../?"
+        for fields in ((), (b"X: " + b"a" * MAX_KEPT,)):
+            made = get(b"/p?" + query, *fields)
+            self.assertEqual((made.target, made.path), (b"/p?" + query, b"/p"))
+            made = get(b"http://a/p?" + query, *fields)
+            self.assertEqual((made.target, made.path), (b"/p?" + query, b"/p"))
+
+    def test_path_characters(self) -> None:
+        """A character that a path cannot have is refused with a reason that says so."""
+        for target in (b"/a\\b", b"/\xc3\xa4", b"/{a}?b"):
+            error = self.assertRaises(RequestError, get, target)
+            self.assertEqual(str(error), "The path has a character that must be escaped.")
+
     def test_field(self) -> None:
         """The first field of a name is found in any case; a name that is not there is None."""
         made = get(b"/", b"X-One: 1", b"x-one: 2")

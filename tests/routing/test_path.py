@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, digits
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.errors import RequestError
 from ingress.routing.path import canonical_path, canonical_rule_path
 
-PLAIN_PIECES = [b"/", b".", b"..", b"a", b"~", b";", b"\\", b"00"]
+PLAIN_PIECES = [b"/", b".", b"..", b"a", b"~", b";", b"[", b"00"]
 ESCAPED_PIECES = [b"%2e", b"%2E", b"%2f", b"%5C", b"%41", b"%25", b"%7e", b"%c3%a9", b"%"]
 
 
@@ -33,7 +35,7 @@ class CanonicalPathTests(SynchronousTestCase):
 
     def test_plain(self) -> None:
         """A path without anything to resolve is its own canonical form."""
-        for path in (b"/", b"/a", b"/a/", b"/a.b/c~d", b"/a;b=c", b"/a\\b", b"/A", b"/...", b"/.a"):
+        for path in (b"/", b"/a", b"/a/", b"/a.b/c~d", b"/a;b=c", b"/a[0]", b"/A", b"/...", b"/.a"):
             self.check((path, path))
 
     def test_dot_segments(self) -> None:
@@ -80,6 +82,19 @@ class CanonicalPathTests(SynchronousTestCase):
         self.check((b"/a%2fb", b"/a%2fb"), (b"/a%2Fb", b"/a%2Fb"), (b"/a%5c..%5Cb", b"/a%5c..%5Cb"))
         self.check((b"/a/..%2fb", b"/a/..%2fb"))
 
+    def test_characters(self) -> None:
+        """A character that no URI has in a path is refused wherever it stands; escaped, it passes."""
+        allowed = b"!$&'()*+,-./:;=@[]_~" + (ascii_letters + digits).encode()
+        for octet in range(256):
+            for begin in (b"/", b"/a/b", b"/a//./b"):
+                path = b"%b%cc" % (begin, octet)
+                if octet in allowed:
+                    canonical_path(path)
+                else:
+                    self.assertRaises(RequestError, canonical_path, path)
+        for octet in b' "<>\\^`{|}\x80\xff':
+            self.check((b"/a%%%02X" % octet,) * 2)
+
     def test_decoded_once(self) -> None:
         """What an escape decodes to is never an escape itself."""
         self.check((b"/%2561", b"/%2561"), (b"/%252e%252e/a", b"/%252e%252e/a"))
@@ -121,7 +136,7 @@ class CanonicalPathTests(SynchronousTestCase):
     def test_equal_for_every_spelling(self, path: bytes) -> None:
         """A path in which each unreserved character is escaped has the same canonical form."""
         spelled = b"".join(
-            bytes((octet,)) if octet in b"/;\\" else b"%%%02x" % octet for octet in path
+            bytes((octet,)) if octet in b"/;[" else b"%%%02x" % octet for octet in path
         )
         self.assertEqual(form(path), form(spelled))
 
@@ -132,6 +147,8 @@ class CanonicalRulePathTests(SynchronousTestCase):
         for rule, target in (
             ("/café", b"/caf%C3%A9"),
             ("/a b", b"/a%20b"),
+            ('/"<>\\^`{|}', b"/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+            ("/a[0]", b"/a[0]"),
             ("/a%20b", b"/a%20b"),
             ("/a/./b", b"/a/b"),
             ("/%7Euser", b"/~user"),

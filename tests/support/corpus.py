@@ -107,6 +107,14 @@ BAD_REQUESTS: dict[str, bytes] = {
     "control character in the target": _head(b"GET /\x01 HTTP/1.1"),
     "fragment in the target": _head(b"GET /a#b HTTP/1.1"),
     "target outside ASCII": _head(b"GET /\xc3\xbc HTTP/1.1"),
+    "path outside ASCII": _head(b"GET /a\xff HTTP/1.1"),
+    "path outside ASCII of an absolute-form": _head(b"GET http://a/\xff HTTP/1.1"),
+    **{
+        f"{chr(character)} in the path": _head(b"GET /x%c..%cadmin?y HTTP/1.1" % ((character,) * 2))
+        for character in b'"<>\\^`{|}'
+    },
+    "backslash as the first of a path": _head(b"GET /\\x/admin HTTP/1.1"),
+    "backslash in the path of an absolute-form": _head(b"GET http://a/\\x/admin HTTP/1.1"),
     # The version.
     "HTTP/0.9": b"GET /\r\n",
     "HTTP/0.9 said": _head(b"GET / HTTP/0.9"),
