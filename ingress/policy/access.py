@@ -1,5 +1,5 @@
 """
-Access rules that cannot be honoured: their paths answer 503, they are never opened.
+Access rules that cannot be honoured: their paths answer 503 and are never opened.
 
 Source of the rules: docs/compatibility.md, section 5, "Access that cannot be honoured is refused".
 """
@@ -20,7 +20,7 @@ from ingress.policy.decision import Decision
 from ingress.policy.policy import Policy
 
 _HOST_RULE_PREFIX = "auth-tls-"
-"""Client certificates are asked for before any path is known: the rule is the host's."""
+"""Client certificates are requested before any path is known, so the rule covers the host."""
 
 _PATH_RULE_PREFIX = "auth-"
 _PATH_RULES = frozenset(
@@ -37,7 +37,7 @@ _SNIPPET_SUFFIX = "-snippet"
 """Text for nginx, which may well decide access (``deny all;``)."""
 
 PATTERN_CHARACTERS = re.compile(r"[()\[\]{}*+?|^$\\]")
-"""What no path has by chance, but a regular expression of ingress-nginx does."""
+"""Characters of ingress-nginx's regular expressions that no path contains by chance."""
 
 _ANSWER = Answer(
     503,
@@ -66,7 +66,7 @@ class AccessRefusal(Policy):
 
 
 class Refusal(Enum):
-    """How much of what an Ingress names is closed; a larger one includes the smaller."""
+    """How much of what an Ingress names is closed; each member includes the ones before."""
 
     NONE = auto()
     PATHS = auto()
@@ -80,8 +80,8 @@ def read_refusal(annotations: Annotations, snippets: Literal["refuse", "ignore"]
     """
     Find the annotations that decide access.
 
-    None of them is implemented, so that each closes something, whatever its
-    value: one that is empty, or says ``off``, is not worth a guess.
+    None of them is implemented, so each closes something, whatever its value: an
+    empty value, or ``off``, is not interpreted either.
 
     :param snippets: what the configuration says about snippet annotations.
     """

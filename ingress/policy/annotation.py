@@ -1,9 +1,9 @@
 """
-The annotations of one Ingress, read value by value; what is wrong is collected.
+The annotations of one Ingress, read value by value; faults are collected.
 
-A value that is absent, or that cannot be read, gives the default; an annotation
-that no policy asked for is one that is not implemented, and is reported as such
-(docs/compatibility.md, sections 2.0 and 5).
+A value that is absent or cannot be read gives the default. An annotation that no
+policy has read is reported as not implemented (docs/compatibility.md, sections
+2.0 and 5).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
 }
-"""What Go's ``strconv.ParseBool`` takes."""
+"""The values that Go's ``strconv.ParseBool`` accepts."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-"""What Go's ``strconv.Atoi`` takes, short of the largest numbers of 64 bits."""
+"""The numbers that Go's ``strconv.Atoi`` accepts, except the largest ones of 64 bits."""
 
 
 class AnnotationFault(NamedTuple):
-    """What is wrong with one annotation."""
+    """A fault of one annotation."""
 
     name: str
-    """With its prefix."""
+    """The name with its prefix."""
 
     value: str
-    """As written; empty where it must not be shown."""
+    """The value as written; empty if it must not be shown."""
 
     message: str
 
@@ -46,7 +46,7 @@ class Annotations:
 
     def __init__(self, annotations: Mapping[str, str]) -> None:
         self.faults: list[AnnotationFault] = []
-        """Found so far, in the order of reading."""
+        """The faults found so far, in the order of reading."""
 
         self._values = {
             key[len(PREFIX) :]: value
@@ -68,9 +68,9 @@ class Annotations:
 
     def text(self, name: str, pattern: re.Pattern[str] | None = None, accepted: str = "") -> str:
         """
-        :param pattern: what the whole value must match, if anything.
+        :param pattern: a pattern that the whole value must match; None accepts every value.
         :param accepted: the pattern in words, for the fault.
-        :return: the value without blanks around it; empty if absent, or at fault.
+        :return: the value without surrounding blanks; empty if it is absent or invalid.
         """
         written = self._values.get(name)
         if written is None:
@@ -83,7 +83,7 @@ class Annotations:
         return value
 
     def boolean(self, name: str, default: bool) -> bool:
-        """The value as Go's ``ParseBool`` reads it."""
+        """Read the value as Go's ``ParseBool`` does."""
         value = self.text(name)
         if not value:
             return default
@@ -94,15 +94,15 @@ class Annotations:
         return parsed
 
     def integer(self, name: str) -> int | None:
-        """The value as Go's ``Atoi`` reads it; None if absent, or at fault."""
+        """Read the value as Go's ``Atoi`` does; None if it is absent or invalid."""
         value = self.text(name, _INTEGER, "a whole number")
         return int(value) if value else None
 
     def choice(self, name: str, accepted: tuple[str, ...]) -> str:
         """
-        :param accepted: the values, of which the first is the default; an empty
-            one stands for no such annotation.
-        :return: one of them, whatever the case it is written in.
+        :param accepted: the values, of which the first is the default; an empty value
+            stands for the absence of the annotation.
+        :return: one of them; upper and lower case are equal.
         """
         value = self.text(name)
         for candidate in accepted:
@@ -117,14 +117,14 @@ class Annotations:
         """
         Report an annotation.
 
-        :param is_shown: whether its value may be; one that decides access, or a
-            snippet, may hold a secret.
+        :param is_shown: whether the value may be shown: the value of a snippet, or of an
+            annotation that decides access, may hold a secret.
         """
         self._unread.pop(name, None)
         value = self._values.get(name, "") if is_shown else ""
         self.faults.append(AnnotationFault(PREFIX + name, value, message))
 
     def fault_unread(self) -> None:
-        """Report each annotation that nothing has asked for."""
+        """Report each annotation that no policy has read."""
         for name in tuple(self._unread):
             self.fault(name, "not implemented; the annotation is ignored")

@@ -1,9 +1,9 @@
 """
 TLS towards endpoints: ``backend-protocol: HTTPS`` with its ``proxy-ssl-*`` annotations.
 
-An endpoint's certificate is not verified unless an Ingress asks for it, as in
-ingress-nginx. What decides how safe the connection is, and cannot be honoured,
-closes the paths: no request goes out less protected than its Ingress says.
+As in ingress-nginx, an endpoint's certificate is verified only if an Ingress asks
+for it. A setting that makes the connection safer and cannot be honoured closes the
+paths: no request is sent with less protection than its Ingress asks for.
 
 Source of the rules: docs/compatibility.md, section 2.6.
 """
@@ -28,18 +28,18 @@ from ingress.policy.decision import Decision
 from ingress.policy.policy import Policy
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
-"""What is spoken; RFC 8996 has done away with all before."""
+"""The versions in use; RFC 8996 deprecates all earlier ones."""
 
 _OLD_PROTOCOLS = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.1"})
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\.?\Z){_LABEL}\.?")
-"""No address: a last label of digits alone is none of a name (RFC 3696 section 2)."""
+"""A host name, not an address: the last label may not be all digits (RFC 3696 section 2)."""
 
 _SECRET = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9.-]{0,252})")
 
 _CIPHERS = re.compile(r"[A-Za-z0-9+:_!-]{1,1024}")
-"""As ingress-nginx has it: no ``@SECLEVEL``, by which OpenSSL would take anything."""
+"""As in ingress-nginx: no ``@SECLEVEL``, which would let OpenSSL accept any cipher."""
 
 _MAX_DEPTH = 100
 """OpenSSL's own bound."""
@@ -49,65 +49,65 @@ _CLOSED = "the paths answer 503"
 
 @dataclass(frozen=True, slots=True)
 class BackendSecret:
-    """What a Secret holds for TLS towards endpoints: a pair, trusted certificates, or both."""
+    """The content of a Secret for TLS towards endpoints: a pair, trusted certificates, or both."""
 
     chain_pem: bytes | None = None
     key_pem: bytes | None = field(default=None, repr=False)
     ca_pem: bytes | None = None
 
     fault: str = ""
-    """Why it cannot be used, as the end of a sentence that begins with its name."""
+    """Why the Secret cannot be used, as the end of a sentence that begins with its name."""
 
 
 BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
-"""What the Secret of this namespace and name holds."""
+"""Finds the content of the Secret of this namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendTLS:
-    """How endpoints are spoken to over TLS; equal ones may share connections."""
+    """The settings for TLS towards endpoints; equal settings may share connections."""
 
     name: str = ""
     """The server's name, for SNI and verification; see `server_name`."""
 
     has_own_name: bool = False
-    """Whether `name` is the ``proxy-ssl-name``; else it is that of the Service."""
+    """Whether `name` is the ``proxy-ssl-name``; otherwise it is the name of the Service."""
 
     sends_name: bool = False
     """Whether the name is sent (SNI, RFC 6066): ``proxy-ssl-server-name``."""
 
     is_verified: bool = False
-    """Whether the endpoint's certificate must be one for the name, signed below `ca_pem`."""
+    """Whether the endpoint's certificate must be valid for the name and signed by `ca_pem`."""
 
     verify_depth: int = 1
-    """Intermediate certificates that a chain may have, as OpenSSL counts them."""
+    """How many intermediate certificates a chain may have, as OpenSSL counts them."""
 
     protocols: frozenset[str] = frozenset(PROTOCOLS)
     """One or both of `PROTOCOLS`."""
 
     ciphers: str = "DEFAULT"
-    """OpenSSL's list for TLS 1.2; OpenSSL has taken it once."""
+    """OpenSSL's list for TLS 1.2, which OpenSSL has already accepted once."""
 
     ca_pem: bytes | None = None
-    """The certificates that are trusted; never None where `is_verified`."""
+    """The trusted certificates; never None if `is_verified`."""
 
     chain_pem: bytes | None = None
-    """The certificate that we show where the endpoint asks for one, and its chain."""
+    """Our certificate, with its chain, for endpoints that ask for one."""
 
     key_pem: bytes | None = field(default=None, repr=False)
-    """Its key; None exactly where `chain_pem` is."""
+    """The key of that certificate; None if and only if `chain_pem` is None."""
 
     def at(self, upstream: UpstreamKey) -> BackendTLS:
-        """The same for this Service, by whose name the server is known unless it has one set."""
+        """Return the settings for this Service, named after it unless a name is set."""
         if self.has_own_name:
             return self
         return replace(self, name=f"{upstream.service}.{upstream.namespace}.svc")
 
     def server_name(self, host: str) -> str:
         """
-        :param host: of the endpoint: an address, or a name (ExternalName).
-        :return: the name that the endpoint must have, in lower case: the one that
-            is set, or that which it was connected to by, or that of the Service.
+        :param host: the endpoint's address, or its name (ExternalName).
+        :return: the name that the endpoint must have, in lower case: the configured
+            name, else `host` if that is a name, else the name of the Service.
         """
         if self.has_own_name or _is_address(host):
             return self.name
@@ -142,23 +142,23 @@ _REFUSAL = Answer(
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """What one Ingress says about the way to its endpoints."""
+    """The settings of one Ingress for connections to its endpoints."""
 
     tls: BackendTLS | None = None
-    """None for plain HTTP. Its name is still to be set to that of each Service."""
+    """None for plain HTTP. The name must still be set to that of each Service (`BackendTLS.at`)."""
 
     secret: tuple[str, str] | None = None
-    """The namespace and name of the Secret that was asked for."""
+    """The namespace and name of the requested Secret."""
 
     is_refused: bool = False
-    """Whether the paths are closed, because `tls` is not what was asked for."""
+    """Whether the paths are closed, because `tls` is not what the Ingress asks for."""
 
 
 def read_backend_settings(
     annotations: Annotations, namespace: str, secret_of: BackendSecretOf
 ) -> BackendSettings:
     """
-    :param namespace: of the Ingress, which must be that of the Secret.
+    :param namespace: the namespace of the Ingress, in which the Secret must be.
     """
     if not _is_encrypted(annotations):
         for name in tuple(annotations):
@@ -169,7 +169,7 @@ def read_backend_settings(
 
 
 def backend_secret_key(annotations: Annotations, namespace: str) -> tuple[str, str] | None:
-    """The Secret that `read_backend_settings` is going to ask for, if it asks for one."""
+    """Find the Secret that `read_backend_settings` will request, if any."""
     if not _is_encrypted(annotations):
         return None
     key, _ = _read_secret_key(annotations, namespace)
@@ -197,7 +197,7 @@ def _is_encrypted(annotations: Annotations) -> bool:
     if protocol in ("", "HTTP", "HTTPS"):
         return protocol == "HTTPS"
     if protocol == "GRPCS":
-        # What was meant to be encrypted never goes out in the clear.
+        # Requests that were meant to be encrypted are never sent in the clear.
         annotations.fault("backend-protocol", "not implemented; HTTPS is spoken instead")
         return True
     is_known = protocol in ("GRPC", "FCGI", "AUTO_HTTP")
@@ -247,7 +247,7 @@ class _Reader:
         return key
 
     def _secret(self, key: tuple[str, str] | None) -> BackendSecret:
-        """Nothing where there is none, or where it cannot be used."""
+        """Return an empty BackendSecret if no Secret is named or it cannot be used."""
         if key is None:
             return BackendSecret()
         secret = self._secret_of(key)
@@ -262,7 +262,7 @@ class _Reader:
             self._refuse("proxy-ssl-verify", "on or off is accepted")
             return False
         if written == "on" and secret.ca_pem is None:
-            # Where it is the Secret that is at fault, that has been said.
+            # A fault of the Secret itself has already been reported.
             if not self._is_refused:
                 self._refuse("proxy-ssl-verify", "proxy-ssl-secret names no Secret with a ca.crt")
             return False
@@ -277,7 +277,7 @@ class _Reader:
         return depth or 1
 
     def _protocols(self) -> frozenset[str]:
-        """What is too old is left out: whatever is spoken is safer than what was asked for."""
+        """Leave out versions that are too old: the connection is then safer than requested."""
         written = self._annotations.text("proxy-ssl-protocols").split()
         protocols = frozenset(written).intersection(PROTOCOLS)
         if len(protocols) < len(set(written)):
@@ -299,7 +299,7 @@ class _Reader:
 
 @lru_cache(maxsize=256)
 def _takes_ciphers(written: str) -> bool:
-    """Whether OpenSSL finds a cipher in the list."""
+    """Return whether OpenSSL finds a cipher in the list."""
     try:
         _probe().set_cipher_list(written.encode("ascii"))
     except SSL.Error:
@@ -309,7 +309,7 @@ def _takes_ciphers(written: str) -> bool:
 
 @cache
 def _probe() -> SSL.Context:
-    """One context for all trials: making one takes far longer than a trial."""
+    """Return one context for all trials: making one takes far longer than a trial."""
     return SSL.Context(SSL.TLS_CLIENT_METHOD)
 
 

@@ -1,8 +1,8 @@
 """
-The annotations for nginx's buffers, of which we have none: both bodies are streamed.
+The annotations for nginx's buffers. We have no such buffers: both bodies are streamed.
 
-What streaming does already, and what tunes a buffer that is not there, is read
-without a word. Where somebody counts on a buffer, it is a fault.
+Values that match streaming, or that tune a buffer we do not have, are accepted
+silently. A value that relies on a buffer is a fault.
 
 Source of the rules: docs/compatibility.md, section 2.6.
 """
@@ -18,12 +18,12 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _SIZE = "a size such as 8k or 1m"
 
 _TUNING = ("client-body-buffer-size", "proxy-busy-buffers-size", "proxy-max-temp-file-size")
-"""Sizes that nobody sees but the machine's memory and disk."""
+"""Sizes that affect nothing but the machine's memory and disk."""
 
 
 def check_buffering(annotations: Annotations, head_size: int) -> None:
     """
-    :param head_size: bytes that the head of a response may have.
+    :param head_size: the most bytes that the head of a response may have.
     """
     _check_words(annotations)
     for name in _TUNING:
@@ -38,7 +38,7 @@ def check_buffering(annotations: Annotations, head_size: int) -> None:
 
 
 def _check_words(annotations: Annotations) -> None:
-    # The first one of each is what streaming does.
+    # The first choice of each is what streaming does.
     if annotations.choice("proxy-buffering", ("off", "on")) == "on":
         annotations.fault(
             "proxy-buffering",
@@ -54,6 +54,6 @@ def _check_words(annotations: Annotations) -> None:
 
 
 def _check_size(annotations: Annotations, name: str) -> int:
-    """:return: in bytes; 0 if absent, or at fault."""
+    """:return: the size in bytes; 0 if it is absent or invalid."""
     text = annotations.text(name, BYTE_SIZE, _SIZE)
     return byte_size(text) if text else 0

@@ -3,11 +3,11 @@ Session affinity by cookie: ``affinity: cookie`` with its ``session-cookie-*`` a
 
 A session is the value of its cookie, in the form that ingress-nginx gives it:
 ``KEY|UPSTREAM``, where UPSTREAM is a digest of the Upstream's name. In mode
-*balanced* the key is hashed over the endpoints that there are, so that few
-sessions move when they grow or shrink; in mode *persistent* the key is a digest
-of the endpoint, and the session stays while the endpoint does.
+*balanced* the key is hashed over the current endpoints, so that few sessions move
+when endpoints are added or removed; in mode *persistent* the key is a digest of the
+endpoint, and the session stays as long as the endpoint does.
 
-Everything here is a pure function of its arguments: the exchange brings the
+Everything here is a pure function of its arguments: the exchange supplies the
 clock, the process id and the randomness.
 
 Source of the rules: docs/compatibility.md, section 2.4.
@@ -34,7 +34,7 @@ _COOKIE_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """A token (RFC 6265 section 4.1.1)."""
 
 _COOKIE_PATH: Final = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
-"""No blank and no semicolon: either would end the attribute."""
+"""A path without blanks and semicolons, which would end the attribute."""
 
 _PLAIN_IN_COOKIE_PATH: Final = "/%:@!$&'()*+,=~"
 
@@ -44,12 +44,12 @@ _BALANCED_KEY: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?\.[0-9]{1,10}\.[
 """``SECONDS.PROCESS.RANDOM``, as ingress-nginx writes it and as we do."""
 
 _MAX_SESSION_LENGTH: Final = 128
-"""Longer than any value of ours; what is longer is not looked at."""
+"""Longer than any value of ours; longer values are ignored."""
 
 _MAX_ATTEMPTS: Final = 256
 """
-Keys tried until one is hashed to an endpoint for new sessions. With half of the
-endpoints lingering two are enough on average.
+The most keys tried to find one that hashes to an endpoint for new sessions. With
+half of the endpoints lingering, two are enough on average.
 """
 
 
@@ -69,29 +69,29 @@ class CookieAffinity:
     """Whether `path` is the ``session-cookie-path``."""
 
     expires: int | None = None
-    """In seconds from now, for the attribute of that name."""
+    """The ``Expires`` attribute, in seconds from now."""
 
     max_age: int | None = None
-    """In seconds."""
+    """The ``Max-Age`` attribute, in seconds."""
 
     domain: str = ""
     is_secure: bool = False
-    """Secure even over http; over https it always is."""
+    """Whether the cookie is ``Secure`` even over http; over https it always is."""
 
     same_site: str = ""
-    """``Strict``, ``Lax``, ``None``, or empty for no such attribute."""
+    """``Strict``, ``Lax``, ``None``, or empty to leave the attribute out."""
 
     is_same_site_none_conditional: bool = False
-    """Whether ``SameSite=None`` is left out for clients that take it for ``Strict``."""
+    """Whether ``SameSite=None`` is left out for clients that treat it as ``Strict``."""
 
     changes_on_failure: bool = False
     """Whether a session moves for good when its endpoint fails."""
 
     def at(self, path: str) -> CookieAffinity:
         """
-        The same for the rule of this path: each path has a cookie of its own.
+        Return the settings for the rule of this path: each path has a cookie of its own.
 
-        :param path: as the rule has it; what would end the attribute is escaped.
+        :param path: the path of the rule; characters that would end the attribute are escaped.
         """
         if self.has_own_path:
             return self
@@ -101,8 +101,8 @@ class CookieAffinity:
     def session(self, cookie_fields: Sequence[bytes]) -> str | None:
         """
         :param cookie_fields: the values of the request's Cookie fields.
-        :return: the session that the request says it has; None for none, and for
-            one that is no text of ours. Only `endpoint` tells whether it is known.
+        :return: the session that the request claims to have; None if it has none, or one
+            that cannot be ours. Only `endpoint` can tell whether the session is known.
         """
         prefix = self.name.encode("ascii") + b"="
         for cookie_field in cookie_fields:
@@ -119,9 +119,9 @@ class CookieAffinity:
     def endpoint(self, session: str, upstream: Upstream) -> Endpoint | None:
         """
         :param session: as `session` or `new_session` returned it.
-        :return: the endpoint that the session is on, which may be a lingering
-            one; None for a session that needs a new one, because its endpoint is
-            gone or the value is none of this Upstream's.
+        :return: the endpoint of the session, which may be a lingering one; None if the
+            session needs a new endpoint, because its endpoint is gone or the value does
+            not belong to this Upstream.
         """
         key, _, upstream_digest = session.partition("|")
         candidates = upstream.endpoints + upstream.lingering
@@ -147,9 +147,9 @@ class CookieAffinity:
     ) -> tuple[str, Endpoint] | None:
         """
         :param now: seconds since the epoch.
-        :param process: our process id, which tells the sessions of two workers apart.
+        :param process: our process id, which distinguishes the sessions of two workers.
         :param avoid: endpoints that just failed; taken only if there are no others.
-        :return: the session and its endpoint; None where the Upstream has none.
+        :return: the session and its endpoint; None if the Upstream has no endpoint.
         """
         allowed = [endpoint for endpoint in upstream.endpoints if endpoint not in avoid]
         allowed = allowed or list(upstream.endpoints)
@@ -173,9 +173,9 @@ class CookieAffinity:
         self, session: str, *, is_secure: bool, user_agent: bytes | None, now: float
     ) -> bytes:
         """
-        :param is_secure: whether the client came over https.
+        :param is_secure: whether the client connected over https.
         :param now: seconds since the epoch.
-        :return: the value of a Set-Cookie field, attributes in ingress-nginx's order.
+        :return: the value of a Set-Cookie field, with attributes in ingress-nginx's order.
         """
         parts = [f"{self.name}={session}"]
         if self.expires is not None:
@@ -199,8 +199,8 @@ class CookieAffinity:
 
 def read_cookie_affinity(annotations: Annotations) -> CookieAffinity | None:
     """
-    :return: None where the Ingress asks for none. The path is still to be set to
-        that of each rule, unless the Ingress names one.
+    :return: None if the Ingress does not ask for affinity. The path must still be set
+        to that of each rule (`CookieAffinity.at`), unless the Ingress names one.
     """
     affinity = annotations.choice("affinity", ("", "cookie"))
     mode = annotations.choice("affinity-mode", ("balanced", "persistent"))
@@ -240,7 +240,7 @@ def _upstream_digest(upstream: UpstreamKey) -> str:
 
 
 def _cookie_time(seconds: float) -> str:
-    """The form that nginx's ``cookie_time`` has, with a year of two digits."""
+    """Format a time as nginx's ``cookie_time`` does, with a year of two digits."""
     try:
         moment = time.gmtime(seconds)
     except (OverflowError, OSError, ValueError):
@@ -255,7 +255,7 @@ _LAST_MOMENT: Final = 253402300799
 """The end of the year 9999."""
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-"""In English whatever the locale, which is why `time.strftime` does not serve."""
+"""In English in every locale, which is why `time.strftime` cannot be used."""
 
 _MONTHS: Final = (
     "Jan",

@@ -1,9 +1,9 @@
 """
-What of a request is hashed: text with variables of nginx, out of a fixed table.
+The hash key of a request: text with variables of nginx from a fixed table.
 
-``$NAME`` and ``${NAME}`` stand for a value; all else stands for itself. The
-values are what nginx has for them, and never come to be part of anything that
-is interpreted.
+``$NAME`` and ``${NAME}`` stand for a value; all other text stands for itself. The
+values are the same as in nginx, and never become part of anything that is
+interpreted.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _NAMED_VALUES: dict[str, Callable[[Request, bytes], bytes]] = {
     "arg_": lambda request, name: _argument(request, name),
     "cookie_": lambda request, name: _cookie(request, name),
 }
-"""By the beginning of the variable, whose rest is a name in lower case."""
+"""By the prefix of the variable; the rest of it is a name in lower case."""
 
 
 class VariableUnknown(IngressError):
-    """A variable is not in the table; the message names it, and what is accepted."""
+    """A variable is not in the table; the message names it and the accepted ones."""
 
 
 class Part(NamedTuple):
@@ -55,16 +55,17 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HashKey:
-    """The value of ``upstream-hash-by``, taken apart."""
+    """The parsed value of ``upstream-hash-by``."""
 
     written: str
     parts: tuple[Part, ...]
 
     def of(self, request: Request, client_address: bytes) -> bytes:
         """
-        :param client_address: of the client that is believed; empty if unknown.
-        :return: the key; empty where the request has a value for none of its
-            variables, so that such requests do not all come to one endpoint.
+        :param client_address: the client's address, as far as it is believed; empty if
+            unknown.
+        :return: the key; empty if the request has a value for none of its variables, so
+            that such requests do not all go to one endpoint.
         """
         key, has_value, has_variable = [], False, False
         for variable, text in self.parts:
@@ -100,7 +101,7 @@ def _parts(written: str) -> Iterator[Part]:
 
 
 def _octets(text: str) -> bytes:
-    """YAML and JSON may hold halves of surrogate pairs, and a hash takes any octets."""
+    """Encode text that may hold halves of surrogate pairs, as YAML and JSON allow."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -127,7 +128,7 @@ def _field(request: Request, name: bytes) -> bytes:
 
 
 def _argument(request: Request, name: bytes) -> bytes:
-    """The first argument of this name, as written; names are the same in either case."""
+    """Find the first argument of this name, as written; names are case-insensitive."""
     for argument in _query(request).split(b"&"):
         key, _, value = argument.partition(b"=")
         if key.lower() == name:
@@ -136,7 +137,7 @@ def _argument(request: Request, name: bytes) -> bytes:
 
 
 def _cookie(request: Request, name: bytes) -> bytes:
-    """The first cookie of this name; names are the same in either case, as nginx has it."""
+    """Find the first cookie of this name; names are case-insensitive, as in nginx."""
     for key, _, field in request.fields:
         if key != b"cookie":
             continue

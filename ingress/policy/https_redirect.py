@@ -1,5 +1,5 @@
 """
-From http to https: ``ssl-redirect``, ``force-ssl-redirect``, ``preserve-trailing-slash``.
+Redirects from http to https: ``ssl-redirect``, ``force-ssl-redirect``, ``preserve-trailing-slash``.
 
 Source of the rules: docs/compatibility.md, section 2.2.
 """
@@ -21,27 +21,27 @@ from ingress.policy.policy import Policy
 HTTPS_PORT = 443
 
 _ACME_PATH = b"/.well-known/acme-challenge"
-"""A certificate authority asks here over http before there is a certificate."""
+"""Certificate authorities fetch this over http before there is a certificate."""
 
 _NO_HOST = Answer(400, Outcome.BAD_REQUEST, "The request names no host.")
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectSettings:
-    """What one Ingress says about redirects to https."""
+    """The settings of one Ingress for redirects to https."""
 
     is_on: bool = True
-    """For hosts with a tls entry."""
+    """Whether hosts with a tls entry are redirected."""
 
     is_forced: bool = False
-    """For all hosts."""
+    """Whether all hosts are redirected."""
 
     keeps_trailing_slash: bool = False
 
 
 def read_redirect_settings(annotations: Annotations, is_on: bool) -> RedirectSettings:
     """
-    :param is_on: what the configuration says; an annotation goes before it.
+    :param is_on: the value in the configuration; an annotation takes precedence.
     """
     return RedirectSettings(
         is_on=annotations.boolean("ssl-redirect", is_on),
@@ -64,7 +64,7 @@ class HttpsRedirect(Policy):
     hosts: frozenset[bytes] | None = None
     """
     The hosts that are redirected, wildcards as ``*.example.com``; None for all.
-    Rules for a wildcard, or for any host, may have tls entries for some only.
+    Rules for a wildcard, or for any host, may have tls entries for only some of them.
     """
 
     def access(self, context: PolicyContext) -> Decision:
@@ -105,7 +105,7 @@ class HttpsRedirect(Policy):
         return bool(label) and b"*." + parent in self.hosts
 
     def _location(self, request: Request) -> bytes:
-        """Made of what the codec has checked: host and target cannot break a field."""
+        """Build the Location; the codec has checked host and target, so neither can end a field."""
         target = request.target
         if not target.startswith(b"/"):
             target = b"/"

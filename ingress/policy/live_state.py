@@ -1,5 +1,5 @@
 """
-What policies remember from request to request.
+The state that policies keep between requests.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ State = TypeVar("State")
 
 
 class RuleIdentity(NamedTuple):
-    """A rule as it is known from Snapshot to Snapshot."""
+    """The identity of a rule across Snapshots."""
 
     namespace: str
     ingress: str
     host: str
-    """In lower case; ``*.example.com`` for a wildcard, empty for hosts that nobody names."""
+    """In lower case; ``*.example.com`` for a wildcard, empty for hosts that no rule names."""
 
     path: str
     """As the Ingress has it."""
@@ -38,8 +38,8 @@ class PolicyStates:
 
     def find(self, rule: RuleIdentity, name: str, make: Callable[[], State]) -> State:
         """
-        :param name: of the policy.
-        :param make: makes the state where there is none yet.
+        :param name: the name of the policy.
+        :param make: makes the state if there is none yet.
         """
         states = self._by_rule.get(rule)
         if states is None:

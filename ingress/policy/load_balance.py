@@ -21,38 +21,39 @@ _SUBSET_SIZE: Final = 3
 
 
 class Algorithm(StrEnum):
-    """Which endpoint serves a request that no session binds to one."""
+    """The way to choose an endpoint for a request without a session."""
 
     ROUND_ROBIN = "round_robin"
     """One after the other."""
 
     LEAST_REQUEST = "least_request"
-    """Of two taken at random, the one with fewer requests in flight. Our own addition."""
+    """The one of two random endpoints with fewer requests in flight. Our own addition."""
 
     EWMA = "ewma"
-    """Of two taken at random, the one that answered faster of late (peak EWMA)."""
+    """The one of two random endpoints that has answered faster recently (peak EWMA)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadBalance:
-    """How one Ingress wants its requests shared."""
+    """How one Ingress wants its requests distributed."""
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
 
     hash_key: HashKey | None = None
-    """Goes before `algorithm`, which serves among the endpoints of a subset."""
+    """Takes precedence over `algorithm`, which chooses among the endpoints of a subset."""
 
     subset_size: int = 1
-    """Endpoints that serve the same key; more than one for ``upstream-hash-by-subset``."""
+    """How many endpoints serve one key; more than one for ``upstream-hash-by-subset``."""
 
     def among(
         self, endpoints: Sequence[Endpoint], request: Request, client_address: bytes
     ) -> Sequence[Endpoint]:
         """
-        :param endpoints: those that may serve: neither tried already nor ejected.
-        :param client_address: of the client that is believed; empty if unknown.
-        :return: those of them that the request's hash prefers, for `algorithm` to
-            take one of; `endpoints` themselves where there is nothing to hash.
+        :param endpoints: the endpoints that may serve: neither tried already nor ejected.
+        :param client_address: the client's address, as far as it is believed; empty if
+            unknown.
+        :return: the endpoints that the request's hash prefers, from which `algorithm`
+            chooses; `endpoints` itself if there is nothing to hash.
         """
         if self.hash_key is None or len(endpoints) < 2:
             return endpoints
@@ -65,7 +66,7 @@ class LoadBalance:
 
 
 def read_load_balance(annotations: Annotations) -> LoadBalance:
-    """A hash that cannot be computed is none: the algorithm serves in its place."""
+    """Read the settings; an ``upstream-hash-by`` that cannot be computed is left out."""
     algorithm = annotations.choice("load-balance", tuple(Algorithm))
     has_subset = annotations.boolean("upstream-hash-by-subset", False)
     size = annotations.integer("upstream-hash-by-subset-size")

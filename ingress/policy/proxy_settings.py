@@ -1,5 +1,5 @@
 """
-How a request is proxied: body size, timeouts towards the endpoint, when the next one is tried.
+How a request is proxied: body size, timeouts towards the endpoint, and retries on other endpoints.
 
 Source of the rules: docs/compatibility.md, section 2.6.
 """
@@ -27,7 +27,7 @@ class RetryCondition(StrEnum):
     """No connection, or no response, in time."""
 
     INVALID_HEADER = "invalid_header"
-    """A response that is none, or an empty one."""
+    """An invalid or empty response."""
 
     HTTP_403 = "http_403"
     HTTP_404 = "http_404"
@@ -38,11 +38,11 @@ class RetryCondition(StrEnum):
     HTTP_504 = "http_504"
 
     NON_IDEMPOTENT = "non_idempotent"
-    """No failure, but leave to repeat requests that may do something twice."""
+    """Not a failure, but permission to repeat requests that are not idempotent."""
 
 
 _OFF: Final = "off"
-"""The member of ``proxy-next-upstream`` that goes before all others, as in nginx."""
+"""The member of ``proxy-next-upstream`` that overrides all others, as in nginx."""
 
 _COUNT: Final = re.compile(r"\+?[0-9]{1,9}")
 _SECONDS: Final = re.compile(r"\+?0*[1-9][0-9]{0,8}")
@@ -58,43 +58,43 @@ _BY_STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What one Ingress says of its requests; the defaults are those of `config.Limits`."""
+    """The settings of one Ingress for its requests; the defaults are those of `config.Limits`."""
 
     body_size: int | None = 1024 * 1024
-    """Bytes of a request's body; None for no limit."""
+    """The most bytes of a request's body; None for no limit."""
 
     connect_timeout: float = 5.0
     """Seconds for a connection to an endpoint, its TLS handshake included."""
 
     send_timeout: float = 60.0
-    """Seconds between two writes that the endpoint takes."""
+    """Seconds between two successful writes to the endpoint."""
 
     read_timeout: float = 60.0
-    """Seconds between two reads from the endpoint; of a tunnel, in either direction."""
+    """Seconds between two reads from the endpoint; in a tunnel, in either direction."""
 
     retry_on: frozenset[RetryCondition] = _DEFAULT_CONDITIONS
     """Empty for ``off``."""
 
     tries: int = 3
-    """Endpoints asked for one request, the first included; 0 for as many as there are."""
+    """Endpoints tried for one request, the first included; 0 for as many as there are."""
 
     retry_timeout: float = 0.0
-    """Seconds after the first try in which another may begin; 0 for no limit."""
+    """Seconds after the first try within which another may begin; 0 for no limit."""
 
     def retries_status(self, status: int) -> bool:
-        """Whether a response of this status is one to try another endpoint for."""
+        """Return whether a response of this status leads to a retry on another endpoint."""
         return _BY_STATUS.get(status) in self.retry_on
 
     def may_repeat(self, method: bytes) -> bool:
         """
-        Whether a request may be sent to a second endpoint once a first may have
+        Return whether a request may be sent to a second endpoint after the first may have
         acted on it (RFC 9110 section 9.2.2).
         """
         return method in IDEMPOTENT_METHODS or RetryCondition.NON_IDEMPOTENT in self.retry_on
 
 
 def default_proxy_settings(limits: Limits) -> ProxySettings:
-    """What holds where an Ingress says nothing."""
+    """Return the settings of an Ingress without annotations."""
     return ProxySettings(
         body_size=limits.body_size,
         connect_timeout=limits.connect_timeout,
@@ -105,7 +105,7 @@ def default_proxy_settings(limits: Limits) -> ProxySettings:
 
 def read_proxy_settings(annotations: Annotations, limits: Limits) -> ProxySettings:
     """
-    :param limits: whose values hold where the Ingress has none.
+    :param limits: supplies the values that the Ingress does not set.
     """
     defaults = default_proxy_settings(limits)
     return replace(
@@ -131,7 +131,7 @@ def _read_body_size(annotations: Annotations, default: int | None) -> int | None
 
 
 def _read_timeout(annotations: Annotations, name: str, default: float) -> float:
-    """Without a unit, and never nought: no endpoint answers in no time."""
+    """Read seconds without a unit; zero is refused, because no endpoint answers in no time."""
     text = annotations.text(name, _SECONDS, "a whole number of seconds without a unit")
     return float(text) if text else default
 

@@ -1,9 +1,9 @@
 """
-Rendezvous hashing: which endpoints a key prefers, whoever asks, with no state to share.
+Rendezvous hashing: every process agrees, without shared state, on the endpoints that a key prefers.
 
-Each endpoint has a score for each key, and the highest wins. One endpoint more
-or one less moves only the keys that it gains or had, and what a key prefers
-next, when its endpoint fails, is spread over all others.
+Each endpoint has a score for each key, and the highest wins. Adding or removing an
+endpoint moves only the keys that it gains or had. When an endpoint fails, its keys
+spread over all others.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _MULTIPLIERS: Final = (0xFF51_AFD7_ED55_8CCD, 0xC4CE_B9FE_1A85_EC53)
 def preferred(key: bytes, endpoints: Sequence[Endpoint]) -> Endpoint:
     """
     :param endpoints: at least one, in any order.
-    :return: the one that the key prefers.
+    :return: the endpoint that the key prefers.
     """
     return max(endpoints, key=_score(key))
 
 
 def most_preferred(key: bytes, endpoints: Sequence[Endpoint], count: int) -> list[Endpoint]:
     """
-    :return: the `count` endpoints that the key prefers, or as many as there are,
+    :return: the `count` endpoints that the key prefers, or all if there are fewer,
         the best first.
     """
     return nlargest(count, endpoints, key=_score(key))

@@ -1,7 +1,7 @@
 """
-Which clients take ``SameSite=None`` for what it means.
+Which clients understand ``SameSite=None``.
 
-Some old ones take it for ``Strict``, or drop the cookie. The list is Chromium's
+Some old clients treat it as ``Strict``, or drop the cookie. The list is Chromium's
 ("SameSite=None: Known Incompatible Clients"), which ingress-nginx follows as well.
 """
 
@@ -20,7 +20,7 @@ _MACOS_10_14 = b"Mac OS X 10_14"
 _EMBEDDED_END = b"(KHTML, like Gecko)"
 
 _MAX_LENGTH = 1024
-"""Bytes of the field that are looked at."""
+"""The most bytes of the field that are examined."""
 
 
 def accepts_same_site_none(user_agent: bytes | None) -> bool:

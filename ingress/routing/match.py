@@ -1,5 +1,5 @@
 """
-Which Route and which certificate a request gets from a Snapshot.
+Finding the Route and the certificate for a request in a Snapshot.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 def find_host(snapshot: Snapshot, host: bytes) -> VirtualHost | None:
     """
     :param host: in lower case, without port and trailing dot.
-    :return: the VirtualHost of that name, else the wildcard of one label above
-        it, else the one for hosts that nobody names. The first that exists
-        decides: no rule of another is tried (docs/compatibility.md, section 1, "Hosts").
+    :return: the VirtualHost of that name, else the wildcard that replaces its first
+        label, else the one for hosts that no rule names. The first that exists
+        decides: rules of the others are not tried (docs/compatibility.md, section 1, "Hosts").
     """
     found = snapshot.hosts.get(host)
     if found is None and snapshot.wildcard_hosts:
@@ -27,7 +27,7 @@ def find_route(snapshot: Snapshot, host: bytes, path: bytes) -> Route | None:
     """
     :param host: as for `find_host`.
     :param path: canonical (`routing.path.canonical_path`).
-    :return: None where the answer is 404.
+    :return: None if the answer is 404.
     """
     virtual_host = snapshot.hosts.get(host) or find_host(snapshot, host)
     if virtual_host is None:
@@ -37,10 +37,10 @@ def find_route(snapshot: Snapshot, host: bytes, path: bytes) -> Route | None:
 
 def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:
     """
-    :param server_name: as the client's SNI has it, in any case, with or without
-        trailing dot; None where it sent none.
-    :return: the certificate of exactly that name, else of the wildcard of one
-        label above it, else the configured default; None for the self-signed one.
+    :param server_name: the client's SNI, in any case, with or without trailing dot;
+        None if the client sent none.
+    :return: the certificate of exactly that name, else of the wildcard that replaces its
+        first label, else the configured default; None for the self-signed one.
     """
     if server_name:
         name = server_name.lower().removesuffix(".")

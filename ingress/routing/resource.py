@@ -1,10 +1,10 @@
 """
-A virtual host's tree of ReverseProxyResource nodes, one a path segment.
+A virtual host's tree of ReverseProxyResource nodes, one for each path segment.
 
-The shape of `twisted.web`'s resource tree, frozen: a node holds its children by
-name and what a request needs where its path ends or passes. A walk from the
-root therefore meets every rule that could match, the shorter before the
-longer, and the last one met wins.
+The tree has the shape of `twisted.web`'s resource tree, but is frozen: a node holds
+its children by name, and the rules for paths that end at it or pass through it. A
+walk from the root therefore meets every rule that could match, shorter ones before
+longer ones, and the last one wins.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ class ReverseProxyResource:
     """The rule of path type Exact for the path that ends here."""
 
     prefix: Route | None = None
-    """The rule of path type Prefix for every path that passes or ends here."""
+    """The rule of path type Prefix for every path that ends here or passes through."""
 
     partials: tuple[tuple[int, Mapping[bytes, Route]], ...] = ()
     """
-    ImplementationSpecific rules, by the beginning of a child's name that they ask
-    for: ``/a/fo`` is ``fo`` at the node of ``/a``; ``/a/`` is the empty beginning.
-    Grouped by its length, longest first, so that a thousand rules cost as many
-    look-ups as they have lengths.
+    ImplementationSpecific rules, by the prefix of a child's name that they require:
+    ``/a/fo`` is ``fo`` at the node of ``/a``; ``/a/`` is the empty prefix. Rules are
+    grouped by the length of the prefix, longest first, so that a thousand rules cost
+    one look-up for each length.
     """
 
     def find(self, path: bytes) -> Route | None:
         """
         :param path: a canonical path, beginning with ``/``.
-        :return: the Route of the longest rule that matches; of equal ones Exact
-            before Prefix before ImplementationSpecific.
+        :return: the Route of the longest rule that matches; at equal length, Exact comes
+            before Prefix, and Prefix before ImplementationSpecific.
         """
         node = self
         found = self.prefix
@@ -64,7 +64,7 @@ class ReverseProxyResource:
         return node.exact or found
 
     def routes(self) -> Iterator[Route]:
-        """Every Route below this node, those of a parent before those of its children."""
+        """Yield every Route below this node, those of a parent before those of its children."""
         nodes = [self]
         while nodes:
             node = nodes.pop()

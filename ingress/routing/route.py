@@ -1,5 +1,5 @@
 """
-A rule that a request can match, with all that its exchange needs ready-made.
+A rule that a request can match, with everything that its exchange needs ready-made.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ MAX_PATH_LABEL: Final = 256
 
 
 class RouteLabels(NamedTuple):
-    """What tells a rule from all others in metrics, from Snapshot to Snapshot."""
+    """The labels that identify a rule in metrics across Snapshots."""
 
     host: str
-    """``_`` for hosts that nobody names, as ingress-nginx calls them."""
+    """``_`` for hosts that no rule names, as in ingress-nginx."""
 
     namespace: str = ""
     ingress: str = ""
     service: str = ""
     path: str = ""
-    """Of a longer one the first `MAX_PATH_LABEL` characters."""
+    """Cut to `MAX_PATH_LABEL` characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Route:
     """None for a resource backend, which is answered with 404."""
 
     path: str = "/"
-    """As the Ingress has it; ``/`` for a default backend."""
+    """The path as written in the Ingress; ``/`` for a default backend."""
 
     path_type: str = "Prefix"
 
@@ -52,31 +52,31 @@ class Route:
     """The name of its VirtualHost: ``*.example.com`` for a wildcard, empty for none."""
 
     policies: tuple[Policy, ...] = ()
-    """In the order in which they are asked within a phase."""
+    """In the order in which they run within a phase."""
 
     response_edits: ResponseEdits | None = None
     """Changes to every response; None for those of the Snapshot, which most routes have."""
 
     affinity: CookieAffinity | None = None
-    """A session that is found goes before `load_balance`."""
+    """A session that is found takes precedence over `load_balance`."""
 
     load_balance: LoadBalance = LoadBalance()
     proxy: ProxySettings = ProxySettings()
 
     tls: BackendTLS | None = None
     """
-    None where endpoints are spoken to in the clear. Two Ingresses may differ in it for one
-    Service, so that a connection is kept for an endpoint and this.
+    None if connections to endpoints are unencrypted. Two Ingresses may use different settings
+    for one Service, so kept connections belong to an endpoint and these settings.
     """
 
     labels: RouteLabels = field(init=False, repr=False, compare=False)
-    """Ready-made, because each request needs them; the next as well."""
+    """Ready-made, like the fields below, because each request needs them."""
 
     request_edits: FieldEdits = field(default=NO_EDITS, init=False, repr=False, compare=False)
     """Changes that the policies make to every request."""
 
     access_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
-    """Those of `policies` that decide in each phase; empty where a phase has nothing to do."""
+    """The members of `policies` that decide in each phase; empty if a phase has nothing to do."""
 
     request_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
     response_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
@@ -105,13 +105,13 @@ class Route:
 
     @property
     def identity(self) -> RuleIdentity:
-        """What policies keep their live state for."""
+        """The key of the live state of the route's policies."""
         return RuleIdentity(*self.ingress, self.host, self.path, self.path_type)
 
     def response_edits_with(self, hsts: FieldEdits) -> ResponseEdits | None:
         """
-        :param hsts: what every response over https gets.
-        :return: the `response_edits` that the policies ask for; None where they ask for none.
+        :param hsts: the changes to every response over https.
+        :return: the `response_edits` that the policies ask for; None if they ask for none.
         """
         edits = NO_EDITS
         for policy in self.policies:

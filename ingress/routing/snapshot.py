@@ -1,8 +1,8 @@
 """
 Everything that routing needs, frozen, published by one assignment.
 
-Live state (connections, requests in flight, the balancer's positions) is not in
-it: that is keyed by `UpstreamKey` or `Endpoint` and outlives Snapshots.
+Live state (connections, requests in flight, the balancer's positions) is kept
+outside: it is keyed by `UpstreamKey` or `Endpoint` and outlives Snapshots.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ingress.routing.route import Route
 
 
 class CertificateIdentity(NamedTuple):
-    """How somebody who looks for a certificate knows it."""
+    """The data by which people identify a certificate."""
 
     secret: tuple[str, str] = ("", "")
-    """``(namespace, name)`` of the Secret that has it; empty where none does."""
+    """``(namespace, name)`` of the Secret that has it; empty if there is none."""
 
     issuer: str = ""
-    """The common name of who signed it."""
+    """The common name of its issuer."""
 
     issuer_organization: str = ""
     serial_number: str = ""
@@ -35,7 +35,7 @@ class CertificateIdentity(NamedTuple):
     """``RSA`` or ``ECDSA``."""
 
     fingerprint: str = ""
-    """SHA-256 of the certificate itself in hexadecimal, as ``openssl x509`` has it."""
+    """SHA-256 of the certificate itself in hexadecimal, as ``openssl x509`` shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ServerCertificate:
     not_before: datetime
     not_after: datetime
     fingerprint: str
-    """SHA-256 over chain and key, in hexadecimal: equal content, equal fingerprint."""
+    """SHA-256 over chain and key, in hexadecimal: equal content has an equal fingerprint."""
 
     identity: CertificateIdentity = CertificateIdentity()
 
@@ -60,7 +60,7 @@ class VirtualHost:
     """A host and its tree of rules."""
 
     name: str
-    """In lower case; ``*.example.com`` for a wildcard; empty where rules name no host."""
+    """In lower case; ``*.example.com`` for a wildcard; empty if rules name no host."""
 
     root: ReverseProxyResource = ReverseProxyResource()
 
@@ -68,11 +68,11 @@ class VirtualHost:
     """The default backend of an Ingress that has rules for this host."""
 
     def route(self, path: bytes) -> Route | None:
-        """The Route for a canonical path."""
+        """Find the Route for a canonical path."""
         return self.root.find(path) or self.default
 
     def routes(self) -> Iterator[Route]:
-        """Every Route that a request may get here."""
+        """Yield every Route of this host."""
         yield from self.root.routes()
         if self.default is not None:
             yield self.default
@@ -83,8 +83,8 @@ class Snapshot:
     """
     All routes, endpoints and certificates of one moment.
 
-    Host names are bytes in lower case, as a request has them; certificate names
-    are `str`, as SNI has them.
+    Host names are bytes in lower case, as in requests; certificate names are `str`, as
+    in SNI.
     """
 
     config: Config
@@ -96,7 +96,7 @@ class Snapshot:
     """``*.example.com`` by ``example.com``."""
 
     any_host: VirtualHost | None = None
-    """For hosts that nobody names: rules without host, and default backends without rules."""
+    """For hosts that no rule names: rules without host, and default backends without rules."""
 
     upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
 
@@ -104,10 +104,10 @@ class Snapshot:
     """By the name of a tls entry in lower case, wildcards as ``*.example.com``."""
 
     default_certificate: ServerCertificate | None = None
-    """The configured one; None where the self-signed one serves."""
+    """The configured certificate; None if the self-signed one is used."""
 
     def endpoints(self) -> set[Endpoint]:
-        """Those of all Upstreams, lingering ones included."""
+        """Return the endpoints of all Upstreams, lingering ones included."""
         found: set[Endpoint] = set()
         for upstream in self.upstreams.values():
             found.update(upstream.endpoints, upstream.lingering)
