@@ -19,12 +19,12 @@ from ingress.problem_log import ProblemLog
 
 
 class ObjectSource(Protocol):
-    """Where objects come from: it keeps an ObjectStore as they are there."""
+    """A source of objects; it keeps an ObjectStore up to date."""
 
     @property
     def problems(self) -> Mapping[Any, tuple[Problem, ...]]:
         """
-        What is wrong with what it reads, with the lines of now, by what that is; a
+        The Problems of what it reads, with up-to-date lines, grouped by the file or kind; a
         mapping that is never changed.
         """
 
@@ -39,11 +39,11 @@ class ObjectSource(Protocol):
         """
 
     def reconfigure(self, config: Config) -> None:
-        """Another configuration applies; what needs a restart is the same in it."""
+        """Apply another configuration; fields that need a restart are unchanged in it."""
 
     def stop(self) -> Deferred[None]:
         """
-        Follow changes no longer; the store stays as it is.
+        Stop following changes; the store stays as it is.
 
         :return: fires when nothing is under way any more.
         """
@@ -51,13 +51,12 @@ class ObjectSource(Protocol):
 
 class ControlPlane:
     """
-    Everything that changes what is served.
+    The source, the controller and the configuration file, started and stopped together.
 
-    :param config: what runs first.
+    :param config: the first configuration.
     :param run_in_thread: for reading the configuration file.
-    :param writer: to the cluster that the objects are from, if they are from one.
-    :param close: called when neither source nor writer does anything any more: closes what
-        they have in common.
+    :param writer: writes to the cluster that the objects come from, if any.
+    :param close: called when source and writer have stopped, to close what they share.
     """
 
     def __init__(
@@ -82,11 +81,11 @@ class ControlPlane:
         self._has_stopped = False
 
     async def start(self) -> None:
-        """:return: when the first Snapshot is published, or `stop` was called."""
-        self._source.subscribe(self._tell_problems)
+        """Return when the first Snapshot is published, or `stop` was called."""
+        self._source.subscribe(self._report_problems)
         await self._source.start()
         if not self._has_stopped:
-            self._tell_problems()
+            self._report_problems()
             self.controller.start()
             await self.controller.published
         if self._has_stopped:
@@ -94,15 +93,15 @@ class ControlPlane:
         if self._writer is not None:
             self._writer.start()
         self._config_watcher.start()
-        # It may have changed since it was read, before there was a reactor.
+        # The file may have changed since it was read, before the reactor ran.
         self.live_config.look()
 
     def stop(self) -> Deferred[None]:
         """
-        Change nothing any more; what was published is served on.
+        Stop all changes; the published Snapshot is still served.
 
-        :return: fires when nothing is read or written any more, which a slow disk may delay,
-            and a slow API server for half a minute.
+        :return: fires when reading and writing have ended. A slow disk can delay that, a slow
+            API server for half a minute.
         """
         self._has_stopped = True
         self._config_watcher.stop()
@@ -118,5 +117,5 @@ class ControlPlane:
         self._source.reconfigure(config)
         self.controller.reconfigure(config)
 
-    def _tell_problems(self) -> None:
+    def _report_problems(self) -> None:
         self.problem_log.report("source", self._source.problems, is_located=True)

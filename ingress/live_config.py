@@ -23,7 +23,7 @@ RunInThread = Callable[..., "Deferred[Any]"]
 
 class LiveConfig:
     """
-    :param config: what runs, read from a file.
+    :param config: the running configuration, read from a file.
     :param apply: takes each new configuration.
     :param run_in_thread: for reading the file.
     """
@@ -33,7 +33,7 @@ class LiveConfig:
     def __init__(
         self, config: Config, apply: Callable[[Config], None], run_in_thread: RunInThread
     ) -> None:
-        assert config.path is not None, "a configuration that lives was read from a file"
+        assert config.path is not None, "a live configuration comes from a file"
         self.current = config
         self._path = config.path
         self._apply = apply
@@ -48,18 +48,18 @@ class LiveConfig:
 
     @property
     def has_mistakes(self) -> bool:
-        """Whether the file, as it was read last, could not be applied."""
+        """Whether the last version of the file could not be applied."""
         return self._told is not None
 
     def look(self) -> None:
-        """The file may have changed: read it, once more if that is under way."""
+        """Read the file, which may have changed; read it again if it is being read."""
         if self._is_reading:
             self._is_due = True
         else:
             self._read()
 
     def stop(self) -> None:
-        """Apply nothing any more, not even what is being read."""
+        """Apply no change from now on, not even one that is being read."""
         self._has_stopped = True
 
     def _read(self) -> None:
@@ -82,10 +82,10 @@ class LiveConfig:
         if self._has_stopped:
             return
         for key in changed_needing_restart(current, read):
-            self.log.warn("{file}: {key} changed: this needs a restart", file=self._path, key=key)
+            self.log.warn("{file}: the change of {key} needs a restart", file=self._path, key=key)
         if applied != current:
             self.current = applied
-            self.log.info("{file}: the changed configuration applies", file=self._path)
+            self.log.info("{file}: the changed configuration is applied", file=self._path)
             self._apply(applied)
 
     def _refuse(self, failure: Any) -> None:
@@ -95,7 +95,7 @@ class LiveConfig:
             return
         self._told = mistakes
         for mistake in mistakes:
-            self.log.error("{mistake}; what runs is kept", mistake=mistake)
+            self.log.error("{mistake}; the running configuration stays", mistake=mistake)
 
     def _failed(self, failure: Any) -> None:
         self.log.failure("{file} could not be read", failure, file=self._path)
@@ -103,13 +103,13 @@ class LiveConfig:
 
 def load_live(path: Path) -> Config:
     """
-    The same as `load_config` for a file that is read again and again.
+    Read a file that has been read before (`load_config`).
 
-    :raises ConfigError: with every mistake of the file, or because it is none: a
-        pipe, which may be good for one time, could hold a thread for ever.
+    :raises ConfigError: with every mistake of the file, or if it is not a regular file:
+        a pipe, which can be read once, could block a thread for ever.
     """
     if path.exists() and not path.is_file():
         mistakes = Mistakes(str(path))
-        mistakes.in_file("is no file")
+        mistakes.in_file("is not a regular file")
         raise ConfigError(mistakes.in_order())
     return load_config(path)

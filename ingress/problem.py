@@ -1,8 +1,8 @@
 """
-What is wrong with one object: a Problem is data, never an exception.
+A Problem: what is wrong with one object, as data and never an exception.
 
-A fault of one object is recorded and everything else is served. The
-controller logs each Problem once when it appears and once when it is gone.
+A fault of one object is recorded and everything else is served. Each Problem is logged
+once when it appears and once when it is gone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an object was read from."""
+    """The place that an object was read from."""
 
     file: str = ""
     """The file's path as the configuration led to it; empty for a cluster."""
@@ -30,14 +30,13 @@ class Origin:
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    One fault of one object, or of a file where no object could be read.
+    One fault of one object, or of a file in which no object could be read.
 
-    Two Problems that are equal are the same Problem: that is how the
-    controller knows which are new and which are gone.
+    Equal Problems are the same Problem; that is how new ones and gone ones are found.
     """
 
     message: str
-    """What is wrong and what is accepted instead, for the object's author."""
+    """What is wrong and what is accepted, for the object's author."""
 
     kind: str = ""
     """The object's kind, such as ``Ingress``; empty for a whole file."""

@@ -23,30 +23,30 @@ from ingress.problem import Problem, printable
 from ingress.steps import STRIDE, Steps
 
 MAX_LINE: Final = 1000
-"""Characters of a line; paths and names come from whoever wrote the manifests."""
+"""Characters of a line; paths and names come from the authors of manifests."""
 
 LINES_PER_TURN: Final = 20
 """
-Lines written before others get their turn. Ten thousand broken objects at once
-are ten thousand lines, at some 50 µs each for Twisted's log file.
+Lines written in one turn of the reactor. Ten thousand broken objects are ten thousand
+lines, of some 50 µs each.
 """
 
 LOCATED_AT_ONCE: Final = 500
-"""Problems whose lines are looked for in one go: each file is read once for them."""
+"""Problems whose lines are looked up together, with one reading of each file."""
 
 STEPS_PER_TURN: Final = 4
-"""Of comparing, before others get their turn: a millisecond or two."""
+"""Steps of comparing in one turn of the reactor: a millisecond or two."""
 
 _END: Final = object()
 
 Grouped = Mapping[Any, tuple[Problem, ...]]
 """
-Problems by what they belong to. A tuple that is the same object as in the report
-before is not looked at again.
+Problems, grouped by what they belong to. A tuple that is identical to the one in the
+previous report is skipped.
 """
 
 Locate = Callable[[Sequence[Problem]], "Deferred[list[Problem]]"]
-"""Gives each Problem the place of what it is about as it is now."""
+"""Gives each Problem its present place."""
 
 
 Listener = Callable[[Problem, bool], None]
@@ -54,7 +54,7 @@ Listener = Callable[[Problem, bool], None]
 
 
 class _Change(NamedTuple):
-    """A Problem that appeared, or is gone."""
+    """A Problem that appeared or is gone."""
 
     problem: Problem
     is_there: bool
@@ -63,11 +63,11 @@ class _Change(NamedTuple):
 
 class ProblemLog:
     """
-    What is wrong at the moment, and the log of how that changes.
+    The present Problems, and the log of their changes.
 
-    :param clock: for the turns.
-    :param locate: finds the places of Problems that come from sources which know
-        only where an object was when it was read.
+    :param clock: schedules the turns.
+    :param locate: finds the places of Problems whose source knows only where an object
+        was when it was read.
     """
 
     log = Logger()
@@ -84,7 +84,7 @@ class ProblemLog:
         self._locating: tuple[_Change, ...] = ()
         self._unwritten: deque[tuple[_Change, Problem]] = deque()
         self._lines: dict[Problem, str] = {}
-        """As they were written, so that the same words tell that it is gone."""
+        """The lines as written; the line about its end repeats the words."""
 
         self._listeners: list[Listener] = []
         self._turn: IDelayedCall | None = None
@@ -94,20 +94,20 @@ class ProblemLog:
         return f"<ProblemLog: {len(self._counts)}>"
 
     def __len__(self) -> int:
-        """How many Problems there are now, as far as reports have been compared."""
+        """The number of present Problems, as far as reports have been compared."""
         return len(self._counts)
 
     def __iter__(self) -> Iterator[Problem]:
-        """Every Problem that there is now, once."""
+        """Every present Problem, once."""
         return iter(tuple(self._counts))
 
     def __contains__(self, problem: Problem) -> bool:
-        """Whether it is one of now."""
+        """Whether the Problem is present."""
         return problem in self._counts
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """
-        Tell `listener` of each Problem whose line is written from now on.
+        Call `listener` with each Problem whose line is written from now on.
 
         :return: call it to end the subscription.
         """
@@ -121,20 +121,19 @@ class ProblemLog:
 
     def report(self, source: str, problems: Grouped, *, is_located: bool = False) -> None:
         """
-        All Problems that a source has now, in place of those it had before.
+        Replace the Problems of a source.
 
-        One that another source or another group has as well is gone only when
-        nobody has it any more.
+        A Problem of several sources or groups is gone when the last of them drops it.
 
-        :param source: who reports, such as ``files``.
-        :param is_located: whether their lines are those of now.
+        :param source: the name of the source, such as ``files``.
+        :param is_located: whether the lines of the Problems are up to date.
         """
         self._comparing.append(self._compare(source, problems, is_located))
         if self._turn is None:
             self._take_turn()
 
     def flush(self) -> None:
-        """Write at once what waits for its turn, as at the end of the process."""
+        """Write everything that waits for its turn, as at the end of the process."""
         for comparing in self._comparing:
             for _ in comparing:
                 pass
@@ -150,7 +149,7 @@ class ProblemLog:
             self._turn = None
 
     def _take_turn(self) -> None:
-        """Do some of everything that there is to do."""
+        """Do a part of the pending work."""
         self._turn = None
         self._is_in_turn = True
         for _ in range(STEPS_PER_TURN):
@@ -164,7 +163,7 @@ class ProblemLog:
         self._go_on()
 
     def _go_on(self) -> None:
-        """Have another turn, if there is something to do in it."""
+        """Schedule another turn if work is pending."""
         can_locate = self._unlocated and not self._locating
         is_due = self._comparing or can_locate or self._unwritten
         if is_due and self._turn is None and not self._is_in_turn:
@@ -201,7 +200,7 @@ class ProblemLog:
         located.addCallback(self._located, changes)
 
     def _cannot_locate(self, failure: Failure, wanted: list[Problem]) -> list[Problem]:
-        self.log.failure("The places of problems could not be found", failure)
+        self.log.failure("The lines of Problems cannot be found", failure)
         return wanted
 
     def _located(self, problems: list[Problem], changes: tuple[_Change, ...]) -> None:
@@ -228,7 +227,7 @@ class ProblemLog:
 
 
 def _differences(before: Grouped, after: Grouped) -> Iterator[tuple[Problem, int]]:
-    """Each Problem of a group that came or went, and what to add to its count."""
+    """Each Problem that was added or removed, with what to add to its count."""
     for group, those in after.items():
         if those is not before.get(group):
             yield from ((problem, 1) for problem in those)

@@ -1,8 +1,8 @@
 """
-twistd's log file, opened by us so that it can be opened again.
+The process log: twistd's log file, opened here so that it can be reopened.
 
-At SIGUSR1 twistd itself begins a new file beside the old one, with a name of its
-own choice. A log rotator has moved the file away by then, and wants it opened anew.
+At SIGUSR1 twistd itself begins a new file next to the old one, under another name. A log
+rotator has already moved the file and wants it reopened under the same name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.logger import ILogObserver, Logger, textFileLogObserver
 from twisted.python.logfile import LogFile
 
 _DEFAULT_NAME: Final = "twistd.log"
-"""twistd's, for a daemon that is not told of a file."""
+"""twistd's default for a daemon without --logfile."""
 
 _FACTORY: Final = "ingress.process_log.PROCESS_LOG.open"
 

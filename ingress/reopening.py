@@ -1,5 +1,5 @@
 """
-SIGUSR1: every file that is written to is opened anew, because the old ones were moved away.
+SIGUSR1: reopen every log file, because a log rotator has moved the old ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Handler = Callable[[int, FrameType | None], None]
 class Reopening(Service):
     """
     :param reactor: an `IReactorFromThreads`.
-    :param files: what opens them anew, one after the other.
+    :param files: functions that reopen one file each.
     :param set_handler: `signal.signal`.
     """
 
@@ -36,12 +36,12 @@ class Reopening(Service):
         self._set_handler = set_handler
 
     def startService(self) -> None:
-        """IService. At once: without a handler the signal ends the process."""
+        """IService. Set the handler at once: without one the signal ends the process."""
         super().startService()  # type: ignore[no-untyped-call]
         self._set_handler(signal.SIGUSR1, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        # Python code may be interrupted anywhere: the reactor does the rest in its turn.
+        # A signal interrupts Python code anywhere; the reactor does the rest in its turn.
         self._reactor.callFromThread(self._reopen)
 
     def _reopen(self) -> None:
@@ -49,5 +49,5 @@ class Reopening(Service):
             try:
                 reopen()
             except Exception:
-                self.log.failure("A file could not be opened again")
-        self.log.info("SIGUSR1: files that are written to were opened again")
+                self.log.failure("A log file cannot be reopened")
+        self.log.info("SIGUSR1: the log files are reopened")

@@ -1,9 +1,9 @@
 """
-The running proxy: what starts and stops, in which order.
+The running proxy, and the order in which its components start and stop.
 
 Starting: objects are read, a first Snapshot is built and published, and only
 then do the listeners accept. Stopping: the listeners close, idle connections
-close, exchanges under way have their grace, and what is left is cut.
+close, exchanges in flight have a grace period, and the remaining ones are cut.
 """
 
 from __future__ import annotations
@@ -23,30 +23,28 @@ from ingress.control_plane import ControlPlane
 from ingress.downstream.accepting_port import YieldingLimit
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import ADMIN_CONNECTIONS, Listener
-from ingress.part import Part
+from ingress.observer import Observer
 from ingress.serving import Serving
 from ingress.termination import Termination
 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The admin listener, and who answers there."""
+    """The admin listener with its site."""
 
     listener: Listener
     site: IProtocolFactory
     readiness: Readiness
-    """What `site` tells of; it begins with the reason ``start``."""
+    """The state that `site` shows; it begins with the reason ``start``."""
 
 
 class IngressService(Service):
     """
-    One process: the control plane, and the data plane or what leads to it.
+    The service of one process: the control plane, and the data plane or its workers.
 
-    :param reactor: the process's.
-    :param serving: what `control_plane` publishes to.
-    :param termination: takes the signals, and is told where there is no way to start.
-    :param parts: what tells others of what is served: started once that is so,
-        stopped as soon as it ends.
+    :param serving: receives what `control_plane` publishes.
+    :param termination: handles the signals, and ends the process if it cannot start.
+    :param observers: started when the proxy serves, stopped when it begins to end.
     """
 
     log = Logger()
@@ -58,7 +56,7 @@ class IngressService(Service):
         control_plane: ControlPlane,
         serving: Serving,
         termination: Termination,
-        parts: Sequence[Part] = (),
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.readiness = admin.readiness
         self._reactor = reactor
@@ -66,15 +64,15 @@ class IngressService(Service):
         self._control_plane = control_plane
         self._serving = serving
         self._termination = termination
-        self._parts = tuple(parts)
-        self._started_parts: list[Part] = []
+        self._observers = tuple(observers)
+        self._started: list[Observer] = []
 
     # Starting.
 
     def startService(self) -> None:
         """
-        IService. But for what must be forked before, it begins when the reactor runs:
-        nobody can stop one that does not.
+        IService. All but the forks begin when the reactor runs, because a reactor that does
+        not run cannot be stopped.
         """
         super().startService()  # type: ignore[no-untyped-call]
         self._serving.launch()
@@ -96,9 +94,9 @@ class IngressService(Service):
         if not self.running:
             return
         self.readiness.clear("start")
-        for part in self._parts:
-            part.start()
-            self._started_parts.append(part)
+        for observer in self._observers:
+            observer.start()
+            self._started.append(observer)
 
     def _cannot_start(self, failure: Failure) -> None:
         if isinstance(failure.value, ListenError):
@@ -110,14 +108,14 @@ class IngressService(Service):
     # Stopping.
 
     def stopService(self) -> Deferred[None]:
-        """IService: fires when the last exchange is over, or the grace."""
+        """IService: fires when the last exchange or the grace period is over."""
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         self.readiness.is_ending = True
         self.readiness.add("drain", "the process is draining")
-        ending = [part.stop() for part in self._started_parts]
+        ending = [observer.stop() for observer in self._started]
         ending.append(self._control_plane.stop())
         await self._serving.drain(self._control_plane.live_config.current.shutdown_grace)
         for ended in ending:

@@ -1,7 +1,7 @@
 """
-``twistd ingress``: the options, and the one place that puts the parts together.
+``twistd ingress``: its options, and the composition of the whole process.
 
-This module is imported before the reactor is chosen, and so may choose it.
+This module is imported before a reactor is installed, and may therefore install one.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ from ingress.worker.reports import WorkerReports, WorkerState
 from ingress.worker.workers import Workers, WorkersCallbacks
 
 if hasattr(select, "epoll"):
-    # Before anybody asks for a reactor. Without epoll Twisted's own choice serves.
+    # Before any import of the reactor. Without epoll Twisted's default is used.
     from ingress.reactor import install_reactor
 
     install_reactor()
@@ -88,9 +88,8 @@ _log = Logger()
 
 SWITCH_INTERVAL = 0.001
 """
-Seconds for which a thread that reads files may keep the interpreter from the reactor,
-each time that the reactor comes back from waiting for events; Python's own 5 ms add up
-over the few turns that a request takes.
+Seconds for which a thread that reads files may hold the interpreter while the reactor
+waits for it. Python's default of 5 ms adds up over the few turns that a request takes.
 """
 
 
@@ -100,7 +99,7 @@ class Options(usage.Options):
     synopsis = "[--config FILE]"
     longdesc = "Serves the Ingresses of a cluster, or of plain YAML files, over HTTP and TLS."
     optParameters: ClassVar = [
-        ["config", "c", None, "The configuration file (etc/ingress.yaml shows all)."]
+        ["config", "c", None, "The configuration file (etc/ingress.yaml documents every key)."]
     ]
 
     def opt_version(self) -> None:
@@ -112,13 +111,13 @@ class Options(usage.Options):
         """
         Read the configuration and bind the sockets.
 
-        Here, before the process is a daemon and sheds its privileges: a mistake
-        is told on the terminal, and a port below 1024 can be had.
+        This is before the process becomes a daemon and sheds its privileges, so that mistakes
+        are shown on the terminal and ports below 1024 can be bound.
 
-        :raises SystemExit: with one line a mistake, and status 1.
+        :raises SystemExit: with one line for each mistake, and status 1.
         """
         if self["config"] is None:
-            raise SystemExit("--config FILE is needed; etc/ingress.yaml shows what it may have")
+            raise SystemExit("--config FILE is required; etc/ingress.yaml documents every key")
         try:
             config = load_config(Path(self["config"]))
             api = find_api(config.cluster, os.environ) if config.cluster is not None else None
@@ -134,12 +133,12 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """Put the parts of one process together (`IServiceMaker`)."""
+    """Compose the service of one process (`IServiceMaker`)."""
     from twisted.internet import reactor as installed
 
     _log.info("{what}", what=describe())
     sys.setswitchinterval(SWITCH_INTERVAL)
-    # Its type names a part of what it does.
+    # Its declared type names only some of its interfaces.
     reactor: Any = installed
     config = options["loaded"]
     listeners = options["listeners"]
@@ -169,7 +168,7 @@ def makeService(options: Options) -> IService:
 
 
 class _Cluster:
-    """What a control plane has of a cluster."""
+    """The components of a control plane that reads from a cluster."""
 
     def __init__(
         self, reactor: Any, config: Config, access: APIAccess, own_ports: tuple[int, ...]
@@ -232,7 +231,7 @@ def _make_control_plane(
 def _make_resolver(
     reactor: Any, store: ObjectStore, own_ports: tuple[int, ...] = ()
 ) -> NameResolver:
-    """:param own_ports: that no name may lead to at an address of ours."""
+    """:param own_ports: ports of this proxy, to which no name may lead at its own addresses."""
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     files = SystemFiles(reactor, run_in_thread)
     lookup = Lookup(files.current, client_maker(reactor, SystemRandom()), can_reach)
@@ -266,7 +265,7 @@ def _observed_proxy(
 
 
 _Served = tuple[Serving, Reports, Callable[[], int]]
-"""What serves, what it tells of itself, and how many processes of it were lost."""
+"""What serves, its reports for the metrics, and the number of lost worker processes."""
 
 
 def _make_local_serving(reactor: Any, options: Options, totals: Totals, *_: object) -> _Served:
@@ -286,7 +285,7 @@ def _make_workers(
 ) -> _Served:
     """The data plane in processes of its own."""
     count = options["loaded"].workers
-    # They have it in common: its keys seal the sessions that any of them resumes.
+    # Workers share it: its keys seal the TLS sessions that any of them may resume.
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
     run = partial(run_worker, partial(_make_data_side, contexts, count))
     launch = partial(launch_forks, reactor, options["twins"], run)
@@ -301,7 +300,7 @@ def _make_workers(
 def _make_data_side(
     contexts: TLSContexts, count: int, reactor: Any, listeners: Listeners
 ) -> DataSide:
-    """The data plane of one of so many workers, in its process."""
+    """The data plane of one of `count` workers, in its own process."""
     plane, recorder = _make_plane(reactor)
     contexts.current_snapshot = lambda: plane.snapshot
     serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)

@@ -1,9 +1,9 @@
 """
-How the process ends: the first SIGTERM (or ^C) drains, the second cuts short.
+The end of the process: the first SIGTERM (or ^C) drains, the second one cuts short.
 
-Twisted's own handlers end the process with the signal's status (143), and
-handlers that are set before the reactor runs are overwritten by it; so ours are
-set as soon as it runs, and the process ends as one that did what it was told.
+Twisted's own handlers end the process with the signal's status (143), and the reactor
+overwrites handlers that were set before it runs. Ours are therefore set once it runs, and the
+process ends with status 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Handler = Callable[[int, FrameType | None], None]
 
 class Termination:
     """
-    Takes the signals that end the process.
+    Handles the signals that end the process.
 
     :param reactor: stopped at the first signal; its shutdown triggers drain.
     :param set_handler: `signal.signal`.
@@ -52,7 +52,7 @@ class Termination:
 
     def install(self, cut_short: Callable[[], None]) -> None:
         """
-        Take the signals as soon as the reactor runs, which is when it has set its own handlers.
+        Handle the signals once the reactor runs and has set its own handlers.
 
         :param cut_short: called at every signal but the first.
         """
@@ -64,22 +64,24 @@ class Termination:
             self._set_handler(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        # Python code may be interrupted anywhere: the reactor does the rest in its turn.
+        # A signal interrupts Python code anywhere; the reactor does the rest in its turn.
         self._reactor.callFromThread(self.terminate, signal.Signals(number).name)
 
     def terminate(self, why: str) -> None:
         """
-        :param why: for the log, such as a signal's name.
+        Drain at the first call, cut short at later ones.
+
+        :param why: the signal's name, for the log.
         """
         if self._is_stopping:
-            self.log.warn("{why} again: what is under way is cut short", why=why)
+            self.log.warn("{why} again: exchanges in flight are cut", why=why)
             self._cut_short()
         else:
             self.log.info("{why}: draining", why=why)
             self._stop()
 
     def fail(self) -> None:
-        """End the process with status 1, for which twistd itself has no way."""
+        """End the process with status 1, which twistd itself cannot do."""
         self._at_exit(_exit_with_failure)
         if not self._is_stopping:
             self._stop()
@@ -90,7 +92,7 @@ class Termination:
 
 
 def _exit_with_failure() -> None:
-    """At the very end, when twistd has removed its pidfile."""
+    """Exit at the very end, after twistd has removed its pidfile."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)

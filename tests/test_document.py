@@ -163,7 +163,7 @@ class RefusalTests(DocumentTestCase):
 
     def test_lines(self) -> None:
         """The line of a refusal is the file's, not the document's."""
-        self.assertEqual(self.refusal("a: 1\n---\nb: 2\nb: 3\n"), (4, "the key 'b' is there twice"))
+        self.assertEqual(self.refusal("a: 1\n---\nb: 2\nb: 3\n"), (4, "the key 'b' appears twice"))
         line, message = self.refusal("a: 1\n---\nx: y: z\n")
         self.assertEqual(line, 3)
         self.assertTrue(message.startswith("is not YAML: mapping values are not allowed"), message)

@@ -69,7 +69,7 @@ class LiveConfigTests(SynchronousTestCase):
     def test_applied(self) -> None:
         """A change applies, is said once and is current from then on."""
         self.write(ssl_redirect=False, shutdown_grace=3)
-        self.assertEqual(self.look(), [f"{self.path}: the changed configuration applies"])
+        self.assertEqual(self.look(), [f"{self.path}: the changed configuration is applied"])
         (applied,) = self.applied
         self.assertEqual((applied.ssl_redirect, applied.shutdown_grace), (False, 3.0))
         self.assertIs(self.live.current, applied)
@@ -85,14 +85,14 @@ class LiveConfigTests(SynchronousTestCase):
         listen = self.live.current.listen
         self.write(listen={"http": "tcp:1"}, ssl_redirect=False)
         lines = self.look()
-        self.assertEqual(lines[0], f"{self.path}: listen changed: this needs a restart")
+        self.assertEqual(lines[0], f"{self.path}: the change of listen needs a restart")
         self.assertEqual(self.live.current.listen, listen)
         self.assertFalse(self.live.current.ssl_redirect)
 
     def test_only_restart_needed(self) -> None:
         """Where nothing else changed nothing is applied."""
         self.write(source={"files": ["manifests", "."]})
-        self.assertEqual(self.look(), [f"{self.path}: source changed: this needs a restart"])
+        self.assertEqual(self.look(), [f"{self.path}: the change of source needs a restart"])
         self.assertEqual(self.applied, [])
 
     def test_mistake(self) -> None:
@@ -102,7 +102,7 @@ class LiveConfigTests(SynchronousTestCase):
         self.assertEqual(len(lines), 2)
         for number, line in enumerate(lines, 2):
             self.assertTrue(line.startswith(f"{self.path}, line {number}: "), line)
-            self.assertTrue(line.endswith("; what runs is kept"), line)
+            self.assertTrue(line.endswith("; the running configuration stays"), line)
         self.assertEqual(self.applied, [])
 
     def test_same_mistake(self) -> None:
@@ -127,7 +127,9 @@ class LiveConfigTests(SynchronousTestCase):
         """A pipe in the file's place is not waited for."""
         self.path.unlink()
         os.mkfifo(self.path)
-        self.assertEqual(self.look(), [f"{self.path}: is no file; what runs is kept"])
+        self.assertEqual(
+            self.look(), [f"{self.path}: is not a regular file; the running configuration stays"]
+        )
 
     def test_changed_while_read(self) -> None:
         """A change while the file is read is read after that, and many changes are once."""

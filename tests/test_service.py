@@ -21,7 +21,7 @@ from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import Listener
 from ingress.service import Admin, IngressService
 from ingress.termination import Termination
-from tests.support.hand_part import HandPart
+from tests.support.hand_observer import HandObserver
 from tests.support.hand_serving import HandServing
 from tests.support.recording_listener import RecordingListener
 
@@ -71,14 +71,14 @@ class IngressServiceTests(SynchronousTestCase):
         self.control_plane = HandControlPlane(self.events)
         self.serving = HandServing(self.events)
         self.termination = HandTermination(self.events)
-        self.part = HandPart(self.events)
+        self.observer = HandObserver(self.events)
         self.service = IngressService(
             self.reactor,
             Admin(cast(Listener, self.admin), Factory(), Readiness(start="not published yet")),
             cast(ControlPlane, self.control_plane),
             self.serving,
             cast(Termination, self.termination),
-            [self.part],
+            [self.observer],
         )
 
     def begin(self) -> None:
@@ -100,7 +100,7 @@ class IngressServiceTests(SynchronousTestCase):
         self.assertEqual(self.events, ["serving prepares", "admin starts", "control plane starts"])
         self.assertEqual(self.service.readiness.reasons, ("not published yet",))
         self.control_plane.started.callback(None)
-        self.assertEqual(self.events[3:], ["serving accepts", "part starts"])
+        self.assertEqual(self.events[3:], ["serving accepts", "observer starts"])
         self.assertEqual(self.service.readiness.reasons, ())
 
     def test_slow_to_accept(self) -> None:
@@ -108,7 +108,7 @@ class IngressServiceTests(SynchronousTestCase):
         self.serving.accepted = Deferred()
         self.begin_whole()
         self.assertEqual(self.service.readiness.reasons, ("not published yet",))
-        self.assertNotIn("part starts", self.events)
+        self.assertNotIn("observer starts", self.events)
         self.serving.accepted.callback(None)
         self.assertEqual(self.service.readiness.reasons, ())
 
@@ -141,7 +141,7 @@ class IngressServiceTests(SynchronousTestCase):
         self.begin_whole()
         stopped = self.service.stopService()
         self.assertEqual(
-            self.events, ["part stops", "control plane stops", "serving drains for 7.0"]
+            self.events, ["observer stops", "control plane stops", "serving drains for 7.0"]
         )
         self.assertTrue(self.service.readiness.is_ending)
         self.assertEqual(self.service.readiness.reasons, ("the process is draining",))
@@ -151,15 +151,15 @@ class IngressServiceTests(SynchronousTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_slow_end(self) -> None:
-        """A slow disk and slow parts are waited for, but nothing else waits for them."""
+        """A slow disk and slow observers are waited for, but nothing else waits for them."""
         self.begin_whole()
         self.control_plane.stopped = Deferred()
-        self.part.stopped = Deferred()
+        self.observer.stopped = Deferred()
         stopped = self.service.stopService()
         self.assertIn("serving drains for 7.0", self.events)
         self.control_plane.stopped.callback(None)
         self.assertNoResult(stopped)
-        self.part.stopped.callback(None)
+        self.observer.stopped.callback(None)
         self.successResultOf(stopped)
 
     def test_cut_short(self) -> None:
@@ -169,10 +169,10 @@ class IngressServiceTests(SynchronousTestCase):
         self.assertEqual(self.events, ["cut"])
 
     def test_stopped_while_starting(self) -> None:
-        """One that is stopped before the first Snapshot never accepts, and no part starts."""
+        """One that is stopped before the first Snapshot never accepts, and no observer starts."""
         self.begin()
         self.successResultOf(self.service.stopService())
         self.control_plane.started.callback(None)
         self.assertNotIn("serving accepts", self.events)
-        self.assertNotIn("part stops", self.events)
+        self.assertNotIn("observer stops", self.events)
         self.assertEqual(self.events[-1], "admin stops")

@@ -71,7 +71,7 @@ class OptionsTests(TapTestCase):
     def test_missing(self) -> None:
         """Without --config there is nothing to serve."""
         (line,) = self.refusal("--")
-        self.assertIn("--config FILE is needed", line)
+        self.assertIn("--config FILE is required", line)
 
     def test_version(self) -> None:
         """``--version`` says which of our versions it is, and whether it is compiled."""

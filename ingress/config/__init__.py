@@ -1,7 +1,7 @@
 """
-The configuration as the program has it: frozen types, each with its default.
+The configuration as frozen types, each with its default.
 
-`ingress.config.file` reads them; nothing here knows what the file looks like.
+`ingress.config.file` reads them; these types do not depend on the format of the file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LocalAddress = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class FilesSource:
-    """Kubernetes objects out of files and folders."""
+    """Kubernetes objects from files and folders."""
 
     paths: tuple[Path, ...] = ()
     endpoints: Mapping[LocalService, tuple[LocalAddress, ...]] = field(default_factory=dict)
@@ -48,46 +48,46 @@ class FilesSource:
 @dataclass(frozen=True, slots=True)
 class StatusAddresses:
     """
-    What ``status.loadBalancer`` of an Ingress says; nothing is written where neither
-    of these is given.
+    What is written to ``status.loadBalancer`` of each Ingress; nothing if all of these are
+    empty.
     """
 
     service: tuple[str, str] | None = None
-    """``(namespace, name)`` of the Service in front of us, whose addresses are ours."""
+    """``(namespace, name)`` of the Service in front of this proxy, whose addresses are written."""
 
     addresses: tuple[str, ...] = ()
-    """IP addresses and host names, in place of those of a Service."""
+    """IP addresses and host names to write instead of those of a Service."""
 
     nodes: Literal["external", "internal"] | None = None
     """
-    The addresses of the nodes that the endpoints of `service` run on, in place of its
-    own; without `service`, of the node that this process runs on. Where a node has no
-    external one, its internal one.
+    Write the addresses of the nodes that run the endpoints of `service`, or without
+    `service` of the node that runs this process. A node without an external address
+    counts with its internal one.
     """
 
     clear_on_shutdown: bool = False
-    """Whether the last replica takes the addresses away when it ends."""
+    """Whether the last replica removes the addresses when it ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Kubernetes objects out of the API server of a cluster."""
+    """Kubernetes objects from the API server of a cluster."""
 
     kubeconfig: Path | None = None
-    """None in a cluster, where the service account of the pod serves."""
+    """None for the service account of the pod."""
 
     context: str | None = None
-    """Of the kubeconfig; None for its current one."""
+    """A context of the kubeconfig; None for its current one."""
 
     namespaces: tuple[str, ...] = ()
-    """Whose objects are read; empty for all."""
+    """The namespaces whose objects are read; empty for all."""
 
     status: StatusAddresses = StatusAddresses()
     lease: tuple[str, str] = ("", "txingress-leader")
     """``(namespace, name)`` of the Lease of the leader; an empty namespace is our own."""
 
     events: bool = True
-    """Whether Problems become Events of the objects that they are about."""
+    """Whether Problems are written as Events of their objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class AccessLog:
     """None for standard output."""
 
     format: Literal["nginx", "nginx-exact", "json"] = "nginx"
-    """What a line is like (`ingress.telemetry.log_line`)."""
+    """The format of a line (`ingress.telemetry.log_line`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ class TLS:
     """Folder of NAMESPACE/NAME/tls.crt and tls.key; it may be missing."""
 
     default: tuple[str, str] | None = None
-    """``(namespace, name)`` of the Secret that serves where none matches."""
+    """``(namespace, name)`` of the Secret for hosts that no certificate covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class IngressClassFilter:
-    """Which Ingresses are ours (docs/compatibility.md, section 1, "Class")."""
+    """Which Ingresses are served (docs/compatibility.md, section 1, "Class")."""
 
     name: str = "twisted"
     controller: str = "txingress.dev/ingress"
@@ -131,7 +131,7 @@ class HSTS:
 
     @property
     def field_value(self) -> bytes:
-        """As the Strict-Transport-Security field has it."""
+        """The value of the Strict-Transport-Security field."""
         value = b"max-age=%d" % self.max_age
         if self.include_subdomains:
             value += b"; includeSubDomains"
@@ -141,26 +141,26 @@ class HSTS:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    What bounds a client, an endpoint and the memory that both may cost; times in seconds, sizes
-    in bytes. Those that annotations set as well are the defaults of their Ingresses.
+    Bounds on clients, endpoints and the memory that they cost; times in seconds, sizes in
+    bytes. Annotations of an Ingress override some of them.
     """
 
     tls_handshake_timeout: float = 10.0
     head_timeout: float = 60.0
-    """For a request's head, from its first byte on; at first from the connection's begin."""
+    """For a request head, from its first byte on; for the first one from the connection's start."""
 
     body_timeout: float = 60.0
-    """Between two reads of a request's body."""
+    """Between two reads of a request body."""
 
     keep_alive_timeout: float = 75.0
     keep_alive_requests: int = 1000
-    """After so many the connection is closed."""
+    """Requests on one connection before it is closed."""
 
     send_timeout: float = 60.0
-    """For a client that reads nothing."""
+    """For a client that does not read."""
 
     linger_timeout: float = 5.0
-    """For what a client still sends after it was refused (RFC 9112 section 9.6)."""
+    """For reading what a refused client still sends (RFC 9112 section 9.6)."""
 
     head_size: int = 64 * 1024
     head_fields: int = 256
@@ -174,17 +174,17 @@ class Limits:
 
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
-    """For an endpoint that sends nothing."""
+    """For an endpoint that does not send."""
 
     upstream_send_timeout: float = 60.0
-    """For an endpoint that reads nothing."""
+    """For an endpoint that does not read."""
 
     idle_upstream_connections: int = 320
     """Kept for each endpoint."""
 
     idle_upstream_timeout: float = 60.0
     retry_budget: float = 0.2
-    """Share of the requests in flight that may be retries; some may be always."""
+    """Share of the requests in flight that may be retries; a few are always allowed."""
 
 
 FieldNameSetting = Literal["plain", "underscores", "any"]
@@ -204,10 +204,10 @@ class Config:
     listen: Listen = Listen()
     public_ports: PublicPorts = PublicPorts()
     source: FilesSource = field(default_factory=FilesSource)
-    """Of no paths where objects come from a cluster."""
+    """Empty if objects come from a cluster."""
 
     cluster: Cluster | None = None
-    """None where objects come from files."""
+    """None if objects come from files."""
 
     tls: TLS = TLS()
     ingress_class: IngressClassFilter = IngressClassFilter()
@@ -216,7 +216,7 @@ class Config:
 
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
-    """None where no answer carries the field."""
+    """None for answers without the field."""
 
     limits: Limits = Limits()
     snippets: Literal["refuse", "ignore"] = "refuse"
@@ -224,10 +224,10 @@ class Config:
     """In seconds."""
 
     access_log: AccessLog | None = AccessLog()
-    """None where there is none."""
+    """None if the access log is off."""
 
     workers: int = 1
-    """Processes that share the listeners."""
+    """How many processes share the listeners."""
 
 
 _NEEDING_RESTART = {
@@ -235,11 +235,11 @@ _NEEDING_RESTART = {
     "source": ("source", "cluster"),
     "workers": ("workers",),
 }
-"""Keys of the file, and the fields that they make."""
+"""Keys of the file that need a restart, and the fields that they set."""
 
 
 def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
-    """The keys that differ and do not apply to a process that runs."""
+    """The keys that differ and need a restart of the process."""
     return tuple(
         key
         for key, fields in _NEEDING_RESTART.items()
@@ -248,6 +248,6 @@ def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
 
 
 def with_restart_fields(config: Config, running: Config) -> Config:
-    """`config` with all that needs a restart as it is in the one that runs."""
+    """`config`, with the fields that need a restart taken from the running one."""
     fields = (name for names in _NEEDING_RESTART.values() for name in names)
     return replace(config, **{name: getattr(running, name) for name in fields})

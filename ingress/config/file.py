@@ -1,5 +1,5 @@
 """
-The configuration file: YAML in, a frozen Config out, or all of its mistakes.
+Reading of the configuration file: YAML in, a frozen Config or a list of all mistakes out.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Secti
 from ingress.errors import IngressError
 
 MAX_GRACE = 86400.0
-"""Seconds: a day. More is a mistake of units."""
+"""One day, in seconds. A larger value is a mistake of units."""
 
 MAX_AGE = (1 << 31) - 1
-"""Seconds: what every client can hold (RFC 9111 section 1.2.2)."""
+"""Seconds that every client can represent (RFC 9111 section 1.2.2)."""
 
 SECRETS = "secrets"
-"""The default of tls.secrets, beside the file."""
+"""The default of tls.secrets, next to the configuration file."""
 
 MAX_TIMEOUT = 86400.0
-"""Seconds: a day. Whoever needs more has streams, and means the time of a whole one."""
+"""One day, in seconds. A larger value is usually meant for the whole of a stream."""
 
 MIN_TIMEOUT = 0.1
-"""Seconds. With less nothing would be served at all."""
+"""Seconds. No request could be served with less."""
 
 _TIMEOUT = accept.seconds(MAX_TIMEOUT, MIN_TIMEOUT)
 _COUNT = accept.integer(1, 1_000_000)
@@ -66,19 +66,19 @@ _LIMITS: dict[str, Accept[Any]] = {
     "idle_upstream_timeout": _TIMEOUT,
     "retry_budget": accept.number("a share", 0, 1),
 }
-"""What each limit accepts; its key in the file has hyphens."""
+"""What each limit accepts; the key in the file has hyphens."""
 
 _DEFAULT = Config()
-_EMPTY = "source.files is needed at least, as etc/ingress.yaml shows it"
+_EMPTY = "it must have source.files or source.kubernetes (see etc/ingress.yaml)"
 _ONE_SOURCE = "exactly one of files and kubernetes"
 _NO_ACCESS_LOG = "path and format, or off"
 
 
 class ConfigError(IngressError):
     """
-    The configuration file cannot be used; the message has one line a mistake.
+    The configuration file cannot be used; the message has one line for each mistake.
 
-    :param mistakes: every mistake of the file, in its order.
+    :param mistakes: every mistake, in the order of the file.
     """
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
@@ -90,9 +90,9 @@ def load_config(path: Path) -> Config:
     """
     Read the configuration.
 
-    Every path in it comes out absolute, because a daemon leaves its folder.
+    Relative paths are made absolute, because a daemon changes its folder.
 
-    :param path: as the user named it, which is how mistakes name it.
+    :param path: as the user wrote it; mistakes quote it.
     :raises ConfigError: with every mistake of the file.
     """
     mistakes = Mistakes(str(path))
@@ -166,10 +166,11 @@ def _read_source(root: Section, folder: Path) -> tuple[FilesSource, Cluster | No
             if section.has("files"):
                 section.refuse("kubernetes", _ONE_SOURCE)
             elif section.has("endpoints"):
-                section.refuse("endpoints", "goes with files: a cluster knows its endpoints")
+                section.refuse("endpoints", "applies to files only")
         elif not section.has("files"):
             section.miss(
-                "files", "missing: the files or folders to serve; or kubernetes: {} for a cluster"
+                "files",
+                "is missing: name files or folders, or write kubernetes: {} for a cluster",
             )
         paths = section.take_all("files", accept.existing_path(folder), ())
         if section.has("files") and section.is_empty("files"):
@@ -199,7 +200,7 @@ def _read_status(cluster: Section) -> StatusAddresses:
         addresses = section.take_all("addresses", accept.status_address, ())
         for key in ("service", "nodes"):
             if addresses and section.has(key) and not section.is_null(key):
-                section.refuse(key, "either this or addresses; there are addresses")
+                section.refuse(key, "cannot be combined with addresses")
         return StatusAddresses(
             service=section.take("service", accept.or_null(accept.object_name), None),
             addresses=addresses,

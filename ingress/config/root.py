@@ -1,5 +1,5 @@
 """
-A YAML file of one document that is a mapping: a configuration, or a kubeconfig.
+Reading of a YAML file that holds one mapping: a configuration or a kubeconfig.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from ingress.config.section import Mistakes, Section
 from ingress.document import DocumentError, decode_text, load_documents
 
 MAX_FILE_SIZE = 1 << 20
-"""Bytes. Far more than any configuration has; a wrong path may be a disk image, or endless."""
+"""Bytes. Configurations are far smaller; a wrong path may be a disk image, or endless."""
 
 
 def read_root(path: Path, mistakes: Mistakes, needed: str) -> Section | None:
     """
-    The document of a file; None if there is none, which is noted.
+    Read the document of a file; None, with a mistake noted, if it cannot be used.
 
-    :param needed: what an empty file lacks, for people.
+    :param needed: what an empty file lacks, for the message.
     """
     try:
         with open(path, "rb") as file:
@@ -27,7 +27,7 @@ def read_root(path: Path, mistakes: Mistakes, needed: str) -> Section | None:
         mistakes.in_file(f"cannot be read: {reason}")
         return None
     if len(data) > MAX_FILE_SIZE:
-        mistakes.in_file(f"larger than a configuration can be, which is {MAX_FILE_SIZE} bytes")
+        mistakes.in_file(f"is larger than a configuration may be ({MAX_FILE_SIZE} bytes)")
         return None
     try:
         documents = load_documents(decode_text(data))
@@ -35,12 +35,12 @@ def read_root(path: Path, mistakes: Mistakes, needed: str) -> Section | None:
         mistakes.in_file(error.message, error.line)
         return None
     if not documents:
-        mistakes.in_file(f"empty; {needed}")
+        mistakes.in_file(f"is empty; {needed}")
         return None
     if len(documents) > 1:
-        mistakes.in_file("a second document; a configuration is one", documents[1].line)
+        mistakes.in_file("must hold one YAML document; a second one starts here", documents[1].line)
     document = documents[0]
     if not isinstance(document.value, dict):
-        mistakes.in_file("a mapping of keys and values is needed", document.line)
+        mistakes.in_file("must be a mapping of keys and values", document.line)
         return None
     return Section(document, mistakes, (), document.value)

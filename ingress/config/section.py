@@ -1,9 +1,9 @@
 """
 A mapping of the configuration file, read key by key.
 
-Whoever reads asks for each key with what it accepts. What is wrong is noted and
-the default goes in its place, so that every mistake of a file is found at once;
-a key that nobody asked for is a mistake as well.
+The reader names each key and what it accepts. A mistake is noted and the default used,
+so that all mistakes of a file are reported together. A key that the reader did not name is a
+mistake too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 Accept = Callable[[object], T]
-"""Turns a value of the file into one of ours; raises NotAccepted."""
+"""Converts a value of the file; raises NotAccepted."""
 
 
 class NotAccepted(IngressError):
@@ -39,10 +39,10 @@ class Mistake:
     """What is accepted."""
 
     line: int = 0
-    """From 1; 0 where the whole file is meant."""
+    """From 1; 0 for the whole file."""
 
     key: str = ""
-    """The way to the key: ``source.files[0]``."""
+    """The path of the key: ``source.files[0]``."""
 
     value: str = ""
     """As JSON, shortened."""
@@ -57,7 +57,7 @@ class Mistakes:
     """
     The mistakes found so far.
 
-    :param file: as the user named it.
+    :param file: its path as the user wrote it.
     """
 
     def __init__(self, file: str) -> None:
@@ -68,27 +68,27 @@ class Mistakes:
         return f"<Mistakes: {len(self._found)} in {self._file}>"
 
     def in_file(self, message: str, line: int = 0) -> None:
-        """Something is wrong with the file as a whole."""
+        """Note a mistake of the file as a whole."""
         self._found.append(Mistake(self._file, message, line))
 
     def at(self, document: Document, path: Path, value: str, message: str) -> None:
         """
-        Something is wrong with the value of a key, or with an item of it.
+        Note a mistake in the value of a key, or in an item of it.
 
         :param value: as JSON; empty where the key is missing.
         """
         self._found.append(Mistake(self._file, message, document.line_of(path), _key(path), value))
 
     def in_order(self) -> tuple[Mistake, ...]:
-        """All of them, as the file has them from top to bottom."""
+        """All mistakes, in the order of the file."""
         return tuple(sorted(self._found, key=lambda mistake: mistake.line))
 
 
 class Section:
     """
-    A mapping at some place of the document.
+    A mapping somewhere in the document.
 
-    As a context manager it checks at its end that each key was asked for.
+    On leaving it as a context manager, keys that were not read are noted as mistakes.
     """
 
     def __init__(
@@ -118,24 +118,24 @@ class Section:
                     self.refuse(key, _unknown(key, self._known))
 
     def has(self, key: str) -> bool:
-        """Whether the key is there, with whatever value."""
+        """Whether the key is present, with any value."""
         self._known.append(key)
         return key in self._value
 
     def is_null(self, key: str) -> bool:
-        """Whether the key is there without a value."""
+        """Whether the key is present without a value."""
         return self.has(key) and self._value[key] is None
 
     def is_off(self, key: str) -> bool:
-        """Whether the key says ``off``, which YAML 1.1 reads as false, or has no value."""
+        """Whether the key is ``off`` (which YAML 1.1 reads as false) or has no value."""
         return self.has(key) and self._value[key] in (None, False, "off")
 
     def is_empty(self, key: str) -> bool:
-        """Whether the key is there with an empty list."""
+        """Whether the key is present with an empty list."""
         return self.has(key) and self._value[key] == []
 
     def all_keys(self) -> list[str]:
-        """All keys, where any may be there."""
+        """All keys, for a mapping whose keys are free."""
         self._known.extend(self._value)
         return list(self._value)
 
@@ -150,7 +150,7 @@ class Section:
             return default
 
     def take_secret(self, key: str, accept: Callable[[object], S], default: T) -> S | T:
-        """As `take`, of a value that is not shown if it is a mistake."""
+        """The same as `take` for a value that a mistake must not quote."""
         if not self.has(key):
             return default
         try:
@@ -180,8 +180,8 @@ class Section:
         """
         The mapping below a key; an empty one where it is absent or a mistake.
 
-        :param accepted: what is accepted, for a value that is no mapping.
-        :param is_secret: whether such a value is not shown.
+        :param accepted: what is accepted, for the message about any other value.
+        :param is_secret: whether the message must not quote the value.
         """
         value = self._value[key] if self.has(key) else {}
         if not isinstance(value, dict):
@@ -191,11 +191,11 @@ class Section:
 
     def sections(self, key: str, accepted: str) -> list[Section] | None:
         """
-        The mappings in the list below a key, which is empty where it is absent or null; None
-        where it is a mistake.
+        The mappings in the list below a key, empty if the key is absent or null; None if the
+        value is a mistake.
 
-        :param accepted: what is accepted, for a value that is no list of mappings. It is not
-            shown: somewhere in it may be a secret.
+        :param accepted: what is accepted, for the message about any other value. The value is
+            not quoted, because it may contain a secret.
         """
         value = [] if not self.has(key) or self.is_null(key) else self._value[key]
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -211,7 +211,7 @@ class Section:
         self._note(key, (), self._value.get(key), message)
 
     def miss(self, key: str, message: str) -> None:
-        """Note that a key is not there, or what is wrong with a value that is not shown."""
+        """Note that a key is missing, or a mistake in a value that must not be quoted."""
         self._mistakes.at(self._document, (*self._path, key), "", message)
 
     def _note(self, key: str, below: Path, value: object, message: str) -> None:
@@ -221,8 +221,8 @@ class Section:
 def _unknown(key: str, known: list[str]) -> str:
     close = get_close_matches(key, known, 1)
     if close:
-        return f"no such key; {close[0]} is meant, perhaps"
-    return f"no such key; there are {', '.join(sorted(set(known)))}"
+        return f"unknown key; did you mean {close[0]}?"
+    return f"unknown key; known are {', '.join(sorted(set(known)))}"
 
 
 def _key(path: Path) -> str:

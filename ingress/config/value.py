@@ -1,8 +1,8 @@
 """
-What each kind of value of the configuration file accepts.
+Conversions of the values of the configuration file.
 
-Each function takes a value as YAML has it, returns ours, and raises NotAccepted
-with a message that says what is accepted.
+Each function takes a value as YAML has it and returns ours. It raises NotAccepted with a
+message that says what is accepted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ingress.listen_address import AddressRefused, is_ip_address, parse_listen_a
 T = TypeVar("T")
 
 MAX_WORKERS = 256
-"""Far more than cores that one proxy could use."""
+"""Far more than the cores that one proxy can use."""
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
@@ -34,7 +34,7 @@ _OBJECT = re.compile(rf"({_LABEL})/({_NAME})")
 _OWN_OBJECT = re.compile(rf"(?:({_LABEL})/)?({_NAME})")
 _SERVICE = re.compile(rf"({_LABEL})/({_LABEL})(?::([a-z0-9-]{{1,15}}|[0-9]{{1,5}}))?")
 _CLASS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-"""Wider than a name: the old annotation has whatever the operator chose."""
+"""Wider than an object name: the old annotation holds any name that the operator chose."""
 
 _HOST_NAME = re.compile(_NAME)
 _NUMBERS = re.compile(r"[0-9.]+")
@@ -44,7 +44,7 @@ _ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 
 
 def text(pattern: re.Pattern[str], accepted: str) -> Accept[str]:
-    """:param accepted: what it looks like, for people."""
+    """Accept text of a pattern; `accepted` describes it for people."""
 
     def accept(value: object) -> str:
         if isinstance(value, str) and pattern.fullmatch(value):
@@ -86,7 +86,7 @@ def number(what: str, least: float, most: float) -> Accept[float]:
     """
     A number within bounds, both included.
 
-    :param what: it is, for people.
+    :param what: a description of the number for people.
     """
 
     def accept(value: object) -> float:
@@ -128,7 +128,7 @@ def size_or_no_limit(value: object) -> int | None:
 
 
 def _bytes(value: object) -> int | None:
-    """None for what is no size."""
+    """The number of bytes; None if the value is not a size."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value)
@@ -142,7 +142,7 @@ def count_or_no_limit(most: int) -> Accept[int | None]:
 
 
 def one_of(*choices: T) -> Accept[T]:
-    """One of some words."""
+    """Accept one of these values."""
 
     def accept(value: object) -> T:
         for choice in choices:
@@ -154,7 +154,7 @@ def one_of(*choices: T) -> Accept[T]:
 
 
 def or_null(accept: Accept[T]) -> Callable[[object], T | None]:
-    """What `accept` takes, and null."""
+    """Accept what `accept` takes, and null."""
 
     def accept_null(value: object) -> T | None:
         if value is None:
@@ -183,7 +183,7 @@ def endpoint_string(folder: Path) -> Accept[str]:
 
 
 def path(folder: Path) -> Accept[Path]:
-    """A path; a relative one is relative to `folder`."""
+    """A path; relative paths start at `folder`."""
 
     def accept(value: object) -> Path:
         if isinstance(value, str) and value and "\0" not in value:
@@ -198,8 +198,8 @@ STDOUT = "stdout"
 
 def log_file(folder: Path) -> Accept[Path | None]:
     """
-    As `path`, of a file that we may write, or make; None for standard output. A file of
-    that name is ``./stdout``.
+    Accept the path of a file that can be written or created; None for ``stdout``. A file
+    of that name is ``./stdout``.
     """
     accept_path = path(folder)
 
@@ -220,25 +220,25 @@ def _check_writable(file: Path) -> None:
     folder = file.parent
     if os.path.exists(file):
         if os.path.isdir(file) or file.is_socket():
-            raise NotAccepted(f"a file that can be written; {file} is none")
+            raise NotAccepted(f"a file that can be written; {file} is not a file")
         if not os.access(file, os.W_OK):
-            raise NotAccepted(f"a file that may be written; {file} may not")
+            raise NotAccepted(f"a writable file; {file} is not writable")
     elif not os.path.isdir(folder):
-        raise NotAccepted(f"a file in a folder that exists; there is no folder {folder}")
+        raise NotAccepted(f"a file in an existing folder; there is no folder {folder}")
     elif not os.access(folder, os.W_OK | os.X_OK):
-        raise NotAccepted(f"a file in a folder that may be written; {folder} may not")
+        raise NotAccepted(f"a file in a writable folder; {folder} is not writable")
 
 
 def existing_path(folder: Path) -> Accept[Path]:
-    """As `path`, of something that is there and that we may read."""
+    """Accept the path of a file or folder that exists and can be read."""
     accept_path = path(folder)
 
     def accept(value: object) -> Path:
         found = accept_path(value)
         if not os.path.exists(found):
-            raise NotAccepted(f"a file or folder that exists; there is no {found}")
+            raise NotAccepted(f"an existing file or folder; {found} does not exist")
         if not os.access(found, os.R_OK):
-            raise NotAccepted(f"a file or folder that may be read; {found} may not")
+            raise NotAccepted(f"a readable file or folder; {found} is not readable")
         return found
 
     return accept
@@ -253,15 +253,15 @@ def object_name(value: object) -> tuple[str, str]:
 
 
 def own_object_name(value: object) -> tuple[str, str]:
-    """``NAMESPACE/NAME``, or ``NAME`` in a namespace that is left open."""
+    """``NAMESPACE/NAME``, or ``NAME`` with an empty namespace."""
     match = _OWN_OBJECT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise NotAccepted("NAMESPACE/NAME, or NAME in our own namespace")
+        raise NotAccepted("NAMESPACE/NAME, or NAME for the proxy's own namespace")
     return match[1] or "", match[2]
 
 
 def status_address(value: object) -> str:
-    """An IP address or a host name, as ``status.loadBalancer`` has it."""
+    """An IP address or a host name for ``status.loadBalancer``."""
     if isinstance(value, str):
         if is_ip_address(value) and "%" not in value:
             return value
@@ -271,17 +271,17 @@ def status_address(value: object) -> str:
 
 
 def workers(value: object) -> int:
-    """A number of processes; ``auto`` is one for each core that we may use."""
+    """A number of processes; ``auto`` is one for each usable core."""
     if value == "auto":
         return min(usable_cores(), MAX_WORKERS)
     try:
         return integer(1, MAX_WORKERS)(value)
     except NotAccepted as error:
-        raise NotAccepted(f"{error}; or auto, one for each core") from None
+        raise NotAccepted(f"{error}; or auto for one per core") from None
 
 
 def network(value: object) -> IPv4Network | IPv6Network:
-    """A CIDR, or an address for itself alone."""
+    """A network in CIDR notation, or a single address."""
     accepted = "an address or a network such as 10.0.0.0/8 or fd00::/8"
     if not isinstance(value, str) or "%" in value:
         raise NotAccepted(accepted)
@@ -294,8 +294,8 @@ def network(value: object) -> IPv4Network | IPv6Network:
     except ValueError:
         raise NotAccepted(accepted) from None
     raise NotAccepted(
-        f"bits are set behind the prefix: {interface.network} for the network,"
-        f" {interface.ip} for the address alone"
+        f"bits are set after the prefix: write {interface.network} for the network"
+        f" or {interface.ip} for the address alone"
     )
 
 

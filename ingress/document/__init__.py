@@ -1,9 +1,9 @@
 """
-YAML or JSON text to plain values; line numbers are found only when asked for.
+YAML or JSON text to plain values; line numbers are computed only on demand.
 
-A text is first split into its documents, so that an unchanged document of a
-changed file is known by its text and need not be parsed again. Each document
-is then parsed on its own, in slices where that is wanted.
+A text is first split into its documents, so that an unchanged document of a changed file
+is recognised and not parsed again. Each document is then parsed on its own, in slices if
+needed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Path = tuple[str | int, ...]
 
 class DocumentError(IngressError):
     """
-    The text is no YAML or JSON, or not of the kind that is accepted.
+    The text is neither YAML nor JSON, or has something that is not accepted.
 
     :param line: from 1, in the file.
     """
@@ -43,8 +43,8 @@ class DocumentText(msgspec.Struct, frozen=True, gc=False):
     """
     One document of a file, not parsed yet.
 
-    Without the collector's care: of a file there may be 30,000, made in a thread,
-    where a full run of it would hold up the reactor as well.
+    Not tracked by the garbage collector: a thread may make 30,000 of them, and a full
+    collection there would block the reactor as well.
     """
 
     text: str
@@ -64,7 +64,7 @@ class Document:
     spans: Spans = field(default_factory=dict, repr=False)
     _index: LineIndex | None = field(default=None, repr=False)
     _indexed: tuple[str, int] | None = field(default=None, repr=False)
-    """The item that ``_index`` is of; None if it is of the whole document."""
+    """The item that ``_index`` covers; None for the whole document."""
 
     @property
     def line(self) -> int:
@@ -75,7 +75,7 @@ class Document:
         """
         The line of the file with the key or item at ``path``.
 
-        Where there is no such path, the line of the nearest parent that exists.
+        If there is no such path, the line of the nearest existing parent.
         """
         item = path[:2]
         span = self.spans.get(cast("tuple[str, int]", item)) if len(item) == 2 else None
@@ -86,7 +86,7 @@ class Document:
         return self.source.line + self._find_index(cast("tuple[str, int]", item)).find(path[2:])
 
     def _find_index(self, item: tuple[str, int] | None) -> LineIndex:
-        """The lines of an item or of everything; kept, as the next question is of the same."""
+        """The lines of an item or of the whole document; kept for the next question."""
         if self._index is None or self._indexed != item:
             text = self.source.text
             if item is None:
@@ -116,15 +116,15 @@ def decode_text(data: bytes) -> str:
 
 _MARKERS: Final = ("---", "...")
 """
-What starts or ends a document, at the start of a line. YAML forbids such a line inside
-of every scalar (specification 1.2, section 9.1.2), so that nothing is ever cut in two.
+What starts or ends a document, at the start of a line. YAML forbids such lines inside
+scalars (specification 1.2, section 9.1.2), so that no scalar is cut in two.
 """
 
 _FOUND_AT_ONCE: Final = 64 * 1024
-"""Characters that one search goes through: while it lasts, no other thread can run."""
+"""Characters for one search: no other thread can run during it."""
 
 _NOTHING: Final = re.compile(r"(?:---)?(?:[ \t]*(?:#.*)?\n|%.*\n)*(?:[ \t]*(?:#.*)?|%.*)")
-"""Blank lines, comments and directives: no document."""
+"""Blank lines, comments and directives without a document."""
 
 
 def split_documents(text: str) -> list[DocumentText]:
@@ -132,7 +132,7 @@ def split_documents(text: str) -> list[DocumentText]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\ufeff" in text:
-        # Where files were put together, a byte order mark may be before each of them.
+        # In concatenated files, each part may begin with a byte order mark.
         text = text.removeprefix("\ufeff").replace("\n\ufeff---", "\n---")
     found = []
     start, line, counted = 0, 1, 0
@@ -142,13 +142,13 @@ def split_documents(text: str) -> list[DocumentText]:
             line += text.count("\n", counted, start)
             counted = start
             found.append(DocumentText(content, line))
-        # What follows "..." is a document of its own, without that marker.
+        # The text after "..." is a document of its own, without that marker.
         start = position + 3 if text.startswith("...", position) else position
     return found
 
 
 def _find_markers(text: str) -> list[int]:
-    """Where the markers are; by `str.find`, ten times as fast as a regular expression here."""
+    """The positions of the markers; `str.find` is ten times as fast here as a pattern."""
     found = [0] if text[:3] in _MARKERS and _ends_marker(text, 3) else []
     for marker in _MARKERS:
         for position in _find_all(text, f"\n{marker}"):
@@ -177,7 +177,7 @@ def load_documents(text: str) -> list[Document]:
     """
     Every document of a text; those without content are left out.
 
-    :raises DocumentError: for the first one that is broken.
+    :raises DocumentError: for the first broken document.
     """
     parsed = (parse_document(source) for source in split_documents(text))
     return [document for document in parsed if document.value is not None]
@@ -185,7 +185,7 @@ def load_documents(text: str) -> list[Document]:
 
 def parse_document(source: DocumentText) -> Document:
     """
-    Parse one document at once.
+    Parse one document without yielding.
 
     :raises DocumentError: if it is broken.
     """
@@ -222,7 +222,7 @@ def parse_in_slices(source: DocumentText) -> Generator[None, None, Document]:
 
 
 def _refuse(error: Exception, source: DocumentText) -> NoReturn:
-    """Raise what a parser says as a DocumentError."""
+    """Raise a parser's error as a DocumentError."""
     line, reason = 0, "is not text"
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
@@ -239,12 +239,12 @@ def _refuse(error: Exception, source: DocumentText) -> NoReturn:
 
 
 def _template_hint(source: DocumentText) -> str:
-    """A chart's template is what people point us to by mistake."""
+    """A hint for text that looks like a template of a Helm chart, a common mistake."""
     return "; templates must be rendered first (helm template)" if "{{" in source.text else ""
 
 
 def _count_leading_lines(text: str) -> int:
-    """How many lines come before the one where the content starts."""
+    """The number of lines before the content."""
     start = 0
     for count in range(text.count("\n") + 1):
         end = text.find("\n", start)

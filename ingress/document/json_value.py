@@ -1,5 +1,5 @@
 """
-JSON text to plain values: quicker than as YAML, and with JSON's own escapes and tabs.
+JSON text to plain values: faster than as YAML, and with JSON's escapes and tabs.
 
 The items of lists below the root are decoded one by one, so that a long list
 (``kubectl get -o json``) can be read in slices.
@@ -19,14 +19,14 @@ _JSON_START: Final = re.compile(r"\s*+[{\[]")
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether it can be JSON; flow style YAML starts like that as well."""
+    """Whether the text may be JSON; YAML in flow style begins the same way."""
     return _JSON_START.match(text) is not None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueRefused("a key is there twice in one object", 0)
+        raise ValueRefused("a key appears twice in one object", 0)
     return value
 
 
@@ -49,7 +49,7 @@ class _Reader:
         self._counted = 0
 
     def peek(self) -> str:
-        """The next character that is no space; empty at the end."""
+        """The next character that is not a space; empty at the end."""
         space = _SPACE.match(self.text, self._position)
         if space is not None:
             self._position = space.end()
@@ -131,7 +131,7 @@ class _Reader:
             line = self.line()
             key = self.key()
             if key in root:
-                raise ValueRefused("a key is there twice in one object", line)
+                raise ValueRefused("a key appears twice in one object", line)
             is_list = self.peek() == "["
             root[key] = (yield from self.items(key)) if is_list else self.value()
             if self.expect(",}") == "}":

@@ -61,9 +61,9 @@ _UNICODE_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 def index_lines(text: str, line: int) -> LineIndex:
     """
-    Find the lines in a text that has been parsed before; what cannot be read is left out.
+    Find the lines in a text that has been parsed before; unreadable parts are left out.
 
-    :param line: the line of the root, which is where ``text`` starts if it is a cut.
+    :param line: the line of the root, at which ``text`` starts if it is a cut.
     """
     if text.lstrip().startswith(("{", "[")):
         # JSON allows tabs between its tokens, and surrogate pairs as escapes; libyaml

@@ -1,5 +1,5 @@
 """
-The events of YAML, from libyaml where PyYAML was built with it.
+YAML as events, from libyaml if PyYAML was built with it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from yaml.scanner import Scanner
 
 
 class EventSource(Protocol):
-    """The one method of PyYAML's parsers that is used; it gives None after the end."""
+    """The one method of PyYAML's parsers that is used; it returns None after the end."""
 
     def get_event(self) -> Event: ...
 
 
 class PythonEvents(Reader, Scanner, Parser):
-    """PyYAML's own parser, for where it was built without libyaml."""
+    """PyYAML's own parser, for a PyYAML without libyaml."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -29,7 +29,7 @@ class PythonEvents(Reader, Scanner, Parser):
 
 
 class _Pieces:
-    """A text as a stream: given it whole, libyaml's parser first makes a copy of all of it."""
+    """A text as a stream: libyaml's parser would copy a whole text first."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -42,7 +42,7 @@ class _Pieces:
 
 
 def open_events(text: str) -> EventSource:
-    """The events of ``text``, from the start; both parsers keep their state off the stack."""
+    """Open the events of ``text``; both parsers keep their state off the stack."""
     if yaml.__with_libyaml__:
         from yaml._yaml import CParser
 

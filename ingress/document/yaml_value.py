@@ -1,5 +1,5 @@
 """
-YAML events to plain values, without ever recursing.
+YAML events to plain values, without recursion.
 
 PyYAML's own loaders compose and construct recursively: three hundred thousand
 ``[`` crash the interpreter in the C loader. Its parsers do not, so values are
@@ -36,18 +36,18 @@ from ingress.document.line_index import Span, Spans
 from ingress.document.yaml_event import line_of_event, open_events
 
 MAX_DEPTH: Final = 100
-"""Collections within collections; a Kubernetes object that people write has under 20."""
+"""Levels of collections; real Kubernetes objects have fewer than 20."""
 
 MAX_ALIASED: Final = 10_000
 """Values that the aliases of one document may expand to (the "billion laughs" bomb)."""
 
 SLICE_EVENTS: Final = 64
-"""Events between two yields of `build_yaml`: about a tenth of a millisecond."""
+"""Events between two yields of `build_yaml`, about a tenth of a millisecond."""
 
 
 class ValueRefused(Exception):
     """
-    The text is YAML, but not of the kind that is accepted.
+    The text is YAML, but has something that is not accepted.
 
     :param line: from 0, as PyYAML counts.
     """
@@ -66,7 +66,7 @@ _BOOLEANS: Final = {
 }
 _NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 _TYPED_START: Final = frozenset("0123456789+-.~nNtTfFyYoO")
-"""Where no plain scalar that is not a string can start otherwise."""
+"""The first characters of plain scalars that may be something other than a string."""
 
 _INTEGER: Final = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)", re.ASCII)
 _FLOAT: Final = re.compile(
@@ -79,7 +79,7 @@ _MAX_DIGITS: Final = 40
 
 
 def plain_value(text: str) -> object:
-    """What a plain (unquoted) scalar stands for."""
+    """The value of a plain (unquoted) scalar."""
     if text in _NULLS:
         return None
     if text[0] not in _TYPED_START:
@@ -106,7 +106,7 @@ def _integer(text: str) -> int | float | str:
 
 
 _TAG: Final = "tag:yaml.org,2002:"
-# Neither message shows the text: it may be a password that somebody forgot to quote.
+# The messages do not quote the text: it may be a password without quotes.
 _NO_TAG: Final = "this tag is not accepted; text that starts with ! must be in quotes"
 _NO_ANCHOR: Final = (
     "an alias without an anchor before it; text that starts with * must be in quotes"
@@ -114,7 +114,7 @@ _NO_ANCHOR: Final = (
 
 
 def _scalar(event: ScalarEvent) -> object:
-    """The value of a scalar that is quoted or tagged."""
+    """The value of a quoted or tagged scalar."""
     tag, text = event.tag, event.value
     if tag is None:
         return plain_value(text) if event.implicit[0] else text
@@ -133,7 +133,7 @@ def _scalar(event: ScalarEvent) -> object:
 
 
 class _Merge(str):
-    """The key ``<<`` without quotes: the mappings that follow lend their entries."""
+    """The unquoted key ``<<``, which merges the entries of the mappings that follow."""
 
     __slots__ = ()
 
@@ -142,7 +142,7 @@ _MERGE: Final = _Merge("<<")
 
 
 def _key(value: object, event: Event) -> str:
-    """A mapping's key as the string that it is in JSON."""
+    """A mapping's key as the string that JSON has for it."""
     if isinstance(value, str):
         if value == "<<" and isinstance(event, ScalarEvent) and event.implicit[0]:
             return _MERGE
@@ -155,7 +155,7 @@ def _key(value: object, event: Event) -> str:
 
 
 class _Frame:
-    """One open collection: what is there already, and what the next value belongs to."""
+    """One open collection: its content so far, and the key of the next value."""
 
     __slots__ = ("container", "count", "key", "merges", "start")
 
@@ -167,7 +167,7 @@ class _Frame:
         self.merges: object = None
 
     def close(self, line: int) -> object:
-        """The finished collection, with what its merge key lends."""
+        """The finished collection, with merged entries."""
         if self.merges is not None:
             container = cast("dict[str, object]", self.container)
             for source in self.merges if isinstance(self.merges, list) else (self.merges,):
@@ -221,11 +221,11 @@ class _Builder:
             frame.key = _key(value, event)
             if frame.key in mapping and frame.key is not _MERGE:
                 line = line_of_event(event)
-                raise ValueRefused(f"the key {frame.key[:80]!r} is there twice", line)
+                raise ValueRefused(f"the key {frame.key[:80]!r} appears twice", line)
             return
         if key is _MERGE:
             if frame.merges is not None:
-                raise ValueRefused("the key << is there twice", line_of_event(event))
+                raise ValueRefused("the key << appears twice", line_of_event(event))
             frame.merges = value
         else:
             mapping[key] = value
@@ -244,14 +244,14 @@ class _Builder:
         frame = self._stack.pop()
         value = frame.close(line_of_event(event))
         if frame.start.anchor is not None:
-            # Known only from here on, so that nothing can contain itself.
+            # An anchor is known only from here on, so that no value can contain itself.
             self._anchors[frame.start.anchor] = (value, self._count - frame.count + 1)
         if len(self._stack) == 2:
             self._note_span(frame.start, event)
         self._attach(value, event)
 
     def _note_span(self, start: Event, end: Event) -> None:
-        """Note where an item of a list directly below the root stands."""
+        """Note the place of an item of a list directly below the root."""
         key, items = self._stack[0].key, self._stack[1].container
         first, last = start.start_mark, end.end_mark
         if key is not None and isinstance(items, list) and first and last:
@@ -275,8 +275,8 @@ class _Builder:
             raise ValueRefused("a second document starts here", line_of_event(event))
 
 
-# Not bound methods in each builder: a cycle that is garbage when the objects of a large load
-# are taken out of the collector's sight (`ingress.memory`) would keep its document for ever.
+# Not bound methods in each builder, which are cycles: one that is garbage when the objects of a
+# large load are frozen (`ingress.memory`) would keep its document for ever.
 _HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     AliasEvent: _Builder._alias,
     MappingStartEvent: _Builder._open,
@@ -292,8 +292,8 @@ def build_yaml(text: str) -> Generator[None, None, tuple[object, Spans]]:
     Build the one document in ``text``; yields between slices.
 
     :return: the value (None for an empty document), and the spans of the items below its root.
-    :raises ValueRefused: for what is not accepted, by the rules above.
-    :raises yaml.YAMLError: for what is no YAML.
+    :raises ValueRefused: for a value that the rules above do not accept.
+    :raises yaml.YAMLError: for text that is not YAML.
     """
     builder = _Builder()
     next_event = open_events(text).get_event

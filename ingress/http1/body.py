@@ -185,7 +185,7 @@ class ChunkedBody:
         limit = MAX_TRAILERS if self._state is _ChunkState.TRAILERS else MAX_CHUNK_LINE
         # One more than a whole line may have: the CR of its end may have come.
         if len(pending) > limit + 1 or b"\n" in pending or b"\r" in pending[:-1]:
-            raise self._error("The chunked body has a line that is none.")
+            raise self._error("A line of the chunked body is malformed.")
         self._pending = pending
 
     def _line(self, line: bytes) -> None:

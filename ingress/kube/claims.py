@@ -1,5 +1,5 @@
 """
-Who gives which object: several files may claim the same one, the first in order has it.
+Which file provides which object: of several files with the same one, the first counts.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Claims:
 
     def replace(self, order: Order, file: ManifestFile | None) -> Steps[list[ObjectKey]]:
         """
-        Take over what a file gives now; None if it is gone.
+        Take over the new content of a file; None if it is gone.
 
-        :return: the objects that may have another version, or none, from now on.
+        :return: the keys of objects that may have changed or may be gone.
         """
         before = self._files.pop(order, None)
         old: Mapping[ObjectKey, KubeObject] = before.objects if before else {}
@@ -60,7 +60,7 @@ class Claims:
             del self._claimants[key]
 
     def find(self, key: ObjectKey) -> KubeObject | None:
-        """The object as the first file has it that has no fault; None if no file has it."""
+        """The object from the first file in which it is valid; None if no file has it."""
         if key not in self._claimants:
             return None
         return self._files[self._winner(key)].objects[key]

@@ -1,9 +1,8 @@
 """
-Objects out of files and folders: read, watched, and kept in the ObjectStore.
+Objects from files and folders: read, watched, and kept in the ObjectStore.
 
-One cycle at a time: look at what is on disk (in a thread), read what has
-changed and settled (in a thread), parse it (in slices of a few milliseconds),
-and change the store once.
+A cycle scans the disk (in a thread), reads the files that have changed and settled (in a
+thread), parses them (in slices of a few milliseconds) and changes the store once.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ from ingress.steps import STRIDE, Steps
 _log = Logger()
 
 BATCH: Final = 50
-"""Files that are read in one visit to a thread."""
+"""Files that a thread reads in one call."""
 
 KINDS_SHOWN: Final = 10
-"""Skipped kinds that the log names; the rest is counted."""
+"""Skipped kinds that the log names; the others are counted."""
 
 _T = TypeVar("_T")
 
@@ -50,15 +49,15 @@ RunInThread = Callable[..., "Deferred[Any]"]
 
 class FilesSource:
     """
-    Keeps an ObjectStore as the files are.
+    Keeps an ObjectStore in step with the files.
 
     :param reactor: for time, and for file descriptors where it has them.
-    :param store: nobody else may write to it.
-    :param paths: files and folders of manifests, in order: the first one that has
-        an object has it.
-    :param secrets: folder of PEM files, after all paths in order; may be missing.
-    :param run_in_thread: calls a function elsewhere; the reactor's threads if None.
-    :param settle: called now and then while very much is parsed.
+    :param store: must have no other writer.
+    :param paths: files and folders of manifests in order; of two that contain the same
+        object, the first one counts.
+    :param secrets: folder of PEM files, last in order; may be missing.
+    :param run_in_thread: calls a function in a thread; None for the reactor's threads.
+    :param settle: called repeatedly during a large load.
     """
 
     def __init__(
@@ -99,12 +98,12 @@ class FilesSource:
 
     @property
     def problems(self) -> Mapping[str, tuple[Problem, ...]]:
-        """The Problems of each file that has any; the mapping is never changed."""
+        """The Problems by file; the mapping is never changed."""
         return self._problems
 
     @property
     def skipped(self) -> Mapping[str, int]:
-        """How many objects there are of each kind that is not read; never changed."""
+        """The number of objects of each kind that is not read; never changed."""
         return self._skipped
 
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -113,10 +112,10 @@ class FilesSource:
 
     def relocate(self, problem: Problem) -> Problem:
         """
-        The Problem of an object with the line on which the object is now.
+        The Problem of an object, with the present line of the object.
 
-        An object that only moved in its file is the same object, so that nothing
-        is built again; its origin is where it was when it was parsed.
+        An object that only moved in its file stays the same object, to avoid a build; its
+        origin is the line on which it was parsed.
         """
         key = (problem.kind, problem.namespace, problem.name)
         file = self._files.get(problem.origin.file)
@@ -127,7 +126,7 @@ class FilesSource:
         return replace(problem, origin=origin) if delta else problem
 
     def locate(self, problems: Sequence[Problem]) -> Deferred[list[Problem]]:
-        """The same as `relocate`, down to the line of the field; the files are read for it."""
+        """The same as `relocate`, with the line of the field; this reads the files."""
         return Deferred.fromCoroutine(self._locate(problems))
 
     async def _locate(self, problems: Sequence[Problem]) -> list[Problem]:
@@ -149,13 +148,13 @@ class FilesSource:
         """
         Load everything, then follow changes until `stop`.
 
-        :return: fires when everything is in the store; fails only for a fault of ours.
+        :return: fires when everything is in the store; fails only by a bug.
         """
         self._is_running = self._slices.is_running = True
         return Deferred.fromCoroutine(self._look())
 
     def reconfigure(self, config: Config) -> None:
-        """Read PEM files below another folder from now on, if there is another one."""
+        """Apply another configuration: its folder of PEM files."""
         secrets = config.tls.secrets
         path = None if secrets is None else fspath(secrets)
         if path != self._secrets:
@@ -164,9 +163,9 @@ class FilesSource:
 
     def stop(self) -> Deferred[None]:
         """
-        Follow changes no longer; the store stays as it is.
+        Stop following changes; the store stays as it is.
 
-        :return: fires when nothing is under way any more.
+        :return: fires when no work is left.
         """
         self._is_running = self._slices.is_running = False
         self._watcher.stop()
@@ -186,12 +185,12 @@ class FilesSource:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *args)
 
     def _notice(self, real: str, is_writing: bool | None) -> None:
-        """Something has changed in a watched folder."""
+        """React to a change in a watched folder."""
         self._settling.notice(real, is_writing, self._reactor.seconds())
         self._schedule(QUIET_DELAY)
 
     def _schedule(self, delay: float) -> None:
-        """Look again after ``delay`` seconds, or earlier if that is planned."""
+        """Look again after ``delay`` seconds, or earlier if an earlier look is planned."""
         if not self._is_running:
             return
         if self._is_busy:
@@ -205,7 +204,7 @@ class FilesSource:
         Deferred.fromCoroutine(self._look())
 
     async def _look(self) -> None:
-        """One cycle; whatever goes wrong, there is another one."""
+        """Run one cycle and plan the next one, also after an error."""
         self._is_busy = True
         self._slices.begin_cycle()
         self._must_look_again = False
@@ -218,7 +217,7 @@ class FilesSource:
             if not self._is_loaded:
                 raise
             delay = WATCHED_POLL_DELAY
-            _log.failure("Reading the files of {paths} failed.", paths=self._paths)
+            _log.failure("The files of {paths} cannot be read", paths=self._paths)
         finally:
             self._is_busy = False
             self._say_stopped()
@@ -226,15 +225,15 @@ class FilesSource:
 
     async def _cycle(self) -> float:
         """
-        Look, read, parse and change the store.
+        Scan, read, parse and change the store.
 
-        :return: after how many seconds to look again.
+        :return: seconds until the next cycle.
         """
         listing = await self._in_thread(self._scan)
         before = set(self._watcher.folders)
         is_watched = self._watcher.watch(listing.folders)
         if self._watcher.folders - before and is_watched:
-            # Something may have changed between the look and the watch.
+            # A change between the scan and the watch would go unnoticed.
             self._must_look_again = True
         now = self._reactor.seconds()
         due, gone, wait = await self._slices.run(
@@ -259,7 +258,7 @@ class FilesSource:
         return result
 
     def _scan(self) -> Listing:
-        """In a thread: what is on disk now."""
+        """List the files on disk (in a thread)."""
         listing = Listing()
         scan_manifests(self._paths, listing)
         if self._secrets is not None:
@@ -269,7 +268,7 @@ class FilesSource:
     def _take(
         self, found: FoundFile, content: Content, affected: dict[ObjectKey, None]
     ) -> Steps[None]:
-        """Take over what one file gives now."""
+        """Take over the new content of one file."""
         if content.is_unsettled:
             self._must_look_again = True
             return
@@ -291,7 +290,7 @@ class FilesSource:
         self._let_go_of(content.documents)
 
     def _forget(self, gone: Sequence[FoundFile], affected: dict[ObjectKey, None]) -> Steps[None]:
-        """Take away what files gave that are gone."""
+        """Remove the objects of files that are gone."""
         for found in gone:
             file = printable(found.path)
             del self._known[found.path]
@@ -304,7 +303,7 @@ class FilesSource:
             yield
 
     def _note(self, file: str, before: ManifestFile, after: ManifestFile) -> None:
-        """Keep account of what is wrong and what is skipped: of few files out of many."""
+        """Update the Problems and the skipped kinds by those of one file."""
         self._skipped_now.update(after.skipped)
         self._skipped_now.subtract(before.skipped)
         if after.problems:
@@ -313,7 +312,7 @@ class FilesSource:
             self._file_problems.pop(file, None)
 
     def _let_go(self, before: ManifestFile) -> Steps[None]:
-        """What a file gave before is of no use any more, if nobody else has it."""
+        """Release the former content of a file slowly."""
         for count, document in enumerate(before.documents.values()):
             self._let_go_of(document.readings)
             if count % STRIDE == STRIDE - 1:
@@ -326,7 +325,7 @@ class FilesSource:
             self._release.hold(objects)
 
     def _publish(self, affected: Mapping[ObjectKey, None], listing: Listing) -> Steps[None]:
-        """Change the store once, then say what is wrong."""
+        """Change the store once, then report Problems."""
         upserts: list[KubeObject] = []
         deletes: list[ObjectKey] = []
         for count, key in enumerate(affected):
@@ -339,7 +338,7 @@ class FilesSource:
                 upserts.append(item)
             self._claims.judge(key)
         yield from self._store.apply_in_steps(upserts, deletes)
-        self._tell_skipped()
+        self._log_skipped()
         problems = self._collect_problems(listing)
         if problems != self._problems:
             self._problems = MappingProxyType(problems)
@@ -347,21 +346,21 @@ class FilesSource:
                 subscriber()
 
     def _collect_problems(self, listing: Listing) -> dict[str, tuple[Problem, ...]]:
-        """The Problems of each file: of its path, of what is in it, of what others have first."""
+        """The Problems by file: of its path, its content, and objects that another file has."""
         added: dict[str, list[Problem]] = {}
         for path, problem in listing.problems.items():
             added.setdefault(printable(path), []).append(problem)
         for losses in self._claims.losses.values():
             for name, problem in losses.items():
                 added.setdefault(name, []).append(problem)
-        # The same tuple as last time, if nothing is added: readers look for that.
+        # An identical tuple if nothing is added: readers compare by identity.
         problems = dict(self._file_problems)
         for name, more in added.items():
             problems[name] = (*problems.get(name, ()), *more)
         return problems
 
-    def _tell_skipped(self) -> None:
-        """Say what is of other kinds, if that has changed."""
+    def _log_skipped(self) -> None:
+        """Log the counts of skipped kinds if they have changed."""
         counts = +self._skipped_now
         if counts != self._skipped:
             self._skipped = MappingProxyType(counts)
@@ -369,16 +368,16 @@ class FilesSource:
 
 
 def _spell_skipped(counts: Counter[str]) -> str:
-    """A line for the log; who wonders why nothing comes of a Gateway finds it there."""
+    """A log line that names the skipped kinds with their counts."""
     if not counts:
-        return "No objects of other kinds are there any more"
+        return "Objects of unsupported kinds are gone"
     named = [f"{shown(kind)} {count}" for kind, count in counts.most_common(KINDS_SHOWN)]
     others = counts.total() - sum(count for _, count in counts.most_common(KINDS_SHOWN))
     if others:
         named.append(f"and {others} more")
-    return f"Objects of kinds that are not read are skipped: {', '.join(named)}"
+    return f"Objects of unsupported kinds are skipped: {', '.join(named)}"
 
 
 def _read_all(batch: Sequence[FoundFile]) -> list[Content]:
-    """In a thread: the content of each file."""
+    """Read the content of each file (in a thread)."""
     return [read_content(found) for found in batch]

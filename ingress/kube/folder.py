@@ -1,7 +1,7 @@
 """
-What is on disk: the manifest files below some paths, and the folders to watch for changes.
+A listing of the disk: the manifest files below some paths, and the folders to watch.
 
-Everything here may stall (a folder on a network) and is called in a thread.
+Everything here may block (a folder on a network) and is called in a thread.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from ingress.problem import Origin, Problem, printable
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 MAX_FOLDERS: Final = 10_000
-"""Folders below one path; who has more has named the root of a disk by mistake."""
+"""Folders below one path; more of them mean that the path is the root of a disk by mistake."""
 
 MAX_FILE_SIZE: Final = 64 * 1024 * 1024
-"""In bytes; 30,000 objects have half of that."""
+"""In bytes; 30,000 objects take half of that."""
 
 Signature = tuple[int, ...]
-"""What changes when a file does: device, inode, size, mtime and ctime; empty if there is none."""
+"""Device, inode, size, mtime and ctime of a file; empty for a file that does not exist."""
 
 
 class FoundFile(msgspec.Struct, frozen=True, gc=False):
     """
     A file, or a pair of files, that objects are read from.
 
-    Without the collector's care, as the objects: there may be 10,000 of them.
+    Not tracked by the garbage collector, because there may be 10,000 of them.
     """
 
     path: str
-    """As the configuration led to it."""
+    """Its path below a path of the configuration."""
 
     real: tuple[str, ...]
-    """Where it really is, symbolic links followed: as a writer's events name it."""
+    """The real paths, without symbolic links, as events of inotify name them."""
 
     order: tuple[int, str]
-    """Of two that have the same object, the smaller one's is served."""
+    """If two files have the same object, the one of the smaller order is served."""
 
     signature: Signature
     settle_delay: float = 0.1
-    """In seconds: how long it must stay as it is before it is read."""
+    """Seconds without a change before the file is read."""
 
     is_pair: bool = False
     """Whether ``path`` is a folder with ``tls.crt`` and ``tls.key``, or with ``ca.crt``."""
@@ -54,34 +54,34 @@ class FoundFile(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Listing:
-    """What was found below all paths."""
+    """What a scan of all paths has found."""
 
     files: dict[str, FoundFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
-    """Where a change can make a difference; real paths."""
+    """Folders (real paths) to watch."""
 
     problems: dict[str, Problem] = field(default_factory=dict)
-    """By path: what could not be looked at."""
+    """Problems of paths that cannot be read, by path."""
 
     hidden: set[str] = field(default_factory=set)
-    """Paths that are there but cannot be looked at: files there and below keep what they gave."""
+    """Existing paths that cannot be read: files at and below them keep their last content."""
 
     def miss(self, path: str, message: str) -> None:
-        """Note that a path leads nowhere."""
+        """Note that a path does not exist."""
         self.problems.setdefault(path, Problem(message, origin=Origin(printable(path))))
 
     def refuse(self, path: str, message: str) -> None:
-        """Note that a path is not looked at."""
+        """Note that a path is not read."""
         self.miss(path, message)
         self.hidden.add(path)
 
     def refuse_unreadable(self, path: str, error: OSError) -> None:
-        """Note that the system does not let us read a path."""
+        """Note that the system does not permit to read a path."""
         self.refuse(path, f"cannot be read: {error.strerror or error}")
 
 
 def sign(status: os.stat_result) -> Signature:
-    """The signature of what ``os.stat`` says."""
+    """The signature of a result of ``os.stat``."""
     return (
         status.st_dev,
         status.st_ino,
@@ -93,10 +93,10 @@ def sign(status: os.stat_result) -> Signature:
 
 def link_folders(path: str) -> Iterator[str]:
     """
-    Every folder where a change could make ``path`` lead elsewhere; each a real path.
+    Every folder (real path) in which a change could make ``path`` lead elsewhere.
 
-    That is the folder that the path really is in, and the folder of every
-    symbolic link on the way. What does not exist leads to the nearest folder that does.
+    These are the folder that contains the path and the folder of each symbolic link on the
+    way; for a path that does not exist, the nearest existing folder.
     """
     real = os.sep
     pending = os.path.abspath(path).split(os.sep)[::-1]
@@ -129,7 +129,7 @@ def link_folders(path: str) -> Iterator[str]:
 
 
 def scan_manifests(paths: Iterable[str], listing: Listing) -> None:
-    """Find the manifest files below each path; the order of the paths decides who wins."""
+    """Find the manifest files below each path; earlier paths win."""
     for index, path in enumerate(paths):
         listing.folders.update(link_folders(path))
         try:
@@ -146,7 +146,7 @@ def scan_manifests(paths: Iterable[str], listing: Listing) -> None:
 
 
 def _scan_folder(root: str, index: int, listing: Listing) -> None:
-    """Find the manifest files of a folder and of all below, each folder once."""
+    """Find the manifest files of a folder and all folders below it, each folder once."""
     seen: set[tuple[int, int]] = set()
     pending = [root]
     while pending:
@@ -197,14 +197,14 @@ def _take_entries(
             _take_file(entry.path, real_path, entry.stat(), index, listing)
         except FileNotFoundError:
             if entry.is_symlink():
-                listing.miss(entry.path, "is a symbolic link that leads nowhere")
+                listing.miss(entry.path, "is a broken symbolic link")
         except OSError as error:
             listing.refuse_unreadable(entry.path, error)
     return subfolders
 
 
 def _take_file(path: str, real: str, status: os.stat_result, index: int, listing: Listing) -> None:
-    # Anything else (a pipe, a device) might never end.
+    # Reading anything else (a pipe, a device) might never end.
     if not stat.S_ISREG(status.st_mode):
         listing.refuse(path, "is neither a file nor a folder")
     elif status.st_size > MAX_FILE_SIZE:

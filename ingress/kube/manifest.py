@@ -1,8 +1,8 @@
 """
-Documents to objects: what each of them came to, with its Problems.
+Documents to objects and their Problems.
 
-A document holds one object or a list of them (``List``, ``IngressList``).
-Kinds that are not ours are skipped and counted by whoever reads the files.
+A document holds one object or a list of them (``List``, ``IngressList``). Other kinds are
+skipped and counted.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _SPELLINGS: Final = {kind.lower(): kind for kind in KINDS}
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What one object of a document came to."""
+    """The result of reading one object of a document."""
 
     line: int
-    """Where the object starts, from 1."""
+    """The first line of the object, from 1."""
 
     key: ObjectKey | None = None
-    """None where not even the name could be read, or where the kind is not ours."""
+    """None if the name cannot be read, or if the kind is skipped."""
 
     item: KubeObject | None = None
     """None if the object is of a kind that is skipped, or has a fault and guards nothing."""
@@ -61,17 +61,17 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     problems: tuple[Problem, ...] = ()
 
     skipped: str = ""
-    """Its kind, where that is not read; as written, of any length."""
+    """The kind of a skipped object, as written and of any length."""
 
 
 def read_objects(document: Document, file: str) -> Iterator[Reading]:
     """
-    Read every object of a document, one a step; never raises.
+    Read every object of a document, one at each step; never raises.
 
-    Takes the items of a list out of the document: freed one by one, 10,000 of
-    them hold nobody up.
+    The items of a list are taken out of the document and freed one by one, because
+    freeing 10,000 of them at once would take too long.
 
-    :param file: the file's path as the configuration led to it.
+    :param file: the file's path, below a path of the configuration.
     """
     pending: list[Iterator[_Found]] = [iter([((), document.value, "", None)])]
     while pending:
@@ -81,7 +81,7 @@ def read_objects(document: Document, file: str) -> Iterator[Reading]:
             continue
         path, raw, kind, version = found
         if isinstance(raw, dict):
-            # The items of a typed list may leave both out, as the API server's answers do.
+            # Items of a typed list may lack both, as in answers of the API server.
             kind = raw.get("kind") or kind
             version = raw.get("apiVersion") or version
         entry = _Entry(document, file, path, raw, kind if isinstance(kind, str) else "")
@@ -101,7 +101,7 @@ def read_objects(document: Document, file: str) -> Iterator[Reading]:
 
 
 _Found = tuple[Path, object, str, object]
-"""Where it is, what it is, and the kind and version that the list around it says."""
+"""The path, the value, and the kind and version that the surrounding list gives."""
 
 
 def _items(path: Path, items: list[object], kind: str, version: object) -> Iterator[_Found]:
@@ -113,17 +113,17 @@ def _items(path: Path, items: list[object], kind: str, version: object) -> Itera
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One object while it is being read: what it says, and where."""
+    """One object while it is being read."""
 
     document: Document
     file: str
     path: Path
     raw: object = field(repr=False)
     kind: str
-    """Its own, or that of the list that it is in; empty if neither says."""
+    """Its own kind or that of its list; empty if unknown."""
 
     def read(self, version: object) -> Reading:
-        """The object, checked, or its Problems."""
+        """Convert and check the object."""
         meant = _SPELLINGS.get(self.kind.lower())
         if not meant or not _is_built_in(version):
             return Reading(self._line(), skipped=self.kind)
@@ -146,7 +146,7 @@ class _Entry:
         return self._refuse_all(key, faults) if faults else Reading(item.origin.line, key, item)
 
     def refuse(self, message: str, path: Path = ()) -> Reading:
-        """A Problem of something that is no object at all."""
+        """Report a value that is not an object."""
         return self._refuse_all(None, [Fault(path, message)])
 
     def _refuse_all(self, key: ObjectKey | None, faults: list[Fault]) -> Reading:
@@ -162,7 +162,7 @@ class _Entry:
         return self.document.line_of(self.path) if self.path else self.document.line
 
     def _placed(self, item: KubeObject, key: ObjectKey) -> KubeObject:
-        """The object with its origin, and with the namespace that it lives in."""
+        """The object with its origin and its namespace."""
         metadata = item.metadata
         if metadata.namespace != key[1]:
             metadata = msgspec.structs.replace(metadata, namespace=key[1])
@@ -184,16 +184,16 @@ class _Entry:
 
     def _may_be_secret(self) -> bool:
         """
-        Whether no value may be shown, not even one of the metadata.
+        Whether no value may be shown, not even of the metadata.
 
-        kubectl keeps a copy of the whole object in an annotation; and what is no
-        object at all may be a password that somebody put into a file.
+        kubectl keeps a copy of the whole object in an annotation, and a value that is not an
+        object may be a password that was put into a file.
         """
         return self.kind.lower() not in _SPELLINGS or self.kind.lower() == "secret"
 
 
 def _is_built_in(version: object) -> bool:
-    """Whether it is Kubernetes' own group; other groups have kinds of the same names."""
+    """Whether the group is of Kubernetes itself; other groups have kinds of the same names."""
     if not isinstance(version, str):
         return True
     group, slash, _ = version.partition("/")

@@ -1,8 +1,8 @@
 """
-One file of manifests: what it gives, compared with what it gave before.
+One file of manifests, compared with its former content.
 
-A document whose text is as before is not parsed again, and its objects stay
-the same objects. What is broken keeps its last good version.
+A document with unchanged text is not parsed again, and its objects stay the same objects.
+An object that becomes faulty keeps its last good version.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ DIGESTED_AT_ONCE: Final = 1024 * 1024
 
 
 class ReadDocument(msgspec.Struct, frozen=True, gc=False):
-    """What one document came to."""
+    """The result of reading one document."""
 
     line: int
     readings: tuple[Reading, ...]
 
     is_broken: bool = False
-    """Whether it could not be parsed, so that nobody knows what is in it."""
+    """Whether it cannot be parsed, so that its objects are unknown."""
 
     def at_line(self, line: int) -> Steps[ReadDocument]:
-        """The same document where text before it has moved it to another line."""
+        """The same document, moved to another line by text before it."""
         delta = line - self.line
         if not delta:
             return self
@@ -67,24 +67,24 @@ def _moved(reading: Reading, delta: int) -> Reading:
 
 
 class ManifestFile(msgspec.Struct, frozen=True, gc=False):
-    """What a file gives."""
+    """The content of a file."""
 
     documents: Mapping[bytes, ReadDocument] = msgspec.field(default_factory=dict)
-    """By the digest of their text; not the text itself, which may hold Secrets."""
+    """By the digest of their text; the text itself may hold Secrets."""
 
     objects: Mapping[ObjectKey, KubeObject] = msgspec.field(default_factory=dict)
-    """What is served of it, last good versions included."""
+    """The objects to serve, last good versions included."""
 
     lines: Mapping[ObjectKey, int] = msgspec.field(default_factory=dict)
-    """Where each object is now; its origin tells where it was when it was parsed."""
+    """The present line of each object; its origin is the line on which it was parsed."""
 
     problems: tuple[Problem, ...] = ()
     skipped: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """How many objects there are of each kind that is not read."""
+    """The number of objects of each skipped kind."""
 
 
 class DigestedText(msgspec.Struct, frozen=True, gc=False):
-    """A document that is not parsed, and the digest by which it is known again."""
+    """A document that is not parsed yet, with the digest that identifies its text."""
 
     digest: bytes
     source: DocumentText
@@ -92,7 +92,7 @@ class DigestedText(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file's content, read but not parsed."""
+    """The content of a file, read but not parsed."""
 
     documents: tuple[DigestedText, ...] = ()
 
@@ -100,14 +100,14 @@ class Content:
     """Of a pair of PEM files."""
 
     problem: Problem | None = None
-    """Why there is nothing else."""
+    """Why there is no content."""
 
     is_unsettled: bool = False
-    """Whether the file changed while it was read, so that it must be read again."""
+    """Whether the file changed during the reading and must be read again."""
 
 
 def read_content(found: FoundFile) -> Content:
-    """Read a file; may stall, and is called in a thread. Never raises for what is in it."""
+    """Read a file. May block, and is called in a thread; bad content raises nothing."""
     if found.is_pair:
         reading = read_pair(found.path)
         return Content(reading=reading, is_unsettled=sign_pair(found.path) != found.signature)
@@ -117,7 +117,7 @@ def read_content(found: FoundFile) -> Content:
         with os.fdopen(descriptor, "rb") as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return Content(is_unsettled=True)
-            # One byte more than there should be tells of a writer that is still at it.
+            # One byte more than the size shows that a writer is still at work.
             data = stream.read(found.signature[2] + 1)
             if sign(os.fstat(descriptor)) != found.signature:
                 return Content(is_unsettled=True)
@@ -133,15 +133,15 @@ def read_content(found: FoundFile) -> Content:
 
 
 def digest_documents(text: str) -> tuple[DigestedText, ...]:
-    """The documents of a text, each with the digest by which it is known again."""
+    """The documents of a text, each with its digest."""
     return tuple(DigestedText(_digest(source.text), source) for source in split_documents(text))
 
 
 def _digest(text: str) -> bytes:
-    """Piece by piece, because a call that encodes it all holds the interpreter for long."""
+    """Digest a text in pieces, because one call for all of it holds the interpreter too long."""
     digest = hashlib.blake2b(digest_size=16)
     for start in range(0, len(text), DIGESTED_AT_ONCE):
-        # surrogatepass: a lone surrogate is for the parser to refuse, not for us.
+        # surrogatepass: the parser is to refuse a lone surrogate.
         piece = text[start : start + DIGESTED_AT_ONCE]
         digest.update(piece.encode("utf-8", "surrogatepass"))
     return digest.digest()
@@ -149,9 +149,9 @@ def _digest(text: str) -> bytes:
 
 def update_file(file: str, content: Content, before: ManifestFile) -> Steps[ManifestFile]:
     """
-    What the file gives now.
+    The new content of a file.
 
-    :param file: its path, as Problems name it.
+    :param file: its path for Problems.
     """
     if content.problem is not None:
         problem = replace(content.problem, message=content.problem.message + _kept(before.objects))
@@ -191,7 +191,7 @@ def _read_document(
 
 
 def _same_as_before(reading: Reading, before: Mapping[ObjectKey, KubeObject]) -> Reading:
-    """The same, with the object that there was if only the text around it has changed."""
+    """The reading, with the former object if the object itself is unchanged."""
     if reading.item is None or reading.key is None:
         return reading
     old = before.get(reading.key)
@@ -203,7 +203,7 @@ def _same_as_before(reading: Reading, before: Mapping[ObjectKey, KubeObject]) ->
 def _collect(
     documents: Mapping[bytes, ReadDocument], found: Iterable[ReadDocument], before: ManifestFile
 ) -> Steps[ManifestFile]:
-    """Put together what the documents of a file give."""
+    """Combine the documents of a file."""
     objects: dict[ObjectKey, KubeObject] = {}
     lines: dict[ObjectKey, int] = {}
     problems: list[Problem] = []
@@ -229,7 +229,7 @@ def _collect(
                 problems.append(twice(key, Origin(item.origin.file, reading.line), here))
             else:
                 objects[key], lines[key] = item, reading.line
-    # A document that cannot be parsed may be any of those that are missing now.
+    # Any missing object may be in the document that cannot be parsed.
     kept = before.objects if is_broken else before.objects.keys() & faulty.keys()
     for count, key in enumerate(kept):
         if count % STRIDE == STRIDE - 1:
@@ -249,7 +249,7 @@ def _kept(objects: Mapping[ObjectKey, KubeObject]) -> str:
 
 
 def twice(key: ObjectKey, origin: Origin, first: Origin) -> Problem:
-    """The Problem of an object that is there twice."""
+    """The Problem of an object that appears twice."""
     kind, namespace, name = key
     message = f"is ignored: the same object is in {first}"
     return Problem(message, kind, namespace, name, origin=origin)

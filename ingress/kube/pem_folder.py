@@ -1,9 +1,9 @@
 """
 Secrets as PEM files: ``NAMESPACE/NAME/tls.crt`` and ``tls.key``, ``ca.crt``, or all three.
 
-Kubernetes mounts a Secret with its files behind a symbolic link, ``..data``,
-that it swaps; anything else writes one file after the other. They are
-therefore read only once all have stayed as they are for a while.
+Kubernetes mounts a Secret behind a symbolic link, ``..data``, that it swaps; other tools
+write one file after the other. The files are therefore read only after all of them stayed
+unchanged for a while.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from ingress.problem import Origin, Problem, printable
 
 PAIR: Final = ("tls.crt", "tls.key")
 AUTHORITY: Final = "ca.crt"
-"""Beside a pair or alone; no Secret needs it."""
+"""Optional, with a pair or alone."""
 
 FILES: Final = (*PAIR, AUTHORITY)
 
 SETTLE_DELAY: Final = 0.3
-"""In seconds: tools write the second file within milliseconds of the first."""
+"""Seconds; tools write the second file within milliseconds of the first."""
 
 MAX_PEM_SIZE: Final = 1024 * 1024
-"""In bytes, as the API server limits a Secret."""
+"""In bytes, the API server's limit of a Secret."""
 
 
 def scan_secrets(root: str, index: int, listing: Listing) -> None:
     """
     Find the pairs below ``root``; it may be missing.
 
-    :param index: where the pairs come in the order of all paths.
+    :param index: the place of the pairs in the order of all paths.
     """
     listing.folders.update(link_folders(root))
     for namespace in _subfolders(root, listing):
@@ -65,7 +65,7 @@ def _subfolders(folder: str, listing: Listing) -> Iterator[str]:
 
 
 def _find_pair(folder: str, index: int, listing: Listing) -> FoundFile | None:
-    """What is in a folder, even if a half of a pair is missing; None if there is nothing."""
+    """The files of a folder, even if half of the pair is missing; None without any file."""
     listing.folders.add(os.path.realpath(folder))
     real = []
     for name in FILES:
@@ -80,7 +80,7 @@ def _find_pair(folder: str, index: int, listing: Listing) -> FoundFile | None:
 
 
 def sign_pair(folder: str) -> Signature:
-    """The signatures of all files; a file that is missing or no file counts as (-1,)."""
+    """The signatures of all files; one that is missing or not a regular file counts as (-1,)."""
     signatures: list[Signature] = []
     for name in FILES:
         try:
@@ -96,9 +96,9 @@ def sign_pair(folder: str) -> Signature:
 
 def read_pair(folder: str) -> Reading:
     """
-    Read the Secret that a folder holds; what is wrong with it is a Problem of the Reading.
+    Read the Secret in a folder; its faults are Problems of the Reading.
 
-    Whether the PEM is any good is not looked at here.
+    The PEM itself is not checked here.
     """
     parent, name = os.path.split(folder)
     namespace = os.path.basename(parent)
@@ -134,7 +134,7 @@ def _read_file(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("is no file")
+            raise OSError("is not a regular file")
         content = file.read(MAX_PEM_SIZE + 1)
     if len(content) > MAX_PEM_SIZE:
         raise OSError("is larger than 1 MiB")

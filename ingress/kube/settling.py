@@ -1,9 +1,8 @@
 """
-When a file that has changed may be read: once its writer is done with it.
+The decision when to read a changed file: once its writer has finished.
 
-A file is read when it has stayed the same between two looks, and no writer is
-known to be at it. One that is gone is given up the same way, because some
-editors remove a file and write it again.
+A file is read when it stayed the same between two looks and has no known writer. The same
+holds for a file that is gone, because some editors remove a file and write it again.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from ingress.kube.folder import FoundFile, Listing, Signature
 from ingress.steps import STRIDE, Steps
 
 MAX_WRITING: Final = 10.0
-"""In seconds: a writer that keeps a file open for longer without writing is done."""
+"""Seconds after which a writer that keeps a file open without writing counts as finished."""
 
 GONE_DELAY: Final = 0.1
-"""In seconds: how long a file must be gone."""
+"""Seconds that a file must be gone."""
 
 
 class Settling:
-    """What has changed and is not read yet; pure, its caller tells the time."""
+    """The changes that are not read yet; pure, the caller passes the time."""
 
     def __init__(self) -> None:
         self._writing: dict[str, float] = {}
         self._pending: dict[str, tuple[Signature, float]] = {}
 
     def notice(self, real: str, is_writing: bool | None, now: float) -> None:
-        """Note what a writer does to the file at a real path."""
+        """Note what a writer does to the file at a real path (`watch.ChangeCallback`)."""
         if is_writing:
             self._writing[real] = now
         elif is_writing is False:
@@ -39,11 +38,11 @@ class Settling:
         self, listing: Listing, known: Mapping[str, FoundFile], now: float, settled: bool
     ) -> Steps[tuple[list[FoundFile], list[FoundFile], float]]:
         """
-        Decide what to do with what is on disk.
+        Decide what to read.
 
-        :param known: what was read before.
-        :param settled: take everything as it is, because nothing is served yet.
-        :return: what to read, what to give up, and in how many seconds to look again.
+        :param known: the files that were read before.
+        :param settled: whether to read everything at once, because nothing is served yet.
+        :return: files to read, files that are gone, and seconds until the next look.
         """
         due: list[FoundFile] = []
         gone: list[FoundFile] = []
@@ -74,26 +73,26 @@ class Settling:
         return due, gone, wait
 
     def _remaining(self, path: str, found: FoundFile, now: float) -> float:
-        """How long to wait before the file is read, in seconds."""
+        """Seconds to wait before the file is read."""
         delay = self._age(path, found.signature, found.settle_delay, now)
         for real in found.real:
             started = self._writing.get(real)
             if started is not None and now < started + MAX_WRITING:
-                # Its closing is told to us; the look is for when that gets lost.
+                # The look is only for an event of closing that gets lost.
                 delay = max(delay, started + MAX_WRITING - now)
         return delay
 
     def _age(self, path: str, signature: Signature, settle_delay: float, now: float) -> float:
-        """How long what was found at ``path`` must still stay as it is."""
+        """Seconds for which the file at ``path`` must still stay unchanged."""
         seen, since = self._pending.get(path, ((-1,), now))
         if seen != signature:
             self._pending[path] = (signature, now)
             return settle_delay
-        # A timer may fire a hair too early.
+        # A timer may fire slightly too early.
         return max(0.0, since + settle_delay - now - 0.001)
 
     def _drop(self, listing: Listing, known: Mapping[str, FoundFile], now: float) -> None:
-        """Forget what nobody waits for any more."""
+        """Forget what is no longer needed."""
         for path in tuple(self._pending):
             if path not in listing.files and path not in known:
                 del self._pending[path]
@@ -103,5 +102,5 @@ class Settling:
 
 
 def _is_hidden(path: str, listing: Listing) -> bool:
-    """Whether the file may still be there, in a folder that we were not let into."""
+    """Whether the file may still exist, in a folder that cannot be read."""
     return any(path == refused or path.startswith(f"{refused}/") for refused in listing.hidden)

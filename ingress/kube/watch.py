@@ -1,9 +1,8 @@
 """
-Being told when something changes in a folder, and when single files have changed.
+Notification of changes in folders and of single files.
 
-inotify only ever says "look again": what has changed is found by comparing
-signatures. An event that is lost, or a kind of disk that has none, costs time
-and nothing else.
+Events of inotify only cause another look; comparing signatures shows what has changed. A
+lost event, or a file system without events, costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -28,29 +27,29 @@ except ImportError:  # no Linux
 _log = Logger()
 
 QUIET_DELAY: Final = 0.05
-"""In seconds from the first event to a look: changes come in bursts."""
+"""Seconds from the first event to a look, because changes come in bursts."""
 
 SETTLE_DELAY: Final = 0.1
-"""In seconds: how long a file must stay as it is, because some are written in two halves."""
+"""Seconds that a file must stay unchanged, because some are written in two halves."""
 
 POLL_DELAY: Final = 0.5
-"""In seconds between two looks where nothing tells us of changes."""
+"""Seconds between two looks without events."""
 
 WATCHED_POLL_DELAY: Final = 10.0
-"""In seconds between two looks for what inotify missed: a full queue, another machine's writes."""
+"""Seconds between two looks for changes that inotify misses: a full queue, a network disk."""
 
 ChangeCallback = Callable[[str, bool | None], None]
 """
-Takes the real path of what changed, and whether its writer is still at it
-(True), has closed or removed it (False), or cannot be told (None).
+Takes the real path of what changed, and whether its writer is still at work (True), has
+closed or removed it (False), or is unknown (None).
 """
 
 
 class FolderWatcher:
     """
-    Tells of changes in a set of folders, where the system can.
+    Reports changes in a set of folders, if the system can.
 
-    :param reactor: without file descriptors (a Clock), nothing is ever told.
+    :param reactor: without file descriptors (a Clock), no change is reported.
     """
 
     def __init__(self, reactor: IReactorTime, changed: ChangeCallback) -> None:
@@ -64,17 +63,17 @@ class FolderWatcher:
 
     @property
     def folders(self) -> frozenset[str]:
-        """The folders that are watched."""
+        """The watched folders."""
         return frozenset(self._folders)
 
     def watch(self, folders: Iterable[str]) -> bool:
         """
         Watch these folders and no others.
 
-        :return: whether all of them are watched; if not, look often.
+        :return: whether all of them are watched; if not, the caller must poll.
         """
         wanted = {folder: identity for folder in folders if (identity := _identify(folder))}
-        # A folder that was moved away and made again has the same name and no watch.
+        # A folder that was moved away and made again has the same name but no watch.
         for folder, identity in tuple(self._folders.items()):
             if wanted.get(folder) != identity:
                 self._ignore(folder)
@@ -93,7 +92,7 @@ class FolderWatcher:
         return is_complete
 
     def stop(self) -> None:
-        """Tell of nothing any more."""
+        """Report no more changes."""
         self._is_refused = True
         self._folders.clear()
         if self._inotify is not None:
@@ -106,7 +105,7 @@ class FolderWatcher:
                 self._inotify = _open_inotify(self._reactor)
             except inotify.INotifyError:
                 self._is_refused = True
-                _log.warn("No inotify instance is left: looking for changes twice a second.")
+                _log.warn("No inotify instance is available; changes are looked for twice a second")
         return self._inotify is not None
 
     def _ignore(self, folder: str) -> None:
@@ -118,7 +117,7 @@ class FolderWatcher:
         """INotify's callback."""
         real = os.fsdecode(path.path)
         if mask & (inotify.IN_DELETE_SELF | inotify.IN_MOVE_SELF):
-            # Whatever gets this name next is another folder.
+            # The next folder of this name is another one.
             if real in self._folders and mask & inotify.IN_MOVE_SELF:
                 self._ignore(real)
             self._folders.pop(real, None)
@@ -159,13 +158,12 @@ def _open_inotify(reactor: IReactorTime) -> Any:
     """
     A running INotify that survives the loss of a watched folder.
 
-    Twisted's own closes itself with the first one (``_doRead`` calls
-    ``loseConnection`` on IN_DELETE_SELF).
+    Twisted's own closes itself (``_doRead`` calls ``loseConnection`` on IN_DELETE_SELF).
     """
 
     class Surviving(inotify.INotify):
         def loseConnection(self, *_: object) -> None:
-            """What INotify calls when a watched folder is gone: nothing is lost."""
+            """Ignore the loss of a watched folder (called by INotify)."""
 
         def close(self) -> None:
             descriptor: Any = self
@@ -180,9 +178,9 @@ def _open_inotify(reactor: IReactorTime) -> Any:
 
 class FileWatcher:
     """
-    Tells when one of a few files has changed and is complete.
+    Reports when one of a few files has changed and is complete.
 
-    :param changed: called without arguments, once for changes that come together.
+    :param changed: called without arguments, once for a burst of changes.
     """
 
     def __init__(
@@ -197,13 +195,13 @@ class FileWatcher:
         self._seen: tuple[Signature, ...] = ()
 
     def start(self) -> None:
-        """Tell of changes from now on."""
+        """Report changes from now on."""
         self._known = self._seen = self._sign()
         self._watcher = FolderWatcher(self._reactor, lambda path, is_writing: self._hurry())
         self._schedule(self._poll_delay())
 
     def stop(self) -> None:
-        """Tell of nothing any more."""
+        """Report no more changes."""
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
@@ -232,7 +230,7 @@ class FileWatcher:
             self._changed()
 
     def _poll_delay(self) -> float:
-        """Watch what there is to watch, and say how soon to look on our own."""
+        """Watch the folders of the files; return the seconds until the next look."""
         folders = {folder for path in self._paths for folder in link_folders(path)}
         if self._watcher is not None and self._watcher.watch(folders):
             return WATCHED_POLL_DELAY

@@ -16,7 +16,7 @@ from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room
 from ingress.downstream.tls import TLSContexts
 from ingress.downstream.tls_transport import tls_transports
 from ingress.exchange.data_plane import DataPlane
-from ingress.part import ExchangePart
+from ingress.observer import ExchangeObserver
 from ingress.routing.snapshot import Snapshot
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
@@ -27,7 +27,7 @@ class LocalServing:
 
     :param listeners: bound, not yet accepting; http and https are used.
     :param contexts: the TLS side of the https listener.
-    :param parts: see every exchange; started before the first exchange and stopped
+    :param observers: see every exchange; started before the first exchange and stopped
         after the last.
     :param processes: the number of processes that share the limits, including this one.
     """
@@ -40,14 +40,14 @@ class LocalServing:
         listeners: Listeners,
         plane: DataPlane,
         contexts: TLSContexts,
-        parts: Sequence[ExchangePart] = (),
+        observers: Sequence[ExchangeObserver] = (),
         processes: int = 1,
     ) -> None:
         self._reactor = reactor
         self._listeners = listeners
         self._plane = plane
         self._contexts = contexts
-        self._parts = tuple(parts)
+        self._observers = tuple(observers)
         self._processes = processes
         self._grace: IDelayedCall | None = None
 
@@ -67,8 +67,8 @@ class LocalServing:
         self._plane.deadlines.start()
         room = room_for_connections(raise_descriptor_limit())
         self._plane.connection_limit.fit(room, self._processes)
-        for part in self._parts:
-            part.start()
+        for observer in self._observers:
+            observer.start()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Serving."""
@@ -98,8 +98,8 @@ class LocalServing:
 
     def reopen(self) -> None:
         """Serving."""
-        for part in self._parts:
-            part.reopen()
+        for observer in self._observers:
+            observer.reopen()
 
     def drain(self, grace: float) -> Deferred[None]:
         """Serving."""
@@ -115,8 +115,8 @@ class LocalServing:
             self._grace.cancel()
         self._plane.registry.close()
         self._plane.deadlines.stop()
-        for part in self._parts:
-            await part.stop()
+        for observer in self._observers:
+            await observer.stop()
 
     def cut(self) -> None:
         """Serving: the grace is over, or a second signal came."""

@@ -71,15 +71,15 @@ class AccessLog:
         writers = self._closing if self._writer is None else [*self._closing, self._writer]
         return self._dropped_before + sum(writer.dropped for writer in writers)
 
-    # Part.
+    # Observer.
 
     def start(self) -> None:
-        """Part."""
+        """Observer."""
         self._is_running = True
         self._open()
 
     def stop(self) -> Deferred[None]:
-        """Part: fires when every line is written, or after `CLOSE_DELAY`."""
+        """Observer: fires when every line is written, or after `CLOSE_DELAY`."""
         self._is_running = False
         self._close()
         if not self._closing:

@@ -40,15 +40,15 @@ class Recorder:
         self._write = access_log.write
 
     def start(self) -> None:
-        """Part."""
+        """Observer."""
         self.access_log.start()
 
     def stop(self) -> Deferred[None]:
-        """Part."""
+        """Observer."""
         return self.access_log.stop()
 
     def reopen(self) -> None:
-        """ExchangePart."""
+        """ExchangeObserver."""
         self.access_log.reopen()
 
     def apply(self, config: Config) -> None:

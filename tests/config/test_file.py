@@ -172,8 +172,8 @@ class MistakeTests(ConfigTestCase):
             ),
             [
                 'line 1: snippets: "allow": refuse or ignore',
-                'line 5: source.files[1]: "missing.yaml": a file or folder that exists;'
-                f" there is no {self.folder}/missing.yaml",
+                'line 5: source.files[1]: "missing.yaml": an existing file or folder;'
+                f" {self.folder}/missing.yaml does not exist",
                 'line 6: public-ports.http: "eighty": a whole number from 1 to 65535',
             ],
         )
@@ -183,8 +183,8 @@ class MistakeTests(ConfigTestCase):
         self.assertEqual(
             self.mistakes(SOURCE + "ssl_redirect: false\npublic-ports: {quic: 443}\n"),
             [
-                "line 2: ssl_redirect: false: no such key; ssl-redirect is meant, perhaps",
-                "line 3: public-ports.quic: 443: no such key; there are http, https",
+                "line 2: ssl_redirect: false: unknown key; did you mean ssl-redirect?",
+                "line 3: public-ports.quic: 443: unknown key; known are http, https",
             ],
         )
 
@@ -217,8 +217,8 @@ class MistakeTests(ConfigTestCase):
     def test_no_source(self) -> None:
         """Something to serve is needed."""
         missing = (
-            "line 1: source.files: missing: the files or folders to serve;"
-            " or kubernetes: {} for a cluster"
+            "line 1: source.files: is missing: name files or folders,"
+            " or write kubernetes: {} for a cluster"
         )
         self.assertEqual(self.mistakes("workers: 1\n"), [missing])
         self.assertEqual(self.mistakes("source: {}\n"), [missing])
@@ -236,10 +236,7 @@ class MistakeTests(ConfigTestCase):
         """A cluster knows its endpoints itself."""
         self.assertEqual(
             self.mistakes("source: {kubernetes: {}, endpoints: {default/web: '127.0.0.1:1'}}\n"),
-            [
-                'line 1: source.endpoints: {"default/web": "127.0.0.1:1"}: goes with files:'
-                " a cluster knows its endpoints"
-            ],
+            ['line 1: source.endpoints: {"default/web": "127.0.0.1:1"}: applies to files only'],
         )
 
     def test_cluster(self) -> None:
@@ -313,7 +310,7 @@ class MistakeTests(ConfigTestCase):
         for value in ("0", "-1", "true", "many", "257"):
             (line,) = self.mistakes(f"{SOURCE}workers: {value}\n")
             self.assertTrue(
-                line.endswith(": a whole number from 1 to 256; or auto, one for each core"), line
+                line.endswith(": a whole number from 1 to 256; or auto for one per core"), line
             )
 
     def test_access_log(self) -> None:
@@ -333,7 +330,7 @@ class MistakeTests(ConfigTestCase):
         (line,) = self.mistakes(f"{SOURCE}access-log: {{path: logs/access.log}}\n")
         self.assertEqual(
             line,
-            'line 2: access-log.path: "logs/access.log": a file in a folder that exists;'
+            'line 2: access-log.path: "logs/access.log": a file in an existing folder;'
             f" there is no folder {self.folder / 'logs'}",
         )
 
@@ -365,7 +362,7 @@ class FileTests(ConfigTestCase):
         """A file without content."""
         for text in ("", "\n# nothing\n", "---\n"):
             (line,) = self.mistakes(text)
-            self.assertTrue(line.startswith("empty;"), line)
+            self.assertTrue(line.startswith("is empty;"), line)
 
     def test_no_yaml(self) -> None:
         """Text that is no YAML is told with its line."""
@@ -376,15 +373,13 @@ class FileTests(ConfigTestCase):
     def test_no_mapping(self) -> None:
         """Another document than a mapping."""
         for text in ("- source\n", "source\n", "5\n"):
-            self.assertEqual(
-                self.mistakes(text), ["line 1: a mapping of keys and values is needed"]
-            )
+            self.assertEqual(self.mistakes(text), ["line 1: must be a mapping of keys and values"])
 
     def test_two_documents(self) -> None:
         """A second document."""
         self.assertEqual(
             self.mistakes(f"{SOURCE}---\n{SOURCE}"),
-            ["line 3: a second document; a configuration is one"],
+            ["line 3: must hold one YAML document; a second one starts here"],
         )
 
     def test_no_text(self) -> None:

@@ -111,7 +111,7 @@ class AcceptTests(SynchronousTestCase):
         for refused, accepted in (
             (5, "a path, or stdout"),
             ("", "a path, or stdout"),
-            (".", f"a file that can be written; {folder} is none"),
+            (".", f"a file that can be written; {folder} is not a file"),
             ("logs/access.log", f"there is no folder {folder / 'logs'}"),
             ("access.log/access.log", f"there is no folder {folder / 'access.log'}"),
         ):
@@ -125,10 +125,10 @@ class AcceptTests(SynchronousTestCase):
         folder.mkdir()
         accept = value.log_file(folder)
         (folder / "access.log").touch(0o400)
-        self.assertIn("access.log may not", self.refusal(accept, "access.log"))
+        self.assertIn("access.log is not writable", self.refusal(accept, "access.log"))
         folder.chmod(0o500)
         self.addCleanup(folder.chmod, 0o700)
-        self.assertIn(f"{folder} may not", self.refusal(accept, "other.log"))
+        self.assertIn(f"{folder} is not writable", self.refusal(accept, "other.log"))
 
     def test_object_name(self) -> None:
         """NAMESPACE/NAME as the API server takes them."""

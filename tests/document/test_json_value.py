@@ -63,7 +63,7 @@ class BuildJSONTests(SynchronousTestCase):
             self.assertRaises(ValueError, value, text)
 
     def test_duplicates(self) -> None:
-        """A key that is there twice is refused at every depth, on its line where it is known."""
+        """A key that appears twice is refused at every depth, on its line where it is known."""
         for text in (
             '{"a": 1,\n"a": 2}',
             '{"x": 0,\n"b": {"a": 1, "a": 2}}',

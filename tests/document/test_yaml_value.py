@@ -99,10 +99,10 @@ class BuildTests(SynchronousTestCase):
             self.assertEqual(self.refusal(text)[1], "a key must be a string")
 
     def test_duplicates(self) -> None:
-        """A key that is there twice is refused, also if only its JSON spelling is the same."""
-        self.assertEqual(self.refusal("a:\n  b: 1\n  b: 2"), (2, "the key 'b' is there twice"))
-        self.assertEqual(self.refusal("true: 1\non: 2")[1], "the key 'true' is there twice")
-        self.assertEqual(self.refusal("{<<: {a: 1}, <<: {b: 1}}")[1], "the key << is there twice")
+        """A key that appears twice is refused, also if only its JSON spelling is the same."""
+        self.assertEqual(self.refusal("a:\n  b: 1\n  b: 2"), (2, "the key 'b' appears twice"))
+        self.assertEqual(self.refusal("true: 1\non: 2")[1], "the key 'true' appears twice")
+        self.assertEqual(self.refusal("{<<: {a: 1}, <<: {b: 1}}")[1], "the key << appears twice")
 
     def test_merge(self) -> None:
         """A merge key lends what is not there, the first mapping first; in quotes it is a key."""

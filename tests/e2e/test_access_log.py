@@ -226,8 +226,8 @@ class AccessLogTests(ProcessTestCase):
         mark = self.process.mark()
         self.process.configure(**self.settings(path="none/other.log"))
         self.process.wait_for_line(
-            r'access-log\.path: "none/other\.log": a file in a folder that exists; .*'
-            "what runs is kept",
+            r'access-log\.path: "none/other\.log": a file in an existing folder; .*'
+            "the running configuration stays",
             since=mark,
         )
         wait_until(lambda: self.reaches("/kept", other), "the same file")

@@ -55,7 +55,7 @@ class ConnectionLimitTests(ProcessTestCase):
         self.assertEqual(second.read_reply().status, 200)
 
         self.process.configure(limits={"connections": 2})
-        self.process.wait_for_line("the changed configuration applies", since=self.mark)
+        self.process.wait_for_line("the changed configuration is applied", since=self.mark)
         self.addCleanup(self.process.configure, limits={"connections": 1})
         self.assertEqual(self.connect().request("/", "a.example").status, 200)
 

@@ -260,7 +260,7 @@ class ConfigTests(ReloadTestCase):
             self.addCleanup(self.configure)
         mark = self.process.mark()
         self.process.configure(**settings)
-        self.process.wait_for_line("changed configuration applies", SOON, since=mark)
+        self.process.wait_for_line("the changed configuration is applied", SOON, since=mark)
 
     def setUp(self) -> None:
         super().setUp()
@@ -317,17 +317,19 @@ class ConfigTests(ReloadTestCase):
         """Keys that do not apply live are named, and the rest of the file applies."""
         other = str(self.process.folder)
         self.configure(source={"files": ["manifests", other]}, ssl_redirect=False)
-        self.process.wait_for_line("source changed: this needs a restart")
+        self.process.wait_for_line("the change of source needs a restart")
         self.expect("a.example", "one")
 
     def test_mistake(self) -> None:
-        """A mistake is told with its line, and what runs is kept."""
+        """A mistake is told with its line, and the running configuration stays."""
         mark = self.process.mark()
         with open(self.process.config, "a", encoding="utf-8") as file:
             file.write("ssl-redirect: maybe\n")
         self.addCleanup(self.process.configure)
         self.process.wait_for_line(
-            r"ingress\.yaml, line \d+: ssl-redirect: .*what runs is kept", SOON, since=mark
+            r"ingress\.yaml, line \d+: ssl-redirect: .*the running configuration stays",
+            SOON,
+            since=mark,
         )
         self.assertEqual(self.answer("a.example"), "308")
         self.configure(ssl_redirect=False)

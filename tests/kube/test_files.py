@@ -135,8 +135,8 @@ class LoadTests(FilesTestCase):
         self.assertEqual(
             list(filter(None, told)),
             [
-                "Objects of kinds that are not read are skipped: Pod 2, Gateway 1",
-                "No objects of other kinds are there any more",
+                "Objects of unsupported kinds are skipped: Pod 2, Gateway 1",
+                "Objects of unsupported kinds are gone",
             ],
         )
 

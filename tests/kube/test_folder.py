@@ -91,7 +91,7 @@ class ScanTests(FolderTestCase):
         """A link that leads nowhere is a Problem; where it leads is watched."""
         self.disk.write("real/x", "")
         self.disk.link("m/a.yaml", "../real/a.yaml")
-        self.assertEqual(self.problems("m"), {"m/a.yaml": "is a symbolic link that leads nowhere"})
+        self.assertEqual(self.problems("m"), {"m/a.yaml": "is a broken symbolic link"})
         self.assertIn(self.disk.path("real"), self.scan("m").folders)
 
     def test_mounted(self) -> None:

@@ -22,7 +22,7 @@ from ingress.exchange.data_plane import DataPlane
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.local_serving import LocalServing
 from ingress.upstream.registry import EndpointRegistry
-from tests.support.hand_part import HandPart
+from tests.support.hand_observer import HandObserver
 from tests.support.recording_listener import RecordingListener
 
 
@@ -62,13 +62,13 @@ class LocalServingTests(SynchronousTestCase):
             process=1,
         )
         self.http, self.https = (RecordingListener(name, self.events) for name in ("http", "https"))
-        self.part = HandPart(self.events)
+        self.observer = HandObserver(self.events)
         self.serving = LocalServing(
             self.reactor,
             cast(Listeners, type("Listeners", (), vars(self) | {})),
             self.plane,
             cast(TLSContexts, type("TLSContexts", (), {"open_connection": None})),
-            [self.part],
+            [self.observer],
         )
 
     def begin(self) -> None:
@@ -85,13 +85,13 @@ class LocalServingTests(SynchronousTestCase):
     def test_accept(self) -> None:
         """What sees every exchange starts before anything accepts."""
         self.serving.prepare()
-        self.assertEqual(self.events, ["part starts"])
+        self.assertEqual(self.events, ["observer starts"])
         snapshot = Snapshot(Config())
         self.serving.publish(snapshot)
         self.assertIs(self.plane.snapshot, snapshot)
-        self.assertEqual(self.events, ["part starts"])
+        self.assertEqual(self.events, ["observer starts"])
         self.successResultOf(self.serving.accept())
-        self.assertEqual(self.events, ["part starts", "http starts", "https starts"])
+        self.assertEqual(self.events, ["observer starts", "http starts", "https starts"])
         self.serving.drain(0)
 
     def test_address_taken(self) -> None:
@@ -105,30 +105,30 @@ class LocalServingTests(SynchronousTestCase):
         """What writes to files opens them again."""
         self.begin()
         self.serving.reopen()
-        self.assertEqual(self.events, ["part reopens"])
+        self.assertEqual(self.events, ["observer reopens"])
         self.serving.drain(0)
 
     def test_idle(self) -> None:
         """Without connections it ends at once, and leaves nothing behind."""
         self.begin()
         self.successResultOf(self.serving.drain(7.0))
-        self.assertEqual(self.events, ["http stops", "https stops", "part stops"])
+        self.assertEqual(self.events, ["http stops", "https stops", "observer stops"])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_drain(self) -> None:
         """Idle connections end, others are waited for, and then what tells of them."""
-        self.part.stopped = Deferred()
+        self.observer.stopped = Deferred()
         self.begin()
         self.connect(is_idle=True)
         busy = self.connect(is_idle=False)
         drained = self.serving.drain(7.0)
         self.assertEqual(len(self.plane.connections), 1)
         self.assertTrue(self.plane.is_draining)
-        self.assertNotIn("part stops", self.events)
+        self.assertNotIn("observer stops", self.events)
         self.plane.connections.discard(busy)
-        self.assertIn("part stops", self.events)
+        self.assertIn("observer stops", self.events)
         self.assertNoResult(drained)
-        self.part.stopped.callback(None)
+        self.observer.stopped.callback(None)
         self.successResultOf(drained)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 

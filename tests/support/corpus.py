@@ -343,7 +343,7 @@ BAD_CHUNKED_BODIES: dict[str, bytes] = {
     "zeros before a size over 64 bits": b"0" * 20 + b"3\r\nabc\r\n0\r\n\r\n",
     "line between two chunks": b"3\r\nabc\r\n\r\n0\r\n\r\n",
     "nothing but empty lines": b"\r\n\r\n",
-    "line that is none, then a request": b"INVALID!!!\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "malformed line, then a request": b"INVALID!!!\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
     "size with a comma": b"3,3\r\nabc\r\n0\r\n\r\n",
     "size over 64 bits": b"10000000000000003\r\nabc\r\n0\r\n\r\n",
     "size over 63 bits": b"8000000000000000\r\nabc\r\n0\r\n\r\n",

@@ -56,7 +56,10 @@ def connect(
     :param wall_clock: in seconds since 1970.
     """
     if not access.server.is_verified:
-        _log.warn("Whoever answers at {url} is believed to be it", url=access.server.url)
+        _log.warn(
+            "The certificate of the API server at {url} is not verified (insecure-skip-tls-verify)",
+            url=access.server.url,
+        )
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     user = access.user
     credentials: Credentials

@@ -251,7 +251,7 @@ class ConnectTests(TestCase):
             async with self.client(cluster) as client:
                 self.assertEqual(await client.get("/version"), ANSWER)
         (line,) = [formatEvent(event) for event in events]
-        self.assertIn("is believed to be it", line)
+        self.assertIn("is not verified", line)
 
     def test_mistakes(self) -> None:
         """What can be known to be wrong before there is a reactor is told before."""

@@ -161,8 +161,8 @@ class ContextTests(KubeconfigTestCase):
 
     def test_no_kubeconfig(self) -> None:
         """What is no kubeconfig at all is refused as such."""
-        self.assertEqual(self.mistakes(""), ["empty; clusters, users and contexts are needed"])
-        self.assertEqual(self.mistakes("[]"), ["a mapping of keys and values is needed"])
+        self.assertEqual(self.mistakes(""), ["is empty; clusters, users and contexts are needed"])
+        self.assertEqual(self.mistakes("[]"), ["must be a mapping of keys and values"])
         self.assertIn("is not YAML", self.mistakes("a: [")[0])
         error = self.assertRaises(ConfigError, load_kubeconfig, self.folder / "none")
         self.assertIn("none: cannot be read: No such file", str(error))

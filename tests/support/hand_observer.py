@@ -1,5 +1,5 @@
 """
-An `ExchangePart` of which a test says when it has stopped.
+An `ExchangeObserver` of which a test says when it has stopped.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from twisted.internet.defer import Deferred, succeed
 
 
 @dataclass
-class HandPart:
+class HandObserver:
     """Has stopped when a test says so."""
 
     events: list[str]
     stopped: Deferred[None] = field(default_factory=lambda: succeed(None))
 
     def start(self) -> None:
-        self.events.append("part starts")
+        self.events.append("observer starts")
 
     def reopen(self) -> None:
-        self.events.append("part reopens")
+        self.events.append("observer reopens")
 
     def stop(self) -> Deferred[None]:
-        self.events.append("part stops")
+        self.events.append("observer stops")
         return self.stopped
