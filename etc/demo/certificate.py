@@ -1,5 +1,5 @@
 """
-A certificate that signs itself, in the files that a mounted TLS Secret has.
+A self-signed certificate, in the files of a mounted TLS Secret.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RENEWED_BEFORE_END = timedelta(days=7)
 
 def ensure_certificate(folder: Path, host: str) -> Path:
     """
-    Make ``tls.crt`` and ``tls.key`` in `folder`, unless they are there and good for a while.
+    Make ``tls.crt`` and ``tls.key`` in `folder`, unless they exist and remain valid for a while.
 
     :return: the path of ``tls.crt``.
     """

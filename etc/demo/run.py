@@ -1,8 +1,8 @@
 """
 The example of "Kubernetes in Action", without Kubernetes: ``make run``.
 
-Starts what would be pods, makes the certificate of secure.example.com, and
-serves the manifests beside this file with ``twistd ingress`` until ^C.
+Starts programs in place of pods, makes the certificate of secure.example.com,
+and serves the manifests beside this file with ``twistd ingress`` until ^C.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from twisted.web.server import Site
 DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parent.parent
 
-# In a process group of its own: ^C is for us, and we end the proxy.
+# In a process group of its own, so that ^C reaches only us; we end the proxy.
 TWISTD = "import os; os.setpgrp(); from twisted.scripts.twistd import run; run()"
 
-# The same ports stand in ingress.yaml and in manifests/.
+# ingress.yaml and manifests/ have the same ports.
 HTTP, HTTPS, ADMIN = 8080, 8443, 10254
 PODS = {"kubia-1": 18001, "kubia-2": 18002, "kubia-3": 18003, "foo-1": 18011, "bar-1": 18012}
 
@@ -78,7 +78,7 @@ class Pod(Resource):
         self._answer = f"You've hit {name}\n".encode()
 
     def render(self, request: IRequest) -> bytes:
-        """The whole answer (`IResource`)."""
+        """Return the whole answer (`IResource`)."""
         request.setHeader(b"Content-Type", b"text/plain")
         return self._answer
 
@@ -104,19 +104,19 @@ class Proxy(ProcessProtocol):
         reactor.addSystemEventTrigger("before", "shutdown", self.stop)
 
     def stop(self) -> Deferred[None]:
-        """Ask it to end; fires when it has."""
+        """Ask the proxy to end; the Deferred fires when it has ended."""
         with suppress(ProcessExitedAlready):
             self.transport.signalProcess("TERM")
         return self.ended
 
     def processEnded(self, reason: Failure) -> None:
-        """It is gone (`IProcessProtocol`)."""
+        """Note that the process has ended (`IProcessProtocol`)."""
         self.status = reason.value.exitCode
         self.ended.callback(None)
 
 
 async def demo(reactor: Any) -> None:
-    # When the terminal is closed; Twisted handles ^C and SIGTERM.
+    # SIGHUP comes when the terminal is closed; Twisted handles ^C and SIGTERM.
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
     taken = [str(port) for port in (HTTP, HTTPS, ADMIN, *PODS.values()) if is_taken(port)]
     if taken:
