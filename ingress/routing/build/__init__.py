@@ -1,5 +1,5 @@
 """
-Objects to a Snapshot and Problems: a pure function, which a previous result makes fast.
+Builds a Snapshot and Problems from objects: a pure function that reuses a previous result.
 
 ::
 
@@ -7,12 +7,12 @@ Objects to a Snapshot and Problems: a pure function, which a previous result mak
     IngressClass ─┘           ├─► Upstreams      (upstream, upstream_table) ◄── Service, slices
                               └─► certificates   (tls, certificate_table)   ◄── Secret
 
-    Secret ─► what IngressParts need of it for TLS towards endpoints (backend_secret_table)
+    Secret ─► the data for TLS towards endpoints in IngressParts (backend_secret_table)
 
-Each arrow is a table that outlives the build in `Built.memo`. A build finds what
-changed since the last one by identity, follows the arrows from there, and takes
-all else over as it is: the result is the one that a build from scratch has, but
-for Secrets that turned bad, which keep their last good pair.
+Each arrow is a table that outlives the build in `Built.memo`. A build finds the
+objects that changed since the last one by identity, follows the arrows from there,
+and keeps everything else as it is. The result equals that of a build from scratch,
+except that Secrets that turned bad keep their last good pair.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CONFIGURATION: Owner = ("", "", "")
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """All that a build hands to the next one."""
+    """The state that a build hands to the next one."""
 
     objects: Objects = Objects()
     ingresses: IngressTable = IngressTable()
@@ -62,10 +62,10 @@ class Built:
     """The result of a build."""
 
     snapshot: Snapshot
-    """The same object as before where nothing changed."""
+    """The same object as before if nothing changed."""
 
     problems: Mapping[Owner, tuple[Problem, ...]]
-    """By owner; a tuple is the same object as before where nothing changed."""
+    """By owner; a tuple is the same object as before if nothing changed."""
 
     memo: Memo
 
@@ -76,37 +76,37 @@ class Built:
 
     @property
     def served(self) -> Mapping[ObjectName, Ingress]:
-        """The Ingresses that requests can meet; the same object as before where none changed."""
+        """The Ingresses that requests can match; the same object as before if none changed."""
         return self.memo.ingresses.served
 
     @property
     def names(self) -> Collection[str]:
         """
-        The names that have to be resolved; the same object as before where none changed.
+        The names that have to be resolved; the same object as before if none changed.
         """
         return self.memo.upstreams.names
 
     @property
     def has_unresolved_names(self) -> bool:
-        """Whether nothing is known yet of one of `names`."""
+        """Whether one of `names` has not been resolved yet."""
         known = self.memo.objects.resolved_names
         return any(("", name) not in known for name in self.names)
 
     def all_problems(self) -> Iterator[Problem]:
-        """Every Problem, those of one owner together."""
+        """Yield every Problem, those of one owner together."""
         for problems in self.problems.values():
             yield from problems
 
     def orphans(self) -> Steps[Mapping[ObjectName, set[str]]]:
         """
-        Which Ingresses name a Service that nobody serves, and in ingress-nginx's words why:
-        ``no-service`` or ``no-endpoint``.
+        Find the Ingresses that name a Service without endpoints, and the reasons in
+        ingress-nginx's words: ``no-service`` or ``no-endpoint``.
         """
         table, services = self.memo.upstreams, self.memo.objects.services
         found: dict[ObjectName, set[str]] = {}
         for count, key in enumerate(table.faults):
             if table.upstreams[key].endpoints:
-                continue  # They may be old, but they serve.
+                continue  # The endpoints may be old, but they serve.
             is_known = (key.namespace, key.service) in services
             for name in table.users.get(key, ()):
                 found.setdefault(name, set()).add("no-endpoint" if is_known else "no-service")
@@ -115,7 +115,7 @@ class Built:
         return found
 
     def mappings(self) -> Iterator[Mapping[Any, object]]:
-        """All that it is made of, for whoever must free it in parts."""
+        """Yield all mappings that this object consists of, so that it can be freed in parts."""
         yield self.problems
         memo_parts = (getattr(self.memo, name) for name in self.memo.__slots__)
         for part in (self.snapshot, *memo_parts):
@@ -127,8 +127,8 @@ class Built:
     @property
     def next_change(self) -> datetime | None:
         """
-        When time alone will change the Problems, because a certificate begins or
-        ends; None for never. A build is due then.
+        The time at which the Problems change although no object does, because a certificate
+        begins or ends; None for never. A build is due then.
         """
         return self.memo.secrets.next_change
 
@@ -137,10 +137,10 @@ def build(
     objects: Objects, config: Config, previous: Built | None = None, *, now: datetime
 ) -> Built:
     """
-    :param objects: all of this moment.
+    :param objects: all current objects.
     :param previous: the result of an earlier build, of any objects and any
-        configuration; it stays as it is.
-    :param now: with a zone; decides which certificates are expired.
+        configuration; it is not changed.
+    :param now: a time with a zone; decides which certificates are expired.
     """
     return finish(build_steps(objects, config, previous, now=now))
 
@@ -149,8 +149,8 @@ def build_steps(
     objects: Objects, config: Config, previous: Built | None = None, *, now: datetime
 ) -> Steps[Built]:
     """
-    The same in steps that each take well below 5 ms, for who has other things to
-    do in between. A build that is given up halfway leaves no trace.
+    Build in steps that each take well below 5 ms, so that the caller can do other work
+    in between. A build that is abandoned halfway leaves no trace.
     """
     if previous is not None and previous.snapshot.config == config:
         memo, problems = previous.memo, previous.problems
@@ -163,7 +163,7 @@ def build_steps(
 
 
 def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
-    """What outlives a change of the configuration: pairs that have been read, last good ones."""
+    """Return the pairs that outlive a change of the configuration, last good ones included."""
     if previous is None:
         return SecretTable()
     pairs = previous.memo.secrets.pairs
@@ -173,7 +173,7 @@ def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
 def _update(
     memo: Memo, objects: Objects, config: Config, now: datetime
 ) -> Steps[tuple[Memo, set[ObjectName]]]:
-    """:return: the memo of this build, and the Ingresses whose Problems may be others."""
+    """:return: the memo of this build, and the Ingresses whose Problems may have changed."""
     old = memo.objects
     secret_update = SecretUpdate(memo.secrets, objects.secrets, config.tls.default)
     changed_secrets = yield from changed_names(old.secrets, objects.secrets)
@@ -209,7 +209,7 @@ def _update(
 
 
 def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps[set[ObjectName]]:
-    """The Ingresses that ask one of these certificates which hosts it covers."""
+    """Find the Ingresses whose hosts depend on the names of one of these certificates."""
     names: set[ObjectName] = set()
     for secret in secrets:
         for name in memo.secrets.users.get(secret, ()):
@@ -228,8 +228,8 @@ def _updated_problems(
     concerned: Iterable[ObjectName],
 ) -> Steps[Mapping[Owner, tuple[Problem, ...]]]:
     """
-    :param problems: to begin with.
-    :param before: whose tuples are taken where they are equal.
+    :param problems: the Problems to update.
+    :param before: earlier Problems, whose tuples are reused if they are equal.
     """
     updated = dict(problems)
     for count, name in enumerate(concerned):
@@ -256,7 +256,7 @@ def _put(
 
 
 def _problems_of(parts: IngressParts, memo: Memo) -> tuple[Problem, ...]:
-    """All Problems of one Ingress: its own, and those that it has with others."""
+    """Collect all Problems of one Ingress: its own, and those with other objects."""
     name, found = parts.name, list(parts.problems)
     for host in parts.hosts:
         found += memo.hosts.problems.get(host, {}).get(name, ())
@@ -298,7 +298,7 @@ def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
 
 
 def _is_same(one: Snapshot, other: Snapshot) -> bool:
-    """By identity, which tells within a microsecond."""
+    """Compare by identity, which takes a microsecond."""
     return one.config == other.config and all(
         getattr(one, name) is getattr(other, name)
         for name in (

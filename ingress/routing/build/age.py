@@ -1,5 +1,5 @@
 """
-Which of two Ingresses is the older one, and so wins (docs/compatibility.md, section 5, "Ties").
+The age of an Ingress: the older of two wins (docs/compatibility.md, section 5, "Ties").
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from ingress.kube.objects import Metadata
 
 Age = tuple[bool, datetime, str]
-"""Sorts the oldest first."""
+"""A sort key that puts the oldest first."""
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def comparable_time(moment: datetime | None) -> datetime:
     """
-    :param moment: a creationTimestamp; one without zone is taken for UTC.
-    :return: the earliest of all times where there is none.
+    :param moment: a creationTimestamp; without a zone it is read as UTC.
+    :return: the earliest of all times if there is no timestamp.
     """
     if moment is None:
         return _NO_TIME
@@ -26,8 +26,8 @@ def comparable_time(moment: datetime | None) -> datetime:
 
 def age_of(metadata: Metadata) -> Age:
     """
-    Older first; objects without a timestamp last; among equals by
-    ``namespace/name`` ascending, as one text.
+    Return a key that sorts older objects first and objects without a timestamp last;
+    equal ages are sorted by ``namespace/name`` ascending, as one text.
     """
     moment = metadata.creation_timestamp
     return (moment is None, comparable_time(moment), f"{metadata.namespace}/{metadata.name}")

@@ -1,8 +1,8 @@
 """
-One Secret to what it holds for TLS towards endpoints: ``proxy-ssl-secret``.
+Reads the content of one Secret for TLS towards endpoints: ``proxy-ssl-secret``.
 
-Unlike a host's certificate nothing is kept of a Secret that turned bad: what it
-decides is whom an endpoint trusts, and whom we do.
+Unlike for a host's certificate, nothing is kept of a Secret that turned bad, because
+the Secret decides which peers the endpoint and the proxy trust.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ AUTHORITY_KEY = "ca.crt"
 
 
 def read_backend_secret(secret: Secret | None) -> BackendSecret:
-    """:param secret: None where there is none of the name."""
+    """:param secret: None if no Secret has the name."""
     if secret is None:
         return BackendSecret(fault="does not exist")
     has_pair = any(secret.data.get(key) for key in (CERTIFICATE_KEY, PRIVATE_KEY_KEY))

@@ -17,20 +17,20 @@ from ingress.steps import Steps
 
 @dataclass(frozen=True, slots=True)
 class BackendSecretTable:
-    """What is known of the Secrets that are in use, after a build."""
+    """The content of the Secrets in use, after a build."""
 
     users: Index[ObjectName, ObjectName] = field(default_factory=dict)
-    """The Ingresses that name a Secret."""
+    """The Ingresses that name a Secret, by the name of the Secret."""
 
     secrets: Mapping[ObjectName, BackendSecret] = field(default_factory=dict)
-    """By name, those that do not exist included."""
+    """The content by name, with an entry also for Secrets that do not exist."""
 
 
 class BackendSecretUpdate:
     """
-    A BackendSecretTable while it is brought up to date.
+    A BackendSecretTable while it is updated.
 
-    :param secrets: all of this moment.
+    :param secrets: all current Secrets.
     """
 
     def __init__(self, table: BackendSecretTable, secrets: Mapping[ObjectName, Secret]) -> None:
@@ -43,10 +43,10 @@ class BackendSecretUpdate:
 
     def refresh(self, names: Iterable[ObjectName]) -> Steps[set[ObjectName]]:
         """
-        Read those of `names` that are in use once more.
+        Read again those of `names` that are in use.
 
-        :return: the Ingresses to take apart again, because a Secret of theirs holds
-            something else.
+        :return: the Ingresses to read again, because the content of one of their Secrets
+            changed.
         """
         users: set[ObjectName] = set()
         for name in names:
@@ -59,14 +59,14 @@ class BackendSecretUpdate:
         return users
 
     def secret_of(self, name: ObjectName) -> BackendSecret:
-        """What a Secret holds, read now if it was not in use before."""
+        """Return the content of a Secret, which is read now if it was not in use before."""
         found = self._read.get(name)
         if found is None:
             found = self._read[name] = read_backend_secret(self._secrets.get(name))
         return found
 
     def finish(self, moves: Iterable[Move]) -> Steps[BackendSecretTable]:
-        """The table after the moves, without what nobody uses any more."""
+        """Return the table after the moves, without Secrets that are no longer used."""
         users, _ = yield from moved_users(
             self._table.users, moves, lambda parts: parts.backend_secrets
         )

@@ -1,8 +1,8 @@
 """
-One Secret to the certificate that it holds, checked so that no handshake fails by it.
+Reads the certificate in one Secret, and checks it so that no handshake fails because of it.
 
-Reading a key takes far longer than all else that a build does with an Ingress,
-so that a pair is read once and kept while the Secret's content is the same.
+Reading a key takes far longer than everything else that a build does with an Ingress,
+so a pair is read once and kept while the Secret's content is the same.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ PRIVATE_KEY_KEY = "tls.key"
 
 
 class PairError(IngressError):
-    """What is wrong with a pair, in words that name nothing of its content."""
+    """A fault of a pair, in words that reveal nothing of its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretPair:
-    """What a Secret gives for TLS."""
+    """The TLS pair of a Secret."""
 
     secret: Secret
     certificate: ServerCertificate | None
-    """The pair it holds, or the last good one that it held."""
+    """The pair that the Secret holds, or the last good one that it held."""
 
     fault: str = ""
-    """Why it cannot be used now; empty where it can."""
+    """Why the Secret cannot be used now; empty if it can."""
 
 
 def read_secret(secret: Secret, previous: SecretPair | None) -> SecretPair:
     """
-    :param previous: what the Secret of this name gave before, if it was there.
-    :return: its pair; the last good one, with a fault, where it is good no more.
+    :param previous: the previous pair of the Secret of this name, if any.
+    :return: its pair; if the Secret turned bad, the last good one with a fault.
     """
     if previous is not None:
         if previous.secret is secret:
@@ -67,7 +67,7 @@ def read_secret(secret: Secret, previous: SecretPair | None) -> SecretPair:
 def covers(certificate: ServerCertificate, host: str) -> bool:
     """
     :param host: in lower case, a wildcard as ``*.example.com``.
-    :return: whether a client that asks for `host` would accept the certificate.
+    :return: whether a client that connects to `host` would accept the certificate.
     """
     if host in certificate.names:
         return True
@@ -114,8 +114,8 @@ def read_pair(secret: Secret) -> ServerCertificate:
 @contextmanager
 def converted(message: str) -> Iterator[None]:
     """
-    The library has a dozen ways to refuse what somebody wrote: invalid versions,
-    duplicate extensions, unknown algorithms. All of them are one fault of one Secret.
+    Convert any exception of the library into a PairError: invalid versions, duplicate
+    extensions, unknown algorithms and the like are all one fault of one Secret.
     """
     try:
         yield
@@ -142,13 +142,13 @@ def _read_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
 
 @cache
 def _probe() -> SSL.Context:
-    """One context for all trials: making one takes five times as long as a trial."""
+    """Return one context for all trials: making one takes five times as long as a trial."""
     return SSL.Context(SSL.TLS_SERVER_METHOD)
 
 
 def _try(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
     """
-    Give both to OpenSSL, which has rules of its own: short keys and old digests.
+    Load both into OpenSSL, which has rules of its own about short keys and old digests.
 
     :raises PairError: if it would not serve with them.
     """
@@ -162,7 +162,7 @@ def _try(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivat
 
 
 def _is_consistent(key: rsa.RSAPrivateKey) -> bool:
-    """Whether the parts of the key fit each other (RFC 8017 section 3.2)."""
+    """Return whether the parts of the key fit each other (RFC 8017 section 3.2)."""
     numbers = key.private_numbers()
     p, q, e = numbers.p, numbers.q, numbers.public_numbers.e
     return (
@@ -179,8 +179,8 @@ def _is_consistent(key: rsa.RSAPrivateKey) -> bool:
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     """
-    The DNS names of the certificate; the common name only where it has no
-    alternative names at all, as those of older tutorials have (RFC 6125 section 6.4.4).
+    Return the DNS names of the certificate; the common name is used only if there are no
+    alternative names at all, as in older tutorials (RFC 6125 section 6.4.4).
     """
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -204,23 +204,23 @@ def _identity(certificate: x509.Certificate, secret: Secret) -> CertificateIdent
 
 
 def _issuer(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
-    """An attribute of its name; empty where there is none that can be read: OpenSSL minds not."""
+    """Return an attribute of the issuer's name; empty if none is readable, as OpenSSL allows."""
     try:
         attributes = certificate.issuer.get_attributes_for_oid(oid)
     except ValueError:
         return ""
-    # Hardly any two of ten thousand certificates are from two issuers.
+    # Nearly all of ten thousand certificates are from one issuer.
     return intern(str(attributes[0].value)) if attributes else ""
 
 
 def next_change(certificate: ServerCertificate, now: datetime) -> datetime | None:
-    """The moment at which `lapse` will say something else, if there is one."""
+    """Return the time at which the result of `lapse` will change, if any."""
     return next((at for at in (certificate.not_before, certificate.not_after) if at > now), None)
 
 
 def lapse(certificate: ServerCertificate, now: datetime) -> str:
     """
-    :return: why a client will not accept the certificate at this time; empty if it will.
+    :return: why clients do not accept the certificate at this time; empty if they do.
     """
     if now < certificate.not_before:
         return f"the certificate is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"

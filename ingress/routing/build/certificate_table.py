@@ -19,14 +19,14 @@ from ingress.steps import STRIDE, Steps
 
 @dataclass(frozen=True, slots=True)
 class CertificateTable:
-    """The certificates of all hosts, after a build, as a Snapshot has them."""
+    """The certificates of all hosts, after a build, in the form of a Snapshot."""
 
     users: Index[str, ObjectName] = field(default_factory=dict)
-    """The Ingresses that have a tls entry for a host, by its name in lower case."""
+    """The Ingresses that have a tls entry for a host, by the host's name in lower case."""
 
     certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)
     problems: Mapping[str, ProblemsByIngress] = field(default_factory=dict)
-    """By host, where there are any."""
+    """By host; hosts without Problems are left out."""
 
 
 def update_certificates(
@@ -37,7 +37,7 @@ def update_certificates(
     moves: Iterable[Move],
 ) -> Steps[tuple[CertificateTable, set[ObjectName]]]:
     """
-    :return: the table after it, and the Ingresses for which a loss came or went.
+    :return: the updated table, and the Ingresses that gained or lost a Problem.
     """
     users, touched = yield from moved_users(table.users, moves, lambda parts: parts.tls_hosts)
     touched |= yield from _hosts_of(changed_secrets, ingresses, secrets)
@@ -63,7 +63,7 @@ def update_certificates(
 def _hosts_of(
     changed_secrets: Iterable[ObjectName], ingresses: IngressTable, secrets: SecretTable
 ) -> Steps[set[str]]:
-    """The hosts that may get another certificate because these Secrets changed."""
+    """Find the hosts that may get another certificate because these Secrets changed."""
     hosts: set[str] = set()
     for secret in changed_secrets:
         for name in secrets.users.get(secret, ()):

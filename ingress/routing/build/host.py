@@ -1,8 +1,8 @@
 """
-The parts that several Ingresses have of one host, merged into a VirtualHost.
+Merges the rules that several Ingresses have for one host into a VirtualHost.
 
-The older Ingress wins a path that two have, and the loss is a Problem on the
-other (docs/compatibility.md, section 5, "Ties").
+If two Ingresses have the same path, the older one wins, and the other gets a Problem
+(docs/compatibility.md, section 5, "Ties").
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNENCRYPTED: tuple[Policy, ...] = (BackendTLSRefusal(),)
 
 @dataclass(frozen=True, slots=True)
 class MergedHost:
-    """A host, and the rules that lost."""
+    """A merged host, and the Problems of the rules that lost."""
 
     virtual_host: VirtualHost
     problems: ProblemsByIngress
@@ -39,14 +39,14 @@ class MergedHost:
 
 def merge_host(host: str, parts: Sequence[IngressParts], config: Config) -> Steps[MergedHost]:
     """
-    :param host: in lower case; empty for hosts that nobody names.
-    :param parts: of the Ingresses that have a part of it, the oldest first.
+    :param host: in lower case; empty for hosts that no rule names.
+    :param parts: the parts of the Ingresses that have rules for the host, the oldest first.
     """
     return (yield from _Merge(host, parts, config).merge())
 
 
 class _Merge:
-    """One host while it is merged."""
+    """One host while its rules are merged."""
 
     def __init__(self, host: str, parts: Sequence[IngressParts], config: Config) -> None:
         self._host = host
@@ -75,7 +75,7 @@ class _Merge:
         )
 
     def _policies(self, parts: IngressParts) -> tuple[Policy, ...]:
-        """What stands before each route that the Ingress has for this host."""
+        """Return the policies for each route that the Ingress has for this host."""
         if self._is_closed or parts.policies.refusal is not Refusal.NONE:
             return _REFUSED
         if parts.policies.backend.is_refused:
@@ -140,16 +140,16 @@ def _route(host: str, parts: IngressParts, rule: Rule, policies: tuple[Policy, .
 
 
 def _is_same(one: Route, other: Route) -> bool:
-    """Whether nothing is lost, as where an Ingress has ``/a`` and ``/a/`` for one Service."""
+    """Return whether nothing is lost, as with ``/a`` and ``/a/`` for one Service."""
     return one.ingress == other.ingress and one.upstream == other.upstream
 
 
 def _redirected_hosts(host: str, parts: Sequence[IngressParts]) -> frozenset[bytes] | None:
     """
-    Which requests for `host` have a tls entry in one of the Ingresses that have
-    rules for it: those of another Ingress do not speak for this one.
+    Find the hosts under `host` with a tls entry in one of the Ingresses that have rules
+    for it. Entries of other Ingresses do not count.
 
-    :return: None for all of them; else the names, wildcards as ``*.example.com``.
+    :return: None for all hosts; otherwise the names, wildcards as ``*.example.com``.
     """
     names = {name for item in parts for name in item.tls_hosts}
     _, _, parent = host.partition(".")

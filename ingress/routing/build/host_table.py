@@ -18,23 +18,23 @@ from ingress.steps import Steps
 
 @dataclass(frozen=True, slots=True)
 class HostTable:
-    """The virtual hosts, after a build, as a Snapshot has them."""
+    """The virtual hosts, after a build, in the form of a Snapshot."""
 
     users: Index[str, ObjectName] = field(default_factory=dict)
-    """The Ingresses that have a part of a host, by its name in lower case."""
+    """The Ingresses that have rules for a host, by the host's name in lower case."""
 
     hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
     wildcard_hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
     any_host: VirtualHost | None = None
     problems: Mapping[str, ProblemsByIngress] = field(default_factory=dict)
-    """By host, where there are any."""
+    """By host; hosts without Problems are left out."""
 
 
 def update_hosts(
     table: HostTable, ingresses: IngressTable, moves: Iterable[Move], config: Config
 ) -> Steps[tuple[HostTable, set[ObjectName]]]:
     """
-    :return: the table after it, and the Ingresses for which a loss came or went.
+    :return: the updated table, and the Ingresses that gained or lost a Problem.
     """
     users, touched = yield from moved_users(table.users, moves, lambda parts: parts.hosts)
     if not touched:
@@ -51,7 +51,7 @@ def update_hosts(
 
 
 class _Update:
-    """A HostTable while hosts are put into it."""
+    """A HostTable while hosts are added to it."""
 
     def __init__(self, table: HostTable) -> None:
         self.concerned: set[ObjectName] = set()
@@ -62,7 +62,7 @@ class _Update:
 
     def put(self, host: str, merged: MergedHost | None) -> None:
         """
-        :param merged: None where no Ingress has a part of `host` any more.
+        :param merged: None if no Ingress has rules for `host` any more.
         """
         virtual_host = merged.virtual_host if merged is not None else None
         if not host:

@@ -1,9 +1,9 @@
 """
-One Ingress, taken apart: its rules by host, its default backend, its tls entries.
+Reads the parts of one Ingress: its rules by host, its default backend, its tls entries.
 
-Nothing here looks at another object, apart from the certificate that a tls entry
-without hosts needs; what the parts of several Ingresses make together is up to
-`host`, `upstream` and `tls`.
+Nothing here looks at another object, except at the certificate that a tls entry
+without hosts needs. `host`, `upstream` and `tls` combine the parts of several
+Ingresses.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 
 MAX_PATH_LENGTH = 32 * 1024
-"""Bytes. No request has a longer one, so that a rule that has is never met."""
+"""In bytes. No request has a longer path, so a rule with a longer one never matches."""
 
 CertificateOf = Callable[[ObjectName], ServerCertificate | None]
-"""The certificate that a Secret holds, if it can be used."""
+"""Finds the certificate of a Secret, if it can be used."""
 
 
 class SecretLookup(NamedTuple):
-    """What the Secrets that an Ingress names hold."""
+    """Finds the content of the Secrets that an Ingress names."""
 
     certificate_of: CertificateOf
     backend_secret_of: BackendSecretOf
@@ -57,28 +57,28 @@ class Rule(NamedTuple):
 
     path_type: str
     written: str
-    """The path as the Ingress has it."""
+    """The path as written in the Ingress."""
 
     upstream: UpstreamKey | None
     field: str
-    """Where it stands: ``spec.rules[0].http.paths[0]``."""
+    """The position of the rule: ``spec.rules[0].http.paths[0]``."""
 
 
 class TLSEntry(NamedTuple):
     """One entry of ``spec.tls``."""
 
     hosts: tuple[str, ...]
-    """In lower case; for an entry that names none, the rule hosts that it covers."""
+    """In lower case; for an entry without hosts, the rule hosts that its certificate covers."""
 
     secret: ObjectName | None
-    """None where the default certificate is meant."""
+    """None for the default certificate."""
 
     names_hosts: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What the annotations of an Ingress say about all of its rules."""
+    """The settings from the annotations of an Ingress, which apply to all of its rules."""
 
     refusal: Refusal = Refusal.NONE
     redirect: RedirectSettings = RedirectSettings()
@@ -90,28 +90,28 @@ class Policies:
 
 @dataclass(frozen=True, slots=True)
 class IngressParts:
-    """What one Ingress asks for."""
+    """The parts of one Ingress."""
 
     ingress: Ingress
     age: Age
     policies: Policies = Policies()
 
     hosts: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
-    """Its rules by host in lower case; empty for those without host."""
+    """Its rules by host in lower case; the host is empty for rules without one."""
 
     default: Rule | None = None
-    """For what no path of these hosts matches."""
+    """The default backend, for requests to these hosts that match no path."""
 
     tls: tuple[TLSEntry, ...] = ()
 
     tls_hosts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """By host, which entries of `tls` are for it."""
+    """The indexes of the entries of `tls` for each host."""
 
     backends: Mapping[UpstreamKey, str] = field(default_factory=dict)
-    """The Service ports that it names, and where it does so first."""
+    """The Service ports that it names, each with the field that names it first."""
 
     problems: tuple[Problem, ...] = ()
-    """Those that are its own, whatever other objects there are."""
+    """The Problems that do not depend on other objects."""
 
     @property
     def name(self) -> ObjectName:
@@ -119,7 +119,7 @@ class IngressParts:
 
     @property
     def is_served(self) -> bool:
-        """Whether requests can meet it: it is no canary, nor there for what it guards only."""
+        """Whether requests can match it: it is not a canary, and not kept only as a guard."""
         return bool(self.hosts or self.default) and not self.ingress.only_guards
 
     @property
@@ -128,7 +128,7 @@ class IngressParts:
 
     @property
     def backend_secrets(self) -> tuple[ObjectName, ...]:
-        """The Secret for TLS towards endpoints, if there is one."""
+        """The Secret for TLS towards endpoints, if any."""
         secret = self.policies.backend.secret
         return () if secret is None else (secret,)
 
@@ -138,8 +138,8 @@ class IngressParts:
 
 def ingress_problem(ingress: Ingress, field_path: str, message: str, value: str = "") -> Problem:
     """
-    :param field_path: as kubectl writes it.
-    :param value: as written; it is shortened here.
+    :param field_path: the field in kubectl's notation.
+    :param value: the value as written; it is shortened here.
     """
     metadata = ingress.metadata
     return Problem(
@@ -155,17 +155,17 @@ def ingress_problem(ingress: Ingress, field_path: str, message: str, value: str 
 
 def ingress_parts(ingress: Ingress, config: Config, secrets: SecretLookup) -> Steps[IngressParts]:
     """
-    Take `ingress`, which is one of ours, apart.
+    Read the parts of `ingress`, which is one of ours.
 
-    Whatever is at fault in it is left out, with a Problem; the rest is served. A
-    host stays known even if each of its rules is at fault, so that its requests
-    do not fall to a wildcard that stands open.
+    Faulty parts are left out, with a Problem; the rest is served. A host stays known
+    even if all of its rules are faulty, so that its requests do not fall through to an
+    open wildcard.
     """
     return (yield from _Reader(ingress, config, secrets).read())
 
 
 class _Reader:
-    """One Ingress while it is read; the faults are collected."""
+    """One Ingress while it is read; faults are collected."""
 
     def __init__(self, ingress: Ingress, config: Config, secrets: SecretLookup) -> None:
         self._ingress = ingress
@@ -210,7 +210,7 @@ class _Reader:
         )
 
     def _guard(self, age: Age, annotations: Annotations) -> Steps[IngressParts]:
-        """What is closed for an Ingress that has a fault: not even that is served by others."""
+        """Return the closed parts of a faulty Ingress: no other Ingress may serve them."""
         refusal = read_refusal(annotations, self._config.snippets)
         if refusal is Refusal.NONE:
             return IngressParts(self._ingress, age)
@@ -258,8 +258,8 @@ class _Reader:
 
     def _close_hosts(self, policies: Policies) -> Policies:
         """
-        The path that is closed is a regular expression, which we do not match:
-        what it would have guarded may meet an open rule of the same host.
+        Close all hosts, because a closed path is a regular expression. We do not match those,
+        so a request that it would have guarded may match an open rule of the same host.
         """
         self._problem(
             "spec.rules",

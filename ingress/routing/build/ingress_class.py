@@ -1,5 +1,5 @@
 """
-Which Ingresses are ours (docs/compatibility.md, section 1, "Class").
+The rule that decides which Ingresses are ours (docs/compatibility.md, section 1, "Class").
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ DEFAULT_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
 @dataclass(frozen=True, slots=True)
 class ClassRule:
-    """All that decides whether an Ingress is ours; equal rules decide alike."""
+    """The data that decides whether an Ingress is ours; equal rules decide alike."""
 
     serves_all: bool
-    """Files without any IngressClass: whatever class an Ingress names."""
+    """Whether every Ingress is ours, because the files have no IngressClass."""
 
     ours: frozenset[str]
     """The names of the IngressClass objects that have our controller."""
 
     others: frozenset[str]
-    """The names of those that have another."""
+    """The names of the IngressClass objects that have another controller."""
 
     default: str
     """The class of Ingresses that name none; empty if there is none."""
@@ -35,7 +35,7 @@ class ClassRule:
     without_class: bool
 
     def is_ours(self, ingress: Ingress) -> bool:
-        """Whether we serve `ingress`. One that is not ours is no Problem."""
+        """Return whether we serve `ingress`. An Ingress that is not ours is not a Problem."""
         if self.serves_all:
             return True
         name = ingress.spec.ingress_class_name
@@ -54,10 +54,10 @@ class ClassRule:
 
 def class_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> ClassRule:
     """
-    The rule of this moment.
+    Make the rule from the current classes.
 
-    A default class is assigned only to what comes from files: in a cluster the
-    API server has done so when the Ingress was created, and at no other time.
+    A default class is assigned only to Ingresses from files: in a cluster the API server
+    assigns it when an Ingress is created, and at no other time.
     """
     is_from_files = bool(config.source.paths)
     controller = config.ingress_class.controller
@@ -73,7 +73,7 @@ def class_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> Cl
 
 
 def _default_class(classes: Mapping[ObjectName, IngressClass]) -> str:
-    """Of several the newest, then the first by name: as the admission does it."""
+    """Return the newest default class, then the first by name, as the API's admission does."""
     candidates = sorted(
         (item for item in classes.values() if _is_default(item)),
         key=lambda item: item.metadata.name,

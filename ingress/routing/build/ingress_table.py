@@ -19,7 +19,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Move(NamedTuple):
-    """A changed Ingress: what it asked for and what it asks for, None where not served."""
+    """A changed Ingress: its parts before and after; None where it is not ours."""
 
     name: ObjectName
     old: IngressParts | None
@@ -34,10 +34,10 @@ class IngressTable:
     parts: Mapping[ObjectName, IngressParts] = field(default_factory=dict)
 
     served: Mapping[ObjectName, Ingress] = field(default_factory=dict)
-    """Those of them that requests can meet; the same mapping as before where none changed."""
+    """The Ingresses that requests can match; the same mapping as before if none changed."""
 
     def of(self, names: Iterable[ObjectName]) -> list[IngressParts]:
-        """The parts of the Ingresses of these names, the oldest first."""
+        """Return the parts of the Ingresses with these names, the oldest first."""
         parts = [self.parts[name] for name in names]
         if len(parts) > 1:
             parts.sort(key=lambda item: item.age)
@@ -53,8 +53,8 @@ def update_ingresses(
     secrets: SecretLookup,
 ) -> Steps[tuple[IngressTable, list[Move]]]:
     """
-    :param changed: the Ingresses to take apart again, or to forget.
-    :return: the table after it, and what moved.
+    :param changed: the Ingresses to read again, or to forget.
+    :return: the updated table, and the moves.
     """
     parts: dict[ObjectName, IngressParts] = dict(table.parts)
     served: dict[ObjectName, Ingress] = dict(table.served)
@@ -84,7 +84,7 @@ def _reclassed(
     ingresses: Mapping[ObjectName, Ingress],
     class_rule: ClassRule,
 ) -> Steps[set[ObjectName]]:
-    """The Ingresses that a new rule of classes makes ours, or not ours any more."""
+    """Find the Ingresses that a new class rule makes ours, or no longer ours."""
     reclassed: set[ObjectName] = set()
     for count, (name, ingress) in enumerate(ingresses.items()):
         if class_rule.is_ours(ingress) != (name in parts):
@@ -100,8 +100,8 @@ def moved_users(
     keys_of: Callable[[IngressParts], Iterable[K]],
 ) -> Steps[tuple[Index[K, ObjectName], set[K]]]:
     """
-    :param keys_of: what an Ingress uses, by its parts.
-    :return: the index after the moves, and all that a moved Ingress used or uses.
+    :param keys_of: returns the keys that an Ingress uses, given its parts.
+    :return: the index after the moves, and every key that a moved Ingress used or uses.
     """
     update = IndexUpdate(index)
     touched: set[K] = set()

@@ -1,9 +1,9 @@
 """
-The endpoints behind names: ExternalNames, and EndpointSlices of the type FQDN.
+Endpoints behind names: ExternalNames, and EndpointSlices of the type FQDN.
 
-What the names resolve to is among the objects. In a cluster whoever may write a Service
-chooses a name, and whoever owns that name an address: one that leads to this machine, or to
-where only its neighbours should be, is not used.
+The addresses of the names are among the objects. In a cluster, anybody who may write a
+Service chooses a name, and the owner of that name chooses its address. An address that leads
+to this machine, or to a place that only its neighbours should reach, is not used.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from ingress.kube.objects import ObjectName, ResolvedName
 from ingress.problem import shown
 
 MAX_FAULTS: Final = 3
-"""Names of one Service that a Problem tells of."""
+"""The most names of one Service that a Problem mentions."""
 
 
 class NameLookup:
     """
-    What the names of one Service resolve to; remembers which were looked at, and what is wrong.
+    The addresses of one Service's names; records which names were looked up, and their faults.
 
-    :param resolved: all that is known.
-    :param is_from_cluster: whether some addresses are not used.
+    :param resolved: all names that were resolved.
+    :param is_from_cluster: whether some addresses must not be used.
     """
 
     def __init__(
         self, resolved: Mapping[ObjectName, ResolvedName], *, is_from_cluster: bool
     ) -> None:
         self.is_pending = False
-        """Whether nothing is known of one of them, not even that it has no address."""
+        """Whether one of them has not been resolved yet."""
 
         self.is_refused = False
-        """Whether one of them leads where it must not."""
+        """Whether one of them leads to an address that must not be used."""
 
         self._resolved = resolved
         self._is_from_cluster = is_from_cluster
@@ -52,12 +52,12 @@ class NameLookup:
 
     @property
     def names(self) -> frozenset[str]:
-        """Those that were looked at, in lower case."""
+        """The names that were looked up, in lower case."""
         return frozenset(self._names)
 
     @property
     def fault(self) -> str:
-        """What is wrong with them; empty for nothing."""
+        """The faults of the names; empty if there are none."""
         faults = sorted(self._faults)
         more = len(faults) - MAX_FAULTS
         named = "; ".join(faults[:MAX_FAULTS])
@@ -65,8 +65,8 @@ class NameLookup:
 
     def endpoints(self, written: str, port: int) -> list[Endpoint]:
         """
-        :param written: the name; or an address, as which it stands for itself.
-        :return: empty if there are none, or none that may be used.
+        :param written: a name, or an address, which stands for itself.
+        :return: the endpoints; empty if there are none, or none that may be used.
         """
         if pack_address(written) is not None:
             why = self._refusal(written, port, ())
@@ -92,7 +92,7 @@ class NameLookup:
 
     def _refusal(self, address: str, port: int, own_ports: Container[int]) -> str:
         """
-        :param own_ports: on which we listen there.
+        :param own_ports: the ports on which we listen at this address.
         :return: why the address is not used; empty if it is.
         """
         packed = pack_address(address)

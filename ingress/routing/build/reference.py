@@ -1,7 +1,8 @@
 """
-Which Secrets an Ingress names, before any of them is there.
+Finds the Secrets that an Ingress names, before any of them has been read.
 
-A cluster has many that are none of our business: whoever reads them asks here which are.
+A cluster has many Secrets that do not concern us. The code that reads Secrets uses this
+rule to select those that do.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from ingress.routing.build.ingress_class import ClassRule, class_rule
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRule:
-    """Tells what an Ingress references; equal rules tell the same."""
+    """Returns the objects that an Ingress references; equal rules return the same."""
 
     class_rule: ClassRule
 
     def __call__(self, ingress: Ingress) -> frozenset[ObjectKey]:
-        """All that a build of the Ingress looks at; nothing if it is not ours, or not served."""
+        """Return every Secret that a build of the Ingress reads; none if we do not serve it."""
         if ingress.only_guards or not self.class_rule.is_ours(ingress):
             return frozenset()
         annotations = Annotations(ingress.metadata.annotations)
@@ -42,5 +43,5 @@ class ReferenceRule:
 
 
 def reference_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> ReferenceRule:
-    """The rule of this moment."""
+    """Make the rule from the current classes."""
     return ReferenceRule(class_rule(classes, config))

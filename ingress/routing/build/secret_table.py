@@ -19,27 +19,27 @@ from ingress.steps import STRIDE, Steps
 
 @dataclass(frozen=True, slots=True)
 class SecretTable:
-    """What is known of the Secrets that are in use, after a build."""
+    """The pairs of the Secrets in use, after a build."""
 
     users: Index[ObjectName, ObjectName] = field(default_factory=dict)
-    """The Ingresses that name a Secret."""
+    """The Ingresses that name a Secret, by the name of the Secret."""
 
     pairs: Mapping[ObjectName, SecretPair] = field(default_factory=dict)
-    """What each Secret in use gives; those that do not exist are not in it."""
+    """The pair of each Secret in use; Secrets that do not exist are left out."""
 
     lapses: Mapping[ObjectName, str] = field(default_factory=dict)
-    """Which certificates are expired, or not valid yet, and since or until when."""
+    """Messages about certificates that are expired or not valid yet, by Secret."""
 
     checked_at: datetime | None = None
     next_change: datetime | None = None
-    """The first moment at which `lapses` may change by itself."""
+    """The first time at which `lapses` may change although no object does."""
 
     def certificate_of(self, secret: ObjectName) -> ServerCertificate | None:
         pair = self.pairs.get(secret)
         return pair.certificate if pair is not None else None
 
     def fault_of(self, secret: ObjectName) -> str:
-        """What is wrong with a Secret; empty for nothing."""
+        """Return the fault of a Secret; empty if it has none."""
         pair = self.pairs.get(secret)
         named = f"Secret {shown('/'.join(secret))}"
         if pair is None:
@@ -52,9 +52,9 @@ class SecretTable:
 
 class SecretUpdate:
     """
-    A SecretTable while it is brought up to date.
+    A SecretTable while it is updated.
 
-    :param secrets: all of this moment.
+    :param secrets: all current Secrets.
     :param default: the Secret of the default certificate, which is always in use.
     """
 
@@ -69,23 +69,23 @@ class SecretUpdate:
         self._default = default
         self._pairs = dict(table.pairs)
         self.changed: set[ObjectName] = set()
-        """The Secrets in use that give another pair, or have another fault, than before."""
+        """The Secrets in use whose pair or fault changed."""
 
         self.lapsed: set[ObjectName] = set()
-        """Those whose certificate began or ended by time alone; it is served all the same."""
+        """The Secrets whose certificate has since begun or ended; it is served nevertheless."""
 
     def __repr__(self) -> str:
         return f"<SecretUpdate of {len(self._pairs)} pairs, {len(self.changed)} changed>"
 
     def refresh(self, names: Iterable[ObjectName]) -> Steps[None]:
-        """Read those of `names` that are in use once more."""
+        """Read again those of `names` that are in use."""
         for name in names:
             if name in self._pairs or name in self._table.users or name == self._default:
                 self._read(name)
                 yield
 
     def certificate_of(self, name: ObjectName) -> ServerCertificate | None:
-        """The certificate of a Secret, read now if it was not in use before."""
+        """Return the certificate of a Secret, which is read now if it was not in use before."""
         if name not in self._pairs:
             self._read(name)
         pair = self._pairs.get(name)
@@ -154,14 +154,14 @@ class SecretUpdate:
 
 
 def _is_current(table: SecretTable, now: datetime) -> bool:
-    """Whether no certificate has begun or ended between the last build and `now`."""
+    """Return whether no certificate has begun or ended between the last build and `now`."""
     assert table.checked_at is not None
     is_before_change = table.next_change is None or now < table.next_change
     return table.checked_at <= now and is_before_change
 
 
 def _given(pair: SecretPair | None) -> tuple[str, str] | None:
-    """What others see of a pair."""
+    """Return the parts of a pair that others depend on."""
     if pair is None:
         return None
     return (pair.certificate.fingerprint if pair.certificate is not None else "", pair.fault)

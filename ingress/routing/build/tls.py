@@ -1,5 +1,5 @@
 """
-Which certificate a host gets, out of all tls entries that are for it.
+Chooses the certificate of a host from all tls entries for it.
 
 Source of the rules: docs/compatibility.md, sections 1 ("TLS") and 5 ("Certificates").
 """
@@ -23,7 +23,7 @@ class HostCertificate:
     """The certificate of a host, and the entries that lost."""
 
     certificate: ServerCertificate | None
-    """None where the default one serves."""
+    """None for the default certificate."""
 
     problems: ProblemsByIngress
 
@@ -32,11 +32,11 @@ def choose_certificate(
     host: str, parts: Sequence[IngressParts], certificate_of: CertificateOf
 ) -> HostCertificate:
     """
-    The first certificate that can be used wins: an older Ingress whose Secret is
-    broken does no harm to a younger one whose Secret is good.
+    Choose the first certificate that can be used: an older Ingress with a broken Secret
+    does no harm to a younger one with a good Secret.
 
     :param host: in lower case, a wildcard as ``*.example.com``.
-    :param parts: of the Ingresses that have a tls entry for it, the oldest first.
+    :param parts: the parts of the Ingresses with a tls entry for it, the oldest first.
     """
     chosen: ServerCertificate | None = None
     winner: IngressParts | None = None
@@ -69,7 +69,7 @@ def choose_certificate(
 
 
 def secret_problems(item: IngressParts, secrets: SecretTable) -> list[Problem]:
-    """:return: a Problem for each tls entry whose Secret is at fault."""
+    """:return: a Problem for each tls entry whose Secret has a fault."""
     problems: list[Problem] = []
     for index, entry in enumerate(item.tls):
         fault = secrets.fault_of(entry.secret) if entry.secret is not None else ""

@@ -1,5 +1,5 @@
 """
-Rules to a tree of ReverseProxyResource nodes.
+Builds a tree of ReverseProxyResource nodes from rules.
 
 Nothing here recurses: a path may have as many segments as it has bytes.
 """
@@ -17,7 +17,7 @@ _NO_CHILDREN: Mapping[bytes, ReverseProxyResource] = {}
 
 
 class _Node:
-    """A node to be."""
+    """A node that is not frozen yet."""
 
     __slots__ = ("children", "exact", "frozen", "partials", "prefix")
 
@@ -29,7 +29,7 @@ class _Node:
         self.frozen: ReverseProxyResource
 
     def freeze(self) -> None:
-        """Make the node; its children must have been made before."""
+        """Freeze the node; its children must have been frozen before."""
         self.frozen = ReverseProxyResource(
             children={name: child.frozen for name, child in self.children.items()}
             if self.children
@@ -44,7 +44,7 @@ class _Node:
         for beginning, route in self.partials.items():
             groups.setdefault(len(beginning), {})[beginning] = route
         if self.prefix is not None and self.prefix.path.endswith("/"):
-            # Prefix ``/a/`` and ImplementationSpecific ``/a/`` are of one length: Prefix wins.
+            # Prefix ``/a/`` and ImplementationSpecific ``/a/`` have the same length: Prefix wins.
             groups.pop(0, None)
         return tuple(sorted(groups.items(), key=lambda group: group[0], reverse=True))
 
@@ -62,8 +62,8 @@ class ResourceTree:
     def add(self, path: bytes, route: Route) -> Route | None:
         """
         :param path: the canonical path of the rule.
-        :param route: what it leads to, unless another rule is there already.
-        :return: that other rule, of the same path and type; None if `route` was added.
+        :param route: the Route to add, unless the path already has one of this type.
+        :return: the existing Route of the same path and type; None if `route` was added.
         """
         segments = path[1:].split(b"/")
         if route.path_type == "ImplementationSpecific":

@@ -1,5 +1,5 @@
 """
-One Service port to the endpoints that serve it.
+Finds the endpoints of one Service port.
 
 Source of the rules: docs/compatibility.md, sections 1 ("Backends", "EndpointSlices") and
 5 ("Endpoints").
@@ -29,13 +29,13 @@ from ingress.steps import STRIDE, Steps
 
 FAMILIES = ("IPv4", "IPv6", "FQDN")
 """
-The order of preference in a dual-stack Service, whose pods are in the slices of
-both families: each pod is to get its share once.
+The order of preference in a dual-stack Service. Its pods are in the slices of both
+families, and each pod must get its share only once.
 """
 
 
 class ServiceObjects(NamedTuple):
-    """The objects that tell of one Service, as far as they exist."""
+    """The objects that describe one Service, as far as they exist."""
 
     service: Service | None
     slices: tuple[EndpointSlice, ...]
@@ -46,13 +46,13 @@ class ServiceObjects(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedUpstream:
-    """An Upstream, and what is wrong with it."""
+    """An Upstream and its fault, if any."""
 
     upstream: Upstream
     fault: str = ""
     """
-    For each Ingress that names it: why nobody serves it, or why its endpoints may be old.
-    Empty as long as it is only that a name was not resolved yet.
+    The fault to report on each Ingress that names the Upstream: why it has no endpoint, or
+    why its endpoints may be out of date. Empty while a name is merely not resolved yet.
     """
 
     names: frozenset[str] = frozenset()
@@ -64,13 +64,13 @@ class _FaultError(Exception):
 
 
 class _Address(NamedTuple):
-    """An address that an object lists, with its condition."""
+    """An address in an object, with its condition."""
 
     family: str
     endpoint: Endpoint
     is_ready: bool
     is_leaving: bool
-    """Whether it still serves, although it terminates."""
+    """Whether it is still serving while it terminates."""
 
 
 def resolve_upstream(
@@ -104,7 +104,7 @@ def _resolve(
     key: UpstreamKey, objects: ServiceObjects, source: FilesSource, names: NameLookup
 ) -> Steps[Upstream]:
     """
-    :raises _FaultError: where there is no endpoint.
+    :raises _FaultError: if there is no endpoint.
     """
     service = objects.service
     if service is None:
@@ -128,8 +128,8 @@ def _resolve(
 
 def _service_port(key: UpstreamKey, service: Service) -> ServicePort | None:
     """
-    The port that a backend means: by name or number, else, as ingress-nginx has
-    it, by the name or number of its target.
+    Find the port that a backend names by name or number, or else, as in ingress-nginx,
+    by the name or number of the port's target.
     """
     usable = [port for port in service.spec.ports if port.protocol == "TCP"]
     for port in usable:
@@ -155,12 +155,12 @@ def _named(key: UpstreamKey) -> str:
 
 
 def _target_number(port: ServicePort) -> int:
-    """The number that endpoints listen on, where only the Service can tell."""
+    """Return the port number of endpoints if only the Service determines it."""
     target = port.target_port
     return target if isinstance(target, int) and target else port.port
 
 
-# Endpoints out of objects.
+# Endpoints from objects.
 
 
 def _slice_addresses(
@@ -182,7 +182,7 @@ def _slice_addresses(
 
 
 def _subset_addresses(endpoints: Endpoints, service_port: ServicePort) -> Iterator[_Address]:
-    """Addresses that are not ready are left out: nothing tells whether they serve."""
+    """Yield ready addresses; nothing says whether the others are still serving."""
     for subset in endpoints.subsets:
         for number in _numbers(subset.ports, service_port):
             for address in subset.addresses:
@@ -192,7 +192,7 @@ def _subset_addresses(endpoints: Endpoints, service_port: ServicePort) -> Iterat
 
 
 def _numbers(ports: Iterable[EndpointPort], service_port: ServicePort) -> list[int]:
-    """Ports meet by name, which is empty for a Service of one port; None means all ports."""
+    """Match ports by name, which is empty for a Service with one port; None means all ports."""
     return [
         port.port if port.port is not None else _target_number(service_port)
         for port in ports
@@ -201,7 +201,7 @@ def _numbers(ports: Iterable[EndpointPort], service_port: ServicePort) -> list[i
 
 
 def _normalized(address: str, family: str) -> str:
-    """One spelling for one IPv6 address, so that it is one endpoint."""
+    """Return the canonical spelling of an IPv6 address, so that it is only one endpoint."""
     if family != "IPv6":
         return address
     try:
@@ -214,7 +214,7 @@ def _choose(
     key: UpstreamKey, port: ServicePort, kind: str, addresses: Iterable[_Address]
 ) -> Steps[Upstream]:
     """
-    :raises _FaultError: where no address can be used.
+    :raises _FaultError: if no address can be used.
     """
     ready: dict[str, set[Endpoint]] = {}
     leaving: dict[str, set[Endpoint]] = {}
@@ -268,10 +268,10 @@ def _local_upstream(
     key: UpstreamKey, port: ServicePort | None, source: FilesSource, lack: str
 ) -> Upstream:
     """
-    The Upstream that the configuration gives endpoints to.
+    Make an Upstream with the endpoints from the configuration.
 
-    :param port: as the Service has it; None where there is no Service.
-    :param lack: what the Service has not, for the fault.
+    :param port: the port of the Service; None if there is no Service.
+    :param lack: what the Service lacks, for the fault.
     """
     spellings = [key.port]
     if port is not None:

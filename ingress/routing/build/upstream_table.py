@@ -25,20 +25,20 @@ class UpstreamTable:
     """The Upstreams in use, after a build."""
 
     users: Index[UpstreamKey, ObjectName] = field(default_factory=dict)
-    """The Ingresses that name an Upstream."""
+    """The Ingresses that name an Upstream, by the Upstream's key."""
 
     keys: Index[ObjectName, UpstreamKey] = field(default_factory=dict)
-    """The Upstreams in use of a Service."""
+    """The Upstreams in use, by Service."""
 
     slices: Index[ObjectName, ObjectName] = field(default_factory=dict)
-    """The EndpointSlices of a Service."""
+    """The EndpointSlices, by Service."""
 
     upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
     faults: Mapping[UpstreamKey, str] = field(default_factory=dict)
-    """What is wrong with an Upstream; mostly, why nobody serves it."""
+    """The fault of each faulty Upstream: usually, why it has no endpoint."""
 
     names: Index[str, UpstreamKey] = field(default_factory=dict)
-    """The Upstreams in use to which a name leads; the same object where none changed."""
+    """The Upstreams in use that a name leads to; the same object as before if none changed."""
 
     names_of: Mapping[UpstreamKey, frozenset[str]] = field(default_factory=dict)
     """The names of each Upstream that has any."""
@@ -48,8 +48,8 @@ def update_upstreams(
     table: UpstreamTable, old: Objects, new: Objects, source: FilesSource, moves: Iterable[Move]
 ) -> Steps[tuple[UpstreamTable, set[ObjectName]]]:
     """
-    :param old: the objects that `table` was made of.
-    :return: the table after it, and the Ingresses for which a fault came or went.
+    :param old: the objects from which `table` was made.
+    :return: the updated table, and the Ingresses that gained or lost a fault.
     """
     users, touched = yield from moved_users(table.users, moves, lambda parts: parts.backends)
     keys, fresh = yield from _moved_keys(table, touched, users)
@@ -82,7 +82,7 @@ class _Update:
 
     def __init__(self, table: UpstreamTable) -> None:
         self.concerned: set[ObjectName] = set()
-        """The Ingresses for which a fault came or went."""
+        """The Ingresses that gained or lost a fault."""
 
         self._table = table
         self._upstreams = dict(table.upstreams)
@@ -95,13 +95,13 @@ class _Update:
         return f"<_Update of {len(self._upstreams)} Upstreams>"
 
     def remove(self, key: UpstreamKey) -> None:
-        """Nobody names it any more."""
+        """Remove an Upstream that no Ingress names any more."""
         self._is_changed = self._upstreams.pop(key, None) is not None or self._is_changed
         self._faults.pop(key, None)
         self._move_names(key, frozenset())
 
     def put(self, key: UpstreamKey, resolved: ResolvedUpstream) -> None:
-        """What came of it."""
+        """Record the result for an Upstream."""
         if resolved.upstream != self._upstreams.get(key):
             self._upstreams[key] = resolved.upstream
             self._is_changed = True
@@ -112,11 +112,11 @@ class _Update:
         self._move_names(key, resolved.names)
 
     def finish(self) -> Steps[UpstreamTable]:
-        """The table with the changes."""
+        """Return the table with the changes."""
         names = yield from self._names.finish()
         return replace(
             self._table,
-            # By identity the data plane sees that it has nothing to do.
+            # The data plane sees by identity that it has nothing to do.
             upstreams=self._upstreams if self._is_changed else self._table.upstreams,
             faults=self._faults,
             names=names,
@@ -133,8 +133,8 @@ def _moved_keys(
     table: UpstreamTable, touched: Iterable[UpstreamKey], users: Index[UpstreamKey, ObjectName]
 ) -> Steps[tuple[Index[ObjectName, UpstreamKey], set[UpstreamKey]]]:
     """
-    :param users: as they are now.
-    :return: the index, and the keys that came into use or went out of it.
+    :param users: the current users.
+    :return: the index, and the keys that came into use or went out of use.
     """
     update = IndexUpdate(table.keys)
     fresh: set[UpstreamKey] = set()
