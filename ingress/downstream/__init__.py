@@ -1,3 +1,3 @@
 """
-The client's side: listeners, TLS, the HTTP codec, and the exchange.
+The client's side: listeners, TLS, and the HTTP codec.
 """

@@ -1,5 +1,5 @@
 """
-What accepts client connections that speak HTTP/1.1.
+The factory of client connections in HTTP/1.1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class HTTP1Factory(Factory):
     """
     Makes the protocols of one listener.
 
-    :param is_secure: whether its clients come over TLS.
+    :param is_secure: whether its clients connect over TLS.
     """
 
     noisy = False
@@ -28,7 +28,7 @@ class HTTP1Factory(Factory):
     def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.
         self, addr: IAddress | None
     ) -> HTTP1Downstream | None:
-        """IProtocolFactory: None closes a connection more than its client may have."""
+        """IProtocolFactory: None closes a connection beyond the limit of its client."""
         plane = self._plane
         client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
         plane.accepted += 1

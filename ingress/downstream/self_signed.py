@@ -1,5 +1,5 @@
 """
-The certificate that serves where no other does: made at start, signed by itself.
+The self-signed certificate, made at start and used where no other certificate is.
 """
 
 from __future__ import annotations

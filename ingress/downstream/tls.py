@@ -1,11 +1,10 @@
 """
-The TLS contexts: one for all connections, and the certificate that each handshake gets.
+The TLS contexts: a base context for all connections, and one for each certificate.
 
-Every connection starts in the base context, which is made once, before any fork:
-session tickets are sealed with its keys, so that a session is resumed whichever
-certificate is served meanwhile, and by whichever worker. The client's SNI then
-picks a certificate from the Snapshot of that moment, and the connection is
-switched to the context that holds it.
+Every connection starts in the base context, which is made once, before any fork. Its
+keys seal the session tickets, so a session can be resumed by any worker, even after its
+certificate was replaced. The client's SNI then selects a certificate from the current
+Snapshot, and the connection is switched to the context that holds it.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from ingress.routing.match import find_certificate
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 
 # Mozilla's "intermediate" of its Server Side TLS guidelines 6.0 (2026,
-# https://ssl-config.mozilla.org/guidelines/6.0.json). The order of suites is the
-# client's, as they have it: phones without AES in hardware prefer ChaCha20.
+# https://ssl-config.mozilla.org/guidelines/6.0.json). As they recommend, the client's
+# order of suites decides: phones without AES in hardware prefer ChaCha20.
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256",
     b"ECDHE-RSA-AES128-GCM-SHA256",
@@ -48,22 +47,22 @@ SESSION_CONTEXT = b"txingress"
 
 MAX_CONTEXTS = 1024
 """
-How many certificates have a context at once, the last used ones. A context takes
-26 KiB and 0.4 ms to make; with all of 10,000 certificates it would be 260 MB.
+How many certificates have a context at once; the least recently used one is dropped.
+A context takes 26 KiB and 0.4 ms to make; 10,000 of them would take 260 MB.
 """
 
 
 class NoCommonProtocol(SSL.Error):
-    """The client offered protocols by ALPN, and none of them is ours."""
+    """The client offered protocols by ALPN, and we speak none of them."""
 
 
 class TLSContexts:
     """
     Makes the server's side of TLS connections.
 
-    :param current_snapshot: the Snapshot that serves now; None before the first.
-    :param default: where neither SNI nor the Snapshot gives a certificate.
-    :param protocols: what ALPN may agree on, most wanted first.
+    :param current_snapshot: returns the published Snapshot; None before the first.
+    :param default: the certificate to use if neither SNI nor the Snapshot gives one.
+    :param protocols: the protocols to accept by ALPN, the preferred ones first.
     :param max_contexts: how many certificates may have a context at once.
     :raises SSL.Error: if OpenSSL refuses `default`.
     """
@@ -78,7 +77,7 @@ class TLSContexts:
         max_contexts: int = MAX_CONTEXTS,
     ) -> None:
         self.current_snapshot = current_snapshot
-        """May be replaced: a worker has Snapshots of its own, which come after the fork."""
+        """May be replaced: a worker gets Snapshots of its own after the fork."""
 
         self._protocols = tuple(protocols)
         self._max_contexts = max_contexts
@@ -93,18 +92,18 @@ class TLSContexts:
 
     @property
     def count(self) -> int:
-        """How many certificates have a context now."""
+        """The number of certificates that have a context now."""
         return len(self._contexts)
 
     def open_connection(self, sock: socket.socket) -> SSL.Connection:
-        """The server's side of a TLS connection on `sock`, before its handshake."""
+        """Make the server's side of a TLS connection on `sock`, before its handshake."""
         connection = Connection(self._base, sock)
         connection.set_accept_state()
         return connection
 
     def _select_certificate(self, connection: SSL.Connection) -> None:
-        """OpenSSL calls this in every handshake, with and without SNI."""
-        # What is raised here pyOpenSSL prints, and the handshake fails.
+        """Select the certificate; OpenSSL calls this in every handshake, with and without SNI."""
+        # pyOpenSSL prints an exception raised here, and the handshake fails.
         try:
             snapshot = self.current_snapshot()
             if snapshot is None:
@@ -120,7 +119,7 @@ class TLSContexts:
             self.log.failure("No certificate could be chosen: the default one serves")
 
     def _context_of(self, certificate: ServerCertificate | None) -> SSL.Context | None:
-        """The context of `certificate`; None if there is none, or OpenSSL refuses it."""
+        """Return the context of `certificate`; None if there is none, or OpenSSL refuses it."""
         if certificate is None:
             return None
         fingerprint = certificate.fingerprint
@@ -157,11 +156,11 @@ class TLSContexts:
         self._pruned_for = snapshot
 
     def _select_protocol(self, connection: SSL.Connection, offered: list[bytes]) -> bytes:
-        """OpenSSL calls this of the context that SNI led to, if the client offers any protocol."""
+        """Select a protocol, if the client offers any; OpenSSL calls this."""
         for protocol in self._protocols:
             if protocol in offered:
                 return protocol
-        # The handshake fails with the alert that RFC 7301 section 3.2 wants.
+        # The handshake fails with the alert that RFC 7301 section 3.2 requires.
         raise NoCommonProtocol(f"the client offers {offered!r}")
 
 
@@ -170,13 +169,13 @@ def make_context(
     select_protocol: Callable[[SSL.Connection, list[bytes]], bytes],
 ) -> SSL.Context:
     """
-    A server's context for `certificate`.
+    Make a server's context for `certificate`.
 
-    Settings other than certificate and ALPN count only in the base context, and
-    are the same in all of them so that nobody has to know which.
+    Settings other than certificate and ALPN take effect only in the base context, but are
+    the same in all contexts, so that callers need not distinguish them.
 
     :raises SSL.Error: if OpenSSL refuses the certificate or the key.
-    :raises ValueError: if they are no PEM, or the key is of another kind.
+    :raises ValueError: if they are not PEM, or the key is of another kind.
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -184,11 +183,11 @@ def make_context(
     context.set_tls13_ciphersuites(b":".join(TLS_1_3_SUITES))
     limit_groups(context, GROUPS)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-    # An idle connection keeps no buffers for records: 34 KiB that come back with the next one.
+    # An idle connection releases its record buffers (34 KiB) until the next record.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_id(SESSION_CONTEXT)
     context.set_timeout(SESSION_LIFETIME)
-    # The client keeps the session, as a ticket; we keep nothing that workers would have to share.
+    # The client keeps the session as a ticket, so workers have no sessions to share.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_select_callback(select_protocol)
     use_certificate(context, certificate.chain_pem, certificate.key_pem)

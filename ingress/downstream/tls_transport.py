@@ -2,8 +2,8 @@
 Server transports that run OpenSSL on the socket itself.
 
 The protocol's `connectionMade` runs when the connection is accepted, before the
-handshake: whatever limits the time of a request's head limits the handshake
-too. What the protocol writes before the handshake is done waits for its end.
+handshake, so that the time limit of a request's head covers the handshake too. Data
+that the protocol writes before the end of the handshake is sent after it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class _Accepted(TLSStream):
     """The server's side."""
 
     server_name: str | None = None
-    """The client's SNI as sent; None before the handshake, and if it sent none."""
+    """The client's SNI as sent; None before the handshake, or if the client sent none."""
 
     open_connection: OpenConnection
-    """Of the class; `tls_transports` sets it."""
+    """An attribute of the class, which `tls_transports` sets."""
 
     def __init__(self, sock: socket.socket, *arguments: Any) -> None:
-        # First of all: a transport is watched by the reactor as soon as it is made.
+        # This comes first: the reactor watches a transport as soon as it is made.
         self._tls = self.open_connection(sock)
         super().__init__(sock, *arguments)
 
@@ -59,7 +59,7 @@ class TLSUNIXServer(_Accepted, ImmediateUNIXServer):
 
 def tls_transports(open_connection: OpenConnection) -> tuple[type[TLSServer], type[TLSUNIXServer]]:
     """
-    The transports of one TLS listener.
+    Make the transports of one TLS listener.
 
     :return: a class for its TCP ports and one for its UNIX sockets, to be called
         as `tcp.Server` is.

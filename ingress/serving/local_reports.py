@@ -24,7 +24,7 @@ class LocalReports:
     Reads the data plane on request (`Reports`).
 
     :param traffic: the counts of `plane`.
-    :param totals: the counts are added to it.
+    :param totals: receives the counts.
     """
 
     def __init__(
