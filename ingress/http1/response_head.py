@@ -33,6 +33,9 @@ _RESPONSE_HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + FIELD_LINES
 )
 
+MAX_STATUS: Final = 599
+"""Statuses above belong to no class (RFC 9110 section 15)."""
+
 
 def check_unfinished_response_head(
     data: bytes, limits: Limits = DEFAULT_LIMITS, checked: int = 0
@@ -86,6 +89,8 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
     except httptools.HttpParserError as error:
         raise ResponseError("The endpoint sent no HTTP/1.1 response.") from error
     status = parser.get_status_code()
+    if status > MAX_STATUS:
+        raise ResponseError("The endpoint sent a status that is not between 100 and 599.")
     is_http_10 = match[1] == b"0"
     framing = Framing(head.fields, ResponseError)
     has_none = is_of_head or status < 200 or status in (204, 304)

@@ -80,6 +80,16 @@ class ResponseHeadTests(SynchronousTestCase):
         self.assertIsInstance(new_body(), UntilCloseBody)
         self.assertFalse(made.keep_alive)
 
+    def test_status_without_class(self) -> None:
+        """A status above 599 belongs to no class and is refused (RFC 9110 section 15)."""
+        for status in (600, 700, 999):
+            with self.assertRaises(ResponseError) as caught:
+                response(b"HTTP/1.1 %d Odd\r\nContent-Length: 0\r\n\r\n" % status)
+            self.assertEqual(
+                str(caught.exception), "The endpoint sent a status that is not between 100 and 599."
+            )
+        self.assertEqual(response(b"HTTP/1.1 599 X\r\nContent-Length: 0\r\n\r\n").status, 599)
+
     def test_no_body(self) -> None:
         """HEAD, 1xx, 204 and 304 have none, whatever the fields say."""
         for status, method in ((200, b"HEAD"), (103, b"GET"), (204, b"GET"), (304, b"GET")):
