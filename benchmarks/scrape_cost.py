@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import cast
 
 from prometheus_client import generate_latest
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ingress.admin.snapshot_json import Published, snapshot_json
 from ingress.admin.streaming import Stream, compressed
+from ingress.config import Limits
 from ingress.memory import settle_objects
 from ingress.routing.build import Built
 from ingress.telemetry.counts import Counters, Counts
@@ -43,6 +45,9 @@ def watch(result: Built) -> HandProxy:
     """Each host has had a request."""
     hand = HandProxy()
     hand.published.publish(result)
+    limits = Limits(metric_lines=1_000_000)
+    hand.configured.current = replace(hand.configured.current, limits=limits)
+    hand.totals.traffic.apply(limits.metric_lines)
     traffic = Traffic()
     for host in result.snapshot.hosts.values():
         traffic.count(host.route(b"/"), b"GET", 200, *SAMPLE)

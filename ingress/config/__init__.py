@@ -186,6 +186,9 @@ class Limits:
     retry_budget: float = 0.2
     """Share of the requests in flight that may be retries; a few are always allowed."""
 
+    metric_lines: int = 250_000
+    """Lines of metrics; beyond them requests are counted with less detail."""
+
 
 FieldNameSetting = Literal["plain", "underscores", "any"]
 """

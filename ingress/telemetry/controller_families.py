@@ -48,6 +48,11 @@ def controller_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> I
         yield _orphans(built, constants)
 
 
+def configured_lines(built: Built) -> int:
+    """The number of lines that grow with the configuration: of certificates and Ingresses."""
+    return 2 * (len(built.snapshot.certificates) + 1) + len(_ORPHAN_TYPES) * len(built.served)
+
+
 def _build_info(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
     labels = {**constants, "build": "", "release": proxy.version, "repository": ""}
     return gauge(

@@ -14,11 +14,14 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ingress.telemetry.controller_families import controller_families
+from ingress.telemetry.controller_families import configured_lines, controller_families
 from ingress.telemetry.exposition import Family, pieces
 from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.process_families import process_families
 from ingress.telemetry.traffic_families import traffic_families
+
+_OTHER_LINES = 500
+"""More lines than there are beside those of rules, Ingresses and certificates."""
 
 
 def make_registry() -> CollectorRegistry:
@@ -40,6 +43,10 @@ def metrics(proxy: ObservedProxy, registry: CollectorRegistry) -> Iterator[bytes
     """
     yield generate_latest(registry)
     built = proxy.published.built
+    limit = proxy.configured.current.limits.metric_lines - _OTHER_LINES
+    if built is not None:
+        limit -= configured_lines(built)
+    proxy.totals.traffic.apply(max(limit, 0))
     if built is not None:
         for _ in proxy.totals.traffic.retain(built.snapshot):
             yield b""

@@ -91,6 +91,12 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Lines of the access log that were lost",
         counters.dropped_lines,
     )
+    family = Family(
+        f"{OWN_PREFIX}_folded_requests_total",
+        "counter",
+        "Requests counted without their exact status, method or histograms (limits.metric-lines)",
+    )
+    yield by_label(family, "missing", totals.traffic.folded)
     yield counter(
         f"{OWN_PREFIX}_unlabelled_requests_total",
         "Requests that are in no series, because there were too many",

@@ -13,20 +13,25 @@ of all its histograms. `TrafficTotals` adds up the counts of all processes.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Final, NamedTuple
 
 from ingress.routing.route import Route, RouteLabels
-from ingress.telemetry.histogram import HISTOGRAMS, ROW_SIZE, Row
+from ingress.telemetry.folding import OTHER
+from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, ROW_SIZE, Row
 
 MAX_SERIES: Final = 20_000
-"""Series that are kept apart: 10,000 rules with two outcomes each take 15 MB."""
+"""Series of one process between two takes: 10,000 rules with two outcomes each take 15 MB."""
+
+CROWDED: Final = MAX_SERIES * 3 // 4
+"""The number of series from which on new ones are folded."""
 
 MAX_ROUTE_SERIES: Final = 200
 """
-Of one rule: its clients choose the method and its endpoints the status, and are
-not to use up what is there for all.
+Series of one rule before new ones are folded: clients choose the method and endpoints the
+status, and must not use up the room of all.
 """
 
 METHODS: Final = frozenset(
@@ -34,10 +39,10 @@ METHODS: Final = frozenset(
     b"MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND "
     b"REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split()
 )
-"""Those that the parser knows; all others are told as ``-``."""
+"""The methods that the parser knows; all others are counted as ``-``."""
 
 STATUSES: Final = range(100, 600)
-"""All others are told as ``-``, too."""
+"""All other statuses are counted as ``-``."""
 
 _SAMPLES_AT_ONCE: Final = 1000
 """Requests between two folds. A fold takes a millisecond or two."""
@@ -55,6 +60,8 @@ NO_ROUTE: Final = RouteLabels("_")
 The labels of requests that no rule matched, or that were refused before. They have no
 host: clients could make up any number of hosts.
 """
+
+_OTHER: Final = OTHER.encode("ascii")
 
 _KEY: Final = 3
 _WIDTH: Final = _KEY + len(HISTOGRAMS)
@@ -75,14 +82,14 @@ class TrafficCounts:
 
     rows: dict[Series, Row] = field(default_factory=dict)
     overflow: int = 0
-    """Requests that were one series too many."""
+    """Requests that are in no series, because there were too many."""
 
     is_last: bool = True
-    """Whether nothing was left for another take."""
+    """Whether everything was taken."""
 
 
 class Traffic:
-    """What the exchanges of one process have counted and nobody has taken yet."""
+    """What the exchanges of one process have counted since the last take."""
 
     def __init__(self) -> None:
         self._samples: list[Any] = []
@@ -92,7 +99,11 @@ class Traffic:
         """
 
         self._rows: dict[tuple[RouteLabels, bytes, int], list[float]] = {}
-        self._overflow = 0
+        self._series_of: Counter[RouteLabels] = Counter()
+        """How many of the rows each rule has."""
+
+        self._overflowing = _EMPTY_ROW[:]
+        """The row of all requests that are in no series."""
 
     def __repr__(self) -> str:
         return f"<Traffic {len(self._rows)} series, {len(self._samples) // _WIDTH} samples>"
@@ -110,11 +121,11 @@ class Traffic:
         response_size: int,
     ) -> None:
         """
-        An exchange is over. Times are in seconds, sizes in bytes.
+        Count an exchange. Times are in seconds, sizes in bytes.
 
-        :param route: None where no rule matched.
-        :param response_time: None where no endpoint answered; the next two likewise.
-        :param connect_time: None as well where a connection was used again.
+        :param route: None if no rule matched.
+        :param response_time: None if no endpoint answered; the next two likewise.
+        :param connect_time: None as well if a connection was reused.
         """
         samples = self._samples
         samples += (
@@ -134,18 +145,20 @@ class Traffic:
     def take(self, most: int = TAKEN_AT_ONCE) -> TrafficCounts:
         """
         :param most: how many series to take; the others are for the next take.
-        :return: what was counted since it was taken last.
+        :return: what was counted since the last take.
         """
         self._fold()
         count = min(most, len(self._rows))
         taken = [self._rows.popitem() for _ in range(count)]
-        counts = TrafficCounts(
+        self._series_of.subtract(labels for (labels, _, _), _ in taken)
+        if not self._rows:
+            self._series_of.clear()
+        overflow, self._overflowing = self._overflowing, _EMPTY_ROW[:]
+        return TrafficCounts(
             {_series(*key): array("d", row) for key, row in taken},
-            self._overflow,
+            int(sum(overflow[REQUESTS.start : REQUESTS.sum_index])),
             is_last=not self._rows,
         )
-        self._overflow = 0
-        return counts
 
     def _fold(self) -> None:
         samples, self._samples = self._samples, []
@@ -167,14 +180,21 @@ class Traffic:
         """:return: the row of a series that has none yet, or is known by another key."""
         key = (labels, method if method in METHODS else b"-", status if status in STATUSES else 0)
         row = self._rows.get(key)
+        if row is None and self._is_crowded(labels):
+            key = (labels, _OTHER, key[2] // 100)
+            row = self._rows.get(key)
+        if row is None and len(self._rows) >= MAX_SERIES:
+            return self._overflowing
         if row is None:
-            row = _EMPTY_ROW[:]
-            if len(self._rows) < MAX_SERIES:
-                self._rows[key] = row
-            else:
-                self._overflow += 1
+            row = self._rows[key] = _EMPTY_ROW[:]
+            self._series_of[labels] += 1
         return row
+
+    def _is_crowded(self, labels: RouteLabels) -> bool:
+        return len(self._rows) >= CROWDED or self._series_of[labels] >= MAX_ROUTE_SERIES
 
 
 def _series(labels: RouteLabels, method: bytes, status: int) -> Series:
-    return Series(labels, method.decode("ascii"), str(status or "-"))
+    """:param status: a class if it has one digit; 0 for unknown statuses."""
+    text = f"{status}xx" if 0 < status < STATUSES.start else str(status or "-")
+    return Series(labels, method.decode("ascii"), text)

@@ -1,7 +1,7 @@
 """
 The metrics of all rules, under the names of ingress-nginx.
 
-They are most of the exposition: 79 lines for each rule, method and status.
+They are most of the exposition: up to 77 lines for each rule, method and status.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from ingress.steps import STRIDE
 from ingress.telemetry.exposition import Family, escaped, number
-from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, Histogram, Row
+from ingress.telemetry.histogram import HISTOGRAMS, Histogram, Row
 from ingress.telemetry.traffic import Series
 from ingress.telemetry.traffic_totals import TrafficTotals
 
@@ -46,13 +46,17 @@ def traffic_families(totals: TrafficTotals, constants: Mapping[str, str]) -> Ite
 
 def _labelled(
     totals: TrafficTotals, constants: Mapping[str, str], rows: list[_Labelled]
-) -> Iterator[_Labelled]:
-    """:param rows: gets each of them as well, because making the text takes long."""
+) -> Iterator[tuple[str, int]]:
+    """
+    :param rows: gets those that have histograms, because making the text takes long.
+    :return: the labels of each series as text, and its requests.
+    """
     middle = ",".join(f'{name}="{escaped(constants[name])}"' for name in sorted(constants))
-    for series, row in totals:
-        labelled = (_labels(series, middle), row)
-        rows.append(labelled)
-        yield labelled
+    for series, total in totals:
+        labels = _labels(series, middle)
+        if total.row is not None:
+            rows.append((labels, total.row))
+        yield labels, total.requests
 
 
 def _labels(series: Series, constants: str) -> str:
@@ -65,9 +69,9 @@ def _labels(series: Series, constants: str) -> str:
     )
 
 
-def _requests(rows: Iterable[_Labelled]) -> Iterator[str]:
-    for labels, row in rows:
-        yield f"{PREFIX}_requests{{{labels}}} {int(sum(REQUESTS.buckets(row)))}\n"
+def _requests(series: Iterable[tuple[str, int]]) -> Iterator[str]:
+    for labels, requests in series:
+        yield f"{PREFIX}_requests{{{labels}}} {requests}\n"
 
 
 def _observations(histogram: Histogram, rows: Iterable[_Labelled]) -> Iterator[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Limits
 from ingress.telemetry.counts import Counters, Counts
 from ingress.telemetry.metrics import make_registry, metrics
 from ingress.telemetry.traffic import Traffic
@@ -76,6 +78,25 @@ class MetricsTests(SynchronousTestCase):
         self.assertIn('ingress="web"', self.text())
         self.hand.published.publish(built())
         self.assertNotIn('ingress="web"', self.text())
+
+    def test_limit(self) -> None:
+        """The exposition has no more lines than the configuration allows."""
+        limits = Limits(metric_lines=1000)
+        self.hand.configured.current = replace(self.hand.configured.current, limits=limits)
+        names = [f"{number}.example" for number in range(100)]
+        rules = [ingress(name, {"/": "web:80"}, name=name) for name in names]
+        self.hand.published.publish(built(*rules, served("web")))
+        traffic = Traffic()
+        for host in self.hand.published.built.snapshot.hosts.values():  # type: ignore[union-attr]
+            for status in range(200, 240):
+                traffic.count(host.route(b"/"), b"GET", status, 0.5, 0.4, 0.3, 0.2, 300, 2000)
+        self.hand.totals.merge(Counts(Counters(), traffic.take(10_000)))
+        text = self.text()
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        self.assertLessEqual(len(lines), 1000)
+        requests = re.findall(r"(?m)^nginx_ingress_controller_requests\{.* (\d+)$", text)
+        self.assertEqual(len(requests), len(names))
+        self.assertEqual(sum(map(int, requests)), 40 * len(names))
 
     def test_before_the_first(self) -> None:
         """There are metrics before there is a Snapshot."""

@@ -10,7 +10,15 @@ from ingress.endpoint import UpstreamKey
 from ingress.http1.request_head import parse_request_head
 from ingress.routing.route import Route, RouteLabels
 from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, ROW_SIZE, Row
-from ingress.telemetry.traffic import MAX_SERIES, METHODS, NO_ROUTE, Series, Traffic
+from ingress.telemetry.traffic import (
+    MAX_ROUTE_SERIES,
+    MAX_SERIES,
+    METHODS,
+    NO_ROUTE,
+    STATUSES,
+    Series,
+    Traffic,
+)
 
 ROUTE = Route(
     ("default", "shop"), UpstreamKey("default", "web", "http"), path="/cart", host="a.example"
@@ -132,14 +140,40 @@ class TrafficTests(SynchronousTestCase):
         self.assertEqual(sorted(statuses), ["200", "201", "202", "203", "204"])
 
     def test_overflow(self) -> None:
-        """Requests of one series too many are counted, but not what they were like."""
+        """Requests that find no room for a series are counted, each of them."""
         for number in range(MAX_SERIES + 2):
             self.count(Route(("default", "shop"), None, host=f"{number}.example"))
         self.count(Route(("default", "shop"), None, host="0.example"))
+        self.count(Route(("default", "shop"), None, host=f"{MAX_SERIES}.example"))
         counts = self.traffic.take(MAX_SERIES)
         self.assertEqual(len(counts.rows), MAX_SERIES)
-        self.assertEqual(counts.overflow, 2)
+        self.assertEqual(counts.overflow, 3)
         self.assertEqual(self.traffic.take().overflow, 0)
+
+    def test_many_of_one_rule(self) -> None:
+        """A rule with many methods and statuses gets a few coarse series, and others keep theirs."""
+        other = Route(("default", "shop"), None, host="b.example")
+        for method in sorted(METHODS)[:3]:
+            for status in (*STATUSES, 600):
+                self.count(method=method, status=status)
+        self.count(other)
+        rows = self.traffic.take(MAX_SERIES).rows
+        coarse = {
+            series.status: requests(row) for series, row in rows.items() if series.method == "other"
+        }
+        fine = sum(series.route == LABELS for series in rows) - len(coarse)
+        self.assertEqual(fine, MAX_ROUTE_SERIES)
+        self.assertEqual(set(coarse), {"-", "1xx", "2xx", "3xx", "4xx", "5xx"})
+        self.assertEqual(fine + sum(coarse.values()), 3 * (len(STATUSES) + 1))
+        self.assertIn(Series(other.labels, "GET", "200"), rows)
+
+    def test_many_of_one_rule_taken(self) -> None:
+        """After a take a rule has room for fine series again."""
+        for status in STATUSES:
+            self.count(status=status)
+        self.traffic.take(MAX_SERIES)
+        self.count(status=599)
+        self.assertEqual(list(self.taken()), [Series(LABELS, "GET", "599")])
 
     def test_pickled(self) -> None:
         """Counts go from process to process."""
