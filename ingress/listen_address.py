@@ -1,14 +1,14 @@
 """
-Where to listen: Twisted's endpoint strings, read without listening.
+Addresses to listen on: ``HOST:PORT`` and Twisted's endpoint strings, read without listening.
 
-Twisted's own parser reads the strings, so that escapes and defaults are those
-of every other Twisted server. It is handed a stand-in for the reactor that
-notes what it is asked to listen on.
+Twisted's own parser reads the endpoint strings, so that escapes and defaults are those of
+every other Twisted server. Its reactor is a stand-in that notes the address.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromSt
 
 from ingress.errors import IngressError
 
+HOST_AND_PORT = "HOST:PORT with an IP address, an IPv6 address in brackets and * for every address"
+
 ACCEPTED = {
     "tcp": r"tcp:PORT or tcp:PORT:interface=ADDRESS, with a port from 0 to 65535"
     r" and every colon of an address as \:",
@@ -25,11 +27,14 @@ ACCEPTED = {
     "systemd": "systemd:domain=INET:name=NAME, where NAME is the FileDescriptorName of a socket"
     " that systemd passed on",
 }
-"""What is accepted, by the kind of description."""
+"""The accepted endpoint strings, by kind."""
+
+_HOST_AND_PORT = re.compile(r"(?:(\*|[0-9.]+|\[[^\[\]]+\])?:)?([0-9]{1,5})")
+"""``HOST:PORT``, ``:PORT`` or ``PORT``."""
 
 
 class AddressRefused(IngressError):
-    """A description is none that we listen on; the message says what is accepted."""
+    """A description is not an address to listen on; the message says what is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,19 @@ ListenAddress = TCPAddress | UNIXPath | InheritedSocket
 
 def parse_listen_address(description: str, folder: Path) -> ListenAddress:
     """
-    :param description: an endpoint string of Twisted: ``tcp:``, ``unix:`` or ``systemd:``.
-        Its ``backlog`` is not used, see `ingress.downstream.listeners`.
-    :param folder: what a relative path of ``unix:`` is relative to.
-    :raises AddressRefused: if it is none, or one of another kind.
+    Read an address to listen on.
+
+    :param description: ``HOST:PORT``, or an endpoint string of Twisted: ``tcp:``, ``unix:`` or
+        ``systemd:``. Its ``backlog`` is not used, see `ingress.downstream.listeners`.
+    :param folder: the base of relative paths of ``unix:``.
+    :raises AddressRefused: for any other description.
     """
+    short = _HOST_AND_PORT.fullmatch(description)
+    if short is not None:
+        return _tcp_address((short[1] or "*").strip("[]"), int(short[2]))
     kind = description.partition(":")[0]
     if kind not in ACCEPTED:
-        raise AddressRefused("; ".join(ACCEPTED.values()))
+        raise AddressRefused("; ".join((HOST_AND_PORT, *ACCEPTED.values())))
     recorder = _Recorder(folder)
     try:
         endpoint = serverFromString(cast(Any, recorder), description)
@@ -84,6 +94,12 @@ def parse_listen_address(description: str, folder: Path) -> ListenAddress:
     if recorder.address is None:
         raise AddressRefused(ACCEPTED[kind])
     return recorder.address
+
+
+def _tcp_address(host: str, port: int) -> TCPAddress:
+    if port > 65535 or (host != "*" and not is_ip_address(host)):
+        raise AddressRefused(f"{HOST_AND_PORT}; the port is from 0 to 65535")
+    return TCPAddress(port, "" if host == "*" else host)
 
 
 class _Recorder:
@@ -105,7 +121,15 @@ class _Recorder:
         """:raises AddressRefused: for no path, or no mode."""
         if not address or "\0" in address or not 0 <= mode <= 0o777:
             raise AddressRefused
-        self.address = UNIXPath(self._folder / address, mode, wantPID)
+        self.address = UNIXPath(self._folder / expand_home(address), mode, wantPID)
+
+
+def expand_home(path: str) -> Path:
+    """The path, with ``~`` at its start replaced by the home folder if that is known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def is_ip_address(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ingress.config import Config, changed_needing_restart, with_restart_fields
+from ingress.config import Config, Listen, changed_needing_restart, with_restart_fields
 from ingress.config.file import ConfigError, load_config
 from ingress.config.section import Mistakes
 
@@ -65,7 +65,7 @@ class LiveConfig:
     def _read(self) -> None:
         self._is_reading = True
         self._is_due = False
-        reading = self._run_in_thread(load_live, self._path)
+        reading = self._run_in_thread(load_live, self._path, self.current.listen)
         reading.addCallbacks(self._take, self._refuse)
         reading.addErrback(self._failed)
         reading.addCallback(self._ended)
@@ -101,7 +101,7 @@ class LiveConfig:
         self.log.failure("{file} could not be read", failure, file=self._path)
 
 
-def load_live(path: Path) -> Config:
+def load_live(path: Path, running: Listen) -> Config:
     """
     Read a file that has been read before (`load_config`).
 
@@ -112,4 +112,4 @@ def load_live(path: Path) -> Config:
         mistakes = Mistakes(str(path))
         mistakes.in_file("is not a regular file")
         raise ConfigError(mistakes.in_order())
-    return load_config(path)
+    return load_config(path, running)

@@ -65,12 +65,12 @@ _MAX_SHOWN = 80
 """Characters of a value that a Problem shows: a log line stays one."""
 
 
-def shown(value: str) -> str:
+def shown(value: str, most: int = _MAX_SHOWN) -> str:
     """
     :param value: as its author wrote it; never a secret.
-    :return: the same, shortened and printable.
+    :return: the same, shortened to so many characters and printable.
     """
-    return printable(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…")
+    return printable(value if len(value) <= most else f"{value[:most]}…")
 
 
 def quoted(value: str) -> str:

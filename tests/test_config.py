@@ -9,22 +9,57 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config, FilesSource, Listen, PublicPorts, changed_needing_restart
+from ingress.config import (
+    Cluster,
+    Config,
+    FilesSource,
+    Listen,
+    PublicPorts,
+    changed_needing_restart,
+    with_restart_fields,
+)
+
+ENDPOINTS = {("default", "web", ""): (("127.0.0.1", 3000),)}
 
 
 class ChangedNeedingRestartTests(SynchronousTestCase):
     """Some keys do not apply to a process that runs."""
 
     def test_restart(self) -> None:
-        """A change to listen, source or workers needs a restart."""
+        """A change to listeners, files, cluster or workers needs a restart."""
         new = Config(
-            listen=Listen(http=("tcp:80",)), source=FilesSource(paths=(Path("/"),)), workers=2
+            listen=Listen(http=("tcp:80",)),
+            source=FilesSource(paths=(Path("/"),)),
+            cluster=Cluster(),
+            workers=2,
         )
-        self.assertEqual(changed_needing_restart(Config(), new), ("listen", "source", "workers"))
+        self.assertEqual(
+            changed_needing_restart(Config(), new),
+            ("listen", "source.files", "source.kubernetes", "workers"),
+        )
 
     def test_live(self) -> None:
         """Every other change applies live, and so does none."""
         old = Config()
         new = replace(old, public_ports=PublicPorts(http=8080), hsts=None, ssl_redirect=False)
+        new = replace(new, source=FilesSource(endpoints=ENDPOINTS))
         self.assertEqual(changed_needing_restart(old, new), ())
         self.assertEqual(changed_needing_restart(old, old), ())
+
+
+class WithRestartFieldsTests(SynchronousTestCase):
+    """What a running process takes over of a changed configuration."""
+
+    def test_endpoints(self) -> None:
+        """The local endpoints apply, the files do not."""
+        running = Config(source=FilesSource(paths=(Path("/a"),)))
+        read = Config(source=FilesSource(paths=(Path("/b"),), endpoints=ENDPOINTS))
+        applied = with_restart_fields(read, running)
+        self.assertEqual(applied.source, FilesSource((Path("/a"),), ENDPOINTS))
+
+    def test_other_source(self) -> None:
+        """A change from files to a cluster leaves the files and their endpoints."""
+        running = Config(source=FilesSource((Path("/a"),), ENDPOINTS))
+        self.assertEqual(with_restart_fields(Config(cluster=Cluster()), running), running)
+        in_cluster = Config(cluster=Cluster())
+        self.assertEqual(with_restart_fields(running, in_cluster), in_cluster)

@@ -30,6 +30,17 @@ class ParseTests(SynchronousTestCase):
         """A port alone means every address of both families."""
         self.assertEqual(parse("tcp:8080"), TCPAddress(8080))
 
+    def test_host_and_port(self) -> None:
+        """HOST:PORT is an address of either family, every address, or a port alone."""
+        self.assertEqual(parse("127.0.0.1:8080"), TCPAddress(8080, "127.0.0.1"))
+        self.assertEqual(parse("[::1]:8080"), TCPAddress(8080, "::1"))
+        for every in ("*:8080", ":8080", "8080"):
+            self.assertEqual(parse(every), TCPAddress(8080))
+
+    def test_home(self) -> None:
+        """A path of a socket may begin with the home folder."""
+        self.assertEqual(parse("unix:~/http"), UNIXPath(Path("~/http").expanduser()))
+
     def test_interface(self) -> None:
         """An interface is one address, with its colons escaped."""
         self.assertEqual(parse("tcp:80:interface=127.0.0.1"), TCPAddress(80, "127.0.0.1"))
@@ -45,6 +56,11 @@ class ParseTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What cannot be listened on is refused with what is accepted of its kind."""
         for description, accepted in [
+            ("256.0.0.1:80", "HOST:PORT"),
+            ("[127.0.0.1:80", "HOST:PORT"),
+            ("::1:80", "in brackets"),
+            ("127.0.0.1:65536", "65535"),
+            ("localhost:80", "an IP address"),
             ("tcp:", "PORT"),
             ("tcp:http", "PORT"),
             ("tcp:65536", "65535"),
@@ -65,7 +81,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_kind(self) -> None:
         """A description of another kind is refused without being looked at further."""
-        for description in ("ssl:443:privateKey=key.pem", "tcp6:80", "stdio:", "8080", ""):
+        for description in ("ssl:443:privateKey=key.pem", "tcp6:80", "stdio:", "http", ""):
             error = self.assertRaises(AddressRefused, parse, description)
             for kind in ("tcp:", "unix:", "systemd:"):
                 self.assertIn(kind, str(error))

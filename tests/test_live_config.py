@@ -92,7 +92,7 @@ class LiveConfigTests(SynchronousTestCase):
     def test_only_restart_needed(self) -> None:
         """Where nothing else changed nothing is applied."""
         self.write(source={"files": ["manifests", "."]})
-        self.assertEqual(self.look(), [f"{self.path}: the change of source needs a restart"])
+        self.assertEqual(self.look(), [f"{self.path}: the change of source.files needs a restart"])
         self.assertEqual(self.applied, [])
 
     def test_mistake(self) -> None:

@@ -15,7 +15,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Twisted endpoint strings; an empty tuple switches a listener off."""
+    """
+    Addresses as ``HOST:PORT`` or as Twisted endpoint strings; an empty tuple switches a
+    listener off.
+    """
 
     http: tuple[str, ...] = ("tcp:8080",)
     https: tuple[str, ...] = ("tcp:8443",)
@@ -24,7 +27,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class PublicPorts:
-    """What clients see: in redirects and in X-Forwarded-Port."""
+    """The ports that clients see, for redirects and X-Forwarded-Port."""
 
     http: int = 80
     https: int = 443
@@ -233,24 +236,26 @@ class Config:
     """How many processes share the listeners."""
 
 
-_NEEDING_RESTART = {
-    "listen": ("listen",),
-    "source": ("source", "cluster"),
-    "workers": ("workers",),
-}
-"""Keys of the file that need a restart, and the fields that they set."""
-
-
 def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
     """The keys that differ and need a restart of the process."""
-    return tuple(
-        key
-        for key, fields in _NEEDING_RESTART.items()
-        if any(getattr(old, name) != getattr(new, name) for name in fields)
-    )
+    differs = {
+        "listen": old.listen != new.listen,
+        "source.files": old.source.paths != new.source.paths,
+        "source.kubernetes": old.cluster != new.cluster,
+        "workers": old.workers != new.workers,
+    }
+    return tuple(key for key, is_different in differs.items() if is_different)
 
 
 def with_restart_fields(config: Config, running: Config) -> Config:
     """`config`, with the fields that need a restart taken from the running one."""
-    fields = (name for names in _NEEDING_RESTART.values() for name in names)
-    return replace(config, **{name: getattr(running, name) for name in fields})
+    is_same_kind = (config.cluster is None) == (running.cluster is None)
+    return replace(
+        config,
+        listen=running.listen,
+        source=replace(config.source, paths=running.source.paths)
+        if is_same_kind
+        else running.source,
+        cluster=running.cluster,
+        workers=running.workers,
+    )

@@ -26,6 +26,7 @@ from ingress.config import value as accept
 from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
 from ingress.errors import IngressError
+from ingress.listen_address import TCPAddress, parse_listen_address
 
 MAX_GRACE = 86400.0
 """One day, in seconds. A larger value is a mistake of units."""
@@ -87,13 +88,15 @@ class ConfigError(IngressError):
         self.mistakes = mistakes
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, running: Listen | None = None) -> Config:
     """
     Read the configuration.
 
     Relative paths are made absolute, because a daemon changes its folder.
 
     :param path: as the user wrote it; mistakes quote it.
+    :param running: the listeners of the running process, if it reads the file again: the
+        default of ``public-ports`` is their ports.
     :raises ConfigError: with every mistake of the file.
     """
     mistakes = Mistakes(str(path))
@@ -101,21 +104,23 @@ def load_config(path: Path) -> Config:
     config = Config(path=absolute)
     root = read_root(path, mistakes, _EMPTY)
     if root is not None:
-        config = _read_config(root, absolute)
+        config = _read_config(root, absolute, running)
     found = mistakes.in_order()
     if found:
         raise ConfigError(found)
     return config
 
 
-def _read_config(section: Section, path: Path) -> Config:
+def _read_config(section: Section, path: Path, running: Listen | None) -> Config:
     folder = path.parent
     with section as root:
         source, cluster = _read_source(root, folder)
+        listen = _read_listen(root, folder)
+        ports = PublicPorts() if cluster is not None else _own_ports(running or listen, folder)
         return Config(
             path=path,
-            listen=_read_listen(root, folder),
-            public_ports=_read_public_ports(root),
+            listen=listen,
+            public_ports=_read_public_ports(root, ports),
             source=source,
             cluster=cluster,
             tls=_read_tls(root, folder),
@@ -143,7 +148,7 @@ def _read_listen(root: Section, folder: Path) -> Listen:
         def addresses(key: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
             if section.is_null(key):
                 return ()
-            return section.take_all(key, accept.endpoint_string(folder), otherwise)
+            return section.take_all(key, accept.listen_address(folder), otherwise)
 
         return Listen(
             http=addresses("http", default.http),
@@ -152,8 +157,22 @@ def _read_listen(root: Section, folder: Path) -> Listen:
         )
 
 
-def _read_public_ports(root: Section) -> PublicPorts:
+def _own_ports(listen: Listen, folder: Path) -> PublicPorts:
+    """The ports of the first TCP listeners, which clients see if nothing else maps ports."""
     default = _DEFAULT.public_ports
+    return PublicPorts(
+        http=_tcp_port(listen.http, folder) or default.http,
+        https=_tcp_port(listen.https, folder) or default.https,
+    )
+
+
+def _tcp_port(descriptions: tuple[str, ...], folder: Path) -> int:
+    """The first TCP port; 0 if there is none, or if the system chooses it."""
+    addresses = (parse_listen_address(description, folder) for description in descriptions)
+    return next((one.port for one in addresses if isinstance(one, TCPAddress)), 0)
+
+
+def _read_public_ports(root: Section, default: PublicPorts) -> PublicPorts:
     with root.section("public-ports") as section:
         return PublicPorts(
             http=section.take("http", accept.port_number, default.http),

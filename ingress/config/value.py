@@ -19,7 +19,12 @@ from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
 from ingress.config.section import Accept, NotAccepted
 from ingress.cores import usable_cores
-from ingress.listen_address import AddressRefused, is_ip_address, parse_listen_address
+from ingress.listen_address import (
+    AddressRefused,
+    expand_home,
+    is_ip_address,
+    parse_listen_address,
+)
 
 T = TypeVar("T")
 
@@ -167,12 +172,14 @@ def or_null(accept: Accept[T]) -> Callable[[object], T | None]:
     return accept_null
 
 
-def endpoint_string(folder: Path) -> Accept[str]:
-    """An endpoint string of Twisted that we can listen on; kept as it is."""
+def listen_address(folder: Path) -> Accept[str]:
+    """The description of an address to listen on; a port may be a number."""
 
     def accept(value: object) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
         if not isinstance(value, str):
-            raise NotAccepted("an endpoint string such as tcp:8080; null for none")
+            raise NotAccepted("an address such as 127.0.0.1:8080 or tcp:8080; null for none")
         try:
             parse_listen_address(value, folder)
         except AddressRefused as error:
@@ -183,11 +190,11 @@ def endpoint_string(folder: Path) -> Accept[str]:
 
 
 def path(folder: Path) -> Accept[Path]:
-    """A path; relative paths start at `folder`."""
+    """A path; relative paths start at `folder`, and ``~`` is a home folder."""
 
     def accept(value: object) -> Path:
         if isinstance(value, str) and value and "\0" not in value:
-            return folder / value
+            return folder / expand_home(value)
         raise NotAccepted("a path")
 
     return accept

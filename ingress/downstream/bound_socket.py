@@ -142,7 +142,18 @@ def bind(address: ListenAddress) -> list[BoundSocket]:
             return [_bind_unix(address)]
         return [_adopt(address)]
     except OSError as error:
-        raise ListenError(error.strerror or str(error)) from None
+        raise ListenError(describe(error, address)) from None
+
+
+def describe(error: OSError, address: ListenAddress) -> str:
+    """Why an address cannot be bound, with the remedy for a port that needs privileges."""
+    reason = error.strerror or str(error)
+    if error.errno == errno.EACCES and isinstance(address, TCPAddress):
+        return (
+            f"{reason}: ports below 1024 need root, the capability CAP_NET_BIND_SERVICE or a lower"
+            " net.ipv4.ip_unprivileged_port_start; others, such as 8080, need nothing"
+        )
+    return reason
 
 
 def _bind_tcp(address: TCPAddress) -> list[socket.socket]:

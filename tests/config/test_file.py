@@ -64,6 +64,7 @@ class LoadTests(ConfigTestCase):
             self.load(SOURCE),
             Config(
                 path=self.path,
+                public_ports=PublicPorts(8080, 8443),
                 source=FilesSource(paths=(self.folder / "manifests",)),
                 tls=TLS(secrets=self.folder / "secrets"),
             ),
@@ -135,6 +136,32 @@ class LoadTests(ConfigTestCase):
         limits = self.load(SOURCE + "limits: {body-size: 0, connections-per-client: 0}\n").limits
         self.assertIsNone(limits.body_size)
         self.assertIsNone(limits.connections_per_client)
+
+    def test_public_ports_of_files(self) -> None:
+        """With files the public ports are those of the first TCP listeners, unless given."""
+        for listen, ports in (
+            ("{http: ['unix:s', '127.0.0.1:81', '82'], https: '[::1]:444'}", PublicPorts(81, 444)),
+            ("{http: 127.0.0.1:0, https: null}", PublicPorts(80, 443)),
+            ("{http: 81}\npublic-ports: {https: 9443}", PublicPorts(81, 9443)),
+        ):
+            self.assertEqual(self.load(f"{SOURCE}listen: {listen}\n").public_ports, ports, listen)
+
+    def test_public_ports_of_running_process(self) -> None:
+        """Listeners that need a restart change no public ports before it."""
+        self.load(SOURCE + "listen: {http: 81}\n")
+        config = load_config(self.path, Listen(http=("tcp:90",)))
+        self.assertEqual(config.public_ports.http, 90)
+        self.assertEqual(config.listen.http, ("81",))
+
+    def test_public_ports_of_cluster(self) -> None:
+        """In a cluster the public ports are 80 and 443, because a Service maps them."""
+        config = self.load("source: {kubernetes: {}}\nlisten: {http: 81, https: 444}\n")
+        self.assertEqual(config.public_ports, PublicPorts(80, 443))
+
+    def test_home(self) -> None:
+        """A path may begin with the home folder."""
+        config = self.load(SOURCE + "tls: {secrets: ~/secrets}\n")
+        self.assertEqual(config.tls.secrets, Path("~/secrets").expanduser())
 
     def test_null(self) -> None:
         """Null switches off what can be switched off."""
@@ -213,7 +240,7 @@ class MistakeTests(ConfigTestCase):
         """An endpoint string that cannot be listened on is a mistake, each of a list."""
         first, second = self.mistakes(SOURCE + "listen: {http: [tcp:http, 'ssl:443']}")
         self.assertTrue(first.startswith('line 2: listen.http[0]: "tcp:http": tcp:PORT'), first)
-        self.assertTrue(second.startswith('line 2: listen.http[1]: "ssl:443": tcp:PORT'), second)
+        self.assertTrue(second.startswith('line 2: listen.http[1]: "ssl:443": HOST:PORT'), second)
 
     def test_no_source(self) -> None:
         """Something to serve is needed."""
@@ -402,7 +429,10 @@ class DocumentedTests(ConfigTestCase):
     def test_defaults(self) -> None:
         """Every documented value is the default."""
         config = self.load(DOCUMENTED.read_bytes())
-        self.assertEqual(replace(config, path=None, source=FilesSource(), tls=TLS()), Config())
+        apart = replace(
+            config, path=None, source=FilesSource(), tls=TLS(), public_ports=PublicPorts()
+        )
+        self.assertEqual(apart, Config())
         self.assertEqual(config, self.load(SOURCE))
 
     def test_complete(self) -> None:

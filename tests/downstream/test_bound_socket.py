@@ -4,6 +4,7 @@ Tests for `ingress.downstream.bound_socket`.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
+from ingress.downstream.bound_socket import BoundSocket, ListenError, bind, describe
 from ingress.listen_address import (
     InheritedSocket,
     ListenAddress,
@@ -48,6 +49,13 @@ class TCPTests(BindTestCase):
         self.assertEqual([one.socket.family for one in bound], [socket.AF_INET, socket.AF_INET6])
         self.assertEqual(bound[0].port, bound[1].port)
         self.assertEqual(bound[1].address, f"[::]:{bound[1].port}")
+
+    def test_forbidden(self) -> None:
+        """A port that needs privileges is refused with what gives them."""
+        error = PermissionError(errno.EACCES, "Permission denied")
+        reason = describe(error, TCPAddress(80))
+        self.assertIn("Permission denied: ports below 1024 need root, the capability", reason)
+        self.assertEqual(describe(error, UNIXPath(Path("/run/x"))), "Permission denied")
 
     def test_in_use(self) -> None:
         """A port on which somebody listens is an error of one line."""

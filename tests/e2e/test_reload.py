@@ -317,7 +317,7 @@ class ConfigTests(ReloadTestCase):
         """Keys that do not apply live are named, and the rest of the file applies."""
         other = str(self.process.folder)
         self.configure(source={"files": ["manifests", other]}, ssl_redirect=False)
-        self.process.wait_for_line("the change of source needs a restart")
+        self.process.wait_for_line("the change of source.files needs a restart")
         self.expect("a.example", "one")
 
     def test_mistake(self) -> None:

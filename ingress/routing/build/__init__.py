@@ -32,6 +32,7 @@ from ingress.routing.build.host_table import HostTable, update_hosts
 from ingress.routing.build.ingress import IngressParts, SecretLookup
 from ingress.routing.build.ingress_class import class_rule
 from ingress.routing.build.ingress_table import IngressTable, update_ingresses
+from ingress.routing.build.local_endpoints import unused_endpoints
 from ingress.routing.build.secret_table import SecretTable, SecretUpdate
 from ingress.routing.build.tls import secret_problems
 from ingress.routing.build.upstream_table import UpstreamTable, update_upstreams
@@ -175,10 +176,10 @@ def _update(
 ) -> Steps[tuple[Memo, set[ObjectName]]]:
     """:return: the memo of this build, and the Ingresses whose Problems may have changed."""
     old = memo.objects
-    secret_update = SecretUpdate(memo.secrets, objects.secrets, config.tls.default)
+    secret_update = SecretUpdate(memo.secrets, objects.secrets, config)
     changed_secrets = yield from changed_names(old.secrets, objects.secrets)
     yield from secret_update.refresh(changed_secrets)
-    backend_update = BackendSecretUpdate(memo.backend_secrets, objects.secrets)
+    backend_update = BackendSecretUpdate(memo.backend_secrets, objects.secrets, config)
     changed = yield from changed_names(old.ingresses, objects.ingresses)
     changed |= yield from backend_update.refresh(changed_secrets)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
@@ -271,6 +272,10 @@ def _problems_of(parts: IngressParts, memo: Memo) -> tuple[Problem, ...]:
 
 
 def _configuration_problems(memo: Memo, config: Config) -> tuple[Problem, ...]:
+    return (*_default_certificate_problems(memo, config), *unused_endpoints(memo.upstreams, config))
+
+
+def _default_certificate_problems(memo: Memo, config: Config) -> tuple[Problem, ...]:
     secret = config.tls.default
     fault = memo.secrets.fault_of(secret) if secret is not None else ""
     if secret is None or not fault:

@@ -22,10 +22,8 @@ from ingress.routing.build.certificate import (
 AUTHORITY_KEY = "ca.crt"
 
 
-def read_backend_secret(secret: Secret | None) -> BackendSecret:
-    """:param secret: None if no Secret has the name."""
-    if secret is None:
-        return BackendSecret(fault="does not exist")
+def read_backend_secret(secret: Secret) -> BackendSecret:
+    """Read a Secret; what is wrong with it is the fault of the result."""
     has_pair = any(secret.data.get(key) for key in (CERTIFICATE_KEY, PRIVATE_KEY_KEY))
     ca_pem = secret.data.get(AUTHORITY_KEY) or None
     if not has_pair and ca_pem is None:

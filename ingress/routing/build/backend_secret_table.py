@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ingress.config import Config
 from ingress.kube.objects import ObjectName, Secret
 from ingress.policy.backend_tls import BackendSecret
 from ingress.routing.build.backend_secret import read_backend_secret
 from ingress.routing.build.change import Index
 from ingress.routing.build.ingress_table import Move, moved_users
+from ingress.routing.build.missing_secret import why_missing
 from ingress.steps import Steps
 
 
@@ -33,7 +35,10 @@ class BackendSecretUpdate:
     :param secrets: all current Secrets.
     """
 
-    def __init__(self, table: BackendSecretTable, secrets: Mapping[ObjectName, Secret]) -> None:
+    def __init__(
+        self, table: BackendSecretTable, secrets: Mapping[ObjectName, Secret], config: Config
+    ) -> None:
+        self._config = config
         self._table = table
         self._secrets = secrets
         self._read = dict(table.secrets)
@@ -62,7 +67,12 @@ class BackendSecretUpdate:
         """Return the content of a Secret, which is read now if it was not in use before."""
         found = self._read.get(name)
         if found is None:
-            found = self._read[name] = read_backend_secret(self._secrets.get(name))
+            secret = self._secrets.get(name)
+            if secret is None:
+                found = BackendSecret(fault=why_missing(name, self._config))
+            else:
+                found = read_backend_secret(secret)
+            self._read[name] = found
         return found
 
     def finish(self, moves: Iterable[Move]) -> Steps[BackendSecretTable]:

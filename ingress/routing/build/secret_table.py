@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingress.config import Config
 from ingress.kube.objects import ObjectName, Secret
 from ingress.problem import shown
 from ingress.routing.build.certificate import SecretPair, lapse, next_change, read_secret
 from ingress.routing.build.change import Index
 from ingress.routing.build.ingress_table import Move, moved_users
+from ingress.routing.build.missing_secret import why_missing
 from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 
@@ -26,6 +28,9 @@ class SecretTable:
 
     pairs: Mapping[ObjectName, SecretPair] = field(default_factory=dict)
     """The pair of each Secret in use; Secrets that do not exist are left out."""
+
+    missing: Mapping[ObjectName, str] = field(default_factory=dict)
+    """Why there is no pair of a Secret in use."""
 
     lapses: Mapping[ObjectName, str] = field(default_factory=dict)
     """Messages about certificates that are expired or not valid yet, by Secret."""
@@ -43,7 +48,7 @@ class SecretTable:
         pair = self.pairs.get(secret)
         named = f"Secret {shown('/'.join(secret))}"
         if pair is None:
-            return f"{named} does not exist"
+            return f"{named} {self.missing.get(secret, 'does not exist')}"
         if pair.fault:
             served = "; the last good one is served" if pair.certificate is not None else ""
             return f"{named} has no usable certificate: {pair.fault}{served}"
@@ -55,19 +60,21 @@ class SecretUpdate:
     A SecretTable while it is updated.
 
     :param secrets: all current Secrets.
-    :param default: the Secret of the default certificate, which is always in use.
+    :param config: names the Secret of the default certificate, which is always in use.
     """
 
     def __init__(
         self,
         table: SecretTable,
         secrets: Mapping[ObjectName, Secret],
-        default: ObjectName | None,
+        config: Config,
     ) -> None:
         self._table = table
         self._secrets = secrets
-        self._default = default
+        self._config = config
+        self._default = config.tls.default
         self._pairs = dict(table.pairs)
+        self._missing = dict(table.missing)
         self.changed: set[ObjectName] = set()
         """The Secrets in use whose pair or fault changed."""
 
@@ -105,6 +112,7 @@ class SecretUpdate:
             is_used = name in users or name == self._default
             if not is_used:
                 self._pairs.pop(name, None)
+                self._missing.pop(name, None)
             elif name not in self._pairs:
                 self._read(name)
                 yield
@@ -118,15 +126,17 @@ class SecretUpdate:
         else:
             kept = {name: text for name, text in table.lapses.items() if name in self._pairs}
             lapses, following = yield from self._lapses(self.changed, kept, table.next_change, now)
-        return SecretTable(users, self._pairs, lapses, now, following)
+        return SecretTable(users, self._pairs, self._missing, lapses, now, following)
 
     def _read(self, name: ObjectName) -> None:
         before = self._pairs.get(name)
         secret = self._secrets.get(name)
         if secret is None:
             self._pairs.pop(name, None)
+            self._missing[name] = why_missing(name, self._config)
         else:
             self._pairs[name] = read_secret(secret, before)
+            self._missing.pop(name, None)
         after = self._pairs.get(name)
         if _given(before) != _given(after):
             self.changed.add(name)

