@@ -1,9 +1,10 @@
 """
-The one canonical form of a path, for matching and for access decisions.
+The one canonical form of a path, for matching and for access decisions, and the other forms that
+endpoints may read in it.
 
-Two spellings of a path that an endpoint may take for the same must meet the
-same rule, or a rule that refuses is walked around (docs/compatibility.md,
-section 5, "Paths"; RFC 3986 section 6.2.2). The raw target still goes upstream.
+Two spellings of a path that an endpoint may read as the same must meet the same rule, or a rule
+that refuses can be bypassed (docs/compatibility.md, section 5, "Paths" and "Characters"; RFC 3986
+section 6.2.2).
 """
 
 from __future__ import annotations
@@ -31,6 +32,22 @@ _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
 _OUTSIDE_PATH: Final = re.compile(rb"[^\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]")
 _KEPT_AS_WRITTEN: Final = frozenset(b"/\\")
 
+_UNRESOLVED: Final = re.compile(rb"//|/(?:\.|%2[Ee]){1,2}(?:/|\Z)")
+"""An empty segment before the end of a path, or a dot segment."""
+
+_AMBIGUOUS: Final = re.compile(rb";|%(?:2[Ff]|5[Cc])")
+_SEPARATORS: Final = tuple(
+    re.compile(expression) for expression in (rb"%2[Ff]", rb"%5[Cc]", rb"%(?:2[Ff]|5[Cc])")
+)
+_SLASHES: Final = re.compile(rb"/{2,}+")
+_PARAMETERS: Final = re.compile(rb";[^/]*+")
+
+MAX_AMBIGUOUS: Final = 4 * 1024
+"""
+Bytes of a path that has other readings. They take up to 4 ms; of a path of 32 KiB they would
+cost as much as hundreds of requests.
+"""
+
 
 def canonical_path(path: bytes) -> bytes:
     """
@@ -47,6 +64,44 @@ def canonical_path(path: bytes) -> bytes:
     if _PATH.fullmatch(path) is None:
         raise RequestError("The path has a character that must be escaped.")
     return _resolve_segments(_ESCAPE.sub(_decode_escape, path))
+
+
+def has_segments_to_resolve(path: bytes) -> bool:
+    """
+    :param path: as for `canonical_path`.
+    :return: whether its canonical form differs by dot segments or runs of slashes, and not only
+        in how characters are escaped: then endpoints differ in what they read.
+    """
+    return _UNRESOLVED.search(path) is not None
+
+
+def other_readings(path: bytes) -> tuple[bytes, ...]:
+    """
+    Read a path as those endpoints do that take ``%2F`` or ``%5C`` for a slash, cut parameters
+    (``;...``) from each segment, or both, in either order. Some of them resolve the dot segments
+    that this reveals, some merge runs of slashes, some do both or neither.
+
+    :param path: as it goes upstream, raw or canonical.
+    :return: these readings, all but the canonical form of `path`; empty for nearly all paths.
+    :raises RequestError: for a reading that `canonical_path` refuses, and for a path that has
+        other readings and more than `MAX_AMBIGUOUS` bytes.
+    """
+    if _AMBIGUOUS.search(path) is None:
+        return ()
+    if len(path) > MAX_AMBIGUOUS:
+        raise RequestError("The path is too long for one that has several readings.")
+    path = _ESCAPE.sub(_decode_escape, path)
+    cut = _PARAMETERS.sub(b"", path)
+    readings = {cut}
+    for separator in _SEPARATORS:
+        split = separator.sub(b"/", path)
+        readings.update((split, _PARAMETERS.sub(b"", split), separator.sub(b"/", cut)))
+    for reading in tuple(readings):
+        if _UNRESOLVED.search(reading) is not None:
+            readings.add(_SLASHES.sub(b"/", reading))
+            readings.add(_resolve_segments(reading))
+            readings.add(_resolve_segments(reading, merges=False))
+    return tuple(sorted(readings - {_resolve_segments(path)}))
 
 
 def canonical_rule_path(path: str) -> bytes:
@@ -77,9 +132,11 @@ def _decode_escape(match: re.Match[bytes]) -> bytes:
     return match[0].upper()
 
 
-def _resolve_segments(path: bytes) -> bytes:
+def _resolve_segments(path: bytes, merges: bool = True) -> bytes:
     """
     RFC 3986 section 5.2.4, but a climb above the root is an error.
+
+    :param merges: whether runs of slashes become one.
 
     A climb out of an empty segment is one, too: ``/a//../b`` is ``/b`` for an
     endpoint that merges slashes first, and ``/a/b`` for one that does not, and the
@@ -96,6 +153,10 @@ def _resolve_segments(path: bytes) -> bytes:
         elif segment != b".":
             resolved.append(segment)
     is_directory = segments[-1] in (b"", b".", b"..")
+    if not merges:
+        if is_directory and segments[-1]:
+            resolved.append(b"")
+        return b"/" + b"/".join(resolved)
     named = [segment for segment in resolved if segment]
     if not named:
         return b"/"

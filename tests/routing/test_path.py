@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from string import ascii_letters, digits
 
 from hypothesis import given, settings
@@ -9,7 +10,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import RequestError
-from ingress.routing.path import canonical_path, canonical_rule_path
+from ingress.routing.path import (
+    MAX_AMBIGUOUS,
+    canonical_path,
+    canonical_rule_path,
+    has_segments_to_resolve,
+    other_readings,
+)
 
 PLAIN_PIECES = [b"/", b".", b"..", b"a", b"~", b";", b"[", b"00"]
 ESCAPED_PIECES = [b"%2e", b"%2E", b"%2f", b"%5C", b"%41", b"%25", b"%7e", b"%c3%a9", b"%"]
@@ -18,6 +25,14 @@ ESCAPED_PIECES = [b"%2e", b"%2E", b"%2f", b"%5C", b"%41", b"%25", b"%7e", b"%c3%
 def paths_of(pieces: list[bytes]) -> st.SearchStrategy[bytes]:
     chosen = st.lists(st.sampled_from(pieces), max_size=12)
     return chosen.map(lambda chosen: b"/" + b"".join(chosen))
+
+
+def unescape(escape: re.Match[bytes]) -> bytes:
+    """The one character that an escape stands for, if it is one that is decoded."""
+    character = bytes.fromhex(escape[0][1:].decode())
+    if character in (b"/", b"\\"):
+        return escape[0]
+    return character if character.isalnum() or character in b"-._~" else escape[0].upper()
 
 
 def form(path: bytes) -> bytes | None:
@@ -139,6 +154,90 @@ class CanonicalPathTests(SynchronousTestCase):
             bytes((octet,)) if octet in b"/;[" else b"%%%02x" % octet for octet in path
         )
         self.assertEqual(form(path), form(spelled))
+
+
+class SegmentsToResolveTests(SynchronousTestCase):
+    def test_some(self) -> None:
+        """Dot segments, escaped ones too, and runs of slashes make the canonical form differ."""
+        for path in (
+            *(b"/.", b"/..", b"/a/.", b"/a/..", b"/a/./b", b"/a/../b", b"//", b"//a", b"/a//b"),
+            *(b"/a//", b"/%2e", b"/a/%2E./b", b"/a/.%2e", b"/a/%2e%2E/b"),
+        ):
+            self.assertTrue(has_segments_to_resolve(path), path)
+
+    def test_none(self) -> None:
+        """A trailing slash, other dots and other escapes do not."""
+        for path in (b"/", b"/a/", b"/a.b", b"/.a", b"/...", b"/a/..b", b"/%7Ea", b"/a%2F..%2Fb"):
+            self.assertFalse(has_segments_to_resolve(path), path)
+
+    @settings(deadline=None)
+    @given(paths_of(PLAIN_PIECES + ESCAPED_PIECES))
+    def test_agrees(self, path: bytes) -> None:
+        """They are all that can make the canonical form differ, but for escapes."""
+        canonical = form(path)
+        if canonical is not None:
+            differs = canonical != re.sub(rb"%..", unescape, path)
+            self.assertEqual(has_segments_to_resolve(path), differs)
+
+
+class OtherReadingsTests(SynchronousTestCase):
+    def test_unambiguous(self) -> None:
+        """Nearly every path has one reading."""
+        for path in (b"/", b"/a/../b", b"//a", b"/a%20b", b"/%25%32%46", b"/" + b"a" * 9000):
+            self.assertEqual(other_readings(path), ())
+
+    def check(self, path: bytes, *readings: bytes) -> None:
+        self.assertEqual(other_readings(path), readings, path)
+
+    def test_separators(self) -> None:
+        """Escaped slashes and backslashes separate segments, alone or together."""
+        self.check(b"/a%2Fb", b"/a/b")
+        self.check(b"/a%5cb", b"/a/b")
+        self.check(b"/a%2fb%5Cc", b"/a%2fb/c", b"/a/b%5Cc", b"/a/b/c")
+
+    def test_parameters(self) -> None:
+        """Parameters are cut from each segment."""
+        self.check(b"/a;b=c/d;e", b"/a/d")
+        self.check(b"/admin;jsessionid=1", b"/admin")
+
+    def test_dot_segments(self) -> None:
+        """Dot segments and runs of slashes that come to light are read resolved, and as they are."""
+        self.check(b"/x/..%2Fadmin", b"/admin", b"/x/../admin")
+        self.check(b"/x%5C%2e%2e%5Cadmin", b"/admin", b"/x/../admin")
+        self.check(b"/admin%2F..", b"/", b"/admin/..")
+        self.check(b"/a/..;x/admin", b"/a/../admin", b"/admin")
+        self.check(b"/;/admin", b"//admin", b"/admin")
+
+    def test_either_order(self) -> None:
+        """A parameter that has escaped slashes is cut before and after they separate."""
+        readings = other_readings(b"/a;%2F..%2Fadmin/b")
+        self.assertIn(b"/a/b", readings)
+        self.assertIn(b"/admin/b", readings)
+
+    def test_refused(self) -> None:
+        """A path is refused whose reading climbs above the root, or out of an empty segment."""
+        for path in (b"/..%2Fa", b"/a/..%5C..", b"/..;/a", b"/a/;/../b", b"/a%2F%2F../b"):
+            self.assertRaises(RequestError, other_readings, path)
+
+    def test_long(self) -> None:
+        """A long path that has several readings is refused, because of what they cost."""
+        self.assertTrue(other_readings(b"/a;b".ljust(MAX_AMBIGUOUS, b"a")))
+        self.assertRaises(RequestError, other_readings, b"/a;b".ljust(MAX_AMBIGUOUS + 1, b"a"))
+
+    @settings(deadline=None)
+    @given(paths_of([*PLAIN_PIECES, b"%2F", b"%5c", b";x"]))
+    def test_resolved(self, path: bytes) -> None:
+        """With each reading there is its canonical form, unless that is the path's own."""
+        canonical = form(path)
+        if canonical is None:
+            return
+        try:
+            readings = other_readings(path)
+        except RequestError:
+            return
+        self.assertNotIn(canonical, readings)
+        for reading in readings:
+            self.assertIn(form(reading), {canonical, *readings})
 
 
 class CanonicalRulePathTests(SynchronousTestCase):
