@@ -50,7 +50,7 @@ from ingress.kube.ingress_status import IngressStatuses
 from ingress.kube.resolved_names import ResolvedNames
 from ingress.kube.slices import Slices
 from ingress.kube.store import ObjectStore
-from ingress.kube.writing.cluster_writer import ClusterWriter, Surroundings
+from ingress.kube.writing.cluster_writer import ClusterWriter, Runtime
 from ingress.memory import settle_objects
 from ingress.problem_log import ProblemLog
 from ingress.process_log import PROCESS_LOG
@@ -188,9 +188,9 @@ class _Cluster:
             statuses,
             self.names,
         )
-        around = Surroundings(reactor, random, os.environ, utc_now)
+        runtime = Runtime(reactor, random, os.environ, utc_now)
         self.writer = ClusterWriter(
-            client, config.cluster, self.store, statuses, self.problem_log, around
+            client, config.cluster, self.store, statuses, self.problem_log, runtime
         )
 
 

@@ -21,7 +21,7 @@ from ingress.controller import Controller
 from ingress.kube.files import FilesSource
 from ingress.kube.ingress_status import IngressStatuses
 from ingress.kube.store import ObjectStore
-from ingress.kube.writing.cluster_writer import ClusterWriter, Surroundings
+from ingress.kube.writing.cluster_writer import ClusterWriter, Runtime
 from ingress.problem_log import ProblemLog
 from ingress.routing.snapshot import Snapshot
 from tests.support.fake_api import FakeAPI, Fault
@@ -71,7 +71,7 @@ class ControlPlaneTests(SynchronousTestCase):
                 self.store,
                 IngressStatuses(),
                 self.log,
-                Surroundings(
+                Runtime(
                     clock=self.clock,
                     random=Random(1),
                     environment={},

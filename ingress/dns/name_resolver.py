@@ -179,7 +179,7 @@ class NameResolver:
         if resolution != name.resolution:
             name.resolution = resolution
             self._sink.put(name.name, resolution)
-        name.tell_known()
+        name.notify_waiting()
 
 
 class _Name:
@@ -209,7 +209,7 @@ class _Name:
             self._waiting.append(waiting)
         return waiting
 
-    def tell_known(self) -> None:
+    def notify_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if not each.called:
@@ -226,7 +226,7 @@ class _Name:
         self._cancel_expiry()
         if self.running is not None:
             self.running.cancel()
-        self.tell_known()
+        self.notify_waiting()
 
     def _cancel_expiry(self) -> None:
         if self.expiry is not None and self.expiry.active():

@@ -1,5 +1,5 @@
 """
-Objects out of a cluster's API server, followed as they change.
+Reads objects from a cluster's API server, and follows their changes.
 
 ::
 
@@ -9,15 +9,16 @@ Objects out of a cluster's API server, followed as they change.
                  Contact              └─► ReferencedObjects ────────┘
                     └─► staleness, Problems       Secrets, ConfigMaps
 
-- A **Reflector** lists one kind (in one namespace, or of one name) and watches it from there
-  on: an endless loop that survives whatever the server does. Its **Contact** tells how it fares.
-- A **Mirror** is what the server has, as far as it can be read: checked objects, what is
-  wrong with the others, and who is gone after a list.
-- An **IngressGate** keeps an Ingress back until the Secrets that it names were asked for, so
-  that it is never served without them for a moment.
-- A **NameGate** does the same for Services and the names that they lead to.
-- **ReferencedObjects** are the Secrets and ConfigMaps that somebody names; all others are
-  dropped where they arrive.
-- A **StoreBatch** changes the store once for all that arrives together.
+- A **Reflector** lists one kind (in one namespace, or one object) and then watches it: an
+  endless loop that survives every answer of the server. Its **Contact** records the state of
+  the connection.
+- A **Mirror** holds the server's objects: checked ones, and the faults of the others. After a
+  list it drops the objects that are gone.
+- An **IngressGate** holds an Ingress back until the Secrets that it names were read, so it is
+  never served without them.
+- A **NameGate** does the same for Services and the host names that they lead to.
+- **ReferencedObjects** are the Secrets and ConfigMaps that are named somewhere; all others are
+  dropped on arrival.
+- A **StoreBatch** combines changes that arrive together into one change of the store.
 - The **ClusterSource** puts these together: an `ObjectSource`.
 """

@@ -1,5 +1,5 @@
 """
-How long to wait before something that has failed is tried again.
+The delay before a failed request is tried again.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Final
 FIRST_DELAY: Final = 0.5
 MAX_DELAY: Final = 10.0
 """
-Seconds. A server that comes back is found within this time, and a hundred proxies
-that ask a dead one every ten seconds do it no harm.
+Seconds. A server that comes back is noticed within this time, and a hundred proxies that ask
+every ten seconds do a struggling server no harm.
 """
 
 MAX_RETRY_AFTER: Final = 60.0
-"""Seconds of what the server asks for that are granted."""
+"""Seconds that are waited at most because the server asks for it."""
 
 
 class Backoff:
     """
-    Twice as long after each failure, up to `longest`; half of it is random, so that
-    those who failed together do not come back together.
+    A delay that doubles with each failure, up to `longest`. Half of it is random, so that
+    clients that failed together do not come back together.
     """
 
     def __init__(self, random: Random, first: float = FIRST_DELAY, longest: float = MAX_DELAY):
@@ -38,7 +38,7 @@ class Backoff:
         """
         Seconds to wait after one more failure.
 
-        :param retry_after: what the server asks for, which is the least.
+        :param retry_after: the least that the server asks for.
         """
         # The bound keeps the power within what a float can be.
         delay = min(self._longest, self._first * 2.0 ** min(self.failures, 32))
@@ -47,5 +47,5 @@ class Backoff:
         return max(delay, min(retry_after or 0.0, MAX_RETRY_AFTER))
 
     def reset(self) -> None:
-        """It went well."""
+        """A request has succeeded."""
         self.failures = 0

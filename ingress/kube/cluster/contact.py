@@ -1,5 +1,5 @@
 """
-How a Reflector fares with the API server: for readiness, metrics, and Problems.
+The state of one connection to the API server, for readiness, metrics and Problems.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ Seconds without a word after which what is known counts as stale even though not
 has failed: a watch ends after ten minutes at the latest.
 """
 
-MAX_TROUBLE: Final = 5.0
+MAX_FAILING: Final = 5.0
 """
-Seconds of failures in a row from which on what is known counts as stale. A server that
-restarts is often back by then.
+Seconds of failures after which the known objects count as stale. A server that restarts is
+often back by then.
 """
 
 
 class Contact:
     """
-    What is known of one way to the API server.
+    What is known of one list and watch of the API server.
 
-    :param clock: whose seconds all times here are.
+    :param clock: for all times.
     :param changed: called when `has_synced` or `error` has changed.
     """
 
@@ -42,16 +42,16 @@ class Contact:
         self._failing_since: float | None = None
         self._is_watch_forbidden = False
         self.has_synced = False
-        """Whether all that there is has been read once."""
+        """Whether everything has been read once."""
 
         self.error: Exception | None = None
-        """What went wrong last, if nothing went well since."""
+        """The last failure; None after a success."""
 
         self.lists = 0
-        """How many lists were read to their end."""
+        """How many lists were read completely."""
 
         self.watch_failures = 0
-        """How many watches ended otherwise than in order."""
+        """How many watches ended in another way than by the server's timeout."""
 
     def __repr__(self) -> str:
         state = self.error or ("synced" if self.has_synced else "not synced")
@@ -59,7 +59,7 @@ class Contact:
 
     @property
     def relists(self) -> int:
-        """How often all was read once more, because changes were missed."""
+        """How often everything was listed again because changes were missed."""
         return max(0, self.lists - 1)
 
     @property
@@ -74,18 +74,18 @@ class Contact:
         if not self.has_synced or self.staleness > MAX_SILENCE:
             return True
         since = self._failing_since
-        return since is not None and self._clock.seconds() - since >= MAX_TROUBLE
+        return since is not None and self._clock.seconds() - since >= MAX_FAILING
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether what was asked for last is not ours to ask for."""
+        """Whether the last request was refused for want of a right."""
         return isinstance(self.error, APIError) and self.error.code == 403
 
     def heard(self, *, by_watch: bool = False) -> None:
         """
-        The server has sent something that it was asked for.
+        The server has answered a request.
 
-        :param by_watch: what a list gives does not show that we may watch.
+        :param by_watch: whether the answer is a watch's; a list does not show that we may watch.
         """
         self._heard_at = self._clock.seconds()
         if self.error is None or (self._is_watch_forbidden and not by_watch):
@@ -95,13 +95,13 @@ class Contact:
         self._changed()
 
     def listed(self) -> None:
-        """A list was read to its end."""
+        """A list was read completely."""
         self.lists += 1
         self.has_synced = True
         self._changed()
 
     def failed(self, error: Exception, *, is_watch: bool = False) -> None:
-        """It has not sent it."""
+        """A request has failed."""
         if self._failing_since is None:
             self._failing_since = self._clock.seconds()
         self.error = error

@@ -1,5 +1,5 @@
 """
-IngressClasses, kept back until what follows from them has been seen to.
+Holds IngressClasses back until their consequences are known.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ingress.kube.store import key_of
 
 class HeldClasses:
     """
-    A `Sink` for IngressClasses that hands them on when it is told to.
+    A `Sink` for IngressClasses that passes them on when `pass_on` is called.
 
-    :param changed: called when there is something to hand on.
+    :param changed: called when there is something to pass on.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.has_changed = True
-        """Whether something may follow from what there is that has not been seen to."""
+        """Whether the classes have changed since `take`."""
 
         self._changed = changed
         self._there: dict[ObjectName, IngressClass] = {}
@@ -30,7 +30,7 @@ class HeldClasses:
         return f"<HeldClasses: {len(self._there)}>"
 
     def put(self, item: KubeObject) -> None:
-        """A class is there, or is another one than before (`Sink`)."""
+        """A class was added or changed (`Sink`)."""
         assert isinstance(item, IngressClass), item
         self._there[item.key] = item
         self.change()
@@ -41,17 +41,17 @@ class HeldClasses:
         self.change()
 
     def change(self) -> None:
-        """Something else may follow from the classes than before."""
+        """The classes, or what follows from them, may have changed."""
         self.has_changed = True
         self._changed()
 
     def take(self) -> Mapping[ObjectName, IngressClass]:
-        """All that there are; what follows from them is about to be seen to."""
+        """All classes of now, whose consequences the caller works out."""
         self.has_changed = False
         return dict(self._there)
 
     def pass_on(self, classes: Mapping[ObjectName, IngressClass], sink: Sink) -> None:
-        """:param classes: what `take` has given."""
+        """Pass changes on. :param classes: the result of `take`."""
         before, self._passed = self._passed, classes
         for name, item in before.items():
             if name not in classes:

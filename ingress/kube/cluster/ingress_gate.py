@@ -1,9 +1,9 @@
 """
-An Ingress comes into the store once the Secrets that it names were asked for.
+Holds an Ingress back until the Secrets that it names were read.
 
-Otherwise a new Ingress would be served for some milliseconds with the default certificate,
-and one that names another Secret than before would lose its own; and each time there would
-be a Problem about a Secret that is missing, and gone a moment later.
+Otherwise a new Ingress would be served for some milliseconds with the default certificate, and
+one that names a new Secret would lose its old one. Each time a Problem about a missing Secret
+would appear and vanish a moment later.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from ingress.steps import STRIDE, Steps
 
 HOLD_TIMEOUT: Final = 5.0
 """
-Seconds for which an Ingress is kept back, once everything was read; the version of before
-is served meanwhile. An API server that answers at all does so within milliseconds.
+Seconds for which an Ingress is held back at most, once everything was read; its version of
+before is served meanwhile. A working API server answers within milliseconds.
 """
 
 ReferencesOf = Callable[[Ingress], Collection[ObjectKey]]
 """
-The Secrets and ConfigMaps that an Ingress names; none for one that is not served. Two that
-are equal give the same for each Ingress.
+Returns the Secrets and ConfigMaps that an Ingress names; empty for one that is not served. Two
+equal functions return the same for each Ingress.
 """
 
 
 class IngressGate:
     """
-    A `Sink` for Ingresses, before another one.
+    A `Sink` for Ingresses, in front of another one.
 
     :param sink: takes each Ingress when it is time.
-    :param idle: called when nothing is kept back any more.
-    :ivar has_loaded: whether an Ingress is kept back for `HOLD_TIMEOUT` at most, and not
-        for as long as it takes.
+    :param idle: called when nothing is held back any more.
+    :ivar has_loaded: whether an Ingress is held back for `HOLD_TIMEOUT` at most; before, it is
+        held back for as long as it takes.
     """
 
     def __init__(
@@ -54,20 +54,20 @@ class IngressGate:
         self._held: dict[ObjectName, IDelayedCall | None] = {}
 
     def __repr__(self) -> str:
-        return f"<IngressGate: {len(self._held)} of {len(self._ingresses)} kept back>"
+        return f"<IngressGate: {len(self._held)} of {len(self._ingresses)} held back>"
 
     @property
     def rule(self) -> ReferencesOf | None:
-        """None as long as nothing can be told, so that everything is kept back."""
+        """None until the first `apply`: until then everything is held back."""
         return self._rule
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is kept back."""
+        """Whether nothing is held back."""
         return not self._held
 
     def put(self, item: KubeObject) -> None:
-        """An Ingress is there, or is another one than before (`Sink`)."""
+        """An Ingress was added or changed (`Sink`)."""
         assert isinstance(item, Ingress), item
         self._ingresses[item.key] = item
         self._hold(item)
@@ -81,13 +81,13 @@ class IngressGate:
         self._let_go(name)
         self._references.move(name, frozenset())
         self._sink.delete(key)
-        self._tell_idle()
+        self._notify_if_idle()
 
     def apply(self, rule: ReferencesOf) -> Steps[frozenset[ObjectKey]]:
         """
-        Another rule tells from now on what Ingresses reference.
+        Replace the rule that finds what Ingresses reference.
 
-        :return: what they reference now and is not known yet; `References.read` reads it.
+        :return: the referenced objects that are not known yet; `References.read` reads them.
         """
         self._rule = rule
         unknown: set[ObjectKey] = set()
@@ -104,11 +104,11 @@ class IngressGate:
             )
             if count % STRIDE == STRIDE - 1:
                 yield
-        self._tell_idle()
+        self._notify_if_idle()
         return frozenset(unknown)
 
     def stop(self) -> None:
-        """Let nothing pass any more."""
+        """Pass nothing on any more."""
         for name in tuple(self._held):
             self._let_go(name)
 
@@ -119,7 +119,7 @@ class IngressGate:
             self._held[name] = None
             return
         keys = frozenset(self._rule(ingress))
-        # The version that is served now needs what it references until it is replaced.
+        # The version that is served needs its references until it is replaced.
         self._references.move(name, keys | self._references.of(name))
         if not self._references.wait(name, keys, lambda: self._release(name)):
             self._release(name)
@@ -135,7 +135,7 @@ class IngressGate:
         self._sink.put(ingress)
         assert self._rule is not None
         self._references.move(name, frozenset(self._rule(ingress)))
-        self._tell_idle()
+        self._notify_if_idle()
 
     def _let_go(self, name: ObjectName) -> None:
         self._references.wait_no_more(name)
@@ -143,6 +143,6 @@ class IngressGate:
         if call is not None and call.active():
             call.cancel()
 
-    def _tell_idle(self) -> None:
+    def _notify_if_idle(self) -> None:
         if not self._held:
             self._idle()

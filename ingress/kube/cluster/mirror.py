@@ -1,5 +1,5 @@
 """
-What the API server has of one kind, as far as it can be read.
+The objects of one kind as the API server has them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ingress.steps import STRIDE, Steps
 
 
 class Observer(Protocol):
-    """Sees each object as it came, whatever becomes of it."""
+    """Sees the text of each object, valid or not."""
 
     def saw(self, text: msgspec.Raw) -> None:
-        """An object is there, or has changed in whatever way."""
+        """An object was added, or any part of it changed."""
 
     def lost(self, name: ObjectName) -> None:
         """An object is gone."""
@@ -35,11 +35,11 @@ class Mirror:
     """
     The objects of one list and of the watch that follows it.
 
-    An object that is as before stays the same Python object. One that has a fault has
-    Problems; its last good version stays, as with files.
+    An unchanged object stays the same Python object. A faulty object has Problems, and its
+    last good version stays, as with files.
 
-    :param sink: takes each object that came, changed or went.
-    :param is_wanted: whether an object is to be kept; others are dropped unread.
+    :param sink: receives each object that was added, changed or deleted.
+    :param is_wanted: whether an object is kept; others are dropped unread.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Mirror:
         self._is_wanted = is_wanted
         self._observer = observer
         self._objects: dict[ObjectName, KubeObject | None] = {}
-        """All that are there; None for those that cannot be used."""
+        """All objects; None for those that cannot be used."""
 
         self._listed: dict[ObjectName, Reading] | None = None
-        """While a list is under way: what it has given so far."""
+        """The objects of the list under way so far; None if there is no such list."""
 
         self._admitted: set[ObjectName] = set()
-        """What became known by other ways while a list was under way."""
+        """Objects that were read by name while a list was under way."""
 
         self._expected: set[ObjectName] = set()
 
@@ -71,23 +71,23 @@ class Mirror:
         return f"<Mirror of {len(self._objects)} {self._resource}{state}>"
 
     def __iter__(self) -> Iterator[KubeObject]:
-        """All that can be used; at once, before any of them changes."""
+        """All objects that can be used; read it before any of them changes."""
         return (item for item in self._objects.values() if item is not None)
 
     @property
     def objects(self) -> Mapping[ObjectName, KubeObject | None]:
-        """All that are there, as of now; None for those that cannot be used."""
+        """All objects of now; None for those that cannot be used."""
         return self._objects
 
     # A list.
 
     def begin_list(self) -> None:
-        """A list begins; what an earlier one gave that came to no end is forgotten."""
+        """Begin a list, and forget an unfinished one."""
         self._listed = {}
         self._admitted.clear()
 
     def take_page(self, items: Sequence[msgspec.Raw]) -> Steps[None]:
-        """Some of what there is, one object a step."""
+        """Take one page of the list, one object a step."""
         listed = self._listed
         for item in items:
             head = decode_head(item)
@@ -102,7 +102,7 @@ class Mirror:
             yield
 
     def end_list(self) -> Steps[None]:
-        """All that there is was in the pages: the rest has vanished."""
+        """End the list: objects that were in no page are gone."""
         listed, self._listed = self._listed, None
         assert listed is not None, "a list that was not begun"
         for count, (name, reading) in enumerate(listed.items()):
@@ -120,7 +120,7 @@ class Mirror:
     # Changes.
 
     def take_event(self, change: str, item: msgspec.Raw, head: Head) -> None:
-        """One event of a watch, but no bookmark."""
+        """Take one event of a watch that is not a bookmark."""
         name = head.name
         if not self._has_use_for(name):
             return
@@ -132,7 +132,7 @@ class Mirror:
         self._take(name, self._read(item, name))
 
     def forget(self, name: ObjectName) -> None:
-        """It is gone, or nobody wants it any more."""
+        """Drop an object that is gone, or no longer wanted."""
         self._expected.discard(name)
         if name not in self._objects:
             return
@@ -142,17 +142,17 @@ class Mirror:
         if self._observer is not None:
             self._observer.lost(name)
 
-    # What is read besides.
+    # Objects that are read by name.
 
     def expect(self, name: ObjectName) -> None:
-        """The object is being read by itself; if the watch speaks of it first, that is newer."""
+        """The object is being read by name; an event of the watch that comes first is newer."""
         self._expected.add(name)
 
     def admit(self, name: ObjectName, text: bytes | None) -> None:
         """
-        What reading it by itself came to; of no use if nobody expects it any more.
+        Take an object that was read by name, unless a newer version has come meanwhile.
 
-        :param text: None where there is no such object.
+        :param text: None if the object does not exist.
         """
         if name not in self._expected:
             return
@@ -161,7 +161,7 @@ class Mirror:
         else:
             self._take(name, self._read(text, name))
         if self._listed is not None:
-            # The list began before anybody wanted it, and may have passed it by.
+            # The list began before the object was wanted, and may have passed it already.
             self._admitted.add(name)
             self._listed.pop(name, None)
 
@@ -174,7 +174,7 @@ class Mirror:
         return (self._resource.kind, *name)
 
     def _read(self, text: msgspec.Raw | bytes, name: ObjectName) -> Reading:
-        """The object, which is the one of before if nothing has changed."""
+        """Read the object; an unchanged one is the Python object of before."""
         reading = read_object(text, self._key(name))
         known = self._objects.get(name)
         if known is not None and reading.item == known:
@@ -197,7 +197,7 @@ class Mirror:
             self._sink.put(item)
 
     def _refuse_nameless(self) -> None:
-        """As long as the process runs: which object it is that has none, nobody knows."""
+        """Add a Problem that stays until the process ends: nothing identifies the object."""
         key = (self._resource.kind, "", "")
         problem = Problem("an object without a name is ignored", self._resource.kind)
         self._problems.put(key, (problem,))

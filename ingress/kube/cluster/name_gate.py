@@ -1,9 +1,9 @@
 """
-A Service that leads to another name than before comes into the store once that was resolved.
+Holds a Service that leads to a new host name back until that was resolved.
 
-Otherwise it would have no endpoint for the milliseconds that this takes. Names that nobody
-uses need not be resolved at all; but whether somebody does, the build alone knows, and then
-it is too late.
+Otherwise the Service would have no endpoint for the milliseconds that resolving takes. Names
+that nobody uses would not have to be resolved, but only the build knows which these are, and
+that is too late.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from ingress.kube.objects import EndpointSlice, KubeObject, ObjectKey, Service
 from ingress.kube.store import key_of
 
 MAX_HELD: Final = 100
-"""Objects that are kept back; more are let through as they are."""
+"""Objects that are held back at most; more are passed on at once."""
 
 MAX_NAMES: Final = 10
-"""Names of one object that are resolved ahead."""
+"""Names of one object that are resolved in advance."""
 
 
 class Names(Protocol):
-    """Who resolves names (`ingress.dns.name_resolver.NameResolver`)."""
+    """Resolves names (`ingress.dns.name_resolver.NameResolver`)."""
 
     def is_known(self, name: str) -> bool:
-        """Whether something is known of it."""
+        """Whether a result for the name is known."""
 
     def resolve_ahead(self, name: str) -> Deferred[None]:
-        """:return: fires when something is known of it, or nobody should wait any longer."""
+        """:return: fires when a result is known, or nobody should wait any longer."""
 
 
 class NameGate:
     """
-    A `Sink` for Services and EndpointSlices, before another one.
+    A `Sink` for Services and EndpointSlices, in front of another one.
 
-    :ivar has_loaded: whether anything is kept back: at first everything is resolved together.
+    :ivar has_loaded: whether objects are held back; at first everything is resolved together.
     """
 
     def __init__(self, names: Names, sink: Sink) -> None:
@@ -48,10 +48,10 @@ class NameGate:
         self._held: dict[ObjectKey, KubeObject] = {}
 
     def __repr__(self) -> str:
-        return f"<NameGate: {len(self._held)} kept back>"
+        return f"<NameGate: {len(self._held)} held back>"
 
     def put(self, item: KubeObject) -> None:
-        """An object is there, or is another one than before (`Sink`)."""
+        """An object was added or changed (`Sink`)."""
         key = key_of(item)
         self._held.pop(key, None)
         unknown: list[str] = []
@@ -70,7 +70,7 @@ class NameGate:
         self._sink.delete(key)
 
     def stop(self) -> None:
-        """Let nothing pass any more."""
+        """Pass nothing on any more."""
         self._held.clear()
 
     def _release(self, results: object, key: ObjectKey, item: KubeObject) -> None:
@@ -80,7 +80,7 @@ class NameGate:
 
 
 def names_of(item: KubeObject) -> Iterator[str]:
-    """The names that an object leads to, as they are resolved."""
+    """The host names that an object leads to, in lower case."""
     if isinstance(item, Service) and item.spec.type == "ExternalName":
         yield item.spec.external_name.lower()
     elif isinstance(item, EndpointSlice) and item.address_type == "FQDN":

@@ -1,5 +1,5 @@
 """
-What is wrong with what is read from a cluster, told once for all that changes together.
+The Problems of objects that are read from a cluster; changes of one turn are published together.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Problems = Mapping[Hashable, tuple[Problem, ...]]
 
 class ProblemBook:
     """
-    Problems by what they belong to.
+    Problems by their owner.
 
-    :param clock: for the turn after which those who read them are told.
+    :param clock: for the turns of the reactor.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -33,15 +33,15 @@ class ProblemBook:
 
     @property
     def current(self) -> Problems:
-        """All of them, as they were told last; a mapping that is never changed."""
+        """All Problems as published last; the mapping is never changed."""
         return self._published
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """Call ``changed`` whenever `current` has become another mapping."""
+        """Call ``changed`` whenever `current` has been replaced."""
         self._subscribers.append(changed)
 
     def put(self, owner: Hashable, problems: tuple[Problem, ...]) -> None:
-        """What is wrong with `owner` from now on; nothing if that is empty."""
+        """Replace the Problems of `owner`; empty if it has none."""
         if self._problems.get(owner, ()) == problems:
             return
         if problems:
@@ -49,15 +49,15 @@ class ProblemBook:
         else:
             del self._problems[owner]
         if self._call is None:
-            self._call = self._clock.callLater(0, self._tell)
+            self._call = self._clock.callLater(0, self._publish)
 
     def stop(self) -> None:
-        """Tell nobody any more."""
+        """Publish nothing any more."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         self._call = None
         self._published = MappingProxyType(dict(self._problems))
         for subscriber in tuple(self._subscribers):

@@ -1,9 +1,9 @@
 """
-Bytes of one object to the object, checked as those of files are.
+Decodes and checks one object, as objects from files are.
 
-What is as it should be, which is nearly all, is decoded straight into its type, so
-that fields that nobody reads never come to be. Where that fails, or where the object
-has a fault, it is read once more the slow way, which can say what is wrong.
+A valid object, as nearly all are, is decoded straight into its type, so unused fields are never
+created. If that fails, or the object has a fault, it is read once more in a slow way that can
+say what is wrong.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
 def read_object(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
     """
     :param text: JSON.
-    :param key: of the object, as its head has it.
-    :return: never raises for what is in it.
+    :param key: of the object, from its head.
+    :return: the object or its faults; no content of the text raises an exception.
     """
     try:
         item = _kept(_DECODERS[key[0]].decode(text), key)
@@ -53,11 +53,11 @@ def read_object(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
 
 
 def _read_slowly(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
-    """The same, with what is wrong in words; null is dropped as the API server would."""
+    """Read it with messages for its faults; null is dropped as the API server would."""
     try:
         raw = msgspec.json.decode(text)
     except NOT_JSON:
-        return _refuse(key, {}, [Fault((), "is no JSON")])
+        return _refuse(key, {}, [Fault((), "is not JSON")])
     if not isinstance(raw, dict):
         return _refuse(key, raw, [Fault((), "must be a mapping")])
     if key[0] == "Secret":
@@ -90,7 +90,7 @@ def _faults(item: KubeObject) -> list[Fault]:
 
 
 def _kept(item: KubeObject, key: ObjectKey) -> KubeObject:
-    """The object with those of its metadata that somebody reads."""
+    """The object with only the metadata that is used."""
     metadata = item.metadata
     namespace = sys.intern(key[1])
     if isinstance(item, Ingress):

@@ -1,9 +1,8 @@
 """
-The Secrets, or the ConfigMaps, that somebody references.
+The Secrets, or the ConfigMaps, that are referenced.
 
-With the right to list them they come out of a list of all, for the cluster or for each
-namespace. Without it, each one is watched by its name, or read now and then where there are
-many.
+With the right to list them, they are picked from a list of all, for the cluster or for each
+namespace. Without it, each one is watched by its name, or, if they are many, read periodically.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from ingress.kube.cluster.store_batch import Sink
 from ingress.kube.objects import ObjectKey, ObjectName
 
 MAX_WATCHED: Final = 100
-"""Objects that are watched by their names: each is a connection. The others are polled."""
+"""Objects that are watched by name, each on a connection of its own. More are polled."""
 
 
 class ReferencedObjects:
     """
-    Those of one kind.
+    The referenced objects of one kind.
 
-    :param namespaces: those whose objects are read; empty for all. An object elsewhere, which
+    :param namespaces: the namespaces that are read; empty for all. An object elsewhere, which
         the configuration may name, is read by its name.
-    :param sink: takes the objects.
-    :ivar became_known: called with each object that was read for the first time since it
-        came to be wanted, or turned out not to be there.
-    :ivar changed: called when a `Contact` has news.
+    :param sink: receives the objects.
+    :ivar became_known: called with each wanted object when it was read for the first time, or
+        turned out not to exist.
+    :ivar changed: called when the state of a `Contact` has changed.
     """
 
     def __init__(
@@ -71,9 +70,9 @@ class ReferencedObjects:
 
     @property
     def contacts(self) -> Iterator[Contact]:
-        """How it goes; a list that is refused is none of it, as there are other ways."""
+        """The states of all connections; without refused lists, as there are other ways."""
         for scope in self._scopes.values():
-            # It is told of before its Owner is, who then reads in another way.
+            # The Contact knows before the Owner does, which then reads in another way.
             if not scope.list.is_refused and not scope.list.contact.is_forbidden:
                 yield scope.list.contact
         for single in self._singles.values():
@@ -84,12 +83,12 @@ class ReferencedObjects:
         return name in self._known
 
     def want(self, name: ObjectName) -> None:
-        """Somebody references the object from now on; `read` reads it."""
+        """The object is referenced from now on; `read` reads it."""
         self._wanted.add(name)
         self._unread[name] = None
 
     def read(self) -> None:
-        """Read all that came to be wanted since the last time."""
+        """Read everything that became wanted since the last call."""
         unread, self._unread = self._unread, {}
         by_scope: dict[str, list[ObjectName]] = {}
         for name in unread:
@@ -104,7 +103,7 @@ class ReferencedObjects:
             self._scopes[scope].list.read(names)
 
     def forget(self, name: ObjectName) -> None:
-        """Nobody references the object any more."""
+        """The object is not referenced any more."""
         self._wanted.discard(name)
         self._known.discard(name)
         self._unread.pop(name, None)
@@ -128,13 +127,13 @@ class ReferencedObjects:
     # Inside, and for `_Scope`.
 
     def _scope_of(self, name: ObjectName) -> str | None:
-        """The namespace whose list has the object; empty for that of all, None for none."""
+        """The namespace whose list has the object; empty for the list of all, None for no list."""
         if not self._namespaces:
             return ""
         return name[0] if name[0] in self._namespaces else None
 
     def make_list(self, namespace: str, owner: _Scope) -> ScopeList:
-        """Of all objects in a namespace."""
+        """Make the list of all objects in a namespace."""
         mirror = Mirror(self._resource, self._sink, self._problems, self._wanted.__contains__)
         target = Target(self._resource, namespace)
         return ScopeList(self._access, target, mirror, owner, self._list_changed)
@@ -143,17 +142,17 @@ class ReferencedObjects:
         self.changed()
 
     def names_in(self, namespace: str) -> list[ObjectName]:
-        """What is wanted of the list of a namespace."""
+        """The wanted objects of the list of a namespace."""
         return [name for name in self._wanted if self._scope_of(name) == namespace]
 
     def know(self, name: ObjectName, mirror: Mirror) -> None:
         """
         The object was read, or is known not to exist.
 
-        :param mirror: which has it, or has it not.
+        :param mirror: has the object, if it exists.
         """
         if name not in mirror.objects:
-            # It may have been read in another way before, by another Mirror.
+            # Another Mirror, which read it in another way, may have put it into the store.
             self._sink.delete((self._resource.kind, *name))
             self._problems.put((self._resource.kind, *name), ())
         if name in self._wanted and name not in self._known:
@@ -163,13 +162,13 @@ class ReferencedObjects:
     # Objects by their names.
 
     def read_singles(self, namespace: str) -> None:
-        """What the list of a namespace would have given."""
+        """Read by name the objects that the list of a namespace would have given."""
         for name in self.names_in(namespace):
             if name not in self._singles:
                 self._read_single(name)
 
     def drop_singles(self, namespace: str, scope_list: ScopeList) -> None:
-        """Read no longer one by one what a list has; what it has not, it looks up once more."""
+        """Stop reading by name what the list has; the list looks the others up once more."""
         unlisted: list[ObjectName] = []
         for name in self.names_in(namespace):
             is_single = self._stop_single(name) is not None
@@ -180,14 +179,16 @@ class ReferencedObjects:
     def _read_single(self, name: ObjectName) -> None:
         if len(self._watched) < MAX_WATCHED:
             self._watched.add(name)
-            self._start(name, WatchedObject(*self._surroundings(name)))
+            self._start(name, WatchedObject(*self._single_arguments(name)))
         else:
             self._poll(name)
 
     def _poll(self, name: ObjectName) -> None:
-        self._start(name, PolledObject(*self._surroundings(name), self._slots))
+        self._start(name, PolledObject(*self._single_arguments(name), self._slots))
 
-    def _surroundings(self, name: ObjectName) -> tuple[Access, Target, Mirror, Callable[[], None]]:
+    def _single_arguments(
+        self, name: ObjectName
+    ) -> tuple[Access, Target, Mirror, Callable[[], None]]:
         mirror = Mirror(self._resource, self._sink, self._problems)
         changed = partial(self._single_changed, name)
         return self._access, Target(self._resource, *name), mirror, changed
@@ -204,7 +205,7 @@ class ReferencedObjects:
         return single
 
     def _single_changed(self, name: ObjectName) -> None:
-        # It is the object's own coroutine that calls, and may be what has to be stopped.
+        # The caller is the object's own coroutine, which the review may have to stop.
         self._unreviewed[name] = None
         if self._review_call is None:
             self._review_call = self._access.clock.callLater(0, self._review)
@@ -220,7 +221,7 @@ class ReferencedObjects:
     def _review_single(self, name: ObjectName, single: SingleObject) -> None:
         contact = single.contact
         if contact.is_forbidden and isinstance(single, WatchedObject):
-            # Perhaps it may be read, if not watched.
+            # The right to read it may be there without the right to watch it.
             self._stop_single(name)
             self._poll(name)
         elif name not in self._known and (contact.has_synced or contact.is_forbidden):
@@ -228,7 +229,7 @@ class ReferencedObjects:
 
 
 class _Scope:
-    """The `Owner` of the list of one namespace, or of all."""
+    """The `Owner` of one list: of a namespace, or of the cluster."""
 
     def __init__(self, objects: ReferencedObjects, namespace: str) -> None:
         self._objects = objects

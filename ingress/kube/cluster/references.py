@@ -1,5 +1,5 @@
 """
-Who references which Secrets and ConfigMaps, and which of these are known.
+Keeps track of who references which Secrets and ConfigMaps, and which of them are known.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ingress.kube.objects import ObjectKey
 
 class References:
     """
-    The objects that anybody references, whatever their kind.
+    All referenced objects, of every kind.
 
-    :param objects: those of each kind that can be referenced, by its name.
+    :param objects: the referenced objects by kind.
     :param changed: called when an object has become known.
     """
 
@@ -36,15 +36,15 @@ class References:
         return f"<References: {len(self._users)} objects, {len(self._calls)} waiting>"
 
     def of(self, user: Hashable) -> frozenset[ObjectKey]:
-        """What a user references."""
+        """The objects that a user references."""
         return self._keys.get(user, frozenset())
 
     def move(self, user: Hashable, keys: frozenset[ObjectKey]) -> None:
         """
-        A user references these from now on, and nothing else.
+        Replace the objects that a user references.
 
-        What nobody references any more is forgotten at once, what is new is read with the
-        next `read`.
+        An object that nobody references any more is forgotten at once; a new one is read with
+        the next `read`.
         """
         before = self.of(user)
         if keys:
@@ -60,11 +60,11 @@ class References:
             if not self._users[key]:
                 del self._users[key]
                 self._objects[key[0]].forget(key[1:])
-                # Who still waits for it waits for something that nobody will read.
+                # Nobody will read it any more, so nobody may wait for it any longer.
                 self._became_known(key)
 
     def read(self) -> None:
-        """Read all that came to be referenced since the last time."""
+        """Read everything that became referenced since the last call."""
         for each in self._objects.values():
             each.read()
 
@@ -74,10 +74,10 @@ class References:
 
     def wait(self, user: Hashable, keys: Iterable[ObjectKey], call: Callable[[], None]) -> bool:
         """
-        Call when all of these are known, which the user references; it waits for one thing
-        at a time.
+        Call when all of these objects, which the user references, are known. A later `wait` of
+        the same user replaces an earlier one.
 
-        :return: whether there is anything to wait for; else nobody is called.
+        :return: whether there is anything to wait for; if not, `call` is never called.
         """
         self.wait_no_more(user)
         missing = {key for key in keys if not self.is_known(key)}
@@ -90,7 +90,7 @@ class References:
         return True
 
     def wait_no_more(self, user: Hashable) -> None:
-        """Do not call."""
+        """End the wait without calling."""
         for key in self._missing.pop(user, ()):
             waiting = self._waiting[key]
             del waiting[user]

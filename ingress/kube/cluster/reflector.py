@@ -1,5 +1,5 @@
 """
-List and watch, for ever: one kind, in one namespace or in all, or one object by its name.
+Lists and watches without end: one kind, in one namespace or all, or one object by its name.
 
 ::
 
@@ -9,8 +9,8 @@ List and watch, for ever: one kind, in one namespace or in all, or one object by
                                                └────┘ the server's timeout: at once
                                                       broken, 429, 5xx: after a while
 
-Nothing that the server does ends the loop, nor does a fault of ours, and what is known stays
-until the server says otherwise. The semantics are those of client-go's Reflector.
+No answer of the server and no fault of ours ends the loop, and known objects stay until the
+server says otherwise. The semantics are those of client-go's Reflector.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ from ingress.kube.slices import Slices, Stopped
 
 PAGE_SIZE: Final = 1024 * 1024
 """
-Bytes of a page that are aimed at by asking for fewer objects. To find where the objects
-of a page begin takes a millisecond for each MiB, in which nobody is served.
+The size in bytes that the number of objects per page aims at. Finding the objects of a page
+blocks the reactor for a millisecond per MiB.
 """
 
 MIN_TIMEOUT: Final = 300
 MAX_TIMEOUT: Final = 600
-"""Seconds after which the server is to end a watch: not that of all proxies at once."""
+"""Seconds after which the server shall end a watch; random, so that not all end at once."""
 
 SHORTEST_WATCH: Final = 1.0
 """
-Seconds. A watch that ends earlier, and has told nothing, is one that has failed; after one that
-has told something the next one waits for so long.
+Seconds. A watch that ends earlier without an event has failed; after one with events, the next
+watch waits for this long.
 """
 
 LASTING: Final = 60.0
 """
-Seconds. A history that is lost sooner than that after the last time is not followed by a list
-at once: lists cost the server most of all that it does.
+Seconds. If the history is lost twice within this time, the next list is delayed: nothing costs
+the server more than lists.
 """
 
 _CHANGES: Final = frozenset((ADDED, MODIFIED, DELETED))
 
 
 class Client(Protocol):
-    """What a Reflector needs of an `APIClient`."""
+    """The part of an `APIClient` that a Reflector uses."""
 
     async def get(self, path: str, query: Mapping[str, str] = ...) -> bytes:
         """The body of the answer."""
@@ -80,12 +80,12 @@ class Client(Protocol):
         receive: Callable[[bytes], None],
         opened: Callable[[], None] = ...,
     ) -> None:
-        """Hand on each event, until the server has ended the watch in order."""
+        """Pass on each event until the server ends the watch in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The way to one API server, and what all who read it have in common."""
+    """One API server, and what all its readers share."""
 
     client: Client
     clock: IReactorTime
@@ -95,9 +95,9 @@ class Access:
 
 class Reflector:
     """
-    Keeps a Mirror as the server is.
+    Keeps a Mirror in step with the server.
 
-    :param contact: is told how it goes; what is listed is its target.
+    :param contact: records the state of the connection; its target is what is listed.
     """
 
     log = Logger()
@@ -125,19 +125,19 @@ class Reflector:
         running.addErrback(self._ended)
 
     def stop(self) -> None:
-        """Follow no longer; what is known stays as it is."""
+        """Stop following; the known objects stay."""
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
 
     def relist(self) -> None:
-        """List now, whatever is under way."""
+        """List now, in place of what is under way."""
         self.stop()
         self.start()
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError, Stopped):
-            self.log.failure("{target} can be followed no longer", failure, target=self._target)
+            self.log.failure("{target} cannot be followed any longer", failure, target=self._target)
 
     async def _run(self) -> None:
         while True:
@@ -148,8 +148,8 @@ class Reflector:
                 raise
             except Exception as error:
                 self.log.failure("{target} is listed anew after a fault", target=self._target)
-                # What it says may be part of a Secret.
-                fault = f"the answer runs into a fault of ours, {type(error).__name__}"
+                # The error's text may contain part of a Secret.
+                fault = f"a fault of ours while reading the answer: {type(error).__name__}"
                 await self._wait_after(APIUnreachable(fault))
 
     # The list.
@@ -163,11 +163,11 @@ class Reflector:
                 self._limit = max(1, self._limit // 8)
                 await self._wait_after(error)
             except (APIError, APIUnreachable) as error:
-                # 410 is one of them: the server has forgotten what the next page belongs to.
+                # Among them 410: the server no longer has the state of which we read pages.
                 await self._wait_after(error)
 
     async def _list(self) -> None:
-        """:raises APIError, APIUnreachable: the list has to begin anew."""
+        """:raises APIError, APIUnreachable: if the list has to begin anew."""
         self._access.slices.begin_cycle()
         self._mirror.begin_list()
         token = ""
@@ -197,7 +197,7 @@ class Reflector:
     # The watch.
 
     async def _watch_until_lost(self) -> None:
-        """:return: when only a list can tell what has changed meanwhile."""
+        """:return: when only a new list can show what has changed meanwhile."""
         while True:
             try:
                 await self._watch()
@@ -211,7 +211,7 @@ class Reflector:
                     return
 
     async def _wait_after_loss(self, error: APIError | APIUnreachable) -> None:
-        """Not at all, the first time; where lists are of no use, longer and longer."""
+        """Do not wait the first time; then longer and longer while lists do not help."""
         now = self._access.clock.seconds()
         if now - self._lost_at >= LASTING:
             self._losses.reset()
@@ -223,7 +223,7 @@ class Reflector:
             await deferLater(self._access.clock, delay)
 
     async def _watch(self) -> None:
-        """One watch, until the server ends it in order."""
+        """Watch until the server ends the watch in order."""
         began_at, version = self._access.clock.seconds(), self._version
         timeout = self._access.random.randint(MIN_TIMEOUT, MAX_TIMEOUT)
         query = self._target.query | {
@@ -244,7 +244,7 @@ class Reflector:
         self.contact.heard(by_watch=True)
 
     def _receive(self, text: bytes) -> None:
-        """:raises APIError, BadAnswer: what ends the watch."""
+        """:raises APIError, BadAnswer: if the event ends the watch."""
         event = decode_event(text)
         head = decode_head(event.object)
         if head is None or (event.type in _CHANGES and not head.metadata.name):
@@ -271,14 +271,14 @@ def _retry_after(error: APIError | APIUnreachable) -> float | None:
 
 
 def _is_forbidden(error: Exception) -> bool:
-    """Who may list and not watch gets at least what lists give."""
+    """Whether we may not watch; lists alone then give what they can."""
     return isinstance(error, APIError) and error.code == 403
 
 
 def _is_history_lost(error: Exception) -> bool:
     """
-    Whether to watch on from where we are is of no use: the server has forgotten it (410), does
-    not understand the question any more, or sends what cannot be understood, or is too large.
+    Whether the watch cannot go on from where it was: the server has forgotten that version
+    (410), does not accept the request any more, or sends events that are malformed or too large.
     """
     if isinstance(error, APIError):
         return 400 <= error.code < 500 and error.code not in (401, 403, 429)

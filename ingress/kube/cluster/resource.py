@@ -1,5 +1,5 @@
 """
-The kinds that are read from a cluster, and where its API has them.
+The kinds that are read from a cluster, and their paths in its API.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ PAGE_LIMIT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind, as the API serves it."""
+    """One kind of the API."""
 
     kind: str
     plural: str
     is_namespaced: bool = True
 
     first_page: int = PAGE_LIMIT
-    """Objects of the first page; those that follow are as many as are a good size."""
+    """Objects of the first page; later pages adapt to the size of the objects."""
 
     def __str__(self) -> str:
-        """As a rule of RBAC is spoken of: ``ingresses.networking.k8s.io``."""
+        """The name in RBAC: ``ingresses.networking.k8s.io``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
@@ -60,8 +60,8 @@ ENDPOINT_SLICES: Final = Resource("EndpointSlice", "endpointslices")
 SECRETS: Final = Resource("Secret", "secrets", first_page=50)
 HELM_RELEASE: Final = "helm.sh/release.v1"
 """
-The type of the Secrets in which Helm keeps what it has installed: up to a MiB each, often
-more than all others together, and never a certificate.
+The type of Secrets in which Helm keeps its releases: up to a MiB each, often more than all
+other Secrets together, and never a certificate.
 """
 
 CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps", first_page=50)
@@ -69,31 +69,31 @@ CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps", first_page=50)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one Reflector lists and watches."""
+    """The objects that one Reflector lists and watches."""
 
     resource: Resource
 
     namespace: str = ""
-    """Empty for all, or where there are none."""
+    """Empty for all namespaces, and for kinds without namespaces."""
 
     name: str = ""
-    """Of the only object that is meant; empty for all."""
+    """The name of a single object; empty for all."""
 
     def __str__(self) -> str:
-        """As the end of a sentence."""
+        """A phrase for the end of a sentence."""
         what = f"{self.name} of {self.resource}" if self.name else f"{self.resource}"
         return f"{what} in namespace {self.namespace}" if self.namespace else what
 
     @property
     def path(self) -> str:
-        """Of the list, which is that of the watch, too."""
+        """The path of the list and of the watch."""
         return self.resource.path(self.namespace)
 
     @property
     def query(self) -> dict[str, str]:
         """
-        What selects it. The right to list and to watch one object by its name is
-        granted with this selector only.
+        The selector. The right to list and watch a single object by its name applies only to
+        requests with this field selector.
         """
         if self.name:
             return {"fieldSelector": f"metadata.name={self.name}"}

@@ -1,9 +1,9 @@
 """
-All objects of a kind, of which those are kept that somebody wants.
+Lists all objects of a kind, and keeps the wanted ones.
 
-One list and one watch, for the cluster or for a namespace. What comes to be wanted once
-the list is there was dropped when it arrived, and is read by its name: with a list, so
-that the rights to list and to watch are enough.
+One list and one watch, for the cluster or for a namespace. An object that becomes wanted after
+the list was dropped on arrival, and is read by its name: by a list, so that the rights to list
+and to watch are enough.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ audit logs.
 """
 
 LOOKUPS_AT_ONCE: Final = 10
-"""Requests for objects by their names."""
+"""Concurrent requests for objects by name."""
 
 RELIST_FROM: Final = 100
-"""Objects that come to be wanted together from which on another list costs less."""
+"""From this many objects that become wanted together, another list is cheaper."""
 
 
 class Owner(Protocol):
-    """Whoever wants some of the objects."""
+    """Wants some of the objects."""
 
     def known(self, name: ObjectName) -> None:
-        """It has been read, or does not exist; the Mirror's Sink knows which."""
+        """The object was read, or does not exist; the Mirror's Sink knows which."""
 
     def refused(self) -> None:
         """The objects may not be listed."""
 
     def granted(self) -> None:
         """
-        They may be, after all, and have been. What came to be wanted meanwhile need not be
-        in the Mirror.
+        The objects may be listed after all, and were. Objects that became wanted meanwhile need
+        not be in the Mirror.
         """
 
 
 class ScopeList:
     """
-    :param mirror: keeps what is wanted.
-    :param changed: called when its `contact` has news.
+    :param mirror: keeps the wanted objects.
+    :param changed: called when the state of `contact` has changed.
     """
 
     log = Logger()
@@ -75,7 +75,7 @@ class ScopeList:
         self.mirror = mirror
         self.contact = Contact(target, access.clock, self._contact_changed)
         self.is_refused = False
-        """Whether the objects may not be listed, as far as we know."""
+        """Whether the last attempt to list was refused."""
 
         self._access = access
         self._target = target
@@ -96,9 +96,9 @@ class ScopeList:
 
     def read(self, names: Collection[ObjectName]) -> None:
         """
-        Objects have come to be wanted; not to be called where they may not be listed.
+        Read objects that became wanted; not to be called while listing is refused.
 
-        The first ones are what the first list brings.
+        The first call starts the list.
         """
         if not self._is_started:
             self._is_started = True
@@ -112,7 +112,7 @@ class ScopeList:
                 self._look_up(name)
 
     def forget(self, name: ObjectName) -> None:
-        """An object is wanted no more."""
+        """An object is no longer wanted."""
         self._awaited.discard(name)
         lookup = self._lookups.pop(name, None)
         if lookup is not None:
@@ -120,7 +120,7 @@ class ScopeList:
         self.mirror.forget(name)
 
     def stop(self) -> None:
-        """Follow nothing any longer."""
+        """Stop following."""
         self._reflector.stop()
         self._stop_lookups()
         for call in (self._review_call, self._retry_call):
@@ -136,7 +136,7 @@ class ScopeList:
     # The list.
 
     def _contact_changed(self) -> None:
-        # It is the Reflector itself that calls, and may be what has to be stopped.
+        # The caller is the Reflector itself, which the review may have to stop.
         if self._review_call is None:
             self._review_call = self._access.clock.callLater(0, self._review)
         self._changed()

@@ -1,5 +1,5 @@
 """
-One object, read by its name: where the right to list all of a kind is not given.
+Reads one object by its name, if all objects of its kind may not be listed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ingress.kube.cluster.reflector import Access, Reflector
 from ingress.kube.cluster.resource import Target
 
 POLL_INTERVAL: Final = 60.0
-"""Seconds between two reads of an object that is not watched, give or take `POLL_JITTER`."""
+"""Seconds between two reads of a polled object, plus or minus `POLL_JITTER`."""
 
 POLL_JITTER: Final = 0.1
 
 
 class SingleObject(Protocol):
-    """Keeps one object in its Mirror as the server has it."""
+    """Keeps one object in its Mirror up to date."""
 
     contact: Contact
     mirror: Mirror
@@ -35,11 +35,11 @@ class SingleObject(Protocol):
         """Read it, then follow it until `stop`."""
 
     def stop(self) -> None:
-        """Follow it no longer."""
+        """Stop following it."""
 
 
 class WatchedObject:
-    """A `SingleObject` that is listed and watched by its name, which is a connection for itself."""
+    """A `SingleObject` that is listed and watched by name, on a connection of its own."""
 
     def __init__(
         self, access: Access, target: Target, mirror: Mirror, changed: Callable[[], None]
@@ -64,7 +64,7 @@ class PolledObject:
     """
     A `SingleObject` that is read every minute.
 
-    :param slots: bound how many are read at once.
+    :param slots: bounds the concurrent reads.
     """
 
     log = Logger()
@@ -101,7 +101,7 @@ class PolledObject:
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("{target} can be followed no longer", failure, target=self._target)
+            self.log.failure("{target} cannot be followed any longer", failure, target=self._target)
 
     async def _run(self) -> None:
         while True:
@@ -124,7 +124,7 @@ class PolledObject:
             if code != 404:
                 self.contact.failed(error)
                 if code == 403:
-                    # Whoever grants it is in no hurry: nobody need be asked every few seconds.
+                    # A right that is missing seldom appears within seconds.
                     return self._interval()
                 retry_after = error.retry_after if isinstance(error, APIError) else None
                 return self._backoff.next_delay(retry_after)

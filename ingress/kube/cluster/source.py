@@ -1,5 +1,5 @@
 """
-Objects out of a cluster: the `ObjectSource` beside that of files.
+The `ObjectSource` that reads a cluster.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from ingress.config import Config
 from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.contact_problems import ContactProblems
 from ingress.kube.cluster.held_classes import HeldClasses
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT, IngressGate, ReferencesOf
 from ingress.kube.cluster.mirror import Mirror, Observer
@@ -33,7 +34,6 @@ from ingress.kube.cluster.resource import (
     Target,
 )
 from ingress.kube.cluster.store_batch import Sink, StoreBatch
-from ingress.kube.cluster.trouble import TroubleBook
 from ingress.kube.objects import IngressClass, ObjectKey, ObjectName
 from ingress.kube.slices import Slices, Stopped
 from ingress.kube.store import ObjectStore
@@ -42,8 +42,8 @@ from ingress.problem import printable
 
 MakeRule = Callable[[Mapping[ObjectName, IngressClass], Config], ReferencesOf]
 """
-Makes the rule that tells what an Ingress references: with which IngressClasses, and which
-configuration, it is one of ours.
+Makes the rule that finds what an Ingress references, from the IngressClasses and the
+configuration that decide whether it is ours.
 """
 
 _CONFIGURATION: Final = "the configuration"
@@ -52,12 +52,12 @@ _RULE: Final = "the rule"
 
 class ClusterSource:
     """
-    Keeps an ObjectStore as the cluster is.
+    Keeps an ObjectStore in step with a cluster.
 
-    :param store: nobody else may write to its kinds.
-    :param make_rule: whoever knows what annotations mean knows what they name.
-    :param observer: sees each Ingress as it came.
-    :param names: resolves those that Services lead to; without it nothing waits for that.
+    :param store: nothing else may write to its kinds.
+    :param make_rule: given by the package that knows the annotations.
+    :param observer: sees the text of each Ingress.
+    :param names: resolves host names that Services lead to; without it nothing waits for them.
     """
 
     log = Logger()
@@ -76,7 +76,7 @@ class ClusterSource:
         self._config = config
         self._make_rule = make_rule
         self._book = ProblemBook(access.clock)
-        self._trouble = TroubleBook(self._book)
+        self._contact_problems = ContactProblems(self._book)
         self._batch_slices = Slices(access.clock, settle_objects)
         self._batch = StoreBatch(access.clock, store, self._batch_slices)
         namespaces = config.cluster.namespaces
@@ -126,19 +126,19 @@ class ClusterSource:
 
     @property
     def problems(self) -> Problems:
-        """What is wrong, by object or by what else that is; never changed."""
+        """All Problems by their owner; the mapping is never changed."""
         return self._book.current
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """Call ``changed`` whenever `problems` has become another mapping."""
+        """Call ``changed`` whenever `problems` has been replaced."""
         self._book.subscribe(changed)
 
     def start(self) -> Deferred[None]:
         """
         Load everything, then follow changes until `stop`.
 
-        :return: fires when every kind has synced and all of it is in the store, however
-            long that takes.
+        :return: fires when every kind has been read and is in the store, however long that
+            takes.
         """
         self._is_running = True
         self._access.slices.is_running = self._batch_slices.is_running = True
@@ -148,16 +148,16 @@ class ClusterSource:
         return self._loaded
 
     def reconfigure(self, config: Config) -> None:
-        """Other classes may be ours from now on, and another certificate the default."""
+        """Apply a configuration: our class and the default certificate may have changed."""
         self._config = config
         self._reference_configured()
         self._classes.change()
 
     def stop(self) -> Deferred[None]:
         """
-        Follow changes no longer; the store stays as it is.
+        Stop following changes; the store stays as it is.
 
-        :return: fires when nothing is under way any more, which is at once.
+        :return: has fired already.
         """
         self._is_running = False
         self._access.slices.is_running = self._batch_slices.is_running = False
@@ -175,14 +175,14 @@ class ClusterSource:
             self._name_gate.stop()
         self._batch.stop()
         self._book.stop()
-        self._tell_loaded()
+        self._finish_loading()
         return succeed(None)
 
-    # How it goes.
+    # State.
 
     @property
     def contacts(self) -> list[Contact]:
-        """With the API server: one for each list and its watch, and for what else is read."""
+        """The states of all connections to the API server."""
         found = [reflector.contact for reflector in self._reflectors]
         for objects in self._referenced.values():
             found.extend(objects.contacts)
@@ -199,12 +199,12 @@ class ClusterSource:
 
     @property
     def relists(self) -> Mapping[str, float]:
-        """By kind: how often all was read once more, because changes were missed."""
+        """By kind: how often everything was listed again because changes were missed."""
         return self._sums(lambda contact: contact.relists)
 
     @property
     def watch_failures(self) -> Mapping[str, float]:
-        """By kind: how many watches ended otherwise than in order."""
+        """By kind: how many watches ended in another way than by the server's timeout."""
         return self._sums(lambda contact: contact.watch_failures)
 
     def _sums(self, count: Callable[[Contact], int]) -> Mapping[str, float]:
@@ -216,7 +216,7 @@ class ClusterSource:
         return sums
 
     def notes(self) -> list[str]:
-        """A line for each kind that is not read yet, or may be another by now."""
+        """A line for each kind that was not read yet, or may be out of date."""
         lines: dict[str, str] = {}
         for contact in self.contacts:
             if contact.is_stale:
@@ -226,7 +226,7 @@ class ClusterSource:
     # Inside.
 
     def _reference_configured(self) -> None:
-        """The certificate of `tls.default` is in use, whoever else names it."""
+        """Reference the certificate of `tls.default`."""
         default = self._config.tls.default
         keys: frozenset[ObjectKey] = frozenset()
         if default is not None:
@@ -240,9 +240,9 @@ class ClusterSource:
             self._review_call = self._access.clock.callLater(0, self._review)
 
     def _review(self) -> None:
-        """Look at what has changed, once for all that did in a turn."""
+        """React to the changes of one turn of the reactor together."""
         self._review_call = None
-        self._trouble.review(self.contacts)
+        self._contact_problems.review(self.contacts)
         if self._classes.has_changed and self._applying is None and self._can_tell_ours():
             self._applying = Deferred.fromCoroutine(self._apply_classes())
             self._applying.addErrback(self._cannot_apply)
@@ -250,7 +250,7 @@ class ClusterSource:
         self._look_whether_loaded()
 
     def _can_tell_ours(self) -> bool:
-        """Whether IngressClasses and Ingresses are there, so that one list of Secrets is enough."""
+        """Whether IngressClasses and Ingresses were read, so that one list of Secrets is enough."""
         return all(
             self._is_read(each.contact)
             for each in self._reflectors
@@ -259,10 +259,10 @@ class ClusterSource:
 
     def _is_read(self, contact: Contact) -> bool:
         """
-        Whether all is there that can be.
+        Whether everything that may be read was read.
 
-        IngressClasses are in no namespace: who may read some namespaces only may perhaps
-        not read them, and goes by the name of the class alone.
+        IngressClasses have no namespace. With rights in some namespaces only they may be
+        unreadable; then the name of the class alone decides.
         """
         assert self._config.cluster is not None
         if contact.target.resource is INGRESS_CLASSES and self._config.cluster.namespaces:
@@ -279,9 +279,9 @@ class ClusterSource:
         self._gate.has_loaded = True
         if self._name_gate is not None:
             self._name_gate.has_loaded = True
-        self._batch.when_applied(self._tell_loaded)
+        self._batch.when_applied(self._finish_loading)
 
-    def _tell_loaded(self) -> None:
+    def _finish_loading(self) -> None:
         if not self._loaded.called:
             self._loaded.callback(None)
 
@@ -289,10 +289,10 @@ class ClusterSource:
 
     async def _apply_classes(self) -> None:
         """
-        IngressClasses have changed, or the configuration has.
+        Pass on IngressClasses after they, or the configuration, have changed.
 
-        An Ingress that one of them makes ours is served with the Secrets that it names, or
-        not before: so that the classes wait for these.
+        A class that makes Ingresses ours waits until their Secrets were read, so that these
+        Ingresses are never served without them.
         """
         classes = self._classes.take()
         rule = self._make_rule(classes, self._config)
@@ -303,7 +303,7 @@ class ClusterSource:
         self._classes.pass_on(classes, self._batch)
 
     async def _wait_for(self, keys: frozenset[ObjectKey]) -> None:
-        """Until these are known; not for ever, once everything was."""
+        """Wait until these are known, but not without end once everything was loaded."""
         waiting: Deferred[None] = Deferred()
         if self._references.wait(_RULE, keys, lambda: waiting.callback(None)):
             if self._gate.has_loaded:

@@ -1,5 +1,5 @@
 """
-Changes of the ObjectStore, those that arrive together as one.
+Combines changes of the ObjectStore that arrive together.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from ingress.kube.store import ObjectStore, key_of
 
 
 class Sink(Protocol):
-    """Takes objects as they come, change and go."""
+    """Receives objects that are added, changed or deleted."""
 
     def put(self, item: KubeObject) -> None:
-        """The object is there, or is another one than before."""
+        """The object was added or changed."""
 
     def delete(self, key: ObjectKey) -> None:
-        """The object is gone; it need not have been there."""
+        """The object was deleted; it need not have existed."""
 
 
 class StoreBatch:
     """
     A `Sink` that changes a store, in slices and at the end of a turn of the reactor.
 
-    A change copies the mapping of its kind: a hundred events that one read brought are
-    one change, and so are those that come while a change is under way.
+    Each change copies the mapping of its kind. So a hundred events of one read are one change,
+    and so are all that come while a change is under way.
 
     :param clock: for the turns.
-    :param slices: nobody else's, for each change is large or small on its own.
+    :param slices: not shared with others: whether a change is large is measured for each.
     """
 
     log = Logger()
@@ -53,24 +53,24 @@ class StoreBatch:
         return f"<StoreBatch: {len(self._pending)} pending>"
 
     def put(self, item: KubeObject) -> None:
-        """The object is there from now on, in place of one of the same key (`Sink`)."""
+        """Add the object, in place of one with the same key (`Sink`)."""
         self._pending[key_of(item)] = item
         self._schedule()
 
     def delete(self, key: ObjectKey) -> None:
-        """The object is gone (`Sink`)."""
+        """Delete the object (`Sink`)."""
         self._pending[key] = None
         self._schedule()
 
     def when_applied(self, call: Callable[[], None]) -> None:
-        """Call when the store has all that was put until now; at once if it has."""
+        """Call when the store has everything that was put so far; at once if it has."""
         if self._pending or self._is_applying:
             self._waiting.append(call)
         else:
             call()
 
     def stop(self) -> None:
-        """Change nothing any more."""
+        """Stop changing the store."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -1,8 +1,7 @@
 """
-What the API server sends: pages of lists, events of watches, single objects.
+Decodes what the API server sends: pages of lists, events of watches, heads of objects.
 
-Only the outermost shape is looked at; the objects in them stay bytes, which
-`reading` makes something of.
+Only the outermost shape is decoded; objects inside stay bytes, which `reading` decodes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ ERROR: Final = "ERROR"
 
 
 class BadAnswer(APIUnreachable):
-    """The answer is not what the API has: as good as none."""
+    """The answer is not one of the API; treated like no answer."""
 
 
 class HeadMetadata(KubeStruct, frozen=True, kw_only=True):
@@ -33,18 +32,18 @@ class HeadMetadata(KubeStruct, frozen=True, kw_only=True):
 
 
 class Head(KubeStruct, frozen=True, kw_only=True):
-    """What every object has, of whatever kind it is."""
+    """The fields that objects of all kinds have."""
 
     metadata: HeadMetadata = HeadMetadata()
 
     @property
     def name(self) -> ObjectName:
-        """The name itself is empty in a bookmark."""
+        """Namespace and name; the name is empty in a bookmark."""
         return (self.metadata.namespace, self.metadata.name)
 
     @property
     def version(self) -> str:
-        """The resourceVersion; empty if there is none."""
+        """The resourceVersion; empty if it is missing."""
         return self.metadata.resource_version
 
 
@@ -61,12 +60,12 @@ class Page(KubeStruct, frozen=True, kw_only=True):
 
     @property
     def version(self) -> str:
-        """The resourceVersion from which on to watch."""
+        """The resourceVersion from which to watch."""
         return self.metadata.resource_version
 
     @property
     def token(self) -> str:
-        """What to ask the next page with; empty if this is the last one."""
+        """The token that asks for the next page; empty on the last one."""
         return self.metadata.continue_
 
 
@@ -84,22 +83,22 @@ _STATUSES: Final = msgspec.json.Decoder(Status)
 
 
 def decode_page(text: bytes) -> Page:
-    """:raises BadAnswer: if it is none."""
+    """:raises BadAnswer: if the text is not a list."""
     try:
         return _PAGES.decode(text)
     except NOT_JSON as error:
-        raise BadAnswer(f"the answer is no list: {error}") from None
+        raise BadAnswer(f"the answer is not a list: {error}") from None
 
 
 def decode_event(text: bytes) -> WatchEvent:
     """
-    :raises BadAnswer: if it is none.
-    :raises APIError: if it is the server's word that something is wrong.
+    :raises BadAnswer: if the text is not an event.
+    :raises APIError: if the event is an error of the server.
     """
     try:
         event = _EVENTS.decode(text)
     except NOT_JSON as error:
-        raise BadAnswer(f"the watch sends what is no event: {error}") from None
+        raise BadAnswer(f"the watch sends something that is not an event: {error}") from None
     if event.type == ERROR:
         _raise_status(event.object)
     return event
@@ -114,7 +113,7 @@ def _raise_status(text: msgspec.Raw) -> NoReturn:
 
 
 def decode_head(text: msgspec.Raw | bytes) -> Head | None:
-    """None where it cannot be read."""
+    """The head of an object; None if it cannot be read."""
     try:
         return _HEADS.decode(text)
     except NOT_JSON:

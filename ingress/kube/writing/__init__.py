@@ -1,5 +1,5 @@
 """
-What we write to the API server, and who of several replicas does.
+Writes statuses and Events to the API server, from one of several replicas.
 
 ::
 
@@ -10,9 +10,9 @@ What we write to the API server, and who of several replicas does.
     ProblemLog ──────────────┴─► EventWriter
                                       └─► WriteQueue ─► POST, PATCH events
 
-- A **Lease** names its holder. An **Elector** follows one, and decides by `lease.next_step`
-  alone whether to take it, to renew it, or to wait.
-- The **leader** is the replica that holds it. It alone writes anything else.
-- What is to be written is decided when it is written, from what is known then: a
-  **WriteQueue** holds names, not values, so that nothing stale waits in it.
+- A **Lease** names its holder. An **Elector** follows one; `lease.next_step` alone decides
+  whether it takes the Lease, renews it, or waits.
+- The **leader** is the replica that holds the Lease. Only the leader writes anything else.
+- A **WriteQueue** holds names, not values. The value is computed when its turn comes, so
+  nothing in the queue is ever stale.
 """

@@ -1,8 +1,8 @@
 """
-Reading which addresses clients reach us at, again and again while we lead.
+Reads the addresses at which clients reach us, periodically while we lead.
 
-These are few objects, that seldom change and that only the leader needs: they are
-read, not watched, and may be of a namespace of which nothing else is read.
+The objects are few, seldom change, and only the leader needs them. So they are read, not
+watched. They may be in a namespace from which nothing else is read.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from ingress.kube.writing.addresses import (
     service_addresses,
 )
 from ingress.kube.writing.answer import decode_answer, read_listed
+from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.time_limit import within
-from ingress.kube.writing.trouble_log import TroubleLog
 
 READ_PERIOD: Final = 30.0
-"""Seconds between two looks. A load balancer that moves takes minutes by itself."""
+"""Seconds between two reads. A load balancer that moves takes minutes by itself."""
 
 PENDING_PERIOD: Final = 5.0
-"""The same while there is nothing to show: somebody waits for it."""
+"""Seconds between two reads while no address is known: somebody is waiting for one."""
 
 NODE_PERIOD: Final = 600.0
-"""Seconds until a node is read again, of which there may be many."""
+"""Seconds until a node is read again; there may be many nodes."""
 
 REQUEST_TIMEOUT: Final = 10.0
 
@@ -52,15 +52,15 @@ T = TypeVar("T")
 
 
 class NoAddress(IngressError):
-    """Nothing that was read has an address; the text says what."""
+    """No object that was read has an address; the text names the objects."""
 
 
 class AddressReader:
     """
     :param environment: of this process: POD_NAME and NODE_NAME.
-    :ivar addresses: those of now; empty until they are known, and what they were
-        last where they cannot be read, or are gone: what works by them may work yet.
-    :ivar changed: called when they have become others.
+    :ivar addresses: the current ones; empty until they are known. They stay as they were
+        when they cannot be read or are gone, because clients may still reach us there.
+    :ivar changed: called when they have changed.
     """
 
     log = Logger()
@@ -84,33 +84,33 @@ class AddressReader:
         self._clock = clock
         self._random = random
         self._known_nodes: dict[str, tuple[Node, float]] = {}
-        """By name, and when each was read."""
+        """Each node by name, with the time at which it was read."""
 
         self._running: Deferred[None] | None = None
-        self._trouble = TroubleLog(self.log)
+        self._retries = RetryLog(self.log)
 
     def __repr__(self) -> str:
         return f"<AddressReader: {len(self.addresses)} addresses>"
 
     def start(self) -> None:
-        """Read until `stop`, if there is anything to read."""
+        """Read periodically until `stop`, if anything has to be read."""
         if self._service is None and self._nodes is None:
             return
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(lambda failure: failure.trap(CancelledError))
 
     def stop(self) -> None:
-        """Read nothing any more; what is known stays."""
+        """Stop reading; the addresses stay."""
         if self._running is not None:
             self._running.cancel()
             self._running = None
 
     async def has_other_replica(self) -> bool:
         """
-        Whether another one of us serves on when this process ends.
+        Whether another replica keeps serving when this process ends.
 
-        :return: False where no Service tells.
-        :raises APIError: and APIUnreachable, where that cannot be read.
+        :return: False if no Service is configured.
+        :raises APIError: and APIUnreachable, if that cannot be read.
         """
         if self._service is None:
             return False
@@ -122,17 +122,17 @@ class AddressReader:
             try:
                 found = await self._read()
             except IngressError as error:
-                self._trouble.tell("Finding out the addresses of Ingresses", error)
+                self._retries.failed("Finding out the addresses of Ingresses", error)
             else:
                 period = READ_PERIOD
-                self._trouble.over("Finding out the addresses of Ingresses")
+                self._retries.succeeded("Finding out the addresses of Ingresses")
                 if found != self.addresses:
                     self.addresses = found
                     self.changed()
             await deferLater(self._clock, period * (0.9 + 0.2 * self._random.random()))
 
     async def _read(self) -> Addresses:
-        """:raises NoAddress: if there is none."""
+        """:raises NoAddress: if no object has one."""
         if self._nodes is not None:
             return await self._read_nodes(self._nodes)
         assert self._service is not None, "something is to be read"
@@ -142,7 +142,7 @@ class AddressReader:
         )
         service = await within(REQUEST_TIMEOUT, self._clock, reading)
         if service is None:
-            raise NoAddress(f"there is no Service {namespace}/{name}")
+            raise NoAddress(f"the Service {namespace}/{name} does not exist")
         found = service_addresses(service)
         if not found:
             kind = service.spec.type
@@ -155,7 +155,7 @@ class AddressReader:
             names = nodes_of(await self._replicas(self._service))
         names = names or frozenset({self._own_node} - {""})
         if not names:
-            raise NoAddress("no node is known: no endpoint names one, nor does NODE_NAME")
+            raise NoAddress("no node is known: neither an endpoint nor NODE_NAME names one")
         nodes = [await self._node(name) for name in sorted(names)]
         self._known_nodes = {
             name: known for name, known in self._known_nodes.items() if name in names
@@ -173,7 +173,7 @@ class AddressReader:
             except APIError as error:
                 if error.code != 404:
                     raise
-                return Node()  # gone, with what ran on it
+                return Node()  # the node is gone, with everything on it
             self._known_nodes[name] = (node, self._clock.seconds())
         return node
 

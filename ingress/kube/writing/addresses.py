@@ -1,7 +1,7 @@
 """
-Which addresses clients reach us at, by what the cluster knows of us.
+Finds the addresses at which clients reach us, from what the cluster knows.
 
-Pure functions over what was read; `address_reader` reads it.
+Pure functions over objects that `address_reader` has read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FrontServiceStatus(KubeStruct, frozen=True, kw_only=True):
 
 
 class FrontService(KubeStruct, frozen=True, kw_only=True):
-    """The Service through which clients reach us, as far as addresses go."""
+    """The address fields of the Service through which clients reach us."""
 
     spec: FrontServiceSpec = FrontServiceSpec()
     status: FrontServiceStatus = FrontServiceStatus()
@@ -40,7 +40,7 @@ class ObjectReference(KubeStruct, frozen=True, kw_only=True):
 
 
 class Replica(KubeStruct, frozen=True, kw_only=True):
-    """An endpoint of that Service: one of us."""
+    """An endpoint of that Service: one replica of this controller."""
 
     conditions: EndpointConditions = EndpointConditions()
     node_name: str = ""
@@ -48,7 +48,7 @@ class Replica(KubeStruct, frozen=True, kw_only=True):
 
     @property
     def pod(self) -> str:
-        """The name of its pod; empty if it is none."""
+        """The name of its pod; empty if it is not a pod."""
         return self.target_ref.name if self.target_ref.kind == "Pod" else ""
 
 
@@ -80,7 +80,7 @@ class Node(KubeStruct, frozen=True, kw_only=True):
 
 
 def service_addresses(service: FrontService) -> Addresses:
-    """What ingress-nginx says where a Service is in front of it."""
+    """The addresses that ingress-nginx publishes for a Service in front of it."""
     spec = service.spec
     external = tuple(LoadBalancerIngress(ip=ip) for ip in spec.external_ips)
     match spec.type:
@@ -102,7 +102,7 @@ def listed_addresses(texts: Iterable[str]) -> Addresses:
 
 
 def nodes_of(replicas: Iterable[Replica]) -> frozenset[str]:
-    """The nodes that those run on which serve; where none does, that any runs on."""
+    """The nodes of ready replicas; the nodes of all replicas if none is ready."""
     all_of_them = tuple(replicas)
     ready = frozenset(each.node_name for each in all_of_them if each.conditions.ready)
     return (ready or frozenset(each.node_name for each in all_of_them)) - {""}
@@ -110,9 +110,9 @@ def nodes_of(replicas: Iterable[Replica]) -> frozenset[str]:
 
 def node_addresses(nodes: Iterable[Node], wanted: Literal["external", "internal"]) -> Addresses:
     """
-    The addresses of all of them.
+    The addresses of all nodes.
 
-    :param wanted: external ones fall back to internal ones, node by node.
+    :param wanted: a node without an external address gives its internal ones.
     """
     kinds = ("ExternalIP", "InternalIP") if wanted == "external" else ("InternalIP",)
     found: list[LoadBalancerIngress] = []
@@ -126,16 +126,16 @@ def node_addresses(nodes: Iterable[Node], wanted: Literal["external", "internal"
 
 def has_other_replica(replicas: Iterable[Replica], own_pod: str) -> bool:
     """
-    Whether one of us is left to serve when we end.
+    Whether another replica is ready to serve when this one ends.
 
-    :param own_pod: empty where it is not known; then whoever is ready is another one,
-        for we are none any more.
+    :param own_pod: the name of our pod; empty if it is not known. Then every ready replica
+        counts as another one: this one is not ready any more.
     """
     return any(each.conditions.ready and (not own_pod or each.pod != own_pod) for each in replicas)
 
 
 def in_order(addresses: Iterable[LoadBalancerIngress]) -> Addresses:
-    """Each that is one, once, in an order of its own: as they are compared, and written."""
+    """Drop empty addresses and duplicates, and sort: the form that is compared and written."""
     plain = {
         LoadBalancerIngress(
             ip=each.ip or None, hostname=each.hostname or None, ports=each.ports or None
@@ -147,7 +147,7 @@ def in_order(addresses: Iterable[LoadBalancerIngress]) -> Addresses:
 
 
 def are_same(one: Addresses, other: Addresses) -> bool:
-    """Whether they are the same addresses, in whatever order."""
+    """Whether they are the same addresses, in any order."""
     return one == other or in_order(one) == in_order(other)
 
 

@@ -1,5 +1,5 @@
 """
-Answers of the API server, of which few fields matter.
+Decodes answers of the API server of which few fields matter.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ T = TypeVar("T")
 
 
 class Listed(KubeStruct, frozen=True, kw_only=True):
-    """A list, or as much of it as was asked for."""
+    """A list of objects."""
 
     items: tuple[dict[str, object], ...] = ()
 
 
 def decode_answer(answer: bytes, type_: type[T]) -> T:
     """
-    :param type_: what it should be; null in it means absent.
-    :raises APIUnreachable: if it is something else.
+    :param type_: the expected type; null in the answer means absent.
+    :raises APIUnreachable: if the answer is something else.
     """
     try:
         raw = msgspec.json.decode(answer)
     except NOT_JSON as error:
-        raise APIUnreachable(f"the answer is no {type_.__name__}: {error}") from None
+        raise APIUnreachable(f"the answer cannot be read as {type_.__name__}: {error}") from None
     drop_nulls(raw)
     return _converted(raw, type_)
 
 
 async def read_listed(client: APIClient, path: str, name: str, type_: type[T]) -> T | None:
     """
-    Read one object by the right to list those of its kind, which whoever watches them has.
+    Read one object by a list, which needs no right beyond those that watching needs.
 
-    :param path: of its kind, in its namespace.
-    :return: None if there is none.
-    :raises APIError: and APIUnreachable, as the client does, and if it is something else.
+    :param path: of the kind, in the object's namespace.
+    :return: None if the object does not exist.
+    :raises APIError: and APIUnreachable, as the client does, and if the answer is malformed.
     """
     answer = await client.get(path, {"fieldSelector": f"metadata.name={name}"})
     items = decode_answer(answer, Listed).items
@@ -53,4 +53,4 @@ def _converted(raw: object, type_: type[T]) -> T:
     try:
         return msgspec.convert(raw, type_)
     except msgspec.ValidationError as error:
-        raise APIUnreachable(f"the answer is no {type_.__name__}: {error}") from None
+        raise APIUnreachable(f"the answer cannot be read as {type_.__name__}: {error}") from None

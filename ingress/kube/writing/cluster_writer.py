@@ -1,5 +1,5 @@
 """
-All that this process writes to its cluster, put together.
+Everything that this process writes to its cluster.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from ingress.kube.writing.time_limit import within
 from ingress.problem_log import ProblemLog
 
 CLEAR_TIMEOUT: Final = 15.0
-"""Seconds that the end of the process waits for addresses to be taken away."""
+"""Seconds that a stopping process waits until its addresses are removed."""
 
 OTHERS_DELAY: Final = 2.0
 """
-Seconds until replicas are looked for a second time: those that end together with this
-one look ready for a moment longer.
+Seconds until other replicas are looked for a second time: replicas that stop together with
+this one look ready for a moment longer.
 """
 
 MAX_MANAGER: Final = 128
-"""Characters of a name in ``metadata.managedFields`` that the API server takes."""
+"""Characters that the API server accepts for a name in ``metadata.managedFields``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Runtime:
     """
-    What a ClusterWriter takes from the process around it.
+    What a ClusterWriter needs of its process.
 
     :ivar now: the time of day.
     :ivar monotonic: seconds by a clock that nobody sets.
@@ -63,9 +63,9 @@ class Surroundings:
 
 class ClusterWriter:
     """
-    Stands for election, and writes as long as it leads.
+    Takes part in the election of a leader, and writes while it leads.
 
-    :param statuses: what the statuses of Ingresses are; whoever reads the API keeps them.
+    :param statuses: the current statuses of Ingresses, kept by the code that reads the API.
     :param store: for the Ingresses that Events are about.
     """
 
@@ -78,11 +78,11 @@ class ClusterWriter:
         store: ObjectStore,
         statuses: IngressStatuses,
         problems: ProblemLog,
-        around: Surroundings,
+        runtime: Runtime,
     ) -> None:
-        self._around = around
-        clock, random = around.clock, around.random
-        instance = around.environment.get("POD_NAME") or around.host_name()
+        self._runtime = runtime
+        clock, random = runtime.clock, runtime.random
+        instance = runtime.environment.get("POD_NAME") or runtime.host_name()
         lease = (config.lease[0] or client.namespace, config.lease[1])
         self._elector = Elector(
             client,
@@ -90,13 +90,13 @@ class ClusterWriter:
             f"{instance}_{UUID(int=random.getrandbits(128), version=4)}",
             clock=clock,
             random=random,
-            now=around.now,
-            monotonic=around.monotonic,
+            now=runtime.now,
+            monotonic=runtime.monotonic,
         )
         self._elector.started = self._start_writing
         self._elector.stopped = self._stop_writing
         self._reader = AddressReader(
-            client, config.status, around.environment, clock=clock, random=random
+            client, config.status, runtime.environment, clock=clock, random=random
         )
         self._statuses: StatusWriter | None = None
         wanted = config.status
@@ -121,7 +121,7 @@ class ClusterWriter:
                 lambda: self.is_leader,
                 clock=clock,
                 random=random,
-                now=around.now,
+                now=runtime.now,
             )
         self._clears = config.status.clear_on_shutdown
 
@@ -130,21 +130,21 @@ class ClusterWriter:
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process is the one that writes, at this very moment."""
+        """Whether this process may write, at this moment."""
         return self._elector.is_leader
 
     @property
     def holder(self) -> str:
-        """Who does, as far as we know; empty if nobody."""
+        """The identity of the leader, as far as it is known; empty if there is none."""
         return self._elector.holder
 
     def leases(self) -> Mapping[str, float]:
-        """By name of the Lease by which that is agreed on: 1 where it is ours, 0 where not."""
+        """By name of the Lease: 1 if this process holds it, 0 if not."""
         return {self._elector.name[1]: float(self.is_leader)}
 
     def serve(self, served: Mapping[ObjectName, Ingress]) -> None:
         """
-        These Ingresses are served from now on, and no others.
+        Take over which Ingresses are served from now on.
 
         :param served: by name; never changed.
         """
@@ -154,15 +154,16 @@ class ClusterWriter:
             self._events.serve(served)
 
     def start(self) -> None:
-        """Stand for election from now on."""
+        """Take part in the election from now on."""
         self._elector.start()
 
     def stop(self) -> Deferred[None]:
         """
-        Write nothing any more, and let another replica do so.
+        Stop writing, and let another replica lead.
 
-        :return: fires when the Lease is released, and the addresses are taken away if that
-            is to be; or cannot be. It never fails, and takes half a minute at most.
+        :return: fires when the Lease is released and, if so configured, the addresses are
+            removed, or when that turned out to be impossible. It never fails, and takes half
+            a minute at most.
         """
         return Deferred.fromCoroutine(self._stop())
 
@@ -171,14 +172,14 @@ class ClusterWriter:
             self._events.stop()
         if self._clears and self._statuses is not None and self.is_leader:
             try:
-                await within(CLEAR_TIMEOUT, self._around.clock, self._clear(self._statuses))
+                await within(CLEAR_TIMEOUT, self._runtime.clock, self._clear(self._statuses))
             except IngressError as error:
-                self.log.warn("The addresses of Ingresses stay: {error}", error=error)
+                self.log.warn("The addresses of Ingresses are not removed: {error}", error=error)
         await self._elector.stop()
 
     async def _clear(self, statuses: StatusWriter) -> None:
         if await self._reader.has_other_replica():
-            await deferLater(self._around.clock, OTHERS_DELAY)
+            await deferLater(self._runtime.clock, OTHERS_DELAY)
             if await self._reader.has_other_replica():
                 return
         await statuses.clear()

@@ -1,5 +1,5 @@
 """
-Following a Lease: one of several replicas leads, and knows when it does not any more.
+Leader election by a Lease: one of several replicas leads, and knows when it no longer does.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ from ingress.kube.writing.lease import (
     released_spec,
 )
 from ingress.kube.writing.micro_time import micro_time
+from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.time_limit import within
-from ingress.kube.writing.trouble_log import TroubleLog
 
 REQUEST_TIMEOUT: Final = RENEW_DEADLINE / 2
-"""Seconds for one request: a connection that is dead leaves time for another one."""
+"""Seconds for one request: a dead connection leaves time for a second attempt."""
 
 RELEASE_TRIES: Final = 3
-"""How often a Lease that changes meanwhile is released."""
+"""Attempts to release a Lease that changes meanwhile."""
 
 
 class Elector:
     """
     One candidate for a Lease.
 
-    It leads from the moment at which the server said so, and for `RENEW_DEADLINE`
-    from the moment at which it asked: no other candidate takes the Lease before
-    `LEASE_DURATION` has passed since the server wrote it.
+    It leads from the moment of the server's answer until `RENEW_DEADLINE` after the moment of
+    the request. No other candidate takes the Lease before `LEASE_DURATION` has passed since the
+    server wrote it.
 
     :param name: of the Lease.
-    :param identity: ours, which no other candidate has, nor had.
-    :param now: the time of day, which others are told and nobody relies on.
+    :param identity: ours; no other candidate has or had the same.
+    :param now: the time of day, which is written for people and never compared.
     :param monotonic: seconds by a clock that nobody sets.
     :ivar started: called when it begins to lead.
-    :ivar stopped: called when it leads no more, before anybody else can.
+    :ivar stopped: called when it no longer leads, before anyone else can.
     """
 
     log = Logger()
@@ -86,36 +86,36 @@ class Elector:
         self._lease: Lease | None = None
         self._seen_at = 0.0
         self._may_hold = False
-        """Whether the Lease may be ours: one that we asked for is, even if nobody told us."""
+        """Whether the Lease may be ours: also after a request whose answer never came."""
 
         self._leads_until: float | None = None
         self._deadline: IDelayedCall | None = None
         self._running: Deferred[None] | None = None
-        self._trouble = TroubleLog(self.log)
+        self._retries = RetryLog(self.log)
 
     def __repr__(self) -> str:
         return f"<Elector of {'/'.join(self.name)}: {'leads' if self.is_leader else 'follows'}>"
 
     @property
     def is_leader(self) -> bool:
-        """Whether this replica may write, at this very moment."""
+        """Whether this replica may write, at this moment."""
         return self._leads_until is not None and self._monotonic() < self._leads_until
 
     @property
     def holder(self) -> str:
-        """The identity of the leader, as far as we know; empty if there is none."""
+        """The identity of the leader, as far as it is known; empty if there is none."""
         return self._lease.holder if self._lease is not None else ""
 
     def start(self) -> None:
-        """Stand for election until `stop`."""
+        """Take part in the election until `stop`."""
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(lambda failure: failure.trap(CancelledError))
 
     def stop(self) -> Deferred[None]:
         """
-        Lead no more, and let another one lead at once.
+        Stop leading, and let another replica lead at once.
 
-        :return: fires when the Lease is released or cannot be; it never fails.
+        :return: fires when the Lease is released, or cannot be released; it never fails.
         """
         if self._running is None:
             return succeed(None)
@@ -134,12 +134,12 @@ class Elector:
                 raise
             except IngressError as error:
                 if not _is_conflict(error):
-                    self._trouble.tell(self._doing, error)
+                    self._retries.failed(self._doing, error)
             except Exception:
-                # Whatever it is, who cannot renew the Lease stops leading in time.
-                self.log.failure("The election failed, and goes on")
+                # After any fault: a leader that does not renew its Lease stops leading in time.
+                self.log.failure("An attempt to become the leader failed; the next one follows")
             else:
-                self._trouble.over(self._doing)
+                self._retries.succeeded(self._doing)
             delay = RETRY_PERIOD
             if not self.is_leader:
                 delay += RETRY_PERIOD * JITTER * self._random.random()
@@ -154,8 +154,8 @@ class Elector:
             try:
                 await self._hold(self._lease)
             except IngressError as error:
-                # What we know of it may be old: look at it again.
-                self.log.debug("The Lease is read again: {error}", error=error)
+                # Our copy of the Lease may be outdated.
+                self.log.debug("Reading the Lease again: {error}", error=error)
             else:
                 return
         else:
@@ -168,7 +168,7 @@ class Elector:
             await self._hold(self._lease)
 
     def _observe(self, lease: Lease | None) -> None:
-        """Note how the Lease is now; its time begins again when its spec is another one."""
+        """Take over the Lease as it is now; a changed spec restarts its time."""
         known, self._lease = self._lease, lease
         if known is None or lease is None or lease.spec != known.spec:
             self._seen_at = self._monotonic()
@@ -190,7 +190,7 @@ class Elector:
         """
         Create, take or renew the Lease, and lead.
 
-        :param lease: as it must still be; None if there must be none.
+        :param lease: the state that the server must still have; None if it must not exist.
         """
         asked_at = self._monotonic()
         self._may_hold = True
@@ -208,7 +208,7 @@ class Elector:
         return self._client.send("PUT", lease_path(*self.name), body)
 
     async def _within(self, request: Coroutine[Any, Any, bytes]) -> bytes:
-        """No request of a leader lasts longer than its leadership."""
+        """Bound a request so that it does not outlive our leadership."""
         left = REQUEST_TIMEOUT
         if self._leads_until is not None:
             left = min(left, self._leads_until - self._monotonic())
@@ -223,7 +223,7 @@ class Elector:
                     await self._within(self._replace(lease, spec))
                     self.log.info("The Lease {name} is released", name="/".join(self.name))
             except IngressError as error:
-                # A renewal that nobody waits for any more may have come in between.
+                # An abandoned renewal may still have arrived in between.
                 if tries_left and _is_conflict(error):
                     continue
                 self.log.warn("The Lease could not be released: {error}", error=error)
@@ -248,16 +248,16 @@ class Elector:
         self._end()
 
     def _end(self) -> None:
-        """Lead no more."""
+        """Stop leading."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
         if self._leads_until is not None:
             self._leads_until = None
-            self.log.info("This process does not lead any more")
+            self.log.info("This process no longer leads")
             self.stopped()
 
 
 def _is_conflict(error: IngressError) -> bool:
-    """Whether somebody else was quicker, as must happen where several want the same."""
+    """Whether another candidate was quicker, which is normal."""
     return isinstance(error, APIError) and error.code == 409

@@ -1,5 +1,5 @@
 """
-An Event of ``events.k8s.io/v1`` about an Ingress, which ``kubectl describe`` shows.
+Events of ``events.k8s.io/v1`` about Ingresses, which ``kubectl describe`` shows.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ API: Final = "events.k8s.io/v1"
 REPORTING_CONTROLLER: Final = "txingress.dev/ingress"
 
 MAX_NOTE: Final = 1024
-"""Bytes of a note that the API server takes."""
+"""Bytes that the API server accepts for a note."""
 
 MAX_INSTANCE: Final = 128
-"""Characters of a reporting instance that it takes."""
+"""Characters that it accepts for a reporting instance."""
 
 MAX_NAME: Final = 230
-"""Characters of an Ingress's name that become part of its Event's, of 253 in all."""
+"""Characters of an Ingress's name in the name of its Event, which may have 253."""
 
 TIME_TO_LIVE: Final = timedelta(hours=1)
-"""For which the API server keeps an Event after the last write to it, by default."""
+"""How long the API server keeps an Event after the last write, by default."""
 
 MAX_HOSTS: Final = 10
-"""Hosts that a note names."""
+"""Hosts that a note lists."""
 
 _REASONS: Final = (
     (re.compile(r"metadata\.annotations"), "InvalidAnnotation"),
@@ -37,11 +37,11 @@ _REASONS: Final = (
     (re.compile(r"spec\.(.*\.backend|defaultBackend)"), "BackendProblem"),
     (re.compile(r"spec\.rules"), "RuleProblem"),
 )
-"""The word for machines, by the field that a Problem is about."""
+"""The reason of an Event, by the field that its Problem is about."""
 
 
 class Event(NamedTuple):
-    """What is to be said about one Ingress; those that are equal are the same Event."""
+    """One statement about one Ingress; equal values are the same Event."""
 
     regarding: ObjectName
     uid: str
@@ -56,11 +56,10 @@ class Event(NamedTuple):
     @property
     def name(self) -> str:
         """
-        A name that this Event alone has.
+        The name of the Event's object, unique to this statement.
 
-        The same from each replica, so that the next leader goes on counting where
-        the last one ended. What is said once about an Ingress is one Event, whatever
-        the words are.
+        Every replica computes the same name, so a new leader continues the count of the last
+        one. For a Normal Event the note does not count: it is written once for each Ingress.
         """
         said = self.note if self.is_warning else ""
         text = "\0".join((self.uid, self.reason, said))
@@ -80,7 +79,7 @@ def problem_event(problem: Problem, uid: str) -> Event:
 
 
 def served_event(ingress: Ingress) -> Event:
-    """That an Ingress is served."""
+    """The Event that says that an Ingress is served."""
     hosts = list(dict.fromkeys(rule.host for rule in ingress.spec.rules if rule.host))
     shown = ", ".join(hosts[:MAX_HOSTS])
     if len(hosts) > MAX_HOSTS:
@@ -91,8 +90,8 @@ def served_event(ingress: Ingress) -> Event:
 
 def event_body(event: Event, instance: str, now: str) -> dict[str, Any]:
     """
-    :param instance: this replica.
-    :return: what is sent to create it.
+    :param instance: the name of this replica.
+    :return: the body of the request that creates it.
     """
     namespace, name = event.regarding
     return {
@@ -118,16 +117,16 @@ def event_body(event: Event, instance: str, now: str) -> dict[str, Any]:
 
 def series_body(count: int | None, now: str) -> dict[str, Any]:
     """
-    What is sent to say it once more.
+    The body of the request that repeats an Event.
 
-    :param count: how often it has been said by now; None to leave that as it is.
+    :param count: the new count; None leaves it as it is.
     """
     counted = {} if count is None else {"count": count}
     return {"series": {**counted, "lastObservedTime": now}}
 
 
 def event_path(namespace: str, name: str = "") -> str:
-    """The path of an Event; without a name, of those of a namespace."""
+    """The path of an Event; without a name, that of all Events of a namespace."""
     path = f"/apis/{API}/namespaces/{namespace}/events"
     return f"{path}/{name}" if name else path
 

@@ -1,5 +1,5 @@
 """
-Problems as Events of the Ingresses that have them, and that an Ingress is served.
+Writes Events: Warnings for the Problems of Ingresses, and that an Ingress is served.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from ingress.kube.writing.event import (
     served_event,
 )
 from ingress.kube.writing.micro_time import micro_time
+from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.token_bucket import TokenBucket
-from ingress.kube.writing.trouble_log import TroubleLog
 from ingress.kube.writing.write_queue import Write, WriteQueue
 from ingress.problem import Problem
 from ingress.problem_log import ProblemLog
 
 EVENTS_PER_SECOND: Final = 10.0
 BURST: Final = 50
-"""Of all Ingresses together."""
+"""For all Ingresses together."""
 
 EVENTS_PER_SECOND_OF_ONE: Final = 1 / 300
 BURST_OF_ONE: Final = 25
-"""Of one Ingress: those of client-go."""
+"""For one Ingress; client-go has the same limits."""
 
 REFRESH_PERIOD: Final = 1800.0
-"""Seconds after which a Problem that stays is said once more: half of an Event's life."""
+"""Seconds after which a lasting Problem is repeated: half of an Event's life."""
 
 
 class Series(KubeStruct, frozen=True, kw_only=True):
@@ -50,34 +50,34 @@ class Series(KubeStruct, frozen=True, kw_only=True):
 
 
 class WrittenEvent(KubeStruct, frozen=True, kw_only=True):
-    """An Event as the server has it, as far as counting goes."""
+    """The count of an Event on the server."""
 
     series: Series = Series()
 
 
-class Said(NamedTuple):
-    """That an Event was written."""
+class WrittenBefore(NamedTuple):
+    """When and how often an Event was written."""
 
     times: int
     at: float
-    """When, the last time."""
+    """The time of the last write."""
 
 
 Topic = Problem | ObjectName
-"""What is to be said: a Problem, or that the Ingress of this name is served."""
+"""The subject of an Event: a Problem, or the name of an Ingress that is served."""
 
 
 class EventWriter:
     """
-    Says what is wrong with each Ingress, and that it is served, while it runs.
+    Writes an Event for each Problem of an Ingress, and one when it is served.
 
-    Whatever was said before, by this replica or another one within an Event's life, is
-    counted in that Event, and not said in a new one.
+    An Event that this or another replica wrote within an Event's life is counted on, not
+    written anew.
 
-    :param problems: all of now.
-    :param find: an Ingress as it is now; None if there is none of this name.
+    :param problems: all current ones.
+    :param find: returns the Ingress of a name; None if it does not exist.
     :param instance: the name of this replica.
-    :param may_write: whether we lead, at this very moment.
+    :param may_write: whether we lead, at this moment.
     :param now: the time of day.
     """
 
@@ -104,15 +104,15 @@ class EventWriter:
         self._random = random
         self._now = now
         self._served: Mapping[ObjectName, Ingress] | None = None
-        self._said: dict[Event, Said] = {}
+        self._written: dict[Event, WrittenBefore] = {}
         self._buckets: dict[ObjectName, TokenBucket] = {}
         self._refresh: IDelayedCall | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._trouble = TroubleLog(self.log)
+        self._retries = RetryLog(self.log)
         self._queue: WriteQueue[Topic] = WriteQueue(
             self._prepare,
             TokenBucket(EVENTS_PER_SECOND, BURST),
-            self._tell_failure,
+            self._log_failure,
             clock=clock,
             random=random,
         )
@@ -122,7 +122,7 @@ class EventWriter:
 
     def serve(self, served: Mapping[ObjectName, Ingress]) -> None:
         """
-        These Ingresses are served from now on, and no others.
+        Take over which Ingresses are served from now on.
 
         :param served: by name; never changed.
         """
@@ -139,11 +139,11 @@ class EventWriter:
             if known is None or known.metadata.uid != ingress.metadata.uid:
                 self._queue.add(name)
             if known is not None and known.metadata.uid != ingress.metadata.uid:
-                # What was said of its predecessor is not shown with this one.
+                # Events of the object that it replaces are not shown for this one.
                 self._queue.add_all(self._problems_of(name))
 
     def start(self) -> None:
-        """Say what there is to say, until `stop`."""
+        """Write Events until `stop`."""
         if self._unsubscribe is not None:
             return
         self._unsubscribe = self._problem_log.subscribe(self._problem_changed)
@@ -153,7 +153,7 @@ class EventWriter:
         self._schedule_refresh()
 
     def stop(self) -> None:
-        """Say nothing any more; requests under way are cancelled."""
+        """Stop writing; requests under way are cancelled."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -161,11 +161,11 @@ class EventWriter:
             self._refresh.cancel()
             self._refresh = None
         self._queue.stop()
-        self._trouble.forget()
-        self._said.clear()
+        self._retries.forget()
+        self._written.clear()
         self._buckets.clear()
 
-    # What there is to say.
+    # What to write.
 
     def _problem_changed(self, problem: Problem, is_there: bool) -> None:
         if is_there and problem.kind == "Ingress":
@@ -178,7 +178,7 @@ class EventWriter:
         return (each for each in self._problems() if (each.namespace, each.name) == name)
 
     def _served_lately(self) -> Iterator[ObjectName]:
-        """Young Ingresses: who is new as a leader cannot know whether it was said of them."""
+        """Young Ingresses: a new leader cannot know which of them have their Event."""
         oldest = self._now() - TIME_TO_LIVE
         for name, ingress in (self._served or {}).items():
             created = ingress.metadata.creation_timestamp
@@ -187,13 +187,13 @@ class EventWriter:
 
     def _schedule_refresh(self) -> None:
         delay = REFRESH_PERIOD * (0.9 + 0.1 * self._random.random())
-        self._refresh = self._clock.callLater(delay, self._say_again)
+        self._refresh = self._clock.callLater(delay, self._refresh_all)
 
-    def _say_again(self) -> None:
-        """Say once more what is still so, and forget what is of no use any more."""
+    def _refresh_all(self) -> None:
+        """Repeat the Problems that last, and forget what has expired."""
         now = self._clock.seconds()
         ended = now - TIME_TO_LIVE.total_seconds()
-        self._said = {event: said for event, said in self._said.items() if said.at > ended}
+        self._written = {event: last for event, last in self._written.items() if last.at > ended}
         for name in [name for name, bucket in self._buckets.items() if bucket.is_full(now)]:
             del self._buckets[name]
         self._queue.add_all(self._problems())
@@ -205,13 +205,13 @@ class EventWriter:
         if not self._may_write():
             return None
         event = self._event(topic)
-        if event is None or (event in self._said and not event.is_warning):
-            self._trouble.over(_doing(topic), topic)
+        if event is None or (event in self._written and not event.is_warning):
+            self._retries.succeeded(_doing(topic), topic)
             return None
         return self._write(topic, event)
 
     def _event(self, topic: Topic) -> Event | None:
-        """None where there is nothing to say any more."""
+        """None if there is nothing to write any more."""
         if isinstance(topic, Problem):
             is_there = topic in self._problem_log
             ingress = self._find((topic.namespace, topic.name)) if is_there else None
@@ -220,37 +220,37 @@ class EventWriter:
         return served_event(ingress) if ingress is not None else None
 
     async def _write(self, topic: Topic, event: Event) -> None:
-        # Beyond its share, an Ingress waits until things are said again.
+        # An Ingress beyond its share waits for the next refresh.
         bucket = self._bucket(event.regarding)
         if bucket.take(self._clock.seconds()) == 0:
             try:
-                times = await self._say(event)
+                times = await self._write_event(event)
             except IngressError:
                 bucket.put_back()
                 raise
-            self._said[event] = Said(times, self._clock.seconds())
-        self._trouble.over(_doing(topic), topic)
+            self._written[event] = WrittenBefore(times, self._clock.seconds())
+        self._retries.succeeded(_doing(topic), topic)
 
-    async def _say(self, event: Event) -> int:
-        """:return: how often it has been said now."""
-        said, count = self._said.get(event), None
-        if said is not None:
-            count = said.times + 1
+    async def _write_event(self, event: Event) -> int:
+        """:return: how often it has been written by now."""
+        known, count = self._written.get(event), None
+        if known is not None:
+            count = known.times + 1
         elif await self._create(event):
             return 1
         if not event.is_warning:
-            return 1  # It was said before, and once is enough.
+            return 1  # It was written before, and once is enough.
         try:
             return await self._count(event, count)
         except APIError as error:
             if error.code != 404:
                 raise
-        # It was too old, and is gone.
+        # It has expired.
         await self._create(event)
         return 1
 
     async def _create(self, event: Event) -> bool:
-        """:return: False if there is one already."""
+        """:return: False if it exists already."""
         body = event_body(event, self._instance, micro_time(self._now()))
         try:
             await self._client.send("POST", event_path(event.regarding[0]), body)
@@ -262,10 +262,10 @@ class EventWriter:
 
     async def _count(self, event: Event, count: int | None) -> int:
         """
-        Count once more what was said before.
+        Count an Event that was written before.
 
-        :param count: None where another replica said it, and did not tell us how often: a
-            series that there is stays at its count, and if there is none, this is the second time.
+        :param count: the new count; None if another replica wrote it, so that the count is not
+            known. Then an existing series keeps its count; without one, this is the second time.
         """
         try:
             counted = await self._patch(event, count)
@@ -292,11 +292,11 @@ class EventWriter:
             found = self._buckets[name] = TokenBucket(EVENTS_PER_SECOND_OF_ONE, BURST_OF_ONE)
         return found
 
-    def _tell_failure(self, topic: Topic, error: IngressError) -> None:
-        self._trouble.tell(_doing(topic), error, topic)
+    def _log_failure(self, topic: Topic, error: IngressError) -> None:
+        self._retries.failed(_doing(topic), error, topic)
 
 
 def _doing(topic: Topic) -> str:
-    """Rights are given by namespace: so are the lines that tell that one is missing."""
+    """The activity, by namespace: rights are granted by namespace too."""
     namespace = topic.namespace if isinstance(topic, Problem) else topic[0]
     return f"Writing Events in namespace {namespace}"

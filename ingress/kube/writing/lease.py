@@ -1,11 +1,11 @@
 """
-A Lease of ``coordination.k8s.io/v1``, and what a candidate does with one.
+A Lease of ``coordination.k8s.io/v1``, and the steps of a candidate.
 
-The algorithm, the times and what is written are those of client-go
-(``tools/leaderelection``), so that replicas of both could share a Lease. Nobody
-compares clocks: whether a Lease has run out depends on how long *we* have not
-seen it change, by our own clock. It is safe as long as no clock runs more than
-half as fast again as another one.
+The algorithm, the times and the written fields are those of client-go
+(``tools/leaderelection``), so replicas of both could share a Lease. Clocks of different
+machines are never compared: a Lease has run out when *we* have not seen it change for long
+enough by our own clock. That is safe as long as no clock runs more than 1.5 times as fast as
+another one.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ LEASE_DURATION: Final = 15
 """Seconds that a candidate waits for a Lease that does not change before it takes it."""
 
 RENEW_DEADLINE: Final = 10.0
-"""Seconds after which a leader that could not renew its Lease is none any more."""
+"""Seconds after which a leader that could not renew its Lease stops leading."""
 
 RETRY_PERIOD: Final = 2.0
 """Seconds between two attempts to take or to renew it."""
 
 JITTER: Final = 1.2
-"""Share of `RETRY_PERIOD` that a candidate may wait in addition, at random."""
+"""Share of `RETRY_PERIOD` that a candidate waits in addition, at random."""
 
 API: Final = "coordination.k8s.io/v1"
 
 
 class LeaseSpec(KubeStruct, frozen=True, kw_only=True, omit_defaults=True):
-    """Times are texts here: nothing is ever computed from another one's clock."""
+    """Times stay text: nothing is computed from the clock of another machine."""
 
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None
@@ -46,13 +46,13 @@ class Lease(KubeStruct, frozen=True, kw_only=True):
     """A Lease as the server has it."""
 
     metadata: dict[str, Any]
-    """As it came, and sent back as it is: its version, and labels that are not ours."""
+    """As received; sent back unchanged, with the version and the labels of others."""
 
     spec: LeaseSpec = LeaseSpec()
 
     @property
     def holder(self) -> str:
-        """Who holds it; empty if nobody does."""
+        """The identity of its holder; empty if it has none."""
         return self.spec.holder_identity or ""
 
 
@@ -60,23 +60,23 @@ class Step(Enum):
     """What a candidate does next."""
 
     CREATE = "create"
-    """There is no Lease."""
+    """The Lease does not exist."""
 
     TAKE = "take"
-    """Nobody holds it, or whoever did is silent for too long."""
+    """It has no holder, or its holder has been silent for too long."""
 
     RENEW = "renew"
-    """It is our own."""
+    """We hold it."""
 
     WAIT = "wait"
-    """It is another one's."""
+    """Another candidate holds it."""
 
 
 def next_step(identity: str, lease: Lease | None, unchanged_for: float) -> Step:
     """
-    :param identity: ours, which nobody else has.
-    :param lease: as seen last; None if there is none.
-    :param unchanged_for: seconds since we saw it like that for the first time.
+    :param identity: ours.
+    :param lease: as last seen; None if it does not exist.
+    :param unchanged_for: seconds since we first saw it in this state.
     """
     if lease is None:
         return Step.CREATE
@@ -90,9 +90,9 @@ def next_step(identity: str, lease: Lease | None, unchanged_for: float) -> Step:
 
 def held_spec(identity: str, before: LeaseSpec | None, now: str) -> LeaseSpec:
     """
-    :param before: None for a Lease that is to be created.
+    :param before: None if the Lease is to be created.
     :param now: the time of day.
-    :return: the spec by which we hold the Lease.
+    :return: the spec that makes us its holder.
     """
     acquired, transitions = now, 0
     if before is not None:
@@ -111,7 +111,7 @@ def held_spec(identity: str, before: LeaseSpec | None, now: str) -> LeaseSpec:
 
 
 def released_spec(before: LeaseSpec, now: str) -> LeaseSpec:
-    """The spec by which nobody holds the Lease, so that the next one need not wait."""
+    """The spec of a Lease without a holder, which the next candidate takes at once."""
     return LeaseSpec(
         holder_identity="",
         lease_duration_seconds=1,
@@ -122,7 +122,7 @@ def released_spec(before: LeaseSpec, now: str) -> LeaseSpec:
 
 
 def lease_body(metadata: dict[str, Any], spec: LeaseSpec) -> dict[str, object]:
-    """What is sent to create a Lease or to replace it."""
+    """The body of a request that creates or replaces a Lease."""
     return {
         "apiVersion": API,
         "kind": "Lease",
@@ -132,11 +132,11 @@ def lease_body(metadata: dict[str, Any], spec: LeaseSpec) -> dict[str, object]:
 
 
 def lease_path(namespace: str, name: str = "") -> str:
-    """The path of a Lease; without a name, of those of a namespace."""
+    """The path of a Lease; without a name, that of all Leases of a namespace."""
     path = f"/apis/{API}/namespaces/{namespace}/leases"
     return f"{path}/{name}" if name else path
 
 
 def new_metadata(name: ObjectName) -> dict[str, Any]:
-    """The metadata of a Lease that is to be created."""
+    """The metadata of a new Lease."""
     return {"namespace": name[0], "name": name[1]}

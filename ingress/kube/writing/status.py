@@ -1,5 +1,5 @@
 """
-The addresses in the status of each Ingress, which are what ``kubectl get ingress`` shows.
+Writes the addresses in the status of each Ingress, which ``kubectl get ingress`` shows.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from ingress.kube.ingress_status import (
 from ingress.kube.objects import ObjectName
 from ingress.kube.writing.addresses import are_same
 from ingress.kube.writing.answer import read_listed
+from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.token_bucket import TokenBucket
-from ingress.kube.writing.trouble_log import TroubleLog
 from ingress.kube.writing.write_queue import Write, WriteQueue
 
 WRITES_PER_SECOND: Final = 50.0
 BURST: Final = 200
-"""Statuses written at once, and after that a second: each one is told to all who watch."""
+"""Statuses a second, and at once before that: every write is sent to all watchers."""
 
 CONFLICTS: Final = 3
-"""How often an Ingress that changes meanwhile is read again, before others get their turn."""
+"""Attempts for an Ingress that keeps changing, before others get their turn."""
 
 REWRITE_DELAY: Final = 60.0
 """
-Seconds between two writes to the same Ingress, unless our addresses change: whoever else
-writes to it is not to drive us, nor we them.
+Seconds between two writes to the same Ingress, unless our addresses change: two controllers
+that write the same status must not drive each other.
 """
 
 
@@ -48,10 +48,10 @@ def addresses_to_write(
     known: KnownStatus, ours: Addresses, *, is_served: bool, manager: str
 ) -> Addresses | None:
     """
-    :param known: the status as it is.
-    :param ours: the addresses that clients reach us at; empty while they are not known.
-    :param manager: our name, by which we know what we have written.
-    :return: the addresses that it should have; None where it may stay as it is.
+    :param known: the current status.
+    :param ours: the addresses at which clients reach us; empty while they are not known.
+    :param manager: our name in ``managedFields``, by which we recognise what we have written.
+    :return: the addresses to write; None if the status may stay as it is.
     """
     if is_served:
         return ours if ours and not are_same(known.addresses, ours) else None
@@ -63,13 +63,13 @@ def addresses_to_write(
 
 class StatusWriter:
     """
-    Keeps the status of all Ingresses that are served as it should be, while it runs.
+    Keeps the status of all served Ingresses up to date while it runs.
 
-    :param statuses: what they are, which others keep.
-    :param addresses: those of ours, at any time.
-    :param manager: our name in ``metadata.managedFields``: that of all replicas, and
-        of nobody else.
-    :param may_write: whether we lead, at this very moment.
+    :param statuses: the current statuses, kept by the code that reads the API.
+    :param addresses: gives our addresses of now.
+    :param manager: our name in ``metadata.managedFields``, shared by all replicas and nobody
+        else.
+    :param may_write: whether we lead, at this moment.
     """
 
     log = Logger()
@@ -92,17 +92,17 @@ class StatusWriter:
         self._may_write = may_write
         self._clock = clock
         self._served: Mapping[ObjectName, object] | None = None
-        """None until we know what is served: until then nothing is written."""
+        """None until it is known what is served: until then nothing is written."""
 
         self._is_clearing = False
         self._written: dict[ObjectName, float] = {}
-        """When each was written, for as long as it matters."""
+        """When we last wrote each status."""
 
-        self._trouble = TroubleLog(self.log)
+        self._retries = RetryLog(self.log)
         self._queue: WriteQueue[ObjectName] = WriteQueue(
             self._prepare,
             TokenBucket(WRITES_PER_SECOND, BURST),
-            self._tell_failure,
+            self._log_failure,
             clock=clock,
             random=random,
         )
@@ -113,7 +113,7 @@ class StatusWriter:
 
     def serve(self, served: Mapping[ObjectName, object]) -> None:
         """
-        These Ingresses are served from now on, and no others.
+        Take over which Ingresses are served from now on.
 
         :param served: by name; never changed.
         """
@@ -129,28 +129,28 @@ class StatusWriter:
                 self._queue.add(name)
 
     def start(self) -> None:
-        """Write whatever is not as it should be, until `stop`."""
+        """Write every status that is out of date, until `stop`."""
         if self._unsubscribe is None:
             self._unsubscribe = self._statuses.subscribe(self._changed)
         self._queue.start()
         self.look_at_all()
 
     def stop(self) -> None:
-        """Write nothing any more; requests under way are cancelled."""
+        """Stop writing; requests under way are cancelled."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
         self._queue.stop()
-        self._trouble.forget()
+        self._retries.forget()
         self._written.clear()
 
     def look_at_all(self) -> None:
-        """Our addresses are others than before, or are known now."""
+        """Check every Ingress: our addresses have changed, or have become known."""
         self._queue.add_all(self._statuses)
 
     def clear(self) -> Deferred[None]:
         """
-        Take our addresses away from all Ingresses.
+        Remove our addresses from all Ingresses.
 
         :return: fires when that is done, or with `stop`.
         """
@@ -159,7 +159,7 @@ class StatusWriter:
         return self._queue.hurry()
 
     def _changed(self, name: ObjectName) -> None:
-        """Somebody, mostly we ourselves, has changed the status of an Ingress."""
+        """The status of an Ingress has changed, mostly by our own writes."""
         if self._statuses.get(name) is None:
             self._written.pop(name, None)
         elif self._to_write(name, self._statuses.get(name)) is not None:
@@ -180,7 +180,7 @@ class StatusWriter:
         if not self._may_write():
             return None
         if self._to_write(name, self._statuses.get(name)) is None:
-            self._trouble.over(_doing(name), name)
+            self._retries.succeeded(_doing(name), name)
             return None
         return self._write(name)
 
@@ -195,15 +195,15 @@ class StatusWriter:
                 break
             except APIError as error:
                 if error.code == 404:
-                    break  # It is gone, which we will be told.
+                    break  # The Ingress is gone; the watch will say so.
                 if error.code != 409 or not tries_left:
                     raise
             tries_left -= 1
             known = await self._read(name)
-        self._trouble.over(_doing(name), name)
+        self._retries.succeeded(_doing(name), name)
 
     async def _patch(self, name: ObjectName, version: str, addresses: Addresses) -> None:
-        # A merge patch takes a field away by null.
+        # In a merge patch, null removes a field.
         body: dict[str, Any] = {
             "status": {"loadBalancer": {"ingress": msgspec.to_builtins(addresses) or None}}
         }
@@ -221,8 +221,8 @@ class StatusWriter:
         record = await read_listed(self._client, _path(name[0]), name[1], IngressRecord)
         return status_of(record) if record is not None else None
 
-    def _tell_failure(self, name: ObjectName, error: IngressError) -> None:
-        self._trouble.tell(_doing(name), error, name)
+    def _log_failure(self, name: ObjectName, error: IngressError) -> None:
+        self._retries.failed(_doing(name), error, name)
 
 
 def _path(namespace: str) -> str:
@@ -230,5 +230,5 @@ def _path(namespace: str) -> str:
 
 
 def _doing(name: ObjectName) -> str:
-    """Rights are given by namespace: so are the lines that tell that one is missing."""
+    """The activity, by namespace: rights are granted by namespace too."""
     return f"Writing the status of Ingresses in namespace {name[0]}"

@@ -1,5 +1,5 @@
 """
-How often something may be done: so many times at once, so many a second in the long run.
+A token bucket: a burst at once, then a steady rate.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 class TokenBucket:
     """
     :param rate: tokens a second.
-    :param burst: tokens that it holds at most, and at first.
+    :param burst: tokens that it holds at most, and at the beginning.
     """
 
     def __init__(self, rate: float, burst: int) -> None:
@@ -21,7 +21,7 @@ class TokenBucket:
         return f"<TokenBucket {self._tokens:.1f} of {self._burst}>"
 
     def is_full(self, now: float) -> bool:
-        """Whether it is as good as a new one."""
+        """Whether it has all its tokens."""
         self._fill(now)
         return self._tokens >= self._burst
 
@@ -30,7 +30,7 @@ class TokenBucket:
         Take a token.
 
         :param now: in seconds, by a clock that does not go back.
-        :return: 0 if there was one; else the seconds until there is one, and none is taken.
+        :return: 0 if a token was taken; else the seconds until there will be one.
         """
         self._fill(now)
         if self._tokens >= 1:
@@ -39,7 +39,7 @@ class TokenBucket:
         return (1 - self._tokens) / self._rate
 
     def put_back(self) -> None:
-        """A token that was taken has not been used."""
+        """Give back a token that was not used."""
         self._tokens = min(float(self._burst), self._tokens + 1)
 
     def _fill(self, now: float) -> None:

@@ -1,11 +1,11 @@
 """
-What is to be written to the API server: each once, a few at a time, again later where that failed.
+A queue of writes to the API server: each name once, a few at a time, with retries.
 
 ::
 
     add ─► due ─► write ─┬─► done
-            ▲            ├─► a fault of this one: later, and later each time
-            └────────────┴─► a fault of the server: first again, once the pause is over
+            ▲            ├─► a fault of this object: later, with growing delays
+            └────────────┴─► a fault of the server: first again after a pause
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from ingress.kube.writing.time_limit import within
 from ingress.kube.writing.token_bucket import TokenBucket
 
 AT_ONCE: Final = 4
-"""Requests under way: enough to be quick, few enough for a server that serves others as well."""
+"""Requests under way: enough to be quick, few enough for a shared server."""
 
 HURRIED_AT_ONCE: Final = 16
-"""The same where the process is about to end."""
+"""Requests under way while the process stops."""
 
 REQUEST_TIMEOUT: Final = 10.0
-"""Seconds for one name: some requests, of a server that is busy."""
+"""Seconds for one name: several requests to a busy server."""
 
 LOOKS_PER_TURN: Final = 200
-"""Names for which there may be nothing to write, before others get their turn."""
+"""Names that are checked in one turn of the reactor."""
 
 FIRST_DELAY: Final = 1.0
 MAX_DELAY: Final = 300.0
-"""Seconds until a name that failed is tried again, the first time and at most."""
+"""Seconds until a failed name is tried again, the first time and at most."""
 
 FIRST_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 30.0
-"""Seconds until a server that failed is asked again, the first time and at most."""
+"""Seconds until a failing server is asked again, the first time and at most."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -54,12 +54,12 @@ Write = Coroutine[Any, Any, None]
 
 class WriteQueue(Generic[K]):
     """
-    Names of what is to be written, while it runs.
+    Names to write, in order.
 
-    :param prepare: what there is to write for a name, which raises APIError or
-        APIUnreachable where it fails; None where there is nothing.
-    :param bucket: how often something is written.
-    :param failed: told of each failure.
+    :param prepare: returns the write for a name, which raises APIError or APIUnreachable if it
+        fails; None if there is nothing to write.
+    :param bucket: limits the rate of writes.
+    :param failed: called after each failure.
     """
 
     log = Logger()
@@ -81,19 +81,19 @@ class WriteQueue(Generic[K]):
         self._is_running = False
         self._is_hurried = False
         self._due: OrderedDict[K, None] = OrderedDict()
-        """Not a dict, which would pass over all that is gone to find the first one."""
+        """An OrderedDict: a dict gets slow when its first entries are removed one by one."""
 
         self._coming: deque[Iterator[K]] = deque()
-        """Many names, of which each turn takes some."""
+        """Sources of many names; each turn takes some of them."""
 
         self._under_way: dict[K, Deferred[None]] = {}
         self._later: list[tuple[float, int, K]] = []
-        """A heap; the number makes every entry another one, whatever its name is."""
+        """A heap; the number keeps names from being compared."""
 
         self._later_names: set[K] = set()
         self._later_count = 0
         self._failures: dict[K, int] = {}
-        """How often those failed that have not been written since."""
+        """Failures in a row by name."""
 
         self._pauses = 0
         self._paused_until = 0.0
@@ -105,11 +105,11 @@ class WriteQueue(Generic[K]):
         return f"<WriteQueue {due} due, {len(self._under_way)} under way, {later} later>"
 
     def start(self) -> None:
-        """Write what is added from now on."""
+        """Begin to write the names that are added from now on."""
         self._is_running = True
 
     def stop(self) -> None:
-        """Forget everything, what is under way as well: its requests are cancelled."""
+        """Forget everything, and cancel the requests under way."""
         self._is_running = self._is_hurried = False
         self._due.clear()
         self._coming.clear()
@@ -122,13 +122,13 @@ class WriteQueue(Generic[K]):
             self._timer = None
         for writing in tuple(self._under_way.values()):
             writing.cancel()
-        self._tell_emptied()
+        self._notify_if_empty()
 
     def add(self, name: K, delay: float = 0.0) -> None:
         """
-        Write this one, soon; once, however often it is added before that.
+        Write this name soon, once, however often it is added before that.
 
-        :param delay: seconds to wait before.
+        :param delay: seconds to wait first.
         """
         if not self._is_running:
             return
@@ -139,14 +139,14 @@ class WriteQueue(Generic[K]):
         self._wake()
 
     def add_all(self, names: Iterable[K]) -> None:
-        """The same of many, which are asked for as they are needed."""
+        """Add many names, which are taken as they are needed."""
         if self._is_running:
             self._coming.append(iter(names))
             self._wake()
 
     def hurry(self) -> Deferred[None]:
         """
-        Write all that is due, as fast as the server can.
+        Write everything that is due as fast as the server can.
 
         :return: fires when nothing is left, or with `stop`.
         """
@@ -160,7 +160,7 @@ class WriteQueue(Generic[K]):
 
     def _wake(self) -> None:
         """
-        Have a turn at once. Not in this one: who adds a thousand names has not finished.
+        Schedule a turn for as soon as the caller, who may add a thousand names, has finished.
         """
         if self._timer is not None and self._timer.getTime() <= self._clock.seconds():
             return
@@ -187,7 +187,7 @@ class WriteQueue(Generic[K]):
             delay = 0.0
         if delay is not None:
             self._schedule(max(0.0, delay))
-        self._tell_emptied()
+        self._notify_if_empty()
 
     def _let_some_come(self) -> None:
         if self._coming:
@@ -197,7 +197,7 @@ class WriteQueue(Generic[K]):
                 self._coming.popleft()
 
     def _begin_some(self, now: float) -> float | None:
-        """:return: seconds until more can be begun; None if that depends on other things."""
+        """:return: seconds until more can be begun; None if that depends on other events."""
         at_once = HURRIED_AT_ONCE if self._is_hurried else AT_ONCE
         for _ in range(LOOKS_PER_TURN):
             name = next((each for each in self._due if each not in self._under_way), None)
@@ -233,7 +233,7 @@ class WriteQueue(Generic[K]):
     def _not_done(self, failure: Failure, name: K) -> None:
         error = failure.value
         if not self._is_running:
-            # It was cancelled, or might as well have been.
+            # It was cancelled, or stopped at the same moment.
             self._ended(name)
             return
         if not isinstance(error, IngressError):
@@ -253,7 +253,7 @@ class WriteQueue(Generic[K]):
         if self._is_running:
             self._wake()
         else:
-            self._tell_emptied()
+            self._notify_if_empty()
 
     def _try_later(self, name: K) -> None:
         count = self._failures[name] = self._failures.get(name, 0) + 1
@@ -268,10 +268,10 @@ class WriteQueue(Generic[K]):
         heappush(self._later, (when, self._later_count, name))
 
     def _pause(self, error: IngressError) -> None:
-        """The server itself has a fault: nothing is written for a while."""
+        """Pause all writes: the fault is the server's."""
         now = self._clock.seconds()
         if now < self._paused_until:
-            return  # one of several that failed at once
+            return  # one of several requests that failed together
         pause = self._jittered(min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(self._pauses, 16)))
         if isinstance(error, APIError) and error.retry_after is not None:
             pause = max(pause, min(error.retry_after, MAX_DELAY))
@@ -281,7 +281,7 @@ class WriteQueue(Generic[K]):
     def _jittered(self, delay: float) -> float:
         return delay * (0.75 + 0.5 * self._random.random())
 
-    def _tell_emptied(self) -> None:
+    def _notify_if_empty(self) -> None:
         if self._due or self._coming or self._under_way:
             return
         emptied, self._emptied = self._emptied, []
@@ -290,7 +290,7 @@ class WriteQueue(Generic[K]):
 
 
 def is_of_server(error: IngressError) -> bool:
-    """Whether it concerns whatever is asked, and not only what was asked for."""
+    """Whether the error concerns every request, and not only this one."""
     if isinstance(error, APIError):
         return error.code in (401, 429, 502, 503, 504)
     return isinstance(error, APIUnreachable)

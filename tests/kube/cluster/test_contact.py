@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.api.errors import APIError, APIUnreachable
-from ingress.kube.cluster.contact import MAX_SILENCE, MAX_TROUBLE, Contact
+from ingress.kube.cluster.contact import MAX_FAILING, MAX_SILENCE, Contact
 from ingress.kube.cluster.resource import SERVICES, Target
 
 GONE = APIUnreachable("nobody there")
@@ -42,7 +42,7 @@ class ContactTests(SynchronousTestCase):
         self.contact.listed()
         self.assertFalse(self.contact.is_stale)
         self.contact.failed(GONE)
-        self.clock.advance(MAX_TROUBLE - 1)
+        self.clock.advance(MAX_FAILING - 1)
         self.contact.failed(GONE)
         self.assertFalse(self.contact.is_stale)
         self.clock.advance(1)

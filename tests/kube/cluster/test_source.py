@@ -521,7 +521,7 @@ class RightTests(SourceTestCase):
         self.assertEqual(len(scene.asked("secrets", "get")), LOOKUPS_AT_ONCE)
 
 
-class TroubleTests(SourceTestCase):
+class FailureTests(SourceTestCase):
     """When the API server is gone."""
 
     def test_gone(self) -> None:

@@ -38,7 +38,7 @@ class DecodeTests(SynchronousTestCase):
         ):
             with self.assertRaises(APIUnreachable) as caught:
                 decode_answer(answer, Thing)
-            self.assertIn("the answer is no Thing", str(caught.exception))
+            self.assertIn("the answer cannot be read as Thing", str(caught.exception))
 
 
 class ListedTests(SynchronousTestCase):

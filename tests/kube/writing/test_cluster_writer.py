@@ -18,7 +18,7 @@ from ingress.config import Cluster, StatusAddresses
 from ingress.kube.ingress_status import IngressRecord, IngressStatuses
 from ingress.kube.objects import Ingress
 from ingress.kube.store import ObjectStore
-from ingress.kube.writing.cluster_writer import CLEAR_TIMEOUT, ClusterWriter, Surroundings
+from ingress.kube.writing.cluster_writer import CLEAR_TIMEOUT, ClusterWriter, Runtime
 from ingress.problem import Problem
 from ingress.problem_log import ProblemLog
 from tests.support.fake_api import FakeAPI, Fault, Rule, User
@@ -79,7 +79,7 @@ class Process:
             self.store,
             self.statuses,
             self.problems,
-            Surroundings(
+            Runtime(
                 clock=case.clock,
                 random=Random(pod),
                 environment={"POD_NAME": pod, "NODE_NAME": "n1"},
@@ -309,7 +309,7 @@ class EventTests(WriterTestCase):
         self.assertEqual((self.events(), self.addresses()), ([], {}))
 
 
-class TroubleTests(WriterTestCase):
+class FailureTests(WriterTestCase):
     """A server that fails makes it late, and never wrong."""
 
     def test_hangs(self) -> None:
@@ -434,4 +434,6 @@ class StopTests(WriterTestCase):
         stopped = self.end(one)
         self.clock.pump([1.0] * int(CLEAR_TIMEOUT + 10))
         self.successResultOf(stopped)
-        self.assertIn("The addresses of Ingresses stay: no answer within 10 s", self.lines.take())
+        self.assertIn(
+            "The addresses of Ingresses are not removed: no answer within 10 s", self.lines.take()
+        )

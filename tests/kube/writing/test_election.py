@@ -242,7 +242,7 @@ class RenewingTests(ElectorTestCase):
         self.assertEqual(self.told, ["started", "stopped", "started"])
 
 
-class TroubleTests(ElectorTestCase):
+class FailureTests(ElectorTestCase):
     """What keeps it from standing for election is told once, and tried again."""
 
     def test_told_once(self) -> None:
@@ -261,7 +261,7 @@ class TroubleTests(ElectorTestCase):
         for body in (b"<html>", b"[]", b'{"metadata": 7}'):
             self.elector.start()
             self.api.take("GET", LEASE).answered.callback(body)
-            self.assertIn("the answer is no Lease", self.lines.take()[0])
+            self.assertIn("the answer cannot be read as Lease", self.lines.take()[0])
             self.successResultOf(self.elector.stop())
 
     def test_failure_of_ours(self) -> None:

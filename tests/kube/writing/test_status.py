@@ -293,7 +293,7 @@ class LeaderTests(StatusTestCase):
         self.assertEqual(self.api.asked, [])
 
 
-class TroubleTests(StatusTestCase):
+class FailureTests(StatusTestCase):
     """What fails is tried again."""
 
     def setUp(self) -> None:
@@ -378,7 +378,7 @@ class TroubleTests(StatusTestCase):
         """An answer that is no Ingress is no answer."""
         self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
         self.api.take("GET", LIST).answer({"items": [{}]})
-        self.assertIn("the answer is no IngressRecord", self.lines.take()[0])
+        self.assertIn("the answer cannot be read as IngressRecord", self.lines.take()[0])
 
 
 class ClearTests(StatusTestCase):

@@ -1,5 +1,5 @@
 """
-What is wrong between us and the API server, as Problems for whoever runs the proxy.
+Problems of the connection to the API server, for those who run the proxy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MAX_MESSAGE = 600
 """Characters of a Problem."""
 
 
-class TroubleBook:
+class ContactProblems:
     """
-    Puts into a ProblemBook what Contacts tell: each thing once, for as long as it lasts.
+    Keeps a Problem in a ProblemBook for each fault of a Contact, while it lasts.
 
-    The words of the first time stay, even if the server has others the next time.
+    A Problem keeps its first wording, even if the server's next message differs.
     """
 
     def __init__(self, problems: ProblemBook) -> None:
@@ -29,10 +29,10 @@ class TroubleBook:
         self._current: dict[Hashable, Problem] = {}
 
     def __repr__(self) -> str:
-        return f"<TroubleBook: {len(self._current)}>"
+        return f"<ContactProblems: {len(self._current)}>"
 
     def review(self, contacts: Iterable[Contact]) -> None:
-        """:param contacts: all that there are."""
+        """Compare with the Problems of before. :param contacts: all of them."""
         found: dict[Hashable, Problem] = {}
         for contact in contacts:
             if contact.error is None:
@@ -58,7 +58,7 @@ class TroubleBook:
 def _forbidden(contact: Contact, error: Exception) -> Problem:
     said = error.message if isinstance(error, APIError) else str(error)
     target = contact.target
-    # One object is watched or got by its name, depending on how many there are.
+    # A single object is watched or read by its name, depending on their number.
     verbs = "get, list and watch" if target.name else "list and watch"
     return _problem(f"may not watch {target}: grant {verbs} of {target.resource} ({said})")
 
