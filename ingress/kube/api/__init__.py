@@ -8,5 +8,5 @@ The client of a cluster's API server.
             service_account, kubeconfig ─┘           ├─► credentials: who we are
                                                      └─► connection ─► tls: who the server is
 
-Nothing here knows what the objects are that it carries.
+The package does not know the objects that it transports.
 """

@@ -1,5 +1,5 @@
 """
-Bodies of requests and responses, both of them bounded.
+Bodies of requests, and of responses within a bounded size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingress.kube.api.errors import AnswerTooLarge
 
 @implementer(IBodyProducer)
 class BytesProducer:
-    """A body that is there already, and is written at once."""
+    """A body in memory, which is written at once."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -42,15 +42,15 @@ class BytesProducer:
 
 
 def make_body_producer(body: bytes) -> BytesProducer:
-    """As treq asks for one."""
+    """Make a body producer for treq."""
     return BytesProducer(body)
 
 
 class Collector:
     """
-    Gathers a body.
+    Collects a body.
 
-    :param limit: its size in bytes.
+    :param limit: its largest size in bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -62,25 +62,25 @@ class Collector:
         return f"<Collector: {self._size} bytes>"
 
     def add(self, data: bytes) -> None:
-        """:raises AnswerTooLarge: if it is larger than the limit."""
+        """Add a part. :raises AnswerTooLarge: if the body exceeds the limit."""
         self._size += len(data)
         if self._size > self._limit:
             raise AnswerTooLarge(f"an answer of more than {self._limit} bytes")
         self._parts.append(data)
 
     def whole(self) -> bytes:
-        """All of it so far."""
+        """The body so far."""
         return b"".join(self._parts)
 
 
 async def receive_body(response: Any, receive: Callable[[bytes], None]) -> None:
     """
-    Hand each part of a body on; the connection is closed if this is cancelled.
+    Pass on each part of a body. Cancelling closes the connection.
 
     :param response: an `IResponse`.
-    :param receive: what it raises ends the connection, and is raised here.
-    :return: when the whole body has come, and its end was there to be seen.
-    :raises Exception: what Twisted has to say where it was not.
+    :param receive: an exception of it ends the connection, and is raised here.
+    :return: when the whole body has arrived, with a visible end.
+    :raises Exception: Twisted's reason if it has not.
     """
     receiver = _Receiver(receive)
     response.deliverBody(receiver)
@@ -105,7 +105,7 @@ class _Receiver(Protocol):
             self.ended.errback(Failure())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """All of the body, or all that there will be (`IProtocol`)."""
+        """The body has ended, complete or not (`IProtocol`)."""
         if self._has_ended:
             return
         self._has_ended = True

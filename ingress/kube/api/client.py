@@ -54,12 +54,11 @@ class APIClient:
     """
     Requests to one API server.
 
-    All methods raise APIError where the server has answered with something else than what
-    was asked for, and APIUnreachable where there is no whole answer. Whoever cancels closes
-    the connection.
+    All methods raise APIError if the server answers with an error, and APIUnreachable if there
+    is no complete answer. Cancelling closes the connection.
 
     :param clock: for timeouts.
-    :param server: whom we ask.
+    :param server: the server to ask.
     :param credentials: who we are.
     :param connections: to the server.
     :param namespace: our own.
@@ -93,7 +92,7 @@ class APIClient:
         Read an object or a list.
 
         :param path: of the API: ``/api/v1/services``.
-        :return: JSON, as the server sent it: nobody has looked into it yet.
+        :return: the body as the server sent it, not yet parsed.
         """
         return await self._bounded(
             ANSWER_TIMEOUT, "answer", self._exchange("GET", path, query, None)
@@ -109,11 +108,11 @@ class APIClient:
         content_type: str = JSON,
     ) -> bytes:
         """
-        Change something.
+        Send a change.
 
-        :param body: what becomes JSON; None for none.
+        :param body: is encoded as JSON; None for no body.
         :param content_type: that of a patch is `MERGE_PATCH`.
-        :return: JSON, as the server sent it.
+        :return: the body as the server sent it.
         """
         content = None if body is None else (msgspec.json.encode(body), content_type)
         return await self._bounded(
@@ -131,17 +130,17 @@ class APIClient:
         Follow changes until the server ends the watch, as it does after ``timeoutSeconds``.
 
         :param query: ``watch=1`` is part of it.
-        :param receive: gets each event, a JSON document. What it raises ends the watch, and
+        :param receive: gets each event, a JSON document. An exception of it ends the watch, and
             is raised here.
         :param opened: called when the server has accepted the watch.
-        :raises APIUnreachable: also if the watch ends otherwise, or not at all.
+        :raises APIUnreachable: also if the watch ends in another way, or not at all.
         """
         longest = float(query.get("timeoutSeconds", WATCH_TIMEOUT)) + WATCH_GRACE
         stream = self._stream(path, query, receive, opened)
         await self._bounded(longest, "end of the watch", stream)
 
     async def close(self) -> None:
-        """End everything: what is under way raises APIUnreachable."""
+        """Close all connections; requests under way raise APIUnreachable."""
         self._is_closed = True
         for running in tuple(self._running):
             running.cancel()
@@ -190,9 +189,9 @@ class APIClient:
         content: tuple[bytes, str] | None,
     ) -> Any:
         """
-        :return: the response, with a status of success and its body yet to come.
+        :return: the response, with a status of success; its body is not read yet.
         """
-        # The host is not looked at: connections go to our server. treq accepts no IPv6 address.
+        # The host is not used: all connections go to our server. treq accepts no IPv6 address.
         url = "https://api-server" + quote(self.server.base_path + path, safe="/:@!$&'()*+,;=~")
         if query:
             url = f"{url}?{urlencode(query)}"
@@ -201,7 +200,7 @@ class APIClient:
         except APIError as error:
             if error.code != 401:
                 raise
-        # `_ask_once` has rejected the credentials: these are others, or newer ones.
+        # `_ask_once` has rejected the credentials, so this attempt uses new ones.
         return await self._ask_once(method, url, content)
 
     async def _ask_once(self, method: str, url: str, content: tuple[bytes, str] | None) -> Any:
@@ -235,7 +234,7 @@ class APIClient:
         try:
             return await self._connections.client(identity.certificate)
         except UnusableTLS:
-            # Certificate and key may be of two minds while they are being replaced.
+            # Certificate and key may not match while they are being replaced.
             self._credentials.reject(identity)
             raise
 
@@ -247,8 +246,8 @@ class APIClient:
 
     async def _bounded(self, seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
         """
-        :param what: is waited for.
-        :raises APIUnreachable: if it takes longer, or whatever fails below us.
+        :param what: names the awaited thing in the message.
+        :raises APIUnreachable: if it takes longer, or the connection fails.
         """
         if self._is_closed:
             work.close()
@@ -273,7 +272,7 @@ class APIClient:
 
 
 def _check_type(response: Any) -> None:
-    """:raises APIUnreachable: if what comes is no JSON: it is not the API that answers."""
+    """:raises APIUnreachable: if the answer is not JSON, and so not the API's."""
     found = (response.headers.getRawHeaders("Content-Type") or [""])[-1]
     if response.length != 0 and found.partition(";")[0].strip().lower() != JSON:
         raise APIUnreachable(f"the answer is {printable(found[:80]) or 'of no type'}, not {JSON}")

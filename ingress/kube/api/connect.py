@@ -1,5 +1,5 @@
 """
-From the configuration to a client: which API server, and who we are to it.
+Makes a client from the configuration: which API server, with which credentials.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def find_api(
     cluster: Cluster, environment: Mapping[str, str], service_account: Path = FOLDER
 ) -> APIAccess:
     """
-    Find out where the API server is, before there is a reactor.
+    Find the API server and our credentials, before the reactor exists.
 
     :param environment: ours.
     :param service_account: its folder in a cluster.
-    :raises ConfigError: with one line a mistake.
+    :raises ConfigError: with one line for each mistake.
     """
     if cluster.kubeconfig is not None:
         return load_kubeconfig(cluster.kubeconfig, cluster.context)
@@ -48,7 +48,7 @@ def connect(
     wall_clock: Callable[[], float] = time.time,
 ) -> APIClient:
     """
-    Make the client; nothing is sent before its first request.
+    Make the client, which sends nothing before its first request.
 
     :param reactor: for connections, threads that read files, and processes.
     :param access: from `find_api`.

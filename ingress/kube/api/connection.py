@@ -1,5 +1,5 @@
 """
-HTTP connections to the API server: pooled, kept alive, and closed at once when nobody wants them.
+HTTP connections to the API server: pooled, kept alive, and closed without delay.
 """
 
 from __future__ import annotations
@@ -35,35 +35,35 @@ from ingress.kube.api.server import Server
 from ingress.kube.api.tls import ClientTLS
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds for TCP, each address of the server's name."""
+"""Seconds for the TCP handshake, for each address of the server's name."""
 
 IDLE_TIMEOUT = 60
-"""Seconds for which an idle connection is kept: the API server itself keeps it for 90."""
+"""Seconds for which an idle connection is kept; the API server keeps it for 90."""
 
 MAX_IDLE = 8
-"""Connections; a watch each for some kinds, and what is read and written besides."""
+"""Idle connections that are kept; watches and other requests share them."""
 
 KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """
-A server that is gone without a word is noticed after a minute; a watch may have
-nothing to say for as long.
+TCP notices a dead server after a minute; an idle watch may be silent for longer.
 """
 
 MAX_HEAD_SIZE = 256 * 1024
-"""Bytes of an answer's head, which Twisted would gather without end. The API server's has 500."""
+"""Bytes of an answer's head, which Twisted does not bound. The API server's has 500."""
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 
 MakeEndpoint = Callable[[ClientCertificate | None, bytes | None], IStreamClientEndpoint]
 """
-What leads to the server, for whoever has that certificate and trusts that CA; None for the
-CA that was there at the start.
+Makes the endpoint of the server from our certificate and the CA to trust; None for the CA that
+was read at the start.
 """
 
 
 def endpoint_maker(reactor: Any, server: Server) -> MakeEndpoint:
     """
-    :return: a function that raises UnusableTLS if the certificate or the CA cannot be used.
+    :return: a function that makes endpoints; it raises UnusableTLS if the certificate or the
+        CA cannot be used.
     """
 
     def make(certificate: ClientCertificate | None, ca_pem: bytes | None) -> IStreamClientEndpoint:
@@ -81,8 +81,8 @@ class Connections:
     The connections to one server.
 
     :param clock: for pooled connections.
-    :param make_endpoint: makes a way to the server.
-    :param ca: the file of the CA, where that may be replaced.
+    :param make_endpoint: makes the endpoint of the server.
+    :param ca: the file of the CA, if it may be replaced.
     """
 
     def __init__(
@@ -101,10 +101,10 @@ class Connections:
 
     async def client(self, certificate: ClientCertificate | None) -> HTTPClient:
         """
-        :param certificate: who we are. If it is another one than before, or the CA is, no
-            connection of before is used.
-        :raises UnreadableFile: if there is no CA.
-        :raises UnusableTLS: if certificate or CA are none.
+        :param certificate: ours. If it or the CA has changed, earlier connections are not used
+            any more.
+        :raises UnreadableFile: if the CA cannot be read.
+        :raises UnusableTLS: if the certificate or the CA cannot be used.
         """
         ca_pem = None if self._ca is None else (await self._ca.contents())[0]
         wanted = (certificate, ca_pem)
@@ -115,7 +115,7 @@ class Connections:
             self._pool = self._make_pool()
             factory = _OneEndpoint(_TrackingEndpoint(endpoint, self._open))
             agent = Agent.usingEndpointFactory(self._clock, factory, self._pool)
-            # treq would keep cookies, and nobody else who asks an API server does.
+            # treq would keep cookies; no other client of an API server does.
             self._client = HTTPClient(
                 _UncompressedAgent(agent),
                 IndexableCookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
@@ -124,15 +124,15 @@ class Connections:
         return self._client
 
     def drop_idle(self) -> None:
-        """Close what nobody uses."""
+        """Close idle connections."""
         if self._pool is not None:
             self._pool.closeCachedConnections()
 
     async def close(self) -> None:
-        """Close all of them; fires when none is left."""
+        """Close all connections; returns when none is left."""
         self.drop_idle()
         while self._open:
-            # While one of them goes, others go as well.
+            # Others may close while this one does.
             await next(iter(self._open)).abort()
 
     def _make_pool(self) -> HTTPConnectionPool:
@@ -144,11 +144,11 @@ class Connections:
 
 class _Connection(ProtocolWrapper):
     """
-    A connection that is closed at once, without waiting for the server, and on which no head
-    of an answer is endless.
+    A connection that closes at once, without waiting for the server, and bounds the heads of
+    answers.
 
-    Over TLS, Twisted's `loseConnection` waits for the server's goodbye, without end. There is
-    nothing left to be sent whenever an HTTP client closes.
+    Over TLS, Twisted's `loseConnection` waits for the server's close_notify without a limit. An
+    HTTP client has nothing left to send when it closes.
     """
 
     def __init__(
@@ -161,25 +161,25 @@ class _Connection(ProtocolWrapper):
         self._all_open = all_open
         self._waiting: list[Deferred[None]] = []
         self._head: bytearray | None = None
-        """What has come of an answer's head; None if none is awaited."""
+        """The received part of an answer's head; None if no head is awaited."""
 
     def makeConnection(self, transport: ITransport) -> None:
-        """It is there (`IProtocol`)."""
+        """The connection is open (`IProtocol`)."""
         keep_alive(transport)
         self._all_open.add(self)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def write(self, data: bytes) -> None:
-        """Part of a request (`ITransport`)."""
+        """Write part of a request (`ITransport`)."""
         self._head = bytearray()
         super().write(data)  # type: ignore[no-untyped-call]
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Part of a request (`ITransport`)."""
+        """Write part of a request (`ITransport`)."""
         self.write(b"".join(data))
 
     def dataReceived(self, data: bytes) -> None:
-        """Part of an answer (`IProtocol`)."""
+        """Receive part of an answer (`IProtocol`)."""
         if self._head is not None:
             self._head += data
             if _HEAD_END.search(self._head, max(0, len(self._head) - len(data) - 2)):
@@ -190,13 +190,13 @@ class _Connection(ProtocolWrapper):
         super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def loseConnection(self) -> None:
-        """Close it (`ITransport`)."""
+        """Close the connection (`ITransport`)."""
         self.disconnecting = 1
         transport: Any = self.transport
         transport.abortConnection()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """It is gone (`IProtocol`)."""
+        """The connection is closed (`IProtocol`)."""
         self._all_open.discard(self)
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         waiting, self._waiting = self._waiting, []
@@ -204,7 +204,7 @@ class _Connection(ProtocolWrapper):
             each.callback(None)
 
     def abort(self) -> Deferred[None]:
-        """:return: fires when it is gone."""
+        """Close the connection. :return: fires when it is closed."""
         gone: Deferred[None] = Deferred()
         self._waiting.append(gone)
         self.loseConnection()
@@ -212,7 +212,7 @@ class _Connection(ProtocolWrapper):
 
 
 def keep_alive(transport: Any) -> None:
-    """Let the system notice when nobody is at the other end any more."""
+    """Switch on TCP keepalive, so that the system notices a dead peer."""
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     handle = transport.getHandle() if hasattr(transport, "getHandle") else None
@@ -224,7 +224,7 @@ def keep_alive(transport: Any) -> None:
 
 
 class _ConnectionFactory(WrappingFactory[_Connection]):
-    """Wraps each HTTP connection; without Twisted's words to the log about it."""
+    """Wraps each HTTP connection, without Twisted's log lines about it."""
 
     noisy = False
 
@@ -241,7 +241,7 @@ class _ConnectionFactory(WrappingFactory[_Connection]):
 
 @implementer(IStreamClientEndpoint)
 class _TrackingEndpoint:
-    """An endpoint whose connections are known."""
+    """An endpoint that keeps a set of its connections."""
 
     def __init__(self, endpoint: IStreamClientEndpoint, all_open: set[_Connection]) -> None:
         self._endpoint = endpoint
@@ -262,10 +262,10 @@ def _unwrap(connection: IProtocol) -> IProtocol:
 @implementer(IAgent)
 class _UncompressedAgent:
     """
-    An agent that wants answers as they are.
+    An agent that asks for uncompressed answers.
 
-    treq would have them compressed. What comes in one read could then be a thousand times as
-    large at once, and what Twisted cannot decompress it takes for nothing at all.
+    treq would ask for compressed ones. One read could then expand a thousandfold, and Twisted
+    takes a body that it cannot decompress for an empty one.
     """
 
     def __init__(self, agent: IAgent) -> None:
@@ -278,7 +278,7 @@ class _UncompressedAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        """Ask (`IAgent`)."""
+        """Send a request (`IAgent`)."""
         plain = Headers() if headers is None else headers.copy()
         plain.setRawHeaders("Accept-Encoding", ["identity"])
         return self._agent.request(method, uri, plain, bodyProducer)
@@ -286,7 +286,7 @@ class _UncompressedAgent:
 
 @implementer(IAgentEndpointFactory)
 class _OneEndpoint:
-    """Whatever the URL, it is our server's."""
+    """Leads every URL to our server."""
 
     def __init__(self, endpoint: IStreamClientEndpoint) -> None:
         self._endpoint = endpoint

@@ -1,8 +1,8 @@
 """
-What goes wrong below HTTP, in words.
+Describes faults below HTTP.
 
-Twisted has a class for each stage at which a request may fail, and wraps the
-cause in it, sometimes twice. Three of them have no public name.
+Twisted has an exception for each stage at which a request can fail, and wraps the cause in it,
+sometimes twice. Three of these classes have no public name.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _FAULTS = (
 @contextmanager
 def described_faults(url: str) -> Iterator[None]:
     """
-    Raise as APIUnreachable what Twisted has to say of a connection.
+    Raise faults of a connection as APIUnreachable.
 
     :param url: of the server.
-    :raises CancelledError: where Twisted has hidden one.
+    :raises CancelledError: if the cause is one.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def described_faults(url: str) -> Iterator[None]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What is inside of the wrappers."""
+    """The causes inside of the wrappers."""
     if isinstance(error, _WRAPPERS):
         for reason in error.reasons:
             yield from _causes(reason.value)
@@ -79,7 +79,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _describe(causes: list[BaseException]) -> str:
-    # A closed connection is the consequence of any other cause but for what it cut off.
+    # A closed connection follows from most other causes, and itself causes lost data.
     causes.sort(
         key=lambda cause: (isinstance(cause, _DataLoss), isinstance(cause, ConnectionClosed))
     )
@@ -94,20 +94,20 @@ def _words(cause: BaseException) -> str:
     if isinstance(cause, SSL.Error):
         return f"TLS failed: {_openssl_words(cause)}"
     if isinstance(cause, DNSLookupError):
-        return "the name is not known"
+        return "the host name cannot be resolved"
     if isinstance(cause, ConnectionRefusedError):
         return "the connection is refused"
     if isinstance(cause, TimeoutError):
-        return "no connection in time"
+        return "connecting timed out"
     if isinstance(cause, ConnectionDone | PotentialDataLoss):
-        return "the connection was closed before the answer was whole"
+        return "the connection was closed before the answer was complete"
     if isinstance(cause, ConnectionLost | RequestNotSent):
         return "the connection broke"
     if isinstance(cause, ConnectError):
         return f"it cannot be reached: {printable(str(cause))[:200]}"
-    # Other faults than those of the status line say what the server has sent.
+    # For faults beyond the status line, the first argument is text of the server.
     fault = cause.args[0] if isinstance(cause, ParseError) else type(cause).__name__
-    return f"the answer is no HTTP: {fault}"
+    return f"the answer is not HTTP: {fault}"
 
 
 def _openssl_words(error: SSL.Error) -> str:

@@ -1,5 +1,5 @@
 """
-Credentials that are given, or lie in files.
+Credentials that are given as values or in files.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ _TOKEN = re.compile(rb"[!-~]+")
 @dataclass(frozen=True, slots=True)
 class Material:
     """
-    What an `Identity` is made of. A path is that of a file; anything else is what the file
-    would have.
+    The parts of an `Identity`: each a path of a file, or the content itself.
     """
 
     token: Path | bytes | None = field(default=None, repr=False)
@@ -29,15 +28,15 @@ class Material:
 
     chain: Path | bytes | None = field(default=None, repr=False)
     key: Path | bytes | None = field(default=None, repr=False)
-    """Where there is a chain there is a key."""
+    """The key of the chain; given exactly if the chain is."""
 
 
 class FileCredentials:
     """
-    Made of `material`, whose files are read again when they may have changed.
+    Credentials made of `material`, whose files are read again periodically.
 
-    :param clock: tells when.
-    :param run_in_thread: for reading.
+    :param clock: for the age of what was read.
+    :param run_in_thread: runs the reading.
     """
 
     def __init__(self, clock: Any, run_in_thread: RunInThread, material: Material) -> None:
@@ -51,7 +50,7 @@ class FileCredentials:
 
     async def identity(self) -> Identity:
         """
-        :raises NoCredentials: if a file cannot be read, or has no token in it.
+        :raises NoCredentials: if a file cannot be read, or has no token.
         """
         contents: tuple[bytes, ...] = ()
         if self._paths:
@@ -68,8 +67,8 @@ class FileCredentials:
 
 def make_identity(material: Material, contents: dict[Path, bytes]) -> Identity:
     """
-    :param contents: of the files.
-    :raises NoCredentials: if there is no token where one should be.
+    :param contents: the contents of the files.
+    :raises NoCredentials: if a token is needed and missing.
     """
 
     def content(part: Path | bytes) -> bytes:
@@ -90,12 +89,12 @@ def bearer(token: bytes, where: str) -> bytes:
     """
     The value of the Authorization field for a token (RFC 6750 section 2.1).
 
-    :param where: it comes from.
-    :raises NoCredentials: if it is empty, or would not stay one field.
+    :param where: names the source in messages.
+    :raises NoCredentials: if the token is empty, or has characters that a field cannot have.
     """
     token = token.strip()
     if not token:
         raise NoCredentials(f"{where} is empty; a token is needed")
     if not _TOKEN.fullmatch(token):
-        raise NoCredentials(f"{where} has no token in it: spaces or other characters")
+        raise NoCredentials(f"{where} has no valid token: it has spaces or other characters")
     return b"Bearer " + token

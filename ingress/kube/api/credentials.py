@@ -1,5 +1,5 @@
 """
-Who we are to the API server, and where that comes from.
+Our identity towards the API server, and its source.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ingress.kube.api.errors import APIUnreachable
 
 
 class NoCredentials(APIUnreachable):
-    """There is nothing to prove to the server who we are, or not any more."""
+    """Credentials are missing, or cannot be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,37 +24,37 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What proves who we are; neither for nobody in particular."""
+    """Our credentials of one moment; empty for an anonymous client."""
 
     authorization: bytes = field(default=b"", repr=False)
-    """The value of the field of that name; empty for none."""
+    """The value of the Authorization field; empty for no field."""
 
     certificate: ClientCertificate | None = None
 
 
 class Credentials(Protocol):
-    """Where an `Identity` comes from. It may be another one each time."""
+    """A source of an `Identity`, which may change."""
 
     async def identity(self) -> Identity:
         """
-        Who we are now.
+        Get the current identity.
 
-        :raises NoCredentials: if that cannot be had; the message says why.
+        :raises NoCredentials: if there is none; the message says why.
         """
 
     def reject(self, identity: Identity) -> None:
-        """The server knows nobody by that one: do not give it again without another look."""
+        """The server has refused this identity: check the source before it is given again."""
 
 
 class FixedCredentials:
-    """They never change."""
+    """An identity that never changes."""
 
     def __init__(self, identity: Identity = Identity()) -> None:
         self._identity = identity
 
     async def identity(self) -> Identity:
-        """The one and only."""
+        """The fixed identity."""
         return self._identity
 
     def reject(self, identity: Identity) -> None:
-        """There is no other."""
+        """Nothing to do: there is no other identity."""

@@ -1,8 +1,8 @@
 """
-What can go wrong between us and the API server.
+Errors of requests to the API server.
 
-`APIError` is an answer, `APIUnreachable` the want of one. Both have a message for
-the log that fits one line and holds no credentials.
+`APIError` is an answer, `APIUnreachable` the lack of one. Both have a message for the log that
+fits one line and has no credentials.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ingress.kube.json_fault import NOT_JSON
 from ingress.problem import printable
 
 MAX_MESSAGE = 1000
-"""Characters of what a server says that are kept."""
+"""Characters that are kept of a server's message."""
 
 
 class APIError(IngressError):
     """
-    The API server has answered, with something else than what was asked for.
+    The API server has answered with an error.
 
     :param code: of HTTP.
-    :param reason: the API's word for machines, such as ``Conflict``; empty where
-        it was not the API that answered, but a proxy before it.
+    :param reason: the API's reason for machines, such as ``Conflict``; empty if a proxy in front
+        of the API has answered.
     :param message: for people.
     :param retry_after: seconds after which to ask again, if the server says so.
     """
@@ -43,21 +43,21 @@ class APIError(IngressError):
 
 
 class APIUnreachable(IngressError):
-    """There is no whole answer: no connection, TLS refused, a broken answer, or none in time."""
+    """There is no complete answer: no connection, TLS failed, a broken answer, or a timeout."""
 
 
 class AnswerTooLarge(APIUnreachable):
-    """The answer is larger than we accept; a list may fit in smaller pages."""
+    """The answer is larger than the limit; smaller pages of a list may fit."""
 
 
 class Details(msgspec.Struct):
-    """What a Status has besides its message; only what is used."""
+    """The details of a Status that are used."""
 
     retry_after: float | None = msgspec.field(default=None, name="retryAfterSeconds")
 
 
 class Status(msgspec.Struct):
-    """The API's own answer where something went wrong (``meta/v1 Status``)."""
+    """The API's answer that describes an error (``meta/v1 Status``)."""
 
     kind: str = ""
     code: int = 0
@@ -68,17 +68,17 @@ class Status(msgspec.Struct):
 
 def api_error(code: int, body: bytes, retry_after: float | None = None) -> APIError:
     """
-    The error that an answer is.
+    Make the error of an answer.
 
-    :param body: a Status as JSON, or whatever a proxy says in its place.
-    :param retry_after: what the answer's head says about that.
+    :param body: a Status as JSON, or any text of a proxy.
+    :param retry_after: seconds from the answer's head.
     """
     try:
         status = msgspec.json.decode(body, type=Status)
     except NOT_JSON:
         status = Status()
     if status.kind != "Status":
-        return APIError(code, "", "the answer is no Status of the Kubernetes API", retry_after)
+        return APIError(code, "", "the answer is not a Status of the Kubernetes API", retry_after)
     if retry_after is None and status.details is not None:
         retry_after = status.details.retry_after
     return APIError(code, status.reason, status.message, retry_after)

@@ -1,8 +1,8 @@
 """
-The events of a watch, out of the bytes that it sends.
+Splits the bytes of a watch into events.
 
-Each event is a JSON document on a line of its own. How lines and chunks of HTTP
-meet is chance: a chunk may have many events, an event many chunks.
+Each event is a JSON document on a line of its own. Lines and chunks of HTTP are independent: a
+chunk may have many events, an event many chunks.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from ingress.kube.api.errors import AnswerTooLarge
 
 MAX_EVENT_SIZE = 8 << 20
-"""Bytes. An object is at most 1.5 MiB in etcd; as JSON, with what escapes cost, it is larger."""
+"""Bytes. etcd limits an object to 1.5 MiB; as JSON with escapes it may be larger."""
 
 
 class EventSplitter:
     """
-    Bytes in, events out.
+    Takes bytes, returns events.
 
-    :param limit: the size of an event.
+    :param limit: the largest size of an event.
     """
 
     def __init__(self, limit: int = MAX_EVENT_SIZE) -> None:
@@ -30,12 +30,12 @@ class EventSplitter:
 
     @property
     def is_inside_event(self) -> bool:
-        """Whether what came last is the begin of an event whose end has yet to come."""
+        """Whether the last event is incomplete."""
         return self._size > 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """
-        :return: the events that are whole now, in their order.
+        :return: the events that are complete now, in order.
         :raises AnswerTooLarge: if an event is larger than the limit.
         """
         *ended, rest = data.split(b"\n")

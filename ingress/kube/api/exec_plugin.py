@@ -1,8 +1,8 @@
 """
-A program that says who we are: an ``exec`` credential plugin of a kubeconfig.
+Credentials from a program: an ``exec`` credential plugin of a kubeconfig.
 
-It prints an ExecCredential (client.authentication.k8s.io, v1 or v1beta1). What it prints
-is never shown, because it may be a credential even where the program has failed.
+The program prints an ExecCredential (client.authentication.k8s.io, v1 or v1beta1). Its output is
+never shown: it may contain a credential even if the program has failed.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from ingress.kube.json_fault import NOT_JSON
 API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 FAILURE_HOLDOFF = 5.0
-"""Seconds for which a program that has failed is not run again: each watch would do so."""
+"""Seconds for which a failed program is not run again; each watch would run it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecPlugin:
-    """What the kubeconfig says of it."""
+    """The plugin's entry in the kubeconfig."""
 
     command: str
-    """A name to be looked for in PATH, or a path, which is absolute."""
+    """A name that is looked up in PATH, or an absolute path."""
 
     args: tuple[str, ...] = field(default=(), repr=False)
     env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -45,10 +45,10 @@ class ExecPlugin:
     api_version: str = API_VERSIONS[0]
     install_hint: str = ""
     wants_cluster: bool = False
-    """Whether it is told about the server."""
+    """Whether it is given the server's details."""
 
     cluster_config: object = field(default=None, repr=False)
-    """The cluster's extension for such programs, as JSON; it is told that as well."""
+    """The cluster's extension for such programs, which it is given too."""
 
 
 class _Status(msgspec.Struct):
@@ -66,8 +66,8 @@ class _ExecCredential(msgspec.Struct):
 
 class ExecCredentials:
     """
-    The plugin is run when its credentials are first needed, when they have expired, and when
-    the server refuses them; once for all who wait.
+    Runs the plugin when its credentials are first needed, have expired, or were refused; once for
+    all requests that wait.
 
     :param reactor: for the process.
     :param environment: ours.
@@ -104,15 +104,15 @@ class ExecCredentials:
 
     async def identity(self) -> Identity:
         """
-        Who the plugin says that we are.
+        Get the identity that the plugin prints.
 
-        :raises NoCredentials: if it says nothing.
+        :raises NoCredentials: if it fails.
         """
         if self._identity is not None and not self._has_expired():
             return self._identity
         if self._fault is not None and self._reactor.seconds() < self._fault_ends:
             raise self._fault
-        # A Deferred for each who waits: one that is cancelled takes nothing from the others.
+        # A Deferred for each caller, so that cancelling one does not affect the others.
         waiting: Deferred[Identity] = Deferred(self._forget)
         self._waiting.append(waiting)
         if self._running is None:
@@ -129,7 +129,7 @@ class ExecCredentials:
         return self._expires is not None and self._wall_clock() >= self._expires
 
     def _forget(self, waiting: Deferred[Identity]) -> None:
-        """Nobody waits for that one any more, and for the plugin if it was the last."""
+        """Remove a cancelled caller, and end the plugin if it was the last."""
         self._waiting.remove(waiting)
         if not self._waiting and self._running is not None:
             self._running.cancel()
@@ -161,30 +161,30 @@ class ExecCredentials:
         command = self._plugin.command
         found = shutil.which(command, path=self._environment.get("PATH", os.defpath))
         if found is None:
-            raise PluginFailed("is not found, or may not be executed")
+            raise PluginFailed("was not found, or is not executable")
         return found
 
 
 def parse_credential(output: bytes, api_version: str) -> tuple[Identity, float | None]:
     """
-    :return: who we are, and until when, in seconds since 1970; None for no end.
-    :raises PluginFailed: if it is no credential. The message shows nothing of it.
+    :return: the identity and its expiry, in seconds since 1970; None for no expiry.
+    :raises PluginFailed: if the output is not a credential. The message shows nothing of it.
     """
     try:
         found = msgspec.json.decode(output, type=_ExecCredential)
     except NOT_JSON:
-        raise PluginFailed("prints no ExecCredential") from None
+        raise PluginFailed("does not print an ExecCredential") from None
     if found.kind != "ExecCredential" or found.status is None:
-        raise PluginFailed("prints no ExecCredential with a status")
+        raise PluginFailed("does not print an ExecCredential with a status")
     if found.apiVersion != api_version:
         raise PluginFailed(f"prints an ExecCredential of another version than {api_version}")
     status = found.status
     if bool(status.clientCertificateData) != bool(status.clientKeyData):
-        raise PluginFailed("prints a certificate without its key, or a key alone")
+        raise PluginFailed("prints a certificate without its key, or a key without its certificate")
     if not status.token and not status.clientCertificateData:
-        raise PluginFailed("prints neither token nor certificate")
+        raise PluginFailed("prints neither a token nor a certificate")
     identity = Identity(
-        bearer(status.token.encode(), "what it prints") if status.token else b"",
+        bearer(status.token.encode(), "its output") if status.token else b"",
         ClientCertificate(status.clientCertificateData.encode(), status.clientKeyData.encode())
         if status.clientCertificateData
         else None,
@@ -194,7 +194,7 @@ def parse_credential(output: bytes, api_version: str) -> tuple[Identity, float |
 
 
 def exec_info(plugin: ExecPlugin, server: Server) -> str:
-    """What the plugin finds in ``KUBERNETES_EXEC_INFO``."""
+    """The value of ``KUBERNETES_EXEC_INFO`` for the plugin."""
     spec: dict[str, object] = {"interactive": False}
     if plugin.wants_cluster:
         cluster: dict[str, object] = {"server": server.url}
@@ -213,6 +213,6 @@ def exec_info(plugin: ExecPlugin, server: Server) -> str:
 
 def resolve_command(command: str, folder: Path) -> str:
     """
-    :param folder: of the kubeconfig: a path is relative to it, a name is looked for in PATH.
+    :param folder: the kubeconfig's. A path is relative to it; a name is looked up in PATH.
     """
     return str(folder / command) if "/" in command else command

@@ -1,6 +1,6 @@
 """
-Files that are read again from time to time, because somebody replaces them: the kubelet the
-token of a service account about every hour.
+Files that are read again periodically because others replace them: the kubelet, for example,
+replaces the token of a service account about every hour.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 RunInThread = Callable[..., "Deferred[Any]"]
-"""Calls a function with its arguments where it may take its time."""
+"""Calls a function with its arguments in a thread."""
 
 MAX_AGE = 60.0
-"""Seconds for which what was read is used: a token is replaced long before it expires."""
+"""Seconds for which a content is used; tokens are replaced long before they expire."""
 
 MAX_FILE_SIZE = 1 << 20
-"""Bytes. Far more than certificates and tokens have; a wrong path may be endless."""
+"""Bytes. Far more than certificates and tokens have; a wrong path may lead to a device."""
 
 
 class UnreadableFile(OSError):
@@ -29,12 +29,12 @@ class UnreadableFile(OSError):
 
 class FreshFiles:
     """
-    Some files, all of them read together.
+    Some files that are read together.
 
-    Where one cannot be read any more, what was read before is used, and the log says so.
+    If one cannot be read any more, the earlier contents are used, and the log says so.
 
-    :param clock: tells how old it is.
-    :param run_in_thread: for reading.
+    :param clock: for the age of the contents.
+    :param run_in_thread: runs the reading.
     """
 
     log = Logger()
@@ -46,22 +46,22 @@ class FreshFiles:
         self._contents: tuple[bytes, ...] | None = None
         self._expires = float("-inf")
         self._waiting: list[Deferred[tuple[bytes, ...]]] | None = None
-        """Who waits for what is being read; None while nothing is."""
+        """The callers that wait for a read; None if no read is under way."""
 
-        self._told = ""
+        self._last_fault = ""
 
     def __repr__(self) -> str:
         return f"<FreshFiles: {', '.join(str(path) for path in self._paths)}>"
 
     async def contents(self) -> tuple[bytes, ...]:
         """
-        What each file has now, or had a minute ago.
+        The contents of each file, at most a minute old.
 
-        :raises UnreadableFile: if that was never read.
+        :raises UnreadableFile: if a file was never read.
         """
         if self._contents is not None and self._clock.seconds() < self._expires:
             return self._contents
-        # A Deferred for each who waits: one that is cancelled takes nothing from the others.
+        # A Deferred for each caller, so that cancelling one does not affect the others.
         waiting: Deferred[tuple[bytes, ...]] = Deferred()
         if self._waiting is None:
             self._waiting = [waiting]
@@ -71,21 +71,21 @@ class FreshFiles:
         return await waiting
 
     def expire(self) -> None:
-        """They are to be read before they are used again."""
+        """Read the files before they are used again."""
         self._expires = float("-inf")
 
     def _read(self, contents: tuple[bytes, ...]) -> None:
         self._contents = contents
-        self._told = ""
+        self._last_fault = ""
         self._end(contents)
 
     def _failed(self, failure: Failure) -> None:
         if self._contents is None or not failure.check(UnreadableFile):
             self._end(failure)
             return
-        if failure.getErrorMessage() != self._told:
-            self._told = failure.getErrorMessage()
-            self.log.warn("{reason}; what it had before is used", reason=self._told)
+        if failure.getErrorMessage() != self._last_fault:
+            self._last_fault = failure.getErrorMessage()
+            self.log.warn("{reason}; its earlier content is used", reason=self._last_fault)
         self._end(self._contents)
 
     def _end(self, result: tuple[bytes, ...] | Failure) -> None:
@@ -97,12 +97,12 @@ class FreshFiles:
 
 
 def read_files(paths: Sequence[Path]) -> tuple[bytes, ...]:
-    """:raises UnreadableFile: for the first that cannot be read."""
+    """Read all files. :raises UnreadableFile: for the first that cannot be read."""
     return tuple(map(read_file, paths))
 
 
 def read_file(path: Path) -> bytes:
-    """:raises UnreadableFile: if it cannot be read."""
+    """Read a file. :raises UnreadableFile: if it cannot be read."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE_SIZE + 1)

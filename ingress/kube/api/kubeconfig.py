@@ -1,9 +1,8 @@
 """
-A kubeconfig: which cluster, who we are there, and how that is proved.
+Reads a kubeconfig: the cluster, and our credentials there.
 
-One file: what kubectl would merge out of several (``KUBECONFIG=a:b``) is not merged
-here. Only what the chosen context leads to is looked at; keys that nobody here knows are
-left alone, as kubectl does.
+Only one file is read; several files (``KUBECONFIG=a:b``) are not merged as kubectl does. Only the
+entries of the chosen context are checked; unknown keys are ignored, as kubectl does.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _EXEC_EXTENSION = "client.authentication.k8s.io/exec"
 
 @dataclass(frozen=True, slots=True)
 class APIAccess:
-    """A way to an API server, and who goes it."""
+    """An API server and our credentials there."""
 
     server: Server
     user: User
@@ -39,14 +38,14 @@ class APIAccess:
     """Our own."""
 
     ca_file: Path | None = None
-    """Where `Server.ca_pem` is from, if it may be replaced there."""
+    """The file of `Server.ca_pem`, if it may be replaced."""
 
 
 def load_kubeconfig(path: Path, context: str | None = None) -> APIAccess:
     """
-    Read what a context of a kubeconfig leads to.
+    Read the cluster and the user of a context.
 
-    :param path: as the user named it, which is how mistakes name it.
+    :param path: as the user wrote it, and as mistakes show it.
     :param context: its name; None for the current one.
     :raises ConfigError: with every mistake of the file.
     """
@@ -79,10 +78,10 @@ def _read_context(root: Section, folder: Path, wanted: str | None) -> APIAccess 
             context.miss("cluster", "missing: the name of one of clusters")
         return None
     server, ca_file = _read_cluster(cluster, folder)
-    # Without a user we are nobody in particular, which is all that `kubectl proxy` wants.
+    # Without a user we are anonymous, which is enough for `kubectl proxy`.
     found = Material() if user is None else read_user(user, folder, _exec_config(cluster))
     if not server.is_tls and not server.is_local and is_shown_to_all(found):
-        cluster.refuse("server", "https: over http, everybody on the way sees the credentials")
+        cluster.refuse("server", "https: over http, everyone on the way could read the credentials")
     return APIAccess(server, found, own or DEFAULT_NAMESPACE, ca_file)
 
 
@@ -94,7 +93,7 @@ def _referenced(root: Section, context: Section, key: str, among: str) -> Sectio
 
 def _named(root: Section, key: str, inner: str, name: str) -> Section | None:
     """
-    The first entry of a list that has the name, which is the one that kubectl takes.
+    The first entry of a list with this name, as kubectl takes it.
 
     :param inner: the key of the entry's content.
     """
@@ -106,7 +105,7 @@ def _named(root: Section, key: str, inner: str, name: str) -> Section | None:
         if found == name:
             return entry.section(inner, is_secret=True)
     there_are = ", ".join(quoted(each) for each in known if each) or "none"
-    root.miss(key, f"no {inner} is named {quoted(name)}; there are {there_are}")
+    root.miss(key, f"no {inner} is named {quoted(name)}; known names: {there_are}")
     return None
 
 
@@ -118,12 +117,12 @@ def _read_cluster(section: Section, folder: Path) -> tuple[Server, Path | None]:
             section.miss("server", "missing: the URL of the API server")
         server = Server("invalid", 443)
     if section.take("proxy-url", optional(accept.text), None):
-        section.refuse("proxy-url", "no proxy: the API server has to be reached without one")
+        section.refuse("proxy-url", "nothing: a proxy to the API server is not supported")
     unverified = section.take("insecure-skip-tls-verify", boolean, False)
     ca_pem, ca_file = _read_ca(section, folder)
     if unverified and ca_pem is not None:
         section.refuse(
-            "insecure-skip-tls-verify", "either this or a certificate-authority; there is one"
+            "insecure-skip-tls-verify", "no certificate-authority beside it; give one of the two"
         )
     name = section.take("tls-server-name", optional(accept.server_name), None)
     server = replace(server, ca_pem=ca_pem, is_verified=not unverified, server_name=name or "")
@@ -131,7 +130,7 @@ def _read_cluster(section: Section, folder: Path) -> tuple[Server, Path | None]:
 
 
 def _exec_config(cluster: Section) -> object:
-    """What exec plugins are told about the cluster besides."""
+    """The cluster's extension for exec plugins."""
     for extension in cluster.sections("extensions", _NAMED) or ():
         if extension.take("name", accept.text, "") == _EXEC_EXTENSION:
             return extension.take_secret("extension", lambda value: value, None)
@@ -139,7 +138,7 @@ def _exec_config(cluster: Section) -> object:
 
 
 def _read_ca(section: Section, folder: Path) -> tuple[bytes | None, Path | None]:
-    """As kubectl: where there are data, a file does not count."""
+    """Read the CA. As in kubectl, data win over a file."""
     accept_data, accept_file = accept.certificate_data, accept.certificate_file(folder)
     data = section.take_secret("certificate-authority-data", optional(accept_data), None)
     if data is not None:

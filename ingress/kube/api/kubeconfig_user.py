@@ -1,5 +1,5 @@
 """
-A user of a kubeconfig: how it is proved who we are.
+Reads a user of a kubeconfig: our credentials.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ingress.kube.api.tls import ClientTLS, UnusableTLS
 User = Material | ExecPlugin
 
 _REFUSED = {
-    "auth-provider": "an exec plugin: kubectl knows no such providers any more",
+    "auth-provider": "an exec plugin: kubectl has removed auth providers",
     **dict.fromkeys(
         ("as", "as-uid", "as-groups", "as-user-extra"),
-        "nothing: acting in the name of others is not supported",
+        "nothing: impersonation is not supported",
     ),
 }
 
@@ -30,7 +30,7 @@ _REFUSED = {
 def read_user(section: Section, folder: Path, cluster_config: object) -> User:
     """
     :param folder: of the kubeconfig.
-    :param cluster_config: what the cluster has for exec plugins.
+    :param cluster_config: the cluster's extension for exec plugins.
     """
     for key, message in _REFUSED.items():
         if section.has(key) and not section.is_null(key):
@@ -39,12 +39,12 @@ def read_user(section: Section, folder: Path, cluster_config: object) -> User:
     if not section.has("exec") or section.is_null("exec"):
         return material
     if material != Material():
-        section.miss("exec", "either this or other credentials; there are others")
+        section.miss("exec", "no other credentials beside it; give one of the two")
     return _read_exec(section.section("exec", is_secret=True), folder, cluster_config)
 
 
 def is_shown_to_all(user: User) -> bool:
-    """Whether a request without TLS would give away who we are."""
+    """Whether a request without TLS would reveal credentials."""
     return isinstance(user, ExecPlugin) or user.token is not None or user.login is not None
 
 
@@ -53,7 +53,7 @@ def _read_material(section: Section, folder: Path) -> Material:
     token = section.take_secret("token", optional(accept.text), None)
     login = _read_login(section)
     if login is not None and (file is not None or token):
-        section.miss("username", "either this or a token; there is a token")
+        section.miss("username", "no token beside it; give one of the two")
     chain, chain_pem = _part(section, folder, "client-certificate")
     key, key_pem = _part(section, folder, "client-key")
     if chain_pem is not None and key_pem is not None:
@@ -62,7 +62,7 @@ def _read_material(section: Section, folder: Path) -> Material:
         section.miss("client-key", "missing: the key of the client-certificate")
     elif key_pem is not None:
         section.miss("client-certificate", "missing: the certificate of the client-key")
-    # As kubectl: where there is a file of the token, the other one does not count.
+    # As in kubectl, tokenFile wins over token.
     material = Material(
         file.path if file is not None else (token.encode() if token else None), login, chain, key
     )
@@ -92,9 +92,9 @@ def _read_login(section: Section) -> tuple[str, str] | None:
 
 def _part(section: Section, folder: Path, key: str) -> tuple[Path | bytes | None, bytes | None]:
     """
-    As kubectl: where there are data, a file does not count.
+    Read a certificate or a key. As in kubectl, data win over a file.
 
-    :return: what is to be used, and its content now.
+    :return: the path or the data, and the content of now.
     """
     data = section.take_secret(f"{key}-data", optional(accept.data), None)
     if data is not None:
@@ -155,5 +155,5 @@ def _arguments(value: object) -> tuple[str, ...]:
 
 def _interactive_mode(value: object) -> str:
     if value == "Always":
-        raise NotAccepted("Never or IfAvailable: there is nobody to be asked")
+        raise NotAccepted("Never or IfAvailable: nobody can answer a prompt")
     return one_of("Never", "IfAvailable")(value)

@@ -1,6 +1,5 @@
 """
-What each kind of value of a kubeconfig accepts, as `ingress.config.value` has it for the
-configuration.
+The values that a kubeconfig accepts, as `ingress.config.value` does for the configuration.
 
 No message shows a value that may be a secret.
 """
@@ -28,28 +27,28 @@ text = accept_text(re.compile(r"[^\0]*"), "text")
 
 
 def optional(accept: Accept[T]) -> Callable[[object], T | None]:
-    """What `accept` takes; null is the same as nothing."""
+    """Accept what `accept` takes, and null as absent."""
     return lambda value: None if value is None else accept(value)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file and what it had in it."""
+    """A file and its content."""
 
     path: Path
     content: bytes = field(repr=False)
 
 
 def server(value: object) -> Server:
-    """Where a URL leads to."""
+    """Accept the URL of a server."""
     try:
         return parse_server_url(text(value))
     except ValueError:
-        raise NotAccepted("a URL such as https://10.0.0.1:6443, with a path at most") from None
+        raise NotAccepted("a URL such as https://10.0.0.1:6443, optionally with a path") from None
 
 
 def server_name(value: object) -> str:
-    """What a certificate may be for."""
+    """Accept a name that a certificate can have."""
     name = text(value)
     if not is_ip_address(name) and not is_host_name(name):
         raise NotAccepted("a host name or an IP address")
@@ -57,7 +56,7 @@ def server_name(value: object) -> str:
 
 
 def file(folder: Path) -> Accept[KnownFile]:
-    """A file that can be read; a relative path is relative to `folder`."""
+    """Accept a readable file; a relative path is relative to `folder`."""
     accept = accept_path(folder)
 
     def read(value: object) -> KnownFile:
@@ -71,7 +70,7 @@ def file(folder: Path) -> Accept[KnownFile]:
 
 
 def certificate_file(folder: Path) -> Accept[KnownFile]:
-    """As `file`, of certificates."""
+    """Accept a readable file with certificates."""
     accept = file(folder)
 
     def read(value: object) -> KnownFile:
@@ -83,7 +82,7 @@ def certificate_file(folder: Path) -> Accept[KnownFile]:
 
 
 def data(value: object) -> bytes:
-    """What would be in a file, in base64."""
+    """Accept base64."""
     try:
         if isinstance(value, str) and value:
             return b64decode("".join(value.split()), validate=True)
@@ -93,12 +92,12 @@ def data(value: object) -> bytes:
 
 
 def certificate_data(value: object) -> bytes:
-    """As `data`, of certificates."""
+    """Accept certificates in base64."""
     return certificates(data(value))
 
 
 def certificates(pem: bytes) -> bytes:
-    """What is the PEM of some."""
+    """Accept certificates as PEM."""
     try:
         x509.load_pem_x509_certificates(pem)
     except ValueError:

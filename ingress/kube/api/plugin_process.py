@@ -1,5 +1,5 @@
 """
-A program that is run once, within bounds, for what it prints.
+Runs a program once, within limits, and returns its output.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ MAX_OUTPUT = 1 << 20
 
 
 class PluginFailed(IngressError):
-    """The program has not done what it should; the message goes on after its name."""
+    """The program has failed; the message continues after its name."""
 
 
 def run_plugin(
     reactor: Any, executable: str, args: Sequence[str], environment: Mapping[str, str]
 ) -> Deferred[bytes]:
     """
-    Run a program that reads nothing, and whose complaints nobody reads.
+    Run a program without input; its standard error is ignored.
 
     :param executable: the path of its file.
-    :param args: those after its name.
-    :return: what it has printed. Fails with PluginFailed if it does not end well, prints
-        without end, or takes too long; what it prints is in no message. Cancelling ends it.
+    :param args: the arguments after its name.
+    :return: its output. Fails with PluginFailed if it fails, prints too much, or takes too
+        long; no message shows its output. Cancelling ends it.
     """
     process = _Process(reactor)
     try:
@@ -50,18 +50,18 @@ class _Process(ProcessProtocol):
     transport: IProcessTransport
 
     def __init__(self, reactor: Any) -> None:
-        self.output: Deferred[bytes] = Deferred(lambda _: self._abandon("is not wanted any more"))
+        self.output: Deferred[bytes] = Deferred(lambda _: self._abandon("is not needed any more"))
         self._parts: list[bytes] = []
         self._size = 0
         self._timeout = reactor.callLater(TIMEOUT, self._abandon, f"takes more than {TIMEOUT:g} s")
         self._fault = ""
 
     def connectionMade(self) -> None:
-        """It runs (`IProcessProtocol`)."""
+        """The program runs (`IProcessProtocol`)."""
         self.transport.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
-        """It prints (`IProcessProtocol`)."""
+        """The program prints (`IProcessProtocol`)."""
         self._size += len(data)
         if self._fault or self._size > MAX_OUTPUT:
             self._abandon(f"prints more than {MAX_OUTPUT} bytes")
@@ -69,10 +69,10 @@ class _Process(ProcessProtocol):
             self._parts.append(data)
 
     def errReceived(self, data: bytes) -> None:
-        """It complains (`IProcessProtocol`)."""
+        """Ignore standard error (`IProcessProtocol`)."""
 
     def processEnded(self, reason: Failure) -> None:
-        """It has ended, and all that it printed was read (`IProcessProtocol`)."""
+        """The program has ended, and its output was read (`IProcessProtocol`)."""
         if self._fault or not reason.check(ProcessDone):
             self.fail(self._fault or _how(reason.value))
         else:
@@ -80,7 +80,7 @@ class _Process(ProcessProtocol):
             self.output.callback(b"".join(self._parts))
 
     def fail(self, fault: str) -> None:
-        """It was no use."""
+        """Fail with a message."""
         self._stop()
         if not self.output.called:  # it may have been cancelled
             self.output.errback(PluginFailed(fault))
@@ -90,7 +90,7 @@ class _Process(ProcessProtocol):
             self._timeout.cancel()
 
     def _abandon(self, fault: str) -> None:
-        """End it; the pipes as well, which a child of its own may hold."""
+        """End the program and the pipes, which a child process may keep open."""
         if not self._fault:
             self._fault = fault
             self._parts.clear()

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from twisted.web.http_headers import Headers
 
 MAX_RETRY_AFTER = 300.0
-"""Seconds: a server that says more is asked again after so many."""
+"""Seconds that are waited at most."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -20,7 +20,7 @@ def parse_retry_after(headers: Headers, wall_clock: Callable[[], float]) -> floa
     """
     :param headers: of the answer.
     :param wall_clock: in seconds since 1970, for a server that sends no Date.
-    :return: seconds from now; None where the field is absent or nonsense.
+    :return: seconds from now; None if the field is absent or invalid.
     """
     value = _field(headers, "Retry-After")
     if value is None:
@@ -30,7 +30,7 @@ def parse_retry_after(headers: Headers, wall_clock: Callable[[], float]) -> floa
     moment = _moment(value)
     if moment is None:
         return None
-    # By the server's own clock, which ours may differ from.
+    # Compare with the server's own clock, which may differ from ours.
     now = _moment(_field(headers, "Date") or "")
     return min(max(moment - (wall_clock() if now is None else now), 0.0), MAX_RETRY_AFTER)
 

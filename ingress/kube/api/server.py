@@ -1,5 +1,5 @@
 """
-Where the API server is, and how to know it.
+The address of the API server, and how to verify it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~:@!$&'()*+,;=-]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An API server; whoever is there has to prove that it is the one that is meant."""
+    """An API server, and how its certificate is verified."""
 
     host: str
     """A name, or an IP address without brackets."""
@@ -23,16 +23,16 @@ class Server:
     port: int
     is_tls: bool = True
     base_path: str = ""
-    """What comes before the paths of the API; without a slash at its end."""
+    """A prefix of all paths of the API, without a slash at its end."""
 
     ca_pem: bytes | None = field(default=None, repr=False)
-    """The certificates that may vouch for it; None for those that the system trusts."""
+    """The CA certificates to trust; None for those of the system."""
 
     server_name: str = ""
     """The name that its certificate must have; empty for `host`."""
 
     is_verified: bool = True
-    """Whether it has to prove anything at all."""
+    """Whether its certificate is verified."""
 
     @property
     def is_local(self) -> bool:
@@ -43,13 +43,13 @@ class Server:
 
     @property
     def authority(self) -> str:
-        """As the Host field has it."""
+        """The value of the Host field."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """Without a slash at its end."""
+        """The URL, without a slash at its end."""
         scheme = "https" if self.is_tls else "http"
         return f"{scheme}://{self.authority}{self.base_path}"
 
@@ -63,15 +63,15 @@ def is_ip_address(host: str) -> bool:
 
 
 def is_host_name(host: str) -> bool:
-    """Whether it may be a name."""
+    """Whether it can be a host name."""
     return _HOST_NAME.fullmatch(host) is not None
 
 
 def parse_server_url(url: str) -> Server:
     """
-    Where a URL leads to.
+    Read the URL of a server.
 
-    :raises ValueError: if it is no URL of a server.
+    :raises ValueError: if it is not one.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -1,5 +1,5 @@
 """
-Where we are in a cluster: what the kubelet gives each pod.
+Access to the API server from within a pod, by what the kubelet provides.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ingress.problem import quoted
 FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _HERE = "source.kubernetes"
-"""What a mistake is about that is none of a file."""
+"""The place that a mistake names if it is not in a file."""
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def load_service_account(environment: Mapping[str, str], folder: Path = FOLDER) -> APIAccess:
     """
-    The API server of the cluster that we run in, and our service account there.
+    Find the API server of the cluster that we run in, and our service account.
 
     :param environment: ours.
     :param folder: of the service account.
-    :raises ConfigError: if we run in none, with one line for each thing that is missing.
+    :raises ConfigError: if we do not run in a cluster, with a line for each missing part.
     """
     host = environment.get("KUBERNETES_SERVICE_HOST", "")
     port = environment.get("KUBERNETES_SERVICE_PORT", "")
@@ -42,7 +42,7 @@ def load_service_account(environment: Mapping[str, str], folder: Path = FOLDER) 
                 Mistake(
                     _HERE,
                     "not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are"
-                    " not set; kubeconfig: PATH tells where a cluster is",
+                    " not set; set source.kubernetes.kubeconfig to reach a cluster from outside",
                 ),
             )
         )
@@ -98,7 +98,7 @@ def _read_ca(file: Path, mistakes: list[Mistake]) -> bytes | None:
 
 
 def _read_namespace(file: Path, mistakes: list[Mistake]) -> str:
-    """Whoever mounts a token by hand may leave it out."""
+    """Read our namespace; a token that is mounted by hand may come without it."""
     if not file.exists():
         return DEFAULT_NAMESPACE
     try:

@@ -1,11 +1,9 @@
 """
-TLS towards the API server: who it must be, and who we are.
+TLS towards the API server: verification of its certificate, and our own certificate.
 
-The chain must end below one of the certificates that we trust, which OpenSSL
-checks; the certificate must be one for the name or the IP address that we ask
-for, which service-identity checks. What Twisted has for this
-(`optionsForClientTLS`) accepts a certificate without any name in it, and says
-of a chain only that it is wrong, not how.
+OpenSSL checks that the chain ends at a trusted certificate; service-identity checks that the
+certificate is valid for the name or the IP address. Twisted's `optionsForClientTLS` is not used:
+it accepts a certificate without names, and does not say what is wrong with a chain.
 """
 
 from __future__ import annotations
@@ -35,11 +33,11 @@ _VerifyCallback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 
 class TLSRefused(IngressError):
-    """The server is not the one that it should be."""
+    """The server's certificate is not accepted."""
 
 
 class UnusableTLS(IngressError):
-    """A certificate or a key of ours is none that OpenSSL can use."""
+    """OpenSSL cannot use our certificate, our key or the CA."""
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -47,7 +45,7 @@ class ClientTLS:
     """
     Makes the client's side of connections to one server.
 
-    :param certificate: who we are.
+    :param certificate: ours.
     :raises UnusableTLS: if it or the server's CA cannot be used.
     """
 
@@ -64,12 +62,12 @@ class ClientTLS:
         return f"<ClientTLS for {self._server_name}{'' if self._is_verified else ', unverified'}>"
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """A connection before its handshake (`IOpenSSLClientConnectionCreator`)."""
+        """Make a connection before its handshake (`IOpenSSLClientConnectionCreator`)."""
         connection = SSL.Connection(self._context, None)
         if not is_ip_address(self._server_name):
             connection.set_tlsext_host_name(self._server_name.rstrip(".").encode("ascii"))
         if self._is_verified:
-            # The protocol holds the connection, which shall not hold the protocol.
+            # A weak reference, because the protocol refers to the connection.
             refuse = WeakMethod(tlsProtocol.failVerification)
             connection.set_verify(SSL.VERIFY_PEER, _make_verifier(self._server_name, refuse))
         return connection
@@ -81,7 +79,7 @@ def _make_context(server: Server, certificate: ClientCertificate | None) -> SSL.
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    # No ALPN: who offers nothing gets HTTP/1.1.
+    # Without ALPN the server speaks HTTP/1.1.
     if certificate is not None:
         use_certificate(context, certificate.chain_pem, certificate.key_pem)
     if server.is_verified:
@@ -97,7 +95,7 @@ def _trust(context: SSL.Context, ca_pem: bytes) -> None:
     assert store is not None
     for certificate in x509.load_pem_x509_certificates(ca_pem):
         store.add_cert(crypto.X509.from_cryptography(certificate))
-    # What is given is trusted as it is, also where it is no root: so does client-go.
+    # As in client-go, a given certificate is trusted even if it is not a root.
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
 
 
@@ -105,11 +103,11 @@ def _make_verifier(
     server_name: str, refuse: WeakMethod[Callable[[Failure], None]]
 ) -> _VerifyCallback:
     """
-    :param refuse: is told why the handshake fails.
+    :param refuse: called with the reason of a failure.
     """
 
     def verify(_: SSL.Connection, found: crypto.X509, error: int, depth: int, is_fine: int) -> bool:
-        # OpenSSL calls this, and whatever is raised is lost: every fault is a refusal.
+        # OpenSSL loses exceptions of this callback, so every fault is a refusal.
         try:
             if not is_fine:
                 raise TLSRefused(
@@ -134,4 +132,4 @@ def _check_name(certificate: x509.Certificate, server_name: str) -> None:
     try:
         check(certificate, server_name.rstrip("."))
     except (VerificationError, CertificateError, ValueError) as error:
-        raise TLSRefused(f"its certificate is not one for {server_name}") from error
+        raise TLSRefused(f"its certificate is not valid for {server_name}") from error

@@ -379,8 +379,8 @@ class AnswerTests(ClientTestCase):
         """A server that is not there is told as such."""
         for error, words in (
             (ConnectionRefusedError(), "the connection is refused"),
-            (DNSLookupError(), "the name is not known"),
-            (TimeoutError(), "no connection in time"),
+            (DNSLookupError(), "the host name cannot be resolved"),
+            (TimeoutError(), "connecting timed out"),
             (ConnectError(), "it cannot be reached"),
         ):
             self.connect(lambda _: [])
@@ -453,7 +453,7 @@ class WatchTests(ClientTestCase):
             watch = self.watch(CHUNKED, chunk(b'{"a":1}\n'), *more)
             self.assertNoResult(watch)
             self.server.break_connections()
-            self.assert_broken(watch, "the connection was closed before the answer was whole")
+            self.assert_broken(watch, "the connection was closed before the answer was complete")
             self.assertEqual(self.events, [b'{"a":1}'])
 
     def test_opened(self) -> None:

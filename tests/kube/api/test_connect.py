@@ -236,7 +236,7 @@ class ConnectTests(TestCase):
                 error = await self.assertFailure(
                     Deferred.fromCoroutine(client.get("/version")), APIUnreachable
                 )
-        self.assertIn("prints neither token nor certificate", str(error))
+        self.assertIn("prints neither a token nor a certificate", str(error))
         self.assertNotIn("s3cr3t", str(error) + "".join(map(str, events)))
         self.assertEqual(self.api.requests, [])
 

@@ -66,7 +66,7 @@ class FileCredentialsTests(SynchronousTestCase):
         """A file without a token in it is told, not sent."""
         for content, words in (
             (b"", "is empty; a token is needed"),
-            (b"a\r\nX-Other: b", "has no token in it"),
+            (b"a\r\nX-Other: b", "has no valid token"),
         ):
             credentials = self.make(token=self.file("token", content))
             asked = Deferred.fromCoroutine(credentials.identity())

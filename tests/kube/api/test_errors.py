@@ -53,7 +53,7 @@ class APIErrorTests(SynchronousTestCase):
             error = api_error(502, body)
             self.assertEqual((error.code, error.reason), (502, ""))
             self.assertEqual(
-                str(error), "502 Bad Gateway: the answer is no Status of the Kubernetes API"
+                str(error), "502 Bad Gateway: the answer is not a Status of the Kubernetes API"
             )
         self.assertIn("799 unknown status", str(api_error(799, b"")))
 

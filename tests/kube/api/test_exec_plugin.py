@@ -63,29 +63,32 @@ class ParseTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What is no credential is refused, without a word of it."""
         for output, words in (
-            (b"", "no ExecCredential"),
-            (b"s3cr3t", "no ExecCredential"),
-            (b"\xff", "no ExecCredential"),
-            (b"[" * 100_000, "no ExecCredential"),
-            (b'{"x":' + b"[" * 100_000, "no ExecCredential"),
-            (credential(token={"s3cr3t": 1}), "no ExecCredential"),
-            (credential(token="s3cr3t", expirationTimestamp="s3cr3t"), "no ExecCredential"),
+            (b"", "not print an ExecCredential"),
+            (b"s3cr3t", "not print an ExecCredential"),
+            (b"\xff", "not print an ExecCredential"),
+            (b"[" * 100_000, "not print an ExecCredential"),
+            (b'{"x":' + b"[" * 100_000, "not print an ExecCredential"),
+            (credential(token={"s3cr3t": 1}), "not print an ExecCredential"),
+            (
+                credential(token="s3cr3t", expirationTimestamp="s3cr3t"),
+                "not print an ExecCredential",
+            ),
             (
                 credential(token="s3cr3t", expirationTimestamp="2026-11-20T12:00:00"),
-                "no ExecCredential",
+                "not print an ExecCredential",
             ),
             (credential(kind="s3cr3t", token="s3cr3t"), "with a status"),
             (b'{"apiVersion": "x", "kind": "ExecCredential"}', "with a status"),
             (credential(V1BETA1, token="s3cr3t"), f"of another version than {V1}"),
-            (credential(), "neither token nor certificate"),
-            (credential(clientKeyData="s3cr3t"), "a key alone"),
+            (credential(), "neither a token nor a certificate"),
+            (credential(clientKeyData="s3cr3t"), "a key without its certificate"),
             (credential(clientCertificateData="s3cr3t", token="t"), "without its key"),
         ):
             error = self.assertRaises(PluginFailed, parse_credential, output, V1)
             self.assertIn(words, str(error))
             self.assertNotIn("s3cr3t", str(error))
         error = self.assertRaises(NoCredentials, parse_credential, credential(token="a b"), V1)
-        self.assertIn("has no token in it", str(error))
+        self.assertIn("has no valid token", str(error))
 
 
 class InfoTests(SynchronousTestCase):
@@ -95,7 +98,7 @@ class InfoTests(SynchronousTestCase):
         return json.loads(exec_info(plugin, server))
 
     def test_nothing(self) -> None:
-        """That there is nobody to be asked, and no more unless it wants to know."""
+        """That nobody can answer a prompt, and no more unless it wants to know."""
         self.assertEqual(
             self.info(ExecPlugin("x", api_version=V1BETA1)),
             {"apiVersion": V1BETA1, "kind": "ExecCredential", "spec": {"interactive": False}},
@@ -258,5 +261,5 @@ class ExecCredentialsTests(SynchronousTestCase):
         """A program that is not there is told as such."""
         self.command.unlink()
         error = self.failureResultOf(self.ask(), NoCredentials).value
-        self.assertEqual(str(error), "the plugin login is not found, or may not be executed")
+        self.assertEqual(str(error), "the plugin login was not found, or is not executable")
         self.assertEqual(self.runs(), 0)

@@ -131,15 +131,15 @@ class ContextTests(KubeconfigTestCase):
         self.assertEqual(
             self.mistakes(self.CONTENT, "elsewhere"),
             [
-                'contexts: no context is named "elsewhere"; there are "here", "there", "nobody",'
+                'contexts: no context is named "elsewhere"; known names: "here", "there", "nobody",'
                 ' "lost", "empty"'
             ],
         )
         self.assertEqual(
             self.mistakes(self.CONTENT, "lost"),
             [
-                'clusters: no cluster is named "gone"; there are "lab", "far", "far", "wrong"',
-                'users: no user is named "gone"; there are "we", "they"',
+                'clusters: no cluster is named "gone"; known names: "lab", "far", "far", "wrong"',
+                'users: no user is named "gone"; known names: "we", "they"',
             ],
         )
         self.assertEqual(
@@ -156,7 +156,7 @@ class ContextTests(KubeconfigTestCase):
         )
         self.assertEqual(
             self.mistakes(empty, "here"),
-            ['contexts: no context is named "here"; there are none'],
+            ['contexts: no context is named "here"; known names: none'],
         )
 
     def test_no_kubeconfig(self) -> None:
@@ -260,7 +260,7 @@ class ClusterTests(KubeconfigTestCase):
         self.assertFalse(self.server(**{"insecure-skip-tls-verify": True}).is_verified)
         self.assertTrue(self.server(**{"insecure-skip-tls-verify": False}).is_verified)
         self.assertIn(
-            "either this or a certificate-authority",
+            "no certificate-authority beside it",
             self.mistake(
                 {
                     "insecure-skip-tls-verify": True,
@@ -278,7 +278,10 @@ class ClusterTests(KubeconfigTestCase):
 
     def test_proxy(self) -> None:
         """A proxy is refused rather than passed by."""
-        self.assertIn("no proxy", self.mistake({"proxy-url": "http://proxy.example:3128"}))
+        self.assertIn(
+            "a proxy to the API server is not supported",
+            self.mistake({"proxy-url": "http://proxy.example:3128"}),
+        )
         self.assertEqual(self.server(**{"proxy-url": ""}), self.server())
 
     def test_unknown_keys(self) -> None:
@@ -318,9 +321,7 @@ class UserTests(KubeconfigTestCase):
     def test_login(self) -> None:
         """A user may have a name and a password, but not a token as well."""
         self.assertEqual(self.user(username="a", password="b"), Material(login=("a", "b")))
-        self.assertIn(
-            "either this or a token", self.mistake(user={"username": "a", "token": SECRET})
-        )
+        self.assertIn("no token beside it", self.mistake(user={"username": "a", "token": SECRET}))
         self.assertEqual(
             self.mistake(user={"username": "a", "password": 5}),
             "users[0].user.password: text",
@@ -421,7 +422,7 @@ class ExecTests(KubeconfigTestCase):
             ({**v1, "apiVersion": "v2"}, 'exec.apiVersion: "v2": client.authentication.k8s.io/v1'),
             ({"apiVersion": v1["apiVersion"]}, "exec.command: missing"),
             ({**v1, "command": ""}, 'exec.command: "": the program to run'),
-            ({**v1, "interactiveMode": "Always"}, "there is nobody to be asked"),
+            ({**v1, "interactiveMode": "Always"}, "nobody can answer a prompt"),
             ({**v1, "args": SECRET}, "exec.args: a list of arguments"),
             ({**v1, "args": [5]}, "exec.args: text"),
             ({**v1, "env": [{"name": "A", "value": 5}]}, "exec.env[0].value: text"),
@@ -433,6 +434,6 @@ class ExecTests(KubeconfigTestCase):
             lines = self.mistakes(kubeconfig(user={"exec": plugin}))
             self.assertIn(expected, lines[0])
         self.assertIn(
-            "exec: either this or other credentials",
+            "exec: no other credentials beside it",
             self.mistake(user={"exec": v1, "token": SECRET}),
         )

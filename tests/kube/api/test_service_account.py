@@ -66,7 +66,7 @@ class ServiceAccountTests(SynchronousTestCase):
             self.assertEqual(
                 line,
                 "source.kubernetes: not in a cluster: KUBERNETES_SERVICE_HOST and"
-                " KUBERNETES_SERVICE_PORT are not set; kubeconfig: PATH tells where a cluster is",
+                " KUBERNETES_SERVICE_PORT are not set; set source.kubernetes.kubeconfig to reach a cluster from outside",
             )
 
     def test_wrong_address(self) -> None:

@@ -89,7 +89,7 @@ class HandshakeTests(TestCase):
         """A certificate for another address, or for names alone, is none for an address."""
         for names in (("127.0.0.2",), ("localhost",), ("*",)):
             await self.assert_refused(
-                "its certificate is not one for 127.0.0.1", self.ca.issue(*names)
+                "its certificate is not valid for 127.0.0.1", self.ca.issue(*names)
             )
 
     async def test_address_of_ipv6(self) -> None:
@@ -101,14 +101,14 @@ class HandshakeTests(TestCase):
             raise SkipTest("there is no IPv6 here") from None
         self.assertEqual(await self.ask(interface="::1", host="::1"), ANSWER)
         await self.assert_refused(
-            "not one for ::1", self.ca.issue("localhost"), interface="::1", host="::1"
+            "not valid for ::1", self.ca.issue("localhost"), interface="::1", host="::1"
         )
 
     async def test_name(self) -> None:
         """A name is one that the certificate is for, and is sent as SNI."""
         self.assertEqual(await self.ask(host="localhost"), ANSWER)
         await self.assert_refused(
-            "its certificate is not one for localhost",
+            "its certificate is not valid for localhost",
             self.ca.issue("api.example", "127.0.0.1"),
             host="localhost",
         )
@@ -117,12 +117,12 @@ class HandshakeTests(TestCase):
         """The name in the certificate may be said to be another than where the server is."""
         named = self.ca.issue("api.example")
         self.assertEqual(await self.ask(named, server_name="api.example"), ANSWER)
-        await self.assert_refused("not one for other.example", named, server_name="other.example")
+        await self.assert_refused("not valid for other.example", named, server_name="other.example")
 
     async def test_common_name(self) -> None:
         """A certificate that has a name only where names were once is refused."""
         await self.assert_refused(
-            "its certificate is not one for localhost",
+            "its certificate is not valid for localhost",
             self.ca.issue("localhost", has_names=False),
             host="localhost",
         )
