@@ -71,8 +71,8 @@ NAMES = (
     resolved_name("api.example.com", "192.0.2.1", "192.0.2.2"),
     resolved_name("api.example.net", "192.0.2.3"),
     resolved_name("local.example.com", "127.0.0.1"),
-    resolved_name("moved.example.com", "192.0.2.4", fault="moved.example.com cannot be resolved: nobody answers; the addresses that it had stay"),
-    resolved_name("nowhere.example.com", fault="nowhere.example.com has no address: there is no such name"),
+    resolved_name("moved.example.com", "192.0.2.4", fault="moved.example.com cannot be resolved: nobody answers; its last addresses stay in use"),
+    resolved_name("nowhere.example.com", fault="nowhere.example.com has no address: the name does not exist"),
     resolved_name("pod.internal.example", "10.0.0.7"),
     resolved_name("web.example.com", "192.0.2.5", own_ports={"192.0.2.5": (8080,)}),
 )  # fmt: skip

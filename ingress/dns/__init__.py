@@ -1,5 +1,5 @@
 """
-Names of hosts outside of the cluster to their addresses, resolved anew as their TTL says.
+Resolves the names of hosts outside of the cluster, again after each TTL.
 
 ::
 
@@ -7,8 +7,8 @@ Names of hosts outside of the cluster to their addresses, resolved anew as their
                         │                  └─ DNSClient: UDP, and TCP for long answers
                         └─► ObjectStore ─► build
 
-- A **NameResolver** knows which names are in use, when each is due, and what to keep
-  while nobody answers.
-- A **Lookup** is one name, once: the hosts file, the search list, A and AAAA, CNAMEs.
+- A **NameResolver** knows which names are in use, when each is due, and what to keep while no
+  name server answers.
+- A **Lookup** resolves one name once: the hosts file, the search list, A and AAAA, CNAMEs.
 - A **DNSClient** asks one question of one name server after the other.
 """

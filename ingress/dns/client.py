@@ -1,5 +1,5 @@
 """
-One question to the name servers: over UDP, and over TCP where the answer is too long for that.
+Asks name servers one question: over UDP, and over TCP if the answer is too long.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from ingress.dns.errors import LookupFailed
 PORT: Final = 53
 
 MAX_DATAGRAM: Final = 65535
-"""Bytes; answers of more than 512 come over TCP, unless the server thinks otherwise."""
+"""Bytes; most servers send answers of more than 512 bytes over TCP."""
 
 _CODES: Final = {
-    dns.EFORMAT: "does not understand the question",
+    dns.EFORMAT: "does not understand the question (FORMERR)",
     dns.ESERVER: "fails (SERVFAIL)",
-    dns.ENOTIMP: "knows no such question",
+    dns.ENOTIMP: "does not support the question (NOTIMP)",
     dns.EREFUSED: "refuses to answer (REFUSED)",
 }
 
 
 class DNSClient:
     """
+    Asks several name servers in turn.
+
     :param reactor: for sockets and time.
-    :param servers: IP addresses and ports, in the order in which they are asked.
+    :param servers: IP addresses and ports, in the order of use.
     :param timeout: seconds for each of them.
     :param attempts: how often all of them are asked.
-    :param random: makes the ids of questions; better the system's than one that can be guessed.
+    :param random: makes the ids of questions; pass the system's, which cannot be guessed.
     """
 
     def __init__(
@@ -62,11 +64,11 @@ class DNSClient:
 
     async def ask(self, name: str, record_type: int) -> dns.Message:
         """
-        :param name: complete, without a dot at its end.
-        :return: an answer, or that there is none: the code is OK or ENAME.
-        :raises LookupFailed: if no server says either.
+        :param name: a complete name, without a dot at its end.
+        :return: the answer, also a negative one: its code is OK or ENAME.
+        :raises LookupFailed: if no server gives either.
         """
-        why = "no name server is known"
+        why = "no name server is configured"
         query = dns.Query(name.encode("ascii"), record_type, dns.IN)
         for _ in range(self._attempts):
             for server in self._servers:
@@ -110,29 +112,28 @@ class DNSClient:
 
 
 class _Controller:
-    """What twisted.names wants to tell, and nobody wants to know."""
+    """Ignores the events of twisted.names."""
 
     def connectionMade(self, protocol: object) -> None:
-        """A TCP connection is there."""
+        """A TCP connection was opened."""
 
     def connectionLost(self, protocol: object) -> None:
-        """It is gone."""
+        """A TCP connection was closed."""
 
     def messageReceived(
         self, message: dns.Message, protocol: object, address: object = None
     ) -> None:
-        """An answer to a question that nobody has asked, or not any more."""
+        """An answer without a question has come."""
 
 
 @implementer(IReadDescriptor)
 class _Question:
     """
-    One question over UDP, on a socket of its own: who answers in another one's name has to guess
-    its port, besides the id. (Twisted's own UDP ports have a line in the log each, and do not tell
-    of a server that is not there.)
+    One question over UDP, on a socket of its own, so that a forged answer has to guess its port
+    beside the id. (Twisted's UDP ports log a line each, and hide ICMP errors.)
 
     :param reactor: an `IReactorFDSet`.
-    :param identity: that the answer must have.
+    :param identity: the id that the answer must have.
     """
 
     def __init__(self, reactor: Any, query: dns.Query, identity: int) -> None:
@@ -147,17 +148,17 @@ class _Question:
         return f"<_Question {self._query}>"
 
     def send(self, server: tuple[str, int]) -> None:
-        """:raises OSError: if there is no way to the server."""
+        """Send the question. :raises OSError: if there is no route to the server."""
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        # From now on the kernel lets nobody else answer.
+        # The kernel then drops datagrams of other senders.
         self._socket.connect(server)
         self._socket.send(self._message.toStr())
         self._reactor.addReader(self)
 
     def close(self) -> None:
-        """No answer is wanted any more."""
+        """Close the socket."""
         if self._socket is not None:
             self._reactor.removeReader(self)
             self._socket.close()
@@ -165,15 +166,15 @@ class _Question:
     # IReadDescriptor.
 
     def fileno(self) -> int:
-        """Of the socket."""
+        """The descriptor of the socket."""
         return -1 if self._socket is None else self._socket.fileno()
 
     def logPrefix(self) -> str:
-        """Who it is in the log."""
+        """The name in the log."""
         return "DNS"
 
     def doRead(self) -> None:
-        """What is no answer to the question is ignored."""
+        """Read a datagram; anything but an answer to the question is ignored."""
         assert self._socket is not None
         try:
             datagram = self._socket.recv(MAX_DATAGRAM)
@@ -192,7 +193,7 @@ class _Question:
             self.answered.callback(message)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The kernel has heard that nobody is there."""
+        """The kernel reports an error, such as an unreachable port."""
         assert self._socket is not None
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self._fail(Failure(OSError(code, os.strerror(code)) if code else reason.value))

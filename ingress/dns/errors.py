@@ -1,5 +1,5 @@
 """
-Why a name has no address.
+Errors of resolving a name.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from ingress.errors import IngressError
 
 class NoAddress(IngressError):
     """
-    The name servers say that there is none.
+    The name servers say that the name has no address.
 
-    :param ttl: seconds for which that holds.
+    :param ttl: seconds for which that answer is valid.
     """
 
     def __init__(self, message: str, ttl: float) -> None:
@@ -20,4 +20,4 @@ class NoAddress(IngressError):
 
 
 class LookupFailed(IngressError):
-    """Nobody says whether there is one."""
+    """No name server has answered."""

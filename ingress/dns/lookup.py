@@ -1,5 +1,5 @@
 """
-One name to its addresses, as the system would resolve it: but without blocking, and with the TTL.
+Resolves a name as the system would, but without blocking, and with the TTL.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from ingress.dns.system_files import SystemConfig
 MIN_TTL: Final = 1.0
 MAX_TTL: Final = 300.0
 """
-Seconds. Zero would mean a question for each request; and a day, that nobody notices for a
-day that the name has moved.
+Seconds. A TTL of zero would cause a question for each request; with a TTL of a day, a changed
+address would not be noticed for a day.
 """
 
 HOSTS_TTL: Final = 60.0
-"""Seconds for what the hosts file says."""
+"""The TTL of names in the hosts file, in seconds."""
 
 NEGATIVE_TTL: Final = 5.0
-"""Seconds for which there is no address where the answer does not say."""
+"""The TTL of a negative answer that names none, in seconds."""
 
 MAX_ALIASES: Final = 8
-"""CNAMEs one after the other."""
+"""The longest chain of CNAMEs."""
 
 MAX_ADDRESSES: Final = 64
-"""Of one name; more are left out."""
+"""Addresses of one name; more are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +47,23 @@ class Answer:
     """Of one family, sorted, each once; never empty."""
 
     ttl: float
-    """Seconds after which to ask again, between `MIN_TTL` and `MAX_TTL`."""
+    """Seconds after which to resolve again, between `MIN_TTL` and `MAX_TTL`."""
 
 
 class Asker(Protocol):
-    """A `DNSClient`."""
+    """Asks a question, as a `DNSClient` does."""
 
     async def ask(self, name: str, record_type: int) -> dns.Message:
-        """One question."""
+        """Ask one question."""
 
 
 class Lookup:
     """
-    :param current: gives what the system says about names.
-    :param make_client: of what that says.
-    :param can_reach: whether there is a way to an address at all.
+    Resolves names by the system's configuration.
+
+    :param current: returns the system's configuration.
+    :param make_client: makes a client of that configuration.
+    :param can_reach: whether there is a route to an address.
     """
 
     def __init__(
@@ -79,16 +81,16 @@ class Lookup:
 
     async def __call__(self, name: str) -> Answer:
         """
-        :param name: in lower case; with a dot at its end it is complete.
-        :raises NoAddress: if there is no such name, or it has no address.
-        :raises LookupFailed: if nobody can tell.
+        :param name: in lower case; a dot at its end marks a complete name.
+        :raises NoAddress: if the name does not exist, or has no address.
+        :raises LookupFailed: if no name server answers.
         """
         config = await self._current()
         listed = config.hosts.addresses.get(name.removesuffix("."))
         if listed:
             return Answer(self._chosen(listed), HOSTS_TTL)
         client = self._make_client(config.resolv_conf)
-        last = NoAddress("there is no such name", NEGATIVE_TTL)
+        last = NoAddress("the name does not exist", NEGATIVE_TTL)
         for candidate in config.resolv_conf.candidates(name):
             try:
                 return await self._resolve(client, candidate)
@@ -97,7 +99,7 @@ class Lookup:
         raise last
 
     async def _resolve(self, client: Asker, name: str) -> Answer:
-        """Of a name that is complete."""
+        """Resolve a complete name."""
         asking = [
             Deferred.fromCoroutine(resolve_type(client, name, record_type))
             for record_type in (dns.A, dns.AAAA)
@@ -114,9 +116,9 @@ class Lookup:
             if failure is not None:
                 raise failure
             raise NoAddress(
-                "there is no such name"
-                if not any(each.exists for each in found)
-                else "it has none",
+                "the name exists without one"
+                if any(each.exists for each in found)
+                else "the name does not exist",
                 min(max(MIN_TTL, min(each.ttl for each in found)), MAX_TTL),
             )
         ttl = min(each.ttl for each in found if each.addresses)
@@ -124,9 +126,9 @@ class Lookup:
 
     def _chosen(self, addresses: Sequence[str]) -> tuple[str, ...]:
         """
-        Those of one family: each host that is behind a name is to get its share once.
+        Choose one family, so that each host behind the name gets one share.
 
-        IPv4 if there is a way, else IPv6 if there is one.
+        IPv4 if there is a route, else IPv6 if there is one.
         """
         families: tuple[list[str], list[str]] = ([], [])
         for address in addresses:
@@ -149,19 +151,19 @@ def _sorted(addresses: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What one question came to."""
+    """The result of one question."""
 
     addresses: tuple[str, ...]
     ttl: float
     exists: bool
-    """Whether there is such a name, with whatever records."""
+    """Whether the name exists, with records of any type."""
 
 
 async def resolve_type(client: Asker, name: str, record_type: int) -> Records:
     """
-    The addresses of one type, CNAMEs followed.
+    Find the addresses of one type, and follow CNAMEs.
 
-    :raises LookupFailed: if nobody can tell.
+    :raises LookupFailed: if no name server answers.
     """
     ttl, current = MAX_TTL, name
     for _ in range(MAX_ALIASES):
@@ -173,13 +175,13 @@ async def resolve_type(client: Asker, name: str, record_type: int) -> Records:
         if message.rCode == dns.ENAME or chain.end == current:
             negative = _negative_ttl(message.authority)
             return Records((), min(ttl, negative), exists=message.rCode != dns.ENAME)
-        # The server knew what the name stands for, but not that one's address.
+        # The server knew the CNAME, but not the address of its target.
         current = chain.end
-    raise LookupFailed(f"more than {MAX_ALIASES} CNAMEs lead on from it")
+    raise LookupFailed(f"the chain of CNAMEs is longer than {MAX_ALIASES}")
 
 
 class _Chain:
-    """The answers to one question, from the name that was asked for to where CNAMEs lead."""
+    """The chain of CNAMEs in an answer, from the name that was asked for."""
 
     def __init__(self, answers: Iterable[Any], name: str, record_type: int) -> None:
         self.ttl = MAX_TTL
@@ -203,7 +205,7 @@ class _Chain:
 
 def _text(name: Any) -> str:
     """
-    :return: in lower case; a name that is none of a host is none that anybody asks for.
+    :return: the name in lower case; undecodable bytes make a name that matches no question.
     """
     return str(name.name.decode("ascii", "replace")).lower().removesuffix(".")
 
@@ -215,7 +217,7 @@ def _address(payload: Any) -> str:
 
 
 def _negative_ttl(authority: Iterable[Any]) -> float:
-    """For how long there is none (RFC 2308 section 5)."""
+    """The TTL of a negative answer (RFC 2308 section 5)."""
     for record in authority:
         if record.type == dns.SOA:
             return float(min(record.ttl, record.payload.minimum))
@@ -226,9 +228,9 @@ def client_maker(
     reactor: Any, random: Random, port: int = PORT
 ) -> Callable[[ResolvConf], DNSClient]:
     """
-    :param random: for what nobody must guess.
+    :param random: for ids that must not be guessed.
     :param port: of the name servers.
-    :return: a function that makes the client that a configuration asks for.
+    :return: a function that makes the client of a configuration.
     """
 
     def make(conf: ResolvConf) -> DNSClient:

@@ -1,8 +1,8 @@
 """
-The names that are in use, each resolved anew when its TTL has passed.
+Resolves the names that are in use, each again when its TTL has passed.
 
-What a name server says counts at once, also that there is no address any more. What none
-of them says changes nothing: the last addresses stay, with a fault that says so.
+An answer of a name server applies at once, also a negative one. Without an answer the last
+addresses stay, with a fault that says so.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ LOOKUPS_AT_ONCE: Final = 10
 
 FIRST_RETRY: Final = 1.0
 MAX_RETRY: Final = 30.0
-"""Seconds after which it is tried again where nobody has answered; doubled in between."""
+"""Seconds until the next attempt if no server has answered; doubled in between."""
 
 MAX_NEGATIVE_TTL: Final = 30.0
-"""Seconds after which it is tried again where there is no address, whatever the TTL."""
+"""Seconds until the next attempt after a negative answer, at most."""
 
 MAX_WAIT: Final = 5.0
 """Seconds that `want` waits for answers."""
 
 UNUSED_TIME: Final = 30.0
-"""Seconds for which a name is kept that was resolved in advance and that nobody wants."""
+"""Seconds for which a name that was resolved in advance is kept without being wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What is known of a name."""
+    """The result for a name."""
 
     addresses: tuple[str, ...] = ()
 
     fault: str = ""
-    """Why there are none, or why these are the last that were known."""
+    """Why there are no addresses, or why they are out of date."""
 
 
 class Sink(Protocol):
-    """Keeps what names resolve to."""
+    """Stores the results for names."""
 
     def put(self, name: str, resolution: Resolution) -> None:
-        """A name resolves to something else than before."""
+        """The result for a name has changed."""
 
     def forget(self, name: str) -> None:
         """A name is not resolved any more."""
@@ -59,6 +59,8 @@ class Sink(Protocol):
 
 class NameResolver:
     """
+    Keeps the results for all wanted names up to date.
+
     :param resolve: resolves a name once; raises NoAddress or LookupFailed.
     """
 
@@ -83,9 +85,9 @@ class NameResolver:
 
     def want(self, names: Iterable[str]) -> Deferred[None]:
         """
-        Resolve these from now on, and no others.
+        Resolve exactly these names from now on.
 
-        :return: fires when something is known of each, or after `MAX_WAIT`.
+        :return: fires when there is a result for each, or after `MAX_WAIT`.
         """
         wanted = set(names)
         for name in self._names.keys() - wanted:
@@ -99,7 +101,7 @@ class NameResolver:
         """
         Resolve a name that is about to be wanted.
 
-        :return: fires when something is known of it, or after `MAX_WAIT`.
+        :return: fires when there is a result, or after `MAX_WAIT`.
         """
         known = self._name(name)
         if not known.is_wanted and known.expiry is None:
@@ -107,11 +109,11 @@ class NameResolver:
         return Deferred.fromCoroutine(self._wait_for({name}))
 
     def is_known(self, name: str) -> bool:
-        """Whether something is known of it."""
+        """Whether there is a result for the name."""
         return name in self._names and self._names[name].resolution is not None
 
     def stop(self) -> None:
-        """Resolve nothing any more; what is known stays."""
+        """Stop resolving; the results stay."""
         names, self._names = self._names, {}
         for name in names.values():
             name.stop()
@@ -139,12 +141,12 @@ class NameResolver:
 
     def _ended(self, failure: Failure, name: str) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("{name} can be resolved no longer", failure, name=name)
+            self.log.failure("{name} cannot be resolved any longer", failure, name=name)
 
     async def _follow(self, name: _Name) -> None:
         while not name.is_stopped:
             delay = await self._slots.run(self._look_up, name)
-            # Whoever is told of it may have stopped us meanwhile.
+            # The sink may have stopped us meanwhile.
             if not name.is_stopped:
                 await deferLater(self._clock, delay)
 
@@ -152,7 +154,7 @@ class NameResolver:
         return Deferred.fromCoroutine(self._resolve_once(name))
 
     async def _resolve_once(self, name: _Name) -> float:
-        """:return: seconds after which to look again."""
+        """:return: seconds until the next attempt."""
         try:
             answer = await self._resolve(name.name)
         except NoAddress as error:
@@ -167,9 +169,9 @@ class NameResolver:
 
     def _fail(self, name: _Name, error: LookupFailed) -> float:
         if not name.failures:
-            # The words of the first failure stay: the next one may have others.
+            # The first message stays, although the next failure may have another one.
             known = name.resolution.addresses if name.resolution is not None else ()
-            kept = "; the addresses that it had stay" if known else ""
+            kept = "; its last addresses stay in use" if known else ""
             self._know(name, Resolution(known, f"{name.name} cannot be resolved: {error}{kept}"))
         delay = min(MAX_RETRY, FIRST_RETRY * 2.0 ** min(name.failures, 16))
         name.failures += 1
@@ -216,12 +218,12 @@ class _Name:
                 each.callback(None)
 
     def keep(self) -> None:
-        """Somebody wants it."""
+        """The name is wanted."""
         self.is_wanted = True
         self._cancel_expiry()
 
     def stop(self) -> None:
-        """It is followed no longer."""
+        """Stop resolving it."""
         self.is_stopped = True
         self._cancel_expiry()
         if self.running is not None:

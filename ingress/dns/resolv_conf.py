@@ -1,5 +1,5 @@
 """
-``/etc/resolv.conf`` and ``/etc/hosts``: how the system resolves names (resolv.conf(5), hosts(5)).
+Parses ``/etc/resolv.conf`` and ``/etc/hosts`` (resolv.conf(5), hosts(5)).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_SEARCH: Final = 32
 MAX_NDOTS: Final = 15
 MAX_TIMEOUT: Final = 30
 MAX_ATTEMPTS: Final = 5
-"""What glibc bounds these by."""
+"""The limits of glibc."""
 
 MAX_NAME: Final = 253
 MAX_LABEL: Final = 63
@@ -24,29 +24,29 @@ MAX_LABEL: Final = 63
 
 @dataclass(frozen=True, slots=True)
 class ResolvConf:
-    """Who is asked, and for what."""
+    """The content of ``/etc/resolv.conf``."""
 
     nameservers: tuple[str, ...] = ()
     """IP addresses."""
 
     search: tuple[str, ...] = ()
-    """What is put behind names that are not complete."""
+    """The domains that are appended to incomplete names."""
 
     ndots: int = 1
-    """Dots from which on a name is tried as it is first."""
+    """The number of dots from which a name is first tried as it is."""
 
     timeout: int = 5
     """Seconds for each name server."""
 
     attempts: int = 2
-    """How often all of them are asked."""
+    """Rounds over all name servers."""
 
     def candidates(self, name: str) -> list[str]:
         """
-        The names that may be meant, in the order in which they are tried.
+        The complete names to try, in order.
 
-        :param name: one with a dot at its end is complete.
-        :return: without that dot; those that no name can be are left out.
+        :param name: a dot at its end marks a complete name.
+        :return: names without that dot; impossible names are left out.
         """
         if name.endswith("."):
             found = [name[:-1]]
@@ -58,7 +58,7 @@ class ResolvConf:
 
 
 def parse_resolv_conf(text: str) -> ResolvConf:
-    """What is not understood is ignored, as glibc does."""
+    """Parse the file; as in glibc, unknown lines are ignored."""
     nameservers: list[str] = []
     search: tuple[str, ...] = ()
     options: dict[str, int] = {}
@@ -103,14 +103,14 @@ def _is_name(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """What the hosts file says."""
+    """The content of ``/etc/hosts``."""
 
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By name in lower case, without a dot at its end."""
 
 
 def parse_hosts(text: str) -> Hosts:
-    """What is no address and its names is ignored."""
+    """Parse the file; malformed lines are ignored."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         words = line.partition("#")[0].split()

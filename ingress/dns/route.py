@@ -1,5 +1,5 @@
 """
-What the kernel knows of the way to an address, without sending anything there.
+Asks the kernel for the route to an address, without sending anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from ingress.address import pack_address
 
 
 def can_reach(address: str) -> bool:
-    """Whether there is a route at all: a machine may have one of the two families only."""
+    """Whether there is a route: a machine may have only one of the two families."""
     return _source(address) is not None
 
 
@@ -22,7 +22,7 @@ def is_own(address: str) -> bool:
 def _source(address: str) -> str | None:
     """
     :param address: as `inet_ntop` writes it.
-    :return: from which address of ours it would be reached; None if there is no way.
+    :return: our address from which it would be reached; None if there is no route.
     """
     if pack_address(address) is None:
         return None

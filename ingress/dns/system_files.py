@@ -1,5 +1,5 @@
 """
-The files that say how names are resolved, read again when they have changed.
+Reads the files that configure name resolution, again when they have changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RESOLV_CONF: Final = Path("/etc/resolv.conf")
 HOSTS: Final = Path("/etc/hosts")
 
 LOOK_INTERVAL: Final = 5.0
-"""Seconds between two looks at the files, at least."""
+"""The least seconds between two checks of the files."""
 
 MAX_SIZE: Final = 1024 * 1024
 """Bytes of a file; hosts files that block advertisements are that large."""
@@ -29,7 +29,7 @@ RunInThread = Callable[..., "Deferred[Any]"]
 
 @dataclass(frozen=True, slots=True)
 class SystemConfig:
-    """What the files say; one that is missing or cannot be read says nothing."""
+    """The contents of the files; a missing or unreadable one is empty."""
 
     resolv_conf: ResolvConf = ResolvConf()
     hosts: Hosts = Hosts()
@@ -37,8 +37,10 @@ class SystemConfig:
 
 class SystemFiles:
     """
+    Keeps the configuration of name resolution up to date.
+
     :param clock: for the interval.
-    :param run_in_thread: for reading.
+    :param run_in_thread: runs the reading.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class SystemFiles:
         return f"<SystemFiles {self._config.resolv_conf}>"
 
     async def current(self) -> SystemConfig:
-        """What they say now, or said some seconds ago; the same object if that is as before."""
+        """The configuration, at most some seconds old; the same object if it is unchanged."""
         now = self._clock.seconds()
         if not self._waiting and self._is_fresh(now):
             return self._config
@@ -92,7 +94,7 @@ class SystemFiles:
 def _read_changed(
     paths: tuple[Path, Path], known: tuple[object, ...]
 ) -> tuple[tuple[object, ...], SystemConfig] | None:
-    """In a thread; None if both files are as before."""
+    """Read the files in a thread; None if both are unchanged."""
     signatures = tuple(map(_sign, paths))
     if signatures == known:
         return None

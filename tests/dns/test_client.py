@@ -55,7 +55,7 @@ class DNSClientTests(TestCase):
         self.assertEqual(await self.addresses(self.make()), ["10.0.0.1"])
 
     async def test_no_name(self) -> None:
-        """That there is no such name is an answer."""
+        """That the name does not exist is an answer."""
         message = await self.make().ask("a.example", dns.A)
         self.assertEqual((message.rCode, message.answers), (dns.ENAME, []))
 
@@ -82,7 +82,7 @@ class DNSClientTests(TestCase):
         await self.assert_fails(self.make(), "refuses to answer (REFUSED)")
         await self.assert_fails(self.make(self.refusing_port()), "cannot be reached")
         await self.assert_fails(
-            DNSClient(reactor, (), 1.0, 2, Random(1)), "no name server is known"
+            DNSClient(reactor, (), 1.0, 2, Random(1)), "no name server is configured"
         )
 
     async def test_silent(self) -> None:

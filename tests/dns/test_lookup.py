@@ -175,7 +175,7 @@ class AliasTests(LookupTestCase):
         """One that leads to no name leads to no address."""
         for kind in ("A", "AAAA"):
             self.zone.answers[f"a.example {kind}"] = ["a.example 20 CNAME b.example"]
-        self.assertIn("no such name", str(self.no_address()))
+        self.assertIn("the name does not exist", str(self.no_address()))
 
     def test_endless(self) -> None:
         """Those that lead in a circle, or on for ever, are given up."""
@@ -198,14 +198,14 @@ class NegativeTests(LookupTestCase):
     def test_no_name(self) -> None:
         """There is no such name."""
         error = self.no_address()
-        self.assertEqual((str(error), error.ttl), ("there is no such name", NEGATIVE_TTL))
+        self.assertEqual((str(error), error.ttl), ("the name does not exist", NEGATIVE_TTL))
 
     def test_nothing(self) -> None:
         """There is the name, but no address; the SOA says for how long."""
         self.zone.answers["a.example A"] = []
         self.zone.minimum = 17
         error = self.no_address()
-        self.assertEqual((str(error), error.ttl), ("it has none", 17.0))
+        self.assertEqual((str(error), error.ttl), ("the name exists without one", 17.0))
 
     def test_impossible(self) -> None:
         """What can be no name is none that anybody is asked for."""

@@ -118,8 +118,8 @@ class NameResolverTests(SynchronousTestCase):
         self.resolver.want(["a"])
         self.answer("10.0.0.1")
         self.clock.advance(30)
-        self.refuse(NoAddress("there is no such name", 3600.0))
-        expected = Resolution(fault="a has no address: there is no such name")
+        self.refuse(NoAddress("the name does not exist", 3600.0))
+        expected = Resolution(fault="a has no address: the name does not exist")
         self.assertEqual(self.sink.known, {"a": expected})
         self.clock.advance(MAX_NEGATIVE_TTL)
         self.answer("10.0.0.1")
@@ -131,7 +131,7 @@ class NameResolverTests(SynchronousTestCase):
         self.answer("10.0.0.1")
         self.clock.advance(30)
         self.refuse(LookupFailed("it is silent"))
-        message = "a cannot be resolved: it is silent; the addresses that it had stay"
+        message = "a cannot be resolved: it is silent; its last addresses stay in use"
         self.assertEqual(self.sink.known, {"a": Resolution(("10.0.0.1",), message)})
         changes = self.sink.changes
         for _ in range(10):

@@ -99,4 +99,4 @@ class NameServerTests(TestCase):
         await self.change()
         self.assertEqual(self.endpoints(), ["192.0.2.1:80"])
         (problem,) = build(self.store.view(), FILES, now=NOW).all_problems()
-        self.assertIn("fails (SERVFAIL); the addresses that it had stay", problem.message)
+        self.assertIn("fails (SERVFAIL); its last addresses stay in use", problem.message)
