@@ -1,6 +1,6 @@
 """
-All that knows what a manifest looks like.
+Everything that knows the shape of Kubernetes objects.
 
-Files (later: a cluster's API) become frozen, checked objects in the
-ObjectStore; whoever reads the store sees no dict and no raw byte of a manifest.
+Manifests in files, or objects of a cluster's API, become frozen, checked objects in the
+ObjectStore. Readers of the store never see a dict or raw bytes of a manifest.
 """

@@ -1,5 +1,5 @@
 """
-Plain values to objects, and what is wrong where their shape does not fit.
+Converts plain values to objects, and describes what does not fit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TYPE_NAMES: Final = {
     "null": "empty",
 }
 _OURS: Final = ("origin", "onlyGuards")
-"""Fields that are not the API's: what a manifest says under these names is unknown to it."""
+"""Fields of ours that the API does not have; a manifest's fields of these names are dropped."""
 
 _ENUMS: Final = {
     "pathType": "Exact, Prefix or ImplementationSpecific",
@@ -47,7 +47,7 @@ def convert(
     try:
         return msgspec.convert(raw, type_), []
     except msgspec.ValidationError:
-        # null means absent. Dropping it first would cost every object what few need.
+        # null means absent. Only few objects need it dropped, so it is not done first.
         _empty_null_texts(raw)
         drop_nulls(raw)
     try:
@@ -58,9 +58,9 @@ def convert(
 
 def _empty_null_texts(raw: dict[str, object]) -> None:
     """
-    An annotation or label that is null is there, and empty.
+    Make annotations and labels that are null empty strings, as the API server does.
 
-    So it is for the API server, and access must not be open because of a value left out.
+    An access rule must not vanish because its value was left out.
     """
     for field in ("annotations", "labels"):
         texts = value_at(raw, ("metadata", field))
@@ -82,13 +82,13 @@ def drop_nulls(value: object) -> None:
 
 
 def conversion_faults(text: str, raw: object) -> list[Fault]:
-    """What msgspec says, in the words of whoever wrote the manifest."""
+    """Translate a message of msgspec into the terms of a manifest."""
     match = _CONVERSION.fullmatch(text)
     message, spelled = (match["message"], match["path"] or "$") if match else (text, "$")
     path: Path = ()
     for step in _STEP.finditer(spelled):
         if step["any"]:
-            # msgspec does not say which value of a mapping it is: those that are no string.
+            # msgspec does not name the key, so all values that are not strings are reported.
             values = value_at(raw, path)
             keys = values if isinstance(values, dict) else {}
             wrong = [key for key, value in keys.items() if not isinstance(value, str)]
@@ -111,18 +111,18 @@ def conversion_faults(text: str, raw: object) -> list[Fault]:
     for word, accepted in _FORMATS:
         if word in message:
             return [Fault(path, accepted)]
-    return [Fault(path, "is not as the API has it")]
+    return [Fault(path, "does not have the shape that the API asks for")]
 
 
 def _string_message(value: object) -> str:
-    """That a string is wanted; YAML makes something else of some that have no quotes."""
+    """The message that a string is needed; YAML reads some unquoted text as another type."""
     if isinstance(value, bool | int | float):
         return "must be a string: put it in quotes"
     return "must be a string"
 
 
 def decode_secret(raw: dict[str, object]) -> tuple[dict[str, object], list[Fault]]:
-    """A Secret with ``data`` decoded and ``stringData`` merged into it."""
+    """Decode ``data`` of a Secret, and merge ``stringData`` into it."""
     data: dict[str, bytes] = {}
     faults = []
     for field in ("data", "stringData"):

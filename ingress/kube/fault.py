@@ -1,5 +1,5 @@
 """
-A fault of one object, before it is known where the object was read.
+A fault of one object, independent of where the object was read.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def read_field(spelled: str) -> Path:
 
 
 def value_at(value: object, path: Path) -> object:
-    """The value at a path; None where there is none."""
+    """The value at a path; None if the path does not exist."""
     for step in path:
         if isinstance(value, Mapping) and isinstance(step, str):
             value = value.get(step)
@@ -84,10 +84,10 @@ def show_value(value: object) -> str:
 
 def fault_problem(fault: Fault, key: ObjectKey, value: object, origin: Origin) -> Problem:
     """
-    The fault as the Problem of its object.
+    Make the Problem of a fault.
 
-    :param key: as far as it is known.
-    :param value: of the field; None where it must not be shown.
+    :param key: the parts that are known.
+    :param value: of the field; None if it must not be shown.
     """
     kind, namespace, name = key
     return Problem(

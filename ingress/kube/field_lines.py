@@ -1,8 +1,8 @@
 """
-On which line of its file a field of an object stands, found when somebody asks.
+Finds the line of a field in its file, on demand.
 
-The lines of all fields of all objects would take more memory than the objects,
-so that the file is read once more for the few that something is wrong with.
+The lines of all fields would take more memory than the objects, so the file is read once more
+for the few fields that have a fault.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_OBJECT: Final = 256 * 1024
 """Characters of an object in which fields are looked for; it may have one MiB in a cluster."""
 
 COUNTED_AT_ONCE: Final = 64 * 1024
-"""Characters that one call goes through: while it lasts, no other thread can run."""
+"""Characters that one call scans, while which no other thread can run."""
 
 _BEFORE_OBJECT: Final = re.compile(r"(?:---)?[ \t]*(?:-[ \t]+)*")
 """What may stand before an object on its first line: a document's marker, those of lists."""
@@ -39,11 +39,11 @@ class Wanted(NamedTuple):
 
 def find_field_lines(found: FoundFile, wanted: Sequence[Wanted]) -> list[int]:
     """
-    To be called in a thread: the file is read again.
+    Find the lines of fields; call it in a thread, because it reads the file.
 
-    :param found: the file, as it was when the objects were read.
-    :return: the line of each field, or of the nearest parent that exists; that of
-        the object where the file is another by now.
+    :param found: the file as it was when the objects were read.
+    :return: the line of each field, or of its nearest existing parent; the line of the object
+        if the file has changed since.
     """
     content = read_content(found)
     if content.is_unsettled or content.problem is not None:
@@ -60,7 +60,7 @@ def find_field_lines(found: FoundFile, wanted: Sequence[Wanted]) -> list[int]:
 
 
 class _Lines:
-    """One document, in which the last line that was asked for is known."""
+    """One document; it remembers the position of the last line that was found."""
 
     def __init__(self, source: DocumentText) -> None:
         self.start = source.line
@@ -80,7 +80,7 @@ class _Lines:
         return index_lines(indent + self._text[start : start + MAX_OBJECT], line).find(path)
 
     def _go_to(self, line: int) -> None:
-        """Put the position to the beginning of a line."""
+        """Move the position to the beginning of a line."""
         if line < self._line:
             self._line, self._position = self.start, 0
         while self._line < line:

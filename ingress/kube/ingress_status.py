@@ -1,9 +1,9 @@
 """
-What the status of each Ingress says now, apart from the Ingress itself.
+The current status of each Ingress, apart from the Ingress itself.
 
-Nothing is built from it: an Ingress of which only the status changed is the same
-Ingress, and the ObjectStore need not see it. Whoever reads the API puts in what
-it sees, whoever writes statuses compares.
+Nothing is built from a status: an Ingress whose status alone has changed is the same Ingress for
+the ObjectStore. The code that reads the API stores statuses here; the code that writes them
+compares.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingress.kube.objects import KubeStruct, ObjectName
 
 
 class PortStatus(KubeStruct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one port; ``error`` is empty where nothing is wrong."""
+    """The state of one port; ``error`` is empty if nothing is wrong."""
 
     port: int
     protocol: str | None = None
@@ -45,14 +45,14 @@ class IngressStatus(KubeStruct, frozen=True, kw_only=True):
 
 
 class ManagedFieldsEntry(KubeStruct, frozen=True, kw_only=True):
-    """Who wrote fields of an object last; which fields is not read."""
+    """The last writer of some fields of an object; the fields are not read."""
 
     manager: str = ""
     subresource: str = ""
 
 
 class StatusMetadata(KubeStruct, frozen=True, kw_only=True):
-    """The fields of ObjectMeta that matter to whoever writes a status."""
+    """The fields of ObjectMeta that writing a status needs."""
 
     name: str
     namespace: str = "default"
@@ -61,7 +61,7 @@ class StatusMetadata(KubeStruct, frozen=True, kw_only=True):
 
 
 class IngressRecord(KubeStruct, frozen=True, kw_only=True):
-    """An Ingress as the API has it, without all that `objects.Ingress` has."""
+    """The parts of an Ingress that `objects.Ingress` leaves out."""
 
     metadata: StatusMetadata
     status: IngressStatus | None = None
@@ -71,20 +71,20 @@ _RECORDS: Final = msgspec.json.Decoder(IngressRecord)
 
 
 class KnownStatus(NamedTuple):
-    """The status of one Ingress, as seen last."""
+    """The status of one Ingress, as last seen."""
 
     addresses: Addresses
     manager: str
     """
-    Who wrote the addresses last, by ``metadata.managedFields``; empty where that
-    cannot be told, or where several have written to the status.
+    The last writer of the addresses by ``metadata.managedFields``; empty if it is not known, or
+    if several have written to the status.
     """
 
     resource_version: str
 
 
 def status_of(record: IngressRecord) -> KnownStatus:
-    """What a record says about addresses."""
+    """Extract the status from a record."""
     balancer = record.status.load_balancer if record.status is not None else None
     addresses = (balancer.ingress or ()) if balancer is not None else ()
     writers = {
@@ -98,10 +98,10 @@ def status_of(record: IngressRecord) -> KnownStatus:
 
 class IngressStatuses:
     """
-    The status of each Ingress that was read, whoever serves it.
+    The status of each Ingress of the cluster, whoever serves it.
 
-    Whoever reads tells of each Ingress as it comes or changes (`saw`), and of each
-    that goes (`lost`).
+    The reader of the API calls `saw` for each Ingress that is added or changed, and `lost` for
+    each that is deleted.
     """
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class IngressStatuses:
         return iter(tuple(self._known))
 
     def get(self, name: ObjectName) -> KnownStatus | None:
-        """None where there is no such Ingress."""
+        """The status of an Ingress; None if it does not exist."""
         return self._known.get(name)
 
     def subscribe(self, changed: Callable[[ObjectName], None]) -> Callable[[], None]:
@@ -135,9 +135,9 @@ class IngressStatuses:
 
     def saw(self, text: msgspec.Raw | bytes) -> None:
         """
-        An Ingress is there, or is another one than before.
+        An Ingress was added or changed.
 
-        :param text: as JSON; one of another shape than the API's has no status.
+        :param text: JSON; malformed text is ignored.
         """
         try:
             record = _RECORDS.decode(text)
@@ -146,17 +146,17 @@ class IngressStatuses:
         self.put(record)
 
     def put(self, record: IngressRecord) -> None:
-        """The same, of one that is read already."""
+        """An Ingress that is decoded already was added or changed."""
         name = (record.metadata.namespace, record.metadata.name)
         known, self._known[name] = self._known.get(name), status_of(record)
         if known is None or known[:2] != self._known[name][:2]:
-            self._tell(name)
+            self._notify(name)
 
     def lost(self, name: ObjectName) -> None:
-        """An Ingress is gone."""
+        """An Ingress was deleted."""
         if self._known.pop(name, None) is not None:
-            self._tell(name)
+            self._notify(name)
 
-    def _tell(self, name: ObjectName) -> None:
+    def _notify(self, name: ObjectName) -> None:
         for subscriber in tuple(self._subscribers):
             subscriber(name)

@@ -1,5 +1,5 @@
 """
-JSON that others send, and what is raised where it is none.
+Exceptions for malformed JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +10,6 @@ import msgspec
 
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """
-What msgspec raises for bytes that are no JSON, not of the type that was asked for, or so
-deeply nested that nobody means anything by it.
+The exceptions of msgspec for bytes that are not JSON, not of the requested type, or nested too
+deeply.
 """

@@ -1,5 +1,5 @@
 """
-What Kubernetes accepts as a name.
+The names that Kubernetes accepts.
 
 Source of the rules: ``k8s.io/apimachinery/pkg/util/validation``.
 """

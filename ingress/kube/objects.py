@@ -23,20 +23,20 @@ import msgspec
 from ingress.problem import Origin
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-"""How Ingresses named their class before the field; the field goes before it."""
+"""The annotation that named the class before the field existed; the field wins."""
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-"""How an EndpointSlice names its Service."""
+"""The label by which an EndpointSlice names its Service."""
 
 ObjectName = tuple[str, str]
 """``(namespace, name)``; the namespace is empty for cluster-scoped kinds."""
 
 ObjectKey = tuple[str, str, str]
-"""``(kind, namespace, name)``: what identifies an object among all."""
+"""``(kind, namespace, name)``: identifies an object among all."""
 
 
 class KubeStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
-    """What every type here has in common: frozen, with the API's camelCase keys."""
+    """The base of all types: frozen, with the API's camelCase keys."""
 
 
 class Metadata(KubeStruct, frozen=True, kw_only=True):
@@ -122,7 +122,7 @@ class IngressSpec(KubeStruct, frozen=True, kw_only=True):
 class Ingress(KubeObject, frozen=True, kw_only=True):
     spec: IngressSpec
     only_guards: bool = False
-    """Whether it has a fault, so that it serves nothing, and is here for what it guards."""
+    """Whether it has a fault: then it serves nothing, and only guards its paths."""
 
 
 class IngressClassSpec(KubeStruct, frozen=True, kw_only=True):
@@ -168,7 +168,7 @@ class SliceEndpoint(KubeStruct, frozen=True, kw_only=True):
 
 
 class EndpointPort(KubeStruct, frozen=True, kw_only=True):
-    """``port`` is None where the slice leaves it open: all ports are meant."""
+    """``port`` is None if the slice names none, which means all ports."""
 
     name: str = ""
     port: int | None = None
@@ -183,7 +183,7 @@ class EndpointSlice(KubeObject, frozen=True, kw_only=True):
 
     @property
     def service(self) -> ObjectName:
-        """The Service that owns it, by the label of the API; the name is empty if none."""
+        """The Service that owns it, by its label; the name is empty without the label."""
         return (self.metadata.namespace, self.metadata.labels.get(SERVICE_NAME_LABEL, ""))
 
 
@@ -204,7 +204,7 @@ class Endpoints(KubeObject, frozen=True, kw_only=True):
 
 
 class Secret(KubeObject, frozen=True, kw_only=True):
-    """``data`` is decoded, ``stringData`` merged into it; never shown."""
+    """``data`` is decoded, and ``stringData`` merged into it; never shown."""
 
     type: str = "Opaque"
     data: dict[str, bytes] = {}
@@ -219,25 +219,26 @@ class ConfigMap(KubeObject, frozen=True, kw_only=True):
 
 class ResolvedName(KubeObject, frozen=True, kw_only=True):
     """
-    No object of the API: what a name means that ExternalNames and EndpointSlices of the type
-    FQDN lead to. Its ``metadata`` has that name, in lower case, and no namespace.
+    The addresses of a host name that an ExternalName or an EndpointSlice of the type FQDN leads
+    to; not an object of the API. Its ``metadata`` has the host name in lower case, and no
+    namespace.
     """
 
     addresses: tuple[str, ...] = ()
 
     own_ports: dict[str, tuple[int, ...]] = {}
-    """For those of the addresses that are our own: the ports on which we listen ourselves."""
+    """By each of the addresses that is our own: the ports on which we listen there."""
 
     fault: str = ""
-    """Why there are no addresses, or why these are the last that were known."""
+    """Why there are no addresses, or why they are out of date."""
 
 
 class Objects(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
-    All objects of the store at one moment, by name; mappings are never changed.
+    All objects of the store at one moment, by name; the mappings are never changed.
 
-    Unchanged objects are the same objects from one moment to the next, which is
-    what lets a build do again only what a change asks for.
+    Unchanged objects stay the same Python objects, which lets an incremental build find what has
+    changed.
     """
 
     ingresses: Mapping[ObjectName, Ingress] = msgspec.field(default_factory=dict)

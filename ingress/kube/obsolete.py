@@ -1,5 +1,5 @@
 """
-What to write instead of versions that Kubernetes no longer has.
+Advice for API versions that Kubernetes has removed.
 
 ``extensions/v1beta1`` and ``networking.k8s.io/v1beta1`` were removed in
 Kubernetes 1.22 (2021), but live on in folders of old manifests.
@@ -15,7 +15,7 @@ from ingress.kube.fault import Fault, value_at
 
 
 def _old_ingress_faults(raw: object) -> Iterator[Fault]:
-    """Each field that has another name or place in ``networking.k8s.io/v1``."""
+    """Faults for the fields that have another name or place in ``networking.k8s.io/v1``."""
     old_backend: Path = ("spec", "backend")
     if value_at(raw, old_backend) is not None:
         yield Fault(old_backend, "is called defaultBackend now")
@@ -48,4 +48,4 @@ OBSOLETE: Final[dict[tuple[str, str], Callable[[object], Iterator[Fault]]]] = {
     ("Ingress", "extensions/v1beta1"): _old_ingress_faults,
     ("Ingress", "networking.k8s.io/v1beta1"): _old_ingress_faults,
 }
-"""By kind and apiVersion: the faults besides the version itself."""
+"""By kind and apiVersion: the faults beside the version itself."""

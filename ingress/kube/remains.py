@@ -1,10 +1,10 @@
 """
-What remains of an Ingress that has a fault: the paths that it would have guarded.
+The remains of an Ingress that has a fault: the paths that it would have guarded.
 
-It is not served. But where its annotations decide access, a request for one of
-its paths must not fall to an open rule of another Ingress (docs/compatibility.md,
-section 5, "Access that cannot be honoured is refused"). Which annotations do is
-for whoever builds the routes to say; here is all of it that can still be read.
+The Ingress is not served. But if its annotations decide access, a request for one of its paths
+must not fall through to an open rule of another Ingress (docs/compatibility.md, section 5,
+"Access that cannot be honoured is refused"). The build decides which annotations do; this module
+keeps everything that can still be read.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _NO_BACKEND: Final = IngressBackend()
 
 
 def is_remains(item: KubeObject | None) -> bool:
-    """Whether it is what remains of an Ingress, and no object that can be served."""
+    """Whether the object is the remains of an Ingress, which cannot be served."""
     return isinstance(item, Ingress) and item.only_guards
 
 
 def remains_of(raw: object, origin: Origin) -> Ingress | None:
     """
-    :param raw: an Ingress that was refused, of whatever shape.
-    :return: one that only guards; None if it has no annotation, and so guards nothing.
+    :param raw: an Ingress that was refused, of any shape.
+    :return: an Ingress that only guards; None if it has no annotation, and so guards nothing.
     """
     annotations = value_at(raw, ("metadata", "annotations"))
     if not isinstance(annotations, dict) or not annotations:
@@ -54,7 +54,7 @@ def remains_of(raw: object, origin: Origin) -> Ingress | None:
             name=_text(raw, ("metadata", "name")) or f"{origin}",
             namespace=_text(raw, ("metadata", "namespace")) or "default",
             creation_timestamp=_created(raw),
-            # A value that is no string is as good as none: that the annotation is there counts.
+            # The presence of the annotation counts, also if its value is not a string.
             annotations={
                 key.strip(): value if isinstance(value, str) else ""
                 for key, value in annotations.items()
@@ -71,7 +71,7 @@ def remains_of(raw: object, origin: Origin) -> Ingress | None:
 
 
 def _rules(raw: object) -> Iterator[IngressRule]:
-    """Those whose host can be read; without ``http`` if one of their paths cannot."""
+    """The rules whose host can be read; without ``http`` if one of their paths cannot."""
     rules = value_at(raw, ("spec", "rules"))
     for rule in rules if isinstance(rules, list) else [rules]:
         written = value_at(rule, ("host",))
@@ -94,7 +94,7 @@ def _path(raw: object) -> HTTPIngressPath | None:
 
 
 def _meant_host(written: str) -> str:
-    """The host without the mistakes that people make: capitals, a port, a dot at its end."""
+    """The host without common mistakes: capitals, a port, a dot at its end."""
     host, colon, port = written.strip().lower().rpartition(":")
     if not colon or not port.isdigit():
         host = written.strip().lower()

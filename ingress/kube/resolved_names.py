@@ -1,5 +1,5 @@
 """
-What DNS says, beside the objects of the API.
+Stores what host names resolve to beside the objects of the API.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from ingress.kube.objects import Metadata, ResolvedName
 from ingress.kube.store import ObjectStore
 
 OwnPorts = Callable[[str], tuple[int, ...]]
-"""The ports on which we listen at an address, if it is one of ours."""
+"""Returns the ports on which we listen at an address; empty if it is not ours."""
 
 
 class ResolvedNames:
     """
-    The `Sink` of a NameResolver: puts into the store what names resolve to.
-
-    :param own_ports: tells of each address.
+    The `Sink` of a NameResolver: puts resolved names into the store.
     """
 
     def __init__(self, store: ObjectStore, own_ports: OwnPorts = lambda address: ()) -> None:
@@ -29,7 +27,7 @@ class ResolvedNames:
         return f"<ResolvedNames: {len(self._store.view().resolved_names)}>"
 
     def put(self, name: str, resolution: Resolution) -> None:
-        """A name resolves to something else than before (`Sink`)."""
+        """The result of a name has changed (`Sink`)."""
         ports = {address: self._own_ports(address) for address in resolution.addresses}
         item = ResolvedName(
             metadata=Metadata(name=name, namespace=""),

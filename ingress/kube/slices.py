@@ -1,5 +1,5 @@
 """
-Long work of the reactor's thread, in slices of a few milliseconds.
+Runs long work in the reactor's thread, in slices of a few milliseconds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ SLICE_DURATION: Final = 0.002
 
 LARGE_CYCLE: Final = round(LARGE_WORK / SLICE_DURATION)
 """
-Slices from which on a cycle is large: what it parses would be enough for a long run
-of the garbage collector (120 ms for a list of 10,000 Ingresses), and is settled.
+The number of slices from which a cycle is large: its objects would cause a long run of the
+garbage collector (120 ms for a list of 10,000 Ingresses), and are settled.
 """
 
 SLICES_PER_SETTLING: Final = 5
@@ -27,15 +27,15 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """Work was given up between two of its slices."""
+    """Work was abandoned between two of its slices."""
 
 
 class Slices:
     """
-    Runs work in steps, a slice at a time, one work after the other.
+    Runs work in steps, a slice at a time, and several works in turns.
 
     :param reactor: for time; it serves between two slices.
-    :param settle: called now and then while very much is done.
+    :param settle: called periodically in large cycles.
     """
 
     def __init__(self, reactor: Any, settle: Callable[[], None]) -> None:
@@ -47,24 +47,24 @@ class Slices:
             scheduler=lambda work: reactor.callLater(0, work),
         )
         self.is_running = True
-        """Whether there is to be another slice."""
+        """Whether to run further slices."""
 
     def __repr__(self) -> str:
         return f"<Slices {self._count}, running={self.is_running}>"
 
     def begin_cycle(self) -> None:
-        """What follows is apart from what was: it is large or small on its own."""
+        """Begin to count slices anew."""
         self._count = 0
 
     def end_cycle(self) -> None:
-        """Settle what came of a large cycle."""
+        """End a cycle, and settle its objects if it was large."""
         if self._count > LARGE_CYCLE:
             self._settle()
 
     async def run(self, work: Steps[T]) -> T:
         """
         :return: the result of the work.
-        :raises Stopped: if it is given up.
+        :raises Stopped: if it is abandoned.
         """
         results: list[T] = []
 
@@ -82,7 +82,7 @@ class Slices:
         return results[0]
 
     def _begin_slice(self) -> Callable[[], bool]:
-        """:return: what tells when the slice is over."""
+        """:return: a function that tells whether the slice is over."""
         self._count += 1
         if self._count > LARGE_CYCLE and self._count % SLICES_PER_SETTLING == 0:
             self._settle()

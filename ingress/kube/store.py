@@ -1,9 +1,9 @@
 """
-The ObjectStore: all objects as they are now, whoever brings them.
+The ObjectStore: all current objects, from every source.
 
-One writer at a time for each kind; readers take a view and keep it. A change makes new
-mappings for the kinds that it touches and leaves all others as they were, so
-that a reader sees by identity what has changed.
+Each kind has one writer at a time; readers take a view and keep it. A change replaces the
+mappings of the kinds that it touches and keeps all others, so a reader recognises by identity
+what has changed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def key_of(item: KubeObject) -> ObjectKey:
 
 
 class ObjectStore:
-    """All objects; tells its subscribers once for each change."""
+    """All objects; calls its subscribers once for each change."""
 
     def __init__(self) -> None:
         self.generation = 0
-        """How many changes there were."""
+        """The number of changes so far."""
 
         self._objects = Objects()
         self._subscribers: list[Callable[[], None]] = []
@@ -49,11 +49,11 @@ class ObjectStore:
         return f"<ObjectStore generation {self.generation}: {', '.join(counts)}>"
 
     def view(self) -> Objects:
-        """All objects as they are now; what is returned never changes."""
+        """All current objects; the returned value never changes."""
         return self._objects
 
     def get(self, key: ObjectKey) -> KubeObject | None:
-        """One object; None if it is not there."""
+        """One object; None if it does not exist."""
         kind, *name = key
         found: KubeObject | None = getattr(self._objects, FIELDS[kind]).get(tuple(name))
         return found
@@ -74,11 +74,11 @@ class ObjectStore:
 
     def apply(self, upserts: Iterable[KubeObject] = (), deletes: Iterable[ObjectKey] = ()) -> bool:
         """
-        Put objects in, in place of those of the same key, and take others out.
+        Add or replace objects, and delete others.
 
-        Deletes come first. Subscribers are told once, and only if anything is different.
+        Deletes come first. Subscribers are called once, and only if anything has changed.
 
-        :return: whether anything is different.
+        :return: whether anything has changed.
         """
         return finish(self.apply_in_steps(upserts, deletes))
 
@@ -86,8 +86,8 @@ class ObjectStore:
         self, upserts: Iterable[KubeObject] = (), deletes: Iterable[ObjectKey] = ()
     ) -> Steps[bool]:
         """
-        The same in steps: the change is seen when it is whole. Until then there must be no
-        other of the same kinds.
+        Apply a change in steps; it becomes visible when it is complete. Until then there must be
+        no other change of the same kinds.
         """
         changed: dict[str, dict[ObjectName, Any]] = {}
         for count, (kind, namespace, name) in enumerate(deletes):

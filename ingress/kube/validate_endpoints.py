@@ -1,9 +1,8 @@
 """
-What the API server refuses in an EndpointSlice or an Endpoints object.
+Checks EndpointSlices and Endpoints as the API server does.
 
-Loopback addresses are accepted although the API server refuses them: from
-files they are what a laptop has. For what comes from a cluster `loopback_faults`
-has the rest of the rule.
+Loopback addresses are accepted although the API server refuses them: in files, on a laptop, they
+are normal. For objects of a cluster, `loopback_faults` refuses them.
 
 Source of the rules: ``pkg/apis/discovery/validation/validation.go`` and
 ``ValidateEndpoints`` in ``pkg/apis/core/validation/validation.go``.
@@ -62,7 +61,7 @@ def endpoint_slice_faults(item: EndpointSlice) -> Iterator[Fault]:
 
 
 def _address_message(address: str, address_type: str) -> str:
-    """What is wrong with an address of a slice; empty if nothing is."""
+    """The fault of an address of a slice; empty if it has none."""
     if address_type == "FQDN":
         name = address.removesuffix(".")
         if "." in name and is_dns_subdomain(name):
@@ -79,7 +78,7 @@ def _is_unusable(packed: bytes) -> bool:
 
 
 def loopback_faults(item: EndpointSlice) -> Iterator[Fault]:
-    """Every address of the slice that leads to ourselves, and not to a pod."""
+    """Every loopback address of the slice, which would lead to this process's host."""
     for index, endpoint in enumerate(item.endpoints):
         for number, address in enumerate(endpoint.addresses):
             packed = pack_address(address)

@@ -1,5 +1,5 @@
 """
-What the API server refuses in an Ingress.
+Checks Ingresses as the API server does.
 
 Source of the rules: ``pkg/apis/networking/validation/validation.go``.
 """
@@ -85,7 +85,7 @@ def _is_ip(text: str) -> bool:
 
 
 def _host_message(host: str) -> str:
-    """What is accepted as a host, with the likely mistake where there is one."""
+    """The message for a bad host, with the likely mistake."""
     accepted = "must be a DNS name, or *. and a DNS name"
     if _is_ip(host.strip("[]")):
         return f"{accepted}, not an IP address"
@@ -108,7 +108,7 @@ def _host_message(host: str) -> str:
 
 
 def path_faults(entry: HTTPIngressPath, at: Path) -> Iterator[Fault]:
-    """The faults of the path alone, whatever its backend."""
+    """The faults of the path alone, without its backend."""
     path = entry.path
     if entry.path_type == "ImplementationSpecific":
         if path and path[0] != "/":

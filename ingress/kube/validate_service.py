@@ -1,5 +1,5 @@
 """
-What the API server refuses in a Service.
+Checks Services as the API server does.
 
 Source of the rules: ``ValidateService`` in ``pkg/apis/core/validation/validation.go``.
 """
@@ -36,7 +36,7 @@ def service_faults(item: Service) -> Iterator[Fault]:
     if spec.type not in _TYPES:
         yield Fault(("spec", "type"), f"must be one of {', '.join(_TYPES)}")
     if spec.type == "ExternalName":
-        # One dot at the end makes it absolute, which ingress-nginx's users rely on.
+        # A dot at the end makes the name absolute; users of ingress-nginx rely on that.
         if not is_dns_subdomain(spec.external_name.removesuffix(".")):
             yield Fault(("spec", "externalName"), f"must be a DNS name: {DNS_SUBDOMAIN}")
         if spec.cluster_ip:
@@ -86,7 +86,7 @@ def _port_faults(port: ServicePort, at: Path) -> Iterator[Fault]:
 
 
 def protocol_faults(protocol: str, app_protocol: str, at: Path) -> Iterator[Fault]:
-    """Faults of the two protocol fields, which every kind of port has."""
+    """Faults of the two protocol fields that every kind of port has."""
     if protocol not in PROTOCOLS:
         yield Fault((*at, "protocol"), f"must be one of {', '.join(PROTOCOLS)}")
     if app_protocol and not is_qualified_name(app_protocol):

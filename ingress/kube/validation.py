@@ -1,8 +1,7 @@
 """
-What the API server would refuse, object by object.
+Checks objects as the API server does; without a cluster nothing else would.
 
-Without a cluster nobody else does it. Every fault of an object is found, not
-only the first.
+Every fault of an object is found, not only the first.
 
 Source of the rules: ``pkg/apis/{core,networking,discovery}/validation`` of
 Kubernetes 1.36. Fields that are not read are not checked.

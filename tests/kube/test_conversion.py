@@ -27,9 +27,11 @@ class FaultTests(SynchronousTestCase):
         """A message of a kind that we do not know still gives a fault with its path."""
         self.assertEqual(
             conversion_faults("Something new - at `$.a[3].b`", {}),
-            [Fault(("a", 3, "b"), "is not as the API has it")],
+            [Fault(("a", 3, "b"), "does not have the shape that the API asks for")],
         )
-        self.assertEqual(conversion_faults("", {}), [Fault((), "is not as the API has it")])
+        self.assertEqual(
+            conversion_faults("", {}), [Fault((), "does not have the shape that the API asks for")]
+        )
 
 
 class Base64Tests(SynchronousTestCase):
