@@ -1,5 +1,5 @@
 """
-What builds the package, for tests of it and for those that need to know what it can do.
+The build backend of the package, for its own tests and for tests that depend on what it can do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BUILD = CHECKOUT / "etc" / "build" / "txingress_build.py"
 
 
 def load_build() -> Any:
-    """:return: the module, which is on nobody's path."""
+    """:return: the module, which is not on the import path."""
     spec = spec_from_file_location("txingress_build", BUILD)
     assert spec is not None
     assert spec.loader is not None
@@ -25,7 +25,7 @@ def load_build() -> Any:
 
 
 def compiled_modules() -> tuple[str, ...]:
-    """:return: the paths that setup.py lists; to import it would run it."""
+    """:return: the paths that setup.py lists; importing setup.py would run it."""
     for node in ast.parse((CHECKOUT / "setup.py").read_bytes()).body:
         match node:
             case ast.Assign(targets=[ast.Name("COMPILED")], value=value):

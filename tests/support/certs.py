@@ -1,8 +1,8 @@
 """
 A throw-away certificate authority.
 
-Keys are small or shared, because making them is what takes time: each kind of
-RSA key is made once in a run.
+Keys are small or shared, because making them takes most of the time: each kind of
+RSA key is made once per run.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Issued:
     names: tuple[str, ...]
 
     def to_server_certificate(self) -> ServerCertificate:
-        """As the build would make it of a Secret."""
+        """Convert it as the build converts a Secret."""
         return ServerCertificate(
             chain_pem=self.chain_pem,
             key_pem=self.key_pem,
@@ -56,9 +56,9 @@ class Issued:
 
 class CertificateAuthority:
     """
-    A root, or what `intermediate` makes under one.
+    A root authority, or an intermediate one below it (`intermediate`).
 
-    :ivar root_pem: what a client has to trust.
+    :ivar root_pem: the certificate that a client has to trust.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class CertificateAuthority:
         self._chain_pem: bytes = pem + issuer._chain_pem if issuer else b""
 
     def intermediate(self, name: str = "Throw-away intermediate CA") -> CertificateAuthority:
-        """An authority whose certificates have its own in their chain."""
+        """Make an authority whose own certificate is in the chain of those that it issues."""
         return CertificateAuthority(name, issuer=self)
 
     def issue(
@@ -102,12 +102,12 @@ class CertificateAuthority:
         has_names: bool = True,
     ) -> Issued:
         """
-        A leaf certificate; the first name is its common name, too.
+        Issue a leaf certificate; the first name is also its common name.
 
         :param names: DNS names, wildcards as ``*.example.com``, and IP addresses.
-        :param organization: by which Kubernetes knows the group of a user.
+        :param organization: the group of a user, for Kubernetes.
         :param key: a new one on P-256 if none is given; `rsa_key` makes others.
-        :param has_names: whether it has them elsewhere than in the common name.
+        :param has_names: whether it has the names as alternative names, too.
         """
         key = key or ec.generate_private_key(ec.SECP256R1())
         subject = _common_name(names[0], organization)
@@ -143,12 +143,12 @@ class CertificateAuthority:
 
 @cache
 def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
-    """One and the same key of that size: 1024 is what OpenSSL refuses to serve with."""
+    """Return the shared key of that size; OpenSSL refuses to serve with 1024 bits."""
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 def to_pem(key: PrivateKey) -> bytes:
-    """As a ``tls.key`` has it."""
+    """Encode a key in the form of a ``tls.key``."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

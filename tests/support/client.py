@@ -19,7 +19,7 @@ READ_SIZE = 65536
 
 @dataclass(frozen=True)
 class Reply:
-    """One response, whole."""
+    """One complete response."""
 
     version: str
     status: int
@@ -28,11 +28,11 @@ class Reply:
     body: bytes
 
     def field(self, name: str) -> str | None:
-        """The value of the first field of this name, in any case."""
+        """Return the value of the first field of this name, in any case."""
         return next(iter(self.all(name)), None)
 
     def all(self, name: str) -> list[str]:
-        """The values of the fields of this name, in any case."""
+        """Return the values of all fields of this name, in any case."""
         return [value for key, value in self.fields if key.lower() == name.lower()]
 
     @property
@@ -41,7 +41,7 @@ class Reply:
 
     @property
     def echo(self) -> dict[str, Any]:
-        """What an `EchoEndpoint` received."""
+        """Parse the report of an `EchoEndpoint`."""
         found: dict[str, Any] = json.loads(self.body)
         return found
 
@@ -50,10 +50,10 @@ class HTTPClient:
     """
     One connection to a port of this machine; a context manager that closes it.
 
-    :param port: or the path of a socket in the file system.
+    :param port: a port, or the path of a socket in the file system.
     :param tls: None for plain text.
     :param server_name: the SNI; None for none.
-    :param buffer_size: of the socket's receive buffer, in bytes; the system's if None.
+    :param buffer_size: the size of the socket's receive buffer, in bytes; the system's if None.
     """
 
     def __init__(
@@ -93,14 +93,14 @@ class HTTPClient:
         self.socket.sendall(data)
 
     def end(self) -> None:
-        """Send no more, but go on reading."""
+        """Stop sending, but continue to read."""
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         self.socket.close()
 
     def reset(self) -> None:
-        """Close as a process that is killed with unread data does: RST instead of FIN."""
+        """Close like a process that is killed with unread data: with RST instead of FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -116,7 +116,7 @@ class HTTPClient:
         """
         Send a request and read its response.
 
-        :param fields: further ones, each with its line end.
+        :param fields: further fields, each with its line end.
         """
         if body:
             fields += f"Content-Length: {len(body)}\r\n"
@@ -157,7 +157,7 @@ class HTTPClient:
         return self._take(size)
 
     def skip(self, size: int) -> None:
-        """Read so many bytes and forget them."""
+        """Read and discard this many bytes."""
         size -= len(self._take(min(size, len(self._buffer))))
         while size:
             data = self.socket.recv(min(size, READ_SIZE))
@@ -167,7 +167,7 @@ class HTTPClient:
 
     def read_to_end(self) -> bytes:
         """
-        :raises ConnectionResetError: where it is no orderly end.
+        :raises ConnectionResetError: if the end is not orderly.
         """
         pieces = [self._take(len(self._buffer))]
         while data := self.socket.recv(READ_SIZE):
@@ -176,7 +176,7 @@ class HTTPClient:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the other side has ended the connection; waits for that or for data."""
+        """Return whether the other side has ended the connection; wait for that or for data."""
         if self._buffer:
             return False
         try:
@@ -212,9 +212,9 @@ class HTTPClient:
 
 def trusting(root_pem: bytes, *, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """
-    A client's context that trusts one authority and checks names.
+    Make a client's context that trusts one authority and checks names.
 
-    :param version: the only one that it speaks; 1.2 and 1.3 if None.
+    :param version: the only version to use; 1.2 and 1.3 if None.
     """
     context = ssl.create_default_context(cadata=root_pem.decode())
     if version is not None:
@@ -223,7 +223,7 @@ def trusting(root_pem: bytes, *, version: ssl.TLSVersion | None = None) -> ssl.S
 
 
 def trusting_all() -> ssl.SSLContext:
-    """A client's context that takes every certificate."""
+    """Make a client's context that accepts every certificate."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,5 +1,5 @@
 """
-A cluster and what reads it, on one clock: the fake API server, the real client, a ClusterSource.
+A cluster and its reader on one clock: the fake API server, the real client, a ClusterSource.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ CONFIG = Config(
 
 class ClusterScene:
     """
-    :param rules: what the proxy may do; everything if there are none.
-    :ivar statuses: see each Ingress as it came.
-    :ivar started: what `start` has given.
+    :param rules: the rights of the proxy; every right if there are none.
+    :ivar statuses: receives each Ingress as it came.
+    :ivar started: the result of `start`.
     """
 
     def __init__(self, config: Config = CONFIG, *rules: Rule) -> None:
@@ -64,12 +64,12 @@ class ClusterScene:
     # Time.
 
     def start(self) -> None:
-        """Start, and let everybody have some turns."""
+        """Start, and let all parts take some turns."""
         self.started = self.source.start()
         self.turn()
 
     def turn(self, seconds: float = 0.0) -> None:
-        """Let time pass, some seconds at a time at most, and everybody have turns."""
+        """Let time pass in steps of a few seconds, and let all parts take turns."""
         longest = 1.0 if seconds < 100.0 else 10.0
         while True:
             step = min(seconds, longest)
@@ -84,17 +84,17 @@ class ClusterScene:
     # The cluster.
 
     def grant(self, *rules: Rule) -> None:
-        """What the proxy may do from now on; everything if there are no rules."""
+        """Set the rights of the proxy from now on; every right if there are no rules."""
         if rules:
             self.api.grant(PROXY, *rules)
         self.api.access.tokens[TOKEN] = PROXY if rules else ADMINISTRATOR
 
     def put(self, *manifests: Manifest) -> None:
-        """Objects come, or change."""
+        """Add or change objects."""
         self.api.put(*manifests)
 
     def asked(self, resource: str, verb: str = "") -> list[str]:
-        """What was asked for, as ``VERB NAMESPACE/NAME``, of one resource."""
+        """List the requests for one resource, as ``VERB NAMESPACE/NAME``."""
         return [
             f"{each.verb} {each.namespace}/{each.name}"
             for each in self.api.requests
@@ -108,18 +108,18 @@ class ClusterScene:
         return sorted(str(each) for those in self.source.problems.values() for each in those)
 
     def names(self, field: str) -> list[str]:
-        """Of the objects of one kind in the store, by the field of `Objects`."""
+        """List the names of the objects of one kind in the store, by the field of `Objects`."""
         found: Any = getattr(self.store.view(), field)
         return sorted("/".join(name).lstrip("/") for name in found)
 
 
 def in_namespaces(*namespaces: str) -> Config:
-    """`CONFIG` for some namespaces."""
+    """Return `CONFIG` limited to some namespaces."""
     return replace(CONFIG, cluster=Cluster(namespaces=namespaces))
 
 
 def named(manifest: Manifest, namespace: str) -> Manifest:
-    """The same in another namespace."""
+    """Return the same manifest in another namespace."""
     metadata: Any = manifest["metadata"]
     return {**manifest, "metadata": {**metadata, "namespace": namespace}}
 
@@ -150,7 +150,7 @@ def slice_manifest(service: str = "web", *addresses: str) -> Manifest:
 
 
 def class_manifest(name: str, controller: str = "txingress.dev/ingress") -> Manifest:
-    """An IngressClass, which is ours if nothing else is said."""
+    """An IngressClass, which is ours by default."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "IngressClass",
@@ -160,7 +160,7 @@ def class_manifest(name: str, controller: str = "txingress.dev/ingress") -> Mani
 
 
 def secret(name: str, value: str = "eA==", namespace: str = "default") -> Manifest:
-    """A Secret of which nobody looks at what is in it."""
+    """A Secret whose content does not matter."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -1,5 +1,5 @@
 """
-A Containerfile, read and carried out without a container engine.
+Reads a Containerfile and carries it out without a container engine.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Command = list[str]
 @dataclass
 class Stage:
     """
-    What follows one FROM.
+    The instructions that follow one FROM.
 
-    :ivar instructions: name and text of each other one, in order.
+    :ivar instructions: the name and text of each of them, in order.
     """
 
     image: str
@@ -28,23 +28,23 @@ class Stage:
     instructions: list[tuple[str, str]] = field(default_factory=list)
 
     def all(self, name: str) -> list[str]:
-        """The texts of the instructions of one name."""
+        """Return the texts of all instructions of one name."""
         return [text for each, text in self.instructions if each == name]
 
     def last(self, name: str) -> str:
-        """The text of the one that counts."""
+        """Return the text of the last instruction of one name, which takes effect."""
         return self.all(name)[-1]
 
     @property
     def environment(self) -> dict[str, str]:
-        """What it sets."""
+        """The variables that the stage sets."""
         pairs = (pair.partition("=") for text in self.all("ENV") for pair in text.split())
         return {name: value for name, _, value in pairs}
 
 
 def parse_containerfile(text: str) -> list[Stage]:
     """
-    :raises ValueError: for what is no Containerfile.
+    :raises ValueError: if the text is not a Containerfile.
     """
     stages: list[Stage] = []
     joined = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE))
@@ -62,9 +62,9 @@ def parse_containerfile(text: str) -> list[Stage]:
 
 def parse_list(text: str) -> Command:
     """
-    A command in its exec form.
+    Parse a command in its exec form.
 
-    :raises ValueError: if it has the other form, in which a shell runs it.
+    :raises ValueError: if it has the other form, which needs a shell.
     """
     command = json.loads(text)
     if not isinstance(command, list):
@@ -76,9 +76,9 @@ class Build:
     """
     Carries out the instructions of a stage in a folder that stands for its root.
 
-    :param context: the folder from which COPY takes.
+    :param context: the folder from which COPY reads.
     :param prepare: may change a command before it is run.
-    :param environment: of its commands, beside what the stage sets; it goes before that.
+    :param environment: further variables for the commands; they override those of the stage.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Build:
 
     def place(self, text: str) -> str:
         """
-        :return: with the absolute paths of the image as they are below the root.
+        :return: the text, with the absolute paths of the image moved below the root.
         """
         if any(text == path or text.startswith(f"{path}/") for path in self._paths):
             return f"{self.root}{text}"

@@ -1,8 +1,8 @@
 """
-Messages that must be refused, as bytes: what smugglers send, and what nobody should.
+Messages that must be refused, as bytes: smuggling attempts and invalid messages.
 
-The cases follow RFC 9112 and what is publicly known of parsers that disagreed
-(the HTTP Garden, PortSwigger's research, advisories of llhttp and of Twisted).
+The cases follow RFC 9112 and public reports of parsers that disagreed (the HTTP
+Garden, PortSwigger's research, advisories of llhttp and of Twisted).
 """
 
 from __future__ import annotations
@@ -366,8 +366,8 @@ BAD_CHUNKED_BODIES: dict[str, bytes] = {
     "extension with an empty value": b"3;a=\r\nabc\r\n0\r\n\r\n",
     "extension outside ASCII": b"3;\xe9\r\nabc\r\n0\r\n\r\n",
     "extension with a colon": b"3;a:b\r\nabc\r\n0\r\n\r\n",
-    # Which byte ends a line, and whether what it ends is an extension or a chunk
-    # (published as TERM.EXT, EXT.TERM, TERM.SPILL, SPILL.TERM, ONE.TWO and TWO.ONE).
+    # Bytes that may end a line, of an extension or of a chunk (published as TERM.EXT,
+    # EXT.TERM, TERM.SPILL, SPILL.TERM, ONE.TWO and TWO.ONE).
     "TERM.EXT with LF": b"2;\nXX\r\n10\r\n1f\r\nAAAABBBBCCCC\r\n0\r\n\r\nDDDD\r\n0\r\n\r\n",
     "TERM.EXT with CR": b"2;\rXX\r\n10\r\n1f\r\nAAAABBBBCCCC\r\n0\r\n\r\nDDDD\r\n0\r\n\r\n",
     "TERM.EXT with CR and a byte": b"2;\rXXX\r\n10\r\n1f\r\nAAAA\r\n0\r\n\r\n",

@@ -23,9 +23,9 @@ REPLACE = CHECKOUT / "etc" / "replace-ingress-nginx"
 @cache
 def kustomize(folder: Path) -> list[Document]:
     """
-    What ``kubectl apply -k`` applies; built once, and not to be changed.
+    Build the objects that ``kubectl apply -k`` applies; cached, so they must not be changed.
 
-    :raises SkipTest: where there is no kubectl.
+    :raises SkipTest: if there is no kubectl.
     :raises AssertionError: if kubectl refuses it.
     """
     done = subprocess.run(
@@ -41,12 +41,12 @@ def kustomize(folder: Path) -> list[Document]:
 
 
 def written(folder: Path) -> list[Document]:
-    """What is in the files that a kustomization lists, as it is written there."""
+    """Read the files that a kustomization lists, as they are written."""
     listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
     return [each for name in listed for each in yaml.safe_load_all((folder / name).read_text())]
 
 
 def only(documents: list[Document], kind: str) -> Document:
-    """The one of a kind."""
+    """Return the only document of a kind."""
     [found] = [each for each in documents if each["kind"] == kind]
     return found

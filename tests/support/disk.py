@@ -16,8 +16,8 @@ class Disk:
     """
     A folder to write to.
 
-    Each write gets a time of its own, however fast a test is: the kernel's
-    clock for files ticks only every few milliseconds.
+    Each write gets a time of its own, even in a fast test: the kernel's clock for files
+    ticks only every few milliseconds.
     """
 
     def __init__(self, root: str) -> None:
@@ -28,11 +28,11 @@ class Disk:
         return str(self.root)
 
     def path(self, name: str) -> str:
-        """The full path of a name."""
+        """Return the full path of a name."""
         return str(self.root / name)
 
     def write(self, name: str, content: str | bytes) -> None:
-        """Write a file in place, with the folders that it needs."""
+        """Write a file in place, and make the folders that it needs."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -40,16 +40,16 @@ class Disk:
         os.utime(path, ns=(at, at))
 
     def open(self, name: str) -> TextIO:
-        """A file to write to, in as many parts as one likes."""
+        """Open a file for writing in parts."""
         return (self.root / name).open("w")
 
     def replace(self, name: str, content: str | bytes) -> None:
-        """Write a file beside, and rename it over."""
+        """Write a temporary file and rename it over the existing one."""
         self.write(f"{name}.new", content)
         os.replace(self.root / f"{name}.new", self.root / name)
 
     def link(self, name: str, target: str) -> None:
-        """Make a symbolic link, in place of the one that there is."""
+        """Make a symbolic link, and replace an existing one."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"{path.name}.tmp")
@@ -57,7 +57,7 @@ class Disk:
         os.replace(beside, path)
 
     def mount(self, folder: str, version: str, **files: str) -> None:
-        """Put files where Kubernetes mounts a Secret or a ConfigMap, all at once."""
+        """Replace files all at once, as Kubernetes does in the mount of a Secret or ConfigMap."""
         names = {name.replace("_", "."): content for name, content in files.items()}
         for name, content in names.items():
             self.write(f"{folder}/..{version}/{name}", content)

@@ -1,5 +1,5 @@
 """
-Real HTTP servers on loopback, to be endpoints in tests from outside.
+Real HTTP servers on loopback, as endpoints for end-to-end tests.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class EchoEndpoint:
     Answers each request with what it received, as JSON: ``name``, ``method``,
     ``target``, ``fields`` (pairs in order) and ``length`` (of the body, in bytes).
 
-    :param name: by which a test knows who answered.
-    :param port: any that is free if 0.
+    :param name: tells a test which endpoint answered.
+    :param port: 0 for any free port.
     :param tls: None for plain text.
     :param interface: the address that it listens on.
     """
@@ -36,10 +36,10 @@ class EchoEndpoint:
         self.name = name
         self.tls = tls
         self.requests: list[str] = []
-        """The request lines that it has seen."""
+        """The request lines received so far."""
 
         self.connections = 0
-        """How many it has accepted."""
+        """The number of accepted connections."""
 
         endpoint = self
 
@@ -58,7 +58,7 @@ class EchoEndpoint:
         return f"127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Close its listener; for `addCleanup`, too."""
+        """Close the listener; also for `addCleanup`."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -66,12 +66,12 @@ class EchoEndpoint:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Who ends with requests under way does not wait for their connections to end.
+    # Stopping with requests in flight does not wait for their connections to end.
     block_on_close = False
     request_queue_size = 1024
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """BaseServer: connections that end in the middle are what many tests are about."""
+        """BaseServer: log nothing, because many tests end connections in the middle."""
 
 
 class _EchoHandler(BaseHTTPRequestHandler):
@@ -81,14 +81,14 @@ class _EchoHandler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         self.owner.connections += 1
         if self.owner.tls is not None:
-            # Here, where it holds up this thread alone.
+            # The handshake runs here, where it blocks only this thread.
             self.request = self.owner.tls.wrap_socket(self.request, server_side=True)
         super().setup()
-        # One segment an answer: Nagle's algorithm would hold the body back 40 ms.
+        # Send each answer in one segment: Nagle's algorithm would delay the body by 40 ms.
         self.wfile = self.connection.makefile("wb", 65536)
 
     def handle_expect_100(self) -> bool:
-        """BaseHTTPRequestHandler: the client waits for what it writes here."""
+        """BaseHTTPRequestHandler: answer the client, which waits for it."""
         may_go_on = super().handle_expect_100()
         self.wfile.flush()
         return may_go_on
@@ -96,7 +96,7 @@ class _EchoHandler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         super().finish()
         if self.owner.tls is not None:
-            # The server closes the socket that it has accepted, which this one has replaced.
+            # The server closes only the accepted socket, which this one has replaced.
             self.request.close()
 
     def answer(self) -> None:
@@ -132,22 +132,22 @@ class _EchoHandler(BaseHTTPRequestHandler):
         return length
 
     def _skip(self, size: int) -> int:
-        """:return: how much of `size` came."""
+        """:return: how many of `size` bytes came."""
         left = size
         while left and (data := self.rfile.read(min(left, 1 << 16))):
             left -= len(data)
         return size - left
 
     def log_message(self, format: str, *args: object) -> None:
-        """BaseHTTPRequestHandler: tests have no use for its log."""
+        """BaseHTTPRequestHandler: log nothing."""
 
 
 class RawEndpoint:
     """
-    Runs a function on each connection that it accepts, in a thread of its own.
+    Runs a function on each accepted connection, in a thread of its own.
 
-    The connection is closed when the function returns; that it fails because the
-    other side is gone is no fault.
+    The connection is closed when the function returns. Failures because the other side
+    is gone are ignored.
 
     :param serve: takes the accepted socket; `read_head` reads a request from it.
     """
@@ -180,12 +180,12 @@ class RawEndpoint:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._open)
 
     def stop(self) -> None:
-        """Accept no more, and end the connections that are open."""
-        # A thread that waits in accept() is not woken by closing alone.
+        """Stop accepting, and end the open connections."""
+        # Closing alone does not wake a thread that waits in accept().
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
@@ -198,9 +198,9 @@ class RawEndpoint:
 
 class RefusingEndpoint:
     """
-    An endpoint where nobody listens.
+    An endpoint on which nothing listens.
 
-    Its port stays bound, or the next listener on any free port may get it, and answer.
+    Its port stays bound; otherwise the next listener on any free port might get it and answer.
     """
 
     def __init__(self) -> None:
@@ -209,13 +209,13 @@ class RefusingEndpoint:
         self.port: int = self._bound.getsockname()[1]
 
     def stop(self) -> None:
-        """Let others have the port."""
+        """Release the port."""
         self._bound.close()
 
 
 def read_head(connection: socket.socket) -> bytes:
     """
-    Read a request's head and no byte more.
+    Read a request's head, and not one byte more.
 
     :raises ConnectionError: if the connection ends before it is whole.
     """
@@ -229,7 +229,7 @@ def read_head(connection: socket.socket) -> bytes:
 
 
 def answering(response: bytes) -> Callable[[socket.socket], None]:
-    """For `RawEndpoint`: reads one head, sends these bytes and closes."""
+    """Make a function for `RawEndpoint` that reads one head, sends these bytes and closes."""
 
     def serve(connection: socket.socket) -> None:
         read_head(connection)

@@ -1,5 +1,5 @@
 """
-Records of exchanges that are over.
+Records of finished exchanges.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def request_of(
     fields: Mapping[bytes, bytes] | None = None, *, target: bytes = b"/", is_http_10: bool = False
 ) -> Request:
     """
-    A request as a codec hands it on, or worse.
+    Make a request as a codec would pass it on, or an invalid one.
 
-    :param fields: by name in lower case, with any value.
+    :param fields: values by name in lower case; any value is possible.
     """
     return Request(
         method=b"GET",
@@ -36,9 +36,9 @@ def request_of(
 
 def answered(request: Request | None = None, **values: object) -> ExchangeRecord:
     """
-    An exchange that went well, but for what is said otherwise.
+    Make the record of an exchange that went well, except for the given values.
 
-    :param values: of fields of the record.
+    :param values: values of the record's fields.
     """
     record = ExchangeRecord(b"192.0.2.1", 100.0, request or request_of())
     record.request_id = ID

@@ -1,5 +1,5 @@
 """
-The processes below a process, as the system knows them.
+The descendants of a process, according to the system.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def children(pid: int) -> list[int]:
-    """Those that it has forked and that live, in order."""
+    """List its living children, in order."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -21,22 +21,22 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Children, and theirs."""
+    """List its children, and their descendants."""
     return [each for child in children(pid) for each in (child, *descendants(child))]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether it runs; containers may have nobody to reap those that have ended."""
+    """Return whether it runs; in a container, an ended process may stay as a zombie."""
     return _state(pid)[0] not in "ZX"
 
 
 def socket_count(pid: int) -> int:
-    """How many sockets it has."""
+    """Count its sockets."""
     return sum(target.startswith("socket:") for target in _opened(pid))
 
 
 def has_open(pid: int, path: Path) -> bool:
-    """Whether it has this file open."""
+    """Return whether it has this file open."""
     return str(path) in _opened(pid)
 
 
@@ -49,7 +49,7 @@ def _opened(pid: int) -> list[str]:
 
 
 def _state(pid: int) -> tuple[str, int]:
-    """State, and the process id of the parent; ``X`` for a process that is gone."""
+    """Return its state and its parent's process id; the state is ``X`` if it is gone."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -1,5 +1,5 @@
 """
-A stand-in for the `APIClient`, whose answers a test gives one by one.
+A stand-in for the `APIClient`. A test gives its answers one by one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ NOTHING: Mapping[str, str] = {}
 
 class Asked:
     """
-    One request, until the test has answered it.
+    One request that the test has to answer.
 
-    :ivar is_cancelled: whether whoever asked has given up.
+    :ivar is_cancelled: whether the request was cancelled.
     """
 
     def __init__(self, path: str, query: Mapping[str, str]) -> None:
@@ -48,51 +48,51 @@ class Asked:
     # Answers.
 
     def page(self, items: Iterable[Manifest], version: str = "1", token: str = "") -> None:
-        """A page of a list."""
+        """Answer with a page of a list."""
         metadata = {"resourceVersion": version, "continue": token}
         self.json({"metadata": metadata, "items": list(items)})
 
     def json(self, body: object) -> None:
-        """An object, or whatever else."""
+        """Answer with an object, or with any other JSON."""
         self.done.callback(json.dumps(body).encode())
 
     def fail(self, error: Exception) -> None:
-        """No answer, or one that is an error."""
+        """Fail the request."""
         self.done.errback(error)
 
     def refuse(self, code: int, reason: str = "", retry_after: float | None = None) -> None:
-        """An answer that is an error."""
+        """Answer with an error."""
         self.fail(APIError(code, reason, "the server says so", retry_after))
 
     def break_off(self) -> None:
-        """The connection is lost."""
+        """Lose the connection."""
         self.fail(APIUnreachable("the connection broke"))
 
     # Of a watch.
 
     def open(self) -> None:
-        """The server accepts the watch."""
+        """Accept the watch."""
         self.opened()
 
     def send(self, change: str, item: Manifest) -> None:
-        """An event."""
+        """Send an event."""
         assert self.receive is not None
         try:
             self.receive(json.dumps({"type": change, "object": item}).encode())
         except Exception as error:
-            # As the client does: the watch ends with what was raised.
+            # As in the client, the watch ends with the exception.
             self.done.errback(error)
 
     def bookmark(self, version: str) -> None:
-        """Nothing has changed until this version."""
+        """Send a bookmark: nothing has changed until this version."""
         self.send("BOOKMARK", {"kind": "X", "metadata": {"resourceVersion": version}})
 
     def send_error(self, code: int) -> None:
-        """The server says within the watch that something is wrong."""
+        """Send an error within the watch."""
         self.send("ERROR", {"kind": "Status", "code": code, "message": "the server says so"})
 
     def end(self) -> None:
-        """The server ends the watch in order."""
+        """End the watch in an orderly way."""
         self.done.callback(None)
 
 
@@ -100,14 +100,14 @@ class HandAPI:
     """
     Keeps each request until the test answers it.
 
-    :ivar asked: all requests so far, in their order.
+    :ivar asked: all requests so far, in order.
     """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
 
     async def get(self, path: str, query: Mapping[str, str] = NOTHING) -> bytes:
-        """As `APIClient.get`."""
+        """Like `APIClient.get`."""
         asked = Asked(path, query)
         self.asked.append(asked)
         body: bytes = await asked.done
@@ -120,24 +120,24 @@ class HandAPI:
         receive: Callable[[bytes], None],
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        """As `APIClient.watch`."""
+        """Like `APIClient.watch`."""
         asked = Asked(path, query)
         asked.receive, asked.opened = receive, opened
         self.asked.append(asked)
         await asked.done
 
     def pending(self, end_of_path: str = "") -> list[Asked]:
-        """The requests that are not answered yet, of those whose path ends so."""
+        """List the unanswered requests whose path ends like this."""
         return [each for each in self.asked if each.is_open and each.path.endswith(end_of_path)]
 
     def only(self, end_of_path: str = "") -> Asked:
-        """The one that is not answered yet."""
+        """Return the only unanswered request."""
         [asked] = self.pending(end_of_path)
         return asked
 
 
 def stored(manifest: Manifest, version: int = 1, namespace: str = "default") -> Manifest:
-    """A manifest as the server has it; with an empty namespace it is cluster-scoped."""
+    """Return a manifest in the server's form; with an empty namespace it is cluster-scoped."""
     metadata: dict[str, object] = dict(manifest["metadata"])  # type: ignore[call-overload]
     metadata["resourceVersion"] = str(version)
     if namespace:

@@ -1,5 +1,5 @@
 """
-An `ExchangeObserver` of which a test says when it has stopped.
+An `ExchangeObserver` that stops when a test says so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 
 @dataclass
 class HandObserver:
-    """Has stopped when a test says so."""
+    """Stops when a test says so."""
 
     events: list[str]
     stopped: Deferred[None] = field(default_factory=lambda: succeed(None))

@@ -1,8 +1,8 @@
 """
-A reactor that a test turns by hand, for transports on real sockets.
+A reactor that a test drives by hand, for transports on real sockets.
 
-It promises what `IReactorFDSet` and `IReactorTime` promise and nothing more, so
-that what works with it works with every reactor that watches descriptors.
+It provides only what `IReactorFDSet` and `IReactorTime` promise, so that code that
+works with it works with every reactor that watches descriptors.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 PATIENCE = 5.0
-"""Seconds for the kernel to bring something from one end to the other."""
+"""Seconds for the kernel to carry data from one end to the other."""
 
 
 @implementer(IReactorFDSet)
 class HandReactor(Clock):
     """
-    :ivar readers: what waits for its socket to be readable.
-    :ivar writers: what waits for its socket to be writable.
+    :ivar readers: the objects that wait for their sockets to become readable.
+    :ivar writers: the objects that wait for their sockets to become writable.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class HandReactor(Clock):
         return list(self.writers)
 
     def turn(self, times: int = 1) -> None:
-        """Let whoever is ready read, then write; run what is due."""
+        """Let ready objects read, then write, and run the calls that are due."""
         for _ in range(times):
             readable, _, _ = select.select(list(self.readers), [], [], 0)
             for each in readable:
@@ -74,10 +74,10 @@ class HandReactor(Clock):
 
     def turn_until(self, condition: Callable[[], object], *peers: socket.socket) -> None:
         """
-        Turn until something has happened.
+        Turn until a condition holds.
 
-        :param peers: ends of the test's own, to be waited for as well.
-        :raises AssertionError: if it does not happen within `PATIENCE`.
+        :param peers: the test's own ends, to wait for as well.
+        :raises AssertionError: if the condition does not hold within `PATIENCE`.
         """
         end = time.monotonic() + PATIENCE
         while not condition():
@@ -88,7 +88,7 @@ class HandReactor(Clock):
             select.select([*peers, *self.readers], list(self.writers), [], PATIENCE)
 
     def _call(self, transport: Any, method: Any, is_read: bool) -> None:
-        """As `twisted.internet.posixbase` treats the end of a connection."""
+        """Treat the end of a connection as `twisted.internet.posixbase` does."""
         why = method()
         if why is None:
             return
@@ -106,9 +106,9 @@ class HandReactor(Clock):
 
 def tcp_pair(buffer_size: int | None = None) -> tuple[socket.socket, socket.socket]:
     """
-    Two ends of a TCP connection on loopback.
+    Make both ends of a TCP connection on loopback.
 
-    :param buffer_size: of both ends' kernel buffers, in bytes; the system's if None.
+    :param buffer_size: the size of both ends' kernel buffers, in bytes; the system's if None.
     """
     with socket.socket() as listening:
         if buffer_size is not None:

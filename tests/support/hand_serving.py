@@ -1,5 +1,5 @@
 """
-A `Serving` of which a test says when it accepts and when it has drained.
+A `Serving` that accepts and has drained when a test says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ingress.routing.snapshot import Snapshot
 
 @dataclass
 class HandServing:
-    """Tells what is asked of it, in the order of all that happens."""
+    """Records its calls in a list shared with other recorders, in order."""
 
     events: list[str]
     accepted: Deferred[None] = field(default_factory=lambda: succeed(None))

@@ -1,5 +1,5 @@
 """
-Heads fed as the codecs feed them.
+Feeds heads as the codecs do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def feed(
     check: Callable[[bytes, Limits, int], None],
     parse: Callable[[bytes], object],
 ) -> None:
-    """Feed a head as the codecs do: checked while unfinished, parsed when whole."""
+    """Feed a head as the codecs do: check it while it is incomplete, parse it when it is whole."""
     for end in range(step, len(data) + step, step):
         so_far = data[:end]
         if HEAD_END in so_far:

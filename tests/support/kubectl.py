@@ -21,9 +21,9 @@ from tests.support.process import PATIENCE
 
 def find_kubectl() -> str:
     """
-    The one that the extra ``dev`` installs, or the system's.
+    Find the kubectl of the extra ``dev``, or the system's.
 
-    :raises SkipTest: where there is none.
+    :raises SkipTest: if there is none.
     """
     beside = Path(sys.executable).parent
     found = shutil.which("kubectl", path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
@@ -34,9 +34,9 @@ def find_kubectl() -> str:
 
 class Kubectl:
     """
-    :param folder: for its kubeconfig and what it remembers.
-    :param kubeconfig: the text.
-    :param prefix: a command that runs it, say in another network namespace.
+    :param folder: the folder for its kubeconfig and its caches.
+    :param kubeconfig: the text of its kubeconfig.
+    :param prefix: a command that runs it, for example in another network namespace.
     """
 
     def __init__(self, folder: Path, kubeconfig: str, prefix: Sequence[str] = ()) -> None:
@@ -50,8 +50,8 @@ class Kubectl:
 
     def run(self, *arguments: str, data: str = "") -> str:
         """
-        :param data: for its standard input.
-        :return: what it says.
+        :param data: its standard input.
+        :return: its output.
         :raises AssertionError: if it fails.
         """
         done = subprocess.run(
@@ -67,10 +67,10 @@ class Kubectl:
         return done.stdout
 
     def apply(self, *objects: object, arguments: Sequence[str] = ()) -> str:
-        """Apply these objects, without the schema, which no fake has."""
+        """Apply these objects, without the schema, which the fake does not have."""
         text = yaml.safe_dump_all(objects)
         return self.run("apply", "--validate=false", *arguments, "-f", "-", data=text)
 
     def get(self, *arguments: str) -> Any:
-        """What there is, parsed."""
+        """Run ``kubectl get`` and parse its output."""
         return json.loads(self.run("get", "-o", "json", *arguments))

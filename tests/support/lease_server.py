@@ -1,5 +1,5 @@
 """
-An API server that has one Lease, at the other end of a network that a test makes bad.
+An API server with one Lease, behind a network that a test can disturb.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ingress.kube.api.errors import APIError, APIUnreachable
 
 
 class LeaseServer:
-    """Answers to the requests that are made of a Lease as a real server does."""
+    """Answers requests for a Lease as a real server does."""
 
     def __init__(self) -> None:
         self._lease: dict[str, Any] | None = None
         self._version = 520
 
     def handle(self, method: str, body: Any) -> bytes:
-        """:raises APIError: for what is refused."""
+        """:raises APIError: if the request is refused."""
         if method == "POST" and self._lease is not None:
             raise APIError(409, "AlreadyExists", "it already exists")
         if method != "POST" and self._lease is None:
@@ -39,7 +39,7 @@ class LeaseServer:
 
 class Journey(NamedTuple):
     """
-    What the network does to one exchange.
+    The effect of the network on one exchange.
 
     :ivar there: seconds that the request takes.
     :ivar back: seconds that the answer takes.
@@ -53,8 +53,8 @@ class Journey(NamedTuple):
 
 class SlowLeaseAPI(APIClient):
     """
-    :param world: the time that the network goes by.
-    :param journey: decides about each exchange.
+    :param world: the clock of the network.
+    :param journey: decides the effect on each exchange.
     """
 
     def __init__(self, server: LeaseServer, world: Clock, journey: Callable[[], Journey]) -> None:
@@ -79,7 +79,7 @@ class SlowLeaseAPI(APIClient):
     async def _travel(self, method: str, body: Any) -> bytes:
         journey = self._journey()
         answered: Deferred[bytes] = Deferred()
-        # What is on its way arrives, even if nobody waits for the answer any more.
+        # A request in transit arrives, even if its answer is no longer awaited.
         self._world.callLater(journey.there, self._arrive, method, body, journey, answered)
         return await answered
 

@@ -1,5 +1,5 @@
 """
-What one logger writes while a test runs.
+The lines of one logger while a test runs.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from zope.interface import implementer
 @implementer(ILogObserver)
 class LogLines:
     """
-    Keeps what is logged above the level of debugging.
+    Keeps the events above the debug level.
 
-    :param namespace: of the logger: its module and class.
+    :param namespace: the namespace of the logger: its module and class.
     """
 
     def __init__(self, test: SynchronousTestCase, namespace: str) -> None:
@@ -29,6 +29,6 @@ class LogLines:
             self._lines.append(formatEvent(event))
 
     def take(self) -> list[str]:
-        """The lines since the last call."""
+        """Return the lines since the last call."""
         lines, self._lines = self._lines, []
         return lines

@@ -1,5 +1,5 @@
 """
-A server on the loopback interface that answers as it is told, over TLS or without.
+A server on the loopback interface with scripted answers, with or without TLS.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.replay import Request, ServerProtocol
 
 
 class _Protocol(ServerProtocol):
-    """Writes what is due at once."""
+    """Writes everything that is due at once."""
 
     factory: LoopbackAPI
 
@@ -42,7 +42,7 @@ class _Protocol(ServerProtocol):
 
 class LoopbackAPI(ServerFactory):
     """
-    :param answer: as of `ServerProtocol`.
+    :param answer: as for `ServerProtocol`.
     """
 
     noisy = False
@@ -66,7 +66,7 @@ class LoopbackAPI(ServerFactory):
         interface: str = "127.0.0.1",
     ) -> Any:
         """
-        :param client_ca: whose certificates clients must have.
+        :param client_ca: the authority that must have issued the clients' certificates.
         :return: the port.
         """
         factory: Any = self
@@ -75,17 +75,17 @@ class LoopbackAPI(ServerFactory):
         return reactor.listenTCP(0, factory, interface=interface)
 
     def answer_nothing(self) -> None:
-        """From now on."""
+        """Answer nothing from now on."""
         self._answer = lambda _: []
 
     async def all_lost(self) -> None:
-        """:return: when no connection is there any more."""
+        """Wait until there are no connections."""
         while not all(each.is_lost for each in self.connections):
             self._waiting = Deferred()
             await self._waiting
 
     def lost(self) -> None:
-        """A connection is gone."""
+        """Note that a connection is gone."""
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)

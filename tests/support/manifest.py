@@ -1,7 +1,7 @@
 """
 Manifests as their authors write them: documents for YAML files.
 
-`tests.support.objects` has the same as objects that are parsed already.
+`tests.support.objects` has the same as parsed objects.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def service_manifest(name: str) -> Manifest:
 
 
 def external_manifest(name: str, host: str, port: int) -> Manifest:
-    """An ExternalName whose port 80 is this port of a host elsewhere."""
+    """An ExternalName whose port 80 leads to this port of another host."""
     ports = [{"port": 80, "targetPort": port}]
     spec: Manifest = {"type": "ExternalName", "externalName": host, "ports": ports}
     return _manifest("v1", "Service", {"name": name}, spec=spec)
 
 
 def endpoint_manifests(service: str, *ports: int) -> list[Manifest]:
-    """An EndpointSlice for each port of 127.0.0.1, because a slice has one port for all."""
+    """An EndpointSlice for each port of 127.0.0.1, because a slice has one port."""
     return [
         _manifest(
             "discovery.k8s.io/v1",
@@ -104,8 +104,8 @@ def backend_secret_manifest(name: str, root_pem: bytes, ours: Issued | None = No
     """
     A Secret for TLS towards endpoints.
 
-    :param root_pem: whom it lets us trust.
-    :param ours: the certificate that endpoints are shown.
+    :param root_pem: the authority to trust.
+    :param ours: the certificate to show to endpoints.
     """
     data = {} if ours is None else _pair(ours)
     return _secret_manifest(name, "Opaque", {**data, "ca.crt": root_pem})

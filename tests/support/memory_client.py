@@ -1,5 +1,5 @@
 """
-The real client of an API server, on a `FakeAPI` in the same process, without sockets.
+The real API client on a `FakeAPI` in the same process, without sockets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.support.fake_api.api import TOKEN
 
 
 class _InMemory:
-    """What `APIClient` needs of its connections."""
+    """The part of the connections that `APIClient` needs."""
 
     def __init__(self, api: FakeAPI) -> None:
         self._stub = StubTreq(api.resource)
@@ -32,8 +32,8 @@ def memory_client(
     api: FakeAPI, clock: Any, *, token: str = TOKEN, namespace: str = "default"
 ) -> APIClient:
     """
-    :param token: of whoever asks; the administrator's where nothing else is said.
-    :param namespace: in which the process runs.
+    :param token: the client's token; the administrator's by default.
+    :param namespace: the namespace in which the process runs.
     """
     return APIClient(
         clock,

@@ -1,11 +1,11 @@
 """
-Stream sockets in memory, and the reactor that serves them.
+Stream sockets in memory, and a reactor that serves them.
 
-The transports of the proxy run on these unchanged, so that what a test sees of
-producers, half-closed and aborted connections is what Twisted really does. The
-sockets are as unforgiving as a network: buffers are finite, a socket that is
-closed with unread input resets its peer, and a reset destroys what the peer had
-not read yet (RFC 9112 section 9.6).
+The transports of the proxy run on these unchanged, so producers, half-closed and
+aborted connections behave in a test as they do in Twisted. The sockets are as
+unforgiving as a network: buffers are finite, a socket that is closed with unread
+input resets its peer, and a reset destroys data that the peer has not read yet
+(RFC 9112 section 9.6).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import Logger
 
 CAPACITY = 64 * 1024
-"""Bytes that a connection holds in one direction."""
+"""The bytes that a connection holds in one direction."""
 
 MAX_TURNS = 100_000
-"""Turns of the reactor after which something must be running in circles."""
+"""The number of turns after which the reactor must be in an endless loop."""
 
 
 class MemorySocket:
@@ -41,7 +41,7 @@ class MemorySocket:
 
     @property
     def room(self) -> int:
-        """Bytes that the peer can still send before something is read here."""
+        """Return how many bytes the peer can still send before something is read here."""
         return self._capacity - len(self._arrived)
 
     @property
@@ -90,7 +90,7 @@ class MemorySocket:
             self.peer.has_ended = True
 
     def setblocking(self, flag: bool) -> None:
-        """Never blocks anyway."""
+        """Do nothing: the socket never blocks."""
 
     def fileno(self) -> int:
         return -1 if self.is_closed else 0
@@ -101,14 +101,14 @@ class MemorySocket:
 
 
 def connected_sockets(capacity: int = CAPACITY) -> tuple[MemorySocket, MemorySocket]:
-    """Both ends of a new connection."""
+    """Make both ends of a new connection."""
     one, other = MemorySocket(capacity), MemorySocket(capacity)
     one.peer, other.peer = other, one
     return one, other
 
 
 class MemoryNetwork(MemoryReactorClock, _DisconnectSelectableMixin):
-    """A reactor that does on `settle` what a real one does of its own accord."""
+    """A reactor that serves its sockets when `settle` is called."""
 
     log = Logger()
 
@@ -135,7 +135,7 @@ class MemoryNetwork(MemoryReactorClock, _DisconnectSelectableMixin):
         return bool(ready)
 
     def _serve(self, transport: Connection, *, is_read: bool) -> None:
-        # As `_PollLikeMixin._doReadOrWrite` does it.
+        # This follows `_PollLikeMixin._doReadOrWrite`.
         try:
             why = transport.doRead() if is_read else transport.doWrite()
         except Exception:

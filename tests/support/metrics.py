@@ -1,5 +1,5 @@
 """
-What Prometheus reads of an exposition.
+Reads an exposition as Prometheus does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Sample(NamedTuple):
 
 def read_samples(text: str) -> Iterator[Sample]:
     """
-    :return: each sample under the name that it is written with; the parser would give
-        every counter the suffix that it should have by now.
+    :return: each sample under the name that is written; the parser would add a suffix to
+        the names of counters.
     """
     lines = f"\n{text}"
     for family in text_string_to_metric_families(text):
@@ -31,8 +31,8 @@ def read_samples(text: str) -> Iterator[Sample]:
 
 def sample_value(text: str, name: str, /, **labels: str) -> float | None:
     """
-    :param labels: some of those that it has.
-    :return: the value of the one sample there is; None if there is none.
+    :param labels: some of the sample's labels.
+    :return: the value of the only matching sample; None if there is none.
     """
     found = [
         sample.value

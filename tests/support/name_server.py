@@ -15,7 +15,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class _Records(common.ResolverBase):
-    """What is known, by name and type; errors in place of records are the answer."""
+    """The records by name and type; an error in place of records is the answer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class _Factory(DNSServerFactory):
     noisy = False
 
     def gotResolverError(self, failure: Any, protocol: Any, message: Any, address: Any) -> None:
-        """DNSServerFactory, which knows of two codes only."""
+        """DNSServerFactory, which itself knows only two error codes."""
         codes = {error.DNSNameError: dns.ENAME, error.DNSQueryRefusedError: dns.EREFUSED}
         message.answer = 1
         message.rCode = codes.get(failure.type, dns.ESERVER)
@@ -50,8 +50,8 @@ class _UDPProtocol(dns.DNSDatagramProtocol):
 
 class NameServer:
     """
-    :ivar port: of both.
-    :ivar is_silent: whether it says nothing over UDP.
+    :ivar port: the port for UDP and TCP.
+    :ivar is_silent: whether it does not answer over UDP.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -72,35 +72,35 @@ class NameServer:
 
     @property
     def asked(self) -> list[str]:
-        """The names that were asked for, of whatever type."""
+        """List the names in all queries, of any type."""
         return self._records.asked
 
     def put(self, name: str, *addresses: str, ttl: int = 60) -> None:
-        """A name has these addresses of IPv4, and no others."""
+        """Set the IPv4 addresses of a name."""
         payloads = [dns.Record_A(address, ttl) for address in addresses]
         self._records.known[name, dns.A] = [
             dns.RRHeader(name, dns.A, ttl=ttl, payload=payload) for payload in payloads
         ]
 
     def fail(self, name: str, wrong: Exception) -> None:
-        """A question for a name is answered with an error."""
+        """Answer queries for a name with an error."""
         for record_type in (dns.A, dns.AAAA):
             self._records.known[name, record_type] = wrong
 
     def forget(self, name: str) -> None:
-        """There is no such name."""
+        """Remove a name."""
         for record_type in (dns.A, dns.AAAA):
             self._records.known.pop((name, record_type), None)
 
     def stop(self) -> Deferred[Any]:
-        """Listen no longer."""
+        """Stop listening."""
         self._ports[1].stopListening()
         stopped: Deferred[Any] = self._ports[0].stopListening()
         return stopped
 
-    # What twisted.names tells the one whose protocol it is.
+    # Called by twisted.names on the owner of the protocol.
 
     def messageReceived(self, message: Any, protocol: Any, address: Any = None) -> None:
-        """A question over UDP."""
+        """Answer a query over UDP."""
         if not self.is_silent:
             self._factory.messageReceived(message, protocol, address)

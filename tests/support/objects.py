@@ -1,5 +1,5 @@
 """
-Builders: Kubernetes objects in one line each, and the build of some of them.
+Builders that make Kubernetes objects in one line each, and builds of such objects.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FILES = Config(source=FilesSource(paths=(Path("manifests"),)))
 READY = EndpointConditions()
 STARTING = EndpointConditions(ready=False, serving=False)
 LEAVING = EndpointConditions(ready=False, serving=True, terminating=True)
-"""It terminates, and still serves."""
+"""The endpoint is terminating and still serving."""
 
 _KINDS: dict[type[KubeObject], str] = {
     Ingress: "ingresses",
@@ -72,7 +72,7 @@ def metadata(
 ) -> Metadata:
     """
     :param name: ``NAME`` or ``NAMESPACE/NAME``.
-    :param created: as ``2026-01-31``.
+    :param created: a date such as ``2026-01-31``.
     """
     namespace, _, short = name.rpartition("/")
     moment = datetime.fromisoformat(created).replace(tzinfo=UTC) if created else None
@@ -85,7 +85,7 @@ def metadata(
 
 
 def backend(service: str) -> IngressBackend:
-    """:param service: ``NAME:PORT``, the port by number or name."""
+    """:param service: ``NAME:PORT``, with the port by number or name."""
     name, _, port = service.partition(":")
     number = int(port) if port.isdecimal() else 0
     return IngressBackend(
@@ -118,8 +118,8 @@ def ingress(
     class_annotation: str | None = None,
 ) -> Ingress:
     """
-    :param paths: as `path` takes them, to ``SERVICE:PORT``; with no host and no
-        path the Ingress has no rule.
+    :param paths: paths in the form of `path`, with ``SERVICE:PORT`` for each; without
+        host and paths the Ingress has no rule.
     :param tls: hosts by the name of their Secret.
     :param annotations: names without the prefix.
     """
@@ -165,7 +165,7 @@ def ingress_class(
 
 def service(name: str, *ports: ServicePort, kind: str = "ClusterIP", external: str = "") -> Service:
     """
-    :param ports: port 80 without name where there are none.
+    :param ports: port 80 without a name if none are given.
     :param external: the ``externalName``.
     """
     spec = ServiceSpec(ports=ports or (ServicePort(port=80),), type=kind, external_name=external)
@@ -181,7 +181,7 @@ def endpoint_slice(
 ) -> EndpointSlice:
     """
     :param of: the Service, as ``NAME`` or ``NAMESPACE/NAME``.
-    :param addresses: ready ones, or an address with its conditions.
+    :param addresses: ready addresses, or addresses with conditions.
     """
     items = [item if isinstance(item, tuple) else (item, READY) for item in addresses]
     labels = {"kubernetes.io/service-name": metadata(of).name}
@@ -199,7 +199,7 @@ def endpoint_slice(
 def endpoints(
     of: str, *addresses: str, not_ready: Iterable[str] = (), port: int = 8080
 ) -> Endpoints:
-    """The kind before EndpointSlice."""
+    """An Endpoints object, the predecessor of EndpointSlice."""
     subset = EndpointSubset(
         addresses=tuple(EndpointAddress(ip=address) for address in addresses),
         not_ready_addresses=tuple(EndpointAddress(ip=address) for address in not_ready),
@@ -209,7 +209,7 @@ def endpoints(
 
 
 def secret(name: str, certificate: bytes, key: bytes) -> Secret:
-    """A Secret of PEM."""
+    """A Secret with PEM data."""
     return Secret(
         metadata=metadata(name),
         type="kubernetes.io/tls",
@@ -220,7 +220,7 @@ def secret(name: str, certificate: bytes, key: bytes) -> Secret:
 def resolved_name(
     name: str, *addresses: str, fault: str = "", own_ports: Mapping[str, tuple[int, ...]] = {}
 ) -> ResolvedName:
-    """What a name means."""
+    """The addresses of a name."""
     return ResolvedName(
         metadata=Metadata(name=name, namespace=""),
         addresses=addresses,
@@ -235,7 +235,7 @@ def served(name: str) -> tuple[Service, EndpointSlice]:
 
 
 def objects(*items: KubeObject | Iterable[KubeObject]) -> Objects:
-    """:param items: objects, or some of them together, as `served` makes them."""
+    """:param items: objects, or groups of objects such as `served` makes."""
     kinds: dict[str, dict[ObjectName, KubeObject]] = {}
     for item in items:
         for each in (item,) if isinstance(item, KubeObject) else item:
@@ -249,13 +249,13 @@ def built(
     previous: Built | None = None,
     now: datetime = NOW,
 ) -> Built:
-    """The build of some objects."""
+    """Build some objects."""
     return build(objects(*items), config, previous, now=now)
 
 
 def problems_of(result: Built, name: str = "web") -> list[str]:
     """
-    :param name: of an Ingress, as ``NAME`` or ``NAMESPACE/NAME``.
+    :param name: the name of an Ingress, as ``NAME`` or ``NAMESPACE/NAME``.
     :return: its Problems as ``FIELD: MESSAGE``.
     """
     meta = metadata(name)

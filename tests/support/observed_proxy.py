@@ -1,5 +1,5 @@
 """
-A proxy to observe, made of values.
+An observable proxy made of values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.objects import FILES, NOW
 
 @dataclass
 class HandPublished:
-    """What a controller has published (`Published`)."""
+    """The results that a controller has published (`Published`)."""
 
     built: Built | None = None
     generation: int = 0
@@ -28,7 +28,7 @@ class HandPublished:
     failures: int = 0
 
     def publish(self, built: Built, *, before: float = 0.0) -> None:
-        """:param before: seconds that it is ago."""
+        """:param before: how many seconds ago it was published."""
         self.built = built
         self.generation += 1
         self.published_at = NOW - timedelta(seconds=before)
@@ -36,7 +36,7 @@ class HandPublished:
 
 @dataclass
 class HandConfigured:
-    """A configuration that applies, or does not (`Configured`)."""
+    """A configuration that is applied or not (`Configured`)."""
 
     current: Config = FILES
     has_mistakes: bool = False
@@ -44,7 +44,7 @@ class HandConfigured:
 
 @dataclass
 class HandReports:
-    """What processes tell of themselves (`Reports`)."""
+    """The reports of processes (`Reports`)."""
 
     processes: list[Vitals] = field(default_factory=lambda: [Vitals(Connections(1, 2, 3), 1000)])
     states: dict[Endpoint, EndpointState] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class HandReports:
 
 @dataclass
 class HandProxy:
-    """Everything that metrics and pages read, for tests to change."""
+    """Everything that metrics and pages read; tests may change it."""
 
     published: HandPublished = field(default_factory=HandPublished)
     configured: HandConfigured = field(default_factory=HandConfigured)

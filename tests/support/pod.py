@@ -1,5 +1,5 @@
 """
-An endpoint in a process of its own, which can die as pods do: ``python -m tests.support.pod``.
+An endpoint in its own process, which can die as pods do: ``python -m tests.support.pod``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Pod:
     """
     A running `EchoEndpoint`.
 
-    :param name: by which a test knows who answered.
-    :param port: any that is free if 0.
+    :param name: tells a test which endpoint answered.
+    :param port: 0 for any free port.
     """
 
     def __init__(self, name: str, port: int = 0) -> None:
@@ -34,7 +34,7 @@ class Pod:
         self.port = int(self._process.stdout.readline())
 
     def kill(self) -> None:
-        """End it at once, with every connection that it has; for `addCleanup`, too."""
+        """End it at once, with all of its connections; also for `addCleanup`."""
         self._process.kill()
         self._process.wait()
         if self._process.stdout is not None:

@@ -1,11 +1,11 @@
 """
-A network of its own in which pods have addresses: ``python -m tests.support.pod_network``.
+A separate network in which pods have addresses: ``python -m tests.support.pod_network``.
 
-The API server takes no EndpointSlice with a loopback address, and a controller that reads one
-from a cluster should not believe it. So that a test may have endpoints all the same, it runs
-everything in a network namespace of Linux, where 10.244.0.0/16 is this machine. Nothing in it
-reaches anything else. What has no part in the traffic stays outside: sockets of the file
-system lead inside.
+The API server refuses EndpointSlices with a loopback address, and a controller must not use
+one from a cluster. So that a test can have endpoints nevertheless, everything runs in a
+network namespace of Linux, in which 10.244.0.0/16 is this machine. Nothing inside can reach
+anything outside. Processes without a part in the traffic stay outside, and sockets in the
+file system lead inside.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
 NETWORK, NETMASK = "10.244.0.1", "255.255.0.0"
 
 PORT = 8080
-"""On which every pod listens."""
+"""The port on which every pod listens."""
 
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
-"""<linux/sockios.h>: what ``ip link`` and ``ip address`` do; not every machine has those."""
+"""<linux/sockios.h>: in place of ``ip link`` and ``ip address``, which some machines lack."""
 
 IFF_UP = 1
 
 
 class PodNetwork:
     """
-    The network, and the pods in it: each answers as `EchoEndpoint` does.
+    The network and its pods, each of which answers like an `EchoEndpoint`.
 
-    :ivar prefix: the words of a command that run another one inside.
-    :raises SkipTest: where the system does not let us have one.
+    :ivar prefix: the words of a command that runs another command inside.
+    :raises SkipTest: if the system does not allow us to make one.
     """
 
     def __init__(self) -> None:
@@ -68,15 +68,15 @@ class PodNetwork:
         )
 
     def add_pod(self, name: str, address: str) -> None:
-        """Let a pod listen."""
+        """Start a pod."""
         self._say(f"add {name} {address}")
 
     def remove_pod(self, address: str) -> None:
-        """Let it listen no more; connections that are open stay so until they are idle."""
+        """Stop its listener; open connections stay until they are idle."""
         self._say(f"remove {address}")
 
     def close(self) -> None:
-        """End it, with all pods; for `addCleanup`."""
+        """End the network with all pods; for `addCleanup`."""
         streams = (self._process.stdin, self._process.stdout, self._process.stderr)
         assert streams[0] is not None
         streams[0].close()
@@ -97,7 +97,7 @@ class PodNetwork:
 
 
 def set_up_loopback() -> None:
-    """Have the loopback interface of a new namespace answer, for the network of the pods as well."""
+    """Bring up the loopback interface of a new namespace, also for the pods' addresses."""
 
     def request(interface: bytes, address: str) -> bytes:
         family = struct.pack("=HH", socket.AF_INET, 0)

@@ -1,5 +1,5 @@
 """
-A real ``twistd ingress`` process, for tests from outside.
+A real ``twistd ingress`` process, for end-to-end tests.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
-"""The command as its script has it, with the interpreter and the packages of the tests."""
+"""The command of the ``twistd`` script, with the interpreter and packages of the tests."""
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
 
 PATIENCE = 30.0
-"""Seconds until a condition that is met at once counts as missed: machines are busy."""
+"""Seconds to wait for a condition that is normally met at once; machines may be busy."""
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
-"""A listener on any port that is free."""
+"""A listener on any free port."""
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
     """
     :return: the first true value of `condition`.
-    :raises AssertionError: if there is none in time; `what` says what was waited for.
+    :raises AssertionError: if there is none in time; `what` names the condition.
     """
     end = time.monotonic() + patience
     while True:
@@ -50,12 +50,11 @@ def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE
 
 class IngressProcess:
     """
-    :param folder: for its configuration and its manifests; made if it is not there.
-    :param settings: the configuration besides listeners and ``source.files``; keys
-        with ``_`` for ``-``. Without an access log, which would be among the lines of
-        the log.
-    :ivar command: what is run; a test may replace it before the start, and the
-        environment as well.
+    :param folder: the folder for its configuration and manifests; made if it does not exist.
+    :param settings: the configuration besides listeners and ``source.files``; keys have
+        ``_`` for ``-``. The access log is off, because it would mix with the log.
+    :ivar command: the command to run; a test may replace it, and the environment, before
+        the start.
     """
 
     def __init__(self, folder: Path, **settings: object) -> None:
@@ -77,7 +76,7 @@ class IngressProcess:
 
     @property
     def log(self) -> str:
-        """All that it has said since it was started."""
+        """Its whole output since it was started."""
         return "\n".join(self._lines)
 
     # What it reads.
@@ -94,7 +93,7 @@ class IngressProcess:
         replace_file(self.config, yaml.safe_dump(document))
 
     def write(self, name: str, *objects: object) -> None:
-        """Replace the manifest file `name` with one of these objects."""
+        """Replace the manifest file `name` by one with these objects."""
         replace_file(self.manifests / name, yaml.safe_dump_all(objects))
 
     # How it lives.
@@ -108,8 +107,8 @@ class IngressProcess:
         """
         Start it.
 
-        :param arguments: instead of those that make it serve its configuration.
-        :param folder: that it is started from.
+        :param arguments: the arguments, in place of those that serve its configuration.
+        :param folder: the working folder.
         """
         self._lines = []
         self._process = subprocess.Popen(
@@ -126,7 +125,7 @@ class IngressProcess:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Of ``twistd``, to serve its configuration in the foreground."""
+        """Return the arguments of ``twistd`` to serve its configuration in the foreground."""
         return ("-n", "--pidfile=", "ingress", "--config", str(self.config))
 
     def _read(self, process: subprocess.Popen[str]) -> None:
@@ -136,20 +135,20 @@ class IngressProcess:
                 self._lines.append(line.rstrip("\n"))
 
     def port(self, listener: str) -> int:
-        """The port of ``http``, ``https`` or ``admin``."""
+        """Return the port of ``http``, ``https`` or ``admin``."""
         match = self.wait_for_line(rf"listen\.{listener} on \S*:(\d+)")
         return int(match[1])
 
     def mark(self) -> int:
-        """:return: for `wait_for_line`: only what is said from now on."""
+        """:return: the current end of the log, for `wait_for_line`."""
         return len(self._lines)
 
     def wait_for_line(
         self, pattern: str, patience: float = PATIENCE, since: int = 0
     ) -> re.Match[str]:
         """
-        :param since: what `mark` returned.
-        :return: the match of the first line of its log in which the pattern is found.
+        :param since: a result of `mark`.
+        :return: the match in the first line of its log that contains the pattern.
         :raises AssertionError: with the whole log, if none comes in time or the process ends.
         """
         expression = re.compile(pattern)
@@ -189,7 +188,7 @@ class IngressProcess:
         return status
 
     def stop(self) -> None:
-        """End it if it runs; for `addCleanup`."""
+        """End it if it is running; for `addCleanup`."""
         if self._process is None:
             return
         if self.is_running():
@@ -204,21 +203,21 @@ class IngressProcess:
 
     @property
     def descriptors(self) -> int:
-        """How many it has open."""
+        """Count its open file descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     @property
     def memory(self) -> int:
-        """KiB of memory that it has now."""
+        """Return its current memory in KiB."""
         return self._memory("VmRSS")
 
     @property
     def peak_memory(self) -> int:
-        """KiB of memory that it has had at most since `forget_peak`."""
+        """Return the peak of its memory since `forget_peak`, in KiB."""
         return self._memory("VmHWM")
 
     def forget_peak(self) -> None:
-        """What it has now is the peak again."""
+        """Reset the peak to the current memory."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def _memory(self, field: str) -> int:
@@ -229,7 +228,7 @@ class IngressProcess:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write beside it and rename over it, as careful editors and programs do."""
+    """Write a temporary file and rename it over `path`, as careful programs do."""
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(text)
     beside.rename(path)

@@ -1,5 +1,5 @@
 """
-Exchanges with a real API server, as they were recorded (tests/fixtures/kubernetes-api).
+Recorded exchanges with a real API server (tests/fixtures/kubernetes-api).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Exchange:
     """
     :ivar fields: the header fields of the request.
     :ivar sent: the JSON body of the request.
-    :ivar status: of the response.
-    :ivar answer: its body, whole.
+    :ivar status: the status of the response.
+    :ivar answer: the whole body of the response.
     """
 
     method: str
@@ -33,7 +33,7 @@ class Exchange:
 @cache
 def exchanges(file: str) -> dict[str, Exchange]:
     """
-    :param file: without ``.jsonl``.
+    :param file: the name of the file without ``.jsonl``.
     :return: its exchanges by name.
     """
     lines = FOLDER.joinpath(f"{file}.jsonl").read_text().splitlines()
@@ -41,7 +41,7 @@ def exchanges(file: str) -> dict[str, Exchange]:
 
 
 def exchange(file: str, name: str) -> Exchange:
-    """One of them."""
+    """Read one exchange of a file."""
     return exchanges(file)[name]
 
 

@@ -1,5 +1,5 @@
 """
-A listener without sockets, for the order of what starts and stops.
+A listener without sockets that records the order of starts and stops.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ingress.downstream.bound_socket import ListenError
 
 @dataclass
 class RecordingListener:
-    """Tells when it is started and stopped, in the order of all listeners."""
+    """Records when it is started and stopped, in a list shared by all listeners."""
 
     name: str
     events: list[str]

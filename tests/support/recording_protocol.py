@@ -1,5 +1,5 @@
 """
-Protocols that record what a transport tells them.
+Protocols that record the calls of a transport.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from zope.interface import implementer
 class RecordingProtocol(Protocol):
     """
     :ivar received: all data so far.
-    :ivar chunks: how much each `dataReceived` brought.
-    :ivar lost: the class of the reason that `connectionLost` had; None before.
-    :ivar calls: what it was told as a producer.
+    :ivar chunks: the size of the data of each `dataReceived`.
+    :ivar lost: the class of the reason of `connectionLost`; None before.
+    :ivar calls: the calls that it received as a producer.
     :ivar on_data: called with the protocol after each piece of data.
     """
 
@@ -53,7 +53,7 @@ class RecordingProtocol(Protocol):
 
 @implementer(IHalfCloseableProtocol)
 class HalfCloseableRecordingProtocol(RecordingProtocol):
-    """The same, and it goes on when one side ends; `calls` says which."""
+    """Continues when one side ends, and records in `calls` which side it was."""
 
     def readConnectionLost(self) -> None:
         self.calls.append("read lost")
@@ -64,7 +64,7 @@ class HalfCloseableRecordingProtocol(RecordingProtocol):
 
 @implementer(IHandshakeListener)
 class HandshakeRecordingProtocol(RecordingProtocol):
-    """The same, and `calls` says when the handshake was done."""
+    """Records the end of the handshake in `calls`, too."""
 
     def handshakeCompleted(self) -> None:
         self.calls.append(f"handshake after {len(self.received)} bytes")

@@ -1,5 +1,5 @@
 """
-Recorded exchanges with a real API server, and a server in memory that plays them.
+Recorded exchanges with a real API server, and a server in memory that replays them.
 
 ``tests/fixtures/kubernetes-api`` has the exchanges.
 """
@@ -23,7 +23,7 @@ RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "kubernetes-api"
 
 @dataclass(frozen=True)
 class Request:
-    """What a client has asked."""
+    """A client's request."""
 
     method: str
     target: str
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request, and the bytes of its answer as they were sent one after the other."""
+    """A request, and the pieces of its answer in the order in which they were sent."""
 
     name: str
     method: str
@@ -44,17 +44,17 @@ class Exchange:
     """By names in lower case."""
 
     body: Any
-    """As JSON; None for none."""
+    """The JSON of the body; None if there is no body."""
 
     status: int
     answer: Any
-    """The JSON of the answer, or the bytes of a chunked one as they were joined."""
+    """The JSON of the answer, or the joined bytes of a chunked answer."""
 
     writes: tuple[bytes, ...]
 
 
 def recorded(file: str) -> dict[str, Exchange]:
-    """The exchanges of a file, by their names."""
+    """Read the exchanges of a file, by name."""
     lines = (RECORDED / f"{file}.jsonl").read_text().splitlines()
     return {each.name: each for each in map(_exchange, lines)}
 
@@ -64,7 +64,7 @@ def _exchange(line: str) -> Exchange:
     request, response = found["request"], found["response"]
     fields = dict(response["headers"])
     if "body" in response:
-        # The recording has a placeholder where there was a key.
+        # The recording has a placeholder in place of the key.
         fields["Content-Length"] = str(len(response["body"].encode()))
     lines = [response["status_line"], *(f"{name}: {value}" for name, value in fields.items())]
     writes = ["\r\n".join([*lines, "\r\n"]).encode()]
@@ -91,7 +91,7 @@ def _exchange(line: str) -> Exchange:
 def respond(
     status: str, body: bytes = b"", *fields: str, content_type: str = "application/json"
 ) -> bytes:
-    """The bytes of an answer with a length."""
+    """Encode an answer with a Content-Length."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields]
     if content_type:
         head.append(f"Content-Type: {content_type}")
@@ -100,10 +100,10 @@ def respond(
 
 class ServerProtocol(Protocol):
     """
-    One connection: takes requests apart, and writes what it is told to.
+    One connection: parses requests, and writes the scripted answers.
 
-    :param answer: returns what to write for a request, each as a write of its own; what
-        comes after a None is written when the test says so.
+    :param answer: returns the pieces to write for a request, each as a write of its own;
+        pieces after a None are written when the test says so.
     """
 
     def __init__(self, answer: Callable[[Request], Sequence[bytes | None]]) -> None:
@@ -113,14 +113,14 @@ class ServerProtocol(Protocol):
         self.is_lost = False
 
     def dataReceived(self, data: bytes) -> None:
-        """Part of a request (`IProtocol`)."""
+        """Receive part of a request (`IProtocol`)."""
         self._data += data
         while (request := self._take_request()) is not None:
             self.due += self._answer(request)
         self.data_received()
 
     def data_received(self) -> None:
-        """Something has come: what is due may be written."""
+        """React to new data; due pieces may be written."""
 
     def _take_request(self) -> Request | None:
         head, end, rest = self._data.partition(b"\r\n\r\n")
@@ -139,7 +139,7 @@ class ServerProtocol(Protocol):
         return Request(method, target, headers, rest[:size])
 
     def write_next(self) -> bool:
-        """:return: whether something was due."""
+        """Write the next piece; return whether one was due."""
         if self.is_lost or not self.due or self.due[0] is None:
             return False
         self.write(self.due[0])
@@ -147,28 +147,28 @@ class ServerProtocol(Protocol):
         return True
 
     def write(self, data: bytes) -> None:
-        """Send it now."""
+        """Send data now."""
         assert self.transport is not None
         self.transport.write(data)
 
     def close(self) -> None:
-        """End it, whatever is due."""
+        """End the connection, even if pieces are due."""
         self.due.clear()
         if self.transport is not None and not self.is_lost:
             self.transport.loseConnection()
 
     def connectionLost(self, reason: Any = None) -> None:
-        """It is gone (`IProtocol`)."""
+        """Note that the connection is gone (`IProtocol`)."""
         self.is_lost = True
 
 
 @implementer(IStreamClientEndpoint)
 class MemoryServer:
     """
-    A server at the end of connections without sockets.
+    A server behind connections without sockets.
 
-    :param answer: as of `ServerProtocol`.
-    :ivar refusal: what connecting fails with.
+    :param answer: as for `ServerProtocol`.
+    :ivar refusal: the failure of attempts to connect.
     """
 
     def __init__(self, answer: Callable[[Request], Sequence[bytes | None]]) -> None:
@@ -195,7 +195,7 @@ class MemoryServer:
         return succeed(client)
 
     def pump(self) -> None:
-        """Carry what is due, a write at a time, until nothing moves or the test has to say more."""
+        """Write due pieces one by one, until nothing moves or the test has to continue."""
         moves = True
         while moves:
             moves = sum(pump.pump() for pump in self._pumps) > 0
@@ -203,14 +203,14 @@ class MemoryServer:
                 moves = connection.write_next() or moves
 
     def go_on(self) -> None:
-        """Write what comes after a None."""
+        """Write the pieces after a None."""
         for connection in self.connections:
             if connection.due and connection.due[0] is None:
                 del connection.due[0]
         self.pump()
 
     def break_connections(self) -> None:
-        """Close all of them as they are."""
+        """Close all connections as they are."""
         for connection in self.connections:
             connection.close()
         self.pump()

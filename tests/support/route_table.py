@@ -1,5 +1,5 @@
 """
-A Snapshot as a text that a person can read and a diff can show: the route table.
+The route table: a Snapshot as a text that people can read and diff.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _target(route: Route) -> str:
 
 
 def _balance(settings: LoadBalance) -> Iterator[str]:
-    """What is not the default, as everything below."""
+    """Yield the settings that differ from the defaults, like the functions below."""
     if settings.algorithm is not Algorithm.ROUND_ROBIN:
         yield settings.algorithm
     if settings.hash_key is not None:

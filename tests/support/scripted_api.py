@@ -1,5 +1,5 @@
 """
-An API client whose answers a test gives, one by one and whenever it likes.
+An API client. A test gives its answers one by one, at any time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ingress.kube.api.errors import APIError
 
 @dataclass
 class Asked:
-    """A request, which is not answered yet; one that was cancelled may be forgotten."""
+    """An unanswered request; a cancelled one need not be answered."""
 
     method: str
     path: str
@@ -27,17 +27,17 @@ class Asked:
     answered: Deferred[bytes] = field(default_factory=Deferred)
 
     def answer(self, body: object = None) -> None:
-        """:param body: of a 2xx answer; None for that of the request."""
+        """:param body: the body of a 2xx answer; None for the body of the request."""
         self.answered.callback(msgspec.json.encode(self.body if body is None else body))
 
     def refuse(self, code: int, reason: str = "", *, retry_after: float | None = None) -> None:
-        """The server answers with a Status that is no success."""
+        """Answer with a Status that reports a failure."""
         self.answered.errback(APIError(code, reason, f"a Status with {code}", retry_after))
 
 
 class ScriptedAPI(APIClient):
     """
-    :ivar asked: the requests that wait for their answers.
+    :ivar asked: the unanswered requests.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class ScriptedAPI(APIClient):
 
     @property
     def lines(self) -> list[str]:
-        """The methods and paths of all that wait."""
+        """List the methods and paths of the unanswered requests."""
         return [f"{each.method} {each.path}" for each in self.asked]
 
     def take(self, method: str, path: str) -> Asked:
-        """The one of them that waits, which the test is to answer."""
+        """Take an unanswered request, which the test then answers."""
         found = [each for each in self.asked if (each.method, each.path) == (method, path)]
         assert len(found) == 1, f"{method} {path} is not once in {self.lines}"
         self.asked.remove(found[0])

@@ -1,5 +1,5 @@
 """
-A Clock that other threads can have something done by, as they can a reactor.
+A Clock that other threads can call, as they can call a reactor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.support.process import wait_until
 
 
 class ThreadedClock(Clock):
-    """Does what other threads ask for in the test's thread, when the test lets it."""
+    """Runs the calls of other threads in the test's thread, when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,9 +25,9 @@ class ThreadedClock(Clock):
 
     def run_until(self, condition: Callable[[], object], what: str) -> None:
         """
-        Do what is asked for until the condition holds.
+        Run calls until the condition holds.
 
-        :raises AssertionError: if that takes too long; `what` says what was waited for.
+        :raises AssertionError: if that takes too long; `what` names the condition.
         """
 
         def holds() -> bool:

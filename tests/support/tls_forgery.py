@@ -1,5 +1,5 @@
 """
-Records of TLS 1.3 that no client's library makes, under the keys of a real handshake.
+TLS 1.3 records that no client library makes, encrypted with the keys of a real handshake.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _SUITES: dict[str, tuple[type[AESGCM | ChaCha20Poly1305], int, type[SHA256 | SHA
 
 def new_keys(times: int, data: bytes, suite: str, key_log: Path) -> bytes:
     """
-    A client's records after its handshake: new keys so many times, then `data`.
+    Make a client's records after its handshake: a number of key updates, then `data`.
 
-    :param suite: that was agreed on.
-    :param key_log: where the client's library has written the secrets of one handshake.
+    :param suite: the negotiated suite.
+    :param key_log: the file to which the client's library wrote the secrets of one handshake.
     """
     lines = [line.split() for line in key_log.read_text().splitlines()]
     (secret,) = (bytes.fromhex(line[2]) for line in lines if line[0] == "CLIENT_TRAFFIC_SECRET_0")

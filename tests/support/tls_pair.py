@@ -1,5 +1,5 @@
 """
-A TLS transport of ours on one end of a TCP connection, Python's `ssl` on the other.
+Our TLS transport on one end of a TCP connection, and Python's `ssl` on the other.
 
 `TLSPair` has our server's side, `DialledPair` our client's.
 """
@@ -40,10 +40,10 @@ def make_transport(
     open_connection: OpenConnection, protocol: RecordingProtocol, buffer_size: int | None = None
 ) -> tuple[TLSServer, HandReactor, socket.socket]:
     """
-    A transport as a port makes it.
+    Make a transport as a port does.
 
-    :param buffer_size: of the kernel's buffers.
-    :return: the transport, the reactor that it is in, and the peer's end.
+    :param buffer_size: the size of the kernel's buffers.
+    :return: the transport, its reactor, and the peer's end.
     """
     reactor = HandReactor()
     near, far = tcp_pair(buffer_size)
@@ -56,11 +56,11 @@ def make_transport(
 
 class TLSPair:
     """
-    Both ends, driven by hand.
+    Both ends of a connection, driven by hand.
 
     :param server_name: the client's SNI.
     :param client: the client's settings; those of `client_context` if None.
-    :param session: one that the client would like to resume.
+    :param session: a session that the client tries to resume.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class TLSPair:
         return self
 
     def drive(self, call: Callable[[], T]) -> T:
-        """Repeat a call of the client's, and turn the reactor, until it has what it wants."""
+        """Repeat a call of the client, and turn the reactor, until the call succeeds."""
         return drive(self.reactor, self.client, call)
 
     def read(self, wanted: int) -> bytes:
         """
-        What the client gets: so many bytes, or all up to the end.
+        Read this many bytes on the client's side, or everything up to the end.
 
-        :raises ssl.SSLError: if the connection ends otherwise than with close_notify.
+        :raises ssl.SSLError: if the connection ends without close_notify.
         """
         got = b""
         while len(got) < wanted and (data := self.drive(lambda: self.client.recv(wanted))):
@@ -112,11 +112,11 @@ class TLSPair:
         return got
 
     def has_ended(self) -> bool:
-        """Whether the client has read all, and next comes the server's close_notify."""
+        """Return whether the client has read everything up to the server's close_notify."""
         return self.drive(lambda: self.client.recv(1)) == b""
 
     def send(self, data: bytes) -> None:
-        """Let the client send `data`, and the protocol get all of it."""
+        """Send `data` from the client, and let the protocol receive all of it."""
         wanted = len(self.protocol.received) + len(data)
         while data:
             data = data[self.drive(partial(self.client.send, data[:RECORD_SIZE])) :]
@@ -133,7 +133,7 @@ class Dial(ClientFactory):
     One attempt to connect.
 
     :ivar built: the protocol; None until there is a connection.
-    :ivar failure: None unless there will be none.
+    :ivar failure: why the attempt failed; None if it has not failed.
     """
 
     noisy = False
@@ -158,10 +158,10 @@ class DialledPair:
     """
     A connection to an endpoint that is driven by hand.
 
-    :param endpoint_tls: how we connect.
-    :param server: the endpoint's settings; None to have its plain socket in `far` only.
-    :param reactor: its clock is what time-outs go by.
-    :ivar dial: what became of the attempt.
+    :param endpoint_tls: our settings for the connection.
+    :param server: the endpoint's settings; None for only its plain socket in `far`.
+    :param reactor: the reactor whose clock governs timeouts.
+    :ivar dial: the attempt to connect.
     :ivar far: the endpoint's plain socket.
     :ivar server: the endpoint's side over TLS, before the handshake.
     """
@@ -199,7 +199,7 @@ class DialledPair:
 
     def shake_hands(self) -> DialledPair:
         """
-        Do the handshake, until our side has come to an end with it, good or bad.
+        Do the handshake until our side has finished it, with or without success.
 
         :raises ssl.SSLError: if the endpoint is refused, or refuses.
         """
@@ -208,11 +208,11 @@ class DialledPair:
         return self
 
     def drive(self, call: Callable[[], T]) -> T:
-        """Repeat a call of the endpoint's, and turn the reactor, until it has what it wants."""
+        """Repeat a call of the endpoint, and turn the reactor, until the call succeeds."""
         return drive(self.reactor, self.server, call)
 
     def exchange(self, data: bytes = b"hello") -> None:
-        """Let the endpoint send `data` and get it back from us."""
+        """Send `data` from the endpoint, and let it receive the same from us."""
         before = len(self.protocol.received)
         self.drive(partial(self.server.send, data))
         self.reactor.turn_until(lambda: len(self.protocol.received) == before + len(data))
@@ -227,7 +227,7 @@ class DialledPair:
 
 
 def drive(reactor: HandReactor, peer: ssl.SSLSocket, call: Callable[[], T]) -> T:
-    """Repeat a call of the peer's, and turn the reactor, until it has what it wants."""
+    """Repeat a call of the peer, and turn the reactor, until the call succeeds."""
 
     def can_read() -> bool:
         return bool(select.select([peer], [], [], 0)[0])
@@ -252,10 +252,10 @@ def server_context(
     protocols: tuple[str, ...] = (),
 ) -> ssl.SSLContext:
     """
-    An endpoint's settings.
+    Make an endpoint's settings.
 
     :param version: the only one that it speaks.
-    :param root_pem: below which a client's certificate must be; without, it wants none.
+    :param root_pem: the authority of client certificates; None to request none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with TemporaryDirectory() as folder:
@@ -280,10 +280,10 @@ def client_context(
     protocols: tuple[str, ...] = ("http/1.1",),
 ) -> ssl.SSLContext:
     """
-    A client's settings.
+    Make a client's settings.
 
     :param version: the only one that it speaks.
-    :param root_pem: whom it trusts; without, it does not look at the certificate.
+    :param root_pem: the authority to trust; None to ignore the certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if root_pem is None:
@@ -299,7 +299,7 @@ def client_context(
 
 
 def served_names(pair: TLSPair) -> list[str]:
-    """The DNS names of the certificate that the client was shown."""
+    """Return the DNS names of the certificate that the client received."""
     der = pair.client.getpeercert(binary_form=True)
     assert der is not None
     extensions = x509.load_der_x509_certificate(der).extensions

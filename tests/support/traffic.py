@@ -1,5 +1,5 @@
 """
-Requests that never stop, and what became of them.
+Continuous requests, and their results.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from tests.support.client import HTTPClient
 from tests.support.process import wait_until
 
 PAUSE = 0.005
-"""Seconds between two requests: enough of them to hit every moment, and time for others."""
+"""Seconds between two requests: often enough to hit every moment, with time for others."""
 
 
 class Traffic:
     """
-    Asks again and again, on a connection that it keeps while it can; a context manager.
+    Sends requests again and again, on one connection as long as it lasts; a context manager.
 
     :param connect: makes a connection.
-    :param host: whom it asks for.
-    :ivar answers: of each request, the name of the `EchoEndpoint` that answered, or what
-        went wrong.
+    :param host: the host to request.
+    :ivar answers: for each request, the name of the `EchoEndpoint` that answered, or the
+        failure.
     """
 
     def __init__(self, connect: Callable[[], HTTPClient], host: str) -> None:
@@ -42,14 +42,14 @@ class Traffic:
 
     @property
     def failed(self) -> list[str]:
-        """What went wrong."""
+        """The failures."""
         return [answer for answer in self.answers if answer.startswith("! ")]
 
     def wait_for(self, *names: str) -> None:
         """
-        Wait until these answer, and no others: for as many requests as show that.
+        Wait until only these endpoints answer, for enough requests to be sure.
 
-        :raises AssertionError: if that does not come.
+        :raises AssertionError: if that does not happen in time.
         """
         count = 5 * len(names)
 

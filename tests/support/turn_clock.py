@@ -1,5 +1,5 @@
 """
-A clock that a test advances, and that takes turns as a reactor does.
+A clock that a test advances, with turns like those of a reactor.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from twisted.internet.task import Clock
 
 class TurnClock(Clock):
     """
-    What is scheduled during a turn waits for the next one, even if it is due.
+    A Clock that delays calls scheduled during a turn to the next one, even if they are due.
 
-    `Clock` itself runs it at once, which hides whether anybody else had a turn.
+    `Clock` itself runs them at once, which hides whether other code had a turn.
     """
 
     def advance(self, amount: float) -> None:
-        """One turn: what is due by then, and was scheduled before."""
+        """Take one turn: run the calls that are due by then and were scheduled before."""
         self.rightNow += amount
         for call in sorted(self.calls, key=lambda call: call.getTime()):
             if call.active() and call.getTime() <= self.rightNow:

@@ -7,9 +7,9 @@ A test speaks bytes at both ends::
     client = wire.connect()
     client.send(b"GET / HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n")
     endpoint = wire.accept()
-    endpoint.read()                      # what the proxy made of it
+    endpoint.read()                      # the request as the proxy sent it
     endpoint.send(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
-    client.read()                        # what it made of the answer
+    client.read()                        # the answer as the proxy sent it
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets
 
 LIMITS = Limits()
-"""Those of a configuration that says nothing of them."""
+"""The limits of a configuration without ``limits``."""
 
 ENDPOINT = Endpoint("10.1.0.1", 8080)
 OTHER_ENDPOINT = Endpoint("10.1.0.2", 8080)
@@ -53,26 +53,26 @@ CHUNKED_OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def request(method: bytes, *fields: bytes, target: bytes = b"/", version: bytes = b"1.1") -> bytes:
-    """A request's head."""
+    """Encode a request's head."""
     lines = [method + b" " + target + b" HTTP/" + version, b"Host: a.example", *fields]
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def post(length: int, *fields: bytes) -> bytes:
-    """The head of a request with a body of this length."""
+    """Encode the head of a request with a body of this length."""
     return request(b"POST", b"Content-Length: %d" % length, *fields)
 
 
 def response(status: int, *fields: bytes) -> bytes:
-    """A response's head."""
+    """Encode a response's head."""
     return b"\r\n".join([b"HTTP/1.1 %d X" % status, *fields]) + b"\r\n\r\n"
 
 
 _HEAD = response(200, b"Content-Length: 131030")
 ONE_BUFFER_TOO_MUCH = _HEAD + b"x" * 131030
 """
-A response that the proxy reads whole in two reads, and which is then, with the
-Date that it adds, more than the client's socket and a send buffer hold.
+A response that the proxy reads in two reads. With the Date that the proxy adds, it is
+larger than the client's socket and a send buffer together.
 """
 
 UPGRADE = request(
@@ -86,12 +86,12 @@ SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
-"""A WebSocket asked for, and agreed to."""
+"""A request for a WebSocket, and the response that accepts it."""
 
 
 @dataclass
 class Message:
-    """A message as a far end received it, taken apart without any strictness."""
+    """A message as a far end received it, parsed leniently."""
 
     first_line: bytes
     fields: list[tuple[bytes, bytes]]
@@ -109,14 +109,14 @@ class Message:
         return int(self.first_line.split(b" ")[1])
 
     def values(self, name: bytes) -> list[bytes]:
-        """All values of this name, in any case."""
+        """Return all values of this name, in any case."""
         return [value for key, value in self.fields if key.lower() == name.lower()]
 
 
 def snapshot_of(
     *endpoints: Endpoint, config: Config | None = None, route: Route | None = None
 ) -> Snapshot:
-    """One rule for everything, to a Service of these endpoints."""
+    """Make a Snapshot with one rule for everything, to a Service with these endpoints."""
     route = route or Route(ingress=("default", "web"), upstream=UPSTREAM)
     return Snapshot(
         config=config or Config(),
@@ -126,18 +126,18 @@ def snapshot_of(
 
 
 _PORT = SimpleNamespace(_realPortNumber=0)
-"""What a `tcp.Server` asks its port for."""
+"""The part of a port that a `tcp.Server` needs."""
 
 
 class Peer:
-    """The far end of one of the proxy's connections, in the hands of a test."""
+    """The far end of one of the proxy's connections, controlled by a test."""
 
     def __init__(self, network: MemoryNetwork, sock: MemorySocket) -> None:
         self._network = network
         self._socket = sock
 
     def send(self, data: bytes) -> None:
-        """Send all of it; the proxy must take it."""
+        """Send all of the data; the proxy must accept it."""
         sent = self.send_some(data)
         if sent < len(data):
             raise AssertionError(f"the proxy took only {sent} of {len(data)} bytes")
@@ -147,7 +147,7 @@ class Peer:
             self.send(data[index : index + 1])
 
     def send_some(self, data: bytes) -> int:
-        """:return: how many bytes went out before the proxy stopped taking them."""
+        """:return: how many bytes were sent before the proxy stopped reading."""
         self._network.settle()
         sent = 0
         while sent < len(data):
@@ -159,7 +159,7 @@ class Peer:
         return sent
 
     def read(self) -> bytes:
-        """Everything that comes until nothing moves any more."""
+        """Read everything that comes until nothing moves."""
         received: list[bytes] = []
         self._network.settle()
         while not (self._socket.is_reset or self._socket.is_closed):
@@ -174,18 +174,18 @@ class Peer:
         return b"".join(received)
 
     def receive(self) -> Message:
-        """The next message, where it is all that comes."""
+        """Read the next message, which must be all that comes."""
         return Message.parse(self.read())
 
     def read_some(self, size: int) -> bytes:
-        """At most `size` bytes of what has come."""
+        """Read at most `size` bytes of the received data."""
         self._network.settle()
         data = self._socket.recv(size)
         self._network.settle()
         return data
 
     def end(self) -> None:
-        """Send no more, but go on reading."""
+        """Stop sending, but continue to read."""
         self._socket.shutdown(1)
         self._network.settle()
 
@@ -194,7 +194,7 @@ class Peer:
         self._network.settle()
 
     def send_untold(self, data: bytes) -> None:
-        """Send, and let the reactor of the proxy say nothing of it yet."""
+        """Send, without letting the proxy's reactor notice it yet."""
         self._socket.send(data)
 
     def close_untold(self) -> None:
@@ -207,7 +207,7 @@ class Peer:
 
     @property
     def saw_end(self) -> bool:
-        """Whether the proxy sends no more, in an orderly way."""
+        """Whether the proxy has ended its side in an orderly way."""
         self._network.settle()
         return self._socket.has_ended and not self._socket.is_reset
 
@@ -237,7 +237,7 @@ class Dial:
 
     def accept(self) -> Peer:
         peer, transport = self._wire.join(self._factory)
-        # As a `tcp.Client` does: what a factory keeps lives as long as the connection.
+        # As in a `tcp.Client`, the connector and its factory live as long as the connection.
         transport.connector = self  # type: ignore[attr-defined]
         return peer
 
@@ -252,7 +252,7 @@ class Dial:
         self._wire.network.settle()
 
     def disconnect(self) -> None:
-        """IConnector: the proxy wants it no more."""
+        """IConnector: the proxy no longer wants the connection."""
         self.is_cancelled = True
         if self in self._wire.dials:
             self._wire.dials.remove(self)
@@ -260,7 +260,7 @@ class Dial:
     stopConnecting = disconnect
 
     def connect(self) -> None:
-        """IConnector: nobody calls it."""
+        """IConnector: never called."""
 
     def getDestination(self) -> IPv4Address:
         """IConnector."""
@@ -268,7 +268,7 @@ class Dial:
 
 
 class MemoryTransport(ImmediateServer):
-    """The transport of either side; asked for input, a socket in memory answers itself."""
+    """The transport of either side; a socket in memory knows itself whether it has input."""
 
     def has_input(self) -> bool:
         return cast(MemorySocket, self.socket).is_readable
@@ -276,8 +276,8 @@ class MemoryTransport(ImmediateServer):
 
 class Wire:
     """
-    :param endpoints: of the Service that every request goes to.
-    :param capacity: bytes that a connection holds in each direction.
+    :param endpoints: the endpoints of the Service that every request goes to.
+    :param capacity: the bytes that a connection holds in each direction.
     """
 
     def __init__(
@@ -290,7 +290,7 @@ class Wire:
     ) -> None:
         self.network = MemoryNetwork()
         self.dials: list[Dial] = []
-        """Those that are neither accepted nor refused yet, the oldest first."""
+        """The attempts that are neither accepted nor refused yet, the oldest first."""
 
         self.deadlines = Deadlines(self.network)
         self.deadlines.start()
@@ -314,12 +314,12 @@ class Wire:
         return dial
 
     def connect(self, address: IPv4Address | IPv6Address | UNIXAddress | None = None) -> Peer:
-        """A new client."""
+        """Connect a new client."""
         peer, _ = self.join(self.factory, address or IPv4Address("TCP", "192.0.2.1", 50000))
         return peer
 
     def accept(self) -> Peer:
-        """The endpoint takes the oldest connection that is asked for."""
+        """Accept the oldest connection attempt as the endpoint."""
         self.network.settle()
         return self.dials.pop(0).accept()
 
@@ -328,7 +328,7 @@ class Wire:
         return self.dials.pop(0)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, a sweep at a time."""
+        """Let time pass, one sweep at a time."""
         self.network.settle()
         for _ in range(int(seconds / SWEEP_INTERVAL)):
             self.network.advance(SWEEP_INTERVAL)
@@ -337,7 +337,7 @@ class Wire:
     def join(
         self, factory: Factory, address: IPv4Address | IPv6Address | UNIXAddress | None = None
     ) -> tuple[Peer, ImmediateServer]:
-        """Connect a protocol of `factory` with a new Peer."""
+        """Connect a protocol of `factory` to a new Peer."""
         protocol = factory.buildProtocol(address)
         assert protocol is not None, "nobody wants this connection"
         ours, theirs = connected_sockets(self._capacity)
@@ -351,10 +351,10 @@ def feed_three_ways(
     feed: Callable[[Sequence[bytes]], object], data: bytes, trailing: bytes = b"TRAILING"
 ) -> list[object]:
     """
-    What a parser makes of `data` whole, byte by byte, and with something behind it.
+    Return a parser's results for `data` whole, byte by byte, and with more data after it.
 
-    :param feed: makes a new parser, feeds it these pieces in turn and returns
-        the result in a form that can be compared.
+    :param feed: makes a new parser, feeds it these pieces in turn and returns the
+        result in a form that can be compared.
     """
     return [
         feed([data]),
