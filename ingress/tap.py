@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
+from socket import gethostname
 from typing import Any, ClassVar, cast
 
 from twisted.application.service import IService, MultiService
@@ -23,6 +24,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
 
+from ingress.admin.host_check import HostCheck
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
@@ -152,13 +154,15 @@ def makeService(options: Options) -> IService:
         cluster = _Cluster(reactor, config, options["api"], listeners.ports)
         readiness.add_notes(cluster.source.notes)
     control_plane = _make_control_plane(reactor, config, cluster, serving.publish)
+    names = (gethostname(), os.environ.get("POD_NAME", ""))
+    check = HostCheck(names, lambda: control_plane.live_config.current.admin.hosts)
     pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost))
     process: Any = MultiService()
     process.addService(Reopening(reactor, [PROCESS_LOG.reopen, serving.reopen]))
     process.addService(
         IngressService(
             reactor,
-            Admin(listeners.admin, make_admin_site(readiness, reactor, pages), readiness),
+            Admin(listeners.admin, make_admin_site(readiness, reactor, pages, check), readiness),
             control_plane,
             serving,
             termination,

@@ -3,8 +3,8 @@ The admin listener: probes, metrics, and the state of routing.
 
 ::
 
-    request ─► site ─┬─► readiness              /healthz, /readyz
-                     └─► a page ─► pieces ─► streaming
+    request ─► site ─► host_check ─┬─► readiness              /healthz, /readyz
+                                   └─► a page ─► pieces ─► streaming
 
 Large pages are made of pieces. `streaming` makes them in slices of time, because the
 same reactor serves traffic.

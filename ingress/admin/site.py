@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +19,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.server import Request as SiteRequest
 
+from ingress.admin.host_check import HostCheck
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
 
@@ -57,7 +59,10 @@ _NO_PAGES: Mapping[str, Page] = {}
 
 
 def make_admin_site(
-    readiness: Readiness, reactor: Any, pages: Mapping[str, Page] = _NO_PAGES
+    readiness: Readiness,
+    reactor: Any,
+    pages: Mapping[str, Page] = _NO_PAGES,
+    check: HostCheck | None = None,
 ) -> Site:
     """
     The factory of the admin listener.
@@ -67,6 +72,7 @@ def make_admin_site(
     notes follow.
 
     :param pages: by name, which is their path.
+    :param check: refuses requests for foreign hosts.
     """
 
     def healthz() -> tuple[int, str]:
@@ -81,7 +87,9 @@ def make_admin_site(
     root.putChild(b"readyz", _Check(readyz))
     for name, page in pages.items():
         root.putChild(name.encode(), _Paged(page, reactor))
-    return _QuietSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
+    site = _AdminSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
+    site.check = check if check is not None else HostCheck()
+    return site
 
 
 NOT_FOUND = (404, "not found")
@@ -93,11 +101,18 @@ class _Root(Resource):
         return _Check(lambda: NOT_FOUND)
 
 
-class _BodilessRequest(SiteRequest):
+class _AdminRequest(SiteRequest):
     """
     Drops the body, which no page uses. Twisted would keep it to its end, in a temporary
     file if it is large, without a limit.
+
+    The response does not name the software.
     """
+
+    def setHeader(self, name: Any, value: Any) -> None:
+        """Request: sets a field, but for the Server field that Twisted sets first of all."""
+        if name.lower() != b"server":
+            super().setHeader(name, value)  # type: ignore[no-untyped-call]
 
     def gotLength(self, length: int | None) -> None:
         """HTTPChannel."""
@@ -107,12 +122,28 @@ class _BodilessRequest(SiteRequest):
         """HTTPChannel: drops a piece of the body."""
 
 
-class _QuietSite(Site):
-    """Logs no requests: a line for each probe would hide all others."""
+class _AdminSite(Site):
+    """
+    Answers requests for our own hosts.
+
+    It logs no requests: a line for each probe would hide all others.
+    """
 
     noisy = False
     displayTracebacks = False
-    requestFactory = _BodilessRequest
+    requestFactory = _AdminRequest
+    check: HostCheck
+
+    def getResourceFor(self, request: Any) -> Any:
+        """Site: before any page is looked for, the request must be for us."""
+        fields = request.requestHeaders
+        own_address = getattr(request.getHost(), "host", "")
+        refusal = self.check.refusal(
+            fields.getRawHeaders(b"host", ()), fields.getRawHeaders(b"origin", ()), own_address
+        )
+        if refusal is not None:
+            return _Refusal(*refusal)
+        return super().getResourceFor(request)  # type: ignore[no-untyped-call]
 
     def log(self, request: Request) -> None:
         """HTTPFactory."""
@@ -140,10 +171,26 @@ class _Leaf(Resource):
 
 def _text(request: Any, status: int, text: str) -> bytes:
     body = f"{text}\n".encode()
-    request.setResponseCode(status)
+    request.setResponseCode(status, HTTPStatus(status).phrase.encode("ascii"))
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     request.setHeader(b"content-length", b"%d" % len(body))
     return b"" if request.method == b"HEAD" else body
+
+
+class _Refusal(Resource):
+    """Answers with a status and its reason, whatever the path."""
+
+    isLeaf = True
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._status = status
+        self._reason = reason
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        request.setHeader(b"cache-control", b"no-store")
+        return _text(request, self._status, self._reason)
 
 
 class _Check(_Leaf):

@@ -105,6 +105,14 @@ class AccessLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Admin:
+    """Settings of the admin listener."""
+
+    hosts: tuple[str, ...] = ()
+    """Hosts that requests may be for, beside our own addresses and names."""
+
+
+@dataclass(frozen=True, slots=True)
 class TLS:
     secrets: Path | None = None
     """Folder of NAMESPACE/NAME/tls.crt and tls.key; it may be missing."""
@@ -215,6 +223,7 @@ class Config:
     cluster: Cluster | None = None
     """None if objects come from files."""
 
+    admin: Admin = Admin()
     tls: TLS = TLS()
     ingress_class: IngressClassFilter = IngressClassFilter()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()

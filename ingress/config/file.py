@@ -11,6 +11,7 @@ from ingress.config import (
     HSTS,
     TLS,
     AccessLog,
+    Admin,
     Cluster,
     Config,
     FilesSource,
@@ -123,6 +124,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             public_ports=_read_public_ports(root, ports),
             source=source,
             cluster=cluster,
+            admin=_read_admin(root),
             tls=_read_tls(root, folder),
             ingress_class=_read_class(root),
             trusted_proxies=root.take_all("trusted-proxies", accept.network, ()),
@@ -178,6 +180,11 @@ def _read_public_ports(root: Section, default: PublicPorts) -> PublicPorts:
             http=section.take("http", accept.port_number, default.http),
             https=section.take("https", accept.port_number, default.https),
         )
+
+
+def _read_admin(root: Section) -> Admin:
+    with root.section("admin") as section:
+        return Admin(section.take_all("hosts", accept.admin_host, _DEFAULT.admin.hosts))
 
 
 def _read_source(root: Section, folder: Path) -> tuple[FilesSource, Cluster | None]:

@@ -65,6 +65,16 @@ context_name = text(re.compile(r"[^\0\r\n]+"), "the name of a context of the kub
 controller_name = text(_CONTROLLER, "the name of a controller as DOMAIN/PATH: example.com/ingress")
 
 
+def admin_host(value: object) -> str:
+    """A name, an IP address, or ``*.`` and a domain."""
+    if isinstance(value, str):
+        name = value.lower()
+        is_name = _HOST_NAME.fullmatch(name.removeprefix("*."))
+        if is_ip_address(name) or (is_name and not _NUMBERS.fullmatch(name)):
+            return name
+    raise NotAccepted("a host name, an IP address, or *.DOMAIN, without a port")
+
+
 def boolean(value: object) -> bool:
     """``true`` or ``false``."""
     if isinstance(value, bool):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -76,6 +77,64 @@ class SiteTests(SynchronousTestCase):
             (request,) = protocol._channel.requests
             self.assertIsInstance(request.content, BytesIO, field)
             self.assertEqual(request.content.getvalue(), b"", field)
+
+    def exchange(self, request: str) -> str:
+        """The whole response to a request that came to 127.0.0.1:10254."""
+        protocol = self.site.buildProtocol(None)
+        address = IPv4Address("TCP", "127.0.0.1", 10254)
+        transport = StringTransport(hostAddress=address)
+        protocol.makeConnection(transport)
+        protocol.dataReceived(request.encode())
+        response: str = transport.value().decode()
+        return response
+
+    def test_rebound_browser(self) -> None:
+        """A browser whose page made its name resolve to us gets nothing, on any path."""
+        for path in ("/healthz", "/readyz", "/missing", "/"):
+            response = self.exchange(
+                f"GET {path} HTTP/1.1\r\nHost: attacker.example:10254\r\n"
+                "User-Agent: Mozilla/5.0\r\nAccept: */*\r\nConnection: keep-alive\r\n"
+                "Referer: http://attacker.example:10254/\r\nSec-Fetch-Site: same-origin\r\n"
+                "Sec-Fetch-Mode: cors\r\n\r\n"
+            )
+            self.assertTrue(response.startswith("HTTP/1.1 421 Misdirected Request\r\n"), response)
+            self.assertTrue(
+                response.endswith(
+                    "this Host is neither an address nor a name of this listener; "
+                    "admin.hosts in the configuration can list it\n"
+                )
+            )
+
+    def test_foreign_origin(self) -> None:
+        """A script of another origin gets nothing, not even the answer to its preflight."""
+        fields = "Host: 127.0.0.1:10254\r\nOrigin: http://attacker.example\r\n\r\n"
+        for method in ("GET", "OPTIONS", "POST"):
+            response = self.exchange(f"{method} /readyz HTTP/1.1\r\n{fields}")
+            self.assertTrue(response.startswith("HTTP/1.1 403 Forbidden\r\n"), response)
+            self.assertNotIn("access-control", response.lower())
+
+    def test_own_host(self) -> None:
+        """A probe to our address, and a browser on this machine, are answered."""
+        for host in ("127.0.0.1:10254", "localhost:8001"):
+            response = self.exchange(
+                f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\r\n"
+            )
+            self.assertTrue(response.startswith("HTTP/1.1 200 OK\r\n"), response)
+
+    def test_no_server_field(self) -> None:
+        """No answer names the software."""
+        for request in (
+            "GET /healthz HTTP/1.0\r\n\r\n",
+            "GET /missing HTTP/1.0\r\n\r\n",
+            "POST /healthz HTTP/1.0\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "GET /healthz HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "GET / HTTP/1.1\r\nbroken\r\n\r\n",
+        ):
+            response = self.exchange(request).lower()
+            self.assertTrue(response.startswith("http/1."), request)
+            self.assertNotIn("server:", response, request)
+            self.assertNotIn("twisted", response, request)
 
     def test_other_paths(self) -> None:
         """Everything else is 404."""

@@ -16,6 +16,7 @@ from ingress.config import (
     HSTS,
     TLS,
     AccessLog,
+    Admin,
     Cluster,
     Config,
     FilesSource,
@@ -83,6 +84,7 @@ class LoadTests(ConfigTestCase):
               endpoints:
                 default/web: 127.0.0.1:3000
                 default/api:http: ["[::1]:4000", "localhost:4001"]
+            admin: {hosts: [Metrics.ingress.svc, 192.0.2.1]}
             tls: {secrets: /run/secrets, default: web/wildcard}
             class: {name: nginx, controller: example.com/ingress, without-class: true}
             trusted-proxies: 10.0.0.0/8
@@ -106,6 +108,7 @@ class LoadTests(ConfigTestCase):
                         ("default", "api", "http"): (("::1", 4000), ("localhost", 4001)),
                     },
                 ),
+                admin=Admin(("metrics.ingress.svc", "192.0.2.1")),
                 tls=TLS(Path("/run/secrets"), ("web", "wildcard")),
                 ingress_class=IngressClassFilter("nginx", "example.com/ingress", True),
                 trusted_proxies=(ip_network("10.0.0.0/8"),),

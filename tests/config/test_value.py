@@ -158,6 +158,14 @@ class AcceptTests(SynchronousTestCase):
         self.assertIn("10.0.0.0/8 for the network", refusal)
         self.assertIn("10.1.2.3 for the address", refusal)
 
+    def test_admin_host(self) -> None:
+        """A host is a name, an address or a domain; a port, or any host at all, is refused."""
+        accept = value.admin_host
+        for good in ("metrics", "metrics.ingress.svc", "10.0.0.1", "fd00::1", "*.pod.example"):
+            self.assertEqual(accept(good), good)
+        self.assertEqual(accept("Metrics.Example"), "metrics.example")
+        self.assert_none_of(accept, "*", "a:80", "[::1]", "http://a", "a.*", "1.2.3", "", 1, None)
+
     def test_local_service(self) -> None:
         """NAMESPACE/SERVICE, with or without a port's name or number."""
         accept = value.local_service

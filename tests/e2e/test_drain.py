@@ -84,8 +84,8 @@ class DrainTests(SynchronousTestCase):
             self.assertTrue(client.is_closed)
         wait_until(lambda: self.refuses("http") and self.refuses("https"), "refusal")
         with HTTPClient(admin) as probe:
-            self.assertEqual(probe.request("/readyz").status, 503)
-            self.assertEqual(probe.request("/healthz").status, 500)
+            self.assertEqual(probe.request("/readyz", "localhost").status, 503)
+            self.assertEqual(probe.request("/healthz", "localhost").status, 500)
         self.assertTrue(self.process.is_running())
         self.may_answer.set()
         for client in (under_way, secure):

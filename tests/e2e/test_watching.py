@@ -62,6 +62,27 @@ class WatchingTests(ProcessTestCase):
     def requests(self, **labels: str) -> float:
         return sample_value(self.metrics, f"{PREFIX}requests", **labels) or 0.0
 
+    def test_rebound_browser(self) -> None:
+        """A page that made its name resolve to the loopback address reads nothing."""
+        port = self.process.port("admin")
+        fields = (
+            "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
+            f"Accept: */*\r\nReferer: http://attacker.example:{port}/\r\n"
+            "Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"
+        )
+        for path in ("/snapshot", "/metrics", "/readyz", "/healthz"):
+            with HTTPClient(port) as client:
+                reply = client.request(path, f"attacker.example:{port}", fields=fields)
+            self.assertEqual(reply.status, 421, path)
+            self.assertIn("admin.hosts", reply.text)
+            self.assertIsNone(reply.field("server"))
+        own = f"127.0.0.1:{port}"
+        for origin, status in ((f"http://{own}", 200), ("http://attacker.example", 403)):
+            with HTTPClient(port) as client:
+                reply = client.request("/snapshot", own, fields=f"Origin: {origin}\r\n")
+            self.assertEqual(reply.status, status)
+            self.assertIsNone(reply.field("server"))
+
     def test_requests(self) -> None:
         """Requests are counted by host, path, method and status, with times and sizes."""
         for _ in range(3):

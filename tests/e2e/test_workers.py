@@ -103,7 +103,7 @@ class WorkersTests(ProcessTestCase):
 
         def requests() -> float:
             with HTTPClient(self.process.port("admin")) as client:
-                text = client.request("/metrics").text
+                text = client.request("/metrics", "localhost").text
             self.assertIn("nginx_process_num_procs", text)
             found = re.search(r"nginx_process_requests_total\{.*\} (\S+)", text)
             assert found is not None, text
@@ -320,7 +320,7 @@ class LifeTests(SynchronousTestCase):
         for file in (access, log):
             file.rename(f"{file}.1")
         self.process.signal(signal.SIGUSR1)
-        wait_until(lambda: log.exists() and "opened again" in log.read_text(), "the new log")
+        wait_until(lambda: log.exists() and "reopened" in log.read_text(), "the new log")
         old = self.folder.resolve() / "access.log.1"
         wait_until(
             lambda: not any(has_open(pid, old) for pid in descendants(self.process.pid)),
