@@ -5,8 +5,8 @@ The control plane turns manifests into a Snapshot, in seconds::
 
     YAML, PEM ─ kube.files ─► kube.objects ─► kube.store ─► controller ─► routing.build ─► Snapshot
 
-The data plane serves each request from the Snapshot that it found when it
-came, in microseconds::
+The data plane serves each request from the Snapshot that was published when the
+request came, in microseconds::
 
     client ─► downstream.listeners ─► downstream.http1 ─► exchange.exchange ─► routing.match
                                                              │
@@ -17,13 +17,13 @@ The nouns:
 - An *object* is a Kubernetes object, parsed, checked and frozen (`kube.objects`).
 - A *Snapshot* is everything that routing needs, frozen; publishing one is one
   assignment (`routing.snapshot`).
-- A *VirtualHost* is a host's tree of *ReverseProxyResource* nodes, one a path
-  segment; a *Route* is a rule that matched; an *Upstream* is a Service port as
-  a set of *endpoints* (`routing.resource`, `routing.snapshot`).
+- A *VirtualHost* is a host's tree of *ReverseProxyResource* nodes, one for each
+  path segment; a *Route* is a rule that matched; an *Upstream* is a Service port
+  as a set of *endpoints* (`routing.resource`, `routing.snapshot`).
 - An *exchange* is one request and its response, without sockets or reactor;
   its *outcome* says how it ended (`exchange.exchange`).
-- A *Problem* is what is wrong with one object; it never harms another
+- A *Problem* is a fault of one object, which never harms another object
   (`problem`).
 
-Imports go one way (see ARCHITECTURE.md); `tests/test_layers.py` checks it.
+Imports go one way (see ARCHITECTURE.md); `tests/test_layers.py` checks this.
 """

@@ -1,5 +1,5 @@
 """
-An Upstream and its endpoints: what routes lead to, and what policies choose from.
+An Upstream and its endpoints, to which routes lead and from which policies choose.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ class UpstreamKey(NamedTuple):
     namespace: str
     service: str
     port: str
-    """The port's name or number, as the Ingress has it."""
+    """The port's name or number, as written in the Ingress."""
 
     def __str__(self) -> str:
-        """The name that ingress-nginx gives an upstream, which log parsers know."""
+        """Return ingress-nginx's name of the upstream, which log parsers know."""
         return f"{self.namespace}-{self.service}-{self.port}"
 
 
@@ -25,13 +25,13 @@ class Endpoint(NamedTuple):
     """
     One address and port that serves a Service.
 
-    The host may be a name where the configuration has one (``source.endpoints``).
+    The host may be a name if the configuration has one (``source.endpoints``).
     """
 
     host: str
     port: int
     name: str = ""
-    """The name by which it was found (ExternalName), which its certificate may have to have."""
+    """The name that it was found by (ExternalName), which its certificate may need to have."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -44,10 +44,10 @@ class Upstream:
     key: UpstreamKey
 
     endpoints: tuple[Endpoint, ...] = ()
-    """For new sessions, sorted: the ready ones, or with none ready the serving ones."""
+    """For new sessions, sorted: the ready endpoints, or the serving ones if none is ready."""
 
     lingering: tuple[Endpoint, ...] = ()
-    """Serving and terminating ones beside ready ones: for sessions that are on them."""
+    """Serving and terminating endpoints beside ready ones, for sessions that are on them."""
 
     is_unresolved: bool = False
-    """Whether there is none because a name has no address."""
+    """Whether there is no endpoint because a name has no address."""

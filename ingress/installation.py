@@ -1,8 +1,8 @@
 """
-What runs here: which version, and whether its data path is compiled.
+The version of this installation, and whether its data path is compiled.
 
-An installed proxy has extensions in place of the modules that every request comes by, where
-they could be built; setup.py has the list. Either all of them are or none is.
+If they could be built, an installed proxy has extensions in place of the modules on the path
+of every request, which setup.py lists. Either all of them are compiled or none is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ingress.exchange import exchange
 
 
 def find_version() -> str:
-    """That of the installed distribution; ``not installed`` in a checkout."""
+    """Return the version of the installed distribution; ``not installed`` in a checkout."""
     try:
         return metadata.version("txingress")
     except metadata.PackageNotFoundError:
@@ -22,11 +22,11 @@ def find_version() -> str:
 
 
 def is_compiled(file: str = exchange.__file__) -> bool:
-    """:param file: where a module of the data path was loaded from."""
+    """:param file: the file from which a module of the data path was loaded."""
     return file.endswith(tuple(EXTENSION_SUFFIXES))
 
 
 def describe() -> str:
-    """In a line, for the log and ``--version``."""
+    """Describe the installation in one line, for the log and ``--version``."""
     kind = "compiled" if is_compiled() else "interpreted"
     return f"txingress {find_version()}, data path {kind}"

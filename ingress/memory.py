@@ -1,13 +1,13 @@
 """
-What many objects cost besides their memory: the garbage collector's full runs, and their end.
+The costs of many objects besides their memory: full runs of the garbage collector, and freeing.
 
-Measured on CPython 3.11 with 10,000 Ingresses of a host each, their Services and
-EndpointSlices: what a build makes of them are 180,000 objects that the collector
-sees, and a full run takes 67 ms, in which no request is answered. During a build
-from scratch there were two such runs. With `settle_objects` after each slice of
-5 ms there was none, the longest run of any kind took 6 ms, and settling 0.6 ms.
+These were measured on CPython 3.11 with 10,000 Ingresses of one host each, their
+Services and EndpointSlices. A build makes 180,000 objects from them that the collector
+tracks, and a full run takes 67 ms, in which no request is answered. A build from
+scratch had two such runs. With `settle_objects` after each slice of 5 ms it had none;
+the longest run of any kind took 6 ms, and settling 0.6 ms.
 
-Freed in one go, the same objects take 30 ms: `SlowRelease`.
+Freeing the same objects in one go takes 30 ms; `SlowRelease` avoids this.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 LARGE_WORK: Final = 0.02
 """
-Seconds of work from which on what it makes is settled, again and again while it
-lasts: about 10,000 objects, so that a full run of the collector before that is short.
+Seconds of work after which its objects are settled, again and again while it lasts.
+By then there are about 10,000 objects, so a full run of the collector before is short.
 """
 
 RELEASE_SLICE: Final = 0.002
 RELEASED_AT_ONCE: Final = 50
-"""Objects between two looks at the clock: each may have some hundreds below it."""
+"""Objects freed between two looks at the clock: each may hold some hundreds of others."""
 
 
 def settle_objects() -> None:
     """
-    Take all objects of now out of the garbage collector's sight.
+    Hide all existing objects from the garbage collector.
 
-    What a cluster is made of lives long and is in no cycles: it is freed as ever
-    when nothing refers to it. But whatever is alive now and comes to be garbage in
-    a cycle later is never freed: this is for rare moments only.
+    The objects of a cluster live long and are not in cycles, so they are freed as usual
+    when nothing refers to them. But an object that is alive now and later becomes garbage
+    in a cycle is never freed: call this only at rare moments.
     """
-    # The young ones first, so that cycles that are garbage already do not stay.
+    # Collect the young objects first, so that existing cyclic garbage does not stay.
     gc.collect(1)
     gc.freeze()
 
 
 class SlowRelease:
     """
-    Keeps what is of no use any more for a little longer, and frees it in slices.
+    Keeps objects that are no longer used for a little longer, and frees them in slices.
 
-    :param clock: for the slices, between which the reactor serves.
+    :param clock: schedules the slices, between which the reactor serves.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -59,11 +59,11 @@ class SlowRelease:
 
     def hold(self, objects: Iterable[object]) -> None:
         """
-        Let go of these, one after the other; who holds them too may go on doing so.
+        Release these objects one after the other; other holders are not affected.
 
         :param objects: a mapping stands for itself and its values.
         """
-        # The mapping goes first: until then it holds its values, too.
+        # The mapping is released first, because it holds its values, too.
         held = [*objects.values(), objects] if isinstance(objects, Mapping) else list(objects)
         self._held.append(held)
         if self._turn is None:

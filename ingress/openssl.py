@@ -1,7 +1,7 @@
 """
-What both sides need of OpenSSL; some of it pyOpenSSL has, but not in its public interface.
+The parts of OpenSSL that both sides need; some are not in pyOpenSSL's public interface.
 
-Twisted reaches for the same library object (`twisted.internet._sslverify`).
+Twisted uses the same library object (`twisted.internet._sslverify`).
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 
 RECORD_SIZE = 16384
-"""The most that a record holds, in bytes (RFC 8446 section 5.1)."""
+"""The most bytes that a record holds (RFC 8446 section 5.1)."""
 
 _read_buffer = ffi.new("char[]", RECORD_SIZE)
-"""For all connections: what is read is copied out of it at once. There is one thread."""
+"""Shared by all connections: data is copied out of it at once, in the only thread."""
 
 _KEY_TYPES = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
 
 
 def clear_errors() -> None:
     """
-    Forget what a call has left in this thread's queue of errors.
+    Clear this thread's queue of OpenSSL errors.
 
     After a failed write to the socket pyOpenSSL raises `SysCallError` and leaves
-    OpenSSL's own record of it in the queue. Before OpenSSL 4 the next connection's
-    "no data yet" found it there and failed, too (SSL_get_error(3)).
+    OpenSSL's own error in the queue. Before OpenSSL 4 the next connection that had no
+    data yet found the error there and failed, too (SSL_get_error(3)).
     """
     lib.ERR_clear_error()
 
 
 class Connection(SSL.Connection):
     """
-    One that reads and writes in two thirds of the time.
+    A connection that reads and writes in two thirds of the time.
 
-    pyOpenSSL's own makes a buffer for each read, and asks three helpers of the handshake
-    after each call whether one of them has failed.
+    pyOpenSSL's own connection makes a buffer for each read, and checks three handshake
+    helpers for failures after each call.
     """
 
     def __init__(self, context: SSL.Context, sock: socket.socket) -> None:
         super().__init__(context, sock)
-        # pyOpenSSL has each read go on until there is data, which may be never: whoever sends
-        # nothing but new keys (RFC 8446 section 4.6.3), or wishes to renegotiate, without a
-        # pause would keep the reactor in one read for good.
+        # By default pyOpenSSL continues each read until there is data. A peer that sends only
+        # key updates (RFC 8446 section 4.6.3) or renegotiation requests, without a pause,
+        # would keep the reactor in one read for ever.
         lib.SSL_clear_mode(self._ssl, lib.SSL_MODE_AUTO_RETRY)
 
     def recv(self, bufsiz: int = RECORD_SIZE, flags: int | None = None) -> bytes:
@@ -69,7 +69,7 @@ class Connection(SSL.Connection):
     def send(self, buf: Any, flags: int = 0) -> int:
         """
         :param buf: bytes or a memoryview of some; not empty.
-        :return: how many bytes of it went out.
+        :return: how many of the bytes were sent.
         :raises SSL.Error: as that of `SSL.Connection`.
         """
         size: int = lib.SSL_write(self._ssl, ffi.from_buffer(buf), len(buf))
@@ -80,7 +80,7 @@ class Connection(SSL.Connection):
 
 def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:
     """
-    Set the groups for key agreement, most wanted first; those that this OpenSSL lacks are left out.
+    Set the groups for key agreement, the preferred ones first, without those that OpenSSL lacks.
 
     :raises SSL.Error: if it has none of them.
     """
@@ -93,18 +93,18 @@ def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:
 
 def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> None:
     """
-    Let `context` prove who we are by this certificate, its chain and its key.
+    Let `context` identify us by this certificate, its chain and its key.
 
     :raises SSL.Error: if OpenSSL refuses them, or they do not belong together.
-    :raises ValueError: if they are no PEM, or the key is of another kind.
+    :raises ValueError: if they are not PEM, or the key is of another kind.
     :raises TypeError: if the key is encrypted.
-    :raises UnsupportedAlgorithm: if the key is of a kind that nobody knows.
+    :raises UnsupportedAlgorithm: if the kind of the key is unknown.
     """
     leaf, *issuers = x509.load_pem_x509_certificates(chain_pem)
     context.use_certificate(leaf)
     for issuer in issuers:
         context.add_extra_chain_cert(issuer)
-    # The full check of an RSA key takes 40 ms, and only says whether it is a good one.
+    # The full check of an RSA key takes 40 ms, and says only whether the key is a good one.
     key = load_pem_private_key(key_pem, None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, _KEY_TYPES):
         raise ValueError("neither an RSA nor an elliptic-curve key")
@@ -113,17 +113,17 @@ def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> N
 
 
 def verification_fault(connection: SSL.Connection) -> str:
-    """What OpenSSL has found wrong with the peer's certificate; empty if nothing."""
+    """Return the fault that OpenSSL has found in the peer's certificate; empty if none."""
     result = lib.SSL_get_verify_result(connection._ssl)
     return "" if result == lib.X509_V_OK else verification_error_text(result)
 
 
 def verification_error_text(error: int) -> str:
-    """What OpenSSL calls an error of verification."""
+    """Return OpenSSL's text for a verification error."""
     text: bytes = ffi.string(lib.X509_verify_cert_error_string(error))
     return text.decode("ascii", "replace")
 
 
 def is_resumed(connection: SSL.Connection) -> bool:
-    """Whether the handshake went by a session of before, without certificates."""
+    """Return whether the handshake resumed an earlier session, without certificates."""
     return bool(lib.SSL_session_reused(connection._ssl))

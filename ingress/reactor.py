@@ -1,11 +1,10 @@
 """
 Twisted's epoll reactor, with a shorter way from an event to its descriptor.
 
-Twisted calls each descriptor inside a logging context of its own, so that
-old-style log messages can name the connection that they are about. Nothing here
-logs that way, and it takes 1.6 of the 1.9 microseconds that an event costs
-before the descriptor has done anything; a request has two events or more
-(docs/adr/0003-transports.md).
+Twisted calls each descriptor inside a logging context of its own, so that old-style
+log messages can name their connection. Nothing here logs that way. The context takes
+1.6 of the 1.9 microseconds that an event costs before the descriptor has done any
+work, and a request has two events or more (docs/adr/0003-transports.md).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class DirectEPollReactor(EPollReactor):
     log = Logger()
 
     seconds = staticmethod(time.monotonic)
-    """`IReactorTime`. With Twisted's, a wall clock that is set back stops all timers meanwhile."""
+    """`IReactorTime`. Twisted uses the wall clock: setting it back would delay all timers."""
 
     def doPoll(self, timeout: float | None) -> None:
         """
@@ -36,13 +35,13 @@ class DirectEPollReactor(EPollReactor):
         selectables = self._selectables
         events = self._poller.poll(-1 if timeout is None else timeout, len(selectables))
         for descriptor, event in events:
-            # One that was removed by another one's event is not there any more.
+            # Another descriptor's event may have removed this one.
             selectable = selectables.get(descriptor)
             if selectable is None:
                 continue
             try:
                 if event == EPOLLIN:
-                    # As nearly all are: what the other way does, without its questions.
+                    # The common case: the same as the other branch, without its checks.
                     try:
                         why = selectable.doRead()
                     except Exception as error:
@@ -63,6 +62,6 @@ class DirectEPollReactor(EPollReactor):
 
 
 def install_reactor() -> None:
-    """Make it the reactor of this process, unless there is one already."""
+    """Install it as the reactor of this process, unless one is installed already."""
     if "twisted.internet.reactor" not in sys.modules:
         installReactor(DirectEPollReactor())  # type: ignore[no-untyped-call]

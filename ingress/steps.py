@@ -1,8 +1,8 @@
 """
-Work in steps, between which somebody else has a turn: a generator that yields nothing.
+Work in steps, between which other work has a turn: a generator that yields nothing.
 
-Whoever runs it decides how many steps make a slice (`ingress.controller`,
-`ingress.kube.files`); a step is to take well below a millisecond or two.
+The caller decides how many steps make a slice (`ingress.controller`,
+`ingress.kube.files`). A step must take well below a millisecond or two.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Steps = Generator[None, None, T]
 """Work that yields between its steps, and returns its result."""
 
 STRIDE: Final = 256
-"""Names, or rules, or endpoints between two yields: some tenths of a millisecond."""
+"""The number of names, rules or endpoints between two yields: some tenths of a millisecond."""
 
 
 def finish(steps: Steps[T]) -> T:
     """
-    Do all of it at once.
+    Do all steps at once.
 
     :return: its result.
     """

@@ -1,13 +1,13 @@
 """
-Transports that run OpenSSL on the socket itself: what both sides have in common.
+Transports that run OpenSSL on the socket itself: the part that both sides share.
 
 Twisted's TLS is a protocol around a protocol: every byte passes through two
 memory BIOs, and every record through several Python calls. Here OpenSSL reads
 and writes the socket, in the same places where a plain transport does, so that
 a record costs one call (docs/adr/0003-transports.md has the numbers).
 
-OpenSSL may want to write while it reads and to read while it writes. Whoever is
-in the way waits: see `_wait_for_write` and `_write_waits_for_read`.
+OpenSSL may need to write while it reads, and to read while it writes. The blocked
+direction waits: see `_wait_for_write` and `_write_waits_for_read`.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from ingress.openssl import RECORD_SIZE, clear_errors
 from ingress.transport import ImmediateSend
 
 RECORDS_PER_READ = 4
-"""Records that one readable event may bring, so that an upload starves nobody: 64 KiB."""
+"""Records read in one readable event (64 KiB), so that an upload does not starve others."""
 
 
 class TLSStream(ImmediateSend):
     """
-    Mixed in before a plain transport: the same over TLS.
+    A mixin, placed before a plain transport, that adds TLS.
 
-    Who makes one sets ``_tls`` before the handshake, and says in `_handshake_done` what
-    follows it.
+    A subclass sets ``_tls`` before the handshake, and continues after it in
+    `_handshake_done`.
 
-    Ends as the protocol sees them: `ConnectionDone` where the peer said
-    close_notify, `ConnectionLost` where it did not, or broke the protocol.
+    The protocol sees a connection end with `ConnectionDone` if the peer sent close_notify,
+    and with `ConnectionLost` if it did not, or broke the protocol.
     """
 
     has_shaken_hands = False
     """Whether the handshake is done."""
 
     negotiated_protocol: bytes | None = None
-    """What ALPN agreed on; None before the handshake, and if it agreed on nothing."""
+    """The protocol negotiated by ALPN; None before the handshake, or if there is none."""
 
     _tls: SSL.Connection
     _failed = False
-    """OpenSSL has refused this connection; it must not be asked again."""
+    """Whether OpenSSL has failed on this connection; it must not be called again."""
 
     _said_goodbye = False
     _reading = False
-    """The protocol wants to read; the reactor watches the socket unless `_read_waits_for_write`."""
+    """Whether the protocol reads; the reactor watches the socket unless `_read_waits_for_write`."""
 
     _read_waits_for_write = False
     _write_waits_for_read = False
@@ -62,7 +62,7 @@ class TLSStream(ImmediateSend):
         self.reactor.removeReader(self)
 
     def doRead(self) -> ConnectionDone | ConnectionLost | None:  # type: ignore[override]
-        """Go on with the handshake, or hand some records to the protocol (`IReadDescriptor`)."""
+        """Continue the handshake, or pass some records to the protocol (`IReadDescriptor`)."""
         if not self.has_shaken_hands:
             return self._shake_hands()
         if self._write_waits_for_read:
@@ -71,7 +71,7 @@ class TLSStream(ImmediateSend):
         return self._read_records()
 
     def doWrite(self) -> ConnectionDone | ConnectionLost | None:  # type: ignore[override]
-        """Go on with what waited for the socket to take more (`IWriteDescriptor`)."""
+        """Continue the work that waited for the socket to become writable (`IWriteDescriptor`)."""
         if self._failed:
             return CONNECTION_LOST
         if self._read_waits_for_write:
@@ -87,7 +87,7 @@ class TLSStream(ImmediateSend):
         return super().doWrite()  # type: ignore[no-any-return, no-untyped-call]
 
     def _shake_hands(self) -> ConnectionLost | None:
-        """One step of the handshake; `_handshake_done` follows the last one."""
+        """Take one step of the handshake; `_handshake_done` follows the last one."""
         try:
             self._tls.do_handshake()
         except SSL.WantReadError:
@@ -103,14 +103,14 @@ class TLSStream(ImmediateSend):
         return self._handshake_done()
 
     def _handshake_done(self) -> ConnectionLost | None:
-        """Let the peers talk; the reason if they shall not."""
+        """Begin to carry data; return a reason to refuse the connection instead."""
         raise NotImplementedError
 
     def _read_records(self) -> ConnectionDone | ConnectionLost | None:
         for _ in range(RECORDS_PER_READ):
             try:
-                # As much as a record holds leaves nothing inside OpenSSL: what has not
-                # been read is in the socket, where the reactor sees it.
+                # A read of a whole record leaves nothing inside OpenSSL: unread data is in
+                # the socket, where the reactor sees it.
                 data = self._tls.recv(RECORD_SIZE)
             except SSL.WantReadError:
                 return None
@@ -122,13 +122,13 @@ class TLSStream(ImmediateSend):
             except SSL.Error as error:
                 return self._fail(error)
             self.protocol.dataReceived(data)
-            # Only after a full record is it likely that there is another one.
+            # Another record is likely only after a full one.
             if len(data) < RECORD_SIZE or not self._reading:
                 return None
         return None
 
     def writeSomeData(self, data: bytes | memoryview) -> int | ConnectionLost:
-        """The number of bytes that went out in records, perhaps 0 (`FileDescriptor`)."""
+        """Send data; return the number of bytes sent in records, perhaps 0 (`FileDescriptor`)."""
         if self._failed:
             return CONNECTION_LOST
         sent = 0
@@ -147,7 +147,7 @@ class TLSStream(ImmediateSend):
         return sent
 
     def _wait_for_write(self) -> None:
-        # Without reading meanwhile: who sends but never reads would keep us busy.
+        # Do not read meanwhile: a peer that sends but never reads would keep us busy.
         self._read_waits_for_write = True
         self.reactor.removeReader(self)
         self.startWriting()  # type: ignore[no-untyped-call]
@@ -157,24 +157,24 @@ class TLSStream(ImmediateSend):
         if not self._reading:
             return None
         self.reactor.addReader(self)
-        # What OpenSSL has to write comes from its read, whether or not there is more to read.
+        # Repeat the read even if nothing has arrived: it makes OpenSSL write what it must.
         return self._read_records() if self.has_shaken_hands else None
 
     # Endings.
 
     def _postLoseConnection(self) -> ConnectionDone | None:
-        # The peer's close_notify is not waited for: RFC 8446 section 6.1 does not ask for it.
+        # RFC 8446 section 6.1 does not require us to wait for the peer's close_notify.
         return CONNECTION_DONE if self._say_goodbye() else None
 
     def _closeWriteConnection(self) -> None:
         if self._say_goodbye():
             super()._closeWriteConnection()
         else:
-            # doWrite comes here again if it finds that the writing is still to be ended.
+            # doWrite calls this again if the write side is not closed yet.
             self._writeDisconnected = False
 
     def _say_goodbye(self) -> bool:
-        """Send close_notify once; False if it has to wait until the socket is writable."""
+        """Send close_notify once; return False if this must wait until the socket is writable."""
         if self._said_goodbye or self._failed or not self.has_shaken_hands:
             return True
         try:
@@ -188,7 +188,7 @@ class TLSStream(ImmediateSend):
         return True
 
     def connectionLost(self, reason: Failure) -> None:
-        """The connection is gone (`IReadDescriptor`); so is then what OpenSSL kept for it."""
+        """Release OpenSSL's data for the connection, which is gone (`IReadDescriptor`)."""
         if not self.connected:
             return
         if reason.check(ConnectionDone):
@@ -197,7 +197,7 @@ class TLSStream(ImmediateSend):
         del self._tls
 
     def _fail(self, error: SSL.Error) -> ConnectionLost:
-        """A fault of this connection alone, without a line of the log: any peer could repeat it."""
+        """Return a fault of this connection without logging it: any peer could repeat it."""
         self._failed = True
         clear_errors()
         return CONNECTION_LOST

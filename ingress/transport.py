@@ -1,16 +1,16 @@
 """
-The TCP transports of the data path: Twisted's own, but they send at once.
+The TCP transports of the data path: Twisted's transports, changed to send at once.
 
-Twisted's transports put what is written into a buffer and send it when the
-reactor next says that the socket is writable. For a small answer that is a
-second trip through the reactor and two calls of ``epoll_ctl``, for nothing: the
-socket nearly always takes it. The transports here try `socket.send` first and
-buffer only what the socket did not take (docs/adr/0003-transports.md has the
-numbers). All else is Twisted's: they use nothing of the reactor but
-`IReactorFDSet` and so work with every reactor that runs `twisted.internet.tcp`.
+Twisted's transports put written data into a buffer and send it when the reactor
+next reports that the socket is writable. For a small response that is a needless
+second trip through the reactor and two calls of ``epoll_ctl``, because the socket
+nearly always accepts the data. The transports here try `socket.send` first and
+buffer only what the socket did not accept (docs/adr/0003-transports.md has the
+numbers). Everything else is Twisted's: they use only `IReactorFDSet` of the
+reactor, so they work with every reactor that runs `twisted.internet.tcp`.
 
-A send that fails says nothing to the protocol from inside its `write`: the
-data is buffered, and the reactor finds the error at the next event.
+A failed send is not reported to the protocol inside its `write`: the data is
+buffered, and the reactor finds the error at the next event.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 READ_SIZE = 65536
-"""What one read asks for, in bytes; what it did not fill is given back at once."""
+"""The size of a read, in bytes; the unused part is released at once."""
 
 
 class ImmediateSend(tcp.Connection):
     """
-    Mixed in before a class of `twisted.internet.tcp`: sends in `write`, buffers the rest.
+    A mixin, placed before a class of `twisted.internet.tcp`, that sends in `write`.
 
-    The buffer is that of `FileDescriptor`: ``dataBuffer`` from ``offset`` on, then
-    the list ``_tempDataBuffer``. As long as both are empty nobody waits for the
-    socket to be writable, and a write may go past them.
+    It buffers what the socket does not accept in the buffer of `FileDescriptor`:
+    ``dataBuffer`` from ``offset`` on, then the list ``_tempDataBuffer``. As long as
+    both are empty, no data waits for the socket, and a write may bypass them.
     """
 
     def write(self, data: bytes) -> None:
         """
-        Send what the socket takes and buffer the rest (`ITransport`).
+        Send what the socket accepts and buffer the rest (`ITransport`).
 
         :raises TypeError: if `data` is not bytes.
         """
         if not isinstance(data, bytes):
             raise TypeError("Data must be bytes")
-        # Not at once while older data waits, nor where `doWrite` has to run after the
-        # write: it closes what is being closed, and asks a pull producer for more.
+        # Data is not sent at once while older data waits, or if `doWrite` has to run after
+        # the write, to finish a close or to ask a pull producer for more.
         if (
             self.dataBuffer
             or self._tempDataLen
@@ -69,18 +69,18 @@ class ImmediateSend(tcp.Connection):
                 self._keep(data, sent)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """As `write` of all of them together (`ITransport`): one system call, not one each."""
+        """Write all pieces together (`ITransport`), with one system call instead of one each."""
         self.write(b"".join(iovec))
 
     def _keep(self, data: bytes, sent: int | ConnectionLost) -> None:
-        """Wait for the socket to take the rest, or for the reactor to find the error."""
+        """Wait for the socket to accept the rest, or for the reactor to find the error."""
         self.dataBuffer = data
         self.offset = sent if isinstance(sent, int) else 0
         self._maybePauseProducer()  # type: ignore[no-untyped-call]
         self.startWriting()  # type: ignore[no-untyped-call]
 
     def writeSomeData(self, data: bytes | memoryview) -> int | ConnectionLost:
-        """The number of bytes that the socket took, perhaps 0 (`FileDescriptor`)."""
+        """Send data; return how many bytes the socket took, perhaps 0 (`FileDescriptor`)."""
         try:
             return self.socket.send(data)
         except BlockingIOError:
@@ -89,7 +89,7 @@ class ImmediateSend(tcp.Connection):
             return 0 if error.errno == ENOBUFS else CONNECTION_LOST
 
     def doRead(self) -> ConnectionDone | ConnectionLost | None:  # type: ignore[override]
-        """Hand what the socket has to the protocol (`IReadDescriptor`)."""
+        """Pass the socket's data to the protocol (`IReadDescriptor`)."""
         try:
             data = self.socket.recv(READ_SIZE)
         except BlockingIOError:
@@ -103,9 +103,9 @@ class ImmediateSend(tcp.Connection):
 
     def has_input(self) -> bool:
         """
-        Whether the peer has sent something, or ended, of which the reactor has not told yet.
+        Return whether there is data, or an end, that the reactor has not reported yet.
 
-        Half a microsecond, so that a connection can be asked each time it is used again.
+        This takes half a microsecond, so it can be called each time a connection is reused.
         """
         return bool(self._input_poll.poll(0))
 
@@ -117,17 +117,17 @@ class ImmediateSend(tcp.Connection):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the socket has not taken yet of what was written."""
+        """The number of written bytes that the socket has not accepted yet."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
     def _isSendBufferFull(self) -> bool:
-        # Twisted's own counts what has been sent of the first buffer, too.
+        # Twisted's own method also counts the part of the first buffer that has been sent.
         return self.unsent > self.bufferSize
 
 
 class ImmediateServer(ImmediateSend, tcp.Server):
     """
-    An accepted TCP connection: what a `tcp.Port` makes with this class as its ``transport``.
+    An accepted TCP connection, which a `tcp.Port` makes with this class as its ``transport``.
     """
 
     def __init__(
@@ -144,16 +144,16 @@ class ImmediateServer(ImmediateSend, tcp.Server):
 
 
 class ImmediateUNIXServer(ImmediateSend, unix.Server):
-    """An accepted connection of a UNIX socket, for a `unix.Port`; it passes no descriptors."""
+    """An accepted connection of a UNIX socket, for a `unix.Port`; it cannot pass descriptors."""
 
 
 class ImmediateClient(ImmediateSend, tcp.Client):
     """
-    A connection that we make; `connect_tcp` makes these.
+    A connection that we open; `connect_tcp` makes these.
 
-    Twisted leaves one that is over in a cycle with its connector, and one that was
-    never made in a cycle with itself. Only the garbage collector would free them,
-    and what it is kept from looking at (`ingress.memory`) never would be.
+    Twisted leaves a finished connection in a cycle with its connector, and a failed
+    attempt in a cycle with itself. Only the garbage collector could free them, and it
+    does not see objects that were hidden from it (`ingress.memory`).
     """
 
     def createInternetSocket(self) -> socket.socket:
@@ -162,23 +162,23 @@ class ImmediateClient(ImmediateSend, tcp.Client):
         return sock
 
     def doConnect(self) -> None:
-        """Begin the attempt, or see how it went (`tcp.Client`)."""
+        """Begin the attempt, or check its result (`tcp.Client`)."""
         if hasattr(self, "connector"):
             super().doConnect()  # type: ignore[no-untyped-call]
 
     def failIfNotConnected(self, err: Any) -> None:
-        """The attempt is over, unless it is over already or has succeeded (`tcp.Client`)."""
+        """End the attempt, unless it has ended or succeeded already (`tcp.Client`)."""
         super().failIfNotConnected(err)  # type: ignore[no-untyped-call]
         if not self.connected:
-            # They were methods of our own. One event may yet call both.
+            # These were bound methods of this object. One event may still call both.
             vars(self).update(doRead=_do_nothing, doWrite=_do_nothing)
 
 
 class ImmediateConnector(tcp.Connector):
-    """Of an `ImmediateClient`."""
+    """The connector of an `ImmediateClient`."""
 
     def connectionLost(self, reason: Failure) -> None:
-        """The connection that was made is over (`tcp.Connector`)."""
+        """Handle the end of the connection (`tcp.Connector`)."""
         self.transport = None
         super().connectionLost(reason)
 
@@ -192,7 +192,7 @@ def connect_tcp(
     reactor: Any, host: str, port: int, factory: ClientFactory[Any], timeout: float
 ) -> IConnector:
     """
-    As `IReactorTCP.connectTCP`, with an `ImmediateClient` as transport.
+    Connect like `IReactorTCP.connectTCP`, with an `ImmediateClient` as transport.
 
     :param reactor: an `IReactorFDSet` that is an `IReactorTime` as well.
     :param host: an IP address, or a name that the reactor then resolves.
@@ -204,11 +204,11 @@ def connect_tcp(
 
 
 def _do_nothing() -> None:
-    """What an attempt that has failed does with its socket."""
+    """Replace the socket methods of a failed attempt."""
 
 
 def _set_no_delay(sock: socket.socket) -> None:
-    """Send small segments at once: what we write is whole messages (RFC 9293 section 3.7.4)."""
-    # Some systems refuse where the peer has reset already; the reactor will find that out.
+    """Send small segments at once: we write whole messages (RFC 9293 section 3.7.4)."""
+    # Some systems refuse if the peer has already sent a reset; the reactor will find that.
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
