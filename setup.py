@@ -35,6 +35,7 @@ COMPILED = (
     "ingress/exchange/endpoint_choice.py",
     "ingress/exchange/exchange.py",
     "ingress/exchange/field_names.py",
+    "ingress/exchange/forwarded.py",
     "ingress/exchange/state.py",
     "ingress/exchange/headers.py",
     "ingress/downstream/http1.py",

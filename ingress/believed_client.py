@@ -36,6 +36,14 @@ class BelievedClient:
         self.is_secure = is_secure
         self.is_trusted = is_trusted
 
+    @property
+    def host(self) -> bytes:
+        """`authority` in lower case, without port and trailing dot: the host of redirects."""
+        name, colon, port = self.authority.rpartition(b":")
+        if not colon or (port and not port.isdigit()) or (b":" in name and name[-1:] != b"]"):
+            name = self.authority
+        return name.lower().removesuffix(b".")
+
     def __repr__(self) -> str:
         scheme = "https" if self.is_secure else "http"
         return f"<BelievedClient {self.address!r} {scheme} trusted={self.is_trusted}>"

@@ -6,17 +6,20 @@ What is sent follows docs/compatibility.md, section 2.1; who is believed, sectio
 
 from __future__ import annotations
 
-import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from ingress.believed_client import BelievedClient
 from ingress.config import Config
+from ingress.exchange.forwarded import (
+    Said,
+    has_x_forwarded,
+    is_inside,
+    joined,
+    plain_address,
+    read_forwarded,
+    read_x_forwarded,
+)
 from ingress.message import Request
-
-_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_MAX_PROXIES: Final = 32
-"""Entries of X-Forwarded-For that are looked at; whoever wrote more is no proxy of ours."""
 
 _MAX_KEPT: Final = 1024
 """
@@ -47,7 +50,7 @@ class Client:
     )
 
     def __init__(self, address: str, *, is_secure: bool) -> None:
-        self._address = _plain_address(address) if address else None
+        self._address = plain_address(address) if address else None
         self.address = str(self._address).encode("ascii") if address else b""
         self.is_secure = is_secure
         self._config: Config | None = None
@@ -100,63 +103,44 @@ class Client:
 
     def _believe_proxy(self, request: Request, config: Config) -> BelievedClient:
         """The same with the forwarded fields of a trusted proxy, each where it is well-formed."""
-        scheme = _first_entry(request.field(b"x-forwarded-proto")).lower()
-        is_secure = scheme == b"https" if scheme in (b"http", b"https") else self.is_secure
-        forwarded_host = request.field(b"x-forwarded-host") or b""
-        host = _first_entry(forwarded_host)
-        if not _HOST.fullmatch(host):
-            host = request.authority
-        port = _port_number(_first_entry(request.field(b"x-forwarded-port")))
-        if port is None:
-            ports = config.public_ports
-            port = ports.https if is_secure else ports.http
-        chain = b",".join(v for k, _, v in request.fields if k == b"x-forwarded-for")
-        address = self._first_untrusted(chain, config)
+        standard = b"" if has_x_forwarded(request) else joined(request, b"forwarded")
+        if standard:
+            said = read_forwarded(standard, config.trusted_proxies)
+        else:
+            said = read_x_forwarded(request, config.trusted_proxies)
+        is_secure = self.is_secure if said.is_secure is None else said.is_secure
+        authority = request.authority if said.host is None else said.host
+        ports = config.public_ports
+        port = said.port or (ports.https if is_secure else ports.http)
+        address = self.address if said.address is None else str(said.address).encode("ascii")
         fields = _connection_fields(address, port, is_secure=is_secure)
-        fields += b"X-Forwarded-Host: %b\r\n" % host
-        if chain:
-            fields += b"X-Original-Forwarded-For: %b\r\n" % chain
-        if forwarded_host:
-            fields += b"X-Original-Forwarded-Host: %b\r\n" % forwarded_host
-        return BelievedClient(address, host, fields, is_secure=is_secure, is_trusted=True)
-
-    def _first_untrusted(self, chain: bytes, config: Config) -> bytes:
-        """The last address of X-Forwarded-For that no trusted proxy has."""
-        found = self.address
-        for entry in reversed(chain.rsplit(b",", _MAX_PROXIES)[-_MAX_PROXIES:]):
-            try:
-                address = _plain_address(entry.strip(b" \t").decode("ascii"))
-            except ValueError:
-                break
-            found = str(address).encode("ascii")
-            if not is_inside(address, config.trusted_proxies):
-                break
-        return found
+        fields += b"X-Forwarded-Host: %b\r\n" % authority
+        fields += _forwarded(said) if standard else _original_chain(request)
+        return BelievedClient(address, authority, fields, is_secure=is_secure, is_trusted=True)
 
 
-def _plain_address(text: str) -> IPv4Address | IPv6Address:
-    """Without a zone, which means nothing elsewhere; IPv4 where it is mapped into IPv6."""
-    address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+def _original_chain(request: Request) -> bytes:
+    """What a trusted proxy forwarded, each as one list."""
+    chain = joined(request, b"x-forwarded-for")
+    hosts = joined(request, b"x-forwarded-host")
+    original = b"X-Original-Forwarded-For: %b\r\n" % chain if chain else b""
+    return original + (b"X-Original-Forwarded-Host: %b\r\n" % hosts if hosts else b"")
 
 
-def is_inside(
-    address: IPv4Address | IPv6Address, networks: tuple[IPv4Network | IPv6Network, ...]
-) -> bool:
-    """Whether an address lies in one of the networks."""
-    return any(address in network for network in networks)
-
-
-def _first_entry(value: bytes | None) -> bytes:
-    """Of a list, what the proxy nearest to the client said."""
-    return (value or b"").partition(b",")[0].strip(b" \t")
-
-
-def _port_number(text: bytes) -> int | None:
-    port = int(text) if text.isdigit() and len(text) <= 5 else 0
-    return port if 0 < port <= 65535 else None
+def _forwarded(said: Said) -> bytes:
+    """
+    `Forwarded` (RFC 7239) as far as it was believed. Not as it came: applications read its
+    beginning first, which may be the client's own.
+    """
+    pairs: list[bytes] = []
+    if said.address is not None:
+        node = b"%b" if said.address.version == 4 else b'"[%b]"'
+        pairs.append(b"for=" + node % str(said.address).encode("ascii"))
+    if said.host is not None:
+        pairs.append(b'host="%b"' % said.host)
+    if said.is_secure is not None:
+        pairs.append(b"proto=https" if said.is_secure else b"proto=http")
+    return b"Forwarded: %b\r\n" % b";".join(pairs) if pairs else b""
 
 
 def _original_forwarded(request: Request) -> bytes:

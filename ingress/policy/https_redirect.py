@@ -12,7 +12,6 @@ from typing import ClassVar
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
-from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
@@ -75,13 +74,13 @@ class HttpsRedirect(Policy):
         path = request.path
         if path.startswith(_ACME_PATH) and path[len(_ACME_PATH) :][:1] in (b"", b"/"):
             return None
-        if not request.host:
+        if not context.client.host:
             return _NO_HOST
         return Answer(
             308,
             Outcome.REDIRECTED,
             "This host is served over https.",
-            fields=((b"Location", self._location(request)),),
+            fields=((b"Location", self._location(request.target, context.client.host)),),
         )
 
     def explain(self) -> str:
@@ -104,12 +103,11 @@ class HttpsRedirect(Policy):
         label, _, parent = host.partition(b".")
         return bool(label) and b"*." + parent in self.hosts
 
-    def _location(self, request: Request) -> bytes:
-        """Build the Location; the codec has checked host and target, so neither can end a field."""
-        target = request.target
+    def _location(self, target: bytes, host: bytes) -> bytes:
+        """Build the Location; host and target have been checked, so neither can end a field."""
         if not target.startswith(b"/"):
             target = b"/"
         if not self.keeps_trailing_slash and b"?" not in target:
             target = target.removesuffix(b"/")
         port = b"" if self.port == HTTPS_PORT else b":%d" % self.port
-        return b"https://" + request.host + port + target
+        return b"https://" + host + port + target

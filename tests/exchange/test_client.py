@@ -308,6 +308,65 @@ class TrustedProxyTests(UpstreamHeadCase):
             self.assertEqual(message.values(b"X-Forwarded-For"), [client], chain)
             self.assertEqual(message.values(b"X-Original-Forwarded-For"), [chain])
 
+    def test_ports_and_brackets(self) -> None:
+        """An address with a port or in brackets, as Azure's gateway writes it, is the client's."""
+        for chain, client in (
+            (b"1.2.3.4:5678", b"1.2.3.4"),
+            (b"[2001:db9::1]:4711", b"2001:db9::1"),
+            (b"1.2.3.4:5678, 10.0.0.9:80", b"1.2.3.4"),
+        ):
+            message = self.send(b"X-Forwarded-For: " + chain, address=PROXY, config=TRUSTING)
+            self.check(
+                message,
+                {
+                    b"X-Real-IP": [client],
+                    b"X-Forwarded-For": [client],
+                    b"X-Original-Forwarded-For": [chain],
+                },
+            )
+
+    def test_forwarded(self) -> None:
+        """`Forwarded` counts without any X-Forwarded-*, and goes on as far as it is believed."""
+        message = self.send(
+            b'Forwarded: for=6.6.6.6;host=evil, for="[2001:db9::1]:4711";proto=https;host="b:444"',
+            b"Forwarded: for=10.0.0.2",
+            address=PROXY,
+            config=TRUSTING,
+        )
+        self.check(
+            message,
+            {
+                b"Host": [b"b:444"],
+                b"X-Real-IP": [b"2001:db9::1"],
+                b"X-Forwarded-For": [b"2001:db9::1"],
+                b"X-Forwarded-Host": [b"b:444"],
+                b"X-Forwarded-Proto": [b"https"],
+                b"X-Forwarded-Port": [b"8443"],
+                b"Forwarded": [b'for="[2001:db9::1]";host="b:444";proto=https'],
+                b"X-Original-Forwarded-For": [],
+            },
+        )
+        message = self.send(b"Forwarded: nonsense", address=PROXY, config=TRUSTING)
+        self.check(message, {b"Forwarded": [], b"X-Real-IP": [b"10.0.0.1"]})
+
+    def test_forwarded_beside_others(self) -> None:
+        """`Forwarded` beside any X-Forwarded-* does not count, and goes no further."""
+        message = self.send(
+            b"Forwarded: for=1.2.3.4;host=b.example;proto=https",
+            b"X-Forwarded-Prefix: /p",
+            address=PROXY,
+            config=TRUSTING,
+        )
+        self.check(
+            message,
+            {
+                b"Forwarded": [],
+                b"Host": [b"a.example"],
+                b"X-Real-IP": [b"10.0.0.1"],
+                b"X-Forwarded-Proto": [b"http"],
+            },
+        )
+
     def test_chain_in_several_fields(self) -> None:
         """Several fields are one list."""
         message = self.send(

@@ -72,6 +72,14 @@ class HttpsRedirectTests(SynchronousTestCase):
             with self.subTest(host=host):
                 self.assertEqual(location(policy, b"/", host) is not None, is_redirected)
 
+    def test_believed_host(self) -> None:
+        """The client is sent to the host that a trusted proxy says it asked for, without its port."""
+        context = policy_context(b"GET", b"/x", host=b"inner.example")
+        context.client.authority = b"Shop.Example:8080"
+        answer = HttpsRedirect().access(context)
+        assert isinstance(answer, Answer)
+        self.assertEqual(answer.fields, ((b"Location", b"https://shop.example/x"),))
+
     def test_no_host(self) -> None:
         """A request without host is refused, because it can neither be served nor redirected."""
         answer = HttpsRedirect().access(policy_context(host=b""))
