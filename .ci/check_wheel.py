@@ -73,6 +73,8 @@ class Installation:
                 yield f"{module} is not compiled"
         if any(packages.glob("mypy*")):
             yield "mypy is installed, which is for building alone"
+        if not (self._venv / "share" / "txingress" / "ingress.yaml").exists():
+            yield "share/txingress/ingress.yaml is not there"
         if not self._lists_plugin():
             yield "twistd does not list the plugin"
         log = self._serve()

@@ -56,6 +56,7 @@ class ControlPlane:
     :param config: the first configuration.
     :param run_in_thread: for reading the configuration file.
     :param writer: writes to the cluster that the objects come from, if any.
+    :param configured: called with each new configuration that is applied.
     :param close: called when source and writer have stopped, to close what they share.
     """
 
@@ -69,12 +70,14 @@ class ControlPlane:
         run_in_thread: RunInThread,
         writer: ClusterWriter | None = None,
         *,
+        configured: Callable[[Config], None] = lambda config: None,
         close: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
         self._source = source
         self.controller = controller
         self.problem_log = problem_log
         self._writer = writer
+        self._configured = configured
         self._close = close
         self.live_config = LiveConfig(config, self._configure, run_in_thread)
         self._config_watcher = FileWatcher(reactor, [str(config.path)], self.live_config.look)
@@ -114,6 +117,7 @@ class ControlPlane:
         return stopped.addCallback(lambda _: self._close())
 
     def _configure(self, config: Config) -> None:
+        self._configured(config)
         self._source.reconfigure(config)
         self.controller.reconfigure(config)
 

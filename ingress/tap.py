@@ -42,7 +42,7 @@ from ingress.downstream.listeners import Listeners, bind_listeners
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
 from ingress.exchange.data_plane import DataPlane
-from ingress.installation import describe, find_version
+from ingress.installation import describe, find_documented_configuration, find_version
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.kubeconfig import APIAccess
 from ingress.kube.cluster.reflector import Access
@@ -119,7 +119,8 @@ class Options(usage.Options):
         :raises SystemExit: with one line for each mistake, and status 1.
         """
         if self["config"] is None:
-            raise SystemExit("--config FILE is required; etc/ingress.yaml documents every key")
+            documented = find_documented_configuration()
+            raise SystemExit(f"--config FILE is required; {documented} documents every key")
         try:
             config = load_config(Path(self["config"]))
             api = find_api(config.cluster, os.environ) if config.cluster is not None else None
@@ -131,7 +132,7 @@ class Options(usage.Options):
         self["loaded"], self["listeners"], self["twins"] = config, listeners, twins
         self["api"] = api
         if self.parent is not None:
-            PROCESS_LOG.take_over(self.parent)
+            PROCESS_LOG.take_over(self.parent, config.log)
 
 
 def makeService(options: Options) -> IService:
@@ -220,6 +221,7 @@ def _make_control_plane(
             cluster.problem_log,
             run_in_thread,
             cluster.writer,
+            configured=_apply_to_process,
             close=lambda: Deferred.fromCoroutine(cluster.client.close()),
         )
     store = ObjectStore()
@@ -229,7 +231,20 @@ def _make_control_plane(
     controller = Controller(
         store, config, publish, problem_log, clock=reactor, resolve_names=names.want
     )
-    return ControlPlane(reactor, config, source, controller, problem_log, run_in_thread)
+    return ControlPlane(
+        reactor,
+        config,
+        source,
+        controller,
+        problem_log,
+        run_in_thread,
+        configured=_apply_to_process,
+    )
+
+
+def _apply_to_process(config: Config) -> None:
+    """Apply a configuration to what the process has only one of."""
+    PROCESS_LOG.configure(config.log)
 
 
 def _make_resolver(

@@ -5,10 +5,16 @@ Tests for `ingress.installation`.
 from __future__ import annotations
 
 import sysconfig
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.installation import describe, find_version, is_compiled
+from ingress.installation import (
+    describe,
+    find_documented_configuration,
+    find_version,
+    is_compiled,
+)
 
 
 class InstallationTests(SynchronousTestCase):
@@ -20,6 +26,10 @@ class InstallationTests(SynchronousTestCase):
         self.assertTrue(is_compiled(f"/lib/ingress/exchange/exchange{suffix}"))
         self.assertFalse(is_compiled("/lib/ingress/exchange/exchange.py"))
         self.assertFalse(is_compiled("/lib/ingress/exchange/exchange.pyc"))
+
+    def test_documented_configuration(self) -> None:
+        """The file that documents the configuration is there."""
+        self.assertIn("trusted-proxies:", Path(find_documented_configuration()).read_text())
 
     def test_described(self) -> None:
         """Version and kind are in one line."""

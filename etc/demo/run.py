@@ -88,6 +88,9 @@ class Proxy(ProcessProtocol):
 
     def __init__(self) -> None:
         self.status: int | None = None
+        self.ending = signal.SIGTERM
+        """The signal that ends the proxy: ^C is passed on as what it is."""
+
         self.ended: Deferred[None] = Deferred()
 
     def start(self, reactor: Any) -> None:
@@ -106,7 +109,7 @@ class Proxy(ProcessProtocol):
     def stop(self) -> Deferred[None]:
         """Ask the proxy to end; the Deferred fires when it has ended."""
         with suppress(ProcessExitedAlready):
-            self.transport.signalProcess("TERM")
+            self.transport.signalProcess(self.ending)
         return self.ended
 
     def processEnded(self, reason: Failure) -> None:
@@ -116,8 +119,6 @@ class Proxy(ProcessProtocol):
 
 
 async def demo(reactor: Any) -> None:
-    # SIGHUP comes when the terminal is closed; Twisted handles ^C and SIGTERM.
-    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
     taken = [str(port) for port in (HTTP, HTTPS, ADMIN, *PODS.values()) if is_taken(port)]
     if taken:
         raise SystemExit(
@@ -129,6 +130,14 @@ async def demo(reactor: Any) -> None:
         reactor.listenTCP(port, Site(Pod(name)), interface="127.0.0.1")
     proxy = Proxy()
     proxy.start(reactor)
+
+    def end(number: int, _: object) -> None:
+        # SIGHUP comes when the terminal is closed; the proxy would only read its configuration.
+        proxy.ending = signal.SIGTERM if number == signal.SIGHUP else signal.Signals(number)
+        reactor.callFromThread(reactor.stop)
+
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     while not proxy.ended.called and not await is_ready():
         await deferLater(reactor, 0.1)
     if not proxy.ended.called:

@@ -113,6 +113,15 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessLogSettings:
+    """The log of the process, which has no line for requests."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    """The lowest level that is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class TLS:
     secrets: Path | None = None
     """Folder of NAMESPACE/NAME/tls.crt and tls.key; it may be missing."""
@@ -238,6 +247,7 @@ class Config:
     shutdown_grace: float = 30.0
     """In seconds."""
 
+    log: ProcessLogSettings = ProcessLogSettings()
     access_log: AccessLog | None = AccessLog()
     """None if the access log is off."""
 

@@ -20,6 +20,7 @@ from ingress.config import (
     Listen,
     LocalAddress,
     LocalService,
+    ProcessLogSettings,
     PublicPorts,
     StatusAddresses,
 )
@@ -138,6 +139,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             shutdown_grace=root.take(
                 "shutdown-grace", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_grace
             ),
+            log=_read_process_log(root),
             access_log=_read_access_log(root, folder),
             workers=root.take("workers", accept.workers, _DEFAULT.workers),
         )
@@ -236,6 +238,17 @@ def _read_status(cluster: Section) -> StatusAddresses:
             ),
             clear_on_shutdown=section.take(
                 "clear-on-shutdown", accept.boolean, default.clear_on_shutdown
+            ),
+        )
+
+
+def _read_process_log(root: Section) -> ProcessLogSettings:
+    default = _DEFAULT.log
+    with root.section("log") as section:
+        return ProcessLogSettings(
+            format=section.take("format", accept.one_of("text", "json"), default.format),
+            level=section.take(
+                "level", accept.one_of("debug", "info", "warn", "error"), default.level
             ),
         )
 

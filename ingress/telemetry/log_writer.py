@@ -213,8 +213,13 @@ _LOST: Final = "; lines are lost meanwhile"
 
 def _open_for_appending(path: Path) -> int:
     """Open for appending; a pipe without a reader fails at once instead of waiting for one."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-    descriptor = os.open(path, flags, _MODE)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, _MODE)
+        # The umask of a daemon, 0077, would hide the log from the group.
+        os.fchmod(descriptor, _MODE)
+    except FileExistsError:
+        descriptor = os.open(path, flags | os.O_CREAT, _MODE)
     os.set_blocking(descriptor, True)
     return descriptor
 

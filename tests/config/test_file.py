@@ -23,6 +23,7 @@ from ingress.config import (
     IngressClassFilter,
     Limits,
     Listen,
+    ProcessLogSettings,
     PublicPorts,
     StatusAddresses,
 )
@@ -93,6 +94,7 @@ class LoadTests(ConfigTestCase):
             hsts: {max-age: 60, include-subdomains: false, preload: true}
             snippets: ignore
             shutdown-grace: 2.5
+            log: {format: json, level: warn}
             workers: 1
             """)
         self.assertEqual(
@@ -117,6 +119,7 @@ class LoadTests(ConfigTestCase):
                 hsts=HSTS(60, False, True),
                 snippets="ignore",
                 shutdown_grace=2.5,
+                log=ProcessLogSettings("json", "warn"),
             ),
         )
 
@@ -226,7 +229,7 @@ class MistakeTests(ConfigTestCase):
             *("source.endpoints", "tls", "tls.default", "class", "class.name", "class.controller"),
             *("class.without-class", "trusted-proxies", "ssl-redirect", "hsts", "hsts.max-age"),
             *("hsts.preload", "snippets", "shutdown-grace", "workers", "limits", "access-log"),
-            "access-log.format",
+            *("access-log.format", "log.format", "log.level"),
             *(f"limits.{limit.name.replace('_', '-')}" for limit in fields(Limits)),
         ):
             for value in ("'no such value'", "{a: {b: c}}" if "." in key else "[[]]"):

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -73,6 +74,30 @@ class StartTests(CommandTestCase):
         # Of its own accord, which a fault of its import would change unnoticed.
         self.process.wait_for_line(r"reactor class: ingress\.reactor\.DirectEPollReactor")
 
+    def test_streams(self) -> None:
+        """Standard output has the access log and nothing else, standard error the rest."""
+        self.process.configure(access_log={"path": "stdout"})
+        output, errors = self.folder / "output", self.folder / "errors"
+        with output.open("wb") as out, errors.open("wb") as err:
+            process = subprocess.Popen(
+                [*TWISTD, *self.process.arguments],
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        self.addCleanup(process.kill)
+        wait_until(lambda: "listen.https on" in errors.read_text(), "the listeners")
+        port = int(errors.read_text().partition("listen.http on 127.0.0.1:")[2].split()[0])
+        with HTTPClient(port) as client:
+            client.request("/logged")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(30), 0)
+        (line,) = output.read_text().splitlines()
+        self.assertIn('"GET /logged HTTP/1.1" 404', line)
+        self.assertIn("starting up", errors.read_text())
+        self.assertIn("SIGINT: draining", errors.read_text())
+
     def test_other_reactor(self) -> None:
         """Whoever asks for another reactor gets it, and is served."""
         self.process.spawn("--reactor=poll", *self.process.arguments)
@@ -95,6 +120,7 @@ class StartTests(CommandTestCase):
         port = int(log.read_text().partition("listen.http on 127.0.0.1:")[2].split()[0])
         with HTTPClient(port) as client:
             self.assertEqual(client.request().status, 404)
+        self.assertEqual(stat.S_IMODE(log.stat().st_mode), 0o640)
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: not _is_running(pid), "its end")
         self.assertFalse(pidfile.exists())

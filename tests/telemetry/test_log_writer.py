@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -78,10 +79,20 @@ class FileTests(WriterTestCase):
         self.wait_for_content(b"before\n" + LINE)
 
     def test_mode(self) -> None:
-        """Nobody else may read a file that is made."""
+        """The group may read a new file, others may not, whatever the umask of a daemon is."""
+        before = os.umask(0o077)
+        self.addCleanup(os.umask, before)
         self.write(LINE)
         self.wait_for_content(LINE)
-        self.assertEqual(self.path.stat().st_mode & 0o007, 0)
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o640)
+
+    def test_mode_of_existing_file(self) -> None:
+        """The mode of a file that exists is left as it is."""
+        self.path.touch()
+        self.path.chmod(0o604)
+        self.write(LINE)
+        self.wait_for_content(LINE)
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o604)
 
     def test_stop(self) -> None:
         """At the end all is written, and the file is closed."""
