@@ -6,17 +6,17 @@ A Kubernetes API server for tests.
     request ─► resource ─► access ─► registry ─► store ─► watch ─► events
                   │                 default, validation, patch, field_owner
                   ├─► listing, table, discovery ─► answer
-                  └─► disturbance: what goes wrong, because a test wants it to
+                  └─► disturbance: failures that a test asks for
 
 `FakeAPI` is the server without sockets. `FakeAPIServer` serves it over TLS on the
-reactor of the test. `FakeAPIProcess` is one in a process of its own, for tests of
+reactor of the test. `FakeAPIProcess` runs it in a process of its own, for tests of
 whole processes: ``python -m tests.support.fake_api``.
 
 It is a verified fake: `tests.fake_api` compares its answers with recorded ones of a
 real server, and runs `tests.kube_client_suite` against it as well as against a real
-cluster. What it does not have: admission webhooks, quotas, finalizers, graceful
-deletion, controllers (nothing makes EndpointSlices of Services), protobuf, JSON
-patches, watch lists, and all but the rules of validation that matter here.
+cluster. It lacks admission webhooks, quotas, finalizers, graceful deletion,
+controllers (nothing makes EndpointSlices from Services), protobuf, JSON patches,
+watch lists, and validation rules that do not matter here.
 """
 
 from tests.support.fake_api.access import ADMINISTRATOR, Rule, User, service_account

@@ -1,5 +1,5 @@
 """
-``python -m tests.support.fake_api``: a server that lives as long as its standard input.
+``python -m tests.support.fake_api``: a server that runs until its standard input closes.
 """
 
 from __future__ import annotations

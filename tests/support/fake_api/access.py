@@ -1,5 +1,5 @@
 """
-Who asks, and what they may do.
+Users and their rights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ADMINISTRATOR = User("admin", (MASTERS,))
 
 
 def service_account(namespace: str, name: str) -> User:
-    """As whom the pods of a ServiceAccount come."""
+    """Return the user of the pods of a ServiceAccount."""
     return User(
         f"system:serviceaccount:{namespace}:{name}",
         ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"),
@@ -41,7 +41,7 @@ def service_account(namespace: str, name: str) -> User:
 @dataclass(frozen=True)
 class Rule:
     """
-    One rule of a role, for one namespace or, with None, for all and for what is in none.
+    One rule of a role, for one namespace; None is for all namespaces and cluster-scoped objects.
     """
 
     verbs: tuple[str, ...]
@@ -76,11 +76,10 @@ def _has(listed: tuple[str, ...], wanted: str) -> bool:
 
 class Access:
     """
-    Tokens, and the rights of who has them: those of the roles in the store, and what
-    tests grant.
+    Tokens, and the rights of their users, from the roles in the store and from tests.
 
-    :ivar tokens: whose each is; may be changed at any time.
-    :ivar granted: rules by the name of a user.
+    :ivar tokens: the user of each token; may be changed at any time.
+    :ivar granted: the rules that tests grant, by the name of the user.
     """
 
     def __init__(self, store: Store) -> None:
@@ -90,8 +89,8 @@ class Access:
 
     def identify(self, authorization: str | None, certified: User | None = None) -> User:
         """
-        :param authorization: the field.
-        :param certified: whom a client certificate names.
+        :param authorization: the Authorization field.
+        :param certified: the user of a client certificate.
         :raises StatusError: 401.
         """
         if authorization is None:

@@ -1,5 +1,5 @@
 """
-How answers are written: their fields, their encoding, their form.
+Writes answers: their fields, their encoding, their form.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.support.fake_api.table import make_table
 from tests.support.fake_api.watch import encode
 
 COMPRESSED_FROM = 128 * 1024
-"""Bytes from which on the real server compresses for clients that can have it so."""
+"""The size in bytes from which the real server compresses, if the client accepts that."""
 
 WARNINGS = {
     "endpoints": '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
@@ -24,7 +24,7 @@ WARNINGS = {
 
 
 def begin_answer(request: Any, code: int, content_type: str = "application/json") -> None:
-    """Set what each answer has."""
+    """Set the fields that every answer has."""
     request.setResponseCode(code, PHRASES.get(code))
     headers = request.responseHeaders
     headers.removeHeader(b"server")
@@ -34,7 +34,7 @@ def begin_answer(request: Any, code: int, content_type: str = "application/json"
 
 
 def warn(request: Any, kind: Kind) -> None:
-    """Say what the real server says of kinds that nobody should use any more."""
+    """Add the real server's warning about a deprecated kind."""
     if not kind.group and kind.plural in WARNINGS:
         request.responseHeaders.setRawHeaders(b"warning", [WARNINGS[kind.plural].encode()])
 
@@ -62,7 +62,7 @@ def refuse(request: Any, error: StatusError) -> None:
 
 
 def fail(request: Any, fault: Fault) -> None:
-    """Answer as the fault says."""
+    """Answer with a fault."""
     error = fault.to_error()
     if not fault.is_plain:
         refuse(request, error)
@@ -74,7 +74,7 @@ def fail(request: Any, fault: Fault) -> None:
 
 
 def wants_table(request: Any) -> bool:
-    """Whether ``kubectl get`` asks."""
+    """Return whether the request asks for a table, as ``kubectl get`` does."""
     return "as=Table" in (request.getHeader("accept") or "")
 
 

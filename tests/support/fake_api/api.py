@@ -1,5 +1,5 @@
 """
-`FakeAPI`: the whole server, without sockets, and what a test may do to it.
+`FakeAPI`: the whole server without sockets, and a test's means to disturb it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tests.support.fake_api.store import Store
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 TOKEN = "administrator"
-"""The token of who may do everything, while no test changes that."""
+"""The token of a user with every right, unless a test changes that."""
 
 LOST = 1000
-"""How many revisions later a server is that has lost its state."""
+"""How many revisions a server skips when it loses its state."""
 
 BY_HAND = Write("test")
 
@@ -30,8 +30,8 @@ BY_HAND = Write("test")
 class FakeAPI:
     """
     :param clock: the reactor, or a Clock.
-    :param certified_user: as `APIResource` has it.
-    :ivar resource: what is served.
+    :param certified_user: as in `APIResource`.
+    :ivar resource: the root resource of the server.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class FakeAPI:
     def get(
         self, api_version: str, kind: str, name: str, namespace: str = "default"
     ) -> Document | None:
-        """An object as it is now; None if there is none."""
+        """Return the current object; None if there is none."""
         found = kind_of({"apiVersion": api_version, "kind": kind})
         try:
             return self._registry.get(found, namespace if found.namespaced else "", name)
@@ -82,51 +82,51 @@ class FakeAPI:
             return None
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "default") -> None:
-        """Delete an object that is there."""
+        """Delete an existing object."""
         found = kind_of({"apiVersion": api_version, "kind": kind})
         self._registry.delete(found, (namespace if found.namespaced else "", name))
 
-    # Who may do what.
+    # Rights.
 
     def grant(self, user: User, *rules: Rule, token: str | None = None) -> None:
-        """Let a user do what these rules allow, and nothing else but what its roles do."""
+        """Give a user the rights of these rules; only its roles add to them."""
         self.access.granted[user.name] = list(rules)
         if token is not None:
             self.access.tokens[token] = user
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """Those for resources, in the order of their answers."""
+        """List the requests for resources, in the order of their answers."""
         return self.resource.log
 
-    # What may happen to a server.
+    # Disturbances.
 
     def fail(self, fault: Fault) -> None:
-        """Have requests answered with a fault from now on, as often as it says."""
+        """Answer requests with a fault from now on, as often as the fault says."""
         self.disturbances.faults.append(fault)
 
     def forget_history(self) -> None:
-        """Compact: what asks for anything older gets 410, in one form or the other."""
+        """Compact the history: requests for anything older get 410, in one form or another."""
         self.store.forget_history()
 
     def lose_state(self) -> None:
-        """Lose every object without telling anybody, and start over at later revisions."""
+        """Lose every object silently, and start over at later revisions."""
         self.store.lose(self.store.revision + LOST)
         self._make_namespaces()
         self.store.forget_history()
 
     def send_bookmarks(self) -> None:
-        """On every watch that wants them, at once."""
+        """Send bookmarks at once on every watch that wants them."""
         for stream in tuple(self.resource.streams):
             stream.bookmark()
 
     def end_watches(self) -> None:
-        """In an orderly way, as if their time were over."""
+        """End the watches in an orderly way, as if their time were over."""
         for stream in tuple(self.resource.streams):
             stream.end()
 
     def drop_watches(self) -> None:
-        """As a server does that is killed."""
+        """Drop the watches like a server that is killed."""
         for stream in tuple(self.resource.streams):
             stream.drop()
 

@@ -1,5 +1,5 @@
 """
-What a test tells a `FakeAPIProcess` to do: calls, a line of JSON each, and their results.
+The protocol between a test and a `FakeAPIProcess`: calls and results, one line of JSON each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_LINE = 64 * 1024 * 1024
 
 
 class Control:
-    """The calls, by name; arguments and results are what JSON has."""
+    """The calls by name; arguments and results are JSON values."""
 
     def __init__(self, server: FakeAPIServer) -> None:
         api = server.api
@@ -61,13 +61,13 @@ class Control:
         self._api.access.tokens[token] = User(user, tuple(groups))
 
     def _grant(self, name: str, rules: list[dict[str, Any]]) -> None:
-        """:param rules: as roles have them."""
+        """:param rules: rules in the form of roles."""
         self._api.grant(User(name), *map(Rule.parse, rules))
 
 
 class ControlProtocol(LineOnlyReceiver):
     """
-    Calls come on standard input and results go to standard output.
+    Reads calls from standard input and writes results to standard output.
 
     :param when_lost: called when the test is gone.
     """
@@ -80,7 +80,7 @@ class ControlProtocol(LineOnlyReceiver):
         self._when_lost = when_lost
 
     def connectionMade(self) -> None:
-        """IProtocol: the first line says that the server listens."""
+        """IProtocol: write a first line, because the server is listening."""
         self._say({"result": None})
 
     def lineReceived(self, line: bytes) -> None:

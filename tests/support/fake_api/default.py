@@ -1,5 +1,5 @@
 """
-What the server adds to objects that are written.
+The defaults that the server adds to written objects.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OLD_CLASS = "kubernetes.io/ingress.class"
 
 class Defaults:
     """
-    :param list_classes: the IngressClasses that there are.
+    :param list_classes: returns the existing IngressClasses.
     """
 
     def __init__(self, list_classes: Callable[[], list[Document]]) -> None:
@@ -130,7 +130,7 @@ class Defaults:
         return {**document, "spec": spec, "status": document.get("status") or {"loadBalancer": {}}}
 
     def _default_class(self) -> str | None:
-        """The newest of those that are marked; by name where they are of one age."""
+        """Return the newest class marked as default; equal ages are ordered by name."""
         marked = [
             (each["metadata"]["creationTimestamp"], each["metadata"]["name"])
             for each in self._list_classes()

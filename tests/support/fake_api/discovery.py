@@ -1,5 +1,5 @@
 """
-What there is to ask for, in the forms that ``kubectl`` and others look it up in.
+The discovery of resources, in the forms that ``kubectl`` and other clients use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GROUPS = {
 
 def answer_discovery(path: str, accept: str) -> tuple[Document, str] | None:
     """
-    :return: the answer and its content type; None if the path is another's.
+    :return: the answer and its content type; None if the path is not for discovery.
     """
     plain = "application/json"
     is_aggregated = "as=APIGroupDiscoveryList" in accept

@@ -1,5 +1,5 @@
 """
-What goes wrong, because a test wants it to.
+Failures that a test asks for.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ REASONS = {
 @dataclass
 class Fault:
     """
-    An answer that requests get instead of theirs.
+    A failure in place of the answer to a request.
 
-    :ivar code: of the answer; 0 for none at all, ever.
-    :ivar times: how often; None for always.
-    :ivar verb: of the requests; all if empty, and so with `resource` (a plural).
-    :ivar is_plain: as a text, which is how the real server sheds load, not as a ``Status``.
+    :ivar code: the status code; 0 for no answer, ever.
+    :ivar times: how often the fault occurs; None for always.
+    :ivar verb: the verb of the requests; empty for all verbs, like `resource` (a plural).
+    :ivar is_plain: whether the answer is plain text, with which the real server sheds load,
+        and not a ``Status``.
     """
 
     code: int
@@ -47,11 +48,11 @@ class Fault:
 @dataclass
 class Disturbances:
     """
-    :ivar faults: those to come; the first that concerns a request is its answer.
-    :ivar are_watches_silent: nothing comes on any watch, and they never end; one that has
-        held something back stays so for ever, as over a connection that is dead.
-    :ivar cuts: how many events will end in the middle, and their connections with them.
-    :ivar piece: events are sent in pieces of this many bytes; None for whole.
+    :ivar faults: the pending faults; the first that matches a request becomes its answer.
+    :ivar are_watches_silent: whether watches send nothing and never end; a watch that has
+        held back an event stays silent for ever, like a dead connection.
+    :ivar cuts: how many events will be cut in the middle, together with their connections.
+    :ivar piece: the size in bytes of the pieces in which events are sent; None for whole events.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Disturbances:
     piece: int | None = None
 
     def take_fault(self, info: RequestInfo) -> Fault | None:
-        """The fault that this request runs into."""
+        """Take the fault for this request, if any."""
         for fault in self.faults:
             if fault.concerns(info):
                 if fault.times is not None:
@@ -71,7 +72,7 @@ class Disturbances:
         return None
 
     def take_cut(self) -> bool:
-        """Whether the event that is about to be sent ends in the middle."""
+        """Return whether the next event is cut in the middle."""
         if not self.cuts:
             return False
         self.cuts -= 1

@@ -1,6 +1,6 @@
 """
-Events have two forms, and are one: what is written as ``events.k8s.io/v1`` is what
-``kubectl describe`` reads as ``v1``. They are kept in the former.
+The two forms of Events: an Event that is written as ``events.k8s.io/v1`` is read by
+``kubectl describe`` as ``v1``. Events are stored in the first form.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _BACK = {new: old for old, new in CORE_FIELDS.items()}
 
 
 def to_stored(kind: Kind, document: Document) -> Document:
-    """From the form that a client used."""
+    """Convert an Event from the form that a client used."""
     if kind.plural != "events" or kind.group:
         return document
     return {CORE_FIELDS.get(key, key): value for key, value in document.items()}
 
 
 def from_stored(kind: Kind, document: Document) -> Document:
-    """To the form that a client asks for."""
+    """Convert an Event to the form that a client asks for."""
     if kind.plural != "events" or kind.group:
         return document
     return {_BACK.get(key, key): value for key, value in document.items()}

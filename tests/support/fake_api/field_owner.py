@@ -1,8 +1,8 @@
 """
-``metadata.managedFields``: who has set what, by which server-side apply knows what to remove.
+``metadata.managedFields``: the owners of fields, which tell server-side apply what to remove.
 
-Lists belong to somebody as a whole, except that those that `merge_strategic` joins
-are never removed from.
+A list has one owner as a whole. Items are never removed from lists that
+`merge_strategic` merges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.support.fake_api.kind import Document
 Path = tuple[str, ...]
 
 Owner = tuple[str, str, str]
-"""The manager's name, ``Apply`` or ``Update``, and the subresource, or nothing."""
+"""The manager's name, ``Apply`` or ``Update``, and the subresource, which may be empty."""
 
 OF_THE_SERVER = {
     *(("kind",), ("apiVersion",)),
@@ -27,11 +27,11 @@ OF_THE_SERVER = {
         )
     ),
 }
-"""What belongs to nobody else."""
+"""Fields that belong to the server alone."""
 
 
 def leaves(document: Document, above: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Each field that has no fields of its own, with its value."""
+    """Yield each field without fields of its own, with its value."""
     for key, value in document.items():
         path = (*above, key)
         if path in OF_THE_SERVER:
@@ -43,7 +43,7 @@ def leaves(document: Document, above: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 class FieldOwners:
-    """The owners of one object's fields, as a version of it says."""
+    """The owners of one object's fields in one version of the object."""
 
     def __init__(self, document: Document) -> None:
         self._entries: dict[Owner, tuple[set[Path], str]] = {}
@@ -60,7 +60,7 @@ class FieldOwners:
                 yield other, paths
 
     def take(self, owner: Owner, changed: Iterable[Path], time: str) -> None:
-        """These fields have been changed: they belong to `owner` from now on, and to nobody else."""
+        """Give `owner` sole ownership of these changed fields."""
         changed = set(changed)
         if not changed:
             return
@@ -71,20 +71,20 @@ class FieldOwners:
         self._entries[owner] = (self.of(owner) | changed, time)
 
     def apply(self, owner: Owner, changed: set[Path], applied: set[Path], time: str) -> None:
-        """`owner` has applied these fields, some of which that changed, and no others."""
+        """Record that `owner` applied exactly these fields, and changed some of them."""
         self.take(owner, changed & applied, time)
         if applied != self.of(owner):
             self._entries[owner] = (applied, time)
 
     def drop(self, gone: set[Path]) -> None:
-        """These fields are not there any more."""
+        """Drop fields that no longer exist."""
         for owner, (paths, _) in list(self._entries.items()):
             paths -= gone
             if not paths:
                 del self._entries[owner]
 
     def to_list(self, api_version: str) -> list[Document]:
-        """As the object has it."""
+        """Return the list in the form of the object."""
         return [
             {
                 "manager": manager,
@@ -100,7 +100,7 @@ class FieldOwners:
 
 
 def remove(document: Document, path: Path) -> Document:
-    """A copy without one field."""
+    """Return a copy without one field."""
     key, *rest = path
     if key not in document:
         return document

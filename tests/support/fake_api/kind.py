@@ -1,5 +1,5 @@
 """
-The kinds of objects that the server knows, and what sets them apart.
+The kinds of objects that the server knows, and their differences.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Document = dict[str, Any]
-"""An object or another answer, as JSON has it; never changed once it is stored."""
+"""An object or another answer as JSON values; never changed after it is stored."""
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS = ("get", "patch", "update")
@@ -17,12 +17,11 @@ STATUS_VERBS = ("get", "patch", "update")
 @dataclass(frozen=True)
 class Kind:
     """
-    :ivar has_status: status is a subresource: written through it alone, and through
-        nothing else.
-    :ivar has_generation: ``metadata.generation`` counts what is asked for.
-    :ivar merge_keys: lists by path that a strategic merge joins item by item, and
-        the field that tells their items apart; all others it replaces.
-    :ivar empty: what a bookmark's object has besides its metadata.
+    :ivar has_status: whether status is a subresource, which is the only way to write it.
+    :ivar has_generation: whether ``metadata.generation`` counts changes of the desired state.
+    :ivar merge_keys: the lists that a strategic merge merges item by item, by path, each with
+        the field that identifies its items; all other lists are replaced.
+    :ivar empty: the content of a bookmark's object besides its metadata.
     """
 
     group: str
@@ -46,16 +45,16 @@ class Kind:
 
     @property
     def resource(self) -> str:
-        """As messages name it: ``ingresses.networking.k8s.io``."""
+        """The name in messages: ``ingresses.networking.k8s.io``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
     def stored(self) -> str:
-        """Of what kind it is kept: events of both groups are one."""
+        """The kind under which it is stored: events of both groups share one."""
         return "events" if self.plural == "events" else self.resource
 
     def named(self, document: Document) -> Document:
-        """An object of this kind as it stands alone: lists leave these two fields out."""
+        """Return an object with its two kind fields, which lists leave out."""
         return {"kind": self.name, "apiVersion": self.api_version, **document}
 
     def __repr__(self) -> str:
@@ -150,14 +149,14 @@ _BY_NAME = {(kind.api_version, kind.name): kind for kind in KINDS}
 
 
 def find_kind(group: str, version: str, plural: str) -> Kind | None:
-    """The kind that a path names."""
+    """Find the kind that a path names."""
     return _BY_RESOURCE.get((group, version, plural))
 
 
 def kind_of(document: Document) -> Kind:
     """
-    The kind that an object says it has.
+    Find the kind that an object declares.
 
-    :raises KeyError: for one that the server does not know.
+    :raises KeyError: if the server does not know the kind.
     """
     return _BY_NAME[document["apiVersion"], document["kind"]]

@@ -28,8 +28,8 @@ CONTINUE_TOO_OLD = (
 @dataclass(frozen=True)
 class Page:
     """
-    :ivar metadata: of the list.
-    :ivar items: the objects, without what names their kind.
+    :ivar metadata: the metadata of the list.
+    :ivar items: the objects, without the fields that name their kind.
     """
 
     metadata: Document
@@ -38,7 +38,7 @@ class Page:
 
 def list_objects(store: Store, kind: Kind, namespace: str, query: dict[str, str]) -> Page:
     """
-    :param namespace: empty for all.
+    :param namespace: empty for all namespaces.
     :raises StatusError: 400 or 410.
     """
     selector = make_selector(kind, query)

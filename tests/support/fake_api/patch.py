@@ -1,5 +1,5 @@
 """
-The patches that clients send: merge patches, and those that know lists as well.
+The patches that clients send: merge patches, and strategic merge patches.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ ORDER = "$setElementOrder/"
 DELETE_FROM = "$deleteFromPrimitiveList/"
 
 COMMON_KEYS = {"metadata.ownerReferences": "uid"}
-"""Lists that each kind has."""
+"""The merged lists that each kind has."""
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396: null removes, lists are replaced."""
+    """Apply a merge patch (RFC 7396): null removes a field, lists are replaced."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
@@ -33,10 +33,10 @@ def merge_strategic(
     target: Document, patch: Document, merge_keys: Mapping[str, str], path: str = ""
 ) -> Document:
     """
-    What ``kubectl apply`` sends: as `merge`, but the items of some lists are merged
-    one by one, and directives say what to remove.
+    Apply a patch of ``kubectl apply``: like `merge`, but the items of some lists are
+    merged one by one, and directives say what to remove.
 
-    :param merge_keys: those lists by their path, and what tells their items apart.
+    :param merge_keys: those lists by path, each with the field that identifies its items.
     """
     if patch.get("$patch") == "replace":
         return {key: value for key, value in patch.items() if key != "$patch"}

@@ -19,10 +19,11 @@ Document = dict[str, Any]
 
 class FakeAPIProcess:
     """
-    Each call is done when it returns. What they mean, `FakeAPI` and `FakeAPIServer` say.
+    A server process. Each call is complete when it returns; `FakeAPI` and `FakeAPIServer`
+    describe the calls.
 
-    :param log: gets all that the process has to say.
-    :param prefix: a command that runs it, say in another network namespace.
+    :param log: receives the output of the process.
+    :param prefix: a command that runs it, for example in another network namespace.
     """
 
     def __init__(self, log: Path, prefix: Sequence[str] = ()) -> None:
@@ -63,7 +64,7 @@ class FakeAPIProcess:
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "default") -> None:
         self._call("delete", api_version, kind, name, namespace)
 
-    # Who may do what.
+    # Rights.
 
     def set_token(self, token: str, user: str, *groups: str) -> None:
         self._call("set_token", token, user, groups)
@@ -73,29 +74,29 @@ class FakeAPIProcess:
 
     def grant(self, name: str, *rules: Document) -> None:
         """
-        :param name: of a user.
-        :param rules: as roles have them.
+        :param name: the name of a user.
+        :param rules: rules in the form of roles.
         """
         self._call("grant", name, list(rules))
 
     def kubeconfig(self, token: str = TOKEN, namespace: str = "default") -> str:
-        """The text of one, with which this server is reached."""
+        """Return the text of a kubeconfig for this server."""
         text: str = self._call("kubeconfig", token, namespace=namespace)
         return text
 
     @property
     def requests(self) -> list[Document]:
-        """The fields of `LoggedRequest`."""
+        """Return the requests, as the fields of `LoggedRequest`."""
         found: list[Document] = self._call("requests")
         return found
 
     @property
     def watches(self) -> int:
-        """How many are open."""
+        """Count the open watches."""
         count: int = self._call("watches")
         return count
 
-    # What may happen to it.
+    # Disturbances.
 
     def start(self) -> None:
         self._call("start")
@@ -104,7 +105,7 @@ class FakeAPIProcess:
         self._call("stop")
 
     def restart(self) -> None:
-        """Every connection is lost; objects and history stay."""
+        """Restart: every connection is lost; objects and history stay."""
         self.stop()
         self.start()
 
@@ -127,15 +128,15 @@ class FakeAPIProcess:
         self._call("drop_watches")
 
     def fail(self, code: int, **fault: object) -> None:
-        """As `Fault` has it."""
+        """Add a `Fault`."""
         self._call("fail", code=code, **fault)
 
     def heal(self) -> None:
-        """Forget all faults to come."""
+        """Remove all pending faults."""
         self._call("heal")
 
     def disturb(self, **settings: object) -> None:
-        """As `Disturbances` has them."""
+        """Change the settings of `Disturbances`."""
         self._call("disturb", **settings)
 
     def _call(self, name: str, *args: object, **kwargs: object) -> Any:

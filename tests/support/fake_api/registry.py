@@ -1,5 +1,5 @@
 """
-Writes: what becomes of an object between the request and the store.
+Writes: the processing of an object between the request and the store.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _CLASSES = find_kind("networking.k8s.io", "v1", "ingressclasses")
 @dataclass(frozen=True)
 class Write:
     """
-    How it is written.
+    The way in which an object is written.
 
-    :ivar manager: to whom the fields belong that it sets.
+    :ivar manager: the owner of the fields that the write sets.
     :ivar applied: the fields that server-side apply names; None for other writes.
-    :ivar is_dry_run: all is done except that nothing is kept.
+    :ivar is_dry_run: whether the result is discarded instead of stored.
     """
 
     manager: str = "unknown"
@@ -99,7 +99,7 @@ class Registry:
     def create_applied(
         self, kind: Kind, namespace: str, document: Document, write: Write
     ) -> Document:
-        """As `create`, by server-side apply."""
+        """Create an object by server-side apply."""
         fields = frozenset(path for path, _ in leaves(document))
         return self.create(kind, namespace, document, replace(write, applied=fields))
 
@@ -148,7 +148,7 @@ class Registry:
         self, kind: Kind, key: Key, document: Document, write: Write, is_forced: bool = False
     ) -> Document:
         """
-        Server-side apply to an object that is there.
+        Apply to an existing object (server-side apply).
 
         :raises StatusError: 404, 409 or 422.
         """
@@ -188,12 +188,12 @@ class Registry:
         return {**head, "status": "Success", "details": details}
 
     def _empty_namespace(self, name: str) -> None:
-        """The real server does this a while later."""
+        """Delete the objects of a namespace; the real server does so a while later."""
         for stored, key, _ in tuple(self._store.everything()):
             if key[0] == name:
                 self._store.remove(stored, key)
 
-    # From here on objects have the form in which they are kept.
+    # From here on, objects have the stored form.
 
     def _replace(
         self, kind: Kind, key: Key, before: Document, document: Document, write: Write
@@ -223,7 +223,7 @@ class Registry:
         if before is not None and kind.has_generation and _is_asked_anew(before, new):
             metadata["generation"] += 1
         new = {**new, "metadata": _ordered(metadata, key[0])}
-        # Where nothing has changed, nobody is told.
+        # An unchanged object causes no event.
         if new != before and not write.is_dry_run:
             new = self._store.put(kind.stored, key, new)
         return from_stored(kind, new)
@@ -260,7 +260,7 @@ class Registry:
             suffix = "".join(self._random.choices(SUFFIX, k=5))
             metadata["name"] = asked["generateName"] + suffix
         metadata["uid"] = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        metadata["resourceVersion"] = "0"  # The store gives it one; its place is here.
+        metadata["resourceVersion"] = "0"  # Reserves the position; the store sets the value.
         metadata["creationTimestamp"] = self._now()
         if kind.has_generation:
             metadata["generation"] = 1
@@ -271,7 +271,7 @@ class Registry:
 
 
 def _content(document: Document) -> Document:
-    """Without what lists leave out, and without fields that are null."""
+    """Return a document without null fields, and without the fields that lists leave out."""
     return {
         key: value
         for key, value in document.items()
@@ -280,7 +280,7 @@ def _content(document: Document) -> Document:
 
 
 def _ordered(metadata: Document, namespace: str) -> Document:
-    """The fields in the order of the real server, without those that are empty."""
+    """Return the fields in the order of the real server, without empty ones."""
     metadata = {**metadata, "namespace": namespace}
     names = [*METADATA_ORDER, *(name for name in metadata if name not in METADATA_ORDER)]
     return {name: metadata[name] for name in names if metadata.get(name)}
@@ -301,7 +301,7 @@ def _is_asked_anew(before: Document, new: Document) -> bool:
 def _taken(
     before: Document, owner: Owner, values: dict[tuple[str, ...], object]
 ) -> list[tuple[Owner, tuple[str, ...]]]:
-    """The fields that `owner` wants to have another value than the one that others gave them."""
+    """Find the fields to which `owner` wants to give a value other than their owners' value."""
     current = dict(leaves(before))
     return [
         (other, path)

@@ -1,5 +1,5 @@
 """
-What a request asks for, as the real server's authorization sees it.
+The attributes of a request that the real server's authorization uses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TRUE = ("1", "true", "True", "t", "T", "TRUE")
 class RequestInfo:
     """
     :ivar verb: empty for a method that the resource does not have.
-    :ivar name: of the object; of a list or a watch where a field selector names it.
+    :ivar name: the name of the object; for a list or a watch, the name in its field selector.
     """
 
     verb: str
@@ -31,7 +31,7 @@ class RequestInfo:
 
     @property
     def resource(self) -> str:
-        """With its subresource, as rules name it."""
+        """The resource with its subresource, as in rules."""
         return f"{self.kind.plural}/{self.subresource}" if self.subresource else self.kind.plural
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class RequestInfo:
 
 
 def parse_query(query: str) -> dict[str, str]:
-    """The parameters; the last of a name counts."""
+    """Parse the parameters; the last one of a name counts."""
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
@@ -52,7 +52,7 @@ def is_true(query: dict[str, str], name: str) -> bool:
 def parse_request(method: str, path: str, query: dict[str, str]) -> RequestInfo | None:
     """
     :param path: still escaped.
-    :return: None where it is no resource's.
+    :return: None if the path is not that of a resource.
     """
     match [unquote(part) for part in path.strip("/").split("/")]:
         case ["api", version, *rest]:

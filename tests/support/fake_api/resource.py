@@ -42,9 +42,9 @@ HEALTH = (b"/livez", b"/readyz", b"/healthz")
 @dataclass(frozen=True)
 class LoggedRequest:
     """
-    A request for a resource, answered.
+    An answered request for a resource.
 
-    :ivar code: of the answer; 0 if there was none.
+    :ivar code: the status of the answer; 0 if there was none.
     """
 
     user: str
@@ -58,10 +58,10 @@ class LoggedRequest:
 
 class APIResource(Resource):
     """
-    :param clock: tells the time since the epoch, and ends watches.
-    :param certified_user: whom the client certificate of a request names, if it has one.
+    :param clock: gives the time since the epoch, and ends watches.
+    :param certified_user: returns the user of a request's client certificate, if any.
     :ivar log: every request for a resource, in the order of the answers.
-    :ivar streams: the watches that are open.
+    :ivar streams: the open watches.
     """
 
     isLeaf = True
@@ -204,7 +204,7 @@ class APIResource(Resource):
         self.streams.add(stream)
         stream.when_closed = self.streams.discard
         if is_true(query, "sendInitialEvents"):
-            # As a server does that has this switched off: clients list then.
+            # This is how a server answers that has watch lists switched off: clients then list.
             stream.fail(
                 status.internal_error(
                     "a watch stream was requested by the client but the required storage"

@@ -1,5 +1,5 @@
 """
-Which objects a list or a watch is about.
+The selectors of lists and watches.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tests.support.fake_api.kind import Document, Kind
 from tests.support.fake_api.status import bad_request
 
 FIELDS = ("metadata.name", "metadata.namespace")
-"""What can be selected by of each kind."""
+"""The fields by which objects of every kind can be selected."""
 
 FURTHER_FIELDS = {
     "secrets": ("type",),
@@ -36,7 +36,7 @@ _LABEL = re.compile(
 
 def make_selector(kind: Kind, query: dict[str, str]) -> Selector:
     """
-    :return: whether an object, in the form of its kind, is selected.
+    :return: a function that returns whether an object, in the form of its kind, is selected.
     :raises StatusError: 400.
     """
     checks = [
@@ -47,7 +47,7 @@ def make_selector(kind: Kind, query: dict[str, str]) -> Selector:
 
 
 def exact_name(selector: str) -> str | None:
-    """The name, where a field selector asks for exactly one."""
+    """Return the name, if a field selector asks for exactly one."""
     for part in selector.split(","):
         key, operator, value = _split(part)
         if key == "metadata.name" and operator == "=":

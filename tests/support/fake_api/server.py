@@ -22,10 +22,10 @@ INTERFACE = "127.0.0.1"
 
 class FakeAPIServer:
     """
-    :param reactor: that serves it.
+    :param reactor: the reactor that serves it.
     :param interface: the address to listen on, which its certificate names.
-    :ivar api: what is served.
-    :ivar port: stays the same over `stop` and `start`.
+    :ivar api: the server without sockets.
+    :ivar port: the port, which stays the same over `stop` and `start`.
     """
 
     def __init__(self, reactor: Any, interface: str = INTERFACE) -> None:
@@ -49,7 +49,7 @@ class FakeAPIServer:
         return f"https://{host}:{self.port}"
 
     def start(self) -> None:
-        """Listen, on the port of before if there was one; it may do so already."""
+        """Listen, on the previous port if there was one; do nothing if it is listening."""
         if self._listening is not None:
             return
         self._listening = self._reactor.listenSSL(
@@ -59,9 +59,9 @@ class FakeAPIServer:
 
     def stop(self) -> Any:
         """
-        Be gone: connections are dropped and new ones refused; objects stay.
+        Stop listening: connections are dropped and new ones refused; objects stay.
 
-        :return: a Deferred that fires when the port is closed; None if it was.
+        :return: a Deferred that fires when the port is closed; None if it was closed already.
         """
         listening, self._listening = self._listening, None
         closed = listening.stopListening() if listening is not None else None
@@ -69,7 +69,7 @@ class FakeAPIServer:
         return closed
 
     def drop_connections(self) -> None:
-        """As a server does that is killed."""
+        """Drop all connections like a server that is killed."""
         self._connections.abort()
 
     def kubeconfig(
@@ -79,9 +79,9 @@ class FakeAPIServer:
         namespace: str = "default",
     ) -> str:
         """
-        The text of a kubeconfig for this server.
+        Return the text of a kubeconfig for this server.
 
-        :param certificate: of a client, which `issue_user` makes.
+        :param certificate: a client certificate made by `issue_user`.
         """
         user: dict[str, str] = {} if token is None else {"token": token}
         if certificate is not None:
@@ -90,12 +90,12 @@ class FakeAPIServer:
         return make_kubeconfig(self.url, self.authority.root_pem, user, namespace)
 
     def issue_user(self, name: str, group: str = MASTERS) -> Issued:
-        """A client certificate, by which the server knows a user."""
+        """Issue a client certificate that identifies a user."""
         return self.authority.issue(name, organization=group)
 
 
 def make_kubeconfig(url: str, root_pem: bytes, user: dict[str, str], namespace: str) -> str:
-    """A kubeconfig with one context."""
+    """Make a kubeconfig with one context."""
     context = {"cluster": "fake", "user": "user", "namespace": namespace}
     cluster = {"server": url, "certificate-authority-data": _encode(root_pem)}
     text: str = yaml.safe_dump(
@@ -115,11 +115,11 @@ class _Site(Site):
     noisy = False
 
     def log(self, request: Any) -> None:
-        """HTTPFactory: `FakeAPI.requests` has them."""
+        """HTTPFactory: log nothing, because `FakeAPI.requests` has the requests."""
 
 
 class _Connections(WrappingFactory):
-    """Knows those that are open."""
+    """Keeps track of open connections."""
 
     noisy = False
 
@@ -133,7 +133,7 @@ def _make_context(authority: CertificateAuthority, issued: Issued) -> Certificat
     return CertificateOptions(
         privateKey=pair.privateKey.original,
         certificate=pair.original,
-        # Clients may have a certificate and need not.
+        # Client certificates are optional.
         verify=True,
         requireCertificate=False,
         acceptableProtocols=[b"http/1.1"],

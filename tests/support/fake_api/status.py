@@ -1,5 +1,5 @@
 """
-What the server says when it refuses: ``Status`` objects, with the wording of the real one.
+The server's refusals: ``Status`` objects with the wording of the real server.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from tests.support.fake_api.kind import Document, Kind
 
 PHRASES = {422: b"Unprocessable Entity", 429: b"Too Many Requests"}
-"""Of the statuses for which twisted.web has none."""
+"""The phrases of statuses for which twisted.web has none."""
 
 
 class StatusError(Exception):
     """
-    :ivar retry_after: seconds for the field of that name; None for none.
+    :ivar retry_after: seconds for the Retry-After field; None to leave it out.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class StatusError(Exception):
         self.details = details
         self.retry_after = retry_after
         self.continuation: str | None = None
-        """With which a list that has become too old may be ended all the same."""
+        """The token with which a list that has become too old can still be completed."""
 
     def document(self) -> Document:
-        """The ``Status``, its fields in the order of the real one."""
+        """Return the ``Status``, with its fields in the order of the real server."""
         metadata = {} if self.continuation is None else {"continue": self.continuation}
         status: Document = {
             "kind": "Status",
@@ -54,7 +54,7 @@ class StatusError(Exception):
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a field is refused: ``FieldValueInvalid`` and its like."""
+    """Why a field is refused: ``FieldValueInvalid`` and the like."""
 
     reason: str
     field: str
@@ -62,7 +62,7 @@ class Cause:
 
 
 def details_of(kind: Kind, name: str = "") -> Document:
-    """Which object or resource is meant."""
+    """Name the object or resource of a refusal."""
     named = {"name": name} if name else {}
     grouped = {"group": kind.group} if kind.group else {}
     return {**named, **grouped, "kind": kind.plural}
@@ -100,7 +100,7 @@ def conflict(kind: Kind, name: str, why: str = "") -> StatusError:
 def invalid(kind: Kind, name: str, causes: list[Cause]) -> StatusError:
     said = [f"{cause.field}: {cause.message}" for cause in causes]
     text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
-    # Events are checked as those of the core group, whatever they were written as.
+    # Events of both groups are validated as those of the core group.
     group = "" if kind.plural == "events" else kind.group
     full = f"{kind.name}.{group}" if group else kind.name
     named = {"name": name} if name else {}
@@ -134,7 +134,7 @@ def unauthorized() -> StatusError:
 
 
 def expired(message: str) -> StatusError:
-    """What was asked for has been forgotten."""
+    """Make the error for a request of compacted history."""
     return StatusError(410, "Expired", message)
 
 

@@ -1,5 +1,5 @@
 """
-All objects, and what has happened to them: what etcd is to the real server.
+All objects and their history, in place of the real server's etcd.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from operator import attrgetter
 from tests.support.fake_api.kind import Document
 
 Key = tuple[str, str]
-"""Namespace, or nothing, and name; lists are in its order."""
+"""Namespace, which may be empty, and name; lists are in this order."""
 
 
 class TooOld(Exception):
-    """What happened since then has been forgotten."""
+    """The history since the given revision is gone."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Change:
     """
     One write.
 
-    :ivar before: None where the object is new.
-    :ivar after: None where it is gone.
+    :ivar before: None if the object is new.
+    :ivar after: None if the object was removed.
     """
 
     revision: int
@@ -36,7 +36,7 @@ class Change:
 
     @property
     def last(self) -> Document:
-        """The object as it is, or as it was last, with the revision of this change."""
+        """The current or last object, with the revision of this change."""
         found = self.after or self.before
         assert found is not None
         if self.after is None:
@@ -47,7 +47,7 @@ class Change:
 
 class Store:
     """
-    :ivar revision: of the last write, whatever it was that it changed.
+    :ivar revision: the revision of the last write of any object.
     :ivar forgotten: the revision up to which the history is gone.
     """
 
@@ -68,14 +68,14 @@ class Store:
         return self._objects.get(stored, {}).get(key)
 
     def objects(self, stored: str) -> list[tuple[Key, Document]]:
-        """All objects of a kind as they are now."""
+        """Return all current objects of a kind."""
         return sorted(self._objects.get(stored, {}).items())
 
     def objects_at(self, stored: str, revision: int) -> list[tuple[Key, Document]]:
         """
-        All objects of a kind as they were.
+        Return all objects of a kind at an earlier revision.
 
-        :raises TooOld: if that is forgotten.
+        :raises TooOld: if that revision is gone.
         """
         then: dict[Key, Document | None] = dict(self._objects.get(stored, {}))
         for change in reversed(self.changes_since(stored, revision)):
@@ -84,7 +84,7 @@ class Store:
 
     def changes_since(self, stored: str, revision: int) -> list[Change]:
         """
-        :raises TooOld: if any is forgotten.
+        :raises TooOld: if some of the changes are gone.
         """
         if revision < self.forgotten:
             raise TooOld
@@ -93,9 +93,9 @@ class Store:
 
     def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
         """
-        Have each change told from now on.
+        Call `listener` for each change from now on.
 
-        :return: ends that.
+        :return: a function that ends this.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -104,9 +104,9 @@ class Store:
 
     def put(self, stored: str, key: Key, document: Document) -> Document:
         """
-        Keep an object, new or changed.
+        Store a new or changed object.
 
-        :return: with the revision that it got.
+        :return: the object with its new revision.
         """
         self.revision += 1
         metadata = {**document["metadata"], "resourceVersion": str(self.revision)}
@@ -118,7 +118,7 @@ class Store:
         return kept
 
     def remove(self, stored: str, key: Key) -> None:
-        """Remove an object that is there."""
+        """Remove an existing object."""
         self.revision += 1
         self._record(stored, key, self._objects[stored].pop(key), None)
 
@@ -130,15 +130,15 @@ class Store:
         for listener in tuple(self._listeners):
             listener(change)
 
-    # What may happen to a server.
+    # Disturbances.
 
     def forget_history(self) -> None:
-        """Compaction: only the present is known, and what comes."""
+        """Compact: forget all history up to the present."""
         self._history.clear()
         self.forgotten = self.revision
 
     def lose(self, revision: int) -> None:
-        """Everything is gone, and nobody is told; what is written next has a later revision."""
+        """Lose everything silently; the next write gets a later revision."""
         assert revision > self.revision
         self._objects.clear()
         self.revision = revision

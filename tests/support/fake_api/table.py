@@ -16,7 +16,7 @@ def make_table(
     kind: Kind, documents: Iterable[Document], metadata: Document, now: float
 ) -> Document:
     """
-    :param metadata: of the list, or with the revision of the one object.
+    :param metadata: the metadata of the list, or the revision of a single object.
     """
     names = INGRESS_COLUMNS if kind.plural == "ingresses" else ("Name", "Age")
     return {

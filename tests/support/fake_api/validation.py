@@ -1,5 +1,5 @@
 """
-What the server refuses: those of its rules that a controller or its tests may run into.
+The server's validation rules that a controller or its tests may run into.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FIXED_IN_EVENTS = (
     *("regarding", "reason", "note", "action", "related", "type"),
     *("reportingController", "reportingInstance"),
 )
-"""Fields that an event keeps for ever."""
+"""The immutable fields of an event."""
 
 
 def check_times(kind: Kind, document: Document) -> None:
     """
-    :raises StatusError: where a time cannot be read; such a document is no object at all.
+    :raises StatusError: if a time cannot be read; such a document is not an object at all.
     """
     if kind.plural == "leases":
         spec = document.get("spec") or {}
@@ -47,9 +47,9 @@ def check_times(kind: Kind, document: Document) -> None:
 
 def find_causes(kind: Kind, document: Document, before: Document | None) -> list[Cause]:
     """
-    :param document: in the form in which it is kept.
-    :param before: what it replaces.
-    :return: why it is refused; nothing if it is not.
+    :param document: the object in the stored form.
+    :param before: the object that it replaces.
+    :return: the reasons to refuse it; empty if there are none.
     """
     return [*_name(document), *_CHECKS.get(kind.plural, _nothing)(kind, document, before)]
 
@@ -164,7 +164,7 @@ def _event(kind: Kind, document: Document, before: Document | None) -> Iterator[
         field = "involvedObject.namespace"
         yield _invalid(field, regarding.get("namespace", ""), "does not match event.namespace")
     if not kind.group:
-        return  # The old form may have anything.
+        return  # The old form accepts any content.
     if not document.get("eventTime"):
         yield _required("eventTime", "")
     for field, longest in (

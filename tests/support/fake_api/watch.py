@@ -1,5 +1,5 @@
 """
-Watches: one stream of events each.
+Watches, each of which is a stream of events.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from tests.support.fake_api.status import StatusError
 from tests.support.fake_api.store import Change, Store
 
 BOOKMARK_INTERVAL = 60.0
-"""Seconds: about how often the real server sends them."""
+"""The approximate interval of the real server, in seconds."""
 
 LAST_BOOKMARK = 2.0
-"""Seconds before the end of a watch at which one more comes."""
+"""Seconds before the end of a watch at which a last bookmark is sent."""
 
 LONGEST = 1800.0
-"""Seconds for which a watch lasts that asks for no time."""
+"""The duration in seconds of a watch that does not ask for one."""
 
 
 def encode(document: Document) -> bytes:
-    """As the real server writes it: no blanks, and a line end."""
+    """Encode like the real server: without blanks, and with a line end."""
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
@@ -38,8 +38,8 @@ def event(kind: str, document: Document) -> bytes:
 @dataclass(frozen=True)
 class Watched:
     """
-    :ivar namespace: empty for all.
-    :ivar revision: from which on; None for everything that there is, and then on.
+    :ivar namespace: empty for all namespaces.
+    :ivar revision: the revision to start after; None to start with all existing objects.
     """
 
     kind: Kind
@@ -53,8 +53,8 @@ class Watched:
 class WatchStream:
     """
     :param request: a request of twisted.web, which gets the events.
-    :param clock: for its end and its bookmarks.
-    :ivar when_closed: called with the stream when it has ended, however it did.
+    :param clock: schedules its end and its bookmarks.
+    :ivar when_closed: called with the stream when it has ended for any reason.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class WatchStream:
 
     def begin(self, changes: Iterable[Change] | None) -> None:
         """
-        Send the head and what has happened already.
+        Send the head and the events so far.
 
-        :param changes: since the revision; None for everything that there is.
+        :param changes: the changes since the revision; None for all existing objects.
         """
         self._request.write(b"")
         if changes is None:
@@ -106,13 +106,13 @@ class WatchStream:
             self._schedule_bookmark()
 
     def fail(self, error: StatusError) -> None:
-        """Tell of an error and end: the status of the answer is 200 all the same."""
+        """Send an error event and end; the status of the answer is 200 nevertheless."""
         self._request.write(b"")
         self._send(event("ERROR", error.document()))
         self.end()
 
     def bookmark(self) -> None:
-        """Tell how far the stream has come, if the client asked for that."""
+        """Send a bookmark with the stream's position, if the client asked for bookmarks."""
         if self._watched.with_bookmarks:
             revision = {"resourceVersion": str(self._store.revision)}
             kind = self._watched.kind
@@ -126,7 +126,7 @@ class WatchStream:
             self._request.finish()
 
     def drop(self) -> None:
-        """End as a server does that is killed."""
+        """End like a server that is killed."""
         if self._is_open:
             self._close()
             self._request.channel.loseConnection()
@@ -150,7 +150,7 @@ class WatchStream:
         if watched.namespace not in ("", change.key[0]):
             return b""
         if watched.revision is not None and change.revision <= watched.revision:
-            return b""  # It is from the future, as seen from here.
+            return b""  # The client asked for later revisions only.
         was = change.before and self._show(change.before)
         now = change.after and self._show(change.after)
         if now is not None:
@@ -160,7 +160,7 @@ class WatchStream:
         return b""
 
     def _show(self, document: Document) -> Document | None:
-        """The object in the form of its kind; None if it is not selected."""
+        """Return the object in the form of its kind; None if it is not selected."""
         shown = from_stored(self._watched.kind, document)
         return shown if self._watched.selector(shown) else None
 
@@ -179,7 +179,7 @@ class WatchStream:
             self._request.write(data[start : start + size])
 
     def _hangs(self) -> bool:
-        """Whether nothing comes any more: what was held back once would be missed later."""
+        """Return whether the watch stays silent: a held-back event would be missed later."""
         self._is_stuck = self._is_stuck or self._disturbances.are_watches_silent
         return self._is_stuck
 
