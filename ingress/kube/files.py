@@ -370,12 +370,12 @@ class FilesSource:
 def _spell_skipped(counts: Counter[str]) -> str:
     """A log line that names the skipped kinds with their counts."""
     if not counts:
-        return "Objects of unsupported kinds are gone"
+        return "Objects of other kinds are gone"
     named = [f"{shown(kind)} {count}" for kind, count in counts.most_common(KINDS_SHOWN)]
     others = counts.total() - sum(count for _, count in counts.most_common(KINDS_SHOWN))
     if others:
         named.append(f"and {others} more")
-    return f"Objects of unsupported kinds are skipped: {', '.join(named)}"
+    return f"Objects of other kinds have no effect, here as in ingress-nginx: {', '.join(named)}"
 
 
 def _read_all(batch: Sequence[FoundFile]) -> list[Content]:

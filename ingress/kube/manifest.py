@@ -132,7 +132,7 @@ class _Entry:
         key = self._key()
         wanted, type_ = KINDS[self.kind]
         if version != wanted:
-            return self._refuse_all(key, _version_faults(self.kind, version, wanted, self.raw))
+            return self._refuse_all(key, [_version_fault(self.kind, version, wanted, self.raw)])
         raw = cast("dict[str, object]", self.raw)
         if type_ is Secret:
             raw, faults = decode_secret(raw)
@@ -200,9 +200,8 @@ def _is_built_in(version: object) -> bool:
     return not slash or "." not in group or group.endswith(".k8s.io")
 
 
-def _version_faults(kind: str, version: object, wanted: str, raw: object) -> list[Fault]:
-    faults = [Fault(("apiVersion",), f"must be {wanted} for kind {kind}")]
-    obsolete = OBSOLETE.get((kind, version)) if isinstance(version, str) else None
-    if obsolete is not None:
-        faults.extend(obsolete(raw))
-    return faults
+def _version_fault(kind: str, version: object, wanted: str, raw: object) -> Fault:
+    message = f"must be {wanted} for kind {kind}"
+    advise = OBSOLETE.get((kind, version)) if isinstance(version, str) else None
+    advice = advise(raw) if advise is not None else ""
+    return Fault(("apiVersion",), f"{message}, in which {advice}" if advice else message)

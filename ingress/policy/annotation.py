@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ingress.policy.known_annotations import why_ignored
+
 PREFIX = "nginx.ingress.kubernetes.io/"
 """ingress-nginx's prefix: its users change the class name and nothing else."""
 
@@ -127,4 +129,4 @@ class Annotations:
     def fault_unread(self) -> None:
         """Report each annotation that no policy has read."""
         for name in tuple(self._unread):
-            self.fault(name, "not implemented; the annotation is ignored")
+            self.fault(name, why_ignored(name))

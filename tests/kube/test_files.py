@@ -135,8 +135,8 @@ class LoadTests(FilesTestCase):
         self.assertEqual(
             list(filter(None, told)),
             [
-                "Objects of unsupported kinds are skipped: Pod 2, Gateway 1",
-                "Objects of unsupported kinds are gone",
+                "Objects of other kinds have no effect, here as in ingress-nginx: Pod 2, Gateway 1",
+                "Objects of other kinds are gone",
             ],
         )
 

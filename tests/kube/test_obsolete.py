@@ -17,6 +17,6 @@ class ObsoleteTests(SynchronousTestCase):
         find = OBSOLETE["Ingress", "networking.k8s.io/v1beta1"]
         shapes: list[object] = [{}, {"spec": None}, {"spec": {"rules": {}}}, None]
         shapes.append({"spec": {"rules": [None, {"http": {"paths": 1}}]}})
+        shapes.append({"spec": {"rules": [{"http": {"paths": [None]}}]}})
         for raw in shapes:
-            self.assertEqual(list(find(raw)), [])
-        self.assertEqual(len(list(find({"spec": {"rules": [{"http": {"paths": [None]}}]}}))), 1)
+            self.assertEqual(find(raw), "")

@@ -74,11 +74,11 @@ class AnnotationsTests(SynchronousTestCase):
 
     def test_unread(self) -> None:
         """What nothing asked for is not implemented."""
-        read = found(known="1", unknown="2")
+        read = found(known="1", canary="2")
         read.text("known")
         read.fault_unread()
         expected = AnnotationFault(
-            f"{PREFIX}unknown", "2", "not implemented; the annotation is ignored"
+            f"{PREFIX}canary", "2", "not implemented; the annotation is ignored"
         )
         self.assertEqual(read.faults, [expected])
 
