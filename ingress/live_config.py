@@ -41,6 +41,7 @@ class LiveConfig:
         self._told: object = None
         self._is_reading = False
         self._is_due = False
+        self._is_asked = False
         self._has_stopped = False
 
     def __repr__(self) -> str:
@@ -58,6 +59,11 @@ class LiveConfig:
         else:
             self._read()
 
+    def reread(self) -> None:
+        """Read the file because somebody asked for it: say what came of it in any case."""
+        self._is_asked = True
+        self.look()
+
     def stop(self) -> None:
         """Apply no change from now on, not even one that is being read."""
         self._has_stopped = True
@@ -72,6 +78,8 @@ class LiveConfig:
 
     def _ended(self, result: object) -> None:
         self._is_reading = False
+        if not self._is_due:
+            self._is_asked = False
         if self._is_due and not self._has_stopped:
             self._read()
 
@@ -87,11 +95,13 @@ class LiveConfig:
             self.current = applied
             self.log.info("{file}: the changed configuration is applied", file=self._path)
             self._apply(applied)
+        elif self._is_asked:
+            self.log.info("{file}: the configuration is unchanged", file=self._path)
 
     def _refuse(self, failure: Any) -> None:
         failure.trap(ConfigError)
         mistakes = failure.value.mistakes
-        if mistakes == self._told or self._has_stopped:
+        if (mistakes == self._told and not self._is_asked) or self._has_stopped:
             return
         self._told = mistakes
         for mistake in mistakes:

@@ -159,7 +159,8 @@ def makeService(options: Options) -> IService:
     check = HostCheck(names, lambda: control_plane.live_config.current.admin.hosts)
     pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost))
     process: Any = MultiService()
-    process.addService(Reopening(reactor, [PROCESS_LOG.reopen, serving.reopen]))
+    files = [PROCESS_LOG.reopen, serving.reopen]
+    process.addService(Reopening(reactor, files, control_plane.live_config.reread))
     process.addService(
         IngressService(
             reactor,

@@ -58,10 +58,10 @@ class LiveConfigTests(SynchronousTestCase):
         }
         self.path.write_text(yaml.safe_dump(document))
 
-    def look(self) -> list[str]:
+    def look(self, look: Callable[[], None] | None = None) -> list[str]:
         """:return: what is logged."""
         with capturedLogs() as events:
-            self.live.look()
+            (look or self.live.look)()
             while len(self.thread):
                 self.thread.go_on()
         return [formatEvent(event) for event in events]
@@ -73,6 +73,15 @@ class LiveConfigTests(SynchronousTestCase):
         (applied,) = self.applied
         self.assertEqual((applied.ssl_redirect, applied.shutdown_grace), (False, 3.0))
         self.assertIs(self.live.current, applied)
+
+    def test_reread(self) -> None:
+        """A reading that somebody asked for says what came of it, also if it is nothing new."""
+        unchanged = f"{self.path}: the configuration is unchanged"
+        self.assertEqual(self.look(self.live.reread), [unchanged])
+        self.write(workers="many")
+        mistakes = self.look()
+        self.assertEqual(self.look(self.live.reread), mistakes)
+        self.assertEqual(self.look(), [])
 
     def test_nothing_changed(self) -> None:
         """A file that says the same applies nothing and is no line of the log."""

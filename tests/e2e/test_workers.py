@@ -293,7 +293,7 @@ class LifeTests(SynchronousTestCase):
             self.assertIn("Address already in use", second.log)
 
     def test_files(self) -> None:
-        """SIGUSR1 has all of them open their files again, which were moved away."""
+        """SIGUSR1 and SIGHUP have all of them open their files again, which were moved away."""
         web = EchoEndpoint("web")
         self.addCleanup(web.stop)
         access, log = self.folder / "access.log", self.folder / "twistd.log"
@@ -316,18 +316,20 @@ class LifeTests(SynchronousTestCase):
                 lambda: access.exists() and access.read_text().count(f"/{name} ") == ENOUGH, name
             )
 
-        request("before")
-        for file in (access, log):
-            file.rename(f"{file}.1")
-        self.process.signal(signal.SIGUSR1)
-        wait_until(lambda: log.exists() and "reopened" in log.read_text(), "the new log")
         old = self.folder.resolve() / "access.log.1"
-        wait_until(
-            lambda: not any(has_open(pid, old) for pid in descendants(self.process.pid)),
-            "the new access log in all",
-        )
-        request("after")
-        self.assertNotIn("/after ", (self.folder / "access.log.1").read_text())
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            request(f"before-{number}")
+            for file in (access, log):
+                file.rename(f"{file}.1")
+            self.process.signal(number)
+            wait_until(lambda: log.exists() and "reopened" in log.read_text(), "the new log")
+            wait_until(
+                lambda: not any(has_open(pid, old) for pid in descendants(self.process.pid)),
+                "the new access log in all",
+            )
+            request(f"after-{number}")
+            self.assertNotIn(f"/after-{number} ", old.read_text())
+        wait_until(lambda: "the configuration is unchanged" in log.read_text(), "the reading")
         self.process.signal(signal.SIGTERM)
         self.assertEqual(self.process.wait(), 0)
         self.assertIn("Server Shut Down", log.read_text())
