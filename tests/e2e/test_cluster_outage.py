@@ -35,7 +35,7 @@ class OutageTests(ClusterTestCase):
         wait_until(lambda: self.process.get().status == 200, "the Ingress to be served")
         with Traffic(self.process.connect, "a.example") as traffic:
             traffic.wait_for("a")
-            self.api.restart()
+            self.api.restart(loading=2.0)
             self.api.put(endpoint_slice("web", b=READY))
             traffic.wait_for("b")
             self.api.disturb(cuts=1, piece=7)

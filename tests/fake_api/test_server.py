@@ -235,6 +235,13 @@ class WriteTests(FakeAPITestCase):
         self.flush()
         self.assertEqual(watching.events, [])
 
+    def test_generated_name(self) -> None:
+        """A prefix of a generated name may end in a hyphen, and not in a dot."""
+        for prefix, code in (("a-", 201), ("a", 201), ("a.", 422), ("A-", 422)):
+            document = {**ingress("x"), "metadata": {"generateName": prefix}}
+            answer = self.ask(INGRESSES, "POST", document)
+            self.assertEqual(answer.code, code, prefix)
+
     def test_status(self) -> None:
         """The status is written through its subresource alone, and nothing else through that."""
         self.api.put(ingress("a"))
@@ -383,6 +390,15 @@ class AccessTests(FakeAPITestCase):
             ),
             [200, 200, 403, 403, 403, 200, 403],
         )
+
+    def test_starting(self) -> None:
+        """A server that starts refuses everything until it has loaded its rules."""
+        self.api.grant(self.user, Rule(("list",), ("networking.k8s.io",), ("ingresses",)))
+        self.api.restart(loading=2.0)
+        self.assertEqual(self.codes(("GET", ALL_INGRESSES)), [403])
+        self.assertEqual(self.ask(ALL_INGRESSES).code, 200)
+        self.clock.advance(2.0)
+        self.assertEqual(self.codes(("GET", ALL_INGRESSES)), [200])
 
     def test_bound(self) -> None:
         """Roles in the store count as well: for all namespaces, or for the one that they are in."""

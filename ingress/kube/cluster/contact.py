@@ -9,7 +9,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from ingress.kube.api.errors import APIError
+from ingress.kube.api.refusals import Refusals, is_refusal
 from ingress.kube.cluster.resource import Target
 
 MAX_SILENCE: Final = 660.0
@@ -40,12 +40,16 @@ class Contact:
         self._heard_at: float | None = None
         self._began_at = clock.seconds()
         self._failing_since: float | None = None
+        self._refusals = Refusals()
         self._is_watch_forbidden = False
         self.has_synced = False
         """Whether everything has been read once."""
 
         self.error: Exception | None = None
         """The last failure; None after a success."""
+
+        self.refused_verb = ""
+        """What was refused last: ``list``, ``watch`` or ``get``; empty if nothing was."""
 
         self.lists = 0
         """How many lists were read completely."""
@@ -78,8 +82,13 @@ class Contact:
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether the last request was refused for want of a right."""
-        return isinstance(self.error, APIError) and self.error.code == 403
+        """Whether the last request was refused, perhaps only by a server that starts."""
+        return is_refusal(self.error)
+
+    @property
+    def lacks_right(self) -> bool:
+        """Whether requests were refused for so long that a right must be missing."""
+        return self._refusals.are_lasting
 
     def heard(self, *, by_watch: bool = False) -> None:
         """
@@ -91,6 +100,8 @@ class Contact:
         if self.error is None or (self._is_watch_forbidden and not by_watch):
             return
         self._failing_since = self.error = None
+        self._refusals.end()
+        self.refused_verb = ""
         self._is_watch_forbidden = False
         self._changed()
 
@@ -100,10 +111,20 @@ class Contact:
         self.has_synced = True
         self._changed()
 
-    def failed(self, error: Exception, *, is_watch: bool = False) -> None:
-        """A request has failed."""
+    def failed(self, error: Exception, verb: str = "list") -> None:
+        """
+        A request has failed.
+
+        :param verb: what was asked for: ``list``, ``watch`` or ``get``.
+        """
+        now = self._clock.seconds()
         if self._failing_since is None:
-            self._failing_since = self._clock.seconds()
+            self._failing_since = now
         self.error = error
-        self._is_watch_forbidden = is_watch and self.is_forbidden
+        if self.is_forbidden:
+            self._refusals.add(now)
+        else:
+            self._refusals.end()
+        self.refused_verb = verb if self.is_forbidden else ""
+        self._is_watch_forbidden = self.refused_verb == "watch"
         self._changed()

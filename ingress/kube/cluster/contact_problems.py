@@ -37,11 +37,11 @@ class ContactProblems:
         for contact in contacts:
             if contact.error is None:
                 continue
-            if contact.is_forbidden:
+            if contact.lacks_right:
                 target = contact.target
                 owner: Hashable = ("right", target.resource.kind, target.namespace)
-                found.setdefault(owner, _forbidden(contact, contact.error))
-            elif contact.is_stale:
+                found.setdefault(owner, _missing_right(contact, contact.error))
+            elif contact.is_stale and not contact.is_forbidden:
                 found.setdefault(UNREACHABLE, _unreachable(contact, contact.error))
         self._put(found)
 
@@ -55,12 +55,15 @@ class ContactProblems:
                 self._problems.put(owner, (problem,))
 
 
-def _forbidden(contact: Contact, error: Exception) -> Problem:
+def _missing_right(contact: Contact, error: Exception) -> Problem:
     said = error.message if isinstance(error, APIError) else str(error)
     target = contact.target
-    # A single object is watched or read by its name, depending on their number.
-    verbs = "get, list and watch" if target.name else "list and watch"
-    return _problem(f"may not watch {target}: grant {verbs} of {target.resource} ({said})")
+    verb = contact.refused_verb
+    needed = "watch" if verb == "watch" else "list and watch"
+    grant = f"{needed} of {target.resource}"
+    if target.name:
+        verb, grant = "read", f"{grant}, or get, list and watch of this one by its name"
+    return _problem(f"may not {verb} {target}: grant {grant} ({said})")
 
 
 def _unreachable(contact: Contact, error: Exception) -> Problem:

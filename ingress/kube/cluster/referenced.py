@@ -58,6 +58,9 @@ class ReferencedObjects:
         self._scopes: dict[str, _Scope] = {}
         self._singles: dict[ObjectName, SingleObject] = {}
         self._watched: set[ObjectName] = set()
+        self._unwatchable: set[ObjectName] = set()
+        """Objects that may be listed by their names, but not watched."""
+
         self._slots = DeferredSemaphore(LOOKUPS_AT_ONCE)
         self._wanted: set[ObjectName] = set()
         self._unread: dict[ObjectName, None] = {}  # in place of a set, for the order
@@ -73,7 +76,7 @@ class ReferencedObjects:
         """The states of all connections; without refused lists, as there are other ways."""
         for scope in self._scopes.values():
             # The Contact knows before the Owner does, which then reads in another way.
-            if not scope.list.is_refused and not scope.list.contact.is_forbidden:
+            if not scope.list.is_refused and not scope.list.contact.lacks_right:
                 yield scope.list.contact
         for single in self._singles.values():
             yield single.contact
@@ -106,6 +109,7 @@ class ReferencedObjects:
         """The object is not referenced any more."""
         self._wanted.discard(name)
         self._known.discard(name)
+        self._unwatchable.discard(name)
         self._unread.pop(name, None)
         scope = self._scope_of(name)
         if scope in self._scopes:
@@ -155,6 +159,9 @@ class ReferencedObjects:
             # Another Mirror, which read it in another way, may have put it into the store.
             self._sink.delete((self._resource.kind, *name))
             self._problems.put((self._resource.kind, *name), ())
+        self._mark_known(name)
+
+    def _mark_known(self, name: ObjectName) -> None:
         if name in self._wanted and name not in self._known:
             self._known.add(name)
             self.became_known((self._resource.kind, *name))
@@ -220,12 +227,28 @@ class ReferencedObjects:
 
     def _review_single(self, name: ObjectName, single: SingleObject) -> None:
         contact = single.contact
-        if contact.is_forbidden and isinstance(single, WatchedObject):
+        if isinstance(single, WatchedObject) and _is_given_up(contact):
             # The right to read it may be there without the right to watch it.
+            if contact.refused_verb == "watch":
+                self._unwatchable.add(name)
             self._stop_single(name)
             self._poll(name)
-        elif name not in self._known and (contact.has_synced or contact.is_forbidden):
+        elif contact.has_synced:
             self.know(name, single.mirror)
+            if isinstance(single, PolledObject) and self._may_watch(name, single):
+                self._stop_single(name)
+                self._read_single(name)
+        elif contact.lacks_right:
+            self._mark_known(name)
+
+    def _may_watch(self, name: ObjectName, single: PolledObject) -> bool:
+        has_room = len(self._watched) < MAX_WATCHED
+        return single.may_list and has_room and name not in self._unwatchable
+
+
+def _is_given_up(contact: Contact) -> bool:
+    """Whether to stop watching an object: at once, unless it has been read before."""
+    return contact.lacks_right or (contact.is_forbidden and not contact.has_synced)
 
 
 class _Scope:

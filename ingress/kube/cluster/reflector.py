@@ -206,8 +206,9 @@ class Reflector:
                 if _is_history_lost(error):
                     await self._wait_after_loss(error)
                     return
-                await self._wait_after(error, is_watch=True)
-                if _is_forbidden(error):
+                await self._wait_after(error, "watch")
+                if self.contact.lacks_right:
+                    # With the right to list alone, lists give what they can.
                     return
 
     async def _wait_after_loss(self, error: APIError | APIUnreachable) -> None:
@@ -219,7 +220,7 @@ class Reflector:
         is_first = self._losses.failures == 0
         delay = self._losses.next_delay(_retry_after(error))
         if not is_first or not self._has_news:
-            self.contact.failed(error, is_watch=True)
+            self.contact.failed(error, "watch")
             await deferLater(self._access.clock, delay)
 
     async def _watch(self) -> None:
@@ -259,20 +260,13 @@ class Reflector:
         self._backoff.reset()
         self.contact.heard(by_watch=True)
 
-    async def _wait_after(
-        self, error: APIError | APIUnreachable, *, is_watch: bool = False
-    ) -> None:
-        self.contact.failed(error, is_watch=is_watch)
+    async def _wait_after(self, error: APIError | APIUnreachable, verb: str = "list") -> None:
+        self.contact.failed(error, verb)
         await deferLater(self._access.clock, self._backoff.next_delay(_retry_after(error)))
 
 
 def _retry_after(error: APIError | APIUnreachable) -> float | None:
     return error.retry_after if isinstance(error, APIError) else None
-
-
-def _is_forbidden(error: Exception) -> bool:
-    """Whether we may not watch; lists alone then give what they can."""
-    return isinstance(error, APIError) and error.code == 403
 
 
 def _is_history_lost(error: Exception) -> bool:

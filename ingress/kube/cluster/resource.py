@@ -81,8 +81,11 @@ class Target:
 
     def __str__(self) -> str:
         """A phrase for the end of a sentence."""
-        what = f"{self.name} of {self.resource}" if self.name else f"{self.resource}"
-        return f"{what} in namespace {self.namespace}" if self.namespace else what
+        if self.name:
+            name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+            return f"{self.resource.kind} {name}"
+        plural = str(self.resource)
+        return f"{plural} in namespace {self.namespace}" if self.namespace else plural
 
     @property
     def path(self) -> str:

@@ -26,11 +26,12 @@ from ingress.kube.cluster.resource import Target
 from ingress.kube.cluster.wire import decode_page
 from ingress.kube.objects import ObjectName
 
-LIST_RETRY: Final = 600.0
+FIRST_RETRY: Final = 1.0
+MAX_RETRY: Final = 600.0
 """
-Seconds, more or less, after which it is tried once more to list what we may not list. Not
-to have the right is how some clusters are meant to be, and each refusal is a line of their
-audit logs.
+Seconds after which a refused list is tried again, the first time and at most. The first refusals
+may come from a server that starts. Later ones show that the right is missing on purpose, and each
+of them is a line of the cluster's audit log.
 """
 
 LOOKUPS_AT_ONCE: Final = 10
@@ -83,6 +84,8 @@ class ScopeList:
         self._changed = changed
         self._reflector = Reflector(access, mirror, self.contact)
         self._is_started = False
+        self._retries = Backoff(access.random, FIRST_RETRY, MAX_RETRY)
+        self._is_refusal_logged = False
         self._lists = 0
         self._awaited: set[ObjectName] = set()
         self._lookups: dict[ObjectName, Deferred[None]] = {}
@@ -143,29 +146,37 @@ class ScopeList:
 
     def _review(self) -> None:
         self._review_call = None
-        if self.contact.is_forbidden:
+        if self._is_given_up():
             self._refuse()
         elif self.contact.lists != self._lists:
             self._lists = self.contact.lists
             awaited, self._awaited = self._awaited, set()
+            self._retries.reset()
+            self._is_refusal_logged = False
             if self.is_refused:
                 self.is_refused = False
                 self._owner.granted()
             for name in awaited:
                 self._owner.known(name)
 
+    def _is_given_up(self) -> bool:
+        """Whether to read the objects by name: at once, unless there was the right before."""
+        return self.contact.lacks_right or (self.contact.is_forbidden and not self._lists)
+
     def _refuse(self) -> None:
         self._reflector.stop()
         self._stop_lookups()
         self._awaited.clear()
-        delay = LIST_RETRY * self._access.random.uniform(0.9, 1.1)
+        delay = self._retries.next_delay()
         self._retry_call = self._access.clock.callLater(delay, self._reflector.start)
-        if not self.is_refused:
-            self.is_refused = True
+        if self.contact.lacks_right and not self._is_refusal_logged:
+            self._is_refusal_logged = True
             self.log.info(
-                "{target} may not be listed: those that are named are read one by one",
+                "{target} cannot be listed without the right to: each one is read by its name",
                 target=self._target,
             )
+        if not self.is_refused:
+            self.is_refused = True
             self._owner.refused()
 
     # Objects by their names.

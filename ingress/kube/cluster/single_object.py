@@ -13,11 +13,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.api.refusals import is_refusal
 from ingress.kube.cluster.backoff import Backoff
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.reflector import Access, Reflector
 from ingress.kube.cluster.resource import Target
+from ingress.kube.cluster.wire import decode_page
 
 POLL_INTERVAL: Final = 60.0
 """Seconds between two reads of a polled object, plus or minus `POLL_JITTER`."""
@@ -62,9 +64,11 @@ class WatchedObject:
 
 class PolledObject:
     """
-    A `SingleObject` that is read every minute.
+    A `SingleObject` that is read every minute, by whichever right there is: to get it, or to
+    list it by its name.
 
     :param slots: bounds the concurrent reads.
+    :ivar may_list: whether it was listed by its name, and so may be watched as well.
     """
 
     log = Logger()
@@ -83,6 +87,8 @@ class PolledObject:
         self._access = access
         self._target = target
         self._backoff = Backoff(access.random)
+        self._refusals = Backoff(access.random, longest=POLL_INTERVAL)
+        self.may_list = False
         self._running: Deferred[None] | None = None
 
     def __repr__(self) -> str:
@@ -113,27 +119,52 @@ class PolledObject:
 
     async def _read(self) -> float:
         """:return: after how many seconds to read it again."""
-        target = self._target
-        path = target.resource.path(target.namespace, target.name)
-        name = (target.namespace, target.name)
-        text: bytes | None = None
+        name = (self._target.namespace, self._target.name)
         try:
-            text = await self._access.client.get(path, {})
+            text = await self._ask()
         except (APIError, APIUnreachable) as error:
-            code = error.code if isinstance(error, APIError) else 0
-            if code != 404:
-                self.contact.failed(error)
-                if code == 403:
-                    # A right that is missing seldom appears within seconds.
-                    return self._interval()
-                retry_after = error.retry_after if isinstance(error, APIError) else None
-                return self._backoff.next_delay(retry_after)
+            self.contact.failed(error, "get")
+            retry_after = error.retry_after if isinstance(error, APIError) else None
+            backoff = self._refusals if is_refusal(error) else self._backoff
+            return backoff.next_delay(retry_after)
         self._backoff.reset()
+        self._refusals.reset()
         self.contact.heard()
         self.mirror.expect(name)
         self.mirror.admit(name, text)
         self.contact.listed()
         return self._interval()
+
+    async def _ask(self) -> bytes | None:
+        """
+        Ask in the way that worked last, and in the other way if that is refused.
+
+        :return: the object; None if it does not exist.
+        """
+        ways = (self._list, self._get) if self.may_list else (self._get, self._list)
+        try:
+            return await ways[0]()
+        except APIError as error:
+            if not is_refusal(error):
+                raise
+        return await ways[1]()
+
+    async def _get(self) -> bytes | None:
+        path = self._target.resource.path(self._target.namespace, self._target.name)
+        try:
+            text = await self._access.client.get(path, {})
+        except APIError as error:
+            if error.code != 404:
+                raise
+            text = None
+        self.may_list = False
+        return text
+
+    async def _list(self) -> bytes | None:
+        answer = await self._access.client.get(self._target.path, self._target.query)
+        items = decode_page(answer).items or ()
+        self.may_list = True
+        return bytes(items[0]) if items else None
 
     def _interval(self) -> float:
         return POLL_INTERVAL * (1.0 + POLL_JITTER * self._access.random.uniform(-1.0, 1.0))

@@ -87,7 +87,7 @@ class AddressReader:
         """Each node by name, with the time at which it was read."""
 
         self._running: Deferred[None] | None = None
-        self._retries = RetryLog(self.log)
+        self._retries = RetryLog(self.log, clock)
 
     def __repr__(self) -> str:
         return f"<AddressReader: {len(self.addresses)} addresses>"

@@ -91,7 +91,7 @@ class Elector:
         self._leads_until: float | None = None
         self._deadline: IDelayedCall | None = None
         self._running: Deferred[None] | None = None
-        self._retries = RetryLog(self.log)
+        self._retries = RetryLog(self.log, clock)
 
     def __repr__(self) -> str:
         return f"<Elector of {'/'.join(self.name)}: {'leads' if self.is_leader else 'follows'}>"

@@ -108,7 +108,7 @@ class EventWriter:
         self._buckets: dict[ObjectName, TokenBucket] = {}
         self._refresh: IDelayedCall | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._retries = RetryLog(self.log)
+        self._retries = RetryLog(self.log, clock)
         self._queue: WriteQueue[Topic] = WriteQueue(
             self._prepare,
             TokenBucket(EVENTS_PER_SECOND, BURST),

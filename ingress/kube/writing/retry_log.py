@@ -1,5 +1,7 @@
 """
 Logs requests that fail and are tried again: one line at the first failure, one when it works again.
+
+Refusals (403) that pass are not logged: an API server that starts refuses everything.
 """
 
 from __future__ import annotations
@@ -8,10 +10,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ingress.errors import IngressError
 from ingress.kube.api.errors import APIError
+from ingress.kube.api.refusals import Refusals, is_refusal
 from ingress.problem import printable
 
 MAX_LINE: Final = 1000
@@ -31,12 +35,15 @@ class _Failing:
     names: set[Hashable] = field(default_factory=set)
     """The objects for which the last attempt failed."""
 
+    refusals: Refusals = field(default_factory=Refusals)
+
 
 class RetryLog:
     """Knows which activities fail at the moment, and logs when that changes."""
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: Logger, clock: IReactorTime) -> None:
         self._log = log
+        self._clock = clock
         self._failing: dict[str, _Failing] = {}
 
     def __repr__(self) -> str:
@@ -51,6 +58,10 @@ class RetryLog:
         """
         failing = self._failing.setdefault(doing, _Failing())
         failing.names.add(name)
+        if is_refusal(error):
+            failing.refusals.add(self._clock.seconds())
+            if not failing.refusals.are_lasting:
+                return
         reason = f"{error.code} {error.reason}" if isinstance(error, APIError) else str(error)
         if reason not in failing.reasons and len(failing.reasons) < MAX_REASONS:
             failing.reasons.add(reason)
@@ -64,7 +75,8 @@ class RetryLog:
             failing.names.discard(name)
             if not failing.names:
                 del self._failing[doing]
-                self._log.info("{doing} works again", doing=doing)
+                if failing.reasons:
+                    self._log.info("{doing} works again", doing=doing)
 
     def forget(self) -> None:
         """Forget all failures: nothing is tried any more."""

@@ -98,7 +98,7 @@ class StatusWriter:
         self._written: dict[ObjectName, float] = {}
         """When we last wrote each status."""
 
-        self._retries = RetryLog(self.log)
+        self._retries = RetryLog(self.log, clock)
         self._queue: WriteQueue[ObjectName] = WriteQueue(
             self._prepare,
             TokenBucket(WRITES_PER_SECOND, BURST),

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.api.refusals import PASSING_REFUSAL
 from ingress.kube.cluster.contact import MAX_FAILING, MAX_SILENCE, Contact
 from ingress.kube.cluster.resource import SERVICES, Target
 
@@ -71,7 +72,7 @@ class ContactTests(SynchronousTestCase):
 
     def test_forbidden_watch(self) -> None:
         """A list shows nothing about the right to watch."""
-        self.contact.failed(FORBIDDEN, is_watch=True)
+        self.contact.failed(FORBIDDEN, "watch")
         self.contact.heard()
         self.assertTrue(self.contact.is_forbidden)
         self.contact.heard(by_watch=True)
@@ -83,3 +84,25 @@ class ContactTests(SynchronousTestCase):
         self.assertTrue(self.contact.is_forbidden)
         self.contact.heard()
         self.assertFalse(self.contact.is_forbidden)
+
+    def test_passing_refusal(self) -> None:
+        """A right is missing when refusals have lasted, whatever else failed before them."""
+        self.contact.failed(GONE)
+        self.clock.advance(60)
+        self.contact.failed(FORBIDDEN)
+        self.clock.advance(PASSING_REFUSAL - 1)
+        self.contact.failed(FORBIDDEN)
+        self.assertFalse(self.contact.lacks_right)
+        self.clock.advance(1)
+        self.assertFalse(self.contact.lacks_right)
+        self.contact.failed(FORBIDDEN)
+        self.assertTrue(self.contact.lacks_right)
+
+    def test_refusal_ends(self) -> None:
+        """Any other answer ends a row of refusals."""
+        for end in (self.contact.heard, lambda: self.contact.failed(GONE)):
+            self.contact.failed(FORBIDDEN)
+            end()
+            self.clock.advance(PASSING_REFUSAL)
+            self.contact.failed(FORBIDDEN)
+            self.assertFalse(self.contact.lacks_right)

@@ -31,7 +31,7 @@ class ResourceTests(SynchronousTestCase):
         self.assertEqual(str(ENDPOINT_SLICES), "endpointslices.discovery.k8s.io")
         self.assertEqual(str(SECRETS), "secrets")
         self.assertEqual(str(Target(SECRETS, "a")), "secrets in namespace a")
-        self.assertEqual(str(Target(SECRETS, "a", "b")), "b of secrets in namespace a")
+        self.assertEqual(str(Target(SECRETS, "a", "b")), "Secret a/b")
 
     def test_helm(self) -> None:
         """The releases of Helm are left out of a list of Secrets."""

@@ -178,9 +178,9 @@ class NodeTests(ReaderTestCase):
         self.assertSeen("192.0.2.2")
         self.clock.advance(READ_PERIOD * LONGER)
         self.api.take("GET", SLICES).answer(slices(endpoint("a", "n1")))
-        self.api.take("GET", NODE + "n1").refuse(403, "Forbidden")
+        self.api.take("GET", NODE + "n1").refuse(500, "InternalError")
         self.assertSeen("192.0.2.2")
-        self.assertIn("403 Forbidden", self.lines.take()[0])
+        self.assertIn("500 InternalError", self.lines.take()[0])
 
     def test_own_node(self) -> None:
         """Without a Service, or endpoints that name a node, it is the one that we run on."""

@@ -227,8 +227,8 @@ class TakeOverTests(WriterTestCase):
             self.turn()
 
     def test_refused(self) -> None:
-        """Another refusal is trouble."""
-        self.counted(self.event.body).refuse(403, "Forbidden")
+        """Another refusal is logged."""
+        self.counted(self.event.body).refuse(500, "InternalError")
         self.turn()
         self.assertIn("Writing Events in namespace default fails", self.lines.take()[0])
         self.turn(2)

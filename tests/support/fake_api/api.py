@@ -44,6 +44,7 @@ class FakeAPI:
         self.access = Access(self.store)
         self.access.tokens[TOKEN] = ADMINISTRATOR
         self.disturbances = Disturbances()
+        self._clock = clock
         self._registry = Registry(self.store, clock.seconds, random or Random())
         self.resource = APIResource(
             self.store, self._registry, self.access, self.disturbances, clock, certified_user
@@ -129,6 +130,17 @@ class FakeAPI:
         """Drop the watches like a server that is killed."""
         for stream in tuple(self.resource.streams):
             stream.drop()
+
+    def restart(self, loading: float = 0.0) -> None:
+        """
+        Break every watch, as a server does that is killed and starts again.
+
+        :param loading: seconds for which it refuses everything, until its rules are loaded.
+        """
+        self.drop_watches()
+        if loading:
+            self.access.are_rules_loaded = False
+            self._clock.callLater(loading, setattr, self.access, "are_rules_loaded", True)
 
     def _make_namespaces(self) -> None:
         for name in NAMESPACES:

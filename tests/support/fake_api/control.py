@@ -36,6 +36,7 @@ class Control:
             "send_bookmarks": api.send_bookmarks,
             "end_watches": api.end_watches,
             "drop_watches": api.drop_watches,
+            "reload": api.restart,
             "start": server.start,
             "stop": server.stop,
             "drop_connections": server.drop_connections,

@@ -104,9 +104,14 @@ class FakeAPIProcess:
     def stop(self) -> None:
         self._call("stop")
 
-    def restart(self) -> None:
-        """Restart: every connection is lost; objects and history stay."""
+    def restart(self, loading: float = 0.0) -> None:
+        """
+        Restart: every connection is lost; objects and history stay.
+
+        :param loading: seconds for which everything is refused afterwards, as `FakeAPI` has it.
+        """
         self.stop()
+        self._call("reload", loading)
         self.start()
 
     def drop_connections(self) -> None:

@@ -256,7 +256,7 @@ class Registry:
                 f" the request ({asked['namespace']} != {namespace})"
             )
         metadata = {key: value for key, value in asked.items() if key not in GIVEN_BY_THE_SERVER}
-        if "generateName" in asked and not asked.get("name"):
+        if asked.get("generateName") and not asked.get("name"):
             suffix = "".join(self._random.choices(SUFFIX, k=5))
             metadata["name"] = asked["generateName"] + suffix
         metadata["uid"] = str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -63,6 +63,11 @@ def _nothing(kind: Kind, document: Document, before: Document | None) -> Iterato
 
 def _name(document: Document) -> Iterator[Cause]:
     name = document["metadata"].get("name", "")
+    prefix = document["metadata"].get("generateName", "")
+    # A hyphen at its end may be followed by anything; a dot may not.
+    if prefix and not NAME.fullmatch(f"{prefix[:-1]}a" if prefix.endswith("-") else prefix):
+        message = "a lowercase RFC 1123 subdomain must consist of ..."
+        yield _invalid("metadata.generateName", prefix, message)
     if not name:
         yield _required("metadata.name", "name or generateName is required")
     elif not NAME.fullmatch(name) and ":" not in name:
