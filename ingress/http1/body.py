@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 from ingress.errors import RequestError, ResponseError
+from ingress.http1.fault import MESSAGES
 
 MAX_CHUNK_LINE: Final = 512
 """Bytes of a chunk's size with its extensions; signed uploads to S3 use about 90."""
@@ -34,7 +35,8 @@ _CHUNK_LINE: Final = re.compile(
 _WHOLE_CHUNK_LINE: Final = re.compile(_CHUNK_LINE.pattern + rb"\r\n")
 _TRAILER_LINE: Final = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
 
-# RFC 9110 section 6.5.1 forbids to send them. There are parsers that go by what they say.
+# RFC 9110 section 6.5.1 forbids sending them, and some parsers act on them. A request with one is
+# refused; of a response they are dropped, as all trailers are that belong into a head.
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 Trailers = Sequence[tuple[bytes, bytes]]
@@ -181,37 +183,47 @@ class ChunkedBody:
     def _keep(self, pending: bytes) -> None:
         """Wait for the rest of a line, if it can still become one."""
         if self._state is _ChunkState.DATA_END and pending not in (b"", b"\r"):
-            raise self._error("A chunk is longer than its size.")
+            raise self._refusal("a chunk that is longer than its size")
         limit = MAX_TRAILERS if self._state is _ChunkState.TRAILERS else MAX_CHUNK_LINE
         # One more than a whole line may have: the CR of its end may have come.
-        if len(pending) > limit + 1 or b"\n" in pending or b"\r" in pending[:-1]:
-            raise self._error("A line of the chunked body is malformed.")
+        if b"\n" in pending or b"\r" in pending[:-1]:
+            raise self._refusal("a line with a bare CR or LF")
+        if len(pending) > limit + 1:
+            raise self._refusal("a line that is too long")
         self._pending = pending
 
     def _line(self, line: bytes) -> None:
         if self._state is _ChunkState.DATA_END:
             if line:
-                raise self._error("A chunk is longer than its size.")
+                raise self._refusal("a chunk that is longer than its size")
             self._state = _ChunkState.SIZE
         elif self._state is _ChunkState.SIZE:
             match = _CHUNK_LINE.fullmatch(line)
-            if match is None or len(line) > MAX_CHUNK_LINE:
-                raise self._error("A chunk's size is no hexadecimal number.")
+            if match is None:
+                raise self._refusal("a chunk with a malformed size or extension")
+            if len(line) > MAX_CHUNK_LINE:
+                raise self._refusal("a line that is too long")
             self._remaining = int(match[1], 16)
             if self._remaining > MAX_BODY:
-                raise self._error("A chunk's size is out of range.")
+                raise self._refusal("a chunk that is too large")
             self._state = _ChunkState.DATA if self._remaining else _ChunkState.TRAILERS
         elif line:
             self._trailer_bytes += len(line)
-            if self._trailer_bytes > MAX_TRAILERS or not _TRAILER_LINE.fullmatch(line):
-                raise self._error("The chunked body has bad trailers.")
+            if self._trailer_bytes > MAX_TRAILERS:
+                raise self._refusal("trailers that are too large")
+            if not _TRAILER_LINE.fullmatch(line):
+                raise self._refusal("a malformed trailer")
             name, _, value = line.partition(b":")
-            if name.lower() in _FRAMING:
-                raise self._error("The chunked body has bad trailers.")
-            self._trailers.append((name, value.strip(b" \t")))
+            if name.lower() not in _FRAMING:
+                self._trailers.append((name, value.strip(b" \t")))
+            elif self._error is RequestError:
+                raise self._refusal("a trailer that frames messages")
         else:
             self._state = _ChunkState.COMPLETE
             self.is_complete = True
+
+    def _refusal(self, fault: str) -> RequestError | ResponseError:
+        return self._error(f"The chunked body of the {MESSAGES[self._error]} has {fault}.")
 
 
 def _take_whole_chunks(data: bytes, position: int, pieces: list[bytes]) -> int:

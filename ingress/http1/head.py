@@ -20,6 +20,7 @@ from typing import Any, Final
 from ingress.config import Limits
 from ingress.errors import RequestError, ResponseError
 from ingress.http1.body import EmptyBody
+from ingress.http1.fault import MESSAGES
 from ingress.message import NO_OPTIONS, Fields, Request, Response
 
 HEAD_END: Final = b"\r\n\r\n"
@@ -111,13 +112,28 @@ class Framing:
         self.options = _connection_options(b",".join(options)) if options else NO_OPTIONS
         self.content_length: int | None = None
         if lengths:
-            if len(lengths) > 1 or not _CONTENT_LENGTH.fullmatch(lengths[0]):
-                raise error("The Content-Length is not one plain number.")
+            if len(lengths) > 1:
+                raise error(f"The {MESSAGES[error]} has more than one Content-Length.")
+            if not _CONTENT_LENGTH.fullmatch(lengths[0]):
+                raise error(f"The Content-Length of the {MESSAGES[error]} is not a plain number.")
             if self.transfer_encodings:
-                raise error("The head has both Content-Length and Transfer-Encoding.")
+                raise error(f"The {MESSAGES[error]} has Content-Length and Transfer-Encoding.")
             self.content_length = int(lengths[0])
         if self.transfer_encodings and self.transfer_encodings != [b"chunked"]:
-            raise error("The only transfer coding that is understood is chunked.")
+            raise error(f"The {MESSAGES[error]} has a transfer coding other than chunked alone.")
+
+
+def split_fields(lines: bytes) -> Fields:
+    """
+    Take apart what the parser refused, to find out why.
+
+    :param lines: of fields, which fit `FIELD_LINES`.
+    """
+    fields: list[tuple[bytes, bytes, bytes]] = []
+    for line in lines.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        fields.append((name.lower(), name, value.strip(b" \t")))
+    return fields
 
 
 def _connection_options(value: bytes) -> frozenset[bytes]:

@@ -14,6 +14,7 @@ import httptools
 from ingress.config import Limits
 from ingress.errors import HeadTooLarge, MethodUnknown, RequestError, TargetTooLong
 from ingress.http1.body import BodyDecoder, ChunkedBody, LengthBody
+from ingress.http1.fault import field_lines_fault
 from ingress.http1.head import (
     DEFAULT_LIMITS,
     EMPTY_BODY,
@@ -28,6 +29,7 @@ from ingress.http1.head import (
     has_bare_line_end,
     is_websocket,
     keeps_connection,
+    split_fields,
 )
 from ingress.message import Fields, Request
 from ingress.routing.path import canonical_path
@@ -164,7 +166,7 @@ def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -
     :param lines: those of the fields.
     """
     if _FIELD_LINES.fullmatch(lines) is None:
-        raise RequestError("The head is not that of an HTTP/1.1 request.")
+        raise RequestError(f"The request is malformed: {field_lines_fault(lines)}.")
     if method == b"CONNECT":
         # It asks for a tunnel to anywhere: not what a reverse proxy is for.
         raise RequestError("Tunnels are not served here.")
@@ -182,6 +184,7 @@ def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -
     except httptools.HttpParserError as error:
         if method in _METHODS_OF_OTHERS:
             raise MethodUnknown("The method is not known here.") from error
+        Framing(split_fields(lines), RequestError)
         raise RequestError("The head is not that of an HTTP/1.1 request.") from error
     return _request(method, target, head.fields, is_http_10=version == b"0")
 

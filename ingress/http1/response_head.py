@@ -14,6 +14,7 @@ import httptools
 from ingress.config import Limits
 from ingress.errors import ResponseError
 from ingress.http1.body import BodyDecoder, ChunkedBody, LengthBody, UntilCloseBody
+from ingress.http1.fault import field_lines_fault, status_line_fault
 from ingress.http1.head import (
     DEFAULT_LIMITS,
     EMPTY_BODY,
@@ -26,6 +27,7 @@ from ingress.http1.head import (
     NotKept,
     has_bare_line_end,
     keeps_connection,
+    split_fields,
 )
 from ingress.message import Response
 
@@ -41,14 +43,16 @@ def check_unfinished_response_head(
     data: bytes, limits: Limits = DEFAULT_LIMITS, checked: int = 0
 ) -> None:
     """
-    The same for what an endpoint sends.
+    Refuse what can no longer become the head of a response, before its end has come.
 
-    :raises ResponseError: where it is no head, or is too large.
+    :param data: what has come of the head so far, without its end; not empty.
+    :param checked: how many bytes of it had come when it passed the last time.
+    :raises ResponseError: for a head that is malformed or too large.
     """
     if len(data) > limits.head_size:
-        raise ResponseError("The endpoint sent too large a head.")
+        raise ResponseError("The head of the response is too large.")
     if data[:7] != b"HTTP/1."[: len(data)] or has_bare_line_end(data, checked):
-        raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+        raise _malformed(data)
 
 
 def parse_response_head(
@@ -58,17 +62,17 @@ def parse_response_head(
     :param data: a whole head, from its status line to its empty line.
     :param request_method: of the request that it answers: HEAD has no body.
     :return: the response, and what makes a decoder of the body that follows it.
-    :raises ResponseError: where the head must not be believed.
+    :raises ResponseError: for a head that is malformed or too large.
     """
     if len(data) > limits.head_size:
-        raise ResponseError("The endpoint sent too large a head.")
+        raise ResponseError("The head of the response is too large.")
     parse = _kept_response if len(data) <= MAX_KEPT else _parse_response
     try:
         parsed = parse(data, request_method == b"HEAD")
     except NotKept as refusal:
         parsed = refusal.parsed
     if len(parsed[0].fields) > limits.head_fields:
-        raise ResponseError("The endpoint sent too many fields.")
+        raise ResponseError("The head of the response has too many fields.")
     return parsed
 
 
@@ -79,7 +83,7 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
     """
     match = _RESPONSE_HEAD.fullmatch(data)
     if match is None:
-        raise ResponseError("The endpoint sent no HTTP/1.1 response.")
+        raise _malformed(data)
     head = FieldCollector()
     parser = httptools.HttpResponseParser(head)
     try:
@@ -87,7 +91,8 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError as error:
-        raise ResponseError("The endpoint sent no HTTP/1.1 response.") from error
+        Framing(split_fields(data.partition(b"\r\n")[2]), ResponseError)
+        raise _malformed(data) from error
     status = parser.get_status_code()
     if status > MAX_STATUS:
         raise ResponseError("The endpoint sent a status that is not between 100 and 599.")
@@ -121,13 +126,19 @@ def _kept_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[]
     return parsed
 
 
+def _malformed(head: bytes) -> ResponseError:
+    """:param head: what was refused, whole or not."""
+    fault = status_line_fault(head) or field_lines_fault(head.partition(b"\r\n")[2])
+    return ResponseError(f"The response is malformed: {fault or 'the parser refuses it'}.")
+
+
 def _response_body(
     framing: Framing, is_http_10: bool
 ) -> tuple[int | None, Callable[[], BodyDecoder]]:
     """RFC 9112 section 6.3: which body follows a response's head, if one can."""
     if framing.transfer_encodings:
         if is_http_10:
-            raise ResponseError("The endpoint sent a transfer coding in HTTP/1.0.")
+            raise ResponseError("The response has a transfer coding in HTTP/1.0.")
         return None, partial(ChunkedBody, ResponseError)
     length = framing.content_length
     if length is None:

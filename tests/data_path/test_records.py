@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import Outcome
 from ingress.telemetry.record import ExchangeRecord
-from tests.support.wire import GET, LIMITS, OK, Message, Wire, post, request
+from tests.support.wire import CHUNKED_OK, GET, LIMITS, OK, Message, Wire, post, request
 
 HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200)
 """How TLS begins."""
@@ -25,6 +25,29 @@ class RecordCase(SynchronousTestCase):
         """The only one."""
         (record,) = self.records
         return record
+
+
+class BadResponseTests(RecordCase):
+    """What was no response."""
+
+    def test_reason(self) -> None:
+        """Client and log learn which rule was broken, and nothing that the endpoint sent."""
+        self.client.send(GET)
+        self.wire.accept().send_some(b"HTTP/1.1 200 OK\r\nX: a\r\nX-Secret : 4711\r\n\r\n4711")
+        answer = self.client.receive()
+        detail = "The response is malformed: line 3 has a blank before its colon."
+        self.assertEqual((answer.status, self.record.status), (502, 502))
+        self.assertEqual((self.record.outcome, self.record.detail), ("endpoint_broke", detail))
+        self.assertIn(detail.encode(), answer.rest)
+        self.assertNotIn(b"4711", answer.rest)
+
+    def test_broken_body(self) -> None:
+        """The log says why a response was cut."""
+        self.client.send(GET)
+        self.wire.accept().send_some(CHUNKED_OK + b"3\r\nabcd\r\n")
+        self.assertEqual(self.client.receive().status, 200)
+        detail = "The chunked body of the response has a chunk that is longer than its size."
+        self.assertEqual((self.record.outcome, self.record.detail), ("endpoint_broke", detail))
 
 
 class RefusalTests(RecordCase):

@@ -184,7 +184,8 @@ class TunnelTests(SynchronousTestCase):
 class TrailerTests(SynchronousTestCase):
     ANSWER = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
-        b"X-Checksum: 1\r\nSet-Cookie: a=b\r\nContent-Type: c\r\n\r\n"
+        b"X-Checksum: 1\r\nSet-Cookie: a=b\r\nContent-Type: c\r\n"
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
 
     def answer(self, *fields: bytes) -> bytes:

@@ -13,7 +13,12 @@ from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.policy import Policy
 from ingress.routing.route import Route
-from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, TOO_LARGE_REQUESTS
+from tests.support.corpus import (
+    BAD_CHUNKED_BODIES,
+    BAD_REQUESTS,
+    FRAMING_TRAILERS,
+    TOO_LARGE_REQUESTS,
+)
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
@@ -378,7 +383,7 @@ class RefusalTests(SynchronousTestCase):
         """A body that turns bad is 400 where nothing was answered, and never gets a last chunk."""
         head = request(b"POST", b"Transfer-Encoding: chunked")
         wrong = {}
-        for name, data in BAD_CHUNKED_BODIES.items():
+        for name, data in (BAD_CHUNKED_BODIES | FRAMING_TRAILERS).items():
             for pieces in ([head + data], [head, data[:-1]], [head, *data.split(b"\n")]):
                 wire = Wire()
                 client = wire.connect()

@@ -11,7 +11,12 @@ from typing import ClassVar
 
 from tests.e2e.case import ProcessTestCase, run
 from tests.support.client import HTTPClient
-from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, TOO_LARGE_REQUESTS
+from tests.support.corpus import (
+    BAD_CHUNKED_BODIES,
+    BAD_REQUESTS,
+    FRAMING_TRAILERS,
+    TOO_LARGE_REQUESTS,
+)
 from tests.support.endpoints import (
     EchoEndpoint,
     RawEndpoint,
@@ -484,7 +489,7 @@ class RefusalTests(ProcessTestCase):
         """A chunked body that is none ends its request; what follows is no request."""
         head = b"POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
-        for name, body in BAD_CHUNKED_BODIES.items():
+        for name, body in (BAD_CHUNKED_BODIES | FRAMING_TRAILERS).items():
             with HTTPClient(self.process.port("http")) as client:
                 client.send(head + body + smuggled)
                 self.assertEqual((name, client.read_reply().status), (name, 400))

@@ -6,7 +6,7 @@ from tests.fuzz.runner import instrumented, run
 
 with instrumented():
     from tests.fuzz.invariants import check_chunks, check_forwarding
-    from tests.support.corpus import BAD_CHUNKED_BODIES
+    from tests.support.corpus import BAD_CHUNKED_BODIES, FRAMING_TRAILERS
     from tests.support.wire import request
 
 _HEAD = request(b"POST", b"Transfer-Encoding: chunked")
@@ -19,4 +19,11 @@ def check(data: bytes, places: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    run(check, [b"5\r\nhello\r\n0\r\n\r\n", b"0;a=b\r\nX: y\r\n\r\n", *BAD_CHUNKED_BODIES.values()])
+    run(
+        check,
+        [
+            b"5\r\nhello\r\n0\r\n\r\n",
+            b"0;a=b\r\nX: y\r\n\r\n",
+            *(BAD_CHUNKED_BODIES | FRAMING_TRAILERS).values(),
+        ],
+    )

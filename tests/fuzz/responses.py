@@ -6,7 +6,7 @@ from tests.fuzz.runner import instrumented, run
 
 with instrumented():
     from tests.fuzz.invariants import check_answer, check_response
-    from tests.support.corpus import BAD_RESPONSES
+    from tests.support.corpus import BAD_RESPONSES, FRAMING_TRAILERS
     from tests.support.wire import CHUNKED_OK, OK, response
 
 _METHODS = (b"GET", b"HEAD", b"POST")
@@ -22,4 +22,6 @@ def check(data: bytes, places: list[int]) -> None:
 
 if __name__ == "__main__":
     chunked = CHUNKED_OK + b"2\r\nok\r\n0\r\n\r\n"
-    run(check, [OK, chunked, response(103) + OK, response(200) + b"ok", *BAD_RESPONSES.values()])
+    trailers = [CHUNKED_OK + data for data in FRAMING_TRAILERS.values()]
+    seeds = [OK, chunked, response(103) + OK, response(200) + b"ok", *trailers]
+    run(check, [*seeds, *BAD_RESPONSES.values()])

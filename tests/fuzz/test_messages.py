@@ -30,8 +30,13 @@ from tests.fuzz.invariants import (
     check_requests,
     check_response,
 )
-from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_REQUESTS, BAD_RESPONSES
-from tests.support.wire import GET, request
+from tests.support.corpus import (
+    BAD_CHUNKED_BODIES,
+    BAD_REQUESTS,
+    BAD_RESPONSES,
+    FRAMING_TRAILERS,
+)
+from tests.support.wire import CHUNKED_OK, GET, request
 
 CHUNKED = request(b"POST", b"Transfer-Encoding: chunked")
 METHODS = st.sampled_from([b"GET", b"HEAD", b"POST"])
@@ -82,7 +87,7 @@ class BodyTests(SynchronousTestCase):
 
     def test_corpus(self) -> None:
         """All this holds for what is known to have fooled others."""
-        for data in BAD_CHUNKED_BODIES.values():
+        for data in (BAD_CHUNKED_BODIES | FRAMING_TRAILERS).values():
             check_chunks(data, [3])
             check_forwarding(CHUNKED + data + GET, [100])
 
@@ -104,6 +109,7 @@ class ResponseTests(SynchronousTestCase):
 
     def test_corpus(self) -> None:
         """All this holds for what is known to have fooled others."""
-        for data in BAD_RESPONSES.values():
+        endings = (CHUNKED_OK + data for data in FRAMING_TRAILERS.values())
+        for data in (*BAD_RESPONSES.values(), *endings):
             check_response(data, [7], b"GET", is_end=True)
             check_answer(data, [7], b"GET", is_end=True)

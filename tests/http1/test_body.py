@@ -21,7 +21,7 @@ from ingress.http1.body import (
     UntilCloseBody,
     encode_chunk,
 )
-from tests.support.corpus import BAD_CHUNKED_BODIES
+from tests.support.corpus import BAD_CHUNKED_BODIES, FRAMING_TRAILERS
 from tests.support.wire import feed_three_ways
 
 
@@ -145,7 +145,7 @@ class ChunkedBodyTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A body that two parsers might read differently is refused, however it is fed."""
         passed = []
-        for name, data in BAD_CHUNKED_BODIES.items():
+        for name, data in (BAD_CHUNKED_BODIES | FRAMING_TRAILERS).items():
             for pieces in ([data], [data[i : i + 1] for i in range(len(data))], [data + b"X"]):
                 try:
                     decode(chunked, pieces)
@@ -155,6 +155,32 @@ class ChunkedBodyTests(SynchronousTestCase):
                     pass
                 passed.append(name)
         self.assertEqual(passed, [])
+
+    def test_framing_trailers_of_responses(self) -> None:
+        """Trailers of a response that would frame a message are dropped; the others are kept."""
+        for name in (b"Content-Length", b"TRANSFER-encoding"):
+            body = ChunkedBody(ResponseError)
+            data = b"3\r\nabc\r\n0\r\nX-Sum: 1\r\n%b: 5\r\nX-End: 2\r\n\r\n" % name
+            self.assertEqual(body.feed(data), (b"abc", b""))
+            self.assertTrue(body.is_complete)
+            self.assertEqual(body.trailers, [(b"X-Sum", b"1"), (b"X-End", b"2")])
+
+    def test_reasons(self) -> None:
+        """A refusal says which rule is broken, and by whom."""
+        for data, fault in (
+            (b"xyz\r\n", "a chunk with a malformed size or extension"),
+            (b"3;\r\n", "a chunk with a malformed size or extension"),
+            (b"8000000000000000\r\n", "a chunk that is too large"),
+            (b"3\r\nabcd\r\n", "a chunk that is longer than its size"),
+            (b"3\nabc", "a line with a bare CR or LF"),
+            (b"3;" + b"a" * MAX_CHUNK_LINE, "a line that is too long"),
+            (b"3;" + b"a" * MAX_CHUNK_LINE + b"\r\n", "a line that is too long"),
+            (b"0\r\nabc\r\n", "a malformed trailer"),
+            (b"0\r\n" + b"a: b\r\n" * 5000, "trailers that are too large"),
+        ):
+            for error, message in ((RequestError, "request"), (ResponseError, "response")):
+                caught = self.assertRaises(error, ChunkedBody(error).feed, data)
+                self.assertEqual(str(caught), f"The chunked body of the {message} has {fault}.")
 
     def test_fault_of_the_endpoint(self) -> None:
         """A broken body of a response is the endpoint's fault."""

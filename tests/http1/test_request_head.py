@@ -63,6 +63,22 @@ class RequestHeadTests(SynchronousTestCase):
             ],
         )
 
+    def test_reasons(self) -> None:
+        """A refusal names the line and the rule, in a head of any length."""
+        for padding in ((), (b"X: " + b"a" * MAX_KEPT,)):
+            number = 3 + len(padding)
+            for field, fault in (
+                (
+                    b"X : y",
+                    f"The request is malformed: line {number} has a blank before its colon.",
+                ),
+                (b"X", f"The request is malformed: line {number} has no colon."),
+                (b"X: \0", f"The request is malformed: line {number} has a control character."),
+                (b"Content-Length: +1", "The Content-Length of the request is not a plain number."),
+            ):
+                error = self.assertRaises(RequestError, get, b"/", *padding, field)
+                self.assertEqual(str(error), fault)
+
     def test_query(self) -> None:
         """A query passes as it is written, whatever a URI may have there; in any length of head."""
         query = b"a=\\&'\"<>^`{|}[]%zz%&\x80\xff\xa0/../?"

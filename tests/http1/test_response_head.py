@@ -16,6 +16,8 @@ from ingress.message import Response
 from tests.support.corpus import BAD_RESPONSES
 from tests.support.head import feed
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
 
 def response(data: bytes, method: bytes = b"GET") -> Response:
     return parse_response_head(data, method)[0]
@@ -54,6 +56,59 @@ class ResponseHeadTests(SynchronousTestCase):
                 else:
                     passed[name] = "accepted"
         self.assertEqual(passed, {})
+
+    def test_reasons(self) -> None:
+        """A refusal names the rule and the line, and nothing that the endpoint sent."""
+        for head, fault in (
+            (b"SSH-2.0-OpenSSH", "it does not begin with HTTP/1.1 or HTTP/1.0"),
+            (b"HTTP/1.1 20 OK", "its status is not a number of three digits between single spaces"),
+            (b"HTTP/1.1 200 O\x01K", "line 1 has a control character"),
+            (b"HTTP/1.1 200 OK\nX: secret", "line 1 has a bare CR or LF"),
+            (OK + b"X: a\r\nX: secret\nY: b", "line 3 has a bare CR or LF"),
+            (OK + b"X: a\r\n secret", "line 3 begins with a blank (line folding is obsolete)"),
+            (OK + b"secret", "line 2 has no colon"),
+            (OK + b": secret", "line 2 has no field name"),
+            (OK + b"X: a\r\nY: a\r\nsecret : a", "line 4 has a blank before its colon"),
+            (OK + b"se(ret: a", "line 2 has a field name with a character that is not allowed"),
+            (OK + b"X: secret\0", "line 2 has a control character"),
+        ):
+            error = self.assertRaises(ResponseError, response, head + b"\r\n\r\n")
+            self.assertEqual(str(error), f"The response is malformed: {fault}.")
+            if "bare" in fault or "begin with" in fault:
+                error = self.assertRaises(ResponseError, check_unfinished_response_head, head)
+                self.assertEqual(str(error), f"The response is malformed: {fault}.")
+
+    def test_reasons_of_framing(self) -> None:
+        """So does one whose length is in doubt, whichever parser found that."""
+        for fields, fault in (
+            (
+                b"Content-Length: 1\r\nContent-Length: 1",
+                "The response has more than one Content-Length.",
+            ),
+            (b"Content-Length: x", "The Content-Length of the response is not a plain number."),
+            (
+                b"Content-Length: 1\r\nTransfer-Encoding: chunked",
+                "The response has Content-Length and Transfer-Encoding.",
+            ),
+            (
+                b"Transfer-Encoding: gzip, chunked",
+                "The response has a transfer coding other than chunked alone.",
+            ),
+        ):
+            error = self.assertRaises(ResponseError, response, OK + fields + b"\r\n\r\n")
+            self.assertEqual(str(error), fault)
+
+    def test_every_refusal_has_a_reason(self) -> None:
+        """No refusal leaves the reason to the parser."""
+        for name, data in BAD_RESPONSES.items():
+            end = data.find(HEAD_END) + len(HEAD_END)
+            try:
+                if end < len(HEAD_END):
+                    check_unfinished_response_head(data)
+                else:
+                    response(data[:end])
+            except ResponseError as error:
+                self.assertNotIn("parser", str(error), name)
 
     def test_body_of_known_length(self) -> None:
         """Content-Length tells where the body ends."""

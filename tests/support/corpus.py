@@ -405,9 +405,6 @@ BAD_CHUNKED_BODIES: dict[str, bytes] = {
     "last chunk that ends in LF": b"0\n\n",
     "last chunk with two bytes for its end": b"0\r\nXXGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
     "trailer that is a request line": b"0\r\nPOST /b HTTP/1.1\r\n\r\n",
-    "trailer that is a length": b"0\r\nContent-Length: 5\r\n\r\n",
-    "trailer that is no length": b"0\r\na: b\r\ncontent-length:  c\r\n\r\n",
-    "trailer that is a transfer coding": b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
     "trailer without name": b"0\r\n: a\r\n\r\n",
     "trailer after a space": b"0\r\n a: b\r\n\r\n",
     "trailer after a CR": b"0\r\n\ra: b\r\n\r\n",
@@ -417,6 +414,13 @@ BAD_CHUNKED_BODIES: dict[str, bytes] = {
     "trailer without end": b"0\r\na: " + _LONG,
     "trailers over 16 KiB": b"0\r\n" + b"a: b\r\n" * 10_000 + b"\r\n",
 }
+
+FRAMING_TRAILERS: dict[str, bytes] = {
+    "trailer that is a length": b"0\r\nContent-Length: 5\r\n\r\n",
+    "trailer that is no length": b"0\r\na: b\r\ncontent-length:  c\r\n\r\n",
+    "trailer that is a transfer coding": b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
+}
+"""Bodies with trailers that frame a message: those of requests are refused, of responses dropped."""
 
 BAD_RESPONSES: dict[str, bytes] = {
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
