@@ -304,15 +304,16 @@ def _make_workers(
     readiness: Readiness,
 ) -> _Served:
     """The data plane in processes of its own."""
-    count = options["loaded"].workers
+    twins = options["twins"]
+    count = len(twins)
     # Workers share it: its keys seal the TLS sessions that any of them may resume.
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
     run = partial(run_worker, partial(_make_data_side, contexts, count))
-    launch = partial(launch_forks, reactor, options["twins"], run)
+    launch = partial(launch_forks, reactor, twins, run)
     callbacks = WorkersCallbacks(
         totals.merge, termination.fail, partial(readiness.set, "workers", "no worker accepts")
     )
-    workers = Workers(reactor, options["listeners"], count, launch, callbacks)
+    workers = Workers(reactor, options["listeners"], twins, launch, callbacks)
     readiness.add_notes(workers.notes)
     return workers, WorkerReports(workers), lambda: workers.lost
 

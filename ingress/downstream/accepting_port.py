@@ -183,6 +183,9 @@ class AcceptingPort(tcp.Port):
         self._clock: IReactorTime = reactor
         self._pause: IDelayedCall | None = None
         self._told = float("-inf")
+        self._is_withdrawn = False
+        """Whether another process has stopped the listening (`BoundSocket.withdraw`)."""
+
         self.addressFamily = bound.socket.family
         # Sockets of systemd and of other workers must stay usable after this port.
         self._shouldShutdown = False
@@ -217,6 +220,9 @@ class AcceptingPort(tcp.Port):
             except BlockingIOError:
                 return
             except OSError as error:
+                if error.errno == errno.EINVAL:
+                    self._withdrawn()
+                    return
                 if error.errno not in _CONNECTION_GONE:
                     self._refused(error)
                     return
@@ -225,15 +231,31 @@ class AcceptingPort(tcp.Port):
 
     def resume(self) -> None:
         """Accept again, after a lack of room or of descriptors."""
-        if self.connected and not self.disconnecting and self._pause is None:
+        is_open = self.connected and not self.disconnecting and not self._is_withdrawn
+        if is_open and self._pause is None:
             self.startReading()  # type: ignore[no-untyped-call]
+
+    def listen_again(self) -> None:
+        """Listen and accept again after another process has stopped the listening."""
+        if self._is_withdrawn and self.connected and not self.disconnecting:
+            self._is_withdrawn = False
+            self.socket.listen(maximum_backlog())
+            self.resume()
+
+    def _withdrawn(self) -> None:
+        self._is_withdrawn = True
+        self.stopReading()  # type: ignore[no-untyped-call]
 
     def now(self) -> float:
         """Seconds on the reactor's clock."""
         return self._clock.seconds()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The port is closed (`IReadDescriptor`)."""
+        """The port is closed, or its socket does not listen any more (`IReadDescriptor`)."""
+        if self.connected and not self.disconnecting:
+            # The socket is still ours, but the reactor sees it hung up.
+            self._withdrawn()
+            return
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None

@@ -57,6 +57,7 @@ class BoundSocket:
         *,
         is_inherited: bool = False,
         is_twin: bool = False,
+        has_own_queue: bool = False,
     ) -> None:
         bound.setblocking(False)
         self.socket = bound
@@ -64,6 +65,8 @@ class BoundSocket:
         self._is_inherited = is_inherited
         self.is_twin = is_twin
         """Whether each worker has such a socket for the same address."""
+
+        self._has_own_queue = has_own_queue
 
         self._name = bound.getsockname()
         if bound.family == socket.AF_UNIX:
@@ -101,7 +104,19 @@ class BoundSocket:
         if self.port is None or self._is_inherited:
             return BoundSocket(self.socket.dup(), is_twin=True)
         twin = _bind_socket(self.socket.family, self._name, is_shared=True)
-        return BoundSocket(twin, is_twin=True)
+        return BoundSocket(twin, is_twin=True, has_own_queue=True)
+
+    def withdraw(self) -> None:
+        """
+        Stop listening in every process that holds this socket, so that the kernel gives
+        new connections to the other twins. Connections in the queue are reset.
+
+        A socket that shares its queue stays: other workers accept from it.
+        """
+        if self._has_own_queue:
+            # It may not listen yet, or no longer.
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
 
     def claim(self) -> None:
         """

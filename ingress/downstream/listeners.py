@@ -134,6 +134,16 @@ class Listener:
         for bound in self._bound:
             self._log_address(bound)
 
+    def withdraw(self) -> None:
+        """Stop listening in all processes, until `listen_again` (`BoundSocket.withdraw`)."""
+        for bound in self._bound:
+            bound.withdraw()
+
+    def listen_again(self) -> None:
+        """Have the ports that were withdrawn listen and accept again."""
+        for port in self._ports:
+            port.listen_again()
+
     def descriptors(self) -> list[int]:
         """The descriptors of the sockets, while it is neither started nor stopped."""
         return [bound.socket.fileno() for bound in self._bound]
@@ -185,6 +195,11 @@ class Listeners:
                 one.stop()
             raise
         return tuple(twins)
+
+    def withdraw(self) -> None:
+        """Have the worker with these http and https get no new connections."""
+        self.http.withdraw()
+        self.https.withdraw()
 
     def descriptors(self) -> list[int]:
         """The descriptors of all sockets, while they are neither started nor stopped."""

@@ -96,6 +96,11 @@ class LocalServing:
             unix_transport=unix_tls,
         )
 
+    def listen_again(self) -> None:
+        """WorkerServing."""
+        self._listeners.http.listen_again()
+        self._listeners.https.listen_again()
+
     def reopen(self) -> None:
         """Serving."""
         for observer in self._observers:

@@ -27,6 +27,7 @@ from ingress.worker.fork_server import (
     WorkerEvent,
     launch,
 )
+from ingress.worker.link import SHARE_SILENCE
 
 
 @implementer(IReadDescriptor)
@@ -35,6 +36,7 @@ class ForkClient:
     :param control: the socket that `launch` returned.
     :param report: takes the reports of the fork server.
     :param lost: called when the fork server is gone unexpectedly.
+    :param pid: of the fork server, which is a child of this process.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ForkClient:
         control: socket.socket,
         report: Callable[[Report], None],
         lost: Callable[[], None],
+        pid: int | None = None,
     ) -> None:
         control.setblocking(False)
         self._reactor = reactor
@@ -50,7 +53,12 @@ class ForkClient:
         self._report = report
         self._lost = lost
         self._received = b""
+        self._pinged: float | None = None
+        """When the open question was asked; None if there is none."""
+
+        self._is_ping_sent = False
         self._is_open = True
+        self._pid = pid
 
     def __repr__(self) -> str:
         return f"<ForkClient {'open' if self._is_open else 'closed'}>"
@@ -96,6 +104,27 @@ class ForkClient:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    @property
+    def silence(self) -> float:
+        """Seconds that the fork server owes an answer."""
+        return 0.0 if self._pinged is None else float(self._reactor.seconds()) - self._pinged
+
+    def ping(self) -> None:
+        """Ask whether the fork server is alive, unless a question is open."""
+        if self._pinged is None:
+            self._pinged = self._reactor.seconds()
+            self._is_ping_sent = False
+        if not self._is_ping_sent:
+            # A fork server that reads nothing may have filled the socket.
+            with suppress(OSError):
+                self._send(Order.PING, 0)
+                self._is_ping_sent = True
+
+    def excuse(self) -> None:
+        """Restart the count of `silence`: this process did not read reports for a while."""
+        if self._pinged is not None:
+            self._pinged = self._reactor.seconds()
+
     def close_listeners(self) -> None:
         """Have the fork server close its listeners: it forks no more workers."""
         with suppress(OSError):
@@ -105,6 +134,10 @@ class ForkClient:
         """End the fork server; workers go on."""
         if self._is_open:
             self._is_open = False
+            if self.silence > SHARE_SILENCE and self._pid is not None:
+                # It would keep the listeners open until somebody continues it.
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
             self._reactor.removeReader(self)
             self._control.close()
 
@@ -137,7 +170,11 @@ class ForkClient:
         self._received += received
         while len(self._received) >= REPORT.size:
             record, self._received = self._received[: REPORT.size], self._received[REPORT.size :]
-            self._report(Report.unpack(record))
+            report = Report.unpack(record)
+            if report.event == WorkerEvent.ALIVE:
+                self._pinged = None
+            else:
+                self._report(report)
 
     def connectionLost(self, reason: Failure | None) -> None:
         """IReadDescriptor."""
@@ -156,10 +193,7 @@ def launch_forks(
     """
     Fork the fork server (`fork_server.launch`).
 
-    :param listeners: those of each worker, by its number less one; this process
-        closes them.
+    :param listeners: those of each worker, by its number less one.
     """
-    control, _ = launch(listeners, run_worker)
-    for each in listeners:
-        each.stop()
-    return ForkClient(reactor, control, report, lost)
+    control, pid = launch(listeners, run_worker)
+    return ForkClient(reactor, control, report, lost, pid)

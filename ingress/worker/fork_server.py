@@ -57,6 +57,9 @@ class Order(IntEnum):
     CLOSE = 3
     """Close the listeners, so that no client waits in their queues: no more workers follow."""
 
+    PING = 4
+    """Report `ALIVE`."""
+
 
 class WorkerEvent(IntEnum):
     """An event in the life of a worker."""
@@ -67,6 +70,9 @@ class WorkerEvent(IntEnum):
 
     ENDED = 3
     """The status is that of the process, below zero for the signal that killed it."""
+
+    ALIVE = 4
+    """The fork server itself is alive; the numbers are 0."""
 
 
 class Report(NamedTuple):
@@ -148,6 +154,8 @@ class ForkServer:
             # It is not reaped yet, so that no other process has this process id.
             if number in self._numbers:
                 os.kill(number, signal.SIGKILL)
+        elif order == Order.PING:
+            self._report(WorkerEvent.ALIVE, 0, 0, 0)
         elif order == Order.CLOSE:
             for listeners in self._listeners:
                 listeners.stop()

@@ -18,18 +18,21 @@ from ingress.worker.feed import Publication, SnapshotFeed
 from ingress.worker.log_relay import republish
 from ingress.worker.message import Kind
 
+SHARE_SILENCE: Final = 3.0
+"""
+Seconds without a message, of which there is one every second, until a worker gets no new
+connections: the kernel would go on to give it its share, and nobody would serve them.
+"""
+
 SILENCE: Final = 15.0
-"""
-Seconds without a word from a worker, which has one every second, until it counts as
-one that hangs: nobody serves the connections that the kernel gives it meanwhile.
-"""
+"""Seconds without a message until a worker counts as hanging, and is killed."""
 
 
 class WorkerObserver(Protocol):
     """Is notified about all workers (`ingress.worker.workers.Workers`)."""
 
     def accepting(self) -> None:
-        """A worker accepts from now on."""
+        """A worker accepts from now on, or no longer does."""
 
     def cannot_listen(self, reason: str) -> None:
         """A worker found another process listening on an address."""
@@ -63,7 +66,8 @@ class WorkerLink:
         self._over = over
         self._commands = Queue()
         self._feed = SnapshotFeed(publication)
-        self._started = self._heard = clock.seconds()
+        self._started = self._excused = clock.seconds()
+        self._heard = float("-inf")
         self._asking: list[Deferred[None]] = []
         self._has_ended = False
         self._has_closed = False
@@ -95,12 +99,16 @@ class WorkerLink:
 
     @property
     def silence(self) -> float:
-        """Seconds since its last message."""
-        return self._clock.seconds() - self._heard
+        """Seconds since its last message, its start or `excuse`."""
+        return self._clock.seconds() - max(self._heard, self._excused)
 
     def excuse(self) -> None:
         """Restart the count: this process did not read messages for a while."""
-        self._heard = self._clock.seconds()
+        self._excused = self._clock.seconds()
+
+    def has_spoken_since(self, moment: float) -> bool:
+        """Whether there was a message after this time of the clock."""
+        return self._heard > moment
 
     def command(self, kind: Kind, value: object = None) -> None:
         """Send a command."""
@@ -161,8 +169,11 @@ class WorkerLink:
         elif kind == Kind.PUBLISHED:
             self.generation = json.loads(content)
         elif kind == Kind.ACCEPTING:
-            self.is_accepting = True
-            self.log.info("Worker {worker} (pid {pid}) accepts", worker=self._number, pid=self.pid)
+            if not self.is_accepting:
+                self.is_accepting = True
+                self.log.info(
+                    "Worker {worker} (pid {pid}) accepts", worker=self._number, pid=self.pid
+                )
             self._observer.accepting()
         elif kind == Kind.CANNOT_LISTEN:
             self._observer.cannot_listen(json.loads(content))

@@ -37,6 +37,9 @@ class Kind(IntEnum):
     ASK = 7
     """Send counts and state: `STATE` comes after the last `COUNTS`."""
 
+    LISTEN = 8
+    """Listen again: other processes took the share of new connections. `ACCEPTING` answers."""
+
     # From a worker.
 
     PUBLISHED = 11

@@ -59,6 +59,9 @@ class WorkerServing(Serving, Protocol):
     def connections(self) -> int:
         """The number of open client connections."""
 
+    def listen_again(self) -> None:
+        """Listen again where the control plane has stopped it (`Listeners.withdraw`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataSide:
@@ -172,6 +175,8 @@ class WorkerProcess:
         elif kind == Kind.ACCEPT:
             self._may_accept = True
             self._accept()
+        elif kind == Kind.LISTEN:
+            self._listen_again()
         elif kind == Kind.DRAIN:
             self._drain(json.loads(content))
         elif kind == Kind.CUT:
@@ -212,6 +217,12 @@ class WorkerProcess:
             self._is_accepting = True
             accepting = self._serving.accept()
             accepting.addCallbacks(lambda _: self._tell(Kind.ACCEPTING), self._cannot_accept)
+
+    def _listen_again(self) -> None:
+        """A worker that does not accept yet listens by itself when it does."""
+        if self._is_accepting and not self._is_ending:
+            self._serving.listen_again()
+            self._tell(Kind.ACCEPTING)
 
     def _cannot_accept(self, failure: Failure) -> None:
         self.status = 1

@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from ingress.downstream.listeners import Listeners
 from ingress.worker.channel import Channel
 from ingress.worker.feed import Publication
-from ingress.worker.link import SILENCE, WorkerLink, WorkerObserver
+from ingress.worker.link import SHARE_SILENCE, SILENCE, WorkerLink, WorkerObserver
 from ingress.worker.message import Kind
 
 STABLE: Final = 60.0
@@ -38,6 +39,7 @@ class Slot:
 
     :param reactor: provides time.
     :param number: counted from 1.
+    :param listeners: those of the worker, which this process holds as well.
     """
 
     log = Logger()
@@ -46,12 +48,14 @@ class Slot:
         self,
         reactor: Any,
         number: int,
+        listeners: Listeners,
         forks: Forks,
         publication: Publication,
         observer: WorkerObserver,
     ) -> None:
         self.number = number
         self._reactor = reactor
+        self._listeners = listeners
         self._forks = forks
         self._publication = publication
         self._observer = observer
@@ -60,6 +64,12 @@ class Slot:
         self._has_forks = True
         self._restart: IDelayedCall | None = None
         self._ended: list[Deferred[None]] = []
+        self._emptied = float(reactor.seconds())
+        """When the last process was gone."""
+
+        self._withdrawn: float | None = None
+        """When the worker lost its share of new connections; None if it has one."""
+
         self.link: WorkerLink | None = None
         """None if there is no process."""
 
@@ -80,6 +90,18 @@ class Slot:
     def is_given_up(self) -> bool:
         """Whether there is no process, and none will be started."""
         return self.link is None and self._restart is None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the worker has lost its share of new connections."""
+        return self._withdrawn is not None
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a worker that gives signs of life."""
+        if self.link is not None:
+            return self.link.silence
+        return float(self._reactor.seconds()) - self._emptied
 
     # Commands of the control plane.
 
@@ -149,8 +171,17 @@ class Slot:
             self._go_on(0)
 
     def look(self) -> None:
-        """Kill a process that has been silent for too long."""
+        """
+        Take the share of new connections from a worker that is silent, stopped or dead, and
+        give it back when it speaks. Kill a process that has been silent for too long.
+        """
         link = self.link
+        if self._withdrawn is None:
+            if self._may_accept and not self._is_ending and self.silence > SHARE_SILENCE:
+                self._withdraw()
+        elif link is not None and link.has_spoken_since(self._withdrawn):
+            self._withdrawn = None
+            link.command(Kind.LISTEN)
         if link is None or link.silence <= SILENCE:
             return
         self.log.error(
@@ -161,6 +192,18 @@ class Slot:
         )
         link.excuse()
         self.kill()
+
+    def _withdraw(self) -> None:
+        self.log.warn(
+            "Worker {worker} has been silent for {silence:.0f} s: it gets no new connections",
+            worker=self.number,
+            silence=self.silence,
+        )
+        self._withdrawn = self._reactor.seconds()
+        self._listeners.withdraw()
+        if self.link is not None:
+            self.link.is_accepting = False
+        self._observer.accepting()
 
     def _command(self, kind: Kind, value: object = None) -> None:
         if self.link is not None:
@@ -227,6 +270,7 @@ class Slot:
         return f"it is replaced in {pause:.0f} s" if pause else "it is replaced now"
 
     def _go_on(self, pause: float) -> None:
+        self._emptied = self._reactor.seconds()
         if self._is_ending:
             ended, self._ended = self._ended, []
             for each in ended:

@@ -4,7 +4,7 @@ The data plane as several processes that share the listeners.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -17,11 +17,11 @@ from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot
 from ingress.worker.feed import Publication
 from ingress.worker.fork_server import Report, WorkerEvent
-from ingress.worker.link import WorkerLink
+from ingress.worker.link import SHARE_SILENCE, WorkerLink
 from ingress.worker.slot import Forks, Slot
 
 WATCH_INTERVAL: Final = 1.0
-"""Seconds between two checks for silent workers."""
+"""Seconds between two checks for silent processes."""
 
 PATIENCE: Final = 1.0
 """Seconds to wait for the answer of a worker, which may be stopped."""
@@ -33,7 +33,14 @@ OVERTIME: Final = 5.0
 class ForkServerEnd(Forks, Protocol):
     """`ForkClient`."""
 
+    @property
+    def silence(self) -> float: ...
+
     def start(self) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def excuse(self) -> None: ...
 
     def close_listeners(self) -> None: ...
 
@@ -67,7 +74,7 @@ class Workers:
     The data plane in other processes (`Serving`).
 
     :param listeners: the workers have twins of these.
-    :param count: the number of workers.
+    :param twins: those of each worker, by its number less one.
     :param launch: forks the fork server.
     """
 
@@ -77,13 +84,14 @@ class Workers:
         self,
         reactor: Any,
         listeners: Listeners,
-        count: int,
+        twins: Sequence[Listeners],
         launch: LaunchForkServer,
         callbacks: WorkersCallbacks,
     ) -> None:
         self._reactor = reactor
         self._listeners = listeners
-        self._count = count
+        self._twins = tuple(twins)
+        self._count = len(self._twins)
         self._launch = launch
         self._callbacks = callbacks
         self._publication = Publication()
@@ -95,7 +103,7 @@ class Workers:
         self._accepted: Deferred[None] | None = None
         self._has_accepted = self._is_starving = False
         self._is_draining = False
-        self._has_lost_forks = False
+        self._has_lost_forks = self._are_forks_silent = False
 
     def __repr__(self) -> str:
         return (
@@ -111,10 +119,15 @@ class Workers:
         """A line for each worker that should accept and does not, and for a lost fork server."""
         if self._has_lost_forks and not self._is_draining:
             yield "the fork server is gone: workers that end cannot be replaced"
+        if self._are_forks_silent and not self._is_draining:
+            yield "the fork server does not answer: workers that end are not replaced"
         if self._has_accepted and not self._is_draining:
             for slot in self._slots:
-                if not slot.is_accepting:
-                    yield f"worker {slot.number} of {self._count} does not accept at the moment"
+                worker = f"worker {slot.number} of {self._count}"
+                if slot.is_withdrawn:
+                    yield f"{worker} is silent for {slot.silence:.0f} s: it gets no new connections"
+                elif not slot.is_accepting:
+                    yield f"{worker} does not accept at the moment"
 
     @property
     def lost(self) -> int:
@@ -144,9 +157,9 @@ class Workers:
     def launch(self) -> None:
         """Serving."""
         self._forks = self._launch(self._report, self._lose_forks)
-        numbers = range(1, self._count + 1)
         self._slots = [
-            Slot(self._reactor, number, self._forks, self._publication, self) for number in numbers
+            Slot(self._reactor, number, twin, self._forks, self._publication, self)
+            for number, twin in enumerate(self._twins, 1)
         ]
 
     def prepare(self) -> None:
@@ -191,6 +204,11 @@ class Workers:
         if self._forks is not None:
             # First, or connections would wait in queues that no worker accepts from.
             self._forks.close_listeners()
+        for twin in self._twins:
+            if self._are_forks_silent:
+                # It would keep the socket open, and clients waiting in its queue.
+                twin.withdraw()
+            twin.stop()
         ending = [slot.drain(grace) for slot in self._slots]
         await self._listeners.http.stop()
         await self._listeners.https.stop()
@@ -288,8 +306,23 @@ class Workers:
 
     def _look(self) -> None:
         was_away = self._reactor.seconds() > self._watched + 2 * WATCH_INTERVAL
+        if self._forks is not None:
+            self._look_at_forks(self._forks, was_away=was_away)
         for slot in self._slots:
             if was_away and slot.link is not None:
                 slot.link.excuse()
             slot.look()
         self._watch_later()
+
+    def _look_at_forks(self, forks: ForkServerEnd, *, was_away: bool) -> None:
+        if was_away:
+            forks.excuse()
+        is_silent = not self._has_lost_forks and forks.silence > SHARE_SILENCE
+        if is_silent and not self._are_forks_silent:
+            self.log.critical(
+                "The fork server does not answer: workers that end are not replaced until it does"
+            )
+        elif self._are_forks_silent and not is_silent and not self._has_lost_forks:
+            self.log.info("The fork server answers again")
+        self._are_forks_silent = is_silent
+        forks.ping()

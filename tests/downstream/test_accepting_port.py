@@ -13,8 +13,10 @@ from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.config import Limits
@@ -351,6 +353,46 @@ class FailureTests(PortTestCase):
         self.port.socket = Unwilling(self.bound.socket, [errno.ECONNABORTED, errno.EPERM])
         self.connect()
         self.assertEqual(self.accepted(), 1)
+
+    def start_twin(self) -> BoundSocket:
+        """Start a port on a twin; return the copy that the control plane has."""
+        (bound,) = bind(self.address)
+        twin = bound.twin()
+        bound.claim()
+        self.port = self.start_on(twin, tcp.Server)
+        self.addCleanup(self.stop)
+        self.bound = twin
+        return twin
+
+    def test_withdrawn(self) -> None:
+        """A port whose socket was made to stop listening waits, and listens again when told."""
+        for notices in ("accept", "hang-up"):
+            twin = self.start_twin()
+            with capturedLogs() as events:
+                twin.withdraw()
+                if notices == "accept":
+                    self.port.doRead()
+                else:
+                    self.reactor.removeReader(self.port)
+                    self.port.connectionLost(Failure(ConnectionLost()))
+                self.port.resume()
+            self.assertEqual(events, [])
+            self.assertNotIn(self.port, self.reactor.readers)
+            before = self.accepted()
+            self.port.listen_again()
+            self.connect()
+            self.assertEqual(self.accepted(), before + 1, notices)
+            self.stop()
+
+    def test_listen_again_for_nothing(self) -> None:
+        """A port that was not withdrawn goes on, and one that is stopped stays so."""
+        self.start(self.address)
+        self.port.listen_again()
+        self.assertIn(self.port, self.reactor.readers)
+        self.port.connectionLost(Failure(ConnectionLost()))
+        self.stop()
+        self.port.listen_again()
+        self.assertNotIn(self.port, self.reactor.readers)
 
     def test_stopped_in_a_pause(self) -> None:
         """A port that is stopped while it pauses leaves nothing behind."""

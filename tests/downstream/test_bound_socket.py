@@ -108,6 +108,39 @@ class TwinTests(BindTestCase):
         self.assertEqual(sum(counts), 40)
         self.assertGreater(min(counts), 0)
 
+    def test_withdrawn(self) -> None:
+        """One twin that is withdrawn, by any copy of it, gets no connections until it listens."""
+        twins = [self.twin(self.bound) for _ in range(2)]
+        self.bound.claim()
+        for twin in twins:
+            twin.socket.listen(128)
+        copy = twins[0].socket.dup()
+        self.addCleanup(copy.close)
+        twins[0].withdraw()
+        twins[0].withdraw()
+
+        self.assertRaises(OSError, copy.accept)
+        for _ in range(20):
+            self.addCleanup(socket.create_connection(("127.0.0.1", self.bound.port)).close)
+        self.assertEqual(count_waiting(twins[1].socket), 20)
+        copy.listen(128)
+        for _ in range(20):
+            self.addCleanup(socket.create_connection(("127.0.0.1", self.bound.port)).close)
+        self.assertGreater(count_waiting(twins[0].socket), 0)
+
+    def test_shared_queue_stays(self) -> None:
+        """A twin that shares its queue with others is not withdrawn from all of them."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (bound,) = bind(UNIXPath(folder / "s", 0o600, has_lock=False))
+        self.addCleanup(bound.close)
+        twins = [self.twin(bound) for _ in range(2)]
+        for twin in twins:
+            twin.socket.listen(1)
+        twins[0].withdraw()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(bound.address)
+
     def test_claimed(self) -> None:
         """Where another process listens by then, or its twins do, the claim fails."""
         (other,) = self.bind(self.address)

@@ -193,6 +193,82 @@ class WorkersTests(ProcessTestCase):
         self.assertEqual(len(worker_pids(self.process)), 2)
 
 
+class LivenessTests(ProcessTestCase):
+    """Processes that are stopped, or dead without anybody who could say so."""
+
+    web: ClassVar[EchoEndpoint]
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.web = cls.echo("web")
+        cls.serve(
+            folder,
+            ingress_manifest("web", "a.example", {"/": "web"}),
+            *served_manifests("web", cls.web.port),
+            workers=2,
+        )
+
+    def stop_process(self, pid: int) -> None:
+        """SIGSTOP it, and let it go on at the end of the test at the latest."""
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(self.go_on, pid)
+
+    def go_on(self, pid: int) -> None:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGCONT)
+
+    def readiness(self) -> str:
+        with HTTPClient(self.process.port("admin")) as client:
+            reply = client.request("/readyz", "localhost")
+        self.assertEqual(reply.status, 200)
+        return reply.text
+
+    def wait_for_note(self, note: str) -> None:
+        wait_until(lambda: note in self.readiness(), note)
+
+    def assert_all_answered(self) -> None:
+        """Of enough connections none comes to a process that does not accept it."""
+        for _ in range(2 * ENOUGH):
+            self.assertEqual(self.get().status, 200)
+
+    def accepted_by(self, pid: int) -> bool:
+        """Whether a connection of some comes to this process."""
+        before = socket_count(pid)
+        clients = [HTTPClient(self.process.port("http")) for _ in range(ENOUGH)]
+        try:
+            for client in clients:
+                client.request()
+            return socket_count(pid) > before
+        finally:
+            for client in clients:
+                client.close()
+
+    def test_stopped_worker(self) -> None:
+        """A stopped worker gets no connections, and its share again when it goes on."""
+        victim, other = worker_pids(self.process)
+        self.stop_process(victim)
+        self.wait_for_note("it gets no new connections")
+        self.assert_all_answered()
+        self.go_on(victim)
+        wait_until(lambda: self.readiness() == "ok\n", "both workers")
+        wait_until(lambda: self.accepted_by(victim), "connections to the one that goes on")
+        self.assertEqual(worker_pids(self.process), sorted([victim, other]))
+
+    def test_stopped_fork_server(self) -> None:
+        """While the fork server is stopped a dead worker is not replaced, and costs nothing."""
+        (fork_server,) = children(self.process.pid)
+        victim, other = worker_pids(self.process)
+        self.stop_process(fork_server)
+        os.kill(victim, signal.SIGKILL)
+        self.wait_for_note("it gets no new connections")
+        self.wait_for_note("the fork server does not answer")
+        self.assert_all_answered()
+        self.go_on(fork_server)
+        wait_until(lambda: self.readiness() == "ok\n", "both workers")
+        (successor,) = set(worker_pids(self.process)) - {other}
+        wait_until(lambda: self.accepted_by(successor), "connections to the successor")
+
+
 class LifeTests(SynchronousTestCase):
     """How workers begin and end; each test has a process of its own."""
 

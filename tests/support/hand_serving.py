@@ -35,6 +35,9 @@ class HandServing:
         self.events.append("serving accepts")
         return self.accepted
 
+    def listen_again(self) -> None:
+        self.events.append("serving listens again")
+
     def reopen(self) -> None:
         self.events.append("serving reopens")
 

@@ -97,6 +97,13 @@ def kill() -> None:
     os.kill(bystander, signal.SIGKILL)
 
 
+def ping() -> None:
+    control = Control(wait)
+    for _ in range(2):
+        control.order(Order.PING)
+        assert control.hear() == (WorkerEvent.ALIVE, 0, 0, 0)
+
+
 def fault() -> None:
     def run(number: int, end: socket.socket, listeners: Listeners) -> int:
         # What is printed is not the test's to look at.
@@ -234,6 +241,7 @@ def no_descriptors() -> None:
 CHECKS: tuple[Callable[[], None], ...] = (
     life,
     kill,
+    ping,
     fault,
     same_listener,
     closed_listeners,

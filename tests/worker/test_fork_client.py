@@ -4,6 +4,7 @@ Tests for `ingress.worker.fork_client`; `fork_program` has a real fork server.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -17,7 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.worker.channel import Channel
 from ingress.worker.fork_client import ForkClient
-from ingress.worker.fork_server import Report, WorkerEvent
+from ingress.worker.fork_server import ORDER, Order, Report, WorkerEvent
+from ingress.worker.link import SHARE_SILENCE
 from tests.support.process import PATIENCE
 
 
@@ -75,6 +77,62 @@ class ForkClientTests(SynchronousTestCase):
         self.client.close_listeners()
         self.reactor.advance(0)
         self.assertEqual(self.reports, [])
+
+    def test_ping(self) -> None:
+        """A fork server is silent from a question on until it answers."""
+        self.client.start()
+        self.client.ping()
+        self.assertEqual(self.server.recv(100), ORDER.pack(Order.PING, 0))
+        self.reactor.advance(5)
+        self.assertEqual(self.client.silence, 5)
+        self.client.ping()
+        self.server.setblocking(False)
+        self.assertRaises(BlockingIOError, self.server.recv, 1)
+        self.server.send(Report(WorkerEvent.ALIVE, 0, 0, 0).pack())
+        self.client.doRead()
+        self.assertEqual((self.client.silence, self.reports), (0, []))
+        self.reactor.advance(1)
+        self.assertEqual(self.client.silence, 0)
+
+    def test_ping_without_room(self) -> None:
+        """A question that found no room is asked later, and counts from when it was due."""
+        with self.assertRaises(BlockingIOError):
+            for _ in range(1 << 20):
+                self.control.send(bytes(1000))
+        self.client.ping()
+        self.reactor.advance(5)
+        self.assertEqual(self.client.silence, 5)
+        self.server.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while self.server.recv(1 << 20):
+                pass
+        self.client.ping()
+        self.assertEqual(self.server.recv(100), ORDER.pack(Order.PING, 0))
+        self.assertEqual(self.client.silence, 5)
+
+    def test_excuse(self) -> None:
+        """When this process read nothing itself, the count starts again."""
+        self.client.ping()
+        self.reactor.advance(5)
+        self.client.excuse()
+        self.assertEqual(self.client.silence, 0)
+
+    def test_end_of_a_silent_one(self) -> None:
+        """A fork server that does not answer at the end is killed: it holds the listeners."""
+        stopped = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+        )
+        with stopped:
+            control, server = socket.socketpair()
+            self.addCleanup(server.close)
+            client = ForkClient(
+                self.reactor, control, self.reports.append, lambda: None, stopped.pid
+            )
+            client.start()
+            client.ping()
+            self.reactor.advance(SHARE_SILENCE + 1)
+            client.close()
+            self.assertEqual(stopped.wait(PATIENCE), -signal.SIGKILL)
 
     def test_kill_alone(self) -> None:
         """Without the fork server a worker can be killed all the same, and be gone already."""

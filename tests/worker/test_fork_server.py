@@ -53,6 +53,10 @@ class ForkServerTests(SynchronousTestCase):
         """A worker that is to be killed is, and one that has ended already is nobody else."""
         self.check("kill")
 
+    def test_ping(self) -> None:
+        """The fork server answers that it is alive as often as it is asked."""
+        self.check("ping")
+
     def test_fault(self) -> None:
         """What a worker raises is its own end with status 1, and nobody else's."""
         self.check("fault")

@@ -154,6 +154,20 @@ class WorkerProcessTests(SynchronousTestCase):
         self.assertIn((Kind.CANNOT_LISTEN, b'"taken"'), self.heard())
         self.assertEqual((self.reactor.stops, self.worker.status), (1, 1))
 
+    def test_listen_again(self) -> None:
+        """One that accepts listens again when it is told to, and answers that it accepts."""
+        self.publish(snapshot("a"))
+        self.say((Kind.LISTEN, b""))
+        self.assertNotIn("serving listens again", self.events)
+        self.say((Kind.ACCEPT, b""))
+        self.kinds()
+        self.say((Kind.LISTEN, b""))
+        self.assertEqual(self.events[-1], "serving listens again")
+        self.assertEqual(self.kinds(), [Kind.ACCEPTING])
+        self.serving.drained = Deferred()
+        self.say((Kind.DRAIN, b"1"), (Kind.LISTEN, b""))
+        self.assertEqual(self.events.count("serving listens again"), 1)
+
     def test_commands(self) -> None:
         """What the control plane wants is done."""
         self.say((Kind.REOPEN, b""), (Kind.CUT, b""))

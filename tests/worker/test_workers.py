@@ -24,7 +24,7 @@ from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.worker.channel import Channel
 from ingress.worker.fork_server import Report, WorkerEvent
-from ingress.worker.link import SILENCE
+from ingress.worker.link import SHARE_SILENCE, SILENCE
 from ingress.worker.log_relay import LogRelay
 from ingress.worker.message import Kind, Message
 from ingress.worker.replica import Replica
@@ -87,6 +87,13 @@ class HandForks:
     lost: Callable[[], None]
     workers: list[HandWorker] = field(default_factory=list)
     is_alive: bool = True
+    silence: float = 0.0
+
+    def ping(self) -> None:
+        """Not recorded: it comes every second."""
+
+    def excuse(self) -> None:
+        self.silence = 0.0
 
     def start(self) -> None:
         self.events.append("fork server starts")
@@ -119,6 +126,20 @@ class HandListener(RecordingListener):
         self.events.append(f"{self.name} is told")
 
 
+@dataclass
+class HandTwins:
+    """The listeners of one worker, held by the control plane."""
+
+    number: int
+    events: list[str]
+
+    def withdraw(self) -> None:
+        self.events.append(f"withdraw {self.number}")
+
+    def stop(self) -> None:
+        self.events.append(f"close {self.number}")
+
+
 def snapshot(*names: str) -> Snapshot:
     return Snapshot(Config(), hosts={name.encode(): VirtualHost(name) for name in names})
 
@@ -134,7 +155,7 @@ class WorkersTestCase(SynchronousTestCase):
         self.workers = Workers(
             self.clock,
             cast(Listeners, type("Listeners", (), {"http": self.http, "https": self.https})),
-            2,
+            [cast(Listeners, HandTwins(number, self.events)) for number in (1, 2)],
             self.launch,
             WorkersCallbacks(
                 self.counted.append,
@@ -370,7 +391,8 @@ class LossTests(WorkersTestCase):
         self.serve()
         silent = self.forks.workers[1]
         self.pass_time(SILENCE, but_for=silent)
-        self.assertEqual(self.events, [])
+        self.assertEqual(self.events, ["withdraw 2"])
+        self.events.clear()
         with capturedLogs() as events:
             self.pass_time(1, but_for=silent)
         self.assertEqual(self.events, ["kill 101"])
@@ -380,12 +402,117 @@ class LossTests(WorkersTestCase):
         self.end(silent)
         self.assertEqual(self.events[-1], "fork 2")
 
+    def test_silent(self) -> None:
+        """A worker that says nothing for seconds gets no new connections, until it speaks again."""
+        self.serve()
+        silent = self.forks.workers[1]
+        self.pass_time(SHARE_SILENCE, but_for=silent)
+        self.assertEqual((self.events, list(self.workers.notes())), ([], []))
+        with capturedLogs() as events:
+            self.pass_time(2, but_for=silent)
+        self.assertEqual(self.events, ["withdraw 2"])
+        self.assertEqual(
+            self.said(events),
+            ["Worker 2 has been silent for 4 s: it gets no new connections"],
+        )
+        self.assertEqual(
+            list(self.workers.notes()),
+            ["worker 2 of 2 is silent for 5 s: it gets no new connections"],
+        )
+        self.assertEqual(silent.listen(), [])
+        self.pass_time(2)
+        self.assertEqual(silent.listen(), [Kind.LISTEN])
+        self.assertEqual(
+            list(self.workers.notes()), ["worker 2 of 2 does not accept at the moment"]
+        )
+        silent.say(Kind.ACCEPTING)
+        self.assertEqual(list(self.workers.notes()), [])
+        self.pass_time(2)
+        self.assertEqual((self.events, silent.listen()), (["withdraw 2"], []))
+
+    def test_silent_again(self) -> None:
+        """A worker that is stopped again loses its share again."""
+        self.serve()
+        silent = self.forks.workers[1]
+        for count in (1, 2):
+            self.pass_time(SHARE_SILENCE + 1, but_for=silent)
+            self.assertEqual(self.events, ["withdraw 2"] * count)
+            self.pass_time(2)
+            silent.say(Kind.ACCEPTING)
+
+    def test_all_silent(self) -> None:
+        """When every worker is silent, the proxy is not ready."""
+        self.serve()
+        for _ in range(int(SHARE_SILENCE) + 1):
+            self.clock.advance(1)
+        self.assertEqual(self.events, ["withdraw 1", "withdraw 2", "starving"])
+        self.pass_time(2)
+        self.forks.workers[0].say(Kind.ACCEPTING)
+        self.assertEqual(self.events[-1], "starving no more")
+
+    def test_dead_and_not_reported(self) -> None:
+        """A worker whose end a stopped fork server does not report loses its share as well."""
+        self.serve()
+        dead = self.forks.workers[1]
+        dead.close()
+        self.pass_time(SHARE_SILENCE + 1, but_for=dead)
+        self.assertEqual(self.events, ["withdraw 2"])
+        self.forks.report(Report(WorkerEvent.ENDED, 2, dead.pid, KILLED))
+        successor = self.forks.workers[2]
+        self.forked(successor)
+        self.pass_time(2, but_for=dead)
+        self.assertEqual(successor.listen()[0], Kind.ACCEPT)
+        successor.say(Kind.ACCEPTING)
+        self.assertEqual(list(self.workers.notes()), [])
+
+    def test_empty_place(self) -> None:
+        """Clients do not wait in the queue of a worker that is not replaced for seconds."""
+        self.serve()
+        self.end(self.forks.workers[0])
+        for index in (2, 3, 4):
+            self.end(self.forks.workers[index])
+            self.pass_time(2 ** (index - 2), but_for=self.forks.workers[index])
+        self.assertNotIn("withdraw 1", self.events)
+        self.end(self.forks.workers[5])
+        self.pass_time(SHARE_SILENCE + 1, but_for=self.forks.workers[5])
+        self.assertEqual(self.events.count("withdraw 1"), 1)
+        self.assertNotIn("withdraw 2", self.events)
+
+    def test_not_before_accepting(self) -> None:
+        """Before the first worker may accept there is no share to lose."""
+        self.begin()
+        self.events.clear()
+        for _ in range(int(SHARE_SILENCE) + 1):
+            self.clock.advance(1)
+        self.assertEqual(self.events, [])
+
+    def test_fork_server_silent(self) -> None:
+        """A fork server that does not answer is a note, and a line of the log, once."""
+        self.serve()
+        self.forks.silence = SHARE_SILENCE + 1
+        with capturedLogs() as events:
+            self.pass_time(2)
+        self.assertEqual(
+            self.said(events),
+            ["The fork server does not answer: workers that end are not replaced until it does"],
+        )
+        self.assertEqual(
+            list(self.workers.notes()),
+            ["the fork server does not answer: workers that end are not replaced"],
+        )
+        self.forks.silence = 0.0
+        with capturedLogs() as events:
+            self.pass_time(2)
+        self.assertEqual(self.said(events), ["The fork server answers again"])
+        self.assertEqual(list(self.workers.notes()), [])
+
     def test_we_were_away(self) -> None:
         """Where we did not listen ourselves, as when stopped, nobody was silent."""
         self.serve()
+        self.forks.silence = 600
         self.clock.advance(600)
         self.pass_time(SILENCE - 1)
-        self.assertEqual(self.events, [])
+        self.assertEqual((self.events, list(self.workers.notes())), ([], []))
 
     def test_cannot_fork(self) -> None:
         """Where the system has no process left, it is tried again."""
@@ -470,7 +597,8 @@ class DrainTests(WorkersTestCase):
         """No listener stays open anywhere, all drain, and it is over when the last one has ended."""
         self.serve()
         drained = self.workers.drain(7.0)
-        self.assertEqual(self.events, ["fork server closes listeners", "http stops", "https stops"])
+        closed = ["fork server closes listeners", "close 1", "close 2"]
+        self.assertEqual(self.events, [*closed, "http stops", "https stops"])
         for worker in self.forks.workers:
             self.assertEqual(worker.listen(), [Kind.DRAIN])
             self.assertEqual(worker.heard[-1], (Kind.DRAIN, b"7.0"))
@@ -479,9 +607,19 @@ class DrainTests(WorkersTestCase):
         self.assertNoResult(drained)
         self.end(second, 0)
         self.successResultOf(drained)
-        self.assertEqual(self.events[3:], ["fork server ends"])
+        self.assertEqual(self.events[5:], ["fork server ends"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.workers.lost, 0)
+
+    def test_fork_server_silent(self) -> None:
+        """A fork server that does not answer keeps no listener open."""
+        self.serve()
+        self.forks.silence = SHARE_SILENCE + 1
+        self.pass_time(1)
+        self.workers.drain(7.0)
+        self.assertEqual(
+            self.events[1:5], ["withdraw 1", "close 1", "withdraw 2", "close 2"], self.events
+        )
 
     def test_late(self) -> None:
         """One that is not done when it should be is killed."""
