@@ -189,7 +189,7 @@ class ClusterWriter:
             self._reader.start()
             self._statuses.start()
         if self._events is not None:
-            self._events.start()
+            self._events.start(self._elector.led_before)
 
     def _stop_writing(self) -> None:
         self._reader.stop()

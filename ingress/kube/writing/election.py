@@ -34,7 +34,7 @@ from ingress.kube.writing.lease import (
     next_step,
     released_spec,
 )
-from ingress.kube.writing.micro_time import micro_time
+from ingress.kube.writing.micro_time import micro_time, read_micro_time
 from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.time_limit import within
 
@@ -87,6 +87,12 @@ class Elector:
         self._seen_at = 0.0
         self._may_hold = False
         """Whether the Lease may be ours: also after a request whose answer never came."""
+
+        self.led_before: datetime | None = None
+        """
+        When the leader before this one renewed the Lease last, by its own clock; None if there
+        was no leader.
+        """
 
         self._leads_until: float | None = None
         self._deadline: IDelayedCall | None = None
@@ -194,6 +200,8 @@ class Elector:
         """
         asked_at = self._monotonic()
         self._may_hold = True
+        if self._leads_until is None:
+            self.led_before = read_micro_time(lease.spec.renew_time) if lease else None
         spec = held_spec(self.identity, lease.spec if lease else None, micro_time(self._now()))
         if lease is None:
             body = lease_body(new_metadata(self.name), spec)

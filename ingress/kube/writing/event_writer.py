@@ -5,7 +5,8 @@ Writes Events: Warnings for the Problems of Ingresses, and that an Ingress is se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import IntEnum
 from random import Random
 from typing import Final, NamedTuple
 
@@ -26,6 +27,7 @@ from ingress.kube.writing.event import (
     series_body,
     served_event,
 )
+from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.micro_time import micro_time
 from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.token_bucket import TokenBucket
@@ -35,7 +37,7 @@ from ingress.problem_log import ProblemLog
 
 EVENTS_PER_SECOND: Final = 10.0
 BURST: Final = 50
-"""For all Ingresses together."""
+"""Of each kind of news, for all Ingresses together."""
 
 EVENTS_PER_SECOND_OF_ONE: Final = 1 / 300
 BURST_OF_ONE: Final = 25
@@ -43,6 +45,26 @@ BURST_OF_ONE: Final = 25
 
 REFRESH_PERIOD: Final = 1800.0
 """Seconds after which a lasting Problem is repeated: half of an Event's life."""
+
+
+HANDOVER: Final = timedelta(seconds=60)
+"""
+What a leader may have left unsaid at its end: a new leader says of Ingresses that are younger than
+that, and of no others, that they are served. Their clocks may differ by as much.
+"""
+
+
+class News(IntEnum):
+    """The kinds of news, the most urgent first."""
+
+    WARNING = 0
+    """A Problem that has appeared while we lead."""
+
+    SERVED = 1
+    """An Ingress is served."""
+
+    REPEAT = 2
+    """A Problem that lasts, or that an earlier leader may have told of."""
 
 
 class Series(KubeStruct, frozen=True, kw_only=True):
@@ -106,12 +128,18 @@ class EventWriter:
         self._served: Mapping[ObjectName, Ingress] | None = None
         self._written: dict[Event, WrittenBefore] = {}
         self._buckets: dict[ObjectName, TokenBucket] = {}
+        self._fresh: set[Problem] = set()
+        """Problems that have appeared while we lead, and have no Event yet."""
+
+        self._served_since = now()
+        """It is not said of Ingresses that were created earlier that they are served."""
+
         self._refresh: IDelayedCall | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._retries = RetryLog(self.log, clock)
         self._queue: WriteQueue[Topic] = WriteQueue(
             self._prepare,
-            TokenBucket(EVENTS_PER_SECOND, BURST),
+            Lanes(self._kind, [TokenBucket(EVENTS_PER_SECOND, BURST) for _ in News]),
             self._log_failure,
             clock=clock,
             random=random,
@@ -140,12 +168,19 @@ class EventWriter:
                 self._queue.add(name)
             if known is not None and known.metadata.uid != ingress.metadata.uid:
                 # Events of the object that it replaces are not shown for this one.
-                self._queue.add_all(self._problems_of(name))
+                self._queue.add_all(self._problems_again(name))
 
-    def start(self) -> None:
-        """Write Events until `stop`."""
+    def start(self, led_before: datetime | None = None) -> None:
+        """
+        Write Events until `stop`.
+
+        :param led_before: until when another replica did; None if none has.
+        """
         if self._unsubscribe is not None:
             return
+        self._served_since = self._now() - TIME_TO_LIVE
+        if led_before is not None:
+            self._served_since = max(self._served_since, led_before - HANDOVER)
         self._unsubscribe = self._problem_log.subscribe(self._problem_changed)
         self._queue.start()
         self._queue.add_all(self._problems())
@@ -161,6 +196,7 @@ class EventWriter:
             self._refresh.cancel()
             self._refresh = None
         self._queue.stop()
+        self._fresh.clear()
         self._retries.forget()
         self._written.clear()
         self._buckets.clear()
@@ -168,21 +204,36 @@ class EventWriter:
     # What to write.
 
     def _problem_changed(self, problem: Problem, is_there: bool) -> None:
-        if is_there and problem.kind == "Ingress":
+        if problem.kind != "Ingress":
+            return
+        if is_there:
+            self._fresh.add(problem)
             self._queue.add(problem)
+        else:
+            self._fresh.discard(problem)
+
+    def _kind(self, topic: Topic) -> News:
+        if isinstance(topic, Problem):
+            return News.WARNING if topic in self._fresh else News.REPEAT
+        return News.SERVED
 
     def _problems(self) -> Iterator[Problem]:
-        return (problem for problem in self._problem_log if problem.kind == "Ingress")
+        """All Problems of Ingresses, the newest first."""
+        known = tuple(self._problem_log)
+        return (problem for problem in reversed(known) if problem.kind == "Ingress")
 
-    def _problems_of(self, name: ObjectName) -> Iterator[Problem]:
-        return (each for each in self._problems() if (each.namespace, each.name) == name)
+    def _problems_again(self, name: ObjectName) -> Iterator[Problem]:
+        """The Problems of an Ingress, which are new for an object of the same name."""
+        for problem in self._problems():
+            if (problem.namespace, problem.name) == name:
+                self._fresh.add(problem)
+                yield problem
 
     def _served_lately(self) -> Iterator[ObjectName]:
-        """Young Ingresses: a new leader cannot know which of them have their Event."""
-        oldest = self._now() - TIME_TO_LIVE
+        """Ingresses that are too young for an earlier leader to have said it of them."""
         for name, ingress in (self._served or {}).items():
             created = ingress.metadata.creation_timestamp
-            if created is not None and created > oldest:
+            if created is not None and created > self._served_since:
                 yield name
 
     def _schedule_refresh(self) -> None:
@@ -229,6 +280,8 @@ class EventWriter:
                 bucket.put_back()
                 raise
             self._written[event] = WrittenBefore(times, self._clock.seconds())
+            if isinstance(topic, Problem):
+                self._fresh.discard(topic)
         self._retries.succeeded(_doing(topic), topic)
 
     async def _write_event(self, event: Event) -> int:

@@ -5,6 +5,7 @@ Writes the addresses in the status of each Ingress, which ``kubectl get ingress`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import IntEnum
 from random import Random
 from typing import Any, Final
 
@@ -26,13 +27,16 @@ from ingress.kube.ingress_status import (
 from ingress.kube.objects import ObjectName
 from ingress.kube.writing.addresses import are_same
 from ingress.kube.writing.answer import read_listed
+from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.token_bucket import TokenBucket
 from ingress.kube.writing.write_queue import Write, WriteQueue
 
 WRITES_PER_SECOND: Final = 50.0
 BURST: Final = 200
-"""Statuses a second, and at once before that: every write is sent to all watchers."""
+"""
+Statuses of one urgency a second, and at once before that: every write is sent to all watchers.
+"""
 
 CONFLICTS: Final = 3
 """Attempts for an Ingress that keeps changing, before others get their turn."""
@@ -59,6 +63,16 @@ def addresses_to_write(
         not known.manager and bool(ours) and are_same(known.addresses, ours)
     )
     return () if known.addresses and is_by_us else None
+
+
+class Urgency(IntEnum):
+    """The lanes of statuses, the most urgent first."""
+
+    FIRST = 0
+    """An Ingress that is served, and has no address yet."""
+
+    OTHER = 1
+    """A change of addresses, of which there may be thousands at once."""
 
 
 class StatusWriter:
@@ -101,7 +115,7 @@ class StatusWriter:
         self._retries = RetryLog(self.log, clock)
         self._queue: WriteQueue[ObjectName] = WriteQueue(
             self._prepare,
-            TokenBucket(WRITES_PER_SECOND, BURST),
+            Lanes(self._urgency, [TokenBucket(WRITES_PER_SECOND, BURST) for _ in Urgency]),
             self._log_failure,
             clock=clock,
             random=random,
@@ -168,6 +182,12 @@ class StatusWriter:
             self._queue.add(name, max(0.0, REWRITE_DELAY - since))
 
     # Writing.
+
+    def _urgency(self, name: ObjectName) -> Urgency:
+        known = self._statuses.get(name)
+        is_served = self._served is not None and name in self._served
+        has_none = known is not None and not known.addresses
+        return Urgency.FIRST if is_served and has_none else Urgency.OTHER
 
     def _to_write(self, name: ObjectName, known: KnownStatus | None) -> Addresses | None:
         if known is None or self._served is None:

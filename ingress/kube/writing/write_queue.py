@@ -10,7 +10,7 @@ A queue of writes to the API server: each name once, a few at a time, with retri
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import islice
@@ -24,8 +24,8 @@ from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
 from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.time_limit import within
-from ingress.kube.writing.token_bucket import TokenBucket
 
 AT_ONCE: Final = 4
 """Requests under way: enough to be quick, few enough for a shared server."""
@@ -54,11 +54,11 @@ Write = Coroutine[Any, Any, None]
 
 class WriteQueue(Generic[K]):
     """
-    Names to write, in order.
+    Names to write, the urgent ones first.
 
     :param prepare: returns the write for a name, which raises APIError or APIUnreachable if it
         fails; None if there is nothing to write.
-    :param bucket: limits the rate of writes.
+    :param lanes: order the names, and limit the rates of writes.
     :param failed: called after each failure.
     """
 
@@ -67,22 +67,19 @@ class WriteQueue(Generic[K]):
     def __init__(
         self,
         prepare: Callable[[K], Write | None],
-        bucket: TokenBucket,
+        lanes: Lanes[K],
         failed: Callable[[K, IngressError], None],
         *,
         clock: IReactorTime,
         random: Random,
     ) -> None:
         self._prepare = prepare
-        self._bucket = bucket
         self._failed = failed
         self._clock = clock
         self._random = random
         self._is_running = False
         self._is_hurried = False
-        self._due: OrderedDict[K, None] = OrderedDict()
-        """An OrderedDict: a dict gets slow when its first entries are removed one by one."""
-
+        self._due = lanes
         self._coming: deque[Iterator[K]] = deque()
         """Sources of many names; each turn takes some of them."""
 
@@ -135,7 +132,7 @@ class WriteQueue(Generic[K]):
         if delay > 0:
             self._add_later(name, self._clock.seconds() + delay)
         else:
-            self._due[name] = None
+            self._due.add(name)
         self._wake()
 
     def add_all(self, names: Iterable[K]) -> None:
@@ -178,7 +175,7 @@ class WriteQueue(Generic[K]):
         while self._later and self._later[0][0] <= now:
             name = heappop(self._later)[2]
             self._later_names.discard(name)
-            self._due[name] = None
+            self._due.add(name)
         delay = self._begin_some(now)
         if self._later:
             until_later = self._later[0][0] - now
@@ -192,29 +189,34 @@ class WriteQueue(Generic[K]):
     def _let_some_come(self) -> None:
         if self._coming:
             some = tuple(islice(self._coming[0], LOOKS_PER_TURN))
-            self._due.update(dict.fromkeys(some))
+            self._due.add_all(some)
             if not some:
                 self._coming.popleft()
 
     def _begin_some(self, now: float) -> float | None:
         """:return: seconds until more can be begun; None if that depends on other events."""
         at_once = HURRIED_AT_ONCE if self._is_hurried else AT_ONCE
+        waits: dict[int, float] = {}
         for _ in range(LOOKS_PER_TURN):
-            name = next((each for each in self._due if each not in self._under_way), None)
-            if name is None or len(self._under_way) >= at_once:
+            if len(self._under_way) >= at_once:
                 return None
+            found = self._due.first(self._under_way, waits)
+            if found is None:
+                return min(waits.values(), default=None)
             if now < self._paused_until:
                 return self._paused_until - now
+            lane, name = found
             write = self._prepare(name)
             if write is None:
-                del self._due[name]
+                self._due.discard(name)
                 self._failures.pop(name, None)
                 continue
-            wait = 0.0 if self._is_hurried else self._bucket.take(now)
+            wait = 0.0 if self._is_hurried else self._due.take_token(lane, now)
             if wait > 0:
                 write.close()
-                return wait
-            del self._due[name]
+                waits[lane] = wait
+                continue
+            self._due.discard(name)
             self._begin(name, write)
         return 0.0
 
@@ -243,7 +245,7 @@ class WriteQueue(Generic[K]):
             self._failed(name, error)
             if is_of_server(error):
                 self._pause(error)
-                self._due[name] = None
+                self._due.add(name)
             else:
                 self._try_later(name)
         self._ended(name)

@@ -106,6 +106,23 @@ class TakingTests(ElectorTestCase):
         taken.answer()
         self.assertTrue(self.elector.is_leader)
 
+    def test_led_before(self) -> None:
+        """It is known until when another one led, if any did."""
+        self.elector.start()
+        self.api.take("GET", LEASE).answer(lease("", renewed="2026-01-01T00:00:07.000000Z"))
+        self.api.take("PUT", LEASE).answer()
+        self.assertEqual(self.elector.led_before, datetime(2026, 1, 1, 0, 0, 7, tzinfo=UTC))
+        self.clock.advance(RETRY_PERIOD)
+        self.api.take("PUT", LEASE).answer()
+        self.assertEqual(self.elector.led_before, datetime(2026, 1, 1, 0, 0, 7, tzinfo=UTC))
+
+    def test_none_led_before(self) -> None:
+        """A first leader has no predecessor."""
+        self.elector.start()
+        self.api.take("GET", LEASE).refuse(404, "NotFound")
+        self.api.take("POST", LEASES).answer()
+        self.assertIsNone(self.elector.led_before)
+
     def test_lost_race(self) -> None:
         """Who comes second follows, which is no trouble."""
         self.elector.start()

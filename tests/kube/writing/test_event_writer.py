@@ -16,6 +16,7 @@ from ingress.kube.writing.event import event_path
 from ingress.kube.writing.event_writer import BURST_OF_ONE, REFRESH_PERIOD, EventWriter
 from ingress.problem import Problem
 from ingress.problem_log import ProblemLog
+from tests.support.answering_api import AnsweringAPI
 from tests.support.log_lines import LogLines
 from tests.support.objects import ingress
 from tests.support.scripted_api import Asked, ScriptedAPI
@@ -281,6 +282,14 @@ class ServedTests(WriterTestCase):
             self.writer.stop()
             self.writer = self.replica()
 
+    def test_not_again(self) -> None:
+        """A leader after another one says it of those alone that the other one may have missed."""
+        young = [item(f"n{number}", age=timedelta(minutes=number)) for number in range(10)]
+        self.serve(*young)
+        self.writer.start(NOW - timedelta(minutes=2))
+        self.turn()
+        self.assertEqual(self.said(), ["n0", "n1", "n2"])
+
     def test_gone_meanwhile(self) -> None:
         """One that is not served any more when it could be said is not said."""
         self.writer.start()
@@ -336,3 +345,37 @@ class StopTests(WriterTestCase):
             while not self.api.asked:
                 self.turn(1)
         self.answer(self.created())
+
+
+class WaitTests(WriterTestCase):
+    """News among 5,000 Ingresses, each with a Problem that lasts, for a new leader."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.api = self.answering = AnsweringAPI(self.clock, EVENTS)
+        self.writer = self.replica()
+        self.items = [item(f"w{number}") for number in range(5000)]
+        self.problems.report(
+            "build", {each.key: (problem("lasts", each.key[1]),) for each in self.items}
+        )
+        self.problems.flush()
+        self.serve(*self.items)
+        self.writer.start(NOW)
+
+    def test_news(self) -> None:
+        """A new Warning and a new Ingress wait for a second at most, and not for what lasts."""
+        self.turn(1)
+        self.problems.report("other", {"x": (problem("bad", "w4999"),)})
+        self.turn()
+        self.serve(*self.items, item("new"))
+        self.assertEqual(self.answering.waits("w4999", "new"), [1, 1])
+        self.assertEqual(self.answering.waits("w0"), [495])
+
+    def test_all(self) -> None:
+        """5,000 new Warnings at once come at ten a second; a new Ingress does not wait for them."""
+        self.turn(1)
+        grouped = {each.key: (problem("bad", each.key[1]),) for each in self.items}
+        self.problems.report("other", grouped)
+        self.problems.flush()
+        self.serve(*self.items, item("new"))
+        self.assertEqual(self.answering.waits("new"), [1])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.kube.writing.micro_time import micro_time
+from ingress.kube.writing.micro_time import micro_time, read_micro_time
 
 
 class MicroTimeTests(SynchronousTestCase):
@@ -25,3 +25,10 @@ class MicroTimeTests(SynchronousTestCase):
         zone = timezone(timedelta(hours=2))
         moment = datetime(2026, 1, 1, 1, tzinfo=zone)
         self.assertEqual(micro_time(moment), "2025-12-31T23:00:00.000000Z")
+
+    def test_read(self) -> None:
+        """What was written is read; anything else is no time."""
+        moment = datetime(2026, 1, 31, 12, 0, 0, 250, tzinfo=UTC)
+        self.assertEqual(read_micro_time(micro_time(moment)), moment)
+        for text in (None, "", "then", "2026-01-31T12:00:00"):
+            self.assertIsNone(read_micro_time(text), text)

@@ -21,6 +21,7 @@ from ingress.kube.writing.status import (
     StatusWriter,
     addresses_to_write,
 )
+from tests.support.answering_api import AnsweringAPI
 from tests.support.log_lines import LogLines
 from tests.support.recorded import exchange
 from tests.support.scripted_api import ScriptedAPI
@@ -93,7 +94,10 @@ class StatusTestCase(SynchronousTestCase):
         self.addresses = OURS
         self.leads = True
         self.versions = 0
-        self.writer = StatusWriter(
+        self.writer = self.make_writer()
+
+    def make_writer(self) -> StatusWriter:
+        return StatusWriter(
             self.api,
             self.statuses,
             lambda: self.addresses,
@@ -416,3 +420,24 @@ class ClearTests(StatusTestCase):
         self.turn()
         self.writer.stop()
         self.successResultOf(cleared)
+
+
+class WaitTests(StatusTestCase):
+    """The address of a new Ingress beside 5,000 others whose addresses change."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.api = self.answering = AnsweringAPI(self.clock, LIST)
+        self.writer = self.make_writer()
+        self.names = [f"i{number}" for number in range(5000)]
+        for name in self.names:
+            self.statuses.put(msgspec.convert(self.record(name, THEIRS, US), IngressRecord))
+
+    def test_first(self) -> None:
+        """A first address does not wait for 5,000 others that change."""
+        self.lead(*self.names)
+        self.turn(5)
+        self.statuses.put(msgspec.convert(self.record("new"), IngressRecord))
+        self.serve(*self.names, "new")
+        self.assertEqual(self.answering.waits("new"), [1])
+        self.assertEqual(self.answering.waits("i4999"), [96])

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import IngressError
 from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.token_bucket import TokenBucket
 from ingress.kube.writing.write_queue import (
     AT_ONCE,
@@ -45,7 +46,11 @@ class QueueTestCase(SynchronousTestCase):
 
     def use(self, bucket: TokenBucket) -> None:
         self.queue: WriteQueue[str] = WriteQueue(
-            self.prepare, bucket, self.failed, clock=self.clock, random=Random(1)
+            self.prepare,
+            Lanes(lambda name: 0, [bucket]),
+            self.failed,
+            clock=self.clock,
+            random=Random(1),
         )
         self.queue.start()
 
