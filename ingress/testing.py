@@ -5,17 +5,31 @@ A policy is called with a context and gives a decision::
 
     decision = MyPolicy(limit=3).request(policy_context(b"GET", b"/basket"))
     self.assertEqual(decision, None)
+
+Annotations are read into a feature, which adapts to a rule::
+
+    reading = read_annotations(MyPolicy, {"my-limit": "3"})
+    self.assertEqual(reading.feature, MyPolicy(limit=3))
+    self.assertEqual(reading.faults, {})
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import Final, NamedTuple
 
 from ingress.believed_client import BelievedClient
+from ingress.config import Config
+from ingress.endpoint import UpstreamKey
 from ingress.message import Request
+from ingress.policy.annotation import OWN_PREFIX, PREFIX, Annotations, Closing
+from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.context import Captures, PolicyContext
+from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import PolicyStates, RuleIdentity
+from ingress.policy.registry import Entry
+from ingress.policy.scope import BackendSecretOf, ReadContext, RuleScope
 
 RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 """The rule that a request has met where a test does not say otherwise."""
@@ -70,3 +84,60 @@ def policy_context(
         random=random or Random(0),  # noqa: S311 (a test must be repeatable)
         states=states if states is not None else PolicyStates(),
     )
+
+
+class Reading(NamedTuple):
+    """What the annotations of one object came to."""
+
+    feature: RouteFeature | None
+    faults: dict[str, str]
+    """Messages by annotation, without the prefix of ingress-nginx."""
+
+    closing: Closing | None
+    """What is closed because of the faults."""
+
+
+_DEFAULTS: Final = Config()
+
+
+def read_annotations(
+    entry: Entry,
+    annotations: Mapping[str, str],
+    *,
+    config: Config = _DEFAULTS,
+    namespace: str = "default",
+    backend_secret_of: BackendSecretOf = lambda name: BackendSecret(fault="does not exist"),
+) -> Reading:
+    """
+    Let a feature read annotations, as it does while a Snapshot is built.
+
+    :param entry: a class of features, or another entry of a registry.
+    :param annotations: by name, without the prefix of ingress-nginx.
+    :raises AssertionError: if two faults are of one annotation.
+    """
+    written = Annotations(
+        {
+            name if name.startswith(OWN_PREFIX) else PREFIX + name: value
+            for name, value in annotations.items()
+        }
+    )
+    feature = entry.read(written, ReadContext(config, namespace, backend_secret_of))
+    written.fault_unknown(entry.annotations)
+    faults = {fault.name.removeprefix(PREFIX): fault.message for fault in written.faults}
+    assert len(faults) == len(written.faults), written.faults
+    return Reading(feature, faults, written.closing)
+
+
+def rule_scope(
+    path: str = "/",
+    *,
+    host: str = "a.example",
+    service: str = "web",
+    port: str = "80",
+    namespace: str = "default",
+    path_type: str = "Prefix",
+    https_hosts: frozenset[bytes] | None = frozenset(),
+) -> RuleScope:
+    """Make a rule for a feature to adapt to; its Ingress is ``web``."""
+    upstream = UpstreamKey(namespace, service, port)
+    return RuleScope(namespace, "web", host, path, path_type, upstream, https_hosts)

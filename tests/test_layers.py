@@ -24,6 +24,7 @@ FORBIDDEN = [
     ("ingress.routing", "ingress.upstream", ()),
     ("ingress.routing", "ingress.kube", ("ingress.routing.build",)),
     ("ingress.routing", "twisted.internet", ()),
+    ("ingress.policy", "ingress.routing", ()),
     ("ingress.policy", "ingress.downstream", ()),
     ("ingress.policy", "ingress.exchange", ()),
     ("ingress.policy", "ingress.upstream", ()),

@@ -77,7 +77,7 @@ def host_json(published: Published, name: str) -> Iterator[bytes] | None:
     problems = (
         problem
         for problem in published.problems
-        if problem.kind == "Ingress" and (problem.namespace, problem.name) in owners
+        if (problem.kind, problem.namespace, problem.name) in owners
     )
     return _document(
         published,
@@ -126,7 +126,7 @@ def _host(host: VirtualHost) -> Iterator[bytes]:
     yield b'{"host":%b,"default":' % _encoded(host.name)
     yield _encoded(route_json(host.default) if host.default is not None else None)
     yield b',"paths":['
-    yield from _listed(host.root.routes(), _route)
+    yield from _listed(host.path_routes(), _route)
     yield b"]}"
 
 

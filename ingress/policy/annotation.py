@@ -1,21 +1,25 @@
 """
 The annotations of one Ingress, read value by value; faults are collected.
 
-A value that is absent or cannot be read gives the default. An annotation that no
-policy has read is reported as not implemented (docs/compatibility.md, sections
-2.0 and 5).
+A value that is absent or cannot be read gives the default. A value that decides
+access and cannot be honoured closes what its author owns (docs/compatibility.md,
+sections 2.0 and 5).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from ingress.policy.known_annotations import why_ignored
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 """ingress-nginx's prefix: its users change the class name and nothing else."""
+
+OWN_PREFIX = "txingress.dev/"
+"""The prefix of annotations that only this proxy has."""
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
@@ -39,9 +43,48 @@ class AnnotationFault(NamedTuple):
     message: str
 
 
+class Extent(IntEnum):
+    """How much of what an object names is closed; each member includes the ones before."""
+
+    RULES = 1
+    """The rules of the object and its default backend."""
+
+    OWNED_HOSTS = 2
+    """
+    All rules that its namespace has on those of its hosts whose oldest object is of this
+    namespace as well; on other hosts, `RULES`.
+    """
+
+    HOSTS = 3
+    """All rules that its namespace has on its hosts."""
+
+
+CLOSED = {
+    Extent.RULES: "the paths answer 503",
+    Extent.OWNED_HOSTS: "all paths of this namespace on the same hosts answer 503",
+    Extent.HOSTS: "all paths of this namespace on the same hosts answer 503",
+}
+"""What follows, for the author of the object."""
+
+
+class Subject(Enum):
+    """What cannot be honoured where something is closed."""
+
+    ACCESS = "access"
+    ENCRYPTION = "encryption"
+
+
+class Closing(NamedTuple):
+    """What a fault closes."""
+
+    extent: Extent
+    subject: Subject
+
+
 class Annotations:
     """
-    The annotations under `PREFIX`, by the name that follows it.
+    The annotations of one object: those under `PREFIX` by the name that follows it, those under
+    `OWN_PREFIX` by their whole name.
 
     :param annotations: all annotations of the object.
     """
@@ -50,12 +93,14 @@ class Annotations:
         self.faults: list[AnnotationFault] = []
         """The faults found so far, in the order of reading."""
 
+        self.closing: Closing | None = None
+        """What the faults found so far close, if anything."""
+
         self._values = {
-            key[len(PREFIX) :]: value
+            key.removeprefix(PREFIX): value
             for key, value in annotations.items()
-            if key.startswith(PREFIX)
+            if key.startswith((PREFIX, OWN_PREFIX))
         }
-        self._unread = dict.fromkeys(self._values)
 
     def __repr__(self) -> str:
         return f"<Annotations {sorted(self._values)}, {len(self.faults)} faults>"
@@ -77,7 +122,6 @@ class Annotations:
         written = self._values.get(name)
         if written is None:
             return ""
-        self._unread.pop(name, None)
         value = written.strip()
         if value and pattern is not None and pattern.fullmatch(value) is None:
             self.fault(name, f"{accepted} is accepted; the default is used instead")
@@ -115,6 +159,11 @@ class Annotations:
             self.fault(name, f"{named} is accepted; the default is used instead")
         return accepted[0]
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """:return: the members of a list with commas between them, without empty ones."""
+        members = (member.strip() for member in self.text(name).split(","))
+        return tuple(member for member in members if member)
+
     def fault(self, name: str, message: str, *, is_shown: bool = True) -> None:
         """
         Report an annotation.
@@ -122,11 +171,42 @@ class Annotations:
         :param is_shown: whether the value may be shown: the value of a snippet, or of an
             annotation that decides access, may hold a secret.
         """
-        self._unread.pop(name, None)
         value = self._values.get(name, "") if is_shown else ""
-        self.faults.append(AnnotationFault(PREFIX + name, value, message))
+        full_name = name if name.startswith(OWN_PREFIX) else PREFIX + name
+        self.faults.append(AnnotationFault(full_name, value, message))
 
-    def fault_unread(self) -> None:
-        """Report each annotation that no policy has read."""
-        for name in tuple(self._unread):
-            self.fault(name, why_ignored(name))
+    def close(
+        self,
+        name: str,
+        message: str,
+        *,
+        extent: Extent = Extent.RULES,
+        subject: Subject = Subject.ACCESS,
+        is_shown: bool = False,
+    ) -> None:
+        """
+        Report an annotation that cannot be honoured and must not be ignored: requests get 503.
+
+        :param message: what is wrong; what follows is added here.
+        """
+        self.fault(name, f"{message}; {CLOSED[extent]}", is_shown=is_shown)
+        closing = Closing(extent, subject)
+        if self.closing is None:
+            self.closing = closing
+        else:
+            subjects = {subject, self.closing.subject}
+            self.closing = Closing(
+                max(extent, self.closing.extent),
+                Subject.ACCESS if Subject.ACCESS in subjects else Subject.ENCRYPTION,
+            )
+
+    def fault_unknown(self, known: Container[str]) -> None:
+        """
+        Report each annotation that no feature reads.
+
+        :param known: the names of those that one does.
+        """
+        reported = {fault.name for fault in self.faults}
+        for name in self._values:
+            if name not in known and reported.isdisjoint((name, PREFIX + name)):
+                self.fault(name, why_ignored(name))

@@ -11,7 +11,7 @@ Source of the rules: docs/compatibility.md, section 2.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from ipaddress import ip_address
@@ -19,13 +19,10 @@ from typing import ClassVar
 
 from OpenSSL import SSL
 
-from ingress.answer import Answer
-from ingress.endpoint import UpstreamKey
-from ingress.errors import Outcome
-from ingress.policy.annotation import Annotations
-from ingress.policy.context import PolicyContext
-from ingress.policy.decision import Decision
-from ingress.policy.policy import Policy
+from ingress.policy.annotation import Annotations, Subject
+from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.feature import ObjectReference, Setting
+from ingress.policy.scope import ReadContext, RuleScope
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """The versions in use; RFC 8996 deprecates all earlier ones."""
@@ -44,28 +41,22 @@ _CIPHERS = re.compile(r"[A-Za-z0-9+:_!-]{1,1024}")
 _MAX_DEPTH = 100
 """OpenSSL's own bound."""
 
-_CLOSED = "the paths answer 503"
-
 
 @dataclass(frozen=True, slots=True)
-class BackendSecret:
-    """The content of a Secret for TLS towards endpoints: a pair, trusted certificates, or both."""
-
-    chain_pem: bytes | None = None
-    key_pem: bytes | None = field(default=None, repr=False)
-    ca_pem: bytes | None = None
-
-    fault: str = ""
-    """Why the Secret cannot be used, as the end of a sentence that begins with its name."""
-
-
-BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
-"""Finds the content of the Secret of this namespace and name."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackendTLS:
+class BackendTLS(Setting):
     """The settings for TLS towards endpoints; equal settings may share connections."""
+
+    route_field: ClassVar[str] = "tls"
+    annotations: ClassVar[tuple[str, ...]] = (
+        "backend-protocol",
+        "proxy-ssl-secret",
+        "proxy-ssl-verify",
+        "proxy-ssl-verify-depth",
+        "proxy-ssl-name",
+        "proxy-ssl-server-name",
+        "proxy-ssl-protocols",
+        "proxy-ssl-ciphers",
+    )
 
     name: str = ""
     """The server's name, for SNI and verification; see `server_name`."""
@@ -97,11 +88,48 @@ class BackendTLS:
     key_pem: bytes | None = field(default=None, repr=False)
     """The key of that certificate; None if and only if `chain_pem` is None."""
 
-    def at(self, upstream: UpstreamKey) -> BackendTLS:
-        """Return the settings for this Service, named after it unless a name is set."""
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> BackendTLS | None:
+        """Feature: None for plain HTTP."""
+        if _is_encrypted(annotations):
+            return _Reader(annotations, context).read()
+        for name in annotations:
+            if name.startswith("proxy-ssl-"):
+                annotations.fault(name, "without effect where backend-protocol is not HTTPS")
+        return None
+
+    @classmethod
+    def references(cls, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
+        """Feature: the Secret with certificates, if one is named and will be looked at."""
+        if _is_encrypted(annotations):
+            key, _ = _read_secret_key(annotations, namespace)
+            if key is not None:
+                yield ("Secret", *key)
+
+    def at(self, rule: RuleScope) -> BackendTLS | None:
+        """Feature: the server is known by the name of its Service unless a name is set."""
+        if rule.upstream is None:
+            return None
         if self.has_own_name:
             return self
-        return replace(self, name=f"{upstream.service}.{upstream.namespace}.svc")
+        return replace(self, name=f"{rule.upstream.service}.{rule.upstream.namespace}.svc")
+
+    def explain(self) -> str:
+        """Feature."""
+        if not self.is_verified:
+            return "Endpoints are asked over TLS; their certificates are not verified."
+        return f"Endpoints are asked over TLS and must have a certificate for {self.name}."
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature: never a key; whether we have a certificate is all that is told of it."""
+        return {
+            "backendTLS": {
+                "name": self.name,
+                "verified": self.is_verified,
+                "serverName": self.sends_name,
+                "clientCertificate": self.chain_pem is not None,
+            }
+        }
 
     def server_name(self, host: str) -> str:
         """
@@ -112,68 +140,6 @@ class BackendTLS:
         if self.has_own_name or _is_address(host):
             return self.name
         return host.lower().removesuffix(".")
-
-
-@dataclass(frozen=True, slots=True)
-class BackendTLSRefusal(Policy):
-    """Answers every request with 503."""
-
-    name: ClassVar[str] = "backend-tls-refusal"
-
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy: no request passes."""
-        return _REFUSAL
-
-    def explain(self) -> str:
-        """Policy."""
-        return "The encryption it asks for cannot be honoured: every request gets 503."
-
-    def shown(self) -> Mapping[str, object]:
-        """Policy."""
-        return {"refused": "its annotations ask for TLS towards endpoints that cannot be had"}
-
-
-_REFUSAL = Answer(
-    503,
-    Outcome.ACCESS_REFUSED,
-    "The encryption that this path asks for cannot be honoured, so that it is closed.",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class BackendSettings:
-    """The settings of one Ingress for connections to its endpoints."""
-
-    tls: BackendTLS | None = None
-    """None for plain HTTP. The name must still be set to that of each Service (`BackendTLS.at`)."""
-
-    secret: tuple[str, str] | None = None
-    """The namespace and name of the requested Secret."""
-
-    is_refused: bool = False
-    """Whether the paths are closed, because `tls` is not what the Ingress asks for."""
-
-
-def read_backend_settings(
-    annotations: Annotations, namespace: str, secret_of: BackendSecretOf
-) -> BackendSettings:
-    """
-    :param namespace: the namespace of the Ingress, in which the Secret must be.
-    """
-    if not _is_encrypted(annotations):
-        for name in tuple(annotations):
-            if name.startswith("proxy-ssl-"):
-                annotations.fault(name, "without effect where backend-protocol is not HTTPS")
-        return BackendSettings()
-    return _Reader(annotations, namespace, secret_of).read()
-
-
-def backend_secret_key(annotations: Annotations, namespace: str) -> tuple[str, str] | None:
-    """Find the Secret that `read_backend_settings` will request, if any."""
-    if not _is_encrypted(annotations):
-        return None
-    key, _ = _read_secret_key(annotations, namespace)
-    return key
 
 
 def _read_secret_key(
@@ -209,20 +175,16 @@ def _is_encrypted(annotations: Annotations) -> bool:
 class _Reader:
     """The ``proxy-ssl-*`` annotations of one Ingress while they are read."""
 
-    def __init__(
-        self, annotations: Annotations, namespace: str, secret_of: BackendSecretOf
-    ) -> None:
+    def __init__(self, annotations: Annotations, context: ReadContext) -> None:
         self._annotations = annotations
-        self._namespace = namespace
-        self._secret_of = secret_of
+        self._context = context
         self._is_refused = False
 
-    def read(self) -> BackendSettings:
+    def read(self) -> BackendTLS:
         name = self._annotations.text("proxy-ssl-name", _NAME, "the name of a host")
         sends_name = self._annotations.choice("proxy-ssl-server-name", ("off", "on")) == "on"
-        key = self._secret_key()
-        secret = self._secret(key)
-        tls = BackendTLS(
+        secret = self._secret()
+        return BackendTLS(
             name=name.lower().removesuffix("."),
             has_own_name=bool(name),
             sends_name=sends_name,
@@ -234,23 +196,19 @@ class _Reader:
             chain_pem=secret.chain_pem,
             key_pem=secret.key_pem,
         )
-        return BackendSettings(tls, key, self._is_refused)
 
     def _refuse(self, name: str, message: str) -> None:
-        self._annotations.fault(name, f"{message}; {_CLOSED}")
+        self._annotations.close(name, message, subject=Subject.ENCRYPTION, is_shown=True)
         self._is_refused = True
 
-    def _secret_key(self) -> tuple[str, str] | None:
-        key, fault = _read_secret_key(self._annotations, self._namespace)
+    def _secret(self) -> BackendSecret:
+        """Return an empty BackendSecret if no Secret is named or it cannot be used."""
+        key, fault = _read_secret_key(self._annotations, self._context.namespace)
         if fault:
             self._refuse("proxy-ssl-secret", fault)
-        return key
-
-    def _secret(self, key: tuple[str, str] | None) -> BackendSecret:
-        """Return an empty BackendSecret if no Secret is named or it cannot be used."""
         if key is None:
             return BackendSecret()
-        secret = self._secret_of(key)
+        secret = self._context.backend_secret_of(key)
         if not secret.fault:
             return secret
         self._refuse("proxy-ssl-secret", f"Secret {'/'.join(key)} {secret.fault}")

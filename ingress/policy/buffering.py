@@ -10,9 +10,12 @@ Source of the rules: docs/compatibility.md, section 2.6.
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.policy.annotation import Annotations
+from ingress.policy.feature import RouteFeature
+from ingress.policy.scope import ReadContext
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SIZE = "a size such as 8k or 1m"
@@ -21,20 +24,39 @@ _TUNING = ("client-body-buffer-size", "proxy-busy-buffers-size", "proxy-max-temp
 """Sizes that affect nothing but the machine's memory and disk."""
 
 
-def check_buffering(annotations: Annotations, head_size: int) -> None:
-    """
-    :param head_size: the most bytes that the head of a response may have.
-    """
-    _check_words(annotations)
-    for name in _TUNING:
-        _check_size(annotations, name)
-    annotations.text("proxy-buffers-number", _NUMBER, "a whole number")
-    size = _check_size(annotations, "proxy-buffer-size")
-    if size > head_size:
-        annotations.fault(
-            "proxy-buffer-size",
-            f"the head of a response may have {head_size} bytes, as limits.head-size has it",
-        )
+class Buffering(RouteFeature):
+    """Reports buffers that somebody relies on; there is nothing to set."""
+
+    __slots__ = ()
+
+    annotations: ClassVar[tuple[str, ...]] = (
+        *_TUNING,
+        "proxy-buffering",
+        "proxy-request-buffering",
+        "proxy-http-version",
+        "proxy-buffers-number",
+        "proxy-buffer-size",
+    )
+
+    @classmethod
+    def key(cls) -> str:
+        """Feature."""
+        return "buffering"
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> None:
+        """Feature."""
+        head_size = context.config.limits.head_size
+        _check_words(annotations)
+        for name in _TUNING:
+            _check_size(annotations, name)
+        annotations.text("proxy-buffers-number", _NUMBER, "a whole number")
+        size = _check_size(annotations, "proxy-buffer-size")
+        if size > head_size:
+            annotations.fault(
+                "proxy-buffer-size",
+                f"the head of a response may have {head_size} bytes, as limits.head-size has it",
+            )
 
 
 def _check_words(annotations: Annotations) -> None:

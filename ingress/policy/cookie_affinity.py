@@ -17,18 +17,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import md5
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.policy.annotation import Annotations
+from ingress.policy.feature import Setting
 from ingress.policy.rendezvous import preferred
 from ingress.policy.same_site import accepts_same_site_none
+from ingress.policy.scope import ReadContext, RuleScope
 
 _COOKIE_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """A token (RFC 6265 section 4.1.1)."""
@@ -54,8 +56,24 @@ half of the endpoints lingering, two are enough on average.
 
 
 @dataclass(frozen=True, slots=True)
-class CookieAffinity:
+class CookieAffinity(Setting):
     """How the cookie of one Ingress path is named, made and set."""
+
+    route_field: ClassVar[str] = "affinity"
+    annotations: ClassVar[tuple[str, ...]] = (
+        "affinity",
+        "affinity-mode",
+        "session-cookie-hash",
+        "session-cookie-path",
+        "session-cookie-name",
+        "session-cookie-expires",
+        "session-cookie-max-age",
+        "session-cookie-domain",
+        "session-cookie-secure",
+        "session-cookie-samesite",
+        "session-cookie-conditional-samesite-none",
+        "session-cookie-change-on-failure",
+    )
 
     name: str = "INGRESSCOOKIE"
 
@@ -87,16 +105,48 @@ class CookieAffinity:
     changes_on_failure: bool = False
     """Whether a session moves for good when its endpoint fails."""
 
-    def at(self, path: str) -> CookieAffinity:
-        """
-        Return the settings for the rule of this path: each path has a cookie of its own.
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> CookieAffinity | None:
+        """Feature."""
+        affinity = annotations.choice("affinity", ("", "cookie"))
+        mode = annotations.choice("affinity-mode", ("balanced", "persistent"))
+        annotations.text("session-cookie-hash")  # Ignored by ingress-nginx as well, silently.
+        path = annotations.text(
+            "session-cookie-path", _COOKIE_PATH, "a path without blanks and semicolons"
+        )
+        settings = cls(
+            name=annotations.text("session-cookie-name", _COOKIE_NAME, "a token (RFC 6265)")
+            or "INGRESSCOOKIE",
+            is_persistent=mode == "persistent",
+            path=path or "/",
+            has_own_path=bool(path),
+            expires=annotations.integer("session-cookie-expires"),
+            max_age=annotations.integer("session-cookie-max-age"),
+            domain=annotations.text("session-cookie-domain", _COOKIE_DOMAIN, "a domain name"),
+            is_secure=annotations.boolean("session-cookie-secure", False),
+            same_site=annotations.choice("session-cookie-samesite", ("", "Strict", "Lax", "None")),
+            is_same_site_none_conditional=annotations.boolean(
+                "session-cookie-conditional-samesite-none", False
+            ),
+            changes_on_failure=annotations.boolean("session-cookie-change-on-failure", False),
+        )
+        return settings if affinity else None
 
-        :param path: the path of the rule; characters that would end the attribute are escaped.
-        """
+    def at(self, rule: RuleScope) -> CookieAffinity:
+        """Feature: each path has a cookie of its own, unless the Ingress names its path."""
         if self.has_own_path:
             return self
-        octets = path.encode("utf-8", "surrogatepass")
+        octets = rule.path.encode("utf-8", "surrogatepass")
         return replace(self, path=quote(octets, safe=_PLAIN_IN_COOKIE_PATH))
+
+    def explain(self) -> str:
+        """Feature."""
+        return f"The cookie {self.name} keeps each client on one endpoint."
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        mode = "persistent" if self.is_persistent else "balanced"
+        return {"affinity": {"cookie": self.name, "path": self.path, "mode": mode}}
 
     def session(self, cookie_fields: Sequence[bytes]) -> str | None:
         """
@@ -195,36 +245,6 @@ class CookieAffinity:
         ):
             parts.append(f"SameSite={self.same_site}")
         return "; ".join(parts).encode("ascii")
-
-
-def read_cookie_affinity(annotations: Annotations) -> CookieAffinity | None:
-    """
-    :return: None if the Ingress does not ask for affinity. The path must still be set
-        to that of each rule (`CookieAffinity.at`), unless the Ingress names one.
-    """
-    affinity = annotations.choice("affinity", ("", "cookie"))
-    mode = annotations.choice("affinity-mode", ("balanced", "persistent"))
-    annotations.text("session-cookie-hash")  # Ignored by ingress-nginx as well, silently.
-    path = annotations.text(
-        "session-cookie-path", _COOKIE_PATH, "a path without blanks and semicolons"
-    )
-    settings = CookieAffinity(
-        name=annotations.text("session-cookie-name", _COOKIE_NAME, "a token (RFC 6265)")
-        or "INGRESSCOOKIE",
-        is_persistent=mode == "persistent",
-        path=path or "/",
-        has_own_path=bool(path),
-        expires=annotations.integer("session-cookie-expires"),
-        max_age=annotations.integer("session-cookie-max-age"),
-        domain=annotations.text("session-cookie-domain", _COOKIE_DOMAIN, "a domain name"),
-        is_secure=annotations.boolean("session-cookie-secure", False),
-        same_site=annotations.choice("session-cookie-samesite", ("", "Strict", "Lax", "None")),
-        is_same_site_none_conditional=annotations.boolean(
-            "session-cookie-conditional-samesite-none", False
-        ),
-        changes_on_failure=annotations.boolean("session-cookie-change-on-failure", False),
-    )
-    return settings if affinity else None
 
 
 @lru_cache(maxsize=65536)

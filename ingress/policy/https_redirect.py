@@ -7,7 +7,7 @@ Source of the rules: docs/compatibility.md, section 2.2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ingress.answer import Answer
@@ -16,6 +16,7 @@ from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.policy import Policy
+from ingress.policy.scope import ReadContext, RuleScope
 
 HTTPS_PORT = 443
 
@@ -26,45 +27,47 @@ _NO_HOST = Answer(400, Outcome.BAD_REQUEST, "The request names no host.")
 
 
 @dataclass(frozen=True, slots=True)
-class RedirectSettings:
-    """The settings of one Ingress for redirects to https."""
-
-    is_on: bool = True
-    """Whether hosts with a tls entry are redirected."""
-
-    is_forced: bool = False
-    """Whether all hosts are redirected."""
-
-    keeps_trailing_slash: bool = False
-
-
-def read_redirect_settings(annotations: Annotations, is_on: bool) -> RedirectSettings:
-    """
-    :param is_on: the value in the configuration; an annotation takes precedence.
-    """
-    return RedirectSettings(
-        is_on=annotations.boolean("ssl-redirect", is_on),
-        is_forced=annotations.boolean("force-ssl-redirect", False),
-        keeps_trailing_slash=annotations.boolean("preserve-trailing-slash", False),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class HttpsRedirect(Policy):
     """Answers requests over http with 308 to the same place over https."""
 
     name: ClassVar[str] = "https-redirect"
+
+    annotations: ClassVar[tuple[str, ...]] = (
+        "ssl-redirect",
+        "force-ssl-redirect",
+        "preserve-trailing-slash",
+    )
 
     port: int = HTTPS_PORT
     """The port that clients see."""
 
     keeps_trailing_slash: bool = False
 
+    is_forced: bool = False
+    """Whether requests are redirected although nobody wants their host to be served over https."""
+
     hosts: frozenset[bytes] | None = None
     """
-    The hosts that are redirected, wildcards as ``*.example.com``; None for all.
-    Rules for a wildcard, or for any host, may have tls entries for only some of them.
+    The hosts that are redirected, wildcards as ``*.example.com``; None for all. Rules without
+    host may have tls entries for only some hosts.
     """
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> HttpsRedirect | None:
+        """Feature: an annotation takes precedence over the configuration."""
+        config = context.config
+        is_on = annotations.boolean("ssl-redirect", config.ssl_redirect)
+        is_forced = annotations.boolean("force-ssl-redirect", False)
+        keeps_trailing_slash = annotations.boolean("preserve-trailing-slash", False)
+        if not config.listen.https or not (is_on or is_forced):
+            return None
+        return cls(config.public_ports.https, keeps_trailing_slash, is_forced)
+
+    def at(self, rule: RuleScope) -> HttpsRedirect | None:
+        """Feature: it never depends on a certificate, nor on an object of another namespace."""
+        if self.is_forced or rule.https_hosts is None:
+            return self
+        return replace(self, hosts=rule.https_hosts) if rule.https_hosts else None
 
     def access(self, context: PolicyContext) -> Decision:
         """Policy: requests that are secure, not covered, or a certificate challenge pass."""

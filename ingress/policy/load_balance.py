@@ -6,16 +6,18 @@ Source of the rules: docs/compatibility.md, section 2.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from ingress.endpoint import Endpoint
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
+from ingress.policy.feature import Setting
 from ingress.policy.hash_key import HashKey, VariableUnknown, parse_hash_key
 from ingress.policy.rendezvous import most_preferred, preferred
+from ingress.policy.scope import ReadContext
 
 _SUBSET_SIZE: Final = 3
 
@@ -34,8 +36,16 @@ class Algorithm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LoadBalance:
+class LoadBalance(Setting):
     """How one Ingress wants its requests distributed."""
+
+    route_field: ClassVar[str] = "load_balance"
+    annotations: ClassVar[tuple[str, ...]] = (
+        "load-balance",
+        "upstream-hash-by",
+        "upstream-hash-by-subset",
+        "upstream-hash-by-subset-size",
+    )
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
 
@@ -44,6 +54,38 @@ class LoadBalance:
 
     subset_size: int = 1
     """How many endpoints serve one key; more than one for ``upstream-hash-by-subset``."""
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> LoadBalance:
+        """Feature: an ``upstream-hash-by`` that cannot be computed is left out."""
+        algorithm = annotations.choice("load-balance", tuple(Algorithm))
+        has_subset = annotations.boolean("upstream-hash-by-subset", False)
+        size = annotations.integer("upstream-hash-by-subset-size")
+        if size is not None and size < 0:
+            annotations.fault(
+                "upstream-hash-by-subset-size",
+                f"a number from 1 on is accepted; {_SUBSET_SIZE} is used instead",
+            )
+            size = None
+        return cls(
+            algorithm=Algorithm(algorithm),
+            hash_key=_read_hash_key(annotations),
+            subset_size=(size or _SUBSET_SIZE) if has_subset else 1,
+        )
+
+    def explain(self) -> str:
+        """Feature."""
+        if self.hash_key is not None:
+            return f"Requests of equal {self.hash_key.written} go to the same endpoints."
+        return f"Endpoints share requests by {self.algorithm}."
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        found: dict[str, object] = {"algorithm": str(self.algorithm)}
+        if self.hash_key is not None:
+            found["hashBy"] = self.hash_key.written
+            found["subsetSize"] = self.subset_size
+        return {"loadBalance": found}
 
     def among(
         self, endpoints: Sequence[Endpoint], request: Request, client_address: bytes
@@ -63,24 +105,6 @@ class LoadBalance:
         if self.subset_size == 1:
             return (preferred(key, endpoints),)
         return most_preferred(key, endpoints, self.subset_size)
-
-
-def read_load_balance(annotations: Annotations) -> LoadBalance:
-    """Read the settings; an ``upstream-hash-by`` that cannot be computed is left out."""
-    algorithm = annotations.choice("load-balance", tuple(Algorithm))
-    has_subset = annotations.boolean("upstream-hash-by-subset", False)
-    size = annotations.integer("upstream-hash-by-subset-size")
-    if size is not None and size < 0:
-        annotations.fault(
-            "upstream-hash-by-subset-size",
-            f"a number from 1 on is accepted; {_SUBSET_SIZE} is used instead",
-        )
-        size = None
-    return LoadBalance(
-        algorithm=Algorithm(algorithm),
-        hash_key=_read_hash_key(annotations),
-        subset_size=(size or _SUBSET_SIZE) if has_subset else 1,
-    )
 
 
 def _read_hash_key(annotations: Annotations) -> HashKey | None:

@@ -15,13 +15,13 @@ Method         When                                                         May 
                                                                             Upstream, wait
 =============  ===========================================================  ====================
 
-Within a phase policies are asked in the order of `ingress.policy.registry`, which is fixed when
-the Snapshot is built. The first answer ends the phase.
+`ingress.policy.feature` says how a policy is made. Within a phase policies are asked in the order
+of `ingress.policy.registry`, which is fixed when the Snapshot is built. The first answer ends the
+phase.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -30,6 +30,7 @@ from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.feature import RouteFeature
 
 
 class Phase(StrEnum):
@@ -41,7 +42,7 @@ class Phase(StrEnum):
     ERROR = "error"
 
 
-class Policy:
+class Policy(RouteFeature):
     """
     What an exchange does for the requests of one rule, beside asking an endpoint.
 
@@ -54,6 +55,11 @@ class Policy:
 
     name: ClassVar[str]
     """What it is called in ``/snapshot``, logs and explanations, such as ``https-redirect``."""
+
+    @classmethod
+    def key(cls) -> str:
+        """Feature: no two policies have the same name."""
+        return cls.name
 
     @property
     def request_edits(self) -> FieldEdits:
@@ -80,14 +86,6 @@ class Policy:
     def error(self, context: PolicyContext, answer: Answer) -> Decision:
         """Decide what becomes of an answer of the proxy's own."""
         return None
-
-    def explain(self) -> str:
-        """:return: one sentence for people: what it does, and for which requests."""
-        return self.name
-
-    def shown(self) -> Mapping[str, object]:
-        """:return: its settings as JSON has them; never a secret."""
-        return {}
 
 
 _METHODS: Final = {

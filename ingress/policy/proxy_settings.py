@@ -7,14 +7,16 @@ Source of the rules: docs/compatibility.md, section 2.6.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from ingress.byte_size import BYTE_SIZE, byte_size
-from ingress.config import Limits
 from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.annotation import Annotations
+from ingress.policy.feature import Setting
+from ingress.policy.scope import ReadContext
 
 
 class RetryCondition(StrEnum):
@@ -57,8 +59,19 @@ _BY_STATUS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class ProxySettings:
+class ProxySettings(Setting):
     """The settings of one Ingress for its requests; the defaults are those of `config.Limits`."""
+
+    route_field: ClassVar[str] = "proxy"
+    annotations: ClassVar[tuple[str, ...]] = (
+        "proxy-body-size",
+        "proxy-connect-timeout",
+        "proxy-send-timeout",
+        "proxy-read-timeout",
+        "proxy-next-upstream",
+        "proxy-next-upstream-tries",
+        "proxy-next-upstream-timeout",
+    )
 
     body_size: int | None = 1024 * 1024
     """The most bytes of a request's body; None for no limit."""
@@ -81,6 +94,46 @@ class ProxySettings:
     retry_timeout: float = 0.0
     """Seconds after the first try within which another may begin; 0 for no limit."""
 
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> ProxySettings:
+        """Feature: the limits of the configuration hold where the annotations say nothing."""
+        limits, defaults = context.config.limits, cls()
+        return cls(
+            body_size=_read_body_size(annotations, limits.body_size),
+            connect_timeout=_read_timeout(
+                annotations, "proxy-connect-timeout", limits.connect_timeout
+            ),
+            send_timeout=_read_timeout(
+                annotations, "proxy-send-timeout", limits.upstream_send_timeout
+            ),
+            read_timeout=_read_timeout(annotations, "proxy-read-timeout", limits.read_timeout),
+            retry_on=_read_conditions(annotations, defaults.retry_on),
+            tries=_read_tries(annotations, defaults.tries),
+            retry_timeout=_read_retry_timeout(annotations, defaults.retry_timeout),
+        )
+
+    def explain(self) -> str:
+        """Feature."""
+        size = "of any size" if self.body_size is None else f"of up to {self.body_size} bytes"
+        return (
+            f"Bodies {size} are accepted; an endpoint has {self.connect_timeout:g} s to connect, "
+            f"{self.send_timeout:g} s to read and {self.read_timeout:g} s to respond."
+        )
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        return {
+            "proxy": {
+                "bodySize": self.body_size,
+                "connectTimeout": self.connect_timeout,
+                "sendTimeout": self.send_timeout,
+                "readTimeout": self.read_timeout,
+                "retryOn": sorted(map(str, self.retry_on)),
+                "tries": self.tries,
+                "retryTimeout": self.retry_timeout,
+            }
+        }
+
     def retries_status(self, status: int) -> bool:
         """Return whether a response of this status leads to a retry on another endpoint."""
         return _BY_STATUS.get(status) in self.retry_on
@@ -91,35 +144,6 @@ class ProxySettings:
         acted on it (RFC 9110 section 9.2.2).
         """
         return method in IDEMPOTENT_METHODS or RetryCondition.NON_IDEMPOTENT in self.retry_on
-
-
-def default_proxy_settings(limits: Limits) -> ProxySettings:
-    """Return the settings of an Ingress without annotations."""
-    return ProxySettings(
-        body_size=limits.body_size,
-        connect_timeout=limits.connect_timeout,
-        send_timeout=limits.upstream_send_timeout,
-        read_timeout=limits.read_timeout,
-    )
-
-
-def read_proxy_settings(annotations: Annotations, limits: Limits) -> ProxySettings:
-    """
-    :param limits: supplies the values that the Ingress does not set.
-    """
-    defaults = default_proxy_settings(limits)
-    return replace(
-        defaults,
-        body_size=_read_body_size(annotations, defaults.body_size),
-        connect_timeout=_read_timeout(
-            annotations, "proxy-connect-timeout", defaults.connect_timeout
-        ),
-        send_timeout=_read_timeout(annotations, "proxy-send-timeout", defaults.send_timeout),
-        read_timeout=_read_timeout(annotations, "proxy-read-timeout", defaults.read_timeout),
-        retry_on=_read_conditions(annotations, defaults.retry_on),
-        tries=_read_tries(annotations, defaults.tries),
-        retry_timeout=_read_retry_timeout(annotations, defaults.retry_timeout),
-    )
 
 
 def _read_body_size(annotations: Annotations, default: int | None) -> int | None:

@@ -4,6 +4,8 @@ Finding the Route and the certificate for a request in a Snapshot.
 
 from __future__ import annotations
 
+from ingress.message import Request
+from ingress.policy.context import Captures
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 
@@ -23,16 +25,37 @@ def find_host(snapshot: Snapshot, host: bytes) -> VirtualHost | None:
     return found or snapshot.any_host
 
 
-def find_route(snapshot: Snapshot, host: bytes, path: bytes) -> Route | None:
+def find_route(
+    snapshot: Snapshot, host: bytes, path: bytes, request: Request | None = None
+) -> Route | None:
     """
     :param host: as for `find_host`.
     :param path: canonical (`routing.path.canonical_path`).
+    :param request: decides on rules with conditions; without it none of these is found.
     :return: None if the answer is 404.
     """
     virtual_host = snapshot.hosts.get(host) or find_host(snapshot, host)
     if virtual_host is None:
         return None
-    return virtual_host.root.find(path) or virtual_host.default
+    if virtual_host.is_plain:
+        return virtual_host.root.find(path) or virtual_host.default
+    for route in virtual_host.candidates(path):
+        if not route.conditions or (request is not None and _meets(request, route)):
+            return route
+    return virtual_host.default
+
+
+def _meets(request: Request, route: Route) -> bool:
+    return all(condition.holds(request) for condition in route.conditions)
+
+
+def find_captures(route: Route, path: bytes) -> Captures:
+    """
+    :param route: the result of `find_route` for this path.
+    :return: what the groups of the rule's regular expression match; empty for other rules.
+    """
+    pattern = route.pattern
+    return () if pattern is None else pattern.captures(path) or ()
 
 
 def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:

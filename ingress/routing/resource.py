@@ -39,6 +39,13 @@ class ReverseProxyResource:
     one look-up for each length.
     """
 
+    conditional: tuple[tuple[bytes, Route], ...] = ()
+    """
+    Rules with conditions that end here, of any path type, in the order in which they are tried.
+    With a rule of the type ImplementationSpecific comes the prefix of a child's name. `find`
+    does not know them.
+    """
+
     def find(self, path: bytes) -> Route | None:
         """
         :param path: a canonical path, beginning with ``/``.
@@ -63,6 +70,47 @@ class ReverseProxyResource:
                 found = node.prefix
         return node.exact or found
 
+    def candidates(self, path: bytes) -> list[Route]:
+        """
+        :param path: as for `find`.
+        :return: every Route whose path matches, in the order in which they are tried: the
+            longest first; for one path, rules with conditions first.
+        """
+        node = self
+        found = self._prefixes()
+        for segment in path[1:].split(b"/"):
+            found += node._partials(segment)
+            child = node.children.get(segment)
+            if child is None:
+                break
+            node = child
+            found += node._prefixes()
+        else:
+            found += node._of_type("Exact", node.exact)
+        return found[::-1]
+
+    def _prefixes(self) -> list[Route]:
+        return self._of_type("Prefix", self.prefix)
+
+    def _of_type(self, path_type: str, plain: Route | None) -> list[Route]:
+        """Those of one type, the last one first, as `candidates` collects them."""
+        found = [] if plain is None else [plain]
+        found += [one for _, one in reversed(self.conditional) if one.path_type == path_type]
+        return found
+
+    def _partials(self, segment: bytes) -> list[Route]:
+        matching = [
+            (len(beginning), -order, route)
+            for order, (beginning, route) in enumerate(self.conditional, 1)
+            if route.path_type == "ImplementationSpecific" and segment.startswith(beginning)
+        ]
+        for length, routes in self.partials:
+            plain = routes.get(segment[:length])
+            if plain is not None:
+                matching.append((length, -len(self.conditional) - 1, plain))
+        matching.sort(key=lambda one: one[:2])
+        return [route for _, _, route in matching]
+
     def routes(self) -> Iterator[Route]:
         """Yield every Route below this node, those of a parent before those of its children."""
         nodes = [self]
@@ -74,4 +122,5 @@ class ReverseProxyResource:
                 yield node.prefix
             for _, routes in node.partials:
                 yield from routes.values()
+            yield from (route for _, route in node.conditional)
             nodes.extend(reversed(tuple(node.children.values())))

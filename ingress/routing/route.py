@@ -4,6 +4,7 @@ A rule that a request can match, with everything that its exchange needs ready-m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -11,10 +12,13 @@ from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.routing.condition import Condition
+from ingress.routing.path_pattern import PathPattern
 
 MAX_PATH_LABEL: Final = 256
 """Each metric of a rule repeats it, and an Ingress may have paths of many kilobytes."""
@@ -63,6 +67,12 @@ class Route:
     load_balance: LoadBalance = LoadBalance()
     proxy: ProxySettings = ProxySettings()
 
+    pattern: PathPattern | None = None
+    """What the path must be like on a host with an ordered list; None in a tree."""
+
+    conditions: tuple[Condition, ...] = ()
+    """What else a request must be like; all of them must hold."""
+
     tls: BackendTLS | None = None
     """
     None if connections to endpoints are unencrypted. Two Ingresses may use different settings
@@ -102,6 +112,13 @@ class Route:
         for phase in Phase:
             found = tuple(policy for policy in self.policies if phase in phases_of(type(policy)))
             object.__setattr__(self, f"{phase.value}_policies", found)
+
+    @property
+    def features(self) -> Iterator[RouteFeature]:
+        """All that annotations and the configuration came to, for explanations."""
+        yield from self.policies
+        settings = (self.load_balance, self.proxy, self.affinity, self.tls)
+        yield from (setting for setting in settings if setting is not None)
 
     @property
     def identity(self) -> RuleIdentity:

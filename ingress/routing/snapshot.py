@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.field_edits import NO_RESPONSE_EDITS, ResponseEdits
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 
@@ -57,23 +58,53 @@ class ServerCertificate:
 
 @dataclass(frozen=True, slots=True)
 class VirtualHost:
-    """A host and its tree of rules."""
+    """A host with its tree of rules, or with an ordered list of them."""
 
     name: str
-    """In lower case; ``*.example.com`` for a wildcard; empty if rules name no host."""
+    """The name in lower case; ``*.example.com`` for a wildcard; empty if rules name no host."""
 
     root: ReverseProxyResource = ReverseProxyResource()
 
     default: Route | None = None
     """The default backend of an Ingress that has rules for this host."""
 
+    patterns: tuple[Route, ...] = ()
+    """
+    In place of the tree, where rules ask for regular expressions: each Route has a `pattern`,
+    and the first that matches wins.
+    """
+
+    has_conditions: bool = False
+    """Whether a Route in the tree has conditions."""
+
+    is_plain: bool = field(init=False, repr=False, compare=False)
+    """Whether the tree and the path alone decide, as on almost all hosts."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_plain", not self.patterns and not self.has_conditions)
+
+    def candidates(self, path: bytes) -> Iterator[Route]:
+        """Yield every Route whose path matches, in the order in which they are tried."""
+        if self.patterns:
+            for route in self.patterns:
+                if route.pattern is not None and route.pattern.captures(path) is not None:
+                    yield route
+        else:
+            yield from self.root.candidates(path)
+
     def route(self, path: bytes) -> Route | None:
-        """Find the Route for a canonical path."""
-        return self.root.find(path) or self.default
+        """Find the Route for a canonical path and a request that meets no condition."""
+        plain = (route for route in self.candidates(path) if not route.conditions)
+        return next(plain, self.default)
+
+    def path_routes(self) -> Iterator[Route]:
+        """Yield every Route but the default backend."""
+        yield from self.patterns
+        yield from self.root.routes()
 
     def routes(self) -> Iterator[Route]:
-        """Yield every Route of this host."""
-        yield from self.root.routes()
+        """Yield every Route that a request may get here."""
+        yield from self.path_routes()
         if self.default is not None:
             yield self.default
 
@@ -102,6 +133,9 @@ class Snapshot:
 
     certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)
     """By the name of a tls entry in lower case, wildcards as ``*.example.com``."""
+
+    response_edits: ResponseEdits = NO_RESPONSE_EDITS
+    """Changes to the responses of every Route that has no `Route.response_edits`: HSTS."""
 
     default_certificate: ServerCertificate | None = None
     """The configured certificate; None if the self-signed one is used."""

@@ -18,11 +18,13 @@ from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.worker.piece import (
     Children,
+    Conditionals,
     Endpoints,
     Gone,
     Host,
     Node,
     Partials,
+    Patterns,
     Piece,
     Service,
     Value,
@@ -86,7 +88,7 @@ def _messages(before: Snapshot | None, after: Snapshot) -> Iterator[bytes]:
 
 def _weight(piece: Piece) -> float:
     """The weight of a piece; about 1 for a Route."""
-    if isinstance(piece, Partials):
+    if isinstance(piece, Partials | Conditionals | Patterns):
         return float(len(piece.routes))
     if isinstance(piece, Node):
         return 0.3 + (piece.exact is not None) + (piece.prefix is not None)
@@ -126,7 +128,10 @@ def _entry_pieces(
 def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
     if isinstance(value, VirtualHost):
         yield from _tree_pieces(value.root)
-        yield Host(name, key, value.name, value.default)
+        ordered = iter(value.patterns)
+        while listed := tuple(islice(ordered, _ROUTES_AT_ONCE)):
+            yield Patterns(listed)
+        yield Host(name, key, value.name, value.default, value.has_conditions)
     elif isinstance(value, Upstream):
         endpoints = iter((*value.endpoints, *value.lingering))
         while some := tuple(
@@ -157,4 +162,7 @@ def _tree_pieces(root: ReverseProxyResource) -> Iterator[Piece]:
             pairs = iter(routes.items())
             while chunk := tuple(islice(pairs, _ROUTES_AT_ONCE)):
                 yield Partials(length, chunk)
+        conditional = iter(node.conditional)
+        while chunk := tuple(islice(conditional, _ROUTES_AT_ONCE)):
+            yield Conditionals(chunk)
         yield Node(node.exact, node.prefix)

@@ -35,7 +35,9 @@ class Assembly:
 
     children: dict[bytes, ReverseProxyResource] = field(default_factory=dict)
     partials: dict[int, dict[bytes, Route]] = field(default_factory=dict)
+    conditionals: list[tuple[bytes, Route]] = field(default_factory=list)
     nodes: list[ReverseProxyResource] = field(default_factory=list)
+    patterns: list[Route] = field(default_factory=list)
     endpoints: list[Endpoint] = field(default_factory=list)
 
     def put(self, name: str, key: object, value: object) -> None:
@@ -110,6 +112,26 @@ class Partials(NamedTuple):
         assembly.partials.setdefault(self.length, {}).update(self.routes)
 
 
+class Conditionals(NamedTuple):
+    """Some rules with conditions of the node that comes next."""
+
+    routes: Sequence[tuple[bytes, Route]]
+
+    def apply(self, assembly: Assembly) -> None:
+        """Keep them for `Node`."""
+        assembly.conditionals += self.routes
+
+
+class Patterns(NamedTuple):
+    """Some rules of the ordered list of the host that comes next."""
+
+    routes: Sequence[Route]
+
+    def apply(self, assembly: Assembly) -> None:
+        """Keep them for `Host`."""
+        assembly.patterns += self.routes
+
+
 class Node(NamedTuple):
     """A node of a tree, after its children; the root is the last one."""
 
@@ -123,12 +145,15 @@ class Node(NamedTuple):
             exact=self.exact,
             prefix=self.prefix,
             partials=tuple(assembly.partials.items()),
+            conditional=tuple(assembly.conditionals),
         )
         assembly.nodes.append(node)
         if assembly.children:
             assembly.children = {}
         if assembly.partials:
             assembly.partials = {}
+        if assembly.conditionals:
+            assembly.conditionals = []
 
 
 class Host(NamedTuple):
@@ -138,11 +163,19 @@ class Host(NamedTuple):
     key: bytes | None
     name: str
     default: Route | None
+    has_conditions: bool
 
     def apply(self, assembly: Assembly) -> None:
         """Make it, and set it."""
-        host = VirtualHost(self.name, assembly.nodes[-1], self.default)
+        host = VirtualHost(
+            self.name,
+            assembly.nodes[-1],
+            self.default,
+            tuple(assembly.patterns),
+            self.has_conditions,
+        )
         assembly.nodes = []
+        assembly.patterns = []
         assembly.put(self.field, self.key, host)
 
 
@@ -176,4 +209,6 @@ class Service(NamedTuple):
         assembly.put(self.field, key, upstream)
 
 
-Piece = Value | Gone | Children | Partials | Node | Host | Endpoints | Service
+Piece = (
+    Value | Gone | Children | Partials | Conditionals | Patterns | Node | Host | Endpoints | Service
+)

@@ -1,4 +1,4 @@
-"""Tests of access rules that cannot be honoured."""
+"""Tests of access rules that are not implemented."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from typing import Literal
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.answer import Answer
-from ingress.errors import Outcome
-from ingress.policy.access import AccessRefusal, Refusal, read_refusal
-from ingress.policy.annotation import PREFIX, Annotations
-from ingress.testing import policy_context
+from ingress.config import Config
+from ingress.policy.access import UnsupportedAccess
+from ingress.policy.annotation import Closing, Extent, Subject
+from ingress.testing import Reading, read_annotations
+
+Snippets = Literal["refuse", "ignore"]
+
+RULES = Closing(Extent.RULES, Subject.ACCESS)
+HOSTS = Closing(Extent.OWNED_HOSTS, Subject.ACCESS)
 
 
-def refusal(*names: str, snippets: Literal["refuse", "ignore"] = "refuse") -> Refusal:
-    return read_refusal(Annotations({PREFIX + name: "off" for name in names}), snippets)
+def read(*names: str, snippets: Snippets = "refuse", value: str = "off") -> Reading:
+    annotations = dict.fromkeys(names, value)
+    return read_annotations(UnsupportedAccess, annotations, config=Config(snippets=snippets))
 
 
-class ReadRefusalTests(SynchronousTestCase):
+class UnsupportedAccessTests(SynchronousTestCase):
     def test_paths(self) -> None:
         """Every annotation that decides access closes paths, those that come later, too."""
         for name in (
@@ -29,47 +34,53 @@ class ReadRefusalTests(SynchronousTestCase):
             "denylist-source-range",
             "satisfy",
             "enable-global-auth",
+            "limit-rps",
+            "limit-connections",
+            "limit-whitelist",
         ):
             with self.subTest(name=name):
-                self.assertIs(refusal(name), Refusal.PATHS)
-                self.assertIs(refusal(name, snippets="ignore"), Refusal.PATHS)
+                self.assertEqual(read(name).closing, RULES)
+                self.assertEqual(read(name, snippets="ignore").closing, RULES)
+                self.assertEqual(read(name, value="").closing, RULES)
 
     def test_hosts(self) -> None:
         """Client certificates close hosts, whatever else there is and in whatever order."""
-        self.assertIs(refusal("auth-tls-secret"), Refusal.HOSTS)
-        self.assertIs(refusal("auth-tls-secret", "auth-url", "server-snippet"), Refusal.HOSTS)
-        self.assertIs(refusal("auth-url", "server-snippet", "auth-tls-secret"), Refusal.HOSTS)
+        self.assertEqual(read("auth-tls-secret").closing, HOSTS)
+        self.assertEqual(read("auth-tls-secret", "auth-url", "server-snippet").closing, HOSTS)
+        self.assertEqual(read("auth-url", "server-snippet", "auth-tls-secret").closing, HOSTS)
 
     def test_snippets(self) -> None:
         """A snippet closes paths unless the configuration ignores snippets."""
         for name in ("server-snippet", "configuration-snippet", "modsecurity-snippet"):
-            self.assertIs(refusal(name), Refusal.PATHS)
-            self.assertIs(refusal(name, snippets="ignore"), Refusal.NONE)
-        self.assertIs(refusal("auth-snippet", snippets="ignore"), Refusal.PATHS)
+            self.assertEqual(read(name).closing, RULES)
+            self.assertIsNone(read(name, snippets="ignore").closing)
+        self.assertEqual(read("auth-snippet", snippets="ignore").closing, RULES)
 
     def test_nothing(self) -> None:
-        """Other annotations close nothing, and are left to others to report."""
-        annotations = Annotations({f"{PREFIX}rewrite-target": "/", "example.com/auth-url": "x"})
-        self.assertIs(read_refusal(annotations, "refuse"), Refusal.NONE)
-        self.assertEqual(annotations.faults, [])
+        """Amounts and annotations of other kinds close nothing."""
+        for name in ("limit-rate", "limit-rate-after", "rewrite-target"):
+            reading = read(name, value="1")
+            self.assertIsNone(reading.closing)
+            self.assertEqual(list(reading.faults), [name])
 
-    def test_fault(self) -> None:
-        """Each one is reported, without its value, also where it is ignored."""
+    def test_everybody(self) -> None:
+        """A list of source ranges that lets everybody in is none; any other one closes."""
+        for name in ("whitelist-source-range", "allowlist-source-range"):
+            for value in ("0.0.0.0/0,::/0", "::/0, 0.0.0.0/0,", "10.0.0.0/8,0.0.0.0/0,::/0"):
+                self.assertEqual(read(name, value=value), Reading(None, {}, None), value)
+            for value in ("0.0.0.0/0", "::/0", "0.0.0.0/0,::/1", "0.0.0.0/0,::/0,x", ",", ""):
+                self.assertEqual(read(name, value=value).closing, RULES, value)
+        self.assertEqual(read("denylist-source-range", value="0.0.0.0/0,::/0").closing, RULES)
+
+    def test_others(self) -> None:
+        """A list that lets everybody in does not open what another annotation closes."""
+        annotations = {"whitelist-source-range": "0.0.0.0/0,::/0", "auth-url": "http://a"}
+        reading = read_annotations(UnsupportedAccess, annotations)
+        self.assertEqual((list(reading.faults), reading.closing), (["auth-url"], RULES))
+
+    def test_hidden(self) -> None:
+        """The values may hold secrets and are in no fault."""
         for snippets in ("refuse", "ignore"):
-            annotations = Annotations(
-                {f"{PREFIX}auth-url": "http://user:secret@a", f"{PREFIX}server-snippet": "secret"}
-            )
-            read_refusal(annotations, snippets)
-            self.assertEqual([fault.value for fault in annotations.faults], ["", ""])
-            annotations.fault_unread()
-            self.assertEqual(len(annotations.faults), 2)
-
-
-class AccessRefusalTests(SynchronousTestCase):
-    def test_answer(self) -> None:
-        """No request passes, over https neither, not even a certificate challenge."""
-        path = b"/.well-known/acme-challenge/x"
-        for is_secure in (True, False):
-            answer = AccessRefusal().access(policy_context(target=path, is_secure=is_secure))
-            assert isinstance(answer, Answer)
-            self.assertEqual((answer.status, answer.outcome), (503, Outcome.ACCESS_REFUSED))
+            faults = read("auth-url", "server-snippet", value="hunter2", snippets=snippets).faults
+            self.assertEqual(set(faults), {"auth-url", "server-snippet"})
+            self.assertNotIn("hunter2", str(faults))

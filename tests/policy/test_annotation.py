@@ -72,11 +72,11 @@ class AnnotationsTests(SynchronousTestCase):
         self.assertEqual(read.text("x", re.compile("[a-z]+"), "a word"), "")
         self.assertEqual(len(read.faults), 1)
 
-    def test_unread(self) -> None:
-        """What nothing asked for is not implemented."""
+    def test_unknown(self) -> None:
+        """What no feature reads is not implemented, unless it has been reported already."""
         read = found(known="1", canary="2")
-        read.text("known")
-        read.fault_unread()
+        read.fault_unknown({"known"})
+        read.fault_unknown({"known"})
         expected = AnnotationFault(
             f"{PREFIX}canary", "2", "not implemented; the annotation is ignored"
         )

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.answer import Answer
-from ingress.endpoint import UpstreamKey
-from ingress.policy.annotation import PREFIX, Annotations
-from ingress.policy.backend_tls import (
-    BackendSecret,
-    BackendSettings,
-    BackendTLS,
-    BackendTLSRefusal,
-    read_backend_settings,
-)
-from ingress.testing import policy_context
+from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
+from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.backend_tls import BackendTLS
+from ingress.testing import Reading, read_annotations, rule_scope
 
 SECRETS = {
     ("default", "all"): BackendSecret(b"chain", b"key", b"ca"),
@@ -26,43 +19,48 @@ SECRETS = {
 MISSING = BackendSecret(fault="does not exist")
 
 
-def read(protocol: str = "HTTPS", **values: str) -> tuple[BackendSettings, dict[str, str]]:
+CLOSED = Closing(Extent.RULES, Subject.ENCRYPTION)
+
+
+def read(protocol: str = "HTTPS", **values: str) -> Reading:
     """
     :param values: annotations without ``proxy-ssl-``, names with ``_`` for ``-``.
-    :return: the settings, and the faults by annotation.
     """
-    written = {f"{PREFIX}proxy-ssl-{name.replace('_', '-')}": values[name] for name in values}
-    annotations = Annotations({f"{PREFIX}backend-protocol": protocol, **written})
-    settings = read_backend_settings(
-        annotations, "default", lambda name: SECRETS.get(name, MISSING)
+    written = {f"proxy-ssl-{name.replace('_', '-')}": values[name] for name in values}
+    return read_annotations(
+        BackendTLS,
+        {"backend-protocol": protocol, **written},
+        backend_secret_of=lambda name: SECRETS.get(name, MISSING),
     )
-    annotations.fault_unread()
-    faults = {fault.name.removeprefix(PREFIX): fault.message for fault in annotations.faults}
-    assert len(faults) == len(annotations.faults), annotations.faults
-    return settings, faults
+
+
+def references(secret: str) -> list[tuple[str, str, str]]:
+    values = {"backend-protocol": "HTTPS", "proxy-ssl-secret": secret}
+    annotations = Annotations({PREFIX + name: value for name, value in values.items()})
+    return list(BackendTLS.references(annotations, "default"))
 
 
 class SettingsTestCase(SynchronousTestCase):
     def assert_tls(self, expected: BackendTLS, **values: str) -> None:
         """These annotations come to `expected`, without a fault."""
-        settings, faults = read(**values)
+        feature, faults, closing = read(**values)
         self.assertEqual(faults, {})
-        self.assertFalse(settings.is_refused)
-        self.assertEqual(settings.tls, expected)
+        self.assertIsNone(closing)
+        self.assertEqual(feature, expected)
 
     def assert_refused(self, name: str, message: str, /, **values: str) -> None:
         """These annotations close the paths, with one fault."""
-        settings, faults = read(**values)
-        self.assertTrue(settings.is_refused, values)
+        _, faults, closing = read(**values)
+        self.assertEqual(closing, CLOSED, values)
         self.assertEqual(list(faults), [f"proxy-ssl-{name}"])
         self.assertIn(message, faults[f"proxy-ssl-{name}"])
         self.assertTrue(faults[f"proxy-ssl-{name}"].endswith("; the paths answer 503"))
 
     def assert_fault(self, expected: BackendTLS, name: str, message: str, /, **values: str) -> None:
         """These annotations come to `expected`, with one fault."""
-        settings, faults = read(**values)
-        self.assertFalse(settings.is_refused)
-        self.assertEqual(settings.tls, expected)
+        feature, faults, closing = read(**values)
+        self.assertIsNone(closing)
+        self.assertEqual(feature, expected)
         self.assertEqual(list(faults), [f"proxy-ssl-{name}"])
         self.assertIn(message, faults[f"proxy-ssl-{name}"])
 
@@ -73,12 +71,12 @@ class ProtocolTests(SettingsTestCase):
     def test_http(self) -> None:
         """HTTP in either case, or nothing, is no TLS."""
         for protocol in ("", "HTTP", "http", " Http "):
-            self.assertEqual(read(protocol), (BackendSettings(), {}))
+            self.assertEqual(read(protocol), (None, {}, None))
 
     def test_https(self) -> None:
         """HTTPS in either case is TLS, not verified."""
         for protocol in ("HTTPS", "https", " Https "):
-            self.assertEqual(read(protocol), (BackendSettings(BackendTLS()), {}))
+            self.assertEqual(read(protocol), (BackendTLS(), {}, None))
 
     def test_others(self) -> None:
         """What is not implemented, or unknown, is a fault and HTTP."""
@@ -88,21 +86,21 @@ class ProtocolTests(SettingsTestCase):
             ("AUTO_HTTP", "not implemented; HTTP is spoken"),
             ("AJP", "HTTP or HTTPS is accepted; HTTP is spoken"),
         ):
-            settings, faults = read(protocol)
-            self.assertEqual(settings, BackendSettings())
+            feature, faults, _ = read(protocol)
+            self.assertIsNone(feature)
             self.assertIn(message, faults["backend-protocol"])
 
     def test_grpcs(self) -> None:
         """What was meant to be encrypted is encrypted."""
-        settings, faults = read("GRPCS", verify="on", secret="default/ca")
-        assert settings.tls is not None
-        self.assertTrue(settings.tls.is_verified)
+        feature, faults, _ = read("GRPCS", verify="on", secret="default/ca")
+        assert isinstance(feature, BackendTLS)
+        self.assertTrue(feature.is_verified)
         self.assertIn("HTTPS is spoken instead", faults["backend-protocol"])
 
     def test_without_effect(self) -> None:
         """Who asks for verification without TLS is told."""
-        settings, faults = read("HTTP", verify="on", secret="default/bad")
-        self.assertEqual(settings, BackendSettings())
+        feature, faults, _ = read("HTTP", verify="on", secret="default/bad")
+        self.assertIsNone(feature)
         self.assertEqual(set(faults), {"proxy-ssl-verify", "proxy-ssl-secret"})
         for message in faults.values():
             self.assertIn("without effect", message)
@@ -134,15 +132,13 @@ class SecretTests(SettingsTestCase):
     def test_named(self) -> None:
         """The Secret is known even while it is at fault, so that its change is seen."""
         for name in ("all", "bad", "none"):
-            settings, _ = read(secret=f"default/{name}")
-            self.assertEqual(settings.secret, ("default", name))
-        self.assertIsNone(read(secret="other/all")[0].secret)
-        self.assertIsNone(read()[0].secret)
+            self.assertEqual(references(f"default/{name}"), [("Secret", "default", name)])
+        self.assertEqual(references("other/all"), [])
+        self.assertEqual(references(""), [])
 
     def test_repr(self) -> None:
         """No key is shown."""
-        settings, _ = read(secret="default/all")
-        self.assertNotIn("b'key'", repr(settings))
+        self.assertNotIn("b'key'", repr(read(secret="default/all")))
         self.assertNotIn("b'key'", repr(SECRETS["default", "all"]))
 
 
@@ -182,13 +178,14 @@ class NameTests(SettingsTestCase):
         for written in ("API.Example", "api.example."):
             self.assert_tls(BackendTLS(name="api.example", has_own_name=True), name=written)
         tls = BackendTLS(name="api.example", has_own_name=True)
-        self.assertIs(tls.at(UpstreamKey("default", "web", "80")), tls)
+        self.assertIs(tls.at(rule_scope()), tls)
         for host in ("10.0.0.1", "fd00::1", "other.example"):
             self.assertEqual(tls.server_name(host), "api.example")
 
     def test_of_service(self) -> None:
         """Else an address is known by its Service, and a name by itself."""
-        tls = BackendTLS().at(UpstreamKey("shop", "web", "80"))
+        tls = BackendTLS().at(rule_scope(namespace="shop"))
+        assert tls is not None
         for host in ("10.0.0.1", "fd00::1"):
             self.assertEqual(tls.server_name(host), "web.shop.svc")
         self.assertEqual(tls.server_name("API.example."), "api.example")
@@ -233,12 +230,3 @@ class CipherTests(SettingsTestCase):
         """A list without any cipher, or that lowers OpenSSL's guard, closes the paths."""
         for written in ("NONSENSE", "ALL:@SECLEVEL=0", "HIGH; x", "A" * 1025, "!ALL"):
             self.assert_refused("ciphers", "a list of ciphers", ciphers=written)
-
-
-class RefusalTests(SynchronousTestCase):
-    def test_answer(self) -> None:
-        """Every request is answered with 503 and a reason."""
-        for is_secure in (True, False):
-            answer = BackendTLSRefusal().access(policy_context(is_secure=is_secure))
-            assert isinstance(answer, Answer)
-            self.assertEqual((answer.status, answer.outcome), (503, "access_refused"))

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.policy.annotation import PREFIX, Annotations
-from ingress.policy.buffering import check_buffering
+from ingress.policy.buffering import Buffering
+from ingress.testing import read_annotations
 
 
 def faults(**values: str) -> list[tuple[str, str]]:
     """:param values: names with ``_`` for ``-``."""
-    annotations = Annotations(
-        {PREFIX + name.replace("_", "-"): value for name, value in values.items()}
-    )
-    check_buffering(annotations, 65536)
-    annotations.fault_unread()
-    return [(fault.name.removeprefix(PREFIX), fault.message) for fault in annotations.faults]
+    annotations = {name.replace("_", "-"): value for name, value in values.items()}
+    return list(read_annotations(Buffering, annotations).faults.items())
 
 
-class CheckBufferingTests(SynchronousTestCase):
+class BufferingTests(SynchronousTestCase):
     def test_streaming(self) -> None:
         """What asks for streaming, or tunes a buffer that is not there, is no fault."""
         self.assertEqual(

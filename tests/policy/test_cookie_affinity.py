@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
-from ingress.policy.annotation import PREFIX, Annotations
-from ingress.policy.cookie_affinity import CookieAffinity, read_cookie_affinity
+from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.feature import RouteFeature
+from ingress.testing import read_annotations, rule_scope
 
 NOW = 1136214245.0
 """Mon, 02 Jan 2006 15:04:05 GMT."""
@@ -202,23 +203,22 @@ class SetCookieTests(SynchronousTestCase):
 class AtTests(SynchronousTestCase):
     def test_rule_path(self) -> None:
         """The cookie is for the path of the rule; nothing in it can end the attribute."""
-        self.assertEqual(BALANCED.at("/a/b").path, "/a/b")
-        self.assertEqual(BALANCED.at("/a; b\r\nü,\ud800").path, "/a%3B%20b%0D%0A%C3%BC,%ED%A0%80")
+        self.assertEqual(BALANCED.at(rule_scope("/a/b")).path, "/a/b")
+        self.assertEqual(
+            BALANCED.at(rule_scope("/a; b\r\nü,\ud800")).path, "/a%3B%20b%0D%0A%C3%BC,%ED%A0%80"
+        )
 
     def test_own_path(self) -> None:
         """A path of its own stays."""
         own = CookieAffinity(path="/own", has_own_path=True)
-        self.assertIs(own.at("/a"), own)
+        self.assertIs(own.at(rule_scope("/a")), own)
 
 
 class ReadCookieAffinityTests(SynchronousTestCase):
-    def read(self, **values: str) -> tuple[CookieAffinity | None, list[str]]:
-        annotations = Annotations(
-            {PREFIX + name.replace("_", "-"): value for name, value in values.items()}
-        )
-        affinity = read_cookie_affinity(annotations)
-        annotations.fault_unread()
-        return affinity, [fault.name.removeprefix(PREFIX) for fault in annotations.faults]
+    def read(self, **values: str) -> tuple[RouteFeature | None, list[str]]:
+        annotations = {name.replace("_", "-"): value for name, value in values.items()}
+        reading = read_annotations(CookieAffinity, annotations)
+        return reading.feature, list(reading.faults)
 
     def test_none(self) -> None:
         """Without ``affinity`` there is none, and its other annotations are no fault."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.config import Config, Listen
 from ingress.errors import Outcome
-from ingress.policy.annotation import PREFIX, Annotations
-from ingress.policy.https_redirect import HttpsRedirect, RedirectSettings, read_redirect_settings
-from ingress.testing import policy_context
+from ingress.policy.feature import RouteFeature
+from ingress.policy.https_redirect import HttpsRedirect
+from ingress.testing import policy_context, read_annotations, rule_scope
+
+CONFIG = Config()
 
 
 def location(
@@ -87,17 +92,45 @@ class HttpsRedirectTests(SynchronousTestCase):
         self.assertEqual(answer.status, 400)
 
 
-class ReadRedirectSettingsTests(SynchronousTestCase):
+class ReadTests(SynchronousTestCase):
+    def read(self, config: Config = CONFIG, **values: str) -> RouteFeature | None:
+        annotations = {name.replace("_", "-"): value for name, value in values.items()}
+        reading = read_annotations(HttpsRedirect, annotations, config=config)
+        self.assertEqual(reading.faults, {})
+        return reading.feature
+
     def test_default(self) -> None:
         """Without annotations the configuration decides."""
-        for is_on in (True, False):
-            settings = read_redirect_settings(Annotations({}), is_on)
-            self.assertEqual(settings, RedirectSettings(is_on=is_on))
+        self.assertEqual(self.read(), HttpsRedirect())
+        self.assertIsNone(self.read(replace(CONFIG, ssl_redirect=False)))
 
     def test_annotations(self) -> None:
         """Annotations go before the configuration."""
-        values = {"ssl-redirect": "true", "force-ssl-redirect": "1", "preserve-trailing-slash": "t"}
-        annotations = Annotations({PREFIX + name: value for name, value in values.items()})
+        off = replace(CONFIG, ssl_redirect=False)
+        self.assertIsNone(self.read(ssl_redirect="false"))
+        self.assertEqual(self.read(off, ssl_redirect="true"), HttpsRedirect())
         self.assertEqual(
-            read_redirect_settings(annotations, False), RedirectSettings(True, True, True)
+            self.read(off, force_ssl_redirect="1", preserve_trailing_slash="t"),
+            HttpsRedirect(is_forced=True, keeps_trailing_slash=True),
         )
+
+    def test_no_listener(self) -> None:
+        """Nobody is sent to a port on which nothing listens."""
+        config = replace(CONFIG, listen=Listen(https=()))
+        self.assertIsNone(self.read(config, force_ssl_redirect="true"))
+
+
+class AtTests(SynchronousTestCase):
+    def test_https_hosts(self) -> None:
+        """What its namespace wants over https is redirected, and nothing else."""
+        policy = HttpsRedirect()
+        self.assertIs(policy.at(rule_scope(https_hosts=None)), policy)
+        self.assertIsNone(policy.at(rule_scope(https_hosts=frozenset())))
+        some = frozenset({b"a.example"})
+        self.assertEqual(policy.at(rule_scope(https_hosts=some)), HttpsRedirect(hosts=some))
+
+    def test_forced(self) -> None:
+        """Where it is forced, everything is."""
+        policy = HttpsRedirect(is_forced=True)
+        for https_hosts in (None, frozenset(), frozenset({b"a.example"})):
+            self.assertIs(policy.at(rule_scope(https_hosts=https_hosts)), policy)

@@ -6,9 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint
 from ingress.message import Request
-from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.hash_key import parse_hash_key
-from ingress.policy.load_balance import Algorithm, LoadBalance, read_load_balance
+from ingress.policy.load_balance import Algorithm, LoadBalance
+from ingress.testing import read_annotations
 
 ENDPOINTS = tuple(Endpoint(f"10.0.0.{number}", 80) for number in range(6))
 BY_PATH = LoadBalance(hash_key=parse_hash_key("$uri"))
@@ -25,12 +25,10 @@ PATHS = [request(f"/{number}") for number in range(200)]
 
 def read(**annotations: str) -> tuple[LoadBalance, list[str]]:
     """:param annotations: names with ``_`` for ``-``."""
-    found = Annotations(
-        {PREFIX + name.replace("_", "-"): value for name, value in annotations.items()}
-    )
-    settings = read_load_balance(found)
-    found.fault_unread()
-    return settings, [fault.message for fault in found.faults]
+    written = {name.replace("_", "-"): value for name, value in annotations.items()}
+    reading = read_annotations(LoadBalance, written)
+    assert isinstance(reading.feature, LoadBalance)
+    return reading.feature, list(reading.faults.values())
 
 
 class AmongTests(SynchronousTestCase):

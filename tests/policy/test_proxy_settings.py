@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Limits
-from ingress.policy.annotation import PREFIX, Annotations
-from ingress.policy.proxy_settings import (
-    ProxySettings,
-    RetryCondition,
-    default_proxy_settings,
-    read_proxy_settings,
-)
+from ingress.config import Config, Limits
+from ingress.policy.proxy_settings import ProxySettings, RetryCondition
+from ingress.testing import read_annotations
 
 OTHER_LIMITS = Limits(
     body_size=None, connect_timeout=1.5, read_timeout=2.5, upstream_send_timeout=3.5
@@ -20,12 +15,10 @@ OTHER_LIMITS = Limits(
 
 def read(limits: Limits = OTHER_LIMITS, **values: str) -> tuple[ProxySettings, list[str]]:
     """:param values: names with ``_`` for ``-``."""
-    annotations = Annotations(
-        {PREFIX + name.replace("_", "-"): value for name, value in values.items()}
-    )
-    settings = read_proxy_settings(annotations, limits)
-    annotations.fault_unread()
-    return settings, [fault.message for fault in annotations.faults]
+    annotations = {name.replace("_", "-"): value for name, value in values.items()}
+    reading = read_annotations(ProxySettings, annotations, config=Config(limits=limits))
+    assert isinstance(reading.feature, ProxySettings)
+    return reading.feature, list(reading.faults.values())
 
 
 class ReadProxySettingsTests(SynchronousTestCase):
@@ -33,7 +26,7 @@ class ReadProxySettingsTests(SynchronousTestCase):
 
     def test_defaults(self) -> None:
         """The configuration's limits hold where there are no annotations."""
-        self.assertEqual(default_proxy_settings(Limits()), ProxySettings())
+        self.assertEqual(read(Limits()), (ProxySettings(), []))
         expected = ProxySettings(
             body_size=None, connect_timeout=1.5, send_timeout=3.5, read_timeout=2.5
         )
@@ -70,7 +63,7 @@ class ReadProxySettingsTests(SynchronousTestCase):
         for name in ("proxy_connect_timeout", "proxy_send_timeout", "proxy_read_timeout"):
             for value in ("50k", "60s", "0", "-1", "1.5", "9999999999"):
                 settings, (fault,) = read(OTHER_LIMITS, **{name: value})
-                self.assertEqual(settings, default_proxy_settings(OTHER_LIMITS), (name, value))
+                self.assertEqual(settings, read()[0], (name, value))
                 self.assertIn("seconds without a unit is accepted", fault)
 
     def test_conditions(self) -> None:
@@ -114,7 +107,7 @@ class ReadProxySettingsTests(SynchronousTestCase):
     def test_bad_tries(self) -> None:
         """What is no number is a fault, and the default."""
         settings, found = read(proxy_next_upstream_tries="-1", proxy_next_upstream_timeout="10s")
-        self.assertEqual(settings, default_proxy_settings(OTHER_LIMITS))
+        self.assertEqual(settings, read()[0])
         self.assertEqual(len(found), 2)
 
 

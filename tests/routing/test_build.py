@@ -12,8 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import TLS, Cluster, Config, IngressClassFilter, Limits
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import KubeObject, Secret
+from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.policy import Policy
 from ingress.problem import Problem
 from ingress.routing.build import CONFIGURATION, Built, build, build_steps
+from ingress.routing.match import find_route
 from ingress.steps import finish
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import (
@@ -39,6 +42,14 @@ YEAR = timedelta(days=365)
 def tls_secret(name: str, *hosts: str, valid_for: timedelta = YEAR) -> Secret:
     issued = CA.issue(*hosts, not_before=NOW - YEAR, not_after=NOW + valid_for)
     return secret(name, issued.chain_pem, issued.key_pem)
+
+
+def policies_of(
+    result: Built, host: bytes = b"a.example", path: bytes = b"/"
+) -> tuple[Policy, ...]:
+    route = find_route(result.snapshot, host, path)
+    assert route is not None
+    return route.policies
 
 
 ONE = tls_secret("one", "a.example", "*.example")
@@ -188,13 +199,14 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(problems_of(second, "new"), [])
 
     def test_without_hosts(self) -> None:
-        """A tls entry without hosts follows its Secret, redirect included."""
+        """A tls entry without hosts follows its Secret; the redirect does not depend on it."""
         web = ingress("a.example", {"/": "web:80"}, tls={"one": []})
         first = built(web, served("web"))
-        self.assertEqual(first.snapshot.hosts[b"a.example"].root.prefix.policies, ())  # type: ignore[union-attr]
+        self.assertEqual(first.snapshot.certificates, {})
+        self.assertEqual(policies_of(first), (HttpsRedirect(),))
         second = built(web, served("web"), ONE, previous=first)
         self.assertEqual(list(second.snapshot.certificates), ["a.example"])
-        self.assertEqual(len(second.snapshot.hosts[b"a.example"].root.prefix.policies), 1)  # type: ignore[union-attr]
+        self.assertEqual(policies_of(second), (HttpsRedirect(),))
         third = built(web, served("web"), previous=second)
         self.assertEqual(third.snapshot, first.snapshot)
 
@@ -418,7 +430,7 @@ class MappingsTests(SynchronousTestCase):
             result.problems,
             result.snapshot.hosts,
             memo.objects.ingresses,
-            memo.ingresses.parts,
+            memo.rules.sets,
             memo.upstreams.users,
             memo.hosts.problems,
         ):

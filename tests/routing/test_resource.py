@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.routing.build.tree import ResourceTree
+from ingress.routing.condition import FieldCondition
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.steps import finish
@@ -21,7 +22,7 @@ def tree(*rules: tuple[str, str]) -> ReverseProxyResource:
     resource_tree = ResourceTree()
     for path_type, path in rules:
         resource_tree.add(path.encode(), Route(("default", "x"), None, path, path_type))
-    return finish(resource_tree.freeze())
+    return finish(resource_tree.freeze("", None)).root
 
 
 def found(root: ReverseProxyResource, path: str) -> tuple[str, str] | None:
@@ -122,8 +123,12 @@ class FindTests(SynchronousTestCase):
         st.text("ab/", max_size=8).map(lambda text: _single_slashes(f"/{text}")),
     )
     def test_like_specification(self, rules: list[tuple[str, str]], path: str) -> None:
-        """The walk finds what a comparison with each rule finds."""
-        self.assertEqual(found(tree(*rules), path), slow_find(rules, path))
+        """The walk finds what a comparison with each rule finds, and so does the slower one."""
+        root = tree(*rules)
+        self.assertEqual(found(root, path), slow_find(rules, path))
+        candidates = [(route.path_type, route.path) for route in root.candidates(path.encode())]
+        self.assertEqual(candidates[:1], [best] if (best := slow_find(rules, path)) else [])
+        self.assertLessEqual(set(candidates), {rule for rule in rules if _matches(*rule, path)})
 
     def test_exact_and_slash(self) -> None:
         """Exact goes before a Prefix that is longer by its trailing slash alone."""
@@ -141,6 +146,71 @@ class FindTests(SynchronousTestCase):
         root = tree((PREFIX, path))
         self.assertEqual(found(root, f"{path}/b"), (PREFIX, path))
         del root
+
+
+class CandidatesTests(SynchronousTestCase):
+    """Rules with conditions are tried before others of the same path, and then shorter ones."""
+
+    def root(self, *rules: tuple[str, str, int]) -> ReverseProxyResource:
+        """:param rules: path type, path, and how many conditions there are."""
+        resource_tree = ResourceTree()
+        for path_type, path, count in rules:
+            conditions = tuple(FieldCondition(b"n", b"%d" % number) for number in range(count))
+            route = Route(("default", "x"), None, path, path_type, conditions=conditions)
+            self.assertIsNone(resource_tree.add(path.encode(), route))
+        virtual_host = finish(resource_tree.freeze("", None))
+        self.assertEqual(virtual_host.is_plain, not any(count for _, _, count in rules))
+        return virtual_host.root
+
+    def candidates(self, root: ReverseProxyResource, path: bytes) -> list[tuple[str, str, int]]:
+        return [
+            (route.path_type, route.path, len(route.conditions)) for route in root.candidates(path)
+        ]
+
+    def test_one_path(self) -> None:
+        """At each path the most conditions come first, whatever the order of the rules."""
+        for path_type in (EXACT, PREFIX, PARTIAL):
+            rules = [(path_type, "/a", count) for count in (1, 0, 2)]
+            root = self.root(*rules, (PREFIX, "/", 0))
+            self.assertEqual(
+                self.candidates(root, b"/a"),
+                [
+                    (path_type, "/a", 2),
+                    (path_type, "/a", 1),
+                    (path_type, "/a", 0),
+                    (PREFIX, "/", 0),
+                ],
+            )
+
+    def test_paths(self) -> None:
+        """A longer path goes before a shorter one, conditions or not."""
+        rules = [
+            (EXACT, "/a/b", 1),
+            (PREFIX, "/a/b", 0),
+            (PARTIAL, "/a/b", 1),
+            (PREFIX, "/a", 2),
+            (PARTIAL, "/", 1),
+        ]
+        root = self.root(*rules)
+        self.assertEqual(self.candidates(root, b"/a/b"), rules)
+        self.assertEqual(self.candidates(root, b"/a/bc"), rules[2:])
+        self.assertEqual(self.candidates(root, b"/a/b/c"), rules[1:])
+        self.assertEqual(self.candidates(root, b"/x"), rules[-1:])
+
+    def test_listed(self) -> None:
+        """All of them are among the rules of the tree; `find` knows only plain ones."""
+        root = self.root((PREFIX, "/", 1), (PREFIX, "/", 0), (EXACT, "/a", 1))
+        self.assertEqual(len(list(root.routes())), 3)
+        self.assertEqual(found(root, "/a"), (PREFIX, "/"))
+
+    def test_duplicates(self) -> None:
+        """Two rules of one path and the same conditions are duplicates."""
+        condition = FieldCondition(b"n", b"1")
+        route = Route(("default", "x"), None, "/", conditions=(condition,))
+        other = Route(("default", "y"), None, "/", conditions=(condition,))
+        resource_tree = ResourceTree()
+        self.assertIsNone(resource_tree.add(b"/", route))
+        self.assertIs(resource_tree.add(b"/", other), route)
 
 
 def _single_slashes(path: str) -> str:

@@ -43,6 +43,7 @@ from ingress.kube.objects import (
     SliceEndpoint,
 )
 from ingress.policy.annotation import PREFIX
+from ingress.policy.registry import REGISTRY, Registry
 from ingress.routing.build import Built, build
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -248,9 +249,10 @@ def built(
     config: Config = FILES,
     previous: Built | None = None,
     now: datetime = NOW,
+    registry: Registry = REGISTRY,
 ) -> Built:
     """Build some objects."""
-    return build(objects(*items), config, previous, now=now)
+    return build(objects(*items), config, previous, now=now, registry=registry)
 
 
 def problems_of(result: Built, name: str = "web") -> list[str]:

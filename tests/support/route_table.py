@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ingress.endpoint import Endpoint, Upstream
-from ingress.policy.access import AccessRefusal
-from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
+from ingress.policy.annotation import Subject
+from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import Algorithm, LoadBalance
 from ingress.policy.policy import Policy
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.policy.refusal import Refusal
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
@@ -115,10 +116,8 @@ def _backend(tls: BackendTLS | None) -> Iterator[str]:
 
 
 def _policy(policy: Policy) -> str:
-    if isinstance(policy, AccessRefusal):
-        return "refused"
-    if isinstance(policy, BackendTLSRefusal):
-        return "refused for its TLS"
+    if isinstance(policy, Refusal):
+        return "refused" if policy.subject is Subject.ACCESS else "refused for its TLS"
     assert isinstance(policy, HttpsRedirect)
     text = "to https" if policy.port == 443 else f"to https:{policy.port}"
     if policy.hosts is not None:

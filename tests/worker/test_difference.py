@@ -14,7 +14,13 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.kube.objects import KubeObject
 from ingress.routing.build import build
+from ingress.routing.build.pattern_list import PatternList
+from ingress.routing.build.tree import ResourceTree
+from ingress.routing.condition import FieldCondition
+from ingress.routing.path_pattern import PathForm, PathPattern
+from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
+from ingress.steps import finish
 from ingress.worker.difference import Difference, find_pieces
 from ingress.worker.replica import Replica
 from tests.support.objects import NOW, built, ingress, objects, served
@@ -83,6 +89,32 @@ class EqualityTests(ReplicaTestCase):
         above = copy.hosts[b"a.example"].route(deep[:-2].encode())
         assert above is not None
         self.assertEqual(above.path, "/")
+
+    def test_patterns_and_conditions(self) -> None:
+        """Ordered lists of patterns come over in their order, rules with conditions as well."""
+        conditions = (FieldCondition(b"x-version", b"new"),)
+        plain, new = (
+            Route(("default", "web"), WEB),
+            Route(("default", "new"), WEB, conditions=conditions),
+        )
+        patterns, tree = PatternList(), ResourceTree()
+        for number in range(200):
+            text = f"/{number:03}[a-z]".encode()
+            pattern = PathPattern(PathForm.REGULAR_EXPRESSION, text)
+            patterns.add(b"", replace(new if number % 2 else plain, pattern=pattern))
+            tree.add(b"/%d" % number, replace(new, path_type="Prefix"))
+        tree.add(b"/", plain)
+        snapshot = Snapshot(
+            Config(),
+            hosts={
+                b"a.example": finish(patterns.freeze("a.example", plain)),
+                b"b.example": finish(tree.freeze("b.example", None)),
+            },
+        )
+        self.assertEqual(self.tell(snapshot), snapshot)
+        after = replace(snapshot, hosts={b"b.example": snapshot.hosts[b"b.example"]})
+        self.assertEqual(self.tell(after), after)
+        self.assertFalse(after.hosts[b"b.example"].is_plain)
 
     def test_many_endpoints(self) -> None:
         """Endpoints come over in their order, lingering ones apart."""

@@ -3,11 +3,13 @@ Builds a Snapshot and Problems from objects: a pure function that reuses a previ
 
 ::
 
-    Ingress ──► IngressParts ─┬─► VirtualHosts   (host, host_table)
-    IngressClass ─┘           ├─► Upstreams      (upstream, upstream_table) ◄── Service, slices
-                              └─► certificates   (tls, certificate_table)   ◄── Secret
+    Ingress ──► RuleSet ─┬─► VirtualHosts   (host, host_table)
+    IngressClass ─┘      ├─► Upstreams      (upstream, upstream_table) ◄── Service, slices
+                         └─► certificates   (tls, certificate_table)   ◄── Secret
 
-    Secret ─► the data for TLS towards endpoints in IngressParts (backend_secret_table)
+    Secret ─► the data for TLS towards endpoints in RuleSets (backend_secret_table)
+
+A RuleSet is neutral: an object of another kind could produce one as well.
 
 Each arrow is a table that outlives the build in `Built.memo`. A build finds the
 objects that changed since the last one by identity, follows the arrows from there,
@@ -23,16 +25,26 @@ from datetime import datetime
 from typing import Any
 
 from ingress.config import Config
-from ingress.kube.objects import Ingress, ObjectName, Objects
+from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
+from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
+from ingress.policy.registry import REGISTRY, Registry
 from ingress.problem import Origin, Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import changed_names
 from ingress.routing.build.host_table import HostTable, update_hosts
-from ingress.routing.build.ingress import IngressParts, SecretLookup
+from ingress.routing.build.ingress import IngressReader, SecretLookup
 from ingress.routing.build.ingress_class import class_rule
-from ingress.routing.build.ingress_table import IngressTable, update_ingresses
+from ingress.routing.build.ingress_table import (
+    KIND,
+    IngressTable,
+    reclassed_ingresses,
+    update_served,
+)
 from ingress.routing.build.local_endpoints import unused_endpoints
+from ingress.routing.build.route_factory import RouteFactory
+from ingress.routing.build.rule_set import RuleSet
+from ingress.routing.build.rule_table import RuleTable, update_rules
 from ingress.routing.build.secret_table import SecretTable, SecretUpdate
 from ingress.routing.build.tls import secret_problems
 from ingress.routing.build.upstream_table import UpstreamTable, update_upstreams
@@ -50,6 +62,7 @@ class Memo:
     """The state that a build hands to the next one."""
 
     objects: Objects = Objects()
+    rules: RuleTable = RuleTable()
     ingresses: IngressTable = IngressTable()
     secrets: SecretTable = SecretTable()
     backend_secrets: BackendSecretTable = BackendSecretTable()
@@ -69,6 +82,9 @@ class Built:
     """By owner; a tuple is the same object as before if nothing changed."""
 
     memo: Memo
+
+    registry: Registry = REGISTRY
+    """The features that annotations could ask for."""
 
     def __repr__(self) -> str:
         snapshot = self.snapshot
@@ -109,8 +125,10 @@ class Built:
             if table.upstreams[key].endpoints:
                 continue  # The endpoints may be old, but they serve.
             is_known = (key.namespace, key.service) in services
-            for name in table.users.get(key, ()):
-                found.setdefault(name, set()).add("no-endpoint" if is_known else "no-service")
+            reason = "no-endpoint" if is_known else "no-service"
+            for kind, *name in table.users.get(key, ()):
+                if kind == KIND:
+                    found.setdefault((name[0], name[1]), set()).add(reason)
             if count % STRIDE == STRIDE - 1:
                 yield
         return found
@@ -135,32 +153,48 @@ class Built:
 
 
 def build(
-    objects: Objects, config: Config, previous: Built | None = None, *, now: datetime
+    objects: Objects,
+    config: Config,
+    previous: Built | None = None,
+    *,
+    now: datetime,
+    registry: Registry = REGISTRY,
 ) -> Built:
     """
     :param objects: all current objects.
     :param previous: the result of an earlier build, of any objects and any
         configuration; it is not changed.
     :param now: a time with a zone; decides which certificates are expired.
+    :param registry: the features that annotations can ask for.
     """
-    return finish(build_steps(objects, config, previous, now=now))
+    return finish(build_steps(objects, config, previous, now=now, registry=registry))
 
 
 def build_steps(
-    objects: Objects, config: Config, previous: Built | None = None, *, now: datetime
+    objects: Objects,
+    config: Config,
+    previous: Built | None = None,
+    *,
+    now: datetime,
+    registry: Registry = REGISTRY,
 ) -> Steps[Built]:
     """
     Build in steps that each take well below 5 ms, so that the caller can do other work
     in between. A build that is abandoned halfway leaves no trace.
     """
-    if previous is not None and previous.snapshot.config == config:
+    is_continued = (
+        previous is not None
+        and previous.snapshot.config == config
+        and previous.registry is registry
+    )
+    if previous is not None and is_continued:
         memo, problems = previous.memo, previous.problems
     else:
         memo, problems = Memo(secrets=_kept_secrets(objects, previous)), {}
-    memo, concerned = yield from _update(memo, objects, config, now)
+    memo, concerned = yield from _update(memo, objects, config, now, registry)
     before = previous.problems if previous is not None else {}
     problems = yield from _updated_problems(problems, before, memo, config, concerned)
-    return Built(_snapshot(memo, config, previous), problems, memo)
+    return Built(_snapshot(memo, config, previous), problems, memo, registry)
 
 
 def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
@@ -172,53 +206,63 @@ def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
 
 
 def _update(
-    memo: Memo, objects: Objects, config: Config, now: datetime
-) -> Steps[tuple[Memo, set[ObjectName]]]:
-    """:return: the memo of this build, and the Ingresses whose Problems may have changed."""
+    memo: Memo, objects: Objects, config: Config, now: datetime, registry: Registry
+) -> Steps[tuple[Memo, set[ObjectKey]]]:
+    """:return: the memo of this build, and the objects whose Problems may have changed."""
     old = memo.objects
     secret_update = SecretUpdate(memo.secrets, objects.secrets, config)
     changed_secrets = yield from changed_names(old.secrets, objects.secrets)
     yield from secret_update.refresh(changed_secrets)
     backend_update = BackendSecretUpdate(memo.backend_secrets, objects.secrets, config)
-    changed = yield from changed_names(old.ingresses, objects.ingresses)
+    names = yield from changed_names(old.ingresses, objects.ingresses)
+    changed: set[ObjectKey] = {(KIND, *name) for name in names}
     changed |= yield from backend_update.refresh(changed_secrets)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
-    ingresses, moves = yield from update_ingresses(
-        memo.ingresses,
-        objects.ingresses,
-        changed,
-        class_rule(objects.ingress_classes, config),
-        config,
-        SecretLookup(secret_update.certificate_of, backend_update.secret_of),
-    )
+    classes = class_rule(objects.ingress_classes, config)
+    if classes != memo.ingresses.class_rule:
+        changed |= yield from reclassed_ingresses(memo.rules.sets, objects.ingresses, classes)
+    lookup = SecretLookup(secret_update.certificate_of, backend_update.secret_of)
+    reader = IngressReader(objects.ingresses, classes, config, registry, lookup)
+    rules, moves = yield from update_rules(memo.rules, changed, reader.read)
+    ingresses = yield from update_served(memo.ingresses, classes, objects.ingresses, moves)
     secrets = yield from secret_update.finish(moves, now)
     backend_secrets = yield from backend_update.finish(moves)
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config.source, moves
     )
-    hosts, merged = yield from update_hosts(memo.hosts, ingresses, moves, config)
+    factory = RouteFactory(registry, _hsts(config))
+    hosts, merged = yield from update_hosts(memo.hosts, rules, moves, factory)
     certificates, chosen = yield from update_certificates(
-        memo.certificates, ingresses, secrets, secret_update.changed, moves
+        memo.certificates, rules, secrets, secret_update.changed, moves
     )
-    concerned = {move.name for move in moves} | unserved | merged | chosen
+    concerned = {move.key for move in moves} | unserved | merged | chosen
     for count, secret in enumerate(secret_update.changed | secret_update.lapsed):
         concerned.update(secrets.users.get(secret, ()))
         if count % STRIDE == STRIDE - 1:
             yield
-    updated = Memo(objects, ingresses, secrets, backend_secrets, upstreams, hosts, certificates)
+    updated = Memo(
+        objects, rules, ingresses, secrets, backend_secrets, upstreams, hosts, certificates
+    )
     return updated, concerned
 
 
-def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps[set[ObjectName]]:
-    """Find the Ingresses whose hosts depend on the names of one of these certificates."""
-    names: set[ObjectName] = set()
+def _hsts(config: Config) -> FieldEdits:
+    """The changes to every response over https."""
+    if config.hsts is None:
+        return NO_EDITS
+    return FieldEdits(replace=((b"Strict-Transport-Security", config.hsts.field_value),))
+
+
+def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps[set[ObjectKey]]:
+    """Find the objects whose hosts depend on the names of one of these certificates."""
+    keys: set[ObjectKey] = set()
     for secret in secrets:
-        for name in memo.secrets.users.get(secret, ()):
-            entries = memo.ingresses.parts[name].tls
+        for key in memo.secrets.users.get(secret, ()):
+            entries = memo.rules.sets[key].tls
             if any(entry.secret == secret and not entry.names_hosts for entry in entries):
-                names.add(name)
+                keys.add(key)
         yield
-    return names
+    return keys
 
 
 def _updated_problems(
@@ -226,17 +270,17 @@ def _updated_problems(
     before: Mapping[Owner, tuple[Problem, ...]],
     memo: Memo,
     config: Config,
-    concerned: Iterable[ObjectName],
+    concerned: Iterable[ObjectKey],
 ) -> Steps[Mapping[Owner, tuple[Problem, ...]]]:
     """
     :param problems: the Problems to update.
     :param before: earlier Problems, whose tuples are reused if they are equal.
     """
     updated = dict(problems)
-    for count, name in enumerate(concerned):
-        parts = memo.ingresses.parts.get(name)
-        found = _problems_of(parts, memo) if parts is not None else ()
-        _put(updated, before, ("Ingress", *name), found)
+    for count, key in enumerate(concerned):
+        rules = memo.rules.sets.get(key)
+        found = _problems_of(rules, memo) if rules is not None else ()
+        _put(updated, before, key, found)
         if count % STRIDE == STRIDE - 1:
             yield
     _put(updated, before, CONFIGURATION, _configuration_problems(memo, config))
@@ -256,18 +300,19 @@ def _put(
     problems[owner] = same if same == found else found
 
 
-def _problems_of(parts: IngressParts, memo: Memo) -> tuple[Problem, ...]:
-    """Collect all Problems of one Ingress: its own, and those with other objects."""
-    name, found = parts.name, list(parts.problems)
-    for host in parts.hosts:
-        found += memo.hosts.problems.get(host, {}).get(name, ())
-    for key, field_path in parts.backends.items():
-        fault = memo.upstreams.faults.get(key)
+def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
+    """Collect all Problems of one object: its own, and those with other objects."""
+    key, found = rules.key, list(rules.problems)
+    for host in rules.hosts:
+        found += memo.hosts.problems.get(host, {}).get(key, ())
+    for upstream, field_path in rules.upstreams.items():
+        fault = memo.upstreams.faults.get(upstream)
         if fault is not None:
-            found.append(parts.problem(field_path, fault, f"{key.service}:{key.port}"))
-    found += secret_problems(parts, memo.secrets)
-    for host in parts.tls_hosts:
-        found += memo.certificates.problems.get(host, {}).get(name, ())
+            named = f"{upstream.service}:{upstream.port}"
+            found.append(rules.problem(field_path, fault, named))
+    found += secret_problems(rules, memo.secrets)
+    for host in rules.tls_hosts:
+        found += memo.certificates.problems.get(host, {}).get(key, ())
     return tuple(found)
 
 
@@ -295,11 +340,19 @@ def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
         any_host=memo.hosts.any_host,
         upstreams=memo.upstreams.upstreams,
         certificates=memo.certificates.certificates,
+        response_edits=_response_edits(config, previous),
         default_certificate=memo.secrets.certificate_of(default) if default else None,
     )
     if previous is not None and _is_same(snapshot, previous.snapshot):
         return previous.snapshot
     return snapshot
+
+
+def _response_edits(config: Config, previous: Built | None) -> ResponseEdits:
+    """The same object as before where the configuration is the same."""
+    if previous is not None and previous.snapshot.config == config:
+        return previous.snapshot.response_edits
+    return ResponseEdits(https=_hsts(config))
 
 
 def _is_same(one: Snapshot, other: Snapshot) -> bool:
@@ -312,6 +365,7 @@ def _is_same(one: Snapshot, other: Snapshot) -> bool:
             "any_host",
             "upstreams",
             "certificates",
+            "response_edits",
             "default_certificate",
         )
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from cryptography import x509
 
 from ingress.kube.objects import Secret
-from ingress.policy.backend_tls import BackendSecret
+from ingress.policy.backend_secret import BackendSecret
 from ingress.routing.build.certificate import (
     CERTIFICATE_KEY,
     PRIVATE_KEY_KEY,

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingress.config import Config
-from ingress.kube.objects import ObjectName, Secret
-from ingress.policy.backend_tls import BackendSecret
+from ingress.kube.objects import ObjectKey, ObjectName, Secret
+from ingress.policy.backend_secret import BackendSecret
 from ingress.routing.build.backend_secret import read_backend_secret
 from ingress.routing.build.change import Index
-from ingress.routing.build.ingress_table import Move, moved_users
 from ingress.routing.build.missing_secret import why_missing
+from ingress.routing.build.rule_table import Move, moved_users
 from ingress.steps import Steps
 
 
@@ -21,8 +21,8 @@ from ingress.steps import Steps
 class BackendSecretTable:
     """The content of the Secrets in use, after a build."""
 
-    users: Index[ObjectName, ObjectName] = field(default_factory=dict)
-    """The Ingresses that name a Secret, by the name of the Secret."""
+    users: Index[ObjectName, ObjectKey] = field(default_factory=dict)
+    """The objects that name a Secret, by the name of the Secret."""
 
     secrets: Mapping[ObjectName, BackendSecret] = field(default_factory=dict)
     """The content by name, with an entry also for Secrets that do not exist."""
@@ -46,14 +46,14 @@ class BackendSecretUpdate:
     def __repr__(self) -> str:
         return f"<BackendSecretUpdate of {len(self._read)} Secrets>"
 
-    def refresh(self, names: Iterable[ObjectName]) -> Steps[set[ObjectName]]:
+    def refresh(self, names: Iterable[ObjectName]) -> Steps[set[ObjectKey]]:
         """
         Read again those of `names` that are in use.
 
-        :return: the Ingresses to read again, because the content of one of their Secrets
+        :return: the objects to read again, because the content of one of their Secrets
             changed.
         """
-        users: set[ObjectName] = set()
+        users: set[ObjectKey] = set()
         for name in names:
             before = self._read.pop(name, None)
             if before is None:
@@ -78,7 +78,7 @@ class BackendSecretUpdate:
     def finish(self, moves: Iterable[Move]) -> Steps[BackendSecretTable]:
         """Return the table after the moves, without Secrets that are no longer used."""
         users, _ = yield from moved_users(
-            self._table.users, moves, lambda parts: parts.backend_secrets
+            self._table.users, moves, lambda rules: rules.backend_secrets
         )
         secrets = {name: self._read[name] for name in users}
         return BackendSecretTable(users, secrets)

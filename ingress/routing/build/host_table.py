@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ingress.config import Config
-from ingress.kube.objects import ObjectName
+from ingress.kube.objects import ObjectKey
 from ingress.routing.build.change import Index
-from ingress.routing.build.host import MergedHost, ProblemsByIngress, merge_host
-from ingress.routing.build.ingress_table import IngressTable, Move, moved_users
+from ingress.routing.build.host import MergedHost, ProblemsByObject, merge_host
+from ingress.routing.build.route_factory import RouteFactory
+from ingress.routing.build.rule_table import Move, RuleTable, moved_users
 from ingress.routing.snapshot import VirtualHost
 from ingress.steps import Steps
 
@@ -20,31 +20,31 @@ from ingress.steps import Steps
 class HostTable:
     """The virtual hosts, after a build, in the form of a Snapshot."""
 
-    users: Index[str, ObjectName] = field(default_factory=dict)
+    users: Index[str, ObjectKey] = field(default_factory=dict)
     """The Ingresses that have rules for a host, by the host's name in lower case."""
 
     hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
     wildcard_hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
     any_host: VirtualHost | None = None
-    problems: Mapping[str, ProblemsByIngress] = field(default_factory=dict)
+    problems: Mapping[str, ProblemsByObject] = field(default_factory=dict)
     """By host; hosts without Problems are left out."""
 
 
 def update_hosts(
-    table: HostTable, ingresses: IngressTable, moves: Iterable[Move], config: Config
-) -> Steps[tuple[HostTable, set[ObjectName]]]:
+    table: HostTable, rules: RuleTable, moves: Iterable[Move], factory: RouteFactory
+) -> Steps[tuple[HostTable, set[ObjectKey]]]:
     """
     :return: the updated table, and the Ingresses that gained or lost a Problem.
     """
-    users, touched = yield from moved_users(table.users, moves, lambda parts: parts.hosts)
+    users, touched = yield from moved_users(table.users, moves, lambda rules: rules.hosts)
     if not touched:
         return table, set()
     update = _Update(table)
     for host in touched:
-        names = users.get(host)
+        keys = users.get(host)
         merged: MergedHost | None = None
-        if names:
-            merged = yield from merge_host(host, ingresses.of(names), config)
+        if keys:
+            merged = yield from merge_host(host, rules.of(keys), factory)
         update.put(host, merged)
         yield
     return update.finish(users), update.concerned
@@ -54,7 +54,7 @@ class _Update:
     """A HostTable while hosts are added to it."""
 
     def __init__(self, table: HostTable) -> None:
-        self.concerned: set[ObjectName] = set()
+        self.concerned: set[ObjectKey] = set()
         self._hosts = dict(table.hosts)
         self._wildcard_hosts = dict(table.wildcard_hosts)
         self._any_host = table.any_host
@@ -78,7 +78,7 @@ class _Update:
         if before != after:
             self.concerned.update(before, after)
 
-    def finish(self, users: Index[str, ObjectName]) -> HostTable:
+    def finish(self, users: Index[str, ObjectKey]) -> HostTable:
         return HostTable(users, self._hosts, self._wildcard_hosts, self._any_host, self._problems)
 
 

@@ -1,41 +1,52 @@
 """
-Reads the parts of one Ingress: its rules by host, its default backend, its tls entries.
+Reads one Ingress into a RuleSet.
 
-Nothing here looks at another object, except at the certificate that a tls entry
-without hosts needs. `host`, `upstream` and `tls` combine the parts of several
-Ingresses.
+Nothing here looks at another object, except at Secrets: the certificate that a tls
+entry without hosts needs, and those that annotations name. `host`, `upstream` and
+`tls` combine the rules of several objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from ingress.config import Config
 from ingress.endpoint import UpstreamKey
 from ingress.errors import RequestError
-from ingress.kube.objects import HTTPIngressPath, Ingress, IngressBackend, IngressTLS, ObjectName
-from ingress.policy.access import PATTERN_CHARACTERS, Refusal, read_refusal
-from ingress.policy.annotation import Annotations
-from ingress.policy.backend_tls import BackendSecretOf, BackendSettings, read_backend_settings
-from ingress.policy.buffering import check_buffering
-from ingress.policy.cookie_affinity import CookieAffinity, read_cookie_affinity
-from ingress.policy.https_redirect import RedirectSettings, read_redirect_settings
-from ingress.policy.load_balance import LoadBalance, read_load_balance
-from ingress.policy.proxy_settings import (
-    ProxySettings,
-    default_proxy_settings,
-    read_proxy_settings,
+from ingress.kube.objects import (
+    HTTPIngressPath,
+    Ingress,
+    IngressBackend,
+    IngressTLS,
+    ObjectKey,
+    ObjectName,
 )
-from ingress.problem import Problem, quoted
-from ingress.routing.build.age import Age, age_of
+from ingress.policy.annotation import CLOSED, Annotations, Extent, Subject
+from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.refusal import Refusal
+from ingress.policy.registry import Features, Registry
+from ingress.policy.scope import BackendSecretOf, ReadContext
+from ingress.problem import Problem
+from ingress.routing.build.age import age_of
 from ingress.routing.build.certificate import covers
+from ingress.routing.build.ingress_class import ClassRule
+from ingress.routing.build.ingress_table import KIND
+from ingress.routing.build.rule_set import (
+    Rule,
+    RuleSet,
+    RuleSource,
+    TLSEntry,
+    WeightedBackend,
+    entries_by_host,
+)
 from ingress.routing.path import canonical_rule_path
+from ingress.routing.path_pattern import PATTERN_CHARACTERS
 from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 
-MAX_PATH_LENGTH = 32 * 1024
+MAX_PATH_LENGTH: Final = 32 * 1024
 """In bytes. No request has a longer path, so a rule with a longer one never matches."""
 
 CertificateOf = Callable[[ObjectName], ServerCertificate | None]
@@ -49,224 +60,168 @@ class SecretLookup(NamedTuple):
     backend_secret_of: BackendSecretOf
 
 
-class Rule(NamedTuple):
-    """A path rule, or a default backend, which has the path ``/``."""
-
-    path: bytes
-    """Canonical."""
-
-    path_type: str
-    written: str
-    """The path as written in the Ingress."""
-
-    upstream: UpstreamKey | None
-    field: str
-    """The position of the rule: ``spec.rules[0].http.paths[0]``."""
-
-
-class TLSEntry(NamedTuple):
-    """One entry of ``spec.tls``."""
-
-    hosts: tuple[str, ...]
-    """In lower case; for an entry without hosts, the rule hosts that its certificate covers."""
-
-    secret: ObjectName | None
-    """None for the default certificate."""
-
-    names_hosts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Policies:
-    """The settings from the annotations of an Ingress, which apply to all of its rules."""
-
-    refusal: Refusal = Refusal.NONE
-    redirect: RedirectSettings = RedirectSettings()
-    affinity: CookieAffinity | None = None
-    load_balance: LoadBalance = LoadBalance()
-    proxy: ProxySettings = ProxySettings()
-    backend: BackendSettings = BackendSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class IngressParts:
-    """The parts of one Ingress."""
-
-    ingress: Ingress
-    age: Age
-    policies: Policies = Policies()
-
-    hosts: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
-    """Its rules by host in lower case; the host is empty for rules without one."""
-
-    default: Rule | None = None
-    """The default backend, for requests to these hosts that match no path."""
-
-    tls: tuple[TLSEntry, ...] = ()
-
-    tls_hosts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """The indexes of the entries of `tls` for each host."""
-
-    backends: Mapping[UpstreamKey, str] = field(default_factory=dict)
-    """The Service ports that it names, each with the field that names it first."""
-
-    problems: tuple[Problem, ...] = ()
-    """The Problems that do not depend on other objects."""
-
-    @property
-    def name(self) -> ObjectName:
-        return self.ingress.key
-
-    @property
-    def is_served(self) -> bool:
-        """Whether requests can match it: it is not a canary, and not kept only as a guard."""
-        return bool(self.hosts or self.default) and not self.ingress.only_guards
-
-    @property
-    def secrets(self) -> frozenset[ObjectName]:
-        return frozenset(entry.secret for entry in self.tls if entry.secret is not None)
-
-    @property
-    def backend_secrets(self) -> tuple[ObjectName, ...]:
-        """The Secret for TLS towards endpoints, if any."""
-        secret = self.policies.backend.secret
-        return () if secret is None else (secret,)
-
-    def problem(self, field_path: str, message: str, value: str = "") -> Problem:
-        return ingress_problem(self.ingress, field_path, message, value)
-
-
-def ingress_problem(ingress: Ingress, field_path: str, message: str, value: str = "") -> Problem:
+class IngressReader:
     """
-    :param field_path: the field in kubectl's notation.
-    :param value: the value as written; it is shortened here.
+    Reads the Ingresses of one build.
+
+    :param ingresses: all current Ingresses.
+    :param class_rule: tells which of them are ours.
     """
-    metadata = ingress.metadata
-    return Problem(
-        message=message,
-        kind="Ingress",
-        namespace=metadata.namespace,
-        name=metadata.name,
-        field=field_path,
-        value=quoted(value) if value else "",
-        origin=ingress.origin,
-    )
+
+    def __init__(
+        self,
+        ingresses: Mapping[ObjectName, Ingress],
+        class_rule: ClassRule,
+        config: Config,
+        registry: Registry,
+        secrets: SecretLookup,
+    ) -> None:
+        self._ingresses = ingresses
+        self._class_rule = class_rule
+        self.config = config
+        self.registry = registry
+        self.secrets = secrets
+        nothing = ReadContext(config, "", secrets.backend_secret_of)
+        self.without_annotations: Features = registry.read(Annotations({}), nothing)
+        """The features of every Ingress without annotations."""
+
+    def __repr__(self) -> str:
+        return f"<IngressReader of {len(self._ingresses)} Ingresses>"
+
+    def read(self, key: ObjectKey) -> Steps[RuleSet | None]:
+        """
+        :param key: the key of an Ingress.
+        :return: its rules; None if the Ingress is gone or not ours.
+        """
+        ingress = self._ingresses.get(key[1:])
+        if ingress is None or not self._class_rule.is_ours(ingress):
+            return None
+        return (yield from read_ingress(ingress, self))
 
 
-def ingress_parts(ingress: Ingress, config: Config, secrets: SecretLookup) -> Steps[IngressParts]:
+def read_ingress(ingress: Ingress, reader: IngressReader) -> Steps[RuleSet]:
     """
-    Read the parts of `ingress`, which is one of ours.
+    Read `ingress`, which is one of ours.
 
     Faulty parts are left out, with a Problem; the rest is served. A host stays known
     even if all of its rules are faulty, so that its requests do not fall through to an
     open wildcard.
     """
-    return (yield from _Reader(ingress, config, secrets).read())
+    return (yield from _Reading(ingress, reader).read())
 
 
-class _Reader:
+class _Reading:
     """One Ingress while it is read; faults are collected."""
 
-    def __init__(self, ingress: Ingress, config: Config, secrets: SecretLookup) -> None:
+    def __init__(self, ingress: Ingress, reader: IngressReader) -> None:
+        metadata = ingress.metadata
         self._ingress = ingress
-        self._config = config
-        self._secrets = secrets
-        self._namespace = ingress.metadata.namespace
+        self._reader = reader
+        self._annotations = Annotations(metadata.annotations)
+        self._source = RuleSource(KIND, metadata.namespace, metadata.name, ingress.origin)
         self._problems: list[Problem] = []
-        self._backends: dict[UpstreamKey, str] = {}
-        self._has_pattern = False
+        self._upstreams: dict[UpstreamKey, str] = {}
+        self._backend_secrets: set[ObjectName] = set()
+        self._features: Features = {}
 
-    def read(self) -> Steps[IngressParts]:
-        age = age_of(self._ingress.metadata)
-        annotations = Annotations(self._ingress.metadata.annotations)
-        if not annotations and not self._ingress.only_guards:
-            policies = Policies(
-                redirect=RedirectSettings(is_on=self._config.ssl_redirect),
-                proxy=default_proxy_settings(self._config.limits),
-            )
-        elif annotations.boolean("canary", False):
-            annotations.fault("canary", "not implemented; the Ingress is not served")
-            self._take_faults(annotations)
-            return IngressParts(self._ingress, age, problems=tuple(self._problems))
-        elif self._ingress.only_guards:
-            return (yield from self._guard(age, annotations))
-        else:
-            policies = self._policies(annotations)
+    def read(self) -> Steps[RuleSet]:
+        is_guard = self._ingress.only_guards
+        if self._annotations and not self._reader.registry.is_served(self._annotations):
+            return self._rule_set({}, None, ())
+        self._features = yield from self._guarding() if is_guard else self._serving()
+        if is_guard and not self._features:
+            return self._rule_set({}, None, ())
         default = self._default()
         hosts = yield from self._hosts(has_default=default is not None)
-        if policies.refusal is Refusal.PATHS and self._has_pattern:
-            policies = self._close_hosts(policies)
-        tls = yield from self._tls(hosts)
-        return IngressParts(
-            ingress=self._ingress,
-            age=age,
-            policies=policies,
+        if is_guard:
+            # What else is wrong with the object is known already.
+            self._problems = self._problems[:1]
+        tls: tuple[TLSEntry, ...] = ()
+        if not is_guard:
+            tls = yield from self._tls(hosts)
+        return self._rule_set(hosts, default, tls)
+
+    def _rule_set(
+        self, hosts: Mapping[str, tuple[Rule, ...]], default: Rule | None, tls: tuple[TLSEntry, ...]
+    ) -> RuleSet:
+        own = [] if self._ingress.only_guards else self._annotation_problems()
+        return RuleSet(
+            source=self._source,
+            age=age_of(self._ingress.metadata),
             hosts=hosts,
             default=default,
+            host_wide={
+                key: feature for key, feature in self._features.items() if feature.is_host_wide
+            },
             tls=tls,
-            tls_hosts=_entries_by_host(tls),
-            backends=self._backends,
-            problems=tuple(self._problems),
-        )
-
-    def _guard(self, age: Age, annotations: Annotations) -> Steps[IngressParts]:
-        """Return the closed parts of a faulty Ingress: no other Ingress may serve them."""
-        refusal = read_refusal(annotations, self._config.snippets)
-        if refusal is Refusal.NONE:
-            return IngressParts(self._ingress, age)
-        default = self._default()
-        hosts = yield from self._hosts(has_default=default is not None)
-        rules = self._ingress.spec.rules
-        if self._has_pattern or any(rule.http is None for rule in rules):
-            refusal = Refusal.HOSTS
-        closed = "its paths answer" if refusal is Refusal.PATHS else "all paths of its hosts answer"
-        message = f"its annotations decide access, but the object has a fault; {closed} 503"
-        return IngressParts(
-            ingress=self._ingress,
-            age=age,
-            policies=Policies(refusal=refusal),
-            hosts=hosts,
-            default=default,
-            problems=(ingress_problem(self._ingress, "metadata.annotations", message),),
+            tls_hosts=entries_by_host(tls),
+            upstreams=self._upstreams,
+            backend_secrets=frozenset(self._backend_secrets),
+            problems=(*own, *self._problems),
         )
 
     def _problem(self, field_path: str, message: str, value: str = "") -> None:
-        self._problems.append(ingress_problem(self._ingress, field_path, message, value))
+        self._problems.append(self._source.problem(field_path, message, value))
 
     # Annotations.
 
-    def _policies(self, annotations: Annotations) -> Policies:
-        config = self._config
-        policies = Policies(
-            refusal=read_refusal(annotations, config.snippets),
-            redirect=read_redirect_settings(annotations, config.ssl_redirect),
-            affinity=read_cookie_affinity(annotations),
-            load_balance=read_load_balance(annotations),
-            proxy=read_proxy_settings(annotations, config.limits),
-            backend=read_backend_settings(
-                annotations, self._namespace, self._secrets.backend_secret_of
-            ),
-        )
-        check_buffering(annotations, config.limits.head_size)
-        annotations.fault_unread()
-        self._take_faults(annotations)
-        return policies
-
-    def _take_faults(self, annotations: Annotations) -> None:
-        for fault in annotations.faults:
-            self._problem(f"metadata.annotations[{fault.name}]", fault.message, fault.value)
-
-    def _close_hosts(self, policies: Policies) -> Policies:
-        """
-        Close all hosts, because a closed path is a regular expression. We do not match those,
-        so a request that it would have guarded may match an open rule of the same host.
-        """
+    def _serving(self) -> Steps[Features]:
+        if not self._annotations:
+            return self._reader.without_annotations
+        features = self._read_features()
+        refusal = features.get(Refusal.key())
+        if not isinstance(refusal, Refusal) or refusal.subject is not Subject.ACCESS:
+            return features
+        if refusal.extent is Extent.HOSTS or not (yield from self._has_pattern()):
+            return features
+        # Regular expressions are not matched, so a request that one would have guarded may match
+        # an open rule of the same host.
         self._problem(
             "spec.rules",
             "a path looks like a regular expression, and the access rules of this Ingress cannot "
-            "be honoured; all paths of its hosts answer 503",
+            f"be honoured; {CLOSED[Extent.HOSTS]}",
         )
-        return replace(policies, refusal=Refusal.HOSTS)
+        return {**features, Refusal.key(): replace(refusal, extent=Extent.HOSTS)}
+
+    def _guarding(self) -> Steps[Features]:
+        """Return the features of a faulty Ingress: no other Ingress may serve what it guards."""
+        features = self._read_features()
+        if not any(feature.guards for feature in features.values()):
+            return {}
+        refusal = features.get(Refusal.key())
+        extent = refusal.extent if isinstance(refusal, Refusal) else Extent.RULES
+        if (yield from self._has_pattern()):
+            extent = Extent.HOSTS
+        message = "its annotations decide access, but the object has a fault"
+        self._problem("metadata.annotations", f"{message}; {CLOSED[extent]}")
+        return {Refusal.key(): Refusal(extent=extent)}
+
+    def _read_features(self) -> Features:
+        context = ReadContext(self._reader.config, self._source.namespace, self._backend_secret)
+        return self._reader.registry.read(self._annotations, context)
+
+    def _has_pattern(self) -> Steps[bool]:
+        """Whether some path is, or may be, a regular expression."""
+        for index, rule in enumerate(self._ingress.spec.rules):
+            if rule.http is None:
+                if self._ingress.only_guards:
+                    return True  # Its paths could not be read.
+                continue
+            if any(PATTERN_CHARACTERS.search(path.path) for path in rule.http.paths):
+                return True
+            if index % STRIDE == STRIDE - 1:
+                yield
+        return False
+
+    def _backend_secret(self, name: ObjectName) -> BackendSecret:
+        self._backend_secrets.add(name)
+        return self._reader.secrets.backend_secret_of(name)
+
+    def _annotation_problems(self) -> list[Problem]:
+        return [
+            self._source.problem(f"metadata.annotations[{fault.name}]", fault.message, fault.value)
+            for fault in self._annotations.faults
+        ]
 
     # Rules.
 
@@ -275,7 +230,8 @@ class _Reader:
         if backend is None:
             return None
         field_path = "spec.defaultBackend"
-        return Rule(b"/", "Prefix", "/", self._upstream(backend, field_path), field_path)
+        backends = (self._backend(backend, field_path),)
+        return Rule(b"/", "Prefix", "/", backends, field_path, self._features)
 
     def _hosts(self, *, has_default: bool) -> Steps[dict[str, tuple[Rule, ...]]]:
         rules = self._ingress.spec.rules
@@ -297,8 +253,6 @@ class _Reader:
 
     def _rule(self, path: HTTPIngressPath, field_path: str) -> Rule | None:
         written = path.path or "/"
-        if PATTERN_CHARACTERS.search(written) is not None:
-            self._has_pattern = True
         try:
             canonical = canonical_rule_path(written)
         except RequestError as error:
@@ -308,19 +262,19 @@ class _Reader:
             accepted = f"a path begins with / and has at most {MAX_PATH_LENGTH} bytes"
             self._problem(f"{field_path}.path", accepted, written)
             return None
-        upstream = self._upstream(path.backend, f"{field_path}.backend")
-        return Rule(canonical, path.path_type, written, upstream, field_path)
+        backends = (self._backend(path.backend, f"{field_path}.backend"),)
+        return Rule(canonical, path.path_type, written, backends, field_path, self._features)
 
-    def _upstream(self, backend: IngressBackend, field_path: str) -> UpstreamKey | None:
+    def _backend(self, backend: IngressBackend, field_path: str) -> WeightedBackend:
         service = backend.service
         if service is None:
             self._problem(
                 field_path, "only a Service can be a backend; requests for it are answered with 404"
             )
-            return None
-        key = UpstreamKey(self._namespace, service.name, str(service.port))
-        self._backends.setdefault(key, f"{field_path}.service")
-        return key
+            return WeightedBackend(None)
+        key = UpstreamKey(self._source.namespace, service.name, str(service.port))
+        self._upstreams.setdefault(key, f"{field_path}.service")
+        return WeightedBackend(key)
 
     # TLS.
 
@@ -335,11 +289,11 @@ class _Reader:
     def _tls_entry(
         self, entry: IngressTLS, field_path: str, hosts: Mapping[str, tuple[Rule, ...]]
     ) -> TLSEntry:
-        secret = (self._namespace, entry.secret_name) if entry.secret_name else None
+        secret = (self._source.namespace, entry.secret_name) if entry.secret_name else None
         if entry.hosts:
             named = tuple(dict.fromkeys(host.lower() for host in entry.hosts))
             return TLSEntry(named, secret, names_hosts=True)
-        certificate = self._secrets.certificate_of(secret) if secret is not None else None
+        certificate = self._reader.secrets.certificate_of(secret) if secret is not None else None
         covered: tuple[str, ...] = ()
         if certificate is not None:
             covered = tuple(host for host in hosts if host and covers(certificate, host))
@@ -350,11 +304,3 @@ class _Reader:
                 "covers, and it covers none",
             )
         return TLSEntry(covered, secret, names_hosts=False)
-
-
-def _entries_by_host(entries: tuple[TLSEntry, ...]) -> dict[str, tuple[int, ...]]:
-    by_host: dict[str, list[int]] = {}
-    for index, entry in enumerate(entries):
-        for host in entry.hosts:
-            by_host.setdefault(host, []).append(index)
-    return {host: tuple(indexes) for host, indexes in by_host.items()}

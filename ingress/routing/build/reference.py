@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ingress.config import Config
 from ingress.kube.objects import Ingress, IngressClass, ObjectKey, ObjectName
 from ingress.policy.annotation import Annotations
-from ingress.policy.backend_tls import backend_secret_key
+from ingress.policy.registry import REGISTRY, Registry
 from ingress.routing.build.ingress_class import ClassRule, class_rule
 
 
@@ -22,13 +22,14 @@ class ReferenceRule:
     """Returns the objects that an Ingress references; equal rules return the same."""
 
     class_rule: ClassRule
+    registry: Registry
 
     def __call__(self, ingress: Ingress) -> frozenset[ObjectKey]:
         """Return every Secret that a build of the Ingress reads; none if we do not serve it."""
         if ingress.only_guards or not self.class_rule.is_ours(ingress):
             return frozenset()
         annotations = Annotations(ingress.metadata.annotations)
-        if annotations.boolean("canary", False):
+        if not self.registry.is_served(annotations):
             return frozenset()
         namespace = ingress.metadata.namespace
         keys = {
@@ -36,12 +37,11 @@ class ReferenceRule:
             for entry in ingress.spec.tls
             if entry.secret_name
         }
-        backend_secret = backend_secret_key(annotations, namespace)
-        if backend_secret is not None:
-            keys.add(("Secret", *backend_secret))
-        return frozenset(keys)
+        return self.registry.references(annotations, namespace).union(keys)
 
 
-def reference_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> ReferenceRule:
+def reference_rule(
+    classes: Mapping[ObjectName, IngressClass], config: Config, registry: Registry = REGISTRY
+) -> ReferenceRule:
     """Make the rule from the current classes."""
-    return ReferenceRule(class_rule(classes, config))
+    return ReferenceRule(class_rule(classes, config), registry)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ingress.config import Config
-from ingress.kube.objects import ObjectName, Secret
+from ingress.kube.objects import ObjectKey, ObjectName, Secret
 from ingress.problem import shown
 from ingress.routing.build.certificate import SecretPair, lapse, next_change, read_secret
 from ingress.routing.build.change import Index
-from ingress.routing.build.ingress_table import Move, moved_users
 from ingress.routing.build.missing_secret import why_missing
+from ingress.routing.build.rule_table import Move, moved_users
 from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 
@@ -23,8 +23,8 @@ from ingress.steps import STRIDE, Steps
 class SecretTable:
     """The pairs of the Secrets in use, after a build."""
 
-    users: Index[ObjectName, ObjectName] = field(default_factory=dict)
-    """The Ingresses that name a Secret, by the name of the Secret."""
+    users: Index[ObjectName, ObjectKey] = field(default_factory=dict)
+    """The objects that name a Secret, by the name of the Secret."""
 
     pairs: Mapping[ObjectName, SecretPair] = field(default_factory=dict)
     """The pair of each Secret in use; Secrets that do not exist are left out."""
@@ -103,7 +103,7 @@ class SecretUpdate:
         :param now: decides which certificates are expired, or not valid yet.
         """
         table = self._table
-        users, touched = yield from moved_users(table.users, moves, lambda parts: parts.secrets)
+        users, touched = yield from moved_users(table.users, moves, lambda rules: rules.secrets)
         if table.checked_at is None:
             touched |= self._pairs.keys()
         if self._default is not None:

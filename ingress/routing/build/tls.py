@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingress.kube.objects import ObjectName
+from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem, shown
 from ingress.routing.build.certificate import covers
-from ingress.routing.build.host import ProblemsByIngress
-from ingress.routing.build.ingress import CertificateOf, IngressParts
+from ingress.routing.build.host import ProblemsByObject
+from ingress.routing.build.ingress import CertificateOf
+from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.snapshot import ServerCertificate
 
@@ -25,23 +26,23 @@ class HostCertificate:
     certificate: ServerCertificate | None
     """None for the default certificate."""
 
-    problems: ProblemsByIngress
+    problems: ProblemsByObject
 
 
 def choose_certificate(
-    host: str, parts: Sequence[IngressParts], certificate_of: CertificateOf
+    host: str, sets: Sequence[RuleSet], certificate_of: CertificateOf
 ) -> HostCertificate:
     """
     Choose the first certificate that can be used: an older Ingress with a broken Secret
     does no harm to a younger one with a good Secret.
 
     :param host: in lower case, a wildcard as ``*.example.com``.
-    :param parts: the parts of the Ingresses with a tls entry for it, the oldest first.
+    :param sets: the rules of the objects with a tls entry for it, the oldest first.
     """
     chosen: ServerCertificate | None = None
-    winner: IngressParts | None = None
-    problems: dict[ObjectName, tuple[Problem, ...]] = {}
-    for item in parts:
+    winner: RuleSet | None = None
+    problems: dict[ObjectKey, tuple[Problem, ...]] = {}
+    for item in sets:
         for index in item.tls_hosts[host]:
             secret = item.tls[index].secret
             certificate = certificate_of(secret) if secret is not None else None
@@ -61,14 +62,14 @@ def choose_certificate(
                     "certificate for this host; that one is served"
                 )
             field_path = f"spec.tls[{index}].hosts"
-            problems[item.name] = (
-                *problems.get(item.name, ()),
+            problems[item.key] = (
+                *problems.get(item.key, ()),
                 item.problem(field_path, message, host),
             )
     return HostCertificate(chosen, problems)
 
 
-def secret_problems(item: IngressParts, secrets: SecretTable) -> list[Problem]:
+def secret_problems(item: RuleSet, secrets: SecretTable) -> list[Problem]:
     """:return: a Problem for each tls entry whose Secret has a fault."""
     problems: list[Problem] = []
     for index, entry in enumerate(item.tls):

@@ -1,5 +1,5 @@
 """
-The Upstreams that Ingresses name, from one build to the next.
+The Upstreams that rules name, from one build to the next.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from ingress.config import FilesSource
 from ingress.endpoint import Upstream, UpstreamKey
-from ingress.kube.objects import EndpointSlice, ObjectName, Objects
+from ingress.kube.objects import EndpointSlice, ObjectKey, ObjectName, Objects
 from ingress.routing.build.change import Index, IndexUpdate, changed_names
-from ingress.routing.build.ingress_table import Move, moved_users
+from ingress.routing.build.rule_table import Move, moved_users
 from ingress.routing.build.upstream import (
     ResolvedUpstream,
     ServiceObjects,
@@ -24,8 +24,8 @@ from ingress.steps import STRIDE, Steps
 class UpstreamTable:
     """The Upstreams in use, after a build."""
 
-    users: Index[UpstreamKey, ObjectName] = field(default_factory=dict)
-    """The Ingresses that name an Upstream, by the Upstream's key."""
+    users: Index[UpstreamKey, ObjectKey] = field(default_factory=dict)
+    """The objects that name an Upstream, by the Upstream's key."""
 
     keys: Index[ObjectName, UpstreamKey] = field(default_factory=dict)
     """The Upstreams in use, by Service."""
@@ -46,12 +46,12 @@ class UpstreamTable:
 
 def update_upstreams(
     table: UpstreamTable, old: Objects, new: Objects, source: FilesSource, moves: Iterable[Move]
-) -> Steps[tuple[UpstreamTable, set[ObjectName]]]:
+) -> Steps[tuple[UpstreamTable, set[ObjectKey]]]:
     """
     :param old: the objects from which `table` was made.
     :return: the updated table, and the Ingresses that gained or lost a fault.
     """
-    users, touched = yield from moved_users(table.users, moves, lambda parts: parts.backends)
+    users, touched = yield from moved_users(table.users, moves, lambda rules: rules.upstreams)
     keys, fresh = yield from _moved_keys(table, touched, users)
     slices, services = yield from _moved_slices(table, old.endpoint_slices, new.endpoint_slices)
     services |= yield from changed_names(old.services, new.services)
@@ -81,7 +81,7 @@ class _Update:
     """A changed copy of the Upstreams of a table."""
 
     def __init__(self, table: UpstreamTable) -> None:
-        self.concerned: set[ObjectName] = set()
+        self.concerned: set[ObjectKey] = set()
         """The Ingresses that gained or lost a fault."""
 
         self._table = table
@@ -130,7 +130,7 @@ class _Update:
 
 
 def _moved_keys(
-    table: UpstreamTable, touched: Iterable[UpstreamKey], users: Index[UpstreamKey, ObjectName]
+    table: UpstreamTable, touched: Iterable[UpstreamKey], users: Index[UpstreamKey, ObjectKey]
 ) -> Steps[tuple[Index[ObjectName, UpstreamKey], set[UpstreamKey]]]:
     """
     :param users: the current users.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.objects import Secret
-from ingress.policy.backend_tls import BackendSecret
+from ingress.policy.backend_secret import BackendSecret
 from ingress.routing.build.backend_secret import read_backend_secret
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import metadata

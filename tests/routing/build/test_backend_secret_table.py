@@ -6,7 +6,9 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.objects import Ingress, Secret
-from ingress.policy.backend_tls import BackendTLS, BackendTLSRefusal
+from ingress.policy.annotation import Subject
+from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.refusal import Refusal
 from ingress.routing.build import Built
 from ingress.routing.route import Route
 from tests.support.certs import CertificateAuthority
@@ -42,7 +44,7 @@ def route_of(result: Built, name: str = "web") -> Route:
 def tls_of(result: Built, name: str = "web") -> BackendTLS | None:
     """What endpoints are asked with; None where the paths are closed."""
     route = route_of(result, name)
-    if route.policies == (BackendTLSRefusal(),):
+    if route.policies == (Refusal(Subject.ENCRYPTION),):
         return None
     assert route.policies == ()
     assert route.tls is not None
@@ -134,4 +136,4 @@ class ChangeTests(SynchronousTestCase):
         self.assertIn("web.example", first.snapshot.certificates)
         second = built(web, WEB, BAD, previous=first)
         self.assertIn("web.example", second.snapshot.certificates)
-        self.assertEqual(route_of(second).policies, (BackendTLSRefusal(),))
+        self.assertEqual(route_of(second).policies, (Refusal(Subject.ENCRYPTION),))

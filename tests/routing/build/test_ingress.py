@@ -9,17 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Limits
+from ingress.config import Config, Limits
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import Ingress, IngressBackend, IngressRule
-from ingress.policy.access import Refusal
-from ingress.policy.backend_tls import BackendSecret
+from ingress.policy.annotation import Extent
+from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.proxy_settings import ProxySettings
+from ingress.policy.refusal import Refusal
+from ingress.policy.registry import REGISTRY
 from ingress.routing.build.ingress import (
     MAX_PATH_LENGTH,
-    IngressParts,
+    IngressReader,
     SecretLookup,
-    ingress_parts,
+    read_ingress,
 )
+from ingress.routing.build.ingress_class import class_rule
+from ingress.routing.build.rule_set import RuleSet, WeightedBackend
 from ingress.steps import finish
 from tests.support.objects import FILES, ingress
 
@@ -41,16 +46,20 @@ strange_text = st.one_of(
 NO_SECRETS = SecretLookup(lambda name: None, lambda name: BackendSecret(fault="is none"))
 
 
-def parts_of(item: Ingress) -> IngressParts:
-    return finish(ingress_parts(item, FILES, NO_SECRETS))
+def reader(config: Config = FILES) -> IngressReader:
+    return IngressReader({}, class_rule({}, config), config, REGISTRY, NO_SECRETS)
 
 
-class IngressPartsTests(SynchronousTestCase):
+def rules_of(item: Ingress, config: Config = FILES) -> RuleSet:
+    return finish(read_ingress(item, reader(config)))
+
+
+class ReadIngressTests(SynchronousTestCase):
     def test_host_case(self) -> None:
         """Hosts of rules and of tls entries are in lower case, however they are written."""
-        parts = parts_of(ingress("A.Example", {"/": "web:80"}, tls={"s": ["A.EXAMPLE"]}))
-        self.assertEqual(list(parts.hosts), ["a.example"])
-        self.assertEqual(parts.tls_hosts, {"a.example": (0,)})
+        rules = rules_of(ingress("A.Example", {"/": "web:80"}, tls={"s": ["A.EXAMPLE"]}))
+        self.assertEqual(list(rules.hosts), ["a.example"])
+        self.assertEqual(rules.tls_hosts, {"a.example": (0,)})
 
     def test_same_host_twice(self) -> None:
         """Two rules for one host are one part of it."""
@@ -58,24 +67,24 @@ class IngressPartsTests(SynchronousTestCase):
         rules = (*one.spec.rules, *ingress("A.example", {"/two": "web:80"}).spec.rules)
         both = msgspec.structs.replace(one, spec=msgspec.structs.replace(one.spec, rules=rules))
         self.assertEqual(
-            [rule.path for rule in parts_of(both).hosts["a.example"]], [b"/one", b"/two"]
+            [rule.path for rule in rules_of(both).hosts["a.example"]], [b"/one", b"/two"]
         )
 
     def test_long_path(self) -> None:
         """A path longer than any request's is left out, with a Problem."""
-        parts = parts_of(
+        rules = rules_of(
             ingress("a.example", {"/" + "x" * MAX_PATH_LENGTH: "web:80", "/y": "web:80"})
         )
-        self.assertEqual(len(parts.hosts["a.example"]), 1)
-        (problem,) = parts.problems
+        self.assertEqual(len(rules.hosts["a.example"]), 1)
+        (problem,) = rules.problems
         self.assertEqual(problem.field, "spec.rules[0].http.paths[0].path")
         self.assertLess(len(problem.value), 100)
 
     def test_backends(self) -> None:
         """Each Service port is named once, with the place where it stands first."""
-        parts = parts_of(ingress("a.example", {"/a": "web:80", "/b": "web:80", "/c": "web:http"}))
+        rules = rules_of(ingress("a.example", {"/a": "web:80", "/b": "web:80", "/c": "web:http"}))
         self.assertEqual(
-            parts.backends,
+            rules.upstreams,
             {
                 UpstreamKey("default", "web", "80"): "spec.rules[0].http.paths[0].backend.service",
                 UpstreamKey(
@@ -88,10 +97,10 @@ class IngressPartsTests(SynchronousTestCase):
         """A backend that names nothing is a rule without Upstream, and a Problem."""
         web = ingress("a.example", {}, default="web:80")
         spec = msgspec.structs.replace(web.spec, default_backend=IngressBackend())
-        parts = parts_of(msgspec.structs.replace(web, spec=spec))
-        assert parts.default is not None
-        self.assertIsNone(parts.default.upstream)
-        self.assertEqual(len(parts.problems), 1)
+        rules = rules_of(msgspec.structs.replace(web, spec=spec))
+        assert rules.default is not None
+        self.assertEqual(rules.default.backends, (WeightedBackend(None),))
+        self.assertEqual(len(rules.problems), 1)
 
     def test_many_rules(self) -> None:
         """Thousands of hosts and of tls entries in one Ingress are read in steps."""
@@ -100,15 +109,15 @@ class IngressPartsTests(SynchronousTestCase):
         )
         rules = tuple(IngressRule(host=f"h{n}.example") for n in range(600))
         many = msgspec.structs.replace(web, spec=msgspec.structs.replace(web.spec, rules=rules))
-        self.assertGreaterEqual(len(list(ingress_parts(many, FILES, NO_SECRETS))), 4)
+        self.assertGreaterEqual(len(list(read_ingress(many, reader()))), 4)
 
     def test_canary(self) -> None:
         """A canary has no part of anything."""
-        parts = parts_of(
+        rules = rules_of(
             ingress("a.example", {"/": "web:80"}, default="x:1", annotations={"canary": "true"})
         )
-        self.assertEqual((parts.hosts, parts.default, parts.backends), ({}, None, {}))
-        self.assertEqual(len(parts.problems), 1)
+        self.assertEqual((rules.hosts, rules.default, rules.upstreams), ({}, None, {}))
+        self.assertEqual(len(rules.problems), 1)
 
     def test_limits(self) -> None:
         """What the configuration says of requests holds until annotations say otherwise."""
@@ -120,30 +129,32 @@ class IngressPartsTests(SynchronousTestCase):
             ({"proxy-body-size": "1k", "proxy-buffer-size": "3k"}, 1024, 1),
         ):
             item = ingress("a.example", {"/": "web:80"}, annotations=annotated)
-            parts = finish(ingress_parts(item, config, NO_SECRETS))
-            self.assertEqual(parts.policies.proxy.body_size, body_size)
-            self.assertEqual(parts.policies.proxy.read_timeout, 7.0)
-            self.assertEqual(len(parts.problems), count)
+            rules = rules_of(item, config)
+            proxy = rules.hosts["a.example"][0].features["proxy"]
+            assert isinstance(proxy, ProxySettings)
+            self.assertEqual(proxy.body_size, body_size)
+            self.assertEqual(proxy.read_timeout, 7.0)
+            self.assertEqual(len(rules.problems), count)
 
     @settings(max_examples=200, deadline=None)
     @given(st.dictionaries(st.sampled_from(ANNOTATIONS), strange_text, min_size=1, max_size=6))
     def test_strange_values(self, annotated: dict[str, str]) -> None:
         """Whatever is written into annotations, the Ingress is read, and the fault told once."""
         item = ingress("a.example", {"/": "web:80"}, annotations=annotated)
-        parts = parts_of(item)
-        self.assertEqual(list(parts.hosts), ["a.example"])
-        told = [problem.field for problem in parts.problems]
+        rules = rules_of(item)
+        self.assertEqual(list(rules.hosts), ["a.example"])
+        told = [problem.field for problem in rules.problems]
         self.assertEqual(len(told), len(set(told)))
-        for problem in parts.problems:
+        for problem in rules.problems:
             self.assertTrue(str(problem).isprintable())
 
     def test_pattern(self) -> None:
-        """Only what is closed and looks like a regular expression closes whole hosts."""
+        """Only what is closed and looks like a regular expression closes more than its rules."""
         for path, annotated, expected in (
-            ("~/a(/|$)(.*)", {"auth-url": "x"}, Refusal.HOSTS),
-            ("~/a.b", {"auth-url": "x"}, Refusal.PATHS),
-            ("~/a(/|$)(.*)", {"use-regex": "true"}, Refusal.NONE),
+            ("~/a(/|$)(.*)", {"auth-url": "x"}, {"refusal": Refusal(extent=Extent.HOSTS)}),
+            ("~/a.b", {"auth-url": "x"}, {}),
+            ("~/a(/|$)(.*)", {"use-regex": "true"}, {}),
         ):
             with self.subTest(path=path, annotations=annotated):
-                parts = parts_of(ingress("a.example", {path: "web:80"}, annotations=annotated))
-                self.assertIs(parts.policies.refusal, expected)
+                rules = rules_of(ingress("a.example", {path: "web:80"}, annotations=annotated))
+                self.assertEqual(rules.host_wide, expected)

@@ -1,0 +1,121 @@
+"""
+What annotations, or a configuration, ask of the routes of a rule: one class for each kind.
+
+A `RouteFeature` is made in three steps, all of them while a Snapshot is built:
+
+1. ``read`` reads the annotations of one object. It reports faults, and closes what it must.
+2. `RouteFeature.at` adapts the result to each rule of that object.
+3. The Route holds it: a `Policy` takes part in exchanges, a `Setting` is a field of the Route.
+
+The list of all of them is `ingress.policy.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Self
+
+from ingress.policy.annotation import Annotations
+from ingress.policy.scope import HostScope, ReadContext, RuleScope
+
+ObjectReference = tuple[str, str, str]
+"""``(kind, namespace, name)`` of an object."""
+
+
+class RouteFeature:
+    """
+    What one object asks of the routes of its rules.
+
+    Features are frozen dataclasses, pickled for workers: no locks, sockets or reactors.
+    """
+
+    __slots__ = ()
+
+    annotations: ClassVar[tuple[str, ...]] = ()
+    """
+    The annotations that `read` reads: without the prefix of ingress-nginx, but with our own.
+    """
+
+    @classmethod
+    def key(cls) -> str:
+        """:return: the name that no other feature has."""
+        raise NotImplementedError
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> RouteFeature | None:
+        """
+        Read the annotations of one object; report faults with `Annotations.fault` and
+        `Annotations.close`.
+
+        :return: None if nothing is asked for.
+        """
+        return None
+
+    @classmethod
+    def is_served(cls, annotations: Annotations) -> bool:
+        """
+        :return: False for an object whose rules must not be served at all; the reason is then
+            a fault of an annotation.
+        """
+        return True
+
+    @classmethod
+    def references(cls, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
+        """
+        :param namespace: the namespace of the object.
+        :return: each object that `read` will look at.
+        """
+        return ()
+
+    @property
+    def guards(self) -> bool:
+        """
+        Whether it decides who gets access: an object that asks for it and has a fault elsewhere,
+        so that it cannot be served, must keep its paths closed.
+        """
+        return False
+
+    @property
+    def is_host_wide(self) -> bool:
+        """
+        Whether it holds for every rule that its namespace has on the hosts of its object, and
+        not only for the rules of that object. It never reaches rules of another namespace.
+        """
+        return False
+
+    def loss_on(self, scope: HostScope) -> str:
+        """
+        :param scope: one of the hosts of its object.
+        :return: why it is not host-wide on this host, for a Problem; empty if it is.
+        """
+        return ""
+
+    def at(self, rule: RuleScope) -> Self | None:
+        """
+        Adapt it to one rule.
+
+        :return: `self` if it is the same for all rules; None if this rule has no part in it.
+        """
+        return self
+
+    def explain(self) -> str:
+        """:return: one sentence for people: what it does, and for which requests."""
+        return self.key()
+
+    def shown(self) -> Mapping[str, object]:
+        """:return: its settings as JSON has them; never a secret."""
+        return {}
+
+
+class Setting(RouteFeature):
+    """A feature that makes no decisions: a field of the Route, which every exchange reads."""
+
+    __slots__ = ()
+
+    route_field: ClassVar[str]
+    """The name of that field."""
+
+    @classmethod
+    def key(cls) -> str:
+        """Feature: each field has one setting."""
+        return cls.route_field

@@ -1,0 +1,125 @@
+"""
+All features that annotations can ask for, in the order in which policies are asked.
+
+Each line of `FEATURES` is one feature. Its module is all that knows it: which annotations it
+reads, what they come to, what it does in an exchange, and how it is explained and shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from ingress.policy.access import UnsupportedAccess
+from ingress.policy.annotation import Annotations
+from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.buffering import Buffering
+from ingress.policy.canary import Canary
+from ingress.policy.chosen import chosen_policies
+from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.feature import ObjectReference, RouteFeature
+from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.load_balance import LoadBalance
+from ingress.policy.proxy_settings import ProxySettings
+from ingress.policy.refusal import Refusal
+from ingress.policy.scope import ReadContext
+
+Features = Mapping[str, RouteFeature]
+"""Features of one object or rule by their keys, in the order of the registry."""
+
+
+NO_FEATURES: Final[Features] = MappingProxyType({})
+
+
+class Entry(Protocol):
+    """A feature in a registry: a class of features, or an object that gives ready-made ones."""
+
+    @property
+    def annotations(self) -> tuple[str, ...]:
+        """As `RouteFeature.annotations`."""
+
+    def key(self) -> str:
+        """As `RouteFeature.key`."""
+
+    def read(self, annotations: Annotations, context: ReadContext) -> RouteFeature | None:
+        """As `RouteFeature.read`."""
+
+    def is_served(self, annotations: Annotations) -> bool:
+        """As `RouteFeature.is_served`."""
+
+    def references(self, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
+        """As `RouteFeature.references`."""
+
+
+class Registry:
+    """
+    Features in a fixed order.
+
+    :raises ValueError: if two entries have the same key.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        listed: tuple[Entry, ...] = (Refusal, *entries)
+        self._entries = {entry.key(): entry for entry in listed}
+        if len(self._entries) != len(listed):
+            raise ValueError(f"two of these features have the same key: {listed}")
+        self.known_annotations: Final = frozenset(
+            name for entry in self._entries.values() for name in entry.annotations
+        )
+        """The names that some entry reads: without ingress-nginx's prefix, but with our own."""
+
+    def __repr__(self) -> str:
+        return f"<Registry {list(self._entries)}>"
+
+    def read(self, annotations: Annotations, context: ReadContext) -> dict[str, RouteFeature]:
+        """
+        Read all that one object asks for; annotations that no entry knows are reported.
+        """
+        features: dict[str, RouteFeature] = {}
+        for key, entry in self._entries.items():
+            feature = entry.read(annotations, context)
+            if feature is not None:
+                features[key] = feature
+        annotations.fault_unknown(self.known_annotations)
+        if annotations.closing is not None:
+            features[Refusal.key()] = Refusal.of(annotations.closing)
+            return self.in_order(features)
+        return features
+
+    def is_served(self, annotations: Annotations) -> bool:
+        """:return: False for an object whose rules must not be served at all."""
+        return all(entry.is_served(annotations) for entry in self._entries.values())
+
+    def references(self, annotations: Annotations, namespace: str) -> frozenset[ObjectReference]:
+        """
+        :param namespace: the namespace of the object.
+        :return: each object that `read` looks at.
+        """
+        return frozenset(
+            reference
+            for entry in self._entries.values()
+            for reference in entry.references(annotations, namespace)
+        )
+
+    def in_order(self, features: Features) -> dict[str, RouteFeature]:
+        """:return: the same features in the order of the registry."""
+        return {key: features[key] for key in self._entries if key in features}
+
+
+FEATURES: Final[tuple[Entry, ...]] = (
+    # Access.
+    UnsupportedAccess,
+    HttpsRedirect,
+    # Settings, and what is read for its faults alone.
+    BackendTLS,
+    Buffering,
+    Canary,
+    CookieAffinity,
+    LoadBalance,
+    ProxySettings,
+)
+"""Those that are always there. Within a phase, policies are asked in this order."""
+
+REGISTRY: Final = Registry((*FEATURES, *chosen_policies({})))
+"""Without policies of the configuration."""

@@ -1,0 +1,71 @@
+"""
+The surroundings of a rule while its policies are made: configuration, host and backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ingress.config import Config
+from ingress.endpoint import UpstreamKey
+from ingress.policy.backend_secret import BackendSecret
+
+BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
+"""Finds the content of the Secret of this namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """
+    What may be looked at while the annotations of one object are read.
+
+    Whatever is read without annotations may depend on `config` alone, because objects without
+    annotations share it.
+    """
+
+    config: Config
+
+    namespace: str
+    """The namespace of the object."""
+
+    backend_secret_of: BackendSecretOf
+    """
+    Finds a Secret for TLS towards endpoints. Each Secret that `RouteFeature.references` names
+    may be requested: the object is read again when it changes.
+    """
+
+
+class RuleScope(NamedTuple):
+    """A rule, in the eyes of a policy that adapts to it."""
+
+    namespace: str
+    ingress: str
+    host: str
+    """In lower case; ``*.example.com`` for a wildcard, empty for hosts that nobody names."""
+
+    path: str
+    """The path as the Ingress has it; ``/`` for a default backend."""
+
+    path_type: str
+
+    upstream: UpstreamKey | None
+    """The Service port that it leads to; None for a resource backend."""
+
+    https_hosts: frozenset[bytes] | None = frozenset()
+    """
+    The hosts that its namespace wants to be served over https, as far as requests for them can
+    meet this rule; wildcards as ``*.example.com``. None for all, empty for none of them.
+    """
+
+
+class HostScope(NamedTuple):
+    """A host that the rules of one object are for, in the eyes of a policy that is host-wide."""
+
+    host: str
+    namespace: str
+    """The namespace of the object."""
+
+    owner: tuple[str, str]
+    """The namespace and name of the oldest object that has rules for this host."""

@@ -1,0 +1,96 @@
+"""
+One rule to the Route that requests get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from ingress.field_edits import FieldEdits
+from ingress.policy.feature import RouteFeature, Setting
+from ingress.policy.policy import Policy
+from ingress.policy.refusal import Refusal
+from ingress.policy.registry import Features, Registry
+from ingress.policy.scope import RuleScope
+from ingress.routing.build.rule_set import Rule, RuleSource
+from ingress.routing.route import Route
+
+_REFUSAL: Final = Refusal.key()
+
+
+class NamespaceOnHost(NamedTuple):
+    """What the objects of one namespace ask for on one host, together."""
+
+    host: str
+
+    https_hosts: frozenset[bytes] | None
+    """As `RuleScope.https_hosts`."""
+
+    features: Mapping[str, RouteFeature]
+    """Features that hold for all of its rules there."""
+
+
+class RouteFactory:
+    """
+    Makes the Routes of one build.
+
+    :param hsts: changes to every response over https.
+    """
+
+    def __init__(self, registry: Registry, hsts: FieldEdits) -> None:
+        self._registry = registry
+        self._hsts = hsts
+
+    def __repr__(self) -> str:
+        return f"<RouteFactory of {self._registry}>"
+
+    def route(self, source: RuleSource, rule: Rule, namespace: NamespaceOnHost) -> Route:
+        """
+        :param source: the object that has the rule.
+        :param namespace: of that object, on the host that the Route is for.
+        """
+        features = rule.features
+        if namespace.features:
+            features = self._registry.in_order({**namespace.features, **features})
+        upstream = rule.backends[0].upstream
+        scope = RuleScope(
+            source.namespace,
+            source.name,
+            namespace.host,
+            rule.written,
+            rule.path_type,
+            upstream,
+            namespace.https_hosts,
+        )
+        policies, settings = _adapted(features, scope)
+        route = Route(
+            ingress=(source.namespace, source.name),
+            upstream=upstream,
+            path=rule.written,
+            path_type=rule.path_type,
+            host=namespace.host,
+            policies=policies,
+            pattern=rule.pattern,
+            conditions=rule.conditions,
+            **settings,
+        )
+        edits = route.response_edits_with(self._hsts) if policies else None
+        return route if edits is None else replace(route, response_edits=edits)
+
+
+def _adapted(features: Features, scope: RuleScope) -> tuple[tuple[Policy, ...], dict[str, Any]]:
+    """:return: the policies of a rule in their order, and its settings by field of the Route."""
+    policies: list[Policy] = []
+    settings: dict[str, Any] = {}
+    for feature in features.values():
+        adapted = feature.at(scope)
+        if isinstance(adapted, Policy):
+            policies.append(adapted)
+        elif isinstance(adapted, Setting):
+            settings[adapted.route_field] = adapted
+    if _REFUSAL in features:
+        # It answers every request: none of the others is ever asked.
+        return (policies[0],), settings
+    return tuple(policies), settings

@@ -1,0 +1,148 @@
+"""Tests of the registry, and of how a feature is added to it."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator, Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.admin.route_json import route_json
+from ingress.answer import Answer
+from ingress.config import Config
+from ingress.policy.annotation import OWN_PREFIX, PREFIX, Annotations
+from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.feature import Setting
+from ingress.policy.policy import Policy
+from ingress.policy.registry import FEATURES, REGISTRY, Registry
+from ingress.policy.scope import ReadContext
+from ingress.routing.match import find_route
+from ingress.routing.route import Route
+from ingress.testing import policy_context
+from tests.support.objects import FILES, built, ingress, problems_of, served
+from tests.support.permanent_redirect import PermanentRedirect
+
+WITH_REDIRECT = Registry((*FEATURES, PermanentRedirect))
+URL = "https://new.example/moved"
+
+
+class RecordingAnnotations(Annotations):
+    """Records which annotations are read."""
+
+    def __init__(self, annotations: Mapping[str, str]) -> None:
+        super().__init__(annotations)
+        self.read: set[str] = set()
+
+    def text(self, name: str, *arguments: object, **keywords: object) -> str:
+        self.read.add(name)
+        return super().text(name, *arguments, **keywords)  # type: ignore[arg-type]
+
+
+def context(config: Config = FILES) -> ReadContext:
+    return ReadContext(config, "default", lambda name: BackendSecret(fault="does not exist"))
+
+
+def route_with(annotations: dict[str, str], registry: Registry) -> tuple[Route, list[str]]:
+    """The Route of an Ingress with these annotations, and its Problems."""
+    web = ingress("a.example", {"/": "web:80"}, annotations=annotations)
+    result = built(web, served("web"), registry=registry)
+    route = find_route(result.snapshot, b"a.example", b"/old")
+    assert route is not None
+    return route, problems_of(result)
+
+
+class NewPolicyTests(SynchronousTestCase):
+    """A policy is its own module and one line of registration (ARCHITECTURE.md, "Where to add")."""
+
+    def test_unknown(self) -> None:
+        """Without that line the annotation is not implemented."""
+        route, problems = route_with({"permanent-redirect": URL}, REGISTRY)
+        self.assertEqual(route.policies, ())
+        self.assertEqual(len(problems), 1)
+        self.assertIn("not implemented", problems[0])
+
+    def test_served(self) -> None:
+        """It is read from a manifest, takes part in its phase, and answers."""
+        route, problems = route_with({"permanent-redirect": URL}, WITH_REDIRECT)
+        self.assertEqual(problems, [])
+        self.assertEqual(route.request_policies, (PermanentRedirect(URL),))
+        self.assertEqual(route.access_policies, ())
+        answer = route.request_policies[0].request(policy_context(target=b"/old"))
+        assert isinstance(answer, Answer)
+        self.assertEqual((answer.status, answer.fields), (301, ((b"Location", URL.encode()),)))
+
+    def test_shown(self) -> None:
+        """It shows and explains itself, and is known as supported."""
+        route, _ = route_with({"permanent-redirect": URL}, WITH_REDIRECT)
+        self.assertEqual(route_json(route)["permanentRedirect"], URL)
+        self.assertIn(
+            f"Every request is redirected to {URL}.", [f.explain() for f in route.features]
+        )
+        self.assertIn("permanent-redirect", WITH_REDIRECT.known_annotations)
+
+    def test_fault(self) -> None:
+        """A value that it does not take is a Problem, and redirects nobody."""
+        route, (problem,) = route_with({"permanent-redirect": "javascript:x"}, WITH_REDIRECT)
+        self.assertEqual(route.policies, ())
+        self.assertIn("an http or https URL is accepted", problem)
+
+    def test_order(self) -> None:
+        """Policies are asked in the order of the registry, whatever that of the annotations."""
+        annotations = {"permanent-redirect": URL, "force-ssl-redirect": "true"}
+        for registry, expected in (
+            (WITH_REDIRECT, ["https-redirect", "permanent-redirect"]),
+            (Registry((PermanentRedirect, *FEATURES)), ["permanent-redirect", "https-redirect"]),
+        ):
+            route, _ = route_with(annotations, registry)
+            self.assertEqual([policy.name for policy in route.policies], expected)
+
+
+class RegistryTests(SynchronousTestCase):
+    def test_same_key(self) -> None:
+        """Two features of one key are a mistake of ours."""
+        self.assertRaises(ValueError, Registry, (PermanentRedirect, PermanentRedirect))
+
+    def test_declared(self) -> None:
+        """Each feature reads the annotations that it declares, and no others."""
+        for entry in FEATURES:
+            written = {PREFIX + name: "" for name in entry.annotations}
+            annotations = RecordingAnnotations({**written, f"{PREFIX}backend-protocol": "HTTPS"})
+            entry.is_served(annotations)
+            entry.read(annotations, context())
+            self.assertEqual(annotations.read, set(entry.annotations), entry)
+
+    def test_plain_values(self) -> None:
+        """Whatever annotations come to is pickled, shown as JSON and explained."""
+        for feature in _some_features():
+            self.assertEqual(pickle.loads(pickle.dumps(feature)), feature)
+            self.assertEqual(json.loads(json.dumps(feature.shown())), feature.shown())
+            self.assertRegex(feature.explain(), r"\A[A-Z].*\.\Z")
+            self.assertEqual(isinstance(feature, Policy), not isinstance(feature, Setting))
+
+    @given(st.dictionaries(st.sampled_from(sorted(REGISTRY.known_annotations)), st.text()))
+    def test_order(self, values: dict[str, str]) -> None:
+        """Features are in the order of the registry, and each fault is told once."""
+        written = {
+            name if name.startswith(OWN_PREFIX) else PREFIX + name: values[name] for name in values
+        }
+        annotations = Annotations(written)
+        features = REGISTRY.read(annotations, context())
+        self.assertEqual(list(features), list(REGISTRY.in_order(features)))
+        names = [fault.name for fault in annotations.faults]
+        self.assertEqual(len(names), len(set(names)))
+
+
+def _some_features() -> Iterator[Policy | Setting]:
+    for values in (
+        {},
+        {"affinity": "cookie", "force-ssl-redirect": "true", "upstream-hash-by": "$uri"},
+        {"backend-protocol": "HTTPS", "proxy-body-size": "0"},
+        {"auth-url": "http://a.example"},
+    ):
+        annotations = Annotations({PREFIX + name: value for name, value in values.items()})
+        for feature in REGISTRY.read(annotations, context()).values():
+            assert isinstance(feature, Policy | Setting)
+            yield feature

@@ -1,0 +1,63 @@
+"""Tests of patterns of paths."""
+
+from __future__ import annotations
+
+import pickle
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.routing.path_pattern import PathForm, PathPattern
+
+EXACT, PREFIX, BEGINNING, EXPRESSION = PathForm
+
+
+class CapturesTests(SynchronousTestCase):
+    def test_forms(self) -> None:
+        """Each form is compared in its own way; a regular expression has no particular end."""
+        for form, text, matching, others in (
+            (EXACT, b"/a", (b"/a",), (b"/a/", b"/ab", b"/", b"/A")),
+            (PREFIX, b"/a", (b"/a", b"/a/", b"/a/b"), (b"/ab", b"/", b"/A")),
+            (PREFIX, b"/a/", (b"/a", b"/a/", b"/a/b"), (b"/ab",)),
+            (PREFIX, b"/", (b"/", b"/a"), ()),
+            (BEGINNING, b"/a", (b"/a", b"/a/", b"/ab"), (b"/", b"/ba")),
+            (EXPRESSION, rb"/a/[0-9]+", (b"/a/1", b"/a/123x"), (b"/a/x", b"/b/a/1")),
+        ):
+            pattern = PathPattern(form, text)
+            for path in matching:
+                self.assertEqual(pattern.captures(path), (), (form, text, path))
+            for path in others:
+                self.assertIsNone(pattern.captures(path), (form, text, path))
+
+    def test_case(self) -> None:
+        """Where case does not matter, it does not in any form."""
+        for form in PathForm:
+            self.assertIsNone(PathPattern(form, b"/Ab").captures(b"/aB"), form)
+            self.assertEqual(PathPattern(form, b"/Ab", ignores_case=True).captures(b"/aB"), ())
+
+    def test_groups(self) -> None:
+        """The groups of a regular expression are captured, those that match nothing as None."""
+        pattern = PathPattern(EXPRESSION, rb"/something(/|$)(.*)|/(x)")
+        self.assertEqual(pattern.captures(b"/something/new"), (b"/", b"new", None))
+        self.assertEqual(pattern.captures(b"/something"), (b"", b"", None))
+
+    def test_pickled(self) -> None:
+        """Workers get patterns as they are."""
+        pattern = PathPattern(EXPRESSION, rb"/(.*)", ignores_case=True)
+        self.assertEqual(pickle.loads(pickle.dumps(pattern)), pattern)
+
+
+class PrecedenceTests(SynchronousTestCase):
+    def test_order(self) -> None:
+        """The longest goes first, then the form decides, then the text in reverse."""
+        patterns = [
+            PathPattern(EXPRESSION, rb"/foo/bar/[a-z]{3}"),
+            PathPattern(EXACT, b"/foo/bar/bar"),
+            PathPattern(PREFIX, b"/foo/bar/bar"),
+            PathPattern(BEGINNING, b"/foo/bar/bar"),
+            PathPattern(EXPRESSION, b"/foo/bar/bar"),
+            PathPattern(PREFIX, b"/b"),
+            PathPattern(PREFIX, b"/a"),
+            PathPattern(PREFIX, b"/"),
+        ]
+        shuffled = [*patterns[4:], *patterns[:4]]
+        self.assertEqual(sorted(shuffled, key=lambda one: one.precedence), patterns)
