@@ -48,6 +48,9 @@ class FoundFile(msgspec.Struct, frozen=True, gc=False):
     settle_delay: float = 0.1
     """Seconds without a change before the file is read."""
 
+    modified: float = 0.0
+    """When it was modified last, in seconds since the epoch."""
+
     is_pair: bool = False
     """Whether ``path`` is a folder with ``tls.crt`` and ``tls.key``, or with ``ca.crt``."""
 
@@ -210,5 +213,5 @@ def _take_file(path: str, real: str, status: os.stat_result, index: int, listing
     elif status.st_size > MAX_FILE_SIZE:
         listing.refuse(path, f"is larger than {MAX_FILE_SIZE // 1024**2} MiB")
     else:
-        found = FoundFile(path, (real,), (index, path), sign(status))
+        found = FoundFile(path, (real,), (index, path), sign(status), modified=status.st_mtime)
         listing.files.setdefault(path, found)

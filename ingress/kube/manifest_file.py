@@ -11,9 +11,10 @@ import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import datetime
+from typing import Final, cast
 
 import msgspec
 
@@ -82,6 +83,21 @@ class ManifestFile(msgspec.Struct, frozen=True, gc=False):
     skipped: Mapping[str, int] = msgspec.field(default_factory=dict)
     """The number of objects of each skipped kind."""
 
+    unreadable: Problem | None = None
+    """Why the file as a whole cannot be read now; one of `problems`."""
+
+    hidden: tuple[Reading, ...] = ()
+    """Faulty objects that may be in a document that cannot be parsed now."""
+
+    modified: float = 0.0
+    """When the file was modified, in seconds since the epoch; 0 if unknown."""
+
+    parsed: float = 0.0
+    """The same of its last content in which every document could be parsed."""
+
+    kept: Mapping[ObjectKey, float] = msgspec.field(default_factory=dict)
+    """The same of the last good versions that are served now."""
+
 
 class DigestedText(msgspec.Struct, frozen=True, gc=False):
     """A document that is not parsed yet, with the digest that identifies its text."""
@@ -102,6 +118,9 @@ class Content:
     problem: Problem | None = None
     """Why there is no content."""
 
+    modified: float = 0.0
+    """When the file was modified, in seconds since the epoch; 0 if unknown."""
+
     is_unsettled: bool = False
     """Whether the file changed during the reading and must be read again."""
 
@@ -110,7 +129,11 @@ def read_content(found: FoundFile) -> Content:
     """Read a file. May block, and is called in a thread; bad content raises nothing."""
     if found.is_pair:
         reading = read_pair(found.path)
-        return Content(reading=reading, is_unsettled=sign_pair(found.path) != found.signature)
+        return Content(
+            reading=reading,
+            modified=found.modified,
+            is_unsettled=sign_pair(found.path) != found.signature,
+        )
     file = printable(found.path)
     try:
         descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -127,7 +150,7 @@ def read_content(found: FoundFile) -> Content:
         message = f"cannot be read: {error.strerror or error}"
         return Content(problem=Problem(message, origin=Origin(file)))
     try:
-        return Content(digest_documents(decode_text(data)))
+        return Content(digest_documents(decode_text(data)), modified=found.modified)
     except DocumentError as error:
         return Content(problem=Problem(error.message, origin=Origin(file, error.line)))
 
@@ -154,38 +177,42 @@ def update_file(file: str, content: Content, before: ManifestFile) -> Steps[Mani
     :param file: its path for Problems.
     """
     if content.problem is not None:
-        problem = replace(content.problem, message=content.problem.message + _kept(before.objects))
-        return msgspec.structs.replace(before, problems=(problem,))
+        return _unreadable(content.problem, before)
     if content.reading is not None:
-        return (yield from _collect({}, [ReadDocument(0, (content.reading,))], before))
+        return (yield from _Collection(before, content.modified).collect({}, content.reading))
     documents: dict[bytes, ReadDocument] = {}
     found = []
     for text in content.documents:
         known = before.documents.get(text.digest)
         if known is None:
-            known = yield from _read_document(file, text.source, before.objects)
+            known = yield from _read_document(file, text.source, before)
         else:
             known = yield from known.at_line(text.source.line)
             yield
         documents[text.digest] = known
         found.append(known)
-    return (yield from _collect(documents, found, before))
+    return (yield from _Collection(before, content.modified).collect(documents, *found))
 
 
-def _read_document(
-    file: str, source: DocumentText, before: Mapping[ObjectKey, KubeObject]
-) -> Steps[ReadDocument]:
+def _unreadable(problem: Problem, before: ManifestFile) -> ManifestFile:
+    """The same content, with a Problem more: the known ones are only hidden."""
+    problem = replace(problem, message=f"{problem.message}; {_served(before, 'file')}")
+    known = [each for each in before.problems if each is not before.unreadable]
+    return msgspec.structs.replace(before, problems=(problem, *known), unreadable=problem)
+
+
+def _read_document(file: str, source: DocumentText, before: ManifestFile) -> Steps[ReadDocument]:
     try:
         document = yield from parse_in_slices(source)
     except DocumentError as error:
-        message = error.message + _kept(before)
+        message = f"{error.message}; {_served(before, 'document')}"
         problem = Problem(message, origin=Origin(file, error.line))
         return ReadDocument(source.line, (Reading(error.line, problems=(problem,)),), True)
     if document.value is None:
         return ReadDocument(source.line, ())
     readings = []
     for reading in read_objects(document, file):
-        readings.append(_same_as_before(reading, before))
+        readings.append(_same_as_before(reading, before.objects))
         yield
     return ReadDocument(source.line, tuple(readings))
 
@@ -200,52 +227,141 @@ def _same_as_before(reading: Reading, before: Mapping[ObjectKey, KubeObject]) ->
     return msgspec.structs.replace(reading, item=old)
 
 
-def _collect(
-    documents: Mapping[bytes, ReadDocument], found: Iterable[ReadDocument], before: ManifestFile
-) -> Steps[ManifestFile]:
-    """Combine the documents of a file."""
-    objects: dict[ObjectKey, KubeObject] = {}
-    lines: dict[ObjectKey, int] = {}
-    problems: list[Problem] = []
-    faulty: dict[ObjectKey, Reading] = {}
-    is_broken = False
-    skipped: Counter[str] = Counter()
-    count = 0
-    for document in found:
-        is_broken = is_broken or document.is_broken
-        for reading in document.readings:
-            count += 1
-            if not count % STRIDE:
+class _Collection:
+    """
+    The combination of the documents of a file.
+
+    :param before: the former content.
+    :param modified: when the present content was written.
+    """
+
+    def __init__(self, before: ManifestFile, modified: float) -> None:
+        self._before = before
+        self._modified = modified
+        self._objects: dict[ObjectKey, KubeObject] = {}
+        self._lines: dict[ObjectKey, int] = {}
+        self._problems: list[Problem] = []
+        self._faulty: dict[ObjectKey, list[Reading]] = {}
+        self._kept: dict[ObjectKey, float] = {}
+        self._skipped: Counter[str] = Counter()
+        self._is_broken = False
+
+    def __repr__(self) -> str:
+        return f"<_Collection {len(self._objects)} objects, {len(self._faulty)} faulty>"
+
+    def collect(
+        self, documents: Mapping[bytes, ReadDocument], *found: ReadDocument | Reading
+    ) -> Steps[ManifestFile]:
+        """
+        Combine everything.
+
+        :param documents: by the digests of their texts.
+        :param found: the documents in order, or the one object of a pair of PEM files.
+        """
+        for each in found:
+            yield from self._take(each)
+        hidden = (yield from self._find_hidden(documents)) if self._is_broken else ()
+        for reading in hidden:
+            self._faulty.setdefault(cast(ObjectKey, reading.key), []).append(reading)
+        yield from self._keep()
+        for key, readings in self._faulty.items():
+            self._judge(key, readings)
+        return ManifestFile(
+            documents,
+            self._objects,
+            self._lines,
+            tuple(self._problems),
+            self._skipped,
+            hidden=hidden,
+            modified=self._modified,
+            parsed=self._before.parsed if self._is_broken else self._modified,
+            kept=self._kept,
+        )
+
+    def _take(self, document: ReadDocument | Reading) -> Steps[None]:
+        """Take over the readings of a document."""
+        if isinstance(document, Reading):
+            document = ReadDocument(0, (document,))
+        self._is_broken = self._is_broken or document.is_broken
+        for count, reading in enumerate(document.readings):
+            if count % STRIDE == STRIDE - 1:
                 yield
             key, item = reading.key, reading.item
-            problems.extend(reading.problems)
             if reading.skipped:
-                skipped[reading.skipped] += 1
-            if item is None or key is None or is_remains(item):
-                if key is not None:
-                    faulty.setdefault(key, reading)
-            elif key in objects:
-                here = Origin(item.origin.file, lines[key])
-                problems.append(twice(key, Origin(item.origin.file, reading.line), here))
+                self._skipped[reading.skipped] += 1
+            if key is None:
+                self._problems.extend(reading.problems)
+            elif item is None or is_remains(item):
+                if reading.problems:
+                    self._faulty.setdefault(key, []).append(reading)
+            elif key in self._objects:
+                here = Origin(item.origin.file, self._lines[key])
+                there = Origin(item.origin.file, reading.line)
+                self._problems.append(twice(key, there, here))
             else:
-                objects[key], lines[key] = item, reading.line
-    # Any missing object may be in the document that cannot be parsed.
-    kept = before.objects if is_broken else before.objects.keys() & faulty.keys()
-    for count, key in enumerate(kept):
-        if count % STRIDE == STRIDE - 1:
-            yield
-        is_good = not is_remains(before.objects[key])
-        if key not in objects and (is_good or key not in faulty):
-            objects[key], lines[key] = before.objects[key], before.lines[key]
-    for key, reading in faulty.items():
-        if reading.item is not None:
-            objects.setdefault(key, reading.item)
-            lines.setdefault(key, reading.line)
-    return ManifestFile(documents, objects, lines, tuple(problems), skipped)
+                self._objects[key], self._lines[key] = item, reading.line
+
+    def _find_hidden(self, documents: Mapping[bytes, ReadDocument]) -> Steps[tuple[Reading, ...]]:
+        """
+        The faulty objects of the former content that this one does not show.
+
+        They may be in the document that cannot be parsed: their faults are not gone.
+        """
+        found: dict[ObjectKey, Reading] = {}
+        former: list[Reading] = list(self._before.hidden)
+        for count, (digest, document) in enumerate(self._before.documents.items()):
+            if digest not in documents:
+                former.extend(reading for reading in document.readings if reading.problems)
+            if count % STRIDE == STRIDE - 1:
+                yield
+        for reading in former:
+            key = reading.key
+            if key is not None and key not in self._objects and key not in self._faulty:
+                found[key] = reading
+        return tuple(found.values())
+
+    def _keep(self) -> Steps[None]:
+        """Keep the last good versions of objects that are faulty, or may be."""
+        before = self._before
+        # Any missing object may be in the document that cannot be parsed.
+        kept = before.objects if self._is_broken else before.objects.keys() & self._faulty.keys()
+        for count, key in enumerate(kept):
+            if count % STRIDE == STRIDE - 1:
+                yield
+            is_good = not is_remains(before.objects[key])
+            if key not in self._objects and (is_good or key not in self._faulty):
+                self._objects[key], self._lines[key] = before.objects[key], before.lines[key]
+                self._kept[key] = before.kept.get(key, before.modified)
+
+    def _judge(self, key: ObjectKey, readings: list[Reading]) -> None:
+        """Report the faults of an object with what follows from them."""
+        if key in self._kept:
+            outcome = f"its last good version{_of(self._kept[key])} is served"
+        elif key in self._objects:
+            outcome = "this version is not used"
+        else:
+            outcome = "the object is not used"
+        for reading in readings:
+            for problem in reading.problems:
+                message = f"{problem.message}; {outcome}"
+                self._problems.append(replace(problem, message=message))
+            if reading.item is not None:
+                self._objects.setdefault(key, reading.item)
+                self._lines.setdefault(key, reading.line)
 
 
-def _kept(objects: Mapping[ObjectKey, KubeObject]) -> str:
-    return "; its last good version stays" if objects else ""
+def _served(before: ManifestFile, what: str) -> str:
+    """What is served in place of a file or document that cannot be read."""
+    if not before.objects:
+        return f"the {what} is not used"
+    return f"its last good version{_of(before.parsed)} is served"
+
+
+def _of(modified: float) -> str:
+    """The time of a version, in the time zone of the log."""
+    if not modified:
+        return ""
+    return f", of {datetime.fromtimestamp(modified):%Y-%m-%d %H:%M:%S},"
 
 
 def twice(key: ObjectKey, origin: Origin, first: Origin) -> Problem:

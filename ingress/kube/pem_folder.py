@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Final
 
@@ -76,7 +77,24 @@ def _find_pair(folder: str, index: int, listing: Listing) -> FoundFile | None:
     signature = sign_pair(folder)
     if not signature:
         return None
-    return FoundFile(folder, tuple(real), (index, folder), signature, SETTLE_DELAY, is_pair=True)
+    return FoundFile(
+        folder,
+        tuple(real),
+        (index, folder),
+        signature,
+        SETTLE_DELAY,
+        modified=_modified(folder),
+        is_pair=True,
+    )
+
+
+def _modified(folder: str) -> float:
+    """When the latest file of a pair was modified; 0 if there is none any more."""
+    latest = 0.0
+    for name in FILES:
+        with suppress(OSError):
+            latest = max(latest, os.stat(os.path.join(folder, name)).st_mtime)
+    return latest
 
 
 def sign_pair(folder: str) -> Signature:

@@ -141,7 +141,7 @@ class ManifestTests(ReloadTestCase):
         file.write_text(manifest("broken.example", "one"))
         self.expect("broken.example", "one")
         file.write_text(manifest("broken.example", "two") + "  : [\n")
-        self.process.wait_for_line(r"broken\.yaml, line \d+: .*last good version stays")
+        self.process.wait_for_line(r"broken\.yaml, line \d+: .*last good version, of .*, is served")
         replace_file(self.path("sound.yaml"), manifest("sound.example", "two"))
         self.expect("sound.example", "two")
         self.assertEqual(self.answer("broken.example"), "one")

@@ -5,6 +5,7 @@ Tests for `ingress.kube.manifest_file`.
 from __future__ import annotations
 
 import os
+from datetime import datetime
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +18,7 @@ from ingress.kube.manifest_file import (
     update_file,
 )
 from ingress.kube.objects import ConfigMap, Ingress, ObjectKey
+from ingress.problem import Problem
 from ingress.steps import finish
 from tests.support.disk import Disk
 
@@ -29,9 +31,13 @@ def key(name: str) -> ObjectKey:
     return ("ConfigMap", "default", name)
 
 
-def update(text: str, before: ManifestFile) -> ManifestFile:
+NOON = datetime(2026, 11, 30, 12, 0).timestamp()
+
+
+def update(text: str, before: ManifestFile, modified: float = 0.0) -> ManifestFile:
     """What a file gives when its text is ``text``."""
-    return finish(update_file("f.yaml", Content(digest_documents(text)), before))
+    content = Content(digest_documents(text), modified=modified)
+    return finish(update_file("f.yaml", content, before))
 
 
 class UpdateTests(SynchronousTestCase):
@@ -77,12 +83,52 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual(changed.data, {"a": "y"})
         self.assertEqual(
             self.messages(after),
-            ["f.yaml, line 4: ConfigMap default/a: data[a]: 5: must be a string: put it in quotes"],
+            [
+                "f.yaml, line 4: ConfigMap default/a: data[a]: 5: must be a string: put it in"
+                " quotes; its last good version is served"
+            ],
         )
 
     def test_faulty_from_the_start(self) -> None:
-        """An object that never was good is not there."""
-        self.assertEqual(update(config_map("z", "5"), self.before).objects, {})
+        """An object that never was good is not there, and its Problem says so."""
+        after = update(config_map("z", "5"), self.before)
+        self.assertEqual(after.objects, {})
+        self.assertIn("put it in quotes; the object is not used", self.messages(after)[0])
+
+    def test_other_version(self) -> None:
+        """A faulty version beside a good one of the same object is not used."""
+        after = update(f"{config_map('a', '5')}---\n{config_map('a')}", ManifestFile())
+        self.assertIn("put it in quotes; this version is not used", self.messages(after)[0])
+
+    def test_time_of_last_good_version(self) -> None:
+        """The version that is served is named by its time, however often the next one is faulty."""
+        good = update(config_map("a"), ManifestFile(), NOON)
+        faulty = update(config_map("a", "5"), good, NOON + 60)
+        told = "its last good version, of 2026-11-30 12:00:00, is served"
+        self.assertIn(told, self.messages(faulty)[0])
+        self.assertIn(told, self.messages(update(config_map("a", "6"), faulty, NOON + 120))[0])
+        broken = update("a: [", good, NOON + 60)
+        self.assertIn(told, self.messages(broken)[0])
+        self.assertIn(told, self.messages(update("b: [", broken, NOON + 120))[0])
+
+    def test_hidden_fault(self) -> None:
+        """A fault stays while a document of its file cannot be parsed, until it is parsed again."""
+        faulty = update(config_map("a", "5"), self.before)
+        [told] = self.messages(faulty)
+        for broken in (update("a: [", faulty), update("b: [", update("a: [", faulty))):
+            self.assertEqual(len(self.messages(broken)), 2)
+            self.assertIn(told, self.messages(broken))
+            self.assertEqual(self.messages(update(config_map("a"), broken)), [])
+            self.assertEqual(update(config_map("a"), broken).hidden, ())
+
+    def test_hidden_fault_of_unreadable_file(self) -> None:
+        """A fault stays while its file cannot be read at all, also for another reason."""
+        faulty = update(config_map("a", "5"), self.before)
+        for problem in (Problem("is not UTF-8 text"), Problem("cannot be read")):
+            faulty = finish(update_file("f.yaml", Content(problem=problem), faulty))
+            first, second = self.messages(faulty)
+            self.assertIn(problem.message, first)
+            self.assertIn("put it in quotes", second)
 
     def test_guarding(self) -> None:
         """What a faulty Ingress guards is there until there is a good version, and with a broken one."""
@@ -117,7 +163,7 @@ class UpdateTests(SynchronousTestCase):
         self.assertIsNot(after.objects[key("b")], self.before.objects[key("b")])
         [message] = self.messages(after)
         self.assertTrue(message.startswith("f.yaml, line 7: is not YAML: "), message)
-        self.assertTrue(message.endswith("; its last good version stays"), message)
+        self.assertTrue(message.endswith("; its last good version is served"), message)
 
     def test_repaired(self) -> None:
         """What was kept goes once the file is whole without it."""
@@ -199,7 +245,7 @@ class ReadTests(SynchronousTestCase):
         steps = update_file("a.yaml", content, before)
         end = self.assertRaises(StopIteration, next, steps)
         self.assertEqual(end.value.objects, before.objects)
-        self.assertIn("its last good version stays", end.value.problems[0].message)
+        self.assertIn("its last good version is served", end.value.problems[0].message)
 
     def test_representation(self) -> None:
         """What was read shows no text: it may be a Secret's."""
