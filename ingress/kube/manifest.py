@@ -15,6 +15,7 @@ import msgspec
 
 from ingress.document import Document, Path
 from ingress.kube.conversion import convert, decode_secret
+from ingress.kube.every_fault import every_fault
 from ingress.kube.fault import Fault, fault_problem, value_at
 from ingress.kube.objects import (
     ConfigMap,
@@ -134,13 +135,13 @@ class _Entry:
         if version != wanted:
             return self._refuse_all(key, [_version_fault(self.kind, version, wanted, self.raw)])
         raw = cast("dict[str, object]", self.raw)
+        unreadable: list[Fault] = []
         if type_ is Secret:
-            raw, faults = decode_secret(raw)
-            if faults:
-                return self._refuse_all(key, faults)
-        item, faults = convert(raw, type_)
-        if item is None or key is None:
-            return self._refuse_all(key, faults)
+            raw, unreadable = decode_secret(raw)
+        item, _ = convert(raw, type_)
+        if item is None or key is None or unreadable:
+            shape = every_fault(raw, type_) if item is None else []
+            return self._refuse_all(key, [*unreadable, *shape])
         item = self._placed(item, key)
         faults = find_faults(item)
         return self._refuse_all(key, faults) if faults else Reading(item.origin.line, key, item)
