@@ -10,7 +10,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,7 @@ from ingress.kube.cluster.reflector import Access
 from ingress.kube.cluster.source import ClusterSource
 from ingress.kube.files import FilesSource
 from ingress.kube.ingress_status import IngressStatuses
+from ingress.kube.objects import Ingress, ObjectName
 from ingress.kube.resolved_names import ResolvedNames
 from ingress.kube.slices import Slices
 from ingress.kube.store import ObjectStore
@@ -66,10 +67,12 @@ from ingress.serving.local_serving import LocalServing
 from ingress.serving.readings import read_counters, read_endpoints, read_vitals
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.counts import Counters, CountsCollector
+from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import Traffic
+from ingress.telemetry.vitals import own_usage
 from ingress.termination import Termination
 from ingress.transport import connect_tcp
 from ingress.upstream.registry import EndpointRegistry
@@ -154,10 +157,12 @@ def makeService(options: Options) -> IService:
     if config.cluster is not None:
         cluster = _Cluster(reactor, config, options["api"], listeners.ports)
         readiness.add_notes(cluster.source.notes)
-    control_plane = _make_control_plane(reactor, config, cluster, serving.publish)
+    checks = IngressChecks()
+    control_plane = _make_control_plane(reactor, config, cluster, serving.publish, checks)
+    checks.problems = control_plane.problem_log
     names = (gethostname(), os.environ.get("POD_NAME", ""))
     check = HostCheck(names, lambda: control_plane.live_config.current.admin.hosts)
-    pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost))
+    pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost, checks))
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
@@ -201,17 +206,27 @@ class _Cluster:
 
 
 def _make_control_plane(
-    reactor: Any, config: Config, cluster: _Cluster | None, publish: Callable[[Snapshot], None]
+    reactor: Any,
+    config: Config,
+    cluster: _Cluster | None,
+    publish: Callable[[Snapshot], None],
+    checks: IngressChecks,
 ) -> ControlPlane:
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     if cluster is not None:
+        writer = cluster.writer
+
+        def tell_served(served: Mapping[ObjectName, Ingress]) -> None:
+            checks.take(served)
+            writer.serve(served)
+
         controller = Controller(
             cluster.store,
             config,
             publish,
             cluster.problem_log,
             clock=reactor,
-            tell_served=cluster.writer.serve,
+            tell_served=tell_served,
             resolve_names=cluster.names.want,
         )
         return ControlPlane(
@@ -230,7 +245,13 @@ def _make_control_plane(
     problem_log = ProblemLog(reactor, source.locate)
     names = _make_resolver(reactor, store)
     controller = Controller(
-        store, config, publish, problem_log, clock=reactor, resolve_names=names.want
+        store,
+        config,
+        publish,
+        problem_log,
+        clock=reactor,
+        tell_served=checks.take,
+        resolve_names=names.want,
     )
     return ControlPlane(
         reactor,
@@ -265,6 +286,7 @@ def _observed_proxy(
     totals: Totals,
     reports: Reports,
     lost: Callable[[], int],
+    checks: IngressChecks,
 ) -> ObservedProxy:
     return ObservedProxy(
         version=find_version(),
@@ -278,6 +300,7 @@ def _observed_proxy(
         api_relists=lambda: cluster.source.relists if cluster is not None else {},
         api_watch_failures=lambda: cluster.source.watch_failures if cluster is not None else {},
         leases=cluster.writer.leases if cluster is not None else dict,
+        ingress_checks=checks,
         lost_workers=lost,
         pod=os.environ.get("POD_NAME", ""),
         namespace=os.environ.get("POD_NAMESPACE", ""),
@@ -327,7 +350,7 @@ def _make_data_side(
     serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
 
     def count_all() -> Counters:
-        return read_counters(plane, time.process_time())
+        return read_counters(plane, own_usage())
 
     def read_state() -> WorkerState:
         return WorkerState(read_vitals(plane), read_endpoints(plane))

@@ -5,17 +5,20 @@ Reads counters and states from the data plane of one process.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 from ingress.endpoint import Endpoint
 from ingress.exchange.data_plane import DataPlane
 from ingress.telemetry.counts import Counters
 from ingress.telemetry.endpoint_state import EndpointState
-from ingress.telemetry.vitals import Connections, Vitals, resident_memory
+from ingress.telemetry.vitals import Connections, Usage, Vitals, own_vitals
+
+_NO_USAGE: Final = Usage()
 
 
-def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
+def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     """
-    :param cpu_seconds: of a worker; 0 for the process that adds up.
+    :param usage: of a worker; none for the process that adds up.
     :return: the counts since the start.
     """
     counters = Counters(
@@ -23,7 +26,9 @@ def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
         refused=plane.refused,
         dropped_fields=plane.field_names.dropped,
         ejections=plane.balancer.health.ejections,
-        cpu_seconds=cpu_seconds,
+        cpu_seconds=usage.cpu_seconds,
+        read_bytes=usage.read_bytes,
+        written_bytes=usage.written_bytes,
     )
     recorder = plane.recorder
     if recorder is not None:
@@ -36,7 +41,7 @@ def read_counters(plane: DataPlane, cpu_seconds: float = 0.0) -> Counters:
 def read_vitals(plane: DataPlane) -> Vitals:
     """The vitals of this process."""
     activities = plane.connections.activities()
-    return Vitals(Connections(**activities), resident_memory())
+    return own_vitals(Connections(**activities))
 
 
 def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:

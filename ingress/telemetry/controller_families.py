@@ -46,11 +46,13 @@ def controller_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> I
         yield from _snapshot(proxy, built.snapshot)
         yield from _certificates(built.snapshot, proxy)
         yield _orphans(built, constants)
+    yield _checks(proxy, constants)
 
 
 def configured_lines(built: Built) -> int:
-    """The number of lines that grow with the configuration: of certificates and Ingresses."""
-    return 2 * (len(built.snapshot.certificates) + 1) + len(_ORPHAN_TYPES) * len(built.served)
+    """The most lines that grow with the configuration: of certificates and Ingresses."""
+    of_ingress = len(_ORPHAN_TYPES) + 1
+    return 2 * (len(built.snapshot.certificates) + 1) + of_ingress * len(built.served)
 
 
 def _build_info(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
@@ -230,6 +232,19 @@ def _orphans(built: Built, constants: Mapping[str, str]) -> Family:
 
     explanation = "1 if a Service of this Ingress does not exist or has no endpoint"
     return Family(name, "gauge", explanation, lines())
+
+
+def _checks(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
+    name = f"{PREFIX}_check_success"
+    return Family(
+        name,
+        "counter",
+        "Versions of this Ingress that were read and had no problem",
+        (
+            line(name, label_text({**constants, "ingress": ingress, "namespace": namespace}), count)
+            for (namespace, ingress), count in proxy.ingress_checks
+        ),
+    )
 
 
 def _quietly(steps: Steps[T]) -> Generator[str, None, T]:

@@ -32,6 +32,10 @@ class Counters:
     """Lines of the access log that were lost."""
 
     cpu_seconds: float = 0.0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    """Likewise: storage that workers have read and written."""
+
     """Processor time of workers. The process that adds up reads its own when it is scraped."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -61,6 +65,8 @@ class Counters:
         self.ejections += sign * other.ejections
         self.dropped_lines += sign * other.dropped_lines
         self.cpu_seconds += sign * other.cpu_seconds
+        self.read_bytes += sign * other.read_bytes
+        self.written_bytes += sign * other.written_bytes
         self.dropped_fields += sign * other.dropped_fields
         for outcome, count in other.outcomes.items():
             self.outcomes[outcome] += sign * count

@@ -96,6 +96,9 @@ class ObservedProxy:
     leases: Callable[[], Mapping[str, float]] = _nothing
     """1 if this process holds the Lease, else 0, by name of the Lease."""
 
+    ingress_checks: Iterable[tuple[tuple[str, str], int]] = ()
+    """Versions without a Problem, by namespace and name of an Ingress."""
+
     lost_workers: Callable[[], int] = int
     """The number of workers that ended unexpectedly."""
 

@@ -4,7 +4,6 @@ The metrics of the processes that serve, added up.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 
 from ingress.telemetry.controller_families import OWN_PREFIX
@@ -12,7 +11,7 @@ from ingress.telemetry.counts import Counters
 from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text
 from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.traffic_families import PREFIX
-from ingress.telemetry.vitals import Connections, Vitals
+from ingress.telemetry.vitals import Connections, Vitals, own_usage
 
 _NGINX = f"{PREFIX}_nginx_process"
 
@@ -45,19 +44,44 @@ def _connections(
 
 
 def _usage(proxy: ObservedProxy, vitals: list[Vitals], labels: str) -> Iterator[Family]:
-    totals = proxy.totals
+    totals, own = proxy.totals, own_usage()
+    counters = totals.counters
     yield counter(f"{_NGINX}_requests_total", "Client requests", totals.traffic.requests, labels)
     yield gauge(f"{_NGINX}_num_procs", "Processes of this proxy", len(vitals), labels)
     yield counter(
         f"{_NGINX}_cpu_seconds_total",
         "Processor time of all processes of this proxy",
-        totals.counters.cpu_seconds + time.process_time(),
+        counters.cpu_seconds + own.cpu_seconds,
         labels,
     )
     yield gauge(
         f"{_NGINX}_resident_memory_bytes",
         "Resident memory of all processes; shared pages count for each of them",
         sum(each.memory for each in vitals),
+        labels,
+    )
+    yield gauge(
+        f"{_NGINX}_virtual_memory_bytes",
+        "Virtual memory of all processes",
+        sum(each.virtual_memory for each in vitals),
+        labels,
+    )
+    yield counter(
+        f"{_NGINX}_read_bytes_total",
+        "Bytes that all processes have read from storage",
+        counters.read_bytes + own.read_bytes,
+        labels,
+    )
+    yield counter(
+        f"{_NGINX}_write_bytes_total",
+        "Bytes that all processes have written to storage",
+        counters.written_bytes + own.written_bytes,
+        labels,
+    )
+    yield gauge(
+        f"{_NGINX}_oldest_start_time_seconds",
+        "When the oldest process started, in seconds since 1970",
+        int(min((each.started_at for each in vitals), default=0)),
         labels,
     )
 

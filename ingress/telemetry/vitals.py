@@ -4,10 +4,12 @@ The vital signs of a process that serves: values that are read, not counted.
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
+import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Connections(NamedTuple):
@@ -30,12 +32,61 @@ class Vitals(NamedTuple):
     memory: int
     """Resident memory in bytes."""
 
+    virtual_memory: int = 0
+    """In bytes; 0 if the system does not say."""
 
-def resident_memory() -> int:
-    """Bytes of memory that this process has in use."""
+    started_at: float = 0.0
+    """Seconds since 1970."""
+
+
+class Usage(NamedTuple):
+    """What a process has used since its start."""
+
+    cpu_seconds: float = 0.0
+    read_bytes: int = 0
+    """From storage, as nginx's are counted in ingress-nginx: what is cached costs nothing."""
+
+    written_bytes: int = 0
+    """To storage."""
+
+
+def own_vitals(connections: Connections) -> Vitals:
+    """The vitals of this process."""
+    virtual, resident = _memory()
+    return Vitals(connections, resident, virtual, _started_at())
+
+
+def own_usage() -> Usage:
+    """The usage of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    # Not from /proc/self/io, which a process that has shed its privileges may not read.
+    return Usage(time.process_time(), used.ru_inblock * _BLOCK, used.ru_oublock * _BLOCK)
+
+
+_BLOCK: Final = 512
+"""Bytes of a block as getrusage(2) counts them."""
+
+_IMPORTED_AT: Final = time.time()
+
+
+def _memory() -> tuple[int, int]:
+    """Bytes of memory that this process has reserved, and has in use."""
     try:
-        return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()
+        virtual, resident = Path("/proc/self/statm").read_bytes().split()[:2]
     except OSError:
         # Without /proc, the maximum so far is the best that the system has.
         unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    page = resource.getpagesize()
+    return int(virtual) * page, int(resident) * page
+
+
+def _started_at() -> float:
+    """When this process was forked, in seconds since 1970."""
+    try:
+        # After the name, which may contain anything, the 20th field (proc_pid_stat(5)).
+        ticks = int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19])
+        up = time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, AttributeError):
+        return _IMPORTED_AT
+    return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 
 from ingress.telemetry.endpoint_state import EndpointStates, together
-from ingress.telemetry.vitals import Connections, Vitals, resident_memory
+from ingress.telemetry.vitals import Connections, Vitals, own_vitals
 
 
 class WorkerState(NamedTuple):
@@ -44,7 +44,7 @@ class WorkerReports:
     def vitals(self) -> Iterable[Vitals]:
         """Reports."""
         # This process has no connections of clients.
-        yield Vitals(Connections(), resident_memory())
+        yield own_vitals(Connections())
         for state in self._workers.states:
             yield state.vitals
 

@@ -97,6 +97,37 @@ class WatchingTests(ProcessTestCase):
         self.assertGreater(size, 3 * len("GET /api/x HTTP/1.1\r\nHost: a.example\r\n\r\n"))
         self.assertIn(f'{PREFIX}requests{{canary="",controller_class="txingress.dev/ingress"', text)
 
+    def test_checks(self) -> None:
+        """Each version of an Ingress without a problem counts as a check that succeeded."""
+        name = f"{PREFIX}check_success"
+        self.assertEqual(sample_value(self.metrics, name, ingress="web"), 1)
+
+        def write_version(path: str, expected: int) -> None:
+            manifest = ingress_manifest("checked", "checked.example", {path: "web"})
+            self.process.write("checked.yaml", manifest)
+            wait_until(
+                lambda: sample_value(self.metrics, name, ingress="checked") == expected,
+                f"version {expected}",
+            )
+
+        write_version("/one", 1)
+        write_version("/two", 2)
+        (self.process.manifests / "checked.yaml").unlink()
+
+    def test_usage(self) -> None:
+        """Memory and start time of the processes are those that the system knows."""
+        text = self.metrics
+        virtual = sample_value(text, f"{PREFIX}nginx_process_virtual_memory_bytes")
+        resident = sample_value(text, f"{PREFIX}nginx_process_resident_memory_bytes")
+        started = sample_value(text, f"{PREFIX}nginx_process_oldest_start_time_seconds")
+        assert virtual is not None
+        assert resident is not None
+        assert started is not None
+        self.assertGreater(virtual, resident)
+        self.assertAlmostEqual(started, sample_value(text, "process_start_time_seconds"), delta=2)
+        for name in ("read", "write"):
+            self.assertIsNotNone(sample_value(text, f"{PREFIX}nginx_process_{name}_bytes_total"))
+
     def test_wildcard(self) -> None:
         """Requests for a wildcard are those of one host, whatever they ask for."""
         for host in ("x.b.example", "y.b.example"):

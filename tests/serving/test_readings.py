@@ -15,7 +15,7 @@ from ingress.telemetry.counts import Counters
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
-from ingress.telemetry.vitals import Connections
+from ingress.telemetry.vitals import Connections, Usage
 from ingress.upstream.health import MAX_FAILURES
 from tests.support.wire import (
     ENDPOINT,
@@ -84,7 +84,10 @@ class CountersTests(SynchronousTestCase):
         """Without a recorder the rest is counted nevertheless."""
         wire = Wire()
         wire.connect()
-        self.assertEqual(read_counters(wire.plane, 2.5), Counters(accepted=1, cpu_seconds=2.5))
+        self.assertEqual(
+            read_counters(wire.plane, Usage(2.5, 512, 1024)),
+            Counters(accepted=1, cpu_seconds=2.5, read_bytes=512, written_bytes=1024),
+        )
 
 
 class VitalsTests(SynchronousTestCase):

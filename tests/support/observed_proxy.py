@@ -73,6 +73,7 @@ class HandProxy:
     api_relists: dict[str, float] = field(default_factory=dict)
     api_watch_failures: dict[str, float] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
+    ingress_checks: list[tuple[tuple[str, str], int]] = field(default_factory=list)
 
     @property
     def proxy(self) -> ObservedProxy:
@@ -88,6 +89,7 @@ class HandProxy:
             api_relists=lambda: self.api_relists,
             api_watch_failures=lambda: self.api_watch_failures,
             leases=lambda: self.leases,
+            ingress_checks=self.ingress_checks,
             lost_workers=lambda: 2,
             pod="ingress-1",
             namespace="ingress",

@@ -180,6 +180,15 @@ class ControllerFamiliesTests(SynchronousTestCase):
         (sample,) = self.samples(f"{PREFIX}ssl_expire_time_seconds")
         self.assertEqual(sample.labels["host"], "_")
 
+    def test_checks(self) -> None:
+        """Each Ingress has the number of its versions without a problem."""
+        self.hand.ingress_checks += [(("default", "web"), 3), (("other", "api"), 1)]
+        found = {
+            (sample.labels["namespace"], sample.labels["ingress"]): sample.value
+            for sample in self.samples(f"{PREFIX}check_success")
+        }
+        self.assertEqual(found, {("default", "web"): 3, ("other", "api"): 1})
+
     def test_orphans(self) -> None:
         """Each Ingress is told with what its Services lack."""
         self.publish(

@@ -30,6 +30,11 @@ COMPATIBLE = [
     "nginx_process_num_procs",
     "nginx_process_cpu_seconds_total",
     "nginx_process_resident_memory_bytes",
+    "nginx_process_virtual_memory_bytes",
+    "nginx_process_read_bytes_total",
+    "nginx_process_write_bytes_total",
+    "nginx_process_oldest_start_time_seconds",
+    "check_success",
     "build_info",
     "config_hash",
     "config_last_reload_successful",
@@ -44,7 +49,9 @@ COMPATIBLE = [
 
 class MetricsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.hand = HandProxy(leases={"ingress-leader": 1})
+        self.hand = HandProxy(
+            leases={"ingress-leader": 1}, ingress_checks=[(("default", "other"), 3)]
+        )
         self.hand.published.publish(built(ingress("a.example", {"/": "web:80"}), served("web")))
         traffic = Traffic()
         (host,) = self.hand.published.built.snapshot.hosts.values()  # type: ignore[union-attr]

@@ -43,9 +43,19 @@ class ProcessFamiliesTests(SynchronousTestCase):
         self.assertEqual(self.value(f"{NGINX}connections_total", state="handled"), 93)
 
     def test_usage(self) -> None:
-        """Processes, their memory, and their processor time, that of ended ones included."""
-        self.hand.reports.processes = [Vitals(Connections(), 1000), Vitals(Connections(), 500)]
-        self.hand.totals.counters.cpu_seconds = 1e6
+        """Processes, their memory, and what they used, that of ended ones included."""
+        self.hand.reports.processes = [
+            Vitals(Connections(), 1000, 5000, 1790000002.5),
+            Vitals(Connections(), 500, 2000, 1790000001.5),
+        ]
+        counters = self.hand.totals.counters
+        counters.cpu_seconds, counters.read_bytes, counters.written_bytes = 1e6, 1 << 50, 1 << 51
+        self.assertEqual(self.value(f"{NGINX}virtual_memory_bytes"), 7000)
+        self.assertEqual(self.value(f"{NGINX}oldest_start_time_seconds"), 1790000001)
+        for name, least in (("read_bytes_total", 1 << 50), ("write_bytes_total", 1 << 51)):
+            value = self.value(f"{NGINX}{name}")
+            assert value is not None
+            self.assertGreaterEqual(value, least)
         self.assertEqual(self.value(f"{NGINX}num_procs"), 2)
         self.assertEqual(self.value(f"{NGINX}resident_memory_bytes"), 1500)
         seconds = self.value(f"{NGINX}cpu_seconds_total")
