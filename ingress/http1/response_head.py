@@ -101,10 +101,7 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
     has_none = is_of_head or status < 200 or status in (204, 304)
     length, new_body = (0, _no_body) if has_none else _response_body(framing, is_http_10)
     keep_alive = keeps_connection(framing.options, is_http_10=is_http_10)
-    if new_body is UntilCloseBody or (
-        # It must have no body; whoever announces one all the same may send it later.
-        status == 204 and (framing.content_length or framing.transfer_encodings)
-    ):
+    if new_body is UntilCloseBody or (has_none and _may_send_body(framing, is_of_head)):
         keep_alive = False
     response = Response(
         status=status,
@@ -144,6 +141,18 @@ def _response_body(
     if length is None:
         return None, UntilCloseBody
     return length, partial(LengthBody, length) if length else _no_body
+
+
+def _may_send_body(framing: Framing, is_of_head: bool) -> bool:
+    """
+    Whether an endpoint may send a body, which it must not, for a head that announces one.
+
+    If it came late, it would be the response to the next request, so the connection is not used
+    again. A body may follow a response to HEAD without a length as well (RFC 9110 section 8.6).
+    """
+    if framing.transfer_encodings:
+        return True
+    return is_of_head if framing.content_length is None else framing.content_length > 0
 
 
 def _no_body() -> BodyDecoder:

@@ -59,6 +59,9 @@ class HTTP1Upstream(StreamProtocol):
         self._method = b""
         self._body: BodyDecoder | None = None
         self._keep_alive = True
+        self._may_send_more = False
+        """Whether a body may follow the response that must not, so that nothing else is asked."""
+
         self._is_chunked = False
         self._is_request_sent = True
         self._is_response_paused = False
@@ -246,6 +249,8 @@ class HTTP1Upstream(StreamProtocol):
             self._body = EMPTY_BODY if is_whole else new_body()
             # An endpoint that was not waited for could take the body for its next request.
             self._keep_alive = response.keep_alive and not self._may_skip_body
+            is_without_body = self._method == b"HEAD" or response.status in (204, 304)
+            self._may_send_more = is_without_body and not response.keep_alive
             receiver.response_started(response)
             return is_whole
         if response.status == 101:
@@ -269,8 +274,7 @@ class HTTP1Upstream(StreamProtocol):
         self._body = None
         if not self._is_request_sent or self._is_stalled or rest:
             # The endpoint has not read it all, or has sent what nobody asked for.
-            self.deadline = NEVER
-            self.transport.abortConnection()
+            self._reset()
         elif self._keep_alive:
             self.is_reused = True
             if self._is_response_paused:
@@ -279,9 +283,18 @@ class HTTP1Upstream(StreamProtocol):
                 self.transport.resumeProducing()
             self.deadline = self._now() + self._pool.idle_timeout
             self._pool.release(self)
+        elif self._may_send_more:
+            # Not closed: a closed connection keeps its port for a minute, and there are ports for
+            # 500 HEAD a second.
+            self._reset()
         else:
             self.close()
         receiver.response_ended(trailers)
+
+    def _reset(self) -> None:
+        """End the connection at once, whatever the endpoint may still send."""
+        self.deadline = NEVER
+        self.transport.abortConnection()
 
     def _fail(self, error: PeerError) -> None:
         peer = self._peer

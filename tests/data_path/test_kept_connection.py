@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.wire import GET, OK, Peer, Wire, post
+from tests.support.wire import GET, OK, Peer, Wire, post, request, response
 
 
 class UntoldTests(SynchronousTestCase):
@@ -40,3 +40,33 @@ class UntoldTests(SynchronousTestCase):
         """A connection that the endpoint has closed is no error, not even for a POST."""
         self.endpoint.close_untold()
         self.check_asked_anew(post(0))
+
+
+class LateBodyTests(SynchronousTestCase):
+    """An endpoint that sends a body where there must be none, however late it comes."""
+
+    ATTACK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+
+    def check(self, method: bytes, head: bytes, late: bytes) -> None:
+        """Somebody else's next request is answered by its own answer."""
+        wire = Wire()
+        client = wire.connect()
+        client.send(request(method))
+        endpoint = wire.accept()
+        endpoint.send(head)
+        self.assertEqual(client.receive().rest, b"")
+        other = wire.connect(IPv4Address("TCP", "192.0.2.2", 50000))
+        other.send(GET)
+        endpoint.send_some(late)
+        self.assertEqual(other.read(), b"")
+        wire.accept().send(OK)
+        self.assertEqual(other.receive().rest, b"ok")
+
+    def test_late_body(self) -> None:
+        """Neither a body nor what looks like a response reaches anybody."""
+        length = b"Content-Length: %d" % len(self.ATTACK)
+        for late in (self.ATTACK, b"x" * len(self.ATTACK)):
+            for method, status in ((b"HEAD", 200), (b"HEAD", 404), (b"GET", 204), (b"GET", 304)):
+                self.check(method, response(status, length), late)
+                self.check(method, response(status, b"Transfer-Encoding: chunked"), late)
+            self.check(b"HEAD", response(200), late)

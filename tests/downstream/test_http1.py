@@ -124,7 +124,7 @@ class OneRequestTests(SynchronousTestCase):
         answer = self.client.receive()
         self.assertEqual(answer.values(b"Content-Length"), [b"1000"])
         self.assertEqual(answer.rest, b"")
-        endpoint.send(OK)
+        self.wire.accept().send(OK)
         self.assertEqual(self.client.receive().rest, b"ok")
 
     def test_without_body(self) -> None:

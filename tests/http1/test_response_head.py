@@ -154,13 +154,26 @@ class ResponseHeadTests(SynchronousTestCase):
                 self.assertEqual(made.body_length, 0)
                 self.assertIs(new_body(), EMPTY_BODY)
 
-    def test_204_that_announces_a_body(self) -> None:
-        """After a 204 that says it has a body the connection is not used again: it may come."""
-        for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
-            self.assertFalse(response(b"HTTP/1.1 204 X\r\n%b\r\n\r\n" % field).keep_alive)
-        self.assertTrue(response(b"HTTP/1.1 204 X\r\nContent-Length: 0\r\n\r\n").keep_alive)
-        not_modified = b"HTTP/1.1 304 X\r\nContent-Length: 5\r\n\r\n"
-        self.assertTrue(response(not_modified).keep_alive)
+    def test_body_that_may_come_late(self) -> None:
+        """A connection is not used again if a body may follow a response that must have none."""
+        for method, status, field, expected in (
+            (b"GET", 204, b"X: y", True),
+            (b"GET", 204, b"Content-Length: 0", True),
+            (b"GET", 204, b"Content-Length: 5", False),
+            (b"GET", 204, b"Transfer-Encoding: chunked", False),
+            (b"GET", 304, b"X: y", True),
+            (b"GET", 304, b"Content-Length: 0", True),
+            (b"GET", 304, b"Content-Length: 5", False),
+            (b"GET", 304, b"Transfer-Encoding: chunked", False),
+            (b"HEAD", 200, b"Content-Length: 0", True),
+            (b"HEAD", 200, b"Content-Length: 5", False),
+            (b"HEAD", 200, b"Transfer-Encoding: chunked", False),
+            (b"HEAD", 200, b"X: y", False),
+            (b"HEAD", 304, b"X: y", False),
+            (b"HEAD", 200, b"Content-Length: 0\r\nConnection: close", False),
+        ):
+            made = response(b"HTTP/1.1 %d X\r\n%b\r\n\r\n" % (status, field), method)
+            self.assertIs(made.keep_alive, expected, (method, status, field))
 
     def test_keep_alive(self) -> None:
         """HTTP/1.1 keeps its connection unless it says close, HTTP/1.0 only if it says so."""

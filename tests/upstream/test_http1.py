@@ -151,18 +151,26 @@ class ResponseTests(UpstreamCase):
         self.assertEqual(trailing, ([], 200, b"ok", "whole", False))
 
     def test_without_body(self) -> None:
-        """And without body, whatever HEAD is told of one."""
-        for data, method in (
-            (response(204), b"GET"),
-            (response(304, b"Content-Length: 5"), b"GET"),
-            (response(200, b"Content-Length: 5"), b"HEAD"),
-            (response(200, b"Transfer-Encoding: chunked"), b"HEAD"),
-            (response(200), b"HEAD"),
+        """And without body, after which the connection is kept if none is announced."""
+        for data, method, is_kept in (
+            (response(204), b"GET", True),
+            (response(304), b"GET", True),
+            (response(304, b"Content-Length: 5"), b"GET", False),
+            (response(200, b"Content-Length: 0"), b"HEAD", True),
+            (response(200, b"Content-Length: 5"), b"HEAD", False),
+            (response(200, b"Transfer-Encoding: chunked"), b"HEAD", False),
+            (response(200), b"HEAD", False),
         ):
             whole, bytewise, trailing = self.answers(data, method)
-            self.assertEqual(whole[2:], (b"", "whole", True))  # type: ignore[index]
+            self.assertEqual(whole[2:], (b"", "whole", is_kept))  # type: ignore[index]
             self.assertEqual(bytewise, whole)
             self.assertEqual(trailing[2:], (b"", "whole", False))  # type: ignore[index]
+
+    def test_reset_after_head(self) -> None:
+        """A connection that a body may follow is reset, so that its port can be used again."""
+        _, _, endpoint = self.ask(b"HEAD")
+        endpoint.send(response(200, b"Content-Length: 5"))
+        self.assertTrue(endpoint.saw_reset)
 
     def test_interim(self) -> None:
         """Interim responses come first."""
