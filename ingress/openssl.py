@@ -12,6 +12,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -24,7 +25,8 @@ RECORD_SIZE = 16384
 _read_buffer = ffi.new("char[]", RECORD_SIZE)
 """Shared by all connections: data is copied out of it at once, in the only thread."""
 
-_KEY_TYPES = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
+PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
+"""The keys that OpenSSL can serve with."""
 
 
 def clear_errors() -> None:
@@ -106,7 +108,7 @@ def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> N
         context.add_extra_chain_cert(issuer)
     # The full check of an RSA key takes 40 ms, and says only whether the key is a good one.
     key = load_pem_private_key(key_pem, None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(key, _KEY_TYPES):
+    if not isinstance(key, PrivateKey):
         raise ValueError("neither an RSA nor an elliptic-curve key")
     context.use_privatekey(key)
     context.check_privatekey()

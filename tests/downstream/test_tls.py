@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -90,14 +90,20 @@ class CertificateTests(TLSContextsTestCase):
         self.assertEqual(self.served("a.example"), ["ingress.local"])
         self.assertEqual(self.served(None), ["ingress.local"])
 
-    def test_rsa_and_ecdsa(self) -> None:
-        """Keys of either kind serve, in both versions of TLS."""
+    def test_kinds_of_keys(self) -> None:
+        """Keys of each kind serve, in both versions of TLS."""
         self.current = snapshot(
             {
                 "rsa.example": AUTHORITY.issue("rsa.example", key=rsa_key()),
                 "p256.example": AUTHORITY.issue("p256.example"),
                 "p384.example": AUTHORITY.issue(
                     "p384.example", key=ec.generate_private_key(ec.SECP384R1())
+                ),
+                "ed25519.example": AUTHORITY.issue(
+                    "ed25519.example", key=ed25519.Ed25519PrivateKey.generate()
+                ),
+                "ed448.example": AUTHORITY.issue(
+                    "ed448.example", key=ed448.Ed448PrivateKey.generate()
                 ),
             }
         )

@@ -18,17 +18,26 @@ from sys import intern
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from ingress.errors import IngressError
 from ingress.kube.objects import Secret
+from ingress.openssl import PrivateKey
 from ingress.routing.snapshot import CertificateIdentity, ServerCertificate
 
 CERTIFICATE_KEY = "tls.crt"
 PRIVATE_KEY_KEY = "tls.key"
+
+_ALGORITHMS = (
+    (rsa.RSAPublicKey, "RSA"),
+    (ec.EllipticCurvePublicKey, "ECDSA"),
+    (ed25519.Ed25519PublicKey, "Ed25519"),
+    (ed448.Ed448PublicKey, "Ed448"),
+)
+"""Names as ingress-nginx's metrics have them."""
 
 
 class PairError(IngressError):
@@ -91,9 +100,14 @@ def read_pair(secret: Secret) -> ServerCertificate:
             raise PairError(f"it has no {key}")
     assert chain_pem is not None
     assert key_pem is not None
+    private_key = _read_key(key_pem)
     with converted(f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"):
-        # The first one of the chain is the server's own (RFC 8446 section 4.4.2).
-        leaf = x509.load_pem_x509_certificates(chain_pem)[0]
+        chain = x509.load_pem_x509_certificates(chain_pem)
+        # The first certificate must be the server's own (RFC 8446 section 4.4.2).
+        if len(chain) > 1 and chain[0].public_key() != private_key.public_key():
+            chain = _sorted(chain, private_key)
+            chain_pem = b"".join(each.public_bytes(Encoding.PEM) for each in chain)
+        leaf = chain[0]
         certificate = ServerCertificate(
             chain_pem=chain_pem,
             key_pem=key_pem,
@@ -104,11 +118,32 @@ def read_pair(secret: Secret) -> ServerCertificate:
             identity=_identity(leaf, secret),
         )
         public_key = leaf.public_key()
-    private_key = _read_key(key_pem)
     if private_key.public_key() != public_key:
-        raise PairError(f"its {PRIVATE_KEY_KEY} does not belong to its {CERTIFICATE_KEY}")
+        raise PairError(
+            f"its {PRIVATE_KEY_KEY} belongs to no certificate of its {CERTIFICATE_KEY}"
+            if len(chain) > 1
+            else f"its {PRIVATE_KEY_KEY} does not belong to its {CERTIFICATE_KEY}"
+        )
     _try(leaf, private_key)
     return certificate
+
+
+def _sorted(chain: list[x509.Certificate], key: PrivateKey) -> list[x509.Certificate]:
+    """
+    Sort a bundle that does not begin with the server's certificate: that first, then its issuers.
+
+    :return: the chain as it was if none of its certificates has the key.
+    """
+    rest = list(chain)
+    leaf = next((each for each in rest if each.public_key() == key.public_key()), None)
+    if leaf is None:
+        return chain
+    found = [leaf]
+    rest.remove(leaf)
+    while issuer := next((each for each in rest if each.subject == found[-1].issuer), None):
+        found.append(issuer)
+        rest.remove(issuer)
+    return found + rest
 
 
 @contextmanager
@@ -125,7 +160,7 @@ def converted(message: str) -> Iterator[None]:
         raise PairError(message) from None
 
 
-def _read_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+def _read_key(key_pem: bytes) -> PrivateKey:
     try:
         # The library's own check of an RSA key takes 60 ms; `_is_consistent` takes microseconds.
         key = load_pem_private_key(key_pem, password=None, unsafe_skip_rsa_key_validation=True)
@@ -133,8 +168,8 @@ def _read_key(key_pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
         raise PairError(f"its {PRIVATE_KEY_KEY} is encrypted; a plain key is accepted") from None
     except (ValueError, UnsupportedAlgorithm):
         raise PairError(f"its {PRIVATE_KEY_KEY} is no PEM key that can be read") from None
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise PairError(f"its {PRIVATE_KEY_KEY} is neither RSA nor ECDSA")
+    if not isinstance(key, PrivateKey):
+        raise PairError(f"its {PRIVATE_KEY_KEY} is no key of RSA, ECDSA, Ed25519 or Ed448")
     if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key):
         raise PairError(f"its {PRIVATE_KEY_KEY} is damaged")
     return key
@@ -146,7 +181,7 @@ def _probe() -> SSL.Context:
     return SSL.Context(SSL.TLS_SERVER_METHOD)
 
 
-def _try(leaf: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
+def _try(leaf: x509.Certificate, key: PrivateKey) -> None:
     """
     Load both into OpenSSL, which has rules of its own about short keys and old digests.
 
@@ -192,13 +227,13 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def _identity(certificate: x509.Certificate, secret: Secret) -> CertificateIdentity:
-    is_rsa = isinstance(certificate.public_key(), rsa.RSAPublicKey)
+    key = certificate.public_key()
     return CertificateIdentity(
         secret=secret.key,
         issuer=_issuer(certificate, NameOID.COMMON_NAME),
         issuer_organization=_issuer(certificate, NameOID.ORGANIZATION_NAME),
         serial_number=str(certificate.serial_number),
-        key_algorithm="RSA" if is_rsa else "ECDSA",
+        key_algorithm=next((name for kind, name in _ALGORITHMS if isinstance(key, kind)), ""),
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
     )
 

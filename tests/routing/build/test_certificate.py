@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import permutations
 
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
 )
 from twisted.trial.unittest import SynchronousTestCase
@@ -89,9 +92,44 @@ class ReadSecretTests(SynchronousTestCase):
         self.assert_fault(GOOD.chain_pem, key, "encrypted")
 
     def test_other_kind(self) -> None:
-        """A key that is neither RSA nor ECDSA is a fault."""
-        issued = CA.issue("a.example", key=ed25519.Ed25519PrivateKey.generate())
-        self.assert_fault(issued.chain_pem, issued.key_pem, "neither RSA nor ECDSA")
+        """A key that OpenSSL cannot serve with is a fault that says which ones it can."""
+        key = dsa.generate_private_key(1024).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        self.assert_fault(GOOD.chain_pem, key, "no key of RSA, ECDSA, Ed25519 or Ed448")
+
+    def test_edwards_curves(self) -> None:
+        """Pairs of Ed25519 and Ed448 are accepted."""
+        for key, algorithm in (
+            (ed25519.Ed25519PrivateKey.generate(), "Ed25519"),
+            (ed448.Ed448PrivateKey.generate(), "Ed448"),
+        ):
+            pair = of(CA.issue("a.example", key=key))
+            assert pair.certificate is not None
+            assert pair.certificate.identity is not None
+            self.assertEqual((pair.fault, pair.certificate.identity.key_algorithm), ("", algorithm))
+
+    def test_bundle_in_any_order(self) -> None:
+        """A bundle with its authorities first is served as if it began with its own certificate."""
+        issued = CA.intermediate("one").intermediate("two").issue("a.example")
+        good = of(issued).certificate
+        assert good is not None
+        parts = x509.load_pem_x509_certificates(issued.chain_pem)
+        for order in permutations(parts):
+            bundle = b"".join(each.public_bytes(Encoding.PEM) for each in order)
+            pair = read(bundle, issued.key_pem)
+            assert pair.certificate is not None
+            self.assertEqual((pair.fault, pair.certificate.names), ("", ("a.example",)))
+            self.assertEqual(pair.certificate.identity, good.identity)
+            if order[0] is not parts[0]:
+                self.assertEqual(pair.certificate.chain_pem, issued.chain_pem)
+
+    def test_bundle_of_others(self) -> None:
+        """A bundle none of whose certificates has the key is a fault that says so."""
+        issued = CA.intermediate().issue("a.example")
+        self.assert_fault(
+            issued.chain_pem, GOOD.key_pem, "its tls.key belongs to no certificate of its tls.crt"
+        )
 
     def test_short(self) -> None:
         """What OpenSSL refuses to serve with is a fault, before any client comes."""
