@@ -258,7 +258,7 @@ class Controller:
             "problems {problems}",
             hosts=len(snapshot.hosts) + len(snapshot.wildcard_hosts),
             upstreams=len(snapshot.upstreams),
-            problems=sum(map(len, built.problems.values())),
+            problems=self._problems.count_reported(),
         )
 
     def _ended(self) -> None:

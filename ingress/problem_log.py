@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from ingress.problem import Problem, printable
 from ingress.steps import STRIDE, Steps
+from ingress.token_bucket import TokenBucket
 
 MAX_LINE: Final = 1000
 """Characters of a line; paths and names come from the authors of manifests."""
@@ -33,6 +34,15 @@ lines, of some 50 µs each.
 
 LOCATED_AT_ONCE: Final = 500
 """Problems whose lines are looked up together, with one reading of each file."""
+
+LINE_BURST: Final = 1000
+"""Lines that may follow each other at once; more are not read by anybody."""
+
+LINE_RATE: Final = 10
+"""Lines a second after a burst: a stream of faulty changes must not fill a disk."""
+
+SUMMARY_DELAY: Final = 10.0
+"""Seconds from the first line that is left out to the line that counts them."""
 
 STEPS_PER_TURN: Final = 4
 """Steps of comparing in one turn of the reactor: a millisecond or two."""
@@ -86,6 +96,12 @@ class ProblemLog:
         self._lines: dict[Problem, str] = {}
         """The lines as written; the line about its end repeats the words."""
 
+        self._line_bucket = TokenBucket(LINE_RATE, LINE_BURST)
+        self._left_out = 0
+        self._summary: IDelayedCall | None = None
+        self._latest: dict[str, Grouped] = {}
+        """The last report of each source, compared or not."""
+
         self._listeners: list[Listener] = []
         self._turn: IDelayedCall | None = None
         self._is_in_turn = False
@@ -96,6 +112,17 @@ class ProblemLog:
     def __len__(self) -> int:
         """The number of present Problems, as far as reports have been compared."""
         return len(self._counts)
+
+    def count_reported(self) -> int:
+        """The number of Problems in the last reports, whether they have been compared or not."""
+        groups = (group for report in self._latest.values() for group in report.values())
+        return len({problem for group in groups for problem in group})
+
+    def notes(self) -> Iterator[str]:
+        """A line for the readiness page if there are Problems."""
+        count = self.count_reported()
+        if count:
+            yield f"{count} Problems of objects: /snapshot has them, and the log"
 
     def __iter__(self) -> Iterator[Problem]:
         """Every present Problem, once."""
@@ -128,6 +155,7 @@ class ProblemLog:
         :param source: the name of the source, such as ``files``.
         :param is_located: whether the lines of the Problems are up to date.
         """
+        self._latest[source] = problems
         self._comparing.append(self._compare(source, problems, is_located))
         if self._turn is None:
             self._take_turn()
@@ -147,6 +175,9 @@ class ProblemLog:
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
+        if self._summary is not None:
+            self._summary.cancel()
+            self._summarize()
 
     def _take_turn(self) -> None:
         """Do a part of the pending work."""
@@ -217,13 +248,35 @@ class ProblemLog:
 
     def _write_one(self) -> None:
         change, located = self._unwritten.popleft()
-        if change.is_there:
+        line = None if change.is_there else self._lines.pop(change.problem, None)
+        if (change.is_there or line is not None) and not self._may_write():
+            self._leave_out()
+        elif change.is_there:
             line = self._lines[change.problem] = printable(str(located)[:MAX_LINE])
             self.log.warn("{problem}", problem=line)
-        else:
-            self.log.info("gone: {problem}", problem=self._lines.pop(change.problem))
+        elif line is not None:
+            self.log.info("gone: {problem}", problem=line)
         for listener in tuple(self._listeners):
             listener(change.problem, change.is_there)
+
+    # Bounding.
+
+    def _may_write(self) -> bool:
+        return self._line_bucket.take(self._clock.seconds()) == 0
+
+    def _leave_out(self) -> None:
+        self._left_out += 1
+        if self._summary is None:
+            self._summary = self._clock.callLater(SUMMARY_DELAY, self._summarize)
+
+    def _summarize(self) -> None:
+        self._summary = None
+        count, self._left_out = self._left_out, 0
+        self.log.warn(
+            "Left out {count} lines about Problems, because there were too many: "
+            "/snapshot of the admin listener has every Problem",
+            count=count,
+        )
 
 
 def _differences(before: Grouped, after: Grouped) -> Iterator[tuple[Problem, int]]:

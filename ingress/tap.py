@@ -28,6 +28,7 @@ from ingress.admin.host_check import HostCheck
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
+from ingress.change_log import ChangeLog
 from ingress.config import Config
 from ingress.config.file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
@@ -157,9 +158,16 @@ def makeService(options: Options) -> IService:
     if config.cluster is not None:
         cluster = _Cluster(reactor, config, options["api"], listeners.ports)
         readiness.add_notes(cluster.source.notes)
+    changes = ChangeLog(reactor)
+
+    def publish(snapshot: Snapshot) -> None:
+        serving.publish(snapshot)
+        changes.take(snapshot)
+
     checks = IngressChecks()
-    control_plane = _make_control_plane(reactor, config, cluster, serving.publish, checks)
+    control_plane = _make_control_plane(reactor, config, cluster, publish, checks)
     checks.problems = control_plane.problem_log
+    readiness.add_notes(control_plane.problem_log.notes)
     names = (gethostname(), os.environ.get("POD_NAME", ""))
     check = HostCheck(names, lambda: control_plane.live_config.current.admin.hosts)
     pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost, checks))

@@ -13,7 +13,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ingress.problem import Origin, Problem
-from ingress.problem_log import LINES_PER_TURN, MAX_LINE, Locate, ProblemLog
+from ingress.problem_log import (
+    LINE_BURST,
+    LINE_RATE,
+    LINES_PER_TURN,
+    MAX_LINE,
+    SUMMARY_DELAY,
+    Locate,
+    ProblemLog,
+)
 from tests.support.turn_clock import TurnClock
 
 PORT = Problem("no such port", "Ingress", "default", "web", "spec.rules[0]", "http", Origin("a", 3))
@@ -140,6 +148,83 @@ class ProblemLogTests(LogTestCase):
         self.problems.flush()
         self.assertEqual(len(self.lines()), 4 * LINES_PER_TURN)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class BoundTests(LogTestCase):
+    """A stream of Problems does not fill the disk."""
+
+    def report(self, count: int) -> None:
+        many = [Problem(f"number {number}") for number in range(count)]
+        self.problems.report("build", {number: (one,) for number, one in enumerate(many)})
+
+    def settle(self) -> None:
+        """Let it write what waits."""
+        self.clock.pump([0] * 1000)
+
+    def test_burst(self) -> None:
+        """Lines beyond a burst are left out; a line says how many they were."""
+        self.report(LINE_BURST + 50)
+        self.settle()
+        self.assertEqual(len(self.lines()), LINE_BURST)
+        self.clock.advance(SUMMARY_DELAY)
+        (line,) = self.lines()
+        self.assertIn("Left out 50 lines about Problems", line)
+        self.assertEqual(len(self.problems), LINE_BURST + 50)
+
+    def test_rate(self) -> None:
+        """After a burst lines come at a steady rate."""
+        self.report(LINE_BURST)
+        self.settle()
+        self.lines()
+        for _ in range(20):
+            self.clock.advance(1)
+            self.problems.report("other", {"x": (Problem(f"at {self.clock.seconds()}"),)})
+            self.settle()
+        self.assertEqual(len(self.lines()), 39)
+
+    def test_gone(self) -> None:
+        """A Problem whose line was left out is gone without a line."""
+        self.report(LINE_BURST + 50)
+        self.settle()
+        self.clock.advance(LINE_BURST / LINE_RATE * 2)
+        self.lines()
+        self.report(LINE_BURST)
+        self.settle()
+        self.assertEqual(self.lines(), [])
+
+    def test_listeners(self) -> None:
+        """Who subscribes is told of every Problem."""
+        told: list[Problem] = []
+        self.problems.subscribe(lambda problem, is_there: told.append(problem))
+        self.report(LINE_BURST + 50)
+        self.settle()
+        self.assertEqual(len(told), LINE_BURST + 50)
+
+    def test_flush(self) -> None:
+        """At the end the lines that were left out are counted at once."""
+        self.report(LINE_BURST + 50)
+        self.problems.flush()
+        self.assertIn("Left out 50 lines", self.lines()[-1])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class CountTests(LogTestCase):
+    def test_reported(self) -> None:
+        """Reported Problems are counted at once, each of them once, those of a source anew."""
+        self.problems.report("source", {"b": (FILE,)})
+        many = {number: (Problem(f"number {number}"),) for number in range(5000)}
+        self.problems.report("build", {**many, "b": (FILE,)})
+        self.assertLess(len(self.problems), 5001)
+        self.assertEqual(self.problems.count_reported(), 5001)
+        self.assertEqual(
+            list(self.problems.notes()),
+            ["5001 Problems of objects: /snapshot has them, and the log"],
+        )
+        self.problems.report("build", {"web": (PORT,)})
+        self.assertEqual(self.problems.count_reported(), 2)
+        self.problems.report("build", {})
+        self.problems.report("source", {})
+        self.assertEqual(list(self.problems.notes()), [])
 
 
 class LocatingTests(LogTestCase):

@@ -30,10 +30,10 @@ from ingress.kube.writing.event import (
 from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.micro_time import micro_time
 from ingress.kube.writing.retry_log import RetryLog
-from ingress.kube.writing.token_bucket import TokenBucket
 from ingress.kube.writing.write_queue import Write, WriteQueue
 from ingress.problem import Problem
 from ingress.problem_log import ProblemLog
+from ingress.token_bucket import TokenBucket
 
 EVENTS_PER_SECOND: Final = 10.0
 BURST: Final = 50

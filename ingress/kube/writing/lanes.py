@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from ingress.kube.writing.token_bucket import TokenBucket
+from ingress.token_bucket import TokenBucket
 
 K = TypeVar("K", bound=Hashable)
 

@@ -29,8 +29,8 @@ from ingress.kube.writing.addresses import are_same
 from ingress.kube.writing.answer import read_listed
 from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.retry_log import RetryLog
-from ingress.kube.writing.token_bucket import TokenBucket
 from ingress.kube.writing.write_queue import Write, WriteQueue
+from ingress.token_bucket import TokenBucket
 
 WRITES_PER_SECOND: Final = 50.0
 BURST: Final = 200

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.writing.lanes import Lanes
-from ingress.kube.writing.token_bucket import TokenBucket
+from ingress.token_bucket import TokenBucket
 
 
 class LanesTests(SynchronousTestCase):

@@ -13,7 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.errors import IngressError
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.writing.lanes import Lanes
-from ingress.kube.writing.token_bucket import TokenBucket
 from ingress.kube.writing.write_queue import (
     AT_ONCE,
     FIRST_DELAY,
@@ -25,6 +24,7 @@ from ingress.kube.writing.write_queue import (
     Write,
     WriteQueue,
 )
+from ingress.token_bucket import TokenBucket
 from tests.support.turn_clock import TurnClock
 
 MANY = TokenBucket(1e6, 1000)

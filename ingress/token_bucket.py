@@ -7,6 +7,8 @@ from __future__ import annotations
 
 class TokenBucket:
     """
+    Grants a burst of tokens at once, then tokens at a steady rate.
+
     :param rate: tokens a second.
     :param burst: tokens that it holds at most, and at the beginning.
     """

@@ -1,12 +1,12 @@
 """
-Tests for `ingress.kube.writing.token_bucket`.
+Tests for `ingress.token_bucket`.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.kube.writing.token_bucket import TokenBucket
+from ingress.token_bucket import TokenBucket
 
 
 class TokenBucketTests(SynchronousTestCase):
