@@ -1,7 +1,8 @@
 """
-Who a client is, and what of that is believed: the forwarded fields of each request.
+The client of each request, as far as the proxy believes what it is told, and the forwarded fields
+that endpoints get.
 
-What is sent follows docs/compatibility.md, section 2.1; who is believed, section 5 ("Trust").
+Source of the rules: docs/compatibility.md, section 2.1, and section 5 ("Trust").
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from ingress.message import Request
 
 _MAX_KEPT: Final = 1024
 """
-Bytes of forwarded fields that are kept for the next request: an idle connection has them. With
-what strangers made up they can be as long as a head.
+The most bytes of forwarded fields that are kept for the next request. An idle connection keeps
+them, and clients can make them as long as a head.
 """
 
 
 class Client:
     """
-    One client connection, as the fields towards endpoints describe it.
+    The client of one connection.
 
-    :param address: the peer's IP address; empty for a Unix socket, whose client
-        is then said to be nobody. A mapped IPv4 address counts as IPv4.
-    :param is_secure: whether it came over TLS.
+    :param address: the peer's IP address; empty for a Unix socket, which has none. A mapped IPv4
+        address counts as IPv4.
+    :param is_secure: whether the connection uses TLS.
     """
 
     __slots__ = (
@@ -57,20 +58,20 @@ class Client:
         self._fields = b""
         self._identity: object = None
         self._authority = b""
-        """Of the request that `_believed` is of, like `_identity`, which its fields have."""
+        """The authority and the identity of the fields that `_believed` was made for."""
 
         self._believed = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
         self._is_trusted = False
 
     def is_trusted_by(self, config: Config) -> bool:
-        """Whether it is one of the proxies whose forwarded fields are believed."""
+        """Return whether the peer is a proxy whose forwarded fields are believed."""
         return self._address is not None and is_inside(self._address, config.trusted_proxies)
 
     def believed(self, request: Request, config: Config) -> BelievedClient:
         """
         Decide what to believe of the client of one request.
 
-        :param config: of the Snapshot that the request is served from.
+        :param config: the configuration of the Snapshot that serves the request.
         """
         identity, authority = request.derived.identity, request.authority
         if identity is self._identity and authority == self._authority and config is self._config:
@@ -102,7 +103,7 @@ class Client:
         )
 
     def _believe_proxy(self, request: Request, config: Config) -> BelievedClient:
-        """The same with the forwarded fields of a trusted proxy, each where it is well-formed."""
+        """Use the forwarded fields of a trusted proxy, each one if it is well-formed."""
         standard = b"" if has_x_forwarded(request) else joined(request, b"forwarded")
         if standard:
             said = read_forwarded(standard, config.trusted_proxies)
@@ -120,7 +121,7 @@ class Client:
 
 
 def _original_chain(request: Request) -> bytes:
-    """What a trusted proxy forwarded, each as one list."""
+    """Encode what a trusted proxy forwarded, each kind as one list."""
     chain = joined(request, b"x-forwarded-for")
     hosts = joined(request, b"x-forwarded-host")
     original = b"X-Original-Forwarded-For: %b\r\n" % chain if chain else b""
@@ -129,8 +130,8 @@ def _original_chain(request: Request) -> bytes:
 
 def _forwarded(said: Said) -> bytes:
     """
-    `Forwarded` (RFC 7239) as far as it was believed. Not as it came: applications read its
-    beginning first, which may be the client's own.
+    Encode `Forwarded` (RFC 7239) as far as it was believed. It is not passed on as it came:
+    applications read its beginning first, which the client may have written itself.
     """
     pairs: list[bytes] = []
     if said.address is not None:
@@ -144,7 +145,7 @@ def _forwarded(said: Said) -> bytes:
 
 
 def _original_forwarded(request: Request) -> bytes:
-    """What a stranger said that it forwards."""
+    """Encode what a client that is not trusted claims to forward."""
     original = b""
     for key, _, value in request.fields:
         if key == b"x-forwarded-for":

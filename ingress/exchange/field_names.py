@@ -1,9 +1,9 @@
 """
-Which names a client's fields may have on their way to endpoints.
+Which names of a client's fields are passed on to endpoints.
 
-CGI, FastCGI and PHP hand a program its fields as variables, and most of them write every
-character but letters and digits as ``_``: `X.Real.IP`, `X_Real_IP` and `X-Real-IP` are one
-variable to it. A client could so put its own value in the place of ours.
+CGI, FastCGI and PHP give a program its fields as variables, and most of them replace every
+character except letters and digits with ``_``: `X.Real.IP`, `X_Real_IP` and `X-Real-IP` become
+the same variable. A client could use this to replace our value with its own.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 from ingress.config import FieldNameSetting
 
 PLAIN: Final = 0
-"""A name of letters, digits and ``-``, as all registered names are."""
+"""A name of letters, digits and ``-``, like every registered name."""
 
 UNDERSCORES: Final = 1
-"""The same with ``_``."""
+"""A name that also has ``_``."""
 
 ODD: Final = 2
-"""A name with any other character that a token may have."""
+"""A name with any other character that a token can have."""
 
 _PLAIN: Final = re.compile(rb"[0-9A-Za-z-]+")
 _UNDERSCORES: Final = re.compile(rb"[0-9A-Za-z_-]+")
@@ -30,32 +30,32 @@ _PASSING: Final = {"plain": PLAIN, "underscores": UNDERSCORES, "any": ODD}
 
 
 def name_kind(name: bytes) -> int:
-    """:return: `PLAIN`, `UNDERSCORES` or `ODD`, in the order of what endpoints can take."""
+    """Return the kind of a name: `PLAIN`, `UNDERSCORES` or `ODD`, in this order."""
     if _PLAIN.fullmatch(name) is not None:
         return PLAIN
     return UNDERSCORES if _UNDERSCORES.fullmatch(name) is not None else ODD
 
 
 def plain_spelling(name: bytes) -> bytes:
-    """The plain name that an endpoint may take `name` for."""
+    """Return the plain name that an endpoint may confuse with `name`."""
     return _OTHER.sub(b"-", name)
 
 
 class FieldNames:
-    """The setting in force in one process, and what it has kept from endpoints."""
+    """The setting of one process, and how many fields it has dropped."""
 
     __slots__ = ("dropped", "passing")
 
     def __init__(self) -> None:
         self.passing = PLAIN
-        """The last kind of names that pass."""
+        """The kind of names up to which fields are passed on."""
 
         self.dropped = 0
-        """Fields of requests that did not reach an endpoint because of their names."""
+        """Fields of requests that were dropped because of their names."""
 
     def __repr__(self) -> str:
         return f"<FieldNames passing={self.passing} dropped={self.dropped}>"
 
     def apply(self, setting: FieldNameSetting) -> None:
-        """Do as the configuration says from now on."""
+        """Apply the setting of the configuration to all later requests."""
         self.passing = _PASSING[setting]

@@ -1,8 +1,8 @@
 """
-What a trusted proxy says of its client: `X-Forwarded-*`, or `Forwarded` (RFC 7239).
+Reads what a trusted proxy says about its client: `X-Forwarded-*`, or `Forwarded` (RFC 7239).
 
-A list grows at its end, where each proxy adds whom it was asked by. So it is read from its end,
-for as long as trusted proxies wrote it; what is before that is hearsay.
+A list grows at its end, where each proxy adds its own client. It is therefore read from the end,
+as long as trusted proxies wrote it; everything before that is hearsay.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _NODE: Final = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+(?:%[0-9A-Za-z._-]+)?)\]|([0-9.]+))(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
     rb"|([0-9A-Fa-f:.]+(?:%[0-9A-Za-z._-]+)?)"
 )
-"""An IP address, with brackets or a port where that is not ambiguous (RFC 7239 section 6)."""
+"""An IP address, with or without brackets and port (RFC 7239 section 6)."""
 
 _PAIR: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:\"([^\"\\]*)\"|([^\"\\\s;,]+))")
 _SCHEMES: Final = {b"http": False, b"ws": False, b"https": True, b"wss": True}
-"""Some proxies name the scheme of a WebSocket (Traefik)."""
+"""Whether a scheme is secure. Some proxies (Traefik) send the schemes of WebSockets."""
 
 
 class Said:
     """
-    What a trusted proxy says of one request; what it does not say, or says badly, is None.
+    What a trusted proxy says about one request; None for what is missing or malformed.
 
-    :ivar address: the last address that no trusted proxy has.
-    :ivar is_secure: whether the client came over TLS.
-    :ivar host: what it asked for, as in a Host field.
-    :ivar port: that it came to.
+    :ivar address: the last address that is not that of a trusted proxy.
+    :ivar is_secure: whether the client used TLS.
+    :ivar host: the host that the client asked for, as in a Host field.
+    :ivar port: the port that the client connected to.
     """
 
     __slots__ = ("address", "host", "is_secure", "port")
@@ -51,8 +51,9 @@ class Said:
 
     def take_address(self, node: bytes, networks: Networks) -> bool:
         """
-        :param node: a member of a list; the next one towards its beginning.
-        :return: whether a trusted proxy has this address, so that it wrote what is before it.
+        Take the next address, in the direction of the beginning of the list.
+
+        :return: whether it is that of a trusted proxy, so that the member before it counts, too.
         """
         address = node_address(node)
         if address is None:
@@ -61,19 +62,19 @@ class Said:
         return is_inside(address, networks)
 
     def take_scheme(self, value: bytes) -> None:
-        """A scheme in any case, if it is one of HTTP's."""
+        """Take a scheme, in upper or lower case, if it is known."""
         self.is_secure = _SCHEMES.get(value.lower(), self.is_secure)
 
     def take_host(self, value: bytes) -> None:
-        """A host, with or without its port, if it is one."""
+        """Take a host, with or without a port, if it is valid."""
         if _HOST.fullmatch(value) is not None:
             self.host = value
 
 
 def read_x_forwarded(request: Request, networks: Networks) -> Said:
     """
-    Read `X-Forwarded-*`. Of hosts, ports and schemes the first counts, which the client's own
-    proxy wrote.
+    Read `X-Forwarded-*`. The first host, port and scheme count, which the proxy next to the client
+    wrote.
 
     :param networks: the trusted proxies.
     """
@@ -90,12 +91,12 @@ def read_x_forwarded(request: Request, networks: Networks) -> Said:
 
 def read_forwarded(value: bytes, networks: Networks) -> Said:
     """
-    Read `Forwarded`. Host and scheme are those that the proxy next to the client wrote.
+    Read `Forwarded`. Host and scheme are those that the trusted proxy next to the client wrote.
 
-    Commas and semicolons always separate: no address, host or scheme has one, and a client that
-    opens a quoted string cannot hide what proxies write behind it.
+    Commas and semicolons always separate, even in quoted strings: no address, host or scheme
+    contains one, and a client that opens a quoted string cannot hide what proxies add after it.
 
-    :param value: of all its fields.
+    :param value: the values of all fields, joined.
     :param networks: the trusted proxies.
     """
     said = Said()
@@ -111,7 +112,7 @@ def read_forwarded(value: bytes, networks: Networks) -> Said:
 
 
 def _pairs(member: bytes) -> dict[bytes, bytes] | None:
-    """The parameters of a member of `Forwarded`, by name; None if one is malformed or repeated."""
+    """Parse the parameters of a member of `Forwarded`; None if one is malformed or repeated."""
     pairs: dict[bytes, bytes] = {}
     for text in member.split(b";"):
         text = text.strip(b" \t")
@@ -125,19 +126,19 @@ def _pairs(member: bytes) -> dict[bytes, bytes] | None:
 
 
 def has_x_forwarded(request: Request) -> bool:
-    """Whether a request has any `X-Forwarded-*` field: then its `Forwarded` does not count."""
+    """Return whether a request has any `X-Forwarded-*` field, so that `Forwarded` is ignored."""
     return any(key.startswith(b"x-forwarded-") for key, _, _ in request.fields)
 
 
 def joined(request: Request, name: bytes) -> bytes:
-    """:return: the values of all fields of this lower-case name, which are one list."""
+    """Join the values of all fields of this lower-case name into one list."""
     return b",".join([value for key, _, value in request.fields if key == name])
 
 
 def node_address(node: bytes) -> Address | None:
     """
     :param node: ``192.0.2.1``, ``192.0.2.1:4711``, ``2001:db8::1``, ``[2001:db8::1]:4711``.
-    :return: its address; None for ``unknown``, names, and what makes no sense.
+    :return: the address; None for ``unknown``, for names, and for malformed values.
     """
     match = _NODE.fullmatch(node)
     if match is None:
@@ -150,7 +151,7 @@ def node_address(node: bytes) -> Address | None:
 
 
 def plain_address(text: str) -> Address:
-    """Without a zone, which means nothing elsewhere; IPv4 where it is mapped into IPv6."""
+    """Parse an address, without its zone (which is local); a mapped IPv4 address becomes IPv4."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
@@ -158,18 +159,18 @@ def plain_address(text: str) -> Address:
 
 
 def is_inside(address: Address, networks: Networks) -> bool:
-    """Whether an address lies in one of the networks."""
+    """Return whether an address lies in one of the networks."""
     return any(address in network for network in networks)
 
 
 def _last_members(value: bytes) -> list[bytes]:
-    """The last members of a list that are not empty (RFC 9110 section 5.6.1), from its end."""
+    """Return the last non-empty members of a list (RFC 9110 section 5.6.1), last one first."""
     pieces = value.rsplit(b",", MAX_PROXIES)[-MAX_PROXIES:]
     return [member for piece in reversed(pieces) if (member := piece.strip(b" \t"))]
 
 
 def _first_member(value: bytes | None) -> bytes:
-    """The first member of a list that is not empty."""
+    """Return the first non-empty member of a list."""
     return (value or b"").lstrip(b", \t").partition(b",")[0].strip(b" \t")
 
 

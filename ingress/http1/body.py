@@ -1,8 +1,8 @@
 """
 The bodies of HTTP/1.1 messages: decoders that say exactly where a body ends.
 
-A decoder is fed what comes after a head; it hands out the body's bytes and what
-lies behind its end, which is never part of it.
+A decoder is fed the bytes after a head. It returns the body's bytes, and separately the
+bytes after the body's end.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from ingress.errors import RequestError, ResponseError
 from ingress.http1.fault import MESSAGES
 
 MAX_CHUNK_LINE: Final = 512
-"""Bytes of a chunk's size with its extensions; signed uploads to S3 use about 90."""
+"""Bytes of a chunk's size and its extensions; signed uploads to S3 use about 90."""
 
 MAX_TRAILERS: Final = 16 * 1024
-"""Bytes of all trailer fields: one field of the size that a head may have."""
+"""Bytes of all trailer fields together."""
 
 MAX_BODY: Final = 2**63 - 1
 
-# Possessive quantifiers only behind sets of characters: with a group that fails in its
-# middle, Python before 3.11.5 goes on where it failed (python/cpython#106052).
+# Possessive quantifiers follow sets of characters only: after a group that fails in its
+# middle, Python before 3.11.5 continues where it failed (python/cpython#106052).
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
-# Extensions are skipped, but they must be some: what they hide is for another parser
-# a chunk, or the end of the line (RFC 9112 section 7.1.1, without its bad whitespace).
+# Extensions are skipped, but they must be well-formed: another parser could read a chunk, or the
+# end of the line, in the bytes that they hide (RFC 9112 section 7.1.1, without bad whitespace).
 _CHUNK_LINE: Final = re.compile(
     rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 )
 _WHOLE_CHUNK_LINE: Final = re.compile(_CHUNK_LINE.pattern + rb"\r\n")
 _TRAILER_LINE: Final = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+")
 
-# RFC 9110 section 6.5.1 forbids sending them, and some parsers act on them. A request with one is
-# refused; of a response they are dropped, as all trailers are that belong into a head.
+# RFC 9110 section 6.5.1 forbids these trailers, and some parsers act on them. A request that has
+# one is refused; in a response they are dropped.
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 Trailers = Sequence[tuple[bytes, bytes]]
@@ -53,16 +53,20 @@ class BodyDecoder(Protocol):
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
-        :return: the body's next bytes, and what follows the body's end.
-        :raises PeerError: where the body is not one.
+        :return: the body's next bytes, and the bytes after the body's end.
+        :raises PeerError: if the body is malformed.
         """
 
     def close(self) -> bool:
-        """The connection has ended: whether that is the end of the body as well."""
+        """
+        The connection has ended.
+
+        :return: whether the body has ended with it.
+        """
 
 
 class EmptyBody:
-    """No body; one for all."""
+    """No body. One instance is enough."""
 
     is_complete = True
     trailers: Trailers = ()
@@ -75,7 +79,7 @@ class EmptyBody:
 
 
 class LengthBody:
-    """A body of a length that is known."""
+    """A body of known length."""
 
     __slots__ = ("is_complete", "remaining")
     trailers: Trailers = ()
@@ -98,7 +102,7 @@ class LengthBody:
 
 
 class UntilCloseBody:
-    """A response's body that ends with its connection."""
+    """The body of a response that ends with its connection."""
 
     __slots__ = ("is_complete",)
     trailers: Trailers = ()
@@ -124,9 +128,9 @@ class _ChunkState(Enum):
 
 class ChunkedBody:
     """
-    A body in the chunked transfer coding (RFC 9112 section 7.1), strictly.
+    A body in the chunked transfer coding (RFC 9112 section 7.1), strictly parsed.
 
-    :param error: what to raise: whose fault a broken body is.
+    :param error: the exception for a malformed body: it says whose fault that is.
     """
 
     __slots__ = (
@@ -181,11 +185,11 @@ class ChunkedBody:
         return self.is_complete
 
     def _keep(self, pending: bytes) -> None:
-        """Wait for the rest of a line, if it can still become one."""
+        """Wait for the rest of a line, unless it can no longer become a valid one."""
         if self._state is _ChunkState.DATA_END and pending not in (b"", b"\r"):
             raise self._refusal("a chunk that is longer than its size")
         limit = MAX_TRAILERS if self._state is _ChunkState.TRAILERS else MAX_CHUNK_LINE
-        # One more than a whole line may have: the CR of its end may have come.
+        # One byte more than a whole line may have: it may end with the CR of its CRLF.
         if b"\n" in pending or b"\r" in pending[:-1]:
             raise self._refusal("a line with a bare CR or LF")
         if len(pending) > limit + 1:
@@ -228,13 +232,13 @@ class ChunkedBody:
 
 def _take_whole_chunks(data: bytes, position: int, pieces: list[bytes]) -> int:
     """
-    Take the chunks that are there from line to end, up to one that is not, or is the
-    last or no good, all of which are for `ChunkedBody` to judge.
+    Take complete chunks, up to one that is incomplete, malformed or the last; those are left
+    to `ChunkedBody`.
 
-    Of chunks of a byte each there are 10,000 in one read, and others wait meanwhile:
-    this takes a sixth of the time.
+    One read can hold 10,000 chunks of a byte each, while other connections wait: this takes a
+    sixth of the time.
 
-    :return: the position behind them.
+    :return: the position after them.
     """
     line_at = _WHOLE_CHUNK_LINE.match
     while (line := line_at(data, position)) is not None:
@@ -248,12 +252,12 @@ def _take_whole_chunks(data: bytes, position: int, pieces: list[bytes]) -> int:
 
 
 def encode_chunk(data: bytes) -> bytes:
-    """One chunk; `data` must not be empty, because an empty chunk ends the body."""
+    """Encode one chunk; `data` must not be empty, because an empty chunk ends the body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def encode_last_chunk(trailers: Trailers = ()) -> bytes:
-    """The end of a chunked body."""
+    """Encode the end of a chunked body."""
     lines = b"".join(b"%b: %b\r\n" % trailer for trailer in trailers)
     return b"0\r\n%b\r\n" % lines
 

@@ -1,8 +1,8 @@
 """
-What is wrong with a head that was refused, in words.
+Descriptions of what is wrong with a refused head.
 
-It is looked for only then, and for people: the words name a line and a rule, never what was sent,
-so that they can go to the other peer and into the log.
+They name a line and a rule, never the bytes that were sent, so they can be shown to the other peer
+and written to the log.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from ingress.errors import RequestError, ResponseError
 
 MESSAGES: Final = {RequestError: "request", ResponseError: "response"}
-"""What a peer sent, by the error that says that it is at fault."""
+"""The kind of message, by the error that is raised for it."""
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -21,7 +21,7 @@ _STATUS: Final = re.compile(rb" [1-9][0-9][0-9](?: |\Z)")
 
 
 def status_line_fault(head: bytes) -> str:
-    """:return: what is wrong with the first line of a response; empty where nothing is."""
+    """Describe the fault of the first line of a response; empty if it has none."""
     line = head.partition(b"\r\n")[0]
     if not line.startswith((b"HTTP/1.1", b"HTTP/1.0")):
         return "it does not begin with HTTP/1.1 or HTTP/1.0"
@@ -34,8 +34,10 @@ def status_line_fault(head: bytes) -> str:
 
 def field_lines_fault(lines: bytes) -> str:
     """
-    :param lines: those behind the first line of a head, with or without the end of the head.
-    :return: the first line that is wrong, and why; empty where none is.
+    Describe the fault of the first malformed field line.
+
+    :param lines: the lines after the first one of a head, with or without the end of the head.
+    :return: the number of the line and its fault; empty if no line has one.
     """
     for number, line in enumerate(lines.split(b"\r\n"), 2):
         fault = _field_line_fault(line) if line else ""

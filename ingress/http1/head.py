@@ -1,14 +1,14 @@
 """
-What the heads of requests and responses of HTTP/1.1 have in common.
+The parts that the heads of HTTP/1.1 requests and responses have in common.
 
-A head is fed to the parser only when it is complete and fits a strict grammar
-(RFC 9112 sections 3 to 5 without their tolerances): two readings of a head that
-differ are what request smuggling is made of.
+A head is fed to the parser only when it is complete and matches a strict grammar (RFC 9112
+sections 3 to 5 without their tolerances): request smuggling needs two parsers that read one
+head in different ways.
 
-Most heads have been seen before: a client repeats its fields with each request, an
-endpoint with each response of a second. What a head came to is kept for the next one
-that is the same to the byte, but for the target of a request; a head that was refused
-is looked at each time (docs/adr/0011-what-a-request-costs.md).
+Most heads have been seen before: a client repeats its fields in each request, and an endpoint
+in each response within one second. The result of parsing a head is kept for the next identical
+one (the target of a request may differ). A refused head is parsed again each time
+(docs/adr/0011-what-a-request-costs.md).
 """
 
 from __future__ import annotations
@@ -27,31 +27,34 @@ HEAD_END: Final = b"\r\n\r\n"
 
 DEFAULT_LIMITS: Final = Limits()
 
-# Possessive quantifiers only behind sets of characters, as in `ingress.http1.body`.
+# Possessive quantifiers follow sets of characters only, as in `ingress.http1.body`.
 TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-# No control character, no obs-fold, nothing between name and colon.
+# No control characters, no line folding, nothing between name and colon.
 FIELD_LINES: Final = rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*\r\n"
-# No zero in front, though the grammar has it: there are parsers that read it as octal.
+# No leading zeros, although the grammar allows them: some parsers read them as octal.
 _CONTENT_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,17}")
 
 MAX_KEPT: Final = 2048
-"""Bytes of a head that is kept for the next one like it; browsers send some 600 to 1,500."""
+"""The longest head that is kept for the next one like it; browsers send 600 to 1,500 bytes."""
 
 MAX_KEPT_FIELDS: Final = 48
-"""Of a head that is kept: each costs 200 bytes besides its own, which can be as few as four."""
+"""
+The most fields of a head that is kept: each takes 200 bytes in addition to its own, which can be
+as few as four.
+"""
 
 KEPT_HEADS: Final = 512
 """
-Heads of each kind that are kept, those that were met last. With all that is made of one
-that is some 3 MiB for either kind, and 16 MiB at the most, whatever is sent.
+How many heads of each kind are kept, the most recently seen ones. With everything derived from
+them they take about 3 MiB for either kind, and 16 MiB at most, whatever peers send.
 """
 
 EMPTY_BODY: Final = EmptyBody()
 
 _MAX_CACHED: Final = 64
 """
-Bytes of a value that a cache keeps. What clients send can be as long as a head,
-and a cache full of it would be theirs to fill.
+The longest value that a cache keeps: clients could otherwise fill it with values as long as a
+head.
 """
 
 _FRAMING_FIELDS: Final = frozenset(
@@ -61,9 +64,9 @@ _FRAMING_FIELDS: Final = frozenset(
 
 class NotKept(Exception):
     """
-    A head has more fields than one that is kept; what is raised no cache keeps.
+    A head has too many fields to be kept; `lru_cache` does not keep what is raised.
 
-    :param parsed: what the head came to.
+    :param parsed: the result of parsing the head.
     """
 
     def __init__(self, parsed: Any) -> None:
@@ -71,7 +74,7 @@ class NotKept(Exception):
 
 
 class FieldCollector:
-    """What llhttp calls while it takes one head apart."""
+    """Collects the fields of one head from llhttp's callbacks."""
 
     __slots__ = ("fields", "reason")
 
@@ -87,7 +90,7 @@ class FieldCollector:
 
 
 class Framing:
-    """The fields that say where a message ends and whether its connection lives on."""
+    """The fields that say where a message ends and whether its connection is kept."""
 
     __slots__ = ("content_length", "hosts", "options", "takes_trailers", "transfer_encodings")
 
@@ -125,9 +128,9 @@ class Framing:
 
 def split_fields(lines: bytes) -> Fields:
     """
-    Take apart what the parser refused, to find out why.
+    Split a head that the parser refused, to find out why.
 
-    :param lines: of fields, which fit `FIELD_LINES`.
+    :param lines: the field lines, which match `FIELD_LINES`.
     """
     fields: list[tuple[bytes, bytes, bytes]] = []
     for line in lines.split(b"\r\n"):
@@ -153,10 +156,10 @@ def _split_options(value: bytes) -> frozenset[bytes]:
 
 def has_bare_line_end(data: bytes, checked: int = 0) -> bool:
     """
-    Whether there is a CR or LF that no longer can be half of a CRLF.
+    Return whether there is a CR or LF that is not, and can no longer become, half of a CRLF.
 
-    :param checked: bytes at the begin in which there is none. They are not looked at again:
-        a long head that comes byte by byte would cost a fifth of a millisecond each.
+    :param checked: how many bytes at the beginning are known to have none. They are not checked
+        again: each byte of a long head that comes byte by byte would cost 0.2 ms.
     """
     start = checked - data.endswith(b"\r", 0, checked)
     line_ends = data.count(b"\r\n", start)
@@ -165,11 +168,11 @@ def has_bare_line_end(data: bytes, checked: int = 0) -> bool:
 
 
 def is_websocket(message: Request | Response) -> bool:
-    """Whether it asks for a WebSocket, or agrees to one, and to nothing else."""
+    """Return whether a message asks for a WebSocket, or agrees to one, and to nothing else."""
     protocols = [value.lower() for key, _, value in message.fields if key == b"upgrade"]
     return b"upgrade" in message.connection_options and protocols == [b"websocket"]
 
 
 def keeps_connection(options: frozenset[bytes], *, is_http_10: bool) -> bool:
-    """RFC 9112 section 9.3."""
+    """Return whether the connection persists (RFC 9112 section 9.3)."""
     return b"close" not in options and (not is_http_10 or b"keep-alive" in options)

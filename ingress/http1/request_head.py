@@ -1,5 +1,5 @@
 """
-The heads of requests: checked whole, then taken apart by llhttp (`ingress.http1.head`).
+The heads of requests: checked as a whole, then parsed by llhttp (`ingress.http1.head`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from ingress.http1.head import (
 from ingress.message import Fields, Request
 from ingress.routing.path import canonical_path
 
-# Method, target, path, version, and the value of Host where that comes first, as it nearly
-# always does (RFC 9110 section 7.2) and without blanks that would have to be cut off.
+# Method, target, path, version, and the value of Host if that is the first field, which it nearly
+# always is (RFC 9110 section 7.2), and has no blanks to be cut off.
 _BEGIN: Final = re.compile(
     rb"("
     + TOKEN
@@ -53,23 +53,23 @@ _HOST: Final = re.compile(
 _ABSOLUTE_FORM: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re.DOTALL)
 
 _MAX_HOST: Final = 255
-"""Bytes of a name (RFC 1035 section 2.3.4)."""
+"""The longest name in bytes (RFC 1035 section 2.3.4)."""
 
 _AROUND_TARGET: Final = 32
-"""Bytes of a request line besides its target: method and version, and blanks."""
+"""The most bytes of a request line beside its target: method, version and blanks."""
 
 _METHODS_OF_OTHERS: Final = frozenset(
     b"ANNOUNCE DESCRIBE FLUSH GET_PARAMETER PAUSE PLAY PRI RECORD REDIRECT SET_PARAMETER SETUP "
     b"TEARDOWN".split()
 )
 """
-Methods of RTSP, and that of HTTP/2's preface: llhttp knows them, and minds that the
-rest of the request line is HTTP/1.1. To us they are methods that nobody serves.
+Methods of RTSP, and the one in HTTP/2's preface. llhttp knows them and refuses them in an
+HTTP/1.1 request line; here they are unknown methods.
 """
 
 
 def skip_empty_lines(data: bytes) -> bytes:
-    """What follows the empty lines before a request, which RFC 9112 section 2.2 overlooks."""
+    """Skip the empty lines before a request, which RFC 9112 section 2.2 says to ignore."""
     lines = _EMPTY_LINES.match(data)
     return data[lines.end() :] if lines is not None else data
 
@@ -78,18 +78,19 @@ def check_unfinished_request_head(
     data: bytes, limits: Limits = DEFAULT_LIMITS, checked: int = 0
 ) -> None:
     """
-    Refuse what can no longer become a head, before its end has come.
+    Refuse bytes that can no longer become a head, before its end has come.
 
-    Whoever sends something else than HTTP/1.1 may never send that end; and what
-    is kept while waiting for it must be bounded.
+    A client that speaks another protocol may never send that end, and the bytes that are kept
+    while waiting for it must be bounded.
 
-    :param data: what has come of the head so far, without its end; not empty.
-    :param checked: how many bytes of it had come when it passed the last time.
-    :raises TargetTooLong: where the first line already is.
-    :raises HeadTooLarge: where the whole already is.
-    :raises RequestError: where it is no head.
+    :param data: the beginning of a head, without its end; not empty.
+    :param checked: how many bytes of it have passed this check before.
+    :raises TargetTooLong: if the first line is already too long.
+    :raises HeadTooLarge: if the head is already too large.
+    :raises RequestError: if it cannot become a head.
     """
-    # One byte is found much faster than two. A bare LF, of which there may be one, is no good.
+    # Finding one byte is much faster than finding two. If this LF is a bare one, the head is
+    # refused anyway.
     line_end = data.find(b"\n") - 1
     max_line = limits.target_size + _AROUND_TARGET
     if (line_end < 0 or line_end > max_line) and len(data) > max_line:
@@ -108,7 +109,7 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     """
     :param data: a whole head, from its request line to its empty line.
     :return: the request and the decoder of the body that follows it.
-    :raises RequestError: or one of its kinds, where the head must be refused.
+    :raises RequestError: or a subclass, if the head must be refused.
     """
     begin = _BEGIN.match(data)
     if begin is None:
@@ -120,8 +121,8 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
         raise HeadTooLarge("The head is too large.")
     lines = data[begin.end() :]
     if len(lines) <= MAX_KEPT and target.startswith(b"/"):
-        # Nothing but the path depends on a target in origin-form, and nothing but `authority`
-        # and `host` on a good value of Host: so neither is part of what is kept.
+        # Only the path depends on a target in origin-form, and only `authority` and `host` depend
+        # on a valid Host, so neither is part of what is kept.
         try:
             kept = _kept_request(method, version, lines, authority is None)
         except NotKept as refusal:
@@ -136,7 +137,7 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
         if authority is not None:
             lines = b"Host: %b\r\n%b" % (authority, lines)
         request = _parse_request(method, target, version, lines)
-    # Host is none of them.
+    # Host is not among them.
     if len(request.fields) >= limits.head_fields:
         raise HeadTooLarge("The head has too many fields.")
     request.length = len(data)
@@ -168,22 +169,22 @@ def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -
     if _FIELD_LINES.fullmatch(lines) is None:
         raise RequestError(f"The request is malformed: {field_lines_fault(lines)}.")
     if method == b"CONNECT":
-        # It asks for a tunnel to anywhere: not what a reverse proxy is for.
-        raise RequestError("Tunnels are not served here.")
+        # It asks for a tunnel to any host, which a reverse proxy does not offer.
+        raise RequestError("CONNECT is not supported.")
     head = FieldCollector()
     parser = httptools.HttpRequestParser(head)
     try:
-        # Not its target, which `_BEGIN` and `_origin_form` check: llhttp refuses raw bytes from
-        # 0x80 in a query.
+        # The target is left out: `_BEGIN` and `_origin_form` check it, and llhttp refuses raw bytes
+        # from 0x80 in a query.
         parser.feed_data(b"%b / HTTP/1.%b\r\n%b" % (method, version, lines))
     except httptools.HttpParserUpgrade:
-        # Whether it is one to switch protocols is for the exchange to say.
+        # The exchange decides whether to switch protocols.
         pass
     except httptools.HttpParserInvalidMethodError as error:
-        raise MethodUnknown("The method is not known here.") from error
+        raise MethodUnknown("The method is unknown.") from error
     except httptools.HttpParserError as error:
         if method in _METHODS_OF_OTHERS:
-            raise MethodUnknown("The method is not known here.") from error
+            raise MethodUnknown("The method is unknown.") from error
         Framing(split_fields(lines), RequestError)
         raise RequestError("The head is not that of an HTTP/1.1 request.") from error
     return _request(method, target, head.fields, is_http_10=version == b"0")
@@ -193,9 +194,9 @@ def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) 
     framing = Framing(fields, RequestError)
     hosts = framing.hosts
     if len(hosts) > 1 or (not hosts and not is_http_10):
-        raise RequestError("The head needs exactly one Host field.")
+        raise RequestError("The request must have exactly one Host field.")
     if framing.transfer_encodings and is_http_10:
-        raise RequestError("HTTP/1.0 has no transfer codings.")
+        raise RequestError("The request has a transfer coding in HTTP/1.0.")
     authority = hosts[0] if hosts else b""
     target = _origin_form(method, target, authority)
     options = framing.options
@@ -218,7 +219,7 @@ def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) 
 
 
 def _wants_websocket(request: Request) -> bool:
-    """RFC 6455 section 4.1. With a body it would be an ordinary request for some endpoints."""
+    """RFC 6455 section 4.1. Some endpoints treat one with a body as an ordinary request."""
     return (
         request.method == b"GET"
         and not request.is_http_10
@@ -228,16 +229,16 @@ def _wants_websocket(request: Request) -> bool:
 
 
 def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
-    """What goes upstream for a target of any form (RFC 9112 section 3.2)."""
+    """Return the target that goes upstream, for a target of any form (RFC 9112 section 3.2)."""
     if target.startswith(b"/"):
         return target
     if target == b"*" and method == b"OPTIONS":
         return target
     absolute = _ABSOLUTE_FORM.fullmatch(target)
     if absolute is None:
-        raise RequestError("The request target is of no form that is served here.")
-    # Stricter than section 3.2.2, which lets the target win over Host: whoever in
-    # front of us looked at Host alone would have seen another site.
+        raise RequestError("The request target has a form that is not supported.")
+    # Stricter than section 3.2.2, which prefers the target to Host: a proxy in front of us that
+    # reads only Host would have seen another site.
     if absolute[1].lower() != authority.lower():
         raise RequestError("The authority of the target differs from the Host field.")
     rest = absolute[2]
@@ -249,9 +250,10 @@ def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
 @lru_cache(maxsize=16_384)
 def _normal_host(authority: bytes) -> bytes:
     """
-    In lower case, without port and trailing dot.
+    Return the host in lower case, without port and trailing dot.
 
-    As many are kept as a large cluster has hosts: 4 MiB, or 12 if somebody makes up long ones.
+    The cache holds as many hosts as a large cluster has: 4 MiB, or 12 MiB if clients invent long
+    ones.
     """
     match = _HOST.fullmatch(authority)
     if (
@@ -260,7 +262,7 @@ def _normal_host(authority: bytes) -> bytes:
         or (match[2] and int(match[2]) > 65535)
         or (match[1].startswith(b"[") and not _is_ipv6_address(match[1][1:-1]))
     ):
-        raise RequestError("The Host field names no host.")
+        raise RequestError("The Host field is not a valid host.")
     return match[1].lower().removesuffix(b".")
 
 

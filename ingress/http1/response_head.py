@@ -1,5 +1,5 @@
 """
-The heads of responses: checked whole, then taken apart by llhttp (`ingress.http1.head`).
+The heads of responses: checked as a whole, then parsed by llhttp (`ingress.http1.head`).
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def check_unfinished_response_head(
     data: bytes, limits: Limits = DEFAULT_LIMITS, checked: int = 0
 ) -> None:
     """
-    Refuse what can no longer become the head of a response, before its end has come.
+    Refuse bytes that can no longer become the head of a response, before its end has come.
 
-    :param data: what has come of the head so far, without its end; not empty.
-    :param checked: how many bytes of it had come when it passed the last time.
+    :param data: the beginning of a head, without its end; not empty.
+    :param checked: how many bytes of it have passed this check before.
     :raises ResponseError: for a head that is malformed or too large.
     """
     if len(data) > limits.head_size:
@@ -60,8 +60,8 @@ def parse_response_head(
 ) -> tuple[Response, Callable[[], BodyDecoder]]:
     """
     :param data: a whole head, from its status line to its empty line.
-    :param request_method: of the request that it answers: HEAD has no body.
-    :return: the response, and what makes a decoder of the body that follows it.
+    :param request_method: the method of the request: a response to HEAD has no body.
+    :return: the response, and a function that makes a decoder for its body.
     :raises ResponseError: for a head that is malformed or too large.
     """
     if len(data) > limits.head_size:
@@ -79,7 +79,7 @@ def parse_response_head(
 def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
     """
     :param is_of_head: whether the request's method was HEAD.
-    :return: the response, and what makes a decoder of its body.
+    :return: the response, and a function that makes a decoder for its body.
     """
     match = _RESPONSE_HEAD.fullmatch(data)
     if match is None:
@@ -116,7 +116,7 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
 
 @lru_cache(maxsize=KEPT_HEADS)
 def _kept_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
-    """:raises NotKept: with what would be returned."""
+    """:raises NotKept: with the result, if it has too many fields to be kept."""
     parsed = _parse_response(data, is_of_head)
     if len(parsed[0].fields) > MAX_KEPT_FIELDS:
         raise NotKept(parsed)
@@ -124,7 +124,7 @@ def _kept_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[]
 
 
 def _malformed(head: bytes) -> ResponseError:
-    """:param head: what was refused, whole or not."""
+    """:param head: a refused head, complete or not."""
     fault = status_line_fault(head) or field_lines_fault(head.partition(b"\r\n")[2])
     return ResponseError(f"The response is malformed: {fault or 'the parser refuses it'}.")
 
@@ -132,7 +132,7 @@ def _malformed(head: bytes) -> ResponseError:
 def _response_body(
     framing: Framing, is_http_10: bool
 ) -> tuple[int | None, Callable[[], BodyDecoder]]:
-    """RFC 9112 section 6.3: which body follows a response's head, if one can."""
+    """Find the body that follows a response's head, if one can (RFC 9112 section 6.3)."""
     if framing.transfer_encodings:
         if is_http_10:
             raise ResponseError("The response has a transfer coding in HTTP/1.0.")

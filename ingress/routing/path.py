@@ -17,14 +17,13 @@ from ingress.errors import RequestError
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
-# RFC 3986 section 3.3, and brackets, which browsers do not escape. All else must be escaped: URL
-# parsers of several endpoints read a backslash as a slash.
+# RFC 3986 section 3.3, and brackets, which browsers do not escape. Everything else must be escaped:
+# the URL parsers of several endpoints read a backslash as a slash.
 _SEGMENT: Final = rb"!$&'()*+,\-.0-9:;=@A-Z\[\]_a-z~"
 _PLAIN: Final = re.compile(rb"(?:/[%b][%b]*+)*/?" % (_SEGMENT.replace(rb"\-.", rb"\-"), _SEGMENT))
 """
-A path with nothing to resolve: no segment begins with a dot. One expression, because three
-times `in` costs more: bytes can also contain numbers, and finding that these do not takes
-longer than the search.
+A path with nothing to resolve: no segment begins with a dot. One expression is faster than three
+uses of `in`, which also has to find out that its left side is not a number.
 """
 
 _PATH: Final = re.compile(rb"[/%%%b]*+" % _SEGMENT)
@@ -44,8 +43,8 @@ _PARAMETERS: Final = re.compile(rb";[^/]*+")
 
 MAX_AMBIGUOUS: Final = 4 * 1024
 """
-Bytes of a path that has other readings. They take up to 4 ms; of a path of 32 KiB they would
-cost as much as hundreds of requests.
+The longest path, in bytes, that may have other readings. Finding them takes up to 4 ms; for a path
+of 32 KiB it would cost as much as hundreds of requests.
 """
 
 
@@ -69,27 +68,27 @@ def canonical_path(path: bytes) -> bytes:
 def has_segments_to_resolve(path: bytes) -> bool:
     """
     :param path: as for `canonical_path`.
-    :return: whether its canonical form differs by dot segments or runs of slashes, and not only
-        in how characters are escaped: then endpoints differ in what they read.
+    :return: whether its canonical form differs by dot segments or runs of slashes, which endpoints
+        read in different ways, and not only in how characters are escaped.
     """
     return _UNRESOLVED.search(path) is not None
 
 
 def other_readings(path: bytes) -> tuple[bytes, ...]:
     """
-    Read a path as those endpoints do that take ``%2F`` or ``%5C`` for a slash, cut parameters
-    (``;...``) from each segment, or both, in either order. Some of them resolve the dot segments
-    that this reveals, some merge runs of slashes, some do both or neither.
+    Read a path like endpoints that treat ``%2F`` or ``%5C`` as a slash, cut parameters (``;...``)
+    from each segment, or do both, in either order. Some of them then resolve dot segments, some
+    merge runs of slashes, some do both or neither.
 
-    :param path: as it goes upstream, raw or canonical.
-    :return: these readings, all but the canonical form of `path`; empty for nearly all paths.
-    :raises RequestError: for a reading that `canonical_path` refuses, and for a path that has
-        other readings and more than `MAX_AMBIGUOUS` bytes.
+    :param path: the path that goes upstream, raw or canonical.
+    :return: these readings without the canonical form of `path`; empty for nearly all paths.
+    :raises RequestError: if `canonical_path` refuses a reading, or a path with other readings has
+        more than `MAX_AMBIGUOUS` bytes.
     """
     if _AMBIGUOUS.search(path) is None:
         return ()
     if len(path) > MAX_AMBIGUOUS:
-        raise RequestError("The path is too long for one that has several readings.")
+        raise RequestError("The path is too long for one that can be read in several ways.")
     path = _ESCAPE.sub(_decode_escape, path)
     cut = _PARAMETERS.sub(b"", path)
     readings = {cut}
@@ -108,9 +107,8 @@ def canonical_rule_path(path: str) -> bytes:
     """
     The canonical form of a path in an Ingress rule.
 
-    :param path: as written; characters that cannot stand in the path of a request are escaped,
-        because a request has them escaped too.
-    :raises RequestError: as `canonical_path`; the message fits a Problem.
+    :param path: the path as written. Characters that a request must escape are escaped.
+    :raises RequestError: as for `canonical_path`; the message is suitable for a Problem.
     """
     raw = path.encode("utf-8", "surrogatepass")  # JSON can spell half a character.
     if _OUTSIDE_PATH.search(raw) is not None:
@@ -134,13 +132,13 @@ def _decode_escape(match: re.Match[bytes]) -> bytes:
 
 def _resolve_segments(path: bytes, merges: bool = True) -> bytes:
     """
-    RFC 3986 section 5.2.4, but a climb above the root is an error.
+    Resolve dot segments (RFC 3986 section 5.2.4); a path that climbs above the root is an error.
 
-    :param merges: whether runs of slashes become one.
+    :param merges: whether runs of slashes are merged.
 
-    A climb out of an empty segment is one, too: ``/a//../b`` is ``/b`` for an
-    endpoint that merges slashes first, and ``/a/b`` for one that does not, and the
-    rule of ``/a`` may be there to keep requests from either.
+    A path that climbs out of an empty segment is an error, too: ``/a//../b`` is ``/b`` for an
+    endpoint that merges slashes first, and ``/a/b`` for one that does not, and the rule for
+    ``/a`` may exist to protect either of them.
     """
     resolved: list[bytes] = []
     segments = path.split(b"/")[1:]
