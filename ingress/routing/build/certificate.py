@@ -100,9 +100,11 @@ def read_pair(secret: Secret) -> ServerCertificate:
             raise PairError(f"it has no {key}")
     assert chain_pem is not None
     assert key_pem is not None
-    private_key = _read_key(key_pem)
-    with converted(f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"):
+    unreadable = f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"
+    with converted(unreadable):
         chain = x509.load_pem_x509_certificates(chain_pem)
+    private_key = _read_key(key_pem)
+    with converted(unreadable):
         # The first certificate must be the server's own (RFC 8446 section 4.4.2).
         if len(chain) > 1 and chain[0].public_key() != private_key.public_key():
             chain = _sorted(chain, private_key)
