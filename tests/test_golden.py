@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
-from ingress.config import TLS, Cluster, Config, FilesSource, Listen, PublicPorts
+from ingress.config import TLS, Cluster, Config, FilesSource, Hosts, Listen, PublicPorts
 from ingress.document import load_documents
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
@@ -47,6 +47,7 @@ CONFIGS = {
     "without-class": replace(
         _FILES, ingress_class=replace(_FILES.ingress_class, without_class=True)
     ),
+    "owned-hosts": replace(_FILES, hosts=Hosts(ownership="namespace")),
     "ignore-snippets": replace(_FILES, snippets="ignore"),
     "other-ports": replace(_FILES, public_ports=PublicPorts(http=8080, https=8443)),
     "no-https": replace(_FILES, listen=Listen(https=())),

@@ -140,6 +140,14 @@ class IngressClassFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Hosts:
+    """Who may have rules for a host."""
+
+    ownership: Literal["shared", "namespace"] = "shared"
+    """``namespace`` keeps a host to the namespace of the oldest Ingress that has rules for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class HSTS:
     """The Strict-Transport-Security field of every answer over https (RFC 6797)."""
 
@@ -238,6 +246,7 @@ class Config:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     field_names: FieldNameSetting = "plain"
 
+    hosts: Hosts = Hosts()
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""

@@ -15,6 +15,7 @@ from ingress.config import (
     Cluster,
     Config,
     FilesSource,
+    Hosts,
     IngressClassFilter,
     Limits,
     Listen,
@@ -132,6 +133,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             field_names=root.take(
                 "field-names", accept.one_of("plain", "underscores", "any"), _DEFAULT.field_names
             ),
+            hosts=_read_hosts(root),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             hsts=_read_hsts(root),
             limits=_read_limits(root),
@@ -294,6 +296,15 @@ def _read_class(root: Section) -> IngressClassFilter:
             name=section.take("name", accept.class_name, default.name),
             controller=section.take("controller", accept.controller_name, default.controller),
             without_class=section.take("without-class", accept.boolean, default.without_class),
+        )
+
+
+def _read_hosts(root: Section) -> Hosts:
+    with root.section("hosts") as section:
+        return Hosts(
+            section.take(
+                "ownership", accept.one_of("shared", "namespace"), _DEFAULT.hosts.ownership
+            )
         )
 
 

@@ -20,6 +20,7 @@ from ingress.config import (
     Cluster,
     Config,
     FilesSource,
+    Hosts,
     IngressClassFilter,
     Limits,
     Listen,
@@ -90,6 +91,7 @@ class LoadTests(ConfigTestCase):
             class: {name: nginx, controller: example.com/ingress, without-class: true}
             trusted-proxies: 10.0.0.0/8
             field-names: any
+            hosts: {ownership: namespace}
             ssl-redirect: false
             hsts: {max-age: 60, include-subdomains: false, preload: true}
             snippets: ignore
@@ -115,6 +117,7 @@ class LoadTests(ConfigTestCase):
                 ingress_class=IngressClassFilter("nginx", "example.com/ingress", True),
                 trusted_proxies=(ip_network("10.0.0.0/8"),),
                 field_names="any",
+                hosts=Hosts("namespace"),
                 ssl_redirect=False,
                 hsts=HSTS(60, False, True),
                 snippets="ignore",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import TLS, Cluster, Config, IngressClassFilter, Limits
+from ingress.config import TLS, Cluster, Config, Hosts, IngressClassFilter, Limits
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import KubeObject, Secret
 from ingress.policy.https_redirect import HttpsRedirect
@@ -283,6 +283,8 @@ DNS_NAMES = ("x.example", "y.example")
 SECRETS = {
     "one": (ONE, tls_secret("one", "b.example")),
     "two": (TWO, tls_secret("two", "*.example", valid_for=-timedelta(days=1))),
+    "shop/one": (tls_secret("shop/one", "a.example"), tls_secret("shop/one", "*.example")),
+    "shop/two": (tls_secret("shop/two", "*.example"), tls_secret("shop/two", "b.example")),
 }
 ANNOTATIONS: tuple[dict[str, str], ...] = (
     {},
@@ -311,7 +313,7 @@ ingresses = st.builds(
     paths=st.dictionaries(
         st.sampled_from(PATHS), st.sampled_from(("web:80", "other:http")), max_size=3
     ),
-    name=st.sampled_from(("a", "b", "c")),
+    name=st.sampled_from(("a", "b", "c", "shop/a", "shop/b")),
     default=st.sampled_from(("", "web:80", "missing:80")),
     tls=st.dictionaries(
         st.sampled_from(("one", "two")),
@@ -357,6 +359,7 @@ changes = st.lists(
 )
 CONFIGS = (
     FILES,
+    replace(FILES, hosts=Hosts(ownership="namespace")),
     replace(FILES, ssl_redirect=False),
     replace(FILES, tls=TLS(default=("default", "one"))),
     replace(FILES, limits=Limits(read_timeout=5.0)),
@@ -370,18 +373,18 @@ class EquivalenceTests(SynchronousTestCase):
     def assert_same(self, one: Built, other: Built) -> None:
         self.assertEqual(one.snapshot, other.snapshot)
         self.assertEqual(one.problems, other.problems)
-        for name in ("ingresses", "backend_secrets", "upstreams", "hosts", "certificates"):
+        for name in ("rules", "ingresses", "backend_secrets", "upstreams", "hosts", "certificates"):
             self.assertEqual(getattr(one.memo, name), getattr(other.memo, name), name)
         self.assertEqual(one.memo.secrets.users, other.memo.secrets.users)
         self.assertEqual(one.memo.secrets.lapses, other.memo.secrets.lapses)
         self.assertEqual(set(one.memo.secrets.pairs), set(other.memo.secrets.pairs))
 
     @settings(max_examples=150, deadline=None)
-    @given(changes)
-    def test_random_changes(self, sequence: list[tuple[bool, KubeObject, int]]) -> None:
+    @given(changes, st.integers(0, len(CONFIGS) - 1))
+    def test_random_changes(self, sequence: list[tuple[bool, KubeObject, int]], first: int) -> None:
         """Over any sequence of changes, of which each build may see several."""
         items: dict[tuple[type, tuple[str, str]], KubeObject] = {}
-        config: Config = CONFIGS[0]
+        config: Config = CONFIGS[first]
         result: Built | None = None
         history: list[tuple[Built, Built]] = []
         for is_there, item, choice in sequence:

@@ -32,6 +32,7 @@ from ingress.problem import Origin, Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import changed_names
+from ingress.routing.build.host_owner import HostOwners
 from ingress.routing.build.host_table import HostTable, update_hosts
 from ingress.routing.build.ingress import IngressReader, SecretLookup
 from ingress.routing.build.ingress_class import class_rule
@@ -231,9 +232,12 @@ def _update(
         memo.upstreams, old, objects, config.source, moves
     )
     factory = RouteFactory(registry, _hsts(config))
-    hosts, merged = yield from update_hosts(memo.hosts, rules, moves, factory)
+    hosts, merged = yield from update_hosts(
+        memo.hosts, rules, moves, factory, config.hosts.ownership
+    )
+    owners = HostOwners(hosts.users, rules, config.hosts.ownership)
     certificates, chosen = yield from update_certificates(
-        memo.certificates, rules, secrets, secret_update.changed, moves
+        memo.certificates, rules, secrets, secret_update.changed, moves, owners
     )
     concerned = {move.key for move in moves} | unserved | merged | chosen
     for count, secret in enumerate(secret_update.changed | secret_update.lapsed):

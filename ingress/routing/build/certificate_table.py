@@ -4,15 +4,16 @@ The certificates of all hosts, from one build to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.routing.build.change import Index
 from ingress.routing.build.host import ProblemsByObject
+from ingress.routing.build.host_owner import HostOwners, hosts_below, wildcard_of
 from ingress.routing.build.rule_table import Move, RuleTable, moved_users
 from ingress.routing.build.secret_table import SecretTable
-from ingress.routing.build.tls import choose_certificate
+from ingress.routing.build.tls import choose_certificate, tls_names
 from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 
@@ -22,7 +23,7 @@ class CertificateTable:
     """The certificates of all hosts, after a build, in the form of a Snapshot."""
 
     users: Index[str, ObjectKey] = field(default_factory=dict)
-    """The objects that have a tls entry for a host, by the host's name in lower case."""
+    """The objects that may bring a certificate for a host, by its name in lower case."""
 
     certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)
     problems: Mapping[str, ProblemsByObject] = field(default_factory=dict)
@@ -34,21 +35,29 @@ def update_certificates(
     rules: RuleTable,
     secrets: SecretTable,
     changed_secrets: Iterable[ObjectName],
-    moves: Iterable[Move],
+    moves: Collection[Move],
+    owners: HostOwners,
 ) -> Steps[tuple[CertificateTable, set[ObjectKey]]]:
     """
-    :return: the updated table, and the Ingresses that gained or lost a Problem.
+    :return: the updated table, and the objects that gained or lost a Problem.
     """
-    users, touched = yield from moved_users(table.users, moves, lambda item: item.tls_hosts)
+    users, touched = yield from moved_users(table.users, moves, tls_names)
     touched |= yield from _hosts_of(changed_secrets, rules, secrets)
+    touched |= yield from _hosts_with_other_rules(users, moves)
+    touched |= yield from hosts_below(touched, users)
     if not touched:
         return table, set()
     certificates, problems = dict(table.certificates), dict(table.problems)
     concerned: set[ObjectKey] = set()
-    for count, host in enumerate(touched):
-        chosen = choose_certificate(host, rules.of(users.get(host, ())), secrets.certificate_of)
+    # Wildcards first: the hosts below are compared with them.
+    for count, host in enumerate(sorted(touched, key=lambda host: not host.startswith("*."))):
+        sets = rules.of(users.get(host, ()))
+        chosen = choose_certificate(host, sets, secrets.certificate_of, owners)
         certificates.pop(host, None)
-        if chosen.certificate is not None:
+        is_needless = (
+            chosen.is_of_wildcard and certificates.get(wildcard_of(host)) is chosen.certificate
+        )
+        if chosen.certificate is not None and not is_needless:
             certificates[host] = chosen.certificate
         before = problems.pop(host, {})
         if chosen.problems:
@@ -60,6 +69,18 @@ def update_certificates(
     return CertificateTable(users, certificates, problems), concerned
 
 
+def _hosts_with_other_rules(users: Index[str, ObjectKey], moves: Iterable[Move]) -> Steps[set[str]]:
+    """Find the hosts with tls entries that may have another owner because rules changed."""
+    hosts: set[str] = set()
+    for count, (_, old, new) in enumerate(moves):
+        for rules in (old, new):
+            if rules is not None:
+                hosts.update(host for host in rules.hosts if host in users or host.startswith("*."))
+        if count % STRIDE == STRIDE - 1:
+            yield
+    return hosts
+
+
 def _hosts_of(
     changed_secrets: Iterable[ObjectName], rules: RuleTable, secrets: SecretTable
 ) -> Steps[set[str]]:
@@ -67,8 +88,8 @@ def _hosts_of(
     hosts: set[str] = set()
     for secret in changed_secrets:
         for key in secrets.users.get(secret, ()):
-            for entry in rules.sets[key].tls:
-                if entry.secret == secret:
-                    hosts.update(entry.hosts)
+            item = rules.sets[key]
+            if any(entry.secret == secret for entry in item.tls):
+                hosts |= tls_names(item)
             yield
     return hosts

@@ -14,6 +14,7 @@ from ingress.kube.objects import ObjectKey
 from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import HostScope
 from ingress.problem import Problem, shown
+from ingress.routing.build.host_owner import belongs_to
 from ingress.routing.build.pattern_list import PatternList
 from ingress.routing.build.route_factory import NamespaceOnHost, RouteFactory
 from ingress.routing.build.rule_set import Rule, RuleSet
@@ -32,16 +33,43 @@ Rules = ResourceTree | PatternList
 class MergedHost:
     """A merged host, and the Problems of the rules that lost."""
 
-    virtual_host: VirtualHost
+    virtual_host: VirtualHost | None
+    """None if no object may have rules for the host."""
+
     problems: ProblemsByObject
 
 
-def merge_host(host: str, sets: Sequence[RuleSet], factory: RouteFactory) -> Steps[MergedHost]:
+def merge_host(
+    host: str, sets: Sequence[RuleSet], factory: RouteFactory, owner: RuleSet | None = None
+) -> Steps[MergedHost]:
     """
     :param host: in lower case; empty for hosts that no rule names.
     :param sets: the rules of the objects that have any for it, the oldest first.
+    :param owner: the object whose namespace alone may have rules for it; None for all.
     """
-    return (yield from _Merge(host, sets, factory).merge())
+    if owner is None or all(_is_of(owner, item) for item in sets):
+        return (yield from _Merge(host, sets, factory).merge())
+    allowed = [item for item in sets if _is_of(owner, item)]
+    merged = MergedHost(None, {})
+    if allowed:
+        merged = yield from _Merge(host, allowed, factory).merge()
+    message = f"{belongs_to(owner, host)}; this rule and others for the host are not served"
+    refused = {
+        item.key: (item.problem(_field_of(item, host), message, host),)
+        for item in sets
+        if not _is_of(owner, item)
+    }
+    return MergedHost(merged.virtual_host, {**merged.problems, **refused})
+
+
+def _is_of(owner: RuleSet, item: RuleSet) -> bool:
+    return owner.source.namespace == item.source.namespace
+
+
+def _field_of(item: RuleSet, host: str) -> str:
+    """The first rule of an object for a host."""
+    rules = (*item.hosts[host], *filter(None, (item.default,)))
+    return rules[0].field if rules else "spec.rules"
 
 
 class _Merge:
@@ -51,9 +79,8 @@ class _Merge:
         self._host = host
         self._sets = sets
         self._factory = factory
-        self._rules: Rules = ResourceTree()
-        if any(rule.pattern is not None for item in sets for rule in item.hosts[host]):
-            self._rules = PatternList()
+        has_patterns = any(item.has_patterns for item in sets)
+        self._rules: Rules = PatternList() if has_patterns else ResourceTree()
         self._default: Route | None = None
         self._problems: dict[ObjectKey, list[Problem]] = {}
         self._namespaces: dict[str, NamespaceOnHost] = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ingress.kube.objects import ObjectKey
 from ingress.routing.build.change import Index
 from ingress.routing.build.host import MergedHost, ProblemsByObject, merge_host
+from ingress.routing.build.host_owner import HostOwners, Ownership, hosts_below
 from ingress.routing.build.route_factory import RouteFactory
 from ingress.routing.build.rule_table import Move, RuleTable, moved_users
 from ingress.routing.snapshot import VirtualHost
@@ -31,20 +32,27 @@ class HostTable:
 
 
 def update_hosts(
-    table: HostTable, rules: RuleTable, moves: Iterable[Move], factory: RouteFactory
+    table: HostTable,
+    rules: RuleTable,
+    moves: Iterable[Move],
+    factory: RouteFactory,
+    ownership: Ownership,
 ) -> Steps[tuple[HostTable, set[ObjectKey]]]:
     """
-    :return: the updated table, and the Ingresses that gained or lost a Problem.
+    :return: the updated table, and the objects that gained or lost a Problem.
     """
     users, touched = yield from moved_users(table.users, moves, lambda rules: rules.hosts)
+    owners = HostOwners(users, rules, ownership)
+    if owners.is_exclusive:
+        touched |= yield from hosts_below(touched, users)
     if not touched:
         return table, set()
     update = _Update(table)
     for host in touched:
-        keys = users.get(host)
+        keys, owner = users.get(host), owners.owner(host) if owners.is_exclusive else None
         merged: MergedHost | None = None
         if keys:
-            merged = yield from merge_host(host, rules.of(keys), factory)
+            merged = yield from merge_host(host, rules.of(keys), factory, owner)
         update.put(host, merged)
         yield
     return update.finish(users), update.concerned

@@ -110,6 +110,9 @@ class RuleSet:
     default: Rule | None = None
     """The default backend, for requests to these hosts that match no path."""
 
+    has_patterns: bool = False
+    """Whether one of its rules is a regular expression."""
+
     host_wide: Features = field(default_factory=dict)
     """Features of its rules that hold for other rules of its namespace on these hosts, too."""
 
