@@ -157,7 +157,7 @@ def makeService(options: Options) -> IService:
     cluster = None
     if config.cluster is not None:
         cluster = _Cluster(reactor, config, options["api"], listeners.ports)
-        readiness.add_notes(cluster.source.notes)
+        readiness.add_notes(cluster.source.contacts.notes)
     changes = ChangeLog(reactor)
 
     def publish(snapshot: Snapshot) -> None:
@@ -304,9 +304,11 @@ def _observed_proxy(
         totals=totals,
         reports=reports,
         now=utc_now,
-        api_ages=lambda: cluster.source.staleness if cluster is not None else {},
-        api_relists=lambda: cluster.source.relists if cluster is not None else {},
-        api_watch_failures=lambda: cluster.source.watch_failures if cluster is not None else {},
+        api_ages=lambda: cluster.source.contacts.staleness if cluster is not None else {},
+        api_relists=lambda: cluster.source.contacts.relists if cluster is not None else {},
+        api_watch_failures=lambda: (
+            cluster.source.contacts.watch_failures if cluster is not None else {}
+        ),
         leases=cluster.writer.leases if cluster is not None else dict,
         ingress_checks=checks,
         lost_workers=lost,

@@ -129,13 +129,16 @@ def _api(proxy: ObservedProxy) -> Iterator[Family]:
 
 def _problems(problems: Iterable[Problem]) -> Family:
     family = Family(
-        f"{OWN_PREFIX}_problems", "gauge", "Problems of objects and files at the moment"
+        f"{OWN_PREFIX}_problems",
+        "gauge",
+        "Problems of objects, files and the API server at the moment",
     )
 
     def lines() -> Iterator[str]:
         kinds = Counter[str]()
         for count, problem in enumerate(problems):
-            kinds[problem.kind or "file"] += 1
+            # Without an object it is about a whole file, or the way to the API server.
+            kinds[problem.kind or ("file" if problem.origin.file else "api")] += 1
             if count % STRIDE == STRIDE - 1:
                 yield ""
         yield from by_label(family, "kind", kinds).lines

@@ -50,7 +50,7 @@ class Scene:
         )
         access = Access(client, self.clock, Random(1), Slices(self.clock, lambda: None))
         target = Target(SERVICES)
-        self.contact = Contact(target, self.clock, lambda: None)
+        self.contact = Contact(target, self.clock, lambda: None, access.liveness)
         self.mirror = Mirror(target.resource, RecordingSink(), ProblemBook(self.clock))
         self.reflector = Reflector(access, self.mirror, self.contact)
         self.reflector.start()

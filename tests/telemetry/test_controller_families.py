@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import TLS
 from ingress.kube.objects import KubeObject
-from ingress.problem import Problem
+from ingress.problem import Origin, Problem
 from ingress.telemetry.controller_families import controller_families
 from ingress.telemetry.exposition import pieces
 from tests.support.certs import NEXT_MONTH, CertificateAuthority
@@ -112,12 +112,13 @@ class ControllerFamiliesTests(SynchronousTestCase):
             Problem("bad", "Ingress", "default", "a"),
             Problem("bad", "Ingress", "default", "b"),
             Problem("bad", "Secret", "default", "c"),
-            Problem("no YAML"),
+            Problem("no YAML", origin=Origin("a.yaml")),
+            Problem("the API server does not answer"),
         ]
         found = {
             sample.labels["kind"]: sample.value for sample in self.samples("txingress_problems")
         }
-        self.assertEqual(found, {"Ingress": 2, "Secret": 1, "file": 1})
+        self.assertEqual(found, {"Ingress": 2, "Secret": 1, "file": 1, "api": 1})
 
     def test_cluster(self) -> None:
         """What only a cluster has: Leases, and how old our knowledge of it is."""

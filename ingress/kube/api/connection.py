@@ -43,10 +43,8 @@ IDLE_TIMEOUT = 60
 MAX_IDLE = 8
 """Idle connections that are kept; watches and other requests share them."""
 
-KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-"""
-TCP notices a dead server after a minute; an idle watch may be silent for longer.
-"""
+KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""TCP notices a dead peer after 25 s; an idle watch may be silent for much longer."""
 
 MAX_HEAD_SIZE = 256 * 1024
 """Bytes of an answer's head, which Twisted does not bound. The API server's has 500."""

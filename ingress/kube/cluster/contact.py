@@ -10,12 +10,19 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from ingress.kube.api.refusals import Refusals, is_refusal
+from ingress.kube.cluster.liveness import Liveness
 from ingress.kube.cluster.resource import Target
 
-MAX_SILENCE: Final = 660.0
+MAX_SILENCE: Final = 20.0
 """
-Seconds without a word after which what is known counts as stale even though nothing
-has failed: a watch ends after ten minutes at the latest.
+Seconds without a word of the server after which the known objects count as stale. A silent server
+is asked within this time (`Probe`), so this is the time in which a dead one is found out.
+"""
+
+MAX_WATCH: Final = 660.0
+"""
+Seconds without a word on a watch after which the known objects count as stale, even if the server
+is alive: it ends a watch after ten minutes at the latest.
 """
 
 MAX_FAILING: Final = 5.0
@@ -31,10 +38,21 @@ class Contact:
 
     :param clock: for all times.
     :param changed: called when `has_synced` or `error` has changed.
+    :param liveness: of the server.
+    :param period: seconds between two reads of an object that is not watched.
     """
 
-    def __init__(self, target: Target, clock: IReactorTime, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        clock: IReactorTime,
+        changed: Callable[[], None],
+        liveness: Liveness,
+        period: float = 0.0,
+    ) -> None:
         self.target = target
+        self._liveness = liveness
+        self._period = period
         self._clock = clock
         self._changed = changed
         self._heard_at: float | None = None
@@ -67,18 +85,37 @@ class Contact:
         return max(0, self.lists - 1)
 
     @property
+    def heard_at(self) -> float:
+        """When something came over this connection; the begin if nothing ever did."""
+        return self._began_at if self._heard_at is None else self._heard_at
+
+    @property
     def staleness(self) -> float:
-        """Seconds since the server was last heard of; since the begin if it never was."""
-        since = self._began_at if self._heard_at is None else self._heard_at
+        """
+        Seconds since the known objects were those of the server.
+
+        An open watch brings all changes, so they are up to date as long as the server is alive.
+        """
+        since = self.heard_at
+        if self.has_synced and self.error is None and not self._period:
+            since = max(since, self._liveness.heard_at)
         return self._clock.seconds() - since
+
+    @property
+    def fault(self) -> Exception | None:
+        """Why the known objects may be out of date; None if nothing is known to be wrong."""
+        return self.error or self._liveness.error
 
     @property
     def is_stale(self) -> bool:
         """Whether what is known may be another by now, and nobody would have told us."""
-        if not self.has_synced or self.staleness > MAX_SILENCE:
+        now = self._clock.seconds()
+        if not self.has_synced or self.staleness > MAX_SILENCE + self._period:
+            return True
+        if now - self.heard_at > MAX_WATCH:
             return True
         since = self._failing_since
-        return since is not None and self._clock.seconds() - since >= MAX_FAILING
+        return since is not None and now - since >= MAX_FAILING
 
     @property
     def is_forbidden(self) -> bool:
@@ -97,6 +134,7 @@ class Contact:
         :param by_watch: whether the answer is a watch's; a list does not show that we may watch.
         """
         self._heard_at = self._clock.seconds()
+        self._liveness.heard(self._heard_at)
         if self.error is None or (self._is_watch_forbidden and not by_watch):
             return
         self._failing_since = self.error = None

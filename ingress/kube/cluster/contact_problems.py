@@ -35,14 +35,15 @@ class ContactProblems:
         """Compare with the Problems of before. :param contacts: all of them."""
         found: dict[Hashable, Problem] = {}
         for contact in contacts:
-            if contact.error is None:
+            fault = contact.fault
+            if fault is None:
                 continue
             if contact.lacks_right:
                 target = contact.target
                 owner: Hashable = ("right", target.resource.kind, target.namespace)
-                found.setdefault(owner, _missing_right(contact, contact.error))
+                found.setdefault(owner, _missing_right(contact, fault))
             elif contact.is_stale and not contact.is_forbidden:
-                found.setdefault(UNREACHABLE, _unreachable(contact, contact.error))
+                found.setdefault(UNREACHABLE, _unreachable(contact, fault))
         self._put(found)
 
     def _put(self, found: Mapping[Hashable, Problem]) -> None:

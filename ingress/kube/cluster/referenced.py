@@ -61,6 +61,9 @@ class ReferencedObjects:
         self._unwatchable: set[ObjectName] = set()
         """Objects that may be listed by their names, but not watched."""
 
+        self._past_relists = self._past_failures = 0
+        """Of watches of single objects that have ended."""
+
         self._slots = DeferredSemaphore(LOOKUPS_AT_ONCE)
         self._wanted: set[ObjectName] = set()
         self._unread: dict[ObjectName, None] = {}  # in place of a set, for the order
@@ -80,6 +83,36 @@ class ReferencedObjects:
                 yield scope.list.contact
         for single in self._singles.values():
             yield single.contact
+
+    @property
+    def kind(self) -> str:
+        """The kind of the objects."""
+        return self._resource.kind
+
+    @property
+    def relists(self) -> int:
+        """How often everything was listed again because changes were missed."""
+        return self._past_relists + sum(each.relists for each in self._watches)
+
+    @property
+    def watch_failures(self) -> int:
+        """How many watches ended in another way than by the server's timeout."""
+        return self._past_failures + sum(each.watch_failures for each in self._watches)
+
+    @property
+    def _watches(self) -> Iterator[Contact]:
+        for scope in self._scopes.values():
+            yield scope.list.contact
+        for name in self._watched:
+            yield self._singles[name].contact
+
+    def renew_watches(self, since: float) -> None:
+        """Begin all watches anew on which nothing has come since a time."""
+        for scope in self._scopes.values():
+            scope.list.renew_watch(since)
+        for single in self._singles.values():
+            if isinstance(single, WatchedObject):
+                single.renew_watch(since)
 
     def is_known(self, name: ObjectName) -> bool:
         """Whether the object was read, or is known not to exist."""
@@ -185,8 +218,8 @@ class ReferencedObjects:
 
     def _read_single(self, name: ObjectName) -> None:
         if len(self._watched) < MAX_WATCHED:
-            self._watched.add(name)
             self._start(name, WatchedObject(*self._single_arguments(name)))
+            self._watched.add(name)
         else:
             self._poll(name)
 
@@ -205,10 +238,13 @@ class ReferencedObjects:
         single.start()
 
     def _stop_single(self, name: ObjectName) -> SingleObject | None:
-        self._watched.discard(name)
         single = self._singles.pop(name, None)
         if single is not None:
             single.stop()
+            if name in self._watched:
+                self._past_relists += single.contact.relists
+                self._past_failures += single.contact.watch_failures
+        self._watched.discard(name)
         return single
 
     def _single_changed(self, name: ObjectName) -> None:

@@ -16,7 +16,7 @@ server says otherwise. The semantics are those of client-go's Reflector.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol
 
@@ -29,6 +29,7 @@ from twisted.python.failure import Failure
 from ingress.kube.api.errors import AnswerTooLarge, APIError, APIUnreachable
 from ingress.kube.cluster.backoff import Backoff
 from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.liveness import Liveness
 from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.resource import PAGE_LIMIT
 from ingress.kube.cluster.wire import (
@@ -91,6 +92,7 @@ class Access:
     clock: IReactorTime
     random: Random
     slices: Slices
+    liveness: Liveness = field(default_factory=Liveness)
 
 
 class Reflector:
@@ -114,6 +116,8 @@ class Reflector:
         self._version = ""
         self._has_news = False
         self._running: Deferred[None] | None = None
+        self._watching: Deferred[None] | None = None
+        self._is_renewed = False
 
     def __repr__(self) -> str:
         state = "running" if self._running is not None else "stopped"
@@ -129,6 +133,17 @@ class Reflector:
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
+
+    def renew_watch(self, since: float) -> None:
+        """
+        Give up a watch on which nothing has come since a time, and begin another one there.
+
+        A server that was gone without a word may have taken the watch with it, although its
+        connection is still open.
+        """
+        if self._watching is not None and self.contact.heard_at <= since:
+            self._is_renewed = True
+            self._watching.cancel()
 
     def relist(self) -> None:
         """List now, in place of what is under way."""
@@ -233,12 +248,25 @@ class Reflector:
             "resourceVersion": version,
             "timeoutSeconds": str(timeout),
         }
-        await self._access.client.watch(self._target.path, query, self._receive, self._opened)
+        await self._follow(query)
         if self._access.clock.seconds() - began_at < SHORTEST_WATCH:
             if self._version == version:
                 raise APIUnreachable("the server ends each watch at once")
             await deferLater(self._access.clock, SHORTEST_WATCH)
         self._all_is_well()
+
+    async def _follow(self, query: Mapping[str, str]) -> None:
+        self._is_renewed = False
+        watching = self._access.client.watch(self._target.path, query, self._receive, self._opened)
+        self._watching = Deferred.fromCoroutine(watching)
+        try:
+            await self._watching
+        except CancelledError:
+            if not self._is_renewed:
+                raise
+            raise APIUnreachable("the watch was silent while the server was gone") from None
+        finally:
+            self._watching = None
 
     def _opened(self) -> None:
         """The server has accepted the watch."""

@@ -74,7 +74,7 @@ class ScopeList:
         changed: Callable[[], None],
     ) -> None:
         self.mirror = mirror
-        self.contact = Contact(target, access.clock, self._contact_changed)
+        self.contact = Contact(target, access.clock, self._contact_changed, access.liveness)
         self.is_refused = False
         """Whether the last attempt to list was refused."""
 
@@ -121,6 +121,10 @@ class ScopeList:
         if lookup is not None:
             lookup.cancel()
         self.mirror.forget(name)
+
+    def renew_watch(self, since: float) -> None:
+        """Begin a watch anew on which nothing has come since a time."""
+        self._reflector.renew_watch(since)
 
     def stop(self) -> None:
         """Stop following."""

@@ -47,7 +47,7 @@ class WatchedObject:
         self, access: Access, target: Target, mirror: Mirror, changed: Callable[[], None]
     ) -> None:
         self.mirror = mirror
-        self.contact = Contact(target, access.clock, changed)
+        self.contact = Contact(target, access.clock, changed, access.liveness)
         self._reflector = Reflector(access, mirror, self.contact)
 
     def __repr__(self) -> str:
@@ -60,6 +60,10 @@ class WatchedObject:
     def stop(self) -> None:
         """As `SingleObject`."""
         self._reflector.stop()
+
+    def renew_watch(self, since: float) -> None:
+        """Begin a watch anew on which nothing has come since a time."""
+        self._reflector.renew_watch(since)
 
 
 class PolledObject:
@@ -83,7 +87,9 @@ class PolledObject:
     ) -> None:
         self._slots = slots
         self.mirror = mirror
-        self.contact = Contact(target, access.clock, changed)
+        self.contact = Contact(
+            target, access.clock, changed, access.liveness, POLL_INTERVAL * (1.0 + POLL_JITTER)
+        )
         self._access = access
         self._target = target
         self._backoff = Backoff(access.random)

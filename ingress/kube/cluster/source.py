@@ -15,10 +15,12 @@ from twisted.python.failure import Failure
 from ingress.config import Config
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.contact_problems import ContactProblems
+from ingress.kube.cluster.contacts import Contacts
 from ingress.kube.cluster.held_classes import HeldClasses
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT, IngressGate, ReferencesOf
 from ingress.kube.cluster.mirror import Mirror, Observer
 from ingress.kube.cluster.name_gate import NameGate, Names
+from ingress.kube.cluster.probe import Probe
 from ingress.kube.cluster.problem_book import ProblemBook, Problems
 from ingress.kube.cluster.referenced import ReferencedObjects
 from ingress.kube.cluster.references import References
@@ -38,7 +40,6 @@ from ingress.kube.objects import IngressClass, ObjectKey, ObjectName
 from ingress.kube.slices import Slices, Stopped
 from ingress.kube.store import ObjectStore
 from ingress.memory import settle_objects
-from ingress.problem import printable
 
 MakeRule = Callable[[Mapping[ObjectName, IngressClass], Config], ReferencesOf]
 """
@@ -99,6 +100,10 @@ class ClusterSource:
             *self._reflectors_of(SERVICES, self._name_gate or self._batch),
             *self._reflectors_of(ENDPOINT_SLICES, self._name_gate or self._batch),
         ]
+        self.contacts = Contacts(self._reflectors, tuple(self._referenced.values()))
+        """The states of all connections to the API server."""
+
+        self._probe = Probe(access, _probed(namespaces), self._schedule_review, self._renew_watches)
         self._review_call: IDelayedCall | None = None
         self._applying: Deferred[None] | None = None
         self._loaded: Deferred[None] = Deferred()
@@ -116,7 +121,10 @@ class ClusterSource:
         reflectors = []
         for namespace in namespaces or ("",):
             contact = Contact(
-                Target(resource, namespace), self._access.clock, self._schedule_review
+                Target(resource, namespace),
+                self._access.clock,
+                self._schedule_review,
+                self._access.liveness,
             )
             mirror = Mirror(resource, sink, self._book, observer=observer)
             reflectors.append(Reflector(self._access, mirror, contact))
@@ -144,6 +152,7 @@ class ClusterSource:
         self._access.slices.is_running = self._batch_slices.is_running = True
         for reflector in self._reflectors:
             reflector.start()
+        self._probe.start()
         self._reference_configured()
         return self._loaded
 
@@ -160,6 +169,7 @@ class ClusterSource:
         :return: has fired already.
         """
         self._is_running = False
+        self._probe.stop()
         self._access.slices.is_running = self._batch_slices.is_running = False
         for reflector in self._reflectors:
             reflector.stop()
@@ -178,51 +188,6 @@ class ClusterSource:
         self._finish_loading()
         return succeed(None)
 
-    # State.
-
-    @property
-    def contacts(self) -> list[Contact]:
-        """The states of all connections to the API server."""
-        found = [reflector.contact for reflector in self._reflectors]
-        for objects in self._referenced.values():
-            found.extend(objects.contacts)
-        return found
-
-    @property
-    def staleness(self) -> Mapping[str, float]:
-        """By kind: seconds since the server was last heard of."""
-        longest: dict[str, float] = {}
-        for contact in self.contacts:
-            kind = contact.target.resource.kind
-            longest[kind] = max(longest.get(kind, 0.0), contact.staleness)
-        return longest
-
-    @property
-    def relists(self) -> Mapping[str, float]:
-        """By kind: how often everything was listed again because changes were missed."""
-        return self._sums(lambda contact: contact.relists)
-
-    @property
-    def watch_failures(self) -> Mapping[str, float]:
-        """By kind: how many watches ended in another way than by the server's timeout."""
-        return self._sums(lambda contact: contact.watch_failures)
-
-    def _sums(self, count: Callable[[Contact], int]) -> Mapping[str, float]:
-        # Secrets are left out: what is watched for a while only would make a sum go down.
-        sums: dict[str, float] = {}
-        for contact in (reflector.contact for reflector in self._reflectors):
-            kind = contact.target.resource.kind
-            sums[kind] = sums.get(kind, 0.0) + count(contact)
-        return sums
-
-    def notes(self) -> list[str]:
-        """A line for each kind that was not read yet, or may be out of date."""
-        lines: dict[str, str] = {}
-        for contact in self.contacts:
-            if contact.is_stale:
-                lines.setdefault(str(contact.target.resource), _note(contact))
-        return list(lines.values())
-
     # Inside.
 
     def _reference_configured(self) -> None:
@@ -234,6 +199,13 @@ class ClusterSource:
         self._references.move(_CONFIGURATION, keys)
         if self._gate.rule is not None:
             self._references.read()
+
+    def _renew_watches(self, since: float) -> None:
+        """The server was gone, and is back: what it has to say may be lost on old watches."""
+        for reflector in self._reflectors:
+            reflector.renew_watch(since)
+        for objects in self._referenced.values():
+            objects.renew_watches(since)
 
     def _schedule_review(self) -> None:
         if self._review_call is None and self._is_running:
@@ -320,11 +292,6 @@ class ClusterSource:
         self._schedule_review()
 
 
-def _note(contact: Contact) -> str:
-    why = f" ({printable(str(contact.error))})" if contact.error is not None else ""
-    if not contact.has_synced:
-        return f"{contact.target} has not been read yet{why}"
-    return (
-        f"{contact.target}: the API server was last heard of {contact.staleness:.0f} s ago{why}; "
-        "what was known then is served"
-    )
+def _probed(namespaces: tuple[str, ...]) -> Target:
+    """What the API server is asked for to see whether it is alive: there are few of these."""
+    return Target(INGRESSES, namespaces[0]) if namespaces else Target(INGRESS_CLASSES)

@@ -20,6 +20,7 @@ from ingress.config import StatusAddresses
 from ingress.errors import IngressError
 from ingress.kube.api.client import NO_QUERY, APIClient
 from ingress.kube.api.errors import APIError
+from ingress.kube.api.time_limit import within
 from ingress.kube.ingress_status import Addresses
 from ingress.kube.objects import ObjectName
 from ingress.kube.writing.addresses import (
@@ -35,7 +36,6 @@ from ingress.kube.writing.addresses import (
 )
 from ingress.kube.writing.answer import decode_answer, read_listed
 from ingress.kube.writing.retry_log import RetryLog
-from ingress.kube.writing.time_limit import within
 
 READ_PERIOD: Final = 30.0
 """Seconds between two reads. A load balancer that moves takes minutes by itself."""

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from ingress.config import Cluster
 from ingress.errors import IngressError
 from ingress.kube.api.client import APIClient
+from ingress.kube.api.time_limit import within
 from ingress.kube.ingress_status import IngressStatuses
 from ingress.kube.objects import Ingress, ObjectName
 from ingress.kube.store import ObjectStore
@@ -28,7 +29,6 @@ from ingress.kube.writing.address_reader import AddressReader
 from ingress.kube.writing.election import Elector
 from ingress.kube.writing.event_writer import EventWriter
 from ingress.kube.writing.status import StatusWriter
-from ingress.kube.writing.time_limit import within
 from ingress.problem_log import ProblemLog
 
 CLEAR_TIMEOUT: Final = 15.0
@@ -83,7 +83,9 @@ class ClusterWriter:
         self._runtime = runtime
         clock, random = runtime.clock, runtime.random
         instance = runtime.environment.get("POD_NAME") or runtime.host_name()
-        lease = (config.lease[0] or client.namespace, config.lease[1])
+        # The namespace of a kubeconfig is that of a user, not necessarily ours.
+        own = runtime.environment.get("POD_NAMESPACE") or client.namespace
+        lease = (config.lease[0] or own, config.lease[1])
         self._elector = Elector(
             client,
             lease,

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from ingress.errors import IngressError
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIError
+from ingress.kube.api.time_limit import within
 from ingress.kube.objects import ObjectName
 from ingress.kube.writing.answer import decode_answer
 from ingress.kube.writing.lease import (
@@ -36,7 +37,6 @@ from ingress.kube.writing.lease import (
 )
 from ingress.kube.writing.micro_time import micro_time, read_micro_time
 from ingress.kube.writing.retry_log import RetryLog
-from ingress.kube.writing.time_limit import within
 
 REQUEST_TIMEOUT: Final = RENEW_DEADLINE / 2
 """Seconds for one request: a dead connection leaves time for a second attempt."""

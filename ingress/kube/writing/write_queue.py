@@ -24,8 +24,8 @@ from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
 from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.api.time_limit import within
 from ingress.kube.writing.lanes import Lanes
-from ingress.kube.writing.time_limit import within
 
 AT_ONCE: Final = 4
 """Requests under way: enough to be quick, few enough for a shared server."""

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.refusals import PASSING_REFUSAL
-from ingress.kube.cluster.contact import MAX_FAILING, MAX_SILENCE, Contact
+from ingress.kube.cluster.contact import MAX_FAILING, MAX_SILENCE, MAX_WATCH, Contact
+from ingress.kube.cluster.liveness import Liveness
 from ingress.kube.cluster.resource import SERVICES, Target
 
 GONE = APIUnreachable("nobody there")
@@ -23,13 +24,14 @@ class ContactTests(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1000)
         self.told = 0
-        self.contact = Contact(Target(SERVICES), self.clock, self.tell)
+        self.liveness = Liveness()
+        self.contact = Contact(Target(SERVICES), self.clock, self.tell, self.liveness)
 
     def tell(self) -> None:
         self.told += 1
 
     def test_staleness(self) -> None:
-        """It counts from the last word of the server, and from the begin before there is one."""
+        """It counts from the last word over this connection, and from the begin before that."""
         self.clock.advance(3)
         self.assertEqual(self.contact.staleness, 3.0)
         self.contact.heard()
@@ -52,6 +54,49 @@ class ContactTests(SynchronousTestCase):
         self.assertFalse(self.contact.is_stale)
         self.clock.advance(MAX_SILENCE + 1)
         self.assertTrue(self.contact.is_stale)
+
+    def test_alive(self) -> None:
+        """An open watch is up to date as long as the server is alive, but not without end."""
+        self.contact.heard(by_watch=True)
+        self.contact.listed()
+        while self.clock.seconds() < 1000 + MAX_WATCH:
+            self.clock.advance(10)
+            self.liveness.heard(self.clock.seconds())
+            self.assertEqual(self.contact.staleness, 0.0)
+            self.assertFalse(self.contact.is_stale)
+        self.clock.advance(1)
+        self.assertTrue(self.contact.is_stale)
+
+    def test_alive_without_watch(self) -> None:
+        """A server that is alive says nothing about a watch that fails, or was never opened."""
+        self.clock.advance(5)
+        self.liveness.heard(self.clock.seconds())
+        self.assertEqual(self.contact.staleness, 5.0)
+        self.contact.heard()
+        self.contact.listed()
+        self.contact.failed(GONE)
+        self.clock.advance(5)
+        self.liveness.heard(self.clock.seconds())
+        self.assertEqual(self.contact.staleness, 5.0)
+
+    def test_polled(self) -> None:
+        """An object that is polled is as old as the last read, and may be as old as its period."""
+        contact = Contact(Target(SERVICES), self.clock, self.tell, self.liveness, period=60.0)
+        contact.heard()
+        contact.listed()
+        self.clock.advance(60)
+        self.liveness.heard(self.clock.seconds())
+        self.assertEqual((contact.staleness, contact.is_stale), (60.0, False))
+        self.clock.advance(MAX_SILENCE + 1)
+        self.assertTrue(contact.is_stale)
+
+    def test_fault(self) -> None:
+        """What is wrong is its own fault, or that of a server that does not answer."""
+        self.assertIsNone(self.contact.fault)
+        self.liveness.failed(GONE)
+        self.assertIs(self.contact.fault, GONE)
+        self.contact.failed(FORBIDDEN)
+        self.assertIs(self.contact.fault, FORBIDDEN)
 
     def test_told(self) -> None:
         """Whoever wants to know is told of what is new, and not of each word."""

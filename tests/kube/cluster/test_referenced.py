@@ -80,7 +80,7 @@ class PassingRefusalTests(SourceTestCase):
         scene = self.scene_with(ALL)
         self.assert_changes_are_known(scene)
         self.assertEqual(set(scene.asked("secrets")), {"list /", "watch /"})
-        self.assertEqual(scene.source.relists["Ingress"], 0)
+        self.assertEqual(scene.source.contacts.relists["Ingress"], 0)
 
     def test_named(self) -> None:
         """With the right to list and watch some by their names, these are watched again."""

@@ -44,7 +44,7 @@ class ReflectorTestCase(SynchronousTestCase):
         self.sink = RecordingSink()
         self.slices = Slices(self.clock, lambda: None)
         access = Access(self.api, self.clock, Random(1), self.slices)
-        self.contact = Contact(self.target, self.clock, lambda: None)
+        self.contact = Contact(self.target, self.clock, lambda: None, access.liveness)
         mirror = Mirror(self.target.resource, self.sink, ProblemBook(self.clock))
         self.reflector = Reflector(access, mirror, self.contact)
         self.reflector.start()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import TLS
+from ingress.kube.cluster.contact import MAX_SILENCE
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT
 from ingress.kube.cluster.scope_list import LOOKUPS_AT_ONCE
 from tests.support.cluster_scene import (
@@ -66,7 +67,7 @@ class StartTests(SourceTestCase):
         self.assertEqual(scene.names("services"), ["default/web"])
         self.assertEqual(scene.names("endpoint_slices"), ["default/web-1"])
         self.assertEqual(scene.problems, [])
-        self.assertEqual(scene.source.notes(), [])
+        self.assertEqual(scene.source.contacts.notes(), [])
 
     def test_secrets(self) -> None:
         """Secrets that Ingresses name are there as well, by one list and no others."""
@@ -112,7 +113,7 @@ class StartTests(SourceTestCase):
             scene.start()
             scene.turn(60)
             self.assertNoResult(scene.started)
-            [note] = scene.source.notes()
+            [note] = scene.source.contacts.notes()
             self.assertIn(f"{resource}", note)
             self.assertIn("has not been read yet (500 InternalError", note)
             [problem] = scene.problems
@@ -542,16 +543,17 @@ class FailureTests(SourceTestCase):
         [problem] = scene.problems
         self.assertIn("the API server does not answer: ", problem)
         self.assertEqual(len(scene.told), 1)
-        notes = scene.source.notes()
+        notes = scene.source.contacts.notes()
         self.assertEqual(len(notes), 5)
         self.assertTrue(all("what was known then is served" in note for note in notes), notes)
-        self.assertTrue(all(value > 30 for value in scene.source.staleness.values()))
+        ages = scene.source.contacts.staleness
+        self.assertEqual({kind for kind, age in ages.items() if age < 30}, {"ConfigMap"})
         scene.put(slice_manifest("web", "10.0.0.2", "10.0.0.3"))
         scene.api.disturbances.faults.clear()
         scene.turn(15)
-        self.assertEqual((scene.problems, scene.source.notes()), ([], []))
-        self.assertGreater(scene.source.watch_failures["Ingress"], 3)
-        self.assertEqual(scene.source.relists["Ingress"], 0)
+        self.assertEqual((scene.problems, scene.source.contacts.notes()), ([], []))
+        self.assertGreater(scene.source.contacts.watch_failures["Ingress"], 3)
+        self.assertEqual(scene.source.contacts.relists["Ingress"], 0)
         (item,) = scene.store.view().endpoint_slices.values()
         self.assertEqual(len(item.endpoints), 2)
 
@@ -565,6 +567,50 @@ class FailureTests(SourceTestCase):
         self.assertEqual(scene.told, [])
         self.assertTrue(all(contact.watch_failures for contact in scene.source.contacts))
 
+    def test_idle(self) -> None:
+        """A server of which nothing is heard for hours, because nothing changes, is alive."""
+        scene = self.make()
+        scene.put(*served("web", "a"), secret("a"))
+        scene.start()
+        for _ in range(300):
+            scene.turn(7)
+            self.assertEqual(scene.source.contacts.notes(), [])
+            self.assertLess(max(scene.source.contacts.staleness.values()), MAX_SILENCE)
+        self.assertEqual(scene.told, [])
+
+    def test_hangs(self) -> None:
+        """A server that hangs is told from one that is idle within 30 s, and so is its return."""
+        scene = self.make()
+        scene.put(*served("web", "a"), secret("a"))
+        scene.start()
+        scene.turn(100)
+        scene.api.fail(Fault(0, None))
+        scene.api.disturbances.are_watches_silent = True
+        scene.put(slice_manifest("web", "10.0.0.2"), secret("a", "eQ=="))
+        scene.turn(30)
+        [problem] = scene.problems
+        self.assertIn("the API server does not answer: no answer within 5 s", problem)
+        notes = scene.source.contacts.notes()
+        self.assertEqual(len(notes), 5)
+        self.assertRegex(notes[0], r"last heard of \d+ s ago \(no answer within 5 s\)")
+        scene.api.disturbances.faults.clear()
+        scene.api.disturbances.are_watches_silent = False
+        scene.turn(10)
+        self.assertEqual((scene.problems, scene.source.contacts.notes()), ([], []))
+        (item,) = scene.store.view().endpoint_slices.values()
+        self.assertEqual(item.endpoints[0].addresses, ("10.0.0.2",))
+        self.assertEqual(scene.store.view().secrets["default", "a"].data["tls.crt"], b"y")
+        self.assertEqual(scene.source.contacts.relists["Ingress"], 0)
+
+    def test_overloaded(self) -> None:
+        """A server that sheds load answers, and is alive."""
+        scene = self.make()
+        scene.put(*served())
+        scene.start()
+        scene.api.fail(Fault(429, None))
+        scene.turn(60)
+        self.assertEqual((scene.told, scene.source.contacts.notes()), ([], []))
+
     def test_forgets(self) -> None:
         """A server that has lost everything, history included, is believed."""
         scene = self.make()
@@ -577,7 +623,8 @@ class FailureTests(SourceTestCase):
         self.assertEqual(scene.names("services"), ["default/other"])
         for field in ("ingresses", "ingress_classes", "endpoint_slices", "secrets"):
             self.assertEqual(scene.names(field), [], field)
-        self.assertEqual(set(scene.source.relists.values()), {1})
+        relists = scene.source.contacts.relists
+        self.assertEqual({kind for kind, count in relists.items() if count != 1}, {"ConfigMap"})
 
 
 happenings = st.lists(

@@ -68,7 +68,9 @@ def ingress(name: str, host: str = "a.example") -> dict[str, Any]:
 class Process:
     """A replica: its writer, and what the rest of it would do for that."""
 
-    def __init__(self, case: WriterTestCase, pod: str, config: Cluster, token: str) -> None:
+    def __init__(
+        self, case: WriterTestCase, pod: str, config: Cluster, token: str, **environment: str
+    ) -> None:
         self._case = case
         self.store = ObjectStore()
         self.statuses = IngressStatuses()
@@ -82,7 +84,7 @@ class Process:
             Runtime(
                 clock=case.clock,
                 random=Random(pod),
-                environment={"POD_NAME": pod, "NODE_NAME": "n1"},
+                environment={"POD_NAME": pod, "NODE_NAME": "n1", **environment},
                 now=lambda: datetime.fromtimestamp(case.clock.seconds(), UTC),
                 monotonic=case.clock.seconds,
             ),
@@ -307,6 +309,21 @@ class EventTests(WriterTestCase):
         self.begin("pod-1", StatusAddresses())
         self.run_for(5)
         self.assertEqual((self.events(), self.addresses()), ([], {}))
+
+
+class NamespaceTests(WriterTestCase):
+    def test_lease(self) -> None:
+        """The Lease is in the configured namespace, else in that of the pod, else of the access."""
+        pod = {"POD_NAMESPACE": "shop"}
+        for namespace, environment, expected in (
+            ("", {}, "ingress"),
+            ("", pod, "shop"),
+            ("other", pod, "other"),
+        ):
+            config = Cluster(lease=(namespace, "leader"))
+            process = Process(self, "p", config, "pod", **environment)
+            self.assertIn(f"<Elector of {expected}/leader: ", repr(process.writer))
+            process.writer.stop()
 
 
 class FailureTests(WriterTestCase):

@@ -1,5 +1,5 @@
 """
-Tests for `ingress.kube.writing.time_limit`.
+Tests for `ingress.kube.api.time_limit`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.api.errors import APIUnreachable
-from ingress.kube.writing.time_limit import within
+from ingress.kube.api.time_limit import within
 
 
 class WithinTests(SynchronousTestCase):
