@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ingress.config import Config
+from ingress.config import Config, IngressClassFilter
 from ingress.kube.objects import Ingress, ObjectName, Objects
 from ingress.kube.store import ObjectStore
 from ingress.memory import LARGE_WORK, SlowRelease, settle_objects
@@ -45,6 +45,9 @@ MAX_TIMER: Final = 86400.0
 """Seconds between looks at the time of day: what is due later is looked at again then."""
 
 
+TellForeign = Callable[[Mapping[str, int], IngressClassFilter], None]
+
+
 class BuildSteps(Protocol):
     """`ingress.routing.build.build_steps`."""
 
@@ -67,6 +70,8 @@ class Controller:
     :param clock: for holdoff and slices.
     :param now: the time of day, which decides whether certificates are valid.
     :param settle: called after the first build, and after each slice of a large one.
+    :param tell_foreign: takes the number of Ingresses that are not ours, by class, and the
+        classes that are ours, whenever the numbers changed.
     :param tell_served: takes the Ingresses that requests can meet, whenever they changed.
     :param resolve_names: takes the names that have to be resolved, whenever they changed; what
         comes of it is to be put into the store. What it returns fires when that is so of all,
@@ -86,6 +91,7 @@ class Controller:
         now: Callable[[], datetime] = utc_now,
         build: BuildSteps = build_steps,
         settle: Callable[[], None] = settle_objects,
+        tell_foreign: TellForeign = lambda counts, ours: None,
         tell_served: Callable[[Mapping[ObjectName, Ingress]], None] = lambda served: None,
         resolve_names: Callable[[Collection[str]], Deferred[None]] = lambda names: succeed(None),
     ) -> None:
@@ -98,6 +104,7 @@ class Controller:
         self._build = build
         self._settle = settle
         self._tell_served = tell_served
+        self._tell_foreign = tell_foreign
         self._resolve_names = resolve_names
         self._waits_for_names = False
         self._release = SlowRelease(clock)
@@ -227,6 +234,8 @@ class Controller:
         self._problems.report("build", built.problems)
         if previous is None or is_first or built.served is not previous.served:
             self._tell_served(built.served)
+        if previous is None or built.foreign_classes is not previous.foreign_classes:
+            self._tell_foreign(built.foreign_classes, built.snapshot.config.ingress_class)
         if previous is not None and is_large:
             # All of it, freed with the last reference to it, would take too long.
             for mapping in previous.mappings():

@@ -43,6 +43,7 @@ from ingress.downstream.listeners import Listeners, bind_listeners
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
 from ingress.exchange.data_plane import DataPlane
+from ingress.foreign_log import ForeignLog
 from ingress.installation import describe, find_documented_configuration, find_version
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.kubeconfig import APIAccess
@@ -234,6 +235,7 @@ def _make_control_plane(
             publish,
             cluster.problem_log,
             clock=reactor,
+            tell_foreign=ForeignLog(reactor).take,
             tell_served=tell_served,
             resolve_names=cluster.names.want,
         )
@@ -258,6 +260,7 @@ def _make_control_plane(
         publish,
         problem_log,
         clock=reactor,
+        tell_foreign=ForeignLog(reactor).take,
         tell_served=checks.take,
         resolve_names=names.want,
     )

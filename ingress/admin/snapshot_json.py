@@ -3,7 +3,7 @@ The Snapshot in force as one JSON document, written in pieces.
 
 ::
 
-    {"generation": …, "publishedAt": …, "config": {…},
+    {"generation": …, "publishedAt": …, "config": {…}, "foreignIngresses": {"nginx": …},
      "hosts": [{"host": …, "paths": [{"path": …, "upstream": …, …}], "default": …}],
      "upstreams": {"default/web:80": {"endpoints": [{"address": …, "inFlight": …, "ejected": …}]}},
      "certificates": [{"host": …, "names": […], "notAfter": …, …}],
@@ -25,6 +25,7 @@ from ingress.admin.route_json import route_json, upstream_name
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.problem import Problem
 from ingress.routing.build import Built
+from ingress.routing.build.foreign_table import largest_classes
 from ingress.routing.match import find_certificate, find_host
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, VirtualHost
@@ -100,6 +101,7 @@ def _document(
         "generation": published.generation,
         "publishedAt": _moment(published.published_at),
         "config": _plain(built.snapshot.config),
+        "foreignIngresses": dict(largest_classes(built.foreign_classes)),
     }
     yield _encoded(head).removesuffix(b"}")
     yield b',\n"hosts":['

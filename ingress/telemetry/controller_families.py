@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from ingress.config import Config
 from ingress.problem import Problem
 from ingress.routing.build import Built
+from ingress.routing.build.foreign_table import largest_classes
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 from ingress.steps import STRIDE, Steps
 from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text, line
@@ -45,6 +46,7 @@ def controller_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> I
     if built is not None:
         yield from _snapshot(proxy, built.snapshot)
         yield from _certificates(built.snapshot, proxy)
+        yield _foreign(built)
         yield _orphans(built, constants)
     yield _checks(proxy, constants)
 
@@ -159,6 +161,15 @@ def _snapshot(proxy: ObservedProxy, snapshot: Snapshot) -> Iterator[Family]:
     yield gauge(
         f"{prefix}_upstreams", "Service ports in the snapshot in force", len(snapshot.upstreams)
     )
+
+
+def _foreign(built: Built) -> Family:
+    family = Family(
+        f"{OWN_PREFIX}_foreign_ingresses",
+        "gauge",
+        "Ingresses that are not served because of their class",
+    )
+    return by_label(family, "class", dict(largest_classes(built.foreign_classes)))
 
 
 def _certificates(snapshot: Snapshot, proxy: ObservedProxy) -> Iterator[Family]:

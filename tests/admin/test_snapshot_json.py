@@ -29,6 +29,7 @@ from tests.support.objects import (
     built,
     endpoint_slice,
     ingress,
+    ingress_class,
     secret,
     served,
     service,
@@ -63,6 +64,14 @@ class SnapshotTests(SynchronousTestCase):
         for name in ("hosts", "certificates", "problems"):
             self.assertEqual(document[name], [])
         self.assertEqual(document["upstreams"], {})
+        self.assertEqual(document["foreignIngresses"], {})
+
+    def test_foreign(self) -> None:
+        """Ingresses of other classes are counted by class."""
+        document = self.document(
+            ingress_class("twisted"), ingress("a.example", {"/": "web:80"}, class_name="nginx")
+        )
+        self.assertEqual(document["foreignIngresses"], {"nginx": 1})
 
     def test_paths(self) -> None:
         """Each host is told with its paths, whose they are and where they lead."""

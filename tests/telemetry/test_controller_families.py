@@ -13,7 +13,7 @@ from ingress.telemetry.controller_families import controller_families
 from ingress.telemetry.exposition import pieces
 from tests.support.certs import NEXT_MONTH, CertificateAuthority
 from tests.support.metrics import Sample, read_samples, sample_value
-from tests.support.objects import FILES, built, ingress, secret, served, service
+from tests.support.objects import FILES, built, ingress, ingress_class, secret, served, service
 from tests.support.observed_proxy import HandProxy
 
 PREFIX = "nginx_ingress_controller_"
@@ -105,6 +105,19 @@ class ControllerFamiliesTests(SynchronousTestCase):
         timestamp = f"{PREFIX}config_last_reload_successful_timestamp_seconds"
         assert self.hand.published.published_at is not None
         self.assertEqual(self.value(timestamp), self.hand.published.published_at.timestamp())
+
+    def test_foreign(self) -> None:
+        """Ingresses of other classes are counted by class."""
+        self.publish(
+            ingress_class("twisted"),
+            ingress("a.example", {"/": "web:80"}, class_name="nginx"),
+            ingress("b.example", {"/": "web:80"}, name="b"),
+        )
+        found = {
+            sample.labels["class"]: sample.value
+            for sample in self.samples("txingress_foreign_ingresses")
+        }
+        self.assertEqual(found, {"nginx": 1, "(none)": 1})
 
     def test_problems(self) -> None:
         """Problems are counted by the kind of what they are about."""

@@ -32,6 +32,7 @@ from ingress.problem import Origin, Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import changed_names
+from ingress.routing.build.foreign_table import ForeignTable, update_foreign
 from ingress.routing.build.host_owner import HostOwners
 from ingress.routing.build.host_table import HostTable, update_hosts
 from ingress.routing.build.ingress import IngressReader, SecretLookup
@@ -65,6 +66,7 @@ class Memo:
     objects: Objects = Objects()
     rules: RuleTable = RuleTable()
     ingresses: IngressTable = IngressTable()
+    foreign: ForeignTable = ForeignTable()
     secrets: SecretTable = SecretTable()
     backend_secrets: BackendSecretTable = BackendSecretTable()
     upstreams: UpstreamTable = UpstreamTable()
@@ -96,6 +98,14 @@ class Built:
     def served(self) -> Mapping[ObjectName, Ingress]:
         """The Ingresses that requests can match; the same object as before if none changed."""
         return self.memo.ingresses.served
+
+    @property
+    def foreign_classes(self) -> Mapping[str, int]:
+        """
+        The number of Ingresses that are not ours, by class; the same object as before if
+        nothing changed.
+        """
+        return self.memo.foreign.counts
 
     @property
     def names(self) -> Collection[str]:
@@ -226,6 +236,7 @@ def _update(
     reader = IngressReader(objects.ingresses, classes, config, registry, lookup)
     rules, moves = yield from update_rules(memo.rules, changed, reader.read)
     ingresses = yield from update_served(memo.ingresses, classes, objects.ingresses, moves)
+    foreign = yield from update_foreign(memo.foreign, changed, objects.ingresses, classes)
     secrets = yield from secret_update.finish(moves, now)
     backend_secrets = yield from backend_update.finish(moves)
     upstreams, unserved = yield from update_upstreams(
@@ -245,7 +256,15 @@ def _update(
         if count % STRIDE == STRIDE - 1:
             yield
     updated = Memo(
-        objects, rules, ingresses, secrets, backend_secrets, upstreams, hosts, certificates
+        objects,
+        rules,
+        ingresses,
+        foreign,
+        secrets,
+        backend_secrets,
+        upstreams,
+        hosts,
+        certificates,
     )
     return updated, concerned
 
