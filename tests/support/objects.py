@@ -13,6 +13,7 @@ import msgspec
 
 from ingress.config import Config, FilesSource
 from ingress.kube.objects import (
+    ConfigMap,
     EndpointAddress,
     EndpointConditions,
     EndpointPort,
@@ -64,6 +65,7 @@ _KINDS: dict[type[KubeObject], str] = {
     EndpointSlice: "endpoint_slices",
     Endpoints: "endpoints",
     Secret: "secrets",
+    ConfigMap: "config_maps",
     ResolvedName: "resolved_names",
 }
 

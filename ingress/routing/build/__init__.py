@@ -28,10 +28,12 @@ from ingress.config import Config
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
 from ingress.policy.registry import REGISTRY, Registry
-from ingress.problem import Origin, Problem
+from ingress.problem import Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import changed_names
+from ingress.routing.build.configuration_problems import configuration_problems
+from ingress.routing.build.foreign_config_map import config_map_problems
 from ingress.routing.build.foreign_table import ForeignTable, update_foreign
 from ingress.routing.build.host_owner import HostOwners
 from ingress.routing.build.host_table import HostTable, update_hosts
@@ -43,7 +45,6 @@ from ingress.routing.build.ingress_table import (
     reclassed_ingresses,
     update_served,
 )
-from ingress.routing.build.local_endpoints import unused_endpoints
 from ingress.routing.build.route_factory import RouteFactory
 from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.build.rule_table import RuleTable, update_rules
@@ -251,6 +252,8 @@ def _update(
         memo.certificates, rules, secrets, secret_update.changed, moves, owners
     )
     concerned = {move.key for move in moves} | unserved | merged | chosen
+    names = yield from changed_names(old.config_maps, objects.config_maps)
+    concerned.update(("ConfigMap", *name) for name in names)
     for count, secret in enumerate(secret_update.changed | secret_update.lapsed):
         concerned.update(secrets.users.get(secret, ()))
         if count % STRIDE == STRIDE - 1:
@@ -302,11 +305,15 @@ def _updated_problems(
     updated = dict(problems)
     for count, key in enumerate(concerned):
         rules = memo.rules.sets.get(key)
-        found = _problems_of(rules, memo) if rules is not None else ()
+        if rules is not None:
+            found = _problems_of(rules, memo)
+        else:
+            found = config_map_problems(memo.objects.config_maps, key)
         _put(updated, before, key, found)
         if count % STRIDE == STRIDE - 1:
             yield
-    _put(updated, before, CONFIGURATION, _configuration_problems(memo, config))
+    found = tuple(configuration_problems(memo.secrets, memo.upstreams, config))
+    _put(updated, before, CONFIGURATION, found)
     return updated
 
 
@@ -337,21 +344,6 @@ def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     for host in rules.tls_hosts:
         found += memo.certificates.problems.get(host, {}).get(key, ())
     return tuple(found)
-
-
-def _configuration_problems(memo: Memo, config: Config) -> tuple[Problem, ...]:
-    return (*_default_certificate_problems(memo, config), *unused_endpoints(memo.upstreams, config))
-
-
-def _default_certificate_problems(memo: Memo, config: Config) -> tuple[Problem, ...]:
-    secret = config.tls.default
-    fault = memo.secrets.fault_of(secret) if secret is not None else ""
-    if secret is None or not fault:
-        return ()
-    if memo.secrets.certificate_of(secret) is None:
-        fault += "; a self-signed certificate is served"
-    origin = Origin(str(config.path)) if config.path is not None else Origin()
-    return (Problem(fault, field="tls.default", value="/".join(secret), origin=origin),)
 
 
 def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:

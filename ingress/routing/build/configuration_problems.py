@@ -1,5 +1,6 @@
 """
-Entries of ``source.endpoints`` that serve nothing.
+The Problems of the configuration file that depend on the objects: its default certificate, and
+entries of ``source.endpoints`` that serve nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +10,30 @@ from collections.abc import Iterator
 from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
 from ingress.problem import Origin, Problem
+from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
 
 
-def unused_endpoints(table: UpstreamTable, config: Config) -> Iterator[Problem]:
-    """A Problem for each entry that gives its addresses to no Upstream in use."""
+def configuration_problems(
+    secrets: SecretTable, upstreams: UpstreamTable, config: Config
+) -> Iterator[Problem]:
+    """Yield every Problem of the configuration."""
     origin = Origin(str(config.path)) if config.path is not None else Origin()
+    yield from _default_certificate(secrets, config, origin)
+    yield from _unused_endpoints(upstreams, config, origin)
+
+
+def _default_certificate(secrets: SecretTable, config: Config, origin: Origin) -> Iterator[Problem]:
+    secret = config.tls.default
+    fault = secrets.fault_of(secret) if secret is not None else ""
+    if secret is not None and fault:
+        if secrets.certificate_of(secret) is None:
+            fault += "; a self-signed certificate is served"
+        yield Problem(fault, field="tls.default", value="/".join(secret), origin=origin)
+
+
+def _unused_endpoints(table: UpstreamTable, config: Config, origin: Origin) -> Iterator[Problem]:
+    """Yield a Problem for each entry that gives its addresses to no Upstream in use."""
     for service, addresses in config.source.endpoints.items():
         endpoints = {Endpoint(host, port) for host, port in addresses}
         message = _why_unused(service, endpoints, table)

@@ -1,5 +1,5 @@
 """
-Tests for `ingress.routing.build.local_endpoints`.
+Tests for `ingress.routing.build.configuration_problems`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,72 @@
+"""
+ConfigMaps of ingress-nginx, which have no effect here.
+
+Its users keep settings in them, access rules included, and must learn that nothing of it
+applies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
+from ingress.problem import Problem, shown
+
+KIND: Final = "ConfigMap"
+
+NAME_LABEL: Final = "app.kubernetes.io/name"
+LABEL_VALUE: Final = "ingress-nginx"
+
+_STREAMS: Final = {"tcp-services": "TCP", "udp-services": "UDP"}
+"""The ConfigMaps in which each key is a port, by name, and the protocol of that port."""
+
+_NAMES: Final = frozenset(("ingress-nginx-controller", *_STREAMS))
+"""Names of ConfigMaps in its Helm chart and its documentation."""
+
+_ACCESS: Final = re.compile(r"global-auth-.*|(?:whitelist|denylist)-source-range|block-.*")
+_SNIPPET: Final = re.compile(r".*-snippet")
+
+MAX_KEYS: Final = 200
+"""Keys of one ConfigMap that are reported; ingress-nginx has fewer."""
+
+
+def config_map_problems(
+    config_maps: Mapping[ObjectName, ConfigMap], key: ObjectKey
+) -> tuple[Problem, ...]:
+    """The Problems of a ConfigMap of ingress-nginx; none for any other object."""
+    config_map = config_maps.get(key[1:]) if key[0] == KIND else None
+    if config_map is None or not _is_of_ingress_nginx(config_map):
+        return ()
+    return tuple(_problems(config_map))
+
+
+def _is_of_ingress_nginx(config_map: ConfigMap) -> bool:
+    metadata = config_map.metadata
+    return metadata.labels.get(NAME_LABEL) == LABEL_VALUE or metadata.name in _NAMES
+
+
+def _problems(config_map: ConfigMap) -> Iterator[Problem]:
+    protocol = _STREAMS.get(config_map.metadata.name, "")
+    for key in islice(config_map.data, MAX_KEYS):
+        yield _problem(config_map, f"data[{shown(key)}]", _consequence(key, protocol))
+    more = len(config_map.data) - MAX_KEYS
+    if more > 0:
+        yield _problem(config_map, "data", f"{more} more keys have no effect")
+
+
+def _consequence(key: str, protocol: str) -> str:
+    if protocol:
+        return f"has no effect: this proxy does not forward {protocol} ports"
+    if _ACCESS.fullmatch(key):
+        return "has no effect: ConfigMaps of ingress-nginx are not read, and access stays open"
+    if _SNIPPET.fullmatch(key):
+        return "has no effect: snippets are not interpreted"
+    return "has no effect: ConfigMaps of ingress-nginx are not read"
+
+
+def _problem(config_map: ConfigMap, field: str, message: str) -> Problem:
+    namespace, name = config_map.key
+    return Problem(message, KIND, namespace, name, field, origin=config_map.origin)
