@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.e2e.case import ProcessTestCase, run
 from tests.support.certs import CertificateAuthority, Issued, rsa_key
 from tests.support.client import HTTPClient, trusting, trusting_all
+from tests.support.endpoints import EchoEndpoint
 from tests.support.manifest import ingress_manifest, secret_manifest, served_manifests
+from tests.support.process import wait_until
 
 VERSIONS = {"-tls1_2": ssl.TLSVersion.TLSv1_2, "-tls1_3": ssl.TLSVersion.TLSv1_3}
 
@@ -235,3 +237,69 @@ class HttpsOnlyTests(TLSTestCase):
             reply = client.request(host=host)
             self.assertEqual(reply.all("Strict-Transport-Security"), expected)
             self.assertEqual(self.get("/", host).all("Strict-Transport-Security"), [])
+
+
+class IssuanceTests(ProcessTestCase):
+    """cert-manager gets the first certificate of a host over http (ACME, HTTP-01)."""
+
+    authority: ClassVar[CertificateAuthority]
+    solver: ClassVar[EchoEndpoint]
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.authority = CertificateAuthority()
+        web = cls.echo("web")
+        cls.solver = cls.echo("solver")
+        cls.serve(
+            folder,
+            ingress_manifest("web", "a.example", {"/": "web"}, tls={"a-tls": ["a.example"]}),
+            *served_manifests("web", web.port),
+            tls={},
+        )
+
+    def test_issued(self) -> None:
+        """
+        The solver answers although the host redirects to https, and only under its token; the
+        certificate that comes of it is served, and goes with nothing of the redirect.
+        """
+        challenge = "/.well-known/acme-challenge/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+        self.assertEqual(self.get("/x").status, 308)
+        for path_type in ("~", "="):
+            self.process.write(
+                "solver.yaml",
+                ingress_manifest(
+                    "cm-acme-http-solver-abcde",
+                    "a.example",
+                    {f"{path_type}{challenge}": "cm-acme-http-solver-abcde"},
+                    annotations={"whitelist-source-range": "0.0.0.0/0,::/0"},
+                ),
+                *served_manifests("cm-acme-http-solver-abcde", self.solver.port),
+            )
+            wait_until(lambda: self.solved(challenge), "the solver is served")
+            self.assertFalse(self.solved(f"{challenge}x") and path_type == "=")
+            self.assertEqual(self.get("/x").status, 308)
+            self.process.write("solver.yaml")
+            wait_until(lambda: not self.solved(challenge), "the solver is gone")
+        issued = self.authority.issue("a.example")
+        self.process.write("secret.yaml", secret_manifest("a-tls", issued))
+        wait_until(lambda: self.is_trusted(), "the certificate is served")
+        self.process.write("secret.yaml")
+        wait_until(lambda: not self.is_trusted(), "the certificate is gone")
+        self.assertEqual(self.get("/x").status, 308)
+
+    def solved(self, target: str) -> bool:
+        """Whether the solver answers a request over http."""
+        reply = self.get(target)
+        return reply.status == 200 and reply.echo["name"] == "solver"
+
+    def is_trusted(self) -> bool:
+        """Whether a.example has the certificate of the authority."""
+        try:
+            with HTTPClient(
+                self.process.port("https"),
+                tls=trusting(self.authority.root_pem),
+                server_name="a.example",
+            ) as client:
+                return client.request("/x").status == 200
+        except ssl.SSLError:
+            return False
