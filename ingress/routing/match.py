@@ -4,6 +4,8 @@ Finding the Route and the certificate for a request in a Snapshot.
 
 from __future__ import annotations
 
+from typing import cast
+
 from ingress.message import Request
 from ingress.policy.context import Captures
 from ingress.routing.route import Route
@@ -34,11 +36,15 @@ def find_route(
     :param request: decides on rules with conditions; without it none of these is found.
     :return: None if the answer is 404.
     """
-    virtual_host = snapshot.hosts.get(host) or find_host(snapshot, host)
+    # A native look-up, because every request does it.
+    virtual_host = cast("dict[bytes, VirtualHost]", snapshot.hosts).get(host)
     if virtual_host is None:
-        return None
+        virtual_host = find_host(snapshot, host)
+        if virtual_host is None:
+            return None
     if virtual_host.is_plain:
-        return virtual_host.root.find(path) or virtual_host.default
+        found = virtual_host.root.find(path)
+        return virtual_host.default if found is None else found
     for route in virtual_host.candidates(path):
         if not route.conditions or (request is not None and _meets(request, route)):
             return route
