@@ -6,6 +6,7 @@
 #   make venv          set up .venv and nothing else
 #   make check-wheel   install as a user would, in a venv of its own, and try what is there
 #   make test-compiled run every test on compiled modules, in a copy below build/
+#   make guard         count what exchanges cost, beside the base of benchmarks/guard.toml
 #   make clean         remove all that the others made
 #
 # PYTHON=... chooses the interpreter for a new .venv; else it is the first below
@@ -27,7 +28,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: run test lint venv check-wheel test-compiled clean
+.PHONY: run test lint venv check-wheel test-compiled guard clean
 
 run: .venv/installed
 	@$(IN_CHECKOUT) etc/demo/run.py
@@ -68,6 +69,10 @@ check-wheel: .venv/installed
 # TESTS=tests.http1 has it run some of them.
 test-compiled: .venv/installed
 	@$(VENV_PYTHON) .ci/test_compiled.py $(TESTS)
+
+# SCENARIOS=small-get has it count some of them, BASE=COMMIT compare with another commit.
+guard: .venv/installed
+	@$(IN_CHECKOUT) -m benchmarks.guard $(SCENARIOS) $(if $(BASE),--base $(BASE))
 
 clean:
 	rm -rf .venv build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,283 @@
+"""
+Hold what an exchange costs: instructions of standard exchanges, of a base commit and of now.
+
+Both are compiled, from copies below ``build/guard/``, with the same interpreter, compiler and
+libraries, and run below callgrind: instructions do not depend on what else the machine does.
+Client and endpoint are included. ``guard.toml`` names the base, how much an exchange may have
+grown, and the reasons where one may have grown by more.
+
+Usage: ``python -m benchmarks.guard [SCENARIO...] [--base COMMIT]``; exit status 1 where an
+exchange costs too much. Valgrind with its headers and a C compiler are needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import partial
+from hashlib import sha256
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from benchmarks.guard_program import LONG, SHORT
+from benchmarks.guard_scenario import SCENARIOS
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+FOLDER = CHECKOUT / "build" / "guard"
+FIGURES = CHECKOUT / "benchmarks" / "guard.toml"
+CALLGRIND = CHECKOUT / "benchmarks" / "guard.c"
+COUNTING = ("guard.c", "guard_program.py", "guard_scenario.py")
+"""The files that figures depend on, beside what they are of."""
+
+ROUNDS = 3
+"""
+The least of them counts. Two names in one place of the interpreter's cache of attributes can
+make a difference of 1 %, and which ones meet there depends on the hashes of a round.
+"""
+
+DISTRIBUTION_PYTHON = "/usr/bin/python3"
+"""Debian's is built with profile-guided optimisation, which many others are not."""
+
+NEEDED = ("ingress", "twisted", "etc/build", "setup.cfg", "setup.py", "pyproject.toml", "mypyc.ini")
+"""What is compiled and run of a checkout."""
+
+
+class Failed(Exception):
+    """Nothing can be measured; says why."""
+
+
+class Toolchain:
+    """What both versions are compiled and run with."""
+
+    def __init__(self) -> None:
+        for program in ("valgrind", "gcc", "git"):
+            if shutil.which(program) is None:
+                raise Failed(f"{program} is needed; on Debian: apt install {program}")
+        self.python = self._find_python()
+        self.packages = sysconfig.get_path("purelib")
+        self.library = FOLDER / "guard.so"
+        # A folder with nothing but the program: the checkout has another plugin of twistd.
+        self._program = FOLDER / "program"
+
+    def _find_python(self) -> str:
+        """Debian's, where it can use the packages of ours."""
+        script = "import sys; print(sys.implementation.cache_tag)"
+        try:
+            tag = _output(DISTRIBUTION_PYTHON, "-c", script)
+        except (OSError, subprocess.CalledProcessError):
+            return sys.executable
+        return DISTRIBUTION_PYTHON if tag == sys.implementation.cache_tag else sys.executable
+
+    def prepare(self) -> None:
+        """Make what counting needs."""
+        self._program.mkdir(parents=True, exist_ok=True)
+        package = self._program / "benchmarks"
+        if not package.is_symlink():
+            package.symlink_to(CHECKOUT / "benchmarks")
+        command = ["gcc", "-O2", "-shared", "-fPIC", "-o", str(self.library), str(CALLGRIND)]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        if ended.returncode:
+            raise Failed(f"the headers of valgrind are needed: {ended.stderr}")
+
+    def environment(self, copy: Path, seed: int = 0) -> dict[str, str]:
+        """:param seed: of hashes."""
+        path = os.pathsep.join([str(copy), self.packages, str(self._program)])
+        return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(seed)}
+
+    def digest(self) -> str:
+        """Of what else figures depend on."""
+        digest = sha256(bytes([ROUNDS]))
+        for name in COUNTING:
+            digest.update((CHECKOUT / "benchmarks" / name).read_bytes())
+        for command in ((self.python, "-VV"), ("valgrind", "--version"), ("gcc", "--version")):
+            digest.update(_output(*command).encode())
+        packages = sorted(each.name for each in Path(self.packages).glob("*.dist-info"))
+        digest.update("\n".join(packages).encode())
+        return digest.hexdigest()[:16]
+
+
+class Version:
+    """
+    A compiled version of the proxy.
+
+    :param key: changes with everything that its figures depend on.
+    """
+
+    def __init__(self, name: str, tools: Toolchain, key: str) -> None:
+        self.name = name
+        self._tools = tools
+        self._key = key
+        self._copy = FOLDER / name / "source"
+        self._kept = FOLDER / name / "figures.json"
+
+    def measure(self, scenarios: Iterable[str]) -> dict[str, float]:
+        """:return: instructions an exchange, by scenario; those measured before are kept."""
+        kept = json.loads(self._kept.read_text()) if self._kept.exists() else {}
+        figures: dict[str, float] = kept.get(self._key, {})
+        missing = [name for name in scenarios if name not in figures]
+        if missing:
+            self._compile()
+            figures |= self._run(missing)
+            self._kept.write_text(json.dumps({self._key: figures}))
+        return figures
+
+    def _fill(self) -> None:
+        """Put what is needed of it into the copy, which is empty."""
+        raise NotImplementedError
+
+    def _compile(self) -> None:
+        stamp = self._copy.parent / "compiled"
+        if stamp.exists() and stamp.read_text() == self._key:
+            return
+        print(f"Compiling {self.name}", file=sys.stderr, flush=True)
+        shutil.rmtree(self._copy, ignore_errors=True)
+        self._copy.mkdir(parents=True)
+        self._fill()
+        ended = subprocess.run(
+            [self._tools.python, "setup.py", "--quiet", "build_ext", "--inplace"],
+            cwd=self._copy,
+            env={**self._tools.environment(self._copy), "TXINGRESS_COMPILE": "yes"},
+            capture_output=True,
+            text=True,
+        )
+        if ended.returncode:
+            raise Failed(f"{self.name} cannot be compiled:\n{ended.stdout}{ended.stderr}")
+        stamp.write_text(self._key)
+
+    def _run(self, scenarios: list[str]) -> dict[str, float]:
+        print(f"Counting {self.name}", file=sys.stderr, flush=True)
+        with ThreadPool(os.cpu_count()) as pool:
+            rounds = pool.map(partial(self._count, scenarios), range(ROUNDS))
+        return {name: min(counted[name] for counted in rounds) for name in scenarios}
+
+    def _count(self, scenarios: list[str], seed: int) -> dict[str, float]:
+        with tempfile.TemporaryDirectory(prefix="guard-") as folder:
+            counts = Path(folder) / "counts"
+            command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
+            command += [f"--callgrind-out-file={counts}", self._tools.python]
+            command += ["-m", "benchmarks.guard_program", folder, str(self._tools.library)]
+            ended = subprocess.run(
+                [*command, *scenarios],
+                cwd=self._copy,
+                env=self._tools.environment(self._copy, seed),
+                capture_output=True,
+                text=True,
+            )
+            if ended.returncode:
+                raise Failed(f"{self.name} failed:\n{ended.stdout}{ended.stderr}")
+            totals = dict(_read_totals(Path(folder).glob("counts.*")))
+        return {
+            name: (totals[name, LONG] - totals[name, SHORT]) / (LONG - SHORT) for name in scenarios
+        }
+
+
+def _read_totals(files: Iterable[Path]) -> Iterator[tuple[tuple[str, int], int]]:
+    """The files of callgrind: each says which run it is of, and how many instructions."""
+    for file in files:
+        text = file.read_text()
+        trigger = re.search(r"^desc: Trigger: Client Request: (\S+) (\d+)$", text, re.MULTILINE)
+        total = re.search(r"^totals: (\d+)$", text, re.MULTILINE)
+        if trigger and total:
+            yield (trigger[1], int(trigger[2])), int(total[1])
+
+
+class Commit(Version):
+    """A version that git has."""
+
+    def __init__(self, commit: str, tools: Toolchain) -> None:
+        self._commit = _output("git", "-C", str(CHECKOUT), "rev-parse", f"{commit}^{{commit}}")
+        super().__init__(self._commit[:12], tools, tools.digest())
+
+    def _fill(self) -> None:
+        archive = subprocess.run(
+            ["git", "-C", CHECKOUT, "archive", self._commit, *NEEDED],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        subprocess.run(["tar", "-x", "-C", self._copy], input=archive.stdout, check=True)
+
+
+class WorkingTree(Version):
+    """What is in the checkout, committed or not."""
+
+    def __init__(self, tools: Toolchain) -> None:
+        digest = sha256(tools.digest().encode())
+        for file in self._files():
+            digest.update(str(file).encode())
+            digest.update((CHECKOUT / file).read_bytes())
+        super().__init__("checkout", tools, digest.hexdigest()[:16])
+
+    def _fill(self) -> None:
+        for file in self._files():
+            (self._copy / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / file, self._copy / file)
+
+    def _files(self) -> list[Path]:
+        listed = ["git", "-C", str(CHECKOUT), "ls-files", "-z", "--cached", "--others"]
+        names = _output(*listed, "--exclude-standard", "--", *NEEDED).split("\0")
+        return sorted(Path(name) for name in names if name and (CHECKOUT / name).exists())
+
+
+def _output(*command: str) -> str:
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    return ended.stdout.strip()
+
+
+def compare(
+    base: dict[str, float],
+    now: dict[str, float],
+    scenarios: Iterable[str],
+    allowed: float,
+    reasons: dict[str, str],
+) -> tuple[list[str], bool]:
+    """
+    :param allowed: by how much an exchange may have grown, as a share.
+    :return: a table, and whether all is well.
+    """
+    lines = [f"{'instructions an exchange':26}{'base':>12}{'now':>12}{'':>9}"]
+    is_well = True
+    for name in scenarios:
+        growth = now[name] / base[name] - 1
+        line = f"{name:26}{base[name]:12,.0f}{now[name]:12,.0f}{growth:+9.1%}"
+        if growth > allowed:
+            reason = reasons.get(name)
+            line += f"  {reason or 'TOO MUCH'}"
+            is_well = is_well and reason is not None
+        lines.append(line)
+    return lines, is_well
+
+
+def main() -> int:
+    """Measure both, and compare."""
+    settings = tomllib.loads(FIGURES.read_text())
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
+    parser.add_argument("--base", default=settings["base"], help="a commit; see guard.toml")
+    arguments = parser.parse_args()
+    scenarios = arguments.scenarios or list(SCENARIOS)
+    for unknown in sorted(set(scenarios) - set(SCENARIOS)):
+        parser.error(f"{unknown}: must be one of {', '.join(SCENARIOS)}")
+    try:
+        tools = Toolchain()
+        tools.prepare()
+        base = Commit(arguments.base, tools).measure(scenarios)
+        now = WorkingTree(tools).measure(scenarios)
+    except Failed as error:
+        print(f"guard: {error}", file=sys.stderr)
+        return 2
+    lines, is_well = compare(base, now, scenarios, settings["allowed"], settings.get("reasons", {}))
+    print("\n".join(lines))
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

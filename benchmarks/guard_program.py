@@ -1,0 +1,356 @@
+"""
+Standard exchanges, counted: the program that `benchmarks.guard` runs below callgrind.
+
+A whole process of ours with the client and the endpoint of every exchange in the same thread,
+over real sockets. It uses nothing of the package but the plugin of twistd, so that the same
+program measures any version of it.
+
+Usage: ``python -m benchmarks.guard_program FOLDER LIBRARY SCENARIO...``; the folder is for its
+files, and the library, which may be empty, has the requests to callgrind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import socket
+import ssl
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.guard_scenario import BODY, SCENARIOS, SMALL, Scenario, get
+
+SHORT, LONG = 250, 1250
+"""Exchanges of the two runs whose difference counts."""
+
+WARM_UP = 250
+"""
+Exchanges before the first, and after the second: with these numbers every scenario begins at
+the same distance from what is done once in a thousand requests, as counters are folded.
+"""
+
+PIECE = 16384
+SETTLING = 0.5
+"""Seconds: less than the interval of anything that is done again and again."""
+
+PATIENCE = 600
+"""Seconds for one answer, or until all hosts are served: callgrind is slow."""
+
+
+class Process:
+    """The proxy, served by calling its reactor, with an endpoint beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._manifests = folder / "manifests"
+        self._manifests.mkdir()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.setblocking(False)
+        self._endpoint: socket.socket | None = None
+        self.ports = {name: _free_port() for name in ("http", "https", "admin")}
+        self.write("guard", ["guard.example", "secure.example"], secure=["secure.example"])
+        config = folder / "ingress.json"
+        config.write_text(json.dumps(self._configuration(folder)))
+
+        from twisted.application.service import IServiceMaker
+        from twisted.plugin import getPlugins
+
+        [maker] = [each for each in getPlugins(IServiceMaker) if each.tapname == "ingress"]
+        options = maker.options()
+        options.parseOptions(["--config", str(config)])
+        service: Any = maker.makeService(options)
+
+        from twisted.internet import reactor as installed
+
+        reactor: Any = installed
+        self._reactor = reactor
+        service.privilegedStartService()
+        service.startService()
+        reactor.startRunning(installSignalHandlers=False)
+        self.poll: Callable[[float], None] = reactor.doIteration
+        """Wait for events so long, and let the proxy act on them; nothing else."""
+
+    def _configuration(self, folder: Path) -> dict[str, object]:
+        return {
+            "listen": {
+                name: f"tcp:{port}:interface=127.0.0.1" for name, port in self.ports.items()
+            },
+            "source": {
+                "files": ["manifests"],
+                "endpoints": {"default/web": f"127.0.0.1:{self._listening.getsockname()[1]}"},
+            },
+            "class": {"without-class": True},
+            "access-log": {"path": str(folder / "access.log")},
+            "limits": {"keep-alive-requests": 1_000_000},
+        }
+
+    def write(self, name: str, hosts: list[str], secure: list[str]) -> None:
+        """An Ingress for each host, in a file of that name."""
+        backend = {"service": {"name": "web", "port": {"number": 80}}}
+        paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+        objects: list[dict[str, Any]] = [
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "Ingress",
+                "metadata": {"name": host, "namespace": "default"},
+                "spec": {"rules": [{"host": host, "http": {"paths": paths}}]}
+                | ({"tls": [{"hosts": [host]}]} if host in secure else {}),
+            }
+            for host in hosts
+        ]
+        service = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web", "namespace": "default"},
+            "spec": {"ports": [{"port": 80}]},
+        }
+        if not list(self._manifests.iterdir()):
+            objects.append(service)
+        beside = self._manifests.parent / name
+        beside.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        beside.rename(self._manifests / f"{name}.json")
+
+    def turn(self) -> None:
+        """Wait for events a moment, and let timers and what comes from threads have their turn."""
+        self._reactor.iterate(0.05)
+
+    def wait(self, attempt: Callable[[], bool], what: str) -> None:
+        """Turn until the attempt succeeds."""
+        end = time.monotonic() + PATIENCE
+        while not attempt():
+            assert time.monotonic() < end, f"waited in vain for {what}"
+            self.turn()
+
+    def settle(self) -> None:
+        """Let everything that is under way come to its end, in other threads as well."""
+        end = time.monotonic() + SETTLING
+        while time.monotonic() < end:
+            self.turn()
+
+    # The endpoint.
+
+    def answer(self, body: int, response: bytes) -> None:
+        """
+        The endpoint reads a request with so much of a body, and answers.
+
+        What happens with every exchange asks the reactor for events alone: no timer that
+        happens to be due is counted.
+        """
+        self.poll(0)
+        request = self._receive()
+        if not _is_whole(request, body):
+            received = bytearray(request)
+
+            def is_whole() -> bool:
+                received.extend(self._receive())
+                return _is_whole(received, body)
+
+            self.wait(is_whole, "a request")
+        assert self._endpoint is not None
+        for start in range(0, len(response), PIECE):
+            if start:
+                self.poll(0)
+            self._endpoint.send(response[start : start + PIECE])
+
+    def _receive(self) -> bytes:
+        try:
+            if self._endpoint is None:
+                self._endpoint, _ = self._listening.accept()
+                self._endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            data = self._endpoint.recv(2 * BODY, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self._endpoint.close()
+            self._endpoint = None
+        return data
+
+
+def _is_whole(request: bytes | bytearray, body: int) -> bool:
+    end = request.find(b"\r\n\r\n")
+    return end >= 0 and len(request) >= end + 4 + body
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Client:
+    """A connection to the proxy."""
+
+    def __init__(self, process: Process, is_secure: bool) -> None:
+        self._process = process
+        port = process.ports["https" if is_secure else "http"]
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if is_secure:
+            self._handshake()
+
+    def _handshake(self) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self._socket.setblocking(False)
+        secured = self._socket = context.wrap_socket(
+            self._socket, server_hostname="guard.example", do_handshake_on_connect=False
+        )
+
+        def has_shaken_hands() -> bool:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                return False
+            return True
+
+        self._process.wait(has_shaken_hands, "a handshake")
+
+    def send(self, request: bytes) -> None:
+        """In pieces, so that no buffer of a socket is too small for it."""
+        for start in range(0, len(request), PIECE):
+            if start:
+                self._process.poll(0)
+            self._socket.send(request[start : start + PIECE])
+
+    def read(self, end: bytes, status: bytes) -> None:
+        """
+        :param end: of the response; empty where it is complete once its head has come.
+        """
+        self._process.poll(0)
+        received = self._receive()
+        if not _is_ended(received, end):
+            collected = bytearray(received)
+
+            def is_whole() -> bool:
+                collected.extend(self._receive())
+                return _is_ended(collected, end)
+
+            self._process.wait(is_whole, "a response")
+            received = bytes(collected)
+        assert received.startswith(status, 9), received[:1000]
+
+    def _receive(self) -> bytes:
+        try:
+            if isinstance(self._socket, ssl.SSLSocket):
+                return self._socket.recv(2 * BODY)
+            return self._socket.recv(2 * BODY, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return b""
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _is_ended(response: bytes | bytearray, end: bytes) -> bool:
+    return response.endswith(end) if end else b"\r\n\r\n" in response
+
+
+class Runs:
+    """
+    The scenarios, one after the other.
+
+    :param callgrind: what `guard.c` was made into; None to run without it.
+    """
+
+    def __init__(self, process: Process, callgrind: Any) -> None:
+        self._process = process
+        self._callgrind = callgrind
+
+    def measure(self, name: str) -> None:
+        scenario = SCENARIOS[name]
+        if scenario.hosts > 1:
+            self._load_hosts(scenario.hosts)
+        client = Client(self._process, scenario.is_secure)
+        client = self._run(scenario, client, WARM_UP)
+        for length in (SHORT, LONG):
+            self._process.settle()
+            gc.collect()
+            if self._callgrind is not None:
+                self._callgrind.guard_start()
+            began = time.process_time()
+            client = self._run(scenario, client, length)
+            spent = time.process_time() - began
+            time.sleep(SETTLING / 10)  # for the thread that writes the log
+            if self._callgrind is not None:
+                self._callgrind.guard_stop(f"{name} {length}".encode())
+            else:
+                print(f"{name}: {spent / length * 1e6:.1f} µs", flush=True)
+        client = self._run(scenario, client, WARM_UP)
+        client.close()
+        self._process.turn()
+
+    def _load_hosts(self, number: int) -> None:
+        hosts = [f"host-{each}.example" for each in range(number)]
+        self._process.write("hosts", hosts, secure=[])
+        request = get(hosts[-1])
+
+        def is_served() -> bool:
+            client = Client(self._process, False)
+            client.send(request)
+            self._process.turn()
+            self._process.turn()
+            is_there = not client._receive().startswith(b"HTTP/1.1 404")
+            if is_there:
+                self._process.answer(0, SMALL)
+                client.read(SMALL[-8:], b"200")
+            client.close()
+            return is_there
+
+        self._process.wait(is_served, f"{number} hosts")
+        # Until what comes after it, which is spread over some time, is over as well.
+        for _ in range(10):
+            self._process.settle()
+
+    def _run(self, scenario: Scenario, client: Client, number: int) -> Client:
+        process, response = self._process, scenario.response
+        end = response[-8:]
+        for _ in range(number):
+            if scenario.connects:
+                client.close()
+                client = Client(process, scenario.is_secure)
+            request = next(scenario.requests)
+            client.send(request)
+            if response:
+                process.answer(BODY if len(request) > BODY else 0, response)
+            client.read(end, scenario.status)
+        return client
+
+
+def measure() -> None:
+    """Measure the scenarios named."""
+    folder, library, *names = sys.argv[1:]
+    callgrind = ctypes.CDLL(library) if library else None
+    process = Process(Path(folder))
+    runs = Runs(process, callgrind)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        process.turn()
+        try:
+            socket.create_connection(("127.0.0.1", process.ports["http"])).close()
+            break
+        except ConnectionRefusedError:
+            continue
+    for name in names:
+        runs.measure(name)
+
+
+def main() -> None:
+    """Measure, and end at once: threads of the process would never end."""
+    status = 1
+    try:
+        measure()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
