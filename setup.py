@@ -29,6 +29,7 @@ COMPILED = (
     # they are pickled for workers, which is not for compiled classes.
     "ingress/routing/match.py",
     "ingress/routing/path.py",
+    "ingress/routing/upstream_target.py",
     # The client's connection, the exchange, and what it decides and writes for each request.
     "ingress/exchange/client.py",
     "ingress/exchange/data_plane.py",

@@ -225,6 +225,10 @@ token.
 """
 
 
+PathSetting = Literal["auto", "canonical", "as-written", "strict"]
+"""How paths with dot segments or runs of slashes go upstream (`routing.path_handling`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every field has the default that ``etc/ingress.yaml`` documents."""
@@ -247,6 +251,7 @@ class Config:
     field_names: FieldNameSetting = "plain"
 
     hosts: Hosts = Hosts()
+    paths: PathSetting = "auto"
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""

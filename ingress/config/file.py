@@ -134,6 +134,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
                 "field-names", accept.one_of("plain", "underscores", "any"), _DEFAULT.field_names
             ),
             hosts=_read_hosts(root),
+            paths=root.take(
+                "paths", accept.one_of("auto", "canonical", "as-written", "strict"), _DEFAULT.paths
+            ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             hsts=_read_hsts(root),
             limits=_read_limits(root),

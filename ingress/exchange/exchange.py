@@ -130,7 +130,8 @@ class Exchange:
             is_unresolved = upstream is not None and upstream.is_unresolved
             self._answer(UNRESOLVED if is_unresolved else NO_ENDPOINT)
             return
-        self._head = upstream_head(request, believed, identity, plane.field_names)
+        names = plane.field_names
+        self._head = upstream_head(request, believed, identity, names, route.paths)
         self._ask(endpoint)
 
     def _ask(self, endpoint: Endpoint) -> None:

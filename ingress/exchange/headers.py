@@ -19,6 +19,8 @@ from ingress.encoded_fields import EncodedFields, FieldLines
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind, plain_spelling
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
+from ingress.routing.path_handling import PathHandling
+from ingress.routing.upstream_target import upstream_target
 
 HOP_BY_HOP: Final = frozenset(
     {
@@ -124,7 +126,11 @@ def _judge_name(key: bytes, is_trusted: bool) -> int:
 
 
 def upstream_head(
-    request: Request, client: BelievedClient, identity: bytes, names: FieldNames
+    request: Request,
+    client: BelievedClient,
+    identity: bytes,
+    names: FieldNames,
+    paths: PathHandling | None = None,
 ) -> bytes:
     """
     The head that goes to the endpoint: Host (first, as RFC 9110 section 7.2 would have it),
@@ -137,7 +143,7 @@ def upstream_head(
         fields = _upstream_fields(request, is_trusted, names)
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
         request.method,
-        request.target,
+        request.target if paths is None else upstream_target(request, paths),
         client.authority,
         fields,
         identity,

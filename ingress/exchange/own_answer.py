@@ -9,7 +9,7 @@ from typing import Final
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import FieldLines
-from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
+from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.data_plane import DataPlane
 from ingress.exchange.headers import answer_fields
@@ -17,6 +17,7 @@ from ingress.http1.decoder import RequestDecoder
 from ingress.message import Request
 from ingress.policy.context import PolicyContext
 from ingress.routing.route import Route
+from ingress.routing.upstream_target import check_path
 from ingress.telemetry.record import ExchangeRecord
 
 TOO_LARGE: Final = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
@@ -41,6 +42,11 @@ def own_answer(
     """
     if route is None:
         return _NO_ROUTE
+    if route.paths is not None and plane.snapshot is not None:
+        try:
+            check_path(plane.snapshot, request, route, route.paths)
+        except RequestError as error:
+            return Answer.from_error(error)
     if route.access_policies:
         context = PolicyContext(
             request,

@@ -18,6 +18,7 @@ from ingress.policy.load_balance import LoadBalance
 from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.condition import Condition
+from ingress.routing.path_handling import PathHandling
 from ingress.routing.path_pattern import PathPattern
 
 MAX_PATH_LABEL: Final = 256
@@ -78,6 +79,9 @@ class Route:
     None if connections to endpoints are unencrypted. Two Ingresses may use different settings
     for one Service, so kept connections belong to an endpoint and these settings.
     """
+
+    paths: PathHandling | None = None
+    """The treatment of unusual paths; None if each goes upstream as it is written."""
 
     labels: RouteLabels = field(init=False, repr=False, compare=False)
     """Ready-made, like the fields below, because each request needs them."""

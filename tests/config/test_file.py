@@ -91,6 +91,7 @@ class LoadTests(ConfigTestCase):
             class: {name: nginx, controller: example.com/ingress, without-class: true}
             trusted-proxies: 10.0.0.0/8
             field-names: any
+            paths: strict
             hosts: {ownership: namespace}
             ssl-redirect: false
             hsts: {max-age: 60, include-subdomains: false, preload: true}
@@ -117,6 +118,7 @@ class LoadTests(ConfigTestCase):
                 ingress_class=IngressClassFilter("nginx", "example.com/ingress", True),
                 trusted_proxies=(ip_network("10.0.0.0/8"),),
                 field_names="any",
+                paths="strict",
                 hosts=Hosts("namespace"),
                 ssl_redirect=False,
                 hsts=HSTS(60, False, True),

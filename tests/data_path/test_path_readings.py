@@ -5,7 +5,9 @@ Tests that no endpoint reads another path than the rules did, whose access diffe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from http.server import SimpleHTTPRequestHandler
+from typing import ClassVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,18 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from ingress.errors import RequestError
-from ingress.routing.path import canonical_path, has_segments_to_resolve, other_readings
+from ingress.http1.request_head import parse_request_head
+from ingress.policy.policy import Policy
+from ingress.routing.match import find_route
+from ingress.routing.path import canonical_path
+from ingress.routing.path_handling import path_handling
+from ingress.routing.resource import ReverseProxyResource
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot, VirtualHost
+from ingress.routing.upstream_target import OTHER_ACCESS, check_path, upstream_target
+from ingress.telemetry.record import ExchangeRecord
 from tests.support.path_readings import BACKENDS, FROM_PUBLIC, TO_ADMIN, Backend
+from tests.support.wire import ENDPOINT, OK, UPSTREAM, Wire, request, snapshot_of
 
 PIECES = (
     *(b"admin", b"public", b"x", b"/", b"//", b"/..", b"/../", b"/./", b"%2F", b"%5c", b"/;/"),
@@ -37,17 +49,48 @@ def guards_all_but_public(path: bytes) -> bool:
     return path != b"/public" and not path.startswith(b"/public/")
 
 
+@dataclass(frozen=True, slots=True)
+class Guard(Policy):
+    """A policy that decides who gets access."""
+
+    name: ClassVar[str] = "guard"
+
+    @property
+    def guards(self) -> bool:
+        """Feature."""
+        return True
+
+
+HANDLING = path_handling("auto", is_guarded=True)
+OPEN = Route(("default", "open"), UPSTREAM, paths=HANDLING)
+GUARDED = replace(OPEN, policies=(Guard(),))
+ROOTS: dict[Access, ReverseProxyResource] = {
+    guards_admin: ReverseProxyResource(
+        prefix=OPEN, children={b"admin": ReverseProxyResource(prefix=GUARDED)}
+    ),
+    guards_all_but_public: ReverseProxyResource(
+        prefix=GUARDED, children={b"public": ReverseProxyResource(prefix=OPEN)}
+    ),
+}
+"""The rules of a host that guard just these paths."""
+
+
+def snapshot_for(guards: Access) -> Snapshot:
+    return replace(snapshot_of(ENDPOINT), any_host=VirtualHost("", root=ROOTS[guards]))
+
+
 def sent_upstream(path: bytes, guards: Access) -> bytes | None:
     """The path that an endpoint gets on a host with these rules; None for a refusal."""
+    snapshot = snapshot_for(guards)
     try:
-        canonical = canonical_path(path)
-        sent = canonical if has_segments_to_resolve(path) else path
-        readings = other_readings(sent)
+        received, _ = parse_request_head(request(b"GET", target=path))
+        route = find_route(snapshot, received.host, received.path)
+        assert route is not None
+        assert route.paths is not None
+        check_path(snapshot, received, route, route.paths)
     except RequestError:
         return None
-    if any(guards(reading) != guards(canonical) for reading in readings):
-        return None
-    return sent
+    return upstream_target(received, route.paths)
 
 
 def backend(measured_by: str) -> Backend:
@@ -144,3 +187,43 @@ class GuardedHostTests(SynchronousTestCase):
         """Paths that have several readings with the same access pass as they are written."""
         for path in (b"/files/a%2Fb", b"/a;b=c/d", b"/a%5Cb", b"/admin/a%2Fb", b"/x/a%2F..%2Fb"):
             self.assertEqual(sent_upstream(path, guards_admin), path)
+
+
+class GuardedExchangeTests(SynchronousTestCase):
+    """What an endpoint and a client get, in bytes."""
+
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.wire.plane.publish(snapshot_for(guards_admin))
+        self.records: list[ExchangeRecord] = []
+        self.wire.plane.record = self.records.append
+        self.client = self.wire.connect()
+
+    def test_canonical(self) -> None:
+        """The endpoint gets the canonical path and the query as written; the log has it all."""
+        target = b"/admin/users/42/../../..?q=/../x"
+        self.client.send(request(b"GET", target=target))
+        endpoint = self.wire.accept()
+        self.assertTrue(endpoint.read().startswith(b"GET /?q=/../x HTTP/1.1\r\n"))
+        endpoint.send(OK)
+        (record,) = self.records
+        assert record.request is not None
+        self.assertEqual(record.request.target, target)
+
+    def test_refused(self) -> None:
+        """Another reading is 400 with its reason, and the connection goes on."""
+        self.client.send(request(b"GET", target=b"/x/..;/admin"))
+        answer = self.client.receive()
+        self.assertEqual(answer.status, 400)
+        self.assertIn(OTHER_ACCESS.encode(), answer.rest)
+        (record,) = self.records
+        self.assertEqual((record.outcome, record.detail), ("bad_request", OTHER_ACCESS))
+        self.client.send(request(b"GET", target=b"/x;y/a%2Fb"))
+        self.assertTrue(self.wire.accept().read().startswith(b"GET /x;y/a%2Fb HTTP/1.1\r\n"))
+
+    def test_open_host(self) -> None:
+        """On a host without access rules an endpoint gets what the client wrote."""
+        self.wire.plane.publish(snapshot_of(ENDPOINT))
+        self.client.send(request(b"GET", target=b"/x/../a//b/..;/c%2F.."))
+        endpoint = self.wire.accept()
+        self.assertTrue(endpoint.read().startswith(b"GET /x/../a//b/..;/c%2F.. HTTP/1.1\r\n"))

@@ -243,7 +243,7 @@ def _update(
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config.source, moves
     )
-    factory = RouteFactory(registry, _hsts(config))
+    factory = RouteFactory(registry, _hsts(config), config.paths)
     hosts, merged = yield from update_hosts(
         memo.hosts, rules, moves, factory, config.hosts.ownership
     )

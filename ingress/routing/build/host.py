@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ingress.kube.objects import ObjectKey
 from ingress.policy.feature import RouteFeature
+from ingress.policy.registry import Features
 from ingress.policy.scope import HostScope
 from ingress.problem import Problem, shown
 from ingress.routing.build.host_owner import belongs_to
@@ -107,6 +108,7 @@ class _Merge:
         for item in self._sets:
             sets_of.setdefault(item.source.namespace, []).append(item)
         owner = self._sets[0].source
+        is_guarded = any(_guards(item, self._host) for item in self._sets)
         for namespace, sets in sets_of.items():
             features: dict[str, RouteFeature] = {}
             scope = HostScope(self._host, namespace, (owner.namespace, owner.name))
@@ -118,7 +120,9 @@ class _Merge:
                     else:
                         features.setdefault(key, feature)
             https_hosts = hosts_over_https(self._host, sets)
-            self._namespaces[namespace] = NamespaceOnHost(self._host, https_hosts, features)
+            self._namespaces[namespace] = NamespaceOnHost(
+                self._host, https_hosts, features, is_guarded
+            )
 
     def _add_rule(self, item: RuleSet, rule: Rule, namespace: NamespaceOnHost) -> None:
         route = self._factory.route(item.source, rule, namespace)
@@ -149,6 +153,21 @@ class _Merge:
     def _problem(self, item: RuleSet, field_path: str, message: str, value: str) -> None:
         problem = item.problem(field_path, message, value)
         self._problems.setdefault(item.key, []).append(problem)
+
+
+def _guards(item: RuleSet, host: str) -> bool:
+    """Return whether one of an object's rules for `host` decides who gets access."""
+    rules = item.hosts[host] if item.default is None else (*item.hosts[host], item.default)
+    seen: Features = item.host_wide
+    if any(feature.guards for feature in seen.values()):
+        return True
+    for rule in rules:
+        # Nearly all rules of an object have the same features.
+        if rule.features is not seen:
+            seen = rule.features
+            if any(feature.guards for feature in seen.values()):
+                return True
+    return False
 
 
 def _is_same(one: Route, other: Route) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from ingress.config import PathSetting
 from ingress.field_edits import FieldEdits
 from ingress.policy.feature import RouteFeature, Setting
 from ingress.policy.policy import Policy
@@ -15,6 +16,7 @@ from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
 from ingress.policy.scope import RuleScope
 from ingress.routing.build.rule_set import Rule, RuleSource
+from ingress.routing.path_handling import path_handling
 from ingress.routing.route import Route
 
 _REFUSAL: Final = Refusal.key()
@@ -31,17 +33,22 @@ class NamespaceOnHost(NamedTuple):
     features: Mapping[str, RouteFeature]
     """Features that hold for all of its rules there."""
 
+    is_guarded: bool = False
+    """Whether some rule of the host, of any namespace, decides who gets access."""
+
 
 class RouteFactory:
     """
     Makes the Routes of one build.
 
     :param hsts: changes to every response over https.
+    :param paths: how unusual paths go upstream.
     """
 
-    def __init__(self, registry: Registry, hsts: FieldEdits) -> None:
+    def __init__(self, registry: Registry, hsts: FieldEdits, paths: PathSetting) -> None:
         self._registry = registry
         self._hsts = hsts
+        self._paths = paths
 
     def __repr__(self) -> str:
         return f"<RouteFactory of {self._registry}>"
@@ -74,6 +81,7 @@ class RouteFactory:
             policies=policies,
             pattern=rule.pattern,
             conditions=rule.conditions,
+            paths=path_handling(self._paths, is_guarded=namespace.is_guarded),
             **settings,
         )
         edits = route.response_edits_with(self._hsts) if policies else None
