@@ -25,6 +25,18 @@ def pack_address(text: str) -> bytes | None:
         return None
 
 
+def strip_leading_zeros(text: str) -> str:
+    """
+    Read an IPv4 address as Kubernetes does, which takes ``010.0.0.1`` for ``10.0.0.1``.
+
+    :return: any other text unchanged.
+    """
+    parts = text.split(".")
+    if len(parts) != IPV4_SIZE or not all(part.isdecimal() and len(part) <= 3 for part in parts):
+        return text
+    return ".".join(str(int(part)) for part in parts)
+
+
 def _unmapped(packed: bytes) -> bytes:
     return packed[12:] if packed.startswith(_MAPPED) and len(packed) == IPV6_SIZE else packed
 

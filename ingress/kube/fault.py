@@ -21,6 +21,9 @@ class Fault:
     path: Path
     message: str
 
+    is_of_creation: bool = False
+    """Whether the API server refuses it in new objects only, so that stored ones may have it."""
+
 
 _PLAIN_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*", re.ASCII)
 _FREE_KEYS: Final = frozenset(("annotations", "labels", "data", "stringData"))

@@ -2,7 +2,7 @@
 Checks EndpointSlices and Endpoints as the API server does.
 
 Loopback addresses are accepted although the API server refuses them: in files, on a laptop, they
-are normal. For objects of a cluster, `loopback_faults` refuses them.
+are normal. In objects of a cluster they are faults (`is_from_cluster`).
 
 Source of the rules: ``pkg/apis/discovery/validation/validation.go`` and
 ``ValidateEndpoints`` in ``pkg/apis/core/validation/validation.go``.
@@ -48,20 +48,29 @@ def endpoint_slice_faults(item: EndpointSlice) -> Iterator[Fault]:
         if not 1 <= len(endpoint.addresses) <= MAX_ADDRESSES:
             yield Fault(at, f"must be from 1 to {MAX_ADDRESSES} addresses")
         for number, address in enumerate(endpoint.addresses):
-            message = _address_message(address, item.address_type)
+            message = address_fault(address, item.address_type)
             if message:
                 yield Fault((*at, number), message)
+    yield from port_faults(item)
+
+
+def port_faults(item: EndpointSlice) -> Iterator[Fault]:
+    """Every fault of the ports of the slice."""
     names: set[str] = set()
     for index, port in enumerate(item.ports):
-        at = ("ports", index)
+        at: Path = ("ports", index)
         yield from _port_faults(port, at)
         if port.name in names:
             yield Fault((*at, "name"), "must not be that of another port of the slice")
         names.add(port.name)
 
 
-def _address_message(address: str, address_type: str) -> str:
-    """The fault of an address of a slice; empty if it has none."""
+def address_fault(address: str, address_type: str, *, is_from_cluster: bool = False) -> str:
+    """
+    The fault of an address of a slice; empty if it has none.
+
+    :param is_from_cluster: whether an address that leads to this machine is one.
+    """
     if address_type == "FQDN":
         name = address.removesuffix(".")
         if "." in name and is_dns_subdomain(name):
@@ -70,21 +79,13 @@ def _address_message(address: str, address_type: str) -> str:
     packed = pack_address(address)
     if packed is None or len(packed) != (IPV4_SIZE if address_type == "IPv4" else IPV6_SIZE):
         return f"must be an {address_type} address, as addressType says"
+    if is_from_cluster and is_loopback(packed):
+        return "must not be a loopback address in a cluster"
     return _UNUSABLE if _is_unusable(packed) else ""
 
 
 def _is_unusable(packed: bytes) -> bool:
     return is_link_local(packed) or is_unspecified_or_multicast(packed)
-
-
-def loopback_faults(item: EndpointSlice) -> Iterator[Fault]:
-    """Every loopback address of the slice, which would lead to this process's host."""
-    for index, endpoint in enumerate(item.endpoints):
-        for number, address in enumerate(endpoint.addresses):
-            packed = pack_address(address)
-            if packed is not None and is_loopback(packed):
-                at: Path = ("endpoints", index, "addresses", number)
-                yield Fault(at, "must not be a loopback address in a cluster")
 
 
 def endpoints_faults(item: Endpoints) -> Iterator[Fault]:

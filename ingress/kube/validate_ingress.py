@@ -18,6 +18,7 @@ from ingress.kube.names import (
     PORT_NAME,
     PORT_NUMBER,
     is_dns_1035_label,
+    is_dns_label,
     is_dns_subdomain,
     is_port_name,
     is_port_number,
@@ -43,7 +44,8 @@ def ingress_faults(item: Ingress) -> Iterator[Fault]:
     if spec.ingress_class_name is not None:
         if CLASS_ANNOTATION in item.metadata.annotations:
             path = ("metadata", "annotations", CLASS_ANNOTATION)
-            yield Fault(path, "must not be there together with spec.ingressClassName")
+            message = "must not be there together with spec.ingressClassName"
+            yield Fault(path, message, is_of_creation=True)
         if not is_dns_subdomain(spec.ingress_class_name):
             yield Fault(("spec", "ingressClassName"), f"must be {DNS_SUBDOMAIN}")
     if not spec.rules and spec.default_backend is None:
@@ -55,11 +57,14 @@ def ingress_faults(item: Ingress) -> Iterator[Fault]:
             if not (is_dns_subdomain(host) or is_wildcard_subdomain(host)):
                 yield Fault(("spec", "tls", index, "hosts", number), _host_message(host))
         if entry.secret_name and not is_dns_subdomain(entry.secret_name):
-            yield Fault(("spec", "tls", index, "secretName"), f"must be {DNS_SUBDOMAIN}")
+            at_secret: Path = ("spec", "tls", index, "secretName")
+            yield Fault(at_secret, f"must be {DNS_SUBDOMAIN}", is_of_creation=True)
     for index, rule in enumerate(spec.rules):
         at: Path = ("spec", "rules", index)
-        if rule.host and not _is_host(rule.host):
-            yield Fault((*at, "host"), _host_message(rule.host))
+        message = host_fault(rule.host)
+        if message:
+            # Versions before 1.19 took a * anywhere in a host.
+            yield Fault((*at, "host"), message, is_of_creation="*" in rule.host)
         if rule.http is not None:
             if not rule.http.paths:
                 yield Fault((*at, "http", "paths"), "must have at least one path")
@@ -67,6 +72,11 @@ def ingress_faults(item: Ingress) -> Iterator[Fault]:
                 path_at: Path = (*at, "http", "paths", number)
                 yield from path_faults(entry_path, path_at)
                 yield from _backend_faults(entry_path.backend, (*path_at, "backend"))
+
+
+def host_fault(host: str) -> str:
+    """The fault of the host of a rule; empty if it has none."""
+    return "" if not host or _is_host(host) else _host_message(host)
 
 
 def _is_host(host: str) -> bool:
@@ -137,7 +147,10 @@ def _backend_faults(backend: IngressBackend, at: Path) -> Iterator[Fault]:
 
 def _service_backend_faults(service: IngressServiceBackend, at: Path) -> Iterator[Fault]:
     if not is_dns_1035_label(service.name):
-        yield Fault((*at, "name"), f"must be the name of a Service: {DNS_1035}")
+        # Later versions take a digit at the beginning, too.
+        is_label = is_dns_label(service.name)
+        message = f"must be the name of a Service: {DNS_1035}"
+        yield Fault((*at, "name"), message, is_of_creation=is_label)
     yield from _backend_port_faults(service.port, (*at, "port"))
 
 

@@ -51,9 +51,12 @@ MAX_DATA: Final = 1024 * 1024
 
 def find_faults(item: KubeObject) -> list[Fault]:
     """Every fault for which the API server would refuse the object; empty if it is valid."""
-    faults = list(_metadata_faults(item.metadata, type(item)))
-    faults.extend(_RULES[type(item)](item))
-    return faults
+    return [*_metadata_faults(item.metadata, type(item)), *kind_faults(item)]
+
+
+def kind_faults(item: KubeObject) -> Iterator[Fault]:
+    """Every fault by the rules of the object's kind, without those of its metadata."""
+    return _RULES[type(item)](item)
 
 
 def _metadata_faults(metadata: Metadata, kind: type[KubeObject]) -> Iterator[Fault]:

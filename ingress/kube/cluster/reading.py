@@ -9,6 +9,7 @@ say what is wrong.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -26,9 +27,8 @@ from ingress.kube.objects import (
     ObjectKey,
 )
 from ingress.kube.remains import remains_of
-from ingress.kube.validate_endpoints import loopback_faults
-from ingress.kube.validation import find_faults
-from ingress.problem import Origin
+from ingress.kube.stored import accept_stored
+from ingress.problem import Origin, Problem
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """A copy of the whole object, which kubectl keeps in an annotation."""
@@ -49,7 +49,8 @@ def read_object(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
         item = _kept(_DECODERS[key[0]].decode(text), key)
     except NOT_JSON:
         return _read_slowly(text, key)
-    return _read_slowly(text, key) if _faults(item) else Reading(0, key, item)
+    stored = accept_stored(item)
+    return _read_slowly(text, key) if stored.faults else Reading(0, key, stored.item)
 
 
 def _read_slowly(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
@@ -67,26 +68,23 @@ def _read_slowly(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
     item, faults = convert(raw, KINDS[key[0]][1])
     if item is None:
         return _refuse(key, raw, faults)
-    item = _kept(item, key)
-    faults = _faults(item)
-    return _refuse(key, raw, faults) if faults else Reading(0, key, item)
+    stored = accept_stored(_kept(item, key))
+    if stored.item is None:
+        return _refuse(key, raw, stored.faults)
+    return Reading(0, key, stored.item, _problems(key, raw, stored.faults))
 
 
-def _refuse(key: ObjectKey, raw: object, faults: list[Fault]) -> Reading:
+def _refuse(key: ObjectKey, raw: object, faults: Iterable[Fault]) -> Reading:
+    remains = remains_of(raw, _FROM_CLUSTER) if key[0] == "Ingress" else None
+    return Reading(0, key, remains, _problems(key, raw, faults))
+
+
+def _problems(key: ObjectKey, raw: object, faults: Iterable[Fault]) -> tuple[Problem, ...]:
     is_secret = key[0] == "Secret"
-    problems = tuple(
+    return tuple(
         fault_problem(fault, key, None if is_secret else value_at(raw, fault.path), _FROM_CLUSTER)
         for fault in faults
     )
-    remains = remains_of(raw, _FROM_CLUSTER) if key[0] == "Ingress" else None
-    return Reading(0, key, remains, problems)
-
-
-def _faults(item: KubeObject) -> list[Fault]:
-    faults = find_faults(item)
-    if isinstance(item, EndpointSlice):
-        faults.extend(loopback_faults(item))
-    return faults
 
 
 def _kept(item: KubeObject, key: ObjectKey) -> KubeObject:

@@ -181,11 +181,22 @@ class FaultTests(SynchronousTestCase):
         self.assertTrue(item.only_guards)
 
     def test_loopback(self) -> None:
-        """An endpoint that is ourselves is a fault in a cluster, and the slice is not used."""
+        """An endpoint that is ourselves is a fault in a cluster, and is not used."""
         (manifest,) = endpoint_manifests("web", 80)
         reading = read(manifest, ("EndpointSlice", "default", "web-0"))
-        self.assertIsNone(reading.item)
+        assert isinstance(reading.item, EndpointSlice)
+        self.assertEqual(reading.item.endpoints, ())
         self.assertIn("must not be a loopback address", reading.problems[0].message)
+
+    def test_both_classes(self) -> None:
+        """A stored Ingress may have both the annotation and the field for its class."""
+        manifest = ingress_manifest(
+            "web", "a.example", {"/": "web"}, annotations={"kubernetes.io/ingress.class": "nginx"}
+        )
+        spec: Any = manifest["spec"]
+        spec["ingressClassName"] = "twisted"
+        self.assertEqual(self.problems(manifest), [])
+        self.assertFalse(read_item(manifest).only_guards)
 
     def test_secret(self) -> None:
         """No value of a Secret is shown, whatever is wrong with it."""
