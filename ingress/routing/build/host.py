@@ -144,10 +144,10 @@ class _Merge:
         if winner.ingress == item.source.key[1:]:
             reason = f"a rule above it has {what} for {host}"
         else:
-            reason = (
-                f"Ingress {'/'.join(winner.ingress)}, which goes first by age and name, "
-                f"has {what} for {host}"
-            )
+            others = (other.source for other in self._sets if other is not item)
+            kind = next(one.kind for one in others if one.key[1:] == winner.ingress)
+            named = f"{kind} {'/'.join(winner.ingress)}"
+            reason = f"{named}, which goes first by age and name, has {what} for {host}"
         self._problem(item, field_path, f"{reason}; that one is served", value)
 
     def _problem(self, item: RuleSet, field_path: str, message: str, value: str) -> None:

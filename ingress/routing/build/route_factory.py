@@ -15,6 +15,7 @@ from ingress.policy.policy import Policy
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
 from ingress.policy.scope import RuleScope
+from ingress.policy.traffic_split import Share, TrafficSplit
 from ingress.routing.build.rule_set import Rule, RuleSource
 from ingress.routing.path_handling import path_handling
 from ingress.routing.route import Route
@@ -61,7 +62,8 @@ class RouteFactory:
         features = rule.features
         if namespace.features:
             features = self._registry.in_order({**namespace.features, **features})
-        upstream = rule.backends[0].upstream
+        shares = _shares(rule)
+        upstream = shares[0].upstream if shares else None
         scope = RuleScope(
             source.namespace,
             source.name,
@@ -72,6 +74,8 @@ class RouteFactory:
             namespace.https_hosts,
         )
         policies, settings = _adapted(features, scope)
+        if len(shares) > 1:
+            policies += (TrafficSplit(shares),)
         route = Route(
             ingress=(source.namespace, source.name),
             upstream=upstream,
@@ -86,6 +90,18 @@ class RouteFactory:
         )
         edits = route.response_edits_with(self._hsts) if policies else None
         return route if edits is None else replace(route, response_edits=edits)
+
+
+def _shares(rule: Rule) -> tuple[Share, ...]:
+    """The Service ports that get requests of a rule, the heaviest first."""
+    shares = [
+        Share(backend.upstream, backend.weight)
+        for backend in rule.backends
+        if backend.upstream is not None and backend.weight > 0
+    ]
+    if len(shares) > 1:
+        shares.sort(key=lambda share: share.weight, reverse=True)
+    return tuple(shares)
 
 
 def _adapted(features: Features, scope: RuleScope) -> tuple[tuple[Policy, ...], dict[str, Any]]:
