@@ -7,8 +7,28 @@ from __future__ import annotations
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
-_MAPPED: Final = bytes(10) + b"\xff\xff"
-"""How an IPv6 address begins that stands for one of IPv4 (RFC 4291 section 2.5.5.2)."""
+_EMBEDDING: Final = (
+    bytes(10) + b"\xff\xff",
+    bytes.fromhex("0064ff9b") + bytes(8),
+    bytes.fromhex("0064ff9b0001") + bytes(6),
+)
+"""
+How IPv6 addresses begin whose last four bytes are an IPv4 address: mapped ones (RFC 4291 section
+2.5.5.2), and those that NAT64 translates (RFC 6052 section 2.1, RFC 8215).
+"""
+
+METADATA: Final = (
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "fd00:42::42",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+)
+"""
+Addresses beyond 169.254.0.0/16 at which clouds give credentials to each of their machines: Alibaba,
+Azure, Oracle, Scaleway, Amazon and Google.
+"""
 
 IPV4_SIZE: Final = 4
 IPV6_SIZE: Final = 16
@@ -38,7 +58,9 @@ def strip_leading_zeros(text: str) -> str:
 
 
 def _unmapped(packed: bytes) -> bytes:
-    return packed[12:] if packed.startswith(_MAPPED) and len(packed) == IPV6_SIZE else packed
+    """Return the IPv4 address that an IPv6 address leads to; else the address itself."""
+    is_embedded = len(packed) == IPV6_SIZE and packed.startswith(_EMBEDDING)
+    return packed[12:] if is_embedded else packed
 
 
 def is_loopback(packed: bytes) -> bool:
@@ -63,3 +85,11 @@ def is_unspecified_or_multicast(packed: bytes) -> bool:
     if len(packed) == IPV4_SIZE:
         return packed[0] >> 4 == 0xE or packed == bytes(IPV4_SIZE)
     return packed[0] == 0xFF or packed == bytes(IPV6_SIZE)
+
+
+_PACKED_METADATA: Final = frozenset(map(pack_address, METADATA))
+
+
+def is_metadata(packed: bytes) -> bool:
+    """Return whether it is one of `METADATA`."""
+    return _unmapped(packed) in _PACKED_METADATA

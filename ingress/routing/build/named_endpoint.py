@@ -14,6 +14,7 @@ from typing import Final
 from ingress.address import (
     is_link_local,
     is_loopback,
+    is_metadata,
     is_unspecified_or_multicast,
     pack_address,
 )
@@ -102,6 +103,8 @@ class NameLookup:
             return "a loopback address"
         if is_link_local(packed):
             return "a link-local address"
+        if is_metadata(packed):
+            return "where a cloud gives credentials to its machines"
         if is_unspecified_or_multicast(packed):
             return "no address of a host"
         return "a listener of our own" if port in own_ports else ""

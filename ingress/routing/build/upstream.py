@@ -116,10 +116,12 @@ def _resolve(
         raise _FaultError(_no_such_port(key, service))
     if objects.slices:
         addresses = _slice_addresses(objects.slices, port, names)
-        return (yield from _choose(key, port, "EndpointSlices", addresses))
+        ports = (each for item in objects.slices for each in item.ports)
+        return (yield from _choose(key, port, "EndpointSlices", addresses, ports))
     if objects.endpoints is not None:
         addresses = _subset_addresses(objects.endpoints, port)
-        return (yield from _choose(key, port, "Endpoints", addresses))
+        ports = (each for subset in objects.endpoints.subsets for each in subset.ports)
+        return (yield from _choose(key, port, "Endpoints", addresses, ports))
     return _local_upstream(key, port, source, "has no endpoints")
 
 
@@ -192,12 +194,27 @@ def _subset_addresses(endpoints: Endpoints, service_port: ServicePort) -> Iterat
 
 
 def _numbers(ports: Iterable[EndpointPort], service_port: ServicePort) -> list[int]:
-    """Match ports by name, which is empty for a Service with one port; None means all ports."""
+    """
+    Match ports by name, which is empty for a Service with one port.
+
+    A port without a number means all ports of the endpoints. Then the number is that of the
+    Service's target; a target that is a name has none, and what it may be is not guessed.
+    """
     return [
         port.port if port.port is not None else _target_number(service_port)
         for port in ports
-        if port.name == service_port.name and port.protocol == "TCP"
+        if _is_same(port, service_port) and not _is_unnumbered(port, service_port)
     ]
+
+
+def _is_same(port: EndpointPort, service_port: ServicePort) -> bool:
+    return port.name == service_port.name and port.protocol == "TCP"
+
+
+def _is_unnumbered(port: EndpointPort, service_port: ServicePort) -> bool:
+    """Return whether neither of the two says which number the port has."""
+    is_open = port.port is None and isinstance(service_port.target_port, str)
+    return is_open and _is_same(port, service_port)
 
 
 def _normalized(address: str, family: str) -> str:
@@ -211,9 +228,14 @@ def _normalized(address: str, family: str) -> str:
 
 
 def _choose(
-    key: UpstreamKey, port: ServicePort, kind: str, addresses: Iterable[_Address]
+    key: UpstreamKey,
+    port: ServicePort,
+    kind: str,
+    addresses: Iterable[_Address],
+    ports: Iterable[EndpointPort],
 ) -> Steps[Upstream]:
     """
+    :param ports: of the endpoints.
     :raises _FaultError: if no address can be used.
     """
     ready: dict[str, set[Endpoint]] = {}
@@ -238,6 +260,11 @@ def _choose(
             return Upstream(key, tuple(endpoints))
     if is_empty:
         meant = f"named {port.name}" if port.name else "without name"
+        if any(_is_unnumbered(each, port) for each in ports):
+            raise _FaultError(
+                f"the {kind} of {_named(key)} give no number for the TCP port {meant}, and its"
+                f" targetPort, {port.target_port}, is a name; one of them must be a number"
+            )
         raise _FaultError(f"the {kind} of {_named(key)} list no address with a TCP port {meant}")
     raise _FaultError(f"no endpoint of {_named(key)} is ready")
 

@@ -48,6 +48,11 @@ class NameLookupTests(SynchronousTestCase):
             "fe80::1",
             "0.0.0.0",
             "::ffff:127.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::169.254.169.254",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "168.63.129.16",
         ):
             names = lookup(resolved_name("a.example", "192.0.2.1", address))
             self.assertEqual(names.endpoints("a.example", 80), [], address)

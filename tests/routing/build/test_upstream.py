@@ -65,11 +65,25 @@ class ResolveUpstreamTests(SynchronousTestCase):
         self.assertIn("list no address with a TCP port named http", resolved.fault)
 
     def test_open_port(self) -> None:
-        """A slice that leaves its port open means the target port, or else the port."""
+        """A slice that leaves its port open means the number of the target port."""
         open_slice = endpoint_slice("web", "10.0.0.1", ports=(EndpointPort(),))
-        for target, expected in ((3000, "10.0.0.1:3000"), ("name", "10.0.0.1:80")):
+        for target, expected in ((3000, "10.0.0.1:3000"), (0, "10.0.0.1:80")):
             of = service("web", ServicePort(port=80, target_port=target))
             self.assertEqual(texts(resolve(open_slice, of=of))[0], [expected])
+
+    def test_unnumbered_port(self) -> None:
+        """Without any number nothing is guessed; slices with a number are served."""
+        open_slice = endpoint_slice("web", "10.0.0.1", ports=(EndpointPort(),))
+        of = service("web", ServicePort(port=80, target_port="http"))
+        resolved = resolve(open_slice, of=of)
+        self.assertEqual(resolved.upstream.endpoints, ())
+        self.assertIn(
+            "the EndpointSlices of Service default/web give no number for the TCP port without"
+            " name, and its targetPort, http, is a name; one of them must be a number",
+            resolved.fault,
+        )
+        both = resolve(open_slice, endpoint_slice("web", "10.0.0.2", name="web-2"), of=of)
+        self.assertEqual(texts(both)[0], ["10.0.0.2:8080"])
 
     def test_external_without_name(self) -> None:
         """An ExternalName without name has no endpoint."""
