@@ -14,12 +14,23 @@ from ingress.config import (
     Config,
     FilesSource,
     Listen,
+    ListenerKind,
     PublicPorts,
     changed_needing_restart,
     with_restart_fields,
 )
 
 ENDPOINTS = {("default", "web", ""): (("127.0.0.1", 3000),)}
+
+
+class ListenTests(SynchronousTestCase):
+    def test_by_kind(self) -> None:
+        """Every kind of listener has its addresses, in the order of the kinds."""
+        listen = Listen(http=("tcp:80",), https=(), admin=("tcp:9000",))
+        self.assertEqual(list(listen.by_kind), list(ListenerKind))
+        self.assertEqual(list(listen.by_kind.values()), [("tcp:80",), (), ("tcp:9000",)])
+        clients = [kind.value for kind in ListenerKind if kind.is_for_clients]
+        self.assertEqual(clients, ["http", "https"])
 
 
 class ChangedNeedingRestartTests(SynchronousTestCase):

@@ -8,9 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
+
+
+class ListenerKind(StrEnum):
+    """What a listener speaks to those who connect; the keys of ``listen``."""
+
+    HTTP = "http"
+    HTTPS = "https"
+    ADMIN = "admin"
+
+    @property
+    def is_for_clients(self) -> bool:
+        """Whether the data plane accepts on it, in each worker."""
+        return self is not ListenerKind.ADMIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +37,15 @@ class Listen:
     http: tuple[str, ...] = ("tcp:8080",)
     https: tuple[str, ...] = ("tcp:8443",)
     admin: tuple[str, ...] = ("tcp:10254:interface=127.0.0.1",)
+
+    @property
+    def by_kind(self) -> Mapping[ListenerKind, tuple[str, ...]]:
+        """The addresses of every kind, in the order in which they are bound."""
+        return {
+            ListenerKind.HTTP: self.http,
+            ListenerKind.HTTPS: self.https,
+            ListenerKind.ADMIN: self.admin,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ The listeners of the configuration: bound at start, accepting after the first Sn
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
-from ingress.config import Listen
+from ingress.config import Listen, ListenerKind
 from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import AddressRefused, parse_listen_address
@@ -166,20 +166,38 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """All listeners; one that is switched off has no address."""
+    """The listeners by their kind; one that is switched off has no address."""
 
-    http: Listener
-    https: Listener
-    admin: Listener
+    by_kind: Mapping[ListenerKind, Listener]
+
+    @property
+    def http(self) -> Listener:
+        """The listener of this kind."""
+        return self.by_kind[ListenerKind.HTTP]
+
+    @property
+    def https(self) -> Listener:
+        """The listener of this kind."""
+        return self.by_kind[ListenerKind.HTTPS]
+
+    @property
+    def admin(self) -> Listener:
+        """The listener of this kind."""
+        return self.by_kind[ListenerKind.ADMIN]
+
+    @property
+    def for_clients(self) -> tuple[Listener, ...]:
+        """The listeners of the data plane, which workers share."""
+        return tuple(one for kind, one in self.by_kind.items() if kind.is_for_clients)
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The numbers of the TCP ports of all listeners."""
-        return (*self.http.ports, *self.https.ports, *self.admin.ports)
+        return tuple(port for one in self.by_kind.values() for port in one.ports)
 
     def twins(self, count: int) -> tuple[Listeners, ...]:
         """
-        The listeners of each of `count` workers: http and https (`Listener.twin`).
+        The listeners of each of `count` workers: those for clients (`Listener.twin`).
 
         :raises ListenError: if another process listens on one of their addresses; then
             no socket stays bound.
@@ -187,28 +205,29 @@ class Listeners:
         twins: list[Listeners] = []
         try:
             for _ in range(count):
-                http = self.http.twin()
-                twins.append(Listeners(http, Listener("https", ()), Listener("admin", ())))
-                twins[-1] = replace(twins[-1], https=self.https.twin())
+                mine = {kind: Listener(kind, ()) for kind in self.by_kind}
+                twins.append(Listeners(mine))
+                for kind, one in self.by_kind.items():
+                    if kind.is_for_clients:
+                        mine[kind] = one.twin()
         except ListenError:
-            for one in (*twins, self):
-                one.stop()
+            for each in (*twins, self):
+                each.stop()
             raise
         return tuple(twins)
 
     def withdraw(self) -> None:
-        """Have the worker with these http and https get no new connections."""
-        self.http.withdraw()
-        self.https.withdraw()
+        """Have the worker with these listeners get no new connections."""
+        for one in self.for_clients:
+            one.withdraw()
 
     def descriptors(self) -> list[int]:
         """The descriptors of all sockets, while they are neither started nor stopped."""
-        every = (self.http, self.https, self.admin)
-        return [number for one in every for number in one.descriptors()]
+        return [number for one in self.by_kind.values() for number in one.descriptors()]
 
     def stop(self) -> Deferred[None]:
-        """Stop all three (`Listener.stop`)."""
-        every = [one.stop() for one in (self.http, self.https, self.admin)]
+        """Stop all of them (`Listener.stop`)."""
+        every = [one.stop() for one in self.by_kind.values()]
         return gatherResults(every).addCallback(lambda _: None)
 
 
@@ -220,30 +239,31 @@ def bind_listeners(listen: Listen, folder: Path) -> Listeners:
     :raises ListenError: with a line for each address that cannot be bound; then no
         socket stays bound.
     """
-    bound: list[tuple[str, BoundSocket]] = []
+    bound: dict[ListenerKind, list[BoundSocket]] = {}
     failures: list[str] = []
-    for name in ("http", "https", "admin"):
-        for description in getattr(listen, name):
+    for kind, descriptions in listen.by_kind.items():
+        bound[kind] = []
+        for description in descriptions:
             try:
                 found = bind(parse_listen_address(description, folder))
             except (AddressRefused, ListenError) as error:
-                failures.append(f"listen.{name}: {description}: {error}")
+                failures.append(f"listen.{kind}: {description}: {error}")
                 continue
             for one in found:
-                other = next((key for key, each in bound if each.overlaps(one)), None)
+                other = next((key for key in bound if _overlaps(bound[key], one)), None)
                 if other is not None:
-                    failures.append(f"listen.{name}: {description}: listen.{other} is there too")
-                bound.append((name, one))
+                    failures.append(f"listen.{kind}: {description}: listen.{other} is there too")
+                bound[kind].append(one)
     if failures:
-        for _, one in bound:
-            one.close()
+        for sockets in bound.values():
+            for one in sockets:
+                one.close()
         raise ListenError("\n".join(dict.fromkeys(failures)))
-    return Listeners(
-        **{
-            name: Listener(name, [one for key, one in bound if key == name])
-            for name in ("http", "https", "admin")
-        }
-    )
+    return Listeners({kind: Listener(kind, sockets) for kind, sockets in bound.items()})
+
+
+def _overlaps(sockets: Iterable[BoundSocket], other: BoundSocket) -> bool:
+    return any(one.overlaps(other) for one in sockets)
 
 
 def raise_descriptor_limit() -> int:

@@ -98,8 +98,8 @@ class LocalServing:
 
     def listen_again(self) -> None:
         """WorkerServing."""
-        self._listeners.http.listen_again()
-        self._listeners.https.listen_again()
+        for listener in self._listeners.for_clients:
+            listener.listen_again()
 
     def reopen(self) -> None:
         """Serving."""
@@ -112,8 +112,8 @@ class LocalServing:
 
     async def _drain(self, grace: float) -> None:
         self._plane.is_draining = True
-        await self._listeners.http.stop()
-        await self._listeners.https.stop()
+        for listener in self._listeners.for_clients:
+            await listener.stop()
         self._grace = self._reactor.callLater(grace, self.cut)
         await self._plane.connections.drain()
         if self._grace.active():

@@ -181,8 +181,8 @@ class Workers:
         self._accepted = Deferred()
         accepted = self._accepted
         try:
-            self._listeners.http.claim()
-            self._listeners.https.claim()
+            for listener in self._listeners.for_clients:
+                listener.claim()
         except ListenError as error:
             self.cannot_listen(str(error))
             return accepted
@@ -210,8 +210,8 @@ class Workers:
                 twin.withdraw()
             twin.stop()
         ending = [slot.drain(grace) for slot in self._slots]
-        await self._listeners.http.stop()
-        await self._listeners.https.stop()
+        for listener in self._listeners.for_clients:
+            await listener.stop()
         self._late = self._reactor.callLater(grace + OVERTIME, self._kill)
         for ended in ending:
             await ended
@@ -279,8 +279,8 @@ class Workers:
         if self._accepted is not None and is_done and not is_starving:
             accepted, self._accepted = self._accepted, None
             self._has_accepted = True
-            self._listeners.http.log_addresses()
-            self._listeners.https.log_addresses()
+            for listener in self._listeners.for_clients:
+                listener.log_addresses()
             accepted.callback(None)
 
     # Events of processes.

@@ -16,14 +16,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config
 from ingress.deadline import Deadlines
 from ingress.downstream.bound_socket import ListenError
-from ingress.downstream.listeners import Listeners
 from ingress.downstream.tls import TLSContexts
 from ingress.exchange.data_plane import DataPlane
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.local_serving import LocalServing
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.hand_observer import HandObserver
-from tests.support.recording_listener import RecordingListener
+from tests.support.recording_listener import RecordingListener, listeners_of
 
 
 @dataclass
@@ -65,7 +64,7 @@ class LocalServingTests(SynchronousTestCase):
         self.observer = HandObserver(self.events)
         self.serving = LocalServing(
             self.reactor,
-            cast(Listeners, type("Listeners", (), vars(self) | {})),
+            listeners_of(self.http, self.https),
             self.plane,
             cast(TLSContexts, type("TLSContexts", (), {"open_connection": None})),
             [self.observer],

@@ -30,7 +30,7 @@ from ingress.worker.message import Kind, Message
 from ingress.worker.replica import Replica
 from ingress.worker.slot import MAX_PAUSE, STABLE
 from ingress.worker.workers import OVERTIME, PATIENCE, Workers, WorkersCallbacks
-from tests.support.recording_listener import RecordingListener
+from tests.support.recording_listener import RecordingListener, listeners_of
 
 KILLED = -9
 
@@ -154,7 +154,7 @@ class WorkersTestCase(SynchronousTestCase):
         self.http, self.https = (HandListener(name, self.events) for name in ("http", "https"))
         self.workers = Workers(
             self.clock,
-            cast(Listeners, type("Listeners", (), {"http": self.http, "https": self.https})),
+            listeners_of(self.http, self.https),
             [cast(Listeners, HandTwins(number, self.events)) for number in (1, 2)],
             self.launch,
             WorkersCallbacks(
