@@ -64,6 +64,7 @@ class FitTests(ManifestTestCase):
             self.deployment["spec"]["selector"]["matchLabels"],
             only(self.documents, "Service")["spec"]["selector"],
             only(self.documents, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+            only(self.documents, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
             *(
                 each["labelSelector"]["matchLabels"]
                 for each in self.pod["spec"]["topologySpreadConstraints"]
@@ -84,8 +85,23 @@ class FitTests(ManifestTestCase):
         self.assertEqual(
             [(each["port"], each["targetPort"]) for each in service], [(80, "http"), (443, "https")]
         )
+        public = self.read_config(self.documents).public_ports
+        self.assertEqual([public.http, public.https], [each["port"] for each in service])
         exposed = [int(each) for each in self.final.last("EXPOSE").split()]
         self.assertEqual(sorted(exposed), sorted(ports.values()))
+
+    def test_network_policy(self) -> None:
+        """Clients reach the listeners for them, and Prometheus alone reaches the admin listener."""
+        policy = only(self.documents, "NetworkPolicy")["spec"]
+        self.assertEqual(policy["policyTypes"], ["Ingress"])
+        allowed = {
+            port["port"]: bool(rule.get("from"))
+            for rule in policy["ingress"]
+            for port in rule["ports"]
+        }
+        self.assertEqual(allowed, {"http": False, "https": False, "admin": True})
+        names = {each["name"] for each in self.container["ports"]}
+        self.assertEqual(names, allowed.keys())
 
     def test_probes(self) -> None:
         """Probes ask the admin listener; only readiness depends on what is known."""

@@ -133,6 +133,12 @@ KINDS = (
         empty={"spec": {}},
     ),
     Kind(
+        *("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+        short_names=("netpol",),
+        has_generation=True,
+        empty={"spec": {}},
+    ),
+    Kind(
         *("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
         short_names=("pdb",),
         has_status=True,
