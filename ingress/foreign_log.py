@@ -63,7 +63,16 @@ class ForeignLog:
             classes=", ".join(f"{name} {count}" for name, count in largest_classes(self._counts)),
             name=self._ours.name,
             controller=self._ours.controller,
-            without=", and those without a class"
-            if self._ours.without_class
-            else "; class.without-class serves those without a class",
+            without=self._without_class(),
+        )
+
+    def _without_class(self) -> str:
+        """What is served of Ingresses that name no class, and what to do if there are any."""
+        if self._ours.without_class:
+            return ", and those without a class"
+        if "" not in self._counts:
+            return ""
+        return (
+            f"; an Ingress without a class needs spec.ingressClassName: {self._ours.name}, or"
+            " class.without-class: true in the configuration, which serves all of them"
         )

@@ -38,9 +38,15 @@ class ForeignLogTests(SynchronousTestCase):
             [
                 "Ingresses of other classes are not served: nginx 3, (none) 1; served are those"
                 " of class twisted, of IngressClasses with the controller txingress.dev/ingress;"
-                " class.without-class serves those without a class"
+                " an Ingress without a class needs spec.ingressClassName: twisted, or"
+                " class.without-class: true in the configuration, which serves all of them"
             ],
         )
+
+    def test_all_named(self) -> None:
+        """Where each Ingress names its class, nothing is said about those that do not."""
+        (line,) = self.lines({"nginx": 3})
+        self.assertTrue(line.endswith("the controller txingress.dev/ingress"), line)
 
     def test_changes(self) -> None:
         """Changes within a second are one line; numbers that are as before are none."""
