@@ -185,14 +185,14 @@ class NameResolver:
 
 
 class _Name:
-    """One name: what is known of it, and who waits for that."""
+    """One name, its result, and those who wait for it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_wanted = False
         self.is_stopped = False
         self.expiry: IDelayedCall | None = None
-        """When it is dropped, as long as nobody wants it."""
+        """The call that drops it; None while it is wanted."""
 
         self.failures = 0
         self.resolution: Resolution | None = None
@@ -203,7 +203,7 @@ class _Name:
         return f"<_Name {self.name}: {self.resolution}>"
 
     def when_known(self) -> Deferred[None]:
-        """A Deferred of its own for each who asks."""
+        """:return: fires when there is a result; a new Deferred for each caller."""
         waiting: Deferred[None] = Deferred()
         if self.resolution is not None:
             waiting.callback(None)

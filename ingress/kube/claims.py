@@ -73,7 +73,7 @@ class Claims:
         return [order for order in self._claimants[key] if order != winner]
 
     def judge(self, key: ObjectKey) -> None:
-        """Renew the losses of an object, after a change of who claims it."""
+        """Renew the losses of an object after its claimants have changed."""
         self.losses.pop(key, None)
         losers = self.losers(key)
         if losers:

@@ -103,6 +103,14 @@ class ServingTests(ClusterTestCase):
         wait_until(lambda: count_names(self.process, context) == 1, "the certificate")
         self.kubectl.apply(secret_manifest("tls", second))
         wait_until(lambda: count_names(self.process, context) == 2, "the new one")
+        # A server that starts refuses everything for a while, Secrets included.
+        self.api.restart(loading=2.0)
+        self.kubectl.apply(secret_manifest("tls", first))
+        wait_until(lambda: count_names(self.process, context) == 1, "the first one again")
+        self.assertNotIn("may not", self.process.log)
+        asked = [each for each in self.api.requests if each["user"] == ACCOUNT]
+        verbs = {each["verb"] for each in asked if each["resource"] == "secrets"}
+        self.assertEqual(verbs, {"list", "watch"})
 
 
 def count_names(replica: Replica, context: ssl.SSLContext) -> int:

@@ -59,7 +59,7 @@ class APIClient:
 
     :param clock: for timeouts.
     :param server: the server to ask.
-    :param credentials: who we are.
+    :param credentials: ours.
     :param connections: to the server.
     :param namespace: our own.
     :param wall_clock: in seconds since 1970.

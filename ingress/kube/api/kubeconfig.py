@@ -57,7 +57,7 @@ def load_kubeconfig(path: Path, context: str | None = None) -> APIAccess:
     found = mistakes.in_order()
     if found:
         raise ConfigError(found)
-    assert access is not None, "where there is no mistake there is a result"
+    assert access is not None, "without a mistake there is a result"
     return access
 
 

@@ -108,7 +108,7 @@ class Contact:
 
     @property
     def is_stale(self) -> bool:
-        """Whether what is known may be another by now, and nobody would have told us."""
+        """Whether the known objects may be out of date."""
         now = self._clock.seconds()
         if not self.has_synced or self.staleness > MAX_SILENCE + self._period:
             return True

@@ -215,13 +215,13 @@ class ClusterSource:
         """React to the changes of one turn of the reactor together."""
         self._review_call = None
         self._contact_problems.review(self.contacts)
-        if self._classes.has_changed and self._applying is None and self._can_tell_ours():
+        if self._classes.has_changed and self._applying is None and self._can_apply_classes():
             self._applying = Deferred.fromCoroutine(self._apply_classes())
             self._applying.addErrback(self._cannot_apply)
             self._applying.addCallback(self._applied)
         self._look_whether_loaded()
 
-    def _can_tell_ours(self) -> bool:
+    def _can_apply_classes(self) -> bool:
         """Whether IngressClasses and Ingresses were read, so that one list of Secrets is enough."""
         return all(
             self._is_read(each.contact)

@@ -64,7 +64,7 @@ class News(IntEnum):
     """An Ingress is served."""
 
     REPEAT = 2
-    """A Problem that lasts, or that an earlier leader may have told of."""
+    """A Problem that lasts, or that an earlier leader may have reported."""
 
 
 class Series(KubeStruct, frozen=True, kw_only=True):
