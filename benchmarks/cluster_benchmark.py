@@ -157,8 +157,9 @@ class Proxy:
         await self._controller.published
         self._note_start(time.monotonic() - began, read, time.process_time() - used)
         self._note_gaps("start", gaps)
-        assert self._plane.snapshot is not None
-        assert len(self._plane.snapshot.upstreams) == len(self._plane.snapshot.hosts)
+        snapshot = self._plane.exchanges.snapshot
+        assert snapshot is not None
+        assert len(snapshot.upstreams) == len(snapshot.hosts)
         gaps.clear()
         took = []
         for _ in range(CHANGES):

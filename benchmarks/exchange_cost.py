@@ -31,8 +31,8 @@ from ingress.deadline import Deadlines
 from ingress.downstream.http1 import HTTP1Downstream
 from ingress.endpoint import Endpoint
 from ingress.exchange.client import Client
-from ingress.exchange.data_plane import DataPlane
 from ingress.reactor import DirectEPollReactor
+from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
@@ -66,7 +66,9 @@ class Proxy:
         plane = self._plane(Endpoint(*listening.getsockname()))
         near, self.client = socket.socketpair()
         near.setblocking(False)
-        self.downstream = HTTP1Downstream(plane, Client("127.0.0.1", is_secure=False))
+        self.downstream = HTTP1Downstream(
+            plane.clients, plane.exchanges, Client("127.0.0.1", is_secure=False)
+        )
         server: Any = ImmediateServer(
             near, self.downstream, ("127.0.0.1", 1), None, 0, self.reactor
         )

@@ -38,6 +38,9 @@ class Answer:
     fields: tuple[tuple[bytes, bytes], ...] = ()
     """Further fields, such as Location."""
 
+    has_body: bool = True
+    """Whether it has a body that says why; a 204 has none."""
+
     @classmethod
     def from_error(cls, error: PeerError) -> Answer:
         return cls(error.status, error.outcome, str(error))

@@ -40,6 +40,7 @@ class Deadlines:
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
         self.now = clock.seconds
         """Seconds on the clock of the deadlines; each request asks some four times."""
 

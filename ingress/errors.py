@@ -99,8 +99,29 @@ class ResponseError(PeerError):
     outcome = Outcome.ENDPOINT_BROKE
 
 
+class DialFailed(PeerError):
+    """No connection to the endpoint can be made."""
+
+    status = 502
+    outcome = Outcome.DIAL_FAILED
+
+
+class DialTimeout(DialFailed):
+    """The endpoint did not accept the connection in time."""
+
+    status = 504
+
+
 class EndpointClosed(ResponseError):
     """The endpoint ended the connection before its response was whole."""
+
+
+class StaleConnection(EndpointClosed):
+    """
+    A connection that had served before ended before any of the response came.
+
+    Most likely the endpoint had closed it before the request reached it.
+    """
 
 
 class EndpointTimeout(PeerError):

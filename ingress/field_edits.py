@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 FieldPairs = tuple[tuple[bytes, bytes], ...]
 """``(name, value)``, in order and number."""
@@ -91,6 +91,10 @@ class FieldEdits:
         object.__setattr__(self, "dropped", frozenset(dropped))
         object.__setattr__(self, "key", b"\n".join(lines))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is not there is one object in every process, so that it is seen at a glance.
+        return _make_edits, (self.replace, self.add, self.remove)
+
     def __bool__(self) -> bool:
         """Whether they change anything."""
         return bool(self.key)
@@ -126,6 +130,10 @@ class FieldEdits:
 
 
 NO_EDITS: Final = FieldEdits()
+
+
+def _make_edits(replace: FieldPairs, add: FieldPairs, remove: frozenset[bytes]) -> FieldEdits:
+    return FieldEdits(replace, add, remove) if replace or add or remove else NO_EDITS
 
 
 class ResponseEdits(NamedTuple):

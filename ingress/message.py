@@ -36,17 +36,17 @@ class Derived:
         self.identity = object()
         """For whoever wants to know the fields again, and not to keep them in memory."""
 
-        self.upstream: dict[bool, bytes] = {}
+        self.upstream: dict[bytes, EncodedFields] = {}
         """
-        A request's fields towards the endpoint, by whether its client is trusted
-        (`ingress.exchange.headers`).
+        A request's fields towards the endpoint, by the client's trust and by edits
+        (`ingress.exchange.fields`).
         """
 
         self.forwarded: bytes | None = None
         """What a stranger forwarded, for the endpoint to know that it did (the same)."""
 
         self.downstream: dict[bytes, EncodedFields] = {}
-        """A response's fields towards the client, by our HSTS (the same)."""
+        """A response's fields towards the client, by edits (the same)."""
 
         self.request_id: bytes | None = None
         """The client's own; empty where it has none that can be kept (the same)."""
@@ -162,6 +162,51 @@ class Request:
     @property
     def has_body(self) -> bool:
         return self.body_length != 0
+
+
+class UpstreamRequest:
+    """
+    The head of a request as an endpoint gets it, in whatever version of HTTP.
+
+    :ivar request: the client's request that it is made from, whose framing it keeps.
+    :ivar method: as it is on the wire.
+    :ivar target: a path that begins with ``/``, with its query, or ``*``; it may differ from the
+        target that was received.
+    :ivar authority: the Host field.
+    :ivar fields: the client's fields that go on, with edits applied.
+    :ivar request_id: the X-Request-ID field.
+    :ivar forwarded: the forwarded fields, a line each, as HTTP/1.1 writes them.
+    """
+
+    __slots__ = (
+        "authority",
+        "fields",
+        "forwarded",
+        "method",
+        "request",
+        "request_id",
+        "target",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        target: bytes,
+        authority: bytes,
+        fields: EncodedFields,
+        request_id: bytes,
+        forwarded: bytes,
+    ) -> None:
+        self.request = request
+        self.method = request.method
+        self.target = target
+        self.authority = authority
+        self.fields = fields
+        self.request_id = request_id
+        self.forwarded = forwarded
+
+    def __repr__(self) -> str:
+        return f"<UpstreamRequest {self.method!r} {self.target!r} of {self.authority!r}>"
 
 
 class Response:

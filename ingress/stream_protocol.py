@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mypy_extensions import trait
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -15,22 +16,24 @@ if TYPE_CHECKING:
     from twisted.internet.tcp import Connection
 
 
+@trait
 class StreamProtocol:
     """
-    What a protocol has of `twisted.internet.protocol.Protocol`, and answers to what needs none.
+    The part of `twisted.internet.protocol.Protocol` that both sides need, doing nothing.
 
-    Not a subclass of it, nor decorated with its interfaces: such a class would be none that is
-    compiled (docs/adr/0021-compiled-modules.md).
+    It is neither a subclass of Protocol nor decorated with its interfaces: mypyc could not
+    compile such a class (docs/adr/0021-compiled-modules.md). It is a trait, because the base
+    class of both sides is a seam.
     """
 
     transport: Connection
-    _unsent = 0
-    """What waited to be sent when `has_peer_read` was asked."""
+    _unsent: int
+    """Bytes that waited to be sent when `has_peer_read` was last asked."""
 
     def has_peer_read(self) -> bool:
         """
-        Whether the peer has taken some of what waits to be sent since this was asked last, and
-        more waits: it is slow then, but at it.
+        Whether the peer has taken some of what waits to be sent since the last time, and more
+        waits: it is slow then, but it reads.
         """
         before: int = self._unsent
         self._unsent = self.transport.unsent  # type: ignore[attr-defined]

@@ -42,7 +42,6 @@ from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import Listeners, bind_listeners
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
-from ingress.exchange.data_plane import DataPlane
 from ingress.foreign_log import ForeignLog
 from ingress.installation import describe, find_documented_configuration, find_version
 from ingress.kube.api.connect import connect, find_api
@@ -64,6 +63,7 @@ from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.serving import Serving
+from ingress.serving.data_plane import DataPlane
 from ingress.serving.local_reports import LocalReports
 from ingress.serving.local_serving import LocalServing
 from ingress.serving.readings import read_counters, read_endpoints, read_vitals
@@ -327,7 +327,7 @@ _Served = tuple[Serving, Reports, Callable[[], int]]
 def _make_local_serving(reactor: Any, options: Options, totals: Totals, *_: object) -> _Served:
     """The data plane in this process."""
     plane, recorder = _make_plane(reactor)
-    contexts = TLSContexts(lambda: plane.snapshot, make_self_signed(datetime.now(UTC)))
+    contexts = TLSContexts(lambda: plane.exchanges.snapshot, make_self_signed(datetime.now(UTC)))
     serving = LocalServing(reactor, options["listeners"], plane, contexts, [recorder])
     return serving, LocalReports(reactor, plane, recorder.traffic, totals), int
 
@@ -359,7 +359,7 @@ def _make_data_side(
 ) -> DataSide:
     """The data plane of one of `count` workers, in its own process."""
     plane, recorder = _make_plane(reactor)
-    contexts.current_snapshot = lambda: plane.snapshot
+    contexts.current_snapshot = lambda: plane.exchanges.snapshot
     serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
 
     def count_all() -> Counters:

@@ -35,6 +35,13 @@ RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 """The rule that a request has met where a test does not say otherwise."""
 
 
+class _Rule:
+    """A rule of which a policy sees its identity alone."""
+
+    def __init__(self, identity: RuleIdentity) -> None:
+        self.identity = identity
+
+
 def policy_context(
     method: bytes = b"GET",
     target: bytes = b"/",
@@ -77,7 +84,7 @@ def policy_context(
     return PolicyContext(
         request,
         client,
-        rule,
+        _Rule(rule),
         captures,
         now=now,
         wall_clock=wall_clock,

@@ -1,26 +1,37 @@
 """
 A client's connection in HTTP/1.1: requests in, responses out, in order.
+
+`ingress.downstream.http1_state` has its states and how they follow one another.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import classImplements
 
 from ingress.deadline import NEVER
+from ingress.downstream.clients import Clients
+from ingress.downstream.http1_state import (
+    ANSWERING,
+    CLOSING,
+    LINGERING,
+    LOST,
+    TUNNELLING,
+    WAITING,
+    patience,
+)
+from ingress.downstream.input_gate import InputGate
 from ingress.encoded_fields import FieldLines
 from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.exchange.client import Client
-from ingress.exchange.data_plane import DataPlane
 from ingress.exchange.exchange import Exchange
-from ingress.exchange.headers import interim_fields
+from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.fields import interim_fields
 from ingress.exchange.own_answer import refuse_client
-from ingress.exchange.tunnel import Tunnel
+from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
 from ingress.message import Request, Response
@@ -30,7 +41,7 @@ MAX_PIPELINED: Final = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
 
 
-class HTTP1Downstream(StreamProtocol):
+class HTTP1Downstream(ResponseWriter, StreamProtocol):
     """
     One client connection. It is the ResponseWriter of the exchange under way.
 
@@ -38,41 +49,35 @@ class HTTP1Downstream(StreamProtocol):
     """
 
     log: ClassVar[Logger] = Logger()
-    _is_advancing = False
 
-    def __init__(self, plane: DataPlane, client: Client) -> None:
+    def __init__(self, clients: Clients, exchanges: ExchangeResources, client: Client) -> None:
         self.deadline = NEVER
+        self.state = WAITING
         self.address = client.address.decode("ascii")
-        self._plane = plane
-        self._now = plane.deadlines.now
+        self._unsent = 0
+        self._clients = clients
+        self._exchanges = exchanges
+        self._deadlines = exchanges.calls.deadlines
+        self._now = exchanges.now
         self._client = client
-        self._limits = plane.limits
+        self._limits = clients.limits
         self._decoder = RequestDecoder()
         self._encoder = ResponseEncoder()
-        self._exchange: Exchange | Tunnel | None = None
+        self._exchange: RequestReader | None = None
+        """Takes what comes from the client: an exchange, or the tunnel that it has become."""
+
         self._request: Request | None = None
         self._request_count = 0
-        self._tunnel: Tunnel | None = None
-        """What the exchange has turned into; it is in `_exchange`, too."""
-
-        self._is_request_paused = False
-        """Whether the exchange wants no more from the client for now."""
-
-        self._is_full = False
-        """Whether more has come than is kept while a request is answered."""
-
-        self._is_stalled = False
-        """Whether the client has left a full send buffer as it is."""
-
-        self._is_input_over = False
-        self._is_closing = False
+        self._is_last = False
         """Whether the connection ends with the response under way."""
 
-        self._has_closed = False
-        """Whether nothing is read or answered any more."""
+        self._is_advancing = False
+        self._gate = InputGate()
+        self._is_stalled = False
+        """Whether the client does not read: the send buffer is full."""
 
     def __repr__(self) -> str:
-        return f"<HTTP1Downstream {self.address} exchange={self._exchange}>"
+        return f"<HTTP1Downstream {self.address} {self.state.name} {self._exchange}>"
 
     @property
     def activity(self) -> str:
@@ -80,33 +85,33 @@ class HTTP1Downstream(StreamProtocol):
         idle = "reading" if self._decoder.waiting else "waiting"
         return idle if self._exchange is None else "writing"
 
+    @property
+    def _has_closed(self) -> bool:
+        """Whether nothing is read or answered any more."""
+        state = self.state
+        return state is LINGERING or state is CLOSING or state is LOST
+
     # Twisted's side.
 
     def connectionMade(self) -> None:
         """IProtocol."""
         self.transport.registerProducer(self, True)
-        self._plane.connections.add(self)
-        self._plane.deadlines.watch(self)
-        limits, is_secure = self._limits, self._client.is_secure
-        self._set_deadline(limits.tls_handshake_timeout if is_secure else limits.head_timeout)
-
-    def handshakeCompleted(self) -> None:
-        """IHandshakeListener."""
+        self._clients.connections.add(self)
+        self._deadlines.watch(self)
         self._restart_deadline()
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        if self._has_closed:
-            return
-        if self._tunnel is not None:
-            self._tunnel.tunnel_sent(data)
-            return
-        self._decoder.waiting += data
-        self._advance()
+        state = self.state
+        if state is WAITING or state is ANSWERING:
+            self._decoder.waiting += data
+            self._advance()
+        elif state is TUNNELLING and self._exchange is not None:
+            self._exchange.tunnel_sent(data)
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol: the client sends no more, and may still read."""
-        self._is_input_over = True
+        self._gate.is_over = True
         if self._has_closed:
             self._lose_connection()
         elif self._decoder.is_in_body:
@@ -119,13 +124,13 @@ class HTTP1Downstream(StreamProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
-        self._has_closed = True
-        self._plane.deadlines.forget(self)
-        exchange, self._exchange, self._tunnel = self._exchange, None, None
+        self.state = LOST
+        self._deadlines.forget(self)
+        exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_lost()
         # Last: with the last connection the process may end, and take its log with it.
-        self._plane.connections.discard(self)
+        self._clients.connections.discard(self)
 
     # Requests.
 
@@ -148,12 +153,12 @@ class HTTP1Downstream(StreamProtocol):
             return
         # A head that is waited for has a limit of its own.
         is_full = len(decoder.waiting) > MAX_PIPELINED and not decoder.is_in_head
-        if is_full is not self._is_full:
-            self._is_full = is_full
-            self._update_reading()
-        if self._is_input_over and self._exchange is None and not self._is_stalled:
+        if is_full is not self._gate.is_full:
+            self._gate.is_full = is_full
+            self._gate.apply(self.transport)
+        if self._gate.is_over and self._exchange is None and not self._is_stalled:
             self._lose_connection()
-        elif self._plane.is_draining:
+        elif self._clients.is_draining:
             self.close_if_idle()
 
     def _take_head(self) -> bool:
@@ -172,11 +177,12 @@ class HTTP1Downstream(StreamProtocol):
         return False
 
     def _begin(self, request: Request) -> None:
-        plane = self._plane
-        self._limits = plane.limits
+        self._limits = self._clients.limits
         self._request = request
         self._request_count += 1
-        exchange = self._exchange = Exchange(plane, self, self._client, request)
+        exchange = Exchange(self._exchanges, self, self._client, request)
+        self._exchange = exchange
+        self.state = ANSWERING
         self.deadline = NEVER
         if self._decoder.is_in_body:
             self._restart_deadline()
@@ -184,34 +190,25 @@ class HTTP1Downstream(StreamProtocol):
 
     def _take_body(self) -> bool:
         exchange = self._exchange
-        assert isinstance(exchange, Exchange)
+        assert exchange is not None
         body = self._decoder.take_body()
         if body:
             exchange.body_received(body)
         if not self._decoder.is_in_body:
-            exchange.body_ended()
+            exchange.body_ended(self._decoder.trailers)
         self._restart_deadline()
         return not self._decoder.is_in_body
 
     def _refuse(self, error: PeerError) -> None:
         """The client broke the rules: answer if that is still possible, and close."""
-        self._is_closing = True
+        self._is_last = True
         exchange = self._exchange
         if exchange is not None:
-            assert isinstance(exchange, Exchange), "a tunnel has no rules"
             exchange.refuse(error)
             return
-        answer, fields, body = refuse_client(self._plane, self._client, error, self._decoder)
-        self.send_head(answer.status, answer.phrase, fields, len(body))
-        self.send_body(body)
-        self.end([])
-
-    def _update_reading(self) -> None:
-        if self._is_request_paused or self._is_full:
-            self.transport.pauseProducing()
-        elif not self._is_input_over:
-            # Else the transport would tell of the end once more.
-            self.transport.resumeProducing()
+        seen, size = self._decoder.first_line(), len(self._decoder.waiting)
+        timeout = self._limits.head_timeout
+        refuse_client(self._exchanges, self, self._client, error, seen, size, timeout)
 
     # ResponseWriter.
 
@@ -233,12 +230,12 @@ class HTTP1Downstream(StreamProtocol):
             or self._decoder.is_in_body
             or (body_length is None and is_http_10)
             or self._request_count >= self._limits.keep_alive_requests
-            or (self._is_input_over and not self._decoder.waiting)
-            or self._plane.is_draining
+            or (self._gate.is_over and not self._decoder.waiting)
+            or self._clients.is_draining
         ):
-            self._is_closing = True
+            self._is_last = True
         self._encoder.head(
-            status, reason, fields, body_length, is_http_10=is_http_10, closes=self._is_closing
+            status, reason, fields, body_length, is_http_10=is_http_10, closes=self._is_last
         )
 
     def send_body(self, data: bytes) -> None:
@@ -253,28 +250,30 @@ class HTTP1Downstream(StreamProtocol):
         decoder = self._decoder
         self.transport.write(self._encoder.end(trailers))
         self._exchange = self._request = None
-        if self._is_closing or self._tunnel is not None or decoder.is_in_body:
+        if self._is_last or self.state is TUNNELLING or decoder.is_in_body:
             self._close()
             return
-        if self._is_request_paused:
+        self.state = WAITING
+        if self._gate.is_paused:
             self.resume_request()
         elif not self._is_stalled:
             self.deadline = self._now() + self._limits.keep_alive_timeout
         if not self._is_advancing and (
-            decoder.waiting or self._is_input_over or self._plane.is_draining
+            decoder.waiting or self._gate.is_over or self._clients.is_draining
         ):
             self._advance()
 
-    def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
-        self._exchange = self._tunnel = tunnel
+    def switch(self, fields: FieldLines, tunnel: RequestReader) -> None:
+        self._exchange = tunnel
+        self.state = TUNNELLING
         self._encoder.switched(fields)
         self.flush()
         rest = self._decoder.take_rest()
         if rest:
             tunnel.tunnel_sent(rest)
-        self._is_full = False
-        self._update_reading()
-        if self._is_input_over:
+        self._gate.is_full = False
+        self._gate.apply(self.transport)
+        if self._gate.is_over:
             tunnel.client_finished()
 
     def send_raw(self, data: bytes) -> None:
@@ -285,23 +284,22 @@ class HTTP1Downstream(StreamProtocol):
 
     def abort(self) -> None:
         self._exchange = None
-        self._has_closed = True
         if self._encoder.ends_with_connection:
             # Only a reset tells such a client that this is not the end of the body.
-            self.transport.abortConnection()
+            self.cut()
         else:
             self.flush()
             self._lose_connection()
 
     def pause_request(self) -> None:
-        self._is_request_paused = True
-        self._update_reading()
+        self._gate.is_paused = True
+        self._gate.apply(self.transport)
         self._restart_deadline()
 
     def resume_request(self) -> None:
-        if self._is_request_paused:
-            self._is_request_paused = False
-            self._update_reading()
+        if self._gate.is_paused:
+            self._gate.is_paused = False
+            self._gate.apply(self.transport)
             self._restart_deadline()
 
     # Endings.
@@ -313,14 +311,14 @@ class HTTP1Downstream(StreamProtocol):
 
     def cut(self) -> None:
         """ClientConnection."""
-        self._has_closed = True
+        self.state = LOST
         self.transport.abortConnection()
 
     def _lose_connection(self) -> None:
         """Close when what is written has been sent, within the time that a send may take."""
-        self._has_closed = True
+        self.state = CLOSING
         self.has_peer_read()
-        self._set_deadline(self._limits.send_timeout)
+        self.deadline = self._now() + self._patience()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -336,51 +334,52 @@ class HTTP1Downstream(StreamProtocol):
         if not is_input_left and not self._is_advancing:
             self._lose_connection()
             return
-        self._has_closed = True
+        self.state = LINGERING
         self.transport.resumeProducing()
         if not self._is_stalled:
             self._linger()
 
     def _linger(self) -> None:
-        self._set_deadline(self._limits.linger_timeout)
+        self.deadline = self._now() + self._patience()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
+
+    # Deadlines.
+
+    def _patience(self) -> float:
+        """Seconds to wait for what is waited for now."""
+        return patience(
+            self.state,
+            self._limits,
+            is_stalled=self._is_stalled,
+            is_in_head=self._decoder.is_in_head,
+            is_in_body=self._decoder.is_in_body and not self._gate.is_paused,
+        )
+
+    def _restart_deadline(self) -> None:
+        """Give what is waited for now its whole time; a stalled client keeps its own."""
+        if not self._is_stalled and not self._has_closed:
+            self.deadline = self._now() + self._patience()
 
     def deadline_passed(self) -> None:
         """Timed."""
         self.deadline = NEVER
         if self._has_closed or self._is_stalled:
             if self.has_peer_read():
-                self._set_deadline(self._limits.send_timeout)
+                self.deadline = self._now() + self._limits.send_timeout
             else:
-                self.transport.abortConnection()
+                self.cut()
         elif self._exchange is not None or self._decoder.waiting:
             self._refuse(RequestTimeout("The request took too long to arrive."))
         else:
             self._lose_connection()
-
-    def _set_deadline(self, timeout: float) -> None:
-        self.deadline = self._now() + timeout
-
-    def _restart_deadline(self) -> None:
-        """Give what is waited for now its whole time; a stalled client keeps its own."""
-        if self._is_stalled or self._has_closed:
-            return
-        limits = self._limits
-        if self._exchange is None:
-            is_in_head = self._decoder.is_in_head
-            self._set_deadline(limits.head_timeout if is_in_head else limits.keep_alive_timeout)
-        elif self._decoder.is_in_body and not self._is_request_paused:
-            self._set_deadline(limits.body_timeout)
-        else:
-            self.deadline = NEVER
 
     # IPushProducer, of responses: the transport's own buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
         self.has_peer_read()
-        self._set_deadline(self._limits.send_timeout)
+        self.deadline = self._now() + self._patience()
         if self._exchange is not None:
             self._exchange.pause_response()
 
@@ -394,7 +393,3 @@ class HTTP1Downstream(StreamProtocol):
             self._exchange.resume_response()
         else:
             self._advance()
-
-
-# Not as a decorator, for the class is compiled.
-classImplements(HTTP1Downstream, IHandshakeListener)

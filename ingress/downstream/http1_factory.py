@@ -1,38 +1,60 @@
 """
-The factory of client connections in HTTP/1.1.
+What makes the protocols of client connections.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from ingress.downstream.clients import Clients
+from ingress.downstream.handshake import Handshake
 from ingress.downstream.http1 import HTTP1Downstream
 from ingress.exchange.client import Client
-from ingress.exchange.data_plane import DataPlane
+from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.stream_protocol import StreamProtocol
 
 
 class HTTP1Factory(Factory):
     """
-    Makes the protocols of one listener.
+    Makes the protocols of a listener whose clients speak HTTP/1.1 from the first byte on.
 
-    :param is_secure: whether its clients connect over TLS.
+    :param is_secure: whether they count as clients over TLS.
     """
 
     noisy = False
 
-    def __init__(self, plane: DataPlane, *, is_secure: bool) -> None:
-        self._plane = plane
+    def __init__(self, clients: Clients, exchanges: ExchangeResources, *, is_secure: bool) -> None:
+        self._clients = clients
+        self._exchanges = exchanges
         self._is_secure = is_secure
 
     def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.
         self, addr: IAddress | None
-    ) -> HTTP1Downstream | None:
+    ) -> StreamProtocol | None:
         """IProtocolFactory: None closes a connection beyond the limit of its client."""
-        plane = self._plane
         client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
-        plane.accepted += 1
-        if not plane.may_connect(client):
-            plane.refused += 1
-            return None
-        return HTTP1Downstream(plane, client)
+        return self.make_protocol(client) if self._clients.admit(client) else None
+
+    def make_protocol(self, client: Client) -> StreamProtocol:
+        """Make the protocol of an admitted client."""
+        return HTTP1Downstream(self._clients, self._exchanges, client)
+
+
+class TLSFactory(HTTP1Factory):
+    """Makes the protocols of a listener whose clients agree on one in the TLS handshake."""
+
+    def __init__(self, clients: Clients, exchanges: ExchangeResources) -> None:
+        super().__init__(clients, exchanges, is_secure=True)
+
+    def make_protocol(self, client: Client) -> StreamProtocol:
+        deadlines = self._exchanges.calls.deadlines
+        return Handshake(self._clients, deadlines, client, partial(self._agreed, client))
+
+    def _agreed(self, client: Client, negotiated: bytes | None) -> StreamProtocol:
+        """
+        :param negotiated: by ALPN; nothing but HTTP/1.1 is offered.
+        """
+        return HTTP1Downstream(self._clients, self._exchanges, client)

@@ -1,339 +1,337 @@
 """
-One request and its response, as a state machine without reactor or sockets.
+One request of a client and its response, as a state machine without reactor or sockets.
 
-`ingress.exchange.state` has its states and how they follow one another.
+A request goes through it in one direction: `begin` finds the rule, its policies decide, a `Call`
+asks an endpoint, and what comes back goes to the client. `ingress.exchange.exchange_state` has
+its states and how they follow one another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from ingress.answer import Answer
-from ingress.endpoint import Endpoint
-from ingress.errors import EndpointClosed, EndpointTimeout, Outcome, PeerError
+from ingress.believed_client import BelievedClient
+from ingress.endpoint import UpstreamKey
+from ingress.errors import BodyTooLarge, Outcome, PeerError
+from ingress.exchange.call import NO_ENDPOINT, Call
+from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.client import Client
-from ingress.exchange.data_plane import DataPlane
-from ingress.exchange.endpoint_choice import EndpointChoice
-from ingress.exchange.headers import (
+from ingress.exchange.early_body import EarlyBody
+from ingress.exchange.exchange_policies import ExchangePolicies
+from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.exchange_state import ExchangeState
+from ingress.exchange.fields import (
     answer_fields,
     downstream_fields,
     downstream_trailers,
     own_request_id,
     upstream_head,
+    without_body,
 )
-from ingress.exchange.own_answer import (
-    NO_CONNECTION,
-    NO_ENDPOINT,
-    TOO_LARGE,
-    UNREACHABLE,
-    UNRESOLVED,
-    is_too_large,
-    own_answer,
-)
-from ingress.exchange.replayable_body import ReplayableBody
-from ingress.exchange.response_writer import ResponseWriter
-from ingress.exchange.state import State
-from ingress.exchange.tunnel import CLIENT_LOST, Tunnel
+from ingress.exchange.held_response import HeldResponse
+from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, path_refusal
+from ingress.exchange.response_writer import RequestReader, ResponseWriter
+from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
+from ingress.field_edits import NO_EDITS
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
-from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.match import find_route
-from ingress.telemetry.record import ExchangeRecord
-from ingress.upstream.http1 import HTTP1Upstream
-from ingress.upstream.pool import EndpointPool
-from ingress.upstream.response_receiver import TunnelReceiver
-
-_CONDITIONS: Final = {
-    EndpointClosed: RetryCondition.ERROR,
-    EndpointTimeout: RetryCondition.TIMEOUT,
-}
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot
+from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, Try
+from ingress.upstream.stream import EndpointStream, StreamReceiver
 
 # A name of an enumeration costs as much as a call (Python 3.11).
-_ROUTING: Final = State.ROUTING
-_WAITING: Final = State.WAITING
-_RESPONDING: Final = State.RESPONDING
-_ENDED: Final = State.ENDED
+_ROUTING: Final = ExchangeState.ROUTING
+_DECIDING: Final = ExchangeState.DECIDING
+_CALLING: Final = ExchangeState.CALLING
+_RESPONDING: Final = ExchangeState.RESPONDING
+_TUNNELLING: Final = ExchangeState.TUNNELLING
+_ENDED: Final = ExchangeState.ENDED
 _OK: Final = Outcome.OK
 
-CLIENT_GONE: Final = 499
-"""The status, in the log alone, of what the client did not wait for: nginx's."""
 
-
-class Exchange:
+class Exchange(CallReceiver, RequestReader, TunnelOwner):
     """
     :param writer: where the response goes.
-    :param client: who asks.
+    :param client: the connection that the request came over.
     """
 
-    # Defaults: an exchange sets only what becomes of it.
-    state: State = _ROUTING
-    outcome: Outcome | None = None
-    """How it ended; None until it has."""
-
-    _is_secure = False
-    _choice: EndpointChoice | None = None
-    _pool: EndpointPool | None = None
-    """The endpoint's, as it was when the try began: by now it may have been retired."""
-
-    _connection: HTTP1Upstream | None = None
-    _cancel_dial: Callable[[], None] | None = None
-    _body: ReplayableBody | None = None
-    """None where the request has none."""
-
-    _head = b""
-    _is_request_sent = False
-
     def __init__(
-        self, plane: DataPlane, writer: ResponseWriter, client: Client, request: Request
+        self,
+        resources: ExchangeResources,
+        writer: ResponseWriter,
+        client: Client,
+        request: Request,
     ) -> None:
         self.request = request
-        self._plane = plane
+        self.state = _ROUTING
+        self.outcome: Outcome | None = None
+        """How it ended; None until it has."""
+
+        self._resources = resources
         self._writer = writer
         self._client = client
-        record = self._record = ExchangeRecord(client.address, plane.deadlines.now(), request)
+        record = self._record = ExchangeRecord(client.address, resources.now(), request)
         record.request_size = request.length
+        self._call: Call | None = None
+        self._earlier_tries: list[Try] | None = None
+        """Of a call whose response a policy has replaced."""
+
         self._is_request_whole = request.body_length == 0
-        if not self._is_request_whole:
-            self._body = ReplayableBody()
+        self._early_body: EarlyBody | None = None
+        self._response_edits = NO_EDITS
+        """Those of the route, by the scheme."""
+
+        self._policies: ExchangePolicies | None = None
+        """None where the route has none."""
+
+        self._held: HeldResponse | None = None
+        """The response that a policy has yet to decide on."""
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.state.name} pool={self._pool} outcome={self.outcome}>"
+        return f"<Exchange {self.state.name} {self._call} outcome={self.outcome}>"
 
-    # Routing.
+    # The way in: rule, policies, call.
 
     def begin(self) -> None:
-        """Find who answers, and ask."""
-        request, plane, client = self.request, self._plane, self._client
+        """Find the rule, and do what it says."""
+        request, resources, record = self.request, self._resources, self._record
         # Not kept: with the last of many hours' answers all of it would be freed in one go.
-        snapshot = plane.snapshot
+        snapshot = resources.snapshot
         assert snapshot is not None, "nothing is accepted before the first snapshot"
-        record = self._record
-        identity = record.request_id = own_request_id(request) or plane.make_request_id()
-        believed = client.believed(request, snapshot.config)
-        self._is_secure = believed.is_secure
-        record.client_address = believed.address
-        route = record.route = find_route(snapshot, request.host, request.path)
-        answer = own_answer(plane, route, request, believed)
+        record.request_id = own_request_id(request) or resources.make_request_id()
+        client = self._client.believed(request, snapshot.config)
+        record.client_address = client.address
+        route = record.route = find_route(snapshot, request.host, request.path, request)
+        edits = snapshot.response_edits
+        if route is not None and route.response_edits is not None:
+            edits = route.response_edits
+        self._response_edits = edits.https if client.is_secure else edits.http
+        if route is None:
+            self._answer(NO_ROUTE)
+        elif route.paths is not None and (no := path_refusal(snapshot, request, route)):
+            self._answer(no)
+        elif route.policies:
+            policies = ExchangePolicies(resources, snapshot, route, request, client)
+            self._policies = policies
+            policies.admit(self._admitted)
+            self._note_wait(policies)
+        else:
+            self._admit(snapshot, route, client)
+
+    def _note_wait(self, policies: ExchangePolicies) -> None:
+        """Stop reading where a policy has yet to decide."""
+        if policies.is_waiting and self.state is not _ENDED:
+            self.state = _DECIDING
+            # A client that sends no body is read on: else nobody notices when it goes away.
+            if not self._is_request_whole:
+                self._writer.pause_request()
+
+    def _admitted(self, answer: Answer | None) -> None:
+        """The policies have decided whether the client may have it, and what becomes of it."""
+        policies, route = self._policies, self._record.route
+        assert policies is not None
+        assert route is not None
+        if self.state is _DECIDING:
+            self._writer.resume_request()
         if answer is not None:
             self._answer(answer)
-            return
-        assert route is not None
-        assert route.upstream is not None
-        upstream = snapshot.upstreams.get(route.upstream)
-        endpoint = None
-        if upstream is not None:
-            choice = self._choice = EndpointChoice(plane, upstream, route, request, believed)
-            record.tries = choice.tries
-            endpoint = choice.first()
-        if endpoint is None:
-            is_unresolved = upstream is not None and upstream.is_unresolved
-            self._answer(UNRESOLVED if is_unresolved else NO_ENDPOINT)
-            return
-        names = plane.field_names
-        self._head = upstream_head(request, believed, identity, names, route.paths)
-        self._ask(endpoint)
-
-    def _ask(self, endpoint: Endpoint) -> None:
-        """Begin a try."""
-        assert self._choice is not None
-        pool = self._pool = self._choice.try_began(endpoint)
-        connection = pool.take_idle()
-        if connection is not None:
-            self.connected(connection)
         else:
-            self._dial()
+            self._admit(policies.snapshot, route, policies.client)
 
-    def _dial(self) -> None:
-        assert self._pool is not None
-        self.state = State.CONNECTING
-        if not self._is_request_whole:
-            self._writer.pause_request()
-        self._cancel_dial = self._pool.dial(self, self._proxy.connect_timeout)
-
-    def _next_endpoint(self, condition: RetryCondition) -> Endpoint | None:
-        """Another endpoint to ask after this failure, if the request may be asked again."""
-        choice, pool = self._choice, self._pool
-        assert choice is not None
-        assert pool is not None
-        if not choice.may_try_again(
-            condition,
-            is_request_sent=self._is_request_sent,
-            is_body_replayable=self._is_body_replayable,
-            is_response_started=self.state is _RESPONDING,
-        ):
-            return None
-        return choice.next(pool.endpoint)
-
-    def _fail(self, condition: RetryCondition, answer: Answer) -> None:
-        """
-        The try has failed: ask another endpoint.
-
-        :param answer: for the client, where there is none.
-        """
-        assert self._choice is not None
-        self._choice.try_ended(False, 504 if condition is RetryCondition.TIMEOUT else 502)
-        other = self._next_endpoint(condition)
-        if other is not None:
-            self._ask(other)
+    def _admit(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
+        """Ask an endpoint, if there is one to ask."""
+        request, upstream = self.request, route.upstream
+        if self._policies is not None and self._policies.upstream is not None:
+            upstream = self._policies.upstream
+        if request.body_length and route.proxy.is_too_large(request.body_length):
+            self._answer(TOO_LARGE)
+        elif upstream is None:
+            self._answer(NO_SERVICE)
         else:
-            self._answer(answer)
+            self._start_call(snapshot, upstream, route, request, client)
 
-    # PoolUser.
-
-    def connected(self, connection: HTTP1Upstream) -> None:
-        if self._cancel_dial is not None:
-            self._cancel_dial = None
-            assert self._choice is not None
-            self._choice.try_connected()
-        self._connection = connection
-        self._is_request_sent = True
-        self.state = _WAITING
-        record = self._record
-        assert record.route is not None
-        connection.send_head(self, self.request, self._head, record.route.proxy)
-        body = self._body
-        if body is None:
+    def _start_call(
+        self,
+        snapshot: Snapshot,
+        key: UpstreamKey,
+        route: Route,
+        request: Request,
+        client: BelievedClient,
+    ) -> None:
+        upstream = snapshot.upstreams.get(key)
+        if upstream is None:
+            self._answer(NO_ENDPOINT)
             return
-        # First, for what is sent now may well fill the connection and pause the body again.
-        self._writer.resume_request()
-        for data in body.replay():
-            connection.send_body(data)
-        if self._is_request_whole:
-            connection.end_body()
+        resources, record = self._resources, self._record
+        head = upstream_head(
+            request,
+            client,
+            record.request_id,
+            resources.field_names,
+            route.request_edits,
+            route.paths,
+        )
+        if self._policies is not None:
+            self._policies.change(head)
+        call = self._call = Call(
+            resources.calls,
+            upstream,
+            route,
+            head,
+            client,
+            self,
+            snapshot.config.limits.retry_budget,
+        )
+        record.tries = call.tries
+        self.state = _CALLING
+        call.start()
+        early, self._early_body = self._early_body, None
+        if early is not None:
+            early.send_to(call)
 
-    def dial_failed(self, *, timed_out: bool) -> None:
-        self._cancel_dial = None
-        if timed_out:
-            self._fail(RetryCondition.TIMEOUT, UNREACHABLE)
-        else:
-            self._fail(RetryCondition.ERROR, NO_CONNECTION)
-
-    # The codec's side: the request's body, and a client that is gone.
+    # RequestReader: the client's side.
 
     def body_received(self, data: bytes) -> None:
-        """Some of the request's body; never empty."""
-        body, route = self._body, self._record.route
-        if self.state is _ENDED or body is None:
+        if self.state is _ENDED:
             return
-        self._record.request_size += len(data)
-        body.add(data, is_forwarded=self._connection is not None)
-        if route is not None and is_too_large(route, body.length):
-            self._refuse(TOO_LARGE)
-        elif self._connection is not None:
-            self._connection.send_body(data)
+        record, call = self._record, self._call
+        record.request_size += len(data)
+        length = record.request_size - self.request.length
+        if record.route is not None and record.route.proxy.is_too_large(length):
+            self.refuse(BodyTooLarge(TOO_LARGE.detail))
+        elif call is not None:
+            call.send_body(data)
+        else:
+            self._early().pieces.append(data)
 
-    def body_ended(self) -> None:
-        """The request's body is whole."""
+    def body_ended(self, trailers: Trailers) -> None:
         self._is_request_whole = True
-        if self._connection is not None:
-            self._connection.end_body()
+        if self._call is not None:
+            self._call.end_body(trailers)
+        else:
+            self._early().trailers = trailers
+
+    def _early(self) -> EarlyBody:
+        """What comes of the body before there is a call."""
+        if self._early_body is None:
+            self._early_body = EarlyBody()
+        return self._early_body
 
     def refuse(self, error: PeerError) -> None:
-        """The request turned out to be bad, or too slow, after it had begun."""
-        self._refuse(Answer.from_error(error))
-
-    def _refuse(self, answer: Answer) -> None:
-        self._drop_connection()
+        answer = Answer.from_error(error)
+        self._drop_call()
         if self.state is _RESPONDING:
             self._abort(answer.outcome, answer.detail)
         elif self.state is not _ENDED:
-            self._answer(answer)
+            self._send_answer(answer)
 
     def client_lost(self) -> None:
-        """Nobody waits for the response any more."""
         if self.state is not _ENDED:
-            self._drop_connection()
+            self._drop_call()
             self._end(Outcome.CLIENT_LOST, CLIENT_LOST)
 
-    def client_finished(self) -> None:
-        """The client sends no more, and may still read: it gets its answer."""
-
     def pause_response(self) -> None:
-        """The client reads slower than the endpoint sends."""
-        if self._connection is not None:
-            self._connection.pause_response()
+        if self._call is not None:
+            self._call.pause()
 
     def resume_response(self) -> None:
-        """It has caught up."""
-        if self._connection is not None:
-            self._connection.resume_response()
+        # A response that is held is paused for a reason of its own.
+        if self._call is not None and self._held is None:
+            self._call.resume()
 
-    # ResponseReceiver.
+    # CallReceiver: the way out.
 
-    def response_interim(self, response: Response) -> None:
+    def call_interim(self, response: Response) -> None:
         self._writer.send_interim(response)
 
-    def response_started(self, response: Response) -> None:
-        choice = self._choice
-        assert choice is not None
-        status = response.status
-        choice.try_answered(status)
-        if status >= 400 and self._proxy.retries_status(status) and self._leave_for(response):
+    def call_started(self, response: Response) -> None:
+        policies = self._policies
+        if policies is None or not policies.has_review:
+            self._respond(response)
             return
-        self.state = _RESPONDING
-        self._record.status = status
-        fields = downstream_fields(response, self._plane.hsts if self._is_secure else b"")
-        if choice.cookie is not None:
-            fields = [*fields, (b"Set-Cookie", choice.cookie)]
-        self._writer.send_head(status, response.reason, fields, response.body_length)
+        self._held = HeldResponse(response)
+        policies.review(response, self._reviewed)
+        if policies.is_waiting and self._call is not None:
+            self._call.pause()
 
-    def _leave_for(self, response: Response) -> bool:
-        """:return: whether another endpoint is asked in place of the one that answered this."""
-        other = self._next_endpoint(RetryCondition(f"http_{response.status}"))
-        if other is None:
+    def _reviewed(self, answer: Answer | None) -> None:
+        """The policies have decided what becomes of the response."""
+        held, self._held = self._held, None
+        assert held is not None
+        if answer is not None:
+            self._drop_call()
+            self._send_answer(answer)
+            return
+        if self._divert():
+            return
+        self._respond(held.response)
+        if held.replay(self) and self._policies is not None and self._policies.has_waited:
+            self._writer.flush()
+            self.resume_response()
+
+    def _divert(self) -> bool:
+        """:return: whether policies have another Upstream asked in place of what there is."""
+        policies, route = self._policies, self._record.route
+        if policies is None or route is None or policies.diversion is None:
             return False
-        connection, self._connection = self._connection, None
-        assert connection is not None
-        assert self._choice is not None
-        self._choice.try_ended(True)
-        connection.abandon()
-        self._ask(other)
+        self._drop_call()
+        self._earlier_tries = [*(self._earlier_tries or ()), *self._record.tries]
+        self._start_call(
+            policies.snapshot,
+            policies.diversion,
+            route,
+            without_body(self.request),
+            policies.client,
+        )
         return True
 
-    def switched(self, response: Response) -> TunnelReceiver:
-        connection, self._connection = self._connection, None
-        assert connection is not None
-        assert self._choice is not None
+    def _respond(self, response: Response) -> None:
+        call, status = self._call, response.status
+        self.state = _RESPONDING
+        self._record.status = status
+        fields = downstream_fields(response, self._response_edits)
+        if self._policies is not None:
+            fields = self._policies.response_edits.apply(fields)
+        if call is not None and call.cookie is not None:
+            fields = [*fields, (b"Set-Cookie", call.cookie)]
+        self._writer.send_head(status, response.reason, fields, response.body_length)
+
+    def call_switched(self, response: Response, stream: EndpointStream) -> StreamReceiver:
         self._record.status = response.status
-        self._choice.try_answered(response.status)
-        self.state = State.TUNNELLING
-        tunnel = Tunnel(self._writer, connection, self._record, self._tunnel_ended)
-        self._writer.switch(downstream_fields(response), tunnel)
+        self.state = _TUNNELLING
+        tunnel = Tunnel(self._writer, stream, self._record, self)
+        self._writer.switch(downstream_fields(response, NO_EDITS), tunnel)
         return tunnel
 
-    def response_body(self, data: bytes) -> None:
+    def call_body(self, data: bytes) -> None:
+        if self._held is not None:
+            self._held.body.append(data)
+            return
         self._record.body_size += len(data)
         self._writer.send_body(data)
 
-    def response_flush(self) -> None:
-        self._writer.flush()
+    def call_flush(self) -> None:
+        if self._held is None:
+            self._writer.flush()
 
-    def response_ended(self, trailers: Trailers) -> None:
-        self._connection = None
-        self._end(_OK, succeeded=True)
+    def call_ended(self, trailers: Trailers) -> None:
+        if self._held is not None:
+            self._held.trailers = trailers
+            return
+        self._end(_OK)
         taken = downstream_trailers(trailers) if trailers and self.request.takes_trailers else []
         self._writer.end(taken)
 
-    def upstream_failed(self, error: PeerError) -> None:
-        connection, self._connection = self._connection, None
-        assert connection is not None
-        if self.state is _RESPONDING:
-            self._end(error.outcome, str(error), succeeded=False)
-            self._writer.abort()
-        elif (
-            isinstance(error, EndpointClosed)
-            and connection.is_reused
-            and not connection.has_answered
-            and self._is_body_replayable
-            and self._proxy.may_repeat(self.request.method)
-        ):
-            # Most likely it had been closed before the request reached it, and asking
-            # again cannot do harm: the same try, over a new connection.
-            self._dial()
+    def call_failed(self, answer: Answer) -> None:
+        if self._held is not None:
+            self._held.failure = answer
+        elif self.state is _RESPONDING:
+            self._abort(answer.outcome, answer.detail)
         else:
-            condition = _CONDITIONS.get(type(error), RetryCondition.INVALID_HEADER)
-            self._fail(condition, Answer.from_error(error))
+            self._answer(answer)
 
     def pause_request(self) -> None:
         self._writer.pause_request()
@@ -341,15 +339,31 @@ class Exchange:
     def resume_request(self) -> None:
         self._writer.resume_request()
 
-    # Endings.
+    # Own answers and endings.
 
     def _answer(self, answer: Answer) -> None:
-        """Answer in the endpoint's place."""
+        """Answer in the endpoint's place, unless a policy has something better."""
+        policies = self._policies
+        if policies is None or not policies.has_replacement:
+            self._send_answer(answer)
+            return
+        policies.replace(answer, self._replaced)
+        self._note_wait(policies)
+
+    def _replaced(self, answer: Answer | None) -> None:
+        """The policies have decided what is answered."""
+        assert answer is not None
+        if not self._divert():
+            self._send_answer(answer)
+
+    def _send_answer(self, answer: Answer) -> None:
         request, record, writer = self.request, self._record, self._writer
-        hsts = self._plane.hsts if self._is_secure else b""
-        fields, body = answer_fields(answer, request.field(b"accept"), record.request_id, hsts)
+        edits = self._response_edits
+        if self._policies is not None:
+            edits = edits.then(self._policies.response_edits)
+        fields, body = answer_fields(answer, request.field(b"accept"), record.request_id, edits)
         record.status = answer.status
-        is_body_sent = request.method != b"HEAD"
+        is_body_sent = request.method != b"HEAD" and bool(body)
         if is_body_sent:
             record.body_size = len(body)
         self._end(answer.outcome, answer.detail)
@@ -362,37 +376,27 @@ class Exchange:
         self._end(outcome, detail)
         self._writer.abort()
 
-    def _tunnel_ended(self, outcome: Outcome, detail: str) -> None:
-        self._end(outcome, detail, succeeded=True)
+    def tunnel_ended(self, outcome: Outcome, detail: str) -> None:
+        """TunnelOwner."""
+        if self._call is not None:
+            self._call.tunnel_ended()
+        self._end(outcome, detail)
 
-    def _end(self, outcome: Outcome, detail: str = "", *, succeeded: bool | None = None) -> None:
-        """
-        :param succeeded: of a try that is under way, as for `EndpointChoice.try_ended`.
-        """
+    def _drop_call(self) -> None:
+        if self._policies is not None:
+            self._policies.cancel()
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def _end(self, outcome: Outcome, detail: str = "") -> None:
         self.state = _ENDED
-        if self._choice is not None:
-            self._choice.try_ended(succeeded)
-        record, plane = self._record, self._plane
+        self._call = self._held = None
+        record, resources = self._record, self._resources
+        if self._earlier_tries is not None:
+            record.tries = [*self._earlier_tries, *record.tries]
         record.outcome = self.outcome = outcome
         record.detail = detail
         record.status = record.status or CLIENT_GONE
-        record.duration = plane.deadlines.now() - record.began_at
-        plane.record(record)
-
-    @property
-    def _proxy(self) -> ProxySettings:
-        """What the Route says of requests to endpoints."""
-        assert self._record.route is not None
-        return self._record.route.proxy
-
-    @property
-    def _is_body_replayable(self) -> bool:
-        return self._body is None or self._body.is_replayable
-
-    def _drop_connection(self) -> None:
-        if self._cancel_dial is not None:
-            cancel_dial, self._cancel_dial = self._cancel_dial, None
-            cancel_dial()
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            connection.abandon()
+        record.duration = resources.now() - record.began_at
+        resources.record(record)

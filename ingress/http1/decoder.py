@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.config import Limits
-from ingress.http1.body import BodyDecoder
+from ingress.http1.body import BodyDecoder, Trailers
 from ingress.http1.head import EMPTY_BODY, HEAD_END
 from ingress.http1.request_head import (
     check_unfinished_request_head,
@@ -27,7 +27,7 @@ class RequestDecoder:
     Take a head, then its body until it is complete, then the next head.
     """
 
-    __slots__ = ("_body", "_checked", "is_in_body", "is_in_head", "waiting")
+    __slots__ = ("_body", "_checked", "_trailers", "is_in_body", "is_in_head", "waiting")
 
     def __init__(self) -> None:
         self.is_in_head = True
@@ -43,9 +43,15 @@ class RequestDecoder:
         """Bytes of a head that is not whole, in which neither its end nor a fault was found."""
 
         self._body: BodyDecoder = EMPTY_BODY
+        self._trailers: Trailers = ()
 
     def __repr__(self) -> str:
         return f"<RequestDecoder {len(self.waiting)} bytes, in_body={self.is_in_body}>"
+
+    @property
+    def trailers(self) -> Trailers:
+        """The fields behind the body that was complete last, if it came in chunks."""
+        return self._trailers
 
     def take_rest(self) -> bytes:
         """All that waits, undecoded."""
@@ -97,5 +103,6 @@ class RequestDecoder:
         body, self.waiting = self._body.feed(self.waiting)
         if self._body.is_complete:
             self.is_in_body = False
+            self._trailers = self._body.trailers
             self._body = EMPTY_BODY
         return body

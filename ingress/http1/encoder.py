@@ -1,5 +1,5 @@
 """
-Responses of HTTP/1.1: values in, bytes out.
+Messages of HTTP/1.1: values in, bytes out.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from typing import Final
 
 from ingress.encoded_fields import EncodedFields
 from ingress.http1.body import LAST_CHUNK, Trailers, encode_chunk, encode_last_chunk
+from ingress.message import UpstreamRequest
 
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
+_UPGRADE: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+_TAKES_TRAILERS: Final = b"Connection: TE\r\nTE: trailers\r\n"
 
 
 class ResponseEncoder:
@@ -78,8 +81,7 @@ class ResponseEncoder:
 
     def switched(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """The connection is a tunnel from here on (RFC 9110 section 15.2.2)."""
-        ours = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        self._out.append(_head(101, b"Switching Protocols", fields, ours))
+        self._out.append(_head(101, b"Switching Protocols", fields, _UPGRADE))
 
     def take(self) -> bytes:
         """What has been encoded since the last time."""
@@ -88,6 +90,35 @@ class ResponseEncoder:
             return b""
         self._out = []
         return out[0] if len(out) == 1 else b"".join(out)
+
+
+def encode_request_head(request: UpstreamRequest) -> bytes:
+    """
+    Encode the head of a request for an endpoint.
+
+    Host comes first, as RFC 9110 section 7.2 would have it; then the client's other fields, what
+    frames the message, and the proxy's own fields.
+    """
+    fields, framing = request.fields, request.request
+    lines = fields.http1
+    if lines is None:
+        lines = fields.http1 = _encode(fields)
+    ours = b""
+    if framing.body_length is None:
+        ours = _CHUNKED
+    if framing.wants_websocket:
+        ours += _UPGRADE
+    elif framing.takes_trailers:
+        ours += _TAKES_TRAILERS
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%bX-Request-ID: %b\r\n%b\r\n" % (
+        request.method,
+        request.target,
+        request.authority,
+        lines,
+        ours,
+        request.request_id,
+        request.forwarded,
+    )
 
 
 def _head(status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], ours: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ingress.believed_client import BelievedClient
 from ingress.message import Request
-from ingress.policy.live_state import PolicyStates, RuleIdentity
+from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
 
 State = TypeVar("State")
 
@@ -24,7 +24,6 @@ class PolicyContext:
 
     :ivar request: the head of the request, as the codec accepted it.
     :ivar client: who sent it, as far as that is believed.
-    :ivar rule: the rule that the request has met.
     :ivar captures: what the rule's regular expression captured.
     :ivar now: seconds on the clock of the process, for times that pass.
     :ivar wall_clock: seconds since the epoch, for dates.
@@ -32,13 +31,13 @@ class PolicyContext:
     """
 
     __slots__ = (
+        "_route",
         "_states",
         "captures",
         "client",
         "now",
         "random",
         "request",
-        "rule",
         "wall_clock",
     )
 
@@ -46,7 +45,7 @@ class PolicyContext:
         self,
         request: Request,
         client: BelievedClient,
-        rule: RuleIdentity,
+        route: Rule,
         captures: Captures,
         *,
         now: Callable[[], float],
@@ -56,12 +55,17 @@ class PolicyContext:
     ) -> None:
         self.request = request
         self.client = client
-        self.rule = rule
+        self._route = route
         self.captures = captures
         self.now = now
         self.wall_clock = wall_clock
         self.random = random
         self._states = states
+
+    @property
+    def rule(self) -> RuleIdentity:
+        """The rule that the request has met."""
+        return self._route.identity
 
     def __repr__(self) -> str:
         return f"<PolicyContext {self.request} of {self.client}>"

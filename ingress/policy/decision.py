@@ -4,7 +4,9 @@ What a policy can decide.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -12,10 +14,16 @@ from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits
 
+_TARGET: Final = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
+
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """Go on, with changes. What is not given stays as it is."""
+    """
+    Go on, with changes. What is not given stays as it is.
+
+    :raises ValueError: for a target that could not stand in a request line.
+    """
 
     request_edits: FieldEdits = NO_EDITS
     """For the head that goes to the endpoint."""
@@ -28,6 +36,10 @@ class Proceed:
 
     upstream: UpstreamKey | None = None
     """The Upstream to ask in place of the route's."""
+
+    def __post_init__(self) -> None:
+        if self.target is not None and _TARGET.fullmatch(self.target) is None:
+            raise ValueError("a target begins with / and has neither blanks nor control characters")
 
 
 Verdict = Answer | Proceed | None

@@ -5,7 +5,7 @@ The state that policies keep between requests.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 State = TypeVar("State")
 
@@ -22,6 +22,14 @@ class RuleIdentity(NamedTuple):
     """As the Ingress has it."""
 
     path_type: str
+
+
+class Rule(Protocol):
+    """A rule as it is now."""
+
+    @property
+    def identity(self) -> RuleIdentity:
+        """What it is known by from Snapshot to Snapshot."""
 
 
 class PolicyStates:

@@ -134,6 +134,12 @@ class ProxySettings(Setting):
             }
         }
 
+    def is_too_large(self, length: int) -> bool:
+        """
+        :param length: of a request's body, as far as it is known; in bytes.
+        """
+        return self.body_size is not None and length > self.body_size
+
     def retries_status(self, status: int) -> bool:
         """Return whether a response of this status leads to a retry on another endpoint."""
         return _BY_STATUS.get(status) in self.retry_on

@@ -10,13 +10,10 @@ from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
-from ingress.policy.backend_tls import BackendTLS
-from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.call_settings import CallSettings
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
-from ingress.policy.load_balance import LoadBalance
 from ingress.policy.policy import Phase, Policy, phases_of
-from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.condition import Condition
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.path_pattern import PathPattern
@@ -39,8 +36,8 @@ class RouteLabels(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """A path rule (or default backend) of one Ingress."""
+class Route(CallSettings):
+    """A path rule (or default backend) of one Ingress, with the settings of its calls."""
 
     ingress: tuple[str, str]
     """``(namespace, name)`` of the Ingress that has the rule."""
@@ -62,23 +59,11 @@ class Route:
     response_edits: ResponseEdits | None = None
     """Changes to every response; None for those of the Snapshot, which most routes have."""
 
-    affinity: CookieAffinity | None = None
-    """A session that is found takes precedence over `load_balance`."""
-
-    load_balance: LoadBalance = LoadBalance()
-    proxy: ProxySettings = ProxySettings()
-
     pattern: PathPattern | None = None
     """What the path must be like on a host with an ordered list; None in a tree."""
 
     conditions: tuple[Condition, ...] = ()
     """What else a request must be like; all of them must hold."""
-
-    tls: BackendTLS | None = None
-    """
-    None if connections to endpoints are unencrypted. Two Ingresses may use different settings
-    for one Service, so kept connections belong to an endpoint and these settings.
-    """
 
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""

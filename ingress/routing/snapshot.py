@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
-from ingress.field_edits import NO_RESPONSE_EDITS, ResponseEdits
+from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
+from ingress.policy.live_state import RuleIdentity
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 
@@ -109,6 +110,13 @@ class VirtualHost:
             yield self.default
 
 
+def hsts_edits(config: Config) -> FieldEdits:
+    """:return: the changes to every response over https (RFC 6797)."""
+    if config.hsts is None:
+        return NO_EDITS
+    return FieldEdits(replace=((b"Strict-Transport-Security", config.hsts.field_value),))
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """
@@ -134,11 +142,25 @@ class Snapshot:
     certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)
     """By the name of a tls entry in lower case, wildcards as ``*.example.com``."""
 
-    response_edits: ResponseEdits = NO_RESPONSE_EDITS
-    """Changes to the responses of every Route that has no `Route.response_edits`: HSTS."""
-
     default_certificate: ServerCertificate | None = None
     """The configured certificate; None if the self-signed one is used."""
+
+    response_edits: ResponseEdits = field(init=False, repr=False, compare=False)
+    """Changes to every response of a route that has none of its own: HSTS, over https."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "response_edits", ResponseEdits(https=hsts_edits(self.config)))
+
+    def has_rule(self, rule: RuleIdentity) -> bool:
+        """Whether a rule is served here."""
+        host = rule.host.encode()
+        if not host:
+            found = self.any_host
+        elif host.startswith(b"*."):
+            found = self.wildcard_hosts.get(host[2:])
+        else:
+            found = self.hosts.get(host)
+        return found is not None and any(route.identity == rule for route in found.routes())
 
     def endpoints(self) -> set[Endpoint]:
         """Return the endpoints of all Upstreams, lingering ones included."""

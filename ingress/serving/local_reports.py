@@ -10,7 +10,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from ingress.exchange.data_plane import DataPlane
+from ingress.serving.data_plane import DataPlane
 from ingress.serving.readings import read_counters, read_endpoints, read_vitals
 from ingress.telemetry.counts import CountsCollector
 from ingress.telemetry.endpoint_state import EndpointStates

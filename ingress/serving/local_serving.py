@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ingress.downstream.http1_factory import HTTP1Factory
+from ingress.downstream.http1_factory import HTTP1Factory, TLSFactory
 from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
 from ingress.downstream.tls import TLSContexts
 from ingress.downstream.tls_transport import tls_transports
-from ingress.exchange.data_plane import DataPlane
 from ingress.observer import ExchangeObserver
 from ingress.routing.snapshot import Snapshot
+from ingress.serving.data_plane import DataPlane
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
 
@@ -57,7 +57,7 @@ class LocalServing:
     @property
     def connections(self) -> int:
         """The number of open client connections."""
-        return len(self._plane.connections)
+        return len(self._plane.clients.connections)
 
     def launch(self) -> None:
         """Serving: nothing is forked."""
@@ -66,7 +66,7 @@ class LocalServing:
         """Serving."""
         self._plane.deadlines.start()
         room = room_for_connections(raise_descriptor_limit())
-        self._plane.connection_limit.fit(room, self._processes)
+        self._plane.clients.connection_limit.fit(room, self._processes)
         for observer in self._observers:
             observer.start()
 
@@ -83,15 +83,15 @@ class LocalServing:
         tls, unix_tls = tls_transports(self._contexts.open_connection)
         self._listeners.http.start(
             self._reactor,
-            HTTP1Factory(plane, is_secure=False),
-            plane.connection_limit,
+            HTTP1Factory(plane.clients, plane.exchanges, is_secure=False),
+            plane.clients.connection_limit,
             transport=ImmediateServer,
             unix_transport=ImmediateUNIXServer,
         )
         self._listeners.https.start(
             self._reactor,
-            HTTP1Factory(plane, is_secure=True),
-            plane.connection_limit,
+            TLSFactory(plane.clients, plane.exchanges),
+            plane.clients.connection_limit,
             transport=tls,
             unix_transport=unix_tls,
         )
@@ -111,14 +111,14 @@ class LocalServing:
         return Deferred.fromCoroutine(self._drain(grace))
 
     async def _drain(self, grace: float) -> None:
-        self._plane.is_draining = True
+        self._plane.clients.is_draining = True
         for listener in self._listeners.for_clients:
             await listener.stop()
         self._grace = self._reactor.callLater(grace, self.cut)
-        await self._plane.connections.drain()
+        await self._plane.clients.connections.drain()
         if self._grace.active():
             self._grace.cancel()
-        self._plane.registry.close()
+        self._plane.calls.registry.close()
         self._plane.deadlines.stop()
         for observer in self._observers:
             await observer.stop()
@@ -128,4 +128,4 @@ class LocalServing:
         count = self.connections
         if count:
             self.log.warn("Connections that are cut: {count}", count=count)
-        self._plane.connections.cut()
+        self._plane.clients.connections.cut()

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 from ingress.endpoint import Endpoint
-from ingress.exchange.data_plane import DataPlane
+from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.counts import Counters
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.vitals import Connections, Usage, Vitals, own_vitals
@@ -22,10 +22,10 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     :return: the counts since the start.
     """
     counters = Counters(
-        accepted=plane.accepted,
-        refused=plane.refused,
-        dropped_fields=plane.field_names.dropped,
-        ejections=plane.balancer.health.ejections,
+        accepted=plane.clients.accepted,
+        refused=plane.clients.refused,
+        dropped_fields=plane.exchanges.field_names.dropped,
+        ejections=plane.calls.balancer.health.ejections,
         cpu_seconds=usage.cpu_seconds,
         read_bytes=usage.read_bytes,
         written_bytes=usage.written_bytes,
@@ -40,16 +40,16 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
 
 def read_vitals(plane: DataPlane) -> Vitals:
     """The vitals of this process."""
-    activities = plane.connections.activities()
+    activities = plane.clients.connections.activities()
     return own_vitals(Connections(**activities))
 
 
 def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:
     """The states of endpoints that have requests in flight or are ejected."""
     in_flight = Counter[Endpoint]()
-    for endpoint, count in plane.registry.in_flight():
+    for endpoint, count in plane.calls.registry.in_flight():
         in_flight[endpoint] += count
-    ejected = plane.balancer.health.ejected
+    ejected = plane.calls.balancer.health.ejected
     return {
         endpoint: EndpointState(in_flight[endpoint], int(endpoint in ejected))
         for endpoint in ejected | in_flight.keys()

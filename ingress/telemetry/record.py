@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.message import Request
@@ -14,6 +16,10 @@ from ingress.routing.route import Route
 
 _OK: Final = Outcome.OK
 """Looked up once: a member of an enumeration costs as much as a call."""
+
+
+CLIENT_GONE: Final = 499
+"""The status, in the log alone, of what the client did not wait for: nginx's."""
 
 
 class Try:
@@ -48,6 +54,14 @@ class Try:
 
     def __repr__(self) -> str:
         return f"<Try {self.endpoint} {self.status}>"
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class RecordReceiver:
+    """Receives the record of each exchange when it is over. As it is, it forgets them."""
+
+    def record(self, record: ExchangeRecord) -> None:
+        """An exchange is over, or what came was refused before it was one."""
 
 
 class ExchangeRecord:

@@ -14,11 +14,11 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.telemetry.access_log import AccessLog
-from ingress.telemetry.record import ExchangeRecord, Try
+from ingress.telemetry.record import ExchangeRecord, RecordReceiver, Try
 from ingress.telemetry.traffic import Traffic
 
 
-class Recorder:
+class Recorder(RecordReceiver):
     """
     :param traffic: counts each exchange.
     :param access_log: writes a line for each exchange.
@@ -35,9 +35,6 @@ class Recorder:
         self.ok = 0
         self.not_ok: Counter[str] = Counter()
         """Exchanges by outcome; `ok` is apart, because looking up an Outcome takes long."""
-
-        self._count = traffic.count
-        self._write = access_log.write
 
     def start(self) -> None:
         """Observer."""
@@ -61,7 +58,7 @@ class Recorder:
         last = tries[-1] if tries else _NOBODY
         if len(tries) > 1:
             self.retries += len(tries) - 1
-        self._count(
+        self.traffic.count(
             record.route,
             b"" if request is None else request.method,
             record.status,
@@ -77,7 +74,7 @@ class Recorder:
         else:
             self.not_ok[record.outcome] += 1
         try:
-            self._write(record)
+            self.access_log.write(record)
         except Exception:
             # The caller has a response to send.
             self.log.failure("A line of the access log could not be written")

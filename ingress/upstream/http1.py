@@ -1,143 +1,136 @@
 """
 A connection to an endpoint, in HTTP/1.1: one request at a time, its response streamed.
+
+`ingress.upstream.http1_state` has its states and how they follow one another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ingress.deadline import NEVER
-from ingress.errors import EndpointClosed, EndpointTimeout, PeerError, ResponseError
-from ingress.http1.body import LAST_CHUNK, BodyDecoder, encode_chunk
+from ingress.errors import (
+    EndpointClosed,
+    EndpointTimeout,
+    PeerError,
+    ResponseError,
+    StaleConnection,
+)
+from ingress.http1.body import LAST_CHUNK, BodyDecoder, Trailers, encode_chunk
+from ingress.http1.encoder import encode_request_head
 from ingress.http1.head import EMPTY_BODY, HEAD_END, is_websocket
 from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
-from ingress.message import Request
+from ingress.message import Request, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.stream_protocol import StreamProtocol
-from ingress.upstream.response_receiver import ResponseReceiver, TunnelReceiver
-
-if TYPE_CHECKING:
-    from ingress.upstream.pool import EndpointPool
+from ingress.upstream.connection import ConnectionOwner, EndpointConnection
+from ingress.upstream.http1_state import UpstreamState
+from ingress.upstream.stream import StreamReceiver
 
 _DEFAULT_TIMEOUTS: Final = ProxySettings()
+_NOBODY: Final = StreamReceiver()
+"""Hears what no call wants to hear."""
+
+# A name of an enumeration costs as much as a call (Python 3.11).
+_IDLE: Final = UpstreamState.IDLE
+_SENDING: Final = UpstreamState.SENDING
+_WAITING: Final = UpstreamState.WAITING
+_TUNNELLING: Final = UpstreamState.TUNNELLING
+_CLOSING: Final = UpstreamState.CLOSING
+_LOST: Final = UpstreamState.LOST
 
 MAX_INTERIM: Final = 100
 """
-Interim responses before the final one. Of 102 (Processing) one every 20 s is usual
-(RFC 2518 section 10.1), that is half an hour of them; of others there are a few.
+Interim responses before the final one. One 102 (Processing) every 20 s is usual
+(RFC 2518 section 10.1), which makes half an hour of them; of others there are a few.
 """
 
 
-class HTTP1Upstream(StreamProtocol):
+class HTTP1Upstream(EndpointConnection, StreamProtocol):
     """
-    :param pool: where it goes when it has answered.
-    :param on_connected: called once with it.
+    :param owner: gets the connection back when it has answered.
+    :param receiver: waits for the connection, and is told once that it is there.
     """
 
-    def __init__(self, pool: EndpointPool, on_connected: Callable[[HTTP1Upstream], None]) -> None:
+    def __init__(self, owner: ConnectionOwner, receiver: StreamReceiver) -> None:
         self.deadline = NEVER
-        self.is_reused = False
-        """Whether it has answered before: then the endpoint may have closed it meanwhile."""
+        self.state = _IDLE
+        self._unsent = 0
+        self._owner = owner
+        self._now = owner.deadlines.now
+        self._receiver = receiver
+        """Of the stream under way; between two streams it ignores everything."""
 
-        self.has_answered = False
-        """Whether any byte of the response has come."""
+        self._request: Request | None = None
+        """The request under way, for its framing."""
 
-        self._pool = pool
-        self._now = pool.deadlines.now
-        self._on_connected: Callable[[HTTP1Upstream], None] | None = on_connected
-        self._receiver: ResponseReceiver | None = None
-        self._tunnel: TunnelReceiver | None = None
-        """In place of the receiver, once the endpoint has switched."""
+        self._has_served = False
+        """Whether it has answered a request before: the endpoint may have closed it since."""
 
-        self._buffer = b""
-        self._interim_count = 0
-        self._method = b""
-        self._body: BodyDecoder | None = None
-        self._keep_alive = True
-        self._may_send_more = False
-        """Whether a body may follow the response that must not, so that nothing else is asked."""
+        self._has_answered = False
+        """Whether any byte of the response under way has come."""
 
-        self._is_chunked = False
-        self._is_request_sent = True
         self._is_response_paused = False
         """Whether the receiver wants no more of the response for now."""
 
         self._is_stalled = False
-        """Whether the endpoint has left a full send buffer as it is."""
-
-        self._is_closing = False
-        self._may_switch = False
-        """Whether the request asked for a tunnel."""
+        """Whether the endpoint does not read: the send buffer is full."""
 
         self._may_skip_body = False
         """Whether the endpoint may answer without reading a body that is sent all the same."""
 
+        self._keep_alive = True
+        self._may_send_more = False
+        """Whether a body may follow the response that must not, so that nothing else is asked."""
+
+        self._buffer = b""
+        self._interim_count = 0
+        self._body: BodyDecoder | None = None
+        """Of the response, once its head has come."""
+
         self._timeouts = _DEFAULT_TIMEOUTS
 
     def __repr__(self) -> str:
-        state = "idle" if self._peer is None else "busy"
-        return f"<HTTP1Upstream {self._pool.endpoint} {state}>"
+        return f"<HTTP1Upstream {self._owner.endpoint} {self.state.name}>"
 
-    @property
-    def _peer(self) -> ResponseReceiver | TunnelReceiver | None:
-        """Who is told of what becomes of the connection."""
-        return self._receiver or self._tunnel
-
-    # The exchange's side.
+    # EndpointStream.
 
     def send_head(
-        self, receiver: ResponseReceiver, request: Request, head: bytes, timeouts: ProxySettings
+        self, receiver: StreamReceiver, request: UpstreamRequest, timeouts: ProxySettings
     ) -> None:
-        """
-        Begin a request. If it has a body, `send_body` and `end_body` follow.
-
-        :param head: of `request`, serialized for the endpoint.
-        :param timeouts: for what the endpoint does not read, or does not send.
-        """
+        framing = request.request
         self._receiver = receiver
-        self._method = request.method
-        self._is_chunked = request.body_length is None
-        self._may_switch = request.wants_websocket
+        self._request = framing
         self._timeouts = timeouts
         self._body = None
         self._interim_count = 0
-        self.has_answered = False
-        self._is_request_sent = is_whole = request.body_length == 0
-        self._may_skip_body = not is_whole and request.field(b"expect") is not None
-        # Until the request is sent, it is the client who is waited for.
-        self.deadline = self._now() + timeouts.read_timeout if is_whole else NEVER
-        self.transport.write(head)
+        self._has_answered = False
+        if framing.body_length == 0:
+            self.state = _WAITING
+            self._may_skip_body = False
+            self.deadline = self._now() + timeouts.read_timeout
+        else:
+            self.state = _SENDING
+            self._may_skip_body = framing.field(b"expect") is not None
+            self.deadline = NEVER
+        self.transport.write(encode_request_head(request))
 
     def send_body(self, data: bytes) -> None:
         self.transport.write(encode_chunk(data) if self._is_chunked else data)
 
-    def end_body(self) -> None:
+    def end_body(self, trailers: Trailers) -> None:
+        # Trailers stay here: many endpoints take them for fields of the head.
         if self._is_chunked:
             self.transport.write(LAST_CHUNK)
-        self._is_request_sent = True
+        if self.state is _SENDING:
+            self.state = _WAITING
         self._restart_deadline()
-
-    def send_raw(self, data: bytes) -> None:
-        """Into the tunnel."""
-        self.transport.write(data)
-        self._restart_deadline()
-
-    def end_raw(self) -> None:
-        """There will be no more for the tunnel; the endpoint may still send."""
-        self.transport.loseWriteConnection()
-
-    def close_tunnel(self) -> None:
-        """Neither side has more for the tunnel."""
-        self._tunnel = None
-        self.close()
 
     def pause_response(self) -> None:
-        """The client reads slower than the endpoint sends."""
         self._is_response_paused = True
         self.transport.pauseProducing()
         self._restart_deadline()
@@ -148,27 +141,31 @@ class HTTP1Upstream(StreamProtocol):
         self._restart_deadline()
 
     def abandon(self) -> None:
-        """The receiver wants no more; whatever is half done ends with the connection."""
-        self._receiver = self._tunnel = None
-        self.deadline = NEVER
-        self.transport.abortConnection()
+        # What is half done in HTTP/1.1 can only end with the connection.
+        self._forget_stream()
+        self._reset()
+
+    def send_raw(self, data: bytes) -> None:
+        self.transport.write(data)
+        self._restart_deadline()
+
+    def end_raw(self) -> None:
+        self.transport.loseWriteConnection()
+
+    def close_tunnel(self) -> None:
+        self._forget_stream()
+        self.close()
+
+    # EndpointConnection.
+
+    def has_input(self) -> bool:
+        return self.transport.has_input()  # type: ignore[attr-defined, no-any-return]
 
     def close(self) -> None:
-        """End a connection that is not in use, when what is written has been sent."""
-        self._is_closing = True
-        self.deadline = self._now() + self._timeouts.send_timeout
+        self.state = _CLOSING
+        self._restart_deadline()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
-
-    def _restart_deadline(self) -> None:
-        """Give what is waited for now its whole time; a stalled endpoint keeps its own."""
-        if self._is_stalled:
-            return
-        if self._is_response_paused or not self._is_request_sent:
-            # It is the client who is waited for, and whose own deadline ends that.
-            self.deadline = NEVER
-        else:
-            self.deadline = self._now() + self._timeouts.read_timeout
 
     # Twisted's side.
 
@@ -176,26 +173,24 @@ class HTTP1Upstream(StreamProtocol):
         """IProtocol."""
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._pool.deadlines.watch(self)
-        on_connected, self._on_connected = self._on_connected, None
-        assert on_connected is not None
-        on_connected(self)
+        self._owner.deadlines.watch(self)
+        receiver, self._receiver = self._receiver, _NOBODY
+        receiver.stream_acquired(self)
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        tunnel = self._tunnel
-        if tunnel is not None:
-            tunnel.tunnel_received(data)
+        receiver, state = self._receiver, self.state
+        if state is _TUNNELLING:
+            receiver.tunnel_received(data)
             self._restart_deadline()
             return
-        receiver = self._receiver
-        if receiver is None:
+        if state is not _WAITING and state is not _SENDING:
             # What an endpoint sends unasked goes to nobody, and what follows it
             # cannot be trusted to be an answer to the next request.
-            self._pool.lost(self)
-            self.transport.abortConnection()
+            self._owner.lost(self)
+            self._reset()
             return
-        self.has_answered = True
+        self._has_answered = True
         try:
             rest = self._receive(receiver, data)
         except PeerError as error:
@@ -206,12 +201,12 @@ class HTTP1Upstream(StreamProtocol):
         elif self._receiver is receiver:
             self._restart_deadline()
             receiver.response_flush()
-        elif self._tunnel is not None:
+        elif self.state is _TUNNELLING:
             if rest:
-                self._tunnel.tunnel_received(rest)
+                self._receiver.tunnel_received(rest)
             self._restart_deadline()
 
-    def _receive(self, receiver: ResponseReceiver, data: bytes) -> bytes:
+    def _receive(self, receiver: StreamReceiver, data: bytes) -> bytes:
         """Hand on what came; return what lies behind the end of the response."""
         while self._body is None:
             checked = len(self._buffer)
@@ -220,7 +215,7 @@ class HTTP1Upstream(StreamProtocol):
             end = data.find(HEAD_END, checked - 3 if checked > 3 else 0)
             if end < 0:
                 if data:
-                    check_unfinished_response_head(data, self._pool.limits, checked)
+                    check_unfinished_response_head(data, self._owner.limits, checked)
                 self._buffer = data
                 return b""
             end += len(HEAD_END)
@@ -238,26 +233,28 @@ class HTTP1Upstream(StreamProtocol):
             receiver.response_body(body)
         return rest
 
-    def _head(self, receiver: ResponseReceiver, head: bytes, following: int) -> bool:
+    def _head(self, receiver: StreamReceiver, head: bytes, following: int) -> bool:
         """
         :param following: how many bytes came behind it.
         :return: whether these are the whole body, as they mostly are.
         """
-        response, new_body = parse_response_head(head, self._method, self._pool.limits)
+        request = self._request
+        assert request is not None
+        response, new_body = parse_response_head(head, request.method, self._owner.limits)
         if response.status >= 200:
             is_whole = response.body_length == following
             self._body = EMPTY_BODY if is_whole else new_body()
             # An endpoint that was not waited for could take the body for its next request.
             self._keep_alive = response.keep_alive and not self._may_skip_body
-            is_without_body = self._method == b"HEAD" or response.status in (204, 304)
-            self._may_send_more = is_without_body and not response.keep_alive
+            if not response.keep_alive:
+                self._may_send_more = request.method == b"HEAD" or response.status in (204, 304)
             receiver.response_started(response)
             return is_whole
         if response.status == 101:
-            if not self._may_switch or not is_websocket(response):
+            if not request.wants_websocket or not is_websocket(response):
                 raise ResponseError("The endpoint switched to a protocol that was not asked for.")
-            self._receiver = None
-            self._tunnel = receiver.switched(response)
+            self.state = _TUNNELLING
+            self._receiver = receiver.switched(response)
         else:
             self._interim_count += 1
             if self._interim_count > MAX_INTERIM:
@@ -266,23 +263,24 @@ class HTTP1Upstream(StreamProtocol):
             receiver.response_interim(response)
         return False
 
-    def _complete(self, receiver: ResponseReceiver, rest: bytes) -> None:
+    def _complete(self, receiver: StreamReceiver, rest: bytes) -> None:
         if self._receiver is not receiver:
             return
         trailers = self._body.trailers if self._body is not None else ()
-        self._receiver = None
-        self._body = None
-        if not self._is_request_sent or self._is_stalled or rest:
+        is_request_sent = self.state is _WAITING
+        self._forget_stream()
+        if not is_request_sent or self._is_stalled or rest:
             # The endpoint has not read it all, or has sent what nobody asked for.
             self._reset()
         elif self._keep_alive:
-            self.is_reused = True
+            self.state = _IDLE
+            self._has_served = True
             if self._is_response_paused:
-                # By an interim response, and the receiver is gone that would go on.
+                # By an interim response, and the receiver that would go on is gone.
                 self._is_response_paused = False
                 self.transport.resumeProducing()
-            self.deadline = self._now() + self._pool.idle_timeout
-            self._pool.release(self)
+            self._restart_deadline()
+            self._owner.release(self)
         elif self._may_send_more:
             # Not closed: a closed connection keeps its port for a minute, and there are ports for
             # 500 HEAD a second.
@@ -291,58 +289,84 @@ class HTTP1Upstream(StreamProtocol):
             self.close()
         receiver.response_ended(trailers)
 
+    # Endings.
+
+    def _forget_stream(self) -> None:
+        self._receiver = _NOBODY
+        self._request = None
+        self._body = None
+
     def _reset(self) -> None:
-        """End the connection at once, whatever the endpoint may still send."""
+        self.state = _LOST
         self.deadline = NEVER
         self.transport.abortConnection()
 
     def _fail(self, error: PeerError) -> None:
-        peer = self._peer
-        self._receiver = self._tunnel = None
-        self.deadline = NEVER
-        self.transport.abortConnection()
-        if peer is not None:
-            peer.upstream_failed(error)
+        receiver = self._receiver
+        self._forget_stream()
+        self._reset()
+        receiver.stream_failed(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
-        self._pool.deadlines.forget(self)
+        self._owner.deadlines.forget(self)
         # A reset is no end: what it cuts off would pass for the whole body.
         self._ended(is_end=isinstance(reason.value, ConnectionDone))
+        self.state = _LOST
 
     def _ended(self, *, is_end: bool) -> None:
         """
         :param is_end: whether the endpoint said that there is no more.
         """
-        self._pool.lost(self)
-        peer, is_tunnel = self._peer, self._tunnel is not None
-        self._receiver = self._tunnel = None
-        if peer is None:
-            return
-        if is_end and (is_tunnel or (self._body is not None and self._body.close())):
-            peer.response_ended(())
+        self._owner.lost(self)
+        receiver, body, state = self._receiver, self._body, self.state
+        self._forget_stream()
+        if is_end and (state is _TUNNELLING or (body is not None and body.close())):
+            receiver.response_ended(())
+        elif self._has_served and not self._has_answered:
+            receiver.stream_failed(StaleConnection("The endpoint closed the connection."))
         else:
-            peer.upstream_failed(EndpointClosed("The endpoint closed the connection."))
+            receiver.stream_failed(EndpointClosed("The endpoint closed the connection."))
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol: the endpoint sends no more."""
-        if self._tunnel is not None:
-            self._tunnel.endpoint_finished()
+        if self.state is _TUNNELLING:
+            self._receiver.endpoint_finished()
         else:
             # There is no answer to come to what it still could be sent.
             self._ended(is_end=True)
             self.close()
 
+    # Deadlines.
+
+    def _patience(self) -> float:
+        """Seconds to wait for what is waited for now; NEVER for what ends without us."""
+        state = self.state
+        if self._is_stalled or state is _CLOSING:
+            return self._timeouts.send_timeout
+        if state is _IDLE:
+            return self._owner.idle_timeout
+        if self._is_response_paused or state is _SENDING or state is _LOST:
+            # It is the client who is waited for, and whose own deadline ends that.
+            return NEVER
+        return self._timeouts.read_timeout
+
+    def _restart_deadline(self) -> None:
+        """Give what is waited for now its whole time; a stalled endpoint keeps its own."""
+        if not self._is_stalled or self.state is _CLOSING:
+            self.deadline = self._now() + self._patience()
+
     def deadline_passed(self) -> None:
         """Timed."""
-        if self._is_closing:
-            self.transport.abortConnection()
-        elif self._peer is None:
+        state = self.state
+        if state is _CLOSING:
+            self._reset()
+        elif state is _IDLE:
             # Not later: until the reactor has closed it, somebody could still take it.
-            self._pool.lost(self)
+            self._owner.lost(self)
             self.close()
         elif self._is_stalled and self.has_peer_read():
-            self.deadline = self._now() + self._timeouts.send_timeout
+            self.deadline = self._now() + self._patience()
         else:
             self._fail(EndpointTimeout("The endpoint took too long."))
 
@@ -351,12 +375,15 @@ class HTTP1Upstream(StreamProtocol):
     def pauseProducing(self) -> None:
         self._is_stalled = True
         self.has_peer_read()
-        self.deadline = self._now() + self._timeouts.send_timeout
-        if (peer := self._peer) is not None:
-            peer.pause_request()
+        self.deadline = self._now() + self._patience()
+        self._receiver.pause_request()
 
     def resumeProducing(self) -> None:
         self._is_stalled = False
         self._restart_deadline()
-        if (peer := self._peer) is not None:
-            peer.resume_request()
+        self._receiver.resume_request()
+
+    @property
+    def _is_chunked(self) -> bool:
+        """Whether the body of the request under way goes in chunks."""
+        return self._request is not None and self._request.body_length is None

@@ -11,8 +11,9 @@ from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Snapshot
+from ingress.upstream.dialer import Dialer
 from ingress.upstream.endpoint_load import EndpointLoad
-from ingress.upstream.pool import Dialer, EndpointPool, PoolLimits
+from ingress.upstream.pool import EndpointPool, PoolLimits
 
 EndpointKey = tuple[Endpoint, BackendTLS | None]
 """

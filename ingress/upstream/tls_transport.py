@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
@@ -22,12 +22,8 @@ from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
 from ingress.tls_stream import TLSStream
 from ingress.transport import ImmediateClient, ImmediateConnector
-from ingress.upstream.pool import Dialer
+from ingress.upstream.dialer import Dialer, HandshakeFailed
 from ingress.upstream.tls import ClientContexts, EndpointTLS
-
-
-class HandshakeFailed(ConnectError):
-    """TCP had connected, TLS has not."""
 
 
 class TLSClient(TLSStream, ImmediateClient):

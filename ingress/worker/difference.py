@@ -37,7 +37,7 @@ _ROUTES_AT_ONCE: Final = 50
 _LIGHT_AT_ONCE: Final = 1000
 """Children, endpoints or names in one piece; each weighs a tenth of a route."""
 
-_FIELDS: Final = tuple(one.name for one in fields(Snapshot))
+_FIELDS: Final = tuple(one.name for one in fields(Snapshot) if one.init)
 
 
 class Difference:

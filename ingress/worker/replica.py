@@ -34,7 +34,7 @@ class Replica:
         if self._assembly is None:
             snapshot = self._snapshot
             self._assembly = Assembly(
-                {one.name: getattr(snapshot, one.name) for one in fields(snapshot)}
+                {one.name: getattr(snapshot, one.name) for one in fields(snapshot) if one.init}
             )
         for piece in pieces:
             piece.apply(self._assembly)

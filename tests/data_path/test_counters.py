@@ -196,17 +196,17 @@ def tunnel_silent(wire: Wire, client: Peer) -> None:
 
 def cut_while_dialling(wire: Wire, client: Peer) -> None:
     client.send(GET)
-    wire.plane.connections.cut()
+    wire.plane.clients.connections.cut()
 
 
 def cut_within_an_answer(wire: Wire, client: Peer) -> None:
     _asked(wire, client).send(CHUNKED_OK)
-    wire.plane.connections.cut()
+    wire.plane.clients.connections.cut()
 
 
 def cut_tunnel(wire: Wire, client: Peer) -> None:
     _tunnel(wire, client)
-    wire.plane.connections.cut()
+    wire.plane.clients.connections.cut()
 
 
 ENDINGS: tuple[Ending, ...] = (
@@ -253,8 +253,8 @@ class CounterTests(SynchronousTestCase):
         ending(wire, client)
         wire.network.settle()
         self.assertEqual([pool.load.in_flight for pool in pools], [0, 0], ending)
-        self.assertEqual(wire.plane.retry_budget.in_flight, 0)
-        self.assertEqual(wire.plane.retry_budget.retries, 0)
+        self.assertEqual(wire.plane.calls.retry_budget.in_flight, 0)
+        self.assertEqual(wire.plane.calls.retry_budget.retries, 0)
         client.close()
         wire.advance(LIMITS.idle_upstream_timeout + LIMITS.send_timeout + 2)
         return wire
@@ -264,7 +264,7 @@ class CounterTests(SynchronousTestCase):
         for ending in ENDINGS:
             with self.subTest(ending.__name__):
                 wire = self.end(ending)
-                self.assertEqual(len(wire.plane.connections), 0)
+                self.assertEqual(len(wire.plane.clients.connections), 0)
                 self.assertEqual(repr(wire.deadlines), "<Deadlines of 0>")
                 self.assertEqual(wire.dials, [])
                 self.assertEqual(wire.network.readers | wire.network.writers, set())

@@ -33,7 +33,7 @@ class HalfClosedTests(SynchronousTestCase):
         endpoint.send(LAST_CHUNK)
         self.assertEqual(self.client.read(), LAST_CHUNK)
         self.assertTrue(self.client.saw_end)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_within_the_answer_before_another(self) -> None:
         """A request that had come before the end is answered, too."""
@@ -67,7 +67,7 @@ class HalfClosedTests(SynchronousTestCase):
         endpoint.send(ONE_BUFFER_TOO_MUCH)
         self.client.end()
         self.wire.advance(LIMITS.send_timeout + 2)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_never_closes(self) -> None:
         """A client that reads its answer and stays is left behind."""
@@ -75,7 +75,7 @@ class HalfClosedTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         self.client.end()
         endpoint.send(OK)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_before_the_tunnel(self) -> None:
         """The end that comes before the endpoint agrees to a tunnel goes into it."""
@@ -103,4 +103,4 @@ class HalfClosedTests(SynchronousTestCase):
                 wire.advance(LIMITS.read_timeout + 2)
                 self.assertFalse(client.is_open)
                 self.assertFalse(endpoint.is_open)
-                self.assertEqual(len(wire.plane.connections), 0)
+                self.assertEqual(len(wire.plane.clients.connections), 0)

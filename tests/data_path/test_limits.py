@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
-from ingress.downstream.http1_factory import HTTP1Factory
+from ingress.downstream.http1_factory import TLSFactory
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
 from tests.support.wire import (
@@ -109,9 +109,9 @@ class LimitTests(SynchronousTestCase):
         endpoint = wire.accept()
         endpoint.send(OK)
         self.assertNotIn(b"Connection: close", client.read())
-        assert wire.plane.snapshot is not None
-        config = replace(wire.plane.snapshot.config, limits=Limits(keep_alive_requests=2))
-        wire.plane.publish(replace(wire.plane.snapshot, config=config))
+        assert wire.plane.exchanges.snapshot is not None
+        config = replace(wire.plane.exchanges.snapshot.config, limits=Limits(keep_alive_requests=2))
+        wire.plane.publish(replace(wire.plane.exchanges.snapshot, config=config))
         client.send(GET)
         endpoint.send(OK)
         self.assertIn(b"Connection: close", client.read())
@@ -128,9 +128,11 @@ class LimitTests(SynchronousTestCase):
     def test_connections_of_a_trusted_proxy(self) -> None:
         """A trusted proxy may have as many as it likes: they are those of many clients."""
         wire = self.wire(Limits(connections_per_client=1))
-        assert wire.plane.snapshot is not None
-        config = replace(wire.plane.snapshot.config, trusted_proxies=(ip_network("192.0.2.0/24"),))
-        wire.plane.publish(replace(wire.plane.snapshot, config=config))
+        assert wire.plane.exchanges.snapshot is not None
+        config = replace(
+            wire.plane.exchanges.snapshot.config, trusted_proxies=(ip_network("192.0.2.0/24"),)
+        )
+        wire.plane.publish(replace(wire.plane.exchanges.snapshot, config=config))
         wire.connect(self.CLIENT)
         self.assertIsNotNone(wire.factory.buildProtocol(self.CLIENT))
 
@@ -138,7 +140,7 @@ class LimitTests(SynchronousTestCase):
         """A TLS handshake has a time of its own; then the head has its whole time."""
         limits = Limits(tls_handshake_timeout=10, head_timeout=60)
         wire = self.wire(limits)
-        factory = HTTP1Factory(wire.plane, is_secure=True)
+        factory = TLSFactory(wire.plane.clients, wire.plane.exchanges)
         slow, _ = wire.join(factory, self.CLIENT)
         fast, transport = wire.join(factory, self.CLIENT)
         IHandshakeListener(transport.protocol).handshakeCompleted()

@@ -27,6 +27,7 @@ from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.routing.upstream_target import OTHER_ACCESS, check_path, upstream_target
 from ingress.telemetry.record import ExchangeRecord
+from tests.support.kept_records import KeptRecords
 from tests.support.path_readings import BACKENDS, FROM_PUBLIC, TO_ADMIN, Backend
 from tests.support.wire import ENDPOINT, OK, UPSTREAM, Wire, request, snapshot_of
 
@@ -196,7 +197,7 @@ class GuardedExchangeTests(SynchronousTestCase):
         self.wire = Wire()
         self.wire.plane.publish(snapshot_for(guards_admin))
         self.records: list[ExchangeRecord] = []
-        self.wire.plane.record = self.records.append
+        self.wire.plane.exchanges.recorder = KeptRecords(self.records)
         self.client = self.wire.connect()
 
     def test_canonical(self) -> None:

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import Outcome
 from ingress.telemetry.record import ExchangeRecord
+from tests.support.kept_records import KeptRecords
 from tests.support.wire import CHUNKED_OK, GET, LIMITS, OK, Message, Wire, post, request
 
 HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200)
@@ -17,7 +18,7 @@ class RecordCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.wire = Wire()
         self.records: list[ExchangeRecord] = []
-        self.wire.plane.record = self.records.append
+        self.wire.plane.exchanges.recorder = KeptRecords(self.records)
         self.client = self.wire.connect()
 
     @property
@@ -171,9 +172,9 @@ class ExchangeTests(RecordCase):
         self.client.send(GET)
         self.wire.accept()
         recorded: list[int] = []
-        drained = self.wire.plane.connections.drain()
+        drained = self.wire.plane.clients.connections.drain()
         drained.addCallback(lambda _: recorded.append(len(self.records)))
-        self.wire.plane.connections.cut()
+        self.wire.plane.clients.connections.cut()
         self.wire.network.settle()
         self.successResultOf(drained)
         self.assertEqual(recorded, [1])

@@ -124,7 +124,7 @@ class TunnelTests(SynchronousTestCase):
         endpoint.end()
         self.assertEqual(self.client.read(), b"bye, too")
         self.assertTrue(self.client.saw_end)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
         self.assertEqual(repr(self.wire.deadlines), "<Deadlines of 0>")
 
     def test_endpoint_ends(self) -> None:
@@ -137,7 +137,7 @@ class TunnelTests(SynchronousTestCase):
         self.client.send(b"bye, too")
         self.assertEqual(endpoint.read(), b"bye, too")
         self.client.end()
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
         self.assertEqual(repr(self.wire.deadlines), "<Deadlines of 0>")
 
     def test_client_resets(self) -> None:
@@ -145,14 +145,14 @@ class TunnelTests(SynchronousTestCase):
         endpoint = self.open()
         self.client.reset()
         self.assertTrue(endpoint.saw_reset)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_endpoint_resets(self) -> None:
         """An endpoint that is gone ends the client's side."""
         endpoint = self.open()
         endpoint.reset()
         self.assertFalse(self.client.is_open)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_slow_client(self) -> None:
         """A client that does not read stops the endpoint, and gets all when it does."""
@@ -178,7 +178,7 @@ class TunnelTests(SynchronousTestCase):
         self.wire.advance(LIMITS.read_timeout + 2)
         self.assertFalse(self.client.is_open)
         self.assertFalse(endpoint.is_open)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
 
 class TrailerTests(SynchronousTestCase):

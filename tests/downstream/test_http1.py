@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NoReturn
+
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -9,10 +12,9 @@ from ingress.config import Config, Limits
 from ingress.downstream.http1 import (
     MAX_PIPELINED,
 )
-from ingress.policy.context import PolicyContext
-from ingress.policy.decision import Decision
-from ingress.policy.policy import Policy
+from ingress.endpoint import Upstream, UpstreamKey
 from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot
 from tests.support.corpus import (
     BAD_CHUNKED_BODIES,
     BAD_REQUESTS,
@@ -22,32 +24,34 @@ from tests.support.corpus import (
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
+    ENDPOINT,
     GET,
     LIMITS,
     OK,
     ONE_BUFFER_TOO_MUCH,
-    UPSTREAM,
     Message,
     Peer,
     Wire,
     post,
     request,
     response,
+    snapshot_of,
 )
 
 MUCH = b"x" * (8 * CAPACITY)
 """More than all buffers between a client and an endpoint hold together."""
 
 
-class Broken(Policy):
-    """A policy with a fault of our own."""
+class Broken(dict[UpstreamKey, Upstream]):
+    """The Upstreams of a Snapshot with a fault of our own."""
 
-    def access(self, context: PolicyContext) -> Decision:
+    def get(self, key: UpstreamKey, default: object = None) -> NoReturn:
         raise ZeroDivisionError
 
 
-def broken_route() -> Route:
-    return Route(ingress=("default", "web"), upstream=UPSTREAM, policies=(Broken(),))
+def broken_snapshot() -> Snapshot:
+    snapshot = snapshot_of(ENDPOINT)
+    return replace(snapshot, upstreams=Broken(snapshot.upstreams))
 
 
 class OneRequestTests(SynchronousTestCase):
@@ -419,21 +423,21 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(client.receive().status, 501)
         self.assertTrue(client.saw_end)
         client.close()
-        self.assertEqual(len(wire.plane.connections), 0)
+        self.assertEqual(len(wire.plane.clients.connections), 0)
 
     def test_lingering_is_bounded(self) -> None:
         """A refused client that goes on sending is cut after a while."""
         wire, client = self.refused(b"BREW / HTTP/1.1\r\n\r\n")
         wire.advance(LIMITS.linger_timeout + 2)
         self.assertTrue(client.saw_reset)
-        self.assertEqual(len(wire.plane.connections), 0)
+        self.assertEqual(len(wire.plane.clients.connections), 0)
 
     def test_lingering_ends_with_the_process(self) -> None:
         """A connection that only lingers does not keep the process, once it drains."""
         wire, client = self.refused(b"BREW / HTTP/1.1\r\n\r\n")
         self.assertEqual(client.receive().status, 501)
-        wire.plane.is_draining = True
-        drained = wire.plane.connections.drain()
+        wire.plane.clients.is_draining = True
+        drained = wire.plane.clients.connections.drain()
         wire.network.settle()
         self.successResultOf(drained)
         self.assertFalse(client.is_open)
@@ -448,7 +452,8 @@ class RefusalTests(SynchronousTestCase):
 
     def test_fault_of_our_own(self) -> None:
         """A fault of the proxy is 500 and logged, and costs that connection alone."""
-        wire = Wire(route=broken_route())
+        wire = Wire()
+        wire.plane.publish(broken_snapshot())
         client = wire.connect()
         client.send(GET)
         self.assertEqual(client.receive().status, 500)
@@ -462,7 +467,7 @@ class RefusalTests(SynchronousTestCase):
         client.send(GET)
         endpoint = wire.accept()
         client.send(GET)
-        wire.plane.publish(Wire(route=broken_route()).plane.snapshot)  # type: ignore[arg-type]
+        wire.plane.publish(broken_snapshot())
         endpoint.send(OK)
         first = client.receive()
         self.assertEqual(Message.parse(first.rest[2:]).status, 500)
@@ -798,7 +803,7 @@ class EndTests(SynchronousTestCase):
         dial = self.wire.next_dial()
         self.client.reset()
         self.assertTrue(dial.is_cancelled)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_lost_while_waiting(self) -> None:
         """A client that goes away ends the endpoint's work."""
@@ -830,7 +835,7 @@ class EndTests(SynchronousTestCase):
         endpoint.send_some(response(200, b"Content-Length: %d" % len(MUCH)) + MUCH)
         self.client.reset()
         self.assertTrue(endpoint.saw_reset)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_lost_while_its_upload_is_paused(self) -> None:
         """A client that resets while nobody reads from it is noticed when its endpoint is."""
@@ -838,9 +843,9 @@ class EndTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         self.client.send_some(MUCH)
         self.client.reset()
-        self.assertEqual(len(self.wire.plane.connections), 1)
+        self.assertEqual(len(self.wire.plane.clients.connections), 1)
         self.wire.advance(LIMITS.upstream_send_timeout + 2)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
         self.assertTrue(endpoint.saw_reset)
 
     def test_lost_with_further_requests(self) -> None:
@@ -864,14 +869,14 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(answers.count(b"HTTP/1.1 200"), 2)
         self.assertEqual(answers.count(b"Connection: close"), 1)
         self.assertTrue(self.client.saw_end)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_half_closed_in_a_head(self) -> None:
         """A head that will never be whole ends the connection."""
         self.client.send(GET[:-2])
         self.client.end()
         self.assertTrue(self.client.saw_end)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_half_closed_in_a_body(self) -> None:
         """A body that will never be whole ends the connections on both sides."""
@@ -880,7 +885,7 @@ class EndTests(SynchronousTestCase):
         endpoint.read()
         self.client.end()
         self.assertTrue(endpoint.saw_reset)
-        self.assertEqual(len(self.wire.plane.connections), 0)
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_drain_idle(self) -> None:
         """A drain closes connections that wait for a request."""
@@ -888,8 +893,8 @@ class EndTests(SynchronousTestCase):
         self.wire.accept().send(OK)
         self.client.read()
         fresh = self.wire.connect()
-        self.wire.plane.is_draining = True
-        drained = self.wire.plane.connections.drain()
+        self.wire.plane.clients.is_draining = True
+        drained = self.wire.plane.clients.connections.drain()
         self.assertTrue(self.client.saw_end)
         self.assertTrue(fresh.saw_end)
         self.successResultOf(drained)
@@ -897,8 +902,8 @@ class EndTests(SynchronousTestCase):
     def test_drain_before_the_head_of_the_answer(self) -> None:
         """Answers under way say that the connection ends with them."""
         self.client.send(GET)
-        self.wire.plane.is_draining = True
-        drained = self.wire.plane.connections.drain()
+        self.wire.plane.clients.is_draining = True
+        drained = self.wire.plane.clients.connections.drain()
         self.assertNoResult(drained)
         self.wire.accept().send(OK)
         self.assertEqual(self.client.receive().values(b"Connection"), [b"close"])
@@ -911,8 +916,8 @@ class EndTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         endpoint.send(CHUNKED_OK)
         self.client.read()
-        self.wire.plane.is_draining = True
-        drained = self.wire.plane.connections.drain()
+        self.wire.plane.clients.is_draining = True
+        drained = self.wire.plane.clients.connections.drain()
         endpoint.send(b"0\r\n\r\n")
         self.assertEqual(self.client.read(), b"0\r\n\r\n")
         self.assertTrue(self.client.saw_end)
@@ -921,8 +926,8 @@ class EndTests(SynchronousTestCase):
     def test_drain_within_a_head(self) -> None:
         """A request that has begun to arrive is still served."""
         self.client.send(GET[:10])
-        self.wire.plane.is_draining = True
-        self.wire.plane.connections.drain()
+        self.wire.plane.clients.is_draining = True
+        self.wire.plane.clients.connections.drain()
         self.client.send(GET[10:])
         self.wire.accept().send(OK)
         self.assertEqual(self.client.receive().values(b"Connection"), [b"close"])
@@ -932,11 +937,11 @@ class EndTests(SynchronousTestCase):
         """A cut resets whatever is under way."""
         self.client.send(GET)
         endpoint = self.wire.accept()
-        self.wire.plane.connections.cut()
+        self.wire.plane.clients.connections.cut()
         self.assertTrue(self.client.saw_reset)
         self.assertTrue(endpoint.saw_reset)
 
     def test_repr(self) -> None:
         """A connection shows its peer and its exchange, for the log."""
         protocol = self.wire.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 1))
-        self.assertEqual(repr(protocol), "<HTTP1Downstream 192.0.2.7 exchange=None>")
+        self.assertEqual(repr(protocol), "<HTTP1Downstream 192.0.2.7 WAITING None>")

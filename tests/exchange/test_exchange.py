@@ -11,14 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.config import Config
-from ingress.encoded_fields import FieldLines
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.errors import Outcome, RequestError
 from ingress.exchange.client import Client
 from ingress.exchange.exchange import Exchange
+from ingress.exchange.exchange_state import ExchangeState
 from ingress.exchange.replayable_body import REPLAY_SIZE
-from ingress.exchange.state import State
-from ingress.exchange.tunnel import Tunnel
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Response
 from ingress.policy.context import PolicyContext
@@ -28,7 +26,9 @@ from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord
+from tests.support.kept_records import KeptRecords
 from tests.support.memory_socket import CAPACITY
+from tests.support.recording_writer import RecordingWriter
 from tests.support.wire import (
     CHUNKED_OK,
     ENDPOINT,
@@ -49,61 +49,6 @@ from tests.support.wire import (
 MUCH = b"x" * (4 * CAPACITY)
 
 
-class RecordingWriter:
-    """A ResponseWriter that remembers what it was told, the body in one piece."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-        self.status = 0
-        self.fields: dict[bytes, bytes] = {}
-        self.interim: list[int] = []
-        self.body = b""
-        self.tunnel: Tunnel | None = None
-        self.is_paused = False
-
-    def send_interim(self, response: Response) -> None:
-        self.interim.append(response.status)
-
-    def send_head(
-        self,
-        status: int,
-        reason: bytes,
-        fields: list[tuple[bytes, bytes]],
-        body_length: int | None,
-    ) -> None:
-        self.events.append("head")
-        self.status = status
-        self.fields = dict(fields)
-
-    def send_body(self, data: bytes) -> None:
-        self.body += data
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def end(self, trailers: FieldLines) -> None:
-        self.events.append("end")
-
-    def switch(self, fields: FieldLines, tunnel: Tunnel) -> None:
-        self.events.append("switch")
-        self.tunnel = tunnel
-
-    def send_raw(self, data: bytes) -> None:
-        self.body += data
-
-    def end_raw(self) -> None:
-        self.events.append("end_raw")
-
-    def abort(self) -> None:
-        self.events.append("abort")
-
-    def pause_request(self) -> None:
-        self.is_paused = True
-
-    def resume_request(self) -> None:
-        self.is_paused = False
-
-
 class ExchangeCase(SynchronousTestCase):
     """Each exchange that ends makes one record, which says how; one that does not, none."""
 
@@ -112,7 +57,7 @@ class ExchangeCase(SynchronousTestCase):
         self.writer = RecordingWriter()
         self.outcomes: list[Callable[[], Outcome | None]] = []
         self.records: list[ExchangeRecord] = []
-        self.wire.plane.record = self.records.append
+        self.wire.plane.exchanges.recorder = KeptRecords(self.records)
 
     def tearDown(self) -> None:
         outcomes = [outcome for ask in self.outcomes if (outcome := ask()) is not None]
@@ -131,7 +76,7 @@ class ExchangeCase(SynchronousTestCase):
         self.writer = RecordingWriter()
         made, _ = parse_request_head(head or request(b"GET"))
         client = client or Client("192.0.2.1", is_secure=False)
-        exchange = Exchange(self.wire.plane, self.writer, client, made)
+        exchange = Exchange(self.wire.plane.exchanges, self.writer, client, made)
         self.outcomes.append(lambda: exchange.outcome)
         exchange.begin()
         return exchange
@@ -150,7 +95,7 @@ class ExchangeCase(SynchronousTestCase):
         self.assertEqual(self.writer.events, ["head", "end"])
         self.assertEqual(self.writer.status, status)
         self.assertIs(exchange.outcome, outcome)
-        self.assertIs(exchange.state, State.ENDED)
+        self.assertIs(exchange.state, ExchangeState.ENDED)
 
 
 class Refusing(Policy):
@@ -309,7 +254,7 @@ class DialTests(ExchangeCase):
         self.assertTrue(other.read().endswith(b"\r\n\r\nhello"))
         self.assertFalse(self.writer.is_paused)
         exchange.body_received(b"world")
-        exchange.body_ended()
+        exchange.body_ended(())
         self.assertEqual(other.read(), b"world")
 
     def test_body_waits(self) -> None:
@@ -335,7 +280,7 @@ class DialTests(ExchangeCase):
         exchange = self.begin(post(10))
         exchange.body_received(b"hello")
         exchange.body_received(b"world")
-        exchange.body_ended()
+        exchange.body_ended(())
         endpoint = self.wire.accept()
         self.assertFalse(self.writer.is_paused)
         self.assertTrue(endpoint.read().endswith(b"\r\n\r\nhelloworld"))
@@ -452,7 +397,7 @@ class KeptConnectionTests(ExchangeCase):
         again = self.wire.accept()
         self.assertTrue(again.read().endswith(b"\r\n\r\nhello"))
         exchange.body_received(b"world")
-        exchange.body_ended()
+        exchange.body_ended(())
         self.assertEqual(again.read(), b"world")
 
     def test_asked_again_before_the_body(self) -> None:
@@ -463,7 +408,7 @@ class KeptConnectionTests(ExchangeCase):
         endpoint.close()
         self.assertTrue(self.writer.is_paused)
         exchange.body_received(b"hello")
-        exchange.body_ended()
+        exchange.body_ended(())
         again = self.wire.accept()
         self.assertTrue(again.read().endswith(b"\r\n\r\nhello"))
         self.assertFalse(self.writer.is_paused)
@@ -557,7 +502,7 @@ class FailureTests(ExchangeCase):
         self.wire.advance(LIMITS.read_timeout * 3)
         self.assertEqual(self.writer.events, [])
         exchange.body_received(b"helloworld")
-        exchange.body_ended()
+        exchange.body_ended(())
         self.wire.advance(LIMITS.read_timeout + 2)
         self.check(exchange, 504, Outcome.ENDPOINT_TIMEOUT)
         self.assertTrue(endpoint.saw_reset)
@@ -577,7 +522,7 @@ class FailureTests(ExchangeCase):
         exchange = self.begin(post(len(MUCH)))
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
-        exchange.body_ended()
+        exchange.body_ended(())
         self.wire.advance(LIMITS.upstream_send_timeout - 2)
         self.assertIn(MUCH, endpoint.read())
         self.assertFalse(self.writer.is_paused)
@@ -609,7 +554,7 @@ class FailureTests(ExchangeCase):
         endpoint = self.wire.accept()
         endpoint.send(OK)
         exchange.body_received(b"hello")
-        exchange.body_ended()
+        exchange.body_ended(())
         exchange.pause_response()
         exchange.resume_response()
         exchange.refuse(RequestError("Bad."))
@@ -639,7 +584,7 @@ class ResponseTests(ExchangeCase):
         exchange = self.begin(post(len(MUCH)))
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
-        exchange.body_ended()
+        exchange.body_ended(())
         endpoint.send(response(413, b"Content-Length: 0"))
         self.check(exchange, 413, Outcome.OK)
         self.assertTrue(endpoint.saw_reset)
@@ -729,7 +674,7 @@ class MemoryTests(ExchangeCase):
         def one(answer: bytes) -> None:
             exchange = self.begin(post(10))
             exchange.body_received(b"helloworld")
-            exchange.body_ended()
+            exchange.body_ended(())
             if self.wire.dials:
                 self.endpoint = self.wire.accept()
             self.endpoint.read()
@@ -747,7 +692,8 @@ class MemoryTests(ExchangeCase):
         exchange = self.begin()
         self.assertEqual(
             repr(exchange),
-            "<Exchange CONNECTING pool=<EndpointPool 10.1.0.1:8080 idle=0> outcome=None>",
+            "<Exchange CALLING <Call ACQUIRING <UpstreamRequest b'GET' b'/' of b'a.example'> "
+            "of default-web-80 <Attempt at 10.1.0.1:8080>> outcome=None>",
         )
 
 
@@ -776,7 +722,7 @@ class RecordTests(ExchangeCase):
         head = post(10, b"X-Request-ID: from-the-client")
         exchange = self.begin(head)
         exchange.body_received(b"helloworld")
-        exchange.body_ended()
+        exchange.body_ended(())
         self.wire.advance(1)
         endpoint = self.wire.accept()
         self.wire.advance(2)

@@ -107,7 +107,7 @@ class CountedTests(SynchronousTestCase):
         endpoint = wire.accept()
         self.assertNotIn(b"X_Api", endpoint.read())
         endpoint.send(OK)
-        snapshot = wire.plane.snapshot
+        snapshot = wire.plane.exchanges.snapshot
         assert snapshot is not None
         wire.plane.publish(replace(snapshot, config=Config(field_names="underscores")))
         client.send(data)

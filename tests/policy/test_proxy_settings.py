@@ -129,3 +129,12 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(may, [b"GET", b"HEAD", b"PUT", b"DELETE"])
         settings, _ = read(proxy_next_upstream="error non_idempotent")
         self.assertEqual([*filter(settings.may_repeat, methods)], [*methods])
+
+
+class BodySizeTests(SynchronousTestCase):
+    def test_limit(self) -> None:
+        """A body may be as large as the limit, and of any size without one."""
+        settings = ProxySettings(body_size=10)
+        self.assertFalse(settings.is_too_large(10))
+        self.assertTrue(settings.is_too_large(11))
+        self.assertFalse(ProxySettings(body_size=None).is_too_large(1 << 40))

@@ -17,8 +17,8 @@ from ingress.config import Config
 from ingress.deadline import Deadlines
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.tls import TLSContexts
-from ingress.exchange.data_plane import DataPlane
 from ingress.routing.snapshot import Snapshot
+from ingress.serving.data_plane import DataPlane
 from ingress.serving.local_serving import LocalServing
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.hand_observer import HandObserver
@@ -39,11 +39,11 @@ class HandConnection:
 
     def close_if_idle(self) -> None:
         if self.is_idle:
-            self.plane.connections.discard(self)
+            self.plane.clients.connections.discard(self)
 
     def cut(self) -> None:
         self.events.append("cut")
-        self.plane.connections.discard(self)
+        self.plane.clients.connections.discard(self)
 
 
 class LocalServingTests(SynchronousTestCase):
@@ -78,7 +78,7 @@ class LocalServingTests(SynchronousTestCase):
 
     def connect(self, *, is_idle: bool) -> HandConnection:
         connection = HandConnection(self.plane, is_idle, self.events)
-        self.plane.connections.add(connection)
+        self.plane.clients.connections.add(connection)
         return connection
 
     def test_accept(self) -> None:
@@ -87,7 +87,7 @@ class LocalServingTests(SynchronousTestCase):
         self.assertEqual(self.events, ["observer starts"])
         snapshot = Snapshot(Config())
         self.serving.publish(snapshot)
-        self.assertIs(self.plane.snapshot, snapshot)
+        self.assertIs(self.plane.exchanges.snapshot, snapshot)
         self.assertEqual(self.events, ["observer starts"])
         self.successResultOf(self.serving.accept())
         self.assertEqual(self.events, ["observer starts", "http starts", "https starts"])
@@ -121,10 +121,10 @@ class LocalServingTests(SynchronousTestCase):
         self.connect(is_idle=True)
         busy = self.connect(is_idle=False)
         drained = self.serving.drain(7.0)
-        self.assertEqual(len(self.plane.connections), 1)
-        self.assertTrue(self.plane.is_draining)
+        self.assertEqual(len(self.plane.clients.connections), 1)
+        self.assertTrue(self.plane.clients.is_draining)
         self.assertNotIn("observer stops", self.events)
-        self.plane.connections.discard(busy)
+        self.plane.clients.connections.discard(busy)
         self.assertIn("observer stops", self.events)
         self.assertNoResult(drained)
         self.observer.stopped.callback(None)

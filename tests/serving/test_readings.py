@@ -35,7 +35,7 @@ class CountersTests(SynchronousTestCase):
         plane = self.wire.plane
         access_log = AccessLog(self.wire.network, None, lambda: 0.0)
         self.recorder = plane.recorder = Recorder(Traffic(), access_log)
-        plane.record = self.recorder.record
+        plane.exchanges.recorder = self.recorder
 
     @property
     def counters(self) -> Counters:
@@ -75,7 +75,7 @@ class CountersTests(SynchronousTestCase):
 
     def test_ejections(self) -> None:
         """Each time that an endpoint is left out counts, but not each failure."""
-        health = self.wire.plane.balancer.health
+        health = self.wire.plane.calls.balancer.health
         for _ in range(MAX_FAILURES + 1):
             health.failed((ENDPOINT, None), 0.0)
         self.assertEqual(self.counters.ejections, 1)
@@ -121,5 +121,5 @@ class EndpointsTests(SynchronousTestCase):
         """So is that it is left out, and of all others there is nothing to tell."""
         wire = Wire(ENDPOINT, OTHER_ENDPOINT)
         for _ in range(MAX_FAILURES):
-            wire.plane.balancer.health.failed((ENDPOINT, None), 0.0)
+            wire.plane.calls.balancer.health.failed((ENDPOINT, None), 0.0)
         self.assertEqual(read_endpoints(wire.plane), {ENDPOINT: EndpointState(0, 1)})

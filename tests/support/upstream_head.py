@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config, PublicPorts
 from ingress.exchange.client import Client
 from ingress.exchange.field_names import FieldNames
-from ingress.exchange.headers import upstream_head
+from ingress.exchange.fields import upstream_head
+from ingress.field_edits import NO_EDITS
+from ingress.http1.encoder import encode_request_head
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
 from tests.support.wire import Message
@@ -47,9 +49,10 @@ class UpstreamHeadCase(SynchronousTestCase):
         believed = client.believed(request, config)
         names = FieldNames()
         names.apply(config.field_names)
-        head = upstream_head(request, believed, b"id-1", names)
-        self.assertTrue(head.endswith(b"\r\n\r\n"))
-        return Message.parse(head)
+        head = upstream_head(request, believed, b"id-1", names, NO_EDITS)
+        data = encode_request_head(head)
+        self.assertTrue(data.endswith(b"\r\n\r\n"))
+        return Message.parse(data)
 
     def check(self, message: Message, expected: dict[bytes, list[bytes]]) -> None:
         self.assertEqual({name: message.values(name) for name in expected}, expected)

@@ -32,10 +32,10 @@ from ingress.config import Config, Limits
 from ingress.deadline import SWEEP_INTERVAL, Deadlines
 from ingress.downstream.http1_factory import HTTP1Factory
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
-from ingress.exchange.data_plane import DataPlane
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
+from ingress.serving.data_plane import DataPlane
 from ingress.transport import ImmediateServer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets
@@ -305,7 +305,7 @@ class Wire:
             process=1,
         )
         self.plane.publish(snapshot_of(*(endpoints or (ENDPOINT,)), config=config, route=route))
-        self.factory = HTTP1Factory(self.plane, is_secure=is_secure)
+        self.factory = HTTP1Factory(self.plane.clients, self.plane.exchanges, is_secure=is_secure)
         self._capacity = capacity
 
     def _dial(self, host: str, port: int, factory: ClientFactory, timeout: float) -> Dial:

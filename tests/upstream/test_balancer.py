@@ -20,8 +20,8 @@ from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
 from ingress.upstream.balancer import Balancer, better_of_two, next_in_turn
+from ingress.upstream.dialer import Dialer
 from ingress.upstream.health import FIRST_EJECTION, MAX_FAILURES
-from ingress.upstream.pool import Dialer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.wire import UPSTREAM, request, snapshot_of
 

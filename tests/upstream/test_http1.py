@@ -5,14 +5,15 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
-from ingress.errors import PeerError
+from ingress.errors import PeerError, StaleConnection
 from ingress.http1.body import Trailers
-from ingress.http1.request_head import parse_request_head
-from ingress.message import Request, Response
+from ingress.message import Response, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.upstream.http1 import MAX_INTERIM, HTTP1Upstream
+from ingress.upstream.stream import EndpointStream, StreamReceiver
 from tests.support.corpus import BAD_CHUNKED_BODIES, BAD_RESPONSES
 from tests.support.memory_socket import CAPACITY
+from tests.support.streams import as_sent_upstream, take_idle
 from tests.support.wire import (
     CHUNKED_OK,
     ENDPOINT,
@@ -29,15 +30,20 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 MUCH = b"x" * (4 * CAPACITY)
 
 
-def get_request(method: bytes) -> Request:
-    return parse_request_head(GET.replace(b"GET", method, 1))[0]
+SENT_POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Request-ID: id\r\n\r\n"
+"""The same as the endpoint gets it."""
 
 
-class Receiver:
-    """A PoolUser and ResponseReceiver that remembers what it was told."""
+def get(method: bytes = b"GET") -> UpstreamRequest:
+    return as_sent_upstream(GET.replace(b"GET", method, 1))
+
+
+class Receiver(StreamReceiver):
+    """Remembers what it hears."""
 
     def __init__(self) -> None:
         self.connection: HTTP1Upstream | None = None
+        self.error: PeerError | None = None
         self.interim: list[int] = []
         self.status = 0
         self.body = b""
@@ -47,10 +53,11 @@ class Receiver:
 
         self.is_paused = False
 
-    def connected(self, connection: HTTP1Upstream) -> None:
-        self.connection = connection
+    def stream_acquired(self, stream: EndpointStream) -> None:
+        assert isinstance(stream, HTTP1Upstream)
+        self.connection = stream
 
-    def dial_failed(self, *, timed_out: bool) -> None:
+    def stream_refused(self, error: PeerError) -> None:
         raise AssertionError("no dial fails here")
 
     def response_interim(self, response: Response) -> None:
@@ -79,7 +86,8 @@ class Receiver:
     def endpoint_finished(self) -> None:
         self.end = "half"
 
-    def upstream_failed(self, error: PeerError) -> None:
+    def stream_failed(self, error: PeerError) -> None:
+        self.error = error
         self.end = str(error.status)
 
     def pause_request(self) -> None:
@@ -96,7 +104,7 @@ class UpstreamCase(SynchronousTestCase):
 
     def connect(self) -> tuple[HTTP1Upstream, Peer]:
         user = Receiver()
-        self.pool.dial(user)
+        self.pool.acquire(user, is_new=True)
         endpoint = self.wire.accept()
         assert user.connection is not None
         return user.connection, endpoint
@@ -105,7 +113,7 @@ class UpstreamCase(SynchronousTestCase):
         """A request without body on a new connection, which the endpoint has read."""
         connection, endpoint = self.connect()
         receiver = Receiver()
-        connection.send_head(receiver, get_request(method), GET, ProxySettings())
+        connection.send_head(receiver, get(method), ProxySettings())
         endpoint.read()
         return receiver, connection, endpoint
 
@@ -113,12 +121,12 @@ class UpstreamCase(SynchronousTestCase):
         """A request whose body is still to come."""
         connection, endpoint = self.connect()
         receiver = Receiver()
-        connection.send_head(receiver, parse_request_head(POST)[0], POST, ProxySettings())
+        connection.send_head(receiver, as_sent_upstream(POST), ProxySettings())
         return receiver, connection, endpoint
 
     def is_kept(self, connection: HTTP1Upstream) -> bool:
         self.wire.network.settle()
-        return self.pool.take_idle() is connection
+        return take_idle(self.pool) is connection
 
 
 class ResponseTests(UpstreamCase):
@@ -296,7 +304,7 @@ class KeptConnectionTests(UpstreamCase):
         """It is not taken between its cut and its end either."""
         connection, _ = self.kept()
         connection.dataReceived(b"x")
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIsNone(take_idle(self.pool))
 
     def test_idle_time(self) -> None:
         """An idle connection is closed after a while."""
@@ -310,20 +318,33 @@ class KeptConnectionTests(UpstreamCase):
     def test_next_request(self) -> None:
         """The next response is the next request's."""
         connection, endpoint = self.kept()
-        self.assertTrue(connection.is_reused)
         receiver = Receiver()
-        connection.send_head(receiver, get_request(b"HEAD"), GET, ProxySettings())
-        self.assertFalse(connection.has_answered)
+        connection.send_head(receiver, get(b"HEAD"), ProxySettings())
         endpoint.send(response(200, b"Content-Length: 5"))
-        self.assertTrue(connection.has_answered)
         self.assertEqual(receiver.end, "whole")
 
+    def test_stale(self) -> None:
+        """A kept connection that ends before any of the next response was stale."""
+        for answer, is_stale in ((b"", True), (b"HTTP/1.1 2", False)):
+            connection, endpoint = self.kept()
+            receiver = Receiver()
+            connection.send_head(receiver, get(), ProxySettings())
+            endpoint.send(answer)
+            endpoint.close()
+            self.assertEqual(isinstance(receiver.error, StaleConnection), is_stale)
+
+    def test_a_new_connection_is_never_stale(self) -> None:
+        """A connection that has not served before is not stale, whenever it ends."""
+        receiver, _, endpoint = self.ask()
+        endpoint.close()
+        self.assertNotIsInstance(receiver.error, StaleConnection)
+
     def test_repr(self) -> None:
-        """A connection shows its endpoint and whether it is in use."""
+        """A connection shows its endpoint and its state."""
         connection, _ = self.kept()
-        self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 idle>")
-        connection.send_head(Receiver(), get_request(b"GET"), GET, ProxySettings())
-        self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 busy>")
+        self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 IDLE>")
+        connection.send_head(Receiver(), get(), ProxySettings())
+        self.assertEqual(repr(connection), "<HTTP1Upstream 10.1.0.1:8080 WAITING>")
 
 
 class UploadTests(UpstreamCase):
@@ -331,8 +352,8 @@ class UploadTests(UpstreamCase):
         """A body of unknown length goes out in chunks."""
         _, connection, endpoint = self.upload()
         connection.send_body(b"hello")
-        connection.end_body()
-        self.assertEqual(endpoint.read(), POST + b"5\r\nhello\r\n0\r\n\r\n")
+        connection.end_body(())
+        self.assertEqual(endpoint.read(), SENT_POST + b"5\r\nhello\r\n0\r\n\r\n")
 
     def test_back_pressure(self) -> None:
         """The client pauses while the endpoint does not read, and goes on when it does."""
@@ -379,11 +400,10 @@ class UploadTests(UpstreamCase):
                 head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 41\r\nExpect: %b\r\n\r\n"
                 connection, endpoint = self.connect()
                 receiver = Receiver()
-                request, _ = parse_request_head(head % value)
-                connection.send_head(receiver, request, head % value, ProxySettings())
+                connection.send_head(receiver, as_sent_upstream(head % value), ProxySettings())
                 endpoint.send(interim)
                 connection.send_body(b"GET /smuggled HTTP/1.1\r\nHost: a.example\r\n")
-                connection.end_body()
+                connection.end_body(())
                 endpoint.send(OK)
                 self.assertEqual(receiver.end, "whole")
                 self.assertIs(self.is_kept(connection), is_kept, (value, interim))
@@ -392,8 +412,7 @@ class UploadTests(UpstreamCase):
         """Where there is no body, none is left unread."""
         data = b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"
         connection, endpoint = self.connect()
-        request, _ = parse_request_head(data)
-        connection.send_head(Receiver(), request, data, ProxySettings())
+        connection.send_head(Receiver(), as_sent_upstream(data), ProxySettings())
         endpoint.send(OK)
         self.assertTrue(self.is_kept(connection))
 
@@ -401,7 +420,7 @@ class UploadTests(UpstreamCase):
         """Nor one whose request was not taken whole by the endpoint."""
         receiver, connection, endpoint = self.upload()
         connection.send_body(MUCH)
-        connection.end_body()
+        connection.end_body(())
         endpoint.send(OK)
         self.assertEqual(receiver.end, "whole")
         self.assertFalse(self.is_kept(connection))
@@ -411,7 +430,7 @@ class UploadTests(UpstreamCase):
         _, connection, endpoint = self.upload()
         # What the socket does not take, but less than would pause the client.
         connection.send_body(b"x" * (CAPACITY + 1000))
-        connection.end_body()
+        connection.end_body(())
         endpoint.send(response(200, b"Content-Length: 0", b"Connection: close"))
         self.assertTrue(endpoint.is_open)
         self.wire.advance(LIMITS.upstream_send_timeout + 2)

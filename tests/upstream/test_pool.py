@@ -7,65 +7,64 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Limits
 from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.pool import CONNECT_TIMEOUT, EndpointPool
+from ingress.upstream.stream import PendingStream
+from tests.support.streams import StreamUser, take_idle
 from tests.support.wire import ENDPOINT, Wire
-
-
-class User:
-    """A PoolUser that remembers what it got."""
-
-    def __init__(self) -> None:
-        self.connection: HTTP1Upstream | None = None
-        self.timed_out: bool | None = None
-
-    def connected(self, connection: HTTP1Upstream) -> None:
-        self.connection = connection
-
-    def dial_failed(self, *, timed_out: bool) -> None:
-        self.timed_out = timed_out
 
 
 class EndpointPoolTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.wire = Wire(ENDPOINT)
         self.pool: EndpointPool = self.wire.registry.pool(ENDPOINT)
-        self.user = User()
+        self.user = StreamUser()
 
     def connection(self) -> HTTP1Upstream:
-        user = User()
-        self.pool.dial(user)
+        user = StreamUser()
+        self.pool.acquire(user, is_new=True)
         self.peer = self.wire.accept()
         assert user.connection is not None
         return user.connection
 
     def test_dial(self) -> None:
         """A new connection is the user's alone."""
-        self.pool.dial(self.user)
+        self.pool.acquire(self.user)
         self.assertEqual(self.wire.dials[0].endpoint, ENDPOINT)
         self.assertEqual(self.wire.dials[0].timeout, CONNECT_TIMEOUT)
         self.wire.accept()
         self.assertIsNotNone(self.user.connection)
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIsNone(take_idle(self.pool))
+
+    def test_new(self) -> None:
+        """A stream that has to be on a new connection is dialled for, whatever is idle."""
+        self.pool.release(self.connection())
+        self.assertIsInstance(self.pool.acquire(self.user, is_new=True), PendingStream)
+        self.assertIsNotNone(take_idle(self.pool))
 
     def test_refused(self) -> None:
         """The user is told that there will be no connection, and why."""
-        self.pool.dial(self.user)
+        self.pool.acquire(self.user)
         self.wire.next_dial().refuse()
-        self.assertIs(self.user.timed_out, False)
+        assert self.user.refusal is not None
+        self.assertEqual(self.user.refusal.status, 502)
+        self.assertIn("refused the connection", str(self.user.refusal))
 
     def test_timed_out(self) -> None:
         """The user is told where it took too long."""
-        self.pool.dial(self.user)
+        self.pool.acquire(self.user)
         self.wire.next_dial().time_out()
-        self.assertIs(self.user.timed_out, True)
+        assert self.user.refusal is not None
+        self.assertEqual(self.user.refusal.status, 504)
+        self.assertIn("in time", str(self.user.refusal))
 
     def test_cancelled(self) -> None:
         """Who no longer wants a connection is told nothing."""
-        cancel = self.pool.dial(self.user)
+        pending = self.pool.acquire(self.user)
+        assert isinstance(pending, PendingStream)
         dial = self.wire.next_dial()
-        cancel()
+        pending.cancel()
         self.assertTrue(dial.is_cancelled)
         dial.refuse()
-        self.assertIsNone(self.user.timed_out)
+        self.assertIsNone(self.user.refusal)
 
     def test_last_used_first(self) -> None:
         """The connection that was used last is taken first."""
@@ -73,9 +72,9 @@ class EndpointPoolTests(SynchronousTestCase):
         self.pool.release(one)
         self.pool.release(other)
         self.assertEqual(repr(self.pool), "<EndpointPool 10.1.0.1:8080 idle=2>")
-        self.assertIs(self.pool.take_idle(), other)
-        self.assertIs(self.pool.take_idle(), one)
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIs(take_idle(self.pool), other)
+        self.assertIs(take_idle(self.pool), one)
+        self.assertIsNone(take_idle(self.pool))
 
     def test_lost(self) -> None:
         """A connection that ended is not taken; one that was not idle is no trouble."""
@@ -83,7 +82,7 @@ class EndpointPoolTests(SynchronousTestCase):
         self.pool.release(one)
         self.pool.lost(one)
         self.pool.lost(other)
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIsNone(take_idle(self.pool))
 
     def test_bounded(self) -> None:
         """So many idle connections are kept and no more."""
@@ -93,11 +92,11 @@ class EndpointPoolTests(SynchronousTestCase):
         peer = self.peer
         self.pool.release(last)
         self.assertTrue(peer.saw_end)
-        self.assertIsNot(self.pool.take_idle(), last)
+        self.assertIsNot(take_idle(self.pool), last)
 
     def test_connect_timeout(self) -> None:
         """Who dials says how long it may take."""
-        self.pool.dial(self.user, 2.5)
+        self.pool.acquire(self.user, 2.5)
         self.assertEqual(self.wire.dials[0].timeout, 2.5)
 
     def test_fewer(self) -> None:
@@ -111,9 +110,9 @@ class EndpointPoolTests(SynchronousTestCase):
         self.wire.registry.apply(Limits(idle_upstream_connections=2))
         self.assertEqual([peer.saw_end for peer in peers], [True, False, False])
         self.wire.registry.apply(Limits(idle_upstream_connections=5))
-        self.assertIs(self.pool.take_idle(), connections[2])
-        self.assertIs(self.pool.take_idle(), connections[1])
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIs(take_idle(self.pool), connections[2])
+        self.assertIs(take_idle(self.pool), connections[1])
+        self.assertIsNone(take_idle(self.pool))
 
     def test_in_use(self) -> None:
         """A pool is in use while it has an idle connection, or a request in flight."""
@@ -128,7 +127,7 @@ class EndpointPoolTests(SynchronousTestCase):
         """An idle connection that the endpoint closes is not taken."""
         self.pool.release(self.connection())
         self.peer.close()
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIsNone(take_idle(self.pool))
 
     def test_retired(self) -> None:
         """The pool of an endpoint that is gone closes what is idle, and what is released later."""
@@ -142,4 +141,4 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertTrue(busy_peer.is_open)
         self.pool.release(busy)
         self.assertTrue(busy_peer.saw_end)
-        self.assertIsNone(self.pool.take_idle())
+        self.assertIsNone(take_idle(self.pool))

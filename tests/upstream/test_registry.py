@@ -12,7 +12,7 @@ from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint, Upstream
 from ingress.policy.backend_tls import BackendTLS
-from ingress.upstream.pool import Dialer
+from ingress.upstream.dialer import Dialer
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, Wire, snapshot_of
 

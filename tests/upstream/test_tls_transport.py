@@ -24,8 +24,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
+from ingress.upstream.dialer import HandshakeFailed
 from ingress.upstream.tls import ClientContexts, EndpointTLS
-from ingress.upstream.tls_transport import HandshakeFailed, tls_dialers
+from ingress.upstream.tls_transport import tls_dialers
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued
 from tests.support.hand_reactor import HandReactor
 from tests.support.tls_pair import Dial, DialledPair, drive, server_context

@@ -25,7 +25,6 @@ from datetime import datetime
 from typing import Any
 
 from ingress.config import Config
-from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
 from ingress.policy.registry import REGISTRY, Registry
 from ingress.problem import Problem
@@ -51,7 +50,7 @@ from ingress.routing.build.rule_table import RuleTable, update_rules
 from ingress.routing.build.secret_table import SecretTable, SecretUpdate
 from ingress.routing.build.tls import secret_problems
 from ingress.routing.build.upstream_table import UpstreamTable, update_upstreams
-from ingress.routing.snapshot import Snapshot
+from ingress.routing.snapshot import Snapshot, hsts_edits
 from ingress.steps import STRIDE, Steps, finish
 
 Owner = tuple[str, str, str]
@@ -243,7 +242,7 @@ def _update(
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config.source, moves
     )
-    factory = RouteFactory(registry, _hsts(config), config.paths)
+    factory = RouteFactory(registry, hsts_edits(config), config.paths)
     hosts, merged = yield from update_hosts(
         memo.hosts, rules, moves, factory, config.hosts.ownership
     )
@@ -270,13 +269,6 @@ def _update(
         certificates,
     )
     return updated, concerned
-
-
-def _hsts(config: Config) -> FieldEdits:
-    """The changes to every response over https."""
-    if config.hsts is None:
-        return NO_EDITS
-    return FieldEdits(replace=((b"Strict-Transport-Security", config.hsts.field_value),))
 
 
 def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps[set[ObjectKey]]:
@@ -355,19 +347,11 @@ def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
         any_host=memo.hosts.any_host,
         upstreams=memo.upstreams.upstreams,
         certificates=memo.certificates.certificates,
-        response_edits=_response_edits(config, previous),
         default_certificate=memo.secrets.certificate_of(default) if default else None,
     )
     if previous is not None and _is_same(snapshot, previous.snapshot):
         return previous.snapshot
     return snapshot
-
-
-def _response_edits(config: Config, previous: Built | None) -> ResponseEdits:
-    """The same object as before where the configuration is the same."""
-    if previous is not None and previous.snapshot.config == config:
-        return previous.snapshot.response_edits
-    return ResponseEdits(https=_hsts(config))
 
 
 def _is_same(one: Snapshot, other: Snapshot) -> bool:
@@ -380,7 +364,6 @@ def _is_same(one: Snapshot, other: Snapshot) -> bool:
             "any_host",
             "upstreams",
             "certificates",
-            "response_edits",
             "default_certificate",
         )
     )

@@ -1,4 +1,4 @@
-"""Tests of `ingress.exchange.data_plane`."""
+"""Tests of `ingress.serving.data_plane`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class DataPlaneTests(SynchronousTestCase):
         endpoint = self.wire.accept()
         endpoint.read()
         endpoint.send(OK)
-        snapshot = self.wire.plane.snapshot
+        snapshot = self.wire.plane.exchanges.snapshot
         assert snapshot is not None
         self.wire.plane.publish(replace(snapshot, config=Config()))
         self.assertTrue(endpoint.is_open)
@@ -127,14 +127,17 @@ class DataPlaneTests(SynchronousTestCase):
     def test_other_tls(self) -> None:
         """A Snapshot that changes only how endpoints are spoken to forgets the old way."""
         pool = self.wire.registry.pool(ENDPOINT, BackendTLS())
-        snapshot = self.wire.plane.snapshot
+        snapshot = self.wire.plane.exchanges.snapshot
         assert snapshot is not None
         self.wire.plane.publish(replace(snapshot, hosts={}))
         self.assertTrue(pool.is_retired)
 
     def test_request_ids(self) -> None:
         """Request ids are 32 hexadecimal digits and differ."""
-        one, other = self.wire.plane.make_request_id(), self.wire.plane.make_request_id()
+        one, other = (
+            self.wire.plane.exchanges.make_request_id(),
+            self.wire.plane.exchanges.make_request_id(),
+        )
         self.assertRegex(one, rb"^[0-9a-f]{32}$")
         self.assertNotEqual(one, other)
 
@@ -184,13 +187,13 @@ class AnythingTests(SynchronousTestCase):
             while wire.dials:
                 wire.next_dial().time_out()
             wire.advance(80)
-        self.assertEqual(len(wire.plane.connections), 0)
+        self.assertEqual(len(wire.plane.clients.connections), 0)
         self.assertEqual(wire.dials, [])
         self.assertEqual([e for e in endpoints if e.is_open], [])
         self.assertEqual(repr(wire.deadlines), "<Deadlines of 0>")
         loads = [wire.registry.load(endpoint).in_flight for endpoint in (ENDPOINT, OTHER_ENDPOINT)]
         self.assertEqual(loads, [0, 0])
-        self.assertEqual(repr(wire.plane.retry_budget), "<RetryBudget 0 of 0 are retries>")
+        self.assertEqual(repr(wire.plane.calls.retry_budget), "<RetryBudget 0 of 0 are retries>")
         self.assertEqual(self.flushLoggedErrors(), [])
 
 

@@ -1,18 +1,22 @@
-"""Tests of `ingress.exchange.headers`."""
+"""Tests of `ingress.exchange.fields`."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
 from ingress.errors import Outcome
-from ingress.exchange import headers
-from ingress.exchange.headers import (
+from ingress.exchange import fields as fields_module
+from ingress.exchange.field_names import FieldNames
+from ingress.exchange.fields import (
     answer_fields,
     downstream_fields,
     interim_fields,
     own_request_id,
+    upstream_head,
 )
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.http1.response_head import parse_response_head
 from ingress.message import Response
 from tests.support.upstream_head import (
@@ -71,9 +75,9 @@ class RequestFieldsTests(UpstreamHeadCase):
 
     def test_long_names_are_not_kept(self) -> None:
         """What a client sends is not kept beyond its request, however often it differs."""
-        before = headers._judge_name.cache_info().currsize
+        before = fields_module._judge_name.cache_info().currsize
         self.send(b"X-" + b"a" * 10_000 + b": 1")
-        self.assertLess(headers._judge_name.cache_info().currsize - before, 2)
+        self.assertLess(fields_module._judge_name.cache_info().currsize - before, 2)
 
 
 class OwnRequestIdTests(SynchronousTestCase):
@@ -95,7 +99,8 @@ class DownstreamFieldsTests(SynchronousTestCase):
     def test_order_and_number(self) -> None:
         """The endpoint's fields reach the client in order, number and spelling."""
         fields = downstream_fields(
-            make_response(b"Date: x", b"Set-Cookie: a", b"set-cookie: b", b"Content-Length: 5")
+            make_response(b"Date: x", b"Set-Cookie: a", b"set-cookie: b", b"Content-Length: 5"),
+            NO_EDITS,
         )
         self.assertEqual(
             fields,
@@ -110,7 +115,9 @@ class DownstreamFieldsTests(SynchronousTestCase):
     def test_date(self) -> None:
         """A Date is added where the endpoint sent none, or none for the client."""
         for response in (make_response(), make_response(b"Connection: Date", b"Date: x")):
-            (date,) = [value for name, value in downstream_fields(response) if name == b"Date"]
+            (date,) = [
+                value for name, value in downstream_fields(response, NO_EDITS) if name == b"Date"
+            ]
             self.assertRegex(date, rb"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
 
     def test_hop_by_hop(self) -> None:
@@ -125,22 +132,23 @@ class DownstreamFieldsTests(SynchronousTestCase):
                 b"Trailer: X",
                 b"Upgrade: h2c",
                 b"Proxy-Connection: close",
-            )
+            ),
+            NO_EDITS,
         )
         self.assertEqual(fields, [(b"Date", b"x")])
 
     def test_connection_cannot_remove_the_length(self) -> None:
         """Naming Content-Length in Connection does not make the client guess."""
         fields = downstream_fields(
-            make_response(b"Connection: Content-Length", b"Content-Length: 5")
+            make_response(b"Connection: Content-Length", b"Content-Length: 5"), NO_EDITS
         )
         self.assertIn((b"Content-Length", b"5"), fields)
 
     def test_no_length_with_204(self) -> None:
         """A 204 says no length, a 304 may."""
-        fields = downstream_fields(make_response(b"Content-Length: 0", status=204))
+        fields = downstream_fields(make_response(b"Content-Length: 0", status=204), NO_EDITS)
         self.assertNotIn(b"Content-Length", dict(fields))
-        fields = downstream_fields(make_response(b"Content-Length: 5", status=304))
+        fields = downstream_fields(make_response(b"Content-Length: 5", status=304), NO_EDITS)
         self.assertIn(b"Content-Length", dict(fields))
 
     def test_interim(self) -> None:
@@ -157,7 +165,7 @@ class AnswerFieldsTests(SynchronousTestCase):
     def test_all(self) -> None:
         """An answer of our own has a date, a type, a length, its id, and what it brings."""
         answer = Answer(308, Outcome.REDIRECTED, "Over there.", ((b"Location", b"https://a"),))
-        fields, body = answer_fields(answer, b"text/html", b"id-1")
+        fields, body = answer_fields(answer, b"text/html", b"id-1", NO_EDITS)
         self.assertEqual(fields[0][0], b"Date")
         self.assertEqual(
             fields[1:],
@@ -170,7 +178,9 @@ class AnswerFieldsTests(SynchronousTestCase):
         )
 
 
-class HSTSTests(SynchronousTestCase):
+class EditTests(SynchronousTestCase):
+    """HSTS as an example of what is edited."""
+
     def test_replaces_the_endpoints(self) -> None:
         """There is one field, and it is ours; without ours the endpoint's own passes."""
         response, _ = parse_response_head(
@@ -180,11 +190,40 @@ class HSTSTests(SynchronousTestCase):
         ours = (b"Strict-Transport-Security", b"max-age=5")
         theirs = (b"strict-transport-security", b"max-age=0")
         others = [(b"Date", b"today"), (b"X", b"1")]
+        edits = FieldEdits(replace=(ours,))
         for _ in range(2):
-            self.assertEqual(downstream_fields(response, ours[1]), [*others, ours])
-            self.assertEqual(downstream_fields(response), [others[0], theirs, others[1]])
+            self.assertEqual(downstream_fields(response, edits), [*others, ours])
+            self.assertEqual(downstream_fields(response, NO_EDITS), [others[0], theirs, others[1]])
 
     def test_answers(self) -> None:
         """An answer of our own has it as well."""
-        fields, _ = answer_fields(Answer(404, Outcome.NO_ROUTE, "None."), None, b"1", b"max-age=5")
+        edits = FieldEdits(replace=((b"Strict-Transport-Security", b"max-age=5"),))
+        fields, _ = answer_fields(Answer(404, Outcome.NO_ROUTE, "None."), None, b"1", edits)
         self.assertEqual(fields[-1], (b"Strict-Transport-Security", b"max-age=5"))
+
+    def test_no_body(self) -> None:
+        """An answer without a body has neither a type nor a length."""
+        answer = Answer(204, Outcome.OK, "", ((b"X-Allowed", b"GET"),), has_body=False)
+        fields, body = answer_fields(answer, None, b"1", NO_EDITS)
+        self.assertEqual(body, b"")
+        self.assertEqual([name for name, _ in fields], [b"Date", b"X-Request-ID", b"X-Allowed"])
+
+    def test_requests(self) -> None:
+        """What goes upstream is edited, too, and the next request without edits is not."""
+        edits = FieldEdits(
+            replace=((b"X-A", b"ours"), (b"Host", b"other.example")),
+            add=((b"X-B", b"2"),),
+            remove=frozenset({b"x-c"}),
+        )
+        request = make_request(b"X-A: 1", b"X-B: 1", b"X-C: 1", b"X-D: 1")
+        client = BelievedClient(b"", b"a.example", b"", is_secure=False, is_trusted=False)
+        for _ in range(2):
+            head = upstream_head(request, client, b"1", FieldNames(), edits)
+            self.assertEqual(head.authority, b"other.example")
+            self.assertEqual(
+                list(head.fields),
+                [(b"X-B", b"1"), (b"X-D", b"1"), (b"X-A", b"ours"), (b"X-B", b"2")],
+            )
+            head = upstream_head(request, client, b"1", FieldNames(), NO_EDITS)
+            self.assertEqual(head.authority, b"a.example")
+            self.assertEqual(len(head.fields), 4)

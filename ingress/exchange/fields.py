@@ -17,22 +17,13 @@ from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind, plain_spelling
+from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits
 from ingress.http1.body import Trailers
-from ingress.message import Request, Response
+from ingress.message import Request, Response, UpstreamRequest
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.upstream_target import upstream_target
 
-HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
+HOP_BY_HOP: Final = CONNECTION_FIELDS - {b"content-length"}
 
 _FORWARDED: Final = frozenset(
     {
@@ -91,6 +82,10 @@ _NOT_NOMINABLE: Final = frozenset({b"host", b"content-length"})
 # what was checked here.
 _OURS: Final = _NEVER_UPSTREAM | _NOT_NOMINABLE
 
+_TRUSTED: Final = b"trusted "
+_STRANGER: Final = b""
+"""Whose fields they are, at the beginning of the key that they are kept by."""
+
 _STAYS_HERE: Final = -1
 _READS_AS_OURS: Final = 100
 
@@ -130,36 +125,65 @@ def upstream_head(
     client: BelievedClient,
     identity: bytes,
     names: FieldNames,
+    edits: FieldEdits,
     paths: PathHandling | None = None,
-) -> bytes:
+) -> UpstreamRequest:
     """
-    The head that goes to the endpoint: Host (first, as RFC 9110 section 7.2 would have it),
-    the client's other fields in order and number, less what stays on its hop or must not be
-    believed, then ours.
+    The head of a request as its endpoint gets it.
+
+    :param identity: the request's id.
+    :param names: which names of fields endpoints get.
+    :param edits: those of the route.
+    :param paths: how the route treats unusual paths.
     """
-    is_trusted = client.is_trusted
-    fields = request.derived.upstream.get(is_trusted)
-    if fields is None:
-        fields = _upstream_fields(request, is_trusted, names)
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%bX-Request-ID: %b\r\n%b\r\n" % (
-        request.method,
+    return UpstreamRequest(
+        request,
         request.target if paths is None else upstream_target(request, paths),
-        client.authority,
-        fields,
+        client.authority if edits is NO_EDITS else edits.host or client.authority,
+        upstream_fields(request, client.is_trusted, names, edits),
         identity,
         client.forwarded,
     )
 
 
-def _upstream_fields(request: Request, is_trusted: bool, names: FieldNames) -> bytes:
+def upstream_fields(
+    request: Request, is_trusted: bool, names: FieldNames, edits: FieldEdits
+) -> EncodedFields:
     """
-    The client's fields but for Host, as the endpoint gets them.
+    The client's fields that an endpoint gets, in order and number, with edits applied.
+
+    Host, the request's id and the forwarded fields are not among them, and neither is what
+    belongs to the connection.
 
     They are kept for the next request of the same head, unless one of them has an odd name:
     each that is dropped counts, and what is kept does not depend on the setting.
+
+    :param is_trusted: whether the client is a trusted proxy.
+    :param edits: those of a route. They are part of a key, so that edits made for one request
+        must be applied to the result instead.
     """
+    if edits is NO_EDITS:
+        key = _TRUSTED if is_trusted else _STRANGER
+    else:
+        key = (_TRUSTED if is_trusted else _STRANGER) + edits.key
+    kept = request.derived.upstream.get(key)
+    if kept is not None:
+        return kept
+    found, is_plain = _passing_fields(request, is_trusted, names)
+    if edits is not NO_EDITS:
+        found = edits.apply(found)
+    fields = EncodedFields(found)
+    if is_plain:
+        request.derived.upstream[key] = fields
+    return fields
+
+
+def _passing_fields(
+    request: Request, is_trusted: bool, names: FieldNames
+) -> tuple[FieldLines, bool]:
+    """:return: the fields, and whether the name of each is plain."""
     options = request.connection_options
-    parts: list[bytes] = []
+    found: FieldLines = []
     is_plain = True
     for key, name, value in request.fields:
         judge = _judge_name if len(key) <= _MAX_CACHED_NAME else _judge_name.__wrapped__
@@ -176,49 +200,43 @@ def _upstream_fields(request: Request, is_trusted: bool, names: FieldNames) -> b
             continue
         if options and key in options and key not in _NOT_NOMINABLE:
             continue
-        parts.append(b"%b: %b\r\n" % (name, value))
-    if request.body_length is None:
-        parts.append(b"Transfer-Encoding: chunked\r\n")
-    if request.wants_websocket:
-        parts.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
-    elif request.takes_trailers:
-        parts.append(b"Connection: TE\r\nTE: trailers\r\n")
-    fields = b"".join(parts)
-    if is_plain:
-        request.derived.upstream[is_trusted] = fields
-    return fields
+        found.append((name, value))
+    return found, is_plain
 
 
-def downstream_fields(response: Response, hsts: bytes = b"") -> FieldLines:
+def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
     """
-    The endpoint's fields that reach the client, in order and number, and a Date.
+    The endpoint's fields that reach the client, in order and number, with edits and a Date.
 
-    :param hsts: our Strict-Transport-Security, if the answer is to have it (RFC 6797): then
-        it has no other.
+    :param edits: those of a route and a scheme. They are part of a key, so that edits made for
+        one request must be applied to the result instead.
     :return: what is the same object for the next response of the same head; it must not
         be changed.
     """
-    kept = response.derived.downstream.get(hsts)
+    key = edits.key
+    kept = response.derived.downstream.get(key)
     if kept is not None:
         return kept
     options = response.connection_options
     fields: FieldLines = []
     has_date = False
-    for key, name, value in response.fields:
-        if key in HOP_BY_HOP or (options and key in options and key not in _NOT_NOMINABLE):
+    for name_key, name, value in response.fields:
+        if name_key in HOP_BY_HOP or (
+            options and name_key in options and name_key not in _NOT_NOMINABLE
+        ):
             continue
-        if key == b"date":
+        if name_key == b"date":
             has_date = True
-        elif key == b"content-length" and response.status == 204:
-            # RFC 9110 section 8.6: it must not be sent, so it is not sent on.
+        elif name_key == b"content-length" and response.status == 204:
+            # RFC 9110 section 8.6: a 204 must not have it, so it is not sent on.
             continue
         fields.append((name, value))
-    if hsts:
-        fields = _with_hsts(fields, hsts)
+    if key:
+        fields = edits.apply(fields)
     if has_date:
-        fields = response.derived.downstream[hsts] = EncodedFields(fields)
+        fields = response.derived.downstream[key] = EncodedFields(fields)
     else:
-        # RFC 9110 section 6.6.1: who forwards a response without Date adds it.
+        # RFC 9110 section 6.6.1: a proxy adds the Date that a response lacks.
         fields.append((b"Date", datetimeToString()))
     return fields
 
@@ -239,27 +257,38 @@ def interim_fields(response: Response) -> FieldLines:
 
 
 def answer_fields(
-    answer: Answer, accept: bytes | None, identity: bytes, hsts: bytes = b""
+    answer: Answer, accept: bytes | None, identity: bytes, edits: FieldEdits
 ) -> tuple[FieldLines, bytes]:
     """
-    The fields and the body of an answer of our own.
+    The fields and the body of an answer of the proxy's own.
 
     :param accept: the request's Accept, if any.
     :param identity: the request's id.
-    :param hsts: as for `downstream_fields`.
+    :param edits: as for `downstream_fields`.
     """
-    media_type, body = answer.body(accept, identity.decode("ascii"))
-    fields = [
-        (b"Date", datetimeToString()),
-        (b"Content-Type", media_type),
-        (b"Content-Length", b"%d" % len(body)),
-        (b"X-Request-ID", identity),
-        *answer.fields,
-    ]
-    return (_with_hsts(fields, hsts) if hsts else fields), body
+    fields: FieldLines = [(b"Date", datetimeToString())]
+    body = b""
+    if answer.has_body:
+        media_type, body = answer.body(accept, identity.decode("ascii"))
+        fields.append((b"Content-Type", media_type))
+        fields.append((b"Content-Length", b"%d" % len(body)))
+    fields.append((b"X-Request-ID", identity))
+    fields += answer.fields
+    return (edits.apply(fields) if edits.key else fields), body
 
 
-def _with_hsts(fields: FieldLines, value: bytes) -> FieldLines:
-    """With our Strict-Transport-Security and no other."""
-    kept = [field for field in fields if field[0].lower() != b"strict-transport-security"]
-    return [*kept, (b"Strict-Transport-Security", value)]
+def without_body(request: Request) -> Request:
+    """:return: the same request as one that has no body, for a server that wants none."""
+    framing = (b"content-length", b"transfer-encoding", b"expect", b"trailer")
+    return Request(
+        request.method,
+        request.target,
+        request.path,
+        request.authority,
+        request.host,
+        [field for field in request.fields if field[0] not in framing],
+        0,
+        connection_options=request.connection_options,
+        is_http_10=request.is_http_10,
+        keep_alive=request.keep_alive,
+    )

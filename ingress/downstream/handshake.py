@@ -1,0 +1,88 @@
+"""
+A TLS connection of a client before it speaks: what it will speak is agreed in the handshake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import classImplements
+
+from ingress.deadline import Deadlines
+from ingress.downstream.clients import Clients
+from ingress.exchange.client import Client
+from ingress.stream_protocol import StreamProtocol
+
+MakeProtocol = Callable[[bytes | None], StreamProtocol]
+"""Makes the protocol for what ALPN has agreed on; for None where it has agreed on nothing."""
+
+
+class Handshake(StreamProtocol):
+    """
+    Stands in the place of a connection's protocol until the handshake is done.
+
+    :param make_protocol: makes the protocol that takes its place.
+    """
+
+    def __init__(
+        self, clients: Clients, deadlines: Deadlines, client: Client, make_protocol: MakeProtocol
+    ) -> None:
+        self.address = client.address.decode("ascii")
+        self.deadline = deadlines.now() + clients.limits.tls_handshake_timeout
+        self._unsent = 0
+        self._clients = clients
+        self._deadlines = deadlines
+        self._make_protocol = make_protocol
+        self._is_closing = False
+
+    def __repr__(self) -> str:
+        return f"<Handshake {self.address}>"
+
+    @property
+    def activity(self) -> str:
+        """ClientConnection."""
+        return "waiting"
+
+    def connectionMade(self) -> None:
+        """IProtocol."""
+        self._clients.connections.add(self)
+        self._deadlines.watch(self)
+
+    def handshakeCompleted(self) -> None:
+        """IHandshakeListener."""
+        transport = self.transport
+        protocol = self._make_protocol(getattr(transport, "negotiated_protocol", None))
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        # Afterwards, for the connection counts all the time.
+        self._deadlines.forget(self)
+        self._clients.connections.discard(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """IProtocol."""
+        self._deadlines.forget(self)
+        self._clients.connections.discard(self)
+
+    def close_if_idle(self) -> None:
+        """ClientConnection."""
+        self._is_closing = True
+        self.deadline = self._deadlines.now() + self._clients.limits.send_timeout
+        self.transport.loseConnection()
+
+    def cut(self) -> None:
+        """ClientConnection."""
+        self.transport.abortConnection()
+
+    def deadline_passed(self) -> None:
+        """Timed."""
+        if self._is_closing:
+            self.transport.abortConnection()
+        else:
+            self.close_if_idle()
+
+
+# Not as a decorator, for the class is compiled.
+classImplements(Handshake, IHandshakeListener)

@@ -1,0 +1,360 @@
+"""
+One request to one Upstream: it chooses endpoints, dials, tries again, and hands on the response.
+
+A call knows no client. Whoever starts one gives it a head and then the body, and is its
+`CallReceiver`: the exchange, for the request of its client; and likewise requests to an
+authentication server, a mirror or a server of error pages.
+
+::
+
+    CHOOSING ── no endpoint ────────────────────────────────► ENDED
+       │  acquire a stream
+       ▼            refused: another endpoint, else 502 or 504
+    ACQUIRING ◄─────────────────────────────────┐
+       │  stream acquired: send the head        │ a kept connection was stale
+       ▼                                        │ and nothing is lost by asking again
+    WAITING ────────────────────────────────────┘
+       │  response started                 failed: another endpoint, else 502 or 504 ► ENDED
+       ├──────────────► TUNNELLING ────────────────────────────► ENDED
+       ▼
+    RESPONDING ── response ended, or failed ──────────────────► ENDED
+
+`Call.cancel` ends every state.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
+from ingress.endpoint import Endpoint, Upstream
+from ingress.errors import (
+    DialFailed,
+    DialTimeout,
+    EndpointClosed,
+    EndpointTimeout,
+    Outcome,
+    PeerError,
+    StaleConnection,
+)
+from ingress.exchange.attempt import Attempt
+from ingress.exchange.call_receiver import CallReceiver
+from ingress.exchange.call_resources import CallResources
+from ingress.exchange.endpoint_choice import EndpointChoice
+from ingress.exchange.replayable_body import ReplayableBody
+from ingress.exchange.retry import may_try_again
+from ingress.http1.body import Trailers
+from ingress.message import Response, UpstreamRequest
+from ingress.policy.call_settings import CallSettings
+from ingress.policy.proxy_settings import RetryCondition
+from ingress.telemetry.record import Try
+from ingress.upstream.stream import EndpointStream, PendingStream, StreamReceiver
+
+NO_ENDPOINT: Final = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint.")
+UNRESOLVED: Final = Answer(502, Outcome.DIAL_FAILED, "The name of the endpoint has no address.")
+
+
+class CallState(Enum):
+    CHOOSING = auto()
+    ACQUIRING = auto()
+    WAITING = auto()
+    RESPONDING = auto()
+    TUNNELLING = auto()
+    ENDED = auto()
+
+
+# A name of an enumeration costs as much as a call (Python 3.11).
+_ACQUIRING: Final = CallState.ACQUIRING
+_WAITING: Final = CallState.WAITING
+_RESPONDING: Final = CallState.RESPONDING
+_TUNNELLING: Final = CallState.TUNNELLING
+_ENDED: Final = CallState.ENDED
+
+_ERROR: Final = RetryCondition.ERROR
+_TIMEOUT: Final = RetryCondition.TIMEOUT
+_INVALID_HEADER: Final = RetryCondition.INVALID_HEADER
+
+
+_NOBODY: Final = CallReceiver()
+
+
+class Call(StreamReceiver):
+    """
+    :param upstream: the Service port to ask.
+    :param settings: how its endpoints are chosen and spoken to, and when another one is asked.
+    :param head: the head of the request.
+    :param client: the client that the call is made for: sessions, hashes.
+    :param receiver: hears of the response. Nothing is called before `start`.
+    :param retry_share: of the requests in flight that may be retries.
+    """
+
+    def __init__(
+        self,
+        resources: CallResources,
+        upstream: Upstream,
+        settings: CallSettings,
+        head: UpstreamRequest,
+        client: BelievedClient,
+        receiver: CallReceiver,
+        retry_share: float,
+    ) -> None:
+        self.state = CallState.CHOOSING
+        self.tries: list[Try] = []
+        """The endpoints that were asked, in order, and what became of each."""
+
+        self._resources = resources
+        self._upstream = upstream
+        self._settings = settings
+        self._head = head
+        self._receiver = receiver
+        self._retry_share = retry_share
+        self._choice = EndpointChoice(resources, upstream, settings, head.request, client)
+        self._attempt: Attempt | None = None
+        """The attempt under way."""
+
+        self._pending: PendingStream | None = None
+        self._stream: EndpointStream | None = None
+        self._is_request_sent = False
+        """Whether any of the request was written to a connection."""
+
+        self._wants_new_connection = False
+        """Whether a kept connection was stale: one is enough for a request."""
+
+        is_whole = head.request.body_length == 0
+        self._is_request_whole = is_whole
+        self._body = None if is_whole else ReplayableBody()
+        """What has come of the body; None where the request has none."""
+
+        self._trailers: Trailers = ()
+
+    def __repr__(self) -> str:
+        return f"<Call {self.state.name} {self._head} of {self._upstream.key} {self._attempt}>"
+
+    @property
+    def cookie(self) -> bytes | None:
+        """A Set-Cookie value for the response, where the client has a new session."""
+        return self._choice.cookie
+
+    def start(self) -> None:
+        """Ask an endpoint."""
+        endpoint = self._choice.first()
+        if endpoint is None:
+            self._fail(UNRESOLVED if self._upstream.is_unresolved else NO_ENDPOINT)
+        else:
+            self._ask(endpoint)
+
+    # The body, and the pace of the receiver.
+
+    def send_body(self, data: bytes) -> None:
+        """Send some of the request's body; never empty."""
+        body, stream = self._body, self._stream
+        if body is None or self.state is _ENDED:
+            return
+        body.add(data, is_forwarded=stream is not None)
+        if stream is not None:
+            stream.send_body(data)
+
+    def end_body(self, trailers: Trailers) -> None:
+        """The request's body is whole."""
+        self._is_request_whole = True
+        self._trailers = trailers
+        if self._stream is not None:
+            self._stream.end_body(trailers)
+
+    def pause(self) -> None:
+        """Bring no more of the response for now."""
+        if self._stream is not None:
+            self._stream.pause_response()
+
+    def resume(self) -> None:
+        """Go on."""
+        if self._stream is not None:
+            self._stream.resume_response()
+
+    def cancel(self) -> None:
+        """Give up; the receiver hears nothing more."""
+        self._receiver = _NOBODY
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.cancel()
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.abandon()
+        self._end(None)
+
+    def tunnel_ended(self) -> None:
+        """The tunnel that the call became is over."""
+        self._end(True)
+
+    # Attempts.
+
+    def _ask(self, endpoint: Endpoint) -> None:
+        """Begin an attempt; the one before has ended."""
+        tries = self.tries
+        attempt = self._attempt = Attempt(
+            self._resources, self._settings, endpoint, is_retry=bool(tries)
+        )
+        tries.append(attempt.record)
+        self._acquire(attempt)
+
+    def _acquire(self, attempt: Attempt) -> None:
+        acquired = attempt.pool.acquire(
+            self, self._settings.proxy.connect_timeout, is_new=self._wants_new_connection
+        )
+        if isinstance(acquired, EndpointStream):
+            self._use(acquired)
+        else:
+            self._pending = acquired
+            self.state = _ACQUIRING
+            if not self._is_request_whole:
+                self._receiver.pause_request()
+
+    def _use(self, stream: EndpointStream) -> None:
+        """Send what there is of the request."""
+        self._stream = stream
+        self._is_request_sent = True
+        self.state = _WAITING
+        stream.send_head(self, self._head, self._settings.proxy)
+        body = self._body
+        if body is None:
+            return
+        # First, for what is sent now may well fill the connection and pause the body again.
+        self._receiver.resume_request()
+        for data in body.replay():
+            stream.send_body(data)
+        if self._is_request_whole:
+            stream.end_body(self._trailers)
+
+    def _next_endpoint(self, condition: RetryCondition) -> Endpoint | None:
+        """Another endpoint to ask after this failure, if the request may be asked again."""
+        if not may_try_again(
+            self._settings.proxy,
+            self._head.method,
+            condition,
+            is_request_sent=self._is_request_sent,
+            is_body_replayable=self._is_body_replayable,
+        ):
+            return None
+        tries = self.tries
+        waited = self._resources.deadlines.now() - tries[0].began_at
+        return self._choice.next(tries[-1].endpoint, waited=waited, retry_share=self._retry_share)
+
+    def _attempt_failed(self, error: PeerError) -> None:
+        """Ask another endpoint; without one the call has failed."""
+        if isinstance(error, (DialTimeout, EndpointTimeout)):
+            condition = _TIMEOUT
+        else:
+            is_lost = isinstance(error, (DialFailed, EndpointClosed))
+            condition = _ERROR if is_lost else _INVALID_HEADER
+        self._end_attempt(False, 504 if condition is _TIMEOUT else 502)
+        other = self._next_endpoint(condition)
+        if other is not None:
+            self._ask(other)
+        else:
+            self._fail(Answer.from_error(error))
+
+    def _end_attempt(self, succeeded: bool | None, status: int = 0) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            self._attempt = None
+            attempt.ended(succeeded, status)
+
+    # StreamReceiver.
+
+    def stream_acquired(self, stream: EndpointStream) -> None:
+        self._pending = None
+        if self._attempt is not None:
+            self._attempt.connected()
+        self._use(stream)
+
+    def stream_refused(self, error: PeerError) -> None:
+        self._pending = None
+        self._attempt_failed(error)
+
+    def response_interim(self, response: Response) -> None:
+        self._receiver.call_interim(response)
+
+    def response_started(self, response: Response) -> None:
+        status = response.status
+        if self._attempt is not None:
+            self._attempt.answered(status)
+        if status >= 400 and self._settings.proxy.retries_status(status) and self._leave(status):
+            return
+        self.state = _RESPONDING
+        self._receiver.call_started(response)
+
+    def _leave(self, status: int) -> bool:
+        """:return: whether another endpoint is asked in place of the one that answered this."""
+        other = self._next_endpoint(RetryCondition(f"http_{status}"))
+        if other is None:
+            return False
+        stream, self._stream = self._stream, None
+        self._end_attempt(True)
+        if stream is not None:
+            stream.abandon()
+        self._ask(other)
+        return True
+
+    def switched(self, response: Response) -> StreamReceiver:
+        stream, self._stream = self._stream, None
+        assert stream is not None
+        if self._attempt is not None:
+            self._attempt.answered(response.status)
+        self.state = _TUNNELLING
+        return self._receiver.call_switched(response, stream)
+
+    def response_body(self, data: bytes) -> None:
+        self._receiver.call_body(data)
+
+    def response_flush(self) -> None:
+        self._receiver.call_flush()
+
+    def response_ended(self, trailers: Trailers) -> None:
+        self._stream = None
+        receiver = self._end(True)
+        receiver.call_ended(trailers)
+
+    def stream_failed(self, error: PeerError) -> None:
+        self._stream = None
+        if self.state is _RESPONDING:
+            self._end(False).call_failed(Answer.from_error(error))
+        elif (
+            isinstance(error, StaleConnection)
+            and self._attempt is not None
+            and not self._wants_new_connection
+            and self._is_body_replayable
+            and self._settings.proxy.may_repeat(self._head.method)
+        ):
+            # Most likely it had been closed before the request reached it, and asking
+            # again cannot do harm: the same attempt, over a new connection.
+            self._wants_new_connection = True
+            self._acquire(self._attempt)
+        else:
+            self._attempt_failed(error)
+
+    def pause_request(self) -> None:
+        self._receiver.pause_request()
+
+    def resume_request(self) -> None:
+        self._receiver.resume_request()
+
+    # Endings.
+
+    def _fail(self, answer: Answer) -> None:
+        self._end(None).call_failed(answer)
+
+    def _end(self, succeeded: bool | None) -> CallReceiver:
+        """
+        :param succeeded: of an attempt that is under way, as for `Attempt.ended`.
+        :return: the receiver, which the call knows no more.
+        """
+        self.state = _ENDED
+        self._end_attempt(succeeded)
+        receiver, self._receiver = self._receiver, _NOBODY
+        return receiver
+
+    @property
+    def _is_body_replayable(self) -> bool:
+        return self._body is None or self._body.is_replayable

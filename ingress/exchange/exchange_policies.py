@@ -1,0 +1,160 @@
+"""
+The policies of one exchange, phase by phase.
+"""
+
+from __future__ import annotations
+
+from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
+from ingress.encoded_fields import EncodedFields
+from ingress.endpoint import UpstreamKey
+from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.policy_run import Done, PolicyRun
+from ingress.field_edits import NO_EDITS
+from ingress.message import Request, Response, UpstreamRequest
+from ingress.policy.context import PolicyContext
+from ingress.routing.match import find_captures
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot
+
+
+class ExchangePolicies:
+    """
+    What the policies of a route see, and what they have decided so far.
+
+    :ivar snapshot: the Snapshot that the exchange is served from.
+    :ivar client: the client as it is believed.
+    :ivar upstream: the Upstream to ask; None for the route's.
+    :ivar diversion: the Upstream to ask in place of a response, or of an answer of the proxy's
+        own, that there is already.
+    :ivar response_edits: changes to the head of the response, beside those of the route.
+    :ivar has_waited: whether any of them did not decide at once.
+    """
+
+    def __init__(
+        self,
+        resources: ExchangeResources,
+        snapshot: Snapshot,
+        route: Route,
+        request: Request,
+        client: BelievedClient,
+    ) -> None:
+        self.snapshot = snapshot
+        self.client = client
+        self.upstream: UpstreamKey | None = None
+        self.diversion: UpstreamKey | None = None
+        self.response_edits = NO_EDITS
+        self.has_waited = False
+        self._resources = resources
+        self._route = route
+        self._run = PolicyRun(resources.policy_faults)
+        self._is_decided = False
+        """Whether the response is: what a diversion brings is nobody's to change again."""
+
+        calls = resources.calls
+        self._context = PolicyContext(
+            request,
+            client,
+            route,
+            find_captures(route, request.path),
+            now=resources.now,
+            wall_clock=calls.wall_clock,
+            random=calls.random,
+            states=resources.policy_states,
+        )
+
+    def __repr__(self) -> str:
+        return f"<ExchangePolicies of {self._route.ingress} {self._run}>"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a policy has yet to decide."""
+        return self._run.is_waiting
+
+    @property
+    def has_review(self) -> bool:
+        """Whether policies want to see an endpoint's response."""
+        return bool(self._route.response_policies) and not self._is_decided
+
+    @property
+    def has_replacement(self) -> bool:
+        """Whether policies want to see an answer of the proxy's own."""
+        return bool(self._route.error_policies) and not self._is_decided
+
+    def admit(self, done: Done) -> None:
+        """
+        Ask in the phases access and request.
+
+        :param done: takes the answer to the client; None where the request may pass.
+        """
+        context, route, run = self._context, self._route, self._run
+
+        def accessed(answer: Answer | None) -> None:
+            if answer is not None or not route.request_policies:
+                finish(answer)
+            else:
+                run.ask(route.request_policies, lambda policy: policy.request(context), finish)
+
+        def finish(answer: Answer | None) -> None:
+            self.upstream = run.upstream
+            self.response_edits = run.response_edits
+            done(answer)
+
+        run.ask(route.access_policies, lambda policy: policy.access(context), accessed)
+        self.has_waited = run.is_waiting
+
+    def change(self, head: UpstreamRequest) -> None:
+        """Change the head of a request as was decided in the last phase."""
+        run = self._run
+        if run.target is not None:
+            head.target = run.target
+        edits = run.request_edits
+        if edits:
+            head.fields = EncodedFields(edits.apply(head.fields))
+            if edits.host is not None:
+                head.authority = edits.host
+
+    def review(self, response: Response, done: Done) -> None:
+        """
+        Ask in the phase response.
+
+        :param done: takes an answer in place of the response; None where it goes to the client,
+            or a `diversion` takes its place.
+        """
+        context = self._context
+        run = self._run = PolicyRun(self._resources.policy_faults)
+
+        def finish(answer: Answer | None) -> None:
+            self._decided(run)
+            done(answer)
+
+        run.ask(
+            self._route.response_policies,
+            lambda policy: policy.response(context, response),
+            finish,
+        )
+        self.has_waited = self.has_waited or run.is_waiting
+
+    def replace(self, answer: Answer, done: Done) -> None:
+        """
+        Ask in the phase error.
+
+        :param done: takes the answer to be given, unless a `diversion` takes its place.
+        """
+        context = self._context
+        run = self._run = PolicyRun(self._resources.policy_faults)
+
+        def finish(other: Answer | None) -> None:
+            self._decided(run)
+            done(answer if other is None else other)
+
+        run.ask(self._route.error_policies, lambda policy: policy.error(context, answer), finish)
+
+    def cancel(self) -> None:
+        """Nobody waits for a decision any more."""
+        self._run.cancel()
+
+    def _decided(self, run: PolicyRun) -> None:
+        self._is_decided = True
+        self.response_edits = self.response_edits.then(run.response_edits)
+        self.diversion = run.upstream

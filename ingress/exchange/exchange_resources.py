@@ -1,0 +1,73 @@
+"""
+What all exchanges of a process share: the Snapshot in force and the live state beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from ingress.exchange.call_resources import CallResources
+from ingress.exchange.field_names import FieldNames
+from ingress.exchange.policy_run import PolicyFaults
+from ingress.field_edits import NO_RESPONSE_EDITS, ResponseEdits
+from ingress.policy.live_state import PolicyStates
+from ingress.routing.snapshot import Snapshot
+from ingress.telemetry.record import ExchangeRecord, RecordReceiver
+
+REQUEST_IDS_AT_ONCE: Final = 128
+"""Made ahead, when there are none."""
+
+
+class ExchangeResources:
+    """
+    :param calls: what their calls share.
+    :param clock: ends policies that take too long.
+    :param recorder: gets the record of each exchange that is over, and of each refusal of what
+        was no request.
+    """
+
+    def __init__(self, calls: CallResources, clock: IReactorTime, recorder: RecordReceiver) -> None:
+        self.calls = calls
+        self.clock = clock
+        self.recorder = recorder
+        self.now = calls.deadlines.now
+        self.policy_states = PolicyStates()
+        self.policy_faults = PolicyFaults(clock)
+        self.field_names = FieldNames()
+        """Which names of fields reach endpoints."""
+
+        self.snapshot: Snapshot | None = None
+        """Set before any listener accepts; an exchange looks at it once."""
+
+        self.response_edits: ResponseEdits = NO_RESPONSE_EDITS
+        """Those of the Snapshot, for what meets no route."""
+
+        self._request_ids: list[bytes] = []
+
+    def __repr__(self) -> str:
+        return f"<ExchangeResources {self.calls}>"
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Serve every exchange that begins from now on from `snapshot`."""
+        previous, self.snapshot = self.snapshot, snapshot
+        self.response_edits = snapshot.response_edits
+        if previous is None or previous.config is not snapshot.config:
+            self.field_names.apply(snapshot.config.field_names)
+        if previous is not None:
+            self.policy_states.prune(snapshot.has_rule)
+
+    def record(self, record: ExchangeRecord) -> None:
+        """An exchange is over, or what came was refused before it was one."""
+        self.recorder.record(record)
+
+    def make_request_id(self) -> bytes:
+        """:return: 32 hexadecimal digits, as nginx's ``$request_id`` has."""
+        ids = self._request_ids
+        if not ids:
+            # Many at once: each alone would take five times as long.
+            octets = self.calls.random.randbytes(16 * REQUEST_IDS_AT_ONCE)
+            digits = octets.hex().encode("ascii")
+            ids.extend(digits[start : start + 32] for start in range(0, len(digits), 32))
+        return ids.pop()

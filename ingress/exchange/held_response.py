@@ -1,0 +1,47 @@
+"""
+A response that waits for a policy to decide what becomes of it.
+"""
+
+from __future__ import annotations
+
+from ingress.answer import Answer
+from ingress.exchange.call_receiver import CallReceiver
+from ingress.http1.body import Trailers
+from ingress.message import Response
+
+
+class HeldResponse:
+    """
+    What has come of a response meanwhile: little, because the endpoint is paused.
+
+    :ivar body: the pieces of its body.
+    :ivar trailers: None while the response is not whole.
+    :ivar failure: why it will never be whole; None otherwise.
+    """
+
+    __slots__ = ("body", "failure", "response", "trailers")
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.body: list[bytes] = []
+        self.trailers: Trailers | None = None
+        self.failure: Answer | None = None
+
+    def __repr__(self) -> str:
+        return f"<HeldResponse {self.response} {len(self.body)} pieces>"
+
+    def replay(self, receiver: CallReceiver) -> bool:
+        """
+        Hand on all that has come behind the head.
+
+        :return: whether there is more to come.
+        """
+        for data in self.body:
+            receiver.call_body(data)
+        if self.failure is not None:
+            receiver.call_failed(self.failure)
+        elif self.trailers is not None:
+            receiver.call_ended(self.trailers)
+        else:
+            return True
+        return False

@@ -1,0 +1,67 @@
+"""
+The data plane of one process, without its listeners: clients, exchanges and calls, put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from ingress.deadline import Deadlines
+from ingress.downstream.clients import Clients
+from ingress.exchange.call_resources import CallResources
+from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.routing.snapshot import Snapshot
+from ingress.telemetry.record import RecordReceiver
+from ingress.telemetry.recorder import Recorder
+from ingress.upstream.registry import EndpointRegistry
+
+
+class DataPlane:
+    """
+    :param registry: the connections to endpoints.
+    :param deadlines: end what takes too long, on both sides.
+    :param random: for request ids, sessions and balancing; none of it need be secret.
+    :param wall_clock: seconds since the epoch, for cookies.
+    :param process: the process id, which tells the sessions of two workers apart.
+    :param recorder: counts and logs exchanges; None where nothing does.
+    """
+
+    def __init__(
+        self,
+        registry: EndpointRegistry,
+        deadlines: Deadlines,
+        random: Random,
+        *,
+        wall_clock: Callable[[], float],
+        process: int,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.deadlines = deadlines
+        self.recorder = recorder
+        self.clients = Clients()
+        self.calls = CallResources(
+            registry, deadlines, random, wall_clock=wall_clock, process=process
+        )
+        self.exchanges = ExchangeResources(
+            self.calls, deadlines.clock, recorder if recorder is not None else RecordReceiver()
+        )
+
+    def __repr__(self) -> str:
+        return f"<DataPlane {self.clients}>"
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Serve every exchange that begins from now on from `snapshot`."""
+        previous = self.exchanges.snapshot
+        registry = self.calls.registry
+        self.exchanges.publish(snapshot)
+        if previous is None or previous.config is not snapshot.config:
+            self.clients.apply(snapshot.config)
+            registry.apply(snapshot.config.limits)
+            if self.recorder is not None:
+                self.recorder.apply(snapshot.config)
+        if previous is None or previous.upstreams is not snapshot.upstreams:
+            registry.published(snapshot)
+            self.calls.balancer.published(snapshot)
+        else:
+            registry.retire_unused()

@@ -1,0 +1,56 @@
+"""
+The seam between a connection to an endpoint and the pool that keeps it.
+"""
+
+from __future__ import annotations
+
+from ingress.config import Limits
+from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint
+from ingress.upstream.stream import EndpointStream
+
+
+class EndpointConnection(EndpointStream):
+    """A connection that carries one stream at a time, and then the next."""
+
+    def has_input(self) -> bool:
+        """
+        Whether something has come while nothing was asked, the end of the connection included:
+        it would pass for the answer to the next request.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End a connection that is not in use, when what is written has been sent."""
+        raise NotImplementedError
+
+
+class ConnectionOwner:
+    """
+    The pool of an endpoint, as its connections see it.
+
+    :ivar endpoint: the endpoint at the other end.
+    :ivar deadlines: end idle connections and unanswered requests.
+    """
+
+    def __init__(self, endpoint: Endpoint, deadlines: Deadlines) -> None:
+        self.endpoint = endpoint
+        self.deadlines = deadlines
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the configuration in force."""
+        raise NotImplementedError
+
+    @property
+    def idle_timeout(self) -> float:
+        """Seconds for which an unused connection is kept."""
+        raise NotImplementedError
+
+    def release(self, connection: EndpointConnection) -> None:
+        """A connection has answered and may serve again."""
+        raise NotImplementedError
+
+    def lost(self, connection: EndpointConnection) -> None:
+        """A connection ends or has ended; an idle one is not taken again."""
+        raise NotImplementedError

@@ -1,0 +1,57 @@
+"""
+Connections to endpoints in the making: who makes them, and why one could not be made.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Protocol
+
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionLost,
+    ConnectionRefusedError,
+    NoRouteError,
+    TCPTimedOutError,
+    TimeoutError,
+)
+from twisted.internet.interfaces import IConnector
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+
+from ingress.errors import DialFailed, DialTimeout
+
+
+class Dialer(Protocol):
+    """
+    Starts a connection to an address, as `IReactorTCP.connectTCP` does: the factory hears of its
+    end, good or bad, after the call has returned.
+    """
+
+    def __call__(
+        self, host: str, port: int, factory: ClientFactory, timeout: float
+    ) -> IConnector: ...
+
+
+class HandshakeFailed(ConnectError):
+    """TCP had connected, TLS has not."""
+
+
+def dial_error(reason: Failure) -> DialFailed:
+    """
+    :param reason: why there is no connection, as the reactor has it.
+    :return: the same for the client and the log, without anything that a peer sent.
+    """
+    error = reason.value
+    if isinstance(error, (TimeoutError, TCPTimedOutError)):
+        return DialTimeout("The endpoint did not accept the connection in time.")
+    if isinstance(error, HandshakeFailed):
+        return DialFailed("The TLS handshake with the endpoint failed.")
+    if isinstance(error, ConnectionRefusedError):
+        return DialFailed("The endpoint refused the connection.")
+    number = getattr(error, "osError", None)
+    if isinstance(error, NoRouteError) or number == errno.EHOSTUNREACH:
+        return DialFailed("The endpoint is unreachable: there is no route to its address.")
+    if isinstance(error, ConnectionLost) or number == errno.ECONNRESET:
+        return DialFailed("The endpoint reset the connection.")
+    return DialFailed("No connection to the endpoint can be made.")

@@ -1,0 +1,141 @@
+"""Tests of `ingress.downstream.http1_state`: which states a client's connection goes through."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import Limits
+from ingress.deadline import NEVER
+from ingress.downstream.http1 import HTTP1Downstream
+from ingress.downstream.http1_state import (
+    ANSWERING,
+    CLOSING,
+    FOLLOWING,
+    LINGERING,
+    LOST,
+    TUNNELLING,
+    WAITING,
+    DownstreamState,
+    patience,
+)
+from tests.support.wire import GET, OK, SWITCHING, UPGRADE, Peer, Wire, post, request
+
+LIMITS = Limits()
+TIMES = {
+    WAITING: LIMITS.head_timeout,
+    ANSWERING: NEVER,
+    TUNNELLING: NEVER,
+    LINGERING: LIMITS.linger_timeout,
+    CLOSING: LIMITS.send_timeout,
+    LOST: NEVER,
+}
+CLOSE = request(b"GET", b"Connection: close")
+
+
+class DownstreamStateTests(SynchronousTestCase):
+    """Each transition of the table is one that something causes, and there is no other."""
+
+    def setUp(self) -> None:
+        self.seen: set[tuple[DownstreamState, DownstreamState]] = set()
+
+    def connect(self) -> None:
+        self.wire = Wire()
+        self.client, transport = self.wire.join(self.wire.factory)
+        self.connection = cast(HTTP1Downstream, transport.protocol)
+        self.states = [self.connection.state]
+
+    def note(self) -> DownstreamState:
+        self.wire.network.settle()
+        state = self.connection.state
+        if state is not self.states[-1]:
+            self.assertIn(state, FOLLOWING[self.states[-1]])
+            self.seen.add((self.states[-1], state))
+            self.states.append(state)
+        return state
+
+    def send(self, data: bytes) -> DownstreamState:
+        self.client.send_some(data)
+        return self.note()
+
+    def answer(self, data: bytes = OK) -> Peer:
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(data)
+        self.note()
+        return endpoint
+
+    def at(self, state: DownstreamState) -> None:
+        """A new connection in this state."""
+        self.connect()
+        if state is ANSWERING:
+            self.send(GET)
+        elif state is TUNNELLING:
+            self.send(UPGRADE)
+            self.answer(SWITCHING)
+        elif state is LINGERING:
+            self.send(post(100) + b"x")
+            self.answer()
+        self.assertIs(self.note(), state)
+
+    def test_requests(self) -> None:
+        """Requests are answered one after the other."""
+        self.connect()
+        for _ in range(2):
+            self.assertIs(self.send(GET), ANSWERING)
+            if self.wire.dials:
+                endpoint = self.wire.accept()
+            endpoint.read()
+            endpoint.send(OK)
+            self.assertIs(self.note(), WAITING)
+
+    def test_lost(self) -> None:
+        """Every state can be followed by the end."""
+        for state in (WAITING, ANSWERING, TUNNELLING, LINGERING):
+            self.at(state)
+            self.connection.cut()
+            self.assertIs(self.note(), LOST)
+
+    def test_last(self) -> None:
+        """After the last response the connection closes."""
+        self.connect()
+        self.send(CLOSE)
+        self.answer()
+        self.assertIn(self.note(), (CLOSING, LOST))
+        self.connect()
+        self.wire.advance(LIMITS.head_timeout + 1)
+        self.assertIn(self.note(), (CLOSING, LOST))
+
+    def test_lingers(self) -> None:
+        """What a client still sends behind the last response is forgotten for a while."""
+        self.at(LINGERING)
+        self.assertIs(self.send(b"x" * 10), LINGERING)
+        self.client.end()
+        self.assertIn(self.note(), (CLOSING, LOST))
+
+    def test_refused(self) -> None:
+        """What is no request is answered without an exchange; the client may be sending still."""
+        self.connect()
+        self.assertIn(self.send(b"nonsense\r\n\r\n"), (LINGERING, CLOSING, LOST))
+
+
+class PatienceTests(SynchronousTestCase):
+    def test_times(self) -> None:
+        """Each state has the time of what is waited for in it."""
+        for state, expected in TIMES.items():
+            found = patience(state, LIMITS, is_stalled=False, is_in_head=True, is_in_body=False)
+            self.assertEqual(found, expected, state)
+
+    def test_stalled(self) -> None:
+        """A client that does not read has the time of a send, whatever is waited for."""
+        for state in DownstreamState:
+            found = patience(state, LIMITS, is_stalled=True, is_in_head=True, is_in_body=True)
+            self.assertEqual(found, LIMITS.send_timeout, state)
+
+    def test_heads_and_bodies(self) -> None:
+        """Between two heads a connection is kept; a body that is wanted has a time of its own."""
+        idle = patience(WAITING, LIMITS, is_stalled=False, is_in_head=False, is_in_body=False)
+        self.assertEqual(idle, LIMITS.keep_alive_timeout)
+        body = patience(ANSWERING, LIMITS, is_stalled=False, is_in_head=False, is_in_body=True)
+        self.assertEqual(body, LIMITS.body_timeout)

@@ -1,0 +1,452 @@
+"""Tests of `ingress.exchange.exchange_policies`: what policies can make of an exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.answer import Answer
+from ingress.endpoint import Upstream, UpstreamKey
+from ingress.errors import Outcome
+from ingress.exchange.policy_run import LOG_INTERVAL, POLICY_TIMEOUT
+from ingress.field_edits import FieldEdits, ResponseEdits
+from ingress.message import Response
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision, Proceed
+from ingress.policy.policy import Phase, Policy, phases_of
+from ingress.routing.route import Route
+from tests.support.wire import (
+    ENDPOINT,
+    GET,
+    OK,
+    OTHER_ENDPOINT,
+    UPSTREAM,
+    Message,
+    Peer,
+    Wire,
+    post,
+    response,
+    snapshot_of,
+)
+
+OTHER = UpstreamKey("default", "other", "80")
+NO = Answer(403, Outcome.ACCESS_REFUSED, "No.")
+Decide = Callable[[PolicyContext], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Access(Policy):
+    """Decides by a function, in the phase access."""
+
+    name: ClassVar[str] = "test-access"
+    decide: Decide
+
+    def access(self, context: PolicyContext) -> Decision:
+        return self.decide(context)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Requesting(Policy):
+    """The same in the phase request."""
+
+    name: ClassVar[str] = "test-request"
+    decide: Decide
+
+    def request(self, context: PolicyContext) -> Decision:
+        return self.decide(context)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Responding(Policy):
+    """The same in the phase response; keeps the statuses that it saw."""
+
+    name: ClassVar[str] = "test-response"
+    decide: Decide
+    seen: list[int] = field(default_factory=list)
+
+    def response(self, context: PolicyContext, response: Response) -> Decision:
+        self.seen.append(response.status)
+        return self.decide(context)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Erring(Policy):
+    """The same in the phase error."""
+
+    name: ClassVar[str] = "test-error"
+    decide: Decide
+    seen: list[int] = field(default_factory=list)
+
+    def error(self, context: PolicyContext, answer: Answer) -> Decision:
+        self.seen.append(answer.status)
+        return self.decide(context)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Editing(Policy):
+    """Changes every request and every response."""
+
+    name: ClassVar[str] = "test-edits"
+
+    @property
+    def request_edits(self) -> FieldEdits:
+        return FieldEdits(replace=((b"X-Edited", b"request"), (b"Host", b"inner.example")))
+
+    @property
+    def response_edits(self) -> FieldEdits:
+        return FieldEdits(add=((b"X-Edited", b"response"),), remove=frozenset({b"x-inner"}))
+
+
+class PolicyCase(SynchronousTestCase):
+    def serve(self, *policies: Policy) -> Wire:
+        """A rule with these policies; there is another Upstream beside its own."""
+        route = Route(ingress=("default", "web"), upstream=UPSTREAM, policies=policies)
+        self.route = replace(route, response_edits=route.response_edits_with(FieldEdits()))
+        wire = self.wire = Wire(ENDPOINT)
+        self.publish()
+        return wire
+
+    def publish(self) -> None:
+        snapshot = snapshot_of(ENDPOINT, route=self.route)
+        upstreams = {**snapshot.upstreams, OTHER: Upstream(OTHER, (OTHER_ENDPOINT,))}
+        self.wire.plane.publish(replace(snapshot, upstreams=upstreams))
+
+    def ask(self, data: bytes = GET) -> Peer:
+        self.client = self.wire.connect()
+        self.client.send(data)
+        return self.client
+
+    def answered(self) -> Message:
+        """The endpoint that is asked answers; what the client gets."""
+        endpoint = self.wire.accept()
+        self.sent = Message.parse(endpoint.read())
+        endpoint.send(OK)
+        return self.client.receive()
+
+
+class DecisionTests(PolicyCase):
+    """What is decided at once, and later."""
+
+    later: bool = False
+
+    def give(self, decision: object) -> Decide:
+        """A function that gives a decision."""
+        return lambda context: decision
+
+    def resume(self) -> None:
+        """Let the policy decide that waits."""
+
+    def test_pass(self) -> None:
+        """A policy without objection lets the request pass."""
+        self.serve(Access(self.give(None)), Requesting(self.give(None)))
+        self.ask()
+        self.resume()
+        self.assertEqual(self.answered().status, 200)
+
+    def test_answer(self) -> None:
+        """The first answer ends the exchange; no endpoint and no other policy is asked."""
+        asked: list[PolicyContext] = []
+        self.serve(Access(self.give(NO)), Access(asked.append), Requesting(asked.append))
+        self.ask()
+        self.resume()
+        self.assertEqual(self.client.receive().status, 403)
+        self.assertEqual((asked, self.wire.dials), ([], []))
+
+    def test_edits(self) -> None:
+        """Edits of both directions add up, over both phases."""
+        proceed = Proceed(
+            request_edits=FieldEdits(replace=((b"X-User", b"alice"), (b"Host", b"b.example"))),
+            response_edits=FieldEdits(add=((b"X-Seen", b"1"),)),
+        )
+        self.serve(Access(self.give(proceed)), Requesting(self.give(proceed)))
+        self.ask()
+        self.resume()
+        message = self.answered()
+        self.assertEqual(self.sent.values(b"X-User"), [b"alice"])
+        self.assertEqual(self.sent.values(b"Host"), [b"b.example"])
+        self.assertEqual(message.values(b"X-Seen"), [b"1", b"1"])
+
+    def test_target(self) -> None:
+        """The target that goes upstream can be another one."""
+        self.serve(Requesting(self.give(Proceed(target=b"/inner?x=1"))))
+        self.ask()
+        self.resume()
+        self.answered()
+        self.assertEqual(self.sent.first_line, b"GET /inner?x=1 HTTP/1.1")
+
+    def test_upstream(self) -> None:
+        """Another Upstream can be asked."""
+        self.serve(Requesting(self.give(Proceed(upstream=OTHER))))
+        self.ask()
+        self.resume()
+        self.assertEqual(self.wire.dials[0].endpoint, OTHER_ENDPOINT)
+        self.assertEqual(self.answered().status, 200)
+
+    def test_body(self) -> None:
+        """What comes of the body meanwhile reaches the endpoint, in order."""
+        self.serve(Access(self.give(None)))
+        self.ask(post(10) + b"01234")
+        self.client.send_some(b"56789")
+        self.resume()
+        endpoint = self.wire.accept()
+        self.assertTrue(endpoint.read().endswith(b"\r\n\r\n0123456789"))
+        endpoint.send(OK)
+        self.assertEqual(self.client.receive().status, 200)
+
+    def test_response(self) -> None:
+        """A policy sees the response, and can change its head."""
+        proceed = Proceed(response_edits=FieldEdits(add=((b"X-Seen", b"1"),)))
+        policy = Responding(self.give(proceed))
+        self.serve(policy)
+        self.ask()
+        endpoint = self.wire.accept()
+        endpoint.send(response(200, b"Content-Length: 10") + b"01234")
+        endpoint.send_some(b"56789")
+        self.resume()
+        message = self.client.receive()
+        self.assertEqual((message.status, message.values(b"X-Seen")), (200, [b"1"]))
+        self.assertEqual(message.rest, b"0123456789")
+        self.assertEqual(policy.seen, [200])
+
+    def test_response_replaced(self) -> None:
+        """A policy can answer in the place of an endpoint that has answered."""
+        self.serve(Responding(self.give(NO)))
+        self.ask()
+        endpoint = self.wire.accept()
+        endpoint.send(response(500, b"Content-Length: 5") + b"wrong")
+        self.resume()
+        message = self.client.receive()
+        self.assertEqual(message.status, 403)
+        self.assertNotIn(b"wrong", message.rest)
+
+    def test_response_diverted(self) -> None:
+        """Another Upstream can be asked in place of one that has answered, once."""
+        policy = Responding(self.give(Proceed(upstream=OTHER, target=b"/")))
+        self.serve(policy)
+        self.ask(post(5).replace(b"POST / ", b"POST /x ") + b"hello")
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send(response(500, b"Content-Length: 0"))
+        self.resume()
+        self.assertEqual(self.wire.dials[0].endpoint, OTHER_ENDPOINT)
+        self.assertEqual(self.answered().status, 200)
+        self.assertEqual(self.sent.first_line, b"POST / HTTP/1.1")
+        self.assertEqual(self.sent.values(b"Content-Length"), [])
+        self.assertEqual(policy.seen, [500])
+
+    def test_error(self) -> None:
+        """A policy sees an answer of the proxy's own, and can give another one."""
+        policy = Erring(self.give(NO))
+        self.serve(policy)
+        self.route = replace(self.route, upstream=None)
+        self.publish()
+        self.ask()
+        self.resume()
+        self.assertEqual(self.client.receive().status, 403)
+        self.assertEqual(policy.seen, [404])
+
+    def test_error_diverted(self) -> None:
+        """An Upstream can be asked in place of an answer of the proxy's own."""
+        self.serve(Erring(self.give(Proceed(upstream=OTHER))))
+        self.ask()
+        self.wire.next_dial().refuse()
+        self.resume()
+        self.assertEqual(self.wire.dials[0].endpoint, OTHER_ENDPOINT)
+        self.assertEqual(self.answered().status, 200)
+
+    def test_client_lost(self) -> None:
+        """A client that goes away meanwhile costs nothing."""
+        self.serve(Access(self.give(None)), Responding(self.give(None)))
+        client = self.ask()
+        client.reset()
+        self.resume()
+        self.assertEqual(len(self.wire.plane.clients.connections), 0)
+        self.assertEqual(self.wire.plane.calls.retry_budget.in_flight, 0)
+
+
+class LaterDecisionTests(DecisionTests):
+    """The same with policies that have to wait before they decide."""
+
+    def setUp(self) -> None:
+        self.waiting: list[tuple[Deferred[object], object]] = []
+
+    def give(self, decision: object) -> Decide:
+        def wait(context: PolicyContext) -> Deferred[object]:
+            deferred: Deferred[object] = Deferred()
+            self.waiting.append((deferred, decision))
+            return deferred
+
+        return wait
+
+    def resume(self) -> None:
+        self.wire.network.settle()
+        while self.waiting:
+            deferred, decision = self.waiting.pop(0)
+            deferred.callback(decision)
+            self.wire.network.settle()
+
+    def test_nothing_is_held(self) -> None:
+        """While a policy waits, no endpoint is asked and no more of the body is read."""
+        self.serve(Access(self.give(None)))
+        self.ask(post(1 << 20))
+        sent = self.client.send_some(b"x" * (1 << 20))
+        self.assertLess(sent, 1 << 19)
+        self.assertEqual(self.wire.dials, [])
+
+    def test_cancelled(self) -> None:
+        """A client that goes away cancels what a policy waits for."""
+        cancelled: list[object] = []
+        deferred: Deferred[object] = Deferred(cancelled.append)
+        self.serve(Access(lambda context: deferred))
+        client = self.ask()
+        client.reset()
+        self.assertEqual(cancelled, [deferred])
+
+    def test_too_late(self) -> None:
+        """A policy that does not decide in time is 500."""
+        self.serve(Access(self.give(None)))
+        self.ask()
+        self.wire.advance(POLICY_TIMEOUT + 1)
+        self.assertEqual(self.client.receive().status, 500)
+        self.assertEqual(self.wire.dials, [])
+        self.flushLoggedErrors()
+
+    def test_pipelined(self) -> None:
+        """A request behind one that waits waits, too."""
+        self.serve(Access(self.give(NO)))
+        self.ask(GET + GET)
+        self.assertEqual(len(self.waiting), 1)
+        self.resume()
+        self.assertEqual(self.client.read().count(b"HTTP/1.1 403"), 2)
+
+
+class FaultTests(PolicyCase):
+    """Policies that do what they must not do."""
+
+    def check(self, decide: Decide) -> None:
+        self.serve(Access(decide))
+        self.ask()
+        self.wire.network.settle()
+        message = self.client.receive()
+        self.assertEqual(message.status, 500)
+        self.assertNotIn(b"secret", message.rest)
+        self.assertEqual(self.wire.dials, [])
+        self.assertTrue(self.flushLoggedErrors())
+
+    def test_raises(self) -> None:
+        """One that raises is 500; the path stays closed."""
+
+        def decide(context: PolicyContext) -> Decision:
+            raise ValueError("secret")
+
+        self.check(decide)
+        self.check(lambda context: fail(ValueError("secret")))
+
+    def test_nonsense(self) -> None:
+        """One that decides nonsense is 500."""
+        nonsense: object
+        for nonsense in (True, 200, "ok", b"ok", (), NO.status):
+
+            def decide(context: PolicyContext, said: object = nonsense) -> object:
+                return said
+
+            def decide_later(context: PolicyContext, said: object = nonsense) -> object:
+                return succeed(said)
+
+            self.check(decide)
+            self.check(decide_later)
+
+    def test_bad_target(self) -> None:
+        """A target that would be more than one is refused where it is made."""
+        for target in (b"", b"x", b"/ HTTP/1.1\r\n", b"/\0", b"/a b"):
+            self.assertRaises(ValueError, Proceed, target=target)
+
+    def test_logged_once(self) -> None:
+        """A policy that fails again and again is logged once in a while, with its name."""
+        self.serve(Access(lambda context: 1))
+        for _ in range(10):
+            self.ask()
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.assertEqual(self.wire.plane.exchanges.policy_faults.counts["test-access"], 10)
+        self.wire.advance(LOG_INTERVAL)
+        self.ask()
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+
+class EditTests(PolicyCase):
+    """What is changed whatever the request is."""
+
+    def test_both_ways(self) -> None:
+        """Requests and responses are changed, and answers of the proxy's own, too."""
+        self.serve(Editing())
+        self.assertEqual(self.route.access_policies, ())
+        self.ask()
+        endpoint = self.wire.accept()
+        sent = Message.parse(endpoint.read())
+        self.assertEqual(sent.values(b"X-Edited"), [b"request"])
+        self.assertEqual(sent.values(b"Host"), [b"inner.example"])
+        endpoint.send(response(200, b"Content-Length: 0", b"X-Inner: 1"))
+        message = self.client.receive()
+        self.assertEqual(message.values(b"X-Edited"), [b"response"])
+        self.assertEqual(message.values(b"X-Inner"), [])
+        endpoint.close()
+        self.ask()
+        self.wire.next_dial().refuse()
+        self.assertEqual(self.client.receive().values(b"X-Edited"), [b"response"])
+
+    def test_none(self) -> None:
+        """A route whose policies change no response has the edits of the Snapshot."""
+        self.serve(Access(lambda context: None))
+        self.assertIsNone(self.route.response_edits)
+
+    def test_hsts(self) -> None:
+        """What a route changes goes behind HSTS."""
+        hsts = FieldEdits(replace=((b"Strict-Transport-Security", b"1"),))
+        edits = self.serve(Editing()) and self.route.response_edits_with(hsts)
+        assert isinstance(edits, ResponseEdits)
+        self.assertEqual(edits.http, Editing().response_edits)
+        self.assertEqual(
+            edits.https.apply([]),
+            [(b"Strict-Transport-Security", b"1"), (b"X-Edited", b"response")],
+        )
+
+
+class StateTests(PolicyCase):
+    """What policies remember."""
+
+    def count(self, context: PolicyContext) -> Answer:
+        counts = context.state("test-access", list)
+        counts.append(1)
+        return replace(NO, detail=f"Request {len(counts)}.")
+
+    def test_remembered(self) -> None:
+        """State outlives Snapshots as long as the rule is there, and goes with it."""
+        self.serve(Access(self.count))
+        details = []
+        for _ in range(2):
+            self.ask()
+            details.append(self.client.receive().rest)
+            self.publish()
+        self.assertIn(b"Request 1.", details[0])
+        self.assertIn(b"Request 2.", details[1])
+        self.assertEqual(len(self.wire.plane.exchanges.policy_states), 1)
+        self.route = replace(self.route, path="/other")
+        self.publish()
+        self.assertEqual(len(self.wire.plane.exchanges.policy_states), 0)
+
+
+class PhaseTests(SynchronousTestCase):
+    def test_phases(self) -> None:
+        """A policy is asked in the phases whose methods it defines."""
+        for policy, phases in (
+            (Access, {Phase.ACCESS}),
+            (Requesting, {Phase.REQUEST}),
+            (Responding, {Phase.RESPONSE}),
+            (Erring, {Phase.ERROR}),
+            (Editing, set()),
+        ):
+            self.assertEqual(phases_of(policy), phases)
