@@ -224,7 +224,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         answer = Answer.from_error(error)
         self._drop_call()
         if self.state is _RESPONDING:
-            self._abort(answer.outcome, answer.detail)
+            self._end(answer.outcome, answer.detail)
+            self._writer.abort()
         elif self.state is not _ENDED:
             self._send_answer(answer)
 
@@ -329,7 +330,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         if self._held is not None:
             self._held.failure = answer
         elif self.state is _RESPONDING:
-            self._abort(answer.outcome, answer.detail)
+            self._end(answer.outcome, answer.detail)
+            self._writer.abort()
         else:
             self._answer(answer)
 
@@ -371,10 +373,6 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         if is_body_sent:
             writer.send_body(body)
         writer.end([])
-
-    def _abort(self, outcome: Outcome, detail: str) -> None:
-        self._end(outcome, detail)
-        self._writer.abort()
 
     def tunnel_ended(self, outcome: Outcome, detail: str) -> None:
         """TunnelOwner."""
