@@ -24,6 +24,20 @@ _VALUE: Final = re.compile(
 )
 """RFC 9110 section 5.5: without CR, LF and NUL, and without white space around it."""
 
+_SPELLING: Final = bytes(
+    ord(chr(octet).lower()) if chr(octet).isascii() and chr(octet).isalnum() else ord("-")
+    for octet in range(256)
+)
+
+
+def plain_spelling(name: bytes) -> bytes:
+    """
+    Return the name of letters, digits and ``-``, in lower case, that an endpoint may confuse with
+    `name`: CGI, FastCGI and PHP replace all other characters with ``_``, and ``-`` too.
+    """
+    return name.translate(_SPELLING)
+
+
 CONNECTION_FIELDS: Final = frozenset(
     {
         b"connection",
@@ -69,6 +83,9 @@ class FieldEdits:
     dropped: frozenset[bytes] = field(init=False, repr=False, compare=False)
     """Lower-case names of all fields that do not stay: removed or replaced ones."""
 
+    dropped_spellings: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    """The plain spellings of `dropped`."""
+
     appended: FieldPairs = field(init=False, repr=False, compare=False)
     """The fields that come behind those that stay, but for Host."""
 
@@ -89,6 +106,7 @@ class FieldEdits:
         object.__setattr__(self, "host", hosts[-1] if hosts else None)
         object.__setattr__(self, "appended", appended)
         object.__setattr__(self, "dropped", frozenset(dropped))
+        object.__setattr__(self, "dropped_spellings", frozenset(map(plain_spelling, dropped)))
         object.__setattr__(self, "key", b"\n".join(lines))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -106,6 +124,17 @@ class FieldEdits:
         """
         dropped = self.dropped
         kept = [pair for pair in fields if pair[0].lower() not in dropped]
+        kept += self.appended
+        return kept
+
+    def apply_to_request(self, fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """
+        As `apply`, for fields of a client on their way to an endpoint. Fields are dropped in every
+        spelling: with `field-names: underscores` a client could otherwise send `X_User` beside an
+        `X-User` of an authentication server, and its program would find one of them.
+        """
+        dropped = self.dropped_spellings
+        kept = [pair for pair in fields if pair[0].translate(_SPELLING) not in dropped]
         kept += self.appended
         return kept
 

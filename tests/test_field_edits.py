@@ -40,6 +40,20 @@ class FieldEditsTests(SynchronousTestCase):
         changed = FieldEdits(remove=frozenset({b"a"})).apply(FIELDS)
         self.assertEqual(changed, [(b"b", b"2"), (b"C", b"4")])
 
+    def test_other_spellings(self) -> None:
+        """Of a client's fields those go as well that a program cannot tell from a dropped one."""
+        spoofed = [
+            (b"X_User", b"evil"),
+            (b"x.user", b"evil"),
+            (b"X-User", b"evil"),
+            (b"Y_User", b"1"),
+        ]
+        changed = FieldEdits(replace=((b"X-User", b"alice"),))
+        self.assertEqual(
+            changed.apply_to_request(spoofed), [(b"Y_User", b"1"), (b"X-User", b"alice")]
+        )
+        self.assertIn((b"X_User", b"evil"), changed.apply(spoofed))
+
     def test_none(self) -> None:
         """Edits without effect are false, and have an empty key."""
         self.assertFalse(FieldEdits())

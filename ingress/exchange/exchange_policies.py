@@ -110,7 +110,7 @@ class ExchangePolicies:
             head.target = run.target
         edits = run.request_edits
         if edits:
-            head.fields = EncodedFields(edits.apply(head.fields))
+            head.fields = EncodedFields(edits.apply_to_request(head.fields))
             if edits.host is not None:
                 head.authority = edits.host
 

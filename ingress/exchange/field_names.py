@@ -24,7 +24,6 @@ ODD: Final = 2
 
 _PLAIN: Final = re.compile(rb"[0-9A-Za-z-]+")
 _UNDERSCORES: Final = re.compile(rb"[0-9A-Za-z_-]+")
-_OTHER: Final = re.compile(rb"[^0-9A-Za-z]")
 
 _PASSING: Final = {"plain": PLAIN, "underscores": UNDERSCORES, "any": ODD}
 
@@ -34,11 +33,6 @@ def name_kind(name: bytes) -> int:
     if _PLAIN.fullmatch(name) is not None:
         return PLAIN
     return UNDERSCORES if _UNDERSCORES.fullmatch(name) is not None else ODD
-
-
-def plain_spelling(name: bytes) -> bytes:
-    """Return the plain name that an endpoint may confuse with `name`."""
-    return _OTHER.sub(b"-", name)
 
 
 class FieldNames:

@@ -16,8 +16,8 @@ from twisted.web.http import datetimeToString
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
-from ingress.exchange.field_names import PLAIN, FieldNames, name_kind, plain_spelling
-from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits
+from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
+from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response, UpstreamRequest
 from ingress.routing.path_handling import PathHandling
@@ -171,7 +171,7 @@ def upstream_fields(
         return kept
     found, is_plain = _passing_fields(request, is_trusted, names)
     if edits is not NO_EDITS:
-        found = edits.apply(found)
+        found = edits.apply_to_request(found)
     fields = EncodedFields(found)
     if is_plain:
         request.derived.upstream[key] = fields

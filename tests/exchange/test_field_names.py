@@ -7,7 +7,8 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.exchange.field_names import ODD, PLAIN, UNDERSCORES, name_kind, plain_spelling
+from ingress.exchange.field_names import ODD, PLAIN, UNDERSCORES, name_kind
+from ingress.field_edits import FieldEdits, plain_spelling
 from ingress.serving.readings import read_counters
 from tests.support.upstream_head import PROXY, TRUSTING, UpstreamHeadCase
 from tests.support.wire import OK, Wire, request
@@ -82,6 +83,15 @@ class UpstreamTests(UpstreamHeadCase):
             b"X.Api: 1", b"X_Api: 2", *[name + b": evil" for name in ours], config=LENIENT
         )
         self.check(message, {b"X.Api": [b"1"], b"X_Api": [b"2"], **{name: [] for name in ours}})
+
+    def test_edits(self) -> None:
+        """A field that a policy replaces or removes goes in each spelling that passes."""
+        edits = FieldEdits(replace=((b"X-User", b"alice"),), remove=frozenset({b"x-group"}))
+        message = self.send(
+            b"X_User: evil", b"X.Group: evil", b"X_Other: 1", config=LENIENT, edits=edits
+        )
+        self.assertNotIn(b"evil", [value for _, value in message.fields])
+        self.check(message, {b"X-User": [b"alice"], b"X_Other": [b"1"]})
 
 
 class CountedTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from ingress.config import Config, PublicPorts
 from ingress.exchange.client import Client
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import upstream_head
-from ingress.field_edits import NO_EDITS
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.http1.encoder import encode_request_head
 from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
@@ -43,13 +43,14 @@ class UpstreamHeadCase(SynchronousTestCase):
         is_secure: bool = False,
         host: bytes = b"a.example",
         version: bytes = b"1.1",
+        edits: FieldEdits = NO_EDITS,
     ) -> Message:
         request = make_request(*fields, host=host, version=version)
         client = Client(address, is_secure=is_secure)
         believed = client.believed(request, config)
         names = FieldNames()
         names.apply(config.field_names)
-        head = upstream_head(request, believed, b"id-1", names, NO_EDITS)
+        head = upstream_head(request, believed, b"id-1", names, edits)
         data = encode_request_head(head)
         self.assertTrue(data.endswith(b"\r\n\r\n"))
         return Message.parse(data)
