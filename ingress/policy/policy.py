@@ -96,8 +96,17 @@ _METHODS: Final = {
 }
 
 
+_PHASES: Final[dict[type[Policy], frozenset[Phase]]] = {}
+"""By class, because each Route asks for its policies."""
+
+
 def phases_of(policy: type[Policy]) -> frozenset[Phase]:
     """:return: the phases whose methods a class of policies defines."""
-    return frozenset(
-        phase for phase, method in _METHODS.items() if getattr(policy, phase.value) is not method
-    )
+    found = _PHASES.get(policy)
+    if found is None:
+        found = _PHASES[policy] = frozenset(
+            phase
+            for phase, method in _METHODS.items()
+            if getattr(policy, phase.value) is not method
+        )
+    return found

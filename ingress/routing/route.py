@@ -21,6 +21,8 @@ from ingress.routing.path_pattern import PathPattern
 MAX_PATH_LABEL: Final = 256
 """Each metric of a rule repeats it, and an Ingress may have paths of many kilobytes."""
 
+_FIELD_OF: Final = {phase: f"{phase.value}_policies" for phase in Phase}
+
 
 class RouteLabels(NamedTuple):
     """The labels that identify a rule in metrics across Snapshots."""
@@ -100,7 +102,8 @@ class Route(CallSettings):
         object.__setattr__(self, "request_edits", edits)
         for phase in Phase:
             found = tuple(policy for policy in self.policies if phase in phases_of(type(policy)))
-            object.__setattr__(self, f"{phase.value}_policies", found)
+            if found:
+                object.__setattr__(self, _FIELD_OF[phase], found)
 
     @property
     def features(self) -> Iterator[RouteFeature]:

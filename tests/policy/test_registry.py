@@ -16,6 +16,7 @@ from ingress.config import Config
 from ingress.policy.annotation import OWN_PREFIX, PREFIX, Annotations
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import Setting
+from ingress.policy.known_annotations import FORMER_NAMES, NAMES
 from ingress.policy.policy import Policy
 from ingress.policy.registry import FEATURES, REGISTRY, Registry
 from ingress.policy.scope import ReadContext
@@ -113,6 +114,11 @@ class RegistryTests(SynchronousTestCase):
             entry.is_served(annotations)
             entry.read(annotations, context())
             self.assertEqual(annotations.read, set(entry.annotations), entry)
+
+    def test_known_to_ingress_nginx(self) -> None:
+        """What features read are annotations of ingress-nginx, or our own."""
+        ours = {name for name in REGISTRY.known_annotations if name.startswith(OWN_PREFIX)}
+        self.assertLessEqual(REGISTRY.known_annotations - ours, NAMES | FORMER_NAMES)
 
     def test_plain_values(self) -> None:
         """Whatever annotations come to is pickled, shown as JSON and explained."""

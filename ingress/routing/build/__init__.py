@@ -30,7 +30,7 @@ from ingress.policy.registry import REGISTRY, Registry
 from ingress.problem import Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
-from ingress.routing.build.change import changed_names
+from ingress.routing.build.change import changed_names, collected_in_steps
 from ingress.routing.build.configuration_problems import configuration_problems
 from ingress.routing.build.foreign_config_map import config_map_problems
 from ingress.routing.build.foreign_table import ForeignTable, update_foreign
@@ -226,7 +226,7 @@ def _update(
     yield from secret_update.refresh(changed_secrets)
     backend_update = BackendSecretUpdate(memo.backend_secrets, objects.secrets, config)
     names = yield from changed_names(old.ingresses, objects.ingresses)
-    changed: set[ObjectKey] = {(KIND, *name) for name in names}
+    changed = yield from collected_in_steps((KIND, *name) for name in names)
     changed |= yield from backend_update.refresh(changed_secrets)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
     classes = class_rule(objects.ingress_classes, config)
@@ -250,7 +250,8 @@ def _update(
     certificates, chosen = yield from update_certificates(
         memo.certificates, rules, secrets, secret_update.changed, moves, owners
     )
-    concerned = {move.key for move in moves} | unserved | merged | chosen
+    moved = (move.key for move in moves)
+    concerned = yield from collected_in_steps(moved, unserved, merged, chosen)
     names = yield from changed_names(old.config_maps, objects.config_maps)
     concerned.update(("ConfigMap", *name) for name in names)
     for count, secret in enumerate(secret_update.changed | secret_update.lapsed):

@@ -6,7 +6,7 @@ Source of the rules: docs/compatibility.md, section 5, "Owners of hosts".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
 from ingress.kube.objects import ObjectKey
@@ -58,6 +58,8 @@ class HostOwners:
             users = users | covering
         if not users:
             return None
+        if len(users) == 1:
+            return self._rules.sets[next(iter(users))]
         return min((self._rules.sets[key] for key in users), key=lambda item: item.age)
 
 
@@ -73,14 +75,13 @@ def belongs_to(owner: RuleSet, host: str) -> str:
     )
 
 
-def hosts_below(wildcards: Iterable[str], hosts: Iterable[str]) -> Steps[set[str]]:
+def hosts_below(wildcards: Collection[str], hosts: Iterable[str]) -> Steps[set[str]]:
     """:return: those of `hosts` that one of the wildcards covers."""
-    wanted = {host for host in wildcards if host.startswith("*.")}
     found: set[str] = set()
-    if not wanted:
+    if not wildcards:
         return found
     for count, host in enumerate(hosts):
-        if wildcard_of(host) in wanted:
+        if wildcard_of(host) in wildcards:
             found.add(host)
         if count % STRIDE == STRIDE - 1:
             yield

@@ -44,7 +44,8 @@ def update_hosts(
     users, touched = yield from moved_users(table.users, moves, lambda rules: rules.hosts)
     owners = HostOwners(users, rules, ownership)
     if owners.is_exclusive:
-        touched |= yield from hosts_below(touched, users)
+        wildcards = {host for host in touched if host.startswith("*.")}
+        touched |= yield from hosts_below(wildcards, users)
     if not touched:
         return table, set()
     update = _Update(table)

@@ -52,5 +52,6 @@ class HostOwnersTests(SynchronousTestCase):
     def test_below(self) -> None:
         """The hosts below some wildcards are found among all."""
         hosts = ["a.example", "a.b.example", "*.example", "example", ""]
-        self.assertEqual(finish(hosts_below(["*.example", "x"], hosts)), {"a.example"})
-        self.assertEqual(finish(hosts_below(["x", ""], hosts)), set())
+        self.assertEqual(finish(hosts_below(["*.example", "*.x"], hosts)), {"a.example"})
+        self.assertEqual(finish(hosts_below(["*.x"], hosts)), set())
+        self.assertEqual(finish(hosts_below([], hosts)), set())
