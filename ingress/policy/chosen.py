@@ -81,7 +81,7 @@ class PolicyNames(_NamedEntry):
 
     def read(self, annotations: Annotations, context: ReadContext) -> None:
         """Entry: it closes, and asks for nothing else."""
-        for name in annotations.words(POLICIES_ANNOTATION):
+        for name in dict.fromkeys(annotations.words(POLICIES_ANNOTATION)):
             if name not in self._names:
                 configured = ", ".join(sorted(self._names)) or "none"
                 message = f"no policy {quoted(name)} is configured (`policies` has {configured})"

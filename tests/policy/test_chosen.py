@@ -47,8 +47,8 @@ class ChosenPoliciesTests(SynchronousTestCase):
         self.assertEqual(self.chosen(" two , one,"), (["http://one", "http://two"], []))
 
     def test_unknown_name(self) -> None:
-        """A policy that is not configured might have decided access: the paths are closed."""
-        urls, (problem,) = self.chosen("one, three")
+        """A policy that is not configured might have decided access: the paths are closed, once."""
+        urls, (problem,) = self.chosen("one, three, three")
         self.assertEqual(urls, [])
         self.assertIn('no policy "three" is configured (`policies` has one, two)', problem)
         self.assertIn("the paths answer 503", problem)

@@ -137,8 +137,8 @@ class RegistryTests(SynchronousTestCase):
         annotations = Annotations(written)
         features = REGISTRY.read(annotations, context())
         self.assertEqual(list(features), list(REGISTRY.in_order(features)))
-        names = [fault.name for fault in annotations.faults]
-        self.assertEqual(len(names), len(set(names)))
+        faults = [(fault.name, fault.message) for fault in annotations.faults]
+        self.assertEqual(len(faults), len(set(faults)))
 
 
 def _some_features() -> Iterator[Policy | Setting]:
