@@ -1,5 +1,5 @@
 """
-The requests of one connection: bytes in, heads and bodies out, one after the other.
+Decodes the requests of one connection: bytes in, heads and bodies out.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from ingress.http1.request_head import (
 from ingress.message import Request
 
 MAX_FIRST_LINE: Final = 256
-"""Bytes of what is no request that are told."""
+"""The most bytes of an invalid request that are logged."""
 
 
 class RequestDecoder:
     """
-    Holds what has come and was not taken yet.
+    Holds the received bytes that have not been taken yet.
 
-    Take a head, then its body until it is complete, then the next head.
+    Take a head, then its body until that is complete, then the next head.
     """
 
     __slots__ = ("_body", "_checked", "_trailers", "is_in_body", "is_in_head", "waiting")
 
     def __init__(self) -> None:
         self.is_in_head = True
-        """Whether a head is waited for that has begun; the first begins with the connection."""
+        """Whether a head has begun and is incomplete; the first begins with the connection."""
 
         self.is_in_body = False
-        """Whether the body of the last head is not complete."""
+        """Whether the body of the last head is incomplete."""
 
         self.waiting = b""
-        """What has come and was not taken yet: whoever gets more adds it."""
+        """The received bytes that have not been taken; the connection's reader adds to them."""
 
         self._checked = 0
-        """Bytes of a head that is not whole, in which neither its end nor a fault was found."""
+        """How many bytes of an incomplete head are known to have neither its end nor a fault."""
 
         self._body: BodyDecoder = EMPTY_BODY
         self._trailers: Trailers = ()
@@ -50,26 +50,26 @@ class RequestDecoder:
 
     @property
     def trailers(self) -> Trailers:
-        """The fields behind the body that was complete last, if it came in chunks."""
+        """The trailers of the last complete body, if it was chunked."""
         return self._trailers
 
     def take_rest(self) -> bytes:
-        """All that waits, undecoded."""
+        """Take all waiting bytes, undecoded."""
         rest, self.waiting = self.waiting, b""
         return rest
 
     def first_line(self) -> bytes:
         """
-        The beginning of what waits: for the log, where it is no request. Never more than
-        its first line, whatever ends that: behind it are secrets.
+        Return the beginning of the waiting bytes, for the log if they are not a request. It never
+        exceeds their first line, whatever ends that, because secrets may follow.
         """
         line = self.waiting[:MAX_FIRST_LINE]
         return line.partition(b"\n")[0].partition(b"\r")[0]
 
     def take_head(self, limits: Limits) -> Request | None:
         """
-        :return: the next request; None while its head is not whole.
-        :raises RequestError: or one of its kinds, where it must be refused.
+        :return: the next request; None while its head is incomplete.
+        :raises RequestError: or a subclass, if the request must be refused.
         """
         data = self.waiting
         if data.startswith(b"\r\n"):
@@ -97,8 +97,8 @@ class RequestDecoder:
 
     def take_body(self) -> bytes:
         """
-        :return: some of the body; nothing while no more has come, or it is complete.
-        :raises RequestError: where it is no body.
+        :return: the next bytes of the body; empty if no more have come, or the body is complete.
+        :raises RequestError: if the body is malformed.
         """
         body, self.waiting = self._body.feed(self.waiting)
         if self._body.is_complete:

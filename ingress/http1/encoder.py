@@ -1,5 +1,5 @@
 """
-Messages of HTTP/1.1: values in, bytes out.
+Encodes messages of HTTP/1.1: values in, bytes out.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ class ResponseEncoder:
     """
     Encodes the responses of one connection, one after the other.
 
-    What is encoded is kept until `take`, so that a small response is one write.
+    Encoded bytes are kept until `take`, so that a small response is one write.
     """
 
     __slots__ = ("_is_chunked", "_out", "ends_with_connection")
 
     def __init__(self) -> None:
         self.ends_with_connection = False
-        """Whether the client takes the end of the connection for the end of the body."""
+        """Whether the body ends with the connection."""
 
         self._out: list[bytes] = []
         self._is_chunked = False
 
     def interim(self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        """A 1xx response; the final one is still to come."""
+        """Encode a 1xx response; the final one follows."""
         self._out.append(_head(status, reason, fields, b""))
 
     def head(
@@ -47,9 +47,11 @@ class ResponseEncoder:
         closes: bool,
     ) -> None:
         """
-        :param fields: without any that belong to the connection.
-        :param body_length: in bytes; None where `end` will tell.
-        :param is_http_10: whether the client is one of HTTP/1.0, which has no chunks.
+        Encode the head of a final response.
+
+        :param fields: the fields, without those of the connection.
+        :param body_length: the length in bytes; None if only `end` marks the end.
+        :param is_http_10: whether the client uses HTTP/1.0, which has no chunks.
         :param closes: whether the connection ends with this response.
         """
         self._is_chunked = body_length is None and not is_http_10
@@ -62,15 +64,15 @@ class ResponseEncoder:
         self._out.append(_head(status, reason, fields, ours))
 
     def body(self, data: bytes) -> None:
-        """Some of the body; never empty."""
+        """Encode some of the body; `data` is never empty."""
         self._out.append(encode_chunk(data) if self._is_chunked else data)
 
     def end(self, trailers: Trailers = ()) -> bytes:
         """
-        The response is whole.
+        Encode the end of the response.
 
-        :param trailers: for a client that takes some; without chunks there is no place for them.
-        :return: what `take` gives at its end.
+        :param trailers: trailers for a client that accepts them; without chunks they are dropped.
+        :return: everything since the last `take`.
         """
         out = self._out
         if self._is_chunked:
@@ -80,11 +82,11 @@ class ResponseEncoder:
         return b"".join(out)
 
     def switched(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        """The connection is a tunnel from here on (RFC 9110 section 15.2.2)."""
+        """Encode a 101 response: the connection becomes a tunnel (RFC 9110 section 15.2.2)."""
         self._out.append(_head(101, b"Switching Protocols", fields, _UPGRADE))
 
     def take(self) -> bytes:
-        """What has been encoded since the last time."""
+        """Return everything that has been encoded since the last call."""
         out = self._out
         if not out:
             return b""
