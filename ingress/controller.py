@@ -45,7 +45,7 @@ MAX_TIMER: Final = 86400.0
 """Seconds between looks at the time of day: what is due later is looked at again then."""
 
 
-TellForeign = Callable[[Mapping[str, int], IngressClassFilter], None]
+OnForeign = Callable[[Mapping[str, int], IngressClassFilter], None]
 
 
 class BuildSteps(Protocol):
@@ -70,9 +70,9 @@ class Controller:
     :param clock: for holdoff and slices.
     :param now: the time of day, which decides whether certificates are valid.
     :param settle: called after the first build, and after each slice of a large one.
-    :param tell_foreign: takes the number of Ingresses that are not ours, by class, and the
+    :param on_foreign: takes the number of Ingresses that are not ours, by class, and the
         classes that are ours, whenever the numbers changed.
-    :param tell_served: takes the Ingresses that requests can meet, whenever they changed.
+    :param on_served: takes the Ingresses that requests can meet, whenever they changed.
     :param resolve_names: takes the names that have to be resolved, whenever they changed; what
         comes of it is to be put into the store. What it returns fires when that is so of all,
         or nobody should wait any longer: the first Snapshot does.
@@ -91,8 +91,8 @@ class Controller:
         now: Callable[[], datetime] = utc_now,
         build: BuildSteps = build_steps,
         settle: Callable[[], None] = settle_objects,
-        tell_foreign: TellForeign = lambda counts, ours: None,
-        tell_served: Callable[[Mapping[ObjectName, Ingress]], None] = lambda served: None,
+        on_foreign: OnForeign = lambda counts, ours: None,
+        on_served: Callable[[Mapping[ObjectName, Ingress]], None] = lambda served: None,
         resolve_names: Callable[[Collection[str]], Deferred[None]] = lambda names: succeed(None),
     ) -> None:
         self._store = store
@@ -103,8 +103,8 @@ class Controller:
         self._now = now
         self._build = build
         self._settle = settle
-        self._tell_served = tell_served
-        self._tell_foreign = tell_foreign
+        self._on_served = on_served
+        self._on_foreign = on_foreign
         self._resolve_names = resolve_names
         self._waits_for_names = False
         self._release = SlowRelease(clock)
@@ -222,7 +222,7 @@ class Controller:
     def _finish(self, built: Built, spent: float) -> None:
         previous, self._built = self._built, built
         if previous is None or built.names is not previous.names:
-            self._tell_names(built, is_first=previous is None)
+            self._request_names(built, is_first=previous is None)
         if self._waits_for_names:
             self._ended()
             return
@@ -233,9 +233,9 @@ class Controller:
             self.published_at = self._now()
         self._problems.report("build", built.problems)
         if previous is None or is_first or built.served is not previous.served:
-            self._tell_served(built.served)
+            self._on_served(built.served)
         if previous is None or built.foreign_classes is not previous.foreign_classes:
-            self._tell_foreign(built.foreign_classes, built.snapshot.config.ingress_class)
+            self._on_foreign(built.foreign_classes, built.snapshot.config.ingress_class)
         if previous is not None and is_large:
             # All of it, freed with the last reference to it, would take too long.
             for mapping in previous.mappings():
@@ -244,11 +244,11 @@ class Controller:
             self._settle()
         self._watch_time(built)
         if is_first:
-            self._tell_first(built)
+            self._log_first(built)
             self._published.callback(None)
         self._ended()
 
-    def _tell_names(self, built: Built, *, is_first: bool) -> None:
+    def _request_names(self, built: Built, *, is_first: bool) -> None:
         """Have names resolved; before that nothing is published that needs them, at first."""
         known = self._resolve_names(built.names)
         if is_first and built.has_unresolved_names:
@@ -260,7 +260,7 @@ class Controller:
         if self._unsubscribe is not None:
             self._changed()
 
-    def _tell_first(self, built: Built) -> None:
+    def _log_first(self, built: Built) -> None:
         snapshot = built.snapshot
         self.log.info(
             "The first routes are published: hosts {hosts}, Service ports {upstreams}, "

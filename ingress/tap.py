@@ -225,7 +225,7 @@ def _make_control_plane(
     if cluster is not None:
         writer = cluster.writer
 
-        def tell_served(served: Mapping[ObjectName, Ingress]) -> None:
+        def on_served(served: Mapping[ObjectName, Ingress]) -> None:
             checks.take(served)
             writer.serve(served)
 
@@ -235,8 +235,8 @@ def _make_control_plane(
             publish,
             cluster.problem_log,
             clock=reactor,
-            tell_foreign=ForeignLog(reactor).take,
-            tell_served=tell_served,
+            on_foreign=ForeignLog(reactor).take,
+            on_served=on_served,
             resolve_names=cluster.names.want,
         )
         return ControlPlane(
@@ -260,8 +260,8 @@ def _make_control_plane(
         publish,
         problem_log,
         clock=reactor,
-        tell_foreign=ForeignLog(reactor).take,
-        tell_served=checks.take,
+        on_foreign=ForeignLog(reactor).take,
+        on_served=checks.take,
         resolve_names=names.want,
     )
     return ControlPlane(

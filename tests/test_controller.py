@@ -85,7 +85,7 @@ class ControllerTestCase(SynchronousTestCase):
             now=self.now,
             build=self.workshop,
             settle=self.settle,
-            tell_served=self.served.append,
+            on_served=self.served.append,
             resolve_names=self.resolve,
         )
 

@@ -43,7 +43,7 @@ class VariableUnknown(IngressError):
     """A variable is not in the table; the message names it and the accepted ones."""
 
 
-class Part(NamedTuple):
+class KeyPart(NamedTuple):
     """A piece of a key: text, a variable, or one of a family of variables."""
 
     variable: str
@@ -58,7 +58,7 @@ class HashKey:
     """The parsed value of ``upstream-hash-by``."""
 
     written: str
-    parts: tuple[Part, ...]
+    parts: tuple[KeyPart, ...]
 
     def of(self, request: Request, client_address: bytes) -> bytes:
         """
@@ -89,15 +89,15 @@ def parse_hash_key(written: str) -> HashKey:
     return HashKey(written, tuple(_parts(written)))
 
 
-def _parts(written: str) -> Iterator[Part]:
+def _parts(written: str) -> Iterator[KeyPart]:
     end = 0
     for match in _VARIABLE.finditer(written):
         if match.start() > end:
-            yield Part("", _octets(written[end : match.start()]))
+            yield KeyPart("", _octets(written[end : match.start()]))
         end = match.end()
         yield _variable((match["plain"] or match["braced"] or "").lower())
     if end < len(written):
-        yield Part("", _octets(written[end:]))
+        yield KeyPart("", _octets(written[end:]))
 
 
 def _octets(text: str) -> bytes:
@@ -105,13 +105,13 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _variable(name: str) -> Part:
+def _variable(name: str) -> KeyPart:
     """:param name: in lower case, which is how nginx reads names."""
     if name in _VALUES:
-        return Part(name)
+        return KeyPart(name)
     for prefix in _NAMED_VALUES:
         if name.startswith(prefix) and name != prefix:
-            return Part(prefix, name.removeprefix(prefix).encode())
+            return KeyPart(prefix, name.removeprefix(prefix).encode())
     accepted = [f"${known}" for known in _VALUES]
     accepted += [f"${prefix}NAME" for prefix in _NAMED_VALUES]
     raise VariableUnknown(f"there is no variable ${name}; there are {' '.join(accepted)}")
