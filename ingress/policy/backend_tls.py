@@ -121,7 +121,7 @@ class BackendTLS(Setting):
         return f"Endpoints are asked over TLS and must have a certificate for {self.name}."
 
     def shown(self) -> Mapping[str, object]:
-        """Feature: never a key; whether we have a certificate is all that is told of it."""
+        """Feature: it shows whether we have a certificate, and never the key."""
         return {
             "backendTLS": {
                 "name": self.name,

@@ -43,7 +43,7 @@ class RuleScope(NamedTuple):
     namespace: str
     ingress: str
     host: str
-    """In lower case; ``*.example.com`` for a wildcard, empty for hosts that nobody names."""
+    """In lower case; ``*.example.com`` for a wildcard, empty for hosts that no rule names."""
 
     path: str
     """The path as the Ingress has it; ``/`` for a default backend."""

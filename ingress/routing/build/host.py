@@ -140,7 +140,7 @@ class _Merge:
             self._lose(item, item.default.field, "", "a default backend", self._default)
 
     def _lose(self, item: RuleSet, field_path: str, value: str, what: str, winner: Route) -> None:
-        host = f"host {self._host}" if self._host else "hosts that nobody names"
+        host = f"host {self._host}" if self._host else "hosts that no rule names"
         if winner.ingress == item.source.key[1:]:
             reason = f"a rule above it has {what} for {host}"
         else:
