@@ -30,6 +30,7 @@ FORBIDDEN = [
     ("ingress.policy", "ingress.upstream", ()),
     ("ingress.downstream", "ingress.kube", ()),
     ("ingress.exchange", "ingress.kube", ()),
+    ("ingress.exchange", "ingress.downstream", ()),
     ("ingress.upstream", "ingress.kube", ()),
     ("ingress.upstream", "ingress.downstream", ()),
     ("ingress.upstream", "ingress.exchange", ()),
