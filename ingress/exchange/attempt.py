@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.exchange.call_resources import CallResources
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.load_balance import Algorithm
 from ingress.telemetry.record import Try
+from ingress.upstream.health import HealthKey
 
 _EWMA: Final = Algorithm.EWMA
 
@@ -24,23 +25,26 @@ class Attempt:
     :ivar record: what becomes of it.
     """
 
-    __slots__ = ("_is_retry", "_resources", "_settings", "pool", "record")
+    __slots__ = ("_is_retry", "_resources", "_settings", "_upstream", "pool", "record")
 
     def __init__(
         self,
         resources: CallResources,
+        upstream: UpstreamKey,
         settings: CallSettings,
         endpoint: Endpoint,
         *,
         is_retry: bool,
     ) -> None:
         """
+        :param upstream: whose endpoint it is: health is known by Upstream.
         :param is_retry: whether another endpoint has failed this call before.
         """
         tls = settings.tls
         now = resources.deadlines.now()
         self._resources = resources
         self._settings = settings
+        self._upstream = upstream
         self._is_retry = is_retry
         self.record = Try(endpoint, now)
         pool = self.pool = resources.registry.pool(endpoint, tls)
@@ -51,7 +55,7 @@ class Attempt:
             budget.retries += 1
         health = resources.balancer.health
         if health.failing:
-            health.try_began((endpoint, tls), now)
+            health.try_began((upstream, endpoint, tls), now)
 
     def __repr__(self) -> str:
         return f"<Attempt at {self.record.endpoint}>"
@@ -59,6 +63,10 @@ class Attempt:
     @property
     def endpoint(self) -> Endpoint:
         return self.record.endpoint
+
+    @property
+    def _health_key(self) -> HealthKey:
+        return self._upstream, self.record.endpoint, self._settings.tls
 
     def connected(self) -> None:
         """A new connection to the endpoint is there."""
@@ -76,7 +84,7 @@ class Attempt:
             self.pool.load.measured(header_time, now)
         health = resources.balancer.health
         if health.failing:
-            health.answered((record.endpoint, settings.tls), record.began_at)
+            health.answered(self._health_key, record.began_at)
 
     def ended(self, succeeded: bool | None, status: int = 0) -> None:
         """
@@ -100,6 +108,6 @@ class Attempt:
         health = resources.balancer.health
         if succeeded:
             if health.failing:
-                health.succeeded((record.endpoint, self._settings.tls), record.began_at)
+                health.succeeded(self._health_key, record.began_at)
         elif succeeded is not None:
-            health.failed((record.endpoint, self._settings.tls), record.began_at)
+            health.failed(self._health_key, record.began_at)

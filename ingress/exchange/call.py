@@ -194,7 +194,11 @@ class Call(StreamReceiver):
         """Begin an attempt; the one before has ended."""
         tries = self.tries
         attempt = self._attempt = Attempt(
-            self._resources, self._settings, endpoint, is_retry=bool(tries)
+            self._resources,
+            self._upstream.key,
+            self._settings,
+            endpoint,
+            is_retry=bool(tries),
         )
         tries.append(attempt.record)
         self._acquire(attempt)

@@ -148,17 +148,19 @@ class Balancer:
         if not self._obeys_ejections(upstream, tls):
             return untried
         may_serve = self.health.may_serve
-        return [endpoint for endpoint in untried if may_serve((endpoint, tls))] or untried
+        return [
+            endpoint for endpoint in untried if may_serve((upstream.key, endpoint, tls))
+        ] or untried
 
     def may_serve(self, upstream: Upstream, endpoint: Endpoint, tls: BackendTLS | None) -> bool:
         """Whether a session may stay on its endpoint for this request."""
-        if self.health.may_serve((endpoint, tls)):
+        if self.health.may_serve((upstream.key, endpoint, tls)):
             return True
         return not self._obeys_ejections(upstream, tls)
 
     def _obeys_ejections(self, upstream: Upstream, tls: BackendTLS | None) -> bool:
         endpoints, is_ejected = upstream.endpoints, self.health.is_ejected
-        count = sum(is_ejected((endpoint, tls)) for endpoint in endpoints)
+        count = sum(is_ejected((upstream.key, endpoint, tls)) for endpoint in endpoints)
         return count * 2 <= len(endpoints)
 
     def _next_in_turn(self, upstream: Upstream, candidates: Sequence[Endpoint]) -> Endpoint | None:

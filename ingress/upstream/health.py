@@ -31,9 +31,15 @@ from typing import ClassVar, Final
 
 from twisted.logger import Logger
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Snapshot
-from ingress.upstream.registry import EndpointKey
+
+HealthKey = tuple[UpstreamKey, Endpoint, BackendTLS | None]
+"""
+What health is known of: an endpoint, as one Upstream uses it and as it is spoken to. An Upstream
+with timeouts of its own, or of another namespace, cannot eject an endpoint for others.
+"""
 
 MAX_FAILURES: Final = 5
 """
@@ -80,7 +86,7 @@ class Health:
     def __init__(self, now: Callable[[], float], random: Random) -> None:
         self._now = now
         self._random = random
-        self.failing: dict[EndpointKey, _Failing] = {}
+        self.failing: dict[HealthKey, _Failing] = {}
         """
         The endpoints that failed last. While there are none, `try_began`, `answered`
         and `succeeded` have nothing to do, and who is in a hurry need not call them.
@@ -89,7 +95,7 @@ class Health:
         self.ejections = 0
         """How often an endpoint that had served was left out."""
 
-        self._ejected: set[EndpointKey] = set()
+        self._ejected: set[HealthKey] = set()
         """Also those whose time has passed, until they have answered."""
 
         self._ejected_endpoints: set[Endpoint] = set()
@@ -106,15 +112,15 @@ class Health:
         """The endpoints that are left out, or are to be tried, for whom it may be."""
         return self._ejected_endpoints
 
-    def is_ejected(self, key: EndpointKey) -> bool:
+    def is_ejected(self, key: HealthKey) -> bool:
         """Whether the endpoint is left out, or is to be tried."""
         return key in self._ejected
 
-    def may_serve(self, key: EndpointKey) -> bool:
+    def may_serve(self, key: HealthKey) -> bool:
         """Whether the endpoint is not ejected, or is due for a trial."""
         return key not in self._ejected or self.failing[key].until <= self._now()
 
-    def try_began(self, key: EndpointKey, now: float) -> None:
+    def try_began(self, key: HealthKey, now: float) -> None:
         """The endpoint is asked: if it is ejected and its time has passed, on trial."""
         if key in self._ejected:
             failing = self.failing[key]
@@ -122,7 +128,7 @@ class Health:
                 failing.trial_began_at = now
                 failing.until = now + self._jittered(failing.delay)
 
-    def answered(self, key: EndpointKey, began_at: float) -> None:
+    def answered(self, key: HealthKey, began_at: float) -> None:
         """
         The head of a response has come: an ejection is over. More would be said too
         early, for the response may still break off.
@@ -132,7 +138,7 @@ class Health:
         if key in self._ejected and began_at >= self.failing[key].ejected_at:
             self._return(key)
 
-    def succeeded(self, key: EndpointKey, began_at: float) -> None:
+    def succeeded(self, key: HealthKey, began_at: float) -> None:
         """The response is whole: whatever was wrong before is forgotten."""
         failing = self.failing.get(key)
         if failing is None or (failing.is_ejected and began_at < failing.ejected_at):
@@ -141,7 +147,7 @@ class Health:
             self._return(key)
         del self.failing[key]
 
-    def failed(self, key: EndpointKey, began_at: float) -> None:
+    def failed(self, key: HealthKey, began_at: float) -> None:
         """No connection, no response in time, or a broken one."""
         failing = self.failing.setdefault(key, _Failing())
         if not failing.is_ejected:
@@ -157,19 +163,19 @@ class Health:
         """Forget endpoints that no Upstream has any more."""
         if not self.failing:
             return
-        wanted = snapshot.endpoints()
-        for key in [key for key in self.failing if key[0] not in wanted]:
+        for key in [key for key in self.failing if not _is_wanted(key, snapshot)]:
             del self.failing[key]
             self._change_ejected(self._ejected - {key})
 
-    def _eject(self, key: EndpointKey, failing: _Failing) -> None:
+    def _eject(self, key: HealthKey, failing: _Failing) -> None:
         failing.is_ejected = True
         self.ejections += 1
         self._change_ejected(self._ejected | {key})
         self._leave_out(failing)
         self.log.warn(
-            "Endpoint {endpoint} is left out: it failed {failures} times in a row",
-            endpoint=key[0],
+            "Endpoint {endpoint} of {upstream} is left out: it failed {failures} times in a row",
+            endpoint=key[1],
+            upstream=key[0],
             failures=failing.failures,
         )
 
@@ -180,17 +186,25 @@ class Health:
         failing.until = failing.ejected_at + self._jittered(failing.delay)
         failing.trial_began_at = None
 
-    def _return(self, key: EndpointKey) -> None:
+    def _return(self, key: HealthKey) -> None:
         failing = self.failing[key]
         failing.is_ejected = False
         failing.failures = 0
         failing.trial_began_at = None
         self._change_ejected(self._ejected - {key})
-        self.log.info("Endpoint {endpoint} serves again", endpoint=key[0])
+        self.log.info(
+            "Endpoint {endpoint} of {upstream} serves again", endpoint=key[1], upstream=key[0]
+        )
 
-    def _change_ejected(self, ejected: set[EndpointKey]) -> None:
+    def _change_ejected(self, ejected: set[HealthKey]) -> None:
         self._ejected = ejected
-        self._ejected_endpoints = {endpoint for endpoint, _ in ejected}
+        self._ejected_endpoints = {endpoint for _, endpoint, _ in ejected}
 
     def _jittered(self, delay: float) -> float:
         return delay * (1 - JITTER * self._random.random())
+
+
+def _is_wanted(key: HealthKey, snapshot: Snapshot) -> bool:
+    """Whether the Upstream still has the endpoint."""
+    upstream = snapshot.upstreams.get(key[0])
+    return upstream is not None and (key[1] in upstream.endpoints or key[1] in upstream.lingering)

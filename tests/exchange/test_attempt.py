@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.endpoint import UpstreamKey
 from ingress.exchange.attempt import Attempt
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.load_balance import Algorithm, LoadBalance
 from ingress.upstream.health import MAX_FAILURES
-from tests.support.wire import ENDPOINT, Wire
+from tests.support.wire import ENDPOINT, UPSTREAM, Wire
 
 SETTINGS = CallSettings()
 
@@ -23,7 +24,7 @@ class AttemptTests(SynchronousTestCase):
         self.calls = self.wire.plane.calls
 
     def begin(self, settings: CallSettings = SETTINGS, *, is_retry: bool = False) -> Attempt:
-        return Attempt(self.calls, settings, ENDPOINT, is_retry=is_retry)
+        return Attempt(self.calls, UPSTREAM, settings, ENDPOINT, is_retry=is_retry)
 
     def in_flight(self) -> tuple[int, int]:
         """Requests in flight: of the endpoint, and of all."""
@@ -57,7 +58,16 @@ class AttemptTests(SynchronousTestCase):
         for succeeded, is_ejected in ((None, False), (False, True)):
             for _ in range(MAX_FAILURES):
                 self.begin().ended(succeeded)
-            self.assertEqual(health.is_ejected((ENDPOINT, None)), is_ejected)
+            self.assertEqual(health.is_ejected((UPSTREAM, ENDPOINT, None)), is_ejected)
+
+    def test_health_is_of_an_upstream(self) -> None:
+        """A Service of somebody else, aimed at the same endpoint, ejects it for itself alone."""
+        theirs = UpstreamKey("attacker", "web", "80")
+        for _ in range(MAX_FAILURES):
+            Attempt(self.calls, theirs, SETTINGS, ENDPOINT, is_retry=False).ended(False)
+        health = self.calls.balancer.health
+        self.assertTrue(health.is_ejected((theirs, ENDPOINT, None)))
+        self.assertFalse(health.is_ejected((UPSTREAM, ENDPOINT, None)))
 
     def test_success_forgets_failures(self) -> None:
         """One whole response makes up for the failures before it."""

@@ -280,7 +280,9 @@ class ClientViewTests(SynchronousTestCase):
         endpoint = trial.accept()
         endpoint.read()
         endpoint.send(OK)
-        self.assertFalse(self.wire.plane.calls.balancer.health.is_ejected((ENDPOINT, None)))
+        self.assertFalse(
+            self.wire.plane.calls.balancer.health.is_ejected((UPSTREAM, ENDPOINT, None))
+        )
 
     def test_server_errors(self) -> None:
         """An endpoint that answers, whatever it answers, is not left out."""

@@ -65,7 +65,7 @@ class ChoiceCase(SynchronousTestCase):
         """By requests that fail."""
         for endpoint in endpoints:
             for _ in range(MAX_FAILURES):
-                Attempt(self.plane.calls, ROUTE, endpoint, is_retry=False).ended(False)
+                Attempt(self.plane.calls, UPSTREAM, ROUTE, endpoint, is_retry=False).ended(False)
 
 
 class EndpointChoiceTests(ChoiceCase):
@@ -236,7 +236,7 @@ class EjectedTests(ChoiceCase):
         """One request tries it, and the next ones go elsewhere until that is answered."""
         self.eject(ENDPOINTS[0])
         self.wire.advance(FIRST_EJECTION)
-        trial = Attempt(self.plane.calls, ROUTE, ENDPOINTS[0], is_retry=False)
+        trial = Attempt(self.plane.calls, UPSTREAM, ROUTE, ENDPOINTS[0], is_retry=False)
         self.assertNotIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])
         trial.answered(200)
         self.assertIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])

@@ -23,6 +23,7 @@ from tests.support.wire import (
     OK,
     OTHER_ENDPOINT,
     UPGRADE,
+    UPSTREAM,
     Wire,
     request,
     snapshot_of,
@@ -77,7 +78,7 @@ class CountersTests(SynchronousTestCase):
         """Each time that an endpoint is left out counts, but not each failure."""
         health = self.wire.plane.calls.balancer.health
         for _ in range(MAX_FAILURES + 1):
-            health.failed((ENDPOINT, None), 0.0)
+            health.failed((UPSTREAM, ENDPOINT, None), 0.0)
         self.assertEqual(self.counters.ejections, 1)
 
     def test_nobody_records(self) -> None:
@@ -121,5 +122,5 @@ class EndpointsTests(SynchronousTestCase):
         """So is that it is left out, and of all others there is nothing to tell."""
         wire = Wire(ENDPOINT, OTHER_ENDPOINT)
         for _ in range(MAX_FAILURES):
-            wire.plane.calls.balancer.health.failed((ENDPOINT, None), 0.0)
+            wire.plane.calls.balancer.health.failed((UPSTREAM, ENDPOINT, None), 0.0)
         self.assertEqual(read_endpoints(wire.plane), {ENDPOINT: EndpointState(0, 1)})

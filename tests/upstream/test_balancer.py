@@ -73,7 +73,7 @@ class BalancerCase(SynchronousTestCase):
     def eject(self, *endpoints: Endpoint, tls: BackendTLS | None = None) -> None:
         for endpoint in endpoints:
             for _ in range(MAX_FAILURES):
-                self.balancer.health.failed((endpoint, tls), self.clock.seconds())
+                self.balancer.health.failed((UPSTREAM, endpoint, tls), self.clock.seconds())
 
 
 class RoundRobinTests(BalancerCase):

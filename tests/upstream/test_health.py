@@ -17,10 +17,10 @@ from ingress.upstream.health import (
     MAX_FAILURES,
     Health,
 )
-from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, snapshot_of
+from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, snapshot_of
 
-KEY = (ENDPOINT, None)
-OTHER = (OTHER_ENDPOINT, None)
+KEY = (UPSTREAM, ENDPOINT, None)
+OTHER = (UPSTREAM, OTHER_ENDPOINT, None)
 
 
 class LongestJitter(Random):
@@ -164,8 +164,11 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(
             [(event["log_level"].name, formatEvent(event)) for event in events],
             [
-                ("warn", f"Endpoint {ENDPOINT} is left out: it failed 5 times in a row"),
-                ("info", f"Endpoint {ENDPOINT} serves again"),
+                (
+                    "warn",
+                    f"Endpoint {ENDPOINT} of default-web-80 is left out: it failed 5 times in a row",
+                ),
+                ("info", f"Endpoint {ENDPOINT} of default-web-80 serves again"),
             ],
         )
 
