@@ -71,7 +71,9 @@ class RouteFeature:
     def guards(self) -> bool:
         """
         Whether it decides who gets access: an object that asks for it and has a fault elsewhere,
-        so that it cannot be served, must keep its paths closed.
+        so that it cannot be served, must keep its paths closed. Two rules have the same access
+        if their features that guard are equal: a path that an endpoint may read as one with other
+        access is refused (`routing.upstream_target`).
         """
         return False
 
