@@ -7,11 +7,9 @@ thread), parses them (in slices of a few milliseconds) and changes the store onc
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -22,16 +20,24 @@ from ingress.config import Config
 from ingress.kube.claims import Claims
 from ingress.kube.fault import read_field
 from ingress.kube.field_lines import Wanted, find_field_lines
-from ingress.kube.folder import FoundFile, Listing, scan_manifests
+from ingress.kube.file_report import FileReport
+from ingress.kube.folder import FoundFile, Listing, find_files, scan_manifests
 from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.settling import Settling
 from ingress.kube.slices import Slices, Stopped
 from ingress.kube.store import ObjectStore
-from ingress.kube.watch import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, FolderWatcher
+from ingress.kube.watch import (
+    POLL_DELAY,
+    QUIET_DELAY,
+    WATCHED_POLL_DELAY,
+    Change,
+    ChangeCallback,
+    FolderWatcher,
+)
 from ingress.memory import SlowRelease, settle_objects
-from ingress.problem import Origin, Problem, printable, shown
+from ingress.problem import Origin, Problem, printable
 from ingress.steps import STRIDE, Steps
 
 _log = Logger()
@@ -39,8 +45,8 @@ _log = Logger()
 BATCH: Final = 50
 """Files that a thread reads in one call."""
 
-KINDS_SHOWN: Final = 10
-"""Skipped kinds that the log names; the others are counted."""
+RENAME_DELAY: Final = 0.005
+"""Seconds from a rename to the reading of the file: several come within a millisecond or two."""
 
 _T = TypeVar("_T")
 
@@ -57,6 +63,7 @@ class FilesSource:
         object, the first one counts.
     :param secrets: folder of PEM files, last in order; may be missing.
     :param run_in_thread: calls a function in a thread; None for the reactor's threads.
+    :param make_watcher: makes what reports changes in folders.
     :param settle: called repeatedly during a large load.
     """
 
@@ -68,6 +75,7 @@ class FilesSource:
         secrets: str | PathLike[str] | None = None,
         run_in_thread: RunInThread | None = None,
         settle: Callable[[], None] = settle_objects,
+        make_watcher: Callable[[Any, ChangeCallback], FolderWatcher] = FolderWatcher,
     ) -> None:
         self._reactor = reactor
         self._store = store
@@ -76,18 +84,21 @@ class FilesSource:
         self._run_in_thread = run_in_thread or self._run_in_reactor_thread
         self._slices = Slices(reactor, settle)
         self._release = SlowRelease(reactor)
-        self._watcher = FolderWatcher(reactor, self._notice)
+        self._watcher = make_watcher(reactor, self._notice)
         self._settling = Settling()
         self._claims = Claims()
         self._known: dict[str, FoundFile] = {}
         self._files: dict[str, ManifestFile] = {}
-        self._problems: Mapping[str, tuple[Problem, ...]] = MappingProxyType({})
-        self._file_problems: dict[str, tuple[Problem, ...]] = {}
-        self._skipped: Mapping[str, int] = MappingProxyType({})
-        self._skipped_now: Counter[str] = Counter()
-        self._subscribers: list[Callable[[], None]] = []
+        self._report = FileReport()
+        self._listing = Listing()
+        """The last scan, without its many files."""
+
+        self._renamed: dict[str, None] = {}
+        """Real paths that something was renamed to; in place of a set, for the order."""
+
         self._stopping: list[Deferred[None]] = []
         self._call: Any = None
+        self._rename_call: Any = None
         self._is_running = False
         self._is_busy = False
         self._is_loaded = False
@@ -99,16 +110,16 @@ class FilesSource:
     @property
     def problems(self) -> Mapping[str, tuple[Problem, ...]]:
         """The Problems by file; the mapping is never changed."""
-        return self._problems
+        return self._report.problems
 
     @property
     def skipped(self) -> Mapping[str, int]:
         """The number of objects of each kind that is not read; never changed."""
-        return self._skipped
+        return self._report.skipped
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Call ``changed`` whenever `problems` has become another mapping."""
-        self._subscribers.append(changed)
+        self._report.subscribe(changed)
 
     def relocate(self, problem: Problem) -> Problem:
         """
@@ -151,7 +162,7 @@ class FilesSource:
         :return: fires when everything is in the store; fails only by a bug.
         """
         self._is_running = self._slices.is_running = True
-        return Deferred.fromCoroutine(self._look())
+        return Deferred.fromCoroutine(self._look(self._cycle))
 
     def reconfigure(self, config: Config) -> None:
         """Apply another configuration: its folder of PEM files."""
@@ -170,8 +181,9 @@ class FilesSource:
         self._is_running = self._slices.is_running = False
         self._watcher.stop()
         self._release.stop()
-        if self._call is not None and self._call.active():
-            self._call.cancel()
+        for call in (self._call, self._rename_call):
+            if call is not None and call.active():
+                call.cancel()
         stopped: Deferred[None] = Deferred()
         self._stopping.append(stopped)
         self._say_stopped()
@@ -184,9 +196,13 @@ class FilesSource:
     def _run_in_reactor_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *args)
 
-    def _notice(self, real: str, is_writing: bool | None) -> None:
+    def _notice(self, real: str, change: Change) -> None:
         """React to a change in a watched folder."""
-        self._settling.notice(real, is_writing, self._reactor.seconds())
+        self._settling.notice(real, change, self._reactor.seconds())
+        if change is Change.RENAMED and self._is_running:
+            self._renamed[real] = None
+            if self._rename_call is None or not self._rename_call.active():
+                self._rename_call = self._reactor.callLater(RENAME_DELAY, self._start_renamed)
         self._schedule(QUIET_DELAY)
 
     def _schedule(self, delay: float) -> None:
@@ -201,16 +217,24 @@ class FilesSource:
             self._call.reset(delay)
 
     def _start_look(self) -> None:
-        Deferred.fromCoroutine(self._look())
+        if self._is_busy:
+            self._must_look_again = True
+        else:
+            Deferred.fromCoroutine(self._look(self._cycle))
 
-    async def _look(self) -> None:
+    def _start_renamed(self) -> None:
+        # A cycle that is under way reads them itself.
+        if not self._is_busy:
+            Deferred.fromCoroutine(self._look(self._take_renamed))
+
+    async def _look(self, cycle: Callable[[], Awaitable[float]]) -> None:
         """Run one cycle and plan the next one, also after an error."""
         self._is_busy = True
         self._slices.begin_cycle()
         self._must_look_again = False
         delay = POLL_DELAY
         try:
-            delay = await self._cycle()
+            delay = await cycle()
         except Stopped:
             pass
         except Exception:
@@ -230,6 +254,7 @@ class FilesSource:
         :return: seconds until the next cycle.
         """
         listing = await self._in_thread(self._scan)
+        self._listing = replace(listing, files={}, folders=set())
         before = set(self._watcher.folders)
         is_watched = self._watcher.watch(listing.folders)
         if self._watcher.folders - before and is_watched:
@@ -240,16 +265,48 @@ class FilesSource:
             self._settling.select(listing, self._known, now, settled=not self._is_loaded)
         )
         affected: dict[ObjectKey, None] = {}  # in place of a set, for the order
-        for start in range(0, len(due), BATCH):
-            batch = due[start : start + BATCH]
-            contents = await self._in_thread(_read_all, batch)
-            for found, content in zip(batch, contents, strict=True):
-                await self._slices.run(self._take(found, content, affected))
+        await self._read(due, affected)
         await self._slices.run(self._forget(gone, affected))
         await self._slices.run(self._publish(affected, listing))
+        await self._take_renamed()
         self._slices.end_cycle()
         self._is_loaded = True
         return min(wait, WATCHED_POLL_DELAY if is_watched else POLL_DELAY)
+
+    async def _take_renamed(self) -> float:
+        """
+        Read files that were renamed into place, which are complete, without a scan.
+
+        :return: seconds until the next cycle.
+        """
+        while self._renamed:
+            renamed, self._renamed = tuple(self._renamed), {}
+            found = await self._in_thread(find_files, self._listing, renamed)
+            due = [each for each in found if not self._is_known(each)]
+            affected: dict[ObjectKey, None] = {}
+            await self._read(due, affected)
+            await self._slices.run(self._publish(affected, self._listing))
+        return WATCHED_POLL_DELAY
+
+    def _is_known(self, found: FoundFile) -> bool:
+        known = self._known.get(found.path)
+        return known is not None and known.signature == found.signature
+
+    async def _read(self, due: Sequence[FoundFile], affected: dict[ObjectKey, None]) -> None:
+        """Read files and take over their contents."""
+        for start in range(0, len(due), BATCH):
+            batch = due[start : start + BATCH]
+            contents = await self._in_thread(_read_all, batch)
+            await self._slices.run(self._take_all(batch, contents, affected))
+
+    def _take_all(
+        self,
+        batch: Sequence[FoundFile],
+        contents: Sequence[Content],
+        affected: dict[ObjectKey, None],
+    ) -> Steps[None]:
+        for found, content in zip(batch, contents, strict=True):
+            yield from self._take(found, content, affected)
 
     async def _in_thread(self, function: Callable[..., _T], *args: object) -> _T:
         result: _T = await self._run_in_thread(function, *args)
@@ -280,7 +337,7 @@ class FilesSource:
             withdrawn = yield from self._claims.replace(known.order, None)
             affected.update(dict.fromkeys(withdrawn))
         self._files[file] = after
-        self._note(file, before, after)
+        self._report.note(file, before, after)
         self._known[found.path] = found
         replaced = yield from self._claims.replace(found.order, after)
         affected.update(dict.fromkeys(replaced))
@@ -298,18 +355,9 @@ class FilesSource:
             withdrawn = yield from self._claims.replace(found.order, None)
             affected.update(dict.fromkeys(withdrawn))
             if before is not None:
-                self._note(file, before, ManifestFile())
+                self._report.note(file, before, ManifestFile())
                 yield from self._let_go(before)
             yield
-
-    def _note(self, file: str, before: ManifestFile, after: ManifestFile) -> None:
-        """Update the Problems and the skipped kinds by those of one file."""
-        self._skipped_now.update(after.skipped)
-        self._skipped_now.subtract(before.skipped)
-        if after.problems:
-            self._file_problems[file] = after.problems
-        else:
-            self._file_problems.pop(file, None)
 
     def _let_go(self, before: ManifestFile) -> Steps[None]:
         """Release the former content of a file slowly."""
@@ -338,44 +386,7 @@ class FilesSource:
                 upserts.append(item)
             self._claims.judge(key)
         yield from self._store.apply_in_steps(upserts, deletes)
-        self._log_skipped()
-        problems = self._collect_problems(listing)
-        if problems != self._problems:
-            self._problems = MappingProxyType(problems)
-            for subscriber in tuple(self._subscribers):
-                subscriber()
-
-    def _collect_problems(self, listing: Listing) -> dict[str, tuple[Problem, ...]]:
-        """The Problems by file: of its path, its content, and objects that another file has."""
-        added: dict[str, list[Problem]] = {}
-        for path, problem in listing.problems.items():
-            added.setdefault(printable(path), []).append(problem)
-        for losses in self._claims.losses.values():
-            for name, problem in losses.items():
-                added.setdefault(name, []).append(problem)
-        # An identical tuple if nothing is added: readers compare by identity.
-        problems = dict(self._file_problems)
-        for name, more in added.items():
-            problems[name] = (*problems.get(name, ()), *more)
-        return problems
-
-    def _log_skipped(self) -> None:
-        """Log the counts of skipped kinds if they have changed."""
-        counts = +self._skipped_now
-        if counts != self._skipped:
-            self._skipped = MappingProxyType(counts)
-            _log.info("{skipped}", skipped=_spell_skipped(counts))
-
-
-def _spell_skipped(counts: Counter[str]) -> str:
-    """A log line that names the skipped kinds with their counts."""
-    if not counts:
-        return "Objects of other kinds are gone"
-    named = [f"{shown(kind)} {count}" for kind, count in counts.most_common(KINDS_SHOWN)]
-    others = counts.total() - sum(count for _, count in counts.most_common(KINDS_SHOWN))
-    if others:
-        named.append(f"and {others} more")
-    return f"Objects of other kinds have no effect, here as in ingress-nginx: {', '.join(named)}"
+        self._report.publish(listing, self._claims.losses.values())
 
 
 def _read_all(batch: Sequence[FoundFile]) -> list[Content]:

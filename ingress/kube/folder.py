@@ -63,6 +63,12 @@ class Listing:
     folders: set[str] = field(default_factory=set)
     """Folders (real paths) to watch."""
 
+    places: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """
+    For each real path of a folder of manifests, or of a manifest that is a path of its own,
+    the paths that lead to it, each with its place in the order of all paths.
+    """
+
     problems: dict[str, Problem] = field(default_factory=dict)
     """Problems of paths that cannot be read, by path."""
 
@@ -145,7 +151,33 @@ def scan_manifests(paths: Iterable[str], listing: Listing) -> None:
             if stat.S_ISDIR(status.st_mode):
                 _scan_folder(path, index, listing)
             else:
-                _take_file(path, os.path.realpath(path), status, index, listing)
+                real = os.path.realpath(path)
+                listing.places.setdefault(real, []).append((path, index))
+                _take_file(path, real, status, index, listing)
+
+
+def find_files(listing: Listing, paths: Iterable[str]) -> list[FoundFile]:
+    """
+    Find single manifest files again without a scan.
+
+    :param listing: the result of the last scan.
+    :param paths: real paths; those that lead to no manifest file are left out.
+    """
+    found = Listing()
+    for real in paths:
+        try:
+            status = os.lstat(real)
+        except OSError:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            continue  # a symbolic link or a folder concerns more than one file
+        folder, name = os.path.split(real)
+        for path, index in listing.places.get(real, ()):
+            _take_file(path, real, status, index, found)
+        if name.endswith(SUFFIXES) and not name.startswith("."):
+            for path, index in listing.places.get(folder, ()):
+                _take_file(os.path.join(path, name), real, status, index, found)
+    return list(found.files.values())
 
 
 def _scan_folder(root: str, index: int, listing: Listing) -> None:
@@ -165,6 +197,7 @@ def _scan_folder(root: str, index: int, listing: Listing) -> None:
             seen.add(identity)
             real = os.path.realpath(folder)
             listing.folders.add(real)
+            listing.places.setdefault(real, []).append((folder, index))
             with os.scandir(folder) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except FileNotFoundError:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ingress.kube.folder import FoundFile, Listing, Signature
+from ingress.kube.watch import Change
 from ingress.steps import STRIDE, Steps
 
 MAX_WRITING: Final = 10.0
@@ -27,11 +28,11 @@ class Settling:
         self._writing: dict[str, float] = {}
         self._pending: dict[str, tuple[Signature, float]] = {}
 
-    def notice(self, real: str, is_writing: bool | None, now: float) -> None:
-        """Note what a writer does to the file at a real path (`watch.ChangeCallback`)."""
-        if is_writing:
+    def notice(self, real: str, change: Change, now: float) -> None:
+        """Note what happened to the file at a real path."""
+        if change is Change.WRITING:
             self._writing[real] = now
-        elif is_writing is False:
+        elif change is not Change.OTHER:
             self._writing.pop(real, None)
 
     def select(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from enum import Enum, auto
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
@@ -38,11 +39,25 @@ POLL_DELAY: Final = 0.5
 WATCHED_POLL_DELAY: Final = 10.0
 """Seconds between two looks for changes that inotify misses: a full queue, a network disk."""
 
-ChangeCallback = Callable[[str, bool | None], None]
-"""
-Takes the real path of what changed, and whether its writer is still at work (True), has
-closed or removed it (False), or is unknown (None).
-"""
+
+class Change(Enum):
+    """What happened to a file."""
+
+    WRITING = auto()
+    """A writer is at work."""
+
+    WRITTEN = auto()
+    """A writer has closed it."""
+
+    RENAMED = auto()
+    """Something was renamed to this name, and is complete."""
+
+    REMOVED = auto()
+    OTHER = auto()
+
+
+ChangeCallback = Callable[[str, Change], None]
+"""Takes the real path of what changed, and what happened to it."""
 
 
 class FolderWatcher:
@@ -121,12 +136,14 @@ class FolderWatcher:
             if real in self._folders and mask & inotify.IN_MOVE_SELF:
                 self._ignore(real)
             self._folders.pop(real, None)
-        if mask & inotify.IN_MODIFY:
-            self._changed(real, True)
-        elif mask & (inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO | inotify.IN_DELETE):
-            self._changed(real, False)
-        else:
-            self._changed(real, None)
+        changes = {
+            inotify.IN_MODIFY: Change.WRITING,
+            inotify.IN_CLOSE_WRITE: Change.WRITTEN,
+            inotify.IN_MOVED_TO: Change.RENAMED,
+            inotify.IN_DELETE: Change.REMOVED,
+        }
+        found = (change for bit, change in changes.items() if mask & bit)
+        self._changed(real, next(found, Change.OTHER))
 
 
 def _file_path(folder: str) -> FilePath[bytes]:
@@ -197,7 +214,7 @@ class FileWatcher:
     def start(self) -> None:
         """Report changes from now on."""
         self._known = self._seen = self._sign()
-        self._watcher = FolderWatcher(self._reactor, lambda path, is_writing: self._hurry())
+        self._watcher = FolderWatcher(self._reactor, lambda path, change: self._hurry())
         self._schedule(self._poll_delay())
 
     def stop(self) -> None:

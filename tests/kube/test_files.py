@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import provider
 
 from ingress.config import TLS, Config
-from ingress.kube.files import FilesSource
+from ingress.kube.files import RENAME_DELAY, FilesSource
 from ingress.kube.objects import Secret
 from ingress.kube.store import ObjectStore
+from ingress.kube.watch import Change, ChangeCallback, FolderWatcher
 from ingress.problem import Problem
 from tests.support.disk import Disk
 
@@ -473,6 +474,117 @@ class SecretTests(FilesTestCase):
         source.reconfigure(Config())
         self.wait()
         self.assertIsNone(self.data())
+
+
+class HandWatcher(FolderWatcher):
+    """Reports the changes that a test makes up."""
+
+    def watch(self, folders: Iterable[str]) -> bool:
+        return True
+
+
+class RenameTests(FilesTestCase):
+    """Files that are renamed into place, with a watcher that reports them."""
+
+    def start(self, *names: str) -> FilesSource:
+        paths = [self.disk.path(name) for name in names or ("m",)]
+        source = FilesSource(
+            self.clock,
+            self.store,
+            paths,
+            run_in_thread=self.run_in_thread,
+            make_watcher=self.make_watcher,
+        )
+        started = source.start()
+        self.clock.pump([0] * 100)
+        self.successResultOf(started)
+        self.addCleanup(source.stop)
+        return source
+
+    def run_in_thread(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        self.called.append(function.__name__)
+        if self.held is not None:
+            return self.held.addCallback(lambda _: function(*arguments))
+        return execute(function, *arguments)
+
+    def make_watcher(self, reactor: Any, changed: ChangeCallback) -> FolderWatcher:
+        self.called: list[str] = []
+        self.held: Deferred[Any] | None = None
+        self.changed = changed
+        return HandWatcher(reactor, changed)
+
+    def rename(self, name: str, content: str, change: Change = Change.RENAMED) -> None:
+        """Write a file, and report what happened."""
+        self.disk.write(name, content)
+        self.changed(self.disk.path(name), change)
+
+    def turn(self) -> None:
+        """The time after which renamed files are read, and the turns that this takes."""
+        self.clock.pump([RENAME_DELAY] + [0] * 20)
+
+    def test_at_once(self) -> None:
+        """They are read at once, those that are new as well, and without a scan."""
+        self.start()
+        self.called.clear()
+        self.rename("m/a.yaml", config_map("a", "y"))
+        self.rename("m/b.yaml", config_map("b", "z"))
+        self.turn()
+        self.assertEqual(values(self.store), {"a": "y", "b": "z"})
+        self.assertNotIn("_scan", self.called)
+
+    def test_written(self) -> None:
+        """One that is written in place has to settle."""
+        self.start()
+        self.rename("m/a.yaml", config_map("a", "y"), Change.WRITTEN)
+        self.turn()
+        self.assertEqual(values(self.store), {"a": "x"})
+        self.wait(0.5)
+        self.assertEqual(values(self.store), {"a": "y"})
+
+    def test_during_cycle(self) -> None:
+        """One that is renamed while a cycle is under way is read at the end of it."""
+        self.start()
+        held: Deferred[None] = Deferred()
+        self.held = held
+        self.rename("m/b.yaml", config_map("b"), Change.OTHER)
+        self.wait(0.1)
+        self.assertIn("_scan", self.called)
+        self.rename("m/a.yaml", config_map("a", "y"))
+        self.turn()
+        self.assertEqual(values(self.store), {"a": "x"})
+        self.held = None
+        held.callback(None)
+        self.clock.pump([0] * 20)
+        self.assertEqual(values(self.store), {"a": "y"})
+
+    def test_several_paths(self) -> None:
+        """A file of two paths has its place in the order of both."""
+        self.disk.link("n", "m")
+        self.start("m", "n")
+        self.rename("m/a.yaml", config_map("a", "y"))
+        self.turn()
+        self.assertEqual(values(self.store), {"a": "y"})
+
+    def test_single_file(self) -> None:
+        """A file that is a path of its own is found, whatever its name."""
+        self.disk.write("web.conf", config_map("b"))
+        self.start("web.conf")
+        self.rename("web.conf", config_map("b", "y"))
+        self.turn()
+        self.assertEqual(values(self.store), {"b": "y"})
+
+    def test_other_names(self) -> None:
+        """Hidden files, other suffixes and links are left to the scan."""
+        self.start()
+        for name in ("m/.a.yaml", "m/a.txt", "elsewhere/a.yaml"):
+            self.rename(name, config_map("z"))
+        self.disk.write("target.yaml", config_map("c"))
+        self.disk.link("m/c.yaml", "../target.yaml")
+        self.changed(self.disk.path("m/c.yaml"), Change.RENAMED)
+        self.turn()
+        self.assertEqual(values(self.store), {"a": "x"})
+        self.wait(0.5)
+        self.assertEqual(values(self.store), {"a": "x", "c": "x"})
 
 
 class RealReactorTests(TestCase):

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.folder import FoundFile, Listing
 from ingress.kube.settling import GONE_DELAY, MAX_WRITING, Settling
+from ingress.kube.watch import Change
 from ingress.steps import finish
 
 
@@ -86,17 +87,17 @@ class SettlingTests(SynchronousTestCase):
 
     def test_writer(self) -> None:
         """A file is not read while somebody writes to it, however long it stays the same."""
-        self.settling.notice("/real/m/a.yaml", True, 0)
+        self.settling.notice("/real/m/a.yaml", Change.WRITING, 0)
         self.select(0, found(1))
         self.assertEqual(self.select(5, found(1))[0], [])
-        self.settling.notice("/real/m/a.yaml", None, 5)
+        self.settling.notice("/real/m/a.yaml", Change.OTHER, 5)
         self.assertEqual(self.select(5, found(1))[0], [])
-        self.settling.notice("/real/m/a.yaml", False, 6)
+        self.settling.notice("/real/m/a.yaml", Change.WRITTEN, 6)
         self.assertEqual(self.select(6, found(1))[0], [found(1)])
 
     def test_endless_writer(self) -> None:
         """A writer that never closes its file is not waited for for ever."""
-        self.settling.notice("/real/m/a.yaml", True, 0)
+        self.settling.notice("/real/m/a.yaml", Change.WRITING, 0)
         wait = self.select(0, found(1))[2]
         self.assertEqual(wait, MAX_WRITING)
         self.assertEqual(self.select(wait, found(1))[0], [found(1)])

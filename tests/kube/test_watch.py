@@ -17,6 +17,7 @@ from ingress.kube.watch import (
     POLL_DELAY,
     QUIET_DELAY,
     SETTLE_DELAY,
+    Change,
     FileWatcher,
     FolderWatcher,
 )
@@ -96,14 +97,14 @@ class FolderWatcherTests(TestCase):
     def setUp(self) -> None:
         self.disk = Disk(self.mktemp())
         os.mkdir(self.disk.path("m"))
-        self.events: list[tuple[str, bool | None]] = []
+        self.events: list[tuple[str, Change]] = []
         self.watcher = FolderWatcher(reactor, self.note)
         self.addCleanup(self.watcher.stop)
         if not self.watch("m"):
             raise SkipTest("there is no inotify here")
 
-    def note(self, path: str, is_writing: bool | None) -> None:
-        self.events.append((os.path.relpath(path, self.disk.root), is_writing))
+    def note(self, path: str, change: Change) -> None:
+        self.events.append((os.path.relpath(path, self.disk.root), change))
 
     def watch(self, *names: str) -> bool:
         return self.watcher.watch([self.disk.path(name) for name in names])
@@ -118,16 +119,16 @@ class FolderWatcherTests(TestCase):
             file.write("a")
             file.flush()
             await self.settle()
-            self.assertEqual(self.events[-1], ("m/a", True))
+            self.assertEqual(self.events[-1], ("m/a", Change.WRITING))
         await self.settle()
-        self.assertEqual(self.events[-1], ("m/a", False))
+        self.assertEqual(self.events[-1], ("m/a", Change.WRITTEN))
 
     async def test_rename(self) -> None:
         """What is renamed into place is complete."""
         self.disk.write("b", "")
         os.rename(self.disk.path("b"), self.disk.path("m/b"))
         await self.settle()
-        self.assertEqual(self.events, [("m/b", False)])
+        self.assertEqual(self.events, [("m/b", Change.RENAMED)])
 
     async def test_lost_folder(self) -> None:
         """The loss of one watched folder costs no other its watch."""
@@ -138,7 +139,7 @@ class FolderWatcherTests(TestCase):
         self.events.clear()
         self.disk.write("m/a", "")
         await self.settle()
-        self.assertIn(("m/a", False), self.events)
+        self.assertIn(("m/a", Change.WRITTEN), self.events)
         self.assertEqual(self.watcher.folders, {self.disk.path("m")})
 
     async def test_folder_made_again(self) -> None:
@@ -151,7 +152,7 @@ class FolderWatcherTests(TestCase):
             self.events.clear()
             self.disk.write("m/a", "")
             await self.settle()
-            self.assertIn(("m/a", False), self.events)
+            self.assertIn(("m/a", Change.WRITTEN), self.events)
 
     async def test_no_longer(self) -> None:
         """What is watched no longer tells nothing."""
