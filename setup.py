@@ -53,6 +53,7 @@ COMPILED = (
     "ingress/exchange/forwarded.py",
     "ingress/exchange/held_response.py",
     "ingress/exchange/own_answer.py",
+    "ingress/exchange/request_shares.py",
     "ingress/exchange/policy_run.py",
     "ingress/exchange/replayable_body.py",
     "ingress/exchange/response_writer.py",

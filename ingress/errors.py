@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     DIAL_FAILED = "dial_failed"
     ENDPOINT_BROKE = "endpoint_broke"
     ENDPOINT_TIMEOUT = "endpoint_timeout"
+    OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -223,6 +223,12 @@ class Limits:
     connections_per_client: int | None = None
     """None for no limit."""
 
+    client_share: float = 0.5
+    """Of `connections`: for one client, while most of them are in use; 1 for no bound."""
+
+    route_share: float = 0.5
+    """The same for the requests in flight of one route."""
+
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
     """For an endpoint that does not send."""

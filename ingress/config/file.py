@@ -63,6 +63,8 @@ _LIMITS: dict[str, Accept[Any]] = {
     "body_size": accept.size_or_no_limit,
     "connections": _COUNT,
     "connections_per_client": accept.count_or_no_limit(1_000_000),
+    "client_share": accept.number("a share", 0.01, 1),
+    "route_share": accept.number("a share", 0.01, 1),
     "connect_timeout": _TIMEOUT,
     "read_timeout": _TIMEOUT,
     "upstream_send_timeout": _TIMEOUT,

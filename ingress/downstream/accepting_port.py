@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet import tcp
@@ -69,6 +70,9 @@ class ConnectionLimit:
         self._open: dict[Any, None] = {}
         """The connections in the order in which they were opened."""
 
+        self.can_make_room: Callable[[float], bool] = _never
+        """Whether a connection can give way for another one, at a time in seconds."""
+
         self._waiting: list[AcceptingPort] = []
         self._told = float("-inf")
 
@@ -123,6 +127,11 @@ class ConnectionLimit:
         if port.now() >= self._told + TELL_INTERVAL:
             self._told = port.now()
             self.log.warn(self.FULL, maximum=self.maximum)
+
+
+def _never(now: float) -> bool:
+    """Nobody gives way."""
+    return False
 
 
 class YieldingLimit(ConnectionLimit):
@@ -211,7 +220,7 @@ class AcceptingPort(tcp.Port):
     def doRead(self) -> None:
         """Accept waiting connections, up to `ACCEPTS_PER_EVENT` (`IReadDescriptor`)."""
         for _ in range(ACCEPTS_PER_EVENT):
-            if not self._limit.has_room():
+            if not self._limit.has_room() and not self._limit.can_make_room(self.now()):
                 self.stopReading()  # type: ignore[no-untyped-call]
                 self._limit.wait(self)
                 return

@@ -15,6 +15,7 @@ from ingress.deadline import Deadlines
 from ingress.downstream.clients import Clients
 from ingress.exchange.client import Client
 from ingress.stream_protocol import StreamProtocol
+from ingress.telemetry.record import ExchangeRecord
 
 MakeProtocol = Callable[[bytes | None], StreamProtocol]
 """Makes the protocol for what ALPN has agreed on; for None where it has agreed on nothing."""
@@ -45,6 +46,10 @@ class Handshake(StreamProtocol):
     def activity(self) -> str:
         """ClientConnection."""
         return "waiting"
+
+    def in_flight(self) -> ExchangeRecord | None:
+        """ClientConnection."""
+        return None
 
     def connectionMade(self) -> None:
         """IProtocol."""

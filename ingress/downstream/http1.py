@@ -36,6 +36,7 @@ from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
 from ingress.message import Request, Response
 from ingress.stream_protocol import StreamProtocol
+from ingress.telemetry.record import ExchangeRecord
 
 MAX_PIPELINED: Final = 64 * 1024
 """Bytes of further requests that are kept while one is answered; then reading stops."""
@@ -84,6 +85,10 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         """ClientConnection."""
         idle = "reading" if self._decoder.waiting else "waiting"
         return idle if self._exchange is None else "writing"
+
+    def in_flight(self) -> ExchangeRecord | None:
+        """ClientConnection."""
+        return None if self._exchange is None else self._exchange.get_record()
 
     @property
     def _has_closed(self) -> bool:

@@ -36,7 +36,7 @@ class HTTP1Factory(Factory):
     ) -> StreamProtocol | None:
         """IProtocolFactory: None closes a connection beyond the limit of its client."""
         client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
-        return self.make_protocol(client) if self._clients.admit(client) else None
+        return self.make_protocol(client) if self._clients.admission.admit(client) else None
 
     def make_protocol(self, client: Client) -> StreamProtocol:
         """Make the protocol of an admitted client."""

@@ -5,9 +5,12 @@ The open client connections of a process.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+
+from ingress.telemetry.record import ExchangeRecord
 
 
 class ClientConnection(Protocol):
@@ -24,6 +27,9 @@ class ClientConnection(Protocol):
         is answered, else ``waiting``, as in nginx.
         """
 
+    def in_flight(self) -> ExchangeRecord | None:
+        """The record of the request under way, if there is one."""
+
     def close_if_idle(self) -> None:
         """Close now, or after the exchange under way."""
 
@@ -35,7 +41,12 @@ class OpenConnections:
     """All client connections of a process, over all listeners."""
 
     def __init__(self) -> None:
-        self._open: set[ClientConnection] = set()
+        self._open: dict[ClientConnection, None] = {}
+        """In the order in which they were opened."""
+
+        self._leaving: set[ClientConnection] = set()
+        """Those that were cut to make room, and are not closed yet."""
+
         self._counts: Counter[str] = Counter()
         self._drained: list[Deferred[None]] = []
 
@@ -44,6 +55,20 @@ class OpenConnections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[ClientConnection]:
+        """Those that are open and do not give way, the oldest first."""
+        return (connection for connection in self._open if connection not in self._leaving)
+
+    def __contains__(self, connection: object) -> bool:
+        return connection in self._open and connection not in self._leaving
+
+    def in_flight(self) -> Iterator[ExchangeRecord]:
+        """The records of all requests under way."""
+        for connection in self._open:
+            record = connection.in_flight()
+            if record is not None:
+                yield record
 
     def activities(self) -> Counter[str]:
         """The number of connections of each activity."""
@@ -55,19 +80,31 @@ class OpenConnections:
 
     def add(self, connection: ClientConnection) -> None:
         if connection not in self._open:
-            self._open.add(connection)
+            self._open[connection] = None
             self._counts[connection.address] += 1
 
     def discard(self, connection: ClientConnection) -> None:
         if connection in self._open:
-            self._open.remove(connection)
-            self._counts[connection.address] -= 1
-            if not self._counts[connection.address]:
-                del self._counts[connection.address]
+            del self._open[connection]
+            if connection in self._leaving:
+                self._leaving.remove(connection)
+            else:
+                self._uncount(connection)
         if not self._open:
             drained, self._drained = self._drained, []
             for waiting in drained:
                 waiting.callback(None)
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Count a connection no longer that is about to be cut."""
+        if connection in self:
+            self._leaving.add(connection)
+            self._uncount(connection)
+
+    def _uncount(self, connection: ClientConnection) -> None:
+        self._counts[connection.address] -= 1
+        if not self._counts[connection.address]:
+            del self._counts[connection.address]
 
     def drain(self) -> Deferred[None]:
         """

@@ -111,6 +111,10 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._response_edits = edits.https if client.is_secure else edits.http
         if route is None:
             self._answer(NO_ROUTE)
+        elif resources.shares.is_active and (
+            beyond := resources.shares.refusal(self._client.address, client, route)
+        ):
+            self._send_answer(beyond)
         elif route.paths is not None and (no := path_refusal(snapshot, request, route)):
             self._answer(no)
         elif route.policies:
@@ -176,15 +180,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         )
         if self._policies is not None:
             self._policies.change(head)
-        call = self._call = Call(
-            resources.calls,
-            upstream,
-            route,
-            head,
-            client,
-            self,
-            snapshot.config.limits.retry_budget,
-        )
+        budget = snapshot.config.limits.retry_budget
+        call = self._call = Call(resources.calls, upstream, route, head, client, self, budget)
         record.tries = call.tries
         self.state = _CALLING
         call.start()

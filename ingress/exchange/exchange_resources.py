@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.policy_run import PolicyFaults
+from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_RESPONSE_EDITS, ResponseEdits
 from ingress.policy.live_state import PolicyStates
 from ingress.routing.snapshot import Snapshot
@@ -33,6 +34,9 @@ class ExchangeResources:
         self.clock = clock
         self.recorder = recorder
         self.now = calls.deadlines.now
+        self.shares = RequestShares()
+        """Of the requests in flight, while most connections are in use."""
+
         self.policy_states = PolicyStates()
         self.policy_faults = PolicyFaults(clock)
         self.field_names = FieldNames()
@@ -60,6 +64,8 @@ class ExchangeResources:
 
     def record(self, record: ExchangeRecord) -> None:
         """An exchange is over, or what came was refused before it was one."""
+        if self.shares.is_active and record.route is not None:
+            self.shares.end(record.client_address, record.route)
         self.recorder.record(record)
 
     def make_request_id(self) -> bytes:

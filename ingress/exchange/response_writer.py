@@ -10,6 +10,7 @@ from ingress.encoded_fields import FieldLines
 from ingress.errors import PeerError
 from ingress.http1.body import Trailers
 from ingress.message import Response
+from ingress.telemetry.record import ExchangeRecord
 
 
 @trait
@@ -18,6 +19,12 @@ class RequestReader:
     Takes what a client sends behind the head of its request: an exchange, or the tunnel that
     it has become.
     """
+
+    _record: ExchangeRecord
+
+    def get_record(self) -> ExchangeRecord:
+        """:return: the record of the request, which has its route once that is known."""
+        return self._record
 
     def body_received(self, data: bytes) -> None:
         """Some of the request's body has come; never empty."""

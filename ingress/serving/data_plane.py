@@ -11,6 +11,7 @@ from ingress.deadline import Deadlines
 from ingress.downstream.clients import Clients
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.request_shares import RequestShares
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import RecordReceiver
 from ingress.telemetry.recorder import Recorder
@@ -46,6 +47,10 @@ class DataPlane:
         self.exchanges = ExchangeResources(
             self.calls, deadlines.clock, recorder if recorder is not None else RecordReceiver()
         )
+        shares = self.exchanges.shares = RequestShares(
+            lambda: self.clients.is_crowded, self.clients.connections.in_flight
+        )
+        self.clients.admission.connecting = shares.look
 
     def __repr__(self) -> str:
         return f"<DataPlane {self.clients}>"
@@ -57,6 +62,8 @@ class DataPlane:
         self.exchanges.publish(snapshot)
         if previous is None or previous.config is not snapshot.config:
             self.clients.apply(snapshot.config)
+            maximum = self.clients.connection_limit.maximum
+            self.exchanges.shares.apply(snapshot.config.limits, maximum)
             registry.apply(snapshot.config.limits)
             if self.recorder is not None:
                 self.recorder.apply(snapshot.config)

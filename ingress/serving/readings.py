@@ -21,15 +21,19 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     :param usage: of a worker; none for the process that adds up.
     :return: the counts since the start.
     """
+    admission = plane.clients.admission
     counters = Counters(
-        accepted=plane.clients.accepted,
-        refused=plane.clients.refused,
+        accepted=admission.accepted,
+        refused=admission.refused,
         dropped_fields=plane.exchanges.field_names.dropped,
         ejections=plane.calls.balancer.health.ejections,
         cpu_seconds=usage.cpu_seconds,
         read_bytes=usage.read_bytes,
         written_bytes=usage.written_bytes,
     )
+    requests = plane.exchanges.shares.refused
+    counters.beyond_share = Counter({"connections": admission.beyond_share, **requests})
+    counters.gave_way = admission.gave_way
     recorder = plane.recorder
     if recorder is not None:
         counters.retries = recorder.retries

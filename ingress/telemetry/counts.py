@@ -32,17 +32,23 @@ class Counters:
     """Lines of the access log that were lost."""
 
     cpu_seconds: float = 0.0
+    """Processor time of workers. The process that adds up reads its own when it is scraped."""
+
     read_bytes: int = 0
     written_bytes: int = 0
-    """Likewise: storage that workers have read and written."""
-
-    """Processor time of workers. The process that adds up reads its own when it is scraped."""
+    """Storage that workers have read and written; likewise."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     """Exchanges by outcome (`ingress.errors.Outcome`)."""
 
     dropped_fields: int = 0
     """Fields of requests that no endpoint got, because of the characters in their names."""
+
+    beyond_share: Counter[str] = field(default_factory=Counter)
+    """Connections and requests that were refused because most were in use, by share."""
+
+    gave_way: int = 0
+    """Client connections that were closed to make room for others."""
 
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
@@ -68,8 +74,13 @@ class Counters:
         self.read_bytes += sign * other.read_bytes
         self.written_bytes += sign * other.written_bytes
         self.dropped_fields += sign * other.dropped_fields
-        for outcome, count in other.outcomes.items():
-            self.outcomes[outcome] += sign * count
+        self.gave_way += sign * other.gave_way
+        for own, others in (
+            (self.outcomes, other.outcomes),
+            (self.beyond_share, other.beyond_share),
+        ):
+            for name, count in others.items():
+                own[name] += sign * count
 
 
 class Counts(NamedTuple):

@@ -100,6 +100,17 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Fields of requests that no endpoint got, because of the characters in their names",
         counters.dropped_fields,
     )
+    family = Family(
+        f"{OWN_PREFIX}_share_refusals_total",
+        "counter",
+        "Connections and requests refused beyond the share of a client or route",
+    )
+    yield by_label(family, "share", counters.beyond_share)
+    yield counter(
+        f"{OWN_PREFIX}_connections_given_up_total",
+        "Client connections that were closed to make room for those of other clients",
+        counters.gave_way,
+    )
     yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Requests that were sent to another endpoint after one had failed",

@@ -132,14 +132,16 @@ class LoadTests(ConfigTestCase):
         """Each limit arrives where it belongs, none at another's place."""
         keys = [limit.name.replace("_", "-") for limit in fields(Limits)]
         text = "".join(f"  {key}: {30 + place}\n" for place, key in enumerate(keys))
-        text = text.replace("retry-budget: 48", "retry-budget: 0.5")
+        text = text.replace("retry-budget: 50", "retry-budget: 0.5")
+        text = text.replace("client-share: 43", "client-share: 0.25")
+        text = text.replace("route-share: 44", "route-share: 0.75")
         for key in ("head-size", "target-size", "metric-lines"):
             text = text.replace(f"{key}: ", f"{key}: 10")  # These have a higher bound.
         limits = self.load(f"{SOURCE}limits:\n{text}").limits
         places = {limit.name: getattr(limits, limit.name) - 30 for limit in fields(Limits)}
         expected = {limit.name: float(place) for place, limit in enumerate(fields(Limits))}
         expected |= {"head_size": 1007.0, "target_size": 1009.0, "retry_budget": 0.5 - 30}
-        expected["metric_lines"] = 1019.0
+        expected |= {"client_share": 0.25 - 30, "route_share": 0.75 - 30, "metric_lines": 1021.0}
         self.assertEqual(places, expected)
 
     def test_no_limit(self) -> None:

@@ -18,6 +18,9 @@ class Connection:
         self._is_idle = is_idle
         self._all.add(self)
 
+    def in_flight(self) -> None:
+        """No request."""
+
     def close_if_idle(self) -> None:
         if self._is_idle:
             self._all.discard(self)
@@ -78,3 +81,19 @@ class OpenConnectionsTests(SynchronousTestCase):
         drained = self.connections.drain()
         self.connections.cut()
         self.successResultOf(drained)
+
+    def test_forgotten(self) -> None:
+        """One that gives way does not count any more, but the drain waits for its end."""
+        one = Connection(self.connections, is_idle=False)
+        other = Connection(self.connections, is_idle=False)
+        self.connections.forget(one)
+        self.connections.forget(one)
+        self.assertEqual(self.connections.count("192.0.2.1"), 1)
+        self.assertEqual(list(self.connections), [other])
+        self.assertNotIn(one, self.connections)
+        drained = self.connections.drain()
+        self.connections.discard(other)
+        self.assertNoResult(drained)
+        self.connections.discard(one)
+        self.successResultOf(drained)
+        self.assertEqual(self.connections.count("192.0.2.1"), 0)

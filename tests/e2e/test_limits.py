@@ -4,13 +4,15 @@ The limits of the configuration that only a whole process can show.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
 from tests.e2e.case import ProcessTestCase
-from tests.support.client import Reply
+from tests.support.client import READ_SIZE, HTTPClient, Reply
 from tests.support.endpoints import RawEndpoint, read_head
 from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.metrics import sample_value
 from tests.support.process import PATIENCE
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -58,6 +60,68 @@ class ConnectionLimitTests(ProcessTestCase):
         self.process.wait_for_line("the changed configuration is applied", since=self.mark)
         self.addCleanup(self.process.configure, limits={"connections": 1})
         self.assertEqual(self.connect().request("/", "a.example").status, 200)
+
+
+class SharesTests(ProcessTestCase):
+    """Sixteen connections, and somebody who would like to have them all."""
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        web, slow = cls.echo("web"), cls.keep(RawEndpoint(answer_slowly))
+        cls.serve(
+            folder,
+            ingress_manifest("web", "a.example", {"/": "web"}),
+            ingress_manifest("slow", "slow.example", {"/": "slow"}),
+            *served_manifests("web", web.port),
+            *served_manifests("slow", slow.port),
+            limits={"connections": 16},
+        )
+
+    def connect_from(self, address: str) -> socket.socket:
+        client = socket.create_connection(
+            ("127.0.0.1", self.process.port("http")), PATIENCE, source_address=(address, 0)
+        )
+        self.addCleanup(client.close)
+        return client
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        with HTTPClient(self.process.port("admin")) as client:
+            return sample_value(client.request("/metrics", "localhost").text, name, **labels)
+
+    def test_one_client(self) -> None:
+        """A client that has all connections gives way for others, and gets no more itself."""
+        held = [self.connect_from("127.0.0.2") for _ in range(16)]
+        for client in held:
+            client.sendall(REQUEST)
+            self.assertTrue(client.recv(READ_SIZE).startswith(b"HTTP/1.1 200 "))
+        for _ in range(4):
+            self.assertEqual(self.get().status, 200)
+        self.assertIn(self.metric("txingress_connections_given_up_total"), (1, 2, 3, 4))
+        other = self.connect_from("127.0.0.3")
+        other.sendall(REQUEST)
+        self.assertTrue(other.recv(READ_SIZE).startswith(b"HTTP/1.1 200 "))
+        late = self.connect_from("127.0.0.2")
+        with contextlib.suppress(ConnectionError):
+            late.sendall(REQUEST)
+            self.assertEqual(late.recv(READ_SIZE), b"")
+        refusals = self.metric("txingress_share_refusals_total", share="connections")
+        self.assertEqual(refusals, 1)
+
+    def test_one_rule(self) -> None:
+        """A rule whose endpoint hangs gets no more requests, and other rules do."""
+        request = REQUEST.replace(b"a.example", b"slow.example")
+        held = [self.connect_from(f"127.0.1.{number}") for number in range(1, 13)]
+        for client in held:
+            client.sendall(request)
+        late = self.connect_from("127.0.1.13")
+        late.sendall(request)
+        answer = late.recv(READ_SIZE)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+        self.assertEqual(self.get().status, 200)
+        refused = self.metric("txingress_share_refusals_total", share="route")
+        self.assertIn(refused, range(1, 14))
+        overloaded = self.metric("txingress_exchanges_total", outcome="overloaded")
+        self.assertEqual(overloaded, refused)
 
 
 def answer_slowly(accepted: socket.socket) -> None:

@@ -17,16 +17,23 @@ class CountersTests(SynchronousTestCase):
     def test_add(self) -> None:
         """Every number is added up."""
         total = Counters()
-        one = Counters(1, 2, 3, 4, 5, 6.5, 7, 8, Counter(ok=9), 10)
+        one = Counters(1, 2, 3, 4, 5, 6.5, 7, 8, Counter(ok=9), 10, Counter(client=11), 12)
         total.add(one)
         total.add(one)
-        self.assertEqual(total, Counters(2, 4, 6, 8, 10, 13.0, 14, 16, Counter(ok=18), 20))
+        self.assertEqual(
+            total,
+            Counters(2, 4, 6, 8, 10, 13.0, 14, 16, Counter(ok=18), 20, Counter(client=22), 24),
+        )
 
     def test_since(self) -> None:
         """So is every number's difference."""
-        before = Counters(1, 1, 1, 1, 1, 1.0, 1, 1, Counter(ok=1), 1)
-        after = Counters(1, 2, 3, 4, 5, 6.5, 7, 8, Counter(ok=7, no_route=1), 9)
-        expected = Counters(0, 1, 2, 3, 4, 5.5, 6, 7, Counter(ok=6, no_route=1), 8)
+        before = Counters(1, 1, 1, 1, 1, 1.0, 1, 1, Counter(ok=1), 1, Counter(client=1), 1)
+        after = Counters(
+            *(1, 2, 3, 4, 5, 6.5, 7, 8, Counter(ok=7, no_route=1), 9, Counter(client=1, route=1), 5)
+        )
+        expected = Counters(
+            *(0, 1, 2, 3, 4, 5.5, 6, 7, Counter(ok=6, no_route=1), 8, Counter(route=1), 4)
+        )
         self.assertEqual(after.since(before), expected)
 
 

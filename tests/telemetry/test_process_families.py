@@ -81,9 +81,19 @@ class ProcessFamiliesTests(SynchronousTestCase):
     def test_own(self) -> None:
         """What ingress-nginx has no name for."""
         self.hand.totals.counters.add(
-            Counters(retries=1, ejections=2, dropped_lines=3, dropped_fields=5)
+            Counters(
+                retries=1,
+                ejections=2,
+                dropped_lines=3,
+                dropped_fields=5,
+                beyond_share=Counter(connections=6),
+                gave_way=7,
+            )
         )
         self.hand.totals.traffic.overflow = 4
+        refusals = "txingress_share_refusals_total"
+        self.assertEqual(self.value(refusals, share="connections"), 6)
+        self.assertEqual(self.value("txingress_connections_given_up_total"), 7)
         self.assertEqual(self.value("txingress_retries_total"), 1)
         self.assertEqual(self.value("txingress_endpoint_ejections_total"), 2)
         self.assertEqual(self.value("txingress_access_log_dropped_lines_total"), 3)

@@ -1,0 +1,158 @@
+"""
+Which clients get a connection, and who gives way for them when all are in use.
+
+::
+
+    port: accept? ─► has room, or somebody to give way
+    factory: admit(client) ─► limit of a client ─► its share ─► room: make some
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ingress.config import Config
+from ingress.downstream.accepting_port import ConnectionLimit
+from ingress.downstream.open_connections import ClientConnection, OpenConnections
+from ingress.downstream.shares import Held, may_take, who_gives_way
+from ingress.exchange.client import Client
+
+LOOK_INTERVAL: Final = 0.25
+"""
+Seconds until all connections are looked at again after none of them could give way: that
+takes some milliseconds.
+"""
+
+MOST_AT_ONCE: Final = 64
+"""Of so many connections one gives way in one look at all of them."""
+
+
+def _nothing() -> None:
+    """What is called where nobody wants to know."""
+
+
+class Admission:
+    """
+    :param connections: those that are open.
+    :param limit: of all together; it asks whether somebody may give way.
+    """
+
+    def __init__(self, connections: OpenConnections, limit: ConnectionLimit) -> None:
+        self._connections = connections
+        self._limit = limit
+        limit.can_make_room = self.can_make_room
+        self._config = Config()
+        self._giving_way: list[ClientConnection] = []
+        """Those that were chosen to give way, the first one last."""
+
+        self._looked = float("-inf")
+        self.connecting: Callable[[], None] = _nothing
+        """Called before each new connection."""
+
+        self.accepted = 0
+        """Connections so far."""
+
+        self.refused = 0
+        """Those of them that were closed at once."""
+
+        self.beyond_share = 0
+        """Those that were refused because their client had its share, or held most."""
+
+        self.gave_way = 0
+        """Connections that were closed for others."""
+
+    def __repr__(self) -> str:
+        return f"<Admission: {self.accepted} accepted, {self.refused} refused>"
+
+    def apply(self, config: Config) -> None:
+        """Follow a new configuration."""
+        self._config = config
+
+    def admit(self, client: Client) -> bool:
+        """
+        Count a new connection, and close another one if there is no room.
+
+        :return: whether its client may have it.
+        """
+        self.accepted += 1
+        self.connecting()
+        if self._may_have(client):
+            return True
+        self.refused += 1
+        return False
+
+    def can_make_room(self, now: float) -> bool:
+        """
+        Whether a connection can give way for another one.
+
+        :param now: in seconds.
+        """
+        if self._next_to_give_way() is None and now >= self._looked + LOOK_INTERVAL:
+            self._look()
+            if not self._giving_way:
+                self._looked = now
+        return bool(self._giving_way)
+
+    def _may_have(self, client: Client) -> bool:
+        limits, address = self._config.limits, client.address.decode("ascii")
+        is_exempt = not address or client.is_trusted_by(self._config)
+        own = 0 if is_exempt else self._connections.count(address)
+        most = limits.connections_per_client
+        if most is not None and own >= most:
+            return False
+        count, maximum = len(self._connections), self._limit.maximum
+        if not is_exempt and not may_take(own, count, maximum, limits.client_share):
+            self.beyond_share += 1
+            return False
+        return self._limit.has_room() or self._make_room(own)
+
+    def _make_room(self, own: int) -> bool:
+        """
+        Close a connection of a client that has more than a new one would have.
+
+        :param own: how many the new one has.
+        """
+        connection = self._next_to_give_way()
+        if connection is None or self._connections.count(connection.address) <= own + 1:
+            self.beyond_share += 1
+            return False
+        self._giving_way.pop()
+        self.gave_way += 1
+        self._connections.forget(connection)
+        connection.cut()
+        return True
+
+    def _next_to_give_way(self) -> ClientConnection | None:
+        """:return: one for which what it was chosen for still holds."""
+        connections, share = (
+            self._connections,
+            self._limit.maximum * self._config.limits.client_share,
+        )
+        while self._giving_way:
+            one = self._giving_way[-1]
+            is_idle = one.activity != "writing"
+            own = connections.count(one.address)
+            if one in connections and own > 1 and (is_idle or own > share):
+                return one
+            self._giving_way.pop()
+        return None
+
+    def _look(self) -> None:
+        """Choose those that give way next."""
+        is_exempt: dict[str, bool] = {"": True}
+        candidates: list[ClientConnection] = []
+        for connection in self._connections:
+            address = connection.address
+            if self._connections.count(address) > 1:
+                if address not in is_exempt:
+                    client = Client(address, is_secure=False)
+                    is_exempt[address] = client.is_trusted_by(self._config)
+                if not is_exempt[address]:
+                    candidates.append(connection)
+        held = [Held(one.address, one.activity != "writing") for one in candidates]
+        maximum = self._limit.maximum
+        chosen = who_gives_way(
+            held, maximum, self._config.limits.client_share, max(1, maximum // MOST_AT_ONCE)
+        )
+        self._giving_way = [candidates[index] for index in reversed(chosen)]
