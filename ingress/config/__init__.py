@@ -243,6 +243,9 @@ class Limits:
     retry_budget: float = 0.2
     """Share of the requests in flight that may be retries; a few are always allowed."""
 
+    policy_timeout: float = 30.0
+    """For a policy that waits before it decides."""
+
     metric_lines: int = 250_000
     """Lines of metrics; beyond them requests are counted with less detail."""
 

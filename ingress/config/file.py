@@ -71,6 +71,7 @@ _LIMITS: dict[str, Accept[Any]] = {
     "idle_upstream_connections": accept.integer(0, 1_000_000),
     "idle_upstream_timeout": _TIMEOUT,
     "retry_budget": accept.number("a share", 0, 1),
+    "policy_timeout": _TIMEOUT,
     "metric_lines": accept.integer(1000, 100_000_000),
 }
 """What each limit accepts; the key in the file has hyphens."""

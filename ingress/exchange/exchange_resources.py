@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
-from ingress.exchange.policy_run import PolicyFaults
 from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_RESPONSE_EDITS, ResponseEdits
 from ingress.policy.live_state import PolicyStates
+from ingress.policy.policy_faults import PolicyFaults
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord, RecordReceiver
 
@@ -59,6 +59,7 @@ class ExchangeResources:
         self.response_edits = snapshot.response_edits
         if previous is None or previous.config is not snapshot.config:
             self.field_names.apply(snapshot.config.field_names)
+            self.policy_faults.timeout = snapshot.config.limits.policy_timeout
         if previous is not None:
             self.policy_states.prune(snapshot.has_rule)
 

@@ -4,34 +4,19 @@ The policies of one exchange, asked in their order, and what becomes of those th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
-from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
-
-POLICY_TIMEOUT: Final = 30.0
-"""
-Seconds that a policy may take to decide. A policy that asks a server has a shorter limit of its
-own; this one ends those that have none.
-"""
-
-POLICY_FAILED: Final = Answer(
-    500, Outcome.INTERNAL_ERROR, "A policy of this path failed, so that it is closed."
-)
-
-LOG_INTERVAL: Final = 60.0
-"""Seconds between two lines about failures of the same policy: anybody can cause them."""
+from ingress.policy.policy_faults import PolicyFaults
 
 Ask = Callable[[Policy], Decision]
 """Asks a policy in one phase."""
@@ -39,41 +24,25 @@ Ask = Callable[[Policy], Decision]
 Done = Callable[[Answer | None], None]
 """Takes the answer that ends the phase, or None where the exchange goes on."""
 
+_FAILED: Final = "a failure that was reported already"
+"""
+The result of a Deferred that failed. A policy may give one Deferred to several requests: None, as
+a handled failure usually leaves, would let the others pass.
+"""
 
-class PolicyFaults:
-    """
-    What policies did wrong, for the log.
 
-    :param clock: for the time between lines, and to end policies that take too long.
-    """
+class _Wait:
+    """The wait for the decision of one policy."""
 
-    log: ClassVar[Logger] = Logger()
+    __slots__ = ("decision", "policy", "timer")
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self.clock = clock
-        self.counts: Counter[str] = Counter()
-        """Failures so far, by the name of the policy."""
-
-        self._logged_at: dict[str, float] = {}
+    def __init__(self, policy: Policy, decision: Deferred[object]) -> None:
+        self.policy = policy
+        self.decision = decision
+        self.timer: IDelayedCall | None = None
 
     def __repr__(self) -> str:
-        return f"<PolicyFaults {self.counts.total()}>"
-
-    def failed(self, policy: Policy, failure: Failure) -> Answer:
-        """:return: the answer to a request whose policy failed."""
-        name = str(getattr(policy, "name", type(policy).__name__))
-        self.counts[name] += 1
-        now = self.clock.seconds()
-        logged_at = self._logged_at.get(name)
-        if logged_at is None or now - logged_at >= LOG_INTERVAL:
-            self._logged_at[name] = now
-            self.log.failure(
-                "The policy {name} failed ({count} times so far); its requests get 500",
-                failure,
-                name=name,
-                count=self.counts[name],
-            )
-        return POLICY_FAILED
+        return f"<_Wait for {self.policy}>"
 
 
 class PolicyRun:
@@ -92,7 +61,7 @@ class PolicyRun:
         self.target: bytes | None = None
         self.upstream: UpstreamKey | None = None
         self._faults = faults
-        self._waiting: Deferred[object] | None = None
+        self._wait: _Wait | None = None
         """For the policy that has not decided yet."""
 
     def __repr__(self) -> str:
@@ -101,7 +70,7 @@ class PolicyRun:
     @property
     def is_waiting(self) -> bool:
         """Whether a policy has yet to decide."""
-        return self._waiting is not None
+        return self._wait is not None
 
     def ask(self, policies: Sequence[Policy], ask: Ask, done: Done) -> None:
         """
@@ -112,11 +81,12 @@ class PolicyRun:
         for index, policy in enumerate(policies):
             try:
                 decision: object = ask(policy)
-            except Exception:
-                done(self._faults.failed(policy, Failure()))
+            except BaseException:
+                # Not even sys.exit() in a policy leaves a request without an answer.
+                done(self._faults.failed(policy.label, Failure()))
                 return
             if isinstance(decision, Deferred):
-                self._wait(policy, decision, policies[index + 1 :], ask, done)
+                self._wait_for(policy, decision, policies[index + 1 :], ask, done)
                 return
             answer = self._take(policy, decision)
             if answer is not None:
@@ -125,12 +95,12 @@ class PolicyRun:
         done(None)
 
     def cancel(self) -> None:
-        """The client is gone: nobody waits for a decision any more."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.cancel()
+        """Wait no more: the client is gone."""
+        wait = self._end_wait()
+        if wait is not None:
+            self._cancel(wait)
 
-    def _wait(
+    def _wait_for(
         self,
         policy: Policy,
         decision: Deferred[object],
@@ -138,22 +108,45 @@ class PolicyRun:
         ask: Ask,
         done: Done,
     ) -> None:
-        def decided(result: object) -> None:
-            if self._waiting is not decision:
-                return  # Cancelled: what it comes to is of no use.
-            self._waiting = None
-            if isinstance(result, Failure):
-                answer: Answer | None = self._faults.failed(policy, result)
-            else:
-                answer = self._take(policy, result)
-            if answer is None:
-                self.ask(rest, ask, done)
-            else:
-                done(answer)
+        wait = self._wait = _Wait(policy, decision)
 
-        self._waiting = decision
-        decision.addTimeout(POLICY_TIMEOUT, self._faults.clock)
+        def decided(result: object) -> object:
+            has_failed = isinstance(result, Failure)
+            # A decision that comes after its time, or after the client is gone, is of no use.
+            if self._wait is wait:
+                self._end_wait()
+                if isinstance(result, Failure):
+                    answer: Answer | None = self._faults.failed(policy.label, result)
+                else:
+                    answer = self._take(policy, result)
+                if answer is None:
+                    self.ask(rest, ask, done)
+                else:
+                    done(answer)
+            return _FAILED if has_failed else result
+
+        def expired() -> None:
+            self._wait = None
+            self._cancel(wait)
+            error = TimeoutError(f"it did not decide within {self._faults.timeout:g} s")
+            done(self._faults.failed(policy.label, Failure(error)))
+
         decision.addBoth(decided)
+        if self._wait is wait:
+            # Not Deferred.addTimeout: a Deferred may be such that it cannot be cancelled.
+            wait.timer = self._faults.clock.callLater(self._faults.timeout, expired)
+
+    def _end_wait(self) -> _Wait | None:
+        wait, self._wait = self._wait, None
+        if wait is not None and wait.timer is not None:
+            wait.timer.cancel()
+        return wait
+
+    def _cancel(self, wait: _Wait) -> None:
+        try:
+            wait.decision.cancel()
+        except BaseException:
+            self._faults.failed(wait.policy.label, Failure())
 
     def _take(self, policy: Policy, decision: object) -> Answer | None:
         """Keep what a policy has decided; return the answer, if it has one."""
@@ -162,7 +155,7 @@ class PolicyRun:
         if not isinstance(decision, Proceed):
             wanted = "a policy decides with an Answer, a Proceed, None, or a Deferred of these"
             error = TypeError(f"{wanted}; this is a {type(decision).__name__}")
-            return self._faults.failed(policy, Failure(error))
+            return self._faults.failed(policy.label, Failure(error))
         self.request_edits = self.request_edits.then(decision.request_edits)
         self.response_edits = self.response_edits.then(decision.response_edits)
         if decision.target is not None:

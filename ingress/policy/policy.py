@@ -62,6 +62,16 @@ class Policy(RouteFeature):
         return cls.name
 
     @property
+    def label(self) -> str:
+        """Its name in the log and in metrics: a policy of one's own has that of its key."""
+        return self.name
+
+    @property
+    def phases(self) -> frozenset[Phase]:
+        """The phases in which it is asked."""
+        return phases_of(type(self))
+
+    @property
     def request_edits(self) -> FieldEdits:
         """Changes to every request of the rule, whatever it is; applied when it is built."""
         return NO_EDITS

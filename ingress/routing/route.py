@@ -13,7 +13,7 @@ from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
-from ingress.policy.policy import Phase, Policy, phases_of
+from ingress.policy.policy import Phase, Policy
 from ingress.routing.condition import Condition
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.path_pattern import PathPattern
@@ -101,7 +101,7 @@ class Route(CallSettings):
             edits = edits.then(policy.request_edits)
         object.__setattr__(self, "request_edits", edits)
         for phase in Phase:
-            found = tuple(policy for policy in self.policies if phase in phases_of(type(policy)))
+            found = tuple(policy for policy in self.policies if phase in policy.phases)
             if found:
                 object.__setattr__(self, _FIELD_OF[phase], found)
 

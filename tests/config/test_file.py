@@ -141,7 +141,7 @@ class LoadTests(ConfigTestCase):
         places = {limit.name: getattr(limits, limit.name) - 30 for limit in fields(Limits)}
         expected = {limit.name: float(place) for place, limit in enumerate(fields(Limits))}
         expected |= {"head_size": 1007.0, "target_size": 1009.0, "retry_budget": 0.5 - 30}
-        expected |= {"client_share": 0.25 - 30, "route_share": 0.75 - 30, "metric_lines": 1021.0}
+        expected |= {"client_share": 0.25 - 30, "route_share": 0.75 - 30, "metric_lines": 1022.0}
         self.assertEqual(places, expected)
 
     def test_no_limit(self) -> None:

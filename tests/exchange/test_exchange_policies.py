@@ -7,21 +7,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.config import Config
 from ingress.endpoint import Upstream, UpstreamKey
 from ingress.errors import Outcome
-from ingress.exchange.policy_run import LOG_INTERVAL, POLICY_TIMEOUT
 from ingress.field_edits import FieldEdits, ResponseEdits
 from ingress.message import Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Phase, Policy, phases_of
+from ingress.policy.policy_faults import LOG_INTERVAL
 from ingress.routing.route import Route
 from tests.support.wire import (
     ENDPOINT,
     GET,
+    LIMITS,
     OK,
     OTHER_ENDPOINT,
     UPSTREAM,
@@ -102,6 +105,8 @@ class Editing(Policy):
 
 
 class PolicyCase(SynchronousTestCase):
+    config = Config()
+
     def serve(self, *policies: Policy) -> Wire:
         """A rule with these policies; there is another Upstream beside its own."""
         route = Route(ingress=("default", "web"), upstream=UPSTREAM, policies=policies)
@@ -111,7 +116,7 @@ class PolicyCase(SynchronousTestCase):
         return wire
 
     def publish(self) -> None:
-        snapshot = snapshot_of(ENDPOINT, route=self.route)
+        snapshot = snapshot_of(ENDPOINT, config=self.config, route=self.route)
         upstreams = {**snapshot.upstreams, OTHER: Upstream(OTHER, (OTHER_ENDPOINT,))}
         self.wire.plane.publish(replace(snapshot, upstreams=upstreams))
 
@@ -310,7 +315,7 @@ class LaterDecisionTests(DecisionTests):
         """A policy that does not decide in time is 500."""
         self.serve(Access(self.give(None)))
         self.ask()
-        self.wire.advance(POLICY_TIMEOUT + 1)
+        self.wire.advance(LIMITS.policy_timeout + 1)
         self.assertEqual(self.client.receive().status, 500)
         self.assertEqual(self.wire.dials, [])
         self.flushLoggedErrors()
@@ -365,13 +370,108 @@ class FaultTests(PolicyCase):
         for target in (b"", b"x", b"/ HTTP/1.1\r\n", b"/\0", b"/a b"):
             self.assertRaises(ValueError, Proceed, target=target)
 
+    def test_every_phase(self) -> None:
+        """A policy that fails is 500 in every phase, at once and later, however it fails."""
+
+        def leave(context: PolicyContext) -> None:
+            raise SystemExit("secret")
+
+        for kind in (Access, Requesting, Responding, Erring):
+            for decide in (leave, lambda context: fail(ValueError("secret")), lambda context: 1):
+                self.serve(kind(decide))
+                self.ask()
+                if kind is Responding:
+                    self.wire.accept().send(OK)
+                elif kind is Erring:
+                    self.wire.next_dial().refuse()
+                message = self.client.receive()
+                self.assertEqual(message.status, 500, kind)
+                self.assertNotIn(b"secret", message.rest)
+                self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_late_in_every_phase(self) -> None:
+        """A policy that never decides is 500 after its time in every phase."""
+        self.config = Config(limits=replace(LIMITS, policy_timeout=3.0))
+        for kind in (Access, Requesting, Responding, Erring):
+            self.serve(kind(lambda context: Deferred()))
+            self.ask()
+            if kind is Responding:
+                self.wire.accept().send(OK)
+            elif kind is Erring:
+                self.wire.next_dial().refuse()
+            self.wire.advance(2)
+            self.assertEqual(self.client.read(), b"", kind)
+            self.wire.advance(1)
+            self.assertEqual(self.client.receive().status, 500, kind)
+            (failure,) = self.flushLoggedErrors(TimeoutError)
+            self.assertIn("within 3 s", str(failure.value))
+
+    def test_stubborn(self) -> None:
+        """A Deferred that cannot be cancelled, or fails to be, keeps no client waiting."""
+
+        def break_down(deferred: Deferred[object]) -> None:
+            raise ValueError("secret")
+
+        def paused() -> Deferred[object]:
+            deferred: Deferred[object] = succeed(None)
+            deferred.pause()
+            return deferred
+
+        for make in (paused, lambda: Deferred(break_down)):
+            self.serve(Access(lambda context, make=make: make()))  # type: ignore[misc]
+            self.ask()
+            self.wire.advance(LIMITS.policy_timeout + 1)
+            self.assertEqual(self.client.receive().status, 500)
+            client = self.ask()
+            client.reset()
+            self.assertEqual(len(self.wire.plane.clients.connections), 1)
+            self.flushLoggedErrors()
+
+    def test_after_the_end(self) -> None:
+        """A decision that comes after its time, or after the client is gone, changes nothing."""
+        given: list[Deferred[object]] = []
+
+        def wait(context: PolicyContext) -> Deferred[object]:
+            given.append(Deferred())
+            return given[-1]
+
+        self.serve(Access(wait))
+        failure = Failure(ValueError("secret"))
+        for result in (NO, failure):
+            for end in (
+                lambda: self.wire.advance(LIMITS.policy_timeout + 1),
+                lambda: self.client.reset(),
+            ):
+                self.ask()
+                end()
+                given[-1].callback(result)
+                self.assertEqual(self.wire.dials, [])
+        self.flushLoggedErrors(TimeoutError)
+
+    def test_shared(self) -> None:
+        """One Deferred that a policy gives to several requests lets none of them pass unasked."""
+        failure = Failure(ValueError("secret"))
+        for result, status in ((NO, 403), (failure, 500), (None, 200)):
+            shared: Deferred[object] = Deferred()
+            self.serve(Access(lambda context, shared=shared: shared))  # type: ignore[misc]
+            clients = [self.ask() for _ in range(3)]
+            clients.pop(0).reset() if status == 500 else None
+            if not shared.called:
+                shared.callback(result)
+            if status == 200:
+                for _ in clients:
+                    self.wire.accept().send(OK)
+            self.assertEqual([each.receive().status for each in clients], [status] * len(clients))
+            self.assertEqual(self.wire.dials, [])
+            self.flushLoggedErrors()
+
     def test_logged_once(self) -> None:
         """A policy that fails again and again is logged once in a while, with its name."""
         self.serve(Access(lambda context: 1))
         for _ in range(10):
             self.ask()
         self.assertEqual(len(self.flushLoggedErrors()), 1)
-        self.assertEqual(self.wire.plane.exchanges.policy_faults.counts["test-access"], 10)
+        self.assertEqual(self.wire.plane.exchanges.policy_faults.failures["test-access"], 10)
         self.wire.advance(LOG_INTERVAL)
         self.ask()
         self.assertEqual(len(self.flushLoggedErrors()), 1)
