@@ -20,13 +20,14 @@ from ingress.config import Config
 from ingress.kube.claims import Claims
 from ingress.kube.fault import read_field
 from ingress.kube.field_lines import Wanted, find_field_lines
+from ingress.kube.file_batch import batches, read_all
 from ingress.kube.file_report import FileReport
 from ingress.kube.folder import FoundFile, Listing, find_files, scan_manifests
-from ingress.kube.manifest_file import Content, ManifestFile, read_content, update_file
+from ingress.kube.manifest_file import Content, ManifestFile, update_file
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.settling import Settling
-from ingress.kube.slices import Slices, Stopped
+from ingress.kube.slices import SLICE_DURATION, Slices, Stopped
 from ingress.kube.store import ObjectStore
 from ingress.kube.watch import (
     POLL_DELAY,
@@ -42,8 +43,8 @@ from ingress.steps import STRIDE, Steps
 
 _log = Logger()
 
-BATCH: Final = 50
-"""Files that a thread reads in one call."""
+LOADING_SLICE: Final = 0.02
+"""Seconds that parsing blocks the reactor during the first load, before anything is served."""
 
 RENAME_DELAY: Final = 0.005
 """Seconds from a rename to the reading of the file: several come within a millisecond or two."""
@@ -162,6 +163,7 @@ class FilesSource:
         :return: fires when everything is in the store; fails only by a bug.
         """
         self._is_running = self._slices.is_running = True
+        self._slices.duration = LOADING_SLICE
         return Deferred.fromCoroutine(self._look(self._cycle))
 
     def reconfigure(self, config: Config) -> None:
@@ -271,6 +273,7 @@ class FilesSource:
         await self._take_renamed()
         self._slices.end_cycle()
         self._is_loaded = True
+        self._slices.duration = SLICE_DURATION
         return min(wait, WATCHED_POLL_DELAY if is_watched else POLL_DELAY)
 
     async def _take_renamed(self) -> float:
@@ -294,9 +297,8 @@ class FilesSource:
 
     async def _read(self, due: Sequence[FoundFile], affected: dict[ObjectKey, None]) -> None:
         """Read files and take over their contents."""
-        for start in range(0, len(due), BATCH):
-            batch = due[start : start + BATCH]
-            contents = await self._in_thread(_read_all, batch)
+        for batch in batches(due):
+            contents = await self._in_thread(read_all, batch)
             await self._slices.run(self._take_all(batch, contents, affected))
 
     def _take_all(
@@ -387,8 +389,3 @@ class FilesSource:
             self._claims.judge(key)
         yield from self._store.apply_in_steps(upserts, deletes)
         self._report.publish(listing, self._claims.losses.values())
-
-
-def _read_all(batch: Sequence[FoundFile]) -> list[Content]:
-    """Read the content of each file (in a thread)."""
-    return [read_content(found) for found in batch]

@@ -54,6 +54,11 @@ class FoundFile(msgspec.Struct, frozen=True, gc=False):
     is_pair: bool = False
     """Whether ``path`` is a folder with ``tls.crt`` and ``tls.key``, or with ``ca.crt``."""
 
+    @property
+    def size(self) -> int:
+        """Its bytes when it was found; of a pair, of its first file."""
+        return self.signature[2] if len(self.signature) > 2 else 0
+
 
 @dataclass(slots=True)
 class Listing:

@@ -46,6 +46,9 @@ class Slices:
             terminationPredicateFactory=self._begin_slice,
             scheduler=lambda work: reactor.callLater(0, work),
         )
+        self.duration = SLICE_DURATION
+        """Seconds of a slice; longer ones cost less, while nobody is served."""
+
         self.is_running = True
         """Whether to run further slices."""
 
@@ -86,5 +89,5 @@ class Slices:
         self._count += 1
         if self._count > LARGE_CYCLE and self._count % SLICES_PER_SETTLING == 0:
             self._settle()
-        end = self._reactor.seconds() + SLICE_DURATION
+        end = self._reactor.seconds() + self.duration
         return lambda: bool(self._reactor.seconds() > end)
