@@ -28,6 +28,7 @@ from ingress.message import Request, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.stream_protocol import StreamProtocol
 from ingress.upstream.connection import ConnectionOwner, EndpointConnection
+from ingress.upstream.http1_detail import delay, ending
 from ingress.upstream.http1_state import UpstreamState
 from ingress.upstream.stream import StreamReceiver
 
@@ -320,13 +321,14 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         """
         self._owner.lost(self)
         receiver, body, state = self._receiver, self._body, self.state
+        detail = ending(state, self._buffer, body, is_end=is_end)
         self._forget_stream()
         if is_end and (state is _TUNNELLING or (body is not None and body.close())):
             receiver.response_ended(())
         elif self._has_served and not self._has_answered:
-            receiver.stream_failed(StaleConnection("The endpoint closed the connection."))
+            receiver.stream_failed(StaleConnection(detail))
         else:
-            receiver.stream_failed(EndpointClosed("The endpoint closed the connection."))
+            receiver.stream_failed(EndpointClosed(detail))
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol: the endpoint sends no more."""
@@ -368,7 +370,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         elif self._is_stalled and self.has_peer_read():
             self.deadline = self._now() + self._patience()
         else:
-            self._fail(EndpointTimeout("The endpoint took too long."))
+            self._fail(EndpointTimeout(delay(state, self._body, is_stalled=self._is_stalled)))
 
     # IPushProducer, of request bodies: the transport's own buffer is full, or empty again.
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.address import UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import Outcome
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.kept_records import KeptRecords
-from tests.support.wire import CHUNKED_OK, GET, LIMITS, OK, Message, Wire, post, request
+from tests.support.wire import (
+    CHUNKED_OK,
+    GET,
+    LIMITS,
+    OK,
+    Message,
+    Peer,
+    Wire,
+    post,
+    request,
+    response,
+)
 
 HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200)
 """How TLS begins."""
@@ -41,6 +54,42 @@ class BadResponseTests(RecordCase):
         self.assertEqual((self.record.outcome, self.record.detail), ("endpoint_broke", detail))
         self.assertIn(detail.encode(), answer.rest)
         self.assertNotIn(b"4711", answer.rest)
+
+    def check_ending(self, sent: bytes, detail: str, end: Callable[[Peer], object]) -> None:
+        """An endpoint that sends this and then does that is blamed so."""
+        self.records.clear()
+        client = self.wire.connect()
+        client.send(GET)
+        endpoint = self.wire.accept()
+        endpoint.read()
+        endpoint.send_some(sent)
+        end(endpoint)
+        client.read()
+        self.assertEqual(self.record.detail, detail)
+
+    def test_ended(self) -> None:
+        """The reason says whether the endpoint closed the connection or it broke, and when."""
+        for sent, where in (
+            (b"", "before its response"),
+            (response(103), "before its response"),
+            (OK[:20], "within the head of its response"),
+            (CHUNKED_OK + b"5\r\nhel", "within the body of its response"),
+        ):
+            self.check_ending(sent, f"The endpoint closed the connection {where}.", Peer.close)
+            self.check_ending(sent, f"The connection to the endpoint broke {where}.", Peer.reset)
+
+    def test_too_slow(self) -> None:
+        """The reason says what the endpoint did not do in time."""
+
+        def wait(endpoint: Peer) -> None:
+            self.wire.advance(LIMITS.read_timeout + 2)
+
+        for sent, what in (
+            (b"", "respond"),
+            (OK[:20], "respond"),
+            (CHUNKED_OK + b"5\r\nhel", "continue its response"),
+        ):
+            self.check_ending(sent, f"The endpoint took too long to {what}.", wait)
 
     def test_broken_body(self) -> None:
         """The log says why a response was cut."""

@@ -139,7 +139,7 @@ class AccessLogTests(ProcessTestCase):
         cases = (
             ("/own/no-rule", "none.example", 404, "no_route", "No rule matches"),
             ("/nowhere/own", "a.example", 503, "no_endpoint", "no endpoint"),
-            ("/gone/own", "a.example", 502, "dial_failed", "No connection to the endpoint"),
+            ("/gone/own", "a.example", 502, "dial_failed", "refused the connection"),
             ("/own/closed", "closed.example", 503, "access_refused", "."),
             ("/own/tls", "tls.example", 308, "redirected", "served over https"),
             ("/hanging/own", "a.example", 504, "endpoint_timeout", "took too long"),

@@ -830,7 +830,8 @@ class RecordTests(ExchangeCase):
         record = self.record
         self.assertEqual((record.status, record.body_size), (200, 5))
         self.assertIs(record.outcome, Outcome.ENDPOINT_BROKE)
-        self.assertEqual(record.detail, "The endpoint closed the connection.")
+        detail = "The connection to the endpoint broke within the body of its response."
+        self.assertEqual(record.detail, detail)
         self.check_tries((ENDPOINT, 200))
 
     def test_client_lost(self) -> None:
@@ -903,7 +904,7 @@ class RecordTests(ExchangeCase):
         self.wire.advance(LIMITS.read_timeout + 2)
         record = self.record
         self.assertEqual((record.status, record.outcome), (101, Outcome.ENDPOINT_TIMEOUT))
-        self.assertEqual(record.detail, "The endpoint took too long.")
+        self.assertEqual(record.detail, "The tunnel was idle for too long.")
 
     def test_tunnel_whose_client_is_lost(self) -> None:
         """So does one whose client is gone."""
