@@ -29,6 +29,7 @@ from typing import Final
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import (
     DialFailed,
@@ -87,7 +88,7 @@ class Call(StreamReceiver):
     :param head: the head of the request.
     :param client: the client that the call is made for: sessions, hashes.
     :param receiver: hears of the response. Nothing is called before `start`.
-    :param retry_share: of the requests in flight that may be retries.
+    :param config: of the Snapshot that the call is made from; its budget of retries counts.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Call(StreamReceiver):
         head: UpstreamRequest,
         client: BelievedClient,
         receiver: CallReceiver,
-        retry_share: float,
+        config: Config,
     ) -> None:
         self.state = CallState.CHOOSING
         self.tries: list[Try] = []
@@ -109,7 +110,7 @@ class Call(StreamReceiver):
         self._settings = settings
         self._head = head
         self._receiver = receiver
-        self._retry_share = retry_share
+        self._config = config
         self._choice = EndpointChoice(resources, upstream, settings, head.request, client)
         self._attempt: Attempt | None = None
         """The attempt under way."""
@@ -243,7 +244,9 @@ class Call(StreamReceiver):
             return None
         tries = self.tries
         waited = self._resources.deadlines.now() - tries[0].began_at
-        return self._choice.next(tries[-1].endpoint, waited=waited, retry_share=self._retry_share)
+        return self._choice.next(
+            tries[-1].endpoint, waited=waited, retry_share=self._config.limits.retry_budget
+        )
 
     def _attempt_failed(self, error: PeerError) -> None:
         """Ask another endpoint; without one the call has failed."""

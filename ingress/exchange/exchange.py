@@ -20,7 +20,7 @@ from ingress.exchange.client import Client
 from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.exchange_state import ExchangeState
+from ingress.exchange.exchange_state import CALLING, ENDED, RESPONDING, ROUTING, ExchangeState
 from ingress.exchange.fields import (
     answer_fields,
     downstream_fields,
@@ -30,7 +30,7 @@ from ingress.exchange.fields import (
     without_body,
 )
 from ingress.exchange.held_response import HeldResponse
-from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, path_refusal
+from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, early_refusal
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
 from ingress.field_edits import NO_EDITS
@@ -42,13 +42,6 @@ from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, Try
 from ingress.upstream.stream import EndpointStream, StreamReceiver
 
-# A name of an enumeration costs as much as a call (Python 3.11).
-_ROUTING: Final = ExchangeState.ROUTING
-_DECIDING: Final = ExchangeState.DECIDING
-_CALLING: Final = ExchangeState.CALLING
-_RESPONDING: Final = ExchangeState.RESPONDING
-_TUNNELLING: Final = ExchangeState.TUNNELLING
-_ENDED: Final = ExchangeState.ENDED
 _OK: Final = Outcome.OK
 
 
@@ -66,7 +59,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         request: Request,
     ) -> None:
         self.request = request
-        self.state = _ROUTING
+        self.state = ROUTING
         self.outcome: Outcome | None = None
         """How it ended; None until it has."""
 
@@ -81,8 +74,13 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
         self._is_request_whole = request.body_length == 0
         self._early_body: EarlyBody | None = None
+        """None where no policy decides before there is a call."""
+
         self._response_edits = NO_EDITS
         """Those of the route, by the scheme."""
+
+        self._is_plain = True
+        """Whether the route has nothing but endpoints to ask."""
 
         self._policies: ExchangePolicies | None = None
         """None where the route has none."""
@@ -105,21 +103,27 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         client = self._client.believed(request, snapshot.config)
         record.client_address = client.address
         route = record.route = find_route(snapshot, request.host, request.path, request)
-        edits = snapshot.response_edits
-        if route is not None and route.response_edits is not None:
-            edits = route.response_edits
-        self._response_edits = edits.https if client.is_secure else edits.http
+        self._response_edits = resources.https_edits if client.is_secure else resources.http_edits
         if route is None:
             self._answer(NO_ROUTE)
-        elif resources.shares.is_active and (
-            beyond := resources.shares.refusal(self._client.address, client, route)
-        ):
-            self._send_answer(beyond)
-        elif route.paths is not None and (no := path_refusal(snapshot, request, route)):
-            self._answer(no)
+        elif route.is_plain and not resources.shares.is_active:
+            self._admit(snapshot, route, client)
+        else:
+            self._begin_special(snapshot, route, client)
+
+    def _begin_special(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
+        """Do what most routes do not ask for, or while the process is crowded."""
+        self._is_plain = False
+        if (edits := route.response_edits) is not None:
+            self._response_edits = edits.https if client.is_secure else edits.http
+        resources, request, peer = self._resources, self.request, self._client.address
+        refusal = early_refusal(resources, snapshot, request, route, client, peer)
+        if refusal is not None:
+            self._answer(refusal)
         elif route.policies:
             policies = ExchangePolicies(resources, snapshot, route, request, client)
             self._policies = policies
+            self._early_body = EarlyBody()
             policies.admit(self._admitted)
             self._note_wait(policies)
         else:
@@ -127,8 +131,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def _note_wait(self, policies: ExchangePolicies) -> None:
         """Stop reading where a policy has yet to decide."""
-        if policies.is_waiting and self.state is not _ENDED:
-            self.state = _DECIDING
+        if policies.is_waiting and self.state is not ENDED:
+            self.state = ExchangeState.DECIDING
             # A client that sends no body is read on: else nobody notices when it goes away.
             if not self._is_request_whole:
                 self._writer.pause_request()
@@ -138,7 +142,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         policies, route = self._policies, self._record.route
         assert policies is not None
         assert route is not None
-        if self.state is _DECIDING:
+        if self.state is ExchangeState.DECIDING:
             self._writer.resume_request()
         if answer is not None:
             self._answer(answer)
@@ -170,20 +174,25 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._answer(NO_ENDPOINT)
             return
         resources, record = self._resources, self._record
-        head = upstream_head(
-            request,
-            client,
-            record.request_id,
-            resources.field_names,
-            route.request_edits,
-            route.paths,
-        )
+        names, identity = resources.field_names, record.request_id
+        if self._is_plain:
+            head = upstream_head(request, client, identity, names, NO_EDITS, None)
+        else:
+            edits = route.request_edits
+            head = upstream_head(request, client, identity, names, edits, route.paths)
         if self._policies is not None:
             self._policies.change(head)
-        budget = snapshot.config.limits.retry_budget
-        call = self._call = Call(resources.calls, upstream, route, head, client, self, budget)
+        call = self._call = Call(
+            resources.calls,
+            upstream,
+            route,
+            head,
+            client,
+            self,
+            snapshot.config,
+        )
         record.tries = call.tries
-        self.state = _CALLING
+        self.state = CALLING
         call.start()
         early, self._early_body = self._early_body, None
         if early is not None:
@@ -192,7 +201,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     # RequestReader: the client's side.
 
     def body_received(self, data: bytes) -> None:
-        if self.state is _ENDED:
+        if self.state is ENDED:
             return
         record, call = self._record, self._call
         record.request_size += len(data)
@@ -201,33 +210,27 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self.refuse(BodyTooLarge(TOO_LARGE.detail))
         elif call is not None:
             call.send_body(data)
-        else:
-            self._early().pieces.append(data)
+        elif self._early_body is not None:
+            self._early_body.pieces.append(data)
 
     def body_ended(self, trailers: Trailers) -> None:
         self._is_request_whole = True
         if self._call is not None:
             self._call.end_body(trailers)
-        else:
-            self._early().trailers = trailers
-
-    def _early(self) -> EarlyBody:
-        """What comes of the body before there is a call."""
-        if self._early_body is None:
-            self._early_body = EarlyBody()
-        return self._early_body
+        elif self._early_body is not None:
+            self._early_body.trailers = trailers
 
     def refuse(self, error: PeerError) -> None:
         answer = Answer.from_error(error)
         self._drop_call()
-        if self.state is _RESPONDING:
+        if self.state is RESPONDING:
             self._end(answer.outcome, answer.detail)
             self._writer.abort()
-        elif self.state is not _ENDED:
+        elif self.state is not ENDED:
             self._send_answer(answer)
 
     def client_lost(self) -> None:
-        if self.state is not _ENDED:
+        if self.state is not ENDED:
             self._drop_call()
             self._end(Outcome.CLIENT_LOST, CLIENT_LOST)
 
@@ -288,7 +291,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def _respond(self, response: Response) -> None:
         call, status = self._call, response.status
-        self.state = _RESPONDING
+        self.state = RESPONDING
         self._record.status = status
         fields = downstream_fields(response, self._response_edits)
         if self._policies is not None:
@@ -299,7 +302,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def call_switched(self, response: Response, stream: EndpointStream) -> StreamReceiver:
         self._record.status = response.status
-        self.state = _TUNNELLING
+        self.state = ExchangeState.TUNNELLING
         tunnel = Tunnel(self._writer, stream, self._record, self)
         self._writer.switch(downstream_fields(response, NO_EDITS), tunnel)
         return tunnel
@@ -326,7 +329,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def call_failed(self, answer: Answer) -> None:
         if self._held is not None:
             self._held.failure = answer
-        elif self.state is _RESPONDING:
+        elif self.state is RESPONDING:
             self._end(answer.outcome, answer.detail)
             self._writer.abort()
         else:
@@ -385,7 +388,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             call.cancel()
 
     def _end(self, outcome: Outcome, detail: str = "") -> None:
-        self.state = _ENDED
+        self.state = ENDED
         self._call = self._held = None
         record, resources = self._record, self._resources
         if self._earlier_tries is not None:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.request_shares import RequestShares
-from ingress.field_edits import NO_RESPONSE_EDITS, ResponseEdits
+from ingress.field_edits import NO_EDITS
 from ingress.policy.live_state import PolicyStates
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.routing.snapshot import Snapshot
@@ -45,8 +45,9 @@ class ExchangeResources:
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange looks at it once."""
 
-        self.response_edits: ResponseEdits = NO_RESPONSE_EDITS
-        """Those of the Snapshot, for what meets no route."""
+        self.http_edits = NO_EDITS
+        self.https_edits = NO_EDITS
+        """The changes to responses that the Snapshot has for all routes, by scheme."""
 
         self._request_ids: list[bytes] = []
 
@@ -56,7 +57,7 @@ class ExchangeResources:
     def publish(self, snapshot: Snapshot) -> None:
         """Serve every exchange that begins from now on from `snapshot`."""
         previous, self.snapshot = self.snapshot, snapshot
-        self.response_edits = snapshot.response_edits
+        self.http_edits, self.https_edits = snapshot.response_edits
         if previous is None or previous.config is not snapshot.config:
             self.field_names.apply(snapshot.config.field_names)
             self.policy_faults.timeout = snapshot.config.limits.policy_timeout

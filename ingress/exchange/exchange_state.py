@@ -16,6 +16,7 @@ the choice of an endpoint to the end of its response, are in `ingress.exchange.c
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Final
 
 
 class ExchangeState(Enum):
@@ -33,3 +34,10 @@ class ExchangeState(Enum):
 
     TUNNELLING = auto()
     ENDED = auto()
+
+
+# Those that each exchange goes through: a name of an enumeration costs as much as a call.
+ROUTING: Final = ExchangeState.ROUTING
+CALLING: Final = ExchangeState.CALLING
+RESPONDING: Final = ExchangeState.RESPONDING
+ENDED: Final = ExchangeState.ENDED

@@ -213,7 +213,7 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
     :return: what is the same object for the next response of the same head; it must not
         be changed.
     """
-    key = edits.key
+    key = b"" if edits is NO_EDITS else edits.key
     kept = response.derived.downstream.get(key)
     if kept is not None:
         return kept

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
@@ -23,17 +24,28 @@ NO_ROUTE: Final = Answer(404, Outcome.NO_ROUTE, "No rule matches this host and p
 NO_SERVICE: Final = Answer(404, Outcome.NO_ROUTE, "The rule names no Service.")
 
 
-def path_refusal(snapshot: Snapshot, request: Request, route: Route) -> Answer | None:
+def early_refusal(
+    resources: ExchangeResources,
+    snapshot: Snapshot,
+    request: Request,
+    route: Route,
+    client: BelievedClient,
+    peer: bytes,
+) -> Answer | None:
     """
-    :return: the refusal of a path that endpoints may read in another way than the rules do;
-        None where there is nothing to refuse.
+    :param peer: the address at the other end of the connection.
+    :return: the refusal of a request that is beyond its share of a crowded process, or whose path
+        endpoints may read in another way than the rules do; None for all others.
     """
-    if route.paths is None:
-        return None
-    try:
-        check_path(snapshot, request, route, route.paths)
-    except RequestError as error:
-        return Answer.from_error(error)
+    if resources.shares.is_active:
+        beyond = resources.shares.refusal(peer, client, route)
+        if beyond is not None:
+            return beyond
+    if route.paths is not None:
+        try:
+            check_path(snapshot, request, route, route.paths)
+        except RequestError as error:
+            return Answer.from_error(error)
     return None
 
 
@@ -56,10 +68,8 @@ def refuse_client(
     """
     answer = Answer.from_error(error)
     identity = resources.make_request_id()
-    edits = resources.response_edits
-    fields, body = answer_fields(
-        answer, None, identity, edits.https if client.is_secure else edits.http
-    )
+    edits = resources.https_edits if client.is_secure else resources.http_edits
+    fields, body = answer_fields(answer, None, identity, edits)
     record = ExchangeRecord(client.address, resources.now())
     if isinstance(error, RequestTimeout):
         # A head took all the time that there is for one.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
 from ingress.errors import RequestError, ResponseError
 from ingress.http1.fault import MESSAGES
@@ -42,20 +42,31 @@ _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 Trailers = Sequence[tuple[bytes, bytes]]
 
 
-class BodyDecoder(Protocol):
-    """Cuts a body out of the bytes of a connection."""
+class BodyDecoder:
+    """
+    Cuts a body out of the bytes of a connection.
 
-    is_complete: bool
+    As it is, it is the decoder of a message without a body, of which one is enough.
+
+    :ivar is_complete: whether the end of the body has come.
+    """
+
+    __slots__ = ("is_complete",)
+
+    def __init__(self, *, is_complete: bool = True) -> None:
+        self.is_complete = is_complete
 
     @property
     def trailers(self) -> Trailers:
         """The fields behind a chunked body, ``(name, value)``, once it is complete."""
+        return ()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """
         :return: the body's next bytes, and the bytes after the body's end.
         :raises PeerError: if the body is malformed.
         """
+        return b"", data
 
     def close(self) -> bool:
         """
@@ -63,30 +74,17 @@ class BodyDecoder(Protocol):
 
         :return: whether the body has ended with it.
         """
+        return self.is_complete
 
 
-class EmptyBody:
-    """No body. One instance is enough."""
-
-    is_complete = True
-    trailers: Trailers = ()
-
-    def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        return b"", data
-
-    def close(self) -> bool:
-        return True
-
-
-class LengthBody:
+class LengthBody(BodyDecoder):
     """A body of known length."""
 
-    __slots__ = ("is_complete", "remaining")
-    trailers: Trailers = ()
+    __slots__ = ("remaining",)
 
     def __init__(self, length: int) -> None:
+        super().__init__(is_complete=length == 0)
         self.remaining = length
-        self.is_complete = length == 0
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         if len(data) < self.remaining:
@@ -97,18 +95,14 @@ class LengthBody:
         self.is_complete = True
         return body, rest
 
-    def close(self) -> bool:
-        return self.is_complete
 
-
-class UntilCloseBody:
+class UntilCloseBody(BodyDecoder):
     """The body of a response that ends with its connection."""
 
-    __slots__ = ("is_complete",)
-    trailers: Trailers = ()
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self.is_complete = False
+        super().__init__(is_complete=False)
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         return data, b""
@@ -126,7 +120,7 @@ class _ChunkState(Enum):
     COMPLETE = auto()
 
 
-class ChunkedBody:
+class ChunkedBody(BodyDecoder):
     """
     A body in the chunked transfer coding (RFC 9112 section 7.1), strictly parsed.
 
@@ -140,17 +134,16 @@ class ChunkedBody:
         "_state",
         "_trailer_bytes",
         "_trailers",
-        "is_complete",
     )
 
     def __init__(self, error: type[RequestError] | type[ResponseError]) -> None:
+        super().__init__(is_complete=False)
         self._error = error
         self._state = _ChunkState.SIZE
         self._remaining = 0
         self._pending = b""
         self._trailer_bytes = 0
         self._trailers: list[tuple[bytes, bytes]] = []
-        self.is_complete = False
 
     @property
     def trailers(self) -> Trailers:
@@ -180,9 +173,6 @@ class ChunkedBody:
             self._line(data[position:end])
             position = end + 2
         return b"".join(pieces), data[position:]
-
-    def close(self) -> bool:
-        return self.is_complete
 
     def _keep(self, pending: bytes) -> None:
         """Wait for the rest of a line, unless it can no longer become a valid one."""

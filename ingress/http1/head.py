@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ingress.config import Limits
 from ingress.errors import RequestError, ResponseError
-from ingress.http1.body import EmptyBody
+from ingress.http1.body import BodyDecoder
 from ingress.http1.fault import MESSAGES
 from ingress.message import NO_OPTIONS, Fields, Request, Response
 
@@ -49,7 +49,7 @@ How many heads of each kind are kept, the most recently seen ones. With everythi
 them they take about 3 MiB for either kind, and 16 MiB at most, whatever peers send.
 """
 
-EMPTY_BODY: Final = EmptyBody()
+EMPTY_BODY: Final = BodyDecoder()
 
 _MAX_CACHED: Final = 64
 """

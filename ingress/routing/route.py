@@ -83,6 +83,9 @@ class Route(CallSettings):
     response_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
     error_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
 
+    is_plain: bool = field(default=True, init=False, repr=False, compare=False)
+    """Whether an exchange has nothing to do but to ask an endpoint: no policies, no edits."""
+
     upstream_name: bytes = field(init=False, repr=False, compare=False)
     """For the access log; ``-`` without an Upstream."""
 
@@ -94,6 +97,8 @@ class Route(CallSettings):
         object.__setattr__(self, "labels", labels)
         if self.policies:
             self._order_policies()
+        is_plain = not self.policies and self.response_edits is None and self.paths is None
+        object.__setattr__(self, "is_plain", is_plain)
 
     def _order_policies(self) -> None:
         edits = NO_EDITS

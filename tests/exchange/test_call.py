@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import Outcome
 from ingress.exchange.call import Call, CallState
@@ -86,7 +87,7 @@ class CallCase(SynchronousTestCase):
             as_sent_upstream(head),
             CLIENT,
             self.listener,
-            0.2,
+            Config(),
         )
         call.start()
         return call
@@ -117,7 +118,7 @@ class CallTests(CallCase):
             listener = Listener()
             none = replace(upstream, is_unresolved=is_unresolved)
             head = as_sent_upstream(GET)
-            Call(calls, none, SETTINGS, head, CLIENT, listener, 0.2).start()
+            Call(calls, none, SETTINGS, head, CLIENT, listener, Config()).start()
             self.assertEqual(listener.events, [f"failed {status}"])
         self.assertEqual(self.wire.dials, [])
 
