@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from ipaddress import ip_address
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from OpenSSL import SSL
 
@@ -164,12 +164,23 @@ def _is_encrypted(annotations: Annotations) -> bool:
         return protocol == "HTTPS"
     if protocol == "GRPCS":
         # Requests that were meant to be encrypted are never sent in the clear.
-        annotations.fault("backend-protocol", "not implemented; HTTPS is spoken instead")
+        annotations.fault(
+            "backend-protocol",
+            "not implemented; HTTPS with HTTP/1.1 is spoken instead, in which gRPC calls fail",
+        )
         return True
-    is_known = protocol in ("GRPC", "FCGI", "AUTO_HTTP")
-    message = "not implemented" if is_known else "HTTP or HTTPS is accepted"
-    annotations.fault("backend-protocol", f"{message}; HTTP is spoken instead")
+    annotations.fault("backend-protocol", _IN_THE_CLEAR.get(protocol, _UNKNOWN))
     return False
+
+
+_IN_THE_CLEAR: Final = {
+    "GRPC": "not implemented; HTTP/1.1 is spoken instead, in which gRPC calls fail",
+    "FCGI": "not implemented; HTTP is spoken instead, which a FastCGI program does not answer",
+    "AUTO_HTTP": "not implemented; HTTP/1.1 is spoken instead",
+}
+"""What follows from a protocol that is not implemented."""
+
+_UNKNOWN: Final = "HTTP or HTTPS is accepted; HTTP is spoken instead"
 
 
 class _Reader:

@@ -65,11 +65,55 @@ FORMER_NAMES: Final = frozenset(_FORMER_NAMES.split())
 
 _NO_EFFECT: Final = "the annotation is ignored"
 
+_FAMILIES: Final = {
+    "rewrite-target x-forwarded-prefix": "endpoints get the path as the client sent it",
+    "use-regex": "a path that is a regular expression serves no request",
+    "app-root": "/ is not redirected",
+    "permanent-redirect permanent-redirect-code temporal-redirect temporal-redirect-code"
+    " from-to-www-redirect": "requests are not redirected by it",
+    "server-alias": "requests for these hosts are not served by this Ingress",
+    "limit-rps limit-rpm limit-burst-multiplier": "rates are not limited",
+    "limit-connections": "the connections of a client are not limited by it",
+    "limit-rate limit-rate-after": "responses are sent as fast as clients read",
+    "enable-cors cors-allow-credentials cors-allow-headers cors-allow-methods cors-allow-origin"
+    " cors-expose-headers cors-max-age": "no CORS fields are added, so that browsers refuse the"
+    " responses to scripts of other origins",
+    "custom-headers": "responses do not get these fields",
+    "custom-http-errors default-backend disable-proxy-intercept-errors": "errors reach the client"
+    " as the endpoint or the proxy sends them",
+    "mirror-host mirror-request-body mirror-target": "no copy of a request is sent",
+    "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
+    " filtered by ModSecurity",
+    "enable-opentelemetry opentelemetry-operation-name opentelemetry-trust-incoming-span": "no"
+    " spans are recorded",
+    "proxy-next-upstream proxy-next-upstream-timeout proxy-next-upstream-tries": "requests are"
+    " tried again by the proxy's own rules",
+    "proxy-cookie-domain proxy-cookie-path": "cookies reach the client as the endpoint sets them",
+    "proxy-redirect-from proxy-redirect-to": "Location fields reach the client as the endpoint"
+    " sends them",
+    "proxy-http-version": "HTTP/1.1 is spoken to endpoints",
+    "upstream-vhost": "endpoints get the Host field of the client",
+    "connection-proxy-header": "endpoints get the proxy's own Connection field",
+    "service-upstream": "requests are sent to the endpoints of the Service, not to its address",
+    "ssl-passthrough": "TLS ends at this proxy, with its own certificate",
+    "ssl-ciphers ssl-prefer-server-ciphers": "the ciphers are those of every host",
+    "enable-access-log": "the requests are logged as all others are",
+    "client-body-buffer-size proxy-max-temp-file-size": "bodies are passed on as they come in",
+    "fastcgi-index fastcgi-params-configmap": "FastCGI is not spoken to endpoints",
+    "relative-redirects preserve-trailing-slash use-port-in-redirects": "redirects are as by"
+    " default",
+}
+"""What follows from annotations that are not implemented, by their names."""
+
+_CONSEQUENCES: Final = {
+    name: consequence for names, consequence in _FAMILIES.items() for name in names.split()
+}
+
 
 def why_ignored(name: str) -> str:
     """What to say about an annotation under the prefix that no policy reads."""
     if name in NAMES:
-        return f"not implemented; {_NO_EFFECT}"
+        return f"not implemented; {_CONSEQUENCES.get(name, _NO_EFFECT)}"
     if name in FORMER_NAMES:
         return f"ingress-nginx 1.15 has this annotation no more; {_NO_EFFECT}"
     close = get_close_matches(name, NAMES, 1, 0.8)

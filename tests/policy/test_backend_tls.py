@@ -81,9 +81,9 @@ class ProtocolTests(SettingsTestCase):
     def test_others(self) -> None:
         """What is not implemented, or unknown, is a fault and HTTP."""
         for protocol, message in (
-            ("GRPC", "not implemented; HTTP is spoken"),
-            ("fcgi", "not implemented; HTTP is spoken"),
-            ("AUTO_HTTP", "not implemented; HTTP is spoken"),
+            ("GRPC", "not implemented; HTTP"),
+            ("fcgi", "not implemented; HTTP"),
+            ("AUTO_HTTP", "not implemented; HTTP"),
             ("AJP", "HTTP or HTTPS is accepted; HTTP is spoken"),
         ):
             feature, faults, _ = read(protocol)
@@ -95,7 +95,9 @@ class ProtocolTests(SettingsTestCase):
         feature, faults, _ = read("GRPCS", verify="on", secret="default/ca")
         assert isinstance(feature, BackendTLS)
         self.assertTrue(feature.is_verified)
-        self.assertIn("HTTPS is spoken instead", faults["backend-protocol"])
+        self.assertIn(
+            "HTTP/1.1 is spoken instead, in which gRPC calls fail", faults["backend-protocol"]
+        )
 
     def test_without_effect(self) -> None:
         """Who asks for verification without TLS is told."""

@@ -6,15 +6,23 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.policy.known_annotations import FORMER_NAMES, NAMES, why_ignored
+from ingress.policy.known_annotations import (
+    _CONSEQUENCES,
+    FORMER_NAMES,
+    NAMES,
+    why_ignored,
+)
 
 
 class WhyIgnoredTests(SynchronousTestCase):
     """Annotations that are ignored are told apart."""
 
     def test_known(self) -> None:
-        """An annotation of ingress-nginx is not implemented here."""
-        self.assertEqual(why_ignored("mirror-host"), "not implemented; the annotation is ignored")
+        """An annotation of ingress-nginx is not implemented here, with what follows from that."""
+        self.assertEqual(why_ignored("limit-rps"), "not implemented; rates are not limited")
+        self.assertEqual(
+            why_ignored("http2-push-preload"), "not implemented; the annotation is ignored"
+        )
 
     def test_former(self) -> None:
         """An annotation that ingress-nginx has removed has no effect there either."""
@@ -34,6 +42,10 @@ class WhyIgnoredTests(SynchronousTestCase):
             why_ignored("max-speed"),
             "ingress-nginx never had this annotation; the annotation is ignored",
         )
+
+    def test_consequences(self) -> None:
+        """Consequences are those of annotations that ingress-nginx has."""
+        self.assertLessEqual(set(_CONSEQUENCES), NAMES)
 
     def test_sets(self) -> None:
         """No name is both current and former."""

@@ -262,6 +262,13 @@ class _Reading:
             accepted = f"a path begins with / and has at most {MAX_PATH_LENGTH} bytes"
             self._problem(f"{field_path}.path", accepted, written)
             return None
+        if PATTERN_CHARACTERS.search(written):
+            self._problem(
+                f"{field_path}.path",
+                "looks like a regular expression, which is not matched here: the path serves only "
+                "requests that have these very characters, so most likely none",
+                written,
+            )
         backends = (self._backend(path.backend, f"{field_path}.backend"),)
         return Rule(canonical, path.path_type, written, backends, field_path, self._features)
 
