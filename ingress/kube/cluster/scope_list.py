@@ -165,7 +165,7 @@ class ScopeList:
 
     def _is_given_up(self) -> bool:
         """Whether to read the objects by name: at once, unless there was the right before."""
-        return self.contact.lacks_right or (self.contact.is_forbidden and not self._lists)
+        return self.contact.lacks_right or (self.contact.is_forbidden and not self.contact.lists)
 
     def _refuse(self) -> None:
         self._reflector.stop()

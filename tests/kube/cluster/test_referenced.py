@@ -20,7 +20,7 @@ from tests.kube.cluster.test_mirror import RecordingSink
 from tests.kube.cluster.test_source import KINDS, READ, SourceTestCase
 from tests.kube.cluster.test_source import SECRETS as ALL
 from tests.support.cluster_scene import CONFIG, ClusterScene, secret, web
-from tests.support.fake_api import Rule
+from tests.support.fake_api import Fault, Rule
 from tests.support.hand_api import HandAPI
 from tests.support.log_lines import LogLines
 from tests.support.turn_clock import TurnClock
@@ -121,6 +121,16 @@ class PassingRefusalTests(SourceTestCase):
         self.successResultOf(scene.started)
         self.assertEqual(scene.names("secrets"), ["default/a"])
         self.assertIn("watch /", scene.asked("secrets"))
+
+    def test_first_watch(self) -> None:
+        """A watch that is refused once after the first list is begun again, by no other way."""
+        scene = self.make(CONFIG, *KINDS, ALL)
+        scene.put(web("a", "a"), secret("a"))
+        scene.api.fail(Fault(403, 1, "watch", "secrets"))
+        scene.start()
+        scene.turn(WITHIN)
+        self.successResultOf(scene.started)
+        self.assertEqual(set(scene.asked("secrets")), {"list /", "watch /"})
 
     def test_new(self) -> None:
         """An Ingress that comes meanwhile is served with its Secret."""
