@@ -13,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.route_json import route_json
 from ingress.answer import Answer
 from ingress.config import Config
+from ingress.document import load_documents
+from ingress.kube.manifest import read_objects
 from ingress.policy.annotation import OWN_PREFIX, PREFIX, Annotations
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import Setting
@@ -25,9 +27,21 @@ from ingress.routing.route import Route
 from ingress.testing import policy_context
 from tests.support.objects import FILES, built, ingress, problems_of, served
 from tests.support.permanent_redirect import PermanentRedirect
+from tests.support.wire import Wire
 
 WITH_REDIRECT = Registry((*FEATURES, PermanentRedirect))
 URL = "https://new.example/moved"
+MANIFEST = f"""
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: web, annotations: {{nginx.ingress.kubernetes.io/permanent-redirect: "{URL}"}}}}
+spec:
+  rules:
+  - host: a.example
+    http:
+      paths:
+      - {{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}
+"""
 
 
 class RecordingAnnotations(Annotations):
@@ -74,6 +88,22 @@ class NewPolicyTests(SynchronousTestCase):
         answer = route.request_policies[0].request(policy_context(target=b"/old"))
         assert isinstance(answer, Answer)
         self.assertEqual((answer.status, answer.fields), (301, ((b"Location", URL.encode()),)))
+
+    def test_exchange(self) -> None:
+        """A client of a manifest with the annotation is redirected, and no endpoint is asked."""
+        items = [
+            reading.item
+            for document in load_documents(MANIFEST)
+            for reading in read_objects(document, "web.yaml")
+        ]
+        snapshot = built(*filter(None, items), registry=WITH_REDIRECT).snapshot
+        wire = Wire()
+        wire.plane.publish(snapshot)
+        client = wire.connect()
+        client.send(b"GET /old HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        answer = client.receive()
+        self.assertEqual((answer.status, answer.values(b"Location")), (301, [URL.encode()]))
+        self.assertEqual(wire.dials, [])
 
     def test_shown(self) -> None:
         """It shows and explains itself, and is known as supported."""
