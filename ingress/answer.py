@@ -13,6 +13,7 @@ from html import escape
 from http import HTTPStatus
 
 from ingress.errors import Outcome, PeerError
+from ingress.field_edits import check_field
 
 _FORMS = {
     "*/*": "text/plain",
@@ -45,10 +46,22 @@ class Answer:
     def from_error(cls, error: PeerError) -> Answer:
         return cls(error.status, error.outcome, str(error))
 
+    def check(self) -> None:
+        """
+        Check what a policy has made.
+
+        :raises ValueError: for a status that ends no exchange, and for a field that could end
+            its own line or frame the message.
+        """
+        if not 200 <= self.status <= 599:
+            raise ValueError(f"{self.status} is not the status of a final answer")
+        for name, value in self.fields:
+            check_field(name, value)
+
     @property
     def phrase(self) -> bytes:
-        """The reason phrase of its status line."""
-        return HTTPStatus(self.status).phrase.encode("ascii")
+        """The reason phrase of its status line; empty for a status that nobody has defined."""
+        return _phrase(self.status).encode("ascii")
 
     def body(self, accept: bytes | None, request_id: str) -> tuple[bytes, bytes]:
         """
@@ -57,7 +70,7 @@ class Answer:
         :return: the media type and the body.
         """
         form = preferred_form(accept)
-        phrase = HTTPStatus(self.status).phrase
+        phrase = _phrase(self.status)
         if form == "application/json":
             content = {
                 "status": self.status,
@@ -78,6 +91,13 @@ class Answer:
             f"{self.status} {phrase}\n{self.detail}\n{self.outcome.value}, request {request_id}\n"
         )
         return b"text/plain; charset=utf-8", text.encode()
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def preferred_form(accept: bytes | None) -> str:

@@ -268,9 +268,12 @@ def answer_fields(
     """
     fields: FieldLines = [(b"Date", datetimeToString())]
     body = b""
-    if answer.has_body:
+    # RFC 9110 sections 15.3.5 and 15.4.5: these two never have one, nor need to say so.
+    is_bodiless = answer.status in (204, 304)
+    if answer.has_body and not is_bodiless:
         media_type, body = answer.body(accept, identity.decode("ascii"))
         fields.append((b"Content-Type", media_type))
+    if not is_bodiless:
         fields.append((b"Content-Length", b"%d" % len(body)))
     fields.append((b"X-Request-ID", identity))
     fields += answer.fields

@@ -150,7 +150,13 @@ class PolicyRun:
 
     def _take(self, policy: Policy, decision: object) -> Answer | None:
         """Keep what a policy has decided; return the answer, if it has one."""
-        if decision is None or isinstance(decision, Answer):
+        if decision is None:
+            return None
+        if isinstance(decision, Answer):
+            try:
+                decision.check()
+            except ValueError:
+                return self._faults.failed(policy.label, Failure())
             return decision
         if not isinstance(decision, Proceed):
             wanted = "a policy decides with an Answer, a Proceed, None, or a Deferred of these"

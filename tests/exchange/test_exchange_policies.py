@@ -365,6 +365,27 @@ class FaultTests(PolicyCase):
             self.check(decide)
             self.check(decide_later)
 
+    def test_bad_answer(self) -> None:
+        """One whose answer is none, or would be two, is 500."""
+        for answer in (
+            replace(NO, status=103),
+            replace(NO, status=600),
+            replace(NO, fields=((b"Location", b"/\r\nSet-Cookie: secret"),)),
+            replace(NO, fields=((b"Transfer-Encoding", b"chunked"),)),
+            replace(NO, fields=((b"X Y", b"1"),)),
+        ):
+
+            def decide(context: PolicyContext, said: Answer = answer) -> Answer:
+                return said
+
+            self.check(decide)
+
+    def test_unknown_status(self) -> None:
+        """A status that nobody has defined is as good as any other."""
+        self.serve(Access(lambda context: replace(NO, status=444)))
+        self.ask()
+        self.assertEqual(self.client.receive().status, 444)
+
     def test_bad_target(self) -> None:
         """A target that would be more than one is refused where it is made."""
         for target in (b"", b"x", b"/ HTTP/1.1\r\n", b"/\0", b"/a b"):

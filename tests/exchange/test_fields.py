@@ -203,10 +203,17 @@ class EditTests(SynchronousTestCase):
 
     def test_no_body(self) -> None:
         """An answer without a body has neither a type nor a length."""
-        answer = Answer(204, Outcome.OK, "", ((b"X-Allowed", b"GET"),), has_body=False)
+        for has_body in (False, True):
+            answer = Answer(204, Outcome.OK, "", ((b"X-Allowed", b"GET"),), has_body=has_body)
+            fields, body = answer_fields(answer, None, b"1", NO_EDITS)
+            self.assertEqual(body, b"")
+            self.assertEqual([name for name, _ in fields], [b"Date", b"X-Request-ID", b"X-Allowed"])
+
+    def test_no_body_where_one_could_be(self) -> None:
+        """Where a client could wait for a body, a length says that there is none."""
+        answer = Answer(200, Outcome.OK, "", has_body=False)
         fields, body = answer_fields(answer, None, b"1", NO_EDITS)
-        self.assertEqual(body, b"")
-        self.assertEqual([name for name, _ in fields], [b"Date", b"X-Request-ID", b"X-Allowed"])
+        self.assertEqual((body, dict(fields)[b"Content-Length"]), (b"", b"0"))
 
     def test_requests(self) -> None:
         """What goes upstream is edited, too, and the next request without edits is not."""
