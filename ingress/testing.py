@@ -1,10 +1,20 @@
 """
-Helpers for testing policies in plain values.
+Helpers for testing policies in plain values, with trial or any other runner.
 
 A policy is called with a context and gives a decision::
 
     decision = MyPolicy(limit=3).request(policy_context(b"GET", b"/basket"))
     self.assertEqual(decision, None)
+
+A policy that waits gives a Deferred or a coroutine; `deferred_of` makes a Deferred of either::
+
+    answer = self.successResultOf(deferred_of(MyPolicy().access(policy_context())))
+
+The options of a policy of one's own are read as they are in a configuration::
+
+    configured = configure(MyPolicy, {"limit": 3})
+    self.assertEqual(configured.policy, MyPolicy(limit=3))
+    self.assertEqual(configured.mistakes, [])
 
 Annotations are read into a feature, which adapts to a rule::
 
@@ -15,24 +25,42 @@ Annotations are read into a feature, which adapts to a rule::
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from inspect import iscoroutine
+from pathlib import Path
 from random import Random
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
 
 from ingress.believed_client import BelievedClient
 from ingress.config import Config
+from ingress.config.section import Mistakes, Section
+from ingress.document import load_documents
 from ingress.endpoint import UpstreamKey
-from ingress.message import Request
+from ingress.message import Request, Response
 from ingress.policy.annotation import OWN_PREFIX, PREFIX, Annotations, Closing
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.context import Captures, PolicyContext
+from ingress.policy.decision import Decision, Verdict
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import PolicyStates, RuleIdentity
+from ingress.policy.options import make_policy
+from ingress.policy.policy import Policy
+from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.registry import Entry
 from ingress.policy.scope import BackendSecretOf, ReadContext, RuleScope
 
 RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 """The rule that a request has met where a test does not say otherwise."""
+
+
+HERE: Final = Path(".")
+NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class _Rule:
@@ -59,6 +87,7 @@ def policy_context(
     wall_clock: Callable[[], float] = lambda: 1_800_000_000.0,
     random: Random | None = None,
     states: PolicyStates | None = None,
+    reactor: Any = None,
 ) -> PolicyContext:
     """
     Make what a policy sees of a request.
@@ -70,6 +99,7 @@ def policy_context(
     :param body_length: in bytes; None for a body whose length only its end tells.
     :param address: of the client, as it is believed.
     :param states: where live state is kept; give the same object to contexts that share it.
+    :param reactor: a reactor for policies that wait; a `Clock` if none is given.
     """
     request = Request(
         method,
@@ -90,7 +120,52 @@ def policy_context(
         wall_clock=wall_clock,
         random=random or Random(0),  # noqa: S311 (a test must be repeatable)
         states=states if states is not None else PolicyStates(),
+        faults=PolicyFaults(reactor if reactor is not None else Clock()),
     )
+
+
+def endpoint_response(
+    status: int = 200, fields: Sequence[tuple[bytes, bytes]] = (), body_length: int | None = 0
+) -> Response:
+    """Make the head of an endpoint's response, for the phase response."""
+    named = [(name.lower(), name, value) for name, value in fields]
+    return Response(status, HTTPStatus(status).phrase.encode(), named, body_length)
+
+
+def deferred_of(decision: Decision) -> Deferred[Verdict]:
+    """:return: a Deferred that fires with the verdict, whatever form the decision has."""
+    if iscoroutine(decision):
+        return Deferred.fromCoroutine(decision)
+    return cast("Deferred[Verdict]", maybeDeferred(lambda: decision))
+
+
+class Configured(NamedTuple):
+    """The policy that a class makes of its options."""
+
+    policy: Policy | None
+    """None if there is a mistake."""
+
+    mistakes: list[str]
+    """``KEY: VALUE: MESSAGE``, as in the log."""
+
+
+def configure(
+    kind: type[Policy], options: Mapping[str, object] = NO_OPTIONS, folder: Path = HERE
+) -> Configured:
+    """
+    Make a policy as the key ``policies`` of a configuration does.
+
+    :param options: the options of the class, with ``-`` for ``_``.
+    :param folder: the folder of the configuration, where relative paths start.
+    """
+    mistakes = Mistakes("policies")
+    (document,) = load_documents(json.dumps(dict(options)))
+    assert isinstance(document.value, dict)
+    with Section(document, mistakes, (), document.value) as section:
+        policy = make_policy(kind, section, folder)
+    found = mistakes.in_order()
+    messages = [": ".join(filter(None, (each.key, each.value, each.message))) for each in found]
+    return Configured(None if messages else policy, messages)
 
 
 class Reading(NamedTuple):

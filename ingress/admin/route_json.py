@@ -22,7 +22,9 @@ def route_json(route: Route) -> dict[str, Any]:
     }
     for feature in route.features:
         for name, value in (feature.shown() or {feature.key(): True}).items():
-            found.setdefault(name, value)
+            other = found.setdefault(name, value)
+            if isinstance(other, dict) and isinstance(value, dict):
+                found[name] = {**value, **other}  # Policies of the configuration.
     return found
 
 

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ingress.admin.route_json import route_json, upstream_name
+from ingress.config import ConfiguredPolicy
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.problem import Problem
 from ingress.routing.build import Built
@@ -217,6 +218,8 @@ def _moment(moment: datetime | None) -> str | None:
 
 def _plain(value: Any) -> Any:
     """The configuration in plain values, with names in Kubernetes' style."""
+    if isinstance(value, ConfiguredPolicy):
+        return {"name": value.name, "forAll": value.is_for_all, **value.policy.described()}
     if is_dataclass(value):
         return {
             _UNDERSCORE.sub(lambda found: found[1].upper(), each.name): _plain(

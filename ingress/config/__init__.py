@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 class ListenerKind(StrEnum):
@@ -262,6 +262,20 @@ PathSetting = Literal["auto", "canonical", "as-written", "strict"]
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredPolicy:
+    """A policy of one's own."""
+
+    name: str
+    """The name by which annotations choose it."""
+
+    policy: Any
+    """The policy itself (`ingress.policy.guard.GuardedPolicy`)."""
+
+    is_for_all: bool = False
+    """Whether every rule has it, chosen or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every field has the default that ``etc/ingress.yaml`` documents."""
 
@@ -287,6 +301,9 @@ class Config:
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""
+
+    policies: tuple[ConfiguredPolicy, ...] = ()
+    """In the order in which they are asked."""
 
     limits: Limits = Limits()
     snippets: Literal["refuse", "ignore"] = "refuse"

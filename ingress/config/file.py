@@ -30,6 +30,7 @@ from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
 from ingress.errors import IngressError
 from ingress.listen_address import TCPAddress, parse_listen_address
+from ingress.policy.configured import read_policies
 
 MAX_GRACE = 86400.0
 """One day, in seconds. A larger value is a mistake of units."""
@@ -142,6 +143,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             hsts=_read_hsts(root),
+            policies=read_policies(root, folder),
             limits=_read_limits(root),
             snippets=root.take("snippets", accept.one_of("refuse", "ignore"), _DEFAULT.snippets),
             shutdown_grace=root.take(

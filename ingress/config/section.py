@@ -99,6 +99,8 @@ class Section:
         self._path = path
         self._value = value
         self._known: list[str] = []
+        self.is_faulty = False
+        """Whether it stands for a value that was a mistake."""
 
     def __repr__(self) -> str:
         return f"<Section {_key(self._path) or 'root'}: {len(self._value)} keys>"
@@ -175,19 +177,34 @@ class Section:
         return tuple(accepted)
 
     def section(
-        self, key: str, accepted: str = "a mapping of keys and values", *, is_secret: bool = False
+        self,
+        key: str,
+        accepted: str = "a mapping of keys and values",
+        *,
+        is_secret: bool = False,
+        short_for: str = "",
     ) -> Section:
         """
         The mapping below a key; an empty one where it is absent or a mistake.
 
         :param accepted: what is accepted, for the message about any other value.
         :param is_secret: whether the message must not quote the value.
+        :param short_for: the key of the mapping whose value may stand in its place, if any.
         """
         value = self._value[key] if self.has(key) else {}
-        if not isinstance(value, dict):
+        if short_for and isinstance(value, str):
+            value = {short_for: value}
+        is_mapping = isinstance(value, dict)
+        if not is_mapping:
             (self.miss if is_secret else self.refuse)(key, accepted)
-            value = {}
-        return Section(self._document, self._mistakes, (*self._path, key), value)
+        section = Section(
+            self._document,
+            self._mistakes,
+            (*self._path, key),
+            value if isinstance(value, dict) else {},
+        )
+        section.is_faulty = not is_mapping
+        return section
 
     def sections(self, key: str, accepted: str) -> list[Section] | None:
         """

@@ -61,6 +61,7 @@ class ExchangePolicies:
             wall_clock=calls.wall_clock,
             random=calls.random,
             states=resources.policy_states,
+            faults=resources.policy_faults,
         )
 
     def __repr__(self) -> str:

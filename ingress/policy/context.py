@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ingress.believed_client import BelievedClient
 from ingress.message import Request
 from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
+from ingress.policy.policy_faults import PolicyFaults
 
 State = TypeVar("State")
 
@@ -28,13 +29,16 @@ class PolicyContext:
     :ivar now: seconds on the clock of the process, for times that pass.
     :ivar wall_clock: seconds since the epoch, for dates.
     :ivar random: randomness that need not be secret.
+    :ivar faults: counts what policies do wrong.
     """
 
     __slots__ = (
+        "_owner",
         "_route",
         "_states",
         "captures",
         "client",
+        "faults",
         "now",
         "random",
         "request",
@@ -52,6 +56,8 @@ class PolicyContext:
         wall_clock: Callable[[], float],
         random: Random,
         states: PolicyStates,
+        faults: PolicyFaults,
+        owner: str = "",
     ) -> None:
         self.request = request
         self.client = client
@@ -60,12 +66,22 @@ class PolicyContext:
         self.now = now
         self.wall_clock = wall_clock
         self.random = random
+        self.faults = faults
         self._states = states
+        self._owner = owner
 
     @property
     def rule(self) -> RuleIdentity:
         """The rule that the request has met."""
         return self._route.identity
+
+    @property
+    def reactor(self) -> Any:
+        """
+        The reactor of the process that serves, to wait on. With several workers it is not the one
+        that a module of a policy would import at its top.
+        """
+        return self.faults.clock
 
     def __repr__(self) -> str:
         return f"<PolicyContext {self.request} of {self.client}>"
@@ -79,4 +95,22 @@ class PolicyContext:
         :return: the same object for every request of the rule, for as long as the rule is
             served, whatever Snapshots are published meanwhile. Each worker has its own.
         """
-        return self._states.find(self.rule, name, make)
+        return self._states.find(self.rule, self._owner + name, make)
+
+    def for_policy(self, owner: str) -> PolicyContext:
+        """
+        :param owner: the name of a policy in the configuration.
+        :return: the same, with states that are its own: two policies may have one class.
+        """
+        return PolicyContext(
+            self.request,
+            self.client,
+            self._route,
+            self.captures,
+            now=self.now,
+            wall_clock=self.wall_clock,
+            random=self.random,
+            states=self._states,
+            faults=self.faults,
+            owner=f"policies/{owner}/",
+        )

@@ -5,8 +5,9 @@ What a policy can decide.
 from __future__ import annotations
 
 import re
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
@@ -47,9 +48,9 @@ Verdict = Answer | Proceed | None
 An answer that ends the exchange; changes to go on with; None to go on as before.
 """
 
-Decision = Verdict | Deferred[Verdict]
+Decision = Verdict | Deferred[Verdict] | Coroutine[Any, Any, Verdict]
 """
 A verdict, or a Deferred that fires with one. The exchange waits for it and holds neither an
 endpoint nor more of the body than it has read; it cancels the Deferred where the client goes
-away.
+away. The methods of a policy of one's own may be coroutines, too.
 """

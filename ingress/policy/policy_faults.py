@@ -64,6 +64,23 @@ class PolicyFaults:
             )
         return POLICY_FAILED
 
+    def held_reactor(self, name: str, phase: str, seconds: float) -> None:
+        """
+        Count a call that held the reactor for too long.
+
+        :param seconds: how long it took.
+        """
+        self.slow_calls[name] += 1
+        if self._is_line_due("slow", name):
+            self.log.warn(
+                "The policy {name} held the process for {milliseconds} ms in its phase {phase} "
+                "({count} times so far); nothing else is served meanwhile",
+                name=name,
+                milliseconds=round(seconds * 1000),
+                phase=phase,
+                count=self.slow_calls[name],
+            )
+
     def _is_line_due(self, what: str, name: str) -> bool:
         now = self.clock.seconds()
         logged_at = self._logged_at.get((what, name))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from ingress.config import ConfiguredPolicy
 from ingress.policy.access import UnsupportedAccess
 from ingress.policy.annotation import Annotations
 from ingress.policy.backend_tls import BackendTLS
@@ -21,6 +22,7 @@ from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import LoadBalance
+from ingress.policy.policy import Policy
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.refusal import Refusal
 from ingress.policy.scope import ReadContext
@@ -123,3 +125,15 @@ FEATURES: Final[tuple[Entry, ...]] = (
 
 REGISTRY: Final = Registry((*FEATURES, *chosen_policies({})))
 """Without policies of the configuration."""
+
+
+def registry_with(policies: tuple[ConfiguredPolicy, ...]) -> Registry:
+    """
+    :param policies: those of the configuration.
+    :return: a registry in which they follow all other features.
+    """
+    if not policies:
+        return REGISTRY
+    by_name: dict[str, Policy] = {each.name: each.policy for each in policies}
+    for_all = {each.name for each in policies if each.is_for_all}
+    return Registry((*FEATURES, *chosen_policies(by_name, for_all)))

@@ -50,6 +50,12 @@ class Counters:
     gave_way: int = 0
     """Client connections that were closed to make room for others."""
 
+    policy_failures: Counter[str] = field(default_factory=Counter)
+    """Requests that got 500 because a policy failed, by its name."""
+
+    slow_policy_calls: Counter[str] = field(default_factory=Counter)
+    """Calls of policies that held the reactor for too long, by the name of the policy."""
+
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
         self._combine(other, 1)
@@ -78,6 +84,8 @@ class Counters:
         for own, others in (
             (self.outcomes, other.outcomes),
             (self.beyond_share, other.beyond_share),
+            (self.policy_failures, other.policy_failures),
+            (self.slow_policy_calls, other.slow_policy_calls),
         ):
             for name, count in others.items():
                 own[name] += sign * count

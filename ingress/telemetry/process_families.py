@@ -111,6 +111,7 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Client connections that were closed to make room for those of other clients",
         counters.gave_way,
     )
+    yield from _policies(counters)
     yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Requests that were sent to another endpoint after one had failed",
@@ -142,3 +143,19 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Worker processes that ended unexpectedly",
         proxy.lost_workers(),
     )
+
+
+def _policies(counters: Counters) -> Iterator[Family]:
+    """Yield families whose labels are names of the configuration, or of our own policies."""
+    family = Family(
+        f"{OWN_PREFIX}_policy_failures_total",
+        "counter",
+        "Requests that got 500 because a policy failed",
+    )
+    yield by_label(family, "policy", counters.policy_failures)
+    family = Family(
+        f"{OWN_PREFIX}_policy_slow_calls_total",
+        "counter",
+        "Calls of a policy that held the process for more than 20 ms",
+    )
+    yield by_label(family, "policy", counters.slow_policy_calls)

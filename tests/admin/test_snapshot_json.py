@@ -15,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.admin.route_json import route_json
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
-from ingress.config import TLS, Config, FilesSource
+from ingress.config import TLS, Config, ConfiguredPolicy, FilesSource
 from ingress.endpoint import Endpoint
 from ingress.kube.objects import KubeObject
+from ingress.policy.guard import GuardedPolicy
 from ingress.problem import Origin, Problem
 from ingress.routing.route import Route
 from ingress.telemetry.endpoint_state import EndpointState
@@ -34,6 +35,7 @@ from tests.support.objects import (
     served,
     service,
 )
+from tests.support.own_policies import Plain, Stamp
 
 
 def read(pieces: Iterator[bytes] | None) -> dict[str, Any]:
@@ -65,6 +67,29 @@ class SnapshotTests(SynchronousTestCase):
             self.assertEqual(document[name], [])
         self.assertEqual(document["upstreams"], {})
         self.assertEqual(document["foreignIngresses"], {})
+
+    def test_own_policies(self) -> None:
+        """Policies of one's own are shown with the configuration and with their rules."""
+        stamp = GuardedPolicy.around("stamp", Stamp("x", secret="hidden"))
+        plain = GuardedPolicy.around("plain", Plain())
+        self.config = replace(
+            FILES,
+            policies=(
+                ConfiguredPolicy("stamp", stamp, is_for_all=True),
+                ConfiguredPolicy("plain", plain, is_for_all=True),
+            ),
+        )
+        document = self.document(ingress("a.example", {"/": "web:80"}), served("web"))
+        shown = {
+            "stamp": {"class": f"{Stamp.__module__}.Stamp", "phases": [], "value": "x"},
+            "plain": {"class": f"{Stamp.__module__}.Plain", "phases": ["access"]},
+        }
+        self.assertEqual(document["hosts"][0]["paths"][0]["policies"], shown)
+        self.assertEqual(
+            document["config"]["policies"],
+            [{"name": name, "forAll": True, **shown[name]} for name in ("stamp", "plain")],
+        )
+        self.assertNotIn("hidden", json.dumps(document))
 
     def test_foreign(self) -> None:
         """Ingresses of other classes are counted by class."""

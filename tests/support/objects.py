@@ -44,7 +44,7 @@ from ingress.kube.objects import (
     SliceEndpoint,
 )
 from ingress.policy.annotation import PREFIX
-from ingress.policy.registry import REGISTRY, Registry
+from ingress.policy.registry import Registry
 from ingress.routing.build import Built, build
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -251,7 +251,7 @@ def built(
     config: Config = FILES,
     previous: Built | None = None,
     now: datetime = NOW,
-    registry: Registry = REGISTRY,
+    registry: Registry | None = None,
 ) -> Built:
     """Build some objects."""
     return build(objects(*items), config, previous, now=now, registry=registry)

@@ -88,12 +88,16 @@ class ProcessFamiliesTests(SynchronousTestCase):
                 dropped_fields=5,
                 beyond_share=Counter(connections=6),
                 gave_way=7,
+                policy_failures=Counter(token=8),
+                slow_policy_calls=Counter(token=9),
             )
         )
         self.hand.totals.traffic.overflow = 4
         refusals = "txingress_share_refusals_total"
         self.assertEqual(self.value(refusals, share="connections"), 6)
         self.assertEqual(self.value("txingress_connections_given_up_total"), 7)
+        self.assertEqual(self.value("txingress_policy_failures_total", policy="token"), 8)
+        self.assertEqual(self.value("txingress_policy_slow_calls_total", policy="token"), 9)
         self.assertEqual(self.value("txingress_retries_total"), 1)
         self.assertEqual(self.value("txingress_endpoint_ejections_total"), 2)
         self.assertEqual(self.value("txingress_access_log_dropped_lines_total"), 3)

@@ -10,20 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config
+from ingress.config import Config, ConfiguredPolicy
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.kube.objects import KubeObject
+from ingress.policy.guard import GuardedPolicy
 from ingress.routing.build import build
 from ingress.routing.build.pattern_list import PatternList
 from ingress.routing.build.tree import ResourceTree
 from ingress.routing.condition import FieldCondition
+from ingress.routing.match import find_route
 from ingress.routing.path_pattern import PathForm, PathPattern
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.steps import finish
 from ingress.worker.difference import Difference, find_pieces
 from ingress.worker.replica import Replica
-from tests.support.objects import NOW, built, ingress, objects, served
+from tests.support.objects import FILES, NOW, built, ingress, objects, served
+from tests.support.own_policies import Stamp
 from tests.test_golden import FIXTURES, read_case
 
 WEB = UpstreamKey("default", "web", "80")
@@ -58,6 +61,19 @@ class EqualityTests(ReplicaTestCase):
     """What is put together again is what was taken apart."""
 
     maxDiff = None
+
+    def test_own_policies(self) -> None:
+        """Policies of one's own come over with their options, and so does a change of them."""
+        for value in ("x", "y"):
+            stamp = ConfiguredPolicy("stamp", GuardedPolicy.around("stamp", Stamp(value)), True)
+            config = replace(FILES, policies=(stamp,))
+            web = ingress("a.example", {"/": "web:80"})
+            snapshot = built(web, served("web"), config=config).snapshot
+            copy = self.tell(snapshot)
+            self.assertEqual(copy, snapshot)
+            route = find_route(copy, b"a.example", b"/")
+            assert route is not None
+            self.assertEqual(route.policies, (stamp.policy,))
 
     def test_golden(self) -> None:
         """Every golden case comes over whole, from nothing and after any other case."""

@@ -26,7 +26,7 @@ from typing import Any
 
 from ingress.config import Config
 from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
-from ingress.policy.registry import REGISTRY, Registry
+from ingress.policy.registry import REGISTRY, Registry, registry_with
 from ingress.problem import Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
@@ -169,14 +169,15 @@ def build(
     previous: Built | None = None,
     *,
     now: datetime,
-    registry: Registry = REGISTRY,
+    registry: Registry | None = None,
 ) -> Built:
     """
     :param objects: all current objects.
     :param previous: the result of an earlier build, of any objects and any
         configuration; it is not changed.
     :param now: a time with a zone; decides which certificates are expired.
-    :param registry: the features that annotations can ask for.
+    :param registry: the features that annotations can ask for; None for those of the
+        configuration.
     """
     return finish(build_steps(objects, config, previous, now=now, registry=registry))
 
@@ -187,12 +188,14 @@ def build_steps(
     previous: Built | None = None,
     *,
     now: datetime,
-    registry: Registry = REGISTRY,
+    registry: Registry | None = None,
 ) -> Steps[Built]:
     """
     Build in steps that each take well below 5 ms, so that the caller can do other work
     in between. A build that is abandoned halfway leaves no trace.
     """
+    if registry is None:
+        registry = _registry_of(config, previous)
     is_continued = (
         previous is not None
         and previous.snapshot.config == config
@@ -206,6 +209,13 @@ def build_steps(
     before = previous.problems if previous is not None else {}
     problems = yield from _updated_problems(problems, before, memo, config, concerned)
     return Built(_snapshot(memo, config, previous), problems, memo, registry)
+
+
+def _registry_of(config: Config, previous: Built | None) -> Registry:
+    """Return the registry of the previous build, unless the policies are other ones."""
+    if previous is not None and config.policies and previous.snapshot.config == config:
+        return previous.registry
+    return registry_with(config.policies)
 
 
 def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
