@@ -42,6 +42,9 @@ class PeerErrorTests(SynchronousTestCase):
             errors.ResponseError: (502, "endpoint_broke"),
             errors.EndpointTimeout: (504, "endpoint_timeout"),
             errors.EndpointClosed: (502, "endpoint_broke"),
+            errors.StaleConnection: (502, "endpoint_broke"),
+            errors.DialFailed: (502, "dial_failed"),
+            errors.DialTimeout: (504, "dial_failed"),
         }
         found = {kind: (kind.status, str(kind.outcome)) for kind in kinds_of(errors.PeerError)}
         self.assertEqual(found, expected)
