@@ -108,13 +108,13 @@ def _adapted(features: Features, scope: RuleScope) -> tuple[tuple[Policy, ...], 
     """:return: the policies of a rule in their order, and its settings by field of the Route."""
     policies: list[Policy] = []
     settings: dict[str, Any] = {}
+    refusal = features.get(_REFUSAL)
     for feature in features.values():
         adapted = feature.at(scope)
         if isinstance(adapted, Policy):
-            policies.append(adapted)
+            # A refusal answers every request: no other policy is ever asked.
+            if refusal is None or feature is refusal:
+                policies.append(adapted)
         elif isinstance(adapted, Setting):
             settings[adapted.route_field] = adapted
-    if _REFUSAL in features:
-        # It answers every request: none of the others is ever asked.
-        return (policies[0],), settings
     return tuple(policies), settings
