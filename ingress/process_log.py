@@ -11,6 +11,7 @@ wants it reopened under the same name.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ _DEFAULT_NAME: Final = "twistd.log"
 _FACTORY: Final = "ingress.process_log.PROCESS_LOG.open"
 
 _MODE: Final = 0o640
-"""The mode of a log file: names of hosts and objects are not for everybody."""
+"""The mode of a new log file: names of hosts and objects are not for everybody."""
 
 
 class ProcessLog:
@@ -91,7 +92,9 @@ class ProcessLog:
         """The observer, with its file opened; twistd calls this when it begins to log."""
         stream: Any = self._stream
         if stream is None:
-            stream = self._file = LogFile.fromFullPath(self._path, defaultMode=_MODE)
+            # LogFile would change the mode of a file that exists.
+            mode = None if os.path.exists(self._path) else _MODE
+            stream = self._file = LogFile.fromFullPath(self._path, defaultMode=mode)
         return FilteringLogObserver(FileLogObserver(stream, self._format), [self._filter])
 
     def reopen(self) -> None:

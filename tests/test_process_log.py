@@ -121,6 +121,19 @@ class SettingsTests(SynchronousTestCase):
         self.process_log.reopen()
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o640)
 
+    def test_mode_of_existing_file(self) -> None:
+        """A file that exists keeps its mode, and so does its successor."""
+        path = Path(self.mktemp())
+        path.touch()
+        path.chmod(0o600)
+        process_log = ProcessLog()
+        process_log.take_over({"logfile": str(path)}, ProcessLogSettings())
+        process_log.open()
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        path.rename(path.with_suffix(".1"))
+        process_log.reopen()
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
 
 class ReopenTests(SynchronousTestCase):
     """A file that is moved away gets a successor."""
