@@ -72,7 +72,7 @@ class ContainerfileTests(SynchronousTestCase):
             copied,
             [
                 *("setup.cfg", "setup.py", "pyproject.toml", "mypyc.ini", "README.md", "LICENSE"),
-                *("etc/build", "ingress", "twisted"),
+                *("etc/build", "etc/ingress.yaml", "ingress", "twisted"),
             ],
         )
 
