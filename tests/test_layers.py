@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -93,6 +93,39 @@ class Imports:
             and not any(_is_below(module, allowed) for allowed in but_for)
         ]
 
+    def circles(self) -> list[list[str]]:
+        """
+        :return: the modules that import each other, directly or by way of others, each group in
+            order; imports that only type checkers follow count as well.
+        """
+        edges = {
+            module: {found for name in names if (found := self._module(name)) not in (None, module)}
+            for module, names in self.of.items()
+        }
+        reached = {module: _reachable(module, edges) for module in edges}
+        groups = {
+            tuple(sorted(other for other in others if module in reached[other]))
+            for module, others in reached.items()
+        }
+        return sorted(list(group) for group in groups if len(group) > 1)
+
+    def _module(self, name: str) -> str | None:
+        """The module that a name is, or is in; None for what is not ours."""
+        if name in self.of:
+            return name
+        parent = name.rpartition(".")[0]
+        return parent if parent in self.of else None
+
+
+def _reachable(module: str, edges: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [module]
+    while waiting:
+        for found in edges[waiting.pop()] - reached:
+            reached.add(found)
+            waiting.append(found)
+    return reached
+
 
 def _imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
@@ -106,6 +139,13 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 def _is_below(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
+
+
+def _package(name: str) -> str:
+    """The package below ours that a module is in; ours for a module that is in none."""
+    parts = name.split(".")
+    inner = ".".join(parts[:2])
+    return inner if (CHECKOUT / "ingress" / parts[1]).is_dir() else "ingress"
 
 
 class LayerTests(SynchronousTestCase):
@@ -136,6 +176,39 @@ class LayerTests(SynchronousTestCase):
             and any(_is_below(name, "ingress.routing.build") for name in names)
         }
         self.assertLessEqual(both, {"ingress.controller", "ingress.tap"})
+
+    def test_circles(self) -> None:
+        """No modules import each other, within a package neither."""
+        self.assertEqual(self.imports.circles(), [])
+
+    def test_packages(self) -> None:
+        """Neither do packages, but for the one that all others are in."""
+        packages = {
+            (_package(module), _package(name))
+            for module, names in self.imports.of.items()
+            for name in names
+            if _is_below(name, "ingress")
+        }
+        both = {(a, b) for a, b in packages if a < b and (b, a) in packages}
+        # The key `policies` names classes, which the configuration has to make.
+        known = {("ingress.config", "ingress.policy")}
+        self.assertEqual({pair for pair in both if "ingress" not in pair}, known)
+
+    def test_circles_are_found(self) -> None:
+        """A circle is found over any number of modules, whoever follows its imports."""
+        folder = Path(self.mktemp())
+        folder.joinpath("inner").mkdir(parents=True)
+        for name, text in (
+            ("a", "from package.inner import b"),
+            ("inner/b", "import package.inner.c"),
+            ("inner/c", "if TYPE_CHECKING:\n    from package.a import A"),
+            ("d", "import package.a"),
+        ):
+            folder.joinpath(f"{name}.py").write_text(text)
+        self.assertEqual(
+            Imports(folder, "package").circles(),
+            [["package.a", "package.inner.b", "package.inner.c"]],
+        )
 
     def test_rules_bite(self) -> None:
         """The rules see an import in whatever form it has."""
