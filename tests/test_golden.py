@@ -122,8 +122,11 @@ def outcome(snapshot: Snapshot, url: str) -> str:
         host=parts.netloc.encode(),
         is_secure=parts.scheme == "https",
     )
-    for policy in route.access_policies:
-        answer = policy.access(context)
+    decisions = (
+        *(policy.access(context) for policy in route.access_policies),
+        *(policy.request(context) for policy in route.request_policies),
+    )
+    for answer in decisions:
         if isinstance(answer, Answer):
             location = b"".join(value for name, value in answer.fields if name == b"Location")
             return f"{answer.status} {location.decode()}".rstrip()

@@ -69,8 +69,7 @@ _FAMILIES: Final = {
     "rewrite-target x-forwarded-prefix": "endpoints get the path as the client sent it",
     "use-regex": "a path that is a regular expression serves no request",
     "app-root": "/ is not redirected",
-    "permanent-redirect permanent-redirect-code temporal-redirect temporal-redirect-code"
-    " from-to-www-redirect": "requests are not redirected by it",
+    "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
     "limit-rps limit-rpm limit-burst-multiplier": "rates are not limited",
     "limit-connections": "the connections of a client are not limited by it",
@@ -100,8 +99,7 @@ _FAMILIES: Final = {
     "enable-access-log": "the requests are logged as all others are",
     "client-body-buffer-size proxy-max-temp-file-size": "bodies are passed on as they come in",
     "fastcgi-index fastcgi-params-configmap": "FastCGI is not spoken to endpoints",
-    "relative-redirects preserve-trailing-slash use-port-in-redirects": "redirects are as by"
-    " default",
+    "use-port-in-redirects": "redirects are as by default",
 }
 """What follows from annotations that are not implemented, by their names."""
 

@@ -24,6 +24,7 @@ from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.policy import Policy
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.scope import ReadContext
 
@@ -120,6 +121,8 @@ FEATURES: Final[tuple[Entry, ...]] = (
     CookieAffinity,
     LoadBalance,
     ProxySettings,
+    # Answers in the place of an endpoint.
+    Redirect,
 )
 """Those that are always there. Within a phase, policies are asked in this order."""
 

@@ -20,6 +20,7 @@ from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import Setting
 from ingress.policy.known_annotations import FORMER_NAMES, NAMES
 from ingress.policy.policy import Policy
+from ingress.policy.redirect import Redirect
 from ingress.policy.registry import FEATURES, REGISTRY, Registry
 from ingress.policy.scope import ReadContext
 from ingress.routing.match import find_route
@@ -29,7 +30,10 @@ from tests.support.objects import FILES, built, ingress, problems_of, served
 from tests.support.permanent_redirect import PermanentRedirect
 from tests.support.wire import Wire
 
-WITH_REDIRECT = Registry((*FEATURES, PermanentRedirect))
+OTHERS = tuple(feature for feature in FEATURES if feature is not Redirect)
+"""Without the proxy's own redirects, which the policy of these tests takes the place of."""
+
+WITH_REDIRECT = Registry((*OTHERS, PermanentRedirect))
 URL = "https://new.example/moved"
 MANIFEST = f"""
 apiVersion: networking.k8s.io/v1
@@ -74,7 +78,7 @@ class NewPolicyTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """Without that line the annotation is not implemented."""
-        route, problems = route_with({"permanent-redirect": URL}, REGISTRY)
+        route, problems = route_with({"permanent-redirect": URL}, Registry(OTHERS))
         self.assertEqual(route.policies, ())
         self.assertEqual(len(problems), 1)
         self.assertIn("not implemented", problems[0])
@@ -125,7 +129,7 @@ class NewPolicyTests(SynchronousTestCase):
         annotations = {"permanent-redirect": URL, "force-ssl-redirect": "true"}
         for registry, expected in (
             (WITH_REDIRECT, ["https-redirect", "permanent-redirect"]),
-            (Registry((PermanentRedirect, *FEATURES)), ["permanent-redirect", "https-redirect"]),
+            (Registry((PermanentRedirect, *OTHERS)), ["permanent-redirect", "https-redirect"]),
         ):
             route, _ = route_with(annotations, registry)
             self.assertEqual([policy.name for policy in route.policies], expected)

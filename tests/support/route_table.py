@@ -118,7 +118,8 @@ def _backend(tls: BackendTLS | None) -> Iterator[str]:
 def _policy(policy: Policy) -> str:
     if isinstance(policy, Refusal):
         return "refused" if policy.subject is Subject.ACCESS else "refused for its TLS"
-    assert isinstance(policy, HttpsRedirect)
+    if not isinstance(policy, HttpsRedirect):
+        return policy.explain().removesuffix(".")
     text = "to https" if policy.port == 443 else f"to https:{policy.port}"
     if policy.hosts is not None:
         text += f" for {', '.join(sorted(name.decode() for name in policy.hosts))}"
