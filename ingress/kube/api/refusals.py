@@ -25,7 +25,8 @@ class Refusals:
 
     def __init__(self) -> None:
         self._first: float | None = None
-        self._last = 0.0
+        self.last = float("-inf")
+        """When the last one came."""
 
     def __repr__(self) -> str:
         return f"<Refusals, {'lasting' if self.are_lasting else 'none, or passing'}>"
@@ -34,7 +35,7 @@ class Refusals:
         """:param now: in seconds, by a clock that does not go back."""
         if self._first is None:
             self._first = now
-        self._last = now
+        self.last = now
 
     def end(self) -> None:
         """The server has answered in another way, or not at all."""
@@ -43,4 +44,4 @@ class Refusals:
     @property
     def are_lasting(self) -> bool:
         """Whether they have lasted for so long that a right must be missing."""
-        return self._first is not None and self._last - self._first >= PASSING_REFUSAL
+        return self._first is not None and self.last - self._first >= PASSING_REFUSAL

@@ -63,6 +63,9 @@ class Contact:
         self.has_synced = False
         """Whether everything has been read once."""
 
+        self.synced_at = float("inf")
+        """When everything had been read for the first time."""
+
         self.error: Exception | None = None
         """The last failure; None after a success."""
 
@@ -123,6 +126,11 @@ class Contact:
         return is_refusal(self.error)
 
     @property
+    def refused_at(self) -> float:
+        """When a request was refused last."""
+        return self._refusals.last
+
+    @property
     def lacks_right(self) -> bool:
         """Whether requests were refused for so long that a right must be missing."""
         return self._refusals.are_lasting
@@ -146,7 +154,8 @@ class Contact:
     def listed(self) -> None:
         """A list was read completely."""
         self.lists += 1
-        self.has_synced = True
+        if not self.has_synced:
+            self.has_synced, self.synced_at = True, self._clock.seconds()
         self._changed()
 
     def failed(self, error: Exception, verb: str = "list") -> None:

@@ -237,9 +237,15 @@ class ClusterSource:
         unreadable; then the name of the class alone decides.
         """
         assert self._config.cluster is not None
-        if contact.target.resource is INGRESS_CLASSES and self._config.cluster.namespaces:
-            return contact.has_synced or contact.is_forbidden
-        return contact.has_synced
+        is_optional = contact.target.resource is INGRESS_CLASSES and self._config.cluster.namespaces
+        if contact.has_synced or not is_optional or not contact.is_forbidden:
+            return contact.has_synced
+        # A server that starts refuses everything. This one has granted other kinds before.
+        return all(
+            each.contact.synced_at < contact.refused_at
+            for each in self._reflectors
+            if each.contact.target.resource is INGRESSES
+        )
 
     def _look_whether_loaded(self) -> None:
         has_all = all(self._is_read(reflector.contact) for reflector in self._reflectors)

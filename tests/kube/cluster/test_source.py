@@ -177,6 +177,7 @@ class NamespaceTests(SourceTestCase):
         self.make_namespaces(scene, "a")
         scene.put(named(web(), "a"), class_manifest("twisted", "example.com/other"))
         scene.start()
+        scene.turn(1)
         self.successResultOf(scene.started)
         self.assertEqual(scene.names("ingresses"), ["a/web"])
         scene.turn(10)
@@ -186,6 +187,19 @@ class NamespaceTests(SourceTestCase):
         scene.turn(20)
         self.assertEqual(scene.names("ingress_classes"), ["twisted"])
         self.assertEqual(scene.problems, [])
+
+    def test_classes_refused_at_first(self) -> None:
+        """With the right to read IngressClasses, a server that starts does not make us do without."""
+        rules = [replace(rule, namespace="a") for rule in KINDS]
+        for tenths in range(0, 40, 3):
+            scene = self.make(in_namespaces("a"), *rules, KINDS[0])
+            self.make_namespaces(scene, "a")
+            scene.put(named(web(), "a"), class_manifest("twisted", "example.com/other"))
+            scene.api.restart(tenths / 10)
+            scene.start()
+            while not scene.started.called:
+                scene.turn(0.05)
+            self.assertEqual(scene.names("ingress_classes"), ["twisted"], tenths)
 
     def test_default_elsewhere(self) -> None:
         """The default certificate may be in another one, and is read by its name."""
