@@ -15,20 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from hashlib import sha256
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-from benchmarks.guard_program import LONG, SHORT
 from benchmarks.guard_scenario import SCENARIOS
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -38,11 +36,8 @@ CALLGRIND = CHECKOUT / "benchmarks" / "guard.c"
 COUNTING = ("guard.c", "guard_program.py", "guard_scenario.py")
 """The files that figures depend on, beside what they are of."""
 
-ROUNDS = 3
-"""
-The least of them counts. Two names in one place of the interpreter's cache of attributes can
-make a difference of 1 %, and which ones meet there depends on the hashes of a round.
-"""
+ROUNDS = 4
+"""The least of them counts: accidents of the interpreter's caches can make 5 % in one of them."""
 
 DISTRIBUTION_PYTHON = "/usr/bin/python3"
 """Debian's is built with profile-guided optimisation, which many others are not."""
@@ -88,10 +83,9 @@ class Toolchain:
         if ended.returncode:
             raise Failed(f"the headers of valgrind are needed: {ended.stderr}")
 
-    def environment(self, copy: Path, seed: int = 0) -> dict[str, str]:
-        """:param seed: of hashes."""
+    def environment(self, copy: Path) -> dict[str, str]:
         path = os.pathsep.join([str(copy), self.packages, str(self._program)])
-        return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(seed)}
+        return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"}
 
     def digest(self) -> str:
         """Of what else figures depend on."""
@@ -159,35 +153,23 @@ class Version:
             rounds = pool.map(partial(self._count, scenarios), range(ROUNDS))
         return {name: min(counted[name] for counted in rounds) for name in scenarios}
 
-    def _count(self, scenarios: list[str], seed: int) -> dict[str, float]:
+    def _count(self, scenarios: list[str], number: int) -> dict[str, float]:
         with tempfile.TemporaryDirectory(prefix="guard-") as folder:
-            counts = Path(folder) / "counts"
+            counts = str(Path(folder) / "counts")
             command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
             command += [f"--callgrind-out-file={counts}", self._tools.python]
-            command += ["-m", "benchmarks.guard_program", folder, str(self._tools.library)]
+            command += ["-m", "benchmarks.guard_program", folder, str(self._tools.library), counts]
             ended = subprocess.run(
-                [*command, *scenarios],
+                [*command, str(number), *scenarios],
                 cwd=self._copy,
-                env=self._tools.environment(self._copy, seed),
+                env=self._tools.environment(self._copy),
                 capture_output=True,
                 text=True,
             )
-            if ended.returncode:
-                raise Failed(f"{self.name} failed:\n{ended.stdout}{ended.stderr}")
-            totals = dict(_read_totals(Path(folder).glob("counts.*")))
-        return {
-            name: (totals[name, LONG] - totals[name, SHORT]) / (LONG - SHORT) for name in scenarios
-        }
-
-
-def _read_totals(files: Iterable[Path]) -> Iterator[tuple[tuple[str, int], int]]:
-    """The files of callgrind: each says which run it is of, and how many instructions."""
-    for file in files:
-        text = file.read_text()
-        trigger = re.search(r"^desc: Trigger: Client Request: (\S+) (\d+)$", text, re.MULTILINE)
-        total = re.search(r"^totals: (\d+)$", text, re.MULTILINE)
-        if trigger and total:
-            yield (trigger[1], int(trigger[2])), int(total[1])
+        if ended.returncode:
+            raise Failed(f"{self.name} failed:\n{ended.stdout}{ended.stderr}")
+        figures: dict[str, float] = json.loads(ended.stdout)
+        return figures
 
 
 class Commit(Version):

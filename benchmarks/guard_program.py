@@ -5,8 +5,9 @@ A whole process of ours with the client and the endpoint of every exchange in th
 over real sockets. It uses nothing of the package but the plugin of twistd, so that the same
 program measures any version of it.
 
-Usage: ``python -m benchmarks.guard_program FOLDER LIBRARY SCENARIO...``; the folder is for its
-files, and the library, which may be empty, has the requests to callgrind.
+Usage: ``python -m benchmarks.guard_program FOLDER LIBRARY COUNTS ROUND SCENARIO...``; the folder
+is for its files, the library has the requests to callgrind, which writes files whose names begin
+as COUNTS, and rounds differ in what is an accident. Prints a JSON object.
 """
 
 from __future__ import annotations
@@ -15,27 +16,31 @@ import ctypes
 import gc
 import json
 import os
+import re
 import socket
 import ssl
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from benchmarks.guard_scenario import BODY, SCENARIOS, SMALL, Scenario, get
 
-SHORT, LONG = 250, 1250
-"""Exchanges of the two runs whose difference counts."""
+PERIOD = 1000
+"""Exchanges in which everything happens that happens now and then, as counters are folded."""
 
-WARM_UP = 250
-"""
-Exchanges before the first, and after the second: with these numbers every scenario begins at
-the same distance from what is done once in a thousand requests, as counters are folded.
-"""
+WARM_UP = 500
+"""Exchanges before those that are counted."""
+
+TYPES = 97
+"""Types more in each round."""
 
 PIECE = 16384
+"""Bytes that are sent at once."""
+
 SETTLING = 0.5
 """Seconds: less than the interval of anything that is done again and again."""
 
@@ -47,15 +52,18 @@ class Process:
     """The proxy, served by calling its reactor, with an endpoint beside it."""
 
     def __init__(self, folder: Path) -> None:
-        self._manifests = folder / "manifests"
-        self._manifests.mkdir()
+        self._folder = folder
+        # Folders that are watched: nothing else is written there.
+        watched = folder / "etc"
+        self._manifests = watched / "manifests"
+        self._manifests.mkdir(parents=True)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.setblocking(False)
         self._endpoint: socket.socket | None = None
         self.ports = {name: _free_port() for name in ("http", "https", "admin")}
         self.write("guard", ["guard.example", "secure.example"], secure=["secure.example"])
-        config = folder / "ingress.json"
-        config.write_text(json.dumps(self._configuration(folder)))
+        config = watched / "ingress.json"
+        config.write_text(json.dumps(self._configuration()))
 
         from twisted.application.service import IServiceMaker
         from twisted.plugin import getPlugins
@@ -75,7 +83,7 @@ class Process:
         self.poll: Callable[[float], None] = reactor.doIteration
         """Wait for events so long, and let the proxy act on them; nothing else."""
 
-    def _configuration(self, folder: Path) -> dict[str, object]:
+    def _configuration(self) -> dict[str, object]:
         return {
             "listen": {
                 name: f"tcp:{port}:interface=127.0.0.1" for name, port in self.ports.items()
@@ -85,7 +93,7 @@ class Process:
                 "endpoints": {"default/web": f"127.0.0.1:{self._listening.getsockname()[1]}"},
             },
             "class": {"without-class": True},
-            "access-log": {"path": str(folder / "access.log")},
+            "access-log": {"path": str(self._folder / "access.log")},
             "limits": {"keep-alive-requests": 1_000_000},
         }
 
@@ -111,7 +119,7 @@ class Process:
         }
         if not list(self._manifests.iterdir()):
             objects.append(service)
-        beside = self._manifests.parent / name
+        beside = self._folder / name
         beside.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         beside.rename(self._manifests / f"{name}.json")
 
@@ -125,6 +133,14 @@ class Process:
         while not attempt():
             assert time.monotonic() < end, f"waited in vain for {what}"
             self.turn()
+
+    def accepts(self) -> bool:
+        """Whether clients can connect."""
+        try:
+            socket.create_connection(("127.0.0.1", self.ports["http"])).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def settle(self) -> None:
         """Let everything that is under way come to its end, in other threads as well."""
@@ -251,39 +267,60 @@ def _is_ended(response: bytes | bytearray, end: bytes) -> bool:
     return response.endswith(end) if end else b"\r\n\r\n" in response
 
 
+class Counter:
+    """
+    Counts instructions.
+
+    :param library: what `guard.c` was made into.
+    :param files: where callgrind writes; it adds a number.
+    """
+
+    def __init__(self, library: str, files: str) -> None:
+        self._callgrind = ctypes.CDLL(library)
+        self._callgrind.guard_begin()
+        self._files = files
+        self._number = self._empty = 0
+        self.start()
+        self._empty = self.stop()
+
+    def start(self) -> None:
+        self._callgrind.guard_start()
+
+    def stop(self) -> int:
+        """:return: how many since `start`."""
+        self._callgrind.guard_stop()
+        self._number += 1
+        file = Path(f"{self._files}.{self._number}")
+        total = re.search(r"^totals: (\d+)$", file.read_text(), re.MULTILINE)
+        assert total is not None, f"{file} has no total"
+        file.unlink()
+        return int(total[1]) - self._empty
+
+
 class Runs:
     """
     The scenarios, one after the other.
-
-    :param callgrind: what `guard.c` was made into; None to run without it.
     """
 
-    def __init__(self, process: Process, callgrind: Any) -> None:
+    def __init__(self, process: Process, counter: Counter) -> None:
         self._process = process
-        self._callgrind = callgrind
+        self._counter = counter
 
-    def measure(self, name: str) -> None:
+    def measure(self, name: str) -> float:
+        """:return: instructions an exchange."""
         scenario = SCENARIOS[name]
         if scenario.hosts > 1:
             self._load_hosts(scenario.hosts)
         client = Client(self._process, scenario.is_secure)
+        self._process.settle()
+        gc.collect()
         client = self._run(scenario, client, WARM_UP)
-        for length in (SHORT, LONG):
-            self._process.settle()
-            gc.collect()
-            if self._callgrind is not None:
-                self._callgrind.guard_start()
-            began = time.process_time()
-            client = self._run(scenario, client, length)
-            spent = time.process_time() - began
-            time.sleep(SETTLING / 10)  # for the thread that writes the log
-            if self._callgrind is not None:
-                self._callgrind.guard_stop(f"{name} {length}".encode())
-            else:
-                print(f"{name}: {spent / length * 1e6:.1f} µs", flush=True)
-        client = self._run(scenario, client, WARM_UP)
+        self._counter.start()
+        client = self._run(scenario, client, PERIOD)
+        counted = self._counter.stop()
         client.close()
         self._process.turn()
+        return counted / PERIOD
 
     def _load_hosts(self, number: int) -> None:
         hosts = [f"host-{each}.example" for each in range(number)]
@@ -322,29 +359,35 @@ class Runs:
         return client
 
 
-def measure() -> None:
-    """Measure the scenarios named."""
-    folder, library, *names = sys.argv[1:]
-    callgrind = ctypes.CDLL(library) if library else None
+def shuffle(number: int) -> list[type]:
+    """
+    Make types, before any other is used, so that all others get other places in the
+    interpreter's cache of attributes. Two in one place cost an exchange up to 5 %.
+    """
+    made = [type(f"Type{each}", (), {}) for each in range(number)]
+    assert not any(hasattr(each, "attribute") for each in made), "which looks into them"
+    return made
+
+
+def measure() -> dict[str, float]:
+    """:return: the instructions of the scenarios named."""
+    folder, library, files, number, *names = sys.argv[1:]
+    kept = shuffle(int(number) * TYPES)
+    # What is done once a second would be counted by chance.
+    time.time = repeat(time.time()).__next__
     process = Process(Path(folder))
-    runs = Runs(process, callgrind)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        process.turn()
-        try:
-            socket.create_connection(("127.0.0.1", process.ports["http"])).close()
-            break
-        except ConnectionRefusedError:
-            continue
-    for name in names:
-        runs.measure(name)
+    process.wait(process.accepts, "the listener")
+    runs = Runs(process, Counter(library, files))
+    figures = {name: runs.measure(name) for name in names}
+    del kept
+    return figures
 
 
 def main() -> None:
     """Measure, and end at once: threads of the process would never end."""
     status = 1
     try:
-        measure()
+        print(json.dumps(measure()))
         status = 0
     except BaseException:
         traceback.print_exc()
