@@ -36,9 +36,9 @@ class UnsupportedAccess(RouteFeature):
     """
     Finds the annotations that decide access.
 
-    None of them is implemented, so each closes something, whatever its value: an
-    empty value, or ``off``, is not interpreted either. Only a list of source ranges
-    that lets everybody in closes nothing.
+    None of them is implemented, so each closes something, and its value does not
+    matter: an empty value, or ``off``, is not interpreted either. Only a list of source
+    ranges that lets everybody in closes nothing.
     """
 
     __slots__ = ()

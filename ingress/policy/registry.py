@@ -1,8 +1,8 @@
 """
 All features that annotations can ask for, in the order in which policies are asked.
 
-Each line of `FEATURES` is one feature. Its module is all that knows it: which annotations it
-reads, what they come to, what it does in an exchange, and how it is explained and shown.
+Each line of `FEATURES` is one feature. Only its module knows which annotations it reads, what it
+does in an exchange, and how it is explained and shown.
 """
 
 from __future__ import annotations
@@ -124,10 +124,10 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Answers in the place of an endpoint.
     Redirect,
 )
-"""Those that are always there. Within a phase, policies are asked in this order."""
+"""The features of every proxy. Within a phase, policies are asked in this order."""
 
 REGISTRY: Final = Registry((*FEATURES, *chosen_policies({})))
-"""Without policies of the configuration."""
+"""The registry of a configuration without policies."""
 
 
 def registry_with(policies: tuple[ConfiguredPolicy, ...]) -> Registry:

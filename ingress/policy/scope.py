@@ -21,8 +21,8 @@ class ReadContext:
     """
     What may be looked at while the annotations of one object are read.
 
-    Whatever is read without annotations may depend on `config` alone, because objects without
-    annotations share it.
+    A feature that is read without annotations may depend on `config` alone, because all objects
+    without annotations share it.
     """
 
     config: Config
@@ -38,7 +38,7 @@ class ReadContext:
 
 
 class RuleScope(NamedTuple):
-    """A rule, in the eyes of a policy that adapts to it."""
+    """A rule, as a feature sees it that adapts to it (`RouteFeature.at`)."""
 
     namespace: str
     ingress: str
@@ -55,13 +55,13 @@ class RuleScope(NamedTuple):
 
     https_hosts: frozenset[bytes] | None = frozenset()
     """
-    The hosts that its namespace wants to be served over https, as far as requests for them can
-    meet this rule; wildcards as ``*.example.com``. None for all, empty for none of them.
+    The hosts of this rule that its namespace wants to be served over https, wildcards as
+    ``*.example.com``; None for all of them.
     """
 
 
 class HostScope(NamedTuple):
-    """A host that the rules of one object are for, in the eyes of a policy that is host-wide."""
+    """A host that an object has rules for, as a host-wide feature sees it."""
 
     host: str
     namespace: str

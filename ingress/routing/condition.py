@@ -10,7 +10,7 @@ from ingress.message import Request
 
 
 class Condition:
-    """Something about a request; frozen, and pickled for workers."""
+    """A condition on a request; conditions are frozen, and pickled for workers."""
 
     __slots__ = ()
 

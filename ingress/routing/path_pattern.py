@@ -1,5 +1,5 @@
 """
-Paths as an ordered list of patterns has them: regular expressions beside plain paths.
+Patterns of paths, for hosts with an ordered list of them: regular expressions and plain paths.
 
 A host whose rules ask for regular expressions has such a list in place of a tree, and the first
 pattern that matches wins (docs/compatibility.md, section 2.2, ``use-regex``).
@@ -37,7 +37,7 @@ class PathForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:
-    """What a path must be like."""
+    """A condition on the path of a request."""
 
     form: PathForm
     text: bytes
@@ -84,6 +84,7 @@ def _reversed(text: bytes) -> bytes:
 def compiled(text: bytes, ignores_case: bool) -> re.Pattern[bytes]:
     """
     :return: the regular expression, ready for use.
-    :raises re.error: if `text` is none. Whoever makes a `PathPattern` has tried it.
+    :raises re.error: if `text` is not a regular expression. The maker of a `PathPattern` must
+        have tried it.
     """
     return re.compile(text, re.IGNORECASE if ignores_case else 0)
