@@ -35,10 +35,6 @@ from ingress.problem import Problem
 from ingress.problem_log import ProblemLog
 from ingress.token_bucket import TokenBucket
 
-EVENTS_PER_SECOND: Final = 10.0
-BURST: Final = 50
-"""Of each kind of news, for all Ingresses together."""
-
 EVENTS_PER_SECOND_OF_ONE: Final = 1 / 300
 BURST_OF_ONE: Final = 25
 """For one Ingress; client-go has the same limits."""
@@ -65,6 +61,11 @@ class News(IntEnum):
 
     REPEAT = 2
     """A Problem that lasts, or that an earlier leader may have reported."""
+
+
+EVENTS_PER_SECOND: Final = {News.WARNING: 25.0, News.SERVED: 10.0, News.REPEAT: 10.0}
+BURST: Final = 50
+"""Of each kind of news, for all Ingresses together."""
 
 
 class Series(KubeStruct, frozen=True, kw_only=True):
@@ -139,7 +140,9 @@ class EventWriter:
         self._retries = RetryLog(self.log, clock)
         self._queue: WriteQueue[Topic] = WriteQueue(
             self._prepare,
-            Lanes(self._kind, [TokenBucket(EVENTS_PER_SECOND, BURST) for _ in News]),
+            Lanes(
+                self._kind, [TokenBucket(EVENTS_PER_SECOND[kind], BURST) for kind in sorted(News)]
+            ),
             self._log_failure,
             clock=clock,
             random=random,

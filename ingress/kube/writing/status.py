@@ -32,11 +32,8 @@ from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.write_queue import Write, WriteQueue
 from ingress.token_bucket import TokenBucket
 
-WRITES_PER_SECOND: Final = 50.0
 BURST: Final = 200
-"""
-Statuses of one urgency a second, and at once before that: every write is sent to all watchers.
-"""
+"""Statuses of one urgency at once, before their rate applies."""
 
 CONFLICTS: Final = 3
 """Attempts for an Ingress that keeps changing, before others get their turn."""
@@ -73,6 +70,10 @@ class Urgency(IntEnum):
 
     OTHER = 1
     """A change of addresses, of which there may be thousands at once."""
+
+
+WRITES_PER_SECOND: Final = {Urgency.FIRST: 100.0, Urgency.OTHER: 50.0}
+"""Each write is sent to all who watch Ingresses."""
 
 
 class StatusWriter:
@@ -115,7 +116,10 @@ class StatusWriter:
         self._retries = RetryLog(self.log, clock)
         self._queue: WriteQueue[ObjectName] = WriteQueue(
             self._prepare,
-            Lanes(self._urgency, [TokenBucket(WRITES_PER_SECOND, BURST) for _ in Urgency]),
+            Lanes(
+                self._urgency,
+                [TokenBucket(WRITES_PER_SECOND[each], BURST) for each in sorted(Urgency)],
+            ),
             self._log_failure,
             clock=clock,
             random=random,

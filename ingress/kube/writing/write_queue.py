@@ -27,7 +27,7 @@ from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.time_limit import within
 from ingress.kube.writing.lanes import Lanes
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 8
 """Requests under way: enough to be quick, few enough for a shared server."""
 
 HURRIED_AT_ONCE: Final = 16

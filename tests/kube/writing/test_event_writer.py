@@ -372,10 +372,11 @@ class WaitTests(WriterTestCase):
         self.assertEqual(self.answering.waits("w0"), [495])
 
     def test_all(self) -> None:
-        """5,000 new Warnings at once come at ten a second; a new Ingress does not wait for them."""
+        """5,000 new Warnings at once take minutes; a new Ingress does not wait for them."""
         self.turn(1)
         grouped = {each.key: (problem("bad", each.key[1]),) for each in self.items}
         self.problems.report("other", grouped)
         self.problems.flush()
         self.serve(*self.items, item("new"))
         self.assertEqual(self.answering.waits("new"), [1])
+        self.assertEqual(self.answering.waits("w4999"), [198])

@@ -21,6 +21,7 @@ from ingress.kube.writing.status import (
     StatusWriter,
     addresses_to_write,
 )
+from ingress.kube.writing.write_queue import AT_ONCE
 from tests.support.answering_api import AnsweringAPI
 from tests.support.log_lines import LogLines
 from tests.support.recorded import exchange
@@ -255,7 +256,7 @@ class WriteTests(StatusTestCase):
         self.lead(*names)
         written = 0
         while self.api.asked:
-            self.assertLessEqual(len(self.api.asked), 4)
+            self.assertLessEqual(len(self.api.asked), AT_ONCE)
             self.api.asked[0].answer({})
             written += 1
             self.turn()

@@ -101,11 +101,11 @@ class WriteTests(QueueTestCase):
 
     def test_at_once(self) -> None:
         """A few at once, the others in their order."""
-        self.add("abcdefgh")
-        self.assertEqual(self.names(), "abcdefgh"[:AT_ONCE])
-        self.assertEqual(repr(self.queue), "<WriteQueue 4 due, 4 under way, 0 later>")
+        self.add("abcdefghijkl")
+        self.assertEqual(self.names(), "abcdefghijkl"[:AT_ONCE])
+        self.assertEqual(repr(self.queue), "<WriteQueue 4 due, 8 under way, 0 later>")
         self.end("b")
-        self.assertEqual(self.names(), "acde")
+        self.assertEqual(self.names(), "acdefghi")
 
     def test_added_meanwhile(self) -> None:
         """One that changes while it is written is written again after that."""
