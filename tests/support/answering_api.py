@@ -32,7 +32,7 @@ class AnsweringAPI(ScriptedAPI):
         for name in names:
             self.answered_at.pop(name, None)
         while not self.answered_at.keys() >= set(names):
-            self._clock.advance(0.01)
+            self._clock.advance(DELAY)
             assert self._clock.seconds() - began_at < 3600, names
         return [ceil(self.answered_at[name] - began_at) for name in names]
 
