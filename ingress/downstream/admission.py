@@ -15,7 +15,7 @@ from typing import Final
 from ingress.config import Config
 from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.open_connections import ClientConnection, OpenConnections
-from ingress.downstream.shares import Held, may_take, who_gives_way
+from ingress.downstream.shares import Held, is_crowded, may_take, who_gives_way
 from ingress.exchange.client import Client
 
 LOOK_INTERVAL: Final = 0.25
@@ -47,8 +47,8 @@ class Admission:
         """Those that were chosen to give way, the first one last."""
 
         self._looked = float("-inf")
-        self.connecting: Callable[[], None] = _nothing
-        """Called before each new connection."""
+        self.crowded: Callable[[], None] = _nothing
+        """Called for new connections while most are in use."""
 
         self.accepted = 0
         """Connections so far."""
@@ -76,7 +76,11 @@ class Admission:
         :return: whether its client may have it.
         """
         self.accepted += 1
-        self.connecting()
+        # Nearly all are admitted here.
+        is_bounded = self._config.limits.connections_per_client is not None
+        if not is_bounded and not self._is_crowded() and self._limit.has_room():
+            return True
+        self.crowded()
         if self._may_have(client):
             return True
         self.refused += 1
@@ -93,6 +97,9 @@ class Admission:
             if not self._giving_way:
                 self._looked = now
         return bool(self._giving_way)
+
+    def _is_crowded(self) -> bool:
+        return is_crowded(len(self._connections), self._limit.maximum)
 
     def _may_have(self, client: Client) -> bool:
         limits, address = self._config.limits, client.address.decode("ascii")

@@ -50,7 +50,7 @@ class DataPlane:
         shares = self.exchanges.shares = RequestShares(
             lambda: self.clients.is_crowded, self.clients.connections.in_flight
         )
-        self.clients.admission.connecting = shares.look
+        self.clients.admission.crowded = shares.look
 
     def __repr__(self) -> str:
         return f"<DataPlane {self.clients}>"
