@@ -30,7 +30,7 @@ class DNSClientTests(TestCase):
         return DNSClient(reactor, servers, timeout, attempts, Random(1))
 
     def refusing_port(self) -> int:
-        """A UDP port on which nobody listens, and that nobody else may get."""
+        """A UDP port without a listener, which nobody else can get."""
         taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(taken.close)
         taken.bind((LOOPBACK, 0))

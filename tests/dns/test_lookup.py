@@ -120,7 +120,7 @@ class AnswerTests(LookupTestCase):
         self.assertEqual(self.answer(), Answer(("10.0.0.1",), 30.0))
 
     def test_no_route(self) -> None:
-        """But not where there is no way to it; where there is none at all, it does."""
+        """IPv4 is not chosen without a route to it, unless there is no route at all."""
         self.both()
         self.unreachable = {"10.0.0.1"}
         self.assertEqual(self.answer().addresses, ("fd00::1",))
@@ -140,13 +140,13 @@ class AnswerTests(LookupTestCase):
         self.assertEqual(len(self.answer().addresses), MAX_ADDRESSES)
 
     def test_one_family_fails(self) -> None:
-        """Name servers that know nothing of AAAA harm nobody who has an A."""
+        """Name servers without AAAA records do no harm to names with an A record."""
         self.both()
         self.zone.answers["a.example AAAA"] = LookupFailed("SERVFAIL")
         self.assertEqual(self.answer().addresses, ("10.0.0.1",))
 
     def test_hosts(self) -> None:
-        """What the hosts file says goes before, and nobody is asked."""
+        """The hosts file wins, and no server is asked."""
         self.hosts["a.example"] = ("::1", "127.0.0.1")
         self.assertEqual(self.answer("a.example."), Answer(("127.0.0.1",), HOSTS_TTL))
         self.assertEqual(self.zone.asked, [])
@@ -208,12 +208,12 @@ class NegativeTests(LookupTestCase):
         self.assertEqual((str(error), error.ttl), ("the name exists without one", 17.0))
 
     def test_impossible(self) -> None:
-        """What can be no name is none that anybody is asked for."""
+        """Impossible names are not asked for."""
         self.no_address("a..b")
         self.assertEqual(self.zone.asked, [])
 
     def test_failure(self) -> None:
-        """Where nobody can tell, that is no answer."""
+        """If no server answers, the lookup fails."""
         self.zone.answers["a.example A"] = LookupFailed("SERVFAIL")
         self.failureResultOf(self.look_up("a.example"), LookupFailed)
 
@@ -233,7 +233,7 @@ class SearchTests(LookupTestCase):
         self.assertNotIn("a A", self.zone.asked)
 
     def test_failure(self) -> None:
-        """One of which nobody can tell may be the one, so that none after it is."""
+        """A candidate that no server answers for ends the search: it may be the one."""
         self.zone.answers["a.x.example A"] = LookupFailed("SERVFAIL")
         self.zone.answers["a.example A"] = ["a.example 60 A 10.0.0.1"]
         self.failureResultOf(self.look_up("a"), LookupFailed)

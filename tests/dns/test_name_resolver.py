@@ -99,7 +99,7 @@ class NameResolverTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_already_known(self) -> None:
-        """Who wants what is known need not wait, nor does it change anything."""
+        """A known name is not waited for, and wanting it again changes nothing."""
         self.resolver.want(["a"])
         self.answer("10.0.0.1")
         self.successResultOf(self.resolver.want(["a"]))
@@ -126,7 +126,7 @@ class NameResolverTests(SynchronousTestCase):
         self.assertEqual(self.sink.known, {"a": Resolution(("10.0.0.1",))})
 
     def test_failure(self) -> None:
-        """While nobody answers the last addresses stay, with a fault that stays the same."""
+        """While no server answers the last addresses stay, with a constant fault."""
         self.resolver.want(["a"])
         self.answer("10.0.0.1")
         self.clock.advance(30)
@@ -143,7 +143,7 @@ class NameResolverTests(SynchronousTestCase):
         self.assertEqual(self.sink.known, {"a": Resolution(("10.0.0.1",))})
 
     def test_first_failure(self) -> None:
-        """A name that never had an address has none to keep; that is known, too."""
+        """A name that never had an address keeps none, and counts as known."""
         known = self.resolver.want(["a"])
         self.refuse(LookupFailed("it is silent"))
         self.successResultOf(known)
@@ -173,7 +173,7 @@ class NameResolverTests(SynchronousTestCase):
         self.assertIn("a", self.sink.known)
 
     def test_ahead_unused(self) -> None:
-        """If nobody wants it then it is dropped after a while, and not before."""
+        """A name that is not wanted is dropped after a while, and not before."""
         self.resolver.resolve_ahead("a")
         self.answer("10.0.0.1", ttl=300.0)
         self.resolver.want([])
@@ -184,13 +184,13 @@ class NameResolverTests(SynchronousTestCase):
         self.assertEqual(self.sink.known, {})
 
     def test_fault(self) -> None:
-        """A fault of ours is told of."""
+        """A fault of ours is logged."""
         self.resolver.want(["a"])
         self.refuse(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_stopped(self) -> None:
-        """Who waits when it stops waits no more; what is known stays."""
+        """Stopping ends all waits, and keeps the results."""
         self.resolver.want(["a"])
         self.answer("10.0.0.1")
         known = self.resolver.want(["a", "b"])

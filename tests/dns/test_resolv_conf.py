@@ -31,7 +31,7 @@ class ResolvConfTests(SynchronousTestCase):
         )
 
     def test_empty(self) -> None:
-        """Nothing is nobody to ask."""
+        """An empty file names no server."""
         self.assertEqual(parse_resolv_conf(""), ResolvConf())
 
     def test_nonsense(self) -> None:

@@ -52,7 +52,7 @@ class SystemFilesTests(SynchronousTestCase):
         self.assertEqual(self.current(), SystemConfig())
 
     def test_together(self) -> None:
-        """Who asks while the files are read waits for the same reading; who gives up harms nobody."""
+        """Callers during a read share it, and cancelling one does not affect the others."""
         reading: Deferred[None] = Deferred()
         asked: list[object] = []
 

@@ -68,7 +68,7 @@ class FakeAPITests(kube_client_suite.APIServerSuite):
         self.assertEqual(self.server.api.resource.streams, set())
 
     async def test_certificate(self) -> None:
-        """A client certificate says who asks, and of which group."""
+        """A client certificate names the user and the group."""
         certificate = self.server.issue_user("jane", "system:masters")
         client = self.make_client(self.server.kubeconfig(None, certificate))
         await client.get(self.config_maps())

@@ -42,7 +42,7 @@ class KubectlTests(SynchronousTestCase):
         self.assertEqual(self.kubectl.get("ingress")["items"], [])
 
     def test_shown(self) -> None:
-        """The address is a column, and events are told with the object that they are about."""
+        """The address is a column, and events are shown with their object."""
         self.kubectl.apply(ingress_manifest("web", "a.example", {"/": "web"}))
         status = '{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}}}'
         patch = ("--subresource=status", "--type=merge", "-p", status)

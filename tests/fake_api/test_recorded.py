@@ -240,7 +240,7 @@ class ReadTests(RecordedTestCase):
         self.assertEqual(list(ours["rows"][0]["object"]), list(theirs["rows"][0]["object"]))
 
     def test_watch(self) -> None:
-        """A watch tells of an Ingress as it changes, and of how far it has come."""
+        """A watch reports changes of an Ingress, and its own progress."""
         recorded = exchange(
             "watch",
             "watch ingresses: added, modified, status, deleted, then the server's own timeout",
@@ -270,7 +270,7 @@ class RefusalTests(RecordedTestCase):
     """Errors."""
 
     def test_rights(self) -> None:
-        """Who has no token is anonymous, a wrong token is 401, a missing right 403."""
+        """A request without a token is anonymous, a wrong token is 401, a missing right 403."""
         norights = service_account("default", "norights")
         self.api.access.tokens["norights"] = norights
         for name, token in (
@@ -340,7 +340,7 @@ class DiscoveryTests(RecordedTestCase):
                 self.assertEqual(resource, real[key])
 
     def test_aggregated(self) -> None:
-        """So are they in the form that kubectl asks for, which has a content type of its own."""
+        """The discovery in the form that kubectl asks for has a content type of its own."""
         for name in ("aggregated discovery, core", "aggregated discovery, groups"):
             recorded = exchange("kubectl", name)
             answer = self.repeat(recorded)

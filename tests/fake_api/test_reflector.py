@@ -95,7 +95,7 @@ class Scene:
             self.api.delete("v1", "Service", name)
 
     def forget(self, _: str, number: int) -> None:
-        """A compaction, mostly while nobody is connected."""
+        """Compact, mostly while no client is connected."""
         if number % 3:
             self.api.drop_watches()
         self.api.forget_history()

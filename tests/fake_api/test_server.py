@@ -44,7 +44,7 @@ class WatchTests(FakeAPITestCase):
         self.assertEqual(int(revision) + 3, self.api.store.revision)
 
     def test_deleted(self) -> None:
-        """What is deleted is told as it was last, at the revision of its end."""
+        """A deletion reports the last state, at the revision of the deletion."""
         self.api.put(ingress("a"))
         watching = self.watch(ALL_INGRESSES, resourceVersion=self.api.store.revision)
         self.api.delete("networking.k8s.io/v1", "Ingress", "a")
@@ -55,7 +55,7 @@ class WatchTests(FakeAPITestCase):
         self.assertEqual(document["metadata"]["resourceVersion"], str(self.api.store.revision))
 
     def test_selected(self) -> None:
-        """An object that is selected no more is deleted for who watches; a changed one appears."""
+        """An object that no longer matches a selector is deleted for its watch, and one that begins to is added."""
         self.api.put(ingress("a", labels={"team": "red"}))
         watching = self.watch(ALL_INGRESSES, labelSelector="team%3Dred")
         self.assertEqual(watching.names, [("ADDED", "a")])
@@ -209,7 +209,7 @@ class ListTests(FakeAPITestCase):
         self.assertIn("field label not supported: spec.x", answer.document["message"])
 
     def test_compressed(self) -> None:
-        """Large lists are compressed for who can have them so."""
+        """Large lists are compressed for clients that accept it."""
         self.api.put(config_map("large", text="x" * 200_000))
         answer = self.ask(CONFIG_MAPS)
         # The client says that it can, and undoes it.
@@ -226,7 +226,7 @@ class WriteTests(FakeAPITestCase):
         return answer.document
 
     def test_unchanged(self) -> None:
-        """A write that changes nothing has no revision, and nobody hears of it."""
+        """A write that changes nothing has no revision, and causes no event."""
         self.api.put(ingress("a"))
         watching = self.watch(ALL_INGRESSES, resourceVersion=self.api.store.revision)
         before = self.ask(f"{INGRESSES}/a").document
@@ -419,7 +419,7 @@ class AccessTests(FakeAPITestCase):
         self.assertEqual(self.codes(*asked), [200, 200])
 
     def test_log(self) -> None:
-        """Each request for a resource is in the log, with who asked and what became of it."""
+        """The log has each request for a resource, with its user and its result."""
         self.codes(("GET", f"{LEASES}/a"))
         self.ask(f"{LEASES}/a")
         self.ask("/version")
@@ -465,7 +465,7 @@ class FaultTests(FakeAPITestCase):
         self.assertEqual(self.ask(CONFIG_MAPS).code, 200)
 
     def test_lost(self) -> None:
-        """A server that has lost its state is empty, later, and tells nobody."""
+        """A server that has lost its state is empty, at a later revision, and reports nothing."""
         self.api.put(ingress("a"))
         before = self.api.store.revision
         watching = self.watch(ALL_INGRESSES, resourceVersion=before)

@@ -262,7 +262,7 @@ class AnswerTests(ClientTestCase):
         self.assertEqual(self.successResultOf(self.get(b"HTTP/1.1 204 No Content\r\n\r\n")), b"")
 
     def test_broken(self) -> None:
-        """An answer that ends before its end is none."""
+        """An incomplete answer is an error."""
         for writes in (
             (b"",),
             (b"HTTP/1.1 200 OK\r\nContent-",),
@@ -279,7 +279,7 @@ class AnswerTests(ClientTestCase):
             self.assert_unreachable(asked, "https://api.example:6443: the connection")
 
     def test_nonsense(self) -> None:
-        """What is no HTTP is told as such."""
+        """An answer that is not HTTP is reported."""
         for answer in (
             b"SSH-2.0-OpenSSH_9.2\r\n",
             b"HTTP/1.1 secret\r\n\r\n",
@@ -292,7 +292,7 @@ class AnswerTests(ClientTestCase):
             self.assert_unreachable(self.get(answer), "https://api.example:6443: ")
 
     def test_giant(self) -> None:
-        """An answer without end is not gathered without end, nor one that nobody asked to be so small."""
+        """An answer that is too large is cut off, also one that expands, or is an error."""
         million = bytes(1 << 20)
         asked = self.get(CHUNKED, *[chunk(million)] * 65)
         self.assert_unreachable(asked, "more than 67108864 bytes")
@@ -305,7 +305,7 @@ class AnswerTests(ClientTestCase):
         self.assert_unreachable(asked, "more than 1048576 bytes")
 
     def test_endless_head(self) -> None:
-        """A head without end is not gathered without end."""
+        """An endless head is cut off."""
         asked = self.get(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n" * 1000] * 50)
         self.assert_unreachable(asked, "https://api.example:6443: ")
 
@@ -330,7 +330,7 @@ class AnswerTests(ClientTestCase):
             self.assert_unreachable(asked, "no answer within 65 s")
 
     def test_cancel(self) -> None:
-        """Whoever gives up closes the connection, whether there is some answer or none."""
+        """Cancelling closes the connection, before and during an answer."""
         for writes in ((), (b"HTTP/1.1 200 OK\r\n",), (CHUNKED,), (CHUNKED, chunk(b"{"))):
             asked = self.get(*writes)
             asked.cancel()
@@ -376,7 +376,7 @@ class AnswerTests(ClientTestCase):
         self.assertEqual(len(self.server.requests), 1)
 
     def test_no_server(self) -> None:
-        """A server that is not there is told as such."""
+        """A server that is not there is reported."""
         for error, words in (
             (ConnectionRefusedError(), "the connection is refused"),
             (DNSLookupError(), "the host name cannot be resolved"),
@@ -390,7 +390,7 @@ class AnswerTests(ClientTestCase):
             self.assertIn(f"https://api.example:6443: {words}", str(refused))
 
     def test_cancel_while_connecting(self) -> None:
-        """Whoever gives up while there is no connection yet is told no more than that."""
+        """Cancelling before there is a connection raises nothing else."""
         self.connect(lambda _: [])
         self.server.refusal = ConnectingCancelledError(IPv4Address("TCP", "127.0.0.1", 1))
         asked = self.run_now(self.client.get("/api"))
@@ -501,7 +501,7 @@ class WatchTests(ClientTestCase):
         self.assertIn("not application/json", str(self.failureResultOf(watch).value))
 
     def test_cancel(self) -> None:
-        """Whoever gives up closes the connection, and gets no more events."""
+        """Cancelling closes the connection, and no more events come."""
         for writes in ((), (CHUNKED, chunk(b'{"a":1}\n{"a"'), None, chunk(b":2}\n"))):
             watch = self.watch(*writes)
             watch.cancel()

@@ -110,7 +110,7 @@ class ConnectTests(TestCase):
             self.assertEqual(len(self.api.requests), 3)
 
     async def test_expired_token(self) -> None:
-        """A token that nobody replaces is refused after a second try, as the server says."""
+        """A token that is not replaced is refused after a second attempt."""
         async with self.client(self.service_account(self.listen())) as client:
             self.valid = "Bearer second"
             error: Any = await self.assertFailure(
@@ -153,7 +153,7 @@ class ConnectTests(TestCase):
             self.assertEqual(await client.get("/version"), ANSWER)
 
     async def test_ca_gone(self) -> None:
-        """A CA that is gone before it was needed is told by its file."""
+        """A CA that disappears before it was needed is reported with its file."""
         access = find_api(self.service_account(self.listen()), self.environment, self.folder)
         ca_file = self.folder / "ca.crt"
         os.unlink(ca_file)
@@ -164,7 +164,7 @@ class ConnectTests(TestCase):
         self.assertIn(f"{ca_file} cannot be read: No such file", str(error))
 
     async def test_reset(self) -> None:
-        """A server that breaks the connection off is told as such."""
+        """A server that breaks the connection is reported."""
         async with self.client(self.service_account(self.listen())) as client:
             self.api.answer_nothing()
             asked = Deferred.fromCoroutine(client.get("/version"))
@@ -229,7 +229,7 @@ class ConnectTests(TestCase):
             self.assertEqual(len(self.api.connections), 2)
 
     async def test_exec_failure(self) -> None:
-        """A plugin that fails means that the server cannot be asked; what it says is not told."""
+        """If the plugin fails, no request is sent, and its output is not shown."""
         cluster = self.kubeconfig(self.listen(), self.exec(s3cr3t="s3cr3t"))
         with capturedLogs() as events:
             async with self.client(cluster) as client:
@@ -241,7 +241,7 @@ class ConnectTests(TestCase):
         self.assertEqual(self.api.requests, [])
 
     async def test_unverified(self) -> None:
-        """Whoever wants no verification is warned once."""
+        """Without verification there is one warning."""
         cluster = self.kubeconfig(
             self.listen(),
             {"token": "first"},
@@ -254,7 +254,7 @@ class ConnectTests(TestCase):
         self.assertIn("is not verified", line)
 
     def test_mistakes(self) -> None:
-        """What can be known to be wrong before there is a reactor is told before."""
+        """Mistakes that can be found before the reactor runs are found then."""
         for cluster in (Cluster(), Cluster(kubeconfig=self.folder / "none")):
             self.assertRaises(ConfigError, find_api, cluster, {}, self.folder)
         cluster = self.kubeconfig(1, {})

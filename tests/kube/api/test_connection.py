@@ -28,7 +28,7 @@ class KeepAliveTests(SynchronousTestCase):
     """A server that is gone without a word is noticed."""
 
     def test_options(self) -> None:
-        """The system asks after whoever is silent, about every kind of transport."""
+        """The system checks silent peers, on every kind of transport."""
         with socket.socket() as sock:
             keep_alive(SimpleNamespace(getHandle=lambda: sock))
             self.assertTrue(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
@@ -79,7 +79,7 @@ class ClosingTests(TestCase):
         return watch
 
     async def test_cancel(self) -> None:
-        """A watch is ended by whoever waits for it, whatever the server does."""
+        """Cancelling ends a watch, whatever the server does."""
         watch = await self.watch()
         watch.cancel()
         await self.assertFailure(watch, CancelledError)

@@ -63,7 +63,7 @@ class FileCredentialsTests(SynchronousTestCase):
         )
 
     def test_no_token(self) -> None:
-        """A file without a token in it is told, not sent."""
+        """A file without a token is an error, and is not sent."""
         for content, words in (
             (b"", "is empty; a token is needed"),
             (b"a\r\nX-Other: b", "has no valid token"),

@@ -12,7 +12,7 @@ from ingress.kube.api.errors import MAX_MESSAGE, api_error
 
 
 class APIErrorTests(SynchronousTestCase):
-    """An answer that is none of success becomes an error."""
+    """An answer without success becomes an error."""
 
     def test_status(self) -> None:
         """A Status says what is wrong."""

@@ -92,13 +92,13 @@ class ParseTests(SynchronousTestCase):
 
 
 class InfoTests(SynchronousTestCase):
-    """What a plugin is told."""
+    """The information that a plugin gets."""
 
     def info(self, plugin: ExecPlugin, server: Server = SERVER) -> Any:
         return json.loads(exec_info(plugin, server))
 
     def test_nothing(self) -> None:
-        """That nobody can answer a prompt, and no more unless it wants to know."""
+        """It says that nobody can answer a prompt, and describes the cluster only on request."""
         self.assertEqual(
             self.info(ExecPlugin("x", api_version=V1BETA1)),
             {"apiVersion": V1BETA1, "kind": "ExecCredential", "spec": {"interactive": False}},
@@ -180,7 +180,7 @@ class ExecCredentialsTests(SynchronousTestCase):
         return len(self.reactor.started)
 
     def test_run(self) -> None:
-        """It is found in PATH and runs in our environment, with its own and what it is told."""
+        """The program is found in PATH, and runs in our environment with additions."""
         asked = self.ask()
         ((_, executable, args, env),) = self.reactor.started
         self.assertEqual((executable, args), (str(self.command), [str(self.command), "-x"]))
@@ -191,7 +191,7 @@ class ExecCredentialsTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(asked), Identity(b"Bearer t"))
 
     def test_once_for_all(self) -> None:
-        """Who asks while it runs waits for the same; who gives up takes nothing from others."""
+        """Callers during a run share its result, and cancelling one does not affect the others."""
         asked = [self.ask() for _ in range(3)]
         self.assertEqual(self.runs(), 1)
         asked[0].cancel()
@@ -202,7 +202,7 @@ class ExecCredentialsTests(SynchronousTestCase):
         self.assertEqual((self.runs(), self.reactor.killed), (1, 0))
 
     def test_given_up(self) -> None:
-        """When nobody waits any more it is ended, and may be run again."""
+        """When the last caller cancels, the program is ended, and may be run again."""
         asked = [self.ask() for _ in range(2)]
         for each in asked:
             each.cancel()
@@ -242,7 +242,7 @@ class ExecCredentialsTests(SynchronousTestCase):
         self.assertEqual(self.runs(), 2)
 
     def test_failure(self) -> None:
-        """A failure is told with the way to install it, and not repeated at once."""
+        """A failure is reported with the install hint, and not repeated at once."""
         self.credentials = self.make(ExecPlugin("login", install_hint="see https://login.example"))
         asked = self.ask()
         self.reactor.end(b"s3cr3t", 1)
@@ -258,7 +258,7 @@ class ExecCredentialsTests(SynchronousTestCase):
         self.successResultOf(asked)
 
     def test_missing(self) -> None:
-        """A program that is not there is told as such."""
+        """A missing program is reported."""
         self.command.unlink()
         error = self.failureResultOf(self.ask(), NoCredentials).value
         self.assertEqual(str(error), "the plugin login was not found, or is not executable")

@@ -59,7 +59,7 @@ class FreshFilesTests(SynchronousTestCase):
         self.assertEqual(self.contents(), (b"second",))
 
     def test_expire(self) -> None:
-        """Whoever knows that it is old has it read again."""
+        """`expire` causes another read."""
         self.contents()
         self.path.write_bytes(b"second")
         self.files.expire()
@@ -95,7 +95,7 @@ class FreshFilesTests(SynchronousTestCase):
         self.assertIn(f"more than {MAX_FILE_SIZE} bytes", str(error))
 
     def test_many(self) -> None:
-        """Who asks while it is being read gets what the others get; who gives up takes nothing."""
+        """Callers during a read share its result, and cancelling one does not affect the others."""
         thread = SlowThread()
         self.files = FreshFiles(self.clock, thread, [self.path])
         asked = [Deferred.fromCoroutine(self.files.contents()) for _ in range(3)]

@@ -107,7 +107,7 @@ class ContextTests(KubeconfigTestCase):
     )
 
     def test_current(self) -> None:
-        """The current one counts where none is named."""
+        """Without a given context the current one applies."""
         self.assertEqual(
             self.load(self.CONTENT),
             APIAccess(Server("lab.example", 443), Material(token=b"ours"), "ours"),
@@ -123,7 +123,7 @@ class ContextTests(KubeconfigTestCase):
         )
 
     def test_nobody(self) -> None:
-        """Without a user we are nobody in particular."""
+        """Without a user we are anonymous."""
         self.assertEqual(self.load(self.CONTENT, "nobody").user, Material())
 
     def test_unknown(self) -> None:
@@ -200,7 +200,7 @@ class ClusterTests(KubeconfigTestCase):
             self.assertEqual(self.server(server=url), server)
 
     def test_wrong_urls(self) -> None:
-        """All else is none of a server."""
+        """Every other text is refused as a server."""
         for url in (
             *(
                 "10.0.0.1:6443",
@@ -290,7 +290,7 @@ class ClusterTests(KubeconfigTestCase):
 
 
 class UserTests(KubeconfigTestCase):
-    """How it is proved who we are."""
+    """The credentials of a user."""
 
     def user(self, **user: Any) -> Any:
         return self.load(kubeconfig(user=user)).user
@@ -371,7 +371,7 @@ class UserTests(KubeconfigTestCase):
 
 
 class ExecTests(KubeconfigTestCase):
-    """A program says who we are."""
+    """Credentials from a program."""
 
     def exec(self, cluster: dict[str, Any] | None = None, **plugin: Any) -> Any:
         plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws", **plugin}

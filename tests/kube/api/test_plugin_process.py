@@ -54,7 +54,7 @@ class RunPluginTests(TestCase):
             await turned
 
     def beginning(self, path: Path) -> str:
-        """Code that tells that it runs, and as which process."""
+        """Code that reports that it runs, and its process id."""
         return (
             f"import os; f = open({str(path) + '.new'!r}, 'w'); f.write(str(os.getpid()));"
             f" f.close(); os.rename({str(path) + '.new'!r}, {str(path)!r});"
@@ -78,7 +78,7 @@ class RunPluginTests(TestCase):
         self.assertEqual(printed, b"'' b" + b"x" * 200_000)
 
     async def test_failure(self) -> None:
-        """One that fails is told with its status, and nothing of what it says."""
+        """A failure is reported with its exit status, and without any output."""
         await self.assert_fails(
             "import sys; print('s3cr3t'); print('s3cr3t', file=sys.stderr); sys.exit(3)",
             "failed with exit status 3",
@@ -117,7 +117,7 @@ class RunPluginTests(TestCase):
         self.assertTrue(self.is_gone(begun))
 
     async def test_cancel(self) -> None:
-        """One that nobody waits for any more is ended."""
+        """A program that is no longer needed is ended."""
         begun = self.folder / "pid"
         running = self.run_python(self.beginning(begun) + "import time; time.sleep(1000)")
         await self.until(begun.exists)

@@ -31,7 +31,7 @@ class RetryAfterTests(SynchronousTestCase):
         self.assertEqual(self.parse("999999"), MAX_RETRY_AFTER)
 
     def test_moment(self) -> None:
-        """A moment is so many seconds from the server's now, or from ours if it says none."""
+        """A date is relative to the server's clock, or to ours if the server sends no Date."""
         later = "Fri, 20 Nov 2026 12:00:05 GMT"
         self.assertEqual(self.parse(later), 5.0)
         self.assertEqual(self.parse(later, "Fri, 20 Nov 2026 12:00:02 GMT"), 3.0)

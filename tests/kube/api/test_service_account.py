@@ -55,7 +55,7 @@ class ServiceAccountTests(SynchronousTestCase):
             )
 
     def test_no_namespace(self) -> None:
-        """Whoever mounts a token by hand may leave the namespace out."""
+        """A token that is mounted by hand may come without a namespace."""
         self.folder.joinpath("namespace").unlink()
         self.assertEqual(self.load().namespace, "default")
 
@@ -81,7 +81,7 @@ class ServiceAccountTests(SynchronousTestCase):
         )
 
     def test_missing_files(self) -> None:
-        """All files that are missing are told at once."""
+        """All missing files are reported at once."""
         for name in ("token", "ca.crt"):
             self.folder.joinpath(name).unlink()
         self.assertEqual(
@@ -93,7 +93,7 @@ class ServiceAccountTests(SynchronousTestCase):
         )
 
     def test_wrong_files(self) -> None:
-        """An empty token, a CA that is none."""
+        """An empty token and a malformed CA are reported."""
         for name in ("token", "ca.crt"):
             self.folder.joinpath(name).write_bytes(b"\n")
         self.assertEqual(

@@ -34,7 +34,7 @@ class WithinTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_failed(self) -> None:
-        """So is its failure."""
+        """A failure within the time is passed on."""
         self.answer.errback(ValueError())
         self.failureResultOf(self.result, ValueError)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -57,7 +57,7 @@ class WithinTests(SynchronousTestCase):
         self.failureResultOf(result, APIUnreachable)
 
     def test_cancelled(self) -> None:
-        """Who does not want it any more cancels it: that is no timeout."""
+        """Cancelling is not a timeout."""
         self.result.cancel()
         self.failureResultOf(self.result, CancelledError)
         self.assertTrue(self.was_cancelled)

@@ -26,7 +26,7 @@ ANSWER = b'{"major":"1"}'
 
 
 class HandshakeTests(TestCase):
-    """A server is talked to if it can prove who it is."""
+    """A server is accepted if its certificate proves its identity."""
 
     timeout = 20.0
 
@@ -86,7 +86,7 @@ class HandshakeTests(TestCase):
         self.assertEqual(await self.ask(), ANSWER)
 
     async def test_address_of_another(self) -> None:
-        """A certificate for another address, or for names alone, is none for an address."""
+        """A certificate for another address, or for names alone, is not valid for an address."""
         for names in (("127.0.0.2",), ("localhost",), ("*",)):
             await self.assert_refused(
                 "its certificate is not valid for 127.0.0.1", self.ca.issue(*names)
@@ -154,7 +154,7 @@ class HandshakeTests(TestCase):
         await self.assert_refused("its certificate is not accepted", ca_pem=None)
 
     async def test_unverified(self) -> None:
-        """Whoever asks for it talks to anybody."""
+        """Without verification every server is accepted."""
         stranger = CertificateAuthority().issue("other.example", has_names=False)
         self.assertEqual(await self.ask(stranger, is_verified=False, ca_pem=None), ANSWER)
 
@@ -165,7 +165,7 @@ class HandshakeTests(TestCase):
         self.assertEqual(await self.ask(client_ca=client_ca.root_pem, client=ours), ANSWER)
 
     async def test_no_client_certificate(self) -> None:
-        """Its refusal of whoever has none is told."""
+        """A server that refuses a client without a certificate is reported."""
         client_ca = CertificateAuthority("Clients")
         await self.assert_refused("TLS failed: ", client_ca=client_ca.root_pem)
 

@@ -18,7 +18,7 @@ class BackoffTests(SynchronousTestCase):
         self.backoff = Backoff(Random(1))
 
     def test_grows(self) -> None:
-        """Each is within half of twice the one before, none beyond the bound, however many."""
+        """Each delay is up to twice the one before, half of it random, and never beyond the bound."""
         most = FIRST_DELAY
         for _ in range(2000):
             delay = self.backoff.next_delay()

@@ -99,7 +99,7 @@ class ContactTests(SynchronousTestCase):
         self.assertIs(self.contact.fault, FORBIDDEN)
 
     def test_told(self) -> None:
-        """Whoever wants to know is told of what is new, and not of each word."""
+        """`changed` is called for each change of the state, and not for each word."""
         self.contact.heard()
         self.assertEqual(self.told, 0)
         self.contact.listed()

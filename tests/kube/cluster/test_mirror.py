@@ -143,7 +143,7 @@ class ListTests(MirrorTestCase):
         self.assertEqual(self.problems(), ["Service: an object without a name is ignored"])
 
     def test_unwanted(self) -> None:
-        """What nobody wants is dropped unread."""
+        """An object that is not wanted is dropped unread."""
         self.wanted = {"a"}
         self.take_list([service_manifest("a"), broken("b")])
         self.assertEqual(self.sink.names, ["a"])
@@ -160,7 +160,7 @@ class ListTests(MirrorTestCase):
 
 
 class EventTests(MirrorTestCase):
-    """What a watch tells."""
+    """The events of a watch."""
 
     def test_changes(self) -> None:
         """Objects come, change and go."""
@@ -173,7 +173,7 @@ class EventTests(MirrorTestCase):
         self.assertEqual(self.observer.events, ["saw a", "saw a", "lost a"])
 
     def test_same(self) -> None:
-        """An event about what nobody reads is no change."""
+        """An event about an object that is not wanted is no change."""
         self.event("ADDED", service_manifest("a"))
         self.event("MODIFIED", {**service_manifest("a"), "status": {"x": 1}})
         self.assertEqual(self.sink.calls, 1)
@@ -198,7 +198,7 @@ class EventTests(MirrorTestCase):
         self.assertEqual((self.sink.names, self.problems()), ([], []))
 
     def test_unwanted(self) -> None:
-        """What nobody wants is dropped, whatever happens to it."""
+        """An object that is not wanted stays dropped, whatever happens to it."""
         self.wanted = set()
         for change in ("ADDED", "MODIFIED", "DELETED"):
             self.event(change, broken("a"))

@@ -49,7 +49,7 @@ class NameGateTests(SynchronousTestCase):
         self.assertEqual(self.sink.names, ["web"])
 
     def test_known(self) -> None:
-        """One whose name is known does not, nor does one that leads to none."""
+        """An object whose host name is known, or that has none, does not wait."""
         self.names.known.add("a.example")
         self.external("a.example")
         self.gate.put(service("plain"))

@@ -72,7 +72,7 @@ class ProbeTests(SynchronousTestCase):
             self.asked().page([])
 
     def test_hangs(self) -> None:
-        """A server that does not answer is asked again and again, and its return is told."""
+        """A server that does not answer is asked again and again, and its return is reported."""
         self.access.liveness.heard(self.clock.seconds())
         self.clock.advance(PERIOD)
         for count in range(1, 4):

@@ -23,7 +23,7 @@ class ProblemBookTests(SynchronousTestCase):
         self.book.subscribe(lambda: self.told.append(dict(self.book.current)))
 
     def test_together(self) -> None:
-        """What changes in one turn is told once."""
+        """Changes of one turn are published together."""
         self.book.put("a", BAD)
         self.book.put("b", BAD)
         self.assertEqual(self.told, [])
@@ -45,7 +45,7 @@ class ProblemBookTests(SynchronousTestCase):
         self.assertEqual(before, {"a": BAD})
 
     def test_stopped(self) -> None:
-        """Once it has stopped nobody is told."""
+        """After `stop` nothing is published."""
         self.book.put("a", BAD)
         self.book.stop()
         self.book.stop()

@@ -71,7 +71,7 @@ class RecordedTests(SynchronousTestCase):
         self.assertEqual(item.key, ("", "twisted"))
 
     def test_services(self) -> None:
-        """Services are whole, with nothing that nobody reads."""
+        """Services are complete, without unused fields."""
         for item in recorded("Service", "list services"):
             assert isinstance(item, Service)
             self.assertTrue(item.spec.ports)
@@ -169,7 +169,7 @@ class FaultTests(SynchronousTestCase):
         )
 
     def test_rule(self) -> None:
-        """So is what the API server would refuse, with its value."""
+        """A broken rule of the API server is named with its field and value."""
         manifest = ingress_manifest("web", "A.example", {"/": "web"})
         (problem,) = self.problems(manifest)
         self.assertIn('Ingress default/web: spec.rules[0].host: "A.example": must be', problem)

@@ -193,7 +193,7 @@ class WatchTests(ReflectorTestCase):
         self.assertEqual(self.sink.names, ["a"])
 
     def test_unknown_event(self) -> None:
-        """An event of a kind that nobody knows changes nothing."""
+        """An event of an unknown type changes nothing."""
         self.watch.send("NEWS", service("b", 8))
         self.turn(MIN_TIMEOUT)
         self.watch.end()
@@ -390,7 +390,7 @@ class StopTests(ReflectorTestCase):
         self.assertEqual(self.sink.names, ["b"])
 
     def test_fault(self) -> None:
-        """A fault of ours is told of, and is not the end: all is listed anew after a while."""
+        """A fault of ours is logged, and followed by a new list after a while."""
         self.api.only().fail(ZeroDivisionError())
         self.assert_waits()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

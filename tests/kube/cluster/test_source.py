@@ -81,7 +81,7 @@ class StartTests(SourceTestCase):
         self.assertEqual(scene.asked("secrets"), ["list /", "watch /"])
 
     def test_missing_secret(self) -> None:
-        """One that does not exist keeps nobody waiting."""
+        """A Secret that does not exist delays nothing."""
         scene = self.make()
         scene.put(web("a", "nowhere"))
         scene.start()
@@ -98,7 +98,7 @@ class StartTests(SourceTestCase):
         self.assertEqual(scene.names("secrets"), ["x/fallback"])
 
     def test_nothing(self) -> None:
-        """An empty cluster is one that is read; nobody asks for Secrets."""
+        """An empty cluster counts as read, and no Secrets are asked for."""
         scene = self.make()
         scene.start()
         self.successResultOf(scene.started)
@@ -132,7 +132,7 @@ class StartTests(SourceTestCase):
         self.successResultOf(scene.started)
 
     def test_statuses(self) -> None:
-        """Whoever writes statuses sees every Ingress as it came."""
+        """The observer sees the text of every Ingress."""
         scene = self.make()
         scene.put(web("a"), web("b", class_name="other"))
         scene.start()
@@ -171,7 +171,7 @@ class NamespaceTests(SourceTestCase):
         self.assertEqual(scene.problems, [])
 
     def test_no_classes(self) -> None:
-        """Without the right to read IngressClasses, which are in none, the name alone counts."""
+        """Without the right to read IngressClasses, the name of the class alone decides."""
         rules = [replace(rule, namespace="a") for rule in KINDS]
         scene = self.make(in_namespaces("a"), *rules)
         self.make_namespaces(scene, "a")
@@ -270,7 +270,7 @@ class ChangeTests(SourceTestCase):
         self.assertEqual(self.scene.asked("secrets"), ["list /", "watch /"])
 
     def test_dropped(self) -> None:
-        """A Secret that nobody names any more is dropped."""
+        """A Secret that is no longer named is dropped."""
         self.scene.api.delete("networking.k8s.io/v1", "Ingress", "web")
         self.scene.turn()
         self.assertEqual(self.scene.names("secrets"), [])
@@ -290,7 +290,7 @@ class ChangeTests(SourceTestCase):
         self.assertIn("default/b", self.scene.names("secrets"))
 
     def test_gone_while_looked_up(self) -> None:
-        """One that nobody names any more before it was found is not looked for any longer."""
+        """A Secret that is no longer named before it was found is no longer looked up."""
         self.scene.api.fail(Fault(500, None, "list", "secrets"))
         self.scene.put(web("new", "b"))
         self.scene.turn()
@@ -321,7 +321,7 @@ class ChangeTests(SourceTestCase):
         self.assertEqual(self.scene.names("ingresses"), ["default/web"])
 
     def test_many(self) -> None:
-        """Of very many Secrets that come to be named together none is read by its name."""
+        """If very many Secrets become named together, none is read by its name."""
         for number in range(120):
             self.scene.put(secret(f"s{number}"))
         self.scene.put(class_manifest("twisted", "example.com/other"))
@@ -341,7 +341,7 @@ class ClassTests(SourceTestCase):
     """IngressClasses decide whose Secrets are read."""
 
     def test_not_ours(self) -> None:
-        """The Secrets of Ingresses of other classes are none of our business."""
+        """The Secrets of Ingresses of other classes are not read."""
         scene = self.make()
         scene.put(web("a", "a", class_name="other"), secret("a"))
         scene.put(class_manifest("other", "example.com/other"))
@@ -467,7 +467,7 @@ class RightTests(SourceTestCase):
         self.assertEqual(scene.names("secrets"), [])
 
     def test_no_secrets(self) -> None:
-        """Without any right it is as if there were none, with a Problem until there is."""
+        """Without any right, Secrets count as missing, with a Problem until the right is granted."""
         scene = self.make(CONFIG, *KINDS)
         scene.put(web("a", "a"), secret("a"))
         scene.start()
@@ -546,7 +546,7 @@ class FailureTests(SourceTestCase):
     """When the API server is gone."""
 
     def test_gone(self) -> None:
-        """All that was known stays; that it is stale is told once, and that it no longer is."""
+        """Known objects stay; that they are stale is reported once, and so is the end of that."""
         scene = self.make()
         scene.put(*served("web", "a"), secret("a"))
         scene.start()
@@ -593,7 +593,7 @@ class FailureTests(SourceTestCase):
         self.assertEqual(scene.told, [])
 
     def test_hangs(self) -> None:
-        """A server that hangs is told from one that is idle within 30 s, and so is its return."""
+        """A server that hangs differs from an idle one within 30 s, and its return is noticed."""
         scene = self.make()
         scene.put(*served("web", "a"), secret("a"))
         scene.start()

@@ -55,7 +55,7 @@ class StoreBatchTests(SynchronousTestCase):
         self.assertEqual(len(self.services()), 2001)
 
     def test_applied(self) -> None:
-        """Whoever waits is told when the store has all that was put until then, and no more waits."""
+        """A waiting call comes when the store has everything that was put before, not later."""
         told: list[int] = []
         self.batch.when_applied(lambda: told.append(0))
         self.assertEqual(told, [0])
@@ -86,7 +86,7 @@ class StoreBatchTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_fault(self) -> None:
-        """A change that fails is told of, and those after it are made."""
+        """A change that fails is logged, and later changes are made."""
         self.store.subscribe(lambda: 1 / (self.store.generation - 1))  # type: ignore[arg-type]
         self.batch.put(service("web"))
         self.turn()

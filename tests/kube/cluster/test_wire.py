@@ -66,7 +66,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(error.code, 500)
 
     def test_none(self) -> None:
-        """What is no event is as good as none."""
+        """A malformed event is treated like no answer."""
         for text in (b"x", b"{}", b'{"type":"ADDED"}', b"\xff", NESTED):
             self.assertRaises(BadAnswer, decode_event, text)
 
@@ -84,7 +84,7 @@ class HeadTests(SynchronousTestCase):
                 self.assertEqual(head.name[1], json.loads(bytes(item))["metadata"]["name"])
 
     def test_none(self) -> None:
-        """One without a name has an empty one; what is no object has none."""
+        """A head without a name has an empty one; a malformed object has no head."""
         head = decode_head(b"{}")
         assert head is not None
         self.assertEqual(head.name, ("", ""))

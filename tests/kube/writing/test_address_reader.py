@@ -70,7 +70,7 @@ class ReaderTestCase(SynchronousTestCase):
         self.reader.start()
 
     def assertSeen(self, *expected: str) -> None:
-        """These addresses are those of now, and were told."""
+        """Assert the current addresses, and that a change was reported."""
         self.assertEqual(self.reader.addresses, listed_addresses(expected))
         self.assertEqual(self.seen[-1:], [self.reader.addresses])
 
@@ -94,7 +94,7 @@ class ServiceTests(ReaderTestCase):
         self.use(StatusAddresses(service=("ingress", "front")))
 
     def test_read(self) -> None:
-        """They are told when they are read, and when they are others."""
+        """Addresses are reported when they are first read, and when they change."""
         asked = self.api.take("GET", SERVICES)
         self.assertEqual(asked.query, {"fieldSelector": "metadata.name=front"})
         asked.answer(balanced("192.0.2.1"))
@@ -114,7 +114,7 @@ class ServiceTests(ReaderTestCase):
         self.assertSeen(items[0]["spec"]["clusterIP"])
 
     def test_pending(self) -> None:
-        """Who waits for a load balancer sees it soon, and is told of the waiting once."""
+        """While there is no address, reads are frequent, and logged once."""
         for _ in range(5):
             self.api.take("GET", SERVICES).answer(balanced())
             self.clock.advance(PENDING_PERIOD * LONGER)
@@ -139,7 +139,7 @@ class ServiceTests(ReaderTestCase):
         self.assertEqual(len(self.seen), 1)
 
     def test_stop(self) -> None:
-        """Who stops asks no more, and knows what it knew."""
+        """A stopped reader asks nothing, and keeps its addresses."""
         self.api.take("GET", SERVICES).answer(balanced("192.0.2.1"))
         self.clock.advance(READ_PERIOD * LONGER)
         self.reader.stop()
@@ -170,7 +170,7 @@ class NodeTests(ReaderTestCase):
         self.assertSeen("192.0.2.4")
 
     def test_node_gone(self) -> None:
-        """A node that is gone is none; whatever else goes wrong with one is tried again."""
+        """A node that is gone has no address; any other error is tried again."""
         self.use(StatusAddresses(service=("ingress", "front"), nodes="external"))
         self.api.take("GET", SLICES).answer(slices(endpoint("a", "n1"), endpoint("b", "n2")))
         self.api.take("GET", NODE + "n1").refuse(404, "NotFound")
@@ -194,7 +194,7 @@ class NodeTests(ReaderTestCase):
         self.assertSeen("10.244.0.1")
 
     def test_no_node(self) -> None:
-        """Where no node is known, that is told."""
+        """It is logged that no node is known."""
         self.use(StatusAddresses(nodes="internal"))
         self.assertIn("NODE_NAME", self.lines.take()[0])
         self.reader.stop()
@@ -225,12 +225,12 @@ class OtherReplicaTests(ReaderTestCase):
             self.assertIs(self.successResultOf(answer), is_ready)
 
     def test_no_service(self) -> None:
-        """Without a Service there is none as far as we know."""
+        """Without a Service there is no other replica."""
         self.use(StatusAddresses(addresses=("192.0.2.1",)))
         self.assertIs(self.successResultOf(self.ask()), False)
 
     def test_refused(self) -> None:
-        """What cannot be known is no answer."""
+        """An error is passed on."""
         self.use(StatusAddresses(service=("ingress", "front")))
         answer = self.ask()
         self.api.take("GET", SLICES).refuse(403, "Forbidden")

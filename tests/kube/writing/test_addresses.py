@@ -59,7 +59,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(found, expected)
 
     def test_pending(self) -> None:
-        """A load balancer that is not there yet has none."""
+        """A load balancer without an address yields none."""
         self.assertEqual(service_addresses(service("LoadBalancer")), ())
 
     def test_cluster_ip(self) -> None:
@@ -108,7 +108,7 @@ class NodeTests(SynchronousTestCase):
     INNER = node(InternalIP="10.0.0.2", Hostname="b")
 
     def test_external(self) -> None:
-        """All external ones; of a node that has none, the internal ones."""
+        """All external addresses are used, and the internal ones of a node without any."""
         found = node_addresses([self.BOTH, self.INNER], "external")
         self.assertEqual(found, ips("10.0.0.2", "192.0.2.1", "2001:db8::1"))
 
@@ -118,7 +118,7 @@ class NodeTests(SynchronousTestCase):
         self.assertEqual(found, ips("10.0.0.1", "10.0.0.2"))
 
     def test_none(self) -> None:
-        """A node that has no address adds none."""
+        """A node without an address adds none."""
         self.assertEqual(node_addresses([Node()], "external"), ())
 
     def test_recorded(self) -> None:
@@ -146,7 +146,7 @@ class ReplicaTests(SynchronousTestCase):
     """The endpoints of the Service in front of us are replicas of this process."""
 
     def test_nodes(self) -> None:
-        """The nodes are those of replicas that serve; of all, if none does."""
+        """The nodes are those of ready replicas, or of all if none is ready."""
         some = slices(
             replica("a", "n1"), replica("b", "n2", ready=False), replica("c", "n3", ready=None)
         )
@@ -166,7 +166,7 @@ class ReplicaTests(SynchronousTestCase):
             self.assertIs(has_other_replica(slices(*endpoints), "a"), expected, endpoints)
 
     def test_own_name_unknown(self) -> None:
-        """Without a name of our own, whoever is ready is another one: we are none any more."""
+        """If our own name is not known, every ready replica counts as another one."""
         self.assertIs(has_other_replica(slices(replica("a")), ""), True)
         self.assertIs(has_other_replica(slices(replica("a", ready=False)), ""), False)
 

@@ -57,7 +57,7 @@ class ListedTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.result), Thing(node_name="n"))
 
     def test_none(self) -> None:
-        """Where there is none, the list is empty."""
+        """An object that does not exist is an empty list."""
         self.asked.answer({"items": None})
         self.assertIsNone(self.successResultOf(self.result))
 

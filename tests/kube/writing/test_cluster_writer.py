@@ -282,7 +282,7 @@ class EventTests(WriterTestCase):
     """Problems, and that an Ingress is served, are Events that kubectl shows."""
 
     def test_events(self) -> None:
-        """A Problem is a warning, counted when it comes back; who leads next counts on."""
+        """A Problem is a Warning, counted when it comes back, also by the next leader."""
         problem = Problem("no such port", "Ingress", "default", "a", "spec.rules[0]")
         one, other = (self.begin(pod, events=True) for pod in ("pod-1", "pod-2"))
         for process in (one, other):
@@ -305,7 +305,7 @@ class EventTests(WriterTestCase):
         self.assertEqual(self.events(), [served[0], warning.format(3), served[1]])
 
     def test_off(self) -> None:
-        """There are none if the configuration says so; nor statuses without addresses."""
+        """No Events are written if so configured, and no statuses without addresses."""
         self.begin("pod-1", StatusAddresses())
         self.run_for(5)
         self.assertEqual((self.events(), self.addresses()), ([], {}))
@@ -388,7 +388,7 @@ class StopTests(WriterTestCase):
     """The last replica takes the addresses away, if that is to be."""
 
     def test_stay(self) -> None:
-        """Otherwise they stay, whoever stops."""
+        """Otherwise the addresses stay when a replica stops."""
         one = self.begin("pod-1")
         self.run_for(5)
         self.successResultOf(self.end(one))
@@ -438,7 +438,7 @@ class StopTests(WriterTestCase):
         self.assertEqual(self.addresses(), {})
 
     def test_follower(self) -> None:
-        """Who does not lead takes nothing away."""
+        """A replica that does not lead removes nothing."""
         self.lead(**{"pod-1": True, "pod-2": False})
         self.successResultOf(self.end(self.begin("pod-2", FRONT)))
         self.run_for(1)

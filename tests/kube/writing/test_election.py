@@ -97,7 +97,7 @@ class TakingTests(ElectorTestCase):
         self.assertTrue(self.elector.is_leader)
 
     def test_free(self) -> None:
-        """One that nobody holds is taken, as the version that was read."""
+        """A Lease without a holder is taken, in the version that was read."""
         self.elector.start()
         self.api.take("GET", LEASE).answer(lease("", version=7))
         taken = self.api.take("PUT", LEASE)
@@ -124,7 +124,7 @@ class TakingTests(ElectorTestCase):
         self.assertIsNone(self.elector.led_before)
 
     def test_lost_race(self) -> None:
-        """Who comes second follows, which is no trouble."""
+        """A candidate that was too late follows, and logs no failure."""
         self.elector.start()
         self.api.take("GET", LEASE).answer(lease(""))
         self.api.take("PUT", LEASE).refuse(409, "Conflict")
@@ -198,7 +198,7 @@ class RenewingTests(ElectorTestCase):
         self.assertEqual(self.told, ["started", "stopped"])
 
     def test_late_timer(self) -> None:
-        """Who was not run for a while knows that its time is over before anything tells it."""
+        """A process that did not run for a while knows that its time is over before any timer says so."""
         self.lead()
         self.clock.rightNow += RENEW_DEADLINE
         self.assertFalse(self.elector.is_leader)
@@ -215,7 +215,7 @@ class RenewingTests(ElectorTestCase):
         self.assertEqual(self.told, ["started", "stopped", "started"])
 
     def test_deadline_counts_from_asking(self) -> None:
-        """A renewal counts from when it was asked for: nobody knows when it was written."""
+        """A renewal counts from the moment of the request."""
         self.lead()
         self.clock.advance(RETRY_PERIOD)
         renewal = self.api.take("PUT", LEASE)
@@ -249,7 +249,7 @@ class RenewingTests(ElectorTestCase):
         self.assertEqual(self.elector.holder, "b")
 
     def test_leads_again(self) -> None:
-        """Who has lost it is a candidate again."""
+        """A leader that has lost the Lease is a candidate again."""
         self.lead()
         self.clock.advance(RENEW_DEADLINE)
         while not self.api.asked:
@@ -260,7 +260,7 @@ class RenewingTests(ElectorTestCase):
 
 
 class FailureTests(ElectorTestCase):
-    """What keeps it from standing for election is told once, and tried again."""
+    """A failing attempt is logged once, and repeated."""
 
     def test_told_once(self) -> None:
         """A missing right is one line, however often it is missed, and one when it is there."""
@@ -292,7 +292,7 @@ class FailureTests(ElectorTestCase):
 
 
 class StopTests(ElectorTestCase):
-    """Who stops lets another one lead."""
+    """Stopping lets another replica lead."""
 
     def test_release(self) -> None:
         """A leader stops leading, and releases the Lease as it is then."""

@@ -262,7 +262,7 @@ class ServedTests(WriterTestCase):
         self.assertEqual(self.said(), [])
 
     def test_changed(self) -> None:
-        """One that changes is none that is first served."""
+        """A change of a served Ingress is not reported as Served."""
         self.writer.start()
         self.serve(item())
         self.serve(msgspec.structs.replace(item()))
@@ -302,10 +302,10 @@ class ServedTests(WriterTestCase):
 
 
 class StopTests(WriterTestCase):
-    """Who leads no more says nothing."""
+    """A replica that does not lead writes nothing."""
 
     def test_follower(self) -> None:
-        """Who does not lead keeps silent, and says what is still so once it leads."""
+        """A follower writes nothing, and reports the Problems that last once it leads."""
         self.serve(item())
         self.report("bad", "worse")
         self.report("worse")
@@ -328,7 +328,7 @@ class StopTests(WriterTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_too_late(self) -> None:
-        """Who has lost the Lease and was not told yet writes nothing."""
+        """A replica that has lost the Lease, and was not yet told to stop, writes nothing."""
         self.serve(item())
         self.writer.start()
         self.leads = False

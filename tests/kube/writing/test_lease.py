@@ -45,7 +45,7 @@ class StepTests(SynchronousTestCase):
             self.assertIs(next_step("a", held_by("a"), unchanged_for), Step.RENEW)
 
     def test_free(self) -> None:
-        """One that nobody holds is taken at once."""
+        """A Lease without a holder is taken at once."""
         for holder in ("", None):
             self.assertIs(next_step("a", held_by(holder, duration=1), 0), Step.TAKE)
 
@@ -84,7 +84,7 @@ class SpecTests(SynchronousTestCase):
         self.assertEqual(held_spec("a", before, T2), expected)
 
     def test_taken(self) -> None:
-        """Taking it from another, or from nobody, is a transition."""
+        """Taking a Lease from another holder, or one without a holder, is a transition."""
         before = held_spec("b", None, T1)
         for held in (before, msgspec.structs.replace(before, holder_identity="")):
             taken = held_spec("a", held, T2)

@@ -51,7 +51,7 @@ class DecisionTests(SynchronousTestCase):
         )
 
     def test_served(self) -> None:
-        """One that is served gets our addresses, whatever it has, and whoever wrote that."""
+        """A served Ingress gets our addresses, whatever it has, and from whomever."""
         for known, manager in (((), ""), (THEIRS, "other"), (OURS[:1], US)):
             self.assertEqual(self.decide(known, manager), OURS)
 
@@ -61,7 +61,7 @@ class DecisionTests(SynchronousTestCase):
             self.assertIsNone(self.decide(known, "other"))
 
     def test_unknown(self) -> None:
-        """While our addresses are not known, none are taken away."""
+        """While our addresses are not known, none are removed."""
         for known in ((), THEIRS, OURS):
             self.assertIsNone(self.decide(known, US, ours=()))
 
@@ -78,7 +78,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertIsNone(self.decide((), US, served=False))
 
     def test_writer_unknown(self) -> None:
-        """Where nobody can tell who wrote it, our addresses are ours."""
+        """If the writer is not known, addresses equal to ours count as ours."""
         self.assertEqual(self.decide(OURS, served=False), ())
         self.assertIsNone(self.decide(THEIRS, served=False))
         self.assertIsNone(self.decide(THEIRS, ours=(), served=False))
@@ -208,7 +208,7 @@ class WriteTests(StatusTestCase):
         self.assertEqual(self.api.asked, [])
 
     def test_left_behind(self) -> None:
-        """What an earlier leader wrote and nobody serves is taken away as well."""
+        """Addresses that an earlier leader wrote are removed if the Ingress is not served."""
         self.see("a", THEIRS, US)
         self.lead()
         self.api.take("PATCH", path("a") + "/status")
@@ -267,7 +267,7 @@ class LeaderTests(StatusTestCase):
     """The leader alone writes."""
 
     def test_follower(self) -> None:
-        """Who does not lead only keeps in mind what it would write."""
+        """A replica that does not lead writes nothing."""
         self.see("a")
         self.serve("a")
         self.see("a", THEIRS)
@@ -277,7 +277,7 @@ class LeaderTests(StatusTestCase):
         self.assertEqual(self.api.lines, [f"PATCH {path('a')}/status"])
 
     def test_stop(self) -> None:
-        """Who leads no more cancels what is under way, and asks nothing."""
+        """A replica that stops leading cancels its requests, and sends no others."""
         self.see("a")
         self.see("b")
         self.lead("a", "b")
@@ -292,7 +292,7 @@ class LeaderTests(StatusTestCase):
         self.assertEqual(len(self.api.asked), 2)
 
     def test_too_late(self) -> None:
-        """Who has lost the Lease and was not told yet writes nothing."""
+        """A replica that has lost the Lease, and was not yet told to stop, writes nothing."""
         self.lead("a")
         self.leads = False
         self.see("a")
@@ -395,7 +395,7 @@ class ClearTests(StatusTestCase):
     """At the very end our addresses are taken away."""
 
     def test_clear(self) -> None:
-        """From all Ingresses that have them from us, and the end is told."""
+        """Our addresses are removed from all Ingresses, and the end is reported."""
         self.see("a", OURS, US)
         self.see("b", OURS, "other")
         self.see("c", THEIRS, US)
@@ -414,7 +414,7 @@ class ClearTests(StatusTestCase):
         self.assertEqual(self.api.asked, [])
 
     def test_stop(self) -> None:
-        """Who stops does not wait for that."""
+        """Stopping does not wait for addresses to be removed."""
         self.see("a", OURS, US)
         self.lead("a")
         cleared = self.writer.clear()

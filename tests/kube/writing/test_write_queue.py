@@ -134,7 +134,7 @@ class WriteTests(QueueTestCase):
         self.assertEqual(self.looked_at, names)
 
     def test_many(self) -> None:
-        """Many come as they are needed, and wait for nobody who was there before."""
+        """Many names are taken as they are needed, and do not delay later ones."""
         names = iter([f"n{number}" for number in range(3 * LOOKS_PER_TURN)])
         self.nothing_for = {f"n{number}" for number in range(3 * LOOKS_PER_TURN)}
         self.queue.add_all(names)
@@ -180,7 +180,7 @@ class WriteTests(QueueTestCase):
 
 
 class FailureTests(QueueTestCase):
-    """What fails is told, and tried again."""
+    """A failed write is reported, and tried again."""
 
     def test_one(self) -> None:
         """A fault of one keeps no other; it is tried again later, and later each time."""
@@ -285,7 +285,7 @@ class FailureTests(QueueTestCase):
 
 
 class StopTests(QueueTestCase):
-    """Who stops writes nothing any more."""
+    """A stopped queue writes nothing."""
 
     def test_stop(self) -> None:
         """What is under way is cancelled, and the rest is forgotten."""
@@ -314,7 +314,7 @@ class HurryTests(QueueTestCase):
     """Before the end everything is written as fast as can be."""
 
     def test_hurry(self) -> None:
-        """More at once, without a limit, and the end is told."""
+        """A hurried queue writes more at once, without a rate, and reports its end."""
         self.use(TokenBucket(rate=0.001, burst=1))
         names = "abcdefghijklmnopqrst"
         self.add(names)
@@ -351,7 +351,7 @@ class HurryTests(QueueTestCase):
         self.successResultOf(emptied)
 
     def test_stop(self) -> None:
-        """Who stops waits no more."""
+        """Stopping ends the wait for an empty queue."""
         self.add("a")
         emptied = self.queue.hurry()
         self.queue.stop()
