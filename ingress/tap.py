@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -33,7 +32,6 @@ from ingress.config import Config
 from ingress.config.file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
 from ingress.controller import Controller, utc_now
-from ingress.deadline import Deadlines
 from ingress.dns.lookup import Lookup, client_maker
 from ingress.dns.name_resolver import NameResolver
 from ingress.dns.route import can_reach, is_own
@@ -63,22 +61,16 @@ from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.serving import Serving
-from ingress.serving.data_plane import DataPlane
+from ingress.serving.local_plane import make_plane
 from ingress.serving.local_reports import LocalReports
 from ingress.serving.local_serving import LocalServing
 from ingress.serving.readings import read_counters, read_endpoints, read_vitals
-from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.counts import Counters, CountsCollector
 from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
-from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.totals import Totals
-from ingress.telemetry.traffic import Traffic
 from ingress.telemetry.vitals import own_usage
 from ingress.termination import Termination
-from ingress.transport import connect_tcp
-from ingress.upstream.registry import EndpointRegistry
-from ingress.upstream.tls_transport import tls_dialers
 from ingress.worker.fork_client import launch_forks
 from ingress.worker.process import DataSide, run_worker
 from ingress.worker.reports import WorkerReports, WorkerState
@@ -326,7 +318,7 @@ _Served = tuple[Serving, Reports, Callable[[], int]]
 
 def _make_local_serving(reactor: Any, options: Options, totals: Totals, *_: object) -> _Served:
     """The data plane in this process."""
-    plane, recorder = _make_plane(reactor)
+    plane, recorder = make_plane(reactor)
     contexts = TLSContexts(lambda: plane.exchanges.snapshot, make_self_signed(datetime.now(UTC)))
     serving = LocalServing(reactor, options["listeners"], plane, contexts, [recorder])
     return serving, LocalReports(reactor, plane, recorder.traffic, totals), int
@@ -358,7 +350,7 @@ def _make_data_side(
     contexts: TLSContexts, count: int, reactor: Any, listeners: Listeners
 ) -> DataSide:
     """The data plane of one of `count` workers, in its own process."""
-    plane, recorder = _make_plane(reactor)
+    plane, recorder = make_plane(reactor)
     contexts.current_snapshot = lambda: plane.exchanges.snapshot
     serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
 
@@ -369,17 +361,3 @@ def _make_data_side(
         return WorkerState(read_vitals(plane), read_endpoints(plane))
 
     return DataSide(serving, CountsCollector(recorder.traffic, count_all), read_state)
-
-
-def _make_plane(reactor: Any) -> tuple[DataPlane, Recorder]:
-    deadlines = Deadlines(reactor)
-    recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
-    plane = DataPlane(
-        EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
-        deadlines,
-        Random(),  # noqa: S311 (ids and sessions need not be secret)
-        wall_clock=time.time,
-        process=os.getpid(),
-        recorder=recorder,
-    )
-    return plane, recorder

@@ -173,14 +173,14 @@ class LayerTests(SynchronousTestCase):
                         self.assertTrue(_is_below(name, "ingress.kube.objects"), (module, name))
 
     def test_joined(self) -> None:
-        """Only the controller and tap see both the store and the build."""
+        """Only the controller, tap and an embedded proxy see both the store and the build."""
         both = {
             module
             for module, names in self.imports.of.items()
             if any(_is_below(name, "ingress.kube.store") for name in names)
             and any(_is_below(name, "ingress.routing.build") for name in names)
         }
-        self.assertLessEqual(both, {"ingress.controller", "ingress.tap"})
+        self.assertLessEqual(both, {"ingress.controller", "ingress.embedding", "ingress.tap"})
 
     def test_circles(self) -> None:
         """No modules import each other, within a package neither."""

@@ -1,0 +1,35 @@
+"""
+The data plane of one process, put together for its reactor.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from random import Random
+from typing import Any
+
+from ingress.deadline import Deadlines
+from ingress.serving.data_plane import DataPlane
+from ingress.telemetry.access_log import AccessLog
+from ingress.telemetry.recorder import Recorder
+from ingress.telemetry.traffic import Traffic
+from ingress.transport import connect_tcp
+from ingress.upstream.registry import EndpointRegistry
+from ingress.upstream.tls_transport import tls_dialers
+
+
+def make_plane(reactor: Any) -> tuple[DataPlane, Recorder]:
+    """:return: the data plane, and the recorder of its exchanges, to be started with it."""
+    deadlines = Deadlines(reactor)
+    recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
+    plane = DataPlane(
+        EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
+        deadlines,
+        Random(),  # noqa: S311 (ids and sessions need not be secret)
+        wall_clock=time.time,
+        process=os.getpid(),
+        recorder=recorder,
+    )
+    return plane, recorder

@@ -1,0 +1,163 @@
+"""
+The pages of ``docs`` that teach: each file on them, and each command, as it stands there.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.client import HTTPClient
+from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering
+from tests.support.process import CHECKOUT, PATIENCE, TWISTD, wait_until
+from tests.support.program import environment, run_trial, serve_configuration
+
+DOCS = CHECKOUT / "docs"
+
+_FILE = re.compile(r"Create `([^`]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
+_CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+_COMMAND = re.compile(r"\$ (.*)\n((?:(?!\$ ).*\n)*)")
+_PORTS = ("8080", "10254", "3000")
+
+
+class PageCase(SynchronousTestCase):
+    """A folder with the files of a page; ports that may be taken are replaced by free ones."""
+
+    page: str
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.web = EchoEndpoint("web")
+        self.addCleanup(self.web.stop)
+        held = [socket.create_server(("127.0.0.1", 0)) for _ in _PORTS]
+        self.ports = {
+            old: str(new.getsockname()[1]) for old, new in zip(_PORTS, held, strict=True)
+        } | {"3000": str(self.web.port)}
+        for each in held:
+            each.close()
+        self.text = (DOCS / self.page).read_text()
+        for name, content in _FILE.findall(self.text):
+            file = self.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(self.with_ports(content))
+
+    def with_ports(self, text: str) -> str:
+        return re.sub(rf"\b(?:{'|'.join(_PORTS)})\b", lambda match: self.ports[match[0]], text)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment(self.folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def status(self, path: str) -> int:
+        """What a client gets; 0 while nobody listens."""
+        try:
+            with HTTPClient(int(self.ports["8080"])) as client:
+                return client.request(path).status
+        except OSError:
+            return 0
+
+
+class PolicyPageTests(PageCase):
+    page = "policies.md"
+
+    def serve(self) -> None:
+        """Serve the configuration of the page."""
+        process = serve_configuration(
+            self.folder / "ingress.yaml", self.folder / "beside", self.folder
+        )
+        self.addCleanup(process.stop)
+        self.process = process
+
+    def configure(self, **changes: object) -> None:
+        """Change keys of the configuration."""
+        file = self.folder / "ingress.yaml"
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changes}))
+
+    def test_tested(self) -> None:
+        """The test on the page passes."""
+        output = run_trial("test_shop_policies", self.folder)
+        self.assertIn("PASSED (successes=3)", output)
+
+    def test_commands(self) -> None:
+        """The commands on the page print what stands there."""
+        if shutil.which("curl") is None:
+            self.skipTest("curl is not here")
+        self.serve()
+        (console,) = _CONSOLE.findall(self.text)
+        commands = _COMMAND.findall(console)
+        self.assertEqual(len(commands), 3)
+        for command, printed in commands:
+            done = subprocess.run(
+                self.with_ports(command), shell=True, capture_output=True, text=True
+            )
+            self.assertEqual(done.stdout, printed, command)
+
+    def test_waiting(self) -> None:
+        """All ways to wait work in a worker."""
+        server = RawEndpoint(
+            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes")
+        )
+        self.addCleanup(server.stop)
+        (self.folder / "file").write_text("read\n")
+        waiting = {
+            "class": "waiting_policies.Waiting",
+            "for-all": True,
+            "url": f"http://127.0.0.1:{server.port}/",
+            "file": "file",
+        }
+        for workers in (1, 2):
+            self.configure(
+                policies={"maintenance": "shop_policies.Maintenance", "w": waiting}, workers=workers
+            )
+            self.serve()
+            with HTTPClient(self.process.port("http")) as client:
+                reply = client.request("/", "blog.example")
+            fields = [reply.field(name) for name in ("X-Server", "X-File", "X-Later")]
+            self.assertEqual((reply.status, fields), (200, ["yes", "read", "yes"]))
+            self.process.stop()
+
+
+class EmbeddingPageTests(PageCase):
+    page = "embedding.md"
+
+    def test_tac(self) -> None:
+        """The .tac serves, beside a service of its own, and ends well."""
+        process = self.start(*TWISTD, "-n", "--pidfile=", "-y", "proxy.tac")
+        wait_until(lambda: self.status("/") == 200 or process.poll() is not None, "the proxy")
+        self.assertEqual(self.status("/"), 200)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=PATIENCE)
+        self.assertIn("still here", output)
+        self.assertNotIn("Traceback", output)
+        self.assertEqual(process.returncode, 0)
+
+    def test_plain(self) -> None:
+        """The plain program serves its manifests, and ends with ^C."""
+        process = self.start(sys.executable, "plain.py")
+        wait_until(lambda: self.status("/app") == 200 or process.poll() is not None, "the proxy")
+        self.assertEqual(self.status("/app"), 200)
+        self.assertEqual(self.status("/other"), 404)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=PATIENCE)
+        self.assertIn("listening on", output)
