@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ingress.config import Config, Listen, changed_needing_restart, with_restart_fields
-from ingress.config.file import ConfigError, load_config
 from ingress.config.section import Mistakes
+from ingress.config_file import ConfigError, load_config
 
 RunInThread = Callable[..., "Deferred[Any]"]
 """Calls a function with its arguments where it may take its time."""

@@ -29,7 +29,7 @@ from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
 from ingress.change_log import ChangeLog
 from ingress.config import Config
-from ingress.config.file import ConfigError, load_config
+from ingress.config_file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
 from ingress.controller import Controller, utc_now
 from ingress.dns.lookup import Lookup, client_maker

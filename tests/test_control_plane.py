@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Cluster
-from ingress.config.file import load_config
+from ingress.config_file import load_config
 from ingress.control_plane import ControlPlane
 from ingress.controller import Controller
 from ingress.kube.files import FilesSource

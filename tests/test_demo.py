@@ -16,7 +16,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config.file import load_config
+from ingress.config_file import load_config
 from ingress.document import load_documents
 from ingress.kube.manifest import read_objects
 from ingress.kube.store import ObjectStore

@@ -18,7 +18,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.config.file import load_config
+from ingress.config_file import load_config
 from tests.support.containerfile import parse_containerfile, parse_list
 from tests.support.deploy import DEPLOY, REPLACE, Document, kustomize, only, written
 from tests.support.process import CHECKOUT

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,14 +54,6 @@ FORBIDDEN = [
     ("ingress", "tests", ()),
 ]
 
-KNOWN_CIRCLES = [
-    {"ingress.config", "ingress.policy"},
-]
-"""
-What is left: the key `policies` names classes, which the configuration has to make. The list may
-only shrink, and names no circle that is gone.
-"""
-
 TESTS_OF_MANY_MODULES = {"data_path", "e2e", "fake_api", "fuzz"}
 """
 The data path from client to endpoint without sockets, whole processes, both codecs, and what
@@ -104,39 +96,6 @@ class Imports:
             and module != what
             and not any(_is_below(module, allowed) for allowed in but_for)
         ]
-
-    def circles(self) -> list[list[str]]:
-        """
-        :return: the modules that import each other, directly or by way of others, each group in
-            order; imports that only type checkers follow count as well.
-        """
-        edges = {
-            module: {found for name in names if (found := self._module(name)) not in (None, module)}
-            for module, names in self.of.items()
-        }
-        reached = {module: _reachable(module, edges) for module in edges}
-        groups = {
-            tuple(sorted(other for other in others if module in reached[other]))
-            for module, others in reached.items()
-        }
-        return sorted(list(group) for group in groups if len(group) > 1)
-
-    def _module(self, name: str) -> str | None:
-        """The module that a name is, or is in; None for what is not ours."""
-        if name in self.of:
-            return name
-        parent = name.rpartition(".")[0]
-        return parent if parent in self.of else None
-
-
-def _reachable(module: str, edges: Mapping[str, set[str]]) -> set[str]:
-    reached: set[str] = set()
-    waiting = [module]
-    while waiting:
-        for found in edges[waiting.pop()] - reached:
-            reached.add(found)
-            waiting.append(found)
-    return reached
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -183,32 +142,10 @@ class LayerTests(SynchronousTestCase):
         self.assertLessEqual(both, {"ingress.controller", "ingress.embedding", "ingress.tap"})
 
     def test_circles(self) -> None:
-        """No modules import each other, within a package neither."""
-        self.assertEqual(self.imports.circles(), [])
+        """No two parts of a package import each other, for types alone or through others."""
+        self.assertEqual(find_circles(self.imports.of), set())
 
     def test_circles_are_found(self) -> None:
-        """A circle is found over any number of modules, whoever follows its imports."""
-        folder = Path(self.mktemp())
-        folder.joinpath("inner").mkdir(parents=True)
-        for name, text in (
-            ("a", "from package.inner import b"),
-            ("inner/b", "import package.inner.c"),
-            ("inner/c", "if TYPE_CHECKING:\n    from package.a import A"),
-            ("d", "import package.a"),
-        ):
-            folder.joinpath(f"{name}.py").write_text(text)
-        self.assertEqual(
-            Imports(folder, "package").circles(),
-            [["package.a", "package.inner.b", "package.inner.c"]],
-        )
-
-    def test_packages(self) -> None:
-        """No two parts of a package import each other, for types alone or through others."""
-        self.assertEqual(
-            sorted(map(sorted, find_circles(self.imports.of))), sorted(map(sorted, KNOWN_CIRCLES))
-        )
-
-    def test_packages_are_found(self) -> None:
         """Circles of packages, of modules, and of a package and what is in it are found."""
         for imports, circles in (
             ({"p.a": ["p.b.name"], "p.b": ["p.c"], "p.c": ["os"]}, []),

@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.config.file import load_config
+from ingress.config_file import load_config
 from ingress.live_config import LiveConfig
 
 

@@ -1,7 +1,7 @@
 """
 The configuration as frozen types, each with its default.
 
-`ingress.config.file` reads them; these types do not depend on the format of the file.
+`ingress.config_file` reads them; these types do not depend on the format of the file.
 """
 
 from __future__ import annotations

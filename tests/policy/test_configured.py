@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, ConfiguredPolicy
-from ingress.config.file import ConfigError, load_config
+from ingress.config_file import ConfigError, load_config
 from ingress.policy.chosen import POLICIES_ANNOTATION
 from ingress.policy.guard import GuardedPolicy
 from ingress.routing.build import Built

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingress.config.file import ConfigError
 from ingress.config.root import read_root
 from ingress.config.section import Mistakes, Section
 from ingress.config.value import boolean, namespace
+from ingress.config_file import ConfigError
 from ingress.kube.api import kubeconfig_value as accept
 from ingress.kube.api.credential_files import Material
 from ingress.kube.api.kubeconfig_user import User, is_shown_to_all, read_user

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ingress.config.file import ConfigError
 from ingress.config.section import Mistake, NotAccepted
+from ingress.config_file import ConfigError
 from ingress.kube.api import kubeconfig_value as accept
 from ingress.kube.api.credential_files import Material, bearer
 from ingress.kube.api.credentials import NoCredentials

@@ -20,7 +20,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from ingress.config import Cluster
-from ingress.config.file import ConfigError
+from ingress.config_file import ConfigError
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.errors import APIError, APIUnreachable

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config.file import ConfigError
+from ingress.config_file import ConfigError
 from ingress.kube.api.credential_files import Material
 from ingress.kube.api.exec_plugin import ExecPlugin
 from ingress.kube.api.kubeconfig import APIAccess, load_kubeconfig

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config.file import ConfigError
+from ingress.config_file import ConfigError
 from ingress.kube.api.credential_files import Material
 from ingress.kube.api.kubeconfig import APIAccess
 from ingress.kube.api.server import Server

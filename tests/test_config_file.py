@@ -1,5 +1,5 @@
 """
-Tests for `ingress.config.file` and, through it, for `ingress.config.section`.
+Tests for `ingress.config_file` and, through it, for `ingress.config.section`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from ingress.config import (
     PublicPorts,
     StatusAddresses,
 )
-from ingress.config.file import ConfigError, load_config
 from ingress.config.root import MAX_FILE_SIZE
+from ingress.config_file import ConfigError, load_config
 from ingress.document import load_documents
 
 SOURCE = "source: {files: [manifests]}\n"
-DOCUMENTED = Path(__file__).resolve().parents[2] / "etc" / "ingress.yaml"
+DOCUMENTED = Path(__file__).resolve().parents[1] / "etc" / "ingress.yaml"
 
 
 class ConfigTestCase(SynchronousTestCase):
