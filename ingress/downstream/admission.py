@@ -78,7 +78,7 @@ class Admission:
         self.accepted += 1
         # Nearly all are admitted here.
         is_bounded = self._config.limits.connections_per_client is not None
-        if not is_bounded and not self._is_crowded() and self._limit.has_room():
+        if not is_bounded and not self.is_crowded() and self._limit.has_room():
             return True
         self.crowded()
         if self._may_have(client):
@@ -98,7 +98,8 @@ class Admission:
                 self._looked = now
         return bool(self._giving_way)
 
-    def _is_crowded(self) -> bool:
+    def is_crowded(self) -> bool:
+        """Whether most of the connections that there may be are in use."""
         return is_crowded(len(self._connections), self._limit.maximum)
 
     def _may_have(self, client: Client) -> bool:

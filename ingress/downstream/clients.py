@@ -10,7 +10,6 @@ from ingress.config import Config, Limits
 from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.admission import Admission
 from ingress.downstream.open_connections import OpenConnections
-from ingress.downstream.shares import is_crowded
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -32,11 +31,6 @@ class Clients:
 
     def __repr__(self) -> str:
         return f"<Clients {self.connections}>"
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether most of the connections that there may be are in use."""
-        return is_crowded(len(self.connections), self.connection_limit.maximum)
 
     def apply(self, config: Config) -> None:
         """Do as the configuration says from now on."""

@@ -48,7 +48,7 @@ class DataPlane:
             self.calls, deadlines.clock, recorder if recorder is not None else RecordReceiver()
         )
         shares = self.exchanges.shares = RequestShares(
-            lambda: self.clients.is_crowded, self.clients.connections.in_flight
+            self.clients.admission.is_crowded, self.clients.connections.in_flight
         )
         self.clients.admission.crowded = shares.look
 
