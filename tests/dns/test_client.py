@@ -55,12 +55,12 @@ class DNSClientTests(TestCase):
         self.assertEqual(await self.addresses(self.make()), ["10.0.0.1"])
 
     async def test_no_name(self) -> None:
-        """That the name does not exist is an answer."""
+        """A name that does not exist is an answer."""
         message = await self.make().ask("a.example", dns.A)
         self.assertEqual((message.rCode, message.answers), (dns.ENAME, []))
 
     async def test_long(self) -> None:
-        """What is too long for UDP comes over TCP."""
+        """An answer that is too long for UDP comes over TCP."""
         many = [f"10.0.{n}.1" for n in range(100)]
         self.server.put("a.example", *many)
         self.assertEqual(sorted(await self.addresses(self.make())), sorted(many))
@@ -75,7 +75,7 @@ class DNSClientTests(TestCase):
         self.assertEqual(await self.addresses(client), ["10.0.0.1"])
 
     async def test_failures(self) -> None:
-        """What no server answers has failed, with the words of the last one."""
+        """A question that no server answers fails with the last server's reason."""
         self.server.fail("a.example", error.DNSServerError())
         await self.assert_fails(self.make(), "name server 127.0.0.1 fails (SERVFAIL)")
         self.server.fail("a.example", error.DNSQueryRefusedError())

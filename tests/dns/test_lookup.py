@@ -166,7 +166,7 @@ class AliasTests(LookupTestCase):
         self.assertEqual(self.answer(), Answer(("10.0.0.1",), 10.0))
 
     def test_asked_for(self) -> None:
-        """What a CNAME leads to is asked for where the answer does not have it."""
+        """The target of a CNAME is asked for if the answer lacks its address."""
         self.zone.answers["a.example A"] = ["a.example 20 CNAME b.example"]
         self.zone.answers["b.example A"] = ["b.example 30 A 10.0.0.1"]
         self.assertEqual(self.answer(), Answer(("10.0.0.1",), 20.0))

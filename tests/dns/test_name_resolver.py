@@ -24,7 +24,7 @@ from ingress.dns.name_resolver import (
 
 
 class RecordingNames:
-    """What was put and not forgotten, and how often something changed."""
+    """Records the current results, and the number of changes."""
 
     def __init__(self) -> None:
         self.known: dict[str, Resolution] = {}
@@ -114,7 +114,7 @@ class NameResolverTests(SynchronousTestCase):
         self.assertIn("a", self.sink.known)
 
     def test_no_address(self) -> None:
-        """That there is no address counts at once, and is asked again before long."""
+        """A negative answer applies at once, and is asked for again soon."""
         self.resolver.want(["a"])
         self.answer("10.0.0.1")
         self.clock.advance(30)

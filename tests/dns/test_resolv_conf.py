@@ -18,7 +18,7 @@ options ndots:5 timeout:2 attempts:3 edns0
 
 class ResolvConfTests(SynchronousTestCase):
     def test_pod(self) -> None:
-        """What a pod has."""
+        """The file of a pod."""
         self.assertEqual(
             parse_resolv_conf(POD),
             ResolvConf(
@@ -35,7 +35,7 @@ class ResolvConfTests(SynchronousTestCase):
         self.assertEqual(parse_resolv_conf(""), ResolvConf())
 
     def test_nonsense(self) -> None:
-        """What is not understood is ignored."""
+        """Unknown lines are ignored."""
         text = "nameserver\nnameserver x\nnameserver 10.0.0.1 x\n;\nsearch\noptions ndots timeout:x :1\nsortlist\n"
         self.assertEqual(parse_resolv_conf(text), ResolvConf(("10.0.0.1",)))
 
@@ -60,7 +60,7 @@ class ResolvConfTests(SynchronousTestCase):
 
 
 class CandidateTests(SynchronousTestCase):
-    """What a name may mean."""
+    """The candidates of a name."""
 
     conf = ResolvConf(search=("a.example", "example"), ndots=2)
 
@@ -79,7 +79,7 @@ class CandidateTests(SynchronousTestCase):
         )
 
     def test_too_long(self) -> None:
-        """What cannot be a name is left out."""
+        """Impossible names are left out."""
         long = ".".join(["x" * 61] * 4)
         self.assertEqual(self.conf.candidates(long), [long])
         for name in ("x" * 64, "x..y", ".", ""):

@@ -26,7 +26,7 @@ class SystemFilesTests(SynchronousTestCase):
         return self.successResultOf(Deferred.fromCoroutine(self.files.current()))
 
     def test_missing(self) -> None:
-        """Where there are no files nothing is known, and nothing fails."""
+        """Missing files are empty."""
         self.assertEqual(self.current(), SystemConfig())
 
     def test_read(self) -> None:
@@ -71,6 +71,6 @@ class SystemFilesTests(SynchronousTestCase):
         self.assertEqual(len(asked), 1)
 
     def test_folder(self) -> None:
-        """What is no file says nothing."""
+        """A folder in place of a file is empty."""
         self.resolv_conf.mkdir()
         self.assertEqual(self.current(), SystemConfig())

@@ -16,7 +16,7 @@ from tests.support.manifest import ingress_manifest, service_manifest
 
 
 class KubectlTests(SynchronousTestCase):
-    """What operators do."""
+    """Commands of operators."""
 
     def setUp(self) -> None:
         find_kubectl()

@@ -107,7 +107,7 @@ class WriteTests(RecordedTestCase):
             self.assert_alike(self.repeat(recorded), recorded)
 
     def test_kubectl(self) -> None:
-        """What kubectl apply asks is answered as it expects, server-side apply as well."""
+        """The requests of kubectl apply are answered as it expects, server-side apply too."""
         for name in (
             "apply: the object does not exist",
             "apply: create",
@@ -293,7 +293,7 @@ class RefusalTests(RecordedTestCase):
         self.assertEqual(answer.body, recorded.answer)
 
     def test_too_old(self) -> None:
-        """What is forgotten is 410, on a watch as an event and on a list as a status."""
+        """A forgotten version is 410, as an event on a watch and as a status on a list."""
         for number in range(10):
             self.api.put(
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"n{number}"}}
@@ -325,7 +325,7 @@ class RefusalTests(RecordedTestCase):
 
 
 class DiscoveryTests(RecordedTestCase):
-    """What there is to ask for."""
+    """Discovery."""
 
     def test_groups(self) -> None:
         """The resources that both have are described alike."""

@@ -443,7 +443,7 @@ class AccessTests(FakeAPITestCase):
 
 
 class FaultTests(FakeAPITestCase):
-    """What goes wrong."""
+    """Faults that tests ask for."""
 
     def test_shed(self) -> None:
         """Requests are turned away for a while, with the time to wait, in one form or the other."""

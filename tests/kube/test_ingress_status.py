@@ -59,7 +59,7 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(found, KnownStatus(expected, "", "7"))
 
     def test_none(self) -> None:
-        """What is left out, empty or null means that there is no address."""
+        """Absent, empty and null fields mean that there is no address."""
         statuses: tuple[object, ...] = (
             None,
             {},
@@ -115,7 +115,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(self.changes(), 0)
 
     def test_text(self) -> None:
-        """What was read may be text; if it is no Ingress, there is no status."""
+        """A text that is not an Ingress has no status."""
         self.statuses.saw(exchange("ingress-writes", "create ingress").answer)
         self.assertEqual(self.statuses.get(("default", "rec")), KnownStatus((), "", "433"))
         patched = exchange("ingress-writes", "patch ingress status (merge patch)")

@@ -52,7 +52,7 @@ class RemainsTests(SynchronousTestCase):
                 self.assertIs(remains_of(raw, ORIGIN), None)
 
     def test_marked(self) -> None:
-        """What remains can be told from an Ingress that is served."""
+        """Remains can be distinguished from an Ingress that is served."""
         found = remains(raw_ingress())
         self.assertTrue(is_remains(found))
         self.assertFalse(is_remains(Ingress(metadata=found.metadata, spec=found.spec)))

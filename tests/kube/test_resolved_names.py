@@ -29,7 +29,7 @@ reactor: Any = _reactor
 
 class ResolvedNamesTests(SynchronousTestCase):
     def test_all(self) -> None:
-        """What a name means is in the store, with our own ports, until it is forgotten."""
+        """A result is in the store, with our own ports, until it is forgotten."""
         store = ObjectStore()
         names = ResolvedNames(store, lambda address: (80,) if address == "192.0.2.1" else ())
         names.put("a.example", Resolution(("192.0.2.1", "192.0.2.2"), "it is silent"))

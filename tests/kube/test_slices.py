@@ -50,7 +50,7 @@ class SliceTests(SynchronousTestCase):
         self.failureResultOf(result, Stopped)
 
     def test_fault(self) -> None:
-        """What the work raises is raised."""
+        """An exception of the work is raised."""
 
         def fail() -> Steps[None]:
             yield

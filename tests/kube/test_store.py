@@ -59,7 +59,7 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual(self.seen, [1, 2])
 
     def test_no_change(self) -> None:
-        """What changes nothing is no change."""
+        """A change without a difference is no change."""
         self.store.apply([A])
         view = self.store.view()
         self.assertFalse(self.store.apply([A], [key_of(B)]))

@@ -118,13 +118,13 @@ class SliceTests(StoredTestCase):
         self.assertEqual(self.addresses(served), ["10.0.0.1", "10.0.0.2"])
 
     def test_names(self) -> None:
-        """So are host names that cannot be resolved."""
+        """Host names that cannot be resolved are left out as well."""
         item = self.item("FQDN", "a.example", "localhost")
         served = self.assert_served(item, "endpoints[1].addresses[0]")
         self.assertEqual(self.addresses(served), ["a.example"])
 
     def test_loopback(self) -> None:
-        """So are loopback addresses, which lead to the proxy and not to a pod."""
+        """Loopback addresses, which lead to the proxy and not to a pod, are left out as well."""
         stored = accept_stored(self.item("IPv4", "127.0.0.1", "10.0.0.1"))
         assert stored.item is not None
         self.assertEqual(self.addresses(stored.item), ["10.0.0.1"])

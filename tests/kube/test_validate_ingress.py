@@ -130,7 +130,7 @@ class PathTests(SynchronousTestCase):
     """Paths, by their type."""
 
     def test_accepted(self) -> None:
-        """What the API server accepts."""
+        """Paths that the API server accepts."""
         for path in ("/", "/a", "/a/", "/a/b", "/.a", "/a..b", "/a/...", "/%20", "/a b", "/é"):
             self.assertEqual(path_faults(path, "Exact"), [], path)
             self.assertEqual(path_faults(path, "Prefix"), [], path)
@@ -138,7 +138,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(path_faults(path, "ImplementationSpecific"), [], path)
 
     def test_refused(self) -> None:
-        """What it refuses where paths are compared as they are."""
+        """Paths that it refuses for Exact and Prefix."""
         for path in (
             "",
             "a",

@@ -28,7 +28,7 @@ def fields(item: KubeObject) -> list[str]:
 
 
 class MetadataTests(SynchronousTestCase):
-    """What every object has."""
+    """The metadata of every object."""
 
     def test_names(self) -> None:
         """Names are DNS names, those of Services labels, namespaces labels."""

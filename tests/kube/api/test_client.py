@@ -235,7 +235,7 @@ class AnswerTests(ClientTestCase):
             self.assertEqual((error.code, error.retry_after), (429, seconds))
 
     def test_proxy(self) -> None:
-        """What a proxy before the server says is no answer of the API, and is not repeated."""
+        """An answer of a proxy in front of the server is not the API's, and is not repeated."""
         page = b"<html>secret</html>"
         for code, phrase in ((502, "Bad Gateway"), (503, "Service Unavailable"), (403, "No")):
             asked = self.get(respond(f"{code} {phrase}", page, content_type="text/html"))
@@ -350,7 +350,7 @@ class AnswerTests(ClientTestCase):
         self.assert_closed()
 
     def test_lost_while_idle(self) -> None:
-        """What was read over a connection that is gone is asked again; what was changed is not."""
+        """A read over a connection that is gone is repeated; a change is not."""
         self.connect(lambda _: [respond("200 OK", b"{}")])
 
         def lose() -> None:
@@ -457,7 +457,7 @@ class WatchTests(ClientTestCase):
             self.assertEqual(self.events, [b'{"a":1}'])
 
     def test_opened(self) -> None:
-        """That the server has accepted a watch is known before its first event."""
+        """The acceptance of a watch is known before its first event."""
         seen: list[object] = []
         answers = [status(403, "Forbidden"), CHUNKED]
         self.connect(lambda _: [answers.pop(0), *([chunk(b"1\n")] if not answers else [])])
@@ -512,7 +512,7 @@ class WatchTests(ClientTestCase):
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_receiver_fails(self) -> None:
-        """What the receiver raises ends the watch, and is what it ends with."""
+        """An exception of the receiver ends the watch, and is raised."""
 
         class Fault(Exception):
             pass

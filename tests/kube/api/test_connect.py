@@ -144,7 +144,7 @@ class ConnectTests(TestCase):
             self.assertEqual(await client.get("/version"), ANSWER)
 
     async def test_no_tls(self) -> None:
-        """What `kubectl proxy` listens on serves as well."""
+        """A plain server, such as `kubectl proxy`, works as well."""
         self.valid = None
         port = self.api.listen(self.reactor)
         self.addCleanup(port.stopListening)

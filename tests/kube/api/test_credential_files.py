@@ -15,7 +15,7 @@ from ingress.kube.api.credentials import ClientCertificate, Identity, NoCredenti
 
 
 class FileCredentialsTests(SynchronousTestCase):
-    """What is given is used; what lies in files is read, and read again."""
+    """Given credentials are used; credentials in files are read periodically."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())

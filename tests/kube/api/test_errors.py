@@ -36,7 +36,7 @@ class APIErrorTests(SynchronousTestCase):
         self.assertEqual(api_error(429, body, 7.0).retry_after, 7.0)
 
     def test_no_status(self) -> None:
-        """What a proxy says in the API's place is not repeated."""
+        """The text of a proxy in the API's place is not repeated."""
         for body in (
             b"<html>secret</html>",
             b"",

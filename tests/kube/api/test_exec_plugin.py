@@ -37,7 +37,7 @@ def credential(version: str = V1, kind: str = "ExecCredential", **status: Any) -
 
 
 class ParseTests(SynchronousTestCase):
-    """What a plugin prints."""
+    """The output of a plugin."""
 
     def test_token(self) -> None:
         """A token, without end or with one."""
@@ -61,7 +61,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(found, Identity(b"Bearer t", ClientCertificate(b"chain", b"key")))
 
     def test_refused(self) -> None:
-        """What is no credential is refused, without a word of it."""
+        """A malformed credential is refused, and nothing of it is shown."""
         for output, words in (
             (b"", "not print an ExecCredential"),
             (b"s3cr3t", "not print an ExecCredential"),
@@ -214,7 +214,7 @@ class ExecCredentialsTests(SynchronousTestCase):
         self.successResultOf(again)
 
     def test_expiry(self) -> None:
-        """What it says is used until the moment that it says."""
+        """A credential is used until its expiry."""
         asked = self.ask()
         self.reactor.end(credential(token="1", expirationTimestamp="2026-11-20T12:01:00Z"))
         self.successResultOf(asked)

@@ -50,7 +50,7 @@ class FreshFilesTests(SynchronousTestCase):
         return self.successResultOf(Deferred.fromCoroutine(self.files.contents()))
 
     def test_age(self) -> None:
-        """What was read is used for a minute, and then read again."""
+        """Contents are used for a minute, and then read again."""
         self.assertEqual(self.contents(), (b"first",))
         self.path.write_bytes(b"second")
         self.clock.advance(MAX_AGE - 1)
@@ -75,7 +75,7 @@ class FreshFilesTests(SynchronousTestCase):
         self.assertEqual(self.contents(), (b"late",))
 
     def test_gone(self) -> None:
-        """What is gone is used on, and the log says so once."""
+        """The content of a missing file stays in use, and the log says so once."""
         self.contents()
         self.path.unlink()
         with capturedLogs() as events:

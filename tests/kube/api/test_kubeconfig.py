@@ -127,7 +127,7 @@ class ContextTests(KubeconfigTestCase):
         self.assertEqual(self.load(self.CONTENT, "nobody").user, Material())
 
     def test_unknown(self) -> None:
-        """What is not there is a mistake that says what is."""
+        """A missing entry is a mistake that lists the known names."""
         self.assertEqual(
             self.mistakes(self.CONTENT, "elsewhere"),
             [
@@ -160,7 +160,7 @@ class ContextTests(KubeconfigTestCase):
         )
 
     def test_no_kubeconfig(self) -> None:
-        """What is no kubeconfig at all is refused as such."""
+        """A file that is not a kubeconfig is refused."""
         self.assertEqual(self.mistakes(""), ["is empty; clusters, users and contexts are needed"])
         self.assertEqual(self.mistakes("[]"), ["must be a mapping of keys and values"])
         self.assertIn("is not YAML", self.mistakes("a: [")[0])
@@ -181,7 +181,7 @@ class ContextTests(KubeconfigTestCase):
 
 
 class ClusterTests(KubeconfigTestCase):
-    """Where the server is, and how it is known."""
+    """The server of a cluster, and its verification."""
 
     def server(self, **cluster: Any) -> Server:
         return self.load(kubeconfig(cluster)).server
@@ -237,7 +237,7 @@ class ClusterTests(KubeconfigTestCase):
         self.assertEqual((access.server.ca_pem, access.ca_file), (data, None))
 
     def test_wrong_ca(self) -> None:
-        """What is no certificate is a mistake."""
+        """A malformed certificate is a mistake."""
         self.assertEqual(
             self.mistake({"certificate-authority": "none"}),
             'clusters[0].cluster.certificate-authority: "none": a file that can be read;'
@@ -285,7 +285,7 @@ class ClusterTests(KubeconfigTestCase):
         self.assertEqual(self.server(**{"proxy-url": ""}), self.server())
 
     def test_unknown_keys(self) -> None:
-        """What we do not know is not for us."""
+        """Unknown keys are ignored."""
         self.assertEqual(self.server(**{"disable-compression": True}), self.server())
 
 
@@ -307,7 +307,7 @@ class UserTests(KubeconfigTestCase):
         self.assertEqual(self.user(token="old", tokenFile="token"), Material(token=path))
 
     def test_wrong_token(self) -> None:
-        """What cannot be a token is a mistake, and is not shown."""
+        """An impossible token is a mistake, and is not shown."""
         self.file("empty", b"\n")
         self.assertEqual(
             self.mistake(user={"tokenFile": "empty"}),
@@ -357,7 +357,7 @@ class UserTests(KubeconfigTestCase):
         )
 
     def test_refused(self) -> None:
-        """What would be understood half is refused."""
+        """Keys that would change the meaning are refused if they are not supported."""
         for key in ("auth-provider", "as", "as-uid", "as-groups", "as-user-extra"):
             self.assertIn(f"users[0].user.{key}: ", self.mistake(user={key: SECRET}))
 
@@ -415,7 +415,7 @@ class ExecTests(KubeconfigTestCase):
         self.assertEqual(self.exec(command="login").command, "login")
 
     def test_mistakes(self) -> None:
-        """What cannot be run as it is meant is refused, and nothing that may be secret shown."""
+        """A plugin that cannot be run as configured is refused, and no secret is shown."""
         v1 = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws"}
         for plugin, expected in (
             ({"command": "aws"}, "exec.apiVersion: missing: client.authentication.k8s.io/v1 or"),

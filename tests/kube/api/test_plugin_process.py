@@ -96,7 +96,7 @@ class RunPluginTests(TestCase):
         )
 
     async def test_garbage_beside(self) -> None:
-        """What it complains of may be long."""
+        """Standard error may be long."""
         printed = await self.run_python(
             "import sys; sys.stderr.write('x' * 10_000_000); print('fine')"
         )

@@ -10,7 +10,7 @@ from ingress.kube.api.server import Server, parse_server_url
 
 
 class ServerTests(SynchronousTestCase):
-    """Where it is can be written down."""
+    """The address of a server as a text."""
 
     def test_url(self) -> None:
         """A URL leads to the server that has it."""
@@ -18,7 +18,7 @@ class ServerTests(SynchronousTestCase):
             self.assertEqual(parse_server_url(url).url, url)
 
     def test_local(self) -> None:
-        """What is on this machine is known."""
+        """Addresses of this machine are recognised."""
         for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost"):
             self.assertTrue(Server(host, 1).is_local)
         for host in ("10.0.0.1", "fd00::1", "localhost.example"):

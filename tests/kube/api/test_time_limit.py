@@ -40,7 +40,7 @@ class WithinTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_late(self) -> None:
-        """What takes too long is cancelled, and there is no answer."""
+        """A request that takes too long is cancelled."""
         self.clock.advance(4.9)
         self.assertNoResult(self.result)
         self.clock.advance(0.1)
@@ -49,7 +49,7 @@ class WithinTests(SynchronousTestCase):
         self.assertTrue(self.was_cancelled)
 
     def test_no_time(self) -> None:
-        """Where the time is over already, it ends with the next turn."""
+        """A limit that is over already ends the request in the next turn."""
         self.answer.callback("here")
         self.answer = Deferred()
         result = Deferred.fromCoroutine(within(-1, self.clock, self.request()))

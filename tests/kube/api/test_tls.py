@@ -142,7 +142,7 @@ class HandshakeTests(TestCase):
         await self.assert_refused("certificate has expired", expired)
 
     async def test_intermediate(self) -> None:
-        """What the bundle has is trusted, also where it is no root."""
+        """The certificates of the bundle are trusted, also if they are no roots."""
         below = self.ca.intermediate()
         issued = below.issue("127.0.0.1")
         self.assertEqual(await self.ask(issued), ANSWER)
@@ -192,7 +192,7 @@ class HandshakeTests(TestCase):
 
 
 class ContextTests(SynchronousTestCase):
-    """What OpenSSL cannot use is said."""
+    """Material that OpenSSL cannot use is reported."""
 
     def test_unusable(self) -> None:
         """Certificate and key that do not belong together, no PEM, no CA."""

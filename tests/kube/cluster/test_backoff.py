@@ -31,7 +31,7 @@ class BackoffTests(SynchronousTestCase):
         self.assertNotEqual(self.backoff.next_delay(), other.next_delay())
 
     def test_retry_after(self) -> None:
-        """What the server asks for is granted, within reason."""
+        """The delay that the server asks for is granted, within bounds."""
         self.assertEqual(self.backoff.next_delay(20.0), 20.0)
         self.assertEqual(self.backoff.next_delay(1e9), MAX_RETRY_AFTER)
         self.assertGreater(self.backoff.next_delay(0.0), 0.0)

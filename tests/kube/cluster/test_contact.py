@@ -39,7 +39,7 @@ class ContactTests(SynchronousTestCase):
         self.assertEqual(self.contact.staleness, 2.0)
 
     def test_stale(self) -> None:
-        """What was never read is stale, and what has failed for long, or is silent for very long."""
+        """Unread objects are stale, and so are those after long failures or silence."""
         self.assertTrue(self.contact.is_stale)
         self.contact.heard()
         self.contact.listed()
@@ -91,7 +91,7 @@ class ContactTests(SynchronousTestCase):
         self.assertTrue(contact.is_stale)
 
     def test_fault(self) -> None:
-        """What is wrong is its own fault, or that of a server that does not answer."""
+        """The fault is its own, or that of a server that does not answer."""
         self.assertIsNone(self.contact.fault)
         self.liveness.failed(GONE)
         self.assertIs(self.contact.fault, GONE)

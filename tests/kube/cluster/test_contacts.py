@@ -24,7 +24,7 @@ class ContactsTests(SourceTestCase):
             self.assertEqual(dict(metric), dict.fromkeys(ALL, 0.0))
 
     def test_secrets(self) -> None:
-        """What happens to the list of Secrets, or to those read by their names, is counted."""
+        """Relists and failed watches of Secrets are counted, also of those read by name."""
         rules = ((), (*KINDS, Rule(READ, ("",), ("secrets",), names=("a",))))
         for granted in rules:
             scene = self.make(CONFIG, *granted)

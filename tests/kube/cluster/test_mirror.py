@@ -25,7 +25,7 @@ from tests.support.manifest import Manifest, ingress_manifest, service_manifest
 
 
 class RecordingSink:
-    """What is there after all that was put and deleted; and how often something was."""
+    """Records the remaining objects, and the number of calls."""
 
     def __init__(self) -> None:
         self.objects: dict[ObjectKey, KubeObject] = {}
@@ -99,7 +99,7 @@ class MirrorTestCase(SynchronousTestCase):
 
 
 class ListTests(MirrorTestCase):
-    """What a list gives."""
+    """The objects of a list."""
 
     def test_pages(self) -> None:
         """Nothing is there before the last page, then everything is."""
@@ -111,7 +111,7 @@ class ListTests(MirrorTestCase):
         self.assertEqual(self.sink.names, ["a", "b"])
 
     def test_vanished(self) -> None:
-        """What a second list does not have is gone; what is as before is the same object."""
+        """An object that a second list lacks is gone; an unchanged one is the same object."""
         self.take_list([service_manifest("a"), service_manifest("b")])
         before, calls = self.item("a"), self.sink.calls
         self.take_list([service_manifest("a")])
@@ -180,7 +180,7 @@ class EventTests(MirrorTestCase):
         self.assertEqual(self.observer.events, ["saw a", "saw a"])
 
     def test_unknown(self) -> None:
-        """That something is gone which was never there is no change."""
+        """The deletion of an unknown object is no change."""
         self.event("DELETED", service_manifest("a"))
         self.assertEqual(self.sink.calls, 0)
 
@@ -217,7 +217,7 @@ class GuardTests(MirrorTestCase):
         return ingress_manifest("a", "a.example", {"/": "web"}, annotations={"auth-url": "x"})
 
     def test_remains(self) -> None:
-        """What remains of one that never was good is there for what it guards."""
+        """The remains of an object that never was good guard its paths."""
         self.event("ADDED", self.faulty())
         self.assertTrue(self.item("a").only_guards)
         self.event("MODIFIED", self.good())
@@ -231,7 +231,7 @@ class GuardTests(MirrorTestCase):
 
 
 class AdmittedTests(MirrorTestCase):
-    """What is read by itself, besides the list and the watch."""
+    """Objects that are read by name, beside the list and the watch."""
 
     def body(self, manifest: Manifest) -> bytes:
         return json.dumps(stored(manifest)).encode()
@@ -243,14 +243,14 @@ class AdmittedTests(MirrorTestCase):
         self.assertEqual(self.sink.names, ["a"])
 
     def test_missing(self) -> None:
-        """What does not exist is not there."""
+        """A missing object is not added."""
         self.take_list([service_manifest("a")])
         self.mirror.expect(("default", "a"))
         self.mirror.admit(("default", "a"), None)
         self.assertEqual(self.sink.names, [])
 
     def test_overtaken(self) -> None:
-        """What the watch has said meanwhile is newer."""
+        """An event that came meanwhile is newer."""
         self.mirror.expect(("default", "a"))
         self.event("ADDED", {**service_manifest("a"), "spec": {"ports": [{"port": 81}]}})
         self.mirror.admit(("default", "a"), self.body(service_manifest("a")))

@@ -65,7 +65,7 @@ class NameGateTests(SynchronousTestCase):
         self.assertEqual(self.sink.names, ["web-1"])
 
     def test_replaced(self) -> None:
-        """What was replaced while it waited never comes; what is gone neither."""
+        """An object that was replaced or deleted while it waited is not passed on."""
         self.external("a.example")
         self.external("b.example")
         self.names.answer("b.example")

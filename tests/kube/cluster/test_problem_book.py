@@ -31,7 +31,7 @@ class ProblemBookTests(SynchronousTestCase):
         self.assertEqual(self.told, [{"a": BAD, "b": BAD}])
 
     def test_gone(self) -> None:
-        """What is no longer wrong is gone; what never was is no news."""
+        """A Problem that ended is gone; the end of an unknown one changes nothing."""
         self.book.put("a", BAD)
         self.clock.advance(0)
         before = self.book.current

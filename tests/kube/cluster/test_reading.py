@@ -52,7 +52,7 @@ def recorded(kind: str, name: str) -> list[KubeObject]:
 
 
 class RecordedTests(SynchronousTestCase):
-    """What a real server sends is read without a fault."""
+    """Objects of a real server are read without a fault."""
 
     def test_ingress(self) -> None:
         """An Ingress keeps its annotations, but for kubectl's copy of the whole."""
@@ -115,7 +115,7 @@ class ShapeTests(SynchronousTestCase):
     """Shapes that are not the usual one."""
 
     def test_same(self) -> None:
-        """What is read the fast way is what files would give."""
+        """The fast way gives the same objects as files do."""
         manifest = ingress_manifest("web", "a.example", {"/": "web"}, tls={"s": ["a.example"]})
         expected, _ = convert(json.loads(json.dumps(manifest)), Ingress)
         assert expected is not None
@@ -175,7 +175,7 @@ class FaultTests(SynchronousTestCase):
         self.assertIn('Ingress default/web: spec.rules[0].host: "A.example": must be', problem)
 
     def test_guards(self) -> None:
-        """What remains of an Ingress that has a fault guards what it would have guarded."""
+        """The remains of a faulty Ingress guard its paths."""
         manifest = ingress_manifest("web", "A.example", {"/": "web"}, annotations={"auth-url": "x"})
         item = read_item(manifest)
         self.assertTrue(item.only_guards)
@@ -213,6 +213,6 @@ class FaultTests(SynchronousTestCase):
             self.assertNotIn("secret", "".join(problems).replace("Secret", ""))
 
     def test_no_object(self) -> None:
-        """What is no object at all is a Problem, too."""
+        """A text that is not an object is a Problem."""
         for text in (b"[]", b"1", b"\xff", b"{"):
             self.assertTrue(read_object(text, KEY).problems, text)

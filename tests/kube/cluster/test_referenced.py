@@ -60,7 +60,7 @@ class PassingRefusalTests(SourceTestCase):
         return scene
 
     def value(self, scene: ClusterScene) -> str:
-        """What is known of the Secret."""
+        """The known content of the Secret."""
         return b64encode(scene.store.view().secrets["default", "a"].data["tls.crt"]).decode()
 
     def assert_changes_are_known(self, scene: ClusterScene) -> None:

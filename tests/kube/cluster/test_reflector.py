@@ -210,14 +210,14 @@ class WatchTests(ReflectorTestCase):
         self.assertEqual(self.sink.names, ["a", "b"])
 
     def test_refused(self) -> None:
-        """So it is when the server cannot serve the watch, or only later."""
+        """A watch that the server cannot serve now is tried again later."""
         for code in (401, 429, 500, 503):
             self.api.only().refuse(code)
             self.assert_waits()
             self.assert_goes_on("7")
 
     def test_error_event(self) -> None:
-        """So it is when it says so within the watch."""
+        """An error event within a watch has the same effect."""
         self.watch.send_error(500)
         self.assert_waits()
         self.assert_goes_on("7")
@@ -267,7 +267,7 @@ class WatchTests(ReflectorTestCase):
         self.assertNotIn("resourceVersion", asked.query)
 
     def test_history_lost(self) -> None:
-        """Where the history is lost, in either form, all is listed anew; what vanished is gone."""
+        """After a lost history, in either form, all is listed anew, and vanished objects are gone."""
         self.watch.bookmark("8")
         self.watch.send_error(410)
         self.turn()
@@ -282,7 +282,7 @@ class WatchTests(ReflectorTestCase):
         self.assert_relists()
 
     def test_served_meanwhile(self) -> None:
-        """What was known stays until the new list is whole."""
+        """Known objects stay until the new list is complete."""
         self.watch.bookmark("8")
         self.watch.send_error(410)
         self.turn()

@@ -15,7 +15,7 @@ from ingress.kube.cluster.resource import (
 
 
 class ResourceTests(SynchronousTestCase):
-    """Where the API has things."""
+    """Paths of the API."""
 
     def test_path(self) -> None:
         """The core group has a path of its own; namespaces and names come after the version."""

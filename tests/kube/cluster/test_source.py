@@ -214,7 +214,7 @@ class NamespaceTests(SourceTestCase):
 
 
 class ChangeTests(SourceTestCase):
-    """What changes while it runs."""
+    """Changes after the start."""
 
     def setUp(self) -> None:
         self.scene = self.make()
@@ -383,7 +383,7 @@ class ClassTests(SourceTestCase):
         self.assertEqual(scene.names("ingress_classes"), ["other"])
 
     def test_configuration(self) -> None:
-        """So it is with a configuration that makes Ingresses ours, or another certificate the default."""
+        """A configuration that makes Ingresses ours, or changes the default certificate, applies with the Secrets."""
         scene = self.make(
             replace(CONFIG, ingress_class=replace(CONFIG.ingress_class, without_class=False))
         )
@@ -399,7 +399,7 @@ class ClassTests(SourceTestCase):
 
 
 class RightTests(SourceTestCase):
-    """What may not be read."""
+    """Missing rights."""
 
     def test_missing_right(self) -> None:
         """A right that is missing is a Problem that names it, once, until it is granted."""

@@ -45,7 +45,7 @@ class StoreBatchTests(SynchronousTestCase):
         self.assertIs(found, last)
 
     def test_while_applying(self) -> None:
-        """What comes while a change is under way is part of the next one."""
+        """Changes that come during another one are part of the next."""
         for number in range(2000):
             self.batch.put(service(f"s{number}"))
         self.turn(1)

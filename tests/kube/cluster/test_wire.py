@@ -34,7 +34,7 @@ class PageTests(SynchronousTestCase):
         self.assertIsNone(decode_page(b'{"metadata":{"resourceVersion":"1"},"items":null}').items)
 
     def test_none(self) -> None:
-        """What is no list is as good as no answer."""
+        """A malformed list is treated like no answer."""
         wrong = (b"", b"[]", b"{}", b'{"metadata":{},"items":{}}', b"\xff", b'{"metadata":{')
         for text in (*wrong, b'{"metadata":{},"items":' + NESTED + b"}"):
             self.assertRaises(BadAnswer, decode_page, text)

@@ -124,7 +124,7 @@ class ServiceTests(ReaderTestCase):
         self.assertSeen("192.0.2.1")
 
     def test_lost(self) -> None:
-        """What cannot be read any more stays as it was."""
+        """Addresses that cannot be read any more stay."""
         self.api.take("GET", SERVICES).answer(balanced("192.0.2.1"))
         self.clock.advance(READ_PERIOD * LONGER)
         self.api.take("GET", SERVICES).answer({"items": []})

@@ -187,7 +187,7 @@ class SameTests(SynchronousTestCase):
         self.assertFalse(are_same(ips("a"), ()))
 
     def test_empty(self) -> None:
-        """What is empty and what is absent is the same."""
+        """Empty and absent fields are the same."""
         odd = LoadBalancerIngress(ip="a", hostname="", ports=())
         self.assertTrue(are_same((odd,), ips("a")))
         self.assertEqual(in_order((LoadBalancerIngress(hostname=""),)), ())

@@ -330,7 +330,7 @@ class FailureTests(WriterTestCase):
     """A server that fails makes it late, and never wrong."""
 
     def test_hangs(self) -> None:
-        """Where the server answers nothing, the writing ends within the deadline."""
+        """If the server does not answer, writing ends within the deadline."""
         one = self.begin("pod-1")
         self.run_for(5, serve="a")
         self.api.fail(Fault(0, times=None))
@@ -420,7 +420,7 @@ class StopTests(WriterTestCase):
         self.assertEqual((self.holder(), self.addresses()), ("", {"a": OURS, "b": OURS}))
 
     def test_all_end(self) -> None:
-        """Where the others end as well, a moment later, it was the last one."""
+        """If the other replicas end a moment later, this one was the last."""
         stopped = self.end(self.lead(**{"pod-1": False, "pod-2": True}))
         self.replicas(**{"pod-1": False, "pod-2": False})
         self.clock.advance(2)

@@ -73,7 +73,7 @@ class TakingTests(ElectorTestCase):
     """A candidate takes a Lease that is free, and waits for one that is not."""
 
     def test_create(self) -> None:
-        """Where there is no Lease, one is created, and its creator leads."""
+        """A missing Lease is created, and its creator leads."""
         self.elector.start()
         self.api.take("GET", LEASE).refuse(404, "NotFound")
         self.assertFalse(self.elector.is_leader)
@@ -86,7 +86,7 @@ class TakingTests(ElectorTestCase):
         self.assertEqual(self.told, ["started"])
 
     def test_recorded(self) -> None:
-        """What a real server says is understood: no Lease yet, created, renewed."""
+        """The answers of a real server are understood: no Lease yet, created, renewed."""
         self.elector.start()
         self.api.take("GET", LEASE).refuse(404, "NotFound")
         self.api.take("POST", LEASES).answered.callback(exchange("lease", "create lease").answer)
@@ -161,7 +161,7 @@ class TakingTests(ElectorTestCase):
         self.assertLess(call.getTime(), LONGEST_RETRY)
 
     def test_ours_already(self) -> None:
-        """What it asked for in vain, it may have got: then it leads with the next renewal."""
+        """A renewal without an answer may have succeeded; then the next one leads on."""
         self.elector.start()
         self.api.take("GET", LEASE).answer(lease(""))
         self.clock.advance(REQUEST_TIMEOUT)
@@ -185,7 +185,7 @@ class RenewingTests(ElectorTestCase):
         self.assertEqual(self.told, ["started"])
 
     def test_hangs(self) -> None:
-        """Where the server answers nothing it ends when the deadline is over, after two tries."""
+        """Without any answer leadership ends at the deadline, after two attempts."""
         self.lead()
         tried = []
         for _ in range(int(RENEW_DEADLINE * 10) - 1):
@@ -239,7 +239,7 @@ class RenewingTests(ElectorTestCase):
         self.assertEqual(self.told, ["started"])
 
     def test_taken_away(self) -> None:
-        """Where another one holds it, it ends at once."""
+        """If another candidate holds the Lease, leadership ends at once."""
         self.lead()
         self.clock.advance(RETRY_PERIOD)
         self.api.take("PUT", LEASE).refuse(409, "Conflict")
@@ -324,7 +324,7 @@ class StopTests(ElectorTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_unanswered(self) -> None:
-        """What it asked for before it stopped, and may have got, is released as well."""
+        """A renewal that was under way at the end is released as well."""
         self.elector.start()
         self.api.take("GET", LEASE).answer(lease(""))
         stopped = self.elector.stop()

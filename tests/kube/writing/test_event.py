@@ -68,7 +68,7 @@ class ProblemTests(SynchronousTestCase):
 
 
 class ServedTests(SynchronousTestCase):
-    """That an Ingress is served is no warning."""
+    """Served is a Normal Event."""
 
     def note(self, *hosts: str) -> str:
         item = ingress("a.example", {"/": "web:80"})
@@ -98,7 +98,7 @@ class NameTests(SynchronousTestCase):
     """Each Event has a name of its own, the same from every replica."""
 
     def test_same(self) -> None:
-        """What is the same has the same name."""
+        """Equal statements have equal names."""
         self.assertEqual(problem_event(PORT, "u").name, problem_event(replace(PORT), "u").name)
 
     def test_others(self) -> None:
@@ -113,7 +113,7 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(len({event.name for event in events}), len(events))
 
     def test_served(self) -> None:
-        """That an Ingress is served is said once, whatever its hosts are then."""
+        """Served is one Event, whatever the hosts are."""
         names = {served_event(ingress(host, {"/": "web:80"})).name for host in ("a.b", "c.d")}
         self.assertEqual(len(names), 1)
 

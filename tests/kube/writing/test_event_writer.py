@@ -98,7 +98,7 @@ class WriterTestCase(SynchronousTestCase):
 
 
 class ProblemTests(WriterTestCase):
-    """What is wrong with an Ingress becomes an Event of it."""
+    """A Problem of an Ingress becomes an Event of it."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -203,7 +203,7 @@ class TakeOverTests(WriterTestCase):
         self.turn()
 
     def test_series(self) -> None:
-        """What was counted before it counts on."""
+        """An Event that was counted before counts on."""
         asked = self.counted(self.event.body)
         self.assertEqual([*asked.body["series"]], ["lastObservedTime"])
         self.answer(asked, {"series": {"count": 7}})
@@ -212,7 +212,7 @@ class TakeOverTests(WriterTestCase):
         self.assertEqual(self.answer(self.counted(self.event.body))["series"]["count"], 8)
 
     def test_no_series(self) -> None:
-        """What was said once is said the second time, whatever the server does with no count."""
+        """An Event without a count is counted as the second, whatever the server answers."""
         for answer in (None, {"series": {"count": 0}}, {}):
             asked = self.counted(self.event.body)
             if answer is None:
@@ -239,7 +239,7 @@ class TakeOverTests(WriterTestCase):
 
 
 class ServedTests(WriterTestCase):
-    """That an Ingress is served is said when it is first served."""
+    """Served is written when an Ingress is first served."""
 
     def said(self) -> list[str]:
         """The Ingresses that were said to be served since the last call."""
@@ -316,7 +316,7 @@ class StopTests(WriterTestCase):
         self.assertEqual(self.created().body["note"], "spec.tls[0]: worse")
 
     def test_stop(self) -> None:
-        """What is under way is cancelled, and nothing is left."""
+        """Requests under way are cancelled, and no call is left."""
         self.serve(item())
         self.writer.start()
         self.report("bad")

@@ -33,7 +33,7 @@ def held_by(holder: str | None, *, duration: int | None = LEASE_DURATION) -> Lea
 
 
 class StepTests(SynchronousTestCase):
-    """What is next follows from the Lease, and from how long it has not changed."""
+    """The next step follows from the Lease, and from how long it has not changed."""
 
     def test_missing(self) -> None:
         """A Lease that is not there is created."""
@@ -58,13 +58,13 @@ class StepTests(SynchronousTestCase):
             self.assertIs(next_step("a", lease, duration), Step.TAKE)
 
     def test_without_duration(self) -> None:
-        """Where it has no duration, ours counts."""
+        """A Lease without a duration has ours."""
         self.assertIs(next_step("a", held_by("b", duration=None), LEASE_DURATION - 1), Step.WAIT)
         self.assertIs(next_step("a", held_by("b", duration=None), LEASE_DURATION), Step.TAKE)
 
 
 class SpecTests(SynchronousTestCase):
-    """What is written is what client-go writes."""
+    """The written fields are those of client-go."""
 
     def test_created(self) -> None:
         """A new Lease has had no transition."""

@@ -27,7 +27,7 @@ class MicroTimeTests(SynchronousTestCase):
         self.assertEqual(micro_time(moment), "2025-12-31T23:00:00.000000Z")
 
     def test_read(self) -> None:
-        """What was written is read; anything else is no time."""
+        """Written times can be read; any other text is no time."""
         moment = datetime(2026, 1, 31, 12, 0, 0, 250, tzinfo=UTC)
         self.assertEqual(read_micro_time(micro_time(moment)), moment)
         for text in (None, "", "then", "2026-01-31T12:00:00"):

@@ -41,7 +41,7 @@ LIST = "/apis/networking.k8s.io/v1/namespaces/default/ingresses"
 
 
 class DecisionTests(SynchronousTestCase):
-    """What is written follows from what is there, and from whether it is served."""
+    """The addresses to write follow from the known ones, and from whether the Ingress is served."""
 
     def decide(
         self, known: Addresses, manager: str = "", *, ours: Addresses = OURS, served: bool = True
@@ -72,7 +72,7 @@ class DecisionTests(SynchronousTestCase):
             self.assertEqual(self.decide(known, US, ours=(), served=False), ())
 
     def test_of_others(self) -> None:
-        """What others wrote is theirs, even if the addresses are the same."""
+        """Addresses of other writers stay, even if they equal ours."""
         for known in (OURS, THEIRS, ()):
             self.assertIsNone(self.decide(known, "other", served=False))
         self.assertIsNone(self.decide((), US, served=False))
@@ -168,7 +168,7 @@ class WriteTests(StatusTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_recorded(self) -> None:
-        """What a real server answered to such a patch is what the watch would bring: it stays."""
+        """The answer of a real server to such a patch needs no further write."""
         recorded = exchange("ingress-writes", "patch ingress status (merge patch)")
         self.lead("rec")
         self.addresses = listed_addresses(["192.0.2.10"])
@@ -300,7 +300,7 @@ class LeaderTests(StatusTestCase):
 
 
 class FailureTests(StatusTestCase):
-    """What fails is tried again."""
+    """Failed writes are tried again."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -320,7 +320,7 @@ class FailureTests(StatusTestCase):
         self.assertEqual((self.api.asked, self.lines.take()), ([], []))
 
     def test_conflict_settled(self) -> None:
-        """Where it is as it should be by then, nothing is written."""
+        """A status that is right by then is not written."""
         self.api.take("PATCH", path("a") + "/status").refuse(409, "Conflict")
         self.api.take("GET", LIST).answer({"items": [self.record("a", OURS)]})
         self.turn()

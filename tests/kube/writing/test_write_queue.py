@@ -86,7 +86,7 @@ class QueueTestCase(SynchronousTestCase):
 
 
 class WriteTests(QueueTestCase):
-    """What is added is written, each once."""
+    """Each added name is written once."""
 
     def test_once(self) -> None:
         """One that is added twice is written once, in the next turn."""
@@ -256,7 +256,7 @@ class FailureTests(QueueTestCase):
         self.assertEqual(self.names(), "e")
 
     def test_retry_after(self) -> None:
-        """Where the server says how long to wait, that counts."""
+        """A delay that the server asks for applies."""
         self.add("a")
         self.end("a", APIError(429, "TooManyRequests", "no", 20.0))
         self.clock.advance(19.9)
@@ -265,7 +265,7 @@ class FailureTests(QueueTestCase):
         self.assertEqual(self.names(), "a")
 
     def test_hangs(self) -> None:
-        """What takes too long is given up, and tried again."""
+        """A write that takes too long is cancelled, and tried again."""
         self.add("a")
         self.clock.advance(REQUEST_TIMEOUT)
         self.assertEqual(self.names(), "")
@@ -288,7 +288,7 @@ class StopTests(QueueTestCase):
     """A stopped queue writes nothing."""
 
     def test_stop(self) -> None:
-        """What is under way is cancelled, and the rest is forgotten."""
+        """Writes under way are cancelled, and the rest is forgotten."""
         self.add("ab")
         self.end("b", REFUSED)
         self.add("cdefgh")
@@ -302,7 +302,7 @@ class StopTests(QueueTestCase):
         self.assertEqual(self.names(), "y")
 
     def test_no_warning(self) -> None:
-        """What was prepared and not written leaves no warning."""
+        """A write that was prepared and not begun leaves no warning."""
         self.use(TokenBucket(rate=1, burst=1))
         self.add("ab")
         self.queue.stop()
@@ -328,13 +328,13 @@ class HurryTests(QueueTestCase):
         self.successResultOf(emptied)
 
     def test_empty(self) -> None:
-        """Where there is nothing to write, that is the end."""
+        """A queue with nothing to write is empty."""
         emptied = self.queue.hurry()
         self.clock.advance(0)
         self.successResultOf(emptied)
 
     def test_coming(self) -> None:
-        """What has yet to come is waited for."""
+        """Names that are still to come are waited for."""
         self.nothing_for = {f"n{number}" for number in range(2 * LOOKS_PER_TURN)}
         self.queue.add_all(self.nothing_for)
         emptied = self.queue.hurry()
