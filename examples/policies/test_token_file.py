@@ -82,7 +82,7 @@ class TokenFileTests(SynchronousTestCase):
         self.assertIs(self.ask(b"Bearer alpha"), PASS)
 
     def test_options(self) -> None:
-        """A file that is missing, and a time that is none, are mistakes of the configuration."""
+        """A file that is missing, and a time of 0, are mistakes of the configuration."""
         options = {"file": str(self.file.absolute()), "refresh": 5}
         self.assertEqual(configure(TokenFile, options).mistakes, [])
         for wrong in ({"file": "missing"}, {"refresh": 0}):

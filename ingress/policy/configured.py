@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from ingress.config import ConfiguredPolicy
 from ingress.config import value as accept
 from ingress.config.section import NotAccepted, Section
 from ingress.policy.guard import GuardedPolicy
-from ingress.policy.options import make_policy
+from ingress.policy.options import RESERVED, make_policy, option_key
 from ingress.policy.policy import Policy
 from ingress.problem import printable
 
@@ -98,12 +99,16 @@ def policy_class(value: object) -> type[Policy]:
     if kind is None:
         raise NotAccepted(f"a class that exists; {module_name} has no {name}")
     if not isinstance(kind, type) or not issubclass(kind, Policy):
-        raise NotAccepted(f"a subclass of ingress.policy.policy.Policy; {name} is none")
+        raise NotAccepted(f"a subclass of ingress.policy.policy.Policy; {name} is not one")
     found: type[Policy] = kind
     if not getattr(getattr(kind, "__dataclass_params__", None), "frozen", False):
         raise NotAccepted(
-            f"a frozen dataclass, because policies are compared and sent to workers; {name} is none"
+            "a frozen dataclass, because policies are compared and sent to workers; "
+            f"{name} is not one"
         )
+    reserved = [field.name for field in fields(kind) if option_key(field.name) in RESERVED]  # type: ignore[arg-type]
+    if reserved:
+        raise NotAccepted(f"a class without a field {reserved[0]}, a key that has a meaning here")
     return found
 
 

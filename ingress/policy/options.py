@@ -61,7 +61,13 @@ def make_policy(kind: type[Policy], section: Section, folder: Path) -> Policy | 
     """
     values: dict[str, Any] = {}
     is_complete = True
-    hints = get_type_hints(kind)
+    try:
+        hints = get_type_hints(kind)
+    except Exception as error:
+        # Such as a name that is imported for type checkers alone.
+        section.miss("class", f"the annotations of the class cannot be read: {_described(error)}")
+        section.all_keys()
+        return None
     for field in fields(kind):  # type: ignore[arg-type]
         if not field.init:
             continue
@@ -85,7 +91,7 @@ def make_policy(kind: type[Policy], section: Section, folder: Path) -> Policy | 
 
 
 def option_key(name: str) -> str:
-    """:return: the key of a field."""
+    """Return the key of a field."""
     return name.replace("_", "-")
 
 

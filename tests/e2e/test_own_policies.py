@@ -66,7 +66,7 @@ class WorkersTests(ProcessTestCase):
         wait_until(lambda: self.values("X-Stamp") == {"first"}, "the first value")
 
     def test_mistake(self) -> None:
-        """A class that cannot be imported is told, and what runs stays."""
+        """A class that cannot be imported is reported, and what runs stays."""
         mark = self.process.mark()
         self.process.configure(workers=2, policies={"stamp": "missing_package.Stamp"})
         self.process.wait_for_line(

@@ -66,10 +66,11 @@ class ReadTests(ConfiguredCase):
         """A class that cannot be used is a mistake with its line, its key and the reason."""
         for written, reason in (
             (f"{OWN}.Missing", f"a class that exists; {OWN} has no Missing"),
-            (f"{OWN}.NoPolicy", "a subclass of ingress.policy.policy.Policy; NoPolicy is none"),
+            (f"{OWN}.NoPolicy", "a subclass of ingress.policy.policy.Policy; NoPolicy is not one"),
             (f"{OWN}.not_a_class", "a subclass of ingress.policy.policy.Policy"),
             (f"{OWN}.Thawed", "a frozen dataclass"),
             (f"{OWN}.Unpicklable", "can be sent to workers"),
+            (f"{OWN}.Reserved", "a class without a field for_all"),
             (f"{OWN}.BadEdits", "its edits must be FieldEdits, not tuple"),
             ("missing_package.a.B", "missing_package.a cannot: ModuleNotFoundError: No module"),
             ("missing_package.a.B", "PYTHONPATH"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.testing import configure
-from tests.support.own_policies import Plain, Stamp, Strange
+from tests.support.own_policies import Plain, Stamp, Strange, Unreadable
 
 
 class OptionTests(SynchronousTestCase):
@@ -94,6 +94,11 @@ class OptionTests(SynchronousTestCase):
             (mistake,) = configure(Stamp, {"value": "x", "secret": secret})[1]
             self.assertNotIn(str(secret), mistake.replace("a path", ""))
             self.assertTrue(mistake.startswith("secret: "), mistake)
+
+    def test_unreadable(self) -> None:
+        """Annotations that only a type checker can read are a mistake of the class."""
+        (mistake,) = configure(Unreadable, {"file": "x"})[1]
+        self.assertIn("cannot be read: NameError: name 'Missing' is not defined", mistake)
 
     def test_strange_type(self) -> None:
         """A field of a type that no YAML has keeps its default, and cannot be given."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
@@ -97,8 +97,28 @@ class Strange(Policy):
 
 
 @dataclass(frozen=True)
+class Reserved(Policy):
+    """Has a field of a name that the configuration needs."""
+
+    name: ClassVar[str] = "reserved"
+    for_all: bool = False
+
+
+if TYPE_CHECKING:
+    Missing = Path
+
+
+@dataclass(frozen=True)
+class Unreadable(Policy):
+    """Has an annotation that exists for type checkers alone."""
+
+    name: ClassVar[str] = "unreadable"
+    file: Missing
+
+
+@dataclass(frozen=True)
 class BadEdits(Policy):
-    """Gives edits that are none."""
+    """Gives edits of a wrong type."""
 
     name: ClassVar[str] = "bad-edits"
 
