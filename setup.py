@@ -54,6 +54,7 @@ COMPILED = (
     "ingress/exchange/fields.py",
     "ingress/exchange/forwarded.py",
     "ingress/exchange/held_response.py",
+    "ingress/exchange/loop_marker.py",
     "ingress/exchange/own_answer.py",
     "ingress/exchange/request_shares.py",
     "ingress/exchange/policy_run.py",

@@ -93,6 +93,7 @@ class Proxy:
     def __init__(self, reactor: Any, api: subprocess.Popen[str]) -> None:
         from ingress.config import Cluster, Config
         from ingress.controller import Controller
+        from ingress.exchange.loop_marker import LoopMarker
         from ingress.kube.api.client import APIClient
         from ingress.kube.api.connection import Connections, endpoint_maker
         from ingress.kube.api.credentials import FixedCredentials, Identity
@@ -105,7 +106,7 @@ class Proxy:
         from ingress.memory import settle_objects
         from ingress.problem_log import ProblemLog
         from ingress.routing.build.reference import reference_rule
-        from ingress.tap import _make_plane
+        from ingress.serving.local_plane import make_plane
 
         assert api.stdout is not None
         port, root_pem = json.loads(api.stdout.readline())
@@ -127,7 +128,7 @@ class Proxy:
         self._source = ClusterSource(access, store, config, reference_rule, IngressStatuses())
         log = ProblemLog(reactor)
         self._source.subscribe(lambda: log.report("source", self._source.problems))
-        self._plane, _ = _make_plane(reactor)
+        self._plane, _ = make_plane(reactor, LoopMarker())
         self._controller = Controller(store, config, self._publish, log, clock=reactor)
 
     def _publish(self, snapshot: Any) -> None:

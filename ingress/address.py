@@ -63,6 +63,15 @@ def _unmapped(packed: bytes) -> bytes:
     return packed[12:] if is_embedded else packed
 
 
+def pack_plain_address(text: str) -> bytes | None:
+    """
+    :return: the bytes of an address without its zone, and those of the IPv4 address that an IPv6
+        address leads to; None if it is no address.
+    """
+    packed = pack_address(strip_leading_zeros(text.partition("%")[0]))
+    return None if packed is None else _unmapped(packed)
+
+
 def is_loopback(packed: bytes) -> bool:
     """Whether it leads to this machine, or process, itself."""
     packed = _unmapped(packed)

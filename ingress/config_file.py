@@ -130,6 +130,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             public_ports=_read_public_ports(root, ports),
             source=source,
             cluster=cluster,
+            installation=root.take(
+                "installation", accept.or_null(accept.installation), _DEFAULT.installation
+            ),
             admin=_read_admin(root),
             tls=_read_tls(root, folder),
             ingress_class=_read_class(root),

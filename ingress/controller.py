@@ -170,6 +170,10 @@ class Controller:
     def reconfigure(self, config: Config) -> None:
         """Build with another configuration from now on."""
         self._config = config
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Build again soon, because something beside store and configuration has changed."""
         if self._unsubscribe is not None:
             self._changed()
 

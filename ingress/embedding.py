@@ -24,8 +24,10 @@ from ingress.document import load_documents
 from ingress.downstream.listeners import bind_listeners
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
+from ingress.exchange.loop_marker import LoopMarker, make_token
 from ingress.kube.manifest import read_objects
 from ingress.kube.store import ObjectStore
+from ingress.local_addresses import own_addresses, read_local_addresses
 from ingress.problem import Problem
 from ingress.routing.build import Built, build
 from ingress.serving.local_plane import make_plane
@@ -51,7 +53,7 @@ class EmbeddedProxy:
         self._built: Built | None = None
         folder = config.path.parent if config.path is not None else Path()
         self.listeners = bind_listeners(replace(config.listen, admin=()), folder)
-        self.plane, recorder = make_plane(reactor)
+        self.plane, recorder = make_plane(reactor, LoopMarker(make_token(config, "")))
         contexts = TLSContexts(
             lambda: self.plane.exchanges.snapshot, make_self_signed(datetime.now(UTC))
         )
@@ -75,7 +77,8 @@ class EmbeddedProxy:
                 problems += reading.problems
                 if reading.item is not None:
                     store.apply([reading.item])
-        built = build(store.view(), self._config, self._built, now=datetime.now(UTC))
+        own = own_addresses(self.listeners.tcp_addresses, {}).with_local(read_local_addresses())
+        built = build(store.view(), self._config, self._built, now=datetime.now(UTC), own=own)
         if self._built is None:
             self._serving.prepare()
         self._built = built

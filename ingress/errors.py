@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     DIAL_FAILED = "dial_failed"
     ENDPOINT_BROKE = "endpoint_broke"
     ENDPOINT_TIMEOUT = "endpoint_timeout"
+    LOOP_DETECTED = "loop_detected"
     OVERLOADED = "overloaded"
     INTERNAL_ERROR = "internal_error"
 
@@ -91,6 +92,13 @@ class RequestTimeout(RequestError):
 
     status = 408
     outcome = Outcome.CLIENT_TIMEOUT
+
+
+class LoopDetected(PeerError):
+    """The request keeps coming back to us (RFC 5842 section 7.2, RFC 8586)."""
+
+    status = 508
+    outcome = Outcome.LOOP_DETECTED
 
 
 class ResponseError(PeerError):

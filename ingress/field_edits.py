@@ -52,6 +52,9 @@ CONNECTION_FIELDS: Final = frozenset(
 )
 """Fields that frame a message or belong to one connection: the codecs alone write them."""
 
+_LOOP_FIELD: Final = b"cdn-loop"
+"""An edit that removes it would let requests go round for ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldEdits:
@@ -59,10 +62,10 @@ class FieldEdits:
     Changes to the fields of a request or of a response.
 
     Names are compared without regard to case. A request's Host may be replaced; no edit touches
-    `CONNECTION_FIELDS`.
+    `CONNECTION_FIELDS` or CDN-Loop, which shows how often a request has passed through here.
 
-    :raises ValueError: for a name or a value that cannot stand in a head, and for a field of
-        the connection.
+    :raises ValueError: for a name or a value that cannot stand in a head, and for a field that
+        no edit touches.
     """
 
     replace: FieldPairs = ()
@@ -189,6 +192,8 @@ def check_field(name: bytes, value: bytes) -> None:
         raise ValueError(f"{name!r} is not a field name")
     if name.lower() in CONNECTION_FIELDS:
         raise ValueError(f"{name.decode('ascii')} belongs to the connection and cannot be edited")
+    if plain_spelling(name) == _LOOP_FIELD:
+        raise ValueError(f"{name.decode('ascii')} ends loops of requests and cannot be edited")
     if _VALUE.fullmatch(value) is None:
         raise ValueError(
             f"the value of {name.decode('ascii')} has a control character or blanks around it"

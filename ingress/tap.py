@@ -31,15 +31,16 @@ from ingress.change_log import ChangeLog
 from ingress.config import Config
 from ingress.config_file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
-from ingress.controller import Controller, utc_now
+from ingress.controller import BuildSteps, Controller, utc_now
 from ingress.dns.lookup import Lookup, client_maker
 from ingress.dns.name_resolver import NameResolver
-from ingress.dns.route import can_reach, is_own
+from ingress.dns.route import can_reach
 from ingress.dns.system_files import SystemFiles
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import Listeners, bind_listeners
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
+from ingress.exchange.loop_marker import LoopMarker, make_token
 from ingress.foreign_log import ForeignLog
 from ingress.installation import describe, find_documented_configuration, find_version
 from ingress.kube.api.connect import connect, find_api
@@ -53,10 +54,12 @@ from ingress.kube.resolved_names import ResolvedNames
 from ingress.kube.slices import Slices
 from ingress.kube.store import ObjectStore
 from ingress.kube.writing.cluster_writer import ClusterWriter, Runtime
+from ingress.local_addresses import LocalAddresses, own_addresses
 from ingress.memory import settle_objects
 from ingress.problem_log import ProblemLog
 from ingress.process_log import PROCESS_LOG
 from ingress.reopening import Reopening
+from ingress.routing.build import build_steps
 from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
@@ -128,6 +131,8 @@ class Options(usage.Options):
             raise SystemExit(str(error)) from None
         self["loaded"], self["listeners"], self["twins"] = config, listeners, twins
         self["api"] = api
+        namespace = os.environ.get("POD_NAMESPACE") or (api.namespace if api is not None else "")
+        self["marker"] = LoopMarker(make_token(config, namespace))
         if self.parent is not None:
             PROCESS_LOG.take_over(self.parent, config.log)
 
@@ -149,7 +154,7 @@ def makeService(options: Options) -> IService:
     serving, reports, lost = make(reactor, options, totals, termination, readiness)
     cluster = None
     if config.cluster is not None:
-        cluster = _Cluster(reactor, config, options["api"], listeners.ports)
+        cluster = _Cluster(reactor, config, options["api"])
         readiness.add_notes(cluster.source.contacts.notes)
     changes = ChangeLog(reactor)
 
@@ -158,7 +163,11 @@ def makeService(options: Options) -> IService:
         changes.take(snapshot)
 
     checks = IngressChecks()
-    control_plane = _make_control_plane(reactor, config, cluster, publish, checks)
+    own = own_addresses(listeners.tcp_addresses, os.environ)
+    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    local = LocalAddresses(own, reactor, run_in_thread, is_from_cluster=cluster is not None)
+    control_plane = _make_control_plane(reactor, config, cluster, publish, checks, _building(local))
+    local.changed = control_plane.controller.rebuild
     checks.problems = control_plane.problem_log
     readiness.add_notes(control_plane.problem_log.notes)
     names = (gethostname(), os.environ.get("POD_NAME", ""))
@@ -167,6 +176,7 @@ def makeService(options: Options) -> IService:
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
+    process.addService(local)
     process.addService(
         IngressService(
             reactor,
@@ -182,16 +192,14 @@ def makeService(options: Options) -> IService:
 class _Cluster:
     """The components of a control plane that reads from a cluster."""
 
-    def __init__(
-        self, reactor: Any, config: Config, access: APIAccess, own_ports: tuple[int, ...]
-    ) -> None:
+    def __init__(self, reactor: Any, config: Config, access: APIAccess) -> None:
         assert config.cluster is not None
         client = self.client = connect(reactor, access, os.environ)
         random = Random()  # noqa: S311 (for jitter and names)
         statuses = IngressStatuses()
         self.store = ObjectStore()
         self.problem_log = ProblemLog(reactor)
-        self.names = _make_resolver(reactor, self.store, own_ports)
+        self.names = _make_resolver(reactor, self.store)
         self.source = ClusterSource(
             Access(client, reactor, random, Slices(reactor, settle_objects)),
             self.store,
@@ -212,6 +220,7 @@ def _make_control_plane(
     cluster: _Cluster | None,
     publish: Callable[[Snapshot], None],
     checks: IngressChecks,
+    build: BuildSteps,
 ) -> ControlPlane:
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     if cluster is not None:
@@ -227,6 +236,7 @@ def _make_control_plane(
             publish,
             cluster.problem_log,
             clock=reactor,
+            build=build,
             on_foreign=ForeignLog(reactor).take,
             on_served=on_served,
             resolve_names=cluster.names.want,
@@ -252,6 +262,7 @@ def _make_control_plane(
         publish,
         problem_log,
         clock=reactor,
+        build=build,
         on_foreign=ForeignLog(reactor).take,
         on_served=checks.take,
         resolve_names=names.want,
@@ -272,15 +283,18 @@ def _apply_to_process(config: Config) -> None:
     PROCESS_LOG.configure(config.log)
 
 
-def _make_resolver(
-    reactor: Any, store: ObjectStore, own_ports: tuple[int, ...] = ()
-) -> NameResolver:
-    """:param own_ports: ports of this proxy, to which no name may lead at its own addresses."""
+def _building(local: LocalAddresses) -> BuildSteps:
+    """:return: the build, with our own addresses as they are when it begins."""
+    return lambda objects, config, previous, *, now: build_steps(
+        objects, config, previous, now=now, own=local.current
+    )
+
+
+def _make_resolver(reactor: Any, store: ObjectStore) -> NameResolver:
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     files = SystemFiles(reactor, run_in_thread)
     lookup = Lookup(files.current, client_maker(reactor, SystemRandom()), can_reach)
-    names = ResolvedNames(store, lambda address: own_ports if is_own(address) else ())
-    return NameResolver(reactor, SystemRandom(), lookup, names)
+    return NameResolver(reactor, SystemRandom(), lookup, ResolvedNames(store))
 
 
 def _observed_proxy(
@@ -318,7 +332,7 @@ _Served = tuple[Serving, Reports, Callable[[], int]]
 
 def _make_local_serving(reactor: Any, options: Options, totals: Totals, *_: object) -> _Served:
     """The data plane in this process."""
-    plane, recorder = make_plane(reactor)
+    plane, recorder = make_plane(reactor, options["marker"])
     contexts = TLSContexts(lambda: plane.exchanges.snapshot, make_self_signed(datetime.now(UTC)))
     serving = LocalServing(reactor, options["listeners"], plane, contexts, [recorder])
     return serving, LocalReports(reactor, plane, recorder.traffic, totals), int
@@ -336,7 +350,7 @@ def _make_workers(
     count = len(twins)
     # Workers share it: its keys seal the TLS sessions that any of them may resume.
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
-    run = partial(run_worker, partial(_make_data_side, contexts, count))
+    run = partial(run_worker, partial(_make_data_side, contexts, options["marker"], count))
     launch = partial(launch_forks, reactor, twins, run)
     callbacks = WorkersCallbacks(
         totals.merge, termination.fail, partial(readiness.set, "workers", "no worker accepts")
@@ -347,10 +361,10 @@ def _make_workers(
 
 
 def _make_data_side(
-    contexts: TLSContexts, count: int, reactor: Any, listeners: Listeners
+    contexts: TLSContexts, marker: LoopMarker, count: int, reactor: Any, listeners: Listeners
 ) -> DataSide:
     """The data plane of one of `count` workers, in its own process."""
-    plane, recorder = make_plane(reactor)
+    plane, recorder = make_plane(reactor, marker)
     contexts.current_snapshot = lambda: plane.exchanges.snapshot
     serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
 

@@ -16,6 +16,7 @@ from ingress.address import (
     is_metadata,
     is_unspecified_or_multicast,
     pack_address,
+    pack_plain_address,
     strip_leading_zeros,
 )
 
@@ -34,6 +35,14 @@ addresses = st.one_of(st.sampled_from(SPECIAL.split()), st.ip_addresses().map(st
 
 class AddressTests(SynchronousTestCase):
     """The standard library tells the same, and takes its time."""
+
+    def test_plain(self) -> None:
+        """Zones, leading zeros and mapping into IPv6 make no other address."""
+        for text in ("10.0.0.1", "010.0.00.001", "::ffff:10.0.0.1", "::ffff:a00:1%eth0"):
+            self.assertEqual(pack_plain_address(text), b"\x0a\0\0\1", text)
+        self.assertEqual(pack_plain_address("fe80::1%eth0"), pack_address("fe80::1"))
+        for text in ("", "%eth0", "a.example", "10.0.0.1.1"):
+            self.assertIsNone(pack_plain_address(text), text)
 
     @given(addresses)
     def test_same(self, text: str) -> None:

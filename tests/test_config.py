@@ -37,16 +37,17 @@ class ChangedNeedingRestartTests(SynchronousTestCase):
     """Some keys do not apply to a process that runs."""
 
     def test_restart(self) -> None:
-        """A change to listeners, files, cluster or workers needs a restart."""
+        """A change to listeners, files, cluster, installation or workers needs a restart."""
         new = Config(
             listen=Listen(http=("tcp:80",)),
             source=FilesSource(paths=(Path("/"),)),
             cluster=Cluster(),
+            installation="edge",
             workers=2,
         )
         self.assertEqual(
             changed_needing_restart(Config(), new),
-            ("listen", "source.files", "source.kubernetes", "workers"),
+            ("listen", "source.files", "source.kubernetes", "installation", "workers"),
         )
 
     def test_live(self) -> None:
@@ -67,6 +68,11 @@ class WithRestartFieldsTests(SynchronousTestCase):
         read = Config(source=FilesSource(paths=(Path("/b"),), endpoints=ENDPOINTS))
         applied = with_restart_fields(read, running)
         self.assertEqual(applied.source, FilesSource((Path("/a"),), ENDPOINTS))
+
+    def test_installation(self) -> None:
+        """The name of the installation stays: requests under way have it."""
+        running = Config(installation="a")
+        self.assertEqual(with_restart_fields(Config(installation="b"), running), running)
 
     def test_other_source(self) -> None:
         """A change from files to a cluster leaves the files and their endpoints."""

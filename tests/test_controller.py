@@ -161,6 +161,15 @@ class PublishTests(ControllerTestCase):
         self.assertEqual([each.config for each in self.snapshots], [FILES, config])
         self.assertEqual(self.hosts()[1], {"a.example"})
 
+    def test_rebuild(self) -> None:
+        """What is built from beside objects and configuration can ask for a build."""
+        self.controller.rebuild()
+        self.assertEqual(self.workshop.begun, 0)
+        self.controller.start()
+        self.controller.rebuild()
+        self.clock.advance(HOLDOFF_DELAY)
+        self.assertEqual(self.workshop.begun, 2)
+
     def test_nothing_new(self) -> None:
         """A change that makes no difference to the routes publishes nothing."""
         self.controller.start()

@@ -39,6 +39,7 @@ class PeerErrorTests(SynchronousTestCase):
             errors.BodyTooLarge: (413, "body_too_large"),
             errors.MethodUnknown: (501, "method_unknown"),
             errors.RequestTimeout: (408, "client_timeout"),
+            errors.LoopDetected: (508, "loop_detected"),
             errors.ResponseError: (502, "endpoint_broke"),
             errors.EndpointTimeout: (504, "endpoint_timeout"),
             errors.EndpointClosed: (502, "endpoint_broke"),

@@ -18,15 +18,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import AF_INET6, inet_pton
 from urllib.parse import urlsplit
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
-from ingress.config import TLS, Cluster, Config, FilesSource, Hosts, Listen, PublicPorts
+from ingress.config import (
+    TLS,
+    Cluster,
+    Config,
+    FilesSource,
+    Hosts,
+    Listen,
+    PublicPorts,
+    StatusAddresses,
+)
 from ingress.document import load_documents
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
+from ingress.own_addresses import OwnAddresses, pack_all
 from ingress.problem import Problem
 from ingress.routing.build import Built, build
 from ingress.routing.match import find_route
@@ -53,6 +64,19 @@ CONFIGS = {
     "no-https": replace(_FILES, listen=Listen(https=())),
     "default-certificate": replace(_FILES, tls=TLS(default=("default", "default"))),
     "cluster": Config(cluster=Cluster()),
+    "behind-a-service": Config(cluster=Cluster(status=StatusAddresses(("default", "front")))),
+    "looping-endpoints": replace(
+        _FILES,
+        source=FilesSource(
+            paths=(Path("manifests"),),
+            endpoints={
+                ("default", "loop", ""): (("127.0.0.1", 8080), ("::ffff:127.0.0.1", 8080)),
+                ("default", "admin", ""): (("localhost", 10254),),
+                ("default", "partly", ""): (("127.0.0.1", 3000), ("fe80::5%eth0", 8080)),
+                ("default", "sound", ""): (("127.0.0.2", 10254), ("192.0.2.6", 8080)),
+            },
+        ),
+    ),
     "local-endpoints": replace(
         _FILES,
         source=FilesSource(
@@ -75,9 +99,16 @@ NAMES = (
     resolved_name("moved.example.com", "192.0.2.4", fault="moved.example.com cannot be resolved: nobody answers; its last addresses stay in use"),
     resolved_name("nowhere.example.com", fault="nowhere.example.com has no address: the name does not exist"),
     resolved_name("pod.internal.example", "10.0.0.7"),
-    resolved_name("web.example.com", "192.0.2.5", own_ports={"192.0.2.5": (8080,)}),
+    resolved_name("web.example.com", "192.0.2.5"),
+    resolved_name("front.example.com", "203.0.113.9", "203.0.113.10"),
 )  # fmt: skip
 """What names mean in all cases; of others nothing is known yet."""
+
+OWN = OwnAddresses(
+    pack_all([("0.0.0.0", 8080), ("::", 8080), ("127.0.0.1", 10254)]),
+    frozenset(inet_pton(AF_INET6, text) for text in ("fd00::5", "fe80::5")) | {b"\xc0\0\2\5"},
+)
+"""Where the proxy of all cases listens, and the addresses of its machine."""
 
 BROKEN_SIBLINGS: tuple[KubeObject, ...] = (
     ingress(
@@ -154,7 +185,7 @@ class GoldenTests(SynchronousTestCase):
         """A case comes to its table, its Problems and the outcomes of its requests."""
         config, items, read = read_case(path)
         items += NAMES
-        result = build(objects(items), config, now=NOW)
+        result = build(objects(items), config, now=NOW, own=OWN)
         self._check_text(path.with_suffix(".routes"), render(result.snapshot))
         self._check_text(path.with_suffix(".problems"), problem_lines(result, read))
         self._check_requests(path.with_suffix(".requests"), result.snapshot)
@@ -181,8 +212,8 @@ class GoldenTests(SynchronousTestCase):
     ) -> None:
         """Broken objects beside the case change nothing of it, from scratch or as a change."""
         for beside in (
-            build(together, config, now=NOW),
-            build(together, config, result, now=NOW),
+            build(together, config, now=NOW, own=OWN),
+            build(together, config, result, now=NOW, own=OWN),
         ):
             is_ours = ("Ingress", "broken", "broken") in beside.problems
             self.assertEqual(is_ours, b"broken.invalid" in beside.snapshot.hosts)
@@ -196,7 +227,7 @@ class GoldenTests(SynchronousTestCase):
             snapshot = replace(beside.snapshot, hosts=hosts, upstreams=upstreams)
             self.assertEqual(snapshot, result.snapshot)
             self.assertEqual(problem_lines(beside, []), problem_lines(result, []))
-        self.assertEqual(build(alone, config, beside, now=NOW).snapshot, result.snapshot)
+        self.assertEqual(build(alone, config, beside, now=NOW, own=OWN).snapshot, result.snapshot)
 
 
 def _add_cases() -> None:

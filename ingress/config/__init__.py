@@ -290,6 +290,12 @@ class Config:
     cluster: Cluster | None = None
     """None if objects come from files."""
 
+    installation: str | None = None
+    """
+    The name of this installation in the CDN-Loop field of what is forwarded; None to derive one
+    from what its replicas have in common.
+    """
+
     admin: Admin = Admin()
     tls: TLS = TLS()
     ingress_class: IngressClassFilter = IngressClassFilter()
@@ -324,6 +330,7 @@ def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:
         "listen": old.listen != new.listen,
         "source.files": old.source.paths != new.source.paths,
         "source.kubernetes": old.cluster != new.cluster,
+        "installation": old.installation != new.installation,
         "workers": old.workers != new.workers,
     }
     return tuple(key for key, is_different in differs.items() if is_different)
@@ -339,5 +346,6 @@ def with_restart_fields(config: Config, running: Config) -> Config:
         if is_same_kind
         else running.source,
         cluster=running.cluster,
+        installation=running.installation,
         workers=running.workers,
     )

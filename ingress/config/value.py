@@ -62,6 +62,9 @@ def text(pattern: re.Pattern[str], accepted: str) -> Accept[str]:
 class_name = text(_CLASS, "the name of an IngressClass")
 namespace = text(re.compile(_LABEL), "the name of a namespace")
 context_name = text(re.compile(r"[^\0\r\n]+"), "the name of a context of the kubeconfig")
+installation = text(
+    re.compile(r"[A-Za-z0-9._-]{1,64}"), "a name of at most 64 letters, digits, dots, - and _"
+)
 controller_name = text(_CONTROLLER, "the name of a controller as DOMAIN/PATH: example.com/ingress")
 
 

@@ -11,15 +11,10 @@ from ingress.address import pack_address
 
 def can_reach(address: str) -> bool:
     """Whether there is a route: a machine may have only one of the two families."""
-    return _source(address) is not None
+    return source_of(address) is not None
 
 
-def is_own(address: str) -> bool:
-    """Whether it is an address of this machine, or of its network namespace."""
-    return _source(address) == address
-
-
-def _source(address: str) -> str | None:
+def source_of(address: str) -> str | None:
     """
     :param address: as `inet_ntop` writes it.
     :return: our address from which it would be reached; None if there is no route.

@@ -78,6 +78,17 @@ class BoundSocket:
     def __repr__(self) -> str:
         return f"<BoundSocket {self.address}>"
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The IP addresses that it is bound to: two if it takes both families, none if UNIX."""
+        if self.port is None:
+            return ()
+        if self._name[0] == "::" and not self.socket.getsockopt(
+            socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+        ):
+            return ("::", "0.0.0.0")  # noqa: S104 - described, not bound to
+        return (self._name[0],)
+
     def overlaps(self, other: BoundSocket) -> bool:
         """
         Whether the two sockets cannot both listen.

@@ -72,6 +72,13 @@ class Listener:
         """The numbers of all TCP ports of this listener."""
         return tuple(dict.fromkeys(one.port for one in self._bound if one.port is not None))
 
+    @property
+    def tcp_addresses(self) -> tuple[tuple[str, int], ...]:
+        """``(host, port)`` of each TCP socket; zeros for every address of a family."""
+        return tuple(
+            (host, one.port) for one in self._bound if one.port is not None for host in one.hosts
+        )
+
     def start(
         self,
         reactor: Any,
@@ -191,9 +198,9 @@ class Listeners:
         return tuple(one for kind, one in self.by_kind.items() if kind.is_for_clients)
 
     @property
-    def ports(self) -> tuple[int, ...]:
-        """The numbers of the TCP ports of all listeners."""
-        return tuple(port for one in self.by_kind.values() for port in one.ports)
+    def tcp_addresses(self) -> tuple[tuple[str, int], ...]:
+        """``(host, port)`` of each TCP socket (`Listener.tcp_addresses`)."""
+        return tuple(each for one in self.by_kind.values() for each in one.tcp_addresses)
 
     def twins(self, count: int) -> tuple[Listeners, ...]:
         """

@@ -13,7 +13,7 @@ from typing import Final
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
-from ingress.errors import BodyTooLarge, Outcome, PeerError
+from ingress.errors import BodyTooLarge, LoopDetected, Outcome, PeerError
 from ingress.exchange.call import NO_ENDPOINT, Call
 from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.client import Client
@@ -174,22 +174,18 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._answer(NO_ENDPOINT)
             return
         resources, record = self._resources, self._record
-        names, identity = resources.field_names, record.request_id
-        if self._is_plain:
-            head = upstream_head(request, client, identity, names, NO_EDITS, None)
-        else:
-            edits = route.request_edits
-            head = upstream_head(request, client, identity, names, edits, route.paths)
+        names, marker, identity = resources.field_names, resources.marker, record.request_id
+        edits, paths = (NO_EDITS, None) if self._is_plain else (route.request_edits, route.paths)
+        try:
+            head = upstream_head(request, client, identity, names, edits, marker, paths)
+        except LoopDetected as error:
+            # No policy may replace it: its replacement could be a part of the loop.
+            self._send_answer(Answer.from_error(error))
+            return
         if self._policies is not None:
             self._policies.change(head)
         call = self._call = Call(
-            resources.calls,
-            upstream,
-            route,
-            head,
-            client,
-            self,
-            snapshot.config,
+            resources.calls, upstream, route, head, client, self, snapshot.config
         )
         record.tries = call.tries
         self.state = CALLING

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
+from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_EDITS
 from ingress.policy.live_state import PolicyStates
@@ -27,12 +28,20 @@ class ExchangeResources:
     :param clock: ends policies that take too long.
     :param recorder: gets the record of each exchange that is over, and of each refusal of what
         was no request.
+    :param marker: marks what is forwarded, and finds loops.
     """
 
-    def __init__(self, calls: CallResources, clock: IReactorTime, recorder: RecordReceiver) -> None:
+    def __init__(
+        self,
+        calls: CallResources,
+        clock: IReactorTime,
+        recorder: RecordReceiver,
+        marker: LoopMarker,
+    ) -> None:
         self.calls = calls
         self.clock = clock
         self.recorder = recorder
+        self.marker = marker
         self.now = calls.deadlines.now
         self.shares = RequestShares()
         """Of the requests in flight, while most connections are in use."""

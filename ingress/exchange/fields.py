@@ -17,6 +17,7 @@ from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
+from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response, UpstreamRequest
@@ -49,7 +50,8 @@ _REPLACED: Final = b"x-original-forwarded-"
 """Set by us from what the client forwarded, so never sent on."""
 
 # `Proxy` would become the variable HTTP_PROXY of a CGI program (httpoxy, CVE-2016-5385).
-_NEVER_UPSTREAM: Final = HOP_BY_HOP | _FORWARDED | {b"proxy"}
+# CDN-Loop goes on, but beyond the reach of Connection and of edits: see `upstream_fields`.
+_NEVER_UPSTREAM: Final = HOP_BY_HOP | _FORWARDED | {b"proxy", FIELD_KEY}
 
 # RFC 9110 section 8.6: no Content-Length in what has no body.
 _NEVER_INTERIM: Final = HOP_BY_HOP | {b"content-length"}
@@ -126,6 +128,7 @@ def upstream_head(
     identity: bytes,
     names: FieldNames,
     edits: FieldEdits,
+    marker: LoopMarker,
     paths: PathHandling | None = None,
 ) -> UpstreamRequest:
     """
@@ -134,20 +137,26 @@ def upstream_head(
     :param identity: the request's id.
     :param names: which names of fields endpoints get.
     :param edits: those of the route.
+    :param marker: marks the request as one that passed through here.
     :param paths: how the route treats unusual paths.
+    :raises LoopDetected: if it has passed through here too often.
     """
     return UpstreamRequest(
         request,
         request.target if paths is None else upstream_target(request, paths),
         client.authority if edits is NO_EDITS else edits.host or client.authority,
-        upstream_fields(request, client.is_trusted, names, edits),
+        upstream_fields(request, client.is_trusted, names, edits, marker),
         identity,
         client.forwarded,
     )
 
 
 def upstream_fields(
-    request: Request, is_trusted: bool, names: FieldNames, edits: FieldEdits
+    request: Request,
+    is_trusted: bool,
+    names: FieldNames,
+    edits: FieldEdits,
+    marker: LoopMarker,
 ) -> EncodedFields:
     """
     The client's fields that an endpoint gets, in order and number, with edits applied.
@@ -161,6 +170,8 @@ def upstream_fields(
     :param is_trusted: whether the client is a trusted proxy.
     :param edits: those of a route. They are part of a key, so that edits made for one request
         must be applied to the result instead.
+    :param marker: of this process. What it adds depends on the head alone.
+    :raises LoopDetected: if the request has passed through here too often.
     """
     if edits is NO_EDITS:
         key = _TRUSTED if is_trusted else _STRANGER
@@ -172,6 +183,7 @@ def upstream_fields(
     found, is_plain = _passing_fields(request, is_trusted, names)
     if edits is not NO_EDITS:
         found = edits.apply_to_request(found)
+    found.append(marker.mark(request))
     fields = EncodedFields(found)
     if is_plain:
         request.derived.upstream[key] = fields

@@ -146,12 +146,27 @@ class ServicePort(KubeStruct, frozen=True, kw_only=True):
 class ServiceSpec(KubeStruct, frozen=True, kw_only=True):
     type: str = "ClusterIP"
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
+    cluster_ips: tuple[str, ...] = msgspec.field(name="clusterIPs", default=())
+    external_ips: tuple[str, ...] = msgspec.field(name="externalIPs", default=())
     external_name: str = ""
     ports: tuple[ServicePort, ...] = ()
 
 
+class LoadBalancerAddress(KubeStruct, frozen=True, kw_only=True):
+    ip: str = ""
+
+
+class LoadBalancerAddresses(KubeStruct, frozen=True, kw_only=True):
+    ingress: tuple[LoadBalancerAddress, ...] = ()
+
+
+class ServiceStatus(KubeStruct, frozen=True, kw_only=True):
+    load_balancer: LoadBalancerAddresses = LoadBalancerAddresses()
+
+
 class Service(KubeObject, frozen=True, kw_only=True):
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
 
 
 class EndpointConditions(KubeStruct, frozen=True, kw_only=True):
@@ -225,9 +240,6 @@ class ResolvedName(KubeObject, frozen=True, kw_only=True):
     """
 
     addresses: tuple[str, ...] = ()
-
-    own_ports: dict[str, tuple[int, ...]] = {}
-    """By each of the addresses that is our own: the ports on which we listen there."""
 
     fault: str = ""
     """Why there are no addresses, or why they are out of date."""

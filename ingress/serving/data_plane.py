@@ -11,6 +11,7 @@ from ingress.deadline import Deadlines
 from ingress.downstream.clients import Clients
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.request_shares import RequestShares
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import RecordReceiver
@@ -26,6 +27,8 @@ class DataPlane:
     :param wall_clock: seconds since the epoch, for cookies.
     :param process: the process id, which tells the sessions of two workers apart.
     :param recorder: counts and logs exchanges; None where nothing does.
+    :param marker: marks what is forwarded, so that loops end; the same in all processes of an
+        installation.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class DataPlane:
         wall_clock: Callable[[], float],
         process: int,
         recorder: Recorder | None = None,
+        marker: LoopMarker | None = None,
     ) -> None:
         self.deadlines = deadlines
         self.recorder = recorder
@@ -45,7 +49,10 @@ class DataPlane:
             registry, deadlines, random, wall_clock=wall_clock, process=process
         )
         self.exchanges = ExchangeResources(
-            self.calls, deadlines.clock, recorder if recorder is not None else RecordReceiver()
+            self.calls,
+            deadlines.clock,
+            recorder if recorder is not None else RecordReceiver(),
+            marker if marker is not None else LoopMarker(),
         )
         shares = self.exchanges.shares = RequestShares(
             self.clients.admission.is_crowded, self.clients.connections.in_flight

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from ingress.deadline import Deadlines
+from ingress.exchange.loop_marker import LoopMarker
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
@@ -20,8 +21,13 @@ from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.tls_transport import tls_dialers
 
 
-def make_plane(reactor: Any) -> tuple[DataPlane, Recorder]:
-    """:return: the data plane, and the recorder of its exchanges, to be started with it."""
+def make_plane(reactor: Any, marker: LoopMarker) -> tuple[DataPlane, Recorder]:
+    """
+    Make the data plane of this process.
+
+    :param marker: marks what is forwarded, with the token of the installation.
+    :return: the data plane, and the recorder of its exchanges, to be started with it.
+    """
     deadlines = Deadlines(reactor)
     recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
     plane = DataPlane(
@@ -31,5 +37,6 @@ def make_plane(reactor: Any) -> tuple[DataPlane, Recorder]:
         wall_clock=time.time,
         process=os.getpid(),
         recorder=recorder,
+        marker=marker,
     )
     return plane, recorder

@@ -144,6 +144,11 @@ class AcceptTests(SynchronousTestCase):
         self.assertEqual(value.controller_name("k8s.io/x"), "k8s.io/x")
         self.assert_none_of(value.controller_name, "k8s.io", "/x", "k8s.io/", "K8S.io/x")
 
+    def test_installation(self) -> None:
+        """A name that can stand in a token."""
+        self.assertEqual(value.installation("Edge-1.b_c"), "Edge-1.b_c")
+        self.assert_none_of(value.installation, "", "a b", "a,b", "a;b", "ä", "a" * 65, 1)
+
     def test_network(self) -> None:
         """Networks and addresses of both families."""
         for text in ("10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1"):

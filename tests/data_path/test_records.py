@@ -8,6 +8,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import Outcome
+from ingress.exchange.loop_marker import MAX_PASSES
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.kept_records import KeptRecords
 from tests.support.wire import (
@@ -98,6 +99,39 @@ class BadResponseTests(RecordCase):
         self.assertEqual(self.client.receive().status, 200)
         detail = "The chunked body of the response has a chunk that is longer than its size."
         self.assertEqual((self.record.outcome, self.record.detail), ("endpoint_broke", detail))
+
+
+class LoopTests(RecordCase):
+    """Requests that have passed through here before."""
+
+    FIELD = b"CDN-Loop: " + b", ".join([b"txingress"] * MAX_PASSES)
+
+    def test_refused(self) -> None:
+        """No endpoint is asked, client and log learn why, and the connection serves on."""
+        self.client.send(request(b"GET", self.FIELD))
+        answer = self.client.receive()
+        self.assertEqual((answer.status, self.record.status), (508, 508))
+        self.assertEqual(self.record.outcome, Outcome.LOOP_DETECTED)
+        self.assertIn(self.record.detail.encode(), answer.rest)
+        self.assertFalse(self.record.tries)
+        self.assertEqual(self.wire.dials, [])
+        self.client.send(GET)
+        self.wire.accept().send(OK)
+        self.assertEqual(self.client.receive().status, 200)
+
+    def test_again(self) -> None:
+        """A head that was seen before is refused as the first one was."""
+        for _ in range(3):
+            self.client.send(request(b"GET", self.FIELD))
+            self.assertEqual(self.client.receive().status, 508)
+        fewer = self.FIELD.rpartition(b", ")[0]
+        self.client.send(request(b"GET", fewer))
+        endpoint = self.wire.accept()
+        for _ in range(3):
+            self.assertEqual(Message.parse(endpoint.read()).values(b"CDN-Loop"), [self.FIELD[10:]])
+            endpoint.send(OK)
+            self.assertEqual(self.client.receive().status, 200)
+            self.client.send(request(b"GET", fewer))
 
 
 class RefusalTests(RecordCase):

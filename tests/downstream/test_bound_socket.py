@@ -41,6 +41,16 @@ class TCPTests(BindTestCase):
         with socket.socket() as client:
             self.assertRaises(ConnectionRefusedError, client.connect, ("127.0.0.1", bound.port))
 
+    def test_hosts(self) -> None:
+        """It knows the addresses that it is bound to."""
+        (bound,) = self.bind(TCPAddress(0, "127.0.0.1"))
+        self.assertEqual(bound.hosts, ("127.0.0.1",))
+        every = [host for one in self.bind(TCPAddress(0)) for host in one.hosts]
+        self.assertLessEqual(set(every), {"0.0.0.0", "::"})
+        self.assertEqual(len(every), len(set(every)))
+        (path,) = self.bind(UNIXPath(Path(self.mktemp())))
+        self.assertEqual(path.hosts, ())
+
     def test_both_families(self) -> None:
         """Without interface, IPv4 and IPv6 have a socket each on the same port."""
         bound = self.bind(TCPAddress(0))

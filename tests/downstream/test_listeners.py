@@ -47,6 +47,10 @@ class BindListenersTests(SynchronousTestCase):
             (f"127.0.0.1:{listeners.http.port}", str(self.folder / "socket")),
         )
         self.assertEqual(len(listeners.https.addresses), 1)
+        self.assertEqual(
+            listeners.tcp_addresses,
+            (("127.0.0.1", listeners.http.port), ("127.0.0.1", listeners.https.port)),
+        )
         self.assertEqual(listeners.admin.addresses, ())
         self.assertIsNone(listeners.admin.port)
 

@@ -152,8 +152,9 @@ class RoutingTests(ProcessTestCase):
             ),
         ).echo["fields"]
         ours = [f"{name}: {value}" for name, value in fields if name != "Host"]
+        self.assertRegex(ours[0], "^CDN-Loop: txingress-[0-9a-f]{12}$")
         self.assertEqual(
-            ours,
+            ours[1:],
             [
                 "X-Request-ID: mine-1",
                 "X-Real-IP: 127.0.0.1",

@@ -14,6 +14,7 @@ from ingress.answer import Answer
 from ingress.config import Config
 from ingress.endpoint import Upstream, UpstreamKey
 from ingress.errors import Outcome
+from ingress.exchange.loop_marker import MAX_PASSES
 from ingress.field_edits import FieldEdits, ResponseEdits
 from ingress.message import Response
 from ingress.policy.context import PolicyContext
@@ -32,6 +33,7 @@ from tests.support.wire import (
     Peer,
     Wire,
     post,
+    request,
     response,
     snapshot_of,
 )
@@ -262,6 +264,14 @@ class DecisionTests(PolicyCase):
         self.resume()
         self.assertEqual(self.wire.dials[0].endpoint, OTHER_ENDPOINT)
         self.assertEqual(self.answered().status, 200)
+
+    def test_loop(self) -> None:
+        """No policy sees the answer that ends a loop: what replaces it could be a part of it."""
+        policy = Erring(self.give(Proceed(upstream=OTHER)))
+        self.serve(policy)
+        self.ask(request(b"GET", b"CDN-Loop: " + b",".join([b"txingress"] * MAX_PASSES)))
+        self.assertEqual(self.client.receive().status, 508)
+        self.assertEqual((policy.seen, self.wire.dials), ([], []))
 
     def test_client_lost(self) -> None:
         """A client that goes away meanwhile costs nothing."""

@@ -16,6 +16,7 @@ from ingress.exchange.fields import (
     own_request_id,
     upstream_head,
 )
+from ingress.exchange.loop_marker import LoopMarker
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.http1.response_head import parse_response_head
 from ingress.message import Response
@@ -225,12 +226,18 @@ class EditTests(SynchronousTestCase):
         request = make_request(b"X-A: 1", b"X-B: 1", b"X-C: 1", b"X-D: 1")
         client = BelievedClient(b"", b"a.example", b"", is_secure=False, is_trusted=False)
         for _ in range(2):
-            head = upstream_head(request, client, b"1", FieldNames(), edits)
+            head = upstream_head(request, client, b"1", FieldNames(), edits, LoopMarker())
             self.assertEqual(head.authority, b"other.example")
             self.assertEqual(
                 list(head.fields),
-                [(b"X-B", b"1"), (b"X-D", b"1"), (b"X-A", b"ours"), (b"X-B", b"2")],
+                [
+                    (b"X-B", b"1"),
+                    (b"X-D", b"1"),
+                    (b"X-A", b"ours"),
+                    (b"X-B", b"2"),
+                    (b"CDN-Loop", b"txingress"),
+                ],
             )
-            head = upstream_head(request, client, b"1", FieldNames(), NO_EDITS)
+            head = upstream_head(request, client, b"1", FieldNames(), NO_EDITS, LoopMarker())
             self.assertEqual(head.authority, b"a.example")
-            self.assertEqual(len(head.fields), 4)
+            self.assertEqual(len(head.fields), 5)

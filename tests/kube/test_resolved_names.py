@@ -29,14 +29,14 @@ reactor: Any = _reactor
 
 class ResolvedNamesTests(SynchronousTestCase):
     def test_all(self) -> None:
-        """A result is in the store, with our own ports, until it is forgotten."""
+        """The result of a name is in the store until the name is forgotten."""
         store = ObjectStore()
-        names = ResolvedNames(store, lambda address: (80,) if address == "192.0.2.1" else ())
+        names = ResolvedNames(store)
         names.put("a.example", Resolution(("192.0.2.1", "192.0.2.2"), "it is silent"))
         (item,) = store.view().resolved_names.values()
         self.assertEqual(item.key, ("", "a.example"))
         self.assertEqual(item.addresses, ("192.0.2.1", "192.0.2.2"))
-        self.assertEqual((item.own_ports, item.fault), ({"192.0.2.1": (80,)}, "it is silent"))
+        self.assertEqual(item.fault, "it is silent")
         names.forget("a.example")
         self.assertEqual(store.view().resolved_names, {})
 

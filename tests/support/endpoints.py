@@ -150,13 +150,14 @@ class RawEndpoint:
     is gone are ignored.
 
     :param serve: takes the accepted socket; `read_head` reads a request from it.
+    :param host: a loopback address.
     """
 
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(self, serve: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
         self._serve = serve
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listening = socket.create_server((host, 0), backlog=1024)
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -43,6 +43,7 @@ from ingress.kube.objects import (
     ServiceSpec,
     SliceEndpoint,
 )
+from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.policy.annotation import PREFIX
 from ingress.policy.registry import Registry
 from ingress.routing.build import Built, build
@@ -220,16 +221,10 @@ def secret(name: str, certificate: bytes, key: bytes) -> Secret:
     )
 
 
-def resolved_name(
-    name: str, *addresses: str, fault: str = "", own_ports: Mapping[str, tuple[int, ...]] = {}
-) -> ResolvedName:
+def resolved_name(name: str, *addresses: str, fault: str = "") -> ResolvedName:
     """The addresses of a name."""
-    return ResolvedName(
-        metadata=Metadata(name=name, namespace=""),
-        addresses=addresses,
-        fault=fault,
-        own_ports=dict(own_ports),
-    )
+    metadata = Metadata(name=name, namespace="")
+    return ResolvedName(metadata=metadata, addresses=addresses, fault=fault)
 
 
 def served(name: str) -> tuple[Service, EndpointSlice]:
@@ -252,9 +247,10 @@ def built(
     previous: Built | None = None,
     now: datetime = NOW,
     registry: Registry | None = None,
+    own: OwnAddresses = NO_ADDRESSES,
 ) -> Built:
     """Build some objects."""
-    return build(objects(*items), config, previous, now=now, registry=registry)
+    return build(objects(*items), config, previous, now=now, registry=registry, own=own)
 
 
 def problems_of(result: Built, name: str = "web") -> list[str]:

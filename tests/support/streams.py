@@ -8,6 +8,7 @@ from ingress.believed_client import BelievedClient
 from ingress.errors import PeerError
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import upstream_head
+from ingress.exchange.loop_marker import LoopMarker
 from ingress.field_edits import NO_EDITS
 from ingress.http1.request_head import parse_request_head
 from ingress.message import UpstreamRequest
@@ -44,4 +45,4 @@ def as_sent_upstream(head: bytes) -> UpstreamRequest:
     """A client's head as an endpoint gets it, from a client of whom nothing is known."""
     request, _ = parse_request_head(head)
     client = BelievedClient(b"", request.authority, b"", is_secure=False, is_trusted=False)
-    return upstream_head(request, client, b"id", FieldNames(), NO_EDITS)
+    return upstream_head(request, client, b"id", FieldNames(), NO_EDITS, LoopMarker())

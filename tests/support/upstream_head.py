@@ -12,6 +12,7 @@ from ingress.config import Config, PublicPorts
 from ingress.exchange.client import Client
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import upstream_head
+from ingress.exchange.loop_marker import LoopMarker
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.http1.encoder import encode_request_head
 from ingress.http1.request_head import parse_request_head
@@ -50,7 +51,7 @@ class UpstreamHeadCase(SynchronousTestCase):
         believed = client.believed(request, config)
         names = FieldNames()
         names.apply(config.field_names)
-        head = upstream_head(request, believed, b"id-1", names, edits)
+        head = upstream_head(request, believed, b"id-1", names, edits, LoopMarker())
         data = encode_request_head(head)
         self.assertTrue(data.endswith(b"\r\n\r\n"))
         return Message.parse(data)

@@ -26,14 +26,17 @@ from typing import Any
 
 from ingress.config import Config
 from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
+from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.policy.registry import REGISTRY, Registry, registry_with
 from ingress.problem import Problem
 from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import changed_names, collected_in_steps
 from ingress.routing.build.configuration_problems import configuration_problems
+from ingress.routing.build.endpoint_screen import find_object, refusal_problems, service_of
 from ingress.routing.build.foreign_config_map import config_map_problems
 from ingress.routing.build.foreign_table import ForeignTable, update_foreign
+from ingress.routing.build.front_service import front_addresses
 from ingress.routing.build.host_owner import HostOwners
 from ingress.routing.build.host_table import HostTable, update_hosts
 from ingress.routing.build.ingress import IngressReader, SecretLookup
@@ -109,9 +112,7 @@ class Built:
 
     @property
     def names(self) -> Collection[str]:
-        """
-        The names that have to be resolved; the same object as before if none changed.
-        """
+        """The names that have to be resolved; the same object as before if none changed."""
         return self.memo.upstreams.names
 
     @property
@@ -170,6 +171,7 @@ def build(
     *,
     now: datetime,
     registry: Registry | None = None,
+    own: OwnAddresses = NO_ADDRESSES,
 ) -> Built:
     """
     :param objects: all current objects.
@@ -178,8 +180,10 @@ def build(
     :param now: a time with a zone; decides which certificates are expired.
     :param registry: the features that annotations can ask for; None for those of the
         configuration.
+    :param own: the addresses at which we listen now, to which no endpoint may lead. Those of
+        the Service in front of us are found among the objects.
     """
-    return finish(build_steps(objects, config, previous, now=now, registry=registry))
+    return finish(build_steps(objects, config, previous, now=now, registry=registry, own=own))
 
 
 def build_steps(
@@ -189,6 +193,7 @@ def build_steps(
     *,
     now: datetime,
     registry: Registry | None = None,
+    own: OwnAddresses = NO_ADDRESSES,
 ) -> Steps[Built]:
     """
     Build in steps that each take well below 5 ms, so that the caller can do other work
@@ -205,7 +210,7 @@ def build_steps(
         memo, problems = previous.memo, previous.problems
     else:
         memo, problems = Memo(secrets=_kept_secrets(objects, previous)), {}
-    memo, concerned = yield from _update(memo, objects, config, now, registry)
+    memo, concerned = yield from _update(memo, objects, config, now, registry, own)
     before = previous.problems if previous is not None else {}
     problems = yield from _updated_problems(problems, before, memo, config, concerned)
     return Built(_snapshot(memo, config, previous), problems, memo, registry)
@@ -227,7 +232,12 @@ def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
 
 
 def _update(
-    memo: Memo, objects: Objects, config: Config, now: datetime, registry: Registry
+    memo: Memo,
+    objects: Objects,
+    config: Config,
+    now: datetime,
+    registry: Registry,
+    own: OwnAddresses,
 ) -> Steps[tuple[Memo, set[ObjectKey]]]:
     """:return: the memo of this build, and the objects whose Problems may have changed."""
     old = memo.objects
@@ -249,8 +259,9 @@ def _update(
     foreign = yield from update_foreign(memo.foreign, changed, objects.ingresses, classes)
     secrets = yield from secret_update.finish(moves, now)
     backend_secrets = yield from backend_update.finish(moves)
+    own = own.with_front(front_addresses(objects, config))
     upstreams, unserved = yield from update_upstreams(
-        memo.upstreams, old, objects, config.source, moves
+        memo.upstreams, old, objects, config.source, moves, own
     )
     factory = RouteFactory(registry, hsts_edits(config), config.paths)
     hosts, merged = yield from update_hosts(
@@ -311,7 +322,7 @@ def _updated_problems(
         if rules is not None:
             found = _problems_of(rules, memo)
         else:
-            found = config_map_problems(memo.objects.config_maps, key)
+            found = _problems_without_rules(key, memo)
         _put(updated, before, key, found)
         if count % STRIDE == STRIDE - 1:
             yield
@@ -347,6 +358,15 @@ def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     for host in rules.tls_hosts:
         found += memo.certificates.problems.get(host, {}).get(key, ())
     return tuple(found)
+
+
+def _problems_without_rules(key: ObjectKey, memo: Memo) -> tuple[Problem, ...]:
+    """Collect the Problems of an object that is not an Ingress of ours."""
+    objects = memo.objects
+    item = find_object(objects, key)
+    if item is None:
+        return config_map_problems(objects.config_maps, key)
+    return tuple(refusal_problems(objects, key, memo.upstreams.refused_of(service_of(item))))
 
 
 def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:

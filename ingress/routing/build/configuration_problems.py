@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
 from ingress.problem import Origin, Problem
+from ingress.routing.build.endpoint_screen import CONFIGURATION, CONSEQUENCE, describe_refused
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
 
@@ -21,6 +22,7 @@ def configuration_problems(
     origin = Origin(str(config.path)) if config.path is not None else Origin()
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)
+    yield from _refused_endpoints(upstreams, config, origin)
 
 
 def _default_certificate(secrets: SecretTable, config: Config, origin: Origin) -> Iterator[Problem]:
@@ -38,9 +40,25 @@ def _unused_endpoints(table: UpstreamTable, config: Config, origin: Origin) -> I
         endpoints = {Endpoint(host, port) for host, port in addresses}
         message = _why_unused(service, endpoints, table)
         if message:
-            namespace, name, port = service
-            key = f"{namespace}/{name}:{port}" if port else f"{namespace}/{name}"
-            yield Problem(message, field=f"source.endpoints[{key}]", origin=origin)
+            yield Problem(message, field=_field(service), origin=origin)
+
+
+def _field(service: LocalService) -> str:
+    namespace, name, port = service
+    return f"source.endpoints[{namespace}/{name}{port and f':{port}'}]"
+
+
+def _refused_endpoints(table: UpstreamTable, config: Config, origin: Origin) -> Iterator[Problem]:
+    """Yield a Problem for each entry that leads to this proxy itself."""
+    for service, addresses in config.source.endpoints.items():
+        refused = {
+            each
+            for each in table.refused_of(service[:2])
+            if each.owner == CONFIGURATION and (each.endpoint.host, each.endpoint.port) in addresses
+        }
+        if refused:
+            message = f"{describe_refused(refused)}; {CONSEQUENCE}"
+            yield Problem(message, field=_field(service), origin=origin)
 
 
 def _why_unused(service: LocalService, endpoints: set[Endpoint], table: UpstreamTable) -> str:
@@ -49,7 +67,8 @@ def _why_unused(service: LocalService, endpoints: set[Endpoint], table: Upstream
     keys = table.keys.get((namespace, name), ())
     if not keys:
         return "is not used: no Ingress that is served has a backend of this Service"
-    if any(set(table.upstreams[key].endpoints) == endpoints for key in keys):
+    refused = {each.endpoint for each in table.refused_of((namespace, name))}
+    if any(endpoints - refused == set(table.upstreams[key].endpoints) for key in keys):
         return ""
     if (namespace, name) in table.slices:
         return "is not used: the Service has endpoints among the files, which go first"

@@ -3,12 +3,13 @@ Endpoints behind names: ExternalNames, and EndpointSlices of the type FQDN.
 
 The addresses of the names are among the objects. In a cluster, anybody who may write a
 Service chooses a name, and the owner of that name chooses its address. An address that leads
-to this machine, or to a place that only its neighbours should reach, is not used.
+to this machine, or to a place that only its neighbours should reach, is not used. Listeners of
+ours are refused for every endpoint, in `endpoint_screen`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ingress.address import (
@@ -70,7 +71,7 @@ class NameLookup:
         :return: the endpoints; empty if there are none, or none that may be used.
         """
         if pack_address(written) is not None:
-            why = self._refusal(written, port, ())
+            why = self._refusal(written)
             return self._refuse(f"{written} is {why}") if why else [Endpoint(written, port)]
         name = written.lower()
         self._names.add(name)
@@ -81,7 +82,7 @@ class NameLookup:
         if resolved.fault:
             self._faults.add(resolved.fault)
         for address in resolved.addresses:
-            why = self._refusal(address, port, resolved.own_ports.get(address, ()))
+            why = self._refusal(address)
             if why:
                 return self._refuse(f"{shown(name)} resolves to {address}, {why}")
         return [Endpoint(address, port, name) for address in resolved.addresses]
@@ -91,11 +92,8 @@ class NameLookup:
         self.is_refused = True
         return []
 
-    def _refusal(self, address: str, port: int, own_ports: Container[int]) -> str:
-        """
-        :param own_ports: the ports on which we listen at this address.
-        :return: why the address is not used; empty if it is.
-        """
+    def _refusal(self, address: str) -> str:
+        """:return: why the address is not used; empty if it is."""
         packed = pack_address(address)
         if not self._is_from_cluster or packed is None:
             return ""
@@ -107,4 +105,4 @@ class NameLookup:
             return "where a cloud gives credentials to its machines"
         if is_unspecified_or_multicast(packed):
             return "no address of a host"
-        return "a listener of our own" if port in own_ports else ""
+        return ""

@@ -8,7 +8,7 @@ Source of the rules: docs/compatibility.md, sections 1 ("Backends", "EndpointSli
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -23,7 +23,16 @@ from ingress.kube.objects import (
     Service,
     ServicePort,
 )
+from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.routing.build.change import sorted_in_steps
+from ingress.routing.build.endpoint_screen import (
+    CONFIGURATION,
+    ENDPOINTS,
+    SERVICE,
+    SLICE,
+    EndpointScreen,
+    RefusedEndpoint,
+)
 from ingress.routing.build.named_endpoint import NameLookup
 from ingress.steps import STRIDE, Steps
 
@@ -58,6 +67,9 @@ class ResolvedUpstream:
     names: frozenset[str] = frozenset()
     """The names that lead to its endpoints."""
 
+    refused: frozenset[RefusedEndpoint] = frozenset()
+    """The endpoints that are addresses of ours, and get no requests."""
+
 
 class _FaultError(Exception):
     """Why a Service port has no endpoint."""
@@ -74,55 +86,68 @@ class _Address(NamedTuple):
 
 
 def resolve_upstream(
-    key: UpstreamKey, objects: ServiceObjects, source: FilesSource
+    key: UpstreamKey,
+    objects: ServiceObjects,
+    source: FilesSource,
+    own: OwnAddresses = NO_ADDRESSES,
 ) -> Steps[ResolvedUpstream]:
     """
     Find the endpoints of `key`.
 
     :param source: gives endpoints to Services that have none among the objects.
+    :param own: the addresses that are no endpoints because they are our own.
     """
     names = NameLookup(objects.names, is_from_cluster=not source.paths)
+    screen = EndpointScreen(own)
     try:
-        upstream = yield from _resolve(key, objects, source, names)
+        upstream = yield from _resolve(key, objects, source, names, screen)
     except _FaultError as error:
-        return _without_endpoint(key, str(error), names)
-    fault = f"{_named(key)}: {names.fault}" if names.fault else ""
-    return ResolvedUpstream(upstream, fault, names.names)
+        found = _without_endpoint(key, str(error), names, screen)
+    else:
+        fault = f"{_named(key)}: {names.fault}" if names.fault else ""
+        found = ResolvedUpstream(upstream, fault, names.names)
+    return replace(found, refused=frozenset(screen.refused)) if screen.refused else found
 
 
-def _without_endpoint(key: UpstreamKey, fault: str, names: NameLookup) -> ResolvedUpstream:
+def _without_endpoint(
+    key: UpstreamKey, fault: str, names: NameLookup, screen: EndpointScreen
+) -> ResolvedUpstream:
     if names.is_pending:
         return ResolvedUpstream(Upstream(key), names=names.names)
-    if names.fault:
-        fault = f"{_named(key)}: {names.fault}"
-    is_unresolved = bool(names.fault) and not names.is_refused
+    if names.fault or screen.reason:
+        fault = f"{_named(key)}: {'; '.join(filter(None, (names.fault, screen.reason)))}"
+    is_unresolved = bool(names.fault) and not names.is_refused and not screen.refused
     message = f"{fault}; answered with {502 if is_unresolved else 503}"
     return ResolvedUpstream(Upstream(key, is_unresolved=is_unresolved), message, names.names)
 
 
 def _resolve(
-    key: UpstreamKey, objects: ServiceObjects, source: FilesSource, names: NameLookup
+    key: UpstreamKey,
+    objects: ServiceObjects,
+    source: FilesSource,
+    names: NameLookup,
+    screen: EndpointScreen,
 ) -> Steps[Upstream]:
     """
     :raises _FaultError: if there is no endpoint.
     """
     service = objects.service
     if service is None:
-        return _local_upstream(key, None, source, "does not exist")
+        return _local_upstream(key, None, source, screen, "does not exist")
     if service.spec.type == "ExternalName":
-        return Upstream(key, _external_endpoints(key, service, names))
+        return Upstream(key, _external_endpoints(key, service, names, screen))
     port = _service_port(key, service)
     if port is None:
         raise _FaultError(_no_such_port(key, service))
     if objects.slices:
-        addresses = _slice_addresses(objects.slices, port, names)
+        addresses = _slice_addresses(objects.slices, port, names, screen)
         ports = (each for item in objects.slices for each in item.ports)
         return (yield from _choose(key, port, "EndpointSlices", addresses, ports))
     if objects.endpoints is not None:
-        addresses = _subset_addresses(objects.endpoints, port)
+        addresses = _subset_addresses(objects.endpoints, port, screen)
         ports = (each for subset in objects.endpoints.subsets for each in subset.ports)
         return (yield from _choose(key, port, "Endpoints", addresses, ports))
-    return _local_upstream(key, port, source, "has no endpoints")
+    return _local_upstream(key, port, source, screen, "has no endpoints")
 
 
 # Ports.
@@ -166,10 +191,13 @@ def _target_number(port: ServicePort) -> int:
 
 
 def _slice_addresses(
-    slices: Iterable[EndpointSlice], service_port: ServicePort, names: NameLookup
+    slices: Iterable[EndpointSlice],
+    service_port: ServicePort,
+    names: NameLookup,
+    screen: EndpointScreen,
 ) -> Iterator[_Address]:
     for endpoint_slice in slices:
-        family = endpoint_slice.address_type
+        family, owner = endpoint_slice.address_type, (SLICE, *endpoint_slice.key)
         for number in _numbers(endpoint_slice.ports, service_port):
             for item in endpoint_slice.endpoints:
                 conditions = item.conditions
@@ -180,17 +208,21 @@ def _slice_addresses(
                     else:
                         endpoints = [Endpoint(_normalized(address, family), number)]
                     for endpoint in endpoints:
-                        yield _Address(family, endpoint, conditions.ready, is_leaving)
+                        if screen.admits(owner, endpoint):
+                            yield _Address(family, endpoint, conditions.ready, is_leaving)
 
 
-def _subset_addresses(endpoints: Endpoints, service_port: ServicePort) -> Iterator[_Address]:
+def _subset_addresses(
+    endpoints: Endpoints, service_port: ServicePort, screen: EndpointScreen
+) -> Iterator[_Address]:
     """Yield ready addresses; nothing says whether the others are still serving."""
     for subset in endpoints.subsets:
         for number in _numbers(subset.ports, service_port):
             for address in subset.addresses:
                 family = "IPv6" if ":" in address.ip else "IPv4"
                 endpoint = Endpoint(_normalized(address.ip, family), number)
-                yield _Address(family, endpoint, is_ready=True, is_leaving=False)
+                if screen.admits((ENDPOINTS, *endpoints.key), endpoint):
+                    yield _Address(family, endpoint, is_ready=True, is_leaving=False)
 
 
 def _numbers(ports: Iterable[EndpointPort], service_port: ServicePort) -> list[int]:
@@ -273,7 +305,7 @@ def _choose(
 
 
 def _external_endpoints(
-    key: UpstreamKey, service: Service, names: NameLookup
+    key: UpstreamKey, service: Service, names: NameLookup, screen: EndpointScreen
 ) -> tuple[Endpoint, ...]:
     name = service.spec.external_name
     if not name:
@@ -285,14 +317,19 @@ def _external_endpoints(
         number = int(key.port)
     else:
         raise _FaultError(_no_such_port(key, service))
-    endpoints = names.endpoints(name, number)
+    owner = (SERVICE, *service.key)
+    endpoints = tuple(each for each in names.endpoints(name, number) if screen.admits(owner, each))
     if not endpoints:
         raise _FaultError(f"{_named(key)} leads to no address")
-    return tuple(endpoints)
+    return endpoints
 
 
 def _local_upstream(
-    key: UpstreamKey, port: ServicePort | None, source: FilesSource, lack: str
+    key: UpstreamKey,
+    port: ServicePort | None,
+    source: FilesSource,
+    screen: EndpointScreen,
+    lack: str,
 ) -> Upstream:
     """
     Make an Upstream with the endpoints from the configuration.
@@ -306,8 +343,11 @@ def _local_upstream(
     for spelling in [*filter(None, spellings), ""]:
         addresses = source.endpoints.get((key.namespace, key.service, spelling))
         if addresses:
-            endpoints = {Endpoint(host, number) for host, number in addresses}
-            return Upstream(key, tuple(sorted(endpoints)))
+            listed = {Endpoint(host, number) for host, number in addresses}
+            endpoints = sorted(each for each in listed if screen.admits(CONFIGURATION, each))
+            if not endpoints:
+                raise _FaultError(f"{_named(key)} leads to no address")
+            return Upstream(key, tuple(endpoints))
     line = f"source.endpoints: {{{key.namespace}/{key.service}: 127.0.0.1:3000}}"
     advice = f" (one can be named in the configuration, as in `{line}`)" if source.paths else ""
     raise _FaultError(f"{_named(key)} {lack}{advice}")

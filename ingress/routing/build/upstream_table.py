@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from ingress.config import FilesSource
 from ingress.endpoint import Upstream, UpstreamKey
 from ingress.kube.objects import EndpointSlice, ObjectKey, ObjectName, Objects
-from ingress.routing.build.change import Index, IndexUpdate, changed_names
+from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
+from ingress.routing.build.change import (
+    Index,
+    IndexUpdate,
+    changed_names,
+    collected_in_steps,
+)
+from ingress.routing.build.endpoint_screen import RefusedEndpoint
 from ingress.routing.build.rule_table import Move, moved_users
 from ingress.routing.build.upstream import (
     ResolvedUpstream,
@@ -43,13 +50,29 @@ class UpstreamTable:
     names_of: Mapping[UpstreamKey, frozenset[str]] = field(default_factory=dict)
     """The names of each Upstream that has any."""
 
+    refused: Mapping[UpstreamKey, frozenset[RefusedEndpoint]] = field(default_factory=dict)
+    """The endpoints of each Upstream that are addresses of ours."""
+
+    own: OwnAddresses = NO_ADDRESSES
+    """The addresses of ours that these Upstreams were made with."""
+
+    def refused_of(self, service: ObjectName) -> set[RefusedEndpoint]:
+        """Return the refused endpoints of all ports of a Service that are in use."""
+        keys = self.keys.get(service, ())
+        return {each for key in keys for each in self.refused.get(key, ())}
+
 
 def update_upstreams(
-    table: UpstreamTable, old: Objects, new: Objects, source: FilesSource, moves: Iterable[Move]
+    table: UpstreamTable,
+    old: Objects,
+    new: Objects,
+    source: FilesSource,
+    moves: Iterable[Move],
+    own: OwnAddresses,
 ) -> Steps[tuple[UpstreamTable, set[ObjectKey]]]:
     """
     :param old: the objects from which `table` was made.
-    :return: the updated table, and the Ingresses that gained or lost a fault.
+    :return: the updated table, and the objects whose Problems may have changed.
     """
     users, touched = yield from moved_users(table.users, moves, lambda rules: rules.upstreams)
     keys, fresh = yield from _moved_keys(table, touched, users)
@@ -63,7 +86,9 @@ def update_upstreams(
             yield
     for _, name in (yield from changed_names(old.resolved_names, new.resolved_names)):
         stale.update(table.names.get(name, ()))
-    table = replace(table, users=users, keys=keys, slices=slices)
+    if own != table.own:
+        stale.update((yield from collected_in_steps(users)))
+    table = replace(table, users=users, keys=keys, slices=slices, own=own)
     if not stale:
         return table, set()
     update = _Update(table)
@@ -73,7 +98,7 @@ def update_upstreams(
             update.remove(key)
         else:
             objects = _service_objects(key, new, slices)
-            update.put(key, (yield from resolve_upstream(key, objects, source)))
+            update.put(key, (yield from resolve_upstream(key, objects, source, own)))
     return (yield from update.finish()), update.concerned
 
 
@@ -82,13 +107,14 @@ class _Update:
 
     def __init__(self, table: UpstreamTable) -> None:
         self.concerned: set[ObjectKey] = set()
-        """The Ingresses that gained or lost a fault."""
+        """The objects whose Problems may have changed."""
 
         self._table = table
         self._upstreams = dict(table.upstreams)
         self._faults = dict(table.faults)
         self._names = IndexUpdate(table.names)
         self._names_of = dict(table.names_of)
+        self._refused = dict(table.refused)
         self._is_changed = False
 
     def __repr__(self) -> str:
@@ -99,6 +125,7 @@ class _Update:
         self._is_changed = self._upstreams.pop(key, None) is not None or self._is_changed
         self._faults.pop(key, None)
         self._move_names(key, frozenset())
+        self._put_refused(key, frozenset())
 
     def put(self, key: UpstreamKey, resolved: ResolvedUpstream) -> None:
         """Record the result for an Upstream."""
@@ -110,6 +137,7 @@ class _Update:
         if resolved.fault:
             self._faults[key] = resolved.fault
         self._move_names(key, resolved.names)
+        self._put_refused(key, resolved.refused)
 
     def finish(self) -> Steps[UpstreamTable]:
         """Return the table with the changes."""
@@ -121,12 +149,19 @@ class _Update:
             faults=self._faults,
             names=names,
             names_of=self._names_of,
+            refused=self._refused,
         )
 
     def _move_names(self, key: UpstreamKey, names: frozenset[str]) -> None:
         self._names.move(key, self._names_of.pop(key, frozenset()), names)
         if names:
             self._names_of[key] = names
+
+    def _put_refused(self, key: UpstreamKey, refused: frozenset[RefusedEndpoint]) -> None:
+        before = self._refused.pop(key, frozenset())
+        self.concerned.update(each.owner for each in before | refused)
+        if refused:
+            self._refused[key] = refused
 
 
 def _moved_keys(

@@ -66,12 +66,6 @@ class NameLookupTests(SynchronousTestCase):
         self.assertEqual(len(names.endpoints("a.example", 80)), 1)
         self.assertEqual(len(names.endpoints("127.0.0.1", 80)), 1)
 
-    def test_own_listener(self) -> None:
-        """A listener of our own must not be reached by a name; another port of the address may."""
-        own = resolved_name("a.example", "192.0.2.1", own_ports={"192.0.2.1": (8080, 10254)})
-        self.assertEqual(lookup(own).endpoints("a.example", 10254), [])
-        self.assertEqual(len(lookup(own).endpoints("a.example", 80)), 1)
-
     def test_old(self) -> None:
         """Addresses that may be old serve, with a fault."""
         names = lookup(resolved_name("a.example", "192.0.2.1", fault="it is silent"))
