@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from ingress.field_edits import FieldEdits
 from ingress.policy.policy import Policy
@@ -15,8 +14,6 @@ from ingress.policy.policy import Policy
 @dataclass(frozen=True)
 class ServedBy(Policy):
     """Adds ``X-Served-By`` to each response, in place of any that an endpoint sent."""
-
-    name: ClassVar[str] = "served-by"
 
     value: str
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
 
 from twisted.internet.threads import deferToThreadPool
 
@@ -43,8 +42,6 @@ class Tokens:
 @dataclass(frozen=True)
 class TokenFile(Policy):
     """Lets requests pass that have one of the tokens of a file, one a line."""
-
-    name: ClassVar[str] = "token-file"
 
     file: Path
     refresh: float = 1.0

@@ -5,7 +5,6 @@ A token check against a service: an asynchronous policy, with a limit of its own
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from treq import collect
 from treq.client import HTTPClient
@@ -33,8 +32,6 @@ class TokenService(Policy):
 
     The endpoint gets the user that the service names in ``X-User``, and no other.
     """
-
-    name: ClassVar[str] = "token-service"
 
     url: str
     timeout: float = 2.0

@@ -54,7 +54,10 @@ class Policy(RouteFeature):
     __slots__ = ()
 
     name: ClassVar[str]
-    """What it is called in ``/snapshot``, logs and explanations, such as ``https-redirect``."""
+    """
+    What it is called in ``/snapshot``, logs and explanations, such as ``https-redirect``. A policy
+    of one's own needs none: the configuration names it.
+    """
 
     @classmethod
     def key(cls) -> str:

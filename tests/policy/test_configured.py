@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, ConfiguredPolicy
@@ -157,6 +158,24 @@ class ServedTests(ConfiguredCase):
         self.assertEqual(route.response_edits.http.add, ((b"X-Stamp", b"b"),))
         third = self.built(self.load("{}"), "one", second)
         self.assertEqual(self.names(third), ["refusal"])
+
+    def test_guarding(self) -> None:
+        """
+        A policy of the phase access guards: ambiguous paths of its host are refused, and an
+        Ingress with a fault elsewhere keeps its paths closed.
+        """
+        config = self.load(f"one: {OWN}.Plain\ntwo: {{class: {OWN}.Stamp, value: x}}")
+        for name, is_guard in (("one", True), ("two", False)):
+            result = self.built(config, name)
+            route = find_route(result.snapshot, b"a.example", b"/")
+            assert route is not None
+            self.assertEqual(route.paths is not None and route.paths.is_guarded, is_guard)
+            web = ingress("a.example", {"/": "web:80"})
+            web.metadata.annotations[POLICIES_ANNOTATION] = name
+            faulty = msgspec.structs.replace(web, only_guards=True)
+            closed = find_route(built(faulty, config=config).snapshot, b"a.example", b"/")
+            names = [] if closed is None else [policy.label for policy in closed.policies]
+            self.assertEqual(names, ["refusal"] if is_guard else [])
 
     def test_unchanged(self) -> None:
         """A build without any change keeps what there is."""

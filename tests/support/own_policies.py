@@ -36,9 +36,7 @@ class Thawed(Policy):
 
 @dataclass(frozen=True)
 class Plain(Policy):
-    """Has no options."""
-
-    name: ClassVar[str] = "plain"
+    """Has no options, and no name."""
 
     def access(self, context: PolicyContext) -> Decision:
         return None
