@@ -132,9 +132,14 @@ class PolicyRun:
             done(self._faults.failed(policy.label, Failure(error)))
 
         decision.addBoth(decided)
-        if self._wait is wait:
+        if self._is_current(wait):
             # Not Deferred.addTimeout: a Deferred may be such that it cannot be cancelled.
             wait.timer = self._faults.clock.callLater(self._faults.timeout, expired)
+
+    def _is_current(self, wait: _Wait) -> bool:
+        # In a method of its own: mypyc assumes that the attribute still has the value just assigned
+        # to it, and raises a TypeError if a Deferred that has fired already has reset it.
+        return self._wait is wait
 
     def _end_wait(self) -> _Wait | None:
         wait, self._wait = self._wait, None
