@@ -1,13 +1,16 @@
 # All that a fresh machine needs is make and Python 3.11 or later with venv:
 #
-#   make run           serve the demo of etc/demo/ on 8080 and 8443
-#   make test          lint, check types, run every test
-#   make lint          ruff and mypy alone
-#   make venv          set up .venv and nothing else
-#   make check-wheel   install as a user would, in a venv of its own, and try what is there
-#   make test-compiled run every test on compiled modules, in a copy below build/
-#   make guard         count what exchanges cost, beside the base of benchmarks/guard.toml
-#   make clean         remove all that the others made
+#   make run            serve the demo of etc/demo/ on 8080 and 8443
+#   make unit           run the tests without sockets and processes, in half a minute
+#   make test           lint, check types, run every test
+#   make lint           ruff and mypy alone
+#   make coverage       run the unit tests, and hold the coverage of the core to a floor
+#   make test-compiled  run every test on compiled modules; TESTS=tests.http1 runs some
+#   make check-wheel    install as a user would and as the Containerfile does, and try that
+#   make ci             what continuous integration runs
+#   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
+#   make venv           set up .venv with the developers' tools and nothing else
+#   make clean          remove all that the others made
 #
 # PYTHON=... chooses the interpreter for a new .venv; else it is the first below
 # that is new enough. Modules are run with `python -m` and the checkout on
@@ -28,18 +31,30 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: run test lint venv check-wheel test-compiled guard clean
+.PHONY: help run unit test lint coverage venv ci check-wheel test-compiled guard clean
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
 
 run: .venv/installed
 	@$(IN_CHECKOUT) etc/demo/run.py
 
-test: .venv/installed
+unit: .venv/developer
+	@$(IN_CHECKOUT) -m tests --unit
+
+test: .venv/developer
 	@$(IN_CHECKOUT) -m tests
 
-lint: .venv/installed
+ci: .venv/developer
+	@$(IN_CHECKOUT) -m tests --ci
+
+lint: .venv/developer
 	@$(IN_CHECKOUT) -m tests --lint
 
-venv: .venv/installed
+coverage: .venv/developer
+	@$(IN_CHECKOUT) .ci/coverage_floor.py
+
+venv: .venv/developer
 
 .venv/installed: setup.cfg pyproject.toml .ci/requirements.py
 	@set -eu; \
@@ -57,21 +72,31 @@ venv: .venv/installed
 	    rm -rf .venv; \
 	    "$$python" -m venv .venv; \
 	fi; \
-	echo "Installing what setup.cfg asks for into .venv"; \
-	$(VENV_PYTHON) .ci/requirements.py dev > .venv/requirements.txt; \
-	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check \
+	echo "Installing what the proxy needs into .venv"; \
+	$(VENV_PYTHON) .ci/requirements.py > .venv/requirements.txt; \
+	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
 	    --requirement .venv/requirements.txt; \
 	touch .venv/installed
 
-check-wheel: .venv/installed
+# Not needed to run the proxy: ruff, mypy and what the tests need.
+.venv/developer: .venv/installed
+	@set -eu; \
+	echo "Installing the developers' tools into .venv"; \
+	$(VENV_PYTHON) .ci/requirements.py dev > .venv/requirements-developer.txt; \
+	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
+	    --requirement .venv/requirements-developer.txt; \
+	touch .venv/developer
+
+check-wheel: .venv/developer
 	@$(IN_CHECKOUT) .ci/check_wheel.py
+	@TXINGRESS_TEST_CONTAINER=1 $(IN_CHECKOUT) -m twisted.trial tests.test_container
 
 # TESTS=tests.http1 has it run some of them.
-test-compiled: .venv/installed
+test-compiled: .venv/developer
 	@$(VENV_PYTHON) .ci/test_compiled.py $(TESTS)
 
 # SCENARIOS=small-get has it count some of them, BASE=COMMIT compare with another commit.
-guard: .venv/installed
+guard: .venv/developer
 	@$(IN_CHECKOUT) -m benchmarks.guard $(SCENARIOS) $(if $(BASE),--base $(BASE))
 
 clean:

@@ -2,7 +2,7 @@
 Run the tests on compiled modules, in a copy of the checkout below `build/`.
 
 The tests themselves stay interpreted. Not among what must always pass quickly, because it
-compiles first; arguments are those of trial, without any every test is run.
+compiles first; arguments name packages, modules or tests; without any, all run.
 """
 
 import os
@@ -33,9 +33,8 @@ def main() -> int:
         return built.returncode
     del environment["TXINGRESS_COMPILE"]
     subprocess.run([sys.executable, "-c", DESCRIBE], cwd=COPY, env=environment, check=True)
-    arguments = sys.argv[1:] or ["tests"]
-    trial = [sys.executable, "-m", "twisted.trial", *arguments]
-    return subprocess.run(trial, cwd=COPY, env=environment).returncode
+    tests = [sys.executable, "-m", "tests", "--no-lint", *sys.argv[1:]]
+    return subprocess.run(tests, cwd=COPY, env=environment).returncode
 
 
 if __name__ == "__main__":

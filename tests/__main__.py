@@ -1,43 +1,41 @@
 """
 Everything that must pass: ruff, mypy, and trial over `tests`.
 
-``python -m tests`` runs all of it, ``python -m tests --lint`` leaves trial out.
-The last line on stdout is ``N passed, M failed, K skipped``, where each
-complaint of ruff or mypy counts as a failure, and the exit status says the same.
+``python -m tests`` runs all of it, with the tests in as many processes as there are cores.
+``--lint`` leaves the tests out; ``--unit`` runs only tests without sockets and processes, and
+no tools; ``--ci`` adds what takes longer. Names of packages, modules or tests choose those.
+The last line on stdout is ``N passed, M failed, K skipped``, where each complaint of ruff or
+mypy counts as a failure, and the exit status says the same.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from pathlib import Path
 
-from twisted.trial.reporter import TextReporter
-from twisted.trial.runner import TestLoader, TrialRunner
-
-import tests
+from tests.support.parts import Choice, Part, Tally, run_part
 
 COMPLAINT = re.compile(r"\S[^:]*:\d+:(\d+:| error:) ")
 """A line of output that counts: ``FILE:LINE:COLUMN: ...`` of ruff, ``FILE:LINE: error: ...`` of mypy."""
 
+CLOSING_LINE = re.compile(r"(\d+) passed, (\d+) failed, (\d+) skipped")
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many passed, failed and were skipped."""
+COMPILED_TESTS = (
+    *("tests.data_path", "tests.downstream", "tests.exchange", "tests.fuzz", "tests.http1"),
+    *("tests.upstream", "tests.e2e.test_http", "tests.e2e.test_hostile", "tests.e2e.test_tls"),
+)
+"""What ``--ci`` runs on compiled modules, as users have them."""
 
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
+SHOWN = 10
+"""The slowest tests, which are printed with their seconds."""
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
-        )
-
-    def __str__(self) -> str:
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+FASTEST = 1.0
+"""Seconds below which no test is shown."""
 
 
 class Check:
@@ -57,7 +55,7 @@ class Check:
         )
 
     def tally(self) -> Tally:
-        """Wait for the end, print what was said, and count the complaints."""
+        """Wait for the end, print the output, and count the complaints."""
         output, _ = self._process.communicate()
         if not self._process.returncode:
             return Tally()
@@ -75,23 +73,74 @@ def start_checks() -> list[Check]:
     ]
 
 
-def run_trial() -> Tally:
-    """Run every test of `tests` as ``trial tests`` would, and count."""
-    suite = TestLoader().loadPackage(tests, recurse=True)
-    result = TrialRunner(TextReporter).run(suite)
-    assert isinstance(result, TextReporter)
-    return Tally(
-        passed=result.successes + len(result.expectedFailures),
-        failed=len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses),
-        skipped=len(result.skips),
-    )
+def run_parts(jobs: int, arguments: list[str]) -> Tally:
+    """Run the tests in so many processes, and print what each of them reports."""
+    seconds: list[tuple[float, str]] = []
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="tests-") as folder:
+        started = []
+        for number in range(jobs):
+            file = Path(folder, str(number))
+            command = [sys.executable, "-m", "tests", *arguments]
+            command += ["--part", f"{number}/{jobs}/{file}"]
+            with file.with_suffix(".out").open("wb") as out:
+                started.append((subprocess.Popen(command, stdout=out, stderr=out), file))
+        for process, file in started:
+            status = process.wait()
+            sys.stdout.write(file.with_suffix(".out").read_text(errors="replace"))
+            part = Part.read(file)
+            if part is None:
+                print(f"A process of the tests ended with status {status}")
+                part = Part(Tally(failed=1), ())
+            tally += part.tally
+            seconds.extend(part.seconds)
+    for spent, name in sorted(seconds, reverse=True)[:SHOWN]:
+        if spent >= FASTEST:
+            print(f"{spent:6.1f} s  {name}")
+    return tally
+
+
+def run_compiled() -> Tally:
+    """Run the tests of the data path and of the wire on compiled modules."""
+    command = [sys.executable, ".ci/test_compiled.py", *COMPILED_TESTS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        last = ""
+        for last in process.stdout:
+            sys.stdout.write(last)
+    counted = CLOSING_LINE.fullmatch(last.rstrip())
+    if counted is None:
+        return Tally(failed=1)
+    passed, failed, skipped = map(int, counted.groups())
+    return Tally(passed, failed, skipped)
 
 
 def main() -> int:
-    checks = start_checks()
-    tally = Tally() if "--lint" in sys.argv else run_trial()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("names", nargs="*", help="which tests; without any, all")
+    parser.add_argument("--lint", action="store_true", help="ruff and mypy alone")
+    parser.add_argument("--unit", action="store_true", help="no sockets, processes or tools")
+    parser.add_argument("--no-lint", action="store_true", help="tests alone")
+    parser.add_argument("--ci", action="store_true", help="also on compiled modules")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part is not None:
+        number, count, file = arguments.part.split("/", 2)
+        choice = Choice(tuple(arguments.names), arguments.unit)
+        run_part(int(number), int(count), Path(file), choice)
+        return 0
+    if arguments.ci:
+        os.environ["TXINGRESS_TEST_CONTAINER"] = "1"
+    checks = [] if arguments.unit or arguments.no_lint else start_checks()
+    tally = Tally()
+    if not arguments.lint:
+        passed_on = [*arguments.names, *(["--unit"] if arguments.unit else [])]
+        tally += run_parts(arguments.jobs, passed_on)
     for check in checks:
         tally += check.tally()
+    if arguments.ci:
+        tally += run_compiled()
     print(tally, flush=True)
     return 1 if tally.failed else 0
 

@@ -64,6 +64,7 @@ TESTS_WITHOUT_MODULE = {
     "test_build",
     "test_comparison",
     "test_container",
+    "test_contributing",
     "test_demo",
     "test_deploy",
     "test_documentation",
@@ -71,6 +72,7 @@ TESTS_WITHOUT_MODULE = {
     "test_golden",
     "test_layers",
     "test_packaging",
+    "test_twisted_internals",
 }
 """Those of no module in particular, or of one outside of the package."""
 
