@@ -3,10 +3,11 @@ Helpers for testing policies in plain values, with trial or any other runner.
 
 A policy is called with a context and gives a decision::
 
-    decision = MyPolicy(limit=3).request(policy_context(b"GET", b"/basket"))
-    self.assertEqual(decision, None)
+    verdict = verdict_of(MyPolicy(limit=3).request(policy_context(b"GET", b"/basket")))
+    self.assertEqual(verdict, None)
 
-A policy that waits gives a Deferred or a coroutine; `deferred_of` makes a Deferred of either::
+`verdict_of` checks that the proxy can serve what was decided. A policy that waits gives a Deferred
+or a coroutine; `deferred_of` makes a Deferred of either::
 
     answer = self.successResultOf(deferred_of(MyPolicy().access(policy_context())))
 
@@ -36,6 +37,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from ingress.believed_client import BelievedClient
 from ingress.config import Config
@@ -48,6 +50,7 @@ from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.context import Captures, PolicyContext
 from ingress.policy.decision import Decision, Verdict
 from ingress.policy.feature import RouteFeature
+from ingress.policy.guard import check_verdict
 from ingress.policy.live_state import PolicyStates, RuleIdentity
 from ingress.policy.options import make_policy
 from ingress.policy.policy import Policy
@@ -133,10 +136,30 @@ def endpoint_response(
 
 
 def deferred_of(decision: Decision) -> Deferred[Verdict]:
-    """:return: a Deferred that fires with the verdict, whatever form the decision has."""
+    """
+    :return: a Deferred that fires with the verdict, whatever form the decision has; it fails with
+        TypeError or ValueError if the proxy could not serve it.
+    """
     if iscoroutine(decision):
-        return Deferred.fromCoroutine(decision)
-    return cast("Deferred[Verdict]", maybeDeferred(lambda: decision))
+        deferred: Deferred[Any] = Deferred.fromCoroutine(decision)
+    else:
+        deferred = maybeDeferred(lambda: decision)
+    return cast("Deferred[Verdict]", deferred.addCallback(check_verdict))
+
+
+def verdict_of(decision: Decision) -> Verdict:
+    """
+    :param decision: of a policy that does not wait, or no more.
+    :raises AssertionError: if it still waits.
+    :raises TypeError, ValueError: if the proxy could not serve it; anything that the policy raises.
+    """
+    results: list[Any] = []
+    deferred_of(decision).addBoth(results.append)
+    if not results:
+        raise AssertionError("the policy has not decided yet")
+    if isinstance(results[0], Failure):
+        results[0].raiseException()
+    return cast(Verdict, results[0])
 
 
 class Configured(NamedTuple):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, succeed
+from dataclasses import replace
+
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.decision import Decision, Verdict
 from ingress.policy.live_state import PolicyStates
-from ingress.testing import deferred_of, endpoint_response, policy_context
+from ingress.testing import deferred_of, endpoint_response, policy_context, verdict_of
 from tests.support.own_policies import REFUSED
 
 
@@ -46,6 +48,20 @@ class ContextTests(SynchronousTestCase):
         response = endpoint_response(404, [(b"X-Seen", b"1")])
         self.assertEqual((response.status, response.reason), (404, b"Not Found"))
         self.assertEqual(response.fields, [(b"x-seen", b"X-Seen", b"1")])
+
+    def test_verdict_of(self) -> None:
+        """A decision that has been made is the verdict, or raises what the policy raised."""
+        decisions: list[Decision] = [REFUSED, succeed(REFUSED)]
+        for decision in decisions:
+            self.assertIs(verdict_of(decision), REFUSED)
+        self.assertRaises(ValueError, verdict_of, fail(ValueError()))
+        self.assertRaises(AssertionError, verdict_of, Deferred())
+
+    def test_checked(self) -> None:
+        """What the proxy could not serve is no verdict."""
+        unserved = replace(REFUSED, fields=((b"Location", b"/\r\n"),))
+        self.assertRaises(ValueError, verdict_of, unserved)
+        self.failureResultOf(deferred_of(succeed(unserved)), ValueError)
 
     def test_deferred_of(self) -> None:
         """A decision of any form becomes a Deferred."""
