@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from inspect import iscoroutine
 from typing import Any, ClassVar, Final, cast
 
@@ -19,7 +18,7 @@ from twisted.internet.defer import Deferred
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
-from ingress.field_edits import NO_EDITS, FieldEdits, check_field
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
@@ -29,8 +28,6 @@ from ingress.policy.scope import RuleScope
 
 MAX_HOLD: Final = 0.02
 """Seconds that a policy may hold the reactor, which serves nothing else meanwhile."""
-
-_BODILESS: Final = frozenset({204, 205, 304})
 
 _OWN_FIELDS: Final = frozenset({b"date", b"x-request-id"})
 """The fields that every answer gets from the proxy."""
@@ -236,14 +233,9 @@ def check_verdict(verdict: object) -> Verdict:
 def _check_answer(answer: Answer) -> None:
     if not isinstance(answer.outcome, Outcome) or not isinstance(answer.detail, str):
         raise TypeError("an Answer has an Outcome and a text for its detail")
-    status = HTTPStatus(answer.status)
-    if status < 200:
-        raise ValueError(f"an Answer has a status from 200 on, not {status}")
-    if status in _BODILESS and answer.has_body:
-        raise ValueError(f"an Answer with the status {status} has has_body=False")
+    answer.check()
     answer.detail.encode()
-    for name, value in answer.fields:
-        check_field(name, value)
+    for name, _ in answer.fields:
         is_ours = name.lower() in _OWN_FIELDS
         if is_ours or (answer.has_body and name.lower() == b"content-type"):
             raise ValueError(f"the proxy itself writes {name.decode('ascii')}")
