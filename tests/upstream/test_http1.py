@@ -30,7 +30,10 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 MUCH = b"x" * (4 * CAPACITY)
 
 
-SENT_POST = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Request-ID: id\r\n\r\n"
+SENT_POST = (
+    b"POST / HTTP/1.1\r\nHost: a\r\nCDN-Loop: txingress\r\nTransfer-Encoding: chunked\r\n"
+    b"X-Request-ID: id\r\n\r\n"
+)
 """The same as the endpoint gets it."""
 
 
