@@ -1,7 +1,7 @@
 """
-A request and a response as values: what codecs, policies and the exchange share.
+Requests and responses as values, shared by codecs, policies and the exchange.
 
-Bytes as they came on the wire; nothing here knows a version's syntax.
+The bytes are those of the wire; nothing here knows the syntax of a version of HTTP.
 """
 
 from __future__ import annotations
@@ -21,20 +21,28 @@ NO_OPTIONS: frozenset[bytes] = frozenset()
 """Of a message without a Connection field."""
 
 
-class Derived:
+class HeadCache:
     """
-    What was made of the fields of a head once, and serves all messages that have the same.
+    Everything made from the fields of a head, for all messages that have the same fields.
 
-    A client repeats its fields with each request, an endpoint with most responses, and
-    `ingress.http1` gives them one of these together. Whoever makes something of the
-    fields alone may keep it here.
+    A client repeats its fields with each request and an endpoint with most responses;
+    `ingress.http1` gives all of these one cache. Only what depends on nothing but the fields may
+    be kept here.
     """
 
-    __slots__ = ("downstream", "forwarded", "identity", "logged", "request_id", "told", "upstream")
+    __slots__ = (
+        "downstream",
+        "forwarded",
+        "identity",
+        "json_log",
+        "nginx_log",
+        "request_id",
+        "upstream",
+    )
 
     def __init__(self) -> None:
         self.identity = object()
-        """For whoever wants to know the fields again, and not to keep them in memory."""
+        """Recognises the fields without keeping them in memory."""
 
         self.upstream: dict[bytes, EncodedFields] = {}
         """
@@ -43,19 +51,19 @@ class Derived:
         """
 
         self.forwarded: bytes | None = None
-        """What a stranger forwarded, for the endpoint to know that it did (the same)."""
+        """The fields that tell the endpoint what a stranger claimed to forward (the same)."""
 
         self.downstream: dict[bytes, EncodedFields] = {}
         """A response's fields towards the client, by edits (the same)."""
 
         self.request_id: bytes | None = None
-        """The client's own; empty where it has none that can be kept (the same)."""
+        """The client's own id; empty if it has none that can be kept (the same)."""
 
-        self.logged: tuple[bytes, bytes] | None = None
-        """What nginx's lines of the access log say of it (`ingress.telemetry.log_line`)."""
+        self.nginx_log: tuple[bytes, bytes] | None = None
+        """The parts of nginx's log lines that it determines (`ingress.telemetry.log_line`)."""
 
-        self.told: dict[str, object] | None = None
-        """What the JSON lines say of it (the same)."""
+        self.json_log: dict[str, object] | None = None
+        """The part of the JSON log lines that it determines (the same)."""
 
 
 IDEMPOTENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
@@ -79,14 +87,14 @@ class Request:
         where it gets none.
     :ivar takes_trailers: whether its client said that it does (RFC 9110 section 10.1.4).
     :ivar length: of the head, in bytes.
-    :ivar derived: shared with requests that differ in nothing but their target and their host.
+    :ivar cache: shared with requests that differ in nothing but their target and their host.
     """
 
     __slots__ = (
         "authority",
         "body_length",
+        "cache",
         "connection_options",
-        "derived",
         "fields",
         "host",
         "is_http_10",
@@ -114,7 +122,7 @@ class Request:
         keep_alive: bool = True,
         wants_websocket: bool = False,
         takes_trailers: bool = False,
-        derived: Derived | None = None,
+        cache: HeadCache | None = None,
     ) -> None:
         self.method = method
         self.target = target
@@ -129,7 +137,7 @@ class Request:
         self.wants_websocket = wants_websocket
         self.takes_trailers = takes_trailers
         self.length = 0
-        self.derived = derived if derived is not None else Derived()
+        self.cache = cache if cache is not None else HeadCache()
 
     def __repr__(self) -> str:
         return f"<Request {self.method!r} {self.target!r} of {self.authority!r}>"
@@ -149,7 +157,7 @@ class Request:
             keep_alive=self.keep_alive,
             wants_websocket=self.wants_websocket,
             takes_trailers=self.takes_trailers,
-            derived=self.derived,
+            cache=self.cache,
         )
 
     def field(self, name: bytes) -> bytes | None:
@@ -214,13 +222,13 @@ class Response:
     The head of a response that passed every check of its codec. It must not be changed.
 
     :ivar body_length: in bytes; None where only the end of the body will tell.
-    :ivar derived: shared with responses of the same head.
+    :ivar cache: shared with responses of the same head.
     """
 
     __slots__ = (
         "body_length",
+        "cache",
         "connection_options",
-        "derived",
         "fields",
         "keep_alive",
         "reason",
@@ -243,7 +251,7 @@ class Response:
         self.body_length = body_length
         self.connection_options = connection_options
         self.keep_alive = keep_alive
-        self.derived = Derived()
+        self.cache = HeadCache()
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason!r}>"

@@ -73,7 +73,7 @@ class Client:
 
         :param config: the configuration of the Snapshot that serves the request.
         """
-        identity, authority = request.derived.identity, request.authority
+        identity, authority = request.cache.identity, request.authority
         if identity is self._identity and authority == self._authority and config is self._config:
             return self._believed
         believed = self._believe(request, config)
@@ -91,9 +91,9 @@ class Client:
             self._fields = _connection_fields(self.address, port, is_secure=self.is_secure)
         if self._is_trusted:
             return self._believe_proxy(request, config)
-        original = request.derived.forwarded
+        original = request.cache.forwarded
         if original is None:
-            original = request.derived.forwarded = _original_forwarded(request)
+            original = request.cache.forwarded = _original_forwarded(request)
         return BelievedClient(
             self.address,
             request.authority,

@@ -98,12 +98,12 @@ _MAX_CACHED_NAME: Final = 64
 
 def own_request_id(request: Request) -> bytes:
     """The id that the client gave its request; empty for none, and for one that is no token."""
-    derived = request.derived
-    kept = derived.request_id
+    cache = request.cache
+    kept = cache.request_id
     if kept is None:
         own = request.field(b"x-request-id")
         kept = own if own is not None and _REQUEST_ID.fullmatch(own) else b""
-        derived.request_id = kept
+        cache.request_id = kept
     return kept
 
 
@@ -177,7 +177,7 @@ def upstream_fields(
         key = _TRUSTED if is_trusted else _STRANGER
     else:
         key = (_TRUSTED if is_trusted else _STRANGER) + edits.key
-    kept = request.derived.upstream.get(key)
+    kept = request.cache.upstream.get(key)
     if kept is not None:
         return kept
     found, is_plain = _passing_fields(request, is_trusted, names)
@@ -186,7 +186,7 @@ def upstream_fields(
     found.append(marker.mark(request))
     fields = EncodedFields(found)
     if is_plain:
-        request.derived.upstream[key] = fields
+        request.cache.upstream[key] = fields
     return fields
 
 
@@ -226,7 +226,7 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
         be changed.
     """
     key = b"" if edits is NO_EDITS else edits.key
-    kept = response.derived.downstream.get(key)
+    kept = response.cache.downstream.get(key)
     if kept is not None:
         return kept
     options = response.connection_options
@@ -246,7 +246,7 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
     if key:
         fields = edits.apply(fields)
     if has_date:
-        fields = response.derived.downstream[key] = EncodedFields(fields)
+        fields = response.cache.downstream[key] = EncodedFields(fields)
     else:
         # RFC 9110 section 6.6.1: a proxy adds the Date that a response lacks.
         fields.append((b"Date", datetimeToString()))

@@ -62,7 +62,7 @@ _FRAMING_FIELDS: Final = frozenset(
 )
 
 
-class NotKept(Exception):
+class Uncacheable(Exception):
     """
     A head has too many fields to be kept; `lru_cache` does not keep what is raised.
 

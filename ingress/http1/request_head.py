@@ -25,7 +25,7 @@ from ingress.http1.head import (
     TOKEN,
     FieldCollector,
     Framing,
-    NotKept,
+    Uncacheable,
     has_bare_line_end,
     is_websocket,
     keeps_connection,
@@ -125,7 +125,7 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
         # on a valid Host, so neither is part of what is kept.
         try:
             kept = _kept_request(method, version, lines, authority is None)
-        except NotKept as refusal:
+        except Uncacheable as refusal:
             kept = refusal.parsed
         host = kept.host
         if authority is None:
@@ -153,11 +153,11 @@ def _kept_request(method: bytes, version: bytes, lines: bytes, has_host: bool) -
     :param lines: those of the fields.
     :param has_host: whether Host has to be among them; else it may not, and is that of some host.
     :return: a request for ``/``, never changed.
-    :raises NotKept: with what would be returned.
+    :raises Uncacheable: with what would be returned.
     """
     made = _parse_request(method, b"/", version, lines if has_host else b"Host: host\r\n" + lines)
     if len(made.fields) > MAX_KEPT_FIELDS:
-        raise NotKept(made)
+        raise Uncacheable(made)
     return made
 
 

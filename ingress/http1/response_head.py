@@ -24,7 +24,7 @@ from ingress.http1.head import (
     MAX_KEPT_FIELDS,
     FieldCollector,
     Framing,
-    NotKept,
+    Uncacheable,
     has_bare_line_end,
     keeps_connection,
     split_fields,
@@ -69,7 +69,7 @@ def parse_response_head(
     parse = _kept_response if len(data) <= MAX_KEPT else _parse_response
     try:
         parsed = parse(data, request_method == b"HEAD")
-    except NotKept as refusal:
+    except Uncacheable as refusal:
         parsed = refusal.parsed
     if len(parsed[0].fields) > limits.head_fields:
         raise ResponseError("The head of the response has too many fields.")
@@ -116,10 +116,10 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
 
 @lru_cache(maxsize=KEPT_HEADS)
 def _kept_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
-    """:raises NotKept: with the result, if it has too many fields to be kept."""
+    """:raises Uncacheable: with the result, if it has too many fields to be kept."""
     parsed = _parse_response(data, is_of_head)
     if len(parsed[0].fields) > MAX_KEPT_FIELDS:
-        raise NotKept(parsed)
+        raise Uncacheable(parsed)
     return parsed
 
 

@@ -83,7 +83,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
     target = request.target
     if _QUOTE in target or _BACKSLASH in target:
         target = _escaped(target)
-    user, fields = request.derived.logged or _describe(request)
+    user, fields = request.cache.nginx_log or _describe(request)
     if len(tries) == 1:
         only = tries[0]
         took = only.response_time or 0.0
@@ -176,7 +176,7 @@ def _describe(request: Request) -> tuple[bytes, bytes]:
     They are kept for the next request, in which a client repeats them.
     """
     referer, agent = request.field(b"referer"), request.field(b"user-agent")
-    described = request.derived.logged = (
+    described = request.cache.nginx_log = (
         _UNSAFE_IN_USER.sub(_escape, _user(request) or b"-"),
         b'"%b" "%b"' % (_field(referer), _field(agent)),
     )
@@ -248,7 +248,7 @@ def json_line(record: ExchangeRecord, time: bytes) -> bytes:
         told["target"] = request.target.decode("ascii")
         if request.authority:
             told["host"] = _text(request.authority)
-        told |= request.derived.told or _describe_for_json(request)
+        told |= request.cache.json_log or _describe_for_json(request)
     if route is not None:
         namespace, name = route.ingress
         told |= {"namespace": namespace, "ingress": name, "path": route.path}
@@ -268,7 +268,7 @@ def _describe_for_json(request: Request) -> dict[str, object]:
 
     They are kept for the next request, in which a client repeats the head.
     """
-    told = request.derived.told = {
+    told = request.cache.json_log = {
         "method": request.method.decode("ascii"),
         "version": "1.0" if request.is_http_10 else "1.1",
     }

@@ -114,9 +114,9 @@ class KeptTests(SynchronousTestCase):
         """A client that asks for nothing more has none of its last head in memory."""
         client = Client(STRANGER, is_secure=False)
         request = make_request(b"X-Forwarded-For: " + b"a" * 4096)
-        derived = getrefcount(request.derived)
+        before = getrefcount(request.cache)
         believed = client.believed(request, CONFIG)
-        self.assertEqual(getrefcount(request.derived), derived)
+        self.assertEqual(getrefcount(request.cache), before)
         self.assertIsNot(client.believed(request, CONFIG), believed)
 
     def test_trust_changes(self) -> None:

@@ -349,7 +349,7 @@ class KeptHeadTests(SynchronousTestCase):
         """Requests share what does not depend on target and host, and nothing else."""
         one = get(b"/a?x=1", b"X-One: 1")
         other = get(b"/b/../c", b"X-One: 1", host=b"B:80")
-        self.assertIs(one.derived, other.derived)
+        self.assertIs(one.cache, other.cache)
         self.assertIs(one.fields, other.fields)
         self.assertEqual((one.target, one.path), (b"/a?x=1", b"/a"))
         self.assertEqual((other.target, other.path), (b"/b/../c", b"/c"))
@@ -366,7 +366,7 @@ class KeptHeadTests(SynchronousTestCase):
             get(b"/", b"X-One: 1", version=b"1.0"),
             request(b"HEAD / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n"),
         ):
-            self.assertIsNot(one.derived, other.derived)
+            self.assertIsNot(one.cache, other.cache)
 
     def test_hosts_that_are_cut_out(self) -> None:
         """Wherever Host stands, and however it is written, it is looked at each time."""
