@@ -13,15 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.support.parts import Part
+
 FLOORS = {"ingress/routing": 0, "ingress/http1": 0, "ingress/exchange": 0, "ingress/upstream": 0}
 """Percent of the lines and branches below a folder. Floors are raised, never lowered."""
 
 CONFIGURATION = """
 [run]
 branch = true
-parallel = true
 source = ingress
-patch = subprocess
 data_file = {folder}/coverage
 """
 
@@ -32,11 +32,15 @@ def main() -> int:
         file.write_text(CONFIGURATION.format(folder=folder))
         coverage = [sys.executable, "-m", "coverage"]
         option = f"--rcfile={file}"
-        ended = subprocess.run([*coverage, "run", option, "-m", "tests", "--unit"])
-        if ended.returncode:
-            return ended.returncode
+        part = Path(folder, "part")
+        # In this process's child itself: coverage does not follow into others.
+        command = [*coverage, "run", option, "-m", "tests", "--unit", "--part", f"0/1/{part}"]
+        subprocess.run(command, check=True)
+        result = Part.read(part)
+        assert result is not None, "the tests have not ended"
+        if result.tally.failed:
+            return 1
         report = Path(folder, "report.json")
-        subprocess.run([*coverage, "combine", "--quiet", option], check=True)
         command = [*coverage, "json", "--quiet", option, "-o", str(report)]
         subprocess.run(command, check=True, env=os.environ)
         files = json.loads(report.read_text())["files"]

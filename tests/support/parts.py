@@ -42,6 +42,8 @@ USES_SOCKETS = (
     "tests.test_container.EntryPointTests",
     "tests.test_contributing",
     "tests.test_demo.RunTests",
+    "tests.test_documentation",
+    "tests.test_embedding",
     "tests.test_deploy.KustomizeTests",
     "tests.test_documentation",
     "tests.test_embedding",
