@@ -71,8 +71,6 @@ _FAMILIES: Final = {
     "app-root": "/ is not redirected",
     "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
-    "limit-rps limit-rpm limit-burst-multiplier": "rates are not limited",
-    "limit-connections": "the connections of a client are not limited by it",
     "limit-rate limit-rate-after": "responses are sent as fast as clients read",
     "enable-cors cors-allow-credentials cors-allow-headers cors-allow-methods cors-allow-origin"
     " cors-expose-headers cors-max-age": "no CORS fields are added, so that browsers refuse the"
@@ -101,7 +99,11 @@ _FAMILIES: Final = {
     "fastcgi-index fastcgi-params-configmap": "FastCGI is not spoken to endpoints",
     "use-port-in-redirects": "redirects are as by default",
 }
-"""What follows from annotations that are not implemented, by their names."""
+"""
+What follows from annotations that are not implemented, by their names.
+
+Those that decide access are not among them: they close their paths (`ingress.policy.access`).
+"""
 
 _CONSEQUENCES: Final = {
     name: consequence for names, consequence in _FAMILIES.items() for name in names.split()

@@ -19,7 +19,10 @@ class WhyIgnoredTests(SynchronousTestCase):
 
     def test_known(self) -> None:
         """An annotation of ingress-nginx is not implemented here, with what follows from that."""
-        self.assertEqual(why_ignored("limit-rps"), "not implemented; rates are not limited")
+        self.assertEqual(
+            why_ignored("limit-rate"),
+            "not implemented; responses are sent as fast as clients read",
+        )
         self.assertEqual(
             why_ignored("http2-push-preload"), "not implemented; the annotation is ignored"
         )

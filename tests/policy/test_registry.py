@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 
 from hypothesis import given
@@ -32,6 +33,9 @@ from tests.support.wire import Wire
 
 OTHERS = tuple(feature for feature in FEATURES if feature is not Redirect)
 """Without the proxy's own redirects, which the policy of these tests takes the place of."""
+
+REFUSING = {"satisfy", "enable-global-auth", "whitelist-source-range", "allowlist-source-range"}
+"""Annotations that decide access, besides the families of `test_access_decided`."""
 
 WITH_REDIRECT = Registry((*OTHERS, PermanentRedirect))
 URL = "https://new.example/moved"
@@ -153,6 +157,17 @@ class RegistryTests(SynchronousTestCase):
         """What features read are annotations of ingress-nginx, or our own."""
         ours = {name for name in REGISTRY.known_annotations if name.startswith(OWN_PREFIX)}
         self.assertLessEqual(REGISTRY.known_annotations - ours, NAMES | FORMER_NAMES)
+
+    def test_access_decided(self) -> None:
+        """Each annotation that decides access and is not implemented closes and says only so."""
+        families = re.compile(r"auth-.+|limit-(?!rate$|rate-after$).+|.+-source-range|.+-snippet")
+        for name in NAMES - REGISTRY.known_annotations | REFUSING:
+            annotations = Annotations({PREFIX + name: "1"})
+            REGISTRY.read(annotations, context())
+            (fault,) = annotations.faults
+            decides = families.fullmatch(name) is not None or name in REFUSING
+            self.assertEqual(annotations.closing is not None, decides, name)
+            self.assertEqual(fault.message.endswith(" answer 503"), decides, fault)
 
     def test_plain_values(self) -> None:
         """Whatever annotations come to is pickled, shown as JSON and explained."""
