@@ -150,7 +150,7 @@ def _upstream(key: UpstreamKey, built: Built, states: EndpointStates) -> Iterato
     yield _encoded(head).removesuffix(b"}")
     for name, endpoints in (("endpoints", upstream.endpoints), ("lingering", upstream.lingering)):
         yield b',"%b":[' % name.encode()
-        yield from _listed(_grouped(endpoints), lambda some: _endpoints(some, states))
+        yield from _listed(_grouped(endpoints), lambda some: _endpoints(key, some, states))
         yield b"]"
     yield b"}"
 
@@ -160,7 +160,9 @@ def _grouped(endpoints: tuple[Endpoint, ...]) -> Iterator[tuple[Endpoint, ...]]:
         yield endpoints[start : start + STRIDE]
 
 
-def _endpoints(endpoints: Iterable[Endpoint], states: EndpointStates) -> Iterator[bytes]:
+def _endpoints(
+    upstream: UpstreamKey, endpoints: Iterable[Endpoint], states: EndpointStates
+) -> Iterator[bytes]:
     entries = []
     for endpoint in endpoints:
         state = states.get(endpoint, _NO_STATE)
@@ -168,7 +170,7 @@ def _endpoints(endpoints: Iterable[Endpoint], states: EndpointStates) -> Iterato
             {
                 "address": str(endpoint),
                 "inFlight": state.in_flight,
-                "ejected": state.ejections > 0,
+                "ejected": upstream in state.ejected_for,
             }
         )
     yield _encoded(entries)[1:-1]

@@ -4,10 +4,10 @@ Reads counters and states from the data plane of one process.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Final
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.counts import Counters
 from ingress.telemetry.endpoint_state import EndpointState
@@ -55,8 +55,10 @@ def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:
     in_flight = Counter[Endpoint]()
     for endpoint, count in plane.calls.registry.in_flight():
         in_flight[endpoint] += count
-    ejected = plane.calls.balancer.health.ejected
+    ejected_for = defaultdict[Endpoint, set[UpstreamKey]](set)
+    for upstream, endpoint, _ in plane.calls.balancer.health.ejected:
+        ejected_for[endpoint].add(upstream)
     return {
-        endpoint: EndpointState(in_flight[endpoint], int(endpoint in ejected))
-        for endpoint in ejected | in_flight.keys()
+        endpoint: EndpointState(in_flight[endpoint], frozenset(ejected_for[endpoint]))
+        for endpoint in ejected_for.keys() | in_flight.keys()
     }

@@ -7,15 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 
 
 class EndpointState(NamedTuple):
     in_flight: int = 0
     """Requests that the endpoint has not answered yet."""
 
-    ejections: int = 0
-    """The number of processes that have ejected the endpoint, or are trying it again."""
+    ejected_for: frozenset[UpstreamKey] = frozenset()
+    """The Upstreams for which some process has ejected the endpoint, or is trying it again."""
 
 
 EndpointStates = Mapping[Endpoint, EndpointState]
@@ -29,7 +29,7 @@ def together(states: Iterable[EndpointStates]) -> EndpointStates:
         for endpoint, state in of_one.items():
             before = total.get(endpoint, _NOTHING)
             total[endpoint] = EndpointState(
-                before.in_flight + state.in_flight, before.ejections + state.ejections
+                before.in_flight + state.in_flight, before.ejected_for | state.ejected_for
             )
     return total
 

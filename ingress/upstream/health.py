@@ -108,9 +108,9 @@ class Health:
         return bool(self._ejected) and not self._ejected_endpoints.isdisjoint(endpoints)
 
     @property
-    def ejected(self) -> Set[Endpoint]:
-        """The endpoints that are left out, or are to be tried, for whom it may be."""
-        return self._ejected_endpoints
+    def ejected(self) -> Set[HealthKey]:
+        """The endpoints that are left out, or are to be tried, each with its Upstream."""
+        return self._ejected
 
     def is_ejected(self, key: HealthKey) -> bool:
         """Whether the endpoint is left out, or is to be tried."""

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.route_json import route_json
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
 from ingress.config import TLS, Config, ConfiguredPolicy, FilesSource
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.kube.objects import KubeObject
 from ingress.policy.guard import GuardedPolicy
 from ingress.problem import Origin, Problem
@@ -161,10 +161,11 @@ class SnapshotTests(SynchronousTestCase):
         self.assertIsNone(route_json(Route(("default", "web"), None))["upstream"])
 
     def test_endpoints(self) -> None:
-        """Each Service port is told with its endpoints and how they fare."""
+        """Each Service port has its endpoints, with requests of all and ejections of its own."""
+        own, foreign = (UpstreamKey(each, "web", "80") for each in ("default", "other"))
         self.endpoints = {
-            Endpoint("10.0.0.1", 8080): EndpointState(5, 0),
-            Endpoint("10.0.0.2", 8080): EndpointState(0, 2),
+            Endpoint("10.0.0.1", 8080): EndpointState(5, frozenset({foreign})),
+            Endpoint("10.0.0.2", 8080): EndpointState(0, frozenset({own, foreign})),
         }
         document = self.document(
             ingress("a.example", {"/": "web:80", "/x": "empty:80"}),

@@ -55,4 +55,4 @@ class LocalReportsTests(SynchronousTestCase):
         self.wire.connect().send(GET)
         (vitals,) = self.reports.vitals()
         self.assertEqual(vitals.connections, Connections(writing=1))
-        self.assertEqual(self.reports.endpoints(), {ENDPOINT: EndpointState(1, 0)})
+        self.assertEqual(self.reports.endpoints(), {ENDPOINT: EndpointState(1)})

@@ -115,12 +115,14 @@ class EndpointsTests(SynchronousTestCase):
         wire.connect().send(GET)
         self.assertEqual(
             read_endpoints(wire.plane),
-            {ENDPOINT: EndpointState(2, 0), OTHER_ENDPOINT: EndpointState(1, 0)},
+            {ENDPOINT: EndpointState(2), OTHER_ENDPOINT: EndpointState(1)},
         )
 
     def test_ejected(self) -> None:
-        """So is that it is left out, and of all others there is nothing to tell."""
+        """An endpoint that is left out is told with the Upstream that left it out."""
         wire = Wire(ENDPOINT, OTHER_ENDPOINT)
         for _ in range(MAX_FAILURES):
             wire.plane.calls.balancer.health.failed((UPSTREAM, ENDPOINT, None), 0.0)
-        self.assertEqual(read_endpoints(wire.plane), {ENDPOINT: EndpointState(0, 1)})
+        self.assertEqual(
+            read_endpoints(wire.plane), {ENDPOINT: EndpointState(0, frozenset({UPSTREAM}))}
+        )

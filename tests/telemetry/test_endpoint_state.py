@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.telemetry.endpoint_state import EndpointState, together
 
 ONE, OTHER = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)
@@ -12,7 +12,13 @@ ONE, OTHER = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 80)
 
 class TogetherTests(SynchronousTestCase):
     def test_added(self) -> None:
-        """What several processes ask of an endpoint is added up."""
-        states = [{ONE: EndpointState(1, 1)}, {ONE: EndpointState(2, 0), OTHER: EndpointState(3)}]
-        self.assertEqual(together(states), {ONE: EndpointState(3, 1), OTHER: EndpointState(3, 0)})
+        """Requests of several processes are added up, and the Upstreams of each are kept."""
+        web, shop = (frozenset({UpstreamKey("default", name, "80")}) for name in ("web", "shop"))
+        states = [
+            {ONE: EndpointState(1, web)},
+            {ONE: EndpointState(2, shop), OTHER: EndpointState(3)},
+        ]
+        self.assertEqual(
+            together(states), {ONE: EndpointState(3, web | shop), OTHER: EndpointState(3)}
+        )
         self.assertEqual(together([]), {})

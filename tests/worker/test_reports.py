@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.vitals import Connections, Vitals
 from ingress.worker.reports import WorkerReports, WorkerState
@@ -37,14 +37,15 @@ class WorkerReportsTests(SynchronousTestCase):
     def test_together(self) -> None:
         """There are the vitals of each and of this process, and the endpoints of all."""
         first, second = Vitals(Connections(1, 2, 3), 7), Vitals(Connections(), 8)
+        web = frozenset({UpstreamKey("default", "web", "80")})
         self.states = [
-            WorkerState(first, {ONE: EndpointState(1, 0)}),
-            WorkerState(second, {ONE: EndpointState(2, 1), OTHER: EndpointState(0, 1)}),
+            WorkerState(first, {ONE: EndpointState(1)}),
+            WorkerState(second, {ONE: EndpointState(2, web), OTHER: EndpointState(0, web)}),
         ]
         ours, *others = self.reports.vitals()
         self.assertEqual(ours.connections, Connections())
         self.assertGreater(ours.memory, 1_000_000)
         self.assertEqual(others, [first, second])
         self.assertEqual(
-            self.reports.endpoints(), {ONE: EndpointState(3, 1), OTHER: EndpointState(0, 1)}
+            self.reports.endpoints(), {ONE: EndpointState(3, web), OTHER: EndpointState(0, web)}
         )
