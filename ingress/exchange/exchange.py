@@ -184,8 +184,10 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         if self._policies is not None:
             self._policies.change(head)
+        # A session is with the route's own Upstream, which a diversion must not cost the client.
+        settings = route if self._earlier_tries is None else route.without_session()
         call = self._call = Call(
-            resources.calls, upstream, route, head, client, self, snapshot.config
+            resources.calls, upstream, settings, head, client, self, snapshot.config
         )
         record.tries = call.tries
         self.state = CALLING
@@ -275,14 +277,12 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         if policies is None or route is None or policies.diversion is None:
             return False
         self._drop_call()
-        self._earlier_tries = [*(self._earlier_tries or ()), *self._record.tries]
-        self._start_call(
-            policies.snapshot,
-            policies.diversion,
-            route,
-            without_body(self.request),
-            policies.client,
-        )
+        self._earlier_tries, self._record.tries = [*self._record.tries], ()
+        request = without_body(self.request)
+        self._start_call(policies.snapshot, policies.diversion, route, request, policies.client)
+        # The rest of the body goes nowhere; a client that is not read could not be seen to leave.
+        if self.state is not ENDED:
+            self._writer.resume_request()
         return True
 
     def _respond(self, response: Response) -> None:
