@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
-from ingress.field_edits import NO_EDITS
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
 from ingress.policy.policy_faults import PolicyFaults
@@ -157,16 +157,25 @@ class PolicyRun:
         """Keep what a policy has decided; return the answer, if it has one."""
         if decision is None:
             return None
+        try:
+            return self._keep(decision)
+        except Exception:
+            # Raised into a Deferred, it would leave the client without an answer for ever.
+            return self._faults.failed(policy.label, Failure())
+
+    def _keep(self, decision: object) -> Answer | None:
+        """
+        :raises Exception: for what is no decision, and for one that is not made of bytes.
+        """
         if isinstance(decision, Answer):
-            try:
-                decision.check()
-            except ValueError:
-                return self._faults.failed(policy.label, Failure())
+            decision.check()
             return decision
         if not isinstance(decision, Proceed):
             wanted = "a policy decides with an Answer, a Proceed, None, or a Deferred of these"
-            error = TypeError(f"{wanted}; this is a {type(decision).__name__}")
-            return self._faults.failed(policy.label, Failure(error))
+            raise TypeError(f"{wanted}; this is a {type(decision).__name__}")
+        edits = (decision.request_edits, decision.response_edits)
+        if not all(isinstance(each, FieldEdits) for each in edits):
+            raise TypeError("the edits of a Proceed are FieldEdits")
         self.request_edits = self.request_edits.then(decision.request_edits)
         self.response_edits = self.response_edits.then(decision.response_edits)
         if decision.target is not None:

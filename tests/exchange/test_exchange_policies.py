@@ -383,12 +383,18 @@ class FaultTests(PolicyCase):
             replace(NO, fields=((b"Location", b"/\r\nSet-Cookie: secret"),)),
             replace(NO, fields=((b"Transfer-Encoding", b"chunked"),)),
             replace(NO, fields=((b"X Y", b"1"),)),
+            replace(NO, fields=(("X-Y", "1"),)),  # type: ignore[arg-type]
+            Proceed(request_edits="X-Y: 1"),  # type: ignore[arg-type]
         ):
 
-            def decide(context: PolicyContext, said: Answer = answer) -> Answer:
+            def decide(context: PolicyContext, said: object = answer) -> object:
                 return said
 
+            def decide_later(context: PolicyContext, said: object = answer) -> object:
+                return succeed(said)
+
             self.check(decide)
+            self.check(decide_later)
 
     def test_unknown_status(self) -> None:
         """A status that nobody has defined is as good as any other."""
