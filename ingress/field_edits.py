@@ -175,13 +175,6 @@ class ResponseEdits(NamedTuple):
     https: FieldEdits = NO_EDITS
 
 
-NO_RESPONSE_EDITS: Final = ResponseEdits()
-
-
-def _without(fields: FieldPairs, names: frozenset[bytes]) -> FieldPairs:
-    return tuple(pair for pair in fields if pair[0].lower() not in names)
-
-
 def check_field(name: bytes, value: bytes) -> None:
     """
     Check that a field can stand in a head without ending it or framing the message.

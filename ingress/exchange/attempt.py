@@ -61,10 +61,6 @@ class Attempt:
         return f"<Attempt at {self.record.endpoint}>"
 
     @property
-    def endpoint(self) -> Endpoint:
-        return self.record.endpoint
-
-    @property
     def _health_key(self) -> HealthKey:
         return self._upstream, self.record.endpoint, self._settings.tls
 

@@ -39,7 +39,6 @@ class ExchangeResources:
         marker: LoopMarker,
     ) -> None:
         self.calls = calls
-        self.clock = clock
         self.recorder = recorder
         self.marker = marker
         self.now = calls.deadlines.now

@@ -14,10 +14,10 @@ REPLAY_SIZE: Final = 64 * 1024
 class ReplayableBody:
     """What has come of a body, while it is small enough to be kept."""
 
-    __slots__ = ("_pieces", "is_replayable", "length")
+    __slots__ = ("_length", "_pieces", "is_replayable")
 
     def __init__(self) -> None:
-        self.length = 0
+        self._length = 0
         """Bytes that have come, kept or not."""
 
         self.is_replayable = True
@@ -26,15 +26,15 @@ class ReplayableBody:
         self._pieces: list[bytes] = []
 
     def __repr__(self) -> str:
-        return f"<ReplayableBody {self.length} bytes, replayable={self.is_replayable}>"
+        return f"<ReplayableBody {self._length} bytes, replayable={self.is_replayable}>"
 
     def add(self, data: bytes, *, is_forwarded: bool) -> None:
         """
         :param is_forwarded: whether an endpoint is sent `data` at once. What no
             endpoint has been sent is kept, whatever its size.
         """
-        self.length += len(data)
-        if is_forwarded and self.length > REPLAY_SIZE:
+        self._length += len(data)
+        if is_forwarded and self._length > REPLAY_SIZE:
             self._forget()
         elif self.is_replayable:
             self._pieces.append(data)
@@ -42,7 +42,7 @@ class ReplayableBody:
     def replay(self) -> Iterable[bytes]:
         """All that has come, for an endpoint to be sent."""
         pieces = tuple(self._pieces)
-        if self.length > REPLAY_SIZE:
+        if self._length > REPLAY_SIZE:
             self._forget()
         return pieces
 

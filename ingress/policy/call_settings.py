@@ -32,6 +32,3 @@ class CallSettings:
     def without_session(self) -> CallSettings:
         """:return: the same for an Upstream with which clients have no sessions."""
         return CallSettings(load_balance=self.load_balance, proxy=self.proxy, tls=self.tls)
-
-
-DEFAULT_CALL_SETTINGS = CallSettings()

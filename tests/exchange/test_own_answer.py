@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.answer import Answer
-from ingress.believed_client import BelievedClient
-from ingress.errors import Outcome, RequestError, RequestTimeout
+from ingress.errors import RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.own_answer import refuse_client
-from ingress.policy.proxy_settings import ProxySettings
-from ingress.routing.route import Route
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.kept_records import KeptRecords
 from tests.support.recording_writer import RecordingWriter
-from tests.support.wire import LIMITS, UPSTREAM, Wire
-
-ROUTE = Route(ingress=("default", "web"), upstream=UPSTREAM, proxy=ProxySettings(body_size=10))
-CLIENT = BelievedClient(b"192.0.2.1", b"a.example", b"", is_secure=True, is_trusted=False)
-NO = Answer(503, Outcome.ACCESS_REFUSED, "No.")
+from tests.support.wire import LIMITS, Wire
 
 
 class RefuseClientTests(SynchronousTestCase):
