@@ -1,5 +1,5 @@
 """
-What both sides of the data path are to their transports.
+The protocol that transports see on both sides of the data path.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class StreamProtocol:
 
     transport: Connection
     _unsent: int
-    """Bytes that waited to be sent when `has_peer_read` was last asked."""
+    """Bytes that waited to be sent when `has_peer_read` was last called."""
 
     def has_peer_read(self) -> bool:
         """
-        Whether the peer has taken some of what waits to be sent since the last time, and more
-        waits: it is slow then, but it reads.
+        Return whether the peer has taken some of the waiting output since the last call, and more
+        is waiting. Such a peer is slow, but it reads.
         """
         before: int = self._unsent
         self._unsent = self.transport.unsent  # type: ignore[attr-defined]
@@ -57,13 +57,13 @@ class StreamProtocol:
         """IHalfCloseableProtocol: the peer sends no more."""
 
     def writeConnectionLost(self) -> None:
-        """IHalfCloseableProtocol: what asked the transport for that knows it."""
+        """IHalfCloseableProtocol: nothing to do, because we asked the transport for it."""
 
     def pauseProducing(self) -> None:
-        """IPushProducer: the transport's own buffer is full."""
+        """IPushProducer: the transport's buffer is full."""
 
     def resumeProducing(self) -> None:
-        """IPushProducer: it is empty again."""
+        """IPushProducer: the transport's buffer is empty again."""
 
     def stopProducing(self) -> None:
         """IPushProducer: the connection is lost, which `connectionLost` handles."""

@@ -1,5 +1,5 @@
 """
-What all connections of clients share: how many there are, and how many there may be.
+What all connections of clients share: their number, and its limits.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ class Clients:
     def __init__(self) -> None:
         self.connections = OpenConnections()
         self.connection_limit = ConnectionLimit(_DEFAULT_LIMITS.connections)
-        """Of all clients together."""
+        """The limit for all clients together."""
 
         self.admission = Admission(self.connections, self.connection_limit)
         self.limits = _DEFAULT_LIMITS
-        """Those of the configuration in force."""
+        """The limits of the configuration in force."""
 
         self.is_draining = False
-        """Whether answers must say ``Connection: close`` because the process ends."""
+        """Whether responses must say ``Connection: close`` because the process ends."""
 
     def __repr__(self) -> str:
         return f"<Clients {self.connections}>"
 
     def apply(self, config: Config) -> None:
-        """Do as the configuration says from now on."""
+        """Apply a new configuration to all connections."""
         self.limits = config.limits
         self.connection_limit.apply(config.limits)
         self.admission.apply(config)

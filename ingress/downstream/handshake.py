@@ -1,5 +1,5 @@
 """
-A TLS connection of a client before it speaks: what it will speak is agreed in the handshake.
+A client's TLS connection during its handshake, which decides the protocol that follows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from ingress.stream_protocol import StreamProtocol
 from ingress.telemetry.record import ExchangeRecord
 
 MakeProtocol = Callable[[bytes | None], StreamProtocol]
-"""Makes the protocol for what ALPN has agreed on; for None where it has agreed on nothing."""
+"""Makes the protocol that ALPN has agreed on; the argument is None if it has agreed on none."""
 
 
 class Handshake(StreamProtocol):
     """
     Stands in the place of a connection's protocol until the handshake is done.
 
+    :param clients: what all connections of clients share.
+    :param deadlines: end a handshake that takes too long.
     :param make_protocol: makes the protocol that takes its place.
     """
 
@@ -62,7 +64,7 @@ class Handshake(StreamProtocol):
         protocol = self._make_protocol(getattr(transport, "negotiated_protocol", None))
         transport.protocol = protocol
         protocol.makeConnection(transport)
-        # Afterwards, for the connection counts all the time.
+        # Last, so that the connection is counted without a gap.
         self._deadlines.forget(self)
         self._clients.connections.discard(self)
 
@@ -89,5 +91,5 @@ class Handshake(StreamProtocol):
             self.close_if_idle()
 
 
-# Not as a decorator, for the class is compiled.
+# Not a decorator, because the class is compiled.
 classImplements(Handshake, IHandshakeListener)

@@ -39,14 +39,14 @@ from ingress.stream_protocol import StreamProtocol
 from ingress.telemetry.record import ExchangeRecord
 
 MAX_PIPELINED: Final = 64 * 1024
-"""Bytes of further requests that are kept while one is answered; then reading stops."""
+"""Bytes of further requests that are kept while one is answered. Beyond them reading stops."""
 
 
 class HTTP1Downstream(ResponseWriter, StreamProtocol):
     """
     One client connection. It is the ResponseWriter of the exchange under way.
 
-    :param client: who is at the other end.
+    :param client: the client at the other end.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -75,7 +75,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         self._is_advancing = False
         self._gate = InputGate()
         self._is_stalled = False
-        """Whether the client does not read: the send buffer is full."""
+        """Whether the send buffer is full because the client does not read."""
 
     def __repr__(self) -> str:
         return f"<HTTP1Downstream {self.address} {self.state.name} {self._exchange}>"
@@ -140,7 +140,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     # Requests.
 
     def _advance(self) -> None:
-        """Take what can be taken now; the rest is kept."""
+        """Handle as much of the input as possible now, and keep the rest."""
         decoder = self._decoder
         self._is_advancing = True
         try:
@@ -156,7 +156,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
             self._is_advancing = False
         if self._has_closed:
             return
-        # A head that is waited for has a limit of its own.
+        # An incomplete head has a limit of its own.
         is_full = len(decoder.waiting) > MAX_PIPELINED and not decoder.is_in_head
         if is_full is not self._gate.is_full:
             self._gate.is_full = is_full
@@ -167,8 +167,8 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
             self.close_if_idle()
 
     def _take_head(self) -> bool:
-        """:return: whether there may be more to take."""
-        # While the client leaves answers unread there is no next one for it.
+        """:return: whether more of the input may be handled at once."""
+        # A client that leaves responses unread gets no further one.
         if self._exchange is not None or self._is_stalled:
             return False
         decoder = self._decoder
@@ -205,7 +205,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         return not self._decoder.is_in_body
 
     def _refuse(self, error: PeerError) -> None:
-        """The client broke the rules: answer if that is still possible, and close."""
+        """Answer a client that broke the rules, if that is still possible, and close."""
         self._is_last = True
         exchange = self._exchange
         if exchange is not None:
@@ -218,7 +218,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     # ResponseWriter.
 
     def send_interim(self, response: Response) -> None:
-        # RFC 9110 section 15.2: a client of HTTP/1.0 cannot take one.
+        # RFC 9110 section 15.2: HTTP/1.0 has no interim responses.
         if self._request is not None and not self._request.is_http_10:
             self._encoder.interim(response.status, response.reason, interim_fields(response))
             self.flush()
@@ -231,7 +231,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         if (
             request is None
             or not request.keep_alive
-            # With an unread body, the next head could not be told from the body's rest.
+            # The rest of an unread body could not be told from the next head.
             or self._decoder.is_in_body
             or (body_length is None and is_http_10)
             or self._request_count >= self._limits.keep_alive_requests
@@ -310,7 +310,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     # Endings.
 
     def close_if_idle(self) -> None:
-        """ClientConnection: no further request is waited for, nor the rest of a refused one."""
+        """ClientConnection: wait neither for another request nor for the rest of a refused one."""
         if self._exchange is None and (self._has_closed or not self._decoder.waiting):
             self._lose_connection()
 
@@ -320,7 +320,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         self.transport.abortConnection()
 
     def _lose_connection(self) -> None:
-        """Close when what is written has been sent, within the time that a send may take."""
+        """Close once everything written has been sent, within the time that a send may take."""
         self.state = CLOSING
         self.has_peer_read()
         self.deadline = self._now() + self._patience()
@@ -329,12 +329,12 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
 
     def _close(self) -> None:
         """
-        Close after what is written has reached the client.
+        Close once everything written has reached the client.
 
-        Closing a socket with unread input resets it, and the reset can overtake the answer:
-        so the write side closes first, and input is forgotten for a while (RFC 9112, 9.6).
+        Closing a socket with unread input resets it, and the reset can overtake the response. The
+        write side therefore closes first, and input is discarded for a while (RFC 9112, 9.6).
         """
-        # While advancing, what the client sent behind this request is not known yet.
+        # In `_advance` it is not known yet what the client sent behind this request.
         is_input_left = self._decoder.is_in_body or self._decoder.take_rest()
         if not is_input_left and not self._is_advancing:
             self._lose_connection()
@@ -352,7 +352,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     # Deadlines.
 
     def _patience(self) -> float:
-        """Seconds to wait for what is waited for now."""
+        """Return for how many seconds the current state may last."""
         return patience(
             self.state,
             self._limits,
@@ -362,7 +362,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         )
 
     def _restart_deadline(self) -> None:
-        """Give what is waited for now its whole time; a stalled client keeps its own."""
+        """Give the current state its whole time; that of a stalled client goes on running."""
         if not self._is_stalled and not self._has_closed:
             self.deadline = self._now() + self._patience()
 
@@ -379,7 +379,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         else:
             self._lose_connection()
 
-    # IPushProducer, of responses: the transport's own buffer is full, or empty again.
+    # IPushProducer, of responses: the transport's buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
         self._is_stalled = True

@@ -1,5 +1,5 @@
 """
-What makes the protocols of client connections.
+Factories of the protocols of client connections, one for each kind of listener.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ class HTTP1Factory(Factory):
     """
     Makes the protocols of a listener whose clients speak HTTP/1.1 from the first byte on.
 
-    :param is_secure: whether they count as clients over TLS.
+    :param clients: what all connections of clients share.
+    :param exchanges: what all exchanges share.
+    :param is_secure: whether the clients count as clients over TLS.
     """
 
     noisy = False
@@ -34,7 +36,7 @@ class HTTP1Factory(Factory):
     def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.
         self, addr: IAddress | None
     ) -> StreamProtocol | None:
-        """IProtocolFactory: None closes a connection beyond the limit of its client."""
+        """IProtocolFactory: None closes the connection of a client that is at its limit."""
         client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
         return self.make_protocol(client) if self._clients.admission.admit(client) else None
 
@@ -55,6 +57,9 @@ class TLSFactory(HTTP1Factory):
 
     def _agreed(self, client: Client, negotiated: bytes | None) -> StreamProtocol:
         """
-        :param negotiated: by ALPN; nothing but HTTP/1.1 is offered.
+        Make the protocol for what the handshake has agreed on.
+
+        :param negotiated: the name that ALPN agreed on. It decides nothing yet, because only
+            HTTP/1.1 is offered.
         """
         return HTTP1Downstream(self._clients, self._exchanges, client)

@@ -10,10 +10,10 @@ The states of a client's connection in HTTP/1.1.
          ▼                        ▼                     │
       CLOSING ◄──── the last response, or the end ◄─────┘
          ▲                        │
-         │                        ▼  with input that nobody reads any more
+         │                        ▼  if unread input is left
          └──────────────────── LINGERING
 
-Every state may be followed by LOST: when the connection ends, and when it is cut.
+LOST may follow every state: the connection has ended, or is cut.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from ingress.deadline import NEVER
 
 class DownstreamState(Enum):
     WAITING = auto()
-    """The head of a request is waited for, or has begun."""
+    """The head of a request is still to come, or has begun."""
 
     ANSWERING = auto()
     """An exchange is under way."""
 
     TUNNELLING = auto()
-    """The exchange has become a tunnel: bytes go through as they are."""
+    """The exchange has become a tunnel, which passes bytes on as they are."""
 
     LINGERING = auto()
-    """The last response has been written; what the client still sends is forgotten."""
+    """The last response has been written; further input is discarded."""
 
     CLOSING = auto()
-    """What is written is still being sent; then the connection ends."""
+    """The rest of the output is being sent; then the connection ends."""
 
     LOST = auto()
     """The connection has ended, or is being reset."""
 
 
-# A name of an enumeration costs as much as a call (Python 3.11).
+# Reading a member of an enumeration costs as much as a call (Python 3.11).
 WAITING: Final = DownstreamState.WAITING
 ANSWERING: Final = DownstreamState.ANSWERING
 TUNNELLING: Final = DownstreamState.TUNNELLING
@@ -73,13 +73,14 @@ def patience(
     is_in_body: bool,
 ) -> float:
     """
-    How long a connection waits for what it waits for now.
+    Return how long a connection may stay in its state.
 
+    :param limits: the times that the configuration allows.
     :param is_stalled: whether the client does not read what is sent to it.
     :param is_in_head: whether the head of a request has begun; the first one begins with the
         connection.
     :param is_in_body: whether more of a body is wanted from the client.
-    :return: seconds; NEVER where something else ends the wait.
+    :return: seconds; NEVER if something else ends the wait.
     """
     if is_stalled or state is CLOSING:
         return limits.send_timeout

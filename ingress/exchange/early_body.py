@@ -1,5 +1,5 @@
 """
-What comes of a request's body while policies decide whether there is a call.
+The beginning of a request's body, which comes while policies decide.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from ingress.http1.body import Trailers
 
 class EarlyBody:
     """
-    Little, because the client is paused meanwhile.
+    The pieces of a body that wait for a call. They are few, because the client is paused.
 
+    :ivar pieces: in order; none is empty.
     :ivar trailers: None while the body is not whole.
     """
 
@@ -25,7 +26,7 @@ class EarlyBody:
         return f"<EarlyBody {len(self.pieces)} pieces>"
 
     def send_to(self, call: Call) -> None:
-        """Hand on what there is."""
+        """Send the pieces to the call, and the end of the body if it has come."""
         for data in self.pieces:
             call.send_body(data)
         if self.trailers is not None:

@@ -2,8 +2,8 @@
 One request of a client and its response, as a state machine without reactor or sockets.
 
 A request goes through it in one direction: `begin` finds the rule, its policies decide, a `Call`
-asks an endpoint, and what comes back goes to the client. `ingress.exchange.exchange_state` has
-its states and how they follow one another.
+asks an endpoint, and the response goes to the client. `ingress.exchange.exchange_state` has the
+states and their order.
 """
 
 from __future__ import annotations
@@ -47,8 +47,12 @@ _OK: Final = Outcome.OK
 
 class Exchange(CallReceiver, RequestReader, TunnelOwner):
     """
-    :param writer: where the response goes.
-    :param client: the connection that the request came over.
+    One exchange. It ends with a record of it.
+
+    :param resources: what all exchanges share.
+    :param writer: writes the response to the client.
+    :param client: the client of the connection that the request came over.
+    :param request: the head of the request.
     """
 
     def __init__(
@@ -70,20 +74,20 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         record.request_size = request.length
         self._call: Call | None = None
         self._earlier_tries: list[Try] | None = None
-        """Of a call whose response a policy has replaced."""
+        """The attempts of a call whose response a policy has replaced."""
 
         self._is_request_whole = request.body_length == 0
         self._early_body: EarlyBody | None = None
-        """None where no policy decides before there is a call."""
+        """The body so far, until there is a call; None if no policy decides before that."""
 
         self._response_edits = NO_EDITS
-        """Those of the route, by the scheme."""
+        """The route's changes to the response, for the client's scheme."""
 
         self._is_plain = True
-        """Whether the route has nothing but endpoints to ask."""
+        """Whether there is nothing to do but to ask an endpoint."""
 
         self._policies: ExchangePolicies | None = None
-        """None where the route has none."""
+        """The policies of the route; None if it has none."""
 
         self._held: HeldResponse | None = None
         """The response that a policy has yet to decide on."""
@@ -94,9 +98,9 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     # The way in: rule, policies, call.
 
     def begin(self) -> None:
-        """Find the rule, and do what it says."""
+        """Find the rule, and start what it asks for."""
         request, resources, record = self.request, self._resources, self._record
-        # Not kept: with the last of many hours' answers all of it would be freed in one go.
+        # Not kept: an exchange of many hours would free the whole Snapshot in one go at its end.
         snapshot = resources.snapshot
         assert snapshot is not None, "nothing is accepted before the first snapshot"
         record.request_id = own_request_id(request) or resources.make_request_id()
@@ -112,7 +116,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._begin_special(snapshot, route, client)
 
     def _begin_special(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
-        """Do what most routes do not ask for, or while the process is crowded."""
+        """Begin if the route asks for more than an endpoint, or if the process is crowded."""
         self._is_plain = False
         if (edits := route.response_edits) is not None:
             self._response_edits = edits.https if client.is_secure else edits.http
@@ -130,15 +134,15 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._admit(snapshot, route, client)
 
     def _note_wait(self, policies: ExchangePolicies) -> None:
-        """Stop reading where a policy has yet to decide."""
+        """Stop reading the body while a policy has yet to decide."""
         if policies.is_waiting and self.state is not ENDED:
             self.state = ExchangeState.DECIDING
-            # A client that sends no body is read on: else nobody notices when it goes away.
+            # A client without a body is still read from, or its end would go unnoticed.
             if not self._is_request_whole:
                 self._writer.pause_request()
 
     def _admitted(self, answer: Answer | None) -> None:
-        """The policies have decided whether the client may have it, and what becomes of it."""
+        """Go on after the phases access and request; `answer` ends the exchange if there is one."""
         policies, route = self._policies, self._record.route
         assert policies is not None
         assert route is not None
@@ -150,7 +154,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._admit(policies.snapshot, route, policies.client)
 
     def _admit(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
-        """Ask an endpoint, if there is one to ask."""
+        """Start the call, unless the rule has no Service or the body is too large."""
         request, upstream = self.request, route.upstream
         if self._policies is not None and self._policies.upstream is not None:
             upstream = self._policies.upstream
@@ -179,7 +183,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         try:
             head = upstream_head(request, client, identity, names, edits, marker, paths)
         except LoopDetected as error:
-            # No policy may replace it: its replacement could be a part of the loop.
+            # No policy may replace this answer: the replacement could be a part of the loop.
             self._send_answer(Answer.from_error(error))
             return
         if self._policies is not None:
@@ -237,7 +241,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._call.pause()
 
     def resume_response(self) -> None:
-        # A response that is held is paused for a reason of its own.
+        # A held response stays paused until the policies have decided.
         if self._call is not None and self._held is None:
             self._call.resume()
 
@@ -257,7 +261,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._call.pause()
 
     def _reviewed(self, answer: Answer | None) -> None:
-        """The policies have decided what becomes of the response."""
+        """Go on after the phase response; `answer`, if any, takes the place of the response."""
         held, self._held = self._held, None
         assert held is not None
         if answer is not None:
@@ -272,7 +276,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self.resume_response()
 
     def _divert(self) -> bool:
-        """:return: whether policies have another Upstream asked in place of what there is."""
+        """Ask another Upstream if policies want that; return whether they do."""
         policies, route = self._policies, self._record.route
         if policies is None or route is None or policies.diversion is None:
             return False
@@ -340,7 +344,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     # Own answers and endings.
 
     def _answer(self, answer: Answer) -> None:
-        """Answer in the endpoint's place, unless a policy has something better."""
+        """Answer in the endpoint's place, unless a policy replaces the answer."""
         policies = self._policies
         if policies is None or not policies.has_replacement:
             self._send_answer(answer)
@@ -349,7 +353,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._note_wait(policies)
 
     def _replaced(self, answer: Answer | None) -> None:
-        """The policies have decided what is answered."""
+        """Go on after the phase error, which always gives an answer."""
         assert answer is not None
         if not self._divert():
             self._send_answer(answer)

@@ -20,15 +20,15 @@ from ingress.routing.snapshot import Snapshot
 
 class ExchangePolicies:
     """
-    What the policies of a route see, and what they have decided so far.
+    The context of a route's policies, and their decisions so far.
 
     :ivar snapshot: the Snapshot that the exchange is served from.
-    :ivar client: the client as it is believed.
+    :ivar client: what is believed of the client.
     :ivar upstream: the Upstream to ask; None for the route's.
-    :ivar diversion: the Upstream to ask in place of a response, or of an answer of the proxy's
-        own, that there is already.
-    :ivar response_edits: changes to the head of the response, beside those of the route.
-    :ivar has_waited: whether any of them did not decide at once.
+    :ivar diversion: the Upstream to ask although there is a response, or an answer of the proxy's
+        own, which it replaces.
+    :ivar response_edits: changes to the head of the response, in addition to the route's.
+    :ivar has_waited: whether a policy did not decide at once.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ExchangePolicies:
         self._route = route
         self._run = PolicyRun(resources.policy_faults)
         self._is_decided = False
-        """Whether the response is: what a diversion brings is nobody's to change again."""
+        """Whether the response is decided: policies do not see the one that a diversion brings."""
 
         calls = resources.calls
         self._context = PolicyContext(
@@ -84,9 +84,9 @@ class ExchangePolicies:
 
     def admit(self, done: Done) -> None:
         """
-        Ask in the phases access and request.
+        Run the phases access and request.
 
-        :param done: takes the answer to the client; None where the request may pass.
+        :param done: takes the answer to the client; None if the request may pass.
         """
         context, route, run = self._context, self._route, self._run
 
@@ -105,7 +105,7 @@ class ExchangePolicies:
         self.has_waited = run.is_waiting
 
     def change(self, head: UpstreamRequest) -> None:
-        """Change the head of a request as was decided in the last phase."""
+        """Change the head of a request as the phases access and request have decided."""
         run = self._run
         if run.target is not None:
             head.target = run.target
@@ -117,10 +117,10 @@ class ExchangePolicies:
 
     def review(self, response: Response, done: Done) -> None:
         """
-        Ask in the phase response.
+        Run the phase response.
 
-        :param done: takes an answer in place of the response; None where it goes to the client,
-            or a `diversion` takes its place.
+        :param done: takes an answer in place of the response; None if the response goes to the
+            client, or if a `diversion` replaces it.
         """
         context = self._context
         run = self._run = PolicyRun(self._resources.policy_faults)
@@ -138,9 +138,10 @@ class ExchangePolicies:
 
     def replace(self, answer: Answer, done: Done) -> None:
         """
-        Ask in the phase error.
+        Run the phase error.
 
-        :param done: takes the answer to be given, unless a `diversion` takes its place.
+        :param answer: the proxy's own answer.
+        :param done: takes the answer for the client, unless a `diversion` replaces it.
         """
         context = self._context
         run = self._run = PolicyRun(self._resources.policy_faults)
@@ -152,7 +153,7 @@ class ExchangePolicies:
         run.ask(self._route.error_policies, lambda policy: policy.error(context, answer), finish)
 
     def cancel(self) -> None:
-        """Nobody waits for a decision any more."""
+        """Wait for no further decision."""
         self._run.cancel()
 
     def _decided(self, run: PolicyRun) -> None:

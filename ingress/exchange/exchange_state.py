@@ -9,8 +9,8 @@ The states of an exchange.
        │                │      │  └ another Upstream      │
        └────────────────┴──────┴── own answer ────────────┘
 
-A client that goes away, or a body that turns bad, ends every state. The states of the call, from
-the choice of an endpoint to the end of its response, are in `ingress.exchange.call`.
+Every state ends if the client goes away or its body turns out to be bad. `ingress.exchange.call`
+has the states of a call, from the choice of an endpoint to the end of the response.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from typing import Final
 
 class ExchangeState(Enum):
     ROUTING = auto()
-    """The rule is being found, and its policies are asked."""
+    """The rule is looked up, and its policies begin to decide."""
 
     DECIDING = auto()
-    """A policy has yet to decide; nothing more is read from the client or the endpoint."""
+    """A policy has yet to decide; no more of the body is read."""
 
     CALLING = auto()
-    """An endpoint is asked; nothing of the response is with the client."""
+    """A call is under way; the client has got nothing of the response."""
 
     RESPONDING = auto()
-    """The head of the response is with the client."""
+    """The client has got the head of the response."""
 
     TUNNELLING = auto()
     ENDED = auto()
 
 
-# Those that each exchange goes through: a name of an enumeration costs as much as a call.
+# The states of every exchange: reading a member of an enumeration costs as much as a call.
 ROUTING: Final = ExchangeState.ROUTING
 CALLING: Final = ExchangeState.CALLING
 RESPONDING: Final = ExchangeState.RESPONDING

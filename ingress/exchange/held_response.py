@@ -12,11 +12,12 @@ from ingress.message import Response
 
 class HeldResponse:
     """
-    What has come of a response meanwhile: little, because the endpoint is paused.
+    A response as far as it has come; that is little, because the endpoint is paused.
 
+    :ivar response: its head.
     :ivar body: the pieces of its body.
     :ivar trailers: None while the response is not whole.
-    :ivar failure: why it will never be whole; None otherwise.
+    :ivar failure: the answer that says why it will never be whole; None if it may be.
     """
 
     __slots__ = ("body", "failure", "response", "trailers")
@@ -32,9 +33,9 @@ class HeldResponse:
 
     def replay(self, receiver: CallReceiver) -> bool:
         """
-        Hand on all that has come behind the head.
+        Pass on everything that has come after the head.
 
-        :return: whether there is more to come.
+        :return: whether more is to come.
         """
         for data in self.body:
             receiver.call_body(data)

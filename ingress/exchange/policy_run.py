@@ -1,5 +1,5 @@
 """
-The policies of one exchange, asked in their order, and what becomes of those that fail.
+One run through policies in their order, and the handling of those that fail.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ingress.policy.policy import Policy
 from ingress.policy.policy_faults import PolicyFaults
 
 Ask = Callable[[Policy], Decision]
-"""Asks a policy in one phase."""
+"""Calls a policy's method for one phase."""
 
 Done = Callable[[Answer | None], None]
-"""Takes the answer that ends the phase, or None where the exchange goes on."""
+"""Takes the answer that ends the phase, or None if the exchange goes on."""
 
 _FAILED: Final = "a failure that was reported already"
 """
@@ -47,7 +47,7 @@ class _Wait:
 
 class PolicyRun:
     """
-    The decisions of an exchange's policies so far.
+    A run through the policies of one phase, or of two, and their decisions so far.
 
     :ivar request_edits: changes to the head of the request.
     :ivar response_edits: changes to the head of the response.
@@ -62,7 +62,7 @@ class PolicyRun:
         self.upstream: UpstreamKey | None = None
         self._faults = faults
         self._wait: _Wait | None = None
-        """For the policy that has not decided yet."""
+        """The wait for the policy that has not decided yet, if any."""
 
     def __repr__(self) -> str:
         return f"<PolicyRun waiting={self.is_waiting}>"
@@ -76,7 +76,9 @@ class PolicyRun:
         """
         Ask policies one after the other, until one has an answer.
 
-        :param done: called when the last one has decided; at once where none of them waits.
+        :param ask: calls the method of the phase.
+        :param done: called once, when a policy has an answer or all have decided; before this
+            method returns if none of them waits.
         """
         for index, policy in enumerate(policies):
             try:
@@ -95,7 +97,7 @@ class PolicyRun:
         done(None)
 
     def cancel(self) -> None:
-        """Wait no more: the client is gone."""
+        """Stop waiting for a decision, and cancel its Deferred."""
         wait = self._end_wait()
         if wait is not None:
             self._cancel(wait)
@@ -112,7 +114,7 @@ class PolicyRun:
 
         def decided(result: object) -> object:
             has_failed = isinstance(result, Failure)
-            # A decision that comes after its time, or after the client is gone, is of no use.
+            # A decision that comes too late, or after the client is gone, is ignored.
             if self._wait is wait:
                 self._end_wait()
                 if isinstance(result, Failure):
@@ -133,7 +135,7 @@ class PolicyRun:
 
         decision.addBoth(decided)
         if self._is_current(wait):
-            # Not Deferred.addTimeout: a Deferred may be such that it cannot be cancelled.
+            # Not Deferred.addTimeout, because some Deferreds cannot be cancelled.
             wait.timer = self._faults.clock.callLater(self._faults.timeout, expired)
 
     def _is_current(self, wait: _Wait) -> bool:
@@ -154,7 +156,7 @@ class PolicyRun:
             self._faults.failed(wait.policy.label, Failure())
 
     def _take(self, policy: Policy, decision: object) -> Answer | None:
-        """Keep what a policy has decided; return the answer, if it has one."""
+        """Keep the decision of a policy; return its answer, if it has one."""
         if decision is None:
             return None
         try:
