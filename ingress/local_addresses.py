@@ -72,13 +72,17 @@ def own_addresses(
     return OwnAddresses(pack_all(listeners), local)
 
 
-def read_local_addresses() -> frozenset[bytes]:
+def read_local_addresses(
+    ask: Callable[[], Iterable[bytes]] | None = None,
+) -> frozenset[bytes]:
     """
-    The addresses of all interfaces. Where the kernel cannot be asked for them (it is not Linux),
-    only those from which other machines are reached.
+    Read the addresses of all interfaces. Where the kernel cannot be asked for them (it is not
+    Linux), these are only the addresses from which other machines are reached.
+
+    :param ask: asks the kernel; raises OSError or AttributeError if it cannot.
     """
     try:
-        return frozenset(_interface_addresses())
+        return frozenset((ask or _interface_addresses)())
     except (AttributeError, OSError):
         return frozenset(_source_addresses())
 
@@ -97,39 +101,51 @@ def _interface_addresses() -> Iterator[bytes]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as kernel:
         kernel.settimeout(1.0)
         kernel.sendto(_HEADER.pack(size, _GET_ADDRESSES, _REQUEST_ALL, 1, 0) + request, (0, 0))
-        while True:
-            for kind, body in _messages(kernel.recv(_BUFFER)):
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
-                    raise OSError("the kernel does not tell its addresses")
-                if kind == _NEW_ADDRESS and _ADDRESS.unpack_from(body)[4] != skipped:
-                    yield from _address_of(body)
+        is_done = False
+        while not is_done:
+            found, is_done = parse_addresses(kernel.recv(_BUFFER), skipped)
+            yield from found
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield type and body of each message."""
+def parse_addresses(data: bytes, skipped: int = 0) -> tuple[list[bytes], bool]:
+    """
+    Parse a part of the kernel's answer.
+
+    :param skipped: the index of an interface whose addresses do not count.
+    :return: the addresses in it, and whether it is the last part.
+    :raises OSError: if the kernel refuses.
+    """
+    found: list[bytes] = []
     while len(data) >= _HEADER.size:
         size, kind, *_ = _HEADER.unpack_from(data)
-        if size < _HEADER.size:
-            return
-        yield kind, data[_HEADER.size : size]
-        data = data[(size + 3) & ~3 :]
+        body = data[_HEADER.size : size]
+        if kind == _DONE:
+            return found, True
+        if kind == _ERROR or size < _HEADER.size:
+            raise OSError("the kernel does not list its addresses")
+        if kind == _NEW_ADDRESS and _ADDRESS.unpack_from(body)[4] != skipped:
+            found += _address_of(body)
+        data = data[_aligned(size) :]
+    return found, False
 
 
 def _address_of(body: bytes) -> Iterator[bytes]:
     """Yield the address of a message; IFA_ADDRESS is that of the peer where there is a peer."""
-    found: dict[int, bytes] = {}
+    attributes: dict[int, bytes] = {}
     rest = body[_ADDRESS.size :]
     while len(rest) >= _ATTRIBUTE.size:
         size, kind = _ATTRIBUTE.unpack_from(rest)
         if size < _ATTRIBUTE.size:
             break
-        found[kind] = rest[_ATTRIBUTE.size : size]
-        rest = rest[(size + 3) & ~3 :]
-    address = found.get(_IFA_LOCAL, found.get(_IFA_ADDRESS, b""))
+        attributes[kind] = rest[_ATTRIBUTE.size : size]
+        rest = rest[_aligned(size) :]
+    address = attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS, b""))
     if len(address) in (4, 16):
         yield address
+
+
+def _aligned(size: int) -> int:
+    return (size + 3) & ~3
 
 
 def _source_addresses() -> Iterator[bytes]:

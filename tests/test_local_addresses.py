@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from ingress.local_addresses import (
     READ_PERIOD,
     LocalAddresses,
     own_addresses,
+    parse_addresses,
     read_local_addresses,
 )
 from ingress.own_addresses import NO_ADDRESSES
@@ -29,6 +31,55 @@ class ReadTests(SynchronousTestCase):
         found = read_local_addresses()
         self.assertIn(LOOPBACK, found)
         self.assertLessEqual({len(address) for address in found}, {4, 16})
+
+    def test_refused(self) -> None:
+        """Where the kernel is not to be asked, the addresses of default routes are what is known."""
+
+        def refuse() -> list[bytes]:
+            raise OSError
+
+        self.assertLessEqual(read_local_addresses(refuse), read_local_addresses())
+
+
+class ParseTests(SynchronousTestCase):
+    """The kernel's answers, as rtnetlink(7) describes them."""
+
+    def test_addresses(self) -> None:
+        """An address is the local one, or the only one; other messages do not count."""
+        data = (
+            message(20, 1, (1, LOOPBACK), (2, LOOPBACK), (3, b"lo\0"))
+            + message(20, 2, (3, b"tun0\0"), (1, TWO), (2, ONE))
+            + message(20, 3, (1, LINK_LOCAL))
+            + message(16, 4, (1, TWO))
+            + message(20, 5, (3, b"x"))
+        )
+        self.assertEqual(parse_addresses(data), ([LOOPBACK, ONE, LINK_LOCAL], False))
+
+    def test_end(self) -> None:
+        """What comes after the last message does not count."""
+        data = message(20, 1, (1, ONE)) + message(3, 0) + message(20, 1, (1, TWO))
+        self.assertEqual(parse_addresses(data), ([ONE], True))
+
+    def test_services(self) -> None:
+        """Addresses of an interface that only Services have do not count."""
+        data = message(20, 7, (1, ONE)) + message(20, 8, (1, TWO))
+        self.assertEqual(parse_addresses(data, skipped=7), ([TWO], False))
+
+    def test_broken(self) -> None:
+        """A refusal and a message without length are errors; a broken attribute is left out."""
+        self.assertRaises(OSError, parse_addresses, message(2, 0))
+        self.assertRaises(OSError, parse_addresses, bytes(16))
+        whole = message(20, 1, (1, ONE))
+        self.assertEqual(parse_addresses(whole[:-8] + bytes(8)), ([], False))
+        self.assertEqual(parse_addresses(whole[:10]), ([], False))
+
+
+def message(kind: int, index: int, *attributes: tuple[int, bytes]) -> bytes:
+    """Make a message of rtnetlink about an address of the interface `index`."""
+    body = struct.pack("=BBBBI", 2, 8, 0, 0, index)
+    for name, value in attributes:
+        body += struct.pack("=HH", 4 + len(value), name) + value + bytes(-len(value) % 4)
+    return struct.pack("=IHHII", 16 + len(body), kind, 0, 1, 0) + body
 
 
 class OwnAddressesTests(SynchronousTestCase):
