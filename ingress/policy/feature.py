@@ -85,6 +85,14 @@ class RouteFeature:
         """
         return False
 
+    @property
+    def root_annotation(self) -> str:
+        """
+        The annotation by which it also has the path ``/`` of each host of its object, if no rule
+        of any object has that path; empty if it has only the paths of its rules.
+        """
+        return ""
+
     def loss_on(self, scope: HostScope) -> str:
         """
         :param scope: one of the hosts of its object.

@@ -68,7 +68,6 @@ _NO_EFFECT: Final = "the annotation is ignored"
 _FAMILIES: Final = {
     "rewrite-target x-forwarded-prefix": "endpoints get the path as the client sent it",
     "use-regex": "a path that is a regular expression serves no request",
-    "app-root": "/ is not redirected",
     "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
     "limit-rate limit-rate-after": "responses are sent as fast as clients read",

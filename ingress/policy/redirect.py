@@ -16,6 +16,7 @@ from ingress.errors import Outcome
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.own_location import own_location
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 
@@ -73,14 +74,10 @@ class Redirect(Policy):
         )
 
     def _location(self, context: PolicyContext) -> bytes:
-        location, client = self.location.encode("ascii"), context.client
+        location = self.location.encode("ascii")
         if self.is_relative or not location.startswith(b"/"):
             return location
-        # The port that a trusted proxy names is not the one that its clients use.
-        is_own = client.authority == context.request.authority
-        host = client.authority if is_own else client.host
-        scheme = b"https://" if client.is_secure else b"http://"
-        return scheme + host + location if host else location
+        return own_location(context, location)
 
     def explain(self) -> str:
         """Feature."""

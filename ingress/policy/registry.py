@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from ingress.config import ConfiguredPolicy
 from ingress.policy.access import UnsupportedAccess
 from ingress.policy.annotation import Annotations
+from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
@@ -123,6 +124,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ProxySettings,
     # Answers in the place of an endpoint.
     Redirect,
+    AppRoot,
 )
 """The features of every proxy. Within a phase, policies are asked in this order."""
 

@@ -98,6 +98,8 @@ class _Merge:
             if index % STRIDE == STRIDE - 1:
                 yield
         virtual_host = yield from self._rules.freeze(self._host, self._default)
+        if self._add_root(virtual_host):
+            virtual_host = yield from self._rules.freeze(self._host, self._default)
         return MergedHost(
             virtual_host, {key: tuple(problems) for key, problems in self._problems.items()}
         )
@@ -139,8 +141,35 @@ class _Merge:
         else:
             self._lose(item, item.default.field, "", "a default backend", self._default)
 
+    def _add_root(self, virtual_host: VirtualHost) -> bool:
+        """
+        Give ``/`` to the oldest object that wants it, if no rule matches it.
+
+        :param virtual_host: the host as it is without.
+        :return: whether there is one more rule.
+        """
+        wanted = [(item, item.root) for item in self._sets if item.root is not None]
+        if not wanted:
+            return False
+        winner = next(virtual_host.candidates(b"/"), virtual_host.default)
+        is_free = winner is None
+        for item, rule in wanted:
+            if winner is None:
+                namespace = self._namespaces[item.source.namespace]
+                winner = self._factory.route(item.source, rule, namespace)
+                self._rules.add(rule.path, winner)
+            elif winner.ingress != item.source.key[1:]:
+                owner = f"{item.source.kind} {'/'.join(winner.ingress)}"
+                message = f"{owner} has / of {self._hosts}, so that this does not redirect it"
+                self._problem(item, rule.field, message, "")
+        return is_free
+
+    @property
+    def _hosts(self) -> str:
+        return f"host {self._host}" if self._host else "hosts that no rule names"
+
     def _lose(self, item: RuleSet, field_path: str, value: str, what: str, winner: Route) -> None:
-        host = f"host {self._host}" if self._host else "hosts that no rule names"
+        host = self._hosts
         if winner.ingress == item.source.key[1:]:
             reason = f"a rule above it has {what} for {host}"
         else:

@@ -23,7 +23,7 @@ from ingress.kube.objects import (
     ObjectKey,
     ObjectName,
 )
-from ingress.policy.annotation import CLOSED, Annotations, Extent, Subject
+from ingress.policy.annotation import CLOSED, PREFIX, Annotations, Extent, Subject
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
@@ -150,6 +150,7 @@ class _Reading:
             age=age_of(self._ingress.metadata),
             hosts=hosts,
             default=default,
+            root=self._root(),
             host_wide={
                 key: feature for key, feature in self._features.items() if feature.is_host_wide
             },
@@ -232,6 +233,18 @@ class _Reading:
         field_path = "spec.defaultBackend"
         backends = (self._backend(backend, field_path),)
         return Rule(b"/", "Prefix", "/", backends, field_path, self._features)
+
+    def _root(self) -> Rule | None:
+        """The rule for ``/`` that annotations ask for."""
+        features = self._features if self._annotations else {}
+        if Refusal.key() in features:
+            return None
+        for feature in features.values():
+            if feature.root_annotation:
+                field_path = f"metadata.annotations[{PREFIX}{feature.root_annotation}]"
+                backends = (WeightedBackend(None),)
+                return Rule(b"/", "Exact", "/", backends, field_path, self._features)
+        return None
 
     def _hosts(self, *, has_default: bool) -> Steps[dict[str, tuple[Rule, ...]]]:
         rules = self._ingress.spec.rules

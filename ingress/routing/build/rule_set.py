@@ -110,6 +110,9 @@ class RuleSet:
     default: Rule | None = None
     """The default backend, for requests to these hosts that match no path."""
 
+    root: Rule | None = None
+    """A rule for ``/`` of each of these hosts that has no other rule for it, of any object."""
+
     has_patterns: bool = False
     """Whether one of its rules is a regular expression."""
 
