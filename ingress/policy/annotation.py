@@ -166,14 +166,16 @@ class Annotations:
 
     def fault(self, name: str, message: str, *, is_shown: bool = True) -> None:
         """
-        Report an annotation.
+        Report an annotation; several features may read it and report the same.
 
         :param is_shown: whether the value may be shown: the value of a snippet, or of an
             annotation that decides access, may hold a secret.
         """
         value = self._values.get(name, "") if is_shown else ""
         full_name = name if name.startswith(OWN_PREFIX) else PREFIX + name
-        self.faults.append(AnnotationFault(full_name, value, message))
+        found = AnnotationFault(full_name, value, message)
+        if found not in self.faults:
+            self.faults.append(found)
 
     def close(
         self,

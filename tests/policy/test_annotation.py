@@ -40,6 +40,13 @@ class AnnotationsTests(SynchronousTestCase):
                 self.assertEqual(read.boolean("x", default), default)
                 self.assertEqual([fault.value for fault in read.faults], [value])
 
+    def test_several_readers(self) -> None:
+        """A bad value that several features read is reported once."""
+        read = found(x="yes")
+        read.boolean("x", True)
+        read.boolean("x", False)
+        self.assertEqual([fault.value for fault in read.faults], ["yes"])
+
     def test_absent(self) -> None:
         """What is absent, or empty, has the default and no fault."""
         read = found(empty="")
