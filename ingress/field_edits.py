@@ -141,6 +141,20 @@ class FieldEdits:
         kept += self.appended
         return kept
 
+    def apply_to_lines(self, lines: bytes) -> bytes:
+        """
+        :param lines: fields that the proxy itself sends to an endpoint, a line each.
+        :return: those that stay.
+        """
+        dropped = self.dropped_spellings
+        if not dropped:
+            return lines
+        return b"".join(
+            line
+            for line in lines.splitlines(keepends=True)
+            if line.partition(b":")[0].translate(_SPELLING) not in dropped
+        )
+
     def then(self, other: FieldEdits) -> FieldEdits:
         """
         :param other: edits to be applied after these.

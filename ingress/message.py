@@ -182,7 +182,7 @@ class UpstreamRequest:
         target that was received.
     :ivar authority: the Host field.
     :ivar fields: the client's fields that go on, with edits applied.
-    :ivar request_id: the X-Request-ID field.
+    :ivar request_id: the X-Request-ID field; empty where edits took it out.
     :ivar forwarded: the forwarded fields, a line each, as HTTP/1.1 writes them.
     """
 

@@ -9,6 +9,7 @@ from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields
 from ingress.endpoint import UpstreamKey
 from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.fields import edit_own_fields
 from ingress.exchange.policy_run import Done, PolicyRun
 from ingress.field_edits import NO_EDITS
 from ingress.message import Request, Response, UpstreamRequest
@@ -112,8 +113,7 @@ class ExchangePolicies:
         edits = run.request_edits
         if edits:
             head.fields = EncodedFields(edits.apply_to_request(head.fields))
-            if edits.host is not None:
-                head.authority = edits.host
+            edit_own_fields(head, edits)
 
     def review(self, response: Response, done: Done) -> None:
         """

@@ -91,6 +91,7 @@ _STRANGER: Final = b""
 _STAYS_HERE: Final = -1
 _READS_AS_OURS: Final = 100
 
+_REQUEST_ID_KEY: Final = b"x-request-id"
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _MAX_CACHED_NAME: Final = 64
 """Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
@@ -141,14 +142,26 @@ def upstream_head(
     :param paths: how the route treats unusual paths.
     :raises LoopDetected: if it has passed through here too often.
     """
-    return UpstreamRequest(
+    head = UpstreamRequest(
         request,
         request.target if paths is None else upstream_target(request, paths),
-        client.authority if edits is NO_EDITS else edits.host or client.authority,
+        client.authority,
         upstream_fields(request, client.is_trusted, names, edits, marker),
         identity,
         client.forwarded,
     )
+    if edits is not NO_EDITS:
+        edit_own_fields(head, edits)
+    return head
+
+
+def edit_own_fields(head: UpstreamRequest, edits: FieldEdits) -> None:
+    """Apply edits to the fields that do not come from the client: Host, and those of the proxy."""
+    if edits.host is not None:
+        head.authority = edits.host
+    head.forwarded = edits.apply_to_lines(head.forwarded)
+    if _REQUEST_ID_KEY in edits.dropped_spellings:
+        head.request_id = b""
 
 
 def upstream_fields(
@@ -243,13 +256,13 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
             # RFC 9110 section 8.6: a 204 must not have it, so it is not sent on.
             continue
         fields.append((name, value))
+    if not has_date:
+        # RFC 9110 section 6.6.1: a proxy adds the Date that a response lacks.
+        fields.append((b"Date", datetimeToString()))
     if key:
         fields = edits.apply(fields)
     if has_date:
         fields = response.cache.downstream[key] = EncodedFields(fields)
-    else:
-        # RFC 9110 section 6.6.1: a proxy adds the Date that a response lacks.
-        fields.append((b"Date", datetimeToString()))
     return fields
 
 

@@ -15,6 +15,9 @@ _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 _UPGRADE: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 _TAKES_TRAILERS: Final = b"Connection: TE\r\nTE: trailers\r\n"
 
+_REQUEST_HEAD: Final = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%bX-Request-ID: %b\r\n%b\r\n"
+_WITHOUT_ID: Final = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b%b%b\r\n"
+
 
 class ResponseEncoder:
     """
@@ -112,7 +115,8 @@ def encode_request_head(request: UpstreamRequest) -> bytes:
         ours += _UPGRADE
     elif framing.takes_trailers:
         ours += _TAKES_TRAILERS
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%bX-Request-ID: %b\r\n%b\r\n" % (
+    form = _REQUEST_HEAD if request.request_id else _WITHOUT_ID
+    return form % (
         request.method,
         request.target,
         request.authority,

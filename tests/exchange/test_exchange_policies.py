@@ -106,6 +106,22 @@ class Editing(Policy):
         return FieldEdits(add=((b"X-Edited", b"response"),), remove=frozenset({b"x-inner"}))
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed(Policy):
+    """Changes every request and every response in the same way."""
+
+    name: ClassVar[str] = "test-fixed"
+    edits: FieldEdits
+
+    @property
+    def request_edits(self) -> FieldEdits:
+        return self.edits
+
+    @property
+    def response_edits(self) -> FieldEdits:
+        return self.edits
+
+
 class PolicyCase(SynchronousTestCase):
     config = Config()
 
@@ -534,6 +550,29 @@ class EditTests(PolicyCase):
         self.ask()
         self.wire.next_dial().refuse()
         self.assertEqual(self.client.receive().values(b"X-Edited"), [b"response"])
+
+    def test_fields_of_the_proxy(self) -> None:
+        """What the proxy itself sends to an endpoint is replaced and removed like other fields."""
+        edits = FieldEdits(
+            replace=((b"X-Request-ID", b"1"), (b"X-Real-IP", b"192.0.2.7")),
+            remove=frozenset({b"x-forwarded-for", b"x_scheme"}),
+        )
+        for policy in (Fixed(edits), Access(lambda context: Proceed(request_edits=edits))):
+            self.serve(policy)
+            self.ask()
+            self.answered()
+            self.assertEqual(self.sent.values(b"X-Request-ID"), [b"1"])
+            self.assertEqual(self.sent.values(b"X-Real-IP"), [b"192.0.2.7"])
+            self.assertEqual(self.sent.values(b"X-Forwarded-For"), [])
+            self.assertEqual(self.sent.values(b"X-Scheme"), [])
+            self.assertEqual(self.sent.values(b"X-Forwarded-Proto"), [b"http"])
+
+    def test_date(self) -> None:
+        """A Date of a policy takes the place of the one that a response would get."""
+        edits = FieldEdits(replace=((b"Date", b"Sun, 06 Nov 1994 08:49:37 GMT"),))
+        self.serve(Fixed(edits))
+        self.ask()
+        self.assertEqual(self.answered().values(b"Date"), [b"Sun, 06 Nov 1994 08:49:37 GMT"])
 
     def test_none(self) -> None:
         """A route whose policies change no response has the edits of the Snapshot."""
