@@ -21,7 +21,7 @@ from ingress.policy.own_location import own_location
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 
-_PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9\-._~/:,?&=]*")
+_PATH: Final = re.compile(r"/(?!/)[A-Za-z0-9\-._~/:,?&=]{0,2000}")
 """A path that begins with two slashes would name a host."""
 
 
@@ -46,8 +46,8 @@ class AppRoot(Policy):
         if _PATH.fullmatch(path) is None or normpath(path.partition("?")[0]) == "/":
             annotations.fault(
                 "app-root",
-                "a path other than / of A-Z a-z 0-9 - . _ ~ / : , ? & = is accepted; "
-                "/ is not redirected",
+                "a path other than / of A-Z a-z 0-9 - . _ ~ / : , ? & =, 2,000 at most, is "
+                "accepted; / is not redirected",
             )
             return None
         return cls(path, is_relative)

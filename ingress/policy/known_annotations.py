@@ -88,7 +88,6 @@ _FAMILIES: Final = {
     "proxy-redirect-from proxy-redirect-to": "Location fields reach the client as the endpoint"
     " sends them",
     "proxy-http-version": "HTTP/1.1 is spoken to endpoints",
-    "upstream-vhost": "endpoints get the Host field of the client",
     "connection-proxy-header": "endpoints get the proxy's own Connection field",
     "service-upstream": "requests are sent to the endpoints of the Service, not to its address",
     "ssl-passthrough": "TLS ends at this proxy, with its own certificate",

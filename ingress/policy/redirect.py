@@ -20,13 +20,16 @@ from ingress.policy.own_location import own_location
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 
-_CHARACTERS: Final = r"[A-Za-z0-9\-._~/:,?&=]*"
+_CHARACTERS: Final = r"[A-Za-z0-9\-._~/:,?&=]{0,2000}"
+"""Longer Locations are cut or refused by some clients."""
+
 _URL: Final = re.compile(rf"https?://[A-Za-z0-9]{_CHARACTERS}")
 _URL_OR_PATH: Final = re.compile(rf"{_URL.pattern}|/(?!/){_CHARACTERS}")
 """A path that begins with two slashes would name a host."""
 
 _NOT_TAKEN: Final = (
-    "of A-Z a-z 0-9 - . _ ~ / : , ? & = is accepted; requests are not redirected by it"
+    "of A-Z a-z 0-9 - . _ ~ / : , ? & =, 2,000 at most, is accepted; "
+    "requests are not redirected by it"
 )
 
 

@@ -28,6 +28,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.scope import ReadContext
+from ingress.policy.upstream_host import UpstreamHost
 
 Features = Mapping[str, RouteFeature]
 """Features of one object or rule by their keys, in the order of the registry."""
@@ -122,6 +123,8 @@ FEATURES: Final[tuple[Entry, ...]] = (
     CookieAffinity,
     LoadBalance,
     ProxySettings,
+    # Changes to every request.
+    UpstreamHost,
     # Answers in the place of an endpoint.
     Redirect,
     AppRoot,

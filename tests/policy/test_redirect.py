@@ -97,6 +97,7 @@ class ReadTests(SynchronousTestCase):
             "http://a.example/#x",
             "http://ä.example/",
             "http://user@a.example/",
+            "http://a.example/" + "a" * 100 * 1024,
         ):
             feature, message = self.fault(permanent_redirect=place)
             self.assertIsNone(feature, place)
