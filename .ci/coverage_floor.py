@@ -15,7 +15,12 @@ from pathlib import Path
 
 from tests.support.parts import Part
 
-FLOORS = {"ingress/routing": 0, "ingress/http1": 0, "ingress/exchange": 0, "ingress/upstream": 0}
+FLOORS = {
+    "ingress/routing": 97,
+    "ingress/http1": 98,
+    "ingress/exchange": 96,
+    "ingress/upstream": 89,
+}
 """Percent of the lines and branches below a folder. Floors are raised, never lowered."""
 
 CONFIGURATION = """
@@ -33,7 +38,7 @@ def main() -> int:
         coverage = [sys.executable, "-m", "coverage"]
         option = f"--rcfile={file}"
         part = Path(folder, "part")
-        # In this process's child itself: coverage does not follow into others.
+        # As one part, in the process that is measured: coverage does not follow into others.
         command = [*coverage, "run", option, "-m", "tests", "--unit", "--part", f"0/1/{part}"]
         subprocess.run(command, check=True)
         result = Part.read(part)

@@ -26,6 +26,7 @@ from functools import partial
 from hashlib import sha256
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import Any
 
 from benchmarks.guard_scenario import SCENARIOS
 
@@ -238,9 +239,19 @@ def compare(
     return lines, is_well
 
 
+def read_settings(file: Path) -> dict[str, Any]:
+    """:raises ValueError: if there is a reason for an exchange that is not counted."""
+    settings = tomllib.loads(file.read_text())
+    unknown = set(settings["reasons"]) - set(SCENARIOS)
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"{file}: reasons: {names}: must be of {', '.join(SCENARIOS)}")
+    return settings
+
+
 def main() -> int:
     """Measure both, and compare."""
-    settings = tomllib.loads(FIGURES.read_text())
+    settings = read_settings(FIGURES)
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--base", default=settings["base"], help="a commit; see guard.toml")
@@ -256,7 +267,7 @@ def main() -> int:
     except Failed as error:
         print(f"guard: {error}", file=sys.stderr)
         return 2
-    lines, is_well = compare(base, now, scenarios, settings["allowed"], settings.get("reasons", {}))
+    lines, is_well = compare(base, now, scenarios, settings["allowed"], settings["reasons"])
     print("\n".join(lines))
     return 0 if is_well else 1
 

@@ -70,6 +70,7 @@ TESTS_WITHOUT_MODULE = {
     "test_documentation",
     "test_examples",
     "test_golden",
+    "test_guard",
     "test_layers",
     "test_packaging",
     "test_twisted_internals",

@@ -1,0 +1,59 @@
+"""
+Tests for benchmarks/guard.py: what it lets pass.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.guard import FIGURES, compare, read_settings
+from benchmarks.guard_scenario import SCENARIOS
+
+
+class CompareTests(SynchronousTestCase):
+    """An exchange may not grow by more than is allowed, unless there is a reason."""
+
+    def compare(self, now: float, **reasons: str) -> tuple[list[str], bool]:
+        return compare({"get": 1000.0}, {"get": now}, ["get"], 0.02, reasons)
+
+    def test_within(self) -> None:
+        """A growth up to the limit passes, and so does what became cheaper."""
+        for now in (900, 1000, 1019):
+            lines, is_well = self.compare(now)
+            self.assertTrue(is_well, lines)
+
+    def test_too_much(self) -> None:
+        """A larger growth fails, and the table says which exchange it is."""
+        lines, is_well = self.compare(1030)
+        self.assertFalse(is_well)
+        self.assertRegex(lines[-1], r"^get +1,000 +1,030 +\+3\.0%  TOO MUCH$")
+
+    def test_reason(self) -> None:
+        """A larger growth passes if there is a reason, which is printed."""
+        lines, is_well = self.compare(1030, get="it does more")
+        self.assertTrue(is_well)
+        self.assertIn("it does more", lines[-1])
+
+    def test_reason_of_another(self) -> None:
+        """The reason of one exchange does not count for another."""
+        _, is_well = self.compare(1030, put="it does more")
+        self.assertFalse(is_well)
+
+
+class SettingsTests(SynchronousTestCase):
+    """guard.toml is what the guard reads."""
+
+    def test_committed(self) -> None:
+        """Reasons are those of standard exchanges, and the limit is 2 %."""
+        settings = read_settings(FIGURES)
+        self.assertEqual(settings["allowed"], 0.02)
+        self.assertLessEqual(set(settings["reasons"]), set(SCENARIOS))
+
+    def test_unknown(self) -> None:
+        """A reason for an exchange that there is not is refused."""
+        file = Path(self.mktemp())
+        file.write_text('base = "a"\nallowed = 0.02\n[reasons]\nsmal-get = "typing"\n')
+        error = self.assertRaises(ValueError, read_settings, file)
+        self.assertIn("smal-get", str(error))
