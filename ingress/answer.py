@@ -1,5 +1,5 @@
 """
-What the proxy answers itself: refusals, redirects, missing routes and endpoints.
+Answers of the proxy's own: refusals, redirects, missing routes and endpoints.
 
 Each answer has a short body in the form that the client prefers, the request's
 id, and nothing that the client sent.
@@ -24,7 +24,7 @@ _FORMS = {
 }
 
 _MAX_ACCEPT = 1024
-"""Bytes of an Accept field that are looked at; browsers send about 150."""
+"""Bytes of an Accept field that are read; browsers send about 150."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Answer:
     status: int
     outcome: Outcome
     detail: str
-    """One sentence that says why, for whoever reads the body or the log."""
+    """One sentence that says why, for readers of the body and of the log."""
 
     fields: tuple[tuple[bytes, bytes], ...] = ()
     """Further fields, such as Location."""
@@ -48,10 +48,10 @@ class Answer:
 
     def check(self) -> None:
         """
-        Check what a policy has made.
+        Check an answer that a policy has made.
 
-        :raises ValueError: for a status that ends no exchange, and for a field that could end
-            its own line or frame the message.
+        :raises ValueError: for a status that is not final, and for a field that could end its own
+            line or frame the message.
         """
         if not 200 <= self.status <= 599:
             raise ValueError(f"{self.status} is not the status of a final answer")
@@ -60,11 +60,13 @@ class Answer:
 
     @property
     def phrase(self) -> bytes:
-        """The reason phrase of its status line; empty for a status that nobody has defined."""
+        """The reason phrase of its status line; empty for a status that is not registered."""
         return _phrase(self.status).encode("ascii")
 
     def body(self, accept: bytes | None, request_id: str) -> tuple[bytes, bytes]:
         """
+        Make the body in the form that the client prefers.
+
         :param accept: the client's Accept field, if any.
         :param request_id: made by us or checked to be a token.
         :return: the media type and the body.
@@ -102,10 +104,10 @@ def _phrase(status: int) -> str:
 
 def preferred_form(accept: bytes | None) -> str:
     """
-    The form of body that an Accept field asks for (RFC 9110 section 12.5.1).
+    Choose the form of body that an Accept field asks for (RFC 9110 section 12.5.1).
 
     :return: one of ``text/plain``, ``text/html``, ``application/json``; plain
-        text for ``*/*``, for no Accept, and where none of them is acceptable.
+        text for ``*/*``, for no Accept, and if none of them is acceptable.
     """
     best, best_quality = "text/plain", 0.0
     for part in (accept or b"")[:_MAX_ACCEPT].decode("latin-1").split(","):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 class BelievedClient:
     """
-    What one request says of its client, after trust has decided what to believe.
+    The client of a request, as described by the connection and, if the peer is trusted, by the
+    request's forwarded fields.
 
-    It is shared by the requests of a connection that say the same, and must not be changed.
+    Requests of a connection that say the same share one of these, so it must not be changed.
 
     :ivar address: the client's IP address; empty for a Unix socket.
     :ivar is_secure: whether the client came over TLS, here or in front of a trusted proxy.

@@ -1,9 +1,9 @@
 """
-Timeouts for very many objects at the price of an attribute store each.
+Timeouts for very many objects, each of which costs no more than storing an attribute.
 
-A `callLater` a request would cost more than parsing its head. Here each timed
-object carries the moment at which its patience ends, and one sweep a second
-looks at all of them: ten thousand cost about a millisecond.
+A `callLater` for each request would cost more than parsing its head. Here each timed object has
+the moment at which its patience ends, and one sweep a second looks at all objects, which takes
+about a millisecond for ten thousand (docs/adr/0006-deadlines-by-sweep.md).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class Timed(Protocol):
     """Something whose patience ends."""
 
     deadline: float
-    """On the clock of the Deadlines that watch it; `NEVER` where it waits for nothing."""
+    """Seconds on the clock of the Deadlines that watch it; `NEVER` if it waits for nothing."""
 
     def deadline_passed(self) -> None:
-        """Its deadline lies in the past. Called again at each sweep until that changes."""
+        """Handle a deadline in the past. Called again at each sweep until it changes."""
 
 
 class Deadlines:
     """
-    Watches over timed objects.
+    Watches timed objects.
 
-    :param clock: what the deadlines are set on.
+    :param clock: the clock of their deadlines.
     """
 
     log = Logger()
@@ -42,7 +42,7 @@ class Deadlines:
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
         self.now = clock.seconds
-        """Seconds on the clock of the deadlines; each request asks some four times."""
+        """The time on that clock in seconds; a method of our own would cost each request four calls."""
 
         self._watched: dict[Timed, None] = {}
         self._sweeping = LoopingCall(self._sweep)
@@ -68,11 +68,11 @@ class Deadlines:
         now = self.now()
         passed = [timed for timed in self._watched if timed.deadline <= now]
         for timed in passed:
-            # The end of one may have ended another, or given it more time.
+            # Handling one deadline may have ended another object, or given it more time.
             if timed not in self._watched or timed.deadline > now:
                 continue
             try:
                 timed.deadline_passed()
             except Exception:
-                # One broken connection must not end everybody's timeouts.
+                # One broken connection must not end the timeouts of all others.
                 self.log.failure("A deadline of {timed} could not be handled", timed=timed)

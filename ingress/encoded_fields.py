@@ -1,5 +1,5 @@
 """
-Fields on their way out.
+Fields in the form in which codecs take them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ FieldLines = list[tuple[bytes, bytes]]
 
 class EncodedFields(list[tuple[bytes, bytes]]):
     """
-    Fields on their way out that are sent more than once: a codec encodes them once.
+    Fields that are sent more than once, with their encoded form, which a codec makes once.
 
-    They must not be changed. In a module that is not compiled, because a list is no base for
-    a compiled class.
+    They must not be changed. This module is not compiled, because a compiled class cannot have
+    `list` as its base.
+
+    :ivar http1: the fields as HTTP/1.1 writes them; None until they are needed.
     """
 
     __slots__ = ("http1",)

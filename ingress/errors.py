@@ -1,8 +1,8 @@
 """
 The exceptions of the data plane, and the outcomes that an exchange can have.
 
-Each error knows the status that it becomes and the outcome that is recorded
-for it, so that whoever catches it decides nothing.
+Each error has the status of its answer and the outcome that is recorded for it, so that code that
+catches it decides nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How an exchange ended; the reason that a refusal shows and logs."""
+    """How an exchange ended: the reason in the body of a refusal, in the log and in metrics."""
 
     OK = "ok"
     BAD_REQUEST = "bad_request"
@@ -39,7 +39,7 @@ class IngressError(Exception):
 
 class PeerError(IngressError):
     """
-    Something ends the exchange, mostly what a peer did.
+    Something ends the exchange, mostly a mistake of a peer.
 
     :param detail: one sentence for the client, without anything that a peer sent.
     """
@@ -102,7 +102,7 @@ class LoopDetected(PeerError):
 
 
 class ResponseError(PeerError):
-    """The endpoint broke, or sent what is no HTTP response."""
+    """The endpoint broke off, or sent something that is no HTTP response."""
 
     status = 502
     outcome = Outcome.ENDPOINT_BROKE
@@ -127,7 +127,7 @@ class EndpointClosed(ResponseError):
 
 class StaleConnection(EndpointClosed):
     """
-    A connection that had served before ended before any of the response came.
+    A connection that had served before ended before any byte of the response came.
 
     Most likely the endpoint had closed it before the request reached it.
     """

@@ -2,8 +2,8 @@
 Changes to the fields of a head, as data.
 
 Everything that adds, replaces or removes fields is a `FieldEdits`: HSTS, CORS, custom headers,
-fields of an authentication server. The exchange applies them in one place, to requests and to
-responses, whether an endpoint or the proxy itself answers.
+fields of an authentication server. `ingress.exchange.fields` applies those of a route, to requests
+and to responses, whether an endpoint or the proxy itself answers.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CONNECTION_FIELDS: Final = frozenset(
 """Fields that frame a message or belong to one connection: the codecs alone write them."""
 
 _LOOP_FIELD: Final = b"cdn-loop"
-"""An edit that removes it would let requests go round for ever."""
+"""An edit that removes it would let requests go round in a loop for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,19 @@ class FieldEdits:
     """Names of fields to leave out, in lower case."""
 
     key: bytes = field(init=False, repr=False, compare=False)
-    """Equal for equal edits, so that what was made with them can be kept; empty for none."""
+    """A cache key for the results: equal for equal edits, empty if nothing is changed."""
 
     host: bytes | None = field(init=False, repr=False, compare=False)
-    """The Host that a request gets; None for the client's."""
+    """The Host that a request gets; None if it stays."""
 
     dropped: frozenset[bytes] = field(init=False, repr=False, compare=False)
-    """Lower-case names of all fields that do not stay: removed or replaced ones."""
+    """Lower-case names of the fields that are removed or replaced."""
 
     dropped_spellings: frozenset[bytes] = field(init=False, repr=False, compare=False)
     """The plain spellings of `dropped`."""
 
     appended: FieldPairs = field(init=False, repr=False, compare=False)
-    """The fields that come behind those that stay, but for Host."""
+    """The new fields, which follow those that stay; without Host."""
 
     def __post_init__(self) -> None:
         for name, value in (*self.replace, *self.add):
@@ -113,17 +113,19 @@ class FieldEdits:
         object.__setattr__(self, "key", b"\n".join(lines))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What is not there is one object in every process, so that it is seen at a glance.
+        # Empty edits are one object in every process, because `is` recognises them.
         return _make_edits, (self.replace, self.add, self.remove)
 
     def __bool__(self) -> bool:
-        """Whether they change anything."""
+        """Return whether they change anything."""
         return bool(self.key)
 
     def apply(self, fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """
+        Apply the edits to the fields of a response.
+
         :param fields: ``(name, value)``, in order and number.
-        :return: a new list: the fields that stay, in order, and behind them the new ones.
+        :return: a new list: the fields that stay, in order, and then the new ones.
         """
         dropped = self.dropped
         kept = [pair for pair in fields if pair[0].lower() not in dropped]
@@ -132,9 +134,9 @@ class FieldEdits:
 
     def apply_to_request(self, fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """
-        As `apply`, for fields of a client on their way to an endpoint. Fields are dropped in every
-        spelling: with `field-names: underscores` a client could otherwise send `X_User` beside an
-        `X-User` of an authentication server, and its program would find one of them.
+        Apply the edits to the fields of a request, as `apply` does. Fields are dropped in every
+        spelling: with `field-names: underscores` a client could otherwise send `X_User` beside
+        the `X-User` of an authentication server, and a program would find either of them.
         """
         dropped = self.dropped_spellings
         kept = [pair for pair in fields if pair[0].translate(_SPELLING) not in dropped]
@@ -157,8 +159,10 @@ class FieldEdits:
 
     def then(self, other: FieldEdits) -> FieldEdits:
         """
+        Combine these edits with others.
+
         :param other: edits to be applied after these.
-        :return: edits that do the same in one go.
+        :return: edits that do the same in one step.
         """
         if not other:
             return self

@@ -18,7 +18,7 @@ The name in lower case is kept because every reader of a field asks for it.
 """
 
 NO_OPTIONS: frozenset[bytes] = frozenset()
-"""Of a message without a Connection field."""
+"""The connection options of a message without a Connection field."""
 
 
 class HeadCache:
@@ -42,7 +42,7 @@ class HeadCache:
 
     def __init__(self) -> None:
         self.identity = object()
-        """Recognises the fields without keeping them in memory."""
+        """Stands for the fields, so that they are recognised without being kept in memory."""
 
         self.upstream: dict[bytes, EncodedFields] = {}
         """
@@ -51,41 +51,41 @@ class HeadCache:
         """
 
         self.forwarded: bytes | None = None
-        """The fields that tell the endpoint what a stranger claimed to forward (the same)."""
+        """The fields that keep what an untrusted client claimed to forward (`ingress.exchange.client`)."""
 
         self.downstream: dict[bytes, EncodedFields] = {}
-        """A response's fields towards the client, by edits (the same)."""
+        """A response's fields towards the client, by edits (`ingress.exchange.fields`)."""
 
         self.request_id: bytes | None = None
-        """The client's own id; empty if it has none that can be kept (the same)."""
+        """The client's own id; empty if there is none that can be kept."""
 
         self.nginx_log: tuple[bytes, bytes] | None = None
-        """The parts of nginx's log lines that it determines (`ingress.telemetry.log_line`)."""
+        """The parts of nginx's log lines that the head decides (`ingress.telemetry.log_line`)."""
 
         self.json_log: dict[str, object] | None = None
-        """The part of the JSON log lines that it determines (the same)."""
+        """The part of the JSON log lines that the head decides (`ingress.telemetry.log_line`)."""
 
 
 IDEMPOTENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-"""RFC 9110 section 9.2.2: the methods that may be sent again on our own account."""
+"""RFC 9110 section 9.2.2: the methods that the proxy may repeat without being asked to."""
 
 
 class Request:
     """
     The head of a request that passed every check of its codec.
 
-    :ivar method: as it is on the wire; methods are not the same in another case.
+    :ivar method: as it is on the wire; its case matters.
     :ivar target: what goes upstream: origin-form with its raw path and query, or ``*``.
     :ivar path: the canonical path, for matching and for access (`routing.path`).
     :ivar authority: the Host field, or the authority of an absolute-form target, as written.
     :ivar host: `authority` in lower case without port and trailing dot.
     :ivar fields: all but Host, which is `authority`.
-    :ivar body_length: in bytes; None where only the end of the body will tell.
-    :ivar connection_options: the members of its Connection fields in lower case: they are for
-        this hop alone.
-    :ivar wants_websocket: whether it asks for a tunnel (RFC 6455); it is an ordinary request
-        where it gets none.
-    :ivar takes_trailers: whether its client said that it does (RFC 9110 section 10.1.4).
+    :ivar body_length: in bytes; None if only the end of the body tells.
+    :ivar connection_options: the members of its Connection fields in lower case: names of fields
+        that are for this hop alone.
+    :ivar wants_websocket: whether it asks for a tunnel (RFC 6455); without one it is an ordinary
+        request.
+    :ivar takes_trailers: whether the client said that it takes them (RFC 9110 section 10.1.4).
     :ivar length: of the head, in bytes.
     :ivar cache: shared with requests that differ in nothing but their target and their host.
     """
@@ -143,7 +143,7 @@ class Request:
         return f"<Request {self.method!r} {self.target!r} of {self.authority!r}>"
 
     def aimed_at(self, target: bytes, path: bytes, authority: bytes, host: bytes) -> Request:
-        """:return: a request with the same other fields, which share what is made of them."""
+        """:return: a request for this target and host, with the same fields and the same cache."""
         return Request(
             self.method,
             target,
@@ -161,7 +161,7 @@ class Request:
         )
 
     def field(self, name: bytes) -> bytes | None:
-        """The value of the first field of this lower-case name, if any; not of Host."""
+        """Return the value of the first field of this lower-case name, if any; Host is no field."""
         for key, _, value in self.fields:
             if key == name:
                 return value
@@ -174,9 +174,9 @@ class Request:
 
 class UpstreamRequest:
     """
-    The head of a request as an endpoint gets it, in whatever version of HTTP.
+    The head of a request as an endpoint gets it, independent of the version of HTTP.
 
-    :ivar request: the client's request that it is made from, whose framing it keeps.
+    :ivar request: the client's request that it is made from; the framing is the same.
     :ivar method: as it is on the wire.
     :ivar target: a path that begins with ``/``, with its query, or ``*``; it may differ from the
         target that was received.
@@ -221,7 +221,7 @@ class Response:
     """
     The head of a response that passed every check of its codec. It must not be changed.
 
-    :ivar body_length: in bytes; None where only the end of the body will tell.
+    :ivar body_length: in bytes; None if only the end of the body tells.
     :ivar cache: shared with responses of the same head.
     """
 

@@ -1,5 +1,5 @@
 """
-One endpoint that a call asks, for balancing, ejection, the budget of retries and the record.
+One endpoint that a call asks, as balancing, ejection, the retry budget and the record see it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _EWMA: Final = Algorithm.EWMA
 
 class Attempt:
     """
-    An attempt under way: it begins when it is made, and counts until it `ended`.
+    An attempt under way: it counts as in flight from its construction until `ended`.
 
-    :ivar pool: where the connection comes from, as it was when the attempt began: the endpoint
-        may have been retired since.
-    :ivar record: what becomes of it.
+    :ivar pool: the pool of the connection. It is kept, because the endpoint may be retired
+        meanwhile.
+    :ivar record: the times and the status, for the log.
     """
 
     __slots__ = ("_is_retry", "_resources", "_settings", "_upstream", "pool", "record")
@@ -37,7 +37,7 @@ class Attempt:
         is_retry: bool,
     ) -> None:
         """
-        :param upstream: whose endpoint it is: health is known by Upstream.
+        :param upstream: the Upstream that has the endpoint; health is kept by Upstream.
         :param is_retry: whether another endpoint has failed this call before.
         """
         tls = settings.tls
@@ -65,17 +65,17 @@ class Attempt:
         return self._upstream, self.record.endpoint, self._settings.tls
 
     def connected(self) -> None:
-        """A new connection to the endpoint is there."""
+        """Note that a new connection to the endpoint was made."""
         record = self.record
         record.connect_time = self._resources.deadlines.now() - record.began_at
 
     def answered(self, status: int) -> None:
-        """The head of the final response has come (101 is one; other 1xx are not)."""
+        """Note the head of the final response; 101 is one, other 1xx are not."""
         resources, settings, record = self._resources, self._settings, self.record
         now = resources.deadlines.now()
         record.status = status
         record.header_time = header_time = now - record.began_at
-        # Nobody else asks for it, and exponentials have their price.
+        # No other algorithm uses it, and exponentials are expensive.
         if settings.load_balance.algorithm is _EWMA:
             self.pool.load.measured(header_time, now)
         health = resources.balancer.health
@@ -84,13 +84,13 @@ class Attempt:
 
     def ended(self, succeeded: bool | None, status: int = 0) -> None:
         """
-        The attempt is over. Call this once.
+        End the attempt. Call this once.
 
-        :param succeeded: True where the response was whole, whatever its status, or the
-            connection became a tunnel; False where there was no connection, no response in time,
-            or a broken one; None where the end shows nothing of the endpoint, because the client
-            is gone or was refused.
-        :param status: for an attempt without a response.
+        :param succeeded: True if the response was whole, whatever its status, or if the
+            connection became a tunnel; False if there was no connection, no response in time
+            or a broken response; None if the end says nothing about the endpoint, because the
+            client is gone or was refused.
+        :param status: the status to record if there was no response; 0 for none.
         """
         resources, record = self._resources, self.record
         record.response_time = resources.deadlines.now() - record.began_at

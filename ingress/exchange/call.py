@@ -1,9 +1,9 @@
 """
-One request to one Upstream: it chooses endpoints, dials, tries again, and hands on the response.
+One request to one Upstream: a call chooses endpoints, dials, retries and passes on the response.
 
-A call knows no client. Whoever starts one gives it a head and then the body, and is its
-`CallReceiver`: the exchange, for the request of its client; and likewise requests to an
-authentication server, a mirror or a server of error pages.
+A call knows no client connection. Its starter gives it the head and then the body, and receives
+the response as its `CallReceiver`. The exchange starts one for the request of its client; requests
+to an authentication server, a mirror or a server of error pages are calls as well.
 
 ::
 
@@ -12,7 +12,7 @@ authentication server, a mirror or a server of error pages.
        ▼            refused: another endpoint, else 502 or 504
     ACQUIRING ◄─────────────────────────────────┐
        │  stream acquired: send the head        │ a kept connection was stale
-       ▼                                        │ and nothing is lost by asking again
+       ▼                                        │ and the request may be repeated
     WAITING ────────────────────────────────────┘
        │  response started                 failed: another endpoint, else 502 or 504 ► ENDED
        ├──────────────► TUNNELLING ────────────────────────────► ENDED
@@ -66,7 +66,7 @@ class CallState(Enum):
     ENDED = auto()
 
 
-# A name of an enumeration costs as much as a call (Python 3.11).
+# Reading a member of an enumeration costs as much as a call (Python 3.11).
 _ACQUIRING: Final = CallState.ACQUIRING
 _WAITING: Final = CallState.WAITING
 _RESPONDING: Final = CallState.RESPONDING
@@ -83,12 +83,15 @@ _NOBODY: Final = CallReceiver()
 
 class Call(StreamReceiver):
     """
+    A call, which does nothing before `start`.
+
+    :param resources: what all calls share.
     :param upstream: the Service port to ask.
-    :param settings: how its endpoints are chosen and spoken to, and when another one is asked.
+    :param settings: how endpoints are chosen and spoken to, and when another one is asked.
     :param head: the head of the request.
-    :param client: the client that the call is made for: sessions, hashes.
-    :param receiver: hears of the response. Nothing is called before `start`.
-    :param config: of the Snapshot that the call is made from; its budget of retries counts.
+    :param client: the client that the call is made for; sessions and hashes depend on it.
+    :param receiver: receives the response, not before `start`.
+    :param config: the configuration of the Snapshot that is served; it has the retry budget.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class Call(StreamReceiver):
     ) -> None:
         self.state = CallState.CHOOSING
         self.tries: list[Try] = []
-        """The endpoints that were asked, in order, and what became of each."""
+        """The records of the attempts, in order."""
 
         self._resources = resources
         self._upstream = upstream
@@ -118,15 +121,15 @@ class Call(StreamReceiver):
         self._pending: PendingStream | None = None
         self._stream: EndpointStream | None = None
         self._is_request_sent = False
-        """Whether any of the request was written to a connection."""
+        """Whether any part of the request was written to a connection."""
 
         self._wants_new_connection = False
-        """Whether a kept connection was stale: one is enough for a request."""
+        """Whether a kept connection was stale. After one, the call takes new connections only."""
 
         is_whole = head.request.body_length == 0
         self._is_request_whole = is_whole
         self._body = None if is_whole else ReplayableBody()
-        """What has come of the body; None where the request has none."""
+        """The body so far; None if the request has none."""
 
         self._trailers: Trailers = ()
 
@@ -135,7 +138,7 @@ class Call(StreamReceiver):
 
     @property
     def cookie(self) -> bytes | None:
-        """A Set-Cookie value for the response, where the client has a new session."""
+        """A Set-Cookie value for the response; None unless the client has a new session."""
         return self._choice.cookie
 
     def start(self) -> None:
@@ -158,24 +161,24 @@ class Call(StreamReceiver):
             stream.send_body(data)
 
     def end_body(self, trailers: Trailers) -> None:
-        """The request's body is whole."""
+        """End the request's body."""
         self._is_request_whole = True
         self._trailers = trailers
         if self._stream is not None:
             self._stream.end_body(trailers)
 
     def pause(self) -> None:
-        """Bring no more of the response for now."""
+        """Receive no more of the response for now."""
         if self._stream is not None:
             self._stream.pause_response()
 
     def resume(self) -> None:
-        """Go on."""
+        """Receive the response again after `pause`."""
         if self._stream is not None:
             self._stream.resume_response()
 
     def cancel(self) -> None:
-        """Give up; the receiver hears nothing more."""
+        """Give up; the receiver gets no further calls."""
         self._receiver = _NOBODY
         if self._pending is not None:
             pending, self._pending = self._pending, None
@@ -186,13 +189,13 @@ class Call(StreamReceiver):
         self._end(None)
 
     def tunnel_ended(self) -> None:
-        """The tunnel that the call became is over."""
+        """End the call, because the tunnel that it became is over."""
         self._end(True)
 
     # Attempts.
 
     def _ask(self, endpoint: Endpoint) -> None:
-        """Begin an attempt; the one before has ended."""
+        """Begin an attempt; the previous one has ended."""
         tries = self.tries
         attempt = self._attempt = Attempt(
             self._resources,
@@ -217,7 +220,7 @@ class Call(StreamReceiver):
                 self._receiver.pause_request()
 
     def _use(self, stream: EndpointStream) -> None:
-        """Send what there is of the request."""
+        """Send the request as far as it has come."""
         self._stream = stream
         self._is_request_sent = True
         self.state = _WAITING
@@ -225,7 +228,7 @@ class Call(StreamReceiver):
         body = self._body
         if body is None:
             return
-        # First, for what is sent now may well fill the connection and pause the body again.
+        # First, because sending may fill the connection and pause the body again.
         self._receiver.resume_request()
         for data in body.replay():
             stream.send_body(data)
@@ -233,7 +236,7 @@ class Call(StreamReceiver):
             stream.end_body(self._trailers)
 
     def _next_endpoint(self, condition: RetryCondition) -> Endpoint | None:
-        """Another endpoint to ask after this failure, if the request may be asked again."""
+        """Choose another endpoint after this failure; None if the request may not be repeated."""
         if not may_try_again(
             self._settings.proxy,
             self._head.method,
@@ -249,7 +252,7 @@ class Call(StreamReceiver):
         )
 
     def _attempt_failed(self, error: PeerError) -> None:
-        """Ask another endpoint; without one the call has failed."""
+        """Ask another endpoint; fail if there is none."""
         if isinstance(error, (DialTimeout, EndpointTimeout)):
             condition = _TIMEOUT
         else:
@@ -293,7 +296,7 @@ class Call(StreamReceiver):
         self._receiver.call_started(response)
 
     def _leave(self, status: int) -> bool:
-        """:return: whether another endpoint is asked in place of the one that answered this."""
+        """Ask another endpoint because of this status; return whether there is one."""
         other = self._next_endpoint(RetryCondition(f"http_{status}"))
         if other is None:
             return False
@@ -334,8 +337,8 @@ class Call(StreamReceiver):
             and self._is_body_replayable
             and self._settings.proxy.may_repeat(self._head.method)
         ):
-            # Most likely it had been closed before the request reached it, and asking
-            # again cannot do harm: the same attempt, over a new connection.
+            # Most likely the endpoint had closed it before the request reached it, and repeating
+            # the request does no harm: the same attempt goes on over a new connection.
             self._wants_new_connection = True
             self._acquire(self._attempt)
         else:
@@ -354,8 +357,8 @@ class Call(StreamReceiver):
 
     def _end(self, succeeded: bool | None) -> CallReceiver:
         """
-        :param succeeded: of an attempt that is under way, as for `Attempt.ended`.
-        :return: the receiver, which the call knows no more.
+        :param succeeded: for the attempt under way, as in `Attempt.ended`.
+        :return: the receiver, which the call has let go.
         """
         self.state = _ENDED
         self._end_attempt(succeeded)

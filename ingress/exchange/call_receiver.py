@@ -1,5 +1,5 @@
 """
-The seam between a call and whatever it is made for.
+The seam between a call and its starter.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ingress.upstream.stream import EndpointStream, StreamReceiver
 @mypyc_attr(allow_interpreted_subclasses=True)
 class CallReceiver:
     """
-    Receives what becomes of a call. Exactly one of `call_ended` and `call_failed` is the last
-    that it hears, unless it cancels the call.
+    Receives the response of a call. The last method called is either `call_ended` or
+    `call_failed`, unless the call is cancelled or becomes a tunnel.
 
-    As it is, it ignores everything.
+    This base class ignores everything.
     """
 
     def call_interim(self, response: Response) -> None:
@@ -31,7 +31,7 @@ class CallReceiver:
         """Some of its body has come; never empty."""
 
     def call_flush(self) -> None:
-        """No more is at hand now: what was received may be sent on."""
+        """No more is at hand now: everything received so far may be sent on."""
 
     def call_ended(self, trailers: Trailers) -> None:
         """The response is whole."""
@@ -40,19 +40,21 @@ class CallReceiver:
         """
         There will be no response, or no more of one that has started.
 
-        :param answer: what a client is answered, if it has seen nothing yet.
+        :param answer: the answer for a client that has got nothing yet.
         """
 
     def call_switched(self, response: Response, stream: EndpointStream) -> StreamReceiver:
         """
-        The endpoint agreed to a tunnel. `Call.tunnel_ended` is to be called at its end.
+        The endpoint agreed to a tunnel. Call `Call.tunnel_ended` at its end.
 
+        :param response: the head of the response, whose status is 101.
+        :param stream: takes what goes through the tunnel to the endpoint.
         :return: the receiver of everything that comes through the tunnel.
         """
         return StreamReceiver()
 
     def pause_request(self) -> None:
-        """The call takes no more of the request's body for now."""
+        """The call wants no more of the request's body for now."""
 
     def resume_request(self) -> None:
-        """It takes more of the body again."""
+        """The call wants more of the request's body again."""

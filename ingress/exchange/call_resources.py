@@ -15,11 +15,15 @@ from ingress.upstream.retry_budget import RetryBudget
 
 class CallResources:
     """
+    The live state of calls, and the clocks and randomness that they use.
+
     :ivar registry: the connections to endpoints.
     :ivar deadlines: end what takes too long.
-    :ivar random: for sessions and balancing; none of it need be secret.
-    :ivar wall_clock: seconds since the epoch, for cookies.
+    :ivar random: randomness for sessions and balancing, which need not be secret.
+    :ivar wall_clock: gives the seconds since the epoch, for cookies.
     :ivar process: the process id, which tells the sessions of two workers apart.
+    :ivar balancer: picks endpoints, and knows which are ejected.
+    :ivar retry_budget: bounds the retries in flight.
     """
 
     __slots__ = (

@@ -1,8 +1,8 @@
 """
-The client of each request, as far as the proxy believes what it is told, and the forwarded fields
-that endpoints get.
+The client of a connection, what is believed of it for each request, and the forwarded fields that
+endpoints get.
 
-Source of the rules: docs/compatibility.md, section 2.1, and section 5 ("Trust").
+The rules are in docs/compatibility.md, section 2.1, and section 5 ("Trust").
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Client:
         self._fields = b""
         self._identity: object = None
         self._authority = b""
-        """The authority and the identity of the fields that `_believed` was made for."""
+        """The authority of the request that `_believed` was made for; its fields have `_identity`."""
 
         self._believed = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
         self._is_trusted = False

@@ -1,5 +1,5 @@
 """
-Which endpoint a call asks, and which next where that one fails.
+The choice of the endpoint that a call asks first, and of the next one after a failure.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ingress.policy.rendezvous import preferred
 
 class EndpointChoice:
     """
-    Chooses the endpoint of the client's session where there is affinity, else the balancer's.
+    Chooses the endpoint of the client's session if there is affinity, else lets the balancer pick.
 
-    :param request: has the session's cookie, and what a hash may go by.
-    :param client: whose address a hash may go by, and whose scheme a cookie says.
+    :param request: may have the session's cookie; a hash may depend on it.
+    :param client: a hash may depend on its address, and a cookie depends on its scheme.
     """
 
     __slots__ = (
@@ -43,7 +43,7 @@ class EndpointChoice:
         client: BelievedClient,
     ) -> None:
         self.cookie: bytes | None = None
-        """A Set-Cookie value, where the client has a new session by which it will come back."""
+        """A Set-Cookie value that brings the client back; None without a new session."""
 
         self._resources = resources
         self._upstream = upstream
@@ -51,16 +51,16 @@ class EndpointChoice:
         self._request = request
         self._client = client
         self._session: str | None = None
-        """That the client came with and keeps."""
+        """The session that the client came with and keeps."""
 
         self._tried: Sequence[Endpoint] = ()
-        """Those that have failed."""
+        """The endpoints that have failed this call."""
 
     def __repr__(self) -> str:
         return f"<EndpointChoice {self._upstream.key} tried={len(self._tried)}>"
 
     def first(self) -> Endpoint | None:
-        """:return: the endpoint to ask first; None where the Upstream has none."""
+        """:return: the endpoint to ask first; None if the Upstream has none."""
         affinity = self._settings.affinity
         if affinity is None:
             return self._pick()
@@ -78,11 +78,11 @@ class EndpointChoice:
         self, failed: Endpoint, *, waited: float = 0.0, retry_share: float = 1.0
     ) -> Endpoint | None:
         """
-        :param failed: the endpoint of the attempt before.
+        :param failed: the endpoint of the previous attempt.
         :param waited: seconds since the first attempt began.
-        :param retry_share: of the requests in flight that may be retries.
-        :return: another endpoint; None where there is none, or where tries, time or the budget
-            of retries are used up.
+        :param retry_share: the share of the requests in flight that may be retries, from 0 to 1.
+        :return: another endpoint; None if there is none, or if the tries, the time or the retry
+            budget are used up.
         """
         self._tried = (*self._tried, failed)
         if not self._has_tries_left(waited, retry_share):
@@ -112,13 +112,13 @@ class EndpointChoice:
         )
 
     def _other(self, affinity: CookieAffinity) -> Endpoint | None:
-        """In place of the endpoint of a session, which is ejected or has failed."""
+        """Choose a replacement for the endpoint of a session, which is ejected or has failed."""
         session = self._session
-        # A session that was just made has nothing to lose on an endpoint that failed.
+        # A session that was just made has no state on the endpoint that failed.
         if session is None or affinity.changes_on_failure:
             return self._new_session(affinity)
-        # Always the same one, as long as there are no others, so that what the session
-        # has there is of use until it can go back.
+        # Always the same one while the candidates are the same, so that the state that the
+        # session builds up there is of use until it can go back.
         candidates = self._candidates()
         return preferred(session.encode(), candidates) if candidates else None
 

@@ -19,16 +19,18 @@ from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord, RecordReceiver
 
 REQUEST_IDS_AT_ONCE: Final = 128
-"""Made ahead, when there are none."""
+"""How many request ids are made at once when none is left."""
 
 
 class ExchangeResources:
     """
-    :param calls: what their calls share.
+    The Snapshot in force, and the live state of exchanges.
+
+    :param calls: what all calls share.
     :param clock: ends policies that take too long.
-    :param recorder: gets the record of each exchange that is over, and of each refusal of what
-        was no request.
-    :param marker: marks what is forwarded, and finds loops.
+    :param recorder: takes the record of each exchange that is over, and of each refusal of input
+        that was no request.
+    :param marker: marks requests that are forwarded, and finds loops.
     """
 
     def __init__(
@@ -43,15 +45,15 @@ class ExchangeResources:
         self.marker = marker
         self.now = calls.deadlines.now
         self.shares = RequestShares()
-        """Of the requests in flight, while most connections are in use."""
+        """Bounds the requests in flight of clients and routes while most connections are in use."""
 
         self.policy_states = PolicyStates()
         self.policy_faults = PolicyFaults(clock)
         self.field_names = FieldNames()
-        """Which names of fields reach endpoints."""
+        """Decides which names of fields reach endpoints."""
 
         self.snapshot: Snapshot | None = None
-        """Set before any listener accepts; an exchange looks at it once."""
+        """Set before any listener accepts; an exchange reads it once."""
 
         self.http_edits = NO_EDITS
         self.https_edits = NO_EDITS
@@ -73,16 +75,16 @@ class ExchangeResources:
             self.policy_states.prune(snapshot.has_rule)
 
     def record(self, record: ExchangeRecord) -> None:
-        """An exchange is over, or what came was refused before it was one."""
+        """Take the record of an exchange that is over, or of a refusal before there was one."""
         if self.shares.is_active and record.route is not None:
             self.shares.end(record.client_address, record.route)
         self.recorder.record(record)
 
     def make_request_id(self) -> bytes:
-        """:return: 32 hexadecimal digits, as nginx's ``$request_id`` has."""
+        """:return: 32 hexadecimal digits, like nginx's ``$request_id``."""
         ids = self._request_ids
         if not ids:
-            # Many at once: each alone would take five times as long.
+            # Many at once, because each alone would take five times as long.
             octets = self.calls.random.randbytes(16 * REQUEST_IDS_AT_ONCE)
             digits = octets.hex().encode("ascii")
             ids.extend(digits[start : start + 32] for start in range(0, len(digits), 32))

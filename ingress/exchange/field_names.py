@@ -1,5 +1,5 @@
 """
-Which names of a client's fields are passed on to endpoints.
+The setting for the names of a client's fields that are passed on to endpoints.
 
 CGI, FastCGI and PHP give a program its fields as variables, and most of them replace every
 character except letters and digits with ``_``: `X.Real.IP`, `X_Real_IP` and `X-Real-IP` become
@@ -36,7 +36,7 @@ def name_kind(name: bytes) -> int:
 
 
 class FieldNames:
-    """The setting of one process, and how many fields it has dropped."""
+    """The setting in force, and the number of fields that were dropped."""
 
     __slots__ = ("dropped", "passing")
 

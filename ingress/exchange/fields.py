@@ -1,8 +1,8 @@
 """
-The fields of a request towards the endpoint, and of a response towards the client.
+The fields of requests to endpoints and of responses to clients.
 
-What is sent follows docs/compatibility.md, section 2.1; what stays on its hop, RFC 9110
-section 7.6.1.
+Section 2.1 of docs/compatibility.md says which fields are sent, RFC 9110 section 7.6.1 which ones
+stay on their hop.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ _FORWARDED: Final = frozenset(
         b"x-request-id",
     }
 )
-"""Set by us or not at all; a client's own are read where they are believed."""
+"""Fields that endpoints get from us alone; a client's own are read if they are believed."""
 
 _TRUSTED_ONLY: Final = (b"x-forwarded-", b"x-original-", b"ssl-client-")
-"""Beginnings of names that only a trusted proxy may send on."""
+"""Beginnings of the names of fields that pass only if a trusted proxy sent them."""
 
 _REPLACED: Final = b"x-original-forwarded-"
-"""Set by us from what the client forwarded, so never sent on."""
+"""The beginning of names that we set from what the client forwarded, so that none passes."""
 
 # `Proxy` would become the variable HTTP_PROXY of a CGI program (httpoxy, CVE-2016-5385).
-# CDN-Loop goes on, but beyond the reach of Connection and of edits: see `upstream_fields`.
+# CDN-Loop is added in `upstream_fields`, so that neither Connection nor edits remove it.
 _NEVER_UPSTREAM: Final = HOP_BY_HOP | _FORWARDED | {b"proxy", FIELD_KEY}
 
-# RFC 9110 section 8.6: no Content-Length in what has no body.
+# RFC 9110 section 8.6: no Content-Length in a message without a body.
 _NEVER_INTERIM: Final = HOP_BY_HOP | {b"content-length"}
 
-# RFC 9110 section 6.5.1: what frames, routes, authenticates or controls is for the head alone.
+# RFC 9110 section 6.5.1: fields that frame, route, authenticate or control belong to the head.
 _NEVER_TRAILERS: Final = _NEVER_INTERIM | {
     b"age",
     b"authorization",
@@ -77,16 +77,16 @@ _NEVER_TRAILERS: Final = _NEVER_INTERIM | {
     b"www-authenticate",
 }
 
-# What a client must not take from its own request by naming it in Connection.
+# Fields that a client must not remove by naming them in Connection.
 _NOT_NOMINABLE: Final = frozenset({b"host", b"content-length"})
 
-# What a client must not say in another spelling, whatever names pass: endpoints may take it for
-# what was checked here.
+# Fields that a client must not send in another spelling, whatever names pass: endpoints may take
+# them for the fields that were checked here.
 _OURS: Final = _NEVER_UPSTREAM | _NOT_NOMINABLE
 
 _TRUSTED: Final = b"trusted "
 _STRANGER: Final = b""
-"""Whose fields they are, at the beginning of the key that they are kept by."""
+"""The beginning of the key that a client's fields are kept by, by the trust in the client."""
 
 _STAYS_HERE: Final = -1
 _READS_AS_OURS: Final = 100
@@ -94,11 +94,11 @@ _READS_AS_OURS: Final = 100
 _REQUEST_ID_KEY: Final = b"x-request-id"
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _MAX_CACHED_NAME: Final = 64
-"""Bytes of a field name that a cache keeps: clients must not be able to fill it with long ones."""
+"""Bytes of a field name that a cache keeps, so that clients cannot fill it with long ones."""
 
 
 def own_request_id(request: Request) -> bytes:
-    """The id that the client gave its request; empty for none, and for one that is no token."""
+    """Return the id that the client gave its request; empty without one that is a token."""
     cache = request.cache
     kept = cache.request_id
     if kept is None:
@@ -111,8 +111,12 @@ def own_request_id(request: Request) -> bytes:
 @lru_cache(maxsize=1024)
 def _judge_name(key: bytes, is_trusted: bool) -> int:
     """
-    :return: `_STAYS_HERE` for a field that goes no further, `_READS_AS_OURS` for the odd spelling
-        of one that must not, else the kind of its name; all clients send the same few.
+    Judge the name of a field. Results are cached, because all clients send the same few names.
+
+    :param key: the name in lower case.
+    :param is_trusted: whether the client is a trusted proxy.
+    :return: `_STAYS_HERE` for a field that does not pass, `_READS_AS_OURS` for the odd spelling
+        of such a field, else the kind of the name.
     """
     kind = name_kind(key)
     if kind != PLAIN:
@@ -133,14 +137,16 @@ def upstream_head(
     paths: PathHandling | None = None,
 ) -> UpstreamRequest:
     """
-    The head of a request as its endpoint gets it.
+    Make the head of a request as its endpoint gets it.
 
+    :param request: the request of the client.
+    :param client: what is believed of the client.
     :param identity: the request's id.
-    :param names: which names of fields endpoints get.
-    :param edits: those of the route.
+    :param names: decides which names of fields endpoints get.
+    :param edits: the route's changes to requests.
     :param marker: marks the request as one that passed through here.
-    :param paths: how the route treats unusual paths.
-    :raises LoopDetected: if it has passed through here too often.
+    :param paths: how the route treats unusual paths; None if it has no such settings.
+    :raises LoopDetected: if the request has passed through here too often.
     """
     head = UpstreamRequest(
         request,
@@ -172,18 +178,20 @@ def upstream_fields(
     marker: LoopMarker,
 ) -> EncodedFields:
     """
-    The client's fields that an endpoint gets, in order and number, with edits applied.
+    Collect the client's fields that an endpoint gets, in order and number, with edits applied.
 
-    Host, the request's id and the forwarded fields are not among them, and neither is what
-    belongs to the connection.
+    Host, the request's id, the forwarded fields and the fields of the connection are not among
+    them.
 
-    They are kept for the next request of the same head, unless one of them has an odd name:
-    each that is dropped counts, and what is kept does not depend on the setting.
+    The result is kept for the next request with the same head, unless a field has an odd name:
+    each one that is dropped must be counted, and the setting for names may change.
 
+    :param request: the request of the client.
     :param is_trusted: whether the client is a trusted proxy.
-    :param edits: those of a route. They are part of a key, so that edits made for one request
-        must be applied to the result instead.
-    :param marker: of this process. What it adds depends on the head alone.
+    :param names: decides which names of fields endpoints get.
+    :param edits: the route's changes. They are part of the cache's key: apply edits that are
+        made for a single request to the result instead.
+    :param marker: the marker of this process. Its field depends on the head alone.
     :raises LoopDetected: if the request has passed through here too often.
     """
     if edits is NO_EDITS:
@@ -206,7 +214,7 @@ def upstream_fields(
 def _passing_fields(
     request: Request, is_trusted: bool, names: FieldNames
 ) -> tuple[FieldLines, bool]:
-    """:return: the fields, and whether the name of each is plain."""
+    """:return: the client's fields that pass, and whether all names were plain."""
     options = request.connection_options
     found: FieldLines = []
     is_plain = True
@@ -231,12 +239,12 @@ def _passing_fields(
 
 def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
     """
-    The endpoint's fields that reach the client, in order and number, with edits and a Date.
+    Collect the endpoint's fields that the client gets, in order and number, with edits and a Date.
 
-    :param edits: those of a route and a scheme. They are part of a key, so that edits made for
-        one request must be applied to the result instead.
-    :return: what is the same object for the next response of the same head; it must not
-        be changed.
+    :param response: the response of the endpoint.
+    :param edits: the changes for a route and a scheme. They are part of the cache's key: apply
+        edits that are made for a single response to the result instead.
+    :return: fields that may be shared with other responses, and must not be changed.
     """
     key = b"" if edits is NO_EDITS else edits.key
     kept = response.cache.downstream.get(key)
@@ -253,7 +261,7 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
         if name_key == b"date":
             has_date = True
         elif name_key == b"content-length" and response.status == 204:
-            # RFC 9110 section 8.6: a 204 must not have it, so it is not sent on.
+            # RFC 9110 section 8.6: a 204 must not have it.
             continue
         fields.append((name, value))
     if not has_date:
@@ -267,12 +275,12 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
 
 
 def downstream_trailers(trailers: Trailers) -> FieldLines:
-    """Those of the endpoint's trailers that mean something where the head is gone by."""
+    """Return the endpoint's trailers that may follow a body."""
     return [(name, value) for name, value in trailers if name.lower() not in _NEVER_TRAILERS]
 
 
 def interim_fields(response: Response) -> FieldLines:
-    """The fields of a 1xx response that reach the client."""
+    """Return the fields of a 1xx response that the client gets."""
     options = response.connection_options
     return [
         (name, value)
@@ -285,15 +293,17 @@ def answer_fields(
     answer: Answer, accept: bytes | None, identity: bytes, edits: FieldEdits
 ) -> tuple[FieldLines, bytes]:
     """
-    The fields and the body of an answer of the proxy's own.
+    Make the fields and the body of an answer of the proxy's own.
 
+    :param answer: the answer.
     :param accept: the request's Accept, if any.
     :param identity: the request's id.
-    :param edits: as for `downstream_fields`.
+    :param edits: the changes to the response.
+    :return: the fields and the body.
     """
     fields: FieldLines = [(b"Date", datetimeToString())]
     body = b""
-    # RFC 9110 sections 15.3.5 and 15.4.5: these two never have one, nor need to say so.
+    # RFC 9110 sections 15.3.5 and 15.4.5: these never have a body, and need no length of 0.
     is_bodiless = answer.status in (204, 304)
     if answer.has_body and not is_bodiless:
         media_type, body = answer.body(accept, identity.decode("ascii"))
@@ -306,7 +316,7 @@ def answer_fields(
 
 
 def without_body(request: Request) -> Request:
-    """:return: the same request as one that has no body, for a server that wants none."""
+    """:return: the same request without its body, for a server that gets none."""
     framing = (b"content-length", b"transfer-encoding", b"expect", b"trailer")
     return Request(
         request.method,

@@ -1,10 +1,9 @@
 """
-Marks requests that are forwarded, and ends those that keep coming back (RFC 8586).
+Marking of forwarded requests, so that those that keep coming back can be ended (RFC 8586).
 
-Endpoints that lead back to a listener of ours are refused where that can be known (`ingress.
-own_addresses`). A loop may still go through another replica, a load balancer or a foreign proxy.
-Every request therefore carries a field that counts how often it has passed through this
-installation.
+Endpoints that are known to lead back to a listener of ours are refused (`ingress.own_addresses`).
+A loop may still go through another replica, a load balancer or a foreign proxy. Every request
+therefore carries a field that counts how often it has passed through this installation.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _DIGITS: Final = 12
 
 def make_token(config: Config, namespace: str) -> bytes:
     """
-    Make the token of an installation: the same for all replicas, and after a restart.
+    Make the token of an installation, which is the same for all replicas and after a restart.
 
     It is derived from what replicas have in common: the Lease and the class's controller in a
     cluster, or else the path of the configuration. `Config.installation` takes precedence.
 
-    :param namespace: our own in a cluster, in which a Lease without namespace is.
+    :param namespace: our own namespace in a cluster, for a Lease whose namespace is not given.
     """
     if config.installation is not None:
         return _PREFIX + config.installation.encode("ascii")
@@ -50,7 +49,11 @@ def make_token(config: Config, namespace: str) -> bytes:
 
 
 class LoopMarker:
-    """:param token: the token of the installation (`make_token`)."""
+    """
+    Marks forwarded requests with the token of the installation.
+
+    :param token: the token (`make_token`).
+    """
 
     __slots__ = ("token",)
 
@@ -62,7 +65,7 @@ class LoopMarker:
 
     def mark(self, request: Request) -> tuple[bytes, bytes]:
         """
-        Make the field for the endpoint: the request's own members, and one for this pass.
+        Make the CDN-Loop field for the endpoint: the request's own members, and one for this pass.
 
         :raises LoopDetected: if the request has passed through this installation too often.
         """
@@ -79,8 +82,8 @@ class LoopMarker:
 
     def _count(self, written: bytes) -> int:
         """
-        Count the members of ours. A comma in a quoted string separates, too: nobody else has
-        a reason to write our token there.
+        Count our members. A comma in a quoted string separates, too: nobody else has a reason
+        to write our token there.
         """
         names = [member.partition(b";")[0].strip(b" \t") for member in written.split(b",")]
         return names.count(self.token)

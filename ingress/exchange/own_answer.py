@@ -1,5 +1,5 @@
 """
-What the proxy answers itself, in the place of endpoints, and the record of it.
+Answers of the proxy's own, in the place of endpoints.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ def early_refusal(
     peer: bytes,
 ) -> Answer | None:
     """
+    Check a request whose route asks for more than an endpoint, or that comes while the process is
+    crowded.
+
     :param peer: the address at the other end of the connection.
-    :return: the refusal of a request that is beyond its share of a crowded process, or whose path
-        endpoints may read in another way than the rules do; None for all others.
+    :return: the refusal of a request that exceeds a share, or whose path endpoints may read in
+        another way than the rules do; None if the request may go on.
     """
     if resources.shares.is_active:
         beyond = resources.shares.refusal(peer, client, route)
@@ -59,11 +62,13 @@ def refuse_client(
     head_timeout: float,
 ) -> None:
     """
-    Refuse what is no request that an exchange could be made of, and record that.
+    Refuse input that is no request, for which there is no exchange, and record the refusal.
 
-    :param writer: where the answer goes.
-    :param first_line: the beginning of what came, for the log.
-    :param size: of what came, in bytes.
+    :param writer: writes the answer to the client.
+    :param client: the client of the connection.
+    :param error: the reason.
+    :param first_line: the beginning of the input, for the log.
+    :param size: the size of the input in bytes.
     :param head_timeout: seconds that a head may take.
     """
     answer = Answer.from_error(error)
@@ -72,7 +77,7 @@ def refuse_client(
     fields, body = answer_fields(answer, None, identity, edits)
     record = ExchangeRecord(client.address, resources.now())
     if isinstance(error, RequestTimeout):
-        # A head took all the time that there is for one.
+        # The client has used all the time that a head may take.
         record.duration = head_timeout
     record.request_id, record.line = identity, first_line
     record.request_size = size

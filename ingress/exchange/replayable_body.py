@@ -1,5 +1,5 @@
 """
-The body of a request as far as another endpoint could still be sent all of it.
+The body of a request, kept while it is small enough to be sent to another endpoint.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from collections.abc import Iterable
 from typing import Final
 
 REPLAY_SIZE: Final = 64 * 1024
-"""Bytes that are kept of a body that has been sent on: a form or a document, not an upload."""
+"""Bytes of a forwarded body that are kept: enough for a form or a document, not for an upload."""
 
 
 class ReplayableBody:
-    """What has come of a body, while it is small enough to be kept."""
+    """The pieces of a body so far; they are dropped when they become too many."""
 
     __slots__ = ("_length", "_pieces", "is_replayable")
 
     def __init__(self) -> None:
         self._length = 0
-        """Bytes that have come, kept or not."""
+        """Bytes of the body so far, kept or not."""
 
         self.is_replayable = True
-        """Whether `replay` would give all that has come."""
+        """Whether `replay` gives the whole body so far."""
 
         self._pieces: list[bytes] = []
 
@@ -30,8 +30,9 @@ class ReplayableBody:
 
     def add(self, data: bytes, *, is_forwarded: bool) -> None:
         """
-        :param is_forwarded: whether an endpoint is sent `data` at once. What no
-            endpoint has been sent is kept, whatever its size.
+        :param data: the next piece; never empty.
+        :param is_forwarded: whether `data` goes to an endpoint at once. Pieces that no endpoint
+            has got yet are kept, whatever their size.
         """
         self._length += len(data)
         if is_forwarded and self._length > REPLAY_SIZE:
@@ -40,7 +41,7 @@ class ReplayableBody:
             self._pieces.append(data)
 
     def replay(self) -> Iterable[bytes]:
-        """All that has come, for an endpoint to be sent."""
+        """Return the pieces so far, to be sent to an endpoint."""
         pieces = tuple(self._pieces)
         if self._length > REPLAY_SIZE:
             self._forget()

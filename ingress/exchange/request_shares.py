@@ -1,9 +1,9 @@
 """
 Bounds of the requests in flight of one client and of one route.
 
-They apply only while most connections are in use. Before that nothing is counted: what is in
-flight when it comes to that is counted then, once. Requests that no rule matches are answered
-at once, and do not count.
+They apply only while most connections are in use. Before that nothing is counted; the requests
+that are in flight when this begins are then counted once. Requests that no rule matches are
+answered at once, and do not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingress.telemetry.record import ExchangeRecord
 
 CLIENT: Final = "client"
 ROUTE: Final = "route"
-"""The shares, by what they are of."""
+"""The two kinds of shares."""
 
 _REFUSALS: Final = {
     share: Answer(
@@ -36,8 +36,10 @@ _REFUSALS: Final = {
 
 class RequestShares:
     """
-    :param is_crowded: tells whether most connections are in use.
-    :param in_flight: gives the records of all requests in flight.
+    Counts requests in flight, and refuses those that exceed a share.
+
+    :param is_crowded: returns whether most connections are in use.
+    :param in_flight: returns the records of all requests in flight.
     """
 
     def __init__(
@@ -52,25 +54,26 @@ class RequestShares:
         self._routes: Counter[RouteLabels] = Counter()
         self._total = 0
         self.is_active = False
-        """Whether requests are counted; each one asks before anything else."""
+        """Whether requests are counted; every request reads it."""
 
         self.refused: Counter[str] = Counter({CLIENT: 0, ROUTE: 0})
-        """Requests that were refused, by share."""
+        """Requests that were refused, by the kind of share."""
 
     def __repr__(self) -> str:
         return f"<RequestShares {f'of {self._total} requests' if self.is_active else 'idle'}>"
 
     def apply(self, limits: Limits, connections: int) -> None:
         """
-        Follow a new configuration.
+        Apply a new configuration.
 
-        :param connections: how many this process may have.
+        :param limits: has the shares.
+        :param connections: how many client connections this process may have.
         """
         self._client_bound = limits.client_share * connections
         self._route_bound = limits.route_share * connections
 
     def look(self) -> None:
-        """Begin or stop counting, by the connections that are in use."""
+        """Begin or stop counting, depending on the connections that are in use."""
         if self._is_crowded() is not self.is_active:
             self.is_active = not self.is_active
             self._clients.clear()
@@ -83,12 +86,14 @@ class RequestShares:
 
     def refusal(self, peer: bytes, client: BelievedClient, route: Route) -> Answer | None:
         """
-        Count a request that begins, while `is_active`; `end` follows, also if it is refused.
+        Count a request that begins while `is_active`; call `end` for it, even if it is refused.
 
         :param peer: the address at the other end of the connection.
-        :return: what to answer, if its client or its rule has its share already.
+        :param client: what is believed of the client.
+        :param route: the route of the request.
+        :return: the answer, if the client or the route has its share already.
         """
-        # Of a UNIX socket, and of a trusted proxy that names nobody, the clients are unknown.
+        # A UNIX socket, and a trusted proxy that names no client, stand for unknown clients.
         address = client.address
         is_exempt = not address or (client.is_trusted and address == peer)
         share = self.begin(address, route, is_exempt=is_exempt)
@@ -98,10 +103,11 @@ class RequestShares:
         """
         Count a request that begins.
 
-        :param client: the address that is believed.
-        :param is_exempt: whether the client is no single one: a trusted proxy that names
-            none, or a UNIX socket.
-        :return: the share that it is beyond, if any.
+        :param client: the client's address, as believed.
+        :param route: the route of the request.
+        :param is_exempt: whether the address may stand for many clients, as that of a UNIX socket
+            or of a trusted proxy that names no client.
+        :return: the kind of share that the request exceeds, if any.
         """
         self.look()
         if not self.is_active:
@@ -109,7 +115,7 @@ class RequestShares:
         own, of_route, total = self._clients[client], self._routes[route.labels], self._total
         self._count(client, route, 1)
         if own == total:
-            # Nobody else has a request in flight.
+            # No other client has a request in flight.
             return None
         beyond = None
         if own >= self._client_bound and not is_exempt:
@@ -121,7 +127,7 @@ class RequestShares:
         return beyond
 
     def end(self, client: bytes, route: Route) -> None:
-        """Count a request no longer that ends, while `is_active`."""
+        """Stop counting a request that ends while `is_active`."""
         self._count(client, route, -1)
 
     def _count(self, client: bytes, route: Route, change: int) -> None:

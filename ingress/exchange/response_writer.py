@@ -16,14 +16,14 @@ from ingress.telemetry.record import ExchangeRecord
 @trait
 class RequestReader:
     """
-    Takes what a client sends behind the head of its request: an exchange, or the tunnel that
-    it has become.
+    Takes the input that follows the head of a request: an exchange, or the tunnel that it has
+    become.
     """
 
     _record: ExchangeRecord
 
     def get_record(self) -> ExchangeRecord:
-        """:return: the record of the request, which has its route once that is known."""
+        """:return: the record of the request; it has the route once that is known."""
         return self._record
 
     def body_received(self, data: bytes) -> None:
@@ -33,27 +33,27 @@ class RequestReader:
         """The request's body is whole."""
 
     def tunnel_sent(self, data: bytes) -> None:
-        """The client has sent some bytes into the tunnel."""
+        """The client has sent some bytes through the tunnel; never empty."""
 
     def refuse(self, error: PeerError) -> None:
-        """The request turned out to be bad, or too slow, after it had begun."""
+        """Refuse a request that turned out to be bad, or too slow, after it had begun."""
 
     def client_finished(self) -> None:
         """The client sends no more, and may still read."""
 
     def client_lost(self) -> None:
-        """The client is gone: nobody waits for the response any more."""
+        """The client is gone, and no response can be sent."""
 
     def pause_response(self) -> None:
         """The client reads more slowly than the endpoint sends."""
 
     def resume_response(self) -> None:
-        """It has caught up."""
+        """The client has caught up."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ResponseWriter:
-    """Writes one response to the client, in whatever version of HTTP."""
+    """Writes one response to the client, in the version of HTTP of its connection."""
 
     def send_interim(self, response: Response) -> None:
         """Send a 1xx response, to clients that can take one."""
@@ -65,54 +65,55 @@ class ResponseWriter:
         """
         Begin the final response.
 
+        :param reason: the reason phrase, which may be empty.
         :param fields: without any that belong to the connection.
-        :param body_length: in bytes; None where `end` will tell.
+        :param body_length: in bytes; None if only `end` tells where the body ends.
         """
         raise NotImplementedError
 
     def send_body(self, data: bytes) -> None:
-        """Send some of the body; it may be held back until `flush`."""
+        """Send some of the body; it may be kept back until `flush`."""
         raise NotImplementedError
 
     def flush(self) -> None:
-        """Send what is held back."""
+        """Send everything that was kept back."""
         raise NotImplementedError
 
     def end(self, trailers: FieldLines) -> None:
         """
-        The response is whole, and the exchange is over.
+        End the response, and with it the exchange.
 
-        :param trailers: none, unless the request said that its client takes them.
+        :param trailers: empty unless the request said that the client takes them.
         """
         raise NotImplementedError
 
     def abort(self) -> None:
-        """The response will never be whole, and the client must see that."""
+        """End a response that will never be whole, in such a way that the client sees it."""
         raise NotImplementedError
 
     def pause_request(self) -> None:
-        """Bring no more from the client for now."""
+        """Receive no more of the request for now."""
         raise NotImplementedError
 
     def resume_request(self) -> None:
-        """Go on."""
+        """Receive the request again after `pause_request`."""
         raise NotImplementedError
 
     # The tunnel of a WebSocket (RFC 6455).
 
     def switch(self, fields: FieldLines, tunnel: RequestReader) -> None:
         """
-        The endpoint agreed: whatever comes from the client from now on is for it.
+        Agree to a tunnel: all further input of the client goes through it.
 
-        :param fields: of its answer, without any that belong to the connection.
-        :param tunnel: takes the exchange's place.
+        :param fields: the endpoint's fields, without any that belong to the connection.
+        :param tunnel: takes the place of the exchange.
         """
         raise NotImplementedError
 
     def send_raw(self, data: bytes) -> None:
-        """Send some of what goes through the tunnel."""
+        """Send some bytes that came through the tunnel."""
         raise NotImplementedError
 
     def end_raw(self) -> None:
-        """The endpoint sends no more through the tunnel."""
+        """End the output, because the endpoint sends no more through the tunnel."""
         raise NotImplementedError

@@ -1,5 +1,5 @@
 """
-Which requests may be sent to another endpoint after one has failed.
+The rules for sending a request to another endpoint after one has failed.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ def may_try_again(
     is_body_replayable: bool,
 ) -> bool:
     """
-    Whether a request of which the client has seen no response may go to another endpoint.
-
-    Whether there is another one that may be asked is for `EndpointChoice.next`.
+    Return whether a request may go to another endpoint, while its client has got no response.
+    `EndpointChoice.next` decides whether there is one.
 
     ============================================  =====================================
-    What happened                                 Asked again
+    What happened                                 Retried
     ============================================  =====================================
     the settings do not retry on `condition`      never
-    none of the request was sent (no connection)  always: nobody can have acted on it
-    some of its body is gone                      never: there is nothing to send again
+    nothing was sent (no connection)              always: no endpoint can have acted on it
+    a part of its body is not kept                never: it cannot be sent again
     it was sent; the method is idempotent         yes (RFC 9110 section 9.2.2)
     it was sent; any other method                 if the settings have ``non_idempotent``
     ============================================  =====================================
 
-    :param condition: what the failure, or the response's status, is called.
-    :param is_request_sent: whether any of it was written to a connection.
-    :param is_body_replayable: whether all of the body that came so far is still at hand; true
-        without a body.
+    :param proxy: the settings of the route.
+    :param method: the method as it is on the wire.
+    :param condition: the kind of failure, or the status of the response.
+    :param is_request_sent: whether any part of it was written to a connection.
+    :param is_body_replayable: whether the body so far is kept; true without a body.
     """
     if condition not in proxy.retry_on:
         return False

@@ -1,8 +1,8 @@
 """
 The tunnel that an exchange becomes when client and endpoint agree on a WebSocket.
 
-Bytes go through as they are, each side at the pace of the other. Either side may
-end its half and still hear the other out (RFC 6455 section 7.1.1 wants an orderly end).
+Bytes go through as they are, each side at the pace of the other. Either side may end its half and
+still receive the other's (RFC 6455 section 7.1.1 wants an orderly end).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingress.telemetry.record import ExchangeRecord
 from ingress.upstream.stream import EndpointStream, StreamReceiver
 
 CLIENT_LOST: Final = "The connection to the client has ended."
-"""For the log, whoever ended it."""
+"""For the log, whichever side ended it."""
 
 
 @trait
@@ -26,16 +26,18 @@ class TunnelOwner:
     """The exchange that became a tunnel."""
 
     def tunnel_ended(self, outcome: Outcome, detail: str) -> None:
-        """The tunnel is over; called once."""
+        """End the exchange with its tunnel; called once."""
         raise NotImplementedError
 
 
 class Tunnel(StreamReceiver, RequestReader):
     """
+    A tunnel between a client and an endpoint.
+
     :param writer: writes to the client.
-    :param stream: leads to the endpoint.
-    :param record: counts what goes through.
-    :param owner: hears once how it ended.
+    :param stream: writes to the endpoint.
+    :param record: takes the number of bytes in each direction.
+    :param owner: called once, when the tunnel has ended.
     """
 
     def __init__(
