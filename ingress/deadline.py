@@ -42,7 +42,7 @@ class Deadlines:
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
         self.now = clock.seconds
-        """The time on that clock in seconds; a method of our own would cost each request four calls."""
+        """The time on that clock in seconds. A method around it would cost a request four calls."""
 
         self._watched: dict[Timed, None] = {}
         self._sweeping = LoopingCall(self._sweep)

@@ -51,7 +51,10 @@ class HeadCache:
         """
 
         self.forwarded: bytes | None = None
-        """The fields that keep what an untrusted client claimed to forward (`ingress.exchange.client`)."""
+        """
+        A request's fields that keep what an untrusted client claimed to forward
+        (`ingress.exchange.client`).
+        """
 
         self.downstream: dict[bytes, EncodedFields] = {}
         """A response's fields towards the client, by edits (`ingress.exchange.fields`)."""

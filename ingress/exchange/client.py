@@ -58,7 +58,7 @@ class Client:
         self._fields = b""
         self._identity: object = None
         self._authority = b""
-        """The authority of the request that `_believed` was made for; its fields have `_identity`."""
+        """`_believed` was made for a request with this authority and this identity of fields."""
 
         self._believed = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
         self._is_trusted = False

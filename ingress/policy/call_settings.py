@@ -1,5 +1,5 @@
 """
-How a call reaches an Upstream: everything that it must know beside the request.
+The settings of calls: everything that a call needs to know apart from the request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class CallSettings:
     """The settings of calls for one rule, or of calls that have no rule."""
 
     affinity: CookieAffinity | None = None
-    """A session that is found goes before `load_balance`."""
+    """Sessions, which take precedence over `load_balance`; None without affinity."""
 
     load_balance: LoadBalance = LoadBalance()
     proxy: ProxySettings = ProxySettings()
@@ -25,8 +25,8 @@ class CallSettings:
 
     tls: BackendTLS | None = None
     """
-    None where endpoints are spoken to in the clear. Two rules may differ in it for one Service,
-    so that a connection is kept for an endpoint and this.
+    None for connections in the clear. Two rules for one Service may differ in it, so each endpoint
+    has a pool for each of these.
     """
 
     def without_session(self) -> CallSettings:

@@ -1,5 +1,5 @@
 """
-What a policy sees of the exchange that it decides on.
+The view that a policy has of an exchange.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingress.policy.policy_faults import PolicyFaults
 State = TypeVar("State")
 
 Captures = tuple[bytes | None, ...]
-"""What the groups of a rule's regular expression matched; empty for other rules."""
+"""The matches of the groups of a rule's regular expression; empty for other rules."""
 
 
 class PolicyContext:
@@ -24,12 +24,12 @@ class PolicyContext:
     One request in the eyes of a policy. Nothing in it may be changed.
 
     :ivar request: the head of the request, as the codec accepted it.
-    :ivar client: who sent it, as far as that is believed.
-    :ivar captures: what the rule's regular expression captured.
-    :ivar now: seconds on the clock of the process, for times that pass.
-    :ivar wall_clock: seconds since the epoch, for dates.
+    :ivar client: the client, as far as it is believed.
+    :ivar captures: the matches of the groups of the rule's regular expression.
+    :ivar now: gives the seconds on the clock of the process, for intervals.
+    :ivar wall_clock: gives the seconds since the epoch, for dates.
     :ivar random: randomness that need not be secret.
-    :ivar faults: counts what policies do wrong.
+    :ivar faults: counts the mistakes of policies.
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class PolicyContext:
 
     @property
     def rule(self) -> RuleIdentity:
-        """The rule that the request has met."""
+        """The rule that the request matches."""
         return self._route.identity
 
     @property

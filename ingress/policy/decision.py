@@ -1,5 +1,5 @@
 """
-What a policy can decide.
+The decisions that a policy can make.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _TARGET: Final = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
 @dataclass(frozen=True, slots=True)
 class Proceed:
     """
-    Go on, with changes. What is not given stays as it is.
+    The decision to go on, with changes.
 
-    :raises ValueError: for a target that could not stand in a request line.
+    :raises ValueError: for a target that cannot stand in a request line.
     """
 
     request_edits: FieldEdits = NO_EDITS
@@ -50,7 +50,7 @@ An answer that ends the exchange; changes to go on with; None to go on as before
 
 Decision = Verdict | Deferred[Verdict] | Coroutine[Any, Any, Verdict]
 """
-A verdict, or a Deferred that fires with one. The exchange waits for it and holds neither an
-endpoint nor more of the body than it has read; it cancels the Deferred where the client goes
-away. The methods of a policy of one's own may be coroutines, too.
+A verdict, or a Deferred that fires with one. The exchange waits for it, and meanwhile holds no
+endpoint and reads no more of the body; it cancels the Deferred if the client goes away. The methods
+of a policy of one's own may be coroutines as well.
 """

@@ -1,7 +1,7 @@
 """
-What annotations, or a configuration, ask of the routes of a rule: one class for each kind.
+The features that annotations, or the configuration, can ask for: one class for each.
 
-A `RouteFeature` is made in three steps, all of them while a Snapshot is built:
+A `RouteFeature` is made in three steps while a Snapshot is built:
 
 1. ``read`` reads the annotations of one object. It reports faults, and closes what it must.
 2. `RouteFeature.at` adapts the result to each rule of that object.
@@ -24,7 +24,7 @@ ObjectReference = tuple[str, str, str]
 
 class RouteFeature:
     """
-    What one object asks of the routes of its rules.
+    One thing that an object asks for the routes of its rules.
 
     Features are frozen dataclasses, pickled for workers: no locks, sockets or reactors.
     """

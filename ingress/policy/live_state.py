@@ -29,7 +29,7 @@ class Rule(Protocol):
 
     @property
     def identity(self) -> RuleIdentity:
-        """What it is known by from Snapshot to Snapshot."""
+        """The identity that it has in every Snapshot."""
 
 
 class PolicyStates:
@@ -46,6 +46,9 @@ class PolicyStates:
 
     def find(self, rule: RuleIdentity, name: str, make: Callable[[], State]) -> State:
         """
+        Find the state that a policy keeps for a rule, or make it.
+
+        :param rule: the rule.
         :param name: the name of the policy.
         :param make: makes the state if there is none yet.
         """
@@ -60,7 +63,7 @@ class PolicyStates:
         """
         Forget the state of rules that are gone.
 
-        :param is_served: whether the Snapshot in force still has a rule.
+        :param is_served: returns whether the Snapshot in force still has a rule.
         """
         if self._by_rule:
             for rule in [rule for rule in self._by_rule if not is_served(rule)]:

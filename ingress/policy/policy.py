@@ -1,5 +1,5 @@
 """
-The seam between an exchange and what annotations, or a configuration, make of it.
+The seam between exchanges and policies, which come from annotations or the configuration.
 
 A policy names its phases by the methods that it defines:
 
@@ -15,8 +15,8 @@ Method         When                                                         May 
                                                                             Upstream, wait
 =============  ===========================================================  ====================
 
-`ingress.policy.feature` says how a policy is made. Within a phase policies are asked in the order
-of `ingress.policy.registry`, which is fixed when the Snapshot is built. The first answer ends the
+`ingress.policy.feature` says how a policy is made. The policies of a phase decide in the order of
+`ingress.policy.registry`, which is fixed when the Snapshot is built. The first answer ends the
 phase.
 """
 
@@ -34,7 +34,7 @@ from ingress.policy.feature import RouteFeature
 
 
 class Phase(StrEnum):
-    """A moment of an exchange at which policies are asked."""
+    """A moment of an exchange at which policies decide."""
 
     ACCESS = "access"
     REQUEST = "request"
@@ -44,19 +44,19 @@ class Phase(StrEnum):
 
 class Policy(RouteFeature):
     """
-    What an exchange does for the requests of one rule, beside asking an endpoint.
+    A decision about the exchanges of one rule.
 
     Policies are made when a Snapshot is built, never changed, and pickled for workers: frozen
-    dataclasses without locks, sockets or reactors. What they remember from request to request is
-    in `PolicyContext.state`.
+    dataclasses without locks, sockets or reactors. `PolicyContext.state` keeps what they remember
+    from request to request.
     """
 
     __slots__ = ()
 
     name: ClassVar[str]
     """
-    What it is called in ``/snapshot``, logs and explanations, such as ``https-redirect``. A policy
-    of one's own needs none: the configuration names it.
+    Its name in ``/snapshot``, logs and explanations, such as ``https-redirect``. A policy of one's
+    own needs none, because the configuration names it.
     """
 
     @classmethod
@@ -66,22 +66,22 @@ class Policy(RouteFeature):
 
     @property
     def label(self) -> str:
-        """Its name in the log and in metrics: a policy of one's own has that of its key."""
+        """Its name in the log and in metrics; for a policy of one's own the configured one."""
         return self.name
 
     @property
     def phases(self) -> frozenset[Phase]:
-        """The phases in which it is asked."""
+        """The phases in which it decides."""
         return phases_of(type(self))
 
     @property
     def request_edits(self) -> FieldEdits:
-        """Changes to every request of the rule, whatever it is; applied when it is built."""
+        """Changes to every request of the rule, added up when the Route is built."""
         return NO_EDITS
 
     @property
     def response_edits(self) -> FieldEdits:
-        """Changes to every response of the rule; applied when it is built."""
+        """Changes to every response of the rule, added up when the Route is built."""
         return NO_EDITS
 
     def access(self, context: PolicyContext) -> Decision:
@@ -89,15 +89,15 @@ class Policy(RouteFeature):
         return None
 
     def request(self, context: PolicyContext) -> Decision:
-        """Decide what becomes of a request that may pass."""
+        """Decide how a request that may pass reaches an endpoint."""
         return None
 
     def response(self, context: PolicyContext, response: Response) -> Decision:
-        """Decide what becomes of an endpoint's response."""
+        """Decide on an endpoint's response."""
         return None
 
     def error(self, context: PolicyContext, answer: Answer) -> Decision:
-        """Decide what becomes of an answer of the proxy's own."""
+        """Decide on an answer of the proxy's own."""
         return None
 
 
@@ -110,7 +110,7 @@ _METHODS: Final = {
 
 
 _PHASES: Final[dict[type[Policy], frozenset[Phase]]] = {}
-"""By class, because each Route asks for its policies."""
+"""The phases by class: each Route needs those of its policies."""
 
 
 def phases_of(policy: type[Policy]) -> frozenset[Phase]:

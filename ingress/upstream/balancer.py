@@ -1,14 +1,13 @@
 """
-Which endpoint of an Upstream serves next.
+The choice of the endpoint of an Upstream that serves next.
 
-Candidates are the endpoints that were not tried for this request and are not
-ejected (`ingress.upstream.health`). A hash narrows them to those that its key
-prefers; then one of three algorithms takes one. Each is a function of its
-arguments; the balancer keeps what they need from one request to the next.
+Candidates are the endpoints that were not tried for this request and are not ejected
+(`ingress.upstream.health`). A hash narrows them to those that its key prefers; then one of three
+algorithms picks one. Each algorithm is a function of its arguments; the balancer keeps the state
+that they need from one request to the next.
 
-Weights have no place here: endpoints of one Upstream are alike. A canary is an
-Upstream of its own, and weight decides between the two before either is asked
-for an endpoint, where the exchange finds the Upstream of its Route.
+Weights have no place here, because the endpoints of one Upstream are alike. A canary is an
+Upstream of its own: weights choose between Upstreams, before an endpoint is picked.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from ingress.upstream.health import Health
 from ingress.upstream.registry import EndpointRegistry
 
 Cost = Callable[[Endpoint], float]
-"""What it would cost to ask an endpoint; less is better."""
+"""Returns the cost of asking an endpoint; the lower one is better."""
 
 _ROUND_ROBIN: Final = Algorithm.ROUND_ROBIN
 _LEAST_REQUEST: Final = Algorithm.LEAST_REQUEST
@@ -36,13 +35,15 @@ def next_in_turn(
     endpoints: Sequence[Endpoint], candidates: Container[Endpoint], turn: int
 ) -> int | None:
     """
-    Round robin.
+    Take turns (round robin).
 
-    Counted over all endpoints, because those that follow one that is left out would
-    else have its share as well as their own.
+    Turns count over all endpoints. Otherwise the neighbour of an endpoint that is left out would
+    get its share as well as its own.
 
+    :param endpoints: all endpoints of the Upstream, in order.
+    :param candidates: those that may serve.
     :param turn: the index of the endpoint whose turn it is.
-    :return: the index of the first candidate from there on; None where there is none.
+    :return: the index of the first candidate from there on; None if there is none.
     """
     count = len(endpoints)
     for offset in range(count):
@@ -54,10 +55,10 @@ def next_in_turn(
 
 def better_of_two(candidates: Sequence[Endpoint], cost: Cost, random: Random) -> Endpoint:
     """
-    The power of two choices: of two taken at random, the one that costs less.
+    Take two candidates at random and return the one that costs less (the power of two choices).
 
-    Nearly as good as the best of all, and proxies that know nothing of each other
-    do not all come to the same one at once.
+    This is nearly as good as the best of all candidates, and proxies that do not know each other
+    do not all choose the same one at once.
 
     :param candidates: at least one.
     """
@@ -74,9 +75,11 @@ def better_of_two(candidates: Sequence[Endpoint], cost: Cost, random: Random) ->
 
 class Balancer:
     """
-    :param registry: knows the load of each endpoint.
-    :param now: the clock that loads and ejections are on, in seconds.
-    :param random: for choices, and for the length of ejections.
+    Picks endpoints, and keeps the turns and the health of them.
+
+    :param registry: has the load of each endpoint.
+    :param now: the clock of loads and ejections, in seconds.
+    :param random: randomness for choices and for the length of ejections.
     """
 
     def __init__(
@@ -101,17 +104,17 @@ class Balancer:
         tls: BackendTLS | None = None,
     ) -> Endpoint | None:
         """
-        :param client_address: of the client that is believed; empty if unknown.
-        :param tried: endpoints that failed this request already; none of them is taken.
-        :param tls: how the Route speaks to endpoints, on which their health depends.
-        :return: None where no endpoint is left to try.
+        :param client_address: the client's address, as believed; empty if unknown.
+        :param tried: endpoints that have failed this request; none of them is picked.
+        :param tls: the Route's settings of TLS, on which health depends.
+        :return: None if no endpoint is left to try.
         """
         candidates: Sequence[Endpoint] = upstream.endpoints
         algorithm = load_balance.algorithm
         if tried or (self.health.failing and self.health.concerns(candidates)):
             candidates = self.candidates(upstream, tried, tls)
         elif algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates:
-            # What nearly all ask for, most of the time.
+            # The case of nearly all requests.
             key, turns = upstream.key, self._turns
             turn = turns.get(key, 0)
             if turn >= len(candidates):
@@ -123,7 +126,7 @@ class Balancer:
         if load_balance.hash_key is not None:
             candidates = load_balance.among(candidates, request, client_address)
             if algorithm is _ROUND_ROBIN and len(candidates) <= load_balance.subset_size:
-                # The turns of an Upstream, shared by subsets, would leave some out for ever.
+                # Subsets that shared the turns of their Upstream could leave some out for ever.
                 return candidates[int(self._random.random() * len(candidates))]
         if algorithm is _ROUND_ROBIN:
             return self._next_in_turn(upstream, candidates)
@@ -137,11 +140,14 @@ class Balancer:
         self, upstream: Upstream, tried: Sequence[Endpoint], tls: BackendTLS | None
     ) -> list[Endpoint]:
         """
-        The endpoints that may serve.
+        Return the endpoints that may serve.
 
-        Never more than half of them are left out for their health: where more have
-        failed, it is more likely that something else is wrong, and the rest could not
-        bear the load of all. An endpoint that is left out is still better than none.
+        Never more than half of them are left out because they failed: if more have failed, the
+        cause is probably somewhere else, and the rest could not bear the load of all. An ejected
+        endpoint is still better than none.
+
+        :param tried: endpoints that have failed this request; none of them is among the result.
+        :param tls: the Route's settings of TLS, on which health depends.
         """
         endpoints = upstream.endpoints
         untried = [endpoint for endpoint in endpoints if endpoint not in tried]
@@ -153,7 +159,7 @@ class Balancer:
         ] or untried
 
     def may_serve(self, upstream: Upstream, endpoint: Endpoint, tls: BackendTLS | None) -> bool:
-        """Whether a session may stay on its endpoint for this request."""
+        """Return whether a session may stay on its endpoint for this request."""
         if self.health.may_serve((upstream.key, endpoint, tls)):
             return True
         return not self._obeys_ejections(upstream, tls)

@@ -15,13 +15,13 @@ class EndpointConnection(EndpointStream):
 
     def has_input(self) -> bool:
         """
-        Whether something has come while nothing was asked, the end of the connection included:
-        it would pass for the answer to the next request.
+        Return whether anything has come without a request, including the end of the connection.
+        It would pass for the response to the next request.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """End a connection that is not in use, when what is written has been sent."""
+        """End a connection that is not in use, once everything written has been sent."""
         raise NotImplementedError
 
 
@@ -48,9 +48,9 @@ class ConnectionOwner:
         raise NotImplementedError
 
     def release(self, connection: EndpointConnection) -> None:
-        """A connection has answered and may serve again."""
+        """Take back a connection that may serve again after a response."""
         raise NotImplementedError
 
     def lost(self, connection: EndpointConnection) -> None:
-        """A connection ends or has ended; an idle one is not taken again."""
+        """Forget an idle connection that ends or has ended."""
         raise NotImplementedError

@@ -1,5 +1,5 @@
 """
-Connections to endpoints in the making: who makes them, and why one could not be made.
+Making connections to endpoints, and the reasons why one could not be made.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ingress.errors import DialFailed, DialTimeout
 
 class Dialer(Protocol):
     """
-    Starts a connection to an address, as `IReactorTCP.connectTCP` does: the factory hears of its
-    end, good or bad, after the call has returned.
+    Starts a connection to an address, as `IReactorTCP.connectTCP` does: the factory gets the
+    result, good or bad, after the call has returned. The timeout is in seconds.
     """
 
     def __call__(
@@ -34,13 +34,14 @@ class Dialer(Protocol):
 
 
 class HandshakeFailed(ConnectError):
-    """TCP had connected, TLS has not."""
+    """TCP has connected, but the TLS handshake has failed."""
 
 
 def dial_error(reason: Failure) -> DialFailed:
     """
-    :param reason: why there is no connection, as the reactor has it.
-    :return: the same for the client and the log, without anything that a peer sent.
+    Translate the reactor's reason why there is no connection.
+
+    :return: an error for the client and the log, without anything that a peer sent.
     """
     error = reason.value
     if isinstance(error, (TimeoutError, TCPTimedOutError)):

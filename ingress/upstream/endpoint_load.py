@@ -1,10 +1,10 @@
 """
-How busy an endpoint is, and how fast it has answered of late.
+The load of an endpoint: its requests in flight and its recent latency.
 
-The latency is a *peak EWMA*: an exponentially weighted moving average that jumps
-to each value above it, so that an endpoint that turns slow is avoided after its
-first slow answer, and decays while nothing is asked of the endpoint, so that it
-gets another chance. The decay is that of ingress-nginx's ``ewma``.
+The latency is a *peak EWMA*, an exponentially weighted moving average that jumps to each value
+above it, so that an endpoint that turns slow is avoided after its first slow response. It decays
+while the endpoint gets no requests, so that it gets another chance. The decay is that of
+ingress-nginx's ``ewma``.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from math import exp
 from typing import Final
 
 DECAY_TIME: Final = 10.0
-"""Seconds after which a measurement weighs 1/e of what it did: as in ingress-nginx."""
+"""Seconds after which the weight of a measurement is down to 1/e, as in ingress-nginx."""
 
 _UNKNOWN_LATENCY: Final = 1e6
 """
-Seconds, more than any endpoint takes. One of which nothing is known gets a
-request at once, and the next when the first one has shown something.
+Seconds, more than any endpoint takes. An endpoint whose latency is unknown gets one request at
+once, and the next one when the first has been answered.
 """
 
 
 class EndpointLoad:
-    """What the balancer compares; times are in seconds on one clock, the caller's."""
+    """The load of one endpoint; all times are in seconds on the caller's clock."""
 
     __slots__ = ("_latency", "_measured_at", "in_flight")
 
     def __init__(self) -> None:
         self.in_flight = 0
-        """Requests that the endpoint was asked and that are not over."""
+        """Requests that the endpoint has got and that are not over."""
 
         self._latency = 0.0
         self._measured_at = 0.0
@@ -39,7 +39,10 @@ class EndpointLoad:
 
     def measured(self, latency: float, now: float) -> None:
         """
-        :param latency: from asking the endpoint to the head of its response.
+        Take a measurement into account.
+
+        :param latency: seconds from the request to the head of its response.
+        :param now: the current time.
         """
         before = self._latency
         if latency < before:
@@ -49,12 +52,12 @@ class EndpointLoad:
         self._measured_at = now
 
     def cost(self, now: float) -> float:
-        """How long a request more would take, as far as one can tell."""
+        """Estimate how many seconds another request would take."""
         latency = self._latency * self._weight(now)
         if not latency:
             return self.in_flight * _UNKNOWN_LATENCY
         return latency * (self.in_flight + 1)
 
     def _weight(self, now: float) -> float:
-        # Clocks may go back.
+        # A clock may go back.
         return exp(min(0.0, self._measured_at - now) / DECAY_TIME)

@@ -1,5 +1,5 @@
 """
-Passive ejection: endpoints that keep failing are left out for a while.
+Passive ejection: endpoints that keep failing get no requests for a while.
 
 ::
 
@@ -11,15 +11,14 @@ Passive ejection: endpoints that keep failing are left out for a while.
                               │   first request after that time
                               └──────────────────┘
 
-A failure is a connection that could not be made, a timeout or a broken
-response. A response of whatever status is none: 500 may be the fault of one
-request. What failed or succeeded of requests that were sent before the ejection
-says nothing about the time since.
+A failure is a connection that could not be made, a timeout or a broken response. A whole response
+is a success, whatever its status: a 500 may be the fault of one request. Requests that were sent
+before the ejection do not count after it, whether they fail or succeed.
 
-A trial that shows nothing (its client went away, its response takes for ever)
-is followed by another when the time of the ejection has passed once more.
+A trial that shows nothing (its client went away, its response takes for ever) is followed by
+another when the time of the ejection has passed once more.
 
-That never all endpoints of an Upstream are left out is the balancer's part.
+The balancer sees to it that never all endpoints of an Upstream are left out.
 docs/adr/0010-balancing-and-ejection.md has the reasons.
 """
 
@@ -37,14 +36,14 @@ from ingress.routing.snapshot import Snapshot
 
 HealthKey = tuple[UpstreamKey, Endpoint, BackendTLS | None]
 """
-What health is known of: an endpoint, as one Upstream uses it and as it is spoken to. An Upstream
-with timeouts of its own, or of another namespace, cannot eject an endpoint for others.
+The key of health: an Upstream, one of its endpoints, and the settings of TLS. An Upstream with
+timeouts of its own, or of another namespace, cannot eject an endpoint for others.
 """
 
 MAX_FAILURES: Final = 5
 """
-In a row. One may be a bad request's fault and three a restart's; five of a busy
-endpoint come within milliseconds of its death.
+Failures in a row that eject. One may be the fault of a bad request, and three that of a restart; a
+busy endpoint has five within milliseconds of its death.
 """
 
 FIRST_EJECTION: Final = 1.0
@@ -52,11 +51,11 @@ MAX_EJECTION: Final = 60.0
 """Seconds; each ejection lasts twice as long as the one before, up to this."""
 
 JITTER: Final = 0.2
-"""The part of an ejection's time that is random: not all proxies try at once."""
+"""The share of an ejection's time that is random, so that not all proxies try at once."""
 
 
 class _Failing:
-    """An endpoint whose last answer was a failure."""
+    """An endpoint whose last request failed."""
 
     __slots__ = ("delay", "ejected_at", "failures", "is_ejected", "trial_began_at", "until")
 
@@ -68,17 +67,17 @@ class _Failing:
         """When the next trial may begin."""
 
         self.delay = 0.0
-        """How long this ejection lasts, or the last one did; without jitter."""
+        """Seconds that this ejection, or the last one, lasts without jitter; 0 before the first."""
 
         self.trial_began_at: float | None = None
 
 
 class Health:
     """
-    The health of all endpoints; it costs nothing for those that are well.
+    The health of all endpoints. Healthy ones cost nothing.
 
-    :param now: the clock that all times here are on, in seconds.
-    :param random: for the jitter.
+    :param now: the clock of all times here, in seconds.
+    :param random: randomness for the jitter.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -88,15 +87,15 @@ class Health:
         self._random = random
         self.failing: dict[HealthKey, _Failing] = {}
         """
-        The endpoints that failed last. While there are none, `try_began`, `answered`
-        and `succeeded` have nothing to do, and who is in a hurry need not call them.
+        The endpoints whose last request failed. While it is empty, `try_began`, `answered` and
+        `succeeded` have nothing to do and need not be called.
         """
 
         self.ejections = 0
-        """How often an endpoint that had served was left out."""
+        """How often an endpoint was ejected; trials that fail do not count."""
 
         self._ejected: set[HealthKey] = set()
-        """Also those whose time has passed, until they have answered."""
+        """The ejected endpoints, also after their time has passed, until they have answered."""
 
         self._ejected_endpoints: set[Endpoint] = set()
 
@@ -104,7 +103,7 @@ class Health:
         return f"<Health failing={len(self.failing)} ejected={len(self._ejected)}>"
 
     def concerns(self, endpoints: Iterable[Endpoint]) -> bool:
-        """Whether any of these may be ejected; what every pick asks, and most end with."""
+        """Return whether any of these may be ejected: a quick check for every pick."""
         return bool(self._ejected) and not self._ejected_endpoints.isdisjoint(endpoints)
 
     @property
@@ -121,7 +120,7 @@ class Health:
         return key not in self._ejected or self.failing[key].until <= self._now()
 
     def try_began(self, key: HealthKey, now: float) -> None:
-        """The endpoint is asked: if it is ejected and its time has passed, on trial."""
+        """Note a request to the endpoint: a trial, if it is ejected and its time has passed."""
         if key in self._ejected:
             failing = self.failing[key]
             if failing.until <= now:
@@ -130,16 +129,16 @@ class Health:
 
     def answered(self, key: HealthKey, began_at: float) -> None:
         """
-        The head of a response has come: an ejection is over. More would be said too
-        early, for the response may still break off.
+        Note the head of a response, which ends an ejection. The count of failures stays, because
+        the response may still break off.
 
-        :param began_at: when the endpoint was asked.
+        :param began_at: the time of the request.
         """
         if key in self._ejected and began_at >= self.failing[key].ejected_at:
             self._return(key)
 
     def succeeded(self, key: HealthKey, began_at: float) -> None:
-        """The response is whole: whatever was wrong before is forgotten."""
+        """Note a whole response, which makes up for all failures before it."""
         failing = self.failing.get(key)
         if failing is None or (failing.is_ejected and began_at < failing.ejected_at):
             return
@@ -148,15 +147,15 @@ class Health:
         del self.failing[key]
 
     def failed(self, key: HealthKey, began_at: float) -> None:
-        """No connection, no response in time, or a broken one."""
+        """Note a failure: no connection, no response in time, or a broken one."""
         failing = self.failing.setdefault(key, _Failing())
         if not failing.is_ejected:
             failing.failures += 1
             if failing.failures >= MAX_FAILURES:
                 self._eject(key, failing)
         elif failing.trial_began_at is not None and began_at >= failing.trial_began_at:
-            # Other requests may be under way, sent before the ejection or because too
-            # few endpoints are left; only the trial makes it longer.
+            # Only the trial prolongs the ejection. Other requests may be under way, sent before it
+            # or because too few endpoints are left.
             self._leave_out(failing)
 
     def published(self, snapshot: Snapshot) -> None:

@@ -1,7 +1,7 @@
 """
 A connection to an endpoint, in HTTP/1.1: one request at a time, its response streamed.
 
-`ingress.upstream.http1_state` has its states and how they follow one another.
+`ingress.upstream.http1_state` has the states and their order.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from ingress.upstream.stream import StreamReceiver
 
 _DEFAULT_TIMEOUTS: Final = ProxySettings()
 _NOBODY: Final = StreamReceiver()
-"""Hears what no call wants to hear."""
+"""Stands in the place of a receiver between two streams."""
 
-# A name of an enumeration costs as much as a call (Python 3.11).
+# Reading a member of an enumeration costs as much as a call (Python 3.11).
 _IDLE: Final = UpstreamState.IDLE
 _SENDING: Final = UpstreamState.SENDING
 _WAITING: Final = UpstreamState.WAITING
@@ -46,15 +46,17 @@ _LOST: Final = UpstreamState.LOST
 
 MAX_INTERIM: Final = 100
 """
-Interim responses before the final one. One 102 (Processing) every 20 s is usual
-(RFC 2518 section 10.1), which makes half an hour of them; of others there are a few.
+Interim responses before the final one. One 102 (Processing) every 20 s is usual (RFC 2518 section
+10.1), which allows for half an hour of them; of other statuses there are a few.
 """
 
 
 class HTTP1Upstream(EndpointConnection, StreamProtocol):
     """
-    :param owner: gets the connection back when it has answered.
-    :param receiver: waits for the connection, and is told once that it is there.
+    One connection to an endpoint. It is the EndpointStream of the request under way.
+
+    :param owner: the pool, which gets the connection back after a response.
+    :param receiver: waits for the connection; `stream_acquired` is called once.
     """
 
     def __init__(self, owner: ConnectionOwner, receiver: StreamReceiver) -> None:
@@ -64,34 +66,34 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         self._owner = owner
         self._now = owner.deadlines.now
         self._receiver = receiver
-        """Of the stream under way; between two streams it ignores everything."""
+        """The receiver of the stream under way; between two streams it ignores everything."""
 
         self._request: Request | None = None
         """The request under way, for its framing."""
 
         self._has_served = False
-        """Whether it has answered a request before: the endpoint may have closed it since."""
+        """Whether a request was answered before, so that the endpoint may have closed it since."""
 
         self._has_answered = False
-        """Whether any byte of the response under way has come."""
+        """Whether a byte of the response under way has come."""
 
         self._is_response_paused = False
         """Whether the receiver wants no more of the response for now."""
 
         self._is_stalled = False
-        """Whether the endpoint does not read: the send buffer is full."""
+        """Whether the send buffer is full because the endpoint does not read."""
 
         self._may_skip_body = False
-        """Whether the endpoint may answer without reading a body that is sent all the same."""
+        """Whether the endpoint may answer and ignore a body that is then sent all the same."""
 
         self._keep_alive = True
         self._may_send_more = False
-        """Whether a body may follow the response that must not, so that nothing else is asked."""
+        """Whether the endpoint may send a body that the response must not have, and then close."""
 
         self._buffer = b""
         self._interim_count = 0
         self._body: BodyDecoder | None = None
-        """Of the response, once its head has come."""
+        """Decodes the body of the response; None until its head has come."""
 
         self._timeouts = _DEFAULT_TIMEOUTS
 
@@ -124,7 +126,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         self.transport.write(encode_chunk(data) if self._is_chunked else data)
 
     def end_body(self, trailers: Trailers) -> None:
-        # Trailers stay here: many endpoints take them for fields of the head.
+        # Trailers are dropped, because many endpoints take them for fields of the head.
         if self._is_chunked:
             self.transport.write(LAST_CHUNK)
         if self.state is _SENDING:
@@ -142,7 +144,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         self._restart_deadline()
 
     def abandon(self) -> None:
-        # What is half done in HTTP/1.1 can only end with the connection.
+        # In HTTP/1.1 a stream that is half done can only end with its connection.
         self._forget_stream()
         self._reset()
 
@@ -186,8 +188,8 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
             self._restart_deadline()
             return
         if state is not _WAITING and state is not _SENDING:
-            # What an endpoint sends unasked goes to nobody, and what follows it
-            # cannot be trusted to be an answer to the next request.
+            # An endpoint that sends something without a request is not trusted to answer the next
+            # request.
             self._owner.lost(self)
             self._reset()
             return
@@ -208,11 +210,11 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
             self._restart_deadline()
 
     def _receive(self, receiver: StreamReceiver, data: bytes) -> bytes:
-        """Hand on what came; return what lies behind the end of the response."""
+        """Pass on what came; return the bytes that follow the end of the response."""
         while self._body is None:
             checked = len(self._buffer)
             data = self._buffer + data
-            # Its end may have begun in the last three bytes.
+            # The end of the head may have begun in the last three bytes.
             end = data.find(HEAD_END, checked - 3 if checked > 3 else 0)
             if end < 0:
                 if data:
@@ -236,7 +238,10 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
 
     def _head(self, receiver: StreamReceiver, head: bytes, following: int) -> bool:
         """
-        :param following: how many bytes came behind it.
+        Handle the head of a response.
+
+        :param head: the head, with the empty line that ends it.
+        :param following: the number of bytes that came with it.
         :return: whether these are the whole body, as they mostly are.
         """
         request = self._request
@@ -245,7 +250,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         if response.status >= 200:
             is_whole = response.body_length == following
             self._body = EMPTY_BODY if is_whole else new_body()
-            # An endpoint that was not waited for could take the body for its next request.
+            # An endpoint that ignored the body could take it for its next request.
             self._keep_alive = response.keep_alive and not self._may_skip_body
             if not response.keep_alive:
                 self._may_send_more = request.method == b"HEAD" or response.status in (204, 304)
@@ -271,20 +276,20 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         is_request_sent = self.state is _WAITING
         self._forget_stream()
         if not is_request_sent or self._is_stalled or rest:
-            # The endpoint has not read it all, or has sent what nobody asked for.
+            # The endpoint has not read the whole request, or has sent more than a response.
             self._reset()
         elif self._keep_alive:
             self.state = _IDLE
             self._has_served = True
             if self._is_response_paused:
-                # By an interim response, and the receiver that would go on is gone.
+                # An interim response caused the pause, and its receiver cannot end it any more.
                 self._is_response_paused = False
                 self.transport.resumeProducing()
             self._restart_deadline()
             self._owner.release(self)
         elif self._may_send_more:
-            # Not closed: a closed connection keeps its port for a minute, and there are ports for
-            # 500 HEAD a second.
+            # Not closed, because a closed connection keeps its port for a minute: the ports would
+            # last for 500 HEAD a second.
             self._reset()
         else:
             self.close()
@@ -311,13 +316,15 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """IProtocol."""
         self._owner.deadlines.forget(self)
-        # A reset is no end: what it cuts off would pass for the whole body.
+        # A reset is no orderly end: a body that it cuts off must not pass for a whole one.
         self._ended(is_end=isinstance(reason.value, ConnectionDone))
         self.state = _LOST
 
     def _ended(self, *, is_end: bool) -> None:
         """
-        :param is_end: whether the endpoint said that there is no more.
+        Handle the end of the input.
+
+        :param is_end: whether the endpoint ended it in an orderly way.
         """
         self._owner.lost(self)
         receiver, body, state = self._receiver, self._body, self.state
@@ -335,26 +342,26 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         if self.state is _TUNNELLING:
             self._receiver.endpoint_finished()
         else:
-            # There is no answer to come to what it still could be sent.
+            # No response can come to the rest of the request.
             self._ended(is_end=True)
             self.close()
 
     # Deadlines.
 
     def _patience(self) -> float:
-        """Seconds to wait for what is waited for now; NEVER for what ends without us."""
+        """Return for how many seconds the current state may last; NEVER without a bound."""
         state = self.state
         if self._is_stalled or state is _CLOSING:
             return self._timeouts.send_timeout
         if state is _IDLE:
             return self._owner.idle_timeout
         if self._is_response_paused or state is _SENDING or state is _LOST:
-            # It is the client who is waited for, and whose own deadline ends that.
+            # The wait is for the client, whose connection has a deadline of its own.
             return NEVER
         return self._timeouts.read_timeout
 
     def _restart_deadline(self) -> None:
-        """Give what is waited for now its whole time; a stalled endpoint keeps its own."""
+        """Give the current state its whole time; that of a stalled endpoint goes on running."""
         if not self._is_stalled or self.state is _CLOSING:
             self.deadline = self._now() + self._patience()
 
@@ -364,7 +371,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         if state is _CLOSING:
             self._reset()
         elif state is _IDLE:
-            # Not later: until the reactor has closed it, somebody could still take it.
+            # At once, because a call could take the connection until the reactor has closed it.
             self._owner.lost(self)
             self.close()
         elif self._is_stalled and self.has_peer_read():
@@ -372,7 +379,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         else:
             self._fail(EndpointTimeout(delay(state, self._body, is_stalled=self._is_stalled)))
 
-    # IPushProducer, of request bodies: the transport's own buffer is full, or empty again.
+    # IPushProducer, of request bodies: the transport's buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
         self._is_stalled = True
@@ -387,5 +394,5 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
 
     @property
     def _is_chunked(self) -> bool:
-        """Whether the body of the request under way goes in chunks."""
+        """Whether the body of the request under way is sent in chunks."""
         return self._request is not None and self._request.body_length is None

@@ -1,5 +1,5 @@
 """
-Why a response is missing or incomplete, in words for the client and the log.
+Sentences for the client and the log that say why a response is missing or incomplete.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from ingress.upstream.http1_state import UpstreamState
 
 def ending(state: UpstreamState, begun: bytes, body: BodyDecoder | None, *, is_end: bool) -> str:
     """
-    :param begun: what came of a head that is incomplete.
+    Describe how a connection ended.
+
+    :param state: the state of the connection at its end.
+    :param begun: the beginning of an incomplete head; empty if none has begun.
     :param body: the body of the response; None if its head is missing or incomplete.
     :param is_end: whether the endpoint closed the connection in an orderly way.
-    :return: when the connection ended.
+    :return: at which point of the response it ended.
     """
     what = (
         "The endpoint closed the connection" if is_end else "The connection to the endpoint broke"
@@ -27,9 +30,12 @@ def ending(state: UpstreamState, begun: bytes, body: BodyDecoder | None, *, is_e
 
 def delay(state: UpstreamState, body: BodyDecoder | None, *, is_stalled: bool) -> str:
     """
+    Describe which wait took too long.
+
+    :param state: the state of the connection.
     :param body: as for `ending`.
     :param is_stalled: whether the endpoint has left its receive buffer full.
-    :return: what took too long.
+    :return: the step that took too long.
     """
     if is_stalled:
         return "The endpoint took too long to read."

@@ -11,8 +11,8 @@ The states of a connection to an endpoint in HTTP/1.1.
        │                                                     ▼                  ▼
        └─ too many idle, or too old ─────────────────────► CLOSING ◄────────────┘
 
-Every state may be followed by LOST: when the connection ends, when it is given up, and when a
-response is whole before its request is.
+LOST may follow every state: the connection has ended, is given up, or has a response that is whole
+before its request.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class UpstreamState(Enum):
     """The whole request was sent; the response is still to come, or to end."""
 
     TUNNELLING = auto()
-    """The endpoint has switched: bytes go through as they are."""
+    """The endpoint has switched protocols, and bytes are passed on as they are."""
 
     CLOSING = auto()
-    """What is written is still being sent; then the connection ends."""
+    """The rest of the output is being sent; then the connection ends."""
 
     LOST = auto()
     """The connection has ended, or is being reset."""

@@ -22,7 +22,7 @@ from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.stream import EndpointStream, PendingStream, StreamReceiver
 
 CONNECT_TIMEOUT: Final = Limits().connect_timeout
-"""Seconds for a connection where no route's `ProxySettings.connect_timeout` applies."""
+"""Seconds for a connection if no route's `ProxySettings.connect_timeout` applies."""
 
 
 @dataclass(slots=True)
@@ -34,10 +34,13 @@ class PoolLimits:
 
 class EndpointPool(ConnectionOwner):
     """
+    The connections to one endpoint.
+
+    :param endpoint: the address of the endpoint.
     :param dial: makes connections.
     :param deadlines: end idle connections and unanswered requests.
     :param limits: the limits in force at any time.
-    :param tls: how the endpoint is spoken to; None in the clear.
+    :param tls: the settings of TLS; None for connections in the clear.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class EndpointPool(ConnectionOwner):
 
     @property
     def is_in_use(self) -> bool:
-        """Whether there is an idle connection, or a request in flight."""
+        """Whether there is an idle connection or a request in flight."""
         return bool(self._idle or self.load.in_flight)
 
     def acquire(
@@ -80,13 +83,13 @@ class EndpointPool(ConnectionOwner):
         """
         Get a stream for one request.
 
-        :param receiver: hears of a stream that has to be waited for (`stream_acquired` or
-            `stream_refused`), after this call.
+        :param receiver: gets a stream that takes a wait (`stream_acquired` or `stream_refused`),
+            not before this method has returned.
         :param timeout: seconds that a new connection may take.
         :param is_new: whether the stream must be on a connection that has not served before.
-        :return: the stream, if there is one at once; else what cancels the wait.
+        :return: the stream, if there is one at once; else the wait, which can be cancelled.
         """
-        # The connection that was used last, since the endpoint will close it last.
+        # The connection that was used last, because the endpoint will close it last.
         idle = self._idle
         while idle and not is_new:
             connection = idle.pop()
@@ -109,7 +112,7 @@ class EndpointPool(ConnectionOwner):
             self._idle.remove(connection)
 
     def trim(self) -> None:
-        """Close idle connections beyond the limit, those that are unused for longest first."""
+        """Close idle connections beyond the limit, beginning with those unused for longest."""
         surplus = len(self._idle) - self.limits.idle_upstream_connections
         if surplus > 0:
             closed, self._idle = self._idle[:surplus], self._idle[surplus:]
@@ -117,7 +120,7 @@ class EndpointPool(ConnectionOwner):
                 connection.close()
 
     def retire(self) -> None:
-        """The endpoint is gone: no connection outlives the exchange that it serves."""
+        """Close idle connections, and from now on each other one after its response."""
         self.is_retired = True
         idle, self._idle = self._idle, []
         for connection in idle:
@@ -154,7 +157,7 @@ class _DialFactory(ClientFactory):
         self, addr: IAddress | None
     ) -> HTTP1Upstream | None:
         """IProtocolFactory."""
-        # The transport keeps us as long as it lives; the receiver must not be kept as long.
+        # The transport keeps this factory as long as it lives; the receiver must not live as long.
         receiver, self.receiver = self.receiver, None
         return None if receiver is None else HTTP1Upstream(self.pool, receiver)
 

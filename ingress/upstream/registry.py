@@ -1,5 +1,5 @@
 """
-The pools of all endpoints, with what is known of each one; they outlive Snapshots.
+The pools of all endpoints, with the live state of each one; they outlive Snapshots.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from ingress.upstream.pool import EndpointPool, PoolLimits
 
 EndpointKey = tuple[Endpoint, BackendTLS | None]
 """
-What live state is kept for: an endpoint, and how it is spoken to. An endpoint
-whose certificate is refused by one Ingress is as good as ever for another.
+The key of live state: an endpoint and the settings of TLS with it. An endpoint whose certificate
+one Ingress refuses is as good as ever for another.
 """
 
 
 TLSDialers = Callable[[Endpoint, BackendTLS], Dialer]
-"""Makes the `Dialer` of one pool, which keeps what it learns of the endpoint."""
+"""Makes the `Dialer` of one pool, which keeps sessions with the endpoint."""
 
 
 class EndpointRegistry:
     """
+    Finds the pool of an endpoint, or makes it.
+
     :param dial: makes connections in the clear.
-    :param tls_dialers: for connections over TLS.
-    :param deadlines: watch over them.
+    :param tls_dialers: makes the dialers of pools over TLS.
+    :param deadlines: end idle connections and unanswered requests.
     """
 
     def __init__(self, dial: Dialer, tls_dialers: TLSDialers, deadlines: Deadlines) -> None:
@@ -45,7 +47,9 @@ class EndpointRegistry:
 
     def pool(self, endpoint: Endpoint, tls: BackendTLS | None = None) -> EndpointPool:
         """
-        :param tls: None where the endpoint is spoken to in the clear.
+        Find the pool of an endpoint, or make it.
+
+        :param tls: the settings of TLS; None for connections in the clear.
         """
         key = (endpoint, tls)
         found = self._pools.get(key)
@@ -57,21 +61,21 @@ class EndpointRegistry:
         return found
 
     def load(self, endpoint: Endpoint, tls: BackendTLS | None = None) -> EndpointLoad:
-        """Of the pool for these, for reading: nobody is counted into one without a pool."""
+        """Return the load of a pool, for reading only; it is zero if there is no such pool."""
         found = self._pools.get((endpoint, tls))
         return EndpointLoad() if found is None else found.load
 
     def in_flight(self) -> Iterator[tuple[Endpoint, int]]:
         """
-        How many requests each endpoint was asked and has not answered yet, where there are
-        any; it comes twice if it is spoken to in two ways.
+        Yield each endpoint with requests in flight and their number; one that has two pools, with
+        different settings of TLS, comes twice.
         """
         for (endpoint, _), pool in self._pools.items():
             if pool.load.in_flight:
                 yield endpoint, pool.load.in_flight
 
     def apply(self, limits: Limits) -> None:
-        """Bound idle connections, and the heads of responses, so from now on."""
+        """Apply new limits of idle connections and of the heads of responses."""
         before, self._limits.current = self._limits.current, limits
         is_less = limits.idle_upstream_connections < before.idle_upstream_connections
         if is_less:
@@ -79,7 +83,7 @@ class EndpointRegistry:
                 pool.trim()
 
     def published(self, snapshot: Snapshot) -> None:
-        """Retire the pools of endpoints that no Upstream has any more, and unused ones."""
+        """Retire pools of endpoints that no Upstream has any more, and unused pools over TLS."""
         if not self._pools:
             return
         self.retire_unused()
@@ -91,8 +95,8 @@ class EndpointRegistry:
         """
         Retire the pools over TLS that have neither a connection nor a request.
 
-        How endpoints are spoken to changes with each new certificate of ours, and which
-        ways are still in use only the routes know. One that is needed again is made again.
+        Each new client certificate changes the settings of TLS, and only routes know which settings
+        are still in use. A pool that is needed again is made again.
         """
         for key, pool in list(self._pools.items()):
             if key[1] is not None and not pool.is_in_use:

@@ -1,9 +1,9 @@
 """
-How many requests may be retries: a share of those in flight, whatever their Service.
+The retry budget: retries may be a share of the requests in flight of all Services together.
 
-Retries help while few requests fail. When many do, as endpoints are overloaded
-or gone, each retry is a request more for those that are left, and the number
-of tries is multiplied by that of proxies in a row. The budget ends that.
+Retries help while few requests fail. When many fail, because endpoints are overloaded or gone,
+each retry is one more request for the remaining endpoints, and proxies in a row multiply their
+tries. The budget ends that.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Final
 
 MIN_RETRIES: Final = 10
 """
-That may be under way at once however little is: the share of a few requests would
-be none, and the loss of one endpoint of three must not show in a quiet hour.
+Retries that may be under way at once, however few requests there are. The share of a few requests
+would be zero, and the loss of one endpoint of three must not show in a quiet hour.
 """
 
 
 class RetryBudget:
-    """Of a whole process; whoever counts up counts down."""
+    """The budget of a process. An `Attempt` counts itself when it begins and when it ends."""
 
     __slots__ = ("in_flight", "retries")
 
     def __init__(self) -> None:
         self.in_flight = 0
-        """Requests that endpoints are asked now, retries among them."""
+        """Requests in flight at endpoints, retries included."""
 
         self.retries = 0
         """Those of them that another endpoint has failed before."""
@@ -34,7 +34,8 @@ class RetryBudget:
 
     def allows(self, share: float) -> bool:
         """
-        :param share: of the requests in flight that may be retries, 0.2 for a fifth.
-        :return: whether one more may be.
+        Return whether one more request may be a retry.
+
+        :param share: the share of the requests in flight that may be retries, from 0 to 1.
         """
         return self.retries < max(MIN_RETRIES, share * self.in_flight)

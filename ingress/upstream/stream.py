@@ -5,8 +5,8 @@ A stream is one request and its response on a connection to an endpoint: all of 
 HTTP/1.1, a share of one in HTTP/2. `EndpointPool.acquire` hands it out, and the call is its
 `StreamReceiver`.
 
-Both are plain base classes, not protocols: compiled, a call through `typing.Protocol` costs ten
-times as much (docs/adr/0024-the-core-of-an-exchange.md).
+Both are base classes instead of protocols, because a compiled call through `typing.Protocol` costs
+ten times as much (docs/adr/0024-the-core-of-an-exchange.md).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ingress.policy.proxy_settings import ProxySettings
 @mypyc_attr(allow_interpreted_subclasses=True)
 class StreamReceiver:
     """
-    Receives a stream, and then what comes back on it.
+    Receives a stream, and then the response that comes on it.
 
-    As it is, it ignores everything: a receiver that is done with its stream leaves one of these
-    in its place.
+    This base class ignores everything: a stream that is over has one of these in the place of its
+    receiver.
     """
 
     # Of the pool.
 
     def stream_acquired(self, stream: EndpointStream) -> None:
-        """A stream that had to be waited for is there; it is the receiver's alone."""
+        """A stream is there after a wait; nothing else uses it."""
 
     def stream_refused(self, error: PeerError) -> None:
         """There will be no stream: no connection to the endpoint can be made."""
@@ -48,7 +48,7 @@ class StreamReceiver:
         """Some of its body has come; never empty."""
 
     def response_flush(self) -> None:
-        """No more is at hand now: what was received may be sent on."""
+        """No more is at hand now: everything received so far may be sent on."""
 
     def response_ended(self, trailers: Trailers) -> None:
         """The response is whole, and the stream is over."""
@@ -68,12 +68,13 @@ class StreamReceiver:
         """
         The endpoint agreed to a tunnel, and no other response will come.
 
+        :param response: the head of the response, whose status is 101.
         :return: the receiver of everything that comes from now on.
         """
         return self
 
     def tunnel_received(self, data: bytes) -> None:
-        """Some of what the endpoint sends through the tunnel has come."""
+        """The endpoint has sent some bytes through the tunnel; never empty."""
 
     def endpoint_finished(self) -> None:
         """The endpoint sends no more through the tunnel, and may still read."""
@@ -87,10 +88,11 @@ class EndpointStream:
         self, receiver: StreamReceiver, request: UpstreamRequest, timeouts: ProxySettings
     ) -> None:
         """
-        Begin the request. If it has a body, `send_body` and `end_body` follow.
+        Begin the request. If it has a body, call `send_body` and `end_body` afterwards.
 
         :param receiver: receives the response.
-        :param timeouts: for what the endpoint does not read, or does not send.
+        :param request: the head.
+        :param timeouts: the times for an endpoint that does not read or does not send.
         """
         raise NotImplementedError
 
@@ -100,36 +102,37 @@ class EndpointStream:
 
     def end_body(self, trailers: Trailers) -> None:
         """
-        The body is whole.
+        End the body.
 
-        :param trailers: of the request; a stream leaves out what its version cannot send.
+        :param trailers: those of the request. A stream drops them if its version of HTTP, or its
+            kind of endpoint, does not take them.
         """
         raise NotImplementedError
 
     def pause_response(self) -> None:
-        """Bring no more of the response for now: the client reads more slowly."""
+        """Receive no more of the response for now, because the client reads more slowly."""
         raise NotImplementedError
 
     def resume_response(self) -> None:
-        """Go on."""
+        """Receive the response again after `pause_response`."""
         raise NotImplementedError
 
     def abandon(self) -> None:
         """
-        Give up the stream; its receiver hears nothing more of it.
+        Give up the stream; its receiver gets no further calls.
 
-        What becomes of the connection is up to its kind: HTTP/1.1 has to end it.
+        The kind of stream decides about the connection: HTTP/1.1 has to end it.
         """
         raise NotImplementedError
 
     # Of a tunnel.
 
     def send_raw(self, data: bytes) -> None:
-        """Send some of what the client sends through the tunnel."""
+        """Send some bytes that the client sent through the tunnel."""
         raise NotImplementedError
 
     def end_raw(self) -> None:
-        """The client sends no more through the tunnel; the endpoint may still send."""
+        """End the output, because the client sends no more; the endpoint may still send."""
         raise NotImplementedError
 
     def close_tunnel(self) -> None:
@@ -138,8 +141,8 @@ class EndpointStream:
 
 
 class PendingStream:
-    """A stream that is being waited for."""
+    """The wait for a stream."""
 
     def cancel(self) -> None:
-        """Give up waiting; the receiver hears nothing of it."""
+        """End the wait; the receiver gets no call."""
         raise NotImplementedError
