@@ -207,9 +207,8 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     def _refuse(self, error: PeerError) -> None:
         """Answer a client that broke the rules, if that is still possible, and close."""
         self._is_last = True
-        exchange = self._exchange
-        if exchange is not None:
-            exchange.refuse(error)
+        if self._exchange is not None:
+            self._exchange.refuse(error)
             return
         seen, size = self._decoder.first_line(), len(self._decoder.waiting)
         timeout = self._limits.head_timeout
@@ -247,14 +246,15 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         self._encoder.body(data)
 
     def flush(self) -> None:
-        out = self._encoder.take()
-        if out:
+        if out := self._encoder.take():
             self.transport.write(out)
 
     def end(self, trailers: FieldLines) -> None:
         decoder = self._decoder
         self.transport.write(self._encoder.end(trailers))
         self._exchange = self._request = None
+        if self.state is LOST:
+            return  # It was cut in the same turn: nothing that waits behind is answered.
         if self._is_last or self.state is TUNNELLING or decoder.is_in_body:
             self._close()
             return

@@ -97,6 +97,22 @@ class DownstreamStateTests(SynchronousTestCase):
             self.connection.cut()
             self.assertIs(self.note(), LOST)
 
+    def test_answered_after_a_cut(self) -> None:
+        """An answer that comes in the same turn as a cut does not revive the connection."""
+        for follower in (b"", GET, CLOSE):
+            self.at(WAITING)
+            self.send(GET + follower)
+            endpoint = self.wire.accept()
+            endpoint.read()
+            endpoint.send_untold(OK)
+            self.connection.cut()
+            for reader in self.wire.network.getReaders():
+                reader.doRead()
+            self.assertIs(self.connection.state, LOST)
+            self.assertIs(self.note(), LOST)
+            self.assertEqual(endpoint.read(), b"")
+            self.assertEqual(len(self.wire.plane.clients.connections), 0)
+
     def test_last(self) -> None:
         """After the last response the connection closes."""
         self.connect()
