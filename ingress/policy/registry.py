@@ -28,6 +28,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.scope import ReadContext
+from ingress.policy.source_ranges import SourceRanges
 from ingress.policy.upstream_host import UpstreamHost
 
 Features = Mapping[str, RouteFeature]
@@ -115,6 +116,7 @@ class Registry:
 FEATURES: Final[tuple[Entry, ...]] = (
     # Access.
     UnsupportedAccess,
+    SourceRanges,
     HttpsRedirect,
     # Settings, and what is read for its faults alone.
     BackendTLS,

@@ -29,9 +29,6 @@ class UnsupportedAccessTests(SynchronousTestCase):
             "auth-type",
             "auth-url",
             "auth-something-new",
-            "whitelist-source-range",
-            "allowlist-source-range",
-            "denylist-source-range",
             "satisfy",
             "enable-global-auth",
             "limit-rps",
@@ -62,21 +59,6 @@ class UnsupportedAccessTests(SynchronousTestCase):
             reading = read(name, value="1")
             self.assertIsNone(reading.closing)
             self.assertEqual(list(reading.faults), [name])
-
-    def test_everybody(self) -> None:
-        """A list of source ranges that lets everybody in is none; any other one closes."""
-        for name in ("whitelist-source-range", "allowlist-source-range"):
-            for value in ("0.0.0.0/0,::/0", "::/0, 0.0.0.0/0,", "10.0.0.0/8,0.0.0.0/0,::/0"):
-                self.assertEqual(read(name, value=value), Reading(None, {}, None), value)
-            for value in ("0.0.0.0/0", "::/0", "0.0.0.0/0,::/1", "0.0.0.0/0,::/0,x", ",", ""):
-                self.assertEqual(read(name, value=value).closing, RULES, value)
-        self.assertEqual(read("denylist-source-range", value="0.0.0.0/0,::/0").closing, RULES)
-
-    def test_others(self) -> None:
-        """A list that lets everybody in does not open what another annotation closes."""
-        annotations = {"whitelist-source-range": "0.0.0.0/0,::/0", "auth-url": "http://a"}
-        reading = read_annotations(UnsupportedAccess, annotations)
-        self.assertEqual((list(reading.faults), reading.closing), (["auth-url"], RULES))
 
     def test_hidden(self) -> None:
         """The values may hold secrets and are in no fault."""

@@ -34,7 +34,7 @@ from tests.support.wire import Wire
 OTHERS = tuple(feature for feature in FEATURES if feature is not Redirect)
 """Without the proxy's own redirects, which the policy of these tests takes the place of."""
 
-REFUSING = {"satisfy", "enable-global-auth", "whitelist-source-range", "allowlist-source-range"}
+REFUSING = {"satisfy", "enable-global-auth"}
 """Annotations that decide access, besides the families of `test_access_decided`."""
 
 WITH_REDIRECT = Registry((*OTHERS, PermanentRedirect))
@@ -160,7 +160,7 @@ class RegistryTests(SynchronousTestCase):
 
     def test_access_decided(self) -> None:
         """Each annotation that decides access and is not implemented closes and says only so."""
-        families = re.compile(r"auth-.+|limit-(?!rate$|rate-after$).+|.+-source-range|.+-snippet")
+        families = re.compile(r"auth-.+|limit-(?!rate$|rate-after$).+|.+-snippet")
         for name in NAMES - REGISTRY.known_annotations | REFUSING:
             annotations = Annotations({PREFIX + name: "1"})
             REGISTRY.read(annotations, context())

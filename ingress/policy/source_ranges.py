@@ -1,0 +1,108 @@
+"""
+Who may come by address: ``allowlist-source-range`` (``whitelist-``) and ``denylist-source-range``.
+
+Source of the rules: docs/compatibility.md, section 2.6; what a bad value closes, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from ingress.address_ranges import AddressRanges, parse_range
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.policy.annotation import Annotations
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+from ingress.policy.policy import Policy
+from ingress.policy.scope import ReadContext
+
+_ALLOW: Final = ("allowlist-source-range", "whitelist-source-range")
+"""The second name is the older one; the first that is there counts, as in ingress-nginx."""
+
+_DENY: Final = "denylist-source-range"
+
+_NOT_ALLOWED: Final = Answer(
+    403, Outcome.ACCESS_REFUSED, "The address of the client may not use this path."
+)
+
+_SHOWN: Final = 20
+"""The entries of a list that are shown; a list may have thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRanges(Policy):
+    """
+    Answers clients with 403 whose address is denied, or is not among those that are allowed.
+
+    The address is the one that trust makes (`BelievedClient.address`). The client of a UNIX
+    socket has none: it is on no list.
+    """
+
+    name: ClassVar[str] = "source-ranges"
+    annotations: ClassVar[tuple[str, ...]] = (*_ALLOW, _DENY)
+
+    allowed: AddressRanges | None = None
+    """None where every address that is not denied may come."""
+
+    denied: AddressRanges = AddressRanges()
+    written: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    """The entries of both lists as written, of each the first ones."""
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> SourceRanges | None:
+        """Feature: a list that lets everybody in, as cert-manager writes it, asks for nothing."""
+        present = set(annotations)
+        words = {name: annotations.words(name) for name in cls.annotations}
+        name = next((name for name in _ALLOW if name in present), "")
+        allowed = _ranges(annotations, name, words[name]) if name else None
+        denied = _ranges(annotations, _DENY, words[_DENY]) if _DENY in present else None
+        if allowed is not None and allowed.has_all:
+            allowed = None
+        if allowed is None and not denied:
+            return None
+        shown = words[name][:_SHOWN] if allowed is not None else ()
+        return cls(allowed, denied or AddressRanges(), (shown, words[_DENY][:_SHOWN]))
+
+    @property
+    def guards(self) -> bool:
+        """Feature: it decides who gets access."""
+        return True
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: denied addresses first, then those that are not allowed."""
+        address = context.client.address
+        if self.denied.has(address):
+            return _NOT_ALLOWED
+        if self.allowed is not None and not self.allowed.has(address):
+            return _NOT_ALLOWED
+        return None
+
+    def explain(self) -> str:
+        """Feature."""
+        allowed, denied = map(", ".join, self.written)
+        parts = [f"Clients from {denied} get 403."] if denied else []
+        if self.allowed is not None:
+            parts.append(f"Only clients from {allowed} are let in; all others get 403.")
+        return " ".join(parts)
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        allowed, denied = self.written
+        return {"sourceRanges": {"allowed": list(allowed), "denied": list(denied)}}
+
+
+def _ranges(annotations: Annotations, name: str, words: tuple[str, ...]) -> AddressRanges | None:
+    """Read a list; one that is empty or has a bad entry closes the paths."""
+    if not words:
+        annotations.close(name, "a list of IP addresses and CIDR ranges is accepted")
+        return None
+    try:
+        return AddressRanges.of(map(parse_range, words))
+    except ValueError as error:
+        annotations.close(
+            name, f"{error}; a list of IP addresses and CIDR ranges is accepted", is_shown=True
+        )
+        return None
