@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     NO_ROUTE = "no_route"
     NO_ENDPOINT = "no_endpoint"
     REDIRECTED = "redirected"
+    PREFLIGHT = "preflight"
     ACCESS_REFUSED = "access_refused"
     DIAL_FAILED = "dial_failed"
     ENDPOINT_BROKE = "endpoint_broke"

@@ -35,8 +35,11 @@ from ingress.policy.scope import ReadContext, RuleScope
 _COOKIE_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """A token (RFC 6265 section 4.1.1)."""
 
-_COOKIE_PATH: Final = re.compile(r"/[\x21-\x3a\x3c-\x7e]*")
-"""A path without blanks and semicolons, which would end the attribute."""
+_COOKIE_PATH: Final = re.compile(r"/[\x21-\x3a\x3c-\x7e]{0,1023}")
+"""
+A path without blanks and semicolons, which would end the attribute. Browsers ignore attributes of
+more than 1024 bytes (RFC 6265bis section 5.6).
+"""
 
 _PLAIN_IN_COOKIE_PATH: Final = "/%:@!$&'()*+,=~"
 
@@ -112,7 +115,9 @@ class CookieAffinity(Setting):
         mode = annotations.choice("affinity-mode", ("balanced", "persistent"))
         annotations.text("session-cookie-hash")  # Ignored by ingress-nginx as well, silently.
         path = annotations.text(
-            "session-cookie-path", _COOKIE_PATH, "a path without blanks and semicolons"
+            "session-cookie-path",
+            _COOKIE_PATH,
+            "a path without blanks and semicolons, of at most 1,024 characters,",
         )
         settings = cls(
             name=annotations.text("session-cookie-name", _COOKIE_NAME, "a token (RFC 6265)")

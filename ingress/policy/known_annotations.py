@@ -71,9 +71,6 @@ _FAMILIES: Final = {
     "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
     "limit-rate limit-rate-after": "responses are sent as fast as clients read",
-    "enable-cors cors-allow-credentials cors-allow-headers cors-allow-methods cors-allow-origin"
-    " cors-expose-headers cors-max-age": "no CORS fields are added, so that browsers refuse the"
-    " responses to scripts of other origins",
     "custom-headers": "responses do not get these fields",
     "custom-http-errors default-backend disable-proxy-intercept-errors": "errors reach the client"
     " as the endpoint or the proxy sends them",

@@ -20,6 +20,7 @@ from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
 from ingress.policy.chosen import chosen_policies
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.policy.cors import CORS
 from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import LoadBalance
@@ -118,6 +119,8 @@ FEATURES: Final[tuple[Entry, ...]] = (
     UnsupportedAccess,
     SourceRanges,
     HttpsRedirect,
+    # Preflights have no credentials: every further rule of access comes behind this line.
+    CORS,
     # Settings, and what is read for its faults alone.
     BackendTLS,
     Buffering,

@@ -196,6 +196,8 @@ def _some_features() -> Iterator[Policy | Setting]:
         {"affinity": "cookie", "force-ssl-redirect": "true", "upstream-hash-by": "$uri"},
         {"backend-protocol": "HTTPS", "proxy-body-size": "0"},
         {"auth-url": "http://a.example"},
+        {"app-root": "/a", "upstream-vhost": "$namespace", "enable-cors": "true"},
+        {"enable-cors": "true", "cors-allow-origin": "https://a.example"},
     ):
         annotations = Annotations({PREFIX + name: value for name, value in values.items()})
         for feature in REGISTRY.read(annotations, context()).values():

@@ -1,0 +1,182 @@
+"""
+Cross-origin resource sharing: ``enable-cors`` and ``cors-*``.
+
+The proxy answers preflights itself, and says on every other response who may read it; what an
+endpoint says about that is dropped. Source of the rules: docs/compatibility.md, sections 2.7 and
+6, "CORS".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Final
+
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.field_edits import FieldEdits, FieldPairs
+from ingress.policy.annotation import Annotations
+from ingress.policy.context import PolicyContext
+from ingress.policy.cors_origin import OriginList, read_origins
+from ingress.policy.decision import Decision, Proceed
+from ingress.policy.policy import Policy
+from ingress.policy.scope import ReadContext
+
+_METHODS: Final = "GET, PUT, POST, DELETE, PATCH, OPTIONS"
+_HEADERS: Final = (
+    "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,"
+    "Range,Authorization"
+)
+_MAX_AGE: Final = 1_728_000
+_LONGEST_AGE: Final = 2**31 - 1
+
+_MAX_LIST: Final = 4096
+"""Characters of a list of names, which is a field of every response."""
+
+_METHOD_LIST: Final = re.compile(r"(?:[A-Za-z]+|\*)(?: *, *(?:[A-Za-z]+|\*))*(?: *,)?")
+_NAME_LIST: Final = re.compile(r"(?:[A-Za-z0-9_\-]+|\*)(?: *, *(?:[A-Za-z0-9_\-]+|\*))*(?: *,)?")
+
+_ALLOW_ORIGIN: Final = b"Access-Control-Allow-Origin"
+_DROPPED: Final = frozenset(
+    {
+        b"access-control-allow-credentials",
+        b"access-control-allow-headers",
+        b"access-control-allow-methods",
+        b"access-control-allow-origin",
+        b"access-control-max-age",
+    }
+)
+"""
+The fields by which an endpoint could let in more origins than the annotations do. Those that it
+exposes stay if no annotation lists others.
+"""
+
+_NOBODY: Final = Proceed(response_edits=FieldEdits(remove=_DROPPED))
+_VARY: Final = FieldEdits(add=((b"Vary", b"Origin"),))
+
+
+@dataclass(frozen=True, slots=True)
+class CORS(Policy):
+    """Answers preflights, and gives every response the fields that browsers look for."""
+
+    name: ClassVar[str] = "cors"
+    annotations: ClassVar[tuple[str, ...]] = (
+        "enable-cors",
+        "cors-allow-origin",
+        "cors-allow-methods",
+        "cors-allow-headers",
+        "cors-allow-credentials",
+        "cors-expose-headers",
+        "cors-max-age",
+    )
+
+    origins: OriginList | None
+    """None for everybody."""
+
+    fields: FieldPairs
+    """What responses have, beside the allowed origin."""
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> CORS | None:
+        """Feature."""
+        is_enabled = annotations.boolean("enable-cors", False)
+        origins = read_origins(annotations, "cors-allow-origin")
+        fields: list[tuple[bytes, bytes]] = []
+        if annotations.boolean("cors-allow-credentials", True):
+            fields.append((b"Access-Control-Allow-Credentials", b"true"))
+        methods = _list(annotations, "cors-allow-methods", _METHOD_LIST) or _METHODS
+        headers = _list(annotations, "cors-allow-headers", _NAME_LIST) or _HEADERS
+        fields += (
+            (b"Access-Control-Allow-Methods", methods.encode("ascii")),
+            (b"Access-Control-Allow-Headers", headers.encode("ascii")),
+        )
+        exposed = _list(annotations, "cors-expose-headers", _NAME_LIST)
+        if exposed:
+            fields.append((b"Access-Control-Expose-Headers", exposed.encode("ascii")))
+        fields.append((b"Access-Control-Max-Age", b"%d" % _age(annotations)))
+        return cls(origins, tuple(fields)) if is_enabled else None
+
+    @property
+    def response_edits(self) -> FieldEdits:
+        """Policy: what everybody may read is the same for all requests."""
+        if self.origins is not None:
+            return _VARY
+        return _edits(self.fields, b"*")
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: preflights have no credentials, so they are answered before access is decided."""
+        request = context.request
+        if self.origins is None:
+            return _PREFLIGHT if request.method == b"OPTIONS" else None
+        origin = request.field(b"origin")
+        if origin is None or not self.origins.has(origin):
+            return _NOBODY
+        if request.method == b"OPTIONS":
+            return _preflight(self.fields, origin)
+        return _proceed(self.fields, origin)
+
+    def explain(self) -> str:
+        """Feature."""
+        who = "every origin"
+        if self.origins is not None:
+            who = f"the origins {self.origins}" if self.origins.written else "no origin"
+        return f"Preflights are answered here, and {who} may read responses (CORS)."
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        origins = ["*"] if self.origins is None else list(self.origins.written)
+        fields = {name.decode(): value.decode() for name, value in self.fields}
+        return {"cors": {"origins": origins, "fields": fields}}
+
+
+_PREFLIGHT: Final = Answer(
+    204, Outcome.PREFLIGHT, "The proxy answers preflights itself.", has_body=False
+)
+
+
+def _edits(fields: FieldPairs, origin: bytes) -> FieldEdits:
+    return FieldEdits(replace=((_ALLOW_ORIGIN, origin), *fields), remove=_DROPPED)
+
+
+@lru_cache(maxsize=1024)
+def _proceed(fields: FieldPairs, origin: bytes) -> Proceed:
+    return Proceed(response_edits=_edits(fields, origin))
+
+
+@lru_cache(maxsize=1024)
+def _preflight(fields: FieldPairs, origin: bytes) -> Answer:
+    return Answer(
+        204,
+        _PREFLIGHT.outcome,
+        _PREFLIGHT.detail,
+        fields=((_ALLOW_ORIGIN, origin), *fields),
+        has_body=False,
+    )
+
+
+def _list(annotations: Annotations, name: str, pattern: re.Pattern[str]) -> str:
+    """Read a list of names as it is written; empty for the default."""
+    value = annotations.text(name)
+    if value and (len(value) > _MAX_LIST or pattern.fullmatch(value) is None):
+        annotations.fault(
+            name,
+            f"names with commas between them, {_MAX_LIST:,} characters at most, are accepted; "
+            "the default is used instead",
+        )
+        return ""
+    return value
+
+
+def _age(annotations: Annotations) -> int:
+    age = annotations.integer("cors-max-age")
+    if age is None:
+        return _MAX_AGE
+    if not -1 <= age <= _LONGEST_AGE:
+        annotations.fault(
+            "cors-max-age",
+            f"-1 to {_LONGEST_AGE} seconds are accepted; the default {_MAX_AGE} is used instead",
+        )
+        return _MAX_AGE
+    return age
