@@ -73,6 +73,7 @@ TESTS_WITHOUT_MODULE = {
     "test_guard",
     "test_layers",
     "test_packaging",
+    "test_parts",
     "test_twisted_internals",
 }
 """Those of no module in particular, or of one outside of the package."""
