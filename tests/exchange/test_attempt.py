@@ -17,7 +17,7 @@ SETTINGS = CallSettings()
 
 
 class AttemptTests(SynchronousTestCase):
-    """What becomes of an attempt is known where the next endpoint is picked."""
+    """The result of an attempt counts when the next endpoint is picked."""
 
     def setUp(self) -> None:
         self.wire = Wire(ENDPOINT)
@@ -27,12 +27,12 @@ class AttemptTests(SynchronousTestCase):
         return Attempt(self.calls, UPSTREAM, settings, ENDPOINT, is_retry=is_retry)
 
     def in_flight(self) -> tuple[int, int]:
-        """Requests in flight: of the endpoint, and of all."""
+        """Return the requests in flight of the endpoint and of all endpoints."""
         load = self.calls.registry.load(ENDPOINT)
         return load.in_flight, self.calls.retry_budget.in_flight
 
     def test_in_flight(self) -> None:
-        """A request is in flight from its begin to its end, however that is."""
+        """A request is in flight until its attempt ends, however it ends."""
         for succeeded in (True, False, None):
             attempt = self.begin()
             self.assertEqual(self.in_flight(), (1, 1))
@@ -53,7 +53,7 @@ class AttemptTests(SynchronousTestCase):
         self.assertEqual(budget.retries, 0)
 
     def test_health(self) -> None:
-        """Failures eject the endpoint; what shows nothing of it does not count."""
+        """Failures eject the endpoint; attempts that show nothing do not count."""
         health = self.calls.balancer.health
         for succeeded, is_ejected in ((None, False), (False, True)):
             for _ in range(MAX_FAILURES):
@@ -61,7 +61,7 @@ class AttemptTests(SynchronousTestCase):
             self.assertEqual(health.is_ejected((UPSTREAM, ENDPOINT, None)), is_ejected)
 
     def test_health_is_of_an_upstream(self) -> None:
-        """A Service of somebody else, aimed at the same endpoint, ejects it for itself alone."""
+        """A Service of another namespace with the same endpoint ejects it for itself alone."""
         theirs = UpstreamKey("attacker", "web", "80")
         for _ in range(MAX_FAILURES):
             Attempt(self.calls, theirs, SETTINGS, ENDPOINT, is_retry=False).ended(False)
@@ -76,7 +76,7 @@ class AttemptTests(SynchronousTestCase):
         self.assertEqual(repr(self.calls.balancer.health), "<Health failing=0 ejected=0>")
 
     def test_latency(self) -> None:
-        """Where it counts, the latency is the time from the begin to the head of the response."""
+        """For EWMA the latency is measured from the beginning to the head of the response."""
         attempt = self.begin(replace(SETTINGS, load_balance=LoadBalance(Algorithm.EWMA)))
         self.wire.advance(2)
         attempt.answered(200)
@@ -86,7 +86,7 @@ class AttemptTests(SynchronousTestCase):
         self.assertEqual(self.calls.registry.load(ENDPOINT).cost(now), 2.0)
 
     def test_record(self) -> None:
-        """The record has the times and the status, its own status where there was no response."""
+        """The record has the times and the status; the one given at the end without a response."""
         attempt = self.begin()
         self.wire.advance(1)
         attempt.connected()

@@ -36,7 +36,7 @@ CLIENT = BelievedClient(b"192.0.2.1", b"a.example", b"", is_secure=False, is_tru
 
 
 class Listener(CallReceiver):
-    """Remembers what becomes of a call."""
+    """Remembers the calls of a CallReceiver's methods."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -99,7 +99,7 @@ class CallCase(SynchronousTestCase):
 
 class CallTests(CallCase):
     def test_response(self) -> None:
-        """A call asks an endpoint, and its receiver hears the response, and then nothing more."""
+        """A call asks an endpoint, and its receiver gets the response and nothing after it."""
         call = self.start()
         endpoint = self.wire.accept()
         self.assertTrue(endpoint.read().startswith(b"GET / HTTP/1.1\r\nHost: a.example\r\n"))
@@ -112,7 +112,7 @@ class CallTests(CallCase):
         self.check_nothing_in_flight()
 
     def test_no_endpoint(self) -> None:
-        """Without an endpoint a call fails, and says whether a name has no address."""
+        """A call without an endpoint fails, with another status if a name has no address."""
         calls, upstream = self.wire.plane.calls, Upstream(UPSTREAM)
         for is_unresolved, status in ((False, 503), (True, 502)):
             listener = Listener()
@@ -123,7 +123,7 @@ class CallTests(CallCase):
         self.assertEqual(self.wire.dials, [])
 
     def test_body(self) -> None:
-        """The body waits for the connection, and is sent again where another one is needed."""
+        """The body waits for the connection, and is sent again on another one if need be."""
         call = self.start(post(5), ENDPOINT, OTHER_ENDPOINT)
         self.assertTrue(self.listener.is_paused)
         call.send_body(b"hello")
@@ -138,7 +138,7 @@ class CallTests(CallCase):
         self.check_nothing_in_flight()
 
     def test_cancelled(self) -> None:
-        """A call that is given up ends its connection, in whatever state, and says nothing."""
+        """A call that is cancelled ends its connection in every state, and calls no receiver."""
         for prepare in (
             lambda: None,
             lambda: self.wire.accept(),
@@ -153,7 +153,7 @@ class CallTests(CallCase):
             self.check_nothing_in_flight()
 
     def test_another_endpoint_for_a_status(self) -> None:
-        """A status that the settings retry on goes to another endpoint; the last one counts."""
+        """A status that the settings retry on leads to another endpoint; the last one is passed on."""
         proxy = ProxySettings(retry_on=frozenset({RetryCondition.HTTP_503}))
         settings = replace(SETTINGS, proxy=proxy)
         self.start(GET, ENDPOINT, OTHER_ENDPOINT, settings=settings)
@@ -176,7 +176,7 @@ class CallTests(CallCase):
         self.check_nothing_in_flight()
 
     def test_says_why(self) -> None:
-        """The answer of a call that failed says what was wrong with the connection."""
+        """The answer of a call that failed says why there was no connection."""
         self.start()
         self.wire.next_dial().refuse()
         assert self.listener.answer is not None
@@ -185,7 +185,7 @@ class CallTests(CallCase):
 
 
 class StaleConnectionTests(CallCase):
-    """Kept connections that their endpoints close at the moment when they are used."""
+    """Kept connections that endpoints close at the moment at which they are used."""
 
     def test_once_more(self) -> None:
         """The same endpoint is asked again over a new connection, as one attempt."""
@@ -197,7 +197,7 @@ class StaleConnectionTests(CallCase):
         self.assertEqual(len(call.tries), 1)
 
     def test_no_more_than_once(self) -> None:
-        """After a stale connection no kept one is used, whatever the endpoint."""
+        """After a stale connection a call uses no kept one, of any endpoint."""
         call = self.start_over_stale()
         self.start_kept(OTHER_ENDPOINT)
         self.wire.next_dial().refuse()
@@ -206,7 +206,7 @@ class StaleConnectionTests(CallCase):
         self.assertEqual(len(call.tries), 2)
 
     def start_kept(self, endpoint: Endpoint) -> None:
-        """An idle connection to an endpoint, for another call's use."""
+        """Make an idle connection to an endpoint, for another call."""
         listener, self.listener = self.listener, Listener()
         self.start(GET, endpoint)
         dial = self.wire.dials.pop()
@@ -226,7 +226,7 @@ class StaleConnectionTests(CallCase):
         return call
 
     def test_not_what_cannot_be_repeated(self) -> None:
-        """A request that may do something twice is not sent again."""
+        """A request that is not idempotent is not sent again."""
         self.start(GET)
         peer = self.wire.accept()
         peer.read()
@@ -237,7 +237,7 @@ class StaleConnectionTests(CallCase):
 
 
 class ClientViewTests(SynchronousTestCase):
-    """What clients see of it all: one endpoint is down, the other is not."""
+    """The view of clients while one of two endpoints is down."""
 
     def setUp(self) -> None:
         self.wire = Wire(ENDPOINT, OTHER_ENDPOINT)
@@ -262,12 +262,12 @@ class ClientViewTests(SynchronousTestCase):
         return dialled
 
     def test_down(self) -> None:
-        """No client notices, and after so many attempts nobody dials it in vain."""
+        """No client notices, and after so many failures the endpoint is not dialled any more."""
         dialled = [self.ask(data) for _ in range(20) for data in (GET, post(2) + b"ok")]
         self.assertEqual(sum(each.count(ENDPOINT) for each in dialled), MAX_FAILURES)
 
     def test_up_again(self) -> None:
-        """One request a time tries it, and when it answers it has its turn again."""
+        """One request at a time tries the endpoint, which serves again once it answers."""
         for _ in range(20):
             self.ask()
         self.wire.advance(FIRST_EJECTION)
@@ -286,7 +286,7 @@ class ClientViewTests(SynchronousTestCase):
         )
 
     def test_server_errors(self) -> None:
-        """An endpoint that answers, whatever it answers, is not left out."""
+        """An endpoint that answers is not ejected, whatever the status."""
         for _ in range(4 * MAX_FAILURES):
             client = self.wire.connect()
             client.send(GET)

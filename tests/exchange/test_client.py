@@ -18,10 +18,10 @@ from tests.support.upstream_head import (
 
 
 class ForwardedFieldsTests(UpstreamHeadCase):
-    """What endpoints are told by default (docs/compatibility.md, section 2.1)."""
+    """The forwarded fields by default (docs/compatibility.md, section 2.1)."""
 
     def test_over_http(self) -> None:
-        """The endpoint is told who asks, for what, and how."""
+        """The endpoint gets the client's address, its host, its port and its scheme."""
         self.check(
             self.send(),
             {
@@ -43,7 +43,7 @@ class ForwardedFieldsTests(UpstreamHeadCase):
         )
 
     def test_over_https(self) -> None:
-        """Over TLS the scheme is https and the port that of https."""
+        """The scheme is https and the port that of https for a client over TLS."""
         self.check(
             self.send(is_secure=True),
             {
@@ -70,7 +70,7 @@ class ForwardedFieldsTests(UpstreamHeadCase):
             )
 
     def test_mapped_ipv4(self) -> None:
-        """A client of IPv4 on a listener for both families is one of IPv4."""
+        """A client of IPv4 on a listener for both families has its IPv4 address."""
         self.check(
             self.send(address="::ffff:192.0.2.1"),
             {b"X-Real-IP": [b"192.0.2.1"], b"X-Forwarded-For": [b"192.0.2.1"]},
@@ -89,7 +89,7 @@ class ForwardedFieldsTests(UpstreamHeadCase):
         )
 
     def test_config_changes(self) -> None:
-        """A connection that outlives a Config is described by the next one."""
+        """The next Config describes a connection that outlives the one before."""
         client = Client(PROXY, is_secure=False)
         request = make_request(b"X-Forwarded-For: 1.2.3.4")
         believed = client.believed(request, CONFIG)
@@ -99,10 +99,10 @@ class ForwardedFieldsTests(UpstreamHeadCase):
 
 
 class KeptTests(SynchronousTestCase):
-    """What was said of the last request serves the next one like it."""
+    """The fields of the last request are reused for the next one like it."""
 
     def test_kept(self) -> None:
-        """As long as fields, host and configuration are the same, and no longer."""
+        """Fields are reused as long as head, host and configuration are the same."""
         client = Client(PROXY, is_secure=False)
         request, other = make_request(), make_request(host=b"b.example")
         first = client.believed(request, CONFIG)
@@ -111,7 +111,7 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(client.believed(request, CONFIG).authority, b"a.example")
 
     def test_idle(self) -> None:
-        """A client that asks for nothing more has none of its last head in memory."""
+        """An idle client has nothing of a large last head in memory."""
         client = Client(STRANGER, is_secure=False)
         request = make_request(b"X-Forwarded-For: " + b"a" * 4096)
         before = getrefcount(request.cache)
@@ -120,7 +120,7 @@ class KeptTests(SynchronousTestCase):
         self.assertIsNot(client.believed(request, CONFIG), believed)
 
     def test_trust_changes(self) -> None:
-        """What was not believed is, once the configuration says so, whatever came between."""
+        """Fields that were not believed are, once the configuration trusts the peer."""
         client = Client(PROXY, is_secure=False)
         request = make_request(b"X-Forwarded-For: 192.0.2.7")
         self.assertEqual(client.believed(request, CONFIG).address, b"10.0.0.1")
@@ -129,10 +129,10 @@ class KeptTests(SynchronousTestCase):
 
 
 class StrangerTests(UpstreamHeadCase):
-    """Who is not a trusted proxy (docs/compatibility.md, section 5, "Trust")."""
+    """Clients that are no trusted proxies (docs/compatibility.md, section 5, "Trust")."""
 
     def test_forwarded_fields_are_replaced(self) -> None:
-        """What a stranger says of itself is removed, its chain and host kept as original ones."""
+        """A stranger's forwarded fields are removed; its chain and host are kept as original ones."""
         message = self.send(
             b"X-Forwarded-For: 1.2.3.4",
             b"x-forwarded-host: myhost",
@@ -159,7 +159,7 @@ class StrangerTests(UpstreamHeadCase):
         )
 
     def test_other_forwarded_fields_are_removed(self) -> None:
-        """So is every other field by which proxies tell endpoints what to believe."""
+        """A stranger's other fields in which proxies describe clients are removed."""
         names = [
             b"Forwarded",
             b"X-Forwarded-Prefix",
@@ -208,7 +208,7 @@ class TrustedProxyTests(UpstreamHeadCase):
     """Peers inside `trusted-proxies` (docs/compatibility.md, section 5, "Trust")."""
 
     def test_believed(self) -> None:
-        """What a trusted proxy says of its client is passed on."""
+        """The forwarded fields of a trusted proxy are passed on."""
         message = self.send(
             b"X-Forwarded-For: 1.2.3.4",
             b"X-Forwarded-Host: myhost.example:444",
@@ -234,7 +234,7 @@ class TrustedProxyTests(UpstreamHeadCase):
         )
 
     def test_silent(self) -> None:
-        """Where a trusted proxy says nothing, the connection speaks."""
+        """The connection describes the client if a trusted proxy does not."""
         self.check(
             self.send(address=PROXY, config=TRUSTING),
             {
@@ -253,7 +253,7 @@ class TrustedProxyTests(UpstreamHeadCase):
         self.check(message, {b"X-Forwarded-Port": [b"8443"]})
 
     def test_lists(self) -> None:
-        """Of lists of hosts, ports and schemes the client's own entry, the first, counts."""
+        """The first entry of lists of hosts, ports and schemes counts, which is the client's."""
         message = self.send(
             b"X-Forwarded-Host: one.example, two.example",
             b"X-Forwarded-Proto: https, http",
@@ -271,7 +271,7 @@ class TrustedProxyTests(UpstreamHeadCase):
         )
 
     def test_malformed(self) -> None:
-        """What makes no sense is not believed, even from a trusted proxy."""
+        """Malformed fields are not believed, even from a trusted proxy."""
         for port in (b"0", b"65536", b"x", b"-1", b"+1", b"", b"000080"):
             message = self.send(
                 b"X-Forwarded-Host: <script>",
@@ -293,7 +293,7 @@ class TrustedProxyTests(UpstreamHeadCase):
             )
 
     def test_chain(self) -> None:
-        """The client is the last address that no trusted proxy has; what is before it is hearsay."""
+        """The client is the last address that is no trusted proxy's; entries before it are hearsay."""
         for chain, client in (
             (b"1.2.3.4, 5.6.7.8", b"5.6.7.8"),
             (b"1.2.3.4, 5.6.7.8, 10.0.0.2", b"5.6.7.8"),
@@ -378,7 +378,7 @@ class TrustedProxyTests(UpstreamHeadCase):
         self.assertEqual(message.values(b"X-Forwarded-For"), [b"1.2.3.4"])
 
     def test_endless_chain(self) -> None:
-        """Only so many entries are looked at."""
+        """Only a bounded number of entries is read."""
         chain = b",".join([b"1.2.3.4", *[b"10.0.0.2"] * 5000])
         message = self.send(b"X-Forwarded-For: " + chain, address=PROXY, config=TRUSTING)
         self.assertEqual(message.values(b"X-Forwarded-For"), [b"10.0.0.2"])

@@ -54,7 +54,7 @@ class ChoiceCase(SynchronousTestCase):
         return EndpointChoice(self.plane.calls, upstream, route, made, client)
 
     def session(self) -> tuple[Endpoint, bytes]:
-        """A new session: its endpoint and the Cookie field by which it comes back."""
+        """Begin a session; return its endpoint and the Cookie field that brings it back."""
         choice = self.choose(STICKY)
         endpoint = choice.first()
         assert endpoint is not None
@@ -62,7 +62,7 @@ class ChoiceCase(SynchronousTestCase):
         return endpoint, b"Cookie: a=b; " + choice.cookie.partition(b";")[0]
 
     def eject(self, *endpoints: Endpoint) -> None:
-        """By requests that fail."""
+        """Eject an endpoint by requests that fail."""
         for endpoint in endpoints:
             for _ in range(MAX_FAILURES):
                 Attempt(self.plane.calls, UPSTREAM, ROUTE, endpoint, is_retry=False).ended(False)
@@ -70,20 +70,20 @@ class ChoiceCase(SynchronousTestCase):
 
 class EndpointChoiceTests(ChoiceCase):
     def test_in_turn(self) -> None:
-        """Without affinity endpoints serve in turn, and no cookie is set."""
+        """Endpoints serve in turn without affinity, and no cookie is set."""
         choices = [self.choose() for _ in ENDPOINTS]
         self.assertEqual([choice.first() for choice in choices], list(ENDPOINTS))
         self.assertEqual([choice.cookie for choice in choices], [None] * len(ENDPOINTS))
 
     def test_none(self) -> None:
-        """Without endpoints there is none, with affinity or without."""
+        """No endpoint is chosen if the Upstream has none, with affinity or without."""
         for route in (ROUTE, STICKY):
             choice = self.choose(route, Upstream(UPSTREAM))
             self.assertIsNone(choice.first())
             self.assertIsNone(choice.cookie)
 
     def test_next(self) -> None:
-        """Another endpoint is one that was not tried, until enough were."""
+        """The next endpoint is one that was not tried, until enough were tried."""
         choice = self.choose()
         tried = [choice.first()]
         while tried[-1] is not None:
@@ -92,7 +92,7 @@ class EndpointChoiceTests(ChoiceCase):
         self.assertEqual(len(set(tried)), ROUTE.proxy.tries + 1)
 
     def test_none_left(self) -> None:
-        """Where all were tried there is no other."""
+        """No endpoint is chosen if all were tried."""
         choice = self.choose(ROUTE, Upstream(UPSTREAM, ENDPOINTS[:1]))
         self.assertEqual(choice.first(), ENDPOINTS[0])
         self.assertIsNone(choice.next(ENDPOINTS[0]))
@@ -116,7 +116,7 @@ class EndpointChoiceTests(ChoiceCase):
             self.assertEqual(len(set(tried)), len(tried))
 
     def test_time(self) -> None:
-        """After the time for retries there is no other endpoint."""
+        """No further endpoint is chosen after the time for retries."""
         route = replace(ROUTE, proxy=ProxySettings(retry_timeout=10.0))
         for waited, is_asked in ((9.9, True), (10.0, False)):
             choice = self.choose(route)
@@ -125,7 +125,7 @@ class EndpointChoiceTests(ChoiceCase):
             self.assertEqual(choice.next(first, waited=waited) is not None, is_asked)
 
     def test_budget(self) -> None:
-        """With as many retries under way as may be, there is no other endpoint."""
+        """No further endpoint is chosen while the retry budget is used up."""
         budget = self.plane.calls.retry_budget
         for retries, in_flight, share, is_asked in (
             (MIN_RETRIES - 1, 0, 0.2, True),
@@ -142,7 +142,7 @@ class EndpointChoiceTests(ChoiceCase):
             self.assertEqual(other is not None, is_asked, (retries, in_flight, share))
 
     def test_session_stays(self) -> None:
-        """A session stays on its endpoint, and is not made again."""
+        """A session stays on its endpoint, and gets no new cookie."""
         endpoint, cookie = self.session()
         for _ in range(5):
             choice = self.choose(STICKY, None, cookie)
@@ -158,7 +158,7 @@ class EndpointChoiceTests(ChoiceCase):
         self.assertIsNotNone(choice.cookie)
 
     def test_session_fails(self) -> None:
-        """A session keeps its cookie where its endpoint fails once, unless it is to move."""
+        """A session keeps its cookie if its endpoint fails once, unless it is to move."""
         endpoint, cookie = self.session()
         for route, moves in ((STICKY, False), (MOVING, True)):
             choice = self.choose(route, None, cookie)
@@ -168,7 +168,7 @@ class EndpointChoiceTests(ChoiceCase):
             self.assertEqual(choice.cookie is not None, moves)
 
     def test_new_session_fails(self) -> None:
-        """A session that was just made moves with its first endpoint's failure."""
+        """A session that was just made moves if its first endpoint fails."""
         choice = self.choose(STICKY)
         first = choice.first()
         assert first is not None
@@ -186,17 +186,17 @@ class EndpointChoiceTests(ChoiceCase):
 
 
 class EjectedTests(ChoiceCase):
-    """Where endpoints are left out."""
+    """The choice while endpoints are ejected."""
 
     def test_first(self) -> None:
-        """A first try goes elsewhere until the time of the ejection has passed."""
+        """An ejected endpoint is not chosen until the time of the ejection has passed."""
         self.eject(ENDPOINTS[0])
         self.assertNotIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])
         self.wire.advance(FIRST_EJECTION)
         self.assertIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])
 
     def test_session_comes_back(self) -> None:
-        """A session goes to one other endpoint meanwhile, and back, with the same cookie."""
+        """A session moves to one other endpoint during the ejection and back, with its cookie."""
         endpoint, cookie = self.session()
         self.eject(endpoint)
         choices = [self.choose(STICKY, None, cookie) for _ in range(10)]
@@ -220,20 +220,20 @@ class EjectedTests(ChoiceCase):
         self.assertNotEqual(other, endpoint)
 
     def test_new_session(self) -> None:
-        """No session begins on an endpoint that is left out."""
+        """No session begins on an ejected endpoint."""
         self.eject(*ENDPOINTS[:2])
         started = {self.choose(STICKY).first() for _ in range(60)}
         self.assertEqual(started, set(ENDPOINTS[2:]))
 
     def test_most(self) -> None:
-        """Where most are ejected, sessions stay, and all endpoints serve."""
+        """Sessions stay, and all endpoints serve, if most are ejected."""
         endpoint, cookie = self.session()
         self.eject(*ENDPOINTS[:3], endpoint)
         self.assertEqual(self.choose(STICKY, None, cookie).first(), endpoint)
         self.assertEqual({self.choose().first() for _ in range(10)}, set(ENDPOINTS))
 
     def test_one_trial(self) -> None:
-        """One request tries it, and the next ones go elsewhere until that is answered."""
+        """One request is the trial, and the next ones go elsewhere until it is answered."""
         self.eject(ENDPOINTS[0])
         self.wire.advance(FIRST_EJECTION)
         trial = Attempt(self.plane.calls, UPSTREAM, ROUTE, ENDPOINTS[0], is_retry=False)
@@ -242,7 +242,7 @@ class EjectedTests(ChoiceCase):
         self.assertIn(ENDPOINTS[0], [self.choose().first() for _ in range(10)])
 
     def test_by_tls(self) -> None:
-        """What fails in the clear may serve over TLS."""
+        """An endpoint that fails in the clear may serve over TLS."""
         self.eject(ENDPOINTS[0])
         secure = replace(ROUTE, tls=BackendTLS())
         self.assertIn(ENDPOINTS[0], [self.choose(secure).first() for _ in range(10)])
@@ -250,7 +250,7 @@ class EjectedTests(ChoiceCase):
 
 class HashTests(ChoiceCase):
     def test_hash(self) -> None:
-        """A request whose endpoint by hash fails goes to the one that its key prefers next."""
+        """A request whose hashed endpoint fails goes to the one that its key prefers next."""
         balance = LoadBalance(hash_key=parse_hash_key("$remote_addr"))
         route = replace(ROUTE, load_balance=balance)
         found = set()

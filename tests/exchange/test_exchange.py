@@ -50,7 +50,7 @@ MUCH = b"x" * (4 * CAPACITY)
 
 
 class ExchangeCase(SynchronousTestCase):
-    """Each exchange that ends makes one record, which says how; one that does not, none."""
+    """Each exchange that ends makes one record with its outcome; one that does not end makes none."""
 
     def setUp(self) -> None:
         self.wire = Wire(ENDPOINT)
@@ -67,12 +67,12 @@ class ExchangeCase(SynchronousTestCase):
         self.wire.plane.publish(snapshot)
 
     def forget(self) -> None:
-        """What was so far does not count."""
+        """Forget the exchanges so far."""
         self.outcomes.clear()
         self.records.clear()
 
     def begin(self, head: bytes = b"", *, client: Client | None = None) -> Exchange:
-        """A new exchange, whose writer is `self.writer`."""
+        """Begin an exchange, whose writer is `self.writer`."""
         self.writer = RecordingWriter()
         made, _ = parse_request_head(head or request(b"GET"))
         client = client or Client("192.0.2.1", is_secure=False)
@@ -82,7 +82,7 @@ class ExchangeCase(SynchronousTestCase):
         return exchange
 
     def warm(self) -> Peer:
-        """An endpoint with an idle connection that has answered before."""
+        """Make an idle connection to an endpoint, which has answered on it."""
         self.begin()
         endpoint = self.wire.accept()
         endpoint.read()
@@ -91,7 +91,7 @@ class ExchangeCase(SynchronousTestCase):
         return endpoint
 
     def check(self, exchange: Exchange, status: int, outcome: Outcome) -> None:
-        """The exchange ended with this whole answer."""
+        """Check that the exchange ended with this whole answer."""
         self.assertEqual(self.writer.events, ["head", "end"])
         self.assertEqual(self.writer.status, status)
         self.assertIs(exchange.outcome, outcome)
@@ -121,23 +121,23 @@ RETRYING = ProxySettings(
 
 class RoutingTests(ExchangeCase):
     def test_no_rule(self) -> None:
-        """A host that no rule names is 404."""
+        """A request for a host that no rule names is answered with 404."""
         self.publish(replace(snapshot_of(ENDPOINT), any_host=None))
         self.check(self.begin(), 404, Outcome.NO_ROUTE)
 
     def test_resource_backend(self) -> None:
-        """A rule without Service is 404."""
+        """A request for a rule without Service is answered with 404."""
         self.publish(snapshot_of(ENDPOINT, route=replace(ROUTE, upstream=None)))
         self.check(self.begin(), 404, Outcome.NO_ROUTE)
 
     def test_no_service(self) -> None:
-        """A Service that does not exist is 503."""
+        """A request for a Service that does not exist is answered with 503."""
         missing = UpstreamKey("default", "missing", "80")
         self.publish(snapshot_of(ENDPOINT, route=replace(ROUTE, upstream=missing)))
         self.check(self.begin(), 503, Outcome.NO_ENDPOINT)
 
     def test_no_endpoint(self) -> None:
-        """A Service without endpoints is 503, and serves as soon as it has one."""
+        """A Service without endpoints answers with 503, and serves as soon as it has one."""
         self.publish(snapshot_of())
         self.check(self.begin(), 503, Outcome.NO_ENDPOINT)
         self.publish(snapshot_of(ENDPOINT))
@@ -154,7 +154,7 @@ class RoutingTests(ExchangeCase):
         self.assertIn(b"secure: False", self.writer.body)
 
     def test_policy_is_told_what_a_trusted_proxy_says(self) -> None:
-        """Whether the client came over https is what a trusted proxy says, and no stranger."""
+        """A trusted proxy, but no other client, can say that its client came over https."""
         config = Config(trusted_proxies=(ip_network("10.0.0.0/8"),))
         route = replace(ROUTE, policies=(Refusing(),))
         self.publish(snapshot_of(ENDPOINT, config=config, route=route))
@@ -167,13 +167,13 @@ class RoutingTests(ExchangeCase):
         self.assertNotIn(b"Strict-Transport-Security", self.writer.fields)
 
     def test_policies_pass(self) -> None:
-        """Where no policy answers, an endpoint is asked."""
+        """An endpoint is asked if no policy answers."""
         self.publish(snapshot_of(ENDPOINT, route=replace(ROUTE, policies=(Passing(),))))
         self.begin()
         self.assertEqual(len(self.wire.dials), 1)
 
     def test_snapshot_is_kept(self) -> None:
-        """An exchange that has begun ends as it began, whatever is published meanwhile."""
+        """A Snapshot that is published meanwhile does not change an exchange that has begun."""
         exchange = self.begin()
         self.publish(snapshot_of())
         self.wire.accept().send(OK)
@@ -188,7 +188,7 @@ class RoutingTests(ExchangeCase):
         self.assertIn(b'"request-id": "abc"', self.writer.body)
 
     def test_nothing_is_echoed(self) -> None:
-        """Nothing that the client sent is in an answer of our own, but for an id that is a token."""
+        """An answer of our own has nothing that the client sent, except an id that is a token."""
         self.publish(snapshot_of())
         evil = b"evil<script>"
         self.begin(
@@ -202,7 +202,7 @@ class RoutingTests(ExchangeCase):
 
 class DialTests(ExchangeCase):
     def test_another_endpoint(self) -> None:
-        """Where one endpoint cannot be reached, another is asked."""
+        """Another endpoint is asked if one cannot be reached."""
         self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT))
         exchange = self.begin()
         first = self.wire.next_dial()
@@ -213,7 +213,7 @@ class DialTests(ExchangeCase):
         self.check(exchange, 200, Outcome.OK)
 
     def test_none_left(self) -> None:
-        """Where none can be reached it is 502."""
+        """The answer is 502 if no endpoint can be reached."""
         self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT))
         exchange = self.begin()
         self.wire.next_dial().time_out()
@@ -222,7 +222,7 @@ class DialTests(ExchangeCase):
         self.assertEqual(self.wire.dials, [])
 
     def test_timed_out(self) -> None:
-        """Where the last one did not answer in time it is 504."""
+        """The answer is 504 if the last endpoint did not answer in time."""
         exchange = self.begin()
         dial = self.wire.next_dial()
         self.assertEqual(dial.timeout, 5.0)
@@ -230,7 +230,7 @@ class DialTests(ExchangeCase):
         self.check(exchange, 504, Outcome.DIAL_FAILED)
 
     def test_tries_are_bounded(self) -> None:
-        """After three endpoints that cannot be reached there is no fourth."""
+        """No fourth endpoint is tried after three that cannot be reached."""
         endpoints = [ENDPOINT._replace(port=port) for port in range(5)]
         self.publish(snapshot_of(*endpoints))
         exchange = self.begin()
@@ -240,7 +240,7 @@ class DialTests(ExchangeCase):
         self.assertEqual(self.wire.dials, [])
 
     def test_another_endpoint_that_is_connected(self) -> None:
-        """The other endpoint may have an idle connection; a body that waited goes on it."""
+        """A body that waited is sent on an idle connection of the next endpoint."""
         self.publish(snapshot_of(ENDPOINT, OTHER_ENDPOINT))
         self.begin()
         self.wire.next_dial().refuse()
@@ -258,7 +258,7 @@ class DialTests(ExchangeCase):
         self.assertEqual(other.read(), b"world")
 
     def test_body_waits(self) -> None:
-        """While an endpoint is dialled the client is asked to send no more of a body."""
+        """The client's body is paused while an endpoint is dialled."""
         exchange = self.begin(post(10))
         self.assertTrue(self.writer.is_paused)
         exchange.body_received(b"hello")
@@ -267,7 +267,7 @@ class DialTests(ExchangeCase):
         self.assertTrue(endpoint.read().endswith(b"\r\n\r\nhello"))
 
     def test_body_that_waited_fills_the_connection(self) -> None:
-        """Where what has come of a body is more than the endpoint takes, the rest still waits."""
+        """The body stays paused if the endpoint does not take all that has come of it."""
         exchange = self.begin(request(b"POST", b"Content-Length: 300000"))
         exchange.body_received(b"x" * 200000)
         endpoint = self.wire.accept()
@@ -276,7 +276,7 @@ class DialTests(ExchangeCase):
         self.assertFalse(self.writer.is_paused)
 
     def test_whole_body_waits(self) -> None:
-        """A body that is whole before the endpoint is there goes out whole."""
+        """A body that is whole before the endpoint is connected is sent whole."""
         exchange = self.begin(post(10))
         exchange.body_received(b"hello")
         exchange.body_received(b"world")
@@ -305,7 +305,7 @@ class DialTests(ExchangeCase):
         self.check(exchange, 400, Outcome.BAD_REQUEST)
 
     def test_late_failure(self) -> None:
-        """What becomes of a dial that was given up interests nobody."""
+        """The result of a dial that was given up is ignored."""
         exchange = self.begin()
         dial = self.wire.next_dial()
         exchange.client_lost()
@@ -314,7 +314,7 @@ class DialTests(ExchangeCase):
 
 
 class KeptConnectionTests(ExchangeCase):
-    """Connections that answered before may be dead without anybody having noticed."""
+    """Connections that answered before may be dead without a sign of it."""
 
     def test_closed_while_idle(self) -> None:
         """A connection that was closed while idle is not used."""
@@ -334,7 +334,7 @@ class KeptConnectionTests(ExchangeCase):
         self.check(exchange, 200, Outcome.OK)
 
     def test_closed_by_an_endpoint_that_is_gone(self) -> None:
-        """What is asked again of an endpoint that no Service has any more leaves no pool behind."""
+        """A repeated request to an endpoint that no Service has any more leaves no pool behind."""
         endpoint = self.warm()
         self.begin()
         endpoint.read()
@@ -346,7 +346,7 @@ class KeptConnectionTests(ExchangeCase):
         self.assertTrue(again.saw_end)
 
     def test_reset_when_asked(self) -> None:
-        """The same where it is reset."""
+        """A request on a connection that is reset without a byte of answer is asked again."""
         endpoint = self.warm()
         self.begin()
         endpoint.reset()
@@ -354,7 +354,7 @@ class KeptConnectionTests(ExchangeCase):
         self.assertEqual(self.writer.status, 200)
 
     def test_asked_again_once(self) -> None:
-        """A new connection that dies as well is 502."""
+        """The answer is 502 if the new connection dies as well."""
         endpoint = self.warm()
         exchange = self.begin()
         endpoint.close()
@@ -363,7 +363,7 @@ class KeptConnectionTests(ExchangeCase):
         self.assertEqual(self.wire.dials, [])
 
     def test_not_asked_again_where_it_may_do_harm(self) -> None:
-        """A POST is not sent twice: it may have been done."""
+        """A POST is not sent twice, because it may have been carried out."""
         endpoint = self.warm()
         exchange = self.begin(request(b"POST"))
         endpoint.close()
@@ -388,7 +388,7 @@ class KeptConnectionTests(ExchangeCase):
         self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
 
     def test_asked_again_with_a_small_body(self) -> None:
-        """What has come of a small body is sent again, and the rest follows."""
+        """The beginning of a small body is sent again, and the rest follows."""
         endpoint = self.warm()
         exchange = self.begin(request(b"PUT", b"Content-Length: 10"))
         exchange.body_received(b"hello")
@@ -423,7 +423,7 @@ class KeptConnectionTests(ExchangeCase):
         self.assertEqual(self.wire.dials, [])
 
     def test_not_taken_while_it_closes(self) -> None:
-        """A connection whose idle time is over is not taken in the moment before it closes."""
+        """A connection whose idle time is over is not used while it closes."""
         self.warm()
         for _ in range(int(LIMITS.idle_upstream_timeout) + 1):
             self.wire.network.advance(1)
@@ -435,13 +435,13 @@ class FailureTests(ExchangeCase):
     """Endpoints that fail a request."""
 
     def test_closes_without_answer(self) -> None:
-        """An endpoint that closes without an answer is 502."""
+        """The answer is 502 if the endpoint closes without a response."""
         exchange = self.begin()
         self.wire.accept().close()
         self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
 
     def test_closes_in_the_head(self) -> None:
-        """The same within the head."""
+        """The answer is 502 if the endpoint closes within the head of its response."""
         exchange = self.begin()
         endpoint = self.wire.accept()
         endpoint.read()
@@ -450,7 +450,7 @@ class FailureTests(ExchangeCase):
         self.check(exchange, 502, Outcome.ENDPOINT_BROKE)
 
     def test_closes_after_interim(self) -> None:
-        """The same after an interim response."""
+        """The answer is 502 if the endpoint closes after an interim response."""
         exchange = self.begin()
         endpoint = self.wire.accept()
         endpoint.read()
@@ -460,7 +460,7 @@ class FailureTests(ExchangeCase):
         self.assertEqual(self.writer.interim, [103])
 
     def test_closes_in_the_body(self) -> None:
-        """Once the response has begun, its end is missing."""
+        """A response that breaks off reaches the client without its end."""
         exchange = self.begin()
         endpoint = self.wire.accept()
         endpoint.read()
@@ -471,7 +471,7 @@ class FailureTests(ExchangeCase):
         self.assertIs(exchange.outcome, Outcome.ENDPOINT_BROKE)
 
     def test_too_slow(self) -> None:
-        """An endpoint that does not begin to answer is 504."""
+        """The answer is 504 if the endpoint does not begin to answer."""
         exchange = self.begin()
         endpoint = self.wire.accept()
         self.wire.advance(LIMITS.read_timeout - 2)
@@ -481,7 +481,7 @@ class FailureTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_too_slow_in_the_body(self) -> None:
-        """One that stops within its body ends the response without its end."""
+        """A response whose body stops is cut off, so that the client sees it."""
         exchange = self.begin()
         endpoint = self.wire.accept()
         endpoint.send(CHUNKED_OK)
@@ -493,7 +493,7 @@ class FailureTests(ExchangeCase):
         self.assertIs(exchange.outcome, Outcome.ENDPOINT_TIMEOUT)
 
     def test_time_of_the_upload_is_the_clients(self) -> None:
-        """While the client still sends, the endpoint is not the one who is too slow."""
+        """The time of the endpoint does not run while the client still sends."""
         exchange = self.begin(post(10))
         endpoint = self.wire.accept()
         self.wire.advance(LIMITS.read_timeout * 3)
@@ -508,7 +508,7 @@ class FailureTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_does_not_read(self) -> None:
-        """An endpoint that does not read the body is 504."""
+        """The answer is 504 if the endpoint does not read the body."""
         exchange = self.begin(post(len(MUCH)))
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
@@ -518,7 +518,7 @@ class FailureTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_reads_in_the_end(self) -> None:
-        """One that reads after all gets the rest, and its time to answer."""
+        """An endpoint that reads after all gets the rest, and its whole time to answer."""
         exchange = self.begin(post(len(MUCH)))
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
@@ -531,7 +531,7 @@ class FailureTests(ExchangeCase):
         self.check(exchange, 200, Outcome.OK)
 
     def test_bad_body(self) -> None:
-        """A body that turns bad is 400, and the endpoint sees that it was cut."""
+        """A body that turns out to be bad is answered with 400, and the endpoint sees it cut."""
         exchange = self.begin(post(10))
         endpoint = self.wire.accept()
         exchange.body_received(b"hello")
@@ -540,7 +540,7 @@ class FailureTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_bad_body_after_the_response_began(self) -> None:
-        """Where the response has begun, it loses its end."""
+        """A response that has begun is cut if the body turns out to be bad."""
         exchange = self.begin(post(10))
         endpoint = self.wire.accept()
         endpoint.send(CHUNKED_OK)
@@ -549,7 +549,7 @@ class FailureTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_after_the_end(self) -> None:
-        """What the codec says of an exchange that is over changes nothing."""
+        """Calls of the codec after the end of an exchange change nothing."""
         exchange = self.begin(post(10))
         endpoint = self.wire.accept()
         endpoint.send(OK)
@@ -571,7 +571,7 @@ class ResponseTests(ExchangeCase):
         self.check(exchange, 200, Outcome.OK)
 
     def test_early(self) -> None:
-        """A response before the body is whole ends the exchange; the connection is not kept."""
+        """A response that comes before the body is whole ends the exchange and its connection."""
         exchange = self.begin(post(10))
         endpoint = self.wire.accept()
         exchange.body_received(b"hello")
@@ -580,7 +580,7 @@ class ResponseTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_early_while_the_body_is_on_its_way(self) -> None:
-        """So where the endpoint has not read a body that was sent whole."""
+        """The connection ends as well if the endpoint has not read the whole body."""
         exchange = self.begin(post(len(MUCH)))
         endpoint = self.wire.accept()
         exchange.body_received(MUCH)
@@ -590,7 +590,7 @@ class ResponseTests(ExchangeCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_paused(self) -> None:
-        """A client that reads slowly slows the endpoint; its time does not run meanwhile."""
+        """A client that reads slowly pauses the endpoint, whose time does not run meanwhile."""
         exchange = self.begin()
         endpoint = self.wire.accept()
         endpoint.read()
@@ -632,7 +632,7 @@ class ResponseTests(ExchangeCase):
         self.check(exchange, 200, Outcome.OK)
 
     def test_over_https(self) -> None:
-        """Over https the response says so for the future, in our words alone."""
+        """A response over https has our HSTS field, and no other."""
         self.begin(client=Client("192.0.2.1", is_secure=True))
         self.wire.accept().send(
             response(200, b"strict-transport-security: max-age=0", b"Content-Length: 0")
@@ -661,7 +661,7 @@ class ResponseTests(ExchangeCase):
 
 
 def exchanges_in_memory() -> int:
-    """Counted so, because there are no weak references to them where they are compiled."""
+    """Count exchanges this way, because compiled ones have no weak references."""
     gc.collect()
     return sum(isinstance(each, Exchange) for each in gc.get_objects())
 
@@ -698,7 +698,7 @@ class MemoryTests(ExchangeCase):
 
 
 class RecordTests(ExchangeCase):
-    """What is told of an exchange when it is over."""
+    """The record of an exchange that is over."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -706,18 +706,18 @@ class RecordTests(ExchangeCase):
 
     @property
     def record(self) -> ExchangeRecord:
-        """Of the only exchange."""
+        """The record of the only exchange."""
         (record,) = self.records
         return record
 
     def check_tries(self, *tries: tuple[Endpoint, int]) -> None:
-        """These endpoints were asked, and gave, or count as, this status."""
+        """Check the endpoints that were asked, and the status of each."""
         found = [(one.endpoint, one.status) for one in self.record.tries]
         self.assertEqual(found, list(tries))
         self.assertTrue(all(one.response_time is not None for one in self.record.tries))
 
     def test_answered(self) -> None:
-        """Who asked for what, when, who answered, how much and how long."""
+        """The record has the client, the request, the endpoint, the sizes and the times."""
         self.wire.advance(10)
         head = post(10, b"X-Request-ID: from-the-client")
         exchange = self.begin(head)
@@ -742,14 +742,14 @@ class RecordTests(ExchangeCase):
         self.assertEqual((only.connect_time, only.header_time, only.response_time), (1, 3, 6))
 
     def test_believed_address(self) -> None:
-        """The client is the one that a trusted proxy names."""
+        """The client in the record is the one that a trusted proxy names."""
         config = Config(trusted_proxies=(ip_network("192.0.2.0/24"),))
         self.publish(snapshot_of(config=config))
         self.begin(request(b"GET", b"X-Forwarded-For: 2001:db8::7"))
         self.assertEqual(self.record.client_address, b"2001:db8::7")
 
     def test_kept_connection(self) -> None:
-        """A connection that was there took no time to make."""
+        """A connection that was kept has no connect time."""
         self.publish(snapshot_of(ENDPOINT))
         endpoint = self.warm()
         self.forget()
@@ -759,7 +759,7 @@ class RecordTests(ExchangeCase):
         self.assertIsNone(only.connect_time)
 
     def test_dead_connection(self) -> None:
-        """To ask an endpoint again because its idle connection was dead is the same try."""
+        """A request that is repeated because a kept connection was dead is one try."""
         self.publish(snapshot_of(ENDPOINT))
         endpoint = self.warm()
         self.forget()
@@ -769,7 +769,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 200))
 
     def test_own_answer(self) -> None:
-        """What the proxy answers itself has a reason, and asks nobody."""
+        """An answer of the proxy's own has a reason in the record, and no tries."""
         self.publish(snapshot_of())
         self.begin()
         record = self.record
@@ -781,14 +781,14 @@ class RecordTests(ExchangeCase):
         self.assertEqual(record.route.upstream, UPSTREAM)
 
     def test_no_rule(self) -> None:
-        """Where no rule matches there is none."""
+        """The record has no route if no rule matches."""
         self.publish(replace(snapshot_of(ENDPOINT), any_host=None))
         self.begin()
         self.assertIsNone(self.record.route)
         self.assertEqual(self.record.detail, "No rule matches this host and path.")
 
     def test_head(self) -> None:
-        """An answer to HEAD has no body, whoever gives it."""
+        """The record of a HEAD has no body, whether an endpoint or the proxy answers."""
         self.begin(request(b"HEAD"))
         self.wire.accept().send(response(200, b"Content-Length: 5000"))
         self.assertEqual(self.record.body_size, 0)
@@ -798,7 +798,7 @@ class RecordTests(ExchangeCase):
         self.assertEqual(self.record.body_size, 0)
 
     def test_retries(self) -> None:
-        """Each endpoint that was asked is told, with what became of it."""
+        """The record has each endpoint that was asked, with its status."""
         self.begin()
         self.wire.next_dial().refuse()
         self.wire.accept().send(OK)
@@ -806,7 +806,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 502), (OTHER_ENDPOINT, 200))
 
     def test_left_for_its_status(self) -> None:
-        """An endpoint whose answer was not taken is told with its status."""
+        """The record has the status of an endpoint whose response was not used."""
         self.begin()
         self.wire.accept().send(response(503, b"Content-Length: 3") + b"no!")
         self.wire.accept().send(OK)
@@ -814,7 +814,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 503), (OTHER_ENDPOINT, 200))
 
     def test_none_answered(self) -> None:
-        """Where none can be asked the client gets the proxy's answer, and they its status."""
+        """Endpoints that cannot be reached have the status that the client gets."""
         self.begin()
         self.wire.next_dial().time_out()
         self.wire.next_dial().refuse()
@@ -822,7 +822,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 504), (OTHER_ENDPOINT, 502))
 
     def test_half_a_response(self) -> None:
-        """What the client got is told, and why it got no more."""
+        """The record of a response that breaks off has its size and the reason."""
         self.begin()
         endpoint = self.wire.accept()
         endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
@@ -835,7 +835,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 200))
 
     def test_client_lost(self) -> None:
-        """A client that does not wait for the answer has nginx's status for that."""
+        """The record of a client that leaves before the response has nginx's status for that."""
         exchange = self.begin()
         self.wire.accept()
         exchange.client_lost()
@@ -845,7 +845,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 0))
 
     def test_client_lost_after_an_answer_that_was_not_taken(self) -> None:
-        """The status of an endpoint that was left is not the client's."""
+        """The status of an endpoint whose response was not used is not that of the client."""
         exchange = self.begin()
         self.wire.accept().send(response(503, b"Content-Length: 0"))
         self.wire.accept()
@@ -854,7 +854,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 503), (OTHER_ENDPOINT, 0))
 
     def test_client_lost_within_the_response(self) -> None:
-        """One that has the beginning of the answer has its status."""
+        """The record of a client that leaves within the response has the status of the response."""
         exchange = self.begin()
         self.wire.accept().send(CHUNKED_OK + b"5\r\nhello\r\n")
         exchange.client_lost()
@@ -863,7 +863,7 @@ class RecordTests(ExchangeCase):
         self.assertIs(record.outcome, Outcome.CLIENT_LOST)
 
     def test_bad_body(self) -> None:
-        """A request that turned out to be bad has the reason, and what came of it."""
+        """The record of a request that turned out to be bad has the reason and the size."""
         head = post(10)
         exchange = self.begin(head)
         self.wire.accept()
@@ -882,7 +882,7 @@ class RecordTests(ExchangeCase):
         return exchange, endpoint
 
     def test_tunnel(self) -> None:
-        """A tunnel is one exchange, and all that went through it."""
+        """The record of a tunnel has the bytes that went through it."""
         _, endpoint = self.open_tunnel()
         self.assertEqual(self.records, [])
         tunnel = self.writer.tunnel
@@ -899,7 +899,7 @@ class RecordTests(ExchangeCase):
         self.check_tries((ENDPOINT, 101))
 
     def test_tunnel_that_is_cut(self) -> None:
-        """A tunnel that does not end as it should says why."""
+        """The record of a tunnel that breaks has the reason."""
         self.open_tunnel()
         self.wire.advance(LIMITS.read_timeout + 2)
         record = self.record
@@ -907,7 +907,7 @@ class RecordTests(ExchangeCase):
         self.assertEqual(record.detail, "The tunnel was idle for too long.")
 
     def test_tunnel_whose_client_is_lost(self) -> None:
-        """So does one whose client is gone."""
+        """The record of a tunnel whose client is gone has the reason."""
         self.open_tunnel()
         assert self.writer.tunnel is not None
         self.writer.tunnel.client_lost()

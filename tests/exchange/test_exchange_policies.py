@@ -1,4 +1,4 @@
-"""Tests of `ingress.exchange.exchange_policies`: what policies can make of an exchange."""
+"""Tests of `ingress.exchange.exchange_policies`: the decisions of policies in exchanges."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Access(Policy):
 
 @dataclass(frozen=True, slots=True)
 class Requesting(Policy):
-    """The same in the phase request."""
+    """Decides by a function, in the phase request."""
 
     name: ClassVar[str] = "test-request"
     decide: Decide
@@ -67,7 +67,7 @@ class Requesting(Policy):
 
 @dataclass(frozen=True, slots=True)
 class Responding(Policy):
-    """The same in the phase response; keeps the statuses that it saw."""
+    """Decides by a function, in the phase response; keeps the statuses that it saw."""
 
     name: ClassVar[str] = "test-response"
     decide: Decide
@@ -80,7 +80,7 @@ class Responding(Policy):
 
 @dataclass(frozen=True, slots=True)
 class Erring(Policy):
-    """The same in the phase error."""
+    """Decides by a function, in the phase error."""
 
     name: ClassVar[str] = "test-error"
     decide: Decide
@@ -126,7 +126,7 @@ class PolicyCase(SynchronousTestCase):
     config = Config()
 
     def serve(self, *policies: Policy) -> Wire:
-        """A rule with these policies; there is another Upstream beside its own."""
+        """Publish a rule with these policies, and another Upstream beside its own."""
         route = Route(ingress=("default", "web"), upstream=UPSTREAM, policies=policies)
         self.route = replace(route, response_edits=route.response_edits_with(FieldEdits()))
         wire = self.wire = Wire(ENDPOINT)
@@ -144,7 +144,7 @@ class PolicyCase(SynchronousTestCase):
         return self.client
 
     def answered(self) -> Message:
-        """The endpoint that is asked answers; what the client gets."""
+        """Let the endpoint answer, and return what the client gets."""
         endpoint = self.wire.accept()
         self.sent = Message.parse(endpoint.read())
         endpoint.send(OK)
@@ -152,16 +152,16 @@ class PolicyCase(SynchronousTestCase):
 
 
 class DecisionTests(PolicyCase):
-    """What is decided at once, and later."""
+    """Decisions at once, and later ones."""
 
     later: bool = False
 
     def give(self, decision: object) -> Decide:
-        """A function that gives a decision."""
+        """Return a function that gives a decision."""
         return lambda context: decision
 
     def resume(self) -> None:
-        """Let the policy decide that waits."""
+        """Let the waiting policy decide."""
 
     def test_pass(self) -> None:
         """A policy without objection lets the request pass."""
@@ -210,7 +210,7 @@ class DecisionTests(PolicyCase):
         self.assertEqual(self.answered().status, 200)
 
     def test_body(self) -> None:
-        """What comes of the body meanwhile reaches the endpoint, in order."""
+        """The part of the body that comes meanwhile reaches the endpoint, in order."""
         self.serve(Access(self.give(None)))
         self.ask(post(10) + b"01234")
         self.client.send_some(b"56789")
@@ -282,7 +282,7 @@ class DecisionTests(PolicyCase):
         self.assertEqual(self.answered().status, 200)
 
     def test_loop(self) -> None:
-        """No policy sees the answer that ends a loop: what replaces it could be a part of it."""
+        """No policy sees the answer that ends a loop, because a diversion could go on with it."""
         policy = Erring(self.give(Proceed(upstream=OTHER)))
         self.serve(policy)
         self.ask(request(b"GET", b"CDN-Loop: " + b",".join([b"txingress"] * MAX_PASSES)))
@@ -290,7 +290,7 @@ class DecisionTests(PolicyCase):
         self.assertEqual((policy.seen, self.wire.dials), ([], []))
 
     def test_client_lost(self) -> None:
-        """A client that goes away meanwhile costs nothing."""
+        """A client that goes away meanwhile leaves nothing behind."""
         self.serve(Access(self.give(None)), Responding(self.give(None)))
         client = self.ask()
         client.reset()
@@ -300,7 +300,7 @@ class DecisionTests(PolicyCase):
 
 
 class LaterDecisionTests(DecisionTests):
-    """The same with policies that have to wait before they decide."""
+    """Decisions of policies that wait first."""
 
     def setUp(self) -> None:
         self.waiting: list[tuple[Deferred[object], object]] = []
@@ -321,7 +321,7 @@ class LaterDecisionTests(DecisionTests):
             self.wire.network.settle()
 
     def test_nothing_is_held(self) -> None:
-        """While a policy waits, no endpoint is asked and no more of the body is read."""
+        """No endpoint is asked and no more of the body is read while a policy waits."""
         self.serve(Access(self.give(None)))
         self.ask(post(1 << 20))
         sent = self.client.send_some(b"x" * (1 << 20))
@@ -329,7 +329,7 @@ class LaterDecisionTests(DecisionTests):
         self.assertEqual(self.wire.dials, [])
 
     def test_cancelled(self) -> None:
-        """A client that goes away cancels what a policy waits for."""
+        """A client that goes away cancels the Deferred of a policy that waits."""
         cancelled: list[object] = []
         deferred: Deferred[object] = Deferred(cancelled.append)
         self.serve(Access(lambda context: deferred))
@@ -338,7 +338,7 @@ class LaterDecisionTests(DecisionTests):
         self.assertEqual(cancelled, [deferred])
 
     def test_too_late(self) -> None:
-        """A policy that does not decide in time is 500."""
+        """The answer is 500 if a policy does not decide in time."""
         self.serve(Access(self.give(None)))
         self.ask()
         self.wire.advance(LIMITS.policy_timeout + 1)
@@ -356,7 +356,7 @@ class LaterDecisionTests(DecisionTests):
 
 
 class FaultTests(PolicyCase):
-    """Policies that do what they must not do."""
+    """Policies that break the rules."""
 
     def check(self, decide: Decide) -> None:
         self.serve(Access(decide))
@@ -369,7 +369,7 @@ class FaultTests(PolicyCase):
         self.assertTrue(self.flushLoggedErrors())
 
     def test_raises(self) -> None:
-        """One that raises is 500; the path stays closed."""
+        """The answer is 500 if a policy raises; the path stays closed."""
 
         def decide(context: PolicyContext) -> Decision:
             raise ValueError("secret")
@@ -413,18 +413,18 @@ class FaultTests(PolicyCase):
             self.check(decide_later)
 
     def test_unknown_status(self) -> None:
-        """A status that nobody has defined is as good as any other."""
+        """A policy may answer with a status that is not registered."""
         self.serve(Access(lambda context: replace(NO, status=444)))
         self.ask()
         self.assertEqual(self.client.receive().status, 444)
 
     def test_bad_target(self) -> None:
-        """A target that would be more than one is refused where it is made."""
+        """A target with blanks is refused when the Proceed is made."""
         for target in (b"", b"x", b"/ HTTP/1.1\r\n", b"/\0", b"/a b"):
             self.assertRaises(ValueError, Proceed, target=target)
 
     def test_every_phase(self) -> None:
-        """A policy that fails is 500 in every phase, at once and later, however it fails."""
+        """The answer is 500 if a policy fails in any phase, at once or later."""
 
         def leave(context: PolicyContext) -> None:
             raise SystemExit("secret")
@@ -443,7 +443,7 @@ class FaultTests(PolicyCase):
                 self.assertEqual(len(self.flushLoggedErrors()), 1)
 
     def test_late_in_every_phase(self) -> None:
-        """A policy that never decides is 500 after its time in every phase."""
+        """The answer is 500 if a policy of any phase never decides."""
         self.config = Config(limits=replace(LIMITS, policy_timeout=3.0))
         for kind in (Access, Requesting, Responding, Erring):
             self.serve(kind(lambda context: Deferred()))
@@ -531,7 +531,7 @@ class FaultTests(PolicyCase):
 
 
 class EditTests(PolicyCase):
-    """What is changed whatever the request is."""
+    """Edits of every request and response of a rule."""
 
     def test_both_ways(self) -> None:
         """Requests and responses are changed, and answers of the proxy's own, too."""
@@ -575,12 +575,12 @@ class EditTests(PolicyCase):
         self.assertEqual(self.answered().values(b"Date"), [b"Sun, 06 Nov 1994 08:49:37 GMT"])
 
     def test_none(self) -> None:
-        """A route whose policies change no response has the edits of the Snapshot."""
+        """A route whose policies edit no response has the edits of the Snapshot."""
         self.serve(Access(lambda context: None))
         self.assertIsNone(self.route.response_edits)
 
     def test_hsts(self) -> None:
-        """What a route changes goes behind HSTS."""
+        """The edits of a route follow HSTS."""
         hsts = FieldEdits(replace=((b"Strict-Transport-Security", b"1"),))
         edits = self.serve(Editing()) and self.route.response_edits_with(hsts)
         assert isinstance(edits, ResponseEdits)
@@ -592,7 +592,7 @@ class EditTests(PolicyCase):
 
 
 class StateTests(PolicyCase):
-    """What policies remember."""
+    """The live state of policies."""
 
     def count(self, context: PolicyContext) -> Answer:
         counts = context.state("test-access", list)
@@ -600,7 +600,7 @@ class StateTests(PolicyCase):
         return replace(NO, detail=f"Request {len(counts)}.")
 
     def test_remembered(self) -> None:
-        """State outlives Snapshots as long as the rule is there, and goes with it."""
+        """State outlives Snapshots as long as the rule is served, and ends with it."""
         self.serve(Access(self.count))
         details = []
         for _ in range(2):
@@ -617,7 +617,7 @@ class StateTests(PolicyCase):
 
 class PhaseTests(SynchronousTestCase):
     def test_phases(self) -> None:
-        """A policy is asked in the phases whose methods it defines."""
+        """A policy decides in the phases whose methods it defines."""
         for policy, phases in (
             (Access, {Phase.ACCESS}),
             (Requesting, {Phase.REQUEST}),

@@ -1,4 +1,4 @@
-"""Tests of `ingress.exchange.field_names`, and of what endpoints get of such names."""
+"""Tests of `ingress.exchange.field_names`, and of the fields that endpoints get."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class UpstreamTests(UpstreamHeadCase):
         return name.replace(b"-", b"%c" % character)
 
     def test_no_program_sees_the_clients_value(self) -> None:
-        """However a client spells a field of ours, a program finds our value in its variable."""
+        """A program finds our value in its variable, however a client spells the field."""
         for character in ODD_CHARACTERS + b"_":
             names = (b"X-Real-IP", b"X-Forwarded-For", b"ssl-client-verify", b"X-Request-ID")
             fields = [self.spelled(name, character) + b": evil" for name in names]
@@ -58,7 +58,7 @@ class UpstreamTests(UpstreamHeadCase):
                 self.assertNotIn(b"evil", [value for _, value in message.fields])
 
     def test_dropped(self) -> None:
-        """Names with anything but letters, digits and ``-`` go no further, from whichever client."""
+        """Names with other characters than letters, digits and ``-`` do not pass, for any client."""
         fields = [b"X%cAnything: 1" % character for character in ODD_CHARACTERS + b"_"]
         plain = self.send(b"X-Anything: 1", config=TRUSTING)
         self.assertEqual(plain.values(b"X-Anything"), [b"1"])
@@ -96,7 +96,7 @@ class UpstreamTests(UpstreamHeadCase):
 
 class CountedTests(SynchronousTestCase):
     def test_each_is_counted(self) -> None:
-        """Each field that is dropped counts, of each request, the same head or another."""
+        """Each dropped field of each request counts, also if the head is known."""
         wire = Wire()
         client = wire.connect()
         data = request(b"GET", b"X.Real.IP: 1.2.3.4", b"X_Api: 1", b"X-Plain: 1")

@@ -48,13 +48,13 @@ class RequestFieldsTests(UpstreamHeadCase):
         )
 
     def test_trailers_are_taken(self) -> None:
-        """TE goes to the endpoint reduced to what we pass on, and says so for this hop."""
+        """TE goes to the endpoint with trailers alone, and is named in Connection."""
         message = self.send(b"TE: gzip, Trailers;q=0.5, trailers")
         self.assertEqual(message.values(b"TE"), [b"trailers"])
         self.assertEqual(message.values(b"Connection"), [b"TE"])
 
     def test_hop_by_hop(self) -> None:
-        """What is for this hop, by nature or by Connection, goes no further."""
+        """Fields of this hop, by nature or by Connection, do not pass."""
         message = self.send(
             b"Connection: keep-alive, X-Hop",
             b"X-Hop: 1",
@@ -75,7 +75,7 @@ class RequestFieldsTests(UpstreamHeadCase):
         self.assertEqual(message.values(b"Expect"), [])
 
     def test_long_names_are_not_kept(self) -> None:
-        """What a client sends is not kept beyond its request, however often it differs."""
+        """Values that differ each time are not kept beyond their request."""
         before = fields_module._judge_name.cache_info().currsize
         self.send(b"X-" + b"a" * 10_000 + b": 1")
         self.assertLess(fields_module._judge_name.cache_info().currsize - before, 2)
@@ -90,7 +90,7 @@ class OwnRequestIdTests(SynchronousTestCase):
             self.assertEqual(own_request_id(request), own)
 
     def test_none(self) -> None:
-        """Where there is none, or one that is no token, there is none."""
+        """The id is empty without one that is a token."""
         self.assertEqual(own_request_id(make_request()), b"")
         for own in (b"", b"a" * 129, b"a b", b"<a>", b"a,b", b"\xe4"):
             self.assertEqual(own_request_id(make_request(b"X-Request-ID: " + own)), b"")
@@ -114,7 +114,7 @@ class DownstreamFieldsTests(SynchronousTestCase):
         )
 
     def test_date(self) -> None:
-        """A Date is added where the endpoint sent none, or none for the client."""
+        """A Date is added if the endpoint sent none, or one for this hop."""
         for response in (make_response(), make_response(b"Connection: Date", b"Date: x")):
             (date,) = [
                 value for name, value in downstream_fields(response, NO_EDITS) if name == b"Date"
@@ -122,7 +122,7 @@ class DownstreamFieldsTests(SynchronousTestCase):
             self.assertRegex(date, rb"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
 
     def test_hop_by_hop(self) -> None:
-        """What is for the endpoint's hop goes no further."""
+        """Fields of the endpoint's hop do not reach the client."""
         fields = downstream_fields(
             make_response(
                 b"Date: x",
@@ -139,14 +139,14 @@ class DownstreamFieldsTests(SynchronousTestCase):
         self.assertEqual(fields, [(b"Date", b"x")])
 
     def test_connection_cannot_remove_the_length(self) -> None:
-        """Naming Content-Length in Connection does not make the client guess."""
+        """Content-Length passes even if Connection names it."""
         fields = downstream_fields(
             make_response(b"Connection: Content-Length", b"Content-Length: 5"), NO_EDITS
         )
         self.assertIn((b"Content-Length", b"5"), fields)
 
     def test_no_length_with_204(self) -> None:
-        """A 204 says no length, a 304 may."""
+        """A 204 has no Content-Length, a 304 may have one."""
         fields = downstream_fields(make_response(b"Content-Length: 0", status=204), NO_EDITS)
         self.assertNotIn(b"Content-Length", dict(fields))
         fields = downstream_fields(make_response(b"Content-Length: 5", status=304), NO_EDITS)
@@ -164,7 +164,7 @@ class DownstreamFieldsTests(SynchronousTestCase):
 
 class AnswerFieldsTests(SynchronousTestCase):
     def test_all(self) -> None:
-        """An answer of our own has a date, a type, a length, its id, and what it brings."""
+        """An answer of our own has a date, a type, a length, the id and its own fields."""
         answer = Answer(308, Outcome.REDIRECTED, "Over there.", ((b"Location", b"https://a"),))
         fields, body = answer_fields(answer, b"text/html", b"id-1", NO_EDITS)
         self.assertEqual(fields[0][0], b"Date")
@@ -180,10 +180,10 @@ class AnswerFieldsTests(SynchronousTestCase):
 
 
 class EditTests(SynchronousTestCase):
-    """HSTS as an example of what is edited."""
+    """Edits, with HSTS as an example."""
 
     def test_replaces_the_endpoints(self) -> None:
-        """There is one field, and it is ours; without ours the endpoint's own passes."""
+        """The response has our field alone; without ours the endpoint's own passes."""
         response, _ = parse_response_head(
             b"HTTP/1.1 200 OK\r\nDate: today\r\nstrict-transport-security: max-age=0\r\nX: 1\r\n\r\n",
             b"GET",
@@ -197,7 +197,7 @@ class EditTests(SynchronousTestCase):
             self.assertEqual(downstream_fields(response, NO_EDITS), [others[0], theirs, others[1]])
 
     def test_answers(self) -> None:
-        """An answer of our own has it as well."""
+        """An answer of our own has the field as well."""
         edits = FieldEdits(replace=((b"Strict-Transport-Security", b"max-age=5"),))
         fields, _ = answer_fields(Answer(404, Outcome.NO_ROUTE, "None."), None, b"1", edits)
         self.assertEqual(fields[-1], (b"Strict-Transport-Security", b"max-age=5"))
@@ -211,13 +211,13 @@ class EditTests(SynchronousTestCase):
             self.assertEqual([name for name, _ in fields], [b"Date", b"X-Request-ID", b"X-Allowed"])
 
     def test_no_body_where_one_could_be(self) -> None:
-        """Where a client could wait for a body, a length says that there is none."""
+        """An answer without a body has a length of 0 if a client could wait for one."""
         answer = Answer(200, Outcome.OK, "", has_body=False)
         fields, body = answer_fields(answer, None, b"1", NO_EDITS)
         self.assertEqual((body, dict(fields)[b"Content-Length"]), (b"", b"0"))
 
     def test_requests(self) -> None:
-        """What goes upstream is edited, too, and the next request without edits is not."""
+        """A request is edited for its endpoint, and the next one without edits is not."""
         edits = FieldEdits(
             replace=((b"X-A", b"ours"), (b"Host", b"other.example")),
             add=((b"X-B", b"2"),),

@@ -43,7 +43,7 @@ class NodeAddressTests(SynchronousTestCase):
             self.assertEqual(str(node_address(node)), expected, node)
 
     def test_none(self) -> None:
-        """What makes no sense as an address is none."""
+        """A value that is malformed is no address."""
         for node in (
             *(b"", b"unknown", b"_hidden", b"a.example", b"1.2.3", b"1.2.3.4:", b"1.2.3.4:x"),
             *(b"1.2.3.4:123456", b"[1.2.3.4", b"1.2.3.4]", b"[2001:db9::1", b"[]", b"[]:80"),
@@ -63,7 +63,7 @@ class XForwardedTests(SynchronousTestCase):
         return read_x_forwarded(make_request(*fields), NETWORKS)
 
     def test_chain(self) -> None:
-        """The client is the last address that no trusted proxy has; what is before it is hearsay."""
+        """The client is the last address that is no trusted proxy's; entries before it are hearsay."""
         for chain, expected in (
             (b"1.2.3.4, 5.6.7.8", "5.6.7.8"),
             (b"1.2.3.4:5678", "1.2.3.4"),
@@ -92,7 +92,7 @@ class XForwardedTests(SynchronousTestCase):
         self.assertEqual(told(said)[0], "1.2.3.4")
 
     def test_first_counts(self) -> None:
-        """Of hosts, ports and schemes the first counts that is not empty."""
+        """The first non-empty host, port and scheme counts."""
         said = self.read(
             b"X-Forwarded-Host: , A.example:80, b.example",
             b"X-Forwarded-Proto: ,https, http",
@@ -123,7 +123,7 @@ class ForwardedTests(SynchronousTestCase):
         self.check(b"proto=https", None, True, None)
 
     def test_chain(self) -> None:
-        """The client is described by the first trusted proxy; what is before that is hearsay."""
+        """The first trusted proxy describes the client; members before its own are hearsay."""
         self.check(
             b"for=6.6.6.6;proto=http;host=evil, for=1.2.3.4;proto=https;host=a, for=10.0.0.2",
             *("1.2.3.4", True, b"a"),
@@ -132,12 +132,12 @@ class ForwardedTests(SynchronousTestCase):
         self.check(b"for=1.2.3.4;proto=https, for=10.0.0.2;proto=http", "1.2.3.4", True, None)
 
     def test_unknown(self) -> None:
-        """A node without an address ends what is known."""
+        """Members before a node without an address are not read."""
         self.check(b"for=1.2.3.4, for=unknown", None, None, None)
         self.check(b"for=1.2.3.4, for=_hidden;proto=https, for=10.0.0.2", "10.0.0.2", True, None)
 
     def test_malformed(self) -> None:
-        """A member that is malformed is not believed, nor what is before it."""
+        """A malformed member is not believed, and neither are those before it."""
         for member in (
             *(
                 b"1.2.3.4",
@@ -154,12 +154,12 @@ class ForwardedTests(SynchronousTestCase):
             self.check(member + b", for=5.6.7.8", "5.6.7.8", None, None)
 
     def test_quotes_hide_nothing(self) -> None:
-        """A client that opens a quoted string hides nothing of what a proxy writes behind it."""
+        """A client that opens a quoted string does not hide the members that proxies add."""
         self.check(b'for="6.6.6.6, for=1.2.3.4', "1.2.3.4", None, None)
         self.check(b'for="x, for=1.2.3.4;host="a"', "1.2.3.4", None, b"a")
 
     def test_bad_values(self) -> None:
-        """A host or a scheme that makes no sense is not believed."""
+        """A malformed host or scheme is not believed."""
         self.check(b'for=1.2.3.4;host="<x>";proto=gopher', "1.2.3.4", None, None)
 
     def test_long(self) -> None:
@@ -173,6 +173,6 @@ class ForwardedTests(SynchronousTestCase):
 
 class HasXForwardedTests(SynchronousTestCase):
     def test_any(self) -> None:
-        """Any field of the kind counts, whatever its name goes on with."""
+        """Every field whose name begins with X-Forwarded- counts."""
         self.assertTrue(has_x_forwarded(make_request(b"x-forwarded-prefix: /")))
         self.assertFalse(has_x_forwarded(make_request(b"Forwarded: for=1.2.3.4", b"X: y")))

@@ -1,4 +1,4 @@
-"""Tests of `ingress.exchange.loop_marker`: which requests are loops, and what endpoints get."""
+"""Tests of `ingress.exchange.loop_marker`: the marks of requests, and requests that are loops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = b"txingress"
 
 
 class TokenTests(SynchronousTestCase):
-    """What identifies an installation."""
+    """The identity of an installation."""
 
     def test_cluster(self) -> None:
         """Replicas have the same Lease and controller, and so the same token."""
@@ -37,7 +37,7 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(len(others | {token}), 4)
 
     def test_files(self) -> None:
-        """Without a cluster the path of the configuration counts."""
+        """The path of the configuration is the identity without a cluster."""
         config = Config(path=Path("/etc/a.yaml"))
         self.assertEqual(make_token(config, "x"), make_token(config, "y"))
         self.assertNotEqual(
@@ -55,14 +55,14 @@ class TokenTests(SynchronousTestCase):
 
 
 class MarkTests(UpstreamHeadCase):
-    """What endpoints get, and which requests are refused."""
+    """The field for endpoints, and the requests that are refused."""
 
     def test_first(self) -> None:
         """A request without the field gets it, with our token."""
         self.assertEqual(self.send().values(b"CDN-Loop"), [OURS])
 
     def test_appended(self) -> None:
-        """Members of others stay in front of ours, in one field."""
+        """Other members stay before ours, in one field."""
         message = self.send(b"CDN-Loop: foo; a=1, b.example:80", b"X: 1", b"cdn-loop: c")
         self.assertEqual(message.values(b"CDN-Loop"), [b"foo; a=1, b.example:80, c, " + OURS])
 
@@ -87,12 +87,12 @@ class MarkTests(UpstreamHeadCase):
         self.assertRaises(LoopDetected, self.send, *spread, b"cdn-loop: c, txingress")
 
     def test_others(self) -> None:
-        """Other installations, however often, are not our business."""
+        """The members of other installations do not count, however many there are."""
         others = b"CDN-Loop: " + b", ".join([b"txingress-2", b"TXINGRESS", b"a; txingress"] * 9)
         self.assertEqual(len(self.send(others).values(b"CDN-Loop")), 1)
 
     def test_trusted_proxies(self) -> None:
-        """A trusted proxy is refused as everybody is: it may be a part of the loop."""
+        """A trusted proxy is refused like every client, because it may be a part of the loop."""
         field = b"CDN-Loop: " + b",".join([OURS] * MAX_PASSES)
         with self.assertRaises(LoopDetected):
             self.send(field, address=PROXY, config=TRUSTING)
@@ -103,7 +103,7 @@ class MarkTests(UpstreamHeadCase):
         self.assertEqual(message.values(b"CDN-Loop"), [b"a, " + OURS + b", " + OURS])
 
     def test_spellings(self) -> None:
-        """No other spelling reaches an endpoint, whatever names pass."""
+        """Other spellings of the field reach no endpoint, whatever names pass."""
         config = replace(TRUSTING, field_names="any")
         message = self.send(b"CDN_Loop: a", b"Cdn.Loop: b", config=config)
         self.assertNotIn(b"Loop: a", b"".join(name + b": " + v for name, v in message.fields))

@@ -33,7 +33,7 @@ class RefuseClientTests(SynchronousTestCase):
         return writer
 
     def test_recorded(self) -> None:
-        """What is answered is recorded, with the beginning of what came."""
+        """A refusal is recorded, with the beginning of the input."""
         client = Client("2001:db8::1", is_secure=False)
         error = RequestError("That is no request.")
         writer = self.refuse(client, error)
@@ -47,13 +47,13 @@ class RefuseClientTests(SynchronousTestCase):
         self.assertNotIn(b"Strict-Transport-Security", writer.fields)
 
     def test_secure(self) -> None:
-        """Over TLS it has our HSTS, like every answer."""
+        """A refusal over TLS has our HSTS field, like every answer."""
         client = Client("192.0.2.1", is_secure=True)
         error = RequestError("That is no request.")
         self.assertIn(b"Strict-Transport-Security", self.refuse(client, error).fields)
 
     def test_too_slow(self) -> None:
-        """A head that came too slowly had all the time that there is."""
+        """The record of a head that came too slowly has the whole time of a head."""
         error = RequestTimeout("Too slow.")
         self.refuse(Client("192.0.2.1", is_secure=False), error)
         (record,) = self.records

@@ -24,7 +24,7 @@ class RequestSharesTests(SynchronousTestCase):
         self.shares.apply(Limits(client_share=0.5, route_share=0.75), 8)
 
     def begin(self, *clients: bytes, route: Route = SLOW, is_exempt: bool = False) -> list[str]:
-        """Requests of these clients, and what became of each."""
+        """Begin requests of these clients; return the result of each."""
         found = []
         for client in clients:
             beyond = self.shares.begin(client, route, is_exempt=is_exempt)
@@ -44,13 +44,13 @@ class RequestSharesTests(SynchronousTestCase):
         self.assertEqual(self.shares.refused, {CLIENT: 1, ROUTE: 0})
 
     def test_route(self) -> None:
-        """Beyond its share a route gets no requests, of whomever, and other routes do."""
+        """A route beyond its share gets no requests of any client; other routes do."""
         self.assertEqual(self.begin(*self.clients(7)), ["ok"] * 6 + [ROUTE])
         self.assertEqual(self.begin(*self.clients(2), route=OTHER), ["ok", "ok"])
         self.assertEqual(self.shares.refused, {CLIENT: 0, ROUTE: 1})
 
     def test_alone(self) -> None:
-        """A client without others may have everything in flight, on one route."""
+        """The only client may have all requests in flight, on one route."""
         self.assertEqual(self.begin(*[ATTACKER] * 8), ["ok"] * 8)
         self.assertEqual(self.begin(b"198.51.100.1"), [ROUTE])
         self.assertEqual(self.begin(b"198.51.100.1", route=OTHER), ["ok"])
@@ -63,19 +63,19 @@ class RequestSharesTests(SynchronousTestCase):
         self.assertEqual(self.begin(ATTACKER, ATTACKER), ["ok", CLIENT])
 
     def test_exempt(self) -> None:
-        """A proxy that names no client has no share of a client, but routes have theirs."""
+        """A proxy that names no client is not bound by a client's share, but by that of a route."""
         self.begin(b"198.51.100.1", route=OTHER)
         self.assertEqual(self.begin(*[b"10.0.0.1"] * 7, is_exempt=True), ["ok"] * 6 + [ROUTE])
 
     def test_room(self) -> None:
-        """While there is room nothing is counted, and nobody is refused."""
+        """Nothing is counted or refused while there is room."""
         self.is_crowded = False
         self.assertEqual(self.begin(*[ATTACKER] * 20), ["ok"] * 20)
         self.assertFalse(self.shares.is_active)
         self.assertEqual(repr(self.shares), "<RequestShares idle>")
 
     def test_in_flight_before(self) -> None:
-        """What was in flight when most connections came to be in use counts, too."""
+        """Requests that were in flight before most connections were in use count as well."""
         for client, route in [*[(ATTACKER, SLOW)] * 4, (b"198.51.100.1", OTHER), (b"", None)]:
             record = ExchangeRecord(client, 0.0)
             record.route = route
@@ -89,7 +89,7 @@ class RequestSharesTests(SynchronousTestCase):
         self.assertEqual(repr(self.shares), "<RequestShares of 0 requests>")
 
     def test_over(self) -> None:
-        """When there is room again counting stops, and begins anew the next time."""
+        """Counting stops when there is room again, and begins anew the next time."""
         self.begin(*[ATTACKER] * 4, b"198.51.100.1")
         self.is_crowded = False
         self.assertEqual(self.begin(ATTACKER), ["ok"])
@@ -99,7 +99,7 @@ class RequestSharesTests(SynchronousTestCase):
         self.assertEqual(repr(self.shares), "<RequestShares of 2 requests>")
 
     def test_off(self) -> None:
-        """With shares of 1 nobody is refused before everything is in use."""
+        """With shares of 1 no request is refused before all connections are in use."""
         self.shares.apply(Limits(client_share=1.0, route_share=1.0), 8)
         self.begin(b"198.51.100.1")
         self.assertEqual(self.begin(*[ATTACKER] * 7), ["ok"] * 7)

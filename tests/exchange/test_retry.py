@@ -12,7 +12,7 @@ from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 
 
 class MayTryAgainTests(SynchronousTestCase):
-    """Which failures another endpoint is asked after."""
+    """The failures after which another endpoint is asked."""
 
     def may(
         self,
@@ -32,29 +32,29 @@ class MayTryAgainTests(SynchronousTestCase):
         )
 
     def test_not_sent(self) -> None:
-        """A request of which nothing was sent goes elsewhere, whatever it is."""
+        """A request of which nothing was sent is retried, whatever its method."""
         for method in (b"GET", b"POST", b"PATCH", b"LOCK"):
             self.assertTrue(self.may(method=method, sent=False))
             self.assertTrue(self.may(RetryCondition.TIMEOUT, method=method, sent=False))
 
     def test_sent(self) -> None:
-        """One that was sent goes elsewhere if doing it twice is as good as once."""
+        """A request that was sent is retried if its method is idempotent."""
         for method in IDEMPOTENT_METHODS:
             self.assertTrue(self.may(method=method))
         for method in (b"POST", b"PATCH", b"LOCK"):
             self.assertFalse(self.may(method=method))
 
     def test_non_idempotent(self) -> None:
-        """Any other does if the Ingress says so."""
+        """A request of another method is retried if the Ingress says so."""
         retry_on = (RetryCondition.ERROR, RetryCondition.NON_IDEMPOTENT)
         self.assertTrue(self.may(method=b"POST", retry_on=retry_on))
 
     def test_body_gone(self) -> None:
-        """One whose body is gone cannot be sent again."""
+        """A request whose body is not kept is not retried."""
         self.assertFalse(self.may(method=b"PUT", replayable=False))
 
     def test_condition(self) -> None:
-        """Only what the Ingress names is tried again, a missing connection included."""
+        """Only the failures that the Ingress names are retried, missing connections included."""
         for condition in RetryCondition:
             if condition is not RetryCondition.NON_IDEMPOTENT:
                 self.assertTrue(self.may(condition, retry_on=(condition,)))
@@ -77,7 +77,7 @@ class MayTryAgainTests(SynchronousTestCase):
         sent: bool,
         replayable: bool,
     ) -> None:
-        """Whatever happens, nothing is done twice that may not be."""
+        """A request that was sent is never repeated unless that is harmless and allowed."""
         may = self.may(
             condition,
             method=method,
