@@ -378,7 +378,7 @@ class FaultTests(PolicyCase):
         self.check(lambda context: fail(ValueError("secret")))
 
     def test_nonsense(self) -> None:
-        """One that decides nonsense is 500."""
+        """The answer is 500 if a policy decides nonsense."""
         nonsense: object
         for nonsense in (True, 200, "ok", b"ok", (), NO.status):
 
@@ -392,7 +392,7 @@ class FaultTests(PolicyCase):
             self.check(decide_later)
 
     def test_bad_answer(self) -> None:
-        """One whose answer is none, or would be two, is 500."""
+        """The answer is 500 if the answer of a policy is not final or not one message."""
         for answer in (
             replace(NO, status=103),
             replace(NO, status=600),
@@ -419,7 +419,7 @@ class FaultTests(PolicyCase):
         self.assertEqual(self.client.receive().status, 444)
 
     def test_bad_target(self) -> None:
-        """A target with blanks is refused when the Proceed is made."""
+        """A malformed target is refused when the Proceed is made."""
         for target in (b"", b"x", b"/ HTTP/1.1\r\n", b"/\0", b"/a b"):
             self.assertRaises(ValueError, Proceed, target=target)
 

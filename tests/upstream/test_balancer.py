@@ -42,7 +42,7 @@ def no_dial(*args: object, **options: object) -> NoReturn:
 
 
 def asks(target: str) -> Request:
-    """A request for this target."""
+    """Make a request for this target."""
     made, _ = parse_request_head(request(b"GET", target=target.encode()))
     return made
 
@@ -90,19 +90,19 @@ class RoundRobinTests(BalancerCase):
         self.assertEqual(self.pick(A, B), B)
 
     def test_tried(self) -> None:
-        """What was tried is passed over; where all were, there is none."""
+        """Endpoints that were tried are passed over; none is left if all were tried."""
         self.assertEqual(self.pick(A, B, C, tried=(A,)), B)
         self.assertEqual(self.pick(A, B, C, tried=(C,)), A)
         self.assertIsNone(self.pick(A, B, C, tried=(A, B, C)))
 
     def test_fair_beside_one_that_is_left_out(self) -> None:
-        """The share of one that is ejected goes to all others alike."""
+        """The share of an ejected endpoint goes to all others alike."""
         self.eject(B)
         counts = Counter(self.pick(A, B, C, D) for _ in range(300))
         self.assertEqual(counts, {A: 100, C: 100, D: 100})
 
     def test_fair_beside_one_that_fails(self) -> None:
-        """So do the requests that one has failed."""
+        """The requests that an endpoint has failed go to all others alike."""
         counts: Counter[Endpoint | None] = Counter()
         for _ in range(300):
             picked = self.pick(A, B, C)
@@ -110,7 +110,7 @@ class RoundRobinTests(BalancerCase):
         self.assertEqual(counts, {B: 150, C: 150})
 
     def test_scaled(self) -> None:
-        """Fewer or more endpoints than before serve in turn as well."""
+        """Endpoints serve in turn after their number has changed."""
         for _ in range(2):
             self.pick(A, B, C)
         self.assertEqual(self.pick(A), A)
@@ -128,7 +128,7 @@ class RoundRobinTests(BalancerCase):
         self.assertEqual(self.pick(A, B), A)
 
     def test_function(self) -> None:
-        """The turn goes around, over what is no candidate."""
+        """The turn goes around, and passes over endpoints that are no candidates."""
         self.assertEqual(next_in_turn((A, B, C), (A, B, C), 2), 2)
         self.assertEqual(next_in_turn((A, B, C), (A, B), 2), 0)
         self.assertEqual(next_in_turn((A, B, C), (A,), 4), 0)
@@ -138,13 +138,13 @@ class RoundRobinTests(BalancerCase):
 
 class LeastRequestTests(BalancerCase):
     def test_less_busy(self) -> None:
-        """Of two the one with fewer requests in flight is taken."""
+        """The one of two with fewer requests in flight is taken."""
         self.registry.pool(A).load.in_flight = 3
         self.registry.pool(B).load.in_flight = 2
         self.assertEqual({self.pick(A, B, by=LEAST_REQUEST) for _ in range(20)}, {B})
 
     def test_two_choices(self) -> None:
-        """The busiest of all never gets more, whoever is compared with it."""
+        """The busiest of all endpoints never gets more requests."""
         for busy, endpoint in enumerate(ENDPOINTS):
             self.registry.pool(endpoint).load.in_flight = busy
         counts = Counter(self.pick(*ENDPOINTS, by=LEAST_REQUEST) for _ in range(2000))
@@ -170,7 +170,7 @@ class LeastRequestTests(BalancerCase):
         self.assertEqual(better_of_two((A,), cost, Random(0)), A)
 
     def test_two_different(self) -> None:
-        """The two are never the same one, and every pair comes up."""
+        """The two candidates are never the same one, and every pair occurs."""
         pairs: set[tuple[Endpoint, ...]] = set()
         for seed in range(200):
             compared: list[Endpoint] = []
@@ -186,20 +186,20 @@ class LeastRequestTests(BalancerCase):
 
 class EWMATests(BalancerCase):
     def test_faster(self) -> None:
-        """Of two the one that answered faster of late is taken."""
+        """The one of two that answered faster of late is taken."""
         self.registry.pool(A).load.measured(0.2, 0.0)
         self.registry.pool(B).load.measured(0.1, 0.0)
         self.assertEqual({self.pick(A, B, by=EWMA) for _ in range(20)}, {B})
 
     def test_gets_another_chance(self) -> None:
-        """One that was slow is asked again when that is long past."""
+        """An endpoint that was slow is asked again after a long time."""
         self.registry.pool(A).load.measured(2.0, 0.0)
         self.clock.advance(60)
         self.registry.pool(B).load.measured(0.1, 60.0)
         self.assertEqual({self.pick(A, B, by=EWMA) for _ in range(20)}, {A})
 
     def test_new_one(self) -> None:
-        """One that is new gets a request at once, and no more before that has shown something."""
+        """A new endpoint gets one request at once, and no more before it has answered."""
         self.registry.pool(A).load.measured(0.1, 0.0)
         self.assertEqual(self.pick(A, B, by=EWMA), B)
         self.registry.pool(B).load.in_flight = 1
@@ -216,7 +216,7 @@ class HashTests(BalancerCase):
 
     @given(st.integers(1, 9), st.integers(0, 2**32))
     def test_scaled(self, count: int, seed: int) -> None:
-        """One endpoint more takes about its share of the keys, and moves no other."""
+        """Another endpoint takes about its share of the keys, and moves no other key."""
         balancer = Balancer(self.registry, self.clock.seconds, Random(0))
         keys = [asks(f"/{seed}/{number}") for number in range(400)]
         fewer = Upstream(UPSTREAM, ENDPOINTS[:count])
@@ -231,7 +231,7 @@ class HashTests(BalancerCase):
         self.assertLess(moved / len(keys), 1 / (count + 1) + 0.15)
 
     def test_ejected(self) -> None:
-        """The keys of one that is ejected are spread over the others, and come back."""
+        """The keys of an ejected endpoint are spread over the others, and come back."""
         keys = [asks(f"/{number}") for number in range(200)]
         before = [self.pick(A, B, C, by=HASH, of=key) for key in keys]
         self.eject(A)
@@ -248,13 +248,13 @@ class HashTests(BalancerCase):
         self.assertEqual([self.pick(A, B, C, by=HASH, of=key) for key in keys], before)
 
     def test_subset(self) -> None:
-        """With a subset each key has so many endpoints, and all serve."""
+        """Each key has the endpoints of its subset, and all endpoints serve."""
         for by in (SUBSET, SUBSET_OF_EWMA):
             counts = Counter(self.pick(*ENDPOINTS, by=by) for _ in range(300))
             self.assertEqual(len(counts), 3)
 
     def test_subsets_beside_each_other(self) -> None:
-        """Two keys that take turns still come to all endpoints of their subsets."""
+        """Two keys that alternate still reach all endpoints of their subsets."""
         keys = [asks("/1"), asks("/2")]
         found: list[set[Endpoint | None]] = [set(), set()]
         for number in range(200):
@@ -280,7 +280,7 @@ class EjectionTests(BalancerCase):
                 self.assertIn(A, {self.pick(A, B, C, by=by, of=key) for key in keys})
 
     def test_half(self) -> None:
-        """Half of an Upstream's endpoints may be left out, and where more fail all serve."""
+        """Half of an Upstream's endpoints may be left out; if more fail, all serve."""
         self.eject(A, B)
         self.assertEqual({self.pick(A, B, C, D) for _ in range(8)}, {C, D})
         self.eject(C)
@@ -292,20 +292,20 @@ class EjectionTests(BalancerCase):
         self.assertEqual(self.pick(A), A)
 
     def test_better_than_none(self) -> None:
-        """An endpoint that is ejected is asked where all others were tried."""
+        """An ejected endpoint is asked if all others were tried."""
         self.eject(A)
         self.assertEqual(self.pick(A, B, C, tried=(B, C)), A)
         self.assertIsNone(self.pick(A, B, C, tried=(A, B, C)))
 
     def test_by_tls(self) -> None:
-        """Who fails in TLS serves in the clear, and the other way round."""
+        """An endpoint that fails over TLS serves in the clear, and the other way round."""
         tls = BackendTLS()
         self.eject(A, tls=tls)
         self.assertEqual({self.pick(A, B) for _ in range(4)}, {A, B})
         self.assertEqual({self.pick(A, B, tls=tls) for _ in range(4)}, {B})
 
     def test_session(self) -> None:
-        """A session may not stay where its endpoint is ejected, unless most are."""
+        """A session may not stay on an ejected endpoint, unless most are ejected."""
         upstream = Upstream(UPSTREAM, (A, B), lingering=(C,))
         self.assertTrue(self.balancer.may_serve(upstream, A, None))
         self.eject(A, C)
@@ -345,7 +345,7 @@ class EveryAlgorithmTests(BalancerCase):
                 self.assertIsNone(picked)
 
     def test_spread(self) -> None:
-        """Every algorithm gives each of alike endpoints its share, within a quarter."""
+        """Every algorithm gives equal endpoints equal shares, within a quarter."""
         for by in ALL:
             with self.subTest(by=by):
                 self.setUp()

@@ -19,7 +19,7 @@ from ingress.upstream.dialer import HandshakeFailed, dial_error
 
 class DialErrorTests(SynchronousTestCase):
     def test_reasons(self) -> None:
-        """The client and the log are told why there is no connection, each reason apart."""
+        """Each reason why there is no connection has its own text for client and log."""
         for reason, status, said in (
             (getConnectError((errno.ECONNREFUSED, "refused")), 502, "refused"),
             (getConnectError((errno.EHOSTUNREACH, "no route")), 502, "unreachable"),

@@ -22,7 +22,7 @@ class EndpointLoadTests(SynchronousTestCase):
         self.assertEqual(repr(self.load), "<EndpointLoad in_flight=0 latency=0.5000>")
 
     def test_peak(self) -> None:
-        """A slower answer counts at once, whatever was before."""
+        """A slower answer counts at once and fully."""
         self.load.measured(0.1, 0.0)
         self.load.measured(5.0, 0.0)
         self.assertEqual(self.load.cost(0.0), 5.0)
@@ -34,7 +34,7 @@ class EndpointLoadTests(SynchronousTestCase):
         self.assertAlmostEqual(self.load.cost(DECAY_TIME), 1 / e)
 
     def test_decay(self) -> None:
-        """What is not asked gets cheaper, however slow it was."""
+        """An endpoint without requests gets cheaper, however slow it was."""
         self.load.measured(8.0, 0.0)
         self.assertAlmostEqual(self.load.cost(DECAY_TIME), 8 / e)
         self.assertLess(self.load.cost(10 * DECAY_TIME), 0.001)
@@ -46,7 +46,7 @@ class EndpointLoadTests(SynchronousTestCase):
         self.assertEqual(self.load.cost(0.0), 2.0)
 
     def test_unknown(self) -> None:
-        """One of which nothing is known is cheap until it has a request, then dear."""
+        """An endpoint of unknown latency is cheap until it has a request, and then dear."""
         self.assertEqual(self.load.cost(0.0), 0.0)
         self.load.in_flight = 1
         one = self.load.cost(0.0)
@@ -59,7 +59,7 @@ class EndpointLoadTests(SynchronousTestCase):
         st.floats(-1e7, 1e7),
     )
     def test_bounded(self, measurements: list[tuple[float, float]], now: float) -> None:
-        """Whatever the clock does, the cost stays between nothing and the slowest answer."""
+        """The cost stays between zero and the slowest answer, even if the clock goes back."""
         load = EndpointLoad()
         for latency, at in measurements:
             load.measured(latency, at)

@@ -56,7 +56,7 @@ class HealthTests(SynchronousTestCase):
         return waited
 
     def test_failures_in_a_row(self) -> None:
-        """So many failures in a row eject an endpoint, and no other."""
+        """Five failures in a row eject an endpoint, and no other."""
         self.break_down(MAX_FAILURES - 1)
         self.assertTrue(self.health.may_serve(KEY))
         self.assertFalse(self.health.concerns([ENDPOINT]))
@@ -69,14 +69,14 @@ class HealthTests(SynchronousTestCase):
         self.assertFalse(self.health.concerns([OTHER_ENDPOINT]))
 
     def test_success_resets(self) -> None:
-        """A success in between begins the count anew."""
+        """A success in between starts the count again."""
         for _ in range(3):
             self.break_down(MAX_FAILURES - 1)
             self.health.succeeded(KEY, self.clock.seconds())
         self.assertTrue(self.health.may_serve(KEY))
 
     def test_one_trial(self) -> None:
-        """When its time has passed one request goes to it, and no other before that is answered."""
+        """One request is the trial after the time of the ejection, and no other until it is answered."""
         self.break_down(MAX_FAILURES)
         self.assertEqual(self.delay(), FIRST_EJECTION)
         began_at = self.begin_trial()
@@ -85,7 +85,7 @@ class HealthTests(SynchronousTestCase):
         self.assertFalse(self.health.is_ejected(KEY))
 
     def test_twice_as_long(self) -> None:
-        """Each trial that fails leaves it out for twice as long, up to a minute."""
+        """Each trial that fails doubles the ejection, up to a minute."""
         self.break_down(MAX_FAILURES)
         delays = []
         for _ in range(8):
@@ -94,7 +94,7 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(delays, [1, 2, 4, 8, 16, 32, 60, MAX_EJECTION])
 
     def test_whole_response_forgives(self) -> None:
-        """After a whole response the next ejection is as short as the first."""
+        """The next ejection after a whole response is as short as the first."""
         self.break_down(MAX_FAILURES)
         self.delay()
         self.health.failed(KEY, self.begin_trial())
@@ -106,7 +106,7 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(self.delay(), FIRST_EJECTION)
 
     def test_head_forgives_less(self) -> None:
-        """One that only ever gets as far as a head is left out for longer each time."""
+        """An endpoint whose responses always break off is ejected for longer each time."""
         self.break_down(MAX_FAILURES)
         self.delay()
         began_at = self.begin_trial()
@@ -125,7 +125,7 @@ class HealthTests(SynchronousTestCase):
         self.begin_trial()
 
     def test_late_news(self) -> None:
-        """What was asked before the ejection neither prolongs nor ends it."""
+        """Requests sent before the ejection neither prolong nor end it."""
         began_at = self.clock.seconds()
         self.clock.advance(1)
         self.break_down(MAX_FAILURES)
@@ -139,7 +139,7 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(self.delay(), FIRST_EJECTION)
 
     def test_asked_all_the_same(self) -> None:
-        """One that is asked because too few are left returns with its first answer."""
+        """An endpoint that serves because too few are left returns with its first answer."""
         self.break_down(MAX_FAILURES)
         self.clock.advance(0.5)
         self.health.try_began(KEY, self.clock.seconds())

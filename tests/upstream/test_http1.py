@@ -42,7 +42,7 @@ def get(method: bytes = b"GET") -> UpstreamRequest:
 
 
 class Receiver(StreamReceiver):
-    """Remembers what it hears."""
+    """Remembers the calls of a StreamReceiver's methods."""
 
     def __init__(self) -> None:
         self.connection: HTTP1Upstream | None = None
@@ -52,7 +52,7 @@ class Receiver(StreamReceiver):
         self.body = b""
         self.flushes = 0
         self.end = ""
-        """How it ended: ``whole``, or the error's status."""
+        """The end of the response: ``whole``, or the error's status."""
 
         self.is_paused = False
 
@@ -113,7 +113,7 @@ class UpstreamCase(SynchronousTestCase):
         return user.connection, endpoint
 
     def ask(self, method: bytes = b"GET") -> tuple[Receiver, HTTP1Upstream, Peer]:
-        """A request without body on a new connection, which the endpoint has read."""
+        """Send a request without body on a new connection; the endpoint has read it."""
         connection, endpoint = self.connect()
         receiver = Receiver()
         connection.send_head(receiver, get(method), ProxySettings())
@@ -121,7 +121,7 @@ class UpstreamCase(SynchronousTestCase):
         return receiver, connection, endpoint
 
     def upload(self) -> tuple[Receiver, HTTP1Upstream, Peer]:
-        """A request whose body is still to come."""
+        """Send the head of a request whose body is still to come."""
         connection, endpoint = self.connect()
         receiver = Receiver()
         connection.send_head(receiver, as_sent_upstream(POST), ProxySettings())
@@ -134,7 +134,7 @@ class UpstreamCase(SynchronousTestCase):
 
 class ResponseTests(UpstreamCase):
     def answers(self, data: bytes, method: bytes = b"GET") -> list[object]:
-        """What comes out of a response, fed in three ways."""
+        """Check the result of a response, fed in three ways."""
 
         def feed(pieces: object) -> tuple[list[int], int, bytes, str, bool]:
             receiver, connection, endpoint = self.ask(method)
@@ -153,7 +153,7 @@ class ResponseTests(UpstreamCase):
         self.assertEqual(trailing, ([], 200, b"ok", "whole", False))
 
     def test_chunked(self) -> None:
-        """The same in chunks."""
+        """A response in chunks ends with the last one, and its connection is kept."""
         whole, bytewise, trailing = self.answers(
             CHUNKED_OK + b"2\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n"
         )
@@ -162,7 +162,7 @@ class ResponseTests(UpstreamCase):
         self.assertEqual(trailing, ([], 200, b"ok", "whole", False))
 
     def test_without_body(self) -> None:
-        """And without body, after which the connection is kept if none is announced."""
+        """A response without body leaves its connection usable, unless it announces a body."""
         for data, method, is_kept in (
             (response(204), b"GET", True),
             (response(304), b"GET", True),
@@ -190,7 +190,7 @@ class ResponseTests(UpstreamCase):
         self.assertEqual(bytewise, whole)
 
     def test_most_interim(self) -> None:
-        """Interim responses come to an end, for each request anew; else the endpoint is given up."""
+        """Too many interim responses to one request end the connection."""
         many = response(102) * MAX_INTERIM
         receiver, connection, endpoint = self.ask()
         endpoint.send(many + OK)
@@ -219,7 +219,7 @@ class ResponseTests(UpstreamCase):
         self.assertFalse(self.is_kept(connection))
 
     def test_until_reset(self) -> None:
-        """A reset is no end of such a body."""
+        """A reset does not end a body without length."""
         receiver, _, endpoint = self.ask()
         endpoint.send(response(200) + b"ok")
         endpoint.reset()
@@ -244,7 +244,7 @@ class ResponseTests(UpstreamCase):
         self.assertTrue(self.is_kept(connection))
 
     def test_refused(self) -> None:
-        """An endpoint that breaks the rules is 502, at once, and its connection is cut."""
+        """An endpoint whose head breaks the rules is a 502 at once, and its connection is cut."""
         wrong = {}
         for name, data in BAD_RESPONSES.items():
             for pieces in (
@@ -261,7 +261,7 @@ class ResponseTests(UpstreamCase):
         self.assertEqual(wrong, {})
 
     def test_bad_chunks(self) -> None:
-        """So is one whose body breaks them."""
+        """An endpoint whose body breaks the rules is a 502, and its connection is cut."""
         for name, data in BAD_CHUNKED_BODIES.items():
             receiver, connection, endpoint = self.ask()
             endpoint.send_some(CHUNKED_OK + data)
@@ -270,7 +270,7 @@ class ResponseTests(UpstreamCase):
             self.assertFalse(self.is_kept(connection))
 
     def test_cut_short(self) -> None:
-        """A connection that ends within a response is 502."""
+        """A connection that ends within a response is a 502."""
         for data in (
             b"",
             b"HTTP/1.1 200",
@@ -284,7 +284,7 @@ class ResponseTests(UpstreamCase):
             self.assertEqual(receiver.end, "502")
 
     def test_flushed_once_a_read(self) -> None:
-        """What came in one read may be sent on in one write."""
+        """The parts of one read are flushed once."""
         receiver, _, endpoint = self.ask()
         endpoint.send(CHUNKED_OK + b"1\r\na\r\n" * 5)
         self.assertEqual(receiver.flushes, 1)
@@ -297,14 +297,14 @@ class KeptConnectionTests(UpstreamCase):
         return connection, endpoint
 
     def test_unasked_bytes(self) -> None:
-        """What an endpoint sends unasked goes to nobody, and its connection is cut."""
+        """An endpoint that sends something without a request has its connection cut."""
         connection, endpoint = self.kept()
         endpoint.send_some(OK)
         self.assertTrue(endpoint.saw_reset)
         self.assertFalse(self.is_kept(connection))
 
     def test_unasked_bytes_in_the_same_moment(self) -> None:
-        """It is not taken between its cut and its end either."""
+        """A connection that was cut is not taken before its end either."""
         connection, _ = self.kept()
         connection.dataReceived(b"x")
         self.assertIsNone(take_idle(self.pool))
@@ -319,7 +319,7 @@ class KeptConnectionTests(UpstreamCase):
         self.assertFalse(self.is_kept(connection))
 
     def test_next_request(self) -> None:
-        """The next response is the next request's."""
+        """The next response belongs to the next request."""
         connection, endpoint = self.kept()
         receiver = Receiver()
         connection.send_head(receiver, get(b"HEAD"), ProxySettings())
@@ -337,7 +337,7 @@ class KeptConnectionTests(UpstreamCase):
             self.assertEqual(isinstance(receiver.error, StaleConnection), is_stale)
 
     def test_a_new_connection_is_never_stale(self) -> None:
-        """A connection that has not served before is not stale, whenever it ends."""
+        """A connection that has not served before is never stale."""
         receiver, _, endpoint = self.ask()
         endpoint.close()
         self.assertNotIsInstance(receiver.error, StaleConnection)
@@ -367,7 +367,7 @@ class UploadTests(UpstreamCase):
         self.assertFalse(receiver.is_paused)
 
     def test_does_not_read(self) -> None:
-        """An endpoint that reads nothing of the body is 504."""
+        """An endpoint that reads nothing of the body is a 504."""
         receiver, connection, endpoint = self.upload()
         connection.send_body(MUCH)
         self.wire.advance(LIMITS.upstream_send_timeout + 2)
@@ -375,7 +375,7 @@ class UploadTests(UpstreamCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_reads_slowly(self) -> None:
-        """One that reads some of it now and then is waited for."""
+        """An endpoint that reads some of the body now and then is waited for."""
         receiver, connection, endpoint = self.upload()
         connection.send_body(MUCH)
         for _ in range(5):
@@ -412,7 +412,7 @@ class UploadTests(UpstreamCase):
                 self.assertIs(self.is_kept(connection), is_kept, (value, interim))
 
     def test_expectation_without_a_body(self) -> None:
-        """Where there is no body, none is left unread."""
+        """A connection is kept after an early response to a request without body."""
         data = b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"
         connection, endpoint = self.connect()
         connection.send_head(Receiver(), as_sent_upstream(data), ProxySettings())
@@ -420,7 +420,7 @@ class UploadTests(UpstreamCase):
         self.assertTrue(self.is_kept(connection))
 
     def test_answered_before_it_was_read(self) -> None:
-        """Nor one whose request was not taken whole by the endpoint."""
+        """A connection is not kept if the endpoint has not read the whole request."""
         receiver, connection, endpoint = self.upload()
         connection.send_body(MUCH)
         connection.end_body(())
@@ -429,7 +429,7 @@ class UploadTests(UpstreamCase):
         self.assertFalse(self.is_kept(connection))
 
     def test_closes_without_reading(self) -> None:
-        """A connection that is closed after its answer does not wait for its reader for ever."""
+        """A connection that closes does not wait for ever for an endpoint that does not read."""
         _, connection, endpoint = self.upload()
         # What the socket does not take, but less than would pause the client.
         connection.send_body(b"x" * (CAPACITY + 1000))
@@ -440,7 +440,7 @@ class UploadTests(UpstreamCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_abandoned(self) -> None:
-        """A request that nobody waits for any more is cut, and nobody hears of it."""
+        """A stream that is abandoned is cut, and its receiver gets no call."""
         receiver, connection, endpoint = self.upload()
         connection.abandon()
         self.assertTrue(endpoint.saw_reset)
@@ -449,14 +449,14 @@ class UploadTests(UpstreamCase):
 
 class DeadlineTests(UpstreamCase):
     def test_no_answer(self) -> None:
-        """An endpoint that does not answer is 504."""
+        """An endpoint that does not answer is a 504."""
         receiver, _, endpoint = self.ask()
         self.wire.advance(LIMITS.read_timeout + 2)
         self.assertEqual(receiver.end, "504")
         self.assertTrue(endpoint.saw_reset)
 
     def test_between_two_reads(self) -> None:
-        """Each read gives it the whole time again."""
+        """Each read gives the endpoint its whole time again."""
         receiver, _, endpoint = self.ask()
         for data in (response(103), CHUNKED_OK, b"2\r\n", b"ok\r\n0\r\n", b"\r\n"):
             self.wire.advance(LIMITS.read_timeout - 2)
@@ -465,7 +465,7 @@ class DeadlineTests(UpstreamCase):
         self.assertEqual(receiver.end, "whole")
 
     def test_paused(self) -> None:
-        """The time that a client takes is not the endpoint's."""
+        """The time of the endpoint does not run while the client is waited for."""
         receiver, connection, endpoint = self.ask()
         endpoint.send(CHUNKED_OK)
         connection.pause_response()

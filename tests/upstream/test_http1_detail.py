@@ -14,7 +14,7 @@ TUNNELLING = UpstreamState.TUNNELLING
 
 class DetailTests(SynchronousTestCase):
     def test_ending(self) -> None:
-        """The words say how far a response had come, and whether its endpoint closed."""
+        """The sentence says how far a response had come, and whether its endpoint closed."""
         closed, broke = "The endpoint closed the connection", "The connection to the endpoint broke"
         body = UntilCloseBody()
         for is_end, what in ((True, closed), (False, broke)):
@@ -28,7 +28,7 @@ class DetailTests(SynchronousTestCase):
                 self.assertEqual(detail, f"{what} {where}.")
 
     def test_delay(self) -> None:
-        """The words say what was waited for."""
+        """The sentence says which wait took too long."""
         for state, decoder, is_stalled, detail in (
             (WAITING, None, False, "The endpoint took too long to respond."),
             (

@@ -1,4 +1,4 @@
-"""Tests of `ingress.upstream.http1_state`: which states a connection goes through."""
+"""Tests of `ingress.upstream.http1_state`: the states of a connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UpstreamStateTests(SynchronousTestCase):
         self.before = self.connection.state
 
     def note(self, expected: UpstreamState) -> None:
-        """The connection has come to this state, from the one before."""
+        """Check that the connection has come to this state, and note the transition."""
         self.wire.network.settle()
         state = self.connection.state
         self.assertIs(state, expected)
@@ -44,7 +44,7 @@ class UpstreamStateTests(SynchronousTestCase):
         self.note(expected)
 
     def at(self, state: UpstreamState) -> None:
-        """A new connection in this state."""
+        """Make a connection in this state."""
         self.connect()
         if state is UpstreamState.SENDING:
             self.ask(post(5), state)

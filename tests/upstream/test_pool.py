@@ -26,7 +26,7 @@ class EndpointPoolTests(SynchronousTestCase):
         return user.connection
 
     def test_dial(self) -> None:
-        """A new connection is the user's alone."""
+        """A new connection goes to the receiver that waits for it."""
         self.pool.acquire(self.user)
         self.assertEqual(self.wire.dials[0].endpoint, ENDPOINT)
         self.assertEqual(self.wire.dials[0].timeout, CONNECT_TIMEOUT)
@@ -35,13 +35,13 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIsNone(take_idle(self.pool))
 
     def test_new(self) -> None:
-        """A stream that has to be on a new connection is dialled for, whatever is idle."""
+        """A stream on a new connection is dialled even if one is idle."""
         self.pool.release(self.connection())
         self.assertIsInstance(self.pool.acquire(self.user, is_new=True), PendingStream)
         self.assertIsNotNone(take_idle(self.pool))
 
     def test_refused(self) -> None:
-        """The user is told that there will be no connection, and why."""
+        """The receiver gets the reason why there is no connection."""
         self.pool.acquire(self.user)
         self.wire.next_dial().refuse()
         assert self.user.refusal is not None
@@ -49,7 +49,7 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIn("refused the connection", str(self.user.refusal))
 
     def test_timed_out(self) -> None:
-        """The user is told where it took too long."""
+        """The receiver gets a DialTimeout if the connection takes too long."""
         self.pool.acquire(self.user)
         self.wire.next_dial().time_out()
         assert self.user.refusal is not None
@@ -57,7 +57,7 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIn("in time", str(self.user.refusal))
 
     def test_cancelled(self) -> None:
-        """Who no longer wants a connection is told nothing."""
+        """A receiver that has cancelled its wait gets no call."""
         pending = self.pool.acquire(self.user)
         assert isinstance(pending, PendingStream)
         dial = self.wire.next_dial()
@@ -77,7 +77,7 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIsNone(take_idle(self.pool))
 
     def test_lost(self) -> None:
-        """A connection that ended is not taken; one that was not idle is no trouble."""
+        """A connection that has ended is not taken; losing one that was not idle does no harm."""
         one, other = self.connection(), self.connection()
         self.pool.release(one)
         self.pool.lost(one)
@@ -85,7 +85,7 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIsNone(take_idle(self.pool))
 
     def test_bounded(self) -> None:
-        """So many idle connections are kept and no more."""
+        """Idle connections are kept up to the limit."""
         for _ in range(Limits().idle_upstream_connections):
             self.pool.release(self.connection())
         last = self.connection()
@@ -95,12 +95,12 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIsNot(take_idle(self.pool), last)
 
     def test_connect_timeout(self) -> None:
-        """Who dials says how long it may take."""
+        """The caller of `acquire` gives the time that a connection may take."""
         self.pool.acquire(self.user, 2.5)
         self.assertEqual(self.wire.dials[0].timeout, 2.5)
 
     def test_fewer(self) -> None:
-        """Where fewer may be idle than are, those that were unused longest are closed."""
+        """The connections unused for longest are closed if the limit falls."""
         connections, peers = [], []
         for _ in range(3):
             connections.append(self.connection())

@@ -45,7 +45,7 @@ class EndpointRegistryTests(SynchronousTestCase):
         self.assertFalse(pool.is_retired)
 
     def test_by_tls(self) -> None:
-        """Each way in which an endpoint is spoken to has connections of its own."""
+        """Different settings of TLS have connections of their own."""
         plain, secure = self.registry.pool(ENDPOINT), self.registry.pool(ENDPOINT, BackendTLS())
         self.assertIsNot(plain, secure)
         self.assertIs(self.registry.pool(ENDPOINT, BackendTLS()), secure)
@@ -68,7 +68,7 @@ class EndpointRegistryTests(SynchronousTestCase):
         )
 
     def test_tls_that_is_out_of_use(self) -> None:
-        """A way that nobody uses is forgotten, since each new certificate makes one."""
+        """Unused settings of TLS are forgotten, because each new certificate makes other ones."""
         used, unused = BackendTLS(name="a"), BackendTLS(name="b")
         plain = self.registry.pool(ENDPOINT)
         busy, old = self.registry.pool(ENDPOINT, used), self.registry.pool(ENDPOINT, unused)
@@ -85,14 +85,14 @@ class EndpointRegistryTests(SynchronousTestCase):
         self.assertEqual(self.registry.load(ENDPOINT, BackendTLS()).in_flight, 0)
 
     def test_limits(self) -> None:
-        """What is kept idle follows the configuration, in pools that are there already too."""
+        """The limit of idle connections follows the configuration, in existing pools as well."""
         pool = self.registry.pool(ENDPOINT)
         self.registry.apply(Limits(idle_upstream_timeout=7.0))
         self.assertEqual(pool.idle_timeout, 7.0)
         self.assertEqual(self.registry.pool(OTHER_ENDPOINT).idle_timeout, 7.0)
 
     def test_close(self) -> None:
-        """At the end every pool is retired."""
+        """Closing the registry retires every pool."""
         pool = self.registry.pool(ENDPOINT)
         self.registry.close()
         self.assertTrue(pool.is_retired)

@@ -12,7 +12,7 @@ class RetryBudgetTests(SynchronousTestCase):
         self.budget = RetryBudget()
 
     def most(self, in_flight: int, share: float = 0.2) -> int:
-        """How many may be retries at once."""
+        """Return how many requests may be retries at once."""
         self.budget.in_flight = in_flight
         self.budget.retries = 0
         while self.budget.allows(share):
@@ -25,11 +25,11 @@ class RetryBudgetTests(SynchronousTestCase):
         self.assertEqual(self.most(1000, 0.5), 500)
 
     def test_few(self) -> None:
-        """Some may be always."""
+        """A few retries are always allowed."""
         self.assertEqual(self.most(1), MIN_RETRIES)
         self.assertEqual(self.most(10_000, 0.0), MIN_RETRIES)
 
     def test_repr(self) -> None:
-        """A budget shows what is used of it."""
+        """A budget shows how much of it is used."""
         self.most(1)
         self.assertEqual(repr(self.budget), "<RetryBudget 10 of 1 are retries>")

@@ -35,7 +35,7 @@ class ClientContextsTests(SynchronousTestCase):
         self.assertIsNot(self.contexts.context(replace(TLS, verify_depth=2)), context)
 
     def test_dropped(self) -> None:
-        """A context, and the key in it, lasts as long as somebody has it."""
+        """A context, and the key in it, lives as long as something refers to it."""
         context = self.contexts.context(TLS)
         self.assertEqual(repr(self.contexts), "<ClientContexts: 1 made>")
         del context
@@ -43,7 +43,7 @@ class ClientContextsTests(SynchronousTestCase):
         self.assertEqual(repr(self.contexts), "<ClientContexts: 0 made>")
 
     def test_unusable(self) -> None:
-        """What OpenSSL refuses is one kind of error, whatever it is, and shows no secret."""
+        """Settings that OpenSSL refuses are one kind of error, which shows no secret."""
         ours, other = AUTHORITY.issue("a.example"), AUTHORITY.issue("b.example")
         shown = replace(TLS, chain_pem=ours.chain_pem)
         for tls in (
@@ -67,13 +67,13 @@ class EndpointTLSTests(SynchronousTestCase):
         self.tls = EndpointTLS(self.contexts, TLS, ENDPOINT, self.clock.seconds)
 
     def failure(self) -> str:
-        """What one failed handshake adds to the log."""
+        """Return the lines that one failed handshake adds to the log."""
         with capturedLogs() as events:
             self.tls.failed(None, SSL.SysCallError(-1, "Unexpected EOF"))
         return " ".join(str(event["reason"]) for event in events)
 
     def test_repr(self) -> None:
-        """It shows whom it is about."""
+        """The repr shows the endpoint."""
         self.assertEqual(repr(self.tls), "<EndpointTLS 10.0.0.1:8443 as web.default.svc>")
 
     def test_quiet(self) -> None:
