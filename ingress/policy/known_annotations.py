@@ -81,9 +81,6 @@ _FAMILIES: Final = {
     " spans are recorded",
     "proxy-next-upstream proxy-next-upstream-timeout proxy-next-upstream-tries": "requests are"
     " tried again by the proxy's own rules",
-    "proxy-cookie-domain proxy-cookie-path": "cookies reach the client as the endpoint sets them",
-    "proxy-redirect-from proxy-redirect-to": "Location fields reach the client as the endpoint"
-    " sends them",
     "proxy-http-version": "HTTP/1.1 is spoken to endpoints",
     "connection-proxy-header": "endpoints get the proxy's own Connection field",
     "service-upstream": "requests are sent to the endpoints of the Service, not to its address",

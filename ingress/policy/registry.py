@@ -25,6 +25,8 @@ from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.policy import Policy
+from ingress.policy.proxy_cookie import ProxyCookie
+from ingress.policy.proxy_redirect import ProxyRedirect
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
@@ -130,6 +132,9 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ProxySettings,
     # Changes to every request.
     UpstreamHost,
+    # Changes to responses.
+    ProxyRedirect,
+    ProxyCookie,
     # Answers in the place of an endpoint.
     Redirect,
     AppRoot,

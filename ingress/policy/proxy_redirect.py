@@ -1,0 +1,93 @@
+"""
+Redirects of endpoints, changed on their way to the client: ``proxy-redirect-from`` and ``-to``.
+
+Source of the rules: docs/compatibility.md, section 2.2; they are those of nginx's directive
+``proxy_redirect`` for text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from ingress.field_edits import FieldEdits
+from ingress.message import Response
+from ingress.policy.annotation import Annotations
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision, Proceed
+from ingress.policy.policy import Policy
+from ingress.policy.scope import ReadContext
+
+_OFF: Final = ("", "off")
+_DEFAULT: Final = "default"
+"""It stands for the name that nginx has for its own upstream, which no endpoint sends."""
+
+_TEXT: Final = re.compile(
+    r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"
+)
+_URL: Final = re.compile(rb"url=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRedirect(Policy):
+    """Replaces the beginning of Location, and of the URL in Refresh."""
+
+    name: ClassVar[str] = "proxy-redirect"
+    annotations: ClassVar[tuple[str, ...]] = ("proxy-redirect-from", "proxy-redirect-to")
+
+    beginning: bytes
+    replacement: bytes
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> ProxyRedirect | None:
+        """Feature."""
+        beginning = annotations.text("proxy-redirect-from")
+        replacement = annotations.text("proxy-redirect-to")
+        if beginning in (*_OFF, _DEFAULT):
+            return None
+        if replacement in _OFF:
+            name, message = "proxy-redirect-from", "has no effect without proxy-redirect-to"
+            annotations.fault(name, f"{message}; Location fields stay as the endpoint sends them")
+            return None
+        is_sound = True
+        for name, value in (
+            ("proxy-redirect-from", beginning),
+            ("proxy-redirect-to", replacement),
+        ):
+            if _TEXT.fullmatch(value) is None:
+                annotations.fault(
+                    name,
+                    "text of at most 2,000 characters of a URL is accepted, without variables and "
+                    "regular expressions; Location fields stay as the endpoint sends them",
+                )
+                is_sound = False
+        return cls(beginning.encode(), replacement.encode()) if is_sound else None
+
+    def response(self, context: PolicyContext, response: Response) -> Decision:
+        """Policy."""
+        changed: list[tuple[bytes, bytes]] = []
+        for key, name, value in response.fields:
+            if key == b"location":
+                changed.append((name, self._changed(value, 0)))
+            elif key == b"refresh":
+                url = _URL.search(value)
+                changed.append((name, self._changed(value, url.end()) if url else value))
+        edits = FieldEdits(replace=tuple(changed))
+        return Proceed(response_edits=edits) if changed else None
+
+    def _changed(self, value: bytes, start: int) -> bytes:
+        if not value.startswith(self.beginning, start):
+            return value
+        return value[:start] + self.replacement + value[start + len(self.beginning) :]
+
+    def explain(self) -> str:
+        """Feature."""
+        beginning, replacement = self.beginning.decode(), self.replacement.decode()
+        return f"Redirects of endpoints to {beginning} lead to {replacement} instead."
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        pair = {"from": self.beginning.decode(), "to": self.replacement.decode()}
+        return {"proxyRedirect": pair}
