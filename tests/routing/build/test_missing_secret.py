@@ -25,7 +25,12 @@ class WhyMissingTests(SynchronousTestCase):
         )
 
     def test_no_folder(self) -> None:
-        """Without a folder of Secrets, and in a cluster, none is named."""
+        """Without a folder of Secrets none is named."""
         self.assertEqual(why_missing(SECRET, Config()), "does not exist")
+
+    def test_cluster(self) -> None:
+        """In a cluster no folder is named, and the right to read the Secret may be missing."""
         in_cluster = Config(cluster=Cluster(), tls=TLS(secrets=Path("/srv/secrets")))
-        self.assertEqual(why_missing(SECRET, in_cluster), "does not exist")
+        self.assertEqual(
+            why_missing(SECRET, in_cluster), "does not exist, or this proxy may not read it"
+        )
