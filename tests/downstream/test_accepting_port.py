@@ -152,7 +152,7 @@ class AcceptTests(PortTestCase):
         self.assertEqual(self.factory.addresses, [IPv6Address("TCP", *client.getsockname())])
 
     def test_unix(self) -> None:
-        """Clients of a UNIX socket have none; the socket is gone when the port is."""
+        """Clients of a UNIX socket have no address; the socket is removed with the port."""
         path = Path(self.mktemp())
         self.start(UNIXPath(path), unix.Server)
         self.connect()
@@ -167,7 +167,7 @@ class AcceptTests(PortTestCase):
         self.assertEqual(told, [f"Stopped listening on {self.bound.address}"])
 
     def test_some_at_once(self) -> None:
-        """No more than a few are accepted before others get their turn."""
+        """Only a few connections are accepted in one turn of the reactor."""
         self.start(TCPAddress(0, "127.0.0.1"))
         for _ in range(ACCEPTS_PER_EVENT + 3):
             self.connect()
@@ -204,7 +204,7 @@ class LimitTests(PortTestCase):
         self.start(TCPAddress(0, "127.0.0.1"))
 
     def test_waits(self) -> None:
-        """With no room left a connection waits, and is accepted when another closes."""
+        """A connection beyond the limit waits, and is accepted when another closes."""
         clients = [self.connect() for _ in range(4)]
         self.assertEqual(self.accepted(), 2)
         self.assertEqual(self.limit.count, 2)
@@ -214,7 +214,7 @@ class LimitTests(PortTestCase):
         self.assertEqual(self.accepted(), 4)
 
     def test_yields(self) -> None:
-        """Where new ones must not wait, the oldest connections go for them."""
+        """The oldest connections are closed if new ones must not wait."""
         self.limit = YieldingLimit(3)
         self.start(TCPAddress(0, "127.0.0.1"))
         with capturedLogs() as events:
@@ -231,7 +231,7 @@ class LimitTests(PortTestCase):
         )
 
     def test_processes(self) -> None:
-        """Of several processes each has its part of what is configured, rounded up."""
+        """Each of several processes has its part of the configured limit, rounded up."""
         self.limit.fit(1000, processes=3)
         self.limit.apply(Limits(connections=100))
         self.assertEqual(self.limit.maximum, 34)
@@ -253,7 +253,7 @@ class LimitTests(PortTestCase):
         self.assertEqual(self.accepted(), 4)
 
     def test_told_rarely(self) -> None:
-        """That there is no room is a line a minute, however often clients bring it about."""
+        """A lack of room is logged once a minute, however often clients cause it."""
         with capturedLogs() as events:
             for _ in range(5):
                 clients = [self.connect() for _ in range(3)]
@@ -277,7 +277,7 @@ class LimitTests(PortTestCase):
         self.assertEqual(self.accepted(), 3)
 
     def test_no_more_than_there_is_room_for(self) -> None:
-        """The configuration gets no more than the system allows, and can have less."""
+        """The limit is that of the configuration, but no more than the system allows."""
         self.limit.fit(1)
         self.assertEqual(self.limit.maximum, 1)
         self.limit.apply(Limits(connections=10))
@@ -327,7 +327,7 @@ class FailureTests(PortTestCase):
         self.assertEqual(self.accepted(), 1)
 
     def test_no_descriptors(self) -> None:
-        """Without descriptors the port waits a moment, and serves who waited."""
+        """A port without descriptors waits a moment, and then serves the clients that waited."""
         for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             before = len(self.factory.protocols)
             self.port.socket = Unwilling(self.bound.socket, [number])
@@ -338,7 +338,7 @@ class FailureTests(PortTestCase):
             self.assertEqual(self.accepted(), before + 1)
 
     def test_told_rarely(self) -> None:
-        """That there are no descriptors is a line a minute as well."""
+        """A lack of descriptors is logged once a minute."""
         with capturedLogs() as events:
             for _ in range(5):
                 self.port.socket = Unwilling(self.bound.socket, [errno.EMFILE])
@@ -349,7 +349,7 @@ class FailureTests(PortTestCase):
         self.assertEqual(len(events), 1)
 
     def test_connection_gone(self) -> None:
-        """A connection that was reset before it was accepted costs the others nothing."""
+        """A connection that was reset before it was accepted does not affect others."""
         self.port.socket = Unwilling(self.bound.socket, [errno.ECONNABORTED, errno.EPERM])
         self.connect()
         self.assertEqual(self.accepted(), 1)

@@ -84,14 +84,14 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(self.counts(), (3, 3, 0))
 
     def test_share(self) -> None:
-        """While most are in use a client keeps to its share, and others get the rest."""
+        """A client is bound to its share while most connections are in use; others get the rest."""
         self.connect(VICTIM, 2)
         self.assertEqual(len(self.connect(ATTACKER, 8)), 4)
         self.assertEqual(self.counts(), (4, 4, 0))
         self.assertEqual(len(self.connect(VICTIM, 2)), 2)
 
     def test_room_for_all(self) -> None:
-        """While there is room a client may have more than its share."""
+        """A client may have more than its share while there is room."""
         self.connect(VICTIM)
         self.assertEqual(len(self.connect(ATTACKER, 5)), 5)
 
@@ -142,14 +142,14 @@ class AdmissionTests(SynchronousTestCase):
         self.assertFalse(any(one.is_cut for one in held))
 
     def test_one_each(self) -> None:
-        """Where every client has one connection nobody gives way: new ones wait."""
+        """No connection gives way if every client has one; new ones wait."""
         for number in range(8):
             self.connect(f"198.51.100.{number}")
         self.assertFalse(self.limit.can_make_room(self.now))
         self.assertEqual(self.counts(), (0, 0, 0))
 
     def test_looked_rarely(self) -> None:
-        """After a look in vain all connections are not looked at again for a while."""
+        """A search without result is not repeated for a while."""
         held = [*self.connect(ATTACKER, 2, "writing"), *self.connect(VICTIM, 2, "writing")]
         for number in range(4):
             self.connect(f"198.51.100.{number}")
@@ -169,20 +169,20 @@ class AdmissionTests(SynchronousTestCase):
         self.assertFalse(any(one.is_cut for one in held))
 
     def test_way_for_a_proxy(self) -> None:
-        """Others give way for a trusted proxy, however many connections it has."""
+        """Other connections give way for a trusted proxy, however many it has."""
         self.connect(PROXY, 4)
         self.connect(ATTACKER, 4)
         self.assertEqual(len(self.connect(PROXY)), 1)
         self.assertEqual(self.counts(), (0, 0, 1))
 
     def test_unix(self) -> None:
-        """Clients of UNIX sockets are nobody in particular: they have no share."""
+        """Clients of UNIX sockets are unknown, and have no share."""
         self.connect(VICTIM)
         self.assertEqual(len(self.connect("", 7)), 7)
         self.assertFalse(self.limit.can_make_room(self.now))
 
     def test_limit_of_a_client(self) -> None:
-        """connections-per-client holds also while there is room."""
+        """The limit `connections-per-client` holds even while there is room."""
         self.apply(connections_per_client=2)
         self.assertEqual(len(self.connect(VICTIM, 3)), 2)
         self.assertEqual(len(self.connect(PROXY, 3)), 3)

@@ -42,7 +42,7 @@ class TCPTests(BindTestCase):
             self.assertRaises(ConnectionRefusedError, client.connect, ("127.0.0.1", bound.port))
 
     def test_hosts(self) -> None:
-        """It knows the addresses that it is bound to."""
+        """A socket knows the addresses that it is bound to."""
         (bound,) = self.bind(TCPAddress(0, "127.0.0.1"))
         self.assertEqual(bound.hosts, ("127.0.0.1",))
         every = [host for one in self.bind(TCPAddress(0)) for host in one.hosts]
@@ -52,7 +52,7 @@ class TCPTests(BindTestCase):
         self.assertEqual(path.hosts, ())
 
     def test_both_families(self) -> None:
-        """Without interface, IPv4 and IPv6 have a socket each on the same port."""
+        """IPv4 and IPv6 have a socket each on the same port if no interface is named."""
         bound = self.bind(TCPAddress(0))
         if len(bound) == 1:
             raise SkipTest("this machine has one family only")
@@ -61,14 +61,14 @@ class TCPTests(BindTestCase):
         self.assertEqual(bound[1].address, f"[::]:{bound[1].port}")
 
     def test_forbidden(self) -> None:
-        """A port that needs privileges is refused with what gives them."""
+        """The error for a port that needs privileges says how to get them."""
         error = PermissionError(errno.EACCES, "Permission denied")
         reason = describe(error, TCPAddress(80))
         self.assertIn("Permission denied: ports below 1024 need root, the capability", reason)
         self.assertEqual(describe(error, UNIXPath(Path("/run/x"))), "Permission denied")
 
     def test_in_use(self) -> None:
-        """A port on which somebody listens is an error of one line."""
+        """A port on which another process listens is an error of one line."""
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             other.listen()
@@ -152,7 +152,7 @@ class TwinTests(BindTestCase):
             client.connect(bound.address)
 
     def test_claimed(self) -> None:
-        """Where another process listens by then, or its twins do, the claim fails."""
+        """The claim fails if another process listens by then, or if its twins do."""
         (other,) = self.bind(self.address)
         self.twin(self.bound)
         twin = self.twin(other)
@@ -161,7 +161,7 @@ class TwinTests(BindTestCase):
         self.assertRaises(OSError, self.bound.claim)
 
     def test_refused(self) -> None:
-        """Once twins listen nobody else can have the address, not even for twins."""
+        """No other process can have the address once twins listen, not even for twins."""
         twin = self.twin(self.bound)
         self.bound.claim()
         twin.socket.listen()
@@ -270,7 +270,7 @@ class InheritedTests(BindTestCase):
         self.assertIn("AF_UNIX", str(error))
 
     def test_no_socket(self) -> None:
-        """A descriptor that is none, or no socket, is an error."""
+        """A closed descriptor, or one that is no socket, is an error."""
         with open(os.devnull) as file:
             for descriptor in (file.fileno(), 1 << 20):
                 self.assertRaises(ListenError, bind, InheritedSocket(descriptor, socket.AF_INET))

@@ -1,4 +1,4 @@
-"""Tests of `ingress.downstream.http1`: clients' connections, as the client sees them."""
+"""Tests of `ingress.downstream.http1`: connections, as their clients see them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class OneRequestTests(SynchronousTestCase):
         self.assertTrue(self.client.is_open)
 
     def test_bytewise(self) -> None:
-        """How the bytes of either side are cut makes no difference."""
+        """The pieces in which the bytes of either side come make no difference."""
         self.client.send_bytewise(post(5) + b"hello")
         endpoint = self.wire.accept()
         self.assertEqual(endpoint.receive().rest, b"hello")
@@ -121,7 +121,7 @@ class OneRequestTests(SynchronousTestCase):
         self.assertTrue(self.client.is_open)
 
     def test_head(self) -> None:
-        """The answer to HEAD keeps its length and has no body; the connection goes on."""
+        """The answer to HEAD keeps its length and has no body; the connection is kept."""
         self.client.send(request(b"HEAD") + GET)
         endpoint = self.wire.accept()
         endpoint.send(response(200, b"Content-Length: 1000"))
@@ -153,7 +153,7 @@ class OneRequestTests(SynchronousTestCase):
         self.assertTrue(self.client.is_open)
 
     def test_over_https(self) -> None:
-        """Over https each answer, a refusal too, says so for the future."""
+        """Each answer over https has our HSTS field, refusals included."""
         client = Wire(is_secure=True).connect()
         client.send(b"BREW / HTTP/1.1\r\n\r\n")
         answer = client.receive()
@@ -181,14 +181,14 @@ class HTTP10Tests(SynchronousTestCase):
         self.assertTrue(client.saw_end)
 
     def test_keep_alive(self) -> None:
-        """One that asks to keep the connection is told that it is kept."""
+        """A client of HTTP/1.0 that asks to keep the connection learns that it is kept."""
         client, endpoint = self.ask(b"Connection: keep-alive")
         endpoint.send(OK)
         self.assertEqual(client.receive().values(b"Connection"), [b"keep-alive"])
         self.assertTrue(client.is_open)
 
     def test_body_of_unknown_length(self) -> None:
-        """A body without length ends with the connection, even where that was to be kept."""
+        """A body without length ends with the connection, even if that was to be kept."""
         client, endpoint = self.ask(b"Connection: keep-alive")
         endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n0\r\n\r\n")
         answer = client.receive()
@@ -198,7 +198,7 @@ class HTTP10Tests(SynchronousTestCase):
         self.assertTrue(client.saw_end)
 
     def test_truncated_body_of_unknown_length(self) -> None:
-        """Where an orderly end would pass for the end of the body, the connection is reset."""
+        """The connection is reset if an orderly end would pass for the end of the body."""
         client, endpoint = self.ask()
         endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
         self.assertEqual(client.receive().rest, b"hello")
@@ -296,7 +296,7 @@ class KeepAliveTests(SynchronousTestCase):
         self.assertTrue(client.is_open)
 
     def test_pipelined_garbage(self) -> None:
-        """A bad request behind a good one is refused after the good one's answer."""
+        """A bad request after a good one is refused after the answer to the good one."""
         self.client.send(GET + b"nonsense\r\n\r\n")
         self.wire.accept().send(OK)
         first = self.client.receive()
@@ -334,7 +334,7 @@ class KeepAliveTests(SynchronousTestCase):
         self.assertIn(b"X: aaa", endpoint.read())
 
     def test_empty_lines_before_a_request(self) -> None:
-        """Empty lines before a request are overlooked, however they come."""
+        """Empty lines before a request are ignored, in whatever pieces they come."""
         self.client.send(b"\r\n\r\n" + GET)
         endpoint = self.wire.accept()
         endpoint.send(OK)
@@ -345,7 +345,7 @@ class KeepAliveTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """What no endpoint may see is answered with a reason, and the connection closed."""
+    """Bad requests are answered with a reason, reach no endpoint, and end the connection."""
 
     def refused(self, data: bytes, *, bytewise: bool = False) -> tuple[Wire, Peer]:
         wire = Wire()
@@ -359,7 +359,7 @@ class RefusalTests(SynchronousTestCase):
         return wire, client
 
     def test_bad_heads(self) -> None:
-        """Each bad head is 400, the connection is closed, and no endpoint is asked."""
+        """A bad head is answered with 400, the connection is closed, and no endpoint is asked."""
         wrong = {}
         for name, data in BAD_REQUESTS.items():
             for sent, bytewise in ((data, False), (data, True), (data + GET, False)):
@@ -376,7 +376,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(wrong, {})
 
     def test_too_large(self) -> None:
-        """A target that is too long is 414, a head that is too large 431."""
+        """A target that is too long is answered with 414, a head that is too large with 431."""
         for name, (status, data) in TOO_LARGE_REQUESTS.items():
             wire, client = self.refused(data)
             self.assertEqual(client.receive().status, status, name)
@@ -384,7 +384,7 @@ class RefusalTests(SynchronousTestCase):
             self.assertEqual(wire.dials, [])
 
     def test_bad_bodies(self) -> None:
-        """A body that turns bad is 400 where nothing was answered, and never gets a last chunk."""
+        """A body that turns out to be bad is answered with 400, and never gets a last chunk."""
         head = request(b"POST", b"Transfer-Encoding: chunked")
         wrong = {}
         for name, data in (BAD_CHUNKED_BODIES | FRAMING_TRAILERS).items():
@@ -404,7 +404,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(wrong, {})
 
     def test_bad_body_after_the_response_began(self) -> None:
-        """A body that turns bad while its response flows cuts both."""
+        """A body that turns out to be bad during its response cuts both."""
         wire = Wire()
         client = wire.connect()
         client.send(request(b"POST", b"Transfer-Encoding: chunked"))
@@ -417,7 +417,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_answer_reaches_a_client_that_goes_on_sending(self) -> None:
-        """The write side closes first, and input is read on, so that the answer is not lost."""
+        """The write side closes first, and input is still read, so that the answer is not lost."""
         wire, client = self.refused(b"BREW / HTTP/1.1\r\n\r\n" + MUCH)
         client.send(MUCH)
         self.assertEqual(client.receive().status, 501)
@@ -443,7 +443,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertFalse(client.is_open)
 
     def test_nothing_is_echoed(self) -> None:
-        """A refusal says nothing that the client sent."""
+        """A refusal has nothing that the client sent."""
         _, client = self.refused(
             b"GET /<script> HTTP/1.1\r\nHost: <script>\r\nAccept: text/html\r\n"
             b"X-Request-ID: <script>\r\n\r\n"
@@ -451,7 +451,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertNotIn(b"script", client.read())
 
     def test_fault_of_our_own(self) -> None:
-        """A fault of the proxy is 500 and logged, and costs that connection alone."""
+        """A fault of the proxy is a 500 and logged, and ends that connection alone."""
         wire = Wire()
         wire.plane.publish(broken_snapshot())
         client = wire.connect()
@@ -461,7 +461,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_fault_of_our_own_behind_another_request(self) -> None:
-        """The same where the request waited behind another: the endpoint pays nothing for it."""
+        """A fault of the proxy in a pipelined request leaves the endpoint's connection alone."""
         wire = Wire()
         client = wire.connect()
         client.send(GET)
@@ -503,7 +503,7 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(endpoint.receive().first_line, b"GET / HTTP/1.1")
 
     def test_waits_for_the_dial(self) -> None:
-        """While the endpoint is dialled the client sends little."""
+        """The client is paused while the endpoint is dialled."""
         self.client.send(post(len(MUCH)))
         sent = self.client.send_some(MUCH)
         self.assertLess(sent, 3 * CAPACITY)
@@ -513,7 +513,7 @@ class UploadTests(SynchronousTestCase):
         self.assertGreater(len(endpoint.read()), 0)
 
     def test_waits_for_the_second_dial(self) -> None:
-        """A body that waited for one endpoint goes to another one that was connected already."""
+        """A body that waited for one endpoint goes to another over an idle connection."""
         wire = Wire()
         client = wire.connect()
         client.send(post(len(MUCH)) + MUCH[:10])
@@ -521,7 +521,7 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(client.receive().status, 502)
 
     def test_early_response(self) -> None:
-        """An answer before the upload ends reaches a client that goes on sending."""
+        """An answer that comes before the end of the upload reaches a client that goes on sending."""
         self.client.send(post(len(MUCH)) + MUCH[:1000])
         endpoint = self.wire.accept()
         endpoint.send(response(413, b"Content-Length: 2") + b"no")
@@ -535,7 +535,7 @@ class UploadTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_reset)
 
     def test_early_response_to_a_client_that_does_not_read(self) -> None:
-        """A client that uploads first and reads then gets the whole early answer."""
+        """A client that reads only after its upload gets the whole early answer."""
         self.client.send(post(len(MUCH)) + b"x")
         endpoint = self.wire.accept()
         body = b"y" * (2 * CAPACITY)
@@ -582,7 +582,7 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(self.client.receive().status, 200)
 
     def test_expectation_failed(self) -> None:
-        """An endpoint that refuses the body is heard before any of it is sent."""
+        """An endpoint's refusal of a body reaches the client before any of the body is sent."""
         self.client.send(post(5, b"Expect: 100-continue"))
         endpoint = self.wire.accept()
         endpoint.send(response(417, b"Content-Length: 0"))
@@ -643,7 +643,7 @@ class DownloadTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_end)
 
     def test_truncated_chunked(self) -> None:
-        """The same in chunks: the last one is missing."""
+        """A response in chunks whose endpoint dies has no last chunk."""
         self.endpoint.send(CHUNKED_OK + b"5\r\nhello\r\n")
         self.endpoint.reset()
         self.assertEqual(self.client.receive().rest, b"5\r\nhello\r\n")
@@ -657,7 +657,7 @@ class DownloadTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_end)
 
     def test_broken_chunks(self) -> None:
-        """A response whose chunks turn bad is cut, and so is its connection."""
+        """A response whose chunks turn out to be bad is cut, and so is its connection."""
         for name, data in BAD_CHUNKED_BODIES.items():
             wire = Wire()
             client = wire.connect()
@@ -672,7 +672,7 @@ class DownloadTests(SynchronousTestCase):
 
 
 class DeadlineTests(SynchronousTestCase):
-    """Nobody is waited for without end."""
+    """No wait is without end."""
 
     def setUp(self) -> None:
         self.wire = Wire()
@@ -687,7 +687,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_end)
 
     def test_slow_head(self) -> None:
-        """A head that comes too slowly is 408, however many bytes come meanwhile."""
+        """A head that comes too slowly is answered with 408, however many bytes come meanwhile."""
         head = request(b"GET", b"X: " + b"a" * 1000)
         for index in range(int(LIMITS.head_timeout) - 2):
             self.client.send(head[index : index + 1])
@@ -705,7 +705,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertFalse(self.client.is_open)
 
     def test_slow_body(self) -> None:
-        """A body that stops coming is 408, and the endpoint's connection is cut."""
+        """A body that stops is answered with 408, and the endpoint's connection is cut."""
         self.client.send(post(1000) + b"hello")
         endpoint = self.wire.accept()
         for _ in range(3):
@@ -717,7 +717,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_slow_body_after_the_client_was_slow(self) -> None:
-        """A client that has caught up with its response still has to send its body."""
+        """A client that has caught up with its response must still send its body in time."""
         self.client.send(post(1000))
         endpoint = self.wire.accept()
         endpoint.send_some(CHUNKED_OK + b"f0000\r\n" + MUCH[:0xF0000])
@@ -772,7 +772,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_reset)
 
     def test_slow_reader_of_the_last_answer_before_a_close(self) -> None:
-        """And where the connection was to be closed after it."""
+        """A client that does not read an answer that ends the connection is cut as well."""
         self.client.send(request(b"GET", b"Connection: close"))
         endpoint = self.wire.accept()
         endpoint.send(ONE_BUFFER_TOO_MUCH)
@@ -780,7 +780,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_reset)
 
     def test_endpoint_at_work(self) -> None:
-        """A client that waits for its answer is not the one who is too slow."""
+        """The time of a client does not run while it waits for its answer."""
         self.client.send(post(5) + b"hello")
         endpoint = self.wire.accept()
         for _ in range(10):
@@ -849,7 +849,7 @@ class EndTests(SynchronousTestCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_lost_with_further_requests(self) -> None:
-        """Requests that still waited are not begun."""
+        """Pipelined requests of a client that is gone are not begun."""
         self.client.send(GET + GET)
         endpoint = self.wire.accept()
         self.client.reset()
@@ -888,7 +888,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_drain_idle(self) -> None:
-        """A drain closes connections that wait for a request."""
+        """A drain closes connections without a request."""
         self.client.send(GET)
         self.wire.accept().send(OK)
         self.client.read()
@@ -911,7 +911,7 @@ class EndTests(SynchronousTestCase):
         self.successResultOf(drained)
 
     def test_drain_after_the_head_of_the_answer(self) -> None:
-        """Where it is too late to say so, the connection closes after the answer."""
+        """The connection closes after the answer if its head was sent before the drain."""
         self.client.send(GET)
         endpoint = self.wire.accept()
         endpoint.send(CHUNKED_OK)
@@ -934,7 +934,7 @@ class EndTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_end)
 
     def test_cut(self) -> None:
-        """A cut resets whatever is under way."""
+        """A cut resets the connection, whatever is under way."""
         self.client.send(GET)
         endpoint = self.wire.accept()
         self.wire.plane.clients.connections.cut()

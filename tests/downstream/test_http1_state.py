@@ -1,4 +1,4 @@
-"""Tests of `ingress.downstream.http1_state`: which states a client's connection goes through."""
+"""Tests of `ingress.downstream.http1_state`: the states of a client's connection."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DownstreamStateTests(SynchronousTestCase):
         return endpoint
 
     def at(self, state: DownstreamState) -> None:
-        """A new connection in this state."""
+        """Make a connection in this state."""
         self.connect()
         if state is ANSWERING:
             self.send(GET)
@@ -91,7 +91,7 @@ class DownstreamStateTests(SynchronousTestCase):
             self.assertIs(self.note(), WAITING)
 
     def test_lost(self) -> None:
-        """Every state can be followed by the end."""
+        """LOST may follow every state."""
         for state in (WAITING, ANSWERING, TUNNELLING, LINGERING):
             self.at(state)
             self.connection.cut()
@@ -124,33 +124,33 @@ class DownstreamStateTests(SynchronousTestCase):
         self.assertIn(self.note(), (CLOSING, LOST))
 
     def test_lingers(self) -> None:
-        """What a client still sends behind the last response is forgotten for a while."""
+        """Input after the last response is discarded for a while."""
         self.at(LINGERING)
         self.assertIs(self.send(b"x" * 10), LINGERING)
         self.client.end()
         self.assertIn(self.note(), (CLOSING, LOST))
 
     def test_refused(self) -> None:
-        """What is no request is answered without an exchange; the client may be sending still."""
+        """Input that is no request is refused without an exchange; the connection lingers."""
         self.connect()
         self.assertIn(self.send(b"nonsense\r\n\r\n"), (LINGERING, CLOSING, LOST))
 
 
 class PatienceTests(SynchronousTestCase):
     def test_times(self) -> None:
-        """Each state has the time of what is waited for in it."""
+        """Each state has its own time."""
         for state, expected in TIMES.items():
             found = patience(state, LIMITS, is_stalled=False, is_in_head=True, is_in_body=False)
             self.assertEqual(found, expected, state)
 
     def test_stalled(self) -> None:
-        """A client that does not read has the time of a send, whatever is waited for."""
+        """A client that does not read has the time of a send in every state."""
         for state in DownstreamState:
             found = patience(state, LIMITS, is_stalled=True, is_in_head=True, is_in_body=True)
             self.assertEqual(found, LIMITS.send_timeout, state)
 
     def test_heads_and_bodies(self) -> None:
-        """Between two heads a connection is kept; a body that is wanted has a time of its own."""
+        """A connection between two heads is kept for a while; a body has a time of its own."""
         idle = patience(WAITING, LIMITS, is_stalled=False, is_in_head=False, is_in_body=False)
         self.assertEqual(idle, LIMITS.keep_alive_timeout)
         body = patience(ANSWERING, LIMITS, is_stalled=False, is_in_head=False, is_in_body=True)

@@ -55,7 +55,7 @@ class BindListenersTests(SynchronousTestCase):
         self.assertIsNone(listeners.admin.port)
 
     def test_every_failure(self) -> None:
-        """Each address that cannot be bound is a line, and no other stays bound."""
+        """Each address that cannot be bound gets a line, and no other stays bound."""
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
@@ -112,7 +112,7 @@ class TwinsTests(SynchronousTestCase):
             self.assertEqual(len(twin.descriptors()), 3)
 
     def test_taken(self) -> None:
-        """If somebody listens by then, that is said in a line, and nothing stays bound."""
+        """An address on which another process listens by then gets a line, and nothing stays bound."""
         with socket.socket() as faster:
             faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             address = addresses(self.listeners.https.addresses)[0]
@@ -125,7 +125,7 @@ class TwinsTests(SynchronousTestCase):
         self.assertFalse((self.folder / "socket").exists())
 
     def test_log(self) -> None:
-        """That twins listen is said once, not by each of them."""
+        """The log has one line for all twins of an address."""
         reactor = HandReactor()
         (twin,) = self.listeners.twins(1)
         self.listeners.http.claim()
@@ -204,10 +204,10 @@ def addresses(shown: tuple[str, ...]) -> list[tuple[str, int]]:
 
 
 class DescriptorTests(SynchronousTestCase):
-    """The bound of connections follows from the descriptors."""
+    """The limit of connections follows from the descriptors."""
 
     def test_raise(self) -> None:
-        """The soft limit is raised to the hard one, and told."""
+        """The soft limit is raised to the hard one and returned."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
@@ -216,6 +216,6 @@ class DescriptorTests(SynchronousTestCase):
         self.assertGreaterEqual(raised, soft)
 
     def test_room(self) -> None:
-        """Two are reckoned for each connection; there is always room for some."""
+        """Each connection is allowed two descriptors; there is always room for some."""
         self.assertEqual(room_for_connections(1024), 384)
         self.assertEqual(room_for_connections(64), 16)

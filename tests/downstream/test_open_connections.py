@@ -34,11 +34,11 @@ class OpenConnectionsTests(SynchronousTestCase):
         self.connections = OpenConnections()
 
     def test_none(self) -> None:
-        """Without connections a drain is over at once."""
+        """A drain without connections is over at once."""
         self.successResultOf(self.connections.drain())
 
     def test_idle(self) -> None:
-        """A drain closes those that are idle."""
+        """A drain closes idle connections."""
         Connection(self.connections, is_idle=True)
         Connection(self.connections, is_idle=True)
         self.assertEqual(repr(self.connections), "<OpenConnections: 2>")
@@ -46,7 +46,7 @@ class OpenConnectionsTests(SynchronousTestCase):
         self.assertEqual(len(self.connections), 0)
 
     def test_busy(self) -> None:
-        """A drain is over when the last one has closed, for everyone who waits."""
+        """A drain is over when the last connection has closed, for all who wait for it."""
         one = Connection(self.connections, is_idle=False)
         other = Connection(self.connections, is_idle=False)
         waiting = [self.connections.drain(), self.connections.drain()]
@@ -69,21 +69,21 @@ class OpenConnectionsTests(SynchronousTestCase):
         self.assertEqual(self.connections.count("192.0.2.2"), 0)
 
     def test_activities(self) -> None:
-        """They are counted by what goes on, too."""
+        """Connections are counted by their activity."""
         for _ in range(2):
             Connection(self.connections, is_idle=True)
         Connection(self.connections, is_idle=False).activity = "writing"
         self.assertEqual(self.connections.activities(), {"waiting": 2, "writing": 1})
 
     def test_cut(self) -> None:
-        """A cut closes all of them."""
+        """A cut closes all connections."""
         Connection(self.connections, is_idle=False)
         drained = self.connections.drain()
         self.connections.cut()
         self.successResultOf(drained)
 
     def test_forgotten(self) -> None:
-        """One that gives way does not count any more, but the drain waits for its end."""
+        """A connection that gives way is not counted any more, but a drain waits for its end."""
         one = Connection(self.connections, is_idle=False)
         other = Connection(self.connections, is_idle=False)
         self.connections.forget(one)

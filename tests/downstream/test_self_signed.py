@@ -22,7 +22,7 @@ class MakeSelfSignedTests(SynchronousTestCase):
         self.certificate = x509.load_pem_x509_certificate(self.made.chain_pem)
 
     def test_names(self) -> None:
-        """It says what it is, to whoever looks at it in a browser."""
+        """The certificate says what it is, to people who look at it in a browser."""
         self.assertEqual(
             self.certificate.subject.rfc4514_string(), "CN=txingress default certificate"
         )
@@ -39,14 +39,14 @@ class MakeSelfSignedTests(SynchronousTestCase):
         self.certificate.verify_directly_issued_by(self.certificate)
 
     def test_validity(self) -> None:
-        """It is valid now, also for a client whose clock is a little slow, and for a year."""
+        """The certificate is valid for a year, also for clients whose clock is a little slow."""
         self.assertLess(self.certificate.not_valid_before_utc, NOW - timedelta(minutes=30))
         self.assertGreater(self.certificate.not_valid_after_utc, NOW + LIFETIME * 0.99)
         self.assertEqual(self.made.not_before, self.certificate.not_valid_before_utc)
         self.assertEqual(self.made.not_after, self.certificate.not_valid_after_utc)
 
     def test_another_each_time(self) -> None:
-        """No two are alike, and their fingerprints tell."""
+        """No two certificates, and no two fingerprints, are alike."""
         other = make_self_signed(NOW)
         self.assertNotEqual(self.made.key_pem, other.key_pem)
         self.assertNotEqual(self.made.fingerprint, other.fingerprint)

@@ -17,11 +17,11 @@ class MayTakeTests(SynchronousTestCase):
         self.assertTrue(is_crowded(1, 1))
 
     def test_room(self) -> None:
-        """While there is room for others a client may have more than its share."""
+        """A client may have more than its share while there is room for others."""
         self.assertTrue(may_take(73, 74, 100, 0.5))
 
     def test_share(self) -> None:
-        """While most are in use a client with its share gets no more, and others do."""
+        """A client with its share gets no more while most connections are in use; others do."""
         self.assertFalse(may_take(50, 75, 100, 0.5))
         self.assertTrue(may_take(49, 75, 100, 0.5))
         self.assertTrue(may_take(0, 99, 100, 0.5))
@@ -52,7 +52,7 @@ class WhoGivesWayTests(SynchronousTestCase):
         self.assertEqual(Counter(self.choose(*"aaaabbc", most=4)), Counter("aaab"))
 
     def test_idle_first(self) -> None:
-        """Of a client idle connections go first, the oldest of them before all."""
+        """Idle connections of a client give way first, beginning with the oldest."""
         connections = [Held("a", False), Held("a", True), Held("a", True), Held("a", False)]
         self.assertEqual(who_gives_way(connections, 4, 0.25, 3), [1, 2, 0])
 
@@ -70,17 +70,17 @@ class WhoGivesWayTests(SynchronousTestCase):
         self.assertEqual(self.choose(*"AAAAbbb"), "bb")
 
     def test_last_stays(self) -> None:
-        """Nobody loses a last connection: clients with one each have nobody to give way."""
+        """No client loses its last connection."""
         self.assertEqual(self.choose(*"abcdefgh"), "")
         self.assertEqual(self.choose(*"aab"), "a")
         self.assertEqual(self.choose(*"AA", share=0.0), "A")
 
     def test_nobody(self) -> None:
-        """Without connections nobody gives way."""
+        """No connection gives way if there is none."""
         self.assertEqual(self.choose(), "")
 
     def test_large(self) -> None:
-        """Among many clients as many connections are chosen as are asked for."""
+        """As many connections as needed are chosen among many clients."""
         connections = [Held(f"{number % 5000}", number % 3 == 0) for number in range(16384)]
         chosen = who_gives_way(connections, 16384, 0.5, 256)
         self.assertEqual(len(chosen), 256)

@@ -52,19 +52,19 @@ class TLSContextsTestCase(SynchronousTestCase):
         self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED)
 
     def connect(self, server_name: str | None = "a.example", **settings: Any) -> TLSPair:
-        """Both ends after the handshake."""
+        """Return both ends after the handshake."""
         pair = TLSPair(self.contexts, server_name=server_name, **settings)
         self.addCleanup(pair.close)
         return pair.shake_hands()
 
     def served(self, server_name: str | None) -> list[str]:
-        """The names of the certificate that a client with this SNI is shown."""
+        """Return the names of the certificate that a client with this SNI gets."""
         return served_names(self.connect(server_name))
 
 
 class CertificateTests(TLSContextsTestCase):
     def test_by_server_name(self) -> None:
-        """The exact name wins over the wildcard, in any case; nobody's name gets the default."""
+        """The exact name wins over the wildcard, in any case; an unknown name gets the default."""
         self.current = snapshot(
             {
                 "a.example": AUTHORITY.issue("a.example"),
@@ -84,7 +84,7 @@ class CertificateTests(TLSContextsTestCase):
         self.assertEqual(self.served(None), ["default.example"])
 
     def test_nothing_configured(self) -> None:
-        """Without a default in the Snapshot, and without a Snapshot, the self-signed one serves."""
+        """The self-signed certificate serves without a default or without a Snapshot."""
         self.assertEqual(self.served("a.example"), ["ingress.local"])
         self.current = snapshot({})
         self.assertEqual(self.served("a.example"), ["ingress.local"])
@@ -115,20 +115,20 @@ class CertificateTests(TLSContextsTestCase):
                 self.assertEqual((pair.protocol.received, served_names(pair)), (b"hello", [name]))
 
     def test_chain(self) -> None:
-        """A client that trusts only the root is sent what is between."""
+        """A client that trusts only the root gets the intermediate certificates."""
         issuer = AUTHORITY.intermediate("one").intermediate("two")
         self.current = snapshot({"a.example": issuer.issue("a.example")})
         self.connect("a.example", client=client_context(root_pem=AUTHORITY.root_pem))
 
     def test_expired(self) -> None:
-        """An expired certificate is served: the client decides."""
+        """An expired certificate is served, so that the client decides."""
         self.current = snapshot(
             {"a.example": AUTHORITY.issue("a.example", not_before=LAST_MONTH, not_after=YESTERDAY)}
         )
         self.assertEqual(self.served("a.example"), ["a.example"])
 
     def test_swap(self) -> None:
-        """The next handshake gets what the Snapshot of its moment has; open connections stay."""
+        """A handshake gets the certificate of the current Snapshot; open connections stay."""
         self.current = snapshot({"a.example": AUTHORITY.issue("a.example", "old.example")})
         before = self.connect("a.example")
         self.current = snapshot({"a.example": AUTHORITY.issue("a.example", "new.example")})
@@ -139,7 +139,7 @@ class CertificateTests(TLSContextsTestCase):
         self.assertEqual(before.protocol.received, b"still here")
 
     def test_many_handshakes_at_once(self) -> None:
-        """Handshakes that overlap get each its own certificate."""
+        """Handshakes that overlap get their own certificates."""
         names = ["a.example", "b.example", "c.example"]
         self.current = snapshot({name: AUTHORITY.issue(name) for name in names})
         pairs = [TLSPair(self.contexts, server_name=name) for name in names]
@@ -167,7 +167,7 @@ class UnusableTests(TLSContextsTestCase):
         self.assert_default_serves(issue("bad.example", key=rsa_key(1024)))
 
     def test_foreign_key(self) -> None:
-        """So does a key that does not belong to the certificate."""
+        """A key that does not belong to the certificate falls back to the default."""
         good, other = AUTHORITY.issue("bad.example"), AUTHORITY.issue("bad.example")
         self.assert_default_serves(
             Issued(
@@ -176,27 +176,27 @@ class UnusableTests(TLSContextsTestCase):
         )
 
     def test_no_pem(self) -> None:
-        """So does what is no PEM at all."""
+        """Bytes that are no PEM fall back to the default."""
         good = AUTHORITY.issue("bad.example")
         self.assert_default_serves(
             Issued(good.certificate, b"nonsense", good.key_pem, good.names).to_server_certificate()
         )
 
     def test_no_key(self) -> None:
-        """So does a key that cannot be read."""
+        """A key that cannot be read falls back to the default."""
         good = AUTHORITY.issue("bad.example")
         self.assert_default_serves(
             Issued(good.certificate, good.chain_pem, b"x", good.names).to_server_certificate()
         )
 
     def test_default_of_snapshot(self) -> None:
-        """The default that serves in its place is that of the Snapshot, if it has one."""
+        """The default that serves in place of an unusable certificate is the Snapshot's, if any."""
         bad = issue("bad.example", key=rsa_key(1024))
         self.current = snapshot({"bad.example": bad}, default=issue("default.example"))
         self.assertEqual(self.served("bad.example"), ["default.example"])
 
     def test_snapshot_fails(self) -> None:
-        """Whatever goes wrong in the choice is logged, and the handshake gets the default."""
+        """An error in the choice is logged, and the handshake gets the default."""
         self.contexts = TLSContexts(lambda: 1 / 0, SELF_SIGNED)  # type: ignore[arg-type, return-value]
         self.assertEqual(self.served("a.example"), ["ingress.local"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -221,7 +221,7 @@ class MemoryTests(TLSContextsTestCase):
         self.assertEqual(self.contexts.count, 1)
 
     def test_gone(self) -> None:
-        """The contexts of certificates that are gone are dropped, those that stay are kept."""
+        """The contexts of certificates that are gone are dropped, and the others kept."""
         stays, goes, default = issue("a.example"), issue("b.example"), issue("default.example")
         self.current = snapshot({"a.example": stays, "b.example": goes}, default)
         for name in ("a.example", "b.example", None):
@@ -232,7 +232,7 @@ class MemoryTests(TLSContextsTestCase):
         self.assertEqual(self.contexts.count, 2)
 
     def test_bounded(self) -> None:
-        """Of more certificates than may have a context, those used last keep theirs."""
+        """The certificates used last keep their contexts if there are too many."""
         self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED, max_contexts=2)
         self.current = snapshot({f"{n}.example": issue(f"{n}.example") for n in range(3)})
         for name in ("0.example", "1.example", "0.example", "2.example", "1.example"):
@@ -246,7 +246,7 @@ class AgreementTests(TLSContextsTestCase):
         self.current = snapshot({"a.example": issue("a.example")})
 
     def test_versions(self) -> None:
-        """TLS 1.2 and 1.3, whichever the client has."""
+        """Clients of TLS 1.2 and 1.3 are served."""
         for version, name in zip(BOTH_VERSIONS, ("TLSv1.2", "TLSv1.3"), strict=True):
             pair = self.connect(client=client_context(version))
             self.assertEqual(pair.client.version(), name)
@@ -290,11 +290,11 @@ class AgreementTests(TLSContextsTestCase):
         self.assert_refused("handshake failure", client=client)
 
     def test_no_compression(self) -> None:
-        """What is encrypted is not compressed (CRIME)."""
+        """Encrypted data is not compressed (CRIME)."""
         self.assertIsNone(self.connect().client.compression())
 
     def test_alpn(self) -> None:
-        """The first of our protocols that the client offers is agreed on, whatever SNI led to."""
+        """ALPN agrees on the first of our protocols that the client offers, for every certificate."""
         self.contexts = TLSContexts(lambda: self.current, SELF_SIGNED, (b"h2", b"http/1.1"))
         for name in "a.example", "default.example", None:
             for offered, agreed in (
@@ -307,7 +307,7 @@ class AgreementTests(TLSContextsTestCase):
                 self.assertEqual(pair.client.selected_alpn_protocol(), agreed and agreed.decode())
 
     def test_alpn_without_overlap(self) -> None:
-        """A client that offers only other protocols is told so, and costs nobody else."""
+        """A client that offers only other protocols gets an alert, and affects no other client."""
         for name in "a.example", "default.example":
             client = client_context(protocols=("acme-tls/1",))
             self.assert_refused("no application protocol", server_name=name, client=client)
@@ -324,7 +324,7 @@ class ResumptionTests(TLSContextsTestCase):
         self.current = snapshot({"a.example": issue("a.example")})
 
     def session(self, client: ssl.SSLContext, name: str = "a.example") -> ssl.SSLSession:
-        """What a client has to resume after a connection."""
+        """Return the session that a client can resume after a connection."""
         pair = self.connect(name, client=client)
         self.assertFalse(pair.client.session_reused)
         pair.transport.write(b"x")
@@ -347,7 +347,7 @@ class ResumptionTests(TLSContextsTestCase):
             self.assert_resumes(client, self.session(client))
 
     def test_default_certificate(self) -> None:
-        """So is one that was made with the self-signed certificate, when there is a better one."""
+        """A session of the self-signed certificate is resumed when there is a better certificate."""
         for version in BOTH_VERSIONS:
             client = client_context(version)
             self.current = None
@@ -365,7 +365,7 @@ class ResumptionTests(TLSContextsTestCase):
             self.assert_resumes(client, session)
 
     def test_other_process(self) -> None:
-        """A session of a process that is gone is none: a full handshake takes its place."""
+        """A session of a process that is gone leads to a full handshake."""
         for version in BOTH_VERSIONS:
             client = client_context(version)
             session = self.session(client)

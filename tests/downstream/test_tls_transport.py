@@ -35,18 +35,18 @@ from tests.support.tls_forgery import new_keys
 from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, make_transport
 
 SMALL_BUFFER = 8192
-"""For the kernel's buffers: what is larger does not go out at once."""
+"""The size of the kernel's buffers: larger writes are not sent at once."""
 
 
 class TLSTestCase(SynchronousTestCase):
     def connect(self, **settings: Any) -> TLSPair:
-        """Both ends before the handshake."""
+        """Return both ends before the handshake."""
         pair = TLSPair(**settings)
         self.addCleanup(pair.close)
         return pair
 
     def shake_hands(self, **settings: Any) -> TLSPair:
-        """Both ends after the handshake."""
+        """Return both ends after the handshake."""
         return self.connect(**settings).shake_hands()
 
 
@@ -63,7 +63,7 @@ class HandshakeTests(TLSTestCase):
         )
 
     def test_protocol_is_told(self) -> None:
-        """A protocol that asks for it hears that the handshake is done, once, before any data."""
+        """A listener's `handshakeCompleted` is called once, before any data."""
         pair = self.connect(protocol=HandshakeRecordingProtocol())
         self.assertEqual(pair.protocol.calls, [])
         pair.shake_hands().send(b"hello")
@@ -100,7 +100,7 @@ class HandshakeTests(TLSTestCase):
         reactor.turn()
 
     def test_write_before_handshake(self) -> None:
-        """What the protocol writes before the handshake is sent after it."""
+        """Data that the protocol writes before the handshake is sent after it."""
         pair = self.connect()
         pair.transport.write(b"hello")
         pair.reactor.turn(3)
@@ -116,14 +116,14 @@ class HandshakeTests(TLSTestCase):
         self.assertIs(pair.protocol.lost, ConnectionDone)
 
     def test_lose_write_connection_before_handshake(self) -> None:
-        """Without a handshake there is no half of a connection to close."""
+        """Closing one direction before the handshake closes the connection."""
         pair = self.connect()
         pair.transport.loseWriteConnection()
         pair.reactor.turn()
         self.assertIs(pair.protocol.lost, ConnectionDone)
 
     def test_paused_before_handshake(self) -> None:
-        """A protocol that does not read yet gets its handshake when it does."""
+        """A handshake waits until a protocol that has paused reads."""
         pair = self.connect()
         pair.transport.pauseProducing()
         self.assertRaises(ssl.SSLWantReadError, pair.client.do_handshake)
@@ -146,7 +146,7 @@ class HandshakeTests(TLSTestCase):
         self.assertEqual(events, [])
 
     def test_end_in_handshake(self) -> None:
-        """A client that connects and leaves costs nothing but its connection."""
+        """A client that leaves within the handshake is a `ConnectionLost`."""
         pair = self.connect()
         pair.client.close()
         pair.reactor.turn_until(lambda: pair.protocol.lost)
@@ -155,7 +155,7 @@ class HandshakeTests(TLSTestCase):
 
 class DataTests(TLSTestCase):
     def test_small_write_is_sent_at_once(self) -> None:
-        """What the socket takes is with the peer before the reactor turns."""
+        """Data that the socket takes is sent before the reactor turns."""
         pair = self.shake_hands()
         pair.transport.write(b"hello")
         self.assertEqual(pair.reactor.writers, set())
@@ -163,7 +163,7 @@ class DataTests(TLSTestCase):
         self.assertEqual(pair.client.recv(100), b"hello")
 
     def test_writes_keep_their_order(self) -> None:
-        """What the socket did not take follows, whatever is written meanwhile."""
+        """Data that the socket did not take follows in order, whatever is written meanwhile."""
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             pair = self.shake_hands(buffer_size=SMALL_BUFFER, client=client_context(version))
             expected = b""
@@ -176,7 +176,7 @@ class DataTests(TLSTestCase):
             self.assertEqual(pair.reactor.writers, set())
 
     def test_write_of_many_records(self) -> None:
-        """One write may be as large as it likes."""
+        """One write may be of any size."""
         data = bytes(range(256)) * 20_000
         pair = self.shake_hands()
         pair.transport.write(data)
@@ -213,7 +213,7 @@ class DataTests(TLSTestCase):
         self.assertEqual(pair.protocol.chunks, [RECORD_SIZE] * RECORDS_PER_READ)
 
     def test_new_keys_starve_nobody(self) -> None:
-        """Nor do keys that are renewed without end keep an event from its end."""
+        """Keys that are renewed without end do not prolong an event."""
         key_log, settings = Path(self.mktemp()), client_context(ssl.TLSVersion.TLSv1_3)
         settings.keylog_filename = str(key_log)
         pair = self.shake_hands(client=settings)
@@ -264,7 +264,7 @@ class DataTests(TLSTestCase):
 
 class EndTests(TLSTestCase):
     def test_lose_connection(self) -> None:
-        """The client gets all that was written, then close_notify."""
+        """The client gets everything that was written, and then close_notify."""
         pair = self.shake_hands(buffer_size=SMALL_BUFFER)
         pair.transport.write(b"x" * 60_000)
         pair.transport.loseConnection()
@@ -300,7 +300,7 @@ class EndTests(TLSTestCase):
             self.assertIs(pair.protocol.lost, ConnectionDone)
 
     def test_answer_after_goodbye(self) -> None:
-        """A protocol that can may answer a client that has said all."""
+        """A protocol of half-closed connections may answer after the client's close_notify."""
         pair = self.shake_hands(protocol=HalfCloseableRecordingProtocol())
         self.assertRaises(ssl.SSLWantReadError, pair.client.unwrap)
         pair.reactor.turn_until(lambda: pair.protocol.calls)
@@ -327,7 +327,7 @@ class EndTests(TLSTestCase):
         self.assertIs(pair.protocol.lost, ConnectionLost)
 
     def test_broken_record(self) -> None:
-        """What is no record ends the connection."""
+        """Bytes that are no record end the connection."""
         pair = self.shake_hands()
         with socket.socket(fileno=pair.client.detach()) as plain:
             plain.send(b"no record at all")
@@ -347,7 +347,7 @@ class EndTests(TLSTestCase):
         self.assertIs(pair.protocol.lost, ConnectionLost)
 
     def test_failed_send_costs_nobody_else(self) -> None:
-        """What OpenSSL records of one connection's failure is not there for another's read to find."""
+        """OpenSSL's record of one connection's failure does not reach another's read."""
         pair, other = self.shake_hands(), self.shake_hands()
         reset(pair)
         has_event(pair.transport, PATIENCE)
@@ -358,7 +358,7 @@ class EndTests(TLSTestCase):
         self.assertEqual((other.protocol.received, other.protocol.lost), (b"still here", None))
 
     def test_abort(self) -> None:
-        """The client sees a reset, and the protocol is told at the next turn."""
+        """The client sees a reset, and the protocol loses its connection at the next turn."""
         pair = self.shake_hands(buffer_size=SMALL_BUFFER)
         pair.transport.write(b"x" * 60_000)
         pair.transport.abortConnection()
@@ -397,7 +397,7 @@ class ScriptedConnection:
 
 
 class WaitTests(SynchronousTestCase):
-    """What waits for what, where OpenSSL wants to write in order to read, or the reverse."""
+    """Waits of OpenSSL that has to write in order to read, or the reverse."""
 
     def make(self, **script: list[Any]) -> tuple[Any, HandReactor, RecordingProtocol]:
         protocol = RecordingProtocol()
@@ -408,7 +408,7 @@ class WaitTests(SynchronousTestCase):
         return transport, reactor, protocol
 
     def test_handshake_wants_to_write(self) -> None:
-        """Until the socket takes the server's part nothing is read, then both go on."""
+        """Nothing is read until the socket takes the server's part; then both go on."""
         transport, reactor, _ = self.make(do_handshake=[SSL.WantWriteError()])
         transport.doRead()
         self.assertEqual((reactor.readers, reactor.writers), (set(), {transport}))
@@ -426,7 +426,7 @@ class WaitTests(SynchronousTestCase):
         self.assertEqual((reactor.readers, reactor.writers), ({transport}, set()))
 
     def test_paused_while_read_wants_to_write(self) -> None:
-        """A protocol that pauses meanwhile is left in peace, and goes on where it resumes."""
+        """A protocol that pauses meanwhile gets no data until it resumes."""
         transport, reactor, protocol = self.make(recv=[SSL.WantWriteError(), b"hello"])
         transport.doRead()
         transport.doRead()
@@ -468,7 +468,7 @@ class WaitTests(SynchronousTestCase):
         self.assertIs(protocol.lost, ConnectionDone)
 
     def test_half_closing_goodbye_waits_for_room(self) -> None:
-        """So it does where only our side of the connection ends."""
+        """close_notify is sent when the socket takes it, if only our side of the connection ends."""
         transport, reactor, protocol = self.make(shutdown=[SSL.WantWriteError()])
         transport.doRead()
         transport.loseWriteConnection()
@@ -488,7 +488,7 @@ def wait_for_bytes(transport: TLSServer, count: int) -> None:
 
 
 def has_event(descriptor: Any, timeout: float = 0) -> bool:
-    """Whether the kernel has something for a transport or a socket, such as data or a reset."""
+    """Return whether the kernel has something for a transport or socket: data, or a reset."""
     return bool(select.select([descriptor], [], [], timeout)[0])
 
 

@@ -66,11 +66,11 @@ class TLSClientTestCase(SynchronousTestCase):
         return pair
 
     def connect(self, *arguments: Any, **settings: Any) -> DialledPair:
-        """Both ends after the handshake."""
+        """Return both ends after the handshake."""
         return self.dial(*arguments, **settings).shake_hands()
 
     def failure(self, pair: DialledPair) -> str:
-        """Why there was no connection; nobody was told that there was one."""
+        """Return why there was no connection; check that no protocol was connected."""
         self.reactor.turn_until(lambda: pair.dial.is_over)
         self.assertIsNone(pair.dial.built)
         failure = pair.dial.failure
@@ -81,7 +81,7 @@ class TLSClientTestCase(SynchronousTestCase):
         return str(cast(HandshakeFailed, failure.value).args[0])
 
     def refusal(self, *arguments: Any, **settings: Any) -> str:
-        """Why there was no connection to an endpoint that itself did nothing wrong."""
+        """Return why there was no connection to an endpoint that made no mistake."""
         pair = self.dial(*arguments, **settings)
         try:
             pair.drive(pair.server.do_handshake)
@@ -93,13 +93,13 @@ class TLSClientTestCase(SynchronousTestCase):
         return self.failure(pair)
 
     def end(self, pair: DialledPair) -> type[BaseException] | None:
-        """How a connection ends, as its protocol sees it."""
+        """Return how a connection ends, as its protocol sees it."""
         self.reactor.turn_until(lambda: pair.dial.built)
         self.reactor.turn_until(lambda: pair.protocol.lost)
         return pair.protocol.lost
 
     def sent(self, pair: DialledPair) -> bytes:
-        """What the endpoint has got of us when the connection ended."""
+        """Return the bytes that the endpoint had got from us when the connection ended."""
         try:
             return pair.drive(lambda: pair.server.recv(100))
         except (ssl.SSLError, ConnectionResetError):
@@ -129,13 +129,13 @@ class HandshakeTests(TLSClientTestCase):
                 self.assertEqual(self.connect(only).server.version(), name)
 
     def test_version_refused(self) -> None:
-        """An endpoint that does not speak the version that is set is not spoken to."""
+        """An endpoint without the configured version gets no connection."""
         only = replace(UNVERIFIED, protocols=frozenset({"TLSv1.3"}))
         reason = self.refusal(only, server_context(ISSUED, ssl.TLSVersion.TLSv1_2))
         self.assertIn("protocol version", reason)
 
     def test_ciphers(self) -> None:
-        """The ciphers that are set are those that are offered."""
+        """The configured ciphers are offered."""
         cipher = "ECDHE-ECDSA-AES256-GCM-SHA384"
         tls = replace(UNVERIFIED, ciphers=cipher)
         pair = self.connect(tls, server_context(ISSUED, ssl.TLSVersion.TLSv1_2))
@@ -144,7 +144,7 @@ class HandshakeTests(TLSClientTestCase):
         self.assertEqual(chosen[0], cipher)
 
     def test_alpn(self) -> None:
-        """HTTP/1.1 is what we speak, also with who could do more, or knows of no choice."""
+        """ALPN agrees on HTTP/1.1, or on nothing if the endpoint does not offer it."""
         for offered, agreed in (("h2", "http/1.1"), "http/1.1"), ((), None), (("h2",), None):
             with self.subTest(offered=offered):
                 pair = self.connect(server=server_context(ISSUED, protocols=offered))
@@ -172,7 +172,7 @@ class HandshakeTests(TLSClientTestCase):
         self.reactor.turn_until(lambda: pair.protocol.received == b"hello")
 
     def test_large(self) -> None:
-        """What is larger than any buffer arrives whole, both ways."""
+        """Data larger than any buffer arrives whole, in both directions."""
         pair = self.connect(VERIFIED)
         data = bytes(range(256)) * 10_000
         pair.transport.write(data)
@@ -189,7 +189,7 @@ class HandshakeTests(TLSClientTestCase):
 
 class VerificationTests(TLSClientTestCase):
     def test_accepted(self) -> None:
-        """A certificate below the authority and for the name is what is wanted."""
+        """A certificate of the authority for the name is accepted."""
         for names in (NAME,), ("other.example", NAME), ("*.default.svc",):
             with self.subTest(names=names):
                 self.connect(VERIFIED, AUTHORITY.issue(*names)).exchange()
@@ -202,7 +202,7 @@ class VerificationTests(TLSClientTestCase):
             self.connect(UNVERIFIED, issued).exchange()
 
     def test_wrong_name(self) -> None:
-        """Who has a certificate for another name is not spoken to."""
+        """An endpoint with a certificate for another name is refused."""
         for name in "other.example", "a.web.default.svc", "*.web.default.svc", "default.svc":
             with self.subTest(name=name):
                 self.assertEqual(
@@ -211,7 +211,7 @@ class VerificationTests(TLSClientTestCase):
                 )
 
     def test_expired(self) -> None:
-        """Nor is who has one that is no longer valid."""
+        """An endpoint with an expired certificate is refused."""
         expired = AUTHORITY.issue(NAME, not_before=LAST_MONTH, not_after=YESTERDAY)
         self.assertEqual(
             self.refusal(VERIFIED, expired),
@@ -219,14 +219,14 @@ class VerificationTests(TLSClientTestCase):
         )
 
     def test_strangers(self) -> None:
-        """Nor is who has one of another authority."""
+        """An endpoint with a certificate of another authority is refused."""
         strangers = CertificateAuthority("Strangers").issue(NAME)
         for version in VERSIONS:
             reason = self.refusal(VERIFIED, server_context(strangers, version))
             self.assertIn("its certificate is not accepted: unable to get ", reason)
 
     def test_depth(self) -> None:
-        """A chain may have so many intermediate certificates and no more."""
+        """A chain may have as many intermediate certificates as configured."""
         one = AUTHORITY.intermediate("One")
         two = one.intermediate("Two")
         self.connect(VERIFIED, one.issue(NAME)).exchange()
@@ -234,7 +234,7 @@ class VerificationTests(TLSClientTestCase):
         self.connect(replace(VERIFIED, verify_depth=2), two.issue(NAME)).exchange()
 
     def test_trusted_intermediate(self) -> None:
-        """What the Secret holds is trusted even if it is no root, and nothing above it."""
+        """A certificate of the Secret is trusted even if it is no root, and nothing above it."""
         one = AUTHORITY.intermediate("One")
         pem = one.issue(NAME).chain_pem
         trusted = replace(VERIFIED, ca_pem=pem[pem.index(b"-----BEGIN", 1) :])
@@ -242,14 +242,14 @@ class VerificationTests(TLSClientTestCase):
         self.assertIn("not accepted", self.refusal(trusted, ISSUED))
 
     def test_several_authorities(self) -> None:
-        """A Secret may hold several authorities, as while one takes over from the other."""
+        """A Secret may hold several authorities, as during a change."""
         other = CertificateAuthority("Other")
         both = replace(VERIFIED, ca_pem=AUTHORITY.root_pem + other.root_pem)
         for authority in AUTHORITY, other:
             self.connect(both, authority.issue(NAME)).exchange()
 
     def test_no_certificates_of_the_system(self) -> None:
-        """Without anything to verify by nobody is accepted."""
+        """Every endpoint is refused if the Secret has no authority."""
         reason = self.refusal_without_handshake(replace(VERIFIED, ca_pem=None))
         self.assertIn("nothing to verify certificates by", reason)
 
@@ -259,7 +259,7 @@ class VerificationTests(TLSClientTestCase):
 
 class ServerNameTests(TLSClientTestCase):
     def sent_name(self, tls: BackendTLS, host: str = "10.0.0.1") -> str | None:
-        """The SNI that the endpoint saw."""
+        """Return the SNI that the endpoint saw."""
         seen: list[str | None] = []
         context = server_context(ISSUED)
         context.sni_callback = lambda connection, name, _: seen.append(name)
@@ -271,7 +271,7 @@ class ServerNameTests(TLSClientTestCase):
         self.assertIsNone(self.sent_name(VERIFIED))
 
     def test_sent(self) -> None:
-        """It is that of the Service, or the one that is set, whatever the address."""
+        """The name is that of the Service, or the configured one, whatever the address."""
         sending = replace(UNVERIFIED, sends_name=True)
         self.assertEqual(self.sent_name(sending), NAME)
         own = replace(sending, name="own.example", has_own_name=True)
@@ -293,7 +293,7 @@ class ClientCertificateTests(TLSClientTestCase):
     ours = AUTHORITY.intermediate().issue("proxy.example")
 
     def test_shown(self) -> None:
-        """Ours is shown with its chain."""
+        """Our certificate is sent with its chain."""
         tls = replace(VERIFIED, chain_pem=self.ours.chain_pem, key_pem=self.ours.key_pem)
         for version in VERSIONS:
             with self.subTest(version=version):
@@ -304,7 +304,7 @@ class ClientCertificateTests(TLSClientTestCase):
                 self.assertEqual(shown["subject"], ((("commonName", "proxy.example"),),))
 
     def test_none(self) -> None:
-        """Without one the endpoint refuses us: in TLS 1.3 when it is over for us."""
+        """The endpoint refuses us without a certificate; in TLS 1.3 after our handshake."""
         for version in VERSIONS:
             with self.subTest(version=version):
                 context = server_context(ISSUED, version, root_pem=AUTHORITY.root_pem)
@@ -338,7 +338,7 @@ class BadEndpointTests(TLSClientTestCase):
         self.assertEqual(self.reactor.readers | self.reactor.writers, set())
 
     def test_cancelled(self) -> None:
-        """A handshake that nobody waits for any more ends at once."""
+        """A handshake that is cancelled ends at once."""
         pair = self.dial(server=None)
         self.reactor.turn(3)
         pair.connector.disconnect()
@@ -369,7 +369,7 @@ class BadEndpointTests(TLSClientTestCase):
 
 class EndTests(TLSClientTestCase):
     def end_of(self, tls: BackendTLS, *, is_orderly: bool) -> type[BaseException] | None:
-        """How the protocol sees it that the endpoint ends the connection."""
+        """Return how the protocol sees the endpoint's end of the connection."""
         pair = self.connect(tls)
         pair.exchange()
         if is_orderly:
@@ -378,17 +378,17 @@ class EndTests(TLSClientTestCase):
         return self.end(pair)
 
     def test_close_notify(self) -> None:
-        """An end that was announced is one."""
+        """An end with close_notify is an orderly one."""
         self.assertIs(self.end_of(VERIFIED, is_orderly=True), ConnectionDone)
         self.assertIs(self.end_of(UNVERIFIED, is_orderly=True), ConnectionDone)
 
     def test_cut(self) -> None:
-        """One that was not may be somebody else's work; who verifies nobody cannot know."""
+        """An end without close_notify is a loss if the endpoint is verified."""
         self.assertIs(self.end_of(VERIFIED, is_orderly=False), ConnectionLost)
         self.assertIs(self.end_of(UNVERIFIED, is_orderly=False), ConnectionDone)
 
     def test_ours(self) -> None:
-        """We announce ours."""
+        """Our own end has a close_notify."""
         pair = self.connect(VERIFIED)
         pair.transport.write(b"bye")
         pair.transport.loseConnection()
@@ -406,7 +406,7 @@ class SessionTests(TLSClientTestCase):
         self.tls = self.endpoint_tls(VERIFIED)
 
     def is_resumed(self, tls: EndpointTLS | None = None) -> bool:
-        """Whether a new connection resumes one of before."""
+        """Return whether a new connection resumes an earlier session."""
         pair = self.connect(tls or self.tls, self.context)
         pair.exchange()
         reused = bool(pair.server.session_reused)
@@ -415,7 +415,7 @@ class SessionTests(TLSClientTestCase):
         return reused
 
     def test_resumed(self) -> None:
-        """A connection saves those after it the certificates, in both versions."""
+        """Later connections resume the session of the first one, in both versions."""
         for version in VERSIONS:
             with self.subTest(version=version):
                 self.context = server_context(ISSUED, version)
@@ -423,12 +423,12 @@ class SessionTests(TLSClientTestCase):
                 self.assertEqual([self.is_resumed() for _ in range(3)], [False, True, True])
 
     def test_own(self) -> None:
-        """A session is the endpoint's alone, and the Route's."""
+        """A session belongs to one endpoint and one Route's settings."""
         self.is_resumed()
         self.assertFalse(self.is_resumed(self.endpoint_tls(VERIFIED)))
 
     def test_old(self) -> None:
-        """The certificate is looked at again after a time, which resuming does not prolong."""
+        """The certificate is verified again after a time, which resuming does not prolong."""
         self.is_resumed()
         self.reactor.advance(400)
         self.assertTrue(self.is_resumed())
@@ -437,14 +437,14 @@ class SessionTests(TLSClientTestCase):
         self.assertTrue(self.is_resumed())
 
     def test_unknown(self) -> None:
-        """An endpoint that has been started anew is spoken to from the beginning."""
+        """An endpoint that has been restarted gets a full handshake."""
         self.is_resumed()
         self.context = server_context(ISSUED)
         self.assertFalse(self.is_resumed())
         self.assertTrue(self.is_resumed())
 
     def test_failed(self) -> None:
-        """After a handshake that failed the next one begins anew."""
+        """The handshake after a failed one is a full one."""
         self.is_resumed()
         pair = self.dial(self.tls, None)
         pair.far.send(b"nonsense")
@@ -463,7 +463,7 @@ class SessionTests(TLSClientTestCase):
 
 class DialerTests(TLSClientTestCase):
     def attempt(self, issued: Issued) -> Dial:
-        """One connection to an endpoint with this certificate, made or failed."""
+        """Make one connection to an endpoint with this certificate, which may fail."""
         dialer = tls_dialers(self.reactor)(Endpoint("10.0.0.1", 8443), VERIFIED)
         attempt = Dial()
         with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -481,7 +481,7 @@ class DialerTests(TLSClientTestCase):
         return attempt
 
     def test_dialer(self) -> None:
-        """A dialer connects as its settings say, and tells what became of it later."""
+        """A dialer connects with its settings, and reports the result later."""
         self.assertIsNotNone(self.attempt(AUTHORITY.issue("other.example")).failure)
         protocol = self.attempt(ISSUED).built
         assert protocol is not None
@@ -491,7 +491,7 @@ class DialerTests(TLSClientTestCase):
 
 
 class GarbageTests(TLSClientTestCase):
-    """What is over is freed at once: the collector may never look at it."""
+    """Objects of a lost connection are freed at once, without the garbage collector."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -530,7 +530,7 @@ class GarbageTests(TLSClientTestCase):
         self.assert_gone(end, server_context(ISSUED))
 
     def test_refused(self) -> None:
-        """Nothing is left of an endpoint that was not the one wanted."""
+        """Nothing is left of a connection to a wrong endpoint."""
         self.assert_gone(DialledPair.shake_hands, server_context(AUTHORITY.issue("a.example")))
 
     def test_failed(self) -> None:
