@@ -188,7 +188,6 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         if self._policies is not None:
             self._policies.change(head)
-        # A session is with the route's own Upstream, which a diversion must not cost the client.
         settings = route if self._earlier_tries is None else route.without_session()
         call = self._call = Call(
             resources.calls, upstream, settings, head, client, self, snapshot.config
@@ -264,11 +263,12 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         """Go on after the phase response; `answer`, if any, takes the place of the response."""
         held, self._held = self._held, None
         assert held is not None
-        if answer is not None:
+        if answer is None and self._divert():
+            return
+        # A response that has broken off meanwhile is a plain failure: the client has seen nothing.
+        if (answer := answer or held.failure) is not None:
             self._drop_call()
             self._send_answer(answer)
-            return
-        if self._divert():
             return
         self._respond(held.response)
         if held.replay(self) and self._policies is not None and self._policies.has_waited:

@@ -39,10 +39,6 @@ class HeldResponse:
         """
         for data in self.body:
             receiver.call_body(data)
-        if self.failure is not None:
-            receiver.call_failed(self.failure)
-        elif self.trailers is not None:
+        if self.trailers is not None:
             receiver.call_ended(self.trailers)
-        else:
-            return True
-        return False
+        return self.trailers is None

@@ -30,5 +30,8 @@ class CallSettings:
     """
 
     def without_session(self) -> CallSettings:
-        """:return: the same for an Upstream with which clients have no sessions."""
+        """
+        :return: the same for an Upstream in place of the rule's: the client keeps its session,
+            which is with the rule's own.
+        """
         return CallSettings(load_balance=self.load_balance, proxy=self.proxy, tls=self.tls)

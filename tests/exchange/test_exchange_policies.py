@@ -23,6 +23,7 @@ from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.policy_faults import LOG_INTERVAL
 from ingress.routing.route import Route
 from tests.support.wire import (
+    CHUNKED_OK,
     ENDPOINT,
     GET,
     LIMITS,
@@ -319,6 +320,19 @@ class LaterDecisionTests(DecisionTests):
             deferred, decision = self.waiting.pop(0)
             deferred.callback(decision)
             self.wire.network.settle()
+
+    def test_broken_meanwhile(self) -> None:
+        """A response that breaks off before a policy lets it pass is 502, and never half a 200."""
+        self.serve(Responding(self.give(None)))
+        self.ask()
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK + b"5\r\n01234\r\nno size\r\n")
+        self.assertEqual(len(self.waiting), 1)
+        self.resume()
+        message = self.client.receive()
+        self.assertEqual(message.status, 502)
+        self.assertNotIn(b"01234", message.rest)
+        self.assertTrue(self.client.is_open)
 
     def test_nothing_is_held(self) -> None:
         """No endpoint is asked and no more of the body is read while a policy waits."""
