@@ -1,10 +1,10 @@
 """
-Which clients get a connection, and who gives way for them when all are in use.
+The admission of clients, and the connections that give way for them when all are in use.
 
 ::
 
-    port: accept? ─► has room, or somebody to give way
-    factory: admit(client) ─► limit of a client ─► its share ─► room: make some
+    port: accept? ─► there is room, or a connection that can give way
+    factory: admit(client) ─► limit of a client ─► its share ─► room, which is made if need be
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ from ingress.exchange.client import Client
 
 LOOK_INTERVAL: Final = 0.25
 """
-Seconds until all connections are looked at again after none of them could give way: that
-takes some milliseconds.
+Seconds between two searches of all connections if none could give way; a search takes some
+milliseconds.
 """
 
 MOST_AT_ONCE: Final = 64
-"""Of so many connections one gives way in one look at all of them."""
+"""One search chooses one connection of so many to give way."""
 
 
 def _nothing() -> None:
-    """What is called where nobody wants to know."""
+    """Stands in the place of a callback."""
 
 
 class Admission:
     """
-    :param connections: those that are open.
-    :param limit: of all together; it asks whether somebody may give way.
+    Decides which clients get a connection.
+
+    :param connections: the open connections.
+    :param limit: the limit of all connections together; it calls `can_make_room`.
     """
 
     def __init__(self, connections: OpenConnections, limit: ConnectionLimit) -> None:
@@ -44,29 +46,29 @@ class Admission:
         limit.can_make_room = self.can_make_room
         self._config = Config()
         self._giving_way: list[ClientConnection] = []
-        """Those that were chosen to give way, the first one last."""
+        """The connections that were chosen to give way; the last one of the list is the first."""
 
         self._looked = float("-inf")
         self.crowded: Callable[[], None] = _nothing
         """Called for new connections while most are in use."""
 
         self.accepted = 0
-        """Connections so far."""
+        """Connections that were accepted, including those that were then refused."""
 
         self.refused = 0
-        """Those of them that were closed at once."""
+        """Connections that were refused and closed at once."""
 
         self.beyond_share = 0
-        """Those that were refused because their client had its share, or held most."""
+        """Connections that were refused because their client had its share, or held most."""
 
         self.gave_way = 0
-        """Connections that were closed for others."""
+        """Connections that were closed to make room for others."""
 
     def __repr__(self) -> str:
         return f"<Admission: {self.accepted} accepted, {self.refused} refused>"
 
     def apply(self, config: Config) -> None:
-        """Follow a new configuration."""
+        """Apply a new configuration."""
         self._config = config
 
     def admit(self, client: Client) -> bool:
@@ -88,9 +90,9 @@ class Admission:
 
     def can_make_room(self, now: float) -> bool:
         """
-        Whether a connection can give way for another one.
+        Return whether a connection can give way for another one.
 
-        :param now: in seconds.
+        :param now: the current time in seconds.
         """
         if self._next_to_give_way() is None and now >= self._looked + LOOK_INTERVAL:
             self._look()
@@ -99,7 +101,7 @@ class Admission:
         return bool(self._giving_way)
 
     def is_crowded(self) -> bool:
-        """Whether most of the connections that there may be are in use."""
+        """Return whether most of the allowed connections are in use."""
         return is_crowded(len(self._connections), self._limit.maximum)
 
     def _may_have(self, client: Client) -> bool:
@@ -119,7 +121,8 @@ class Admission:
         """
         Close a connection of a client that has more than a new one would have.
 
-        :param own: how many the new one has.
+        :param own: the number of connections of the new client.
+        :return: whether one was closed.
         """
         connection = self._next_to_give_way()
         if connection is None or self._connections.count(connection.address) <= own + 1:
@@ -132,7 +135,7 @@ class Admission:
         return True
 
     def _next_to_give_way(self) -> ClientConnection | None:
-        """:return: one for which what it was chosen for still holds."""
+        """:return: a chosen connection that may still give way."""
         connections, share = (
             self._connections,
             self._limit.maximum * self._config.limits.client_share,
@@ -147,7 +150,7 @@ class Admission:
         return None
 
     def _look(self) -> None:
-        """Choose those that give way next."""
+        """Choose the connections that give way next."""
         is_exempt: dict[str, bool] = {"": True}
         candidates: list[ClientConnection] = []
         for connection in self._connections:

@@ -1,5 +1,5 @@
 """
-Whether a client's connection is read, and why it is not.
+The reasons for which a client's connection is not read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ class InputGate:
     The reasons for which a connection is not read.
 
     :ivar is_paused: the exchange wants no more from the client for now.
-    :ivar is_full: more has come than is kept while a request is answered.
+    :ivar is_full: the input that is kept while a request is answered has reached its limit.
     :ivar is_over: the client sends no more; it may still read.
     """
 
@@ -28,7 +28,7 @@ class InputGate:
 
     def apply(self, transport: Any) -> None:
         """
-        Have a transport read, or not.
+        Make a transport read, or stop reading.
 
         :param transport: an `IPushProducer`.
         """

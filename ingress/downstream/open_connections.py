@@ -42,10 +42,10 @@ class OpenConnections:
 
     def __init__(self) -> None:
         self._open: dict[ClientConnection, None] = {}
-        """In the order in which they were opened."""
+        """The connections, in the order in which they were opened."""
 
         self._leaving: set[ClientConnection] = set()
-        """Those that were cut to make room, and are not closed yet."""
+        """Connections that were cut to make room, and are not closed yet."""
 
         self._counts: Counter[str] = Counter()
         self._drained: list[Deferred[None]] = []
@@ -57,25 +57,25 @@ class OpenConnections:
         return len(self._open)
 
     def __iter__(self) -> Iterator[ClientConnection]:
-        """Those that are open and do not give way, the oldest first."""
+        """Yield the open connections that do not give way, the oldest first."""
         return (connection for connection in self._open if connection not in self._leaving)
 
     def __contains__(self, connection: object) -> bool:
         return connection in self._open and connection not in self._leaving
 
     def in_flight(self) -> Iterator[ExchangeRecord]:
-        """The records of all requests under way."""
+        """Yield the records of all requests under way."""
         for connection in self._open:
             record = connection.in_flight()
             if record is not None:
                 yield record
 
     def activities(self) -> Counter[str]:
-        """The number of connections of each activity."""
+        """Count the connections of each activity."""
         return Counter(connection.activity for connection in self._open)
 
     def count(self, address: str) -> int:
-        """The number of connections of a client; 0 for UNIX sockets, which have many clients."""
+        """Count the connections of a client; 0 for UNIX sockets, which have many clients."""
         return self._counts[address] if address else 0
 
     def add(self, connection: ClientConnection) -> None:
@@ -96,7 +96,7 @@ class OpenConnections:
                 waiting.callback(None)
 
     def forget(self, connection: ClientConnection) -> None:
-        """Count a connection no longer that is about to be cut."""
+        """Stop counting a connection that is about to be cut."""
         if connection in self:
             self._leaving.add(connection)
             self._uncount(connection)

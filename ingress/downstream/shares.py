@@ -1,9 +1,9 @@
 """
-Who gives way when most connections are in use.
+The shares of clients in the connections, and the connections that give way.
 
-A share is a part of all connections. It applies only while most of them are in use: then a
-client that has its share gets no more, unless it is alone. When all are in use, the client
-that holds most gives way for one that holds less.
+A share is a part of all connections. It applies only while most of them are in use: then a client
+that has its share gets no more, unless it is the only client. When all are in use, the client that
+holds most gives way for one that holds less.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 CROWDED: Final = 0.75
-"""The part of all connections from which on shares apply."""
+"""The part of all connections that are in use when shares begin to apply."""
 
 
 class Held(NamedTuple):
@@ -22,21 +22,22 @@ class Held(NamedTuple):
 
     client: str
     is_idle: bool
-    """Whether no request is in flight on it: the next one, or the rest of its head, is awaited."""
+    """Whether no request is in flight: the next one, or the rest of its head, is to come."""
 
 
 def is_crowded(count: int, limit: int) -> bool:
-    """Whether most of all connections are in use."""
+    """Return whether most of all connections are in use."""
     return count >= limit * CROWDED
 
 
 def may_take(own: int, count: int, limit: int, share: float) -> bool:
     """
-    Whether somebody may take one more.
+    Return whether a client may take another connection.
 
-    :param own: how many they have.
-    :param count: how many are in use.
-    :param share: of `limit`.
+    :param own: the number of its connections.
+    :param count: the number of all connections in use.
+    :param limit: the number of allowed connections.
+    :param share: the part of `limit` that a client may have, from 0 to 1.
     """
     return own < limit * share or own == count or not is_crowded(count, limit)
 
@@ -45,12 +46,14 @@ def who_gives_way(held: Sequence[Held], limit: int, share: float, most: int) -> 
     """
     Choose connections to close: those of the client that holds most, again and again.
 
-    Of a client the idle ones go first. Requests in flight are cut only for a client that
-    has more than its share. A client keeps at least one connection.
+    Idle connections of a client give way first. Those with requests in flight are cut only if the
+    client has more than its share. A client keeps at least one connection.
 
-    :param held: in the order in which they were opened, without those that are exempt.
-    :param most: how many to choose.
-    :return: indexes, the first one to go first.
+    :param held: the connections in the order in which they were opened, without exempt ones.
+    :param limit: the number of allowed connections.
+    :param share: the part of `limit` that a client may have, from 0 to 1.
+    :param most: the number of connections to choose at most.
+    :return: indexes in `held`, in the order in which they are to give way.
     """
     counts = Counter(one.client for one in held)
     idle: dict[str, list[int]] = {}

@@ -1,5 +1,5 @@
 """
-A response that waits for a policy to decide what becomes of it.
+A response that waits for the decision of a policy.
 """
 
 from __future__ import annotations

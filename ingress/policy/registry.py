@@ -1,5 +1,5 @@
 """
-All features that annotations can ask for, in the order in which policies are asked.
+All features that annotations can ask for, in the order in which policies decide.
 
 Each line of `FEATURES` is one feature. Only its module knows which annotations it reads, what it
 does in an exchange, and how it is explained and shown.
@@ -139,7 +139,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     Redirect,
     AppRoot,
 )
-"""The features of every proxy. Within a phase, policies are asked in this order."""
+"""The features of every proxy. Within a phase, policies decide in this order."""
 
 REGISTRY: Final = Registry((*FEATURES, *chosen_policies({})))
 """The registry of a configuration without policies."""

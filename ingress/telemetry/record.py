@@ -19,7 +19,7 @@ _OK: Final = Outcome.OK
 
 
 CLIENT_GONE: Final = 499
-"""The status, in the log alone, of what the client did not wait for: nginx's."""
+"""The status, in the log alone, of a request whose client left before the response: nginx's."""
 
 
 class Try:

@@ -110,10 +110,11 @@ class Balancer:
         :return: None if no endpoint is left to try.
         """
         candidates: Sequence[Endpoint] = upstream.endpoints
-        algorithm = load_balance.algorithm
         if tried or (self.health.failing and self.health.concerns(candidates)):
             candidates = self.candidates(upstream, tried, tls)
-        elif algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates:
+        elif (
+            load_balance.algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates
+        ):
             # The case of nearly all requests.
             key, turns = upstream.key, self._turns
             turn = turns.get(key, 0)
@@ -123,6 +124,18 @@ class Balancer:
             return candidates[turn]
         if not candidates:
             return None
+        return self._pick_among(candidates, upstream, load_balance, request, client_address, tls)
+
+    def _pick_among(
+        self,
+        candidates: Sequence[Endpoint],
+        upstream: Upstream,
+        load_balance: LoadBalance,
+        request: Request,
+        client_address: bytes,
+        tls: BackendTLS | None,
+    ) -> Endpoint | None:
+        algorithm = load_balance.algorithm
         if load_balance.hash_key is not None:
             candidates = load_balance.among(candidates, request, client_address)
             if algorithm is _ROUND_ROBIN and len(candidates) <= load_balance.subset_size:

@@ -112,7 +112,7 @@ class Health:
         return self._ejected
 
     def is_ejected(self, key: HealthKey) -> bool:
-        """Whether the endpoint is left out, or is to be tried."""
+        """Return whether the endpoint is ejected, even if it is due for a trial."""
         return key in self._ejected
 
     def may_serve(self, key: HealthKey) -> bool:

@@ -1,5 +1,5 @@
 """
-TLS towards endpoints: contexts, who an endpoint must be, and sessions to resume.
+TLS towards endpoints: contexts, the identity of endpoints, and sessions to resume.
 
 Where an Ingress asks for verification, an endpoint's chain must end below the
 certificates of its Secret, which OpenSSL checks, and its certificate must be one
@@ -50,11 +50,11 @@ class UnusableTLS(SSL.Error):
 
 
 class WrongEndpoint(SSL.Error):
-    """The handshake is done, and it was done with somebody else."""
+    """The peer of the handshake is not the wanted endpoint."""
 
 
 class ClientContexts:
-    """One context for equal settings, for as long as anybody has it."""
+    """One context for equal settings, as long as something refers to it."""
 
     def __init__(self) -> None:
         self._contexts: WeakValueDictionary[BackendTLS, SSL.Context] = WeakValueDictionary()
@@ -100,8 +100,8 @@ def make_client_context(tls: BackendTLS) -> SSL.Context:
     if tls.is_verified:
         _verify(context, tls)
     else:
-        # Who may be anybody can cut a response short as well. Many servers say no
-        # close_notify, and nginx does not ask for it.
+        # An endpoint that is not verified may as well cut a response short. Many servers send no
+        # close_notify, and nginx does not require one.
         context.set_options(SSL.OP_IGNORE_UNEXPECTED_EOF)
     return context
 
@@ -121,9 +121,11 @@ def _verify(context: SSL.Context, tls: BackendTLS) -> None:
 
 class EndpointTLS:
     """
-    TLS with one endpoint, and what is known of it: its pool's, and gone with that.
+    TLS with one endpoint, and its session. It belongs to the endpoint's pool, and lives as long.
 
-    :param contexts: where the settings' context is.
+    :param contexts: has the context of the settings.
+    :param tls: the settings.
+    :param endpoint: the endpoint.
     :param now: a clock, in seconds.
     """
 
@@ -138,7 +140,7 @@ class EndpointTLS:
     ) -> None:
         self.endpoint = endpoint
         self.server_name = tls.server_name(endpoint.name or endpoint.host)
-        """The name that it must have, where it is verified."""
+        """The name that it must have if it is verified."""
 
         self._contexts = contexts
         self._tls = tls
@@ -172,7 +174,7 @@ class EndpointTLS:
 
     def accept(self, connection: SSL.Connection) -> None:
         """
-        Look whom the handshake was done with; OpenSSL has seen to the chain.
+        Check the peer of the handshake; OpenSSL has checked the chain.
 
         :raises WrongEndpoint: if it was not the endpoint that is wanted.
         """
@@ -191,7 +193,7 @@ class EndpointTLS:
 
     def ended(self, connection: SSL.Connection) -> None:
         """An accepted connection is over: its session may save the next one work."""
-        # A session that came of another one is as old as that: it renews nothing.
+        # A session that was resumed from another one is as old as that one.
         if not is_resumed(connection):
             ends = connection.get_app_data() + SESSION_LIFETIME
             if ends >= self._session_ends:

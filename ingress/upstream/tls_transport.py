@@ -1,9 +1,9 @@
 """
 Client transports that run OpenSSL on the socket itself.
 
-To its connector, a connection is made when the handshake is done and the
-endpoint is the one that is wanted. Until then there is no protocol, the time for
-connecting runs, and whatever goes wrong is an attempt that has failed.
+A connector regards a connection as made when the handshake is done and the endpoint is the wanted
+one. Until then there is no protocol, the time for connecting runs, and every error is a failed
+attempt to connect.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TLSClient(TLSStream, ImmediateClient):
     """
     A TLS connection that we make; `connect_tls` makes these.
 
-    :param endpoint_tls: opens it, and judges who is at its other end.
+    :param endpoint_tls: opens it, and checks the identity of the endpoint.
     """
 
     _fault = ""
