@@ -20,7 +20,7 @@ from ingress.http1.request_head import parse_request_head
 from ingress.routing.route import Route
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.log_line import FORMATS
-from ingress.telemetry.record import ExchangeRecord, Try
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 
 REQUESTS = 100_000
 ROUNDS = 7
@@ -49,7 +49,7 @@ def make_record() -> ExchangeRecord:
     record.request_id = b"0123456789abcdef0123456789abcdef"
     record.request_size = len(HEAD)
     record.route = Route(("default", "web"), UpstreamKey("default", "web", "80"))
-    record.tries = [Try(Endpoint("10.1.0.1", 8080), 100.0, 200, None, 0.0011, 0.0012)]
+    record.tries = [AttemptRecord(Endpoint("10.1.0.1", 8080), 100.0, 200, None, 0.0011, 0.0012)]
     record.status, record.body_size, record.duration = 200, 512, 0.0015
     return record
 

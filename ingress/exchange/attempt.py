@@ -10,7 +10,7 @@ from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.exchange.call_resources import CallResources
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.load_balance import Algorithm
-from ingress.telemetry.record import Try
+from ingress.telemetry.record import AttemptRecord
 from ingress.upstream.health import HealthKey
 
 _EWMA: Final = Algorithm.EWMA
@@ -46,7 +46,7 @@ class Attempt:
         self._settings = settings
         self._upstream = upstream
         self._is_retry = is_retry
-        self.record = Try(endpoint, now)
+        self.record = AttemptRecord(endpoint, now)
         pool = self.pool = resources.registry.pool(endpoint, tls)
         pool.load.in_flight += 1
         budget = resources.retry_budget
@@ -55,7 +55,7 @@ class Attempt:
             budget.retries += 1
         health = resources.balancer.health
         if health.failing:
-            health.try_began((upstream, endpoint, tls), now)
+            health.attempt_began((upstream, endpoint, tls), now)
 
     def __repr__(self) -> str:
         return f"<Attempt at {self.record.endpoint}>"

@@ -50,7 +50,7 @@ from ingress.http1.body import Trailers
 from ingress.message import Response, UpstreamRequest
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.proxy_settings import RetryCondition
-from ingress.telemetry.record import Try
+from ingress.telemetry.record import AttemptRecord
 from ingress.upstream.stream import EndpointStream, PendingStream, StreamReceiver
 
 NO_ENDPOINT: Final = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoint.")
@@ -105,7 +105,7 @@ class Call(StreamReceiver):
         config: Config,
     ) -> None:
         self.state = CallState.CHOOSING
-        self.tries: list[Try] = []
+        self.tries: list[AttemptRecord] = []
         """The records of the attempts, in order."""
 
         self._resources = resources

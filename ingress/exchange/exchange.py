@@ -39,7 +39,7 @@ from ingress.message import Request, Response
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
-from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, Try
+from ingress.telemetry.record import CLIENT_GONE, AttemptRecord, ExchangeRecord
 from ingress.upstream.stream import EndpointStream, StreamReceiver
 
 _OK: Final = Outcome.OK
@@ -73,7 +73,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         record = self._record = ExchangeRecord(client.address, resources.now(), request)
         record.request_size = request.length
         self._call: Call | None = None
-        self._earlier_tries: list[Try] | None = None
+        self._earlier_tries: list[AttemptRecord] | None = None
         """The attempts of a call whose response a policy has replaced."""
 
         self._is_request_whole = request.body_length == 0

@@ -31,7 +31,7 @@ import msgspec
 from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.message import Request
-from ingress.telemetry.record import ExchangeRecord, Try
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 
 Formatter = Callable[[ExchangeRecord, bytes], bytes]
 """Formats an exchange and the text of the time as a line, including the line end."""
@@ -135,7 +135,7 @@ def nginx_exact_line(record: ExchangeRecord, time: bytes) -> bytes:
     return nginx_line(record, time)[: -len(tail) - 2] + b"\n"
 
 
-def _tried(tries: Sequence[Try], size: int) -> bytes:
+def _tried(tries: Sequence[AttemptRecord], size: int) -> bytes:
     """
     nginx's ``$upstream_addr``, ``_response_length``, ``_response_time`` and ``_status``.
 
@@ -282,7 +282,7 @@ def _describe_for_json(request: Request) -> dict[str, object]:
     return told
 
 
-def _json_try(one: Try) -> dict[str, object]:
+def _json_try(one: AttemptRecord) -> dict[str, object]:
     told: dict[str, object] = {"endpoint": str(one.endpoint)}
     if one.status:
         told["status"] = one.status

@@ -22,14 +22,14 @@ CLIENT_GONE: Final = 499
 """The status, in the log alone, of a request whose client left before the response: nginx's."""
 
 
-class Try:
+class AttemptRecord:
     """
-    An attempt at one endpoint; times are in seconds.
+    The record of an attempt at one endpoint; times are in seconds.
 
-    :ivar began_at: on the clock of the deadlines.
-    :ivar status: of its response; 502 or 504 if it gave none, as in nginx; 0 if the
+    :ivar began_at: the begin on the clock of the deadlines.
+    :ivar status: the status of the response; 502 or 504 if there was none, as in nginx; 0 if the
         attempt was abandoned.
-    :ivar connect_time: of a new connection; None if a connection was reused.
+    :ivar connect_time: the time to make a new connection; None if a connection was reused.
     :ivar header_time: from sending the request to the head of the response; None without one.
     :ivar response_time: from sending the request to the end of the response, or to its failure.
     """
@@ -53,25 +53,25 @@ class Try:
         self.response_time = response_time
 
     def __repr__(self) -> str:
-        return f"<Try {self.endpoint} {self.status}>"
+        return f"<AttemptRecord {self.endpoint} {self.status}>"
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class RecordReceiver:
-    """Receives the record of each exchange when it is over. As it is, it forgets them."""
+    """Receives the record of each exchange when it is over. This base class ignores them."""
 
     def record(self, record: ExchangeRecord) -> None:
-        """An exchange is over, or what came was refused before it was one."""
+        """Take the record of an exchange that is over, or of a refusal before there was one."""
 
 
 class ExchangeRecord:
     """
-    An exchange; it is filled in while the exchange runs, and passed on at its end.
+    The record of an exchange, which is filled in while the exchange runs and passed on at its end.
 
     Times are in seconds, sizes in bytes.
 
-    :param client_address: the client's, after trusted proxies; empty for a UNIX socket.
-    :param began_at: when the head of the request was complete, on the clock of the deadlines.
+    :param client_address: the client's address, as believed; empty for a UNIX socket.
+    :param began_at: the time when the head was complete, on the clock of the deadlines.
     :param request: None if the client sent no valid request.
     """
 
@@ -79,7 +79,7 @@ class ExchangeRecord:
     route: Route | None = None
     """None if no rule matched, or the request was refused before."""
 
-    tries: Sequence[Try] = ()
+    tries: Sequence[AttemptRecord] = ()
     """The attempts, in order; the last one gave the response."""
 
     status = 0

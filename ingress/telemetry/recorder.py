@@ -14,7 +14,7 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.telemetry.access_log import AccessLog
-from ingress.telemetry.record import ExchangeRecord, RecordReceiver, Try
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord, RecordReceiver
 from ingress.telemetry.traffic import Traffic
 
 
@@ -81,4 +81,4 @@ class Recorder(RecordReceiver):
 
 
 _OK: Final = Outcome.OK
-_NOBODY: Final = Try(Endpoint("", 0), 0.0)
+_NOBODY: Final = AttemptRecord(Endpoint("", 0), 0.0)

@@ -87,7 +87,7 @@ class Health:
         self._random = random
         self.failing: dict[HealthKey, _Failing] = {}
         """
-        The endpoints whose last request failed. While it is empty, `try_began`, `answered` and
+        The endpoints whose last request failed. While it is empty, `attempt_began`, `answered` and
         `succeeded` have nothing to do and need not be called.
         """
 
@@ -119,7 +119,7 @@ class Health:
         """Whether the endpoint is not ejected, or is due for a trial."""
         return key not in self._ejected or self.failing[key].until <= self._now()
 
-    def try_began(self, key: HealthKey, now: float) -> None:
+    def attempt_began(self, key: HealthKey, now: float) -> None:
         """Note a request to the endpoint: a trial, if it is ejected and its time has passed."""
         if key in self._ejected:
             failing = self.failing[key]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ingress.message import Request
 from ingress.routing.route import Route
-from ingress.telemetry.record import ExchangeRecord, Try
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from tests.support.wire import ENDPOINT, UPSTREAM
 
 ID = b"0123456789abcdef0123456789abcdef"
@@ -43,7 +43,7 @@ def answered(request: Request | None = None, **values: object) -> ExchangeRecord
     record = ExchangeRecord(b"192.0.2.1", 100.0, request or request_of())
     record.request_id = ID
     record.route = Route(ingress=("default", "web"), upstream=UPSTREAM)
-    record.tries = [Try(ENDPOINT, 100.0, 200, None, 0.002, 0.0305)]
+    record.tries = [AttemptRecord(ENDPOINT, 100.0, 200, None, 0.002, 0.0305)]
     record.status, record.body_size, record.request_size = 200, 512, 80
     record.duration = 0.031
     for name, value in values.items():

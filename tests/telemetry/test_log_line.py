@@ -24,7 +24,7 @@ from ingress.telemetry.log_line import (
     nginx_line,
     nginx_time,
 )
-from ingress.telemetry.record import ExchangeRecord, Try
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from tests.support.exchange_record import ID, answered, request_of
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT
 
@@ -196,9 +196,9 @@ class NginxLineTests(SynchronousTestCase):
         """What is told of several endpoints are lists; the client's body came from the last."""
         record = answered(
             tries=[
-                Try(ENDPOINT, 100.0, 502, None, None, 0.0),
-                Try(Endpoint("2001:db8::1", 80), 100.0, 503, 0.001, 0.002, 0.0029),
-                Try(OTHER_ENDPOINT, 100.0, 200, None, 0.01, 1.5),
+                AttemptRecord(ENDPOINT, 100.0, 502, None, None, 0.0),
+                AttemptRecord(Endpoint("2001:db8::1", 80), 100.0, 503, 0.001, 0.002, 0.0029),
+                AttemptRecord(OTHER_ENDPOINT, 100.0, 200, None, 0.01, 1.5),
             ]
         )
         self.check(
@@ -209,14 +209,14 @@ class NginxLineTests(SynchronousTestCase):
 
     def test_none_of_several_answered(self) -> None:
         """The body of the proxy's own answer is no endpoint's."""
-        tries = [Try(ENDPOINT, 100.0, 502, None, None, 0.0) for _ in range(2)]
+        tries = [AttemptRecord(ENDPOINT, 100.0, 502, None, None, 0.0) for _ in range(2)]
         found = parsed(answered(tries=tries, status=502, outcome=Outcome.DIAL_FAILED))
         self.assertEqual((found["sizes"], found["statuses"]), (b"0, 0", b"502, 502"))
 
     def test_client_lost(self) -> None:
         """An endpoint that was left before it answered has no status."""
         record = answered(
-            tries=[Try(ENDPOINT, 100.0, 0, None, None, 0.25)],
+            tries=[AttemptRecord(ENDPOINT, 100.0, 0, None, None, 0.25)],
             status=499,
             body_size=0,
             outcome=Outcome.CLIENT_LOST,
@@ -237,7 +237,7 @@ class NginxLineTests(SynchronousTestCase):
             (-3600.0, b"0.000"),
         ):
             record = answered(
-                duration=seconds, tries=[Try(ENDPOINT, 100.0, 200, None, 0.0, seconds)]
+                duration=seconds, tries=[AttemptRecord(ENDPOINT, 100.0, 200, None, 0.0, seconds)]
             )
             found = parsed(record)
             self.assertEqual((found["seconds"], found["times"]), (text, text))
@@ -319,8 +319,8 @@ class JSONLineTests(SynchronousTestCase):
         request.target = b"/cart?item=1"
         record = answered(request)
         record.tries = [
-            Try(OTHER_ENDPOINT, 100.0, 502, None, None, 0.0),
-            Try(ENDPOINT, 100.0, 200, 0.001, 0.002, 0.03),
+            AttemptRecord(OTHER_ENDPOINT, 100.0, 502, None, None, 0.0),
+            AttemptRecord(ENDPOINT, 100.0, 200, 0.001, 0.002, 0.03),
         ]
         self.assertEqual(
             self.told(record),
@@ -390,7 +390,7 @@ class JSONLineTests(SynchronousTestCase):
 
     def test_left(self) -> None:
         """An endpoint that was left has no status."""
-        (endpoint,) = self.told(answered(tries=[Try(ENDPOINT, 100.0)]))["endpoints"]
+        (endpoint,) = self.told(answered(tries=[AttemptRecord(ENDPOINT, 100.0)]))["endpoints"]
         self.assertEqual(endpoint, {"endpoint": "10.1.0.1:8080"})
 
     @given(targets, any_bytes, any_bytes, users)

@@ -13,7 +13,7 @@ from ingress.config import Config
 from ingress.errors import Outcome
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.histogram import REQUESTS
-from ingress.telemetry.record import ExchangeRecord, Try
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
 from tests.support.exchange_record import answered, request_of
@@ -47,7 +47,9 @@ class RecorderTests(SynchronousTestCase):
 
     def test_traffic(self) -> None:
         """They are counted by rule, method and status, with the times of the last endpoint."""
-        record = answered(tries=[Try(OTHER_ENDPOINT, 100.0, 502), Try(ENDPOINT, 100.0, 200)])
+        record = answered(
+            tries=[AttemptRecord(OTHER_ENDPOINT, 100.0, 502), AttemptRecord(ENDPOINT, 100.0, 200)]
+        )
         self.recorder.record(record)
         ((series, row),) = self.traffic.take().rows.items()
         self.assertEqual((series.method, series.status), ("GET", "200"))
@@ -67,7 +69,7 @@ class RecorderTests(SynchronousTestCase):
         self.recorder.record(answered())
         self.recorder.record(answered(tries=()))
         self.assertEqual(self.recorder.retries, 0)
-        self.recorder.record(answered(tries=[Try(ENDPOINT, 100.0, 502)] * 3))
+        self.recorder.record(answered(tries=[AttemptRecord(ENDPOINT, 100.0, 502)] * 3))
         self.assertEqual(self.recorder.retries, 2)
 
     def test_logged(self) -> None:

@@ -43,7 +43,7 @@ class HealthTests(SynchronousTestCase):
         """:return: when it began."""
         began_at = self.clock.seconds()
         self.assertTrue(self.health.may_serve(KEY))
-        self.health.try_began(KEY, began_at)
+        self.health.attempt_began(KEY, began_at)
         self.assertFalse(self.health.may_serve(KEY))
         return began_at
 
@@ -142,7 +142,7 @@ class HealthTests(SynchronousTestCase):
         """An endpoint that serves because too few are left returns with its first answer."""
         self.break_down(MAX_FAILURES)
         self.clock.advance(0.5)
-        self.health.try_began(KEY, self.clock.seconds())
+        self.health.attempt_began(KEY, self.clock.seconds())
         self.health.failed(KEY, self.clock.seconds())
         self.assertFalse(self.health.may_serve(KEY))
         self.health.answered(KEY, self.clock.seconds())
@@ -195,5 +195,5 @@ class HealthTests(SynchronousTestCase):
             self.assertFalse(health.may_serve(KEY))
             clock.advance(longest * JITTER + 0.002)
             self.assertTrue(health.may_serve(KEY))
-            health.try_began(KEY, clock.seconds())
+            health.attempt_began(KEY, clock.seconds())
             health.failed(KEY, clock.seconds())
