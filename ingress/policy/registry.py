@@ -119,10 +119,10 @@ class Registry:
 FEATURES: Final[tuple[Entry, ...]] = (
     # Access.
     UnsupportedAccess,
-    SourceRanges,
     HttpsRedirect,
-    # Preflights have no credentials: every further rule of access comes behind this line.
+    # Preflights have no credentials: every rule about access comes behind this line.
     CORS,
+    SourceRanges,
     # Settings, and what is read for its faults alone.
     BackendTLS,
     Buffering,

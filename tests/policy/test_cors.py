@@ -8,7 +8,7 @@ from ingress.answer import Answer
 from ingress.field_edits import FieldEdits
 from ingress.policy.cors import CORS
 from ingress.policy.decision import Proceed
-from ingress.policy.policy import Phase, phases_of
+from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.registry import FEATURES
 from ingress.testing import policy_context, read_annotations, verdict_of
 from tests.support.objects import built, ingress, problems_of, served
@@ -113,8 +113,13 @@ class EverybodyTests(SynchronousTestCase):
     def test_phases(self) -> None:
         """Preflights are answered with access, behind redirects to https and before other rules."""
         self.assertEqual(phases_of(CORS), {Phase.ACCESS})
-        keys = [entry.key() for entry in FEATURES]
-        self.assertEqual(keys.index("cors"), keys.index("https-redirect") + 1)
+        asked = [
+            entry.key()
+            for entry in FEATURES
+            if isinstance(entry, type) and issubclass(entry, Policy)
+            if Phase.ACCESS in phases_of(entry)
+        ]
+        self.assertEqual(asked[:2], ["https-redirect", "cors"])
 
     def test_preflight(self) -> None:
         """Every OPTIONS is answered with 204."""
@@ -254,6 +259,17 @@ class WireTests(SynchronousTestCase):
             answer = self.respond(b"Access-Control-Allow-Origin: *", b"Vary: Accept")
             self.assertEqual(answer.values(b"Access-Control-Allow-Origin"), expected)
             self.assertEqual(answer.values(b"Vary"), [b"Accept", b"Origin"])
+
+    def test_refused(self) -> None:
+        """A preflight is answered although its client is refused, which then learns of that."""
+        self.serve(**{"cors-allow-origin": SHOP.decode(), "whitelist-source-range": "10.0.0.0/8"})
+        self.ask(b"OPTIONS", SHOP, b"Access-Control-Request-Method: PUT")
+        self.assertEqual(self.client.receive().status, 204)
+        self.ask(b"PUT", SHOP, b"Content-Length: 0")
+        answer = self.client.receive()
+        self.assertEqual(answer.status, 403)
+        self.assertEqual(answer.values(b"Access-Control-Allow-Origin"), [SHOP])
+        self.assertEqual(self.wire.dials, [])
 
     def test_own_answer(self) -> None:
         """A script of another origin can read why the proxy itself refuses."""
