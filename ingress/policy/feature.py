@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
+from ingress.endpoint import UpstreamKey
 from ingress.policy.annotation import Annotations
 from ingress.policy.scope import HostScope, ReadContext, RuleScope
 
@@ -84,6 +85,14 @@ class RouteFeature:
         not only for the rules of that object. It never reaches rules of another namespace.
         """
         return False
+
+    @property
+    def upstreams(self) -> Iterable[tuple[str, UpstreamKey]]:
+        """
+        The Service ports that it may ask beside those of its rules, each with the annotation that
+        names it. An empty port is the first of the Service.
+        """
+        return ()
 
     @property
     def root_annotation(self) -> str:

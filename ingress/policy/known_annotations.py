@@ -72,8 +72,6 @@ _FAMILIES: Final = {
     "server-alias": "requests for these hosts are not served by this Ingress",
     "limit-rate limit-rate-after": "responses are sent as fast as clients read",
     "custom-headers": "responses do not get these fields",
-    "custom-http-errors default-backend disable-proxy-intercept-errors": "errors reach the client"
-    " as the endpoint or the proxy sends them",
     "mirror-host mirror-request-body mirror-target": "no copy of a request is sent",
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",

@@ -21,6 +21,7 @@ from ingress.policy.canary import Canary
 from ingress.policy.chosen import chosen_policies
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.cors import CORS
+from ingress.policy.custom_errors import CustomErrors
 from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.load_balance import LoadBalance
@@ -135,6 +136,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Changes to responses.
     ProxyRedirect,
     ProxyCookie,
+    CustomErrors,
     # Answers in the place of an endpoint.
     Redirect,
     AppRoot,

@@ -198,6 +198,7 @@ def _some_features() -> Iterator[Policy | Setting]:
         {"auth-url": "http://a.example"},
         {"app-root": "/a", "upstream-vhost": "$namespace", "enable-cors": "true"},
         {"enable-cors": "true", "cors-allow-origin": "https://a.example"},
+        {"custom-http-errors": "404,503", "default-backend": "errors"},
         {"proxy-redirect-from": "a", "proxy-redirect-to": "b", "proxy-cookie-path": "/a /"},
     ):
         annotations = Annotations({PREFIX + name: value for name, value in values.items()})

@@ -352,7 +352,7 @@ def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     for upstream, field_path in rules.upstreams.items():
         fault = memo.upstreams.faults.get(upstream)
         if fault is not None:
-            named = f"{upstream.service}:{upstream.port}"
+            named = f"{upstream.service}:{upstream.port}".removesuffix(":")
             found.append(rules.problem(field_path, fault, named))
     found += secret_problems(rules, memo.secrets)
     for host in rules.tls_hosts:

@@ -145,6 +145,7 @@ class _Reading:
         self, hosts: Mapping[str, tuple[Rule, ...]], default: Rule | None, tls: tuple[TLSEntry, ...]
     ) -> RuleSet:
         own = [] if self._ingress.only_guards else self._annotation_problems()
+        self._name_upstreams()
         return RuleSet(
             source=self._source,
             age=age_of(self._ingress.metadata),
@@ -233,6 +234,13 @@ class _Reading:
         field_path = "spec.defaultBackend"
         backends = (self._backend(backend, field_path),)
         return Rule(b"/", "Prefix", "/", backends, field_path, self._features)
+
+    def _name_upstreams(self) -> None:
+        """Note the Service ports that annotations name."""
+        features = self._features if self._annotations else {}
+        for feature in features.values():
+            for annotation, key in feature.upstreams:
+                self._upstreams.setdefault(key, f"metadata.annotations[{PREFIX}{annotation}]")
 
     def _root(self) -> Rule | None:
         """The rule for ``/`` that annotations ask for."""

@@ -156,9 +156,11 @@ def _resolve(
 def _service_port(key: UpstreamKey, service: Service) -> ServicePort | None:
     """
     Find the port that a backend names by name or number, or else, as in ingress-nginx,
-    by the name or number of the port's target.
+    by the name or number of the port's target. Without a name it is the first port.
     """
     usable = [port for port in service.spec.ports if port.protocol == "TCP"]
+    if not key.port:
+        return usable[0] if usable else None
     for port in usable:
         if key.port in (port.name, str(port.port)):
             return port
