@@ -1,8 +1,8 @@
 """
-What setup.cfg cannot say: the modules that are compiled.
+The part of the packaging that setup.cfg has no place for: the modules that are compiled.
 
-They are those that every request comes by, so that it costs less processor time; the reason
-and the rules for their code are in CONTRIBUTING.md.
+These are the modules on the way of every request, which costs less processor time if they are
+compiled. CONTRIBUTING.md has the reasons, and the rules for their code.
 """
 
 import sys
@@ -13,7 +13,7 @@ sys.path.insert(0, "etc/build")
 from txingress_build import BuildExtensions, extensions
 
 COMPILED = (
-    # What all of them speak of.
+    # The values and seams that all others use.
     "ingress/believed_client.py",
     "ingress/deadline.py",
     "ingress/message.py",
@@ -25,12 +25,12 @@ COMPILED = (
     "ingress/http1/head.py",
     "ingress/http1/request_head.py",
     "ingress/http1/response_head.py",
-    # Which route a request takes. Not the Snapshot and what it is made of, nor policies:
-    # they are pickled for workers, which is not for compiled classes.
+    # The Route of a request. Policies, the Snapshot and its parts are not compiled: they are
+    # pickled for workers, and compiled frozen dataclasses cannot be.
     "ingress/routing/match.py",
     "ingress/routing/path.py",
     "ingress/routing/upstream_target.py",
-    # The client's connection, the exchange, and what it decides and writes for each request.
+    # The client's connection, the exchange and its calls.
     "ingress/downstream/admission.py",
     "ingress/downstream/clients.py",
     "ingress/downstream/handshake.py",
@@ -64,7 +64,7 @@ COMPILED = (
     "ingress/exchange/tunnel.py",
     "ingress/policy/context.py",
     "ingress/policy/live_state.py",
-    # Which endpoint, and the connection to it.
+    # The choice of an endpoint, and the connection to it.
     "ingress/upstream/balancer.py",
     "ingress/upstream/connection.py",
     "ingress/upstream/endpoint_load.py",
@@ -75,7 +75,7 @@ COMPILED = (
     "ingress/upstream/registry.py",
     "ingress/upstream/retry_budget.py",
     "ingress/upstream/stream.py",
-    # What is counted and logged of each request.
+    # Counters and the access log.
     "ingress/telemetry/access_log.py",
     "ingress/telemetry/log_line.py",
     "ingress/telemetry/record.py",

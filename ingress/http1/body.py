@@ -46,7 +46,7 @@ class BodyDecoder:
     """
     Cuts a body out of the bytes of a connection.
 
-    As it is, it is the decoder of a message without a body, of which one is enough.
+    This base class is the decoder of messages without a body, which share one object.
 
     :ivar is_complete: whether the end of the body has come.
     """

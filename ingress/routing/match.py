@@ -1,5 +1,5 @@
 """
-Finding the Route and the certificate for a request in a Snapshot.
+The look-up of the Route and of the certificate for a request in a Snapshot.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 
 def find_host(snapshot: Snapshot, host: bytes) -> VirtualHost | None:
     """
+    Find the VirtualHost for the host of a request.
+
     :param host: in lower case, without port and trailing dot.
     :return: the VirtualHost of that name, else the wildcard that replaces its first
         label, else the one for hosts that no rule names. The first that exists
@@ -31,10 +33,12 @@ def find_route(
     snapshot: Snapshot, host: bytes, path: bytes, request: Request | None = None
 ) -> Route | None:
     """
+    Find the Route of a request.
+
     :param host: as for `find_host`.
-    :param path: canonical (`routing.path.canonical_path`).
-    :param request: decides on rules with conditions; without it none of these is found.
-    :return: None if the answer is 404.
+    :param path: the canonical path (`routing.path.canonical_path`).
+    :param request: decides on rules with conditions; without it none of these matches.
+    :return: the Route; None if no rule matches.
     """
     # A native look-up, because every request does it.
     virtual_host = cast("dict[bytes, VirtualHost]", snapshot.hosts).get(host)
@@ -57,8 +61,10 @@ def _meets(request: Request, route: Route) -> bool:
 
 def find_captures(route: Route, path: bytes) -> Captures:
     """
+    Find the captures of a rule with a regular expression.
+
     :param route: the result of `find_route` for this path.
-    :return: what the groups of the rule's regular expression match; empty for other rules.
+    :return: the matches of the groups; empty for other rules.
     """
     pattern = route.pattern
     return () if pattern is None else pattern.captures(path) or ()
@@ -66,6 +72,8 @@ def find_captures(route: Route, path: bytes) -> Captures:
 
 def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:
     """
+    Find the certificate for a handshake.
+
     :param server_name: the client's SNI, in any case, with or without trailing dot;
         None if the client sent none.
     :return: the certificate of exactly that name, else of the wildcard that replaces its

@@ -1,5 +1,5 @@
 """
-How a rule treats paths that endpoints may read in another way than the rules do.
+The treatment of paths that endpoints may read in another way than the rules do.
 
 Source of the rules: docs/compatibility.md, section 5, "Characters".
 """

@@ -1,5 +1,5 @@
 """
-A rule that a request can match, with everything that its exchange needs ready-made.
+A rule that a request can match, with everything ready-made that its exchange needs.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Route(CallSettings):
     """Changes to every response; None for those of the Snapshot, which most routes have."""
 
     pattern: PathPattern | None = None
-    """What the path must be like on a host with an ordered list; None in a tree."""
+    """The pattern of the path on a host with an ordered list; None in a tree."""
 
     conditions: tuple[Condition, ...] = ()
-    """What else a request must be like; all of them must hold."""
+    """Further conditions on a request; all of them must hold."""
 
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""
@@ -77,17 +77,17 @@ class Route(CallSettings):
     """Changes that the policies make to every request."""
 
     access_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
-    """The members of `policies` that decide in each phase; empty if a phase has nothing to do."""
+    """The members of `policies` that decide in this phase, and likewise below; mostly none."""
 
     request_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
     response_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
     error_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
 
     is_plain: bool = field(default=True, init=False, repr=False, compare=False)
-    """Whether an exchange has nothing to do but to ask an endpoint: no policies, no edits."""
+    """Whether an exchange only has to ask an endpoint: there are no policies, edits or `paths`."""
 
     upstream_name: bytes = field(init=False, repr=False, compare=False)
-    """For the access log; ``-`` without an Upstream."""
+    """The name of the Upstream in the access log; ``-`` without one."""
 
     def __post_init__(self) -> None:
         name = str(self.upstream).encode("utf-8") if self.upstream is not None else b"-"
@@ -112,7 +112,7 @@ class Route(CallSettings):
 
     @property
     def features(self) -> Iterator[RouteFeature]:
-        """All that annotations and the configuration came to, for explanations."""
+        """The features that annotations and the configuration ask for, for explanations."""
         yield from self.policies
         settings = (self.load_balance, self.proxy, self.affinity, self.tls)
         yield from (setting for setting in settings if setting is not None)
@@ -124,6 +124,8 @@ class Route(CallSettings):
 
     def response_edits_with(self, hsts: FieldEdits) -> ResponseEdits | None:
         """
+        Add up the changes of the policies to responses.
+
         :param hsts: the changes to every response over https.
         :return: the `response_edits` that the policies ask for; None if they ask for none.
         """

@@ -21,7 +21,7 @@ from ingress.routing.route import Route
 
 
 class CertificateIdentity(NamedTuple):
-    """The data by which people identify a certificate."""
+    """The data that identify a certificate for people."""
 
     secret: tuple[str, str] = ("", "")
     """``(namespace, name)`` of the Secret that has it; empty if there is none."""

@@ -22,8 +22,10 @@ OTHER_ACCESS: Final = "The path can be read as another one that has other access
 
 def upstream_target(request: Request, handling: PathHandling) -> bytes:
     """
-    :param handling: the treatment of paths on its host.
-    :return: the target that goes upstream, unless a policy rewrites it.
+    Make the target that goes upstream, unless a policy rewrites it.
+
+    :param handling: the treatment of paths on the host.
+    :return: the target as received, or with its canonical path.
     """
     target = request.target
     if handling.sends_canonical:
@@ -35,8 +37,10 @@ def upstream_target(request: Request, handling: PathHandling) -> bytes:
 
 def check_path(snapshot: Snapshot, request: Request, route: Route, handling: PathHandling) -> None:
     """
-    :param route: the route that the request has met.
-    :param handling: the treatment of paths on its host.
+    Refuse a path that rules and endpoints may read in different ways.
+
+    :param route: the route that the request matches.
+    :param handling: the treatment of paths on the host.
     :raises RequestError: if the path is not canonical and has to be, or an endpoint may read it as
         one with other access rules.
     """
