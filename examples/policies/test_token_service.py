@@ -64,11 +64,11 @@ class TokenServiceTests(SynchronousTestCase):
         self.assertIs(self.ask(), UNAUTHORIZED)
 
     def test_odd(self) -> None:
-        """Any other answer of the service lets nobody pass."""
+        """Any other answer of the service lets no request pass."""
         self.assertIs(self.ask(b"Bearer odd"), UNAVAILABLE)
 
     def test_unreachable(self) -> None:
-        """A service that cannot be reached lets nobody pass."""
+        """No request passes if the service cannot be reached."""
         context = self.context(Client(fail(ConnectionRefusedError())), b"Bearer good")
         verdict = self.successResultOf(deferred_of(self.policy.access(context)))
         self.assertIs(verdict, UNAVAILABLE)

@@ -43,7 +43,7 @@ class TokenService(Policy):
             raise OptionRefused("url", "an http or https URL")
 
     async def access(self, context: PolicyContext) -> Verdict:
-        """Policy: without an answer of the service nobody passes."""
+        """Policy: no request passes without an answer of the service."""
         token = context.request.field(b"authorization")
         if token is None:
             return UNAUTHORIZED

@@ -46,7 +46,7 @@ Ending = Callable[[Wire, Peer], object]
 
 
 def _asked(wire: Wire, client: Peer, head: bytes = GET) -> Peer:
-    """The endpoint, which has read the request."""
+    """Return the endpoint, which has read the request."""
     client.send(head)
     endpoint = wire.accept()
     endpoint.read()
@@ -54,7 +54,7 @@ def _asked(wire: Wire, client: Peer, head: bytes = GET) -> Peer:
 
 
 def _kept(wire: Wire, client: Peer) -> Peer:
-    """The endpoint of a connection that has answered before, asked again."""
+    """Return the endpoint of a kept connection, which has got another request."""
     endpoint = _asked(wire, client)
     endpoint.send(OK)
     client.read()
@@ -260,7 +260,7 @@ class CounterTests(SynchronousTestCase):
         return wire
 
     def test_counters(self) -> None:
-        """No request is in flight any more, no connection open, and nothing has a deadline."""
+        """No request is in flight, no connection is open, and nothing has a deadline."""
         for ending in ENDINGS:
             with self.subTest(ending.__name__):
                 wire = self.end(ending)
@@ -270,7 +270,7 @@ class CounterTests(SynchronousTestCase):
                 self.assertEqual(wire.network.readers | wire.network.writers, set())
 
     def test_objects(self) -> None:
-        """Nobody keeps the exchange, its connection or its tunnel, in a cycle or otherwise."""
+        """Nothing refers to the exchange, its connection or its tunnel, not even in a cycle."""
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)

@@ -201,6 +201,6 @@ class CycleTests(SynchronousTestCase):
             gc.enable()
 
     def test_none_is_left(self) -> None:
-        """However a connection ends, nothing of it waits for the collector."""
+        """Nothing of a connection waits for the garbage collector, however it ends."""
         found = {scenario.__name__: self.garbage_of(scenario) for scenario in SCENARIOS}
         self.assertEqual({name: kinds for name, kinds in found.items() if kinds}, {})

@@ -37,7 +37,7 @@ class DiversionTests(PolicyCase):
         return wire
 
     def tried(self) -> list[tuple[object, int]]:
-        """What the one record says of the endpoints that were asked."""
+        """Return the endpoints of the only record, with the status of each."""
         (record,) = self.records
         return [(each.endpoint, each.status) for each in record.tries]
 
@@ -63,7 +63,7 @@ class DiversionTests(PolicyCase):
         self.assertEqual(self.tried(), [(ENDPOINT, 500)])
 
     def test_failed_as_well(self) -> None:
-        """An endpoint that cannot be reached either is 502; nobody reviews that."""
+        """The answer is 502 if the other endpoint cannot be reached; no policy sees it."""
         policy = Erring(lambda context: TO_OTHER)
         self.serve(policy)
         self.ask()
@@ -93,7 +93,7 @@ class DiversionTests(PolicyCase):
         self.assertEqual(self.records[0].outcome, Outcome.CLIENT_LOST)
 
     def test_rest_of_the_body(self) -> None:
-        """The rest of the body goes nowhere, and the next request follows it."""
+        """The rest of the body is dropped, and the next request follows it."""
         self.serve(Erring(lambda context: TO_OTHER))
         self.ask(post(10) + b"01234")
         self.wire.next_dial().refuse()
@@ -105,7 +105,7 @@ class DiversionTests(PolicyCase):
         self.assertEqual(self.wire.dials[0].endpoint, ENDPOINT)
 
     def test_tunnel(self) -> None:
-        """What was to become a tunnel is an ordinary request then, and 101 no answer to it."""
+        """A request for a tunnel is diverted as an ordinary one, which 101 does not answer."""
         self.serve(Erring(lambda context: TO_OTHER))
         self.ask(UPGRADE)
         self.wire.next_dial().refuse()

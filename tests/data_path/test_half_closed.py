@@ -48,7 +48,7 @@ class HalfClosedTests(SynchronousTestCase):
         self.assertTrue(self.client.saw_end)
 
     def test_slow_reader(self) -> None:
-        """So is one that waits until the client has read the answer before."""
+        """A pipelined request is answered once the client has read the answer before."""
         self.client.send(GET + GET)
         endpoint = self.wire.accept()
         endpoint.send(ONE_BUFFER_TOO_MUCH)
@@ -78,7 +78,7 @@ class HalfClosedTests(SynchronousTestCase):
         self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_before_the_tunnel(self) -> None:
-        """The end that comes before the endpoint agrees to a tunnel goes into it."""
+        """An end of the client that comes before the tunnel goes through it."""
         self.client.send(UPGRADE + b"early")
         endpoint = self.wire.accept()
         endpoint.read()

@@ -9,7 +9,7 @@ from tests.support.wire import GET, OK, Peer, Wire, post, request, response
 
 
 class UntoldTests(SynchronousTestCase):
-    """What has reached the socket, and not yet the protocol, when the next request comes."""
+    """Input that has reached the socket, but not the protocol, when the next request comes."""
 
     def setUp(self) -> None:
         self.wire = Wire()
@@ -32,7 +32,7 @@ class UntoldTests(SynchronousTestCase):
         self.assertEqual(self.client.receive().status, 200)
 
     def test_unasked_answer(self) -> None:
-        """An answer to nothing does not become the answer to the next request."""
+        """A response without a request does not become the response to the next one."""
         self.endpoint.send_untold(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
         self.check_asked_anew(GET)
 
@@ -48,7 +48,7 @@ class LateBodyTests(SynchronousTestCase):
     ATTACK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
     def check(self, method: bytes, head: bytes, late: bytes) -> None:
-        """Somebody else's next request is answered by its own answer."""
+        """The next request, of another client, gets its own response."""
         wire = Wire()
         client = wire.connect()
         client.send(request(method))
@@ -63,7 +63,7 @@ class LateBodyTests(SynchronousTestCase):
         self.assertEqual(other.receive().rest, b"ok")
 
     def test_late_body(self) -> None:
-        """Neither a body nor what looks like a response reaches anybody."""
+        """Neither the body nor a response in it reaches a client."""
         length = b"Content-Length: %d" % len(self.ATTACK)
         for late in (self.ATTACK, b"x" * len(self.ATTACK)):
             for method, status in ((b"HEAD", 200), (b"HEAD", 404), (b"GET", 204), (b"GET", 304)):

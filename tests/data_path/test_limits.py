@@ -47,14 +47,14 @@ class LimitTests(SynchronousTestCase):
         self.assertTrue(client.saw_end)
 
     def test_length_that_fits(self) -> None:
-        """A body of just the size passes."""
+        """A body of exactly the limit passes."""
         wire = self.wire()
         client = wire.connect()
         client.send(request(b"POST", b"Content-Length: 10") + b"0123456789")
         self.assertTrue(wire.accept().read().endswith(b"0123456789"))
 
     def test_chunks_too_large(self) -> None:
-        """A body that grows too large is refused then, and the endpoint sees no end of it."""
+        """A body that grows too large is refused, and the endpoint does not see its end."""
         wire = self.wire()
         client = wire.connect()
         client.send(request(b"POST", b"Transfer-Encoding: chunked") + b"6\r\n012345\r\n")
@@ -65,31 +65,31 @@ class LimitTests(SynchronousTestCase):
         self.assertTrue(endpoint.saw_reset)
 
     def test_no_body_limit(self) -> None:
-        """Without a limit every length passes."""
+        """A body of any length passes without a limit."""
         wire = self.wire(body_size=None)
         wire.connect().send(request(b"POST", b"Content-Length: 1000000000000"))
         self.assertTrue(wire.accept().read().startswith(b"POST "))
 
     def test_head_size(self) -> None:
-        """The size of a head is the configuration's."""
+        """The configuration limits the size of a head."""
         client = self.wire(Limits(head_size=1024)).connect()
         client.send(request(b"GET", b"X: " + b"x" * 1024))
         self.assertEqual(Message.parse(client.read()).status, 431)
 
     def test_field_count(self) -> None:
-        """So is the number of fields."""
+        """The configuration limits the number of fields."""
         client = self.wire(Limits(head_fields=8)).connect()
         client.send(request(b"GET", *[b"X: y"] * 8))
         self.assertEqual(Message.parse(client.read()).status, 431)
 
     def test_target_size(self) -> None:
-        """So is the size of a target."""
+        """The configuration limits the size of a target."""
         client = self.wire(Limits(target_size=100)).connect()
         client.send(GET.replace(b"GET /", b"GET /" + b"x" * 100, 1))
         self.assertEqual(Message.parse(client.read()).status, 414)
 
     def test_requests_of_a_connection(self) -> None:
-        """After so many requests a connection is closed, and says so."""
+        """The last request that a connection may have gets `Connection: close`."""
         wire = self.wire(Limits(keep_alive_requests=2))
         client = wire.connect()
         client.send(GET)
@@ -102,7 +102,7 @@ class LimitTests(SynchronousTestCase):
         self.assertTrue(client.saw_end)
 
     def test_changed_while_a_connection_is_kept(self) -> None:
-        """A changed limit applies to connections that are open from their next request on."""
+        """A changed limit applies to the next request of an open connection."""
         wire = self.wire()
         client = wire.connect()
         client.send(GET)
@@ -126,7 +126,7 @@ class LimitTests(SynchronousTestCase):
         self.assertIsNotNone(wire.factory.buildProtocol(self.CLIENT))
 
     def test_connections_of_a_trusted_proxy(self) -> None:
-        """A trusted proxy may have as many as it likes: they are those of many clients."""
+        """A trusted proxy may have any number of connections, because it has many clients."""
         wire = self.wire(Limits(connections_per_client=1))
         assert wire.plane.exchanges.snapshot is not None
         config = replace(

@@ -81,7 +81,7 @@ def snapshot_for(guards: Access) -> Snapshot:
 
 
 def sent_upstream(path: bytes, guards: Access) -> bytes | None:
-    """The path that an endpoint gets on a host with these rules; None for a refusal."""
+    """Return the path that an endpoint gets on a host with these rules; None for a refusal."""
     snapshot = snapshot_for(guards)
     try:
         received, _ = parse_request_head(request(b"GET", target=path))
@@ -116,7 +116,7 @@ class Recorder(Resource):
 
 
 class TableTests(SynchronousTestCase):
-    """The table tells the truth where it can be compared with the real thing."""
+    """The table agrees with real servers, as far as there are any to compare with."""
 
     def test_http_server(self) -> None:
         """`http.server` looks for the files that its row says."""
@@ -171,7 +171,7 @@ class GuardedHostTests(SynchronousTestCase):
             self.check(path, guards_admin)
 
     def test_open_folder(self) -> None:
-        """Nor does one where a folder is open and all else is guarded."""
+        """No endpoint reads a guarded path if a folder is open and all else is guarded."""
         for path in (*TO_ADMIN, *FROM_PUBLIC):
             self.check(path, guards_all_but_public)
             self.check(path.replace(b"admin", b"public"), guards_all_but_public)
@@ -179,7 +179,7 @@ class GuardedHostTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8))
     def test_pieces(self, pieces: list[bytes]) -> None:
-        """Nor does one for any path that is made of such pieces."""
+        """No endpoint reads a guarded path in any path that is made of such pieces."""
         path = b"/" + b"".join(pieces)
         self.check(path, guards_admin)
         self.check(path, guards_all_but_public)
@@ -191,7 +191,7 @@ class GuardedHostTests(SynchronousTestCase):
 
 
 class GuardedExchangeTests(SynchronousTestCase):
-    """What an endpoint and a client get, in bytes."""
+    """The bytes that an endpoint and a client get."""
 
     def setUp(self) -> None:
         self.wire = Wire()
@@ -212,7 +212,7 @@ class GuardedExchangeTests(SynchronousTestCase):
         self.assertEqual(record.request.target, target)
 
     def test_refused(self) -> None:
-        """Another reading is 400 with its reason, and the connection goes on."""
+        """A path with another reading is answered with 400 and the reason; the connection is kept."""
         self.client.send(request(b"GET", target=b"/x/..;/admin"))
         answer = self.client.receive()
         self.assertEqual(answer.status, 400)
@@ -223,7 +223,7 @@ class GuardedExchangeTests(SynchronousTestCase):
         self.assertTrue(self.wire.accept().read().startswith(b"GET /x;y/a%2Fb HTTP/1.1\r\n"))
 
     def test_open_host(self) -> None:
-        """On a host without access rules an endpoint gets what the client wrote."""
+        """An endpoint gets the path as written on a host without access rules."""
         self.wire.plane.publish(snapshot_of(ENDPOINT))
         self.client.send(request(b"GET", target=b"/x/../a//b/..;/c%2F.."))
         endpoint = self.wire.accept()

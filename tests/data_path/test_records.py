@@ -25,7 +25,7 @@ from tests.support.wire import (
 )
 
 HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200)
-"""How TLS begins."""
+"""The beginning of a TLS handshake."""
 
 
 class RecordCase(SynchronousTestCase):
@@ -37,13 +37,13 @@ class RecordCase(SynchronousTestCase):
 
     @property
     def record(self) -> ExchangeRecord:
-        """The only one."""
+        """The only record."""
         (record,) = self.records
         return record
 
 
 class BadResponseTests(RecordCase):
-    """What was no response."""
+    """Records of input that was no response."""
 
     def test_reason(self) -> None:
         """Client and log learn which rule was broken, and nothing that the endpoint sent."""
@@ -57,7 +57,7 @@ class BadResponseTests(RecordCase):
         self.assertNotIn(b"4711", answer.rest)
 
     def check_ending(self, sent: bytes, detail: str, end: Callable[[Peer], object]) -> None:
-        """An endpoint that sends this and then does that is blamed so."""
+        """Check the reason in the record after an endpoint's bytes and its end."""
         self.records.clear()
         client = self.wire.connect()
         client.send(GET)
@@ -80,7 +80,7 @@ class BadResponseTests(RecordCase):
             self.check_ending(sent, f"The connection to the endpoint broke {where}.", Peer.reset)
 
     def test_too_slow(self) -> None:
-        """The reason says what the endpoint did not do in time."""
+        """The reason says which step of the endpoint took too long."""
 
         def wait(endpoint: Peer) -> None:
             self.wire.advance(LIMITS.read_timeout + 2)
@@ -135,10 +135,10 @@ class LoopTests(RecordCase):
 
 
 class RefusalTests(RecordCase):
-    """What was no request."""
+    """Records of input that was no request."""
 
     def check(self, data: bytes, status: int, outcome: Outcome, line: bytes) -> ExchangeRecord:
-        """What is sent is refused so, and recorded once."""
+        """Check that the input is refused with this status, and recorded once."""
         self.client.send_some(data)
         answer = Message.parse(self.client.read())
         record = self.record
@@ -154,7 +154,7 @@ class RefusalTests(RecordCase):
         return record
 
     def test_bad_request(self) -> None:
-        """A head that breaks the rules."""
+        """A head that breaks the rules is recorded with its first line."""
         data = b"GET / HTTP/1.1\r\n\r\n"
         record = self.check(data, 400, Outcome.BAD_REQUEST, b"GET / HTTP/1.1")
         self.assertEqual((record.request_size, record.duration), (len(data), 0))
@@ -172,7 +172,7 @@ class RefusalTests(RecordCase):
             self.client = self.wire.connect()
 
     def test_long_target(self) -> None:
-        """A target that is too long, of which the beginning is told."""
+        """A target that is too long is recorded with its beginning."""
         data = b"GET /" + b"x" * LIMITS.target_size + b" HTTP/1.1\r\n\r\n"
         record = self.check(data, 414, Outcome.TARGET_TOO_LONG, data[:256])
         self.assertEqual(record.request_size, len(data))
@@ -187,14 +187,14 @@ class RefusalTests(RecordCase):
         self.check(request(b"BREW"), 501, Outcome.METHOD_UNKNOWN, b"BREW / HTTP/1.1")
 
     def test_slow_head(self) -> None:
-        """A head that took too long took as long as that."""
+        """The record of a head that took too long has the time of a head."""
         self.client.send(b"GET / HTTP/1.1\r\nHo")
         self.wire.advance(LIMITS.head_timeout + 2)
         record = self.check(b"", 408, Outcome.CLIENT_TIMEOUT, b"GET / HTTP/1.1")
         self.assertEqual((record.request_size, record.duration), (18, LIMITS.head_timeout))
 
     def test_behind_a_request(self) -> None:
-        """Garbage behind a request is not the request's fault."""
+        """Garbage after a request is recorded apart from the request."""
         self.client.send(GET + b"\x00\r\n\r\n")
         self.wire.accept().send(OK)
         self.client.read()
@@ -203,7 +203,7 @@ class RefusalTests(RecordCase):
         self.assertEqual((second.outcome, second.line), (Outcome.BAD_REQUEST, b"\x00"))
 
     def test_nothing_sent(self) -> None:
-        """Who sends nothing has not asked for anything."""
+        """A client that sends nothing is not recorded."""
         self.client.close()
         self.wire.connect()
         self.wire.advance(LIMITS.keep_alive_timeout + 2)
@@ -226,14 +226,14 @@ class ExchangeTests(RecordCase):
         self.assertNotEqual(first.request_id, second.request_id)
 
     def test_unix_client(self) -> None:
-        """Who comes through a UNIX socket has no address."""
+        """A client of a UNIX socket has no address in the record."""
         self.client = self.wire.connect(UNIXAddress(b""))
         self.client.send(GET)
         self.wire.accept().send(OK)
         self.assertEqual(self.record.client_address, b"")
 
     def test_half_a_body(self) -> None:
-        """A client that ends within its body is gone."""
+        """A client that ends within its body is recorded as gone."""
         self.client.send(post(10) + b"hello")
         self.wire.accept()
         self.client.end()
@@ -242,7 +242,7 @@ class ExchangeTests(RecordCase):
         self.assertEqual(record.request_size, len(post(10)) + 5)
 
     def test_slow_body(self) -> None:
-        """A body that comes too slowly is the fault of its request."""
+        """A body that comes too slowly is recorded with its request."""
         self.client.send(post(10) + b"hello")
         self.wire.accept()
         self.wire.advance(LIMITS.body_timeout + 2)
@@ -251,7 +251,7 @@ class ExchangeTests(RecordCase):
         self.assertIsNotNone(record.request)
 
     def test_cut_at_the_end(self) -> None:
-        """When the last connection is gone, what was under way on it is recorded."""
+        """The exchange under way is recorded when the last connection is gone."""
         self.client.send(GET)
         self.wire.accept()
         recorded: list[int] = []

@@ -67,7 +67,7 @@ class SharesTests(SynchronousTestCase):
         self.assertTrue(clients[4].is_open)
 
     def test_room(self) -> None:
-        """While a quarter of all connections is free nobody is refused."""
+        """No request is refused while a quarter of all connections is free."""
         clients = self.connect(*[ATTACKER] * 4, OTHER)
         self.assertEqual([self.ask(client) for client in clients], [0] * 5)
         self.assertFalse(self.shares.is_active)
@@ -83,7 +83,7 @@ class SharesTests(SynchronousTestCase):
         self.assertEqual(self.ask(late, host="b.example"), 0)
 
     def test_alone(self) -> None:
-        """A client without others has all requests in flight that it has connections for."""
+        """The only client may have as many requests in flight as connections."""
         clients = self.connect(*[ATTACKER] * 8)
         self.assertEqual([self.ask(client) for client in clients], [0] * 8)
 
@@ -113,7 +113,7 @@ class SharesTests(SynchronousTestCase):
         self.assertEqual(self.ask(clients[4]), 0)
 
     def test_over(self) -> None:
-        """When there is room again, everything is as before."""
+        """No request is refused any more when there is room again."""
         clients = self.connect(*(f"198.51.100.{number}" for number in range(7)))
         for client in clients[:4]:
             self.ask(client)

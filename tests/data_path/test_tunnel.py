@@ -16,7 +16,7 @@ class TunnelTests(SynchronousTestCase):
         self.client = self.wire.connect()
 
     def open(self) -> Peer:
-        """An open tunnel's other end; the client has read the answer."""
+        """Return the other end of an open tunnel; the client has read the answer."""
         self.client.send(UPGRADE)
         endpoint = self.wire.accept()
         endpoint.read()
@@ -51,7 +51,7 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(self.client.read(), b"\x81\x05world")
 
     def test_together_with_the_heads(self) -> None:
-        """What either side sends right behind its head goes through as well."""
+        """Bytes that either side sends right after its head go through as well."""
         self.client.send(UPGRADE + b"early")
         endpoint = self.wire.accept()
         self.assertFalse(endpoint.read().endswith(b"early"))
@@ -99,7 +99,7 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(self.client.receive().status, 502)
 
     def test_only_websockets(self) -> None:
-        """Other protocols, and requests with a body, are asked for nothing."""
+        """Other protocols, and requests with a body, do not ask for a tunnel."""
         for fields in (
             (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: x"),
             (b"Connection: Upgrade", b"Upgrade: websocket, h2c"),
@@ -114,7 +114,7 @@ class TunnelTests(SynchronousTestCase):
             self.assertEqual(message.values(b"Connection"), [], fields)
 
     def test_client_ends(self) -> None:
-        """A client that sends no more still hears the endpoint out."""
+        """A client that sends no more still gets the endpoint's bytes."""
         endpoint = self.open()
         self.client.send(b"bye")
         self.client.end()
@@ -128,7 +128,7 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(repr(self.wire.deadlines), "<Deadlines of 0>")
 
     def test_endpoint_ends(self) -> None:
-        """An endpoint that sends no more still hears the client out."""
+        """An endpoint that sends no more still gets the client's bytes."""
         endpoint = self.open()
         endpoint.send(b"bye")
         endpoint.end()
@@ -169,7 +169,7 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(endpoint.read(), MUCH[:sent])
 
     def test_idle(self) -> None:
-        """A tunnel in which nothing moves ends after the time that an endpoint has to answer."""
+        """An idle tunnel ends after the time that an endpoint has to answer."""
         endpoint = self.open()
         for side, other in ((self.client, endpoint), (endpoint, self.client)):
             self.wire.advance(LIMITS.read_timeout - 2)
@@ -196,9 +196,9 @@ class TrailerTests(SynchronousTestCase):
         return client.read()
 
     def test_taken(self) -> None:
-        """A client that takes trailers gets those that mean something behind a body."""
+        """A client that takes trailers gets those that may follow a body."""
         self.assertTrue(self.answer(b"TE: trailers").endswith(b"0\r\nX-Checksum: 1\r\n\r\n"))
 
     def test_not_taken(self) -> None:
-        """Any other client gets none."""
+        """A client that does not take trailers gets none."""
         self.assertTrue(self.answer().endswith(b"hello\r\n0\r\n\r\n"))

@@ -838,7 +838,7 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
     def test_lost_while_its_upload_is_paused(self) -> None:
-        """A client that resets while nobody reads from it is noticed when its endpoint is."""
+        """A client that resets during a paused upload is noticed when the endpoint's time is over."""
         self.client.send(post(len(MUCH)))
         endpoint = self.wire.accept()
         self.client.send_some(MUCH)

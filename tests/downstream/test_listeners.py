@@ -189,7 +189,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(self.listener.addresses, ())
 
     def test_slower(self) -> None:
-        """A socket that was bound but is listened on by somebody else is an error of one line."""
+        """A bound socket on which another process listens is an error of one line."""
         address = addresses(self.listener.addresses)[0]
         with socket.socket() as faster:
             faster.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

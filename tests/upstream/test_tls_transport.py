@@ -348,7 +348,7 @@ class BadEndpointTests(TLSClientTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_plain(self) -> None:
-        """An endpoint that speaks plain HTTP is told from one that speaks TLS."""
+        """An endpoint that speaks plain HTTP fails the handshake, with a reason in the log."""
         pair = self.dial(server=None)
         pair.far.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         self.assertNotEqual(self.failure(pair), "")
