@@ -124,7 +124,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         refusal = early_refusal(resources, snapshot, request, route, client, peer)
         if refusal is not None:
             self._answer(refusal)
-        elif route.policies:
+        elif route.has_phases:
             policies = ExchangePolicies(resources, snapshot, route, request, client)
             self._policies = policies
             self._early_body = EarlyBody()

@@ -86,6 +86,9 @@ class Route(CallSettings):
     is_plain: bool = field(default=True, init=False, repr=False, compare=False)
     """Whether an exchange only has to ask an endpoint: there are no policies, edits or `paths`."""
 
+    has_phases: bool = field(default=False, init=False, repr=False, compare=False)
+    """Whether a policy decides anything; those that only edit all heads are ready-made."""
+
     upstream_name: bytes = field(init=False, repr=False, compare=False)
     """The name of the Upstream in the access log; ``-`` without one."""
 
@@ -109,6 +112,7 @@ class Route(CallSettings):
             found = tuple(policy for policy in self.policies if phase in policy.phases)
             if found:
                 object.__setattr__(self, _FIELD_OF[phase], found)
+                object.__setattr__(self, "has_phases", True)
 
     @property
     def features(self) -> Iterator[RouteFeature]:

@@ -550,7 +550,7 @@ class EditTests(PolicyCase):
     def test_both_ways(self) -> None:
         """Requests and responses are changed, and answers of the proxy's own, too."""
         self.serve(Editing())
-        self.assertEqual(self.route.access_policies, ())
+        self.assertFalse(self.route.has_phases)
         self.ask()
         endpoint = self.wire.accept()
         sent = Message.parse(endpoint.read())
@@ -592,6 +592,16 @@ class EditTests(PolicyCase):
         """A route whose policies edit no response has the edits of the Snapshot."""
         self.serve(Access(lambda context: None))
         self.assertIsNone(self.route.response_edits)
+
+    def test_phases(self) -> None:
+        """A rule whose policies only edit has nothing to ask them; one more policy asks again."""
+        for kind in (Access, Requesting, Responding, Erring):
+            self.serve(Editing(), kind(lambda context: None))
+            self.assertTrue(self.route.has_phases, kind)
+            self.ask()
+            answer = self.answered()
+            self.assertEqual(answer.values(b"X-Edited"), [b"response"])
+            self.assertEqual(self.sent.values(b"X-Edited"), [b"request"])
 
     def test_hsts(self) -> None:
         """The edits of a route follow HSTS."""
