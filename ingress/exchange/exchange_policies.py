@@ -49,6 +49,12 @@ class ExchangePolicies:
         self._resources = resources
         self._route = route
         self._run = PolicyRun(resources.policy_faults)
+        self._done: Done | None = None
+        """Takes the answer of the phase under way. Not kept longer, or it would be a cycle."""
+
+        self._replaced: Answer | None = None
+        """The answer of the proxy's own that policies may replace."""
+
         self._is_decided = False
         """Whether the response is decided: policies do not see the one that a diversion brings."""
 
@@ -89,21 +95,22 @@ class ExchangePolicies:
 
         :param done: takes the answer to the client; None if the request may pass.
         """
-        context, route, run = self._context, self._route, self._run
-
-        def accessed(answer: Answer | None) -> None:
-            if answer is not None or not route.request_policies:
-                finish(answer)
-            else:
-                run.ask(route.request_policies, lambda policy: policy.request(context), finish)
-
-        def finish(answer: Answer | None) -> None:
-            self.upstream = run.upstream
-            self.response_edits = run.response_edits
-            done(answer)
-
-        run.ask(route.access_policies, lambda policy: policy.access(context), accessed)
+        context, run = self._context, self._run
+        self._done = done
+        run.ask(self._route.access_policies, lambda policy: policy.access(context), self._accessed)
         self.has_waited = run.is_waiting
+
+    def _accessed(self, answer: Answer | None) -> None:
+        context, policies = self._context, self._route.request_policies
+        if answer is not None or not policies:
+            self._admitted(answer)
+        else:
+            self._run.ask(policies, lambda policy: policy.request(context), self._admitted)
+
+    def _admitted(self, answer: Answer | None) -> None:
+        self.upstream = self._run.upstream
+        self.response_edits = self._run.response_edits
+        self._finish(answer)
 
     def change(self, head: UpstreamRequest) -> None:
         """Change the head of a request as the phases access and request have decided."""
@@ -124,15 +131,11 @@ class ExchangePolicies:
         """
         context = self._context
         run = self._run = PolicyRun(self._resources.policy_faults)
-
-        def finish(answer: Answer | None) -> None:
-            self._decided(run)
-            done(answer)
-
+        self._done = done
         run.ask(
             self._route.response_policies,
             lambda policy: policy.response(context, response),
-            finish,
+            self._decided,
         )
         self.has_waited = self.has_waited or run.is_waiting
 
@@ -145,18 +148,26 @@ class ExchangePolicies:
         """
         context = self._context
         run = self._run = PolicyRun(self._resources.policy_faults)
-
-        def finish(other: Answer | None) -> None:
-            self._decided(run)
-            done(answer if other is None else other)
-
-        run.ask(self._route.error_policies, lambda policy: policy.error(context, answer), finish)
+        self._done = done
+        self._replaced = answer
+        run.ask(
+            self._route.error_policies, lambda policy: policy.error(context, answer), self._decided
+        )
 
     def cancel(self) -> None:
         """Wait for no further decision."""
         self._run.cancel()
+        self._done = None
 
-    def _decided(self, run: PolicyRun) -> None:
+    def _decided(self, answer: Answer | None) -> None:
+        """The response, or the answer of the proxy's own, has been decided on."""
+        run = self._run
         self._is_decided = True
         self.response_edits = self.response_edits.then(run.response_edits)
         self.diversion = run.upstream
+        self._finish(self._replaced if answer is None else answer)
+
+    def _finish(self, answer: Answer | None) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(answer)

@@ -5,6 +5,7 @@ One run through policies in their order, and the handling of those that fail.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -32,13 +33,23 @@ a handled failure usually leaves, would let the others pass.
 
 
 class _Wait:
-    """The wait for the decision of one policy."""
+    """The wait for the decision of one policy, and what follows it."""
 
-    __slots__ = ("decision", "policy", "timer")
+    __slots__ = ("ask", "decision", "done", "policy", "rest", "timer")
 
-    def __init__(self, policy: Policy, decision: Deferred[object]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        decision: Deferred[object],
+        rest: Sequence[Policy],
+        ask: Ask,
+        done: Done,
+    ) -> None:
         self.policy = policy
         self.decision = decision
+        self.rest = rest
+        self.ask = ask
+        self.done = done
         self.timer: IDelayedCall | None = None
 
     def __repr__(self) -> str:
@@ -88,7 +99,7 @@ class PolicyRun:
                 done(self._faults.failed(policy.label, Failure()))
                 return
             if isinstance(decision, Deferred):
-                self._wait_for(policy, decision, policies[index + 1 :], ask, done)
+                self._wait_for(_Wait(policy, decision, policies[index + 1 :], ask, done))
                 return
             answer = self._take(policy, decision)
             if answer is not None:
@@ -102,41 +113,36 @@ class PolicyRun:
         if wait is not None:
             self._cancel(wait)
 
-    def _wait_for(
-        self,
-        policy: Policy,
-        decision: Deferred[object],
-        rest: Sequence[Policy],
-        ask: Ask,
-        done: Done,
-    ) -> None:
-        wait = self._wait = _Wait(policy, decision)
+    # No functions within functions here: compiled, each is in a cycle with its variables.
 
-        def decided(result: object) -> object:
-            has_failed = isinstance(result, Failure)
-            # A decision that comes too late, or after the client is gone, is ignored.
-            if self._wait is wait:
-                self._end_wait()
-                if isinstance(result, Failure):
-                    answer: Answer | None = self._faults.failed(policy.label, result)
-                else:
-                    answer = self._take(policy, result)
-                if answer is None:
-                    self.ask(rest, ask, done)
-                else:
-                    done(answer)
-            return _FAILED if has_failed else result
-
-        def expired() -> None:
-            self._wait = None
-            self._cancel(wait)
-            error = TimeoutError(f"it did not decide within {self._faults.timeout:g} s")
-            done(self._faults.failed(policy.label, Failure(error)))
-
-        decision.addBoth(decided)
+    def _wait_for(self, wait: _Wait) -> None:
+        self._wait = wait
+        wait.decision.addBoth(partial(self._decided, wait))
         if self._is_current(wait):
             # Not Deferred.addTimeout, because some Deferreds cannot be cancelled.
+            expired = partial(self._expired, wait)
             wait.timer = self._faults.clock.callLater(self._faults.timeout, expired)
+
+    def _decided(self, wait: _Wait, result: object) -> object:
+        has_failed = isinstance(result, Failure)
+        # A decision that comes too late, or after the client is gone, is ignored.
+        if self._wait is wait:
+            self._end_wait()
+            if isinstance(result, Failure):
+                answer: Answer | None = self._faults.failed(wait.policy.label, result)
+            else:
+                answer = self._take(wait.policy, result)
+            if answer is None:
+                self.ask(wait.rest, wait.ask, wait.done)
+            else:
+                wait.done(answer)
+        return _FAILED if has_failed else result
+
+    def _expired(self, wait: _Wait) -> None:
+        self._wait = wait.timer = None
+        self._cancel(wait)
+        error = TimeoutError(f"it did not decide within {self._faults.timeout:g} s")
+        wait.done(self._faults.failed(wait.policy.label, Failure(error)))
 
     def _is_current(self, wait: _Wait) -> bool:
         # In a method of its own: mypyc assumes that the attribute still has the value just assigned

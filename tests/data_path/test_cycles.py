@@ -10,19 +10,29 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Proceed
+from ingress.routing.route import Route
+from tests.exchange.test_exchange_policies import Access, Erring, Requesting, Responding
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
+    ENDPOINT,
     GET,
     LIMITS,
     OK,
+    UPSTREAM,
     Peer,
     Wire,
     post,
     request,
     response,
+    snapshot_of,
 )
 
 UPGRADE = request(b"GET", b"Connection: Upgrade", b"Upgrade: websocket")
@@ -156,6 +166,68 @@ def idle_too_long(wire: Wire, client: Peer) -> None:
     client.close()
 
 
+def serve(wire: Wire, decision: object, *, waits: bool) -> list[Deferred[object]]:
+    """
+    Publish a rule with a policy in each phase.
+
+    :param waits: whether each is decided by a Deferred that this returns, later.
+    """
+    waiting: list[Deferred[object]] = []
+
+    def decide(context: PolicyContext) -> object:
+        if not waits:
+            return decision
+        waiting.append(Deferred())
+        return waiting[-1]
+
+    policies = tuple(kind(decide) for kind in (Access, Requesting, Responding, Erring))
+    route = Route(ingress=("a", "b"), upstream=UPSTREAM, policies=policies)
+    wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+    return waiting
+
+
+def policies_that_wait(wire: Wire, client: Peer) -> None:
+    waiting = serve(wire, None, waits=True)
+    client.send(post(5) + b"hello")
+    waiting.pop().callback(None)
+    waiting.pop().callback(None)
+    wire.accept().send(OK)
+    waiting.pop().callback(None)
+    client.read()
+    client.close()
+
+
+def reset_while_policies_wait(wire: Wire, client: Peer) -> None:
+    waiting = serve(wire, None, waits=True)
+    client.send(GET)
+    waiting.pop().callback(None)
+    client.reset()
+    other = wire.connect()
+    other.send(GET)
+    waiting[-1].callback(None)
+    waiting[-1].callback(None)
+    wire.accept().send(OK)
+    other.reset()
+
+
+def policy_that_answers(wire: Wire, client: Peer) -> None:
+    serve(wire, Answer(403, Outcome.ACCESS_REFUSED, "No."), waits=False)
+    client.send(GET)
+    client.read()
+    client.close()
+
+
+def policies_that_divert(wire: Wire, client: Peer) -> None:
+    serve(wire, Proceed(upstream=UPSTREAM), waits=False)
+    client.send(GET)
+    endpoint = wire.accept()
+    endpoint.read()
+    endpoint.send(response(500, b"Content-Length: 3") + b"n")
+    wire.accept().send(OK)
+    client.read()
+    client.close()
+
+
 SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     served,
     kept_alive,
@@ -174,6 +246,10 @@ SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     tunnel_ended_by_client,
     tunnel_ended_by_endpoint,
     idle_too_long,
+    policies_that_wait,
+    reset_while_policies_wait,
+    policy_that_answers,
+    policies_that_divert,
 )
 
 
