@@ -4,6 +4,7 @@ Tests for setup.cfg, pyproject.toml and the plugin: what a user installs is what
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -77,6 +78,19 @@ class CompiledTests(SynchronousTestCase):
             if file.name != "__init__.py"
         }
         self.assertEqual(modules - set(compiled_modules()), INTERPRETED)
+
+    def test_functions_within_functions(self) -> None:
+        """No compiled module has one, because it is in a cycle with the variables around it."""
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        found = [
+            f"{module}: {inner.name} in {outer.name}"
+            for module in compiled_modules()
+            for outer in ast.walk(ast.parse((CHECKOUT / module).read_text()))
+            if isinstance(outer, functions)
+            for inner in ast.walk(outer)
+            if isinstance(inner, functions) and inner is not outer
+        ]
+        self.assertEqual(found, [])
 
 
 class PluginTests(SynchronousTestCase):
