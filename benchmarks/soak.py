@@ -241,7 +241,7 @@ class Samples:
 
 
 @dataclass
-class Outcome:
+class SoakResult:
     """What a soak showed."""
 
     tally: Tally
@@ -274,7 +274,7 @@ class Outcome:
         yield from self.faults
 
 
-def soak(seconds: float, folder: Path) -> Outcome:
+def soak(seconds: float, folder: Path) -> SoakResult:
     """Do it."""
     endpoints = Endpoints()
     process = IngressProcess(folder, **SETTINGS)
@@ -288,7 +288,7 @@ def soak(seconds: float, folder: Path) -> Outcome:
         endpoints.stop()
 
 
-def _run(process: IngressProcess, changes: Changes, seconds: float) -> Outcome:
+def _run(process: IngressProcess, changes: Changes, seconds: float) -> SoakResult:
     http, https = process.port("http"), process.port("https")
     tls = trusting(changes.root_pem)
     with HTTPClient(https, tls=tls, server_name=HOST) as client:
@@ -309,7 +309,7 @@ def _run(process: IngressProcess, changes: Changes, seconds: float) -> Outcome:
     changing.join()
     load.stop()
     seconds = time.monotonic() - began
-    outcome = Outcome(load.tally, samples, changes.number, changes.deaths, seconds, faults)
+    outcome = SoakResult(load.tally, samples, changes.number, changes.deaths, seconds, faults)
     _finish(process, outcome)
     return outcome
 
@@ -318,7 +318,7 @@ SETTLING = 1.0
 """Seconds for what is closed by a sweep."""
 
 
-def _finish(process: IngressProcess, outcome: Outcome) -> None:
+def _finish(process: IngressProcess, outcome: SoakResult) -> None:
     """Wait until it is idle, look once more, and judge."""
     samples = outcome.samples
     most = samples.descriptors[0] + DESCRIPTOR_SLACK

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.comparison import options
 from benchmarks.comparison.haproxy import HAProxy
-from benchmarks.comparison.load import Outcome, parse_h2load, parse_wrk
+from benchmarks.comparison.load import LoadResult, parse_h2load, parse_wrk
 from benchmarks.comparison.memory import Footprint
 from benchmarks.comparison.nginx import Nginx
 from benchmarks.comparison.peer import NotInstalled, Peer, Place, find_program
@@ -61,7 +61,7 @@ def make_run(peer: str, cost: float, **settings: object) -> Run:
     facts: dict[str, object] = {
         "scenario": SCENARIOS[0].name,
         "round": 1,
-        "outcome": Outcome(1000, 1.0, 0.001, 0.002),
+        "outcome": LoadResult(1000, 1.0, 0.001, 0.002),
         "processor": cost / 1000,
         "wall": cost / 1000,
         "foreign": 0.0,
@@ -77,7 +77,7 @@ class LoadTests(SynchronousTestCase):
 
     def test_wrk(self) -> None:
         """Numbers have units."""
-        self.assertEqual(parse_wrk(WRK), Outcome(2255, 5.01, 0.0009, 0.0025))
+        self.assertEqual(parse_wrk(WRK), LoadResult(2255, 5.01, 0.0009, 0.0025))
 
     def test_wrk_faults(self) -> None:
         """Answers that were none, and connections that broke, are faults."""
@@ -114,7 +114,7 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(make_run("a", 10, wall=0.02, saturates=False).fault, "")
         self.assertIn("had 20%", make_run("a", 10, foreign=0.2, saturates=False).fault)
         self.assertIn("40% slower", make_run("a", 10, slowness=1.4).fault)
-        self.assertEqual(make_run("a", 10, outcome=Outcome(1, 1, faults="bad")).fault, "bad")
+        self.assertEqual(make_run("a", 10, outcome=LoadResult(1, 1, faults="bad")).fault, "bad")
 
     def test_ratios(self) -> None:
         """They are to nginx; runs that do not count are left out of them."""

@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LoadResult:
     """
     What clients saw.
 
@@ -47,7 +47,7 @@ def wrk(
     script: str = "",
     *arguments: str,
     close: bool = False,
-) -> Outcome:
+) -> LoadResult:
     """
     As many requests as the proxy can take, if the script makes no pauses.
 
@@ -62,7 +62,7 @@ def wrk(
     return parse_wrk(run([*command, url, "--", *arguments], core, seconds + SLACK))
 
 
-def parse_wrk(text: str) -> Outcome:
+def parse_wrk(text: str) -> LoadResult:
     """:raises Failed: if this is not what wrk says."""
     total = re.search(r"(\d+) requests in ([\d.]+)([a-z]+)", text)
     times = {
@@ -73,10 +73,10 @@ def parse_wrk(text: str) -> Outcome:
         raise Failed(f"wrk said:\n{text}")
     faults = re.findall(r"(?:Non-2xx|Socket errors).*", text)
     seconds = float(total[2]) * UNITS[total[3]]
-    return Outcome(int(total[1]), seconds, times["50"], times["99"], "; ".join(faults))
+    return LoadResult(int(total[1]), seconds, times["50"], times["99"], "; ".join(faults))
 
 
-def h2load(url: str, core: int, seconds: float, rate: int) -> Outcome:
+def h2load(url: str, core: int, seconds: float, rate: int) -> LoadResult:
     """So many connections a second, without TLS sessions, one request on each."""
     number = str(round(rate * seconds))
     command = ["h2load", "--h1", "-c", number, "-n", number, "-r", "1"]
@@ -84,7 +84,7 @@ def h2load(url: str, core: int, seconds: float, rate: int) -> Outcome:
     return parse_h2load(run(command, core, seconds + SLACK))
 
 
-def parse_h2load(text: str) -> Outcome:
+def parse_h2load(text: str) -> LoadResult:
     """:raises Failed: if this is not what h2load says."""
     took = re.search(r"finished in ([\d.]+)([a-z]+)", text)
     done = re.search(r"(\d+) total, \d+ started, (\d+) done, .*", text)
@@ -92,4 +92,4 @@ def parse_h2load(text: str) -> Outcome:
     if took is None or done is None or good is None:
         raise Failed(f"h2load said:\n{text}")
     faults = "" if done[1] == done[2] == good[1] else f"{done[0]}; {good[0]}"
-    return Outcome(int(done[2]), float(took[1]) * UNITS[took[2]], faults=faults)
+    return LoadResult(int(done[2]), float(took[1]) * UNITS[took[2]], faults=faults)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.comparison.load import Outcome
+from benchmarks.comparison.load import LoadResult
 from benchmarks.comparison.machine import Cores
 from benchmarks.comparison.pace import SLOW, Pace
 from benchmarks.comparison.peer import Contender
@@ -52,7 +52,7 @@ class Run:
     scenario: str
     peer: str
     round: int
-    outcome: Outcome
+    outcome: LoadResult
     processor: float
     wall: float
     foreign: float
@@ -156,7 +156,7 @@ class Rounds:
             with scenario.prepare(contender):
                 return self._measure(scenario, contender, number)
         except Failed as error:
-            outcome = Outcome(0, 0.0, faults=str(error))
+            outcome = LoadResult(0, 0.0, faults=str(error))
             name = contender.peer.name
             return Run(scenario.name, name, number, outcome, 0, 1, 0, 1, 0, scenario.saturates)
 
@@ -184,11 +184,11 @@ class Rounds:
             scenario.saturates,
         )
 
-    def _drive(self, scenario: Scenario, contender: Contender, seconds: float) -> Outcome:
+    def _drive(self, scenario: Scenario, contender: Contender, seconds: float) -> LoadResult:
         try:
             return scenario.drive(contender, self._cores.load, seconds)
         except Failed as error:
-            return Outcome(0, 0.0, faults=str(error))
+            return LoadResult(0, 0.0, faults=str(error))
 
 
 def _tell(run: Run) -> None:

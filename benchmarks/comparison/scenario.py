@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from benchmarks.comparison.idle import IdleConnections
-from benchmarks.comparison.load import Outcome, h2load, wrk
+from benchmarks.comparison.load import LoadResult, h2load, wrk
 from benchmarks.comparison.peer import Contender
 from benchmarks.comparison.site import LARGE, SMALL, UPLOAD
 
@@ -26,7 +26,7 @@ BASIS = "small"
 HANDSHAKES = 500
 """New TLS connections a second: what even RSA leaves room for."""
 
-Drive = Callable[[Contender, int, float], Outcome]
+Drive = Callable[[Contender, int, float], LoadResult]
 """Load a contender from that core for so many seconds."""
 
 Prepare = Callable[[Contender], AbstractContextManager[object]]
@@ -54,14 +54,14 @@ def get(
 ) -> Drive:
     """As many requests as possible."""
 
-    def drive(contender: Contender, core: int, seconds: float) -> Outcome:
+    def drive(contender: Contender, core: int, seconds: float) -> LoadResult:
         url = contender.url(scheme, path)
         return wrk(url, core, seconds, CONNECTIONS, script, *arguments, close=close)
 
     return drive
 
 
-def handshake(contender: Contender, core: int, seconds: float) -> Outcome:
+def handshake(contender: Contender, core: int, seconds: float) -> LoadResult:
     """Full TLS handshakes at a fixed rate, one request each."""
     return h2load(contender.url("https", SMALL), core, seconds, HANDSHAKES)
 
@@ -73,7 +73,7 @@ def paced(rates: Mapping[str, float]) -> Drive:
     The pause is what the rate wants less what the answer takes, which is little beside it.
     """
 
-    def drive(contender: Contender, core: int, seconds: float) -> Outcome:
+    def drive(contender: Contender, core: int, seconds: float) -> LoadResult:
         pause = PACED_CONNECTIONS / rates[contender.peer.name] * 1000
         url = contender.url("http", SMALL)
         return wrk(url, core, seconds, PACED_CONNECTIONS, "pace.lua", f"{pause:.2f}")
