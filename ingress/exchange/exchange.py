@@ -188,7 +188,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         if self._policies is not None:
             self._policies.change(head)
-        settings = route if self._earlier_tries is None else route.without_session()
+        settings = route if self._earlier_tries is None else route.for_diversion()
         call = self._call = Call(
             resources.calls, upstream, settings, head, client, self, snapshot.config
         )

@@ -29,9 +29,10 @@ class CallSettings:
     has a pool for each of these.
     """
 
-    def without_session(self) -> CallSettings:
+    def for_diversion(self) -> CallSettings:
         """
-        :return: the same for an Upstream in place of the rule's: the client keeps its session,
-            which is with the rule's own.
+        :return: the settings for an Upstream in place of the rule's. The client keeps its session
+            with the rule's own; another Service is spoken to in the clear, as ingress-nginx does,
+            whatever `tls` says of the rule's.
         """
-        return CallSettings(load_balance=self.load_balance, proxy=self.proxy, tls=self.tls)
+        return CallSettings(load_balance=self.load_balance, proxy=self.proxy)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
+from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.decision import Proceed
 from ingress.policy.policy import Policy
@@ -81,6 +82,19 @@ class DiversionTests(PolicyCase):
         self.ask()
         self.wire.next_dial().refuse()
         self.assertEqual(self.answered().values(b"Set-Cookie"), [])
+
+    def test_in_the_clear(self) -> None:
+        """The other Service is spoken to in the clear, however that of the rule is."""
+        self.serve(Erring(lambda context: TO_OTHER))
+        self.route = replace(self.route, tls=BackendTLS())
+        self.publish()
+        self.ask()
+        self.wire.next_dial().refuse()
+        self.assertEqual(self.answered().status, 200)
+        pools = self.wire.plane.calls.registry
+        self.assertEqual(
+            repr(pools.pool(OTHER_ENDPOINT)), f"<EndpointPool {OTHER_ENDPOINT} idle=1>"
+        )
 
     def test_client_leaves(self) -> None:
         """A client that leaves with its body half sent is noticed, and the endpoint is left."""
