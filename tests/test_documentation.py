@@ -62,6 +62,8 @@ class PageCase(SynchronousTestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # What a shell starts in the background ignores ^C, and so would what that starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         assert process.stdout is not None
         self.addCleanup(process.stdout.close)
