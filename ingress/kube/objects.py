@@ -28,6 +28,13 @@ CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 """The label by which an EndpointSlice names its Service."""
 
+APPLICATION_LABEL = "app.kubernetes.io/name"
+INGRESS_NGINX = "ingress-nginx"
+"""The value of the label on the objects of its Helm chart."""
+
+INGRESS_NGINX_CONFIG_MAPS = ("ingress-nginx-controller", "tcp-services", "udp-services")
+"""The names of its ConfigMaps in its Helm chart and its documentation."""
+
 ObjectName = tuple[str, str]
 """``(namespace, name)``; the namespace is empty for cluster-scoped kinds."""
 
@@ -230,6 +237,13 @@ class Secret(KubeObject, frozen=True, kw_only=True):
 
 class ConfigMap(KubeObject, frozen=True, kw_only=True):
     data: dict[str, str] = {}
+
+    @property
+    def is_of_ingress_nginx(self) -> bool:
+        """Whether it is recognisably one of ingress-nginx."""
+        if self.metadata.labels.get(APPLICATION_LABEL) == INGRESS_NGINX:
+            return True
+        return self.metadata.name in INGRESS_NGINX_CONFIG_MAPS
 
 
 class ResolvedName(KubeObject, frozen=True, kw_only=True):

@@ -119,7 +119,7 @@ class ClusterTestCase(ProcessTestCase):
         self.api.start()
         self.api.heal()
         self.api.disturb(cuts=0, piece=None)
-        kinds = "ingresses,services,endpointslices,secrets"
+        kinds = "ingresses,services,endpointslices,secrets,configmaps"
         self.kubectl.run("delete", kinds, "--all", "--wait=false")
         wait_until(lambda: self.process.get().status == 404, "nothing to be served any more")
         super().tearDown()

@@ -9,6 +9,7 @@ import ssl
 from pathlib import Path
 from typing import ClassVar
 
+from ingress.kube.cluster.contact import MAX_SILENCE
 from tests.e2e.cluster_case import (
     ACCOUNT,
     NAMESPACE,
@@ -29,7 +30,13 @@ from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, trusting
 from tests.support.deploy import DEPLOY, written
 from tests.support.fake_api.access import Rule
-from tests.support.manifest import external_manifest, secret_manifest, service_manifest
+from tests.support.manifest import (
+    config_map_manifest,
+    external_manifest,
+    secret_manifest,
+    service_manifest,
+)
+from tests.support.metrics import sample_value
 from tests.support.pod_network import PORT
 from tests.support.process import wait_until
 from tests.support.traffic import Traffic
@@ -111,6 +118,36 @@ class ServingTests(ClusterTestCase):
         asked = [each for each in self.api.requests if each["user"] == ACCOUNT]
         verbs = {each["verb"] for each in asked if each["resource"] == "secrets"}
         self.assertEqual(verbs, {"list", "watch"})
+
+    def test_config_map(self) -> None:
+        """Each key of ingress-nginx's ConfigMap is told until it is gone; no other is read."""
+        keys = {"whitelist-source-range": "10.0.0.0/8", "use-gzip": "true"}
+        foreign = config_map_manifest(
+            "edge-ingress-nginx-controller",
+            keys,
+            labels={
+                "app.kubernetes.io/name": "ingress-nginx",
+                "app.kubernetes.io/instance": "edge",
+                "helm.sh/chart": "ingress-nginx-4.13.0",
+            },
+        )
+        self.kubectl.apply(foreign, config_map_manifest("tcp-services", {"9000": "a/b:1"}))
+        self.kubectl.apply(config_map_manifest("mine", {"use-gzip": "true"}))
+        told = [
+            r"ConfigMap default/edge-ingress-nginx-controller: data\[whitelist-source-range\]: .*open",
+            r"ConfigMap default/edge-ingress-nginx-controller: data\[use-gzip\]: .*apply",
+            r"ConfigMap default/tcp-services: data\[9000\]: .*TCP ports",
+        ]
+        for each in told:
+            self.process.wait_for_line(rf"#warn\] {each}$", since=self.mark)
+        self.kubectl.run("delete", "configmap", "edge-ingress-nginx-controller", "tcp-services")
+        for each in told:
+            self.process.wait_for_line(rf"#info\] gone: {each}$", since=self.mark)
+        self.assertNotIn("default/mine", self.process.log)
+        metrics = self.process.get("/metrics", "localhost", "admin").text
+        age = sample_value(metrics, "txingress_api_age_seconds", kind="ConfigMap")
+        assert age is not None
+        self.assertLess(age, MAX_SILENCE)
 
 
 def count_names(replica: Replica, context: ssl.SSLContext) -> int:

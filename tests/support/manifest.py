@@ -95,6 +95,18 @@ def served_manifests(service: str, *ports: int) -> list[Manifest]:
     return [service_manifest(service), *endpoint_manifests(service, *ports)]
 
 
+def config_map_manifest(
+    name: str,
+    data: Mapping[str, str],
+    *,
+    namespace: str = "default",
+    labels: Mapping[str, str] | None = None,
+) -> Manifest:
+    """A ConfigMap with these keys."""
+    metadata: Manifest = {"name": name, "namespace": namespace, "labels": dict(labels or {})}
+    return _manifest("v1", "ConfigMap", metadata, data=dict(data))
+
+
 def secret_manifest(name: str, issued: Issued) -> Manifest:
     """A Secret with a certificate and its key."""
     return _secret_manifest(name, "kubernetes.io/tls", _pair(issued))

@@ -131,6 +131,12 @@ class Contact:
         return self._refusals.last
 
     @property
+    def is_done_without(self) -> bool:
+        """Whether the objects were refused, were never read, and the proxy can do without them."""
+        is_refused = self.refused_at > float("-inf")
+        return self.target.resource.is_optional and is_refused and not self.has_synced
+
+    @property
     def lacks_right(self) -> bool:
         """Whether requests were refused for so long that a right must be missing."""
         return self._refusals.are_lasting

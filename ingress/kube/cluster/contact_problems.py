@@ -38,11 +38,12 @@ class ContactProblems:
             fault = contact.fault
             if fault is None:
                 continue
+            is_silent = contact.is_stale and not contact.is_done_without
             if contact.lacks_right:
                 target = contact.target
                 owner: Hashable = ("right", target.resource.kind, target.namespace)
                 found.setdefault(owner, _missing_right(contact, fault))
-            elif contact.is_stale and not contact.is_forbidden:
+            elif is_silent and not contact.is_forbidden:
                 found.setdefault(UNREACHABLE, _unreachable(contact, fault))
         self._put(found)
 
@@ -64,7 +65,10 @@ def _missing_right(contact: Contact, error: Exception) -> Problem:
     grant = f"{needed} of {target.resource}"
     if target.name:
         verb, grant = "read", f"{grant}, or get, list and watch of this one by its name"
-    return _problem(f"may not {verb} {target}: grant {grant} ({said})")
+    what = f"{verb} {target}"
+    if target.resource.without and verb != "watch":
+        what += f", so {target.resource.without}"
+    return _problem(f"may not {what}: grant {grant} ({said})")
 
 
 def _unreachable(contact: Contact, error: Exception) -> Problem:

@@ -36,9 +36,14 @@ class Contacts:
 
     @property
     def staleness(self) -> Mapping[str, float]:
-        """By kind: seconds since its objects were known to be those of the server."""
+        """
+        By kind: seconds since its objects were known to be those of the server. Objects that
+        were refused from the start, and that the proxy does without, have no age.
+        """
         longest = {objects.kind: 0.0 for objects in self._referenced}
         for contact in self:
+            if contact.is_done_without:
+                continue
             kind = contact.target.resource.kind
             longest[kind] = max(longest.get(kind, 0.0), contact.staleness)
         return longest
@@ -66,7 +71,7 @@ class Contacts:
         """A line for each kind that was not read yet, or may be out of date."""
         lines: dict[str, str] = {}
         for contact in self:
-            if contact.is_stale:
+            if contact.is_stale and not contact.is_done_without:
                 lines.setdefault(str(contact.target.resource), _note(contact))
         return list(lines.values())
 

@@ -26,7 +26,7 @@ before is served meanwhile. A working API server answers within milliseconds.
 
 ReferencesOf = Callable[[Ingress], Collection[ObjectKey]]
 """
-Returns the Secrets and ConfigMaps that an Ingress names; empty for one that is not served. Two
+Returns the Secrets that an Ingress names; empty for one that is not served. Two
 equal functions return the same for each Ingress.
 """
 

@@ -19,7 +19,9 @@ from ingress.kube.fault import Fault, fault_problem, value_at
 from ingress.kube.json_fault import NOT_JSON
 from ingress.kube.manifest import KINDS, Reading
 from ingress.kube.objects import (
+    APPLICATION_LABEL,
     SERVICE_NAME_LABEL,
+    ConfigMap,
     EndpointSlice,
     Ingress,
     KubeObject,
@@ -99,4 +101,7 @@ def _kept(item: KubeObject, key: ObjectKey) -> KubeObject:
     if isinstance(item, EndpointSlice):
         service = metadata.labels.get(SERVICE_NAME_LABEL, "")
         kept = msgspec.structs.replace(kept, labels={SERVICE_NAME_LABEL: service})
+    elif isinstance(item, ConfigMap) and APPLICATION_LABEL in metadata.labels:
+        application = metadata.labels[APPLICATION_LABEL]
+        kept = msgspec.structs.replace(kept, labels={APPLICATION_LABEL: application})
     return msgspec.structs.replace(item, metadata=kept, origin=_FROM_CLUSTER)

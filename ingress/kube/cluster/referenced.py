@@ -1,5 +1,5 @@
 """
-The Secrets, or the ConfigMaps, that are referenced.
+The referenced objects of a kind: Secrets.
 
 With the right to list them, they are picked from a list of all, for the cluster or for each
 namespace. Without it, each one is watched by its name, or, if they are many, read periodically.

@@ -1,5 +1,5 @@
 """
-Keeps track of who references which Secrets and ConfigMaps, and which of them are known.
+Keeps track of who references which Secrets, and which of them are known.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.kube.api.errors import AnswerTooLarge, APIError, APIUnreachable
+from ingress.kube.api.refusals import is_refusal
 from ingress.kube.cluster.backoff import Backoff
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.liveness import Liveness
@@ -63,6 +64,12 @@ LASTING: Final = 60.0
 """
 Seconds. If the history is lost twice within this time, the next list is delayed: nothing costs
 the server more than lists.
+"""
+
+MAX_REFUSED: Final = 600.0
+"""
+Seconds after which a refused list of objects that the proxy can do without is tried again, at
+most: the right may be missing on purpose, and each refusal is a line of the cluster's audit log.
 """
 
 _CHANGES: Final = frozenset((ADDED, MODIFIED, DELETED))
@@ -110,6 +117,9 @@ class Reflector:
         self._mirror = mirror
         self._target = contact.target
         self._backoff = Backoff(access.random)
+        self._refusals = self._backoff
+        if self._target.resource.is_optional:
+            self._refusals = Backoff(access.random, longest=MAX_REFUSED)
         self._losses = Backoff(access.random)
         self._lost_at = float("-inf")
         self._limit = contact.target.resource.first_page
@@ -286,11 +296,13 @@ class Reflector:
     def _all_is_well(self) -> None:
         self._has_news = True
         self._backoff.reset()
+        self._refusals.reset()
         self.contact.heard(by_watch=True)
 
     async def _wait_after(self, error: APIError | APIUnreachable, verb: str = "list") -> None:
         self.contact.failed(error, verb)
-        await deferLater(self._access.clock, self._backoff.next_delay(_retry_after(error)))
+        backoff = self._refusals if is_refusal(error) else self._backoff
+        await deferLater(self._access.clock, backoff.next_delay(_retry_after(error)))
 
 
 def _retry_after(error: APIError | APIUnreachable) -> float | None:

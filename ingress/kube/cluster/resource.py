@@ -4,7 +4,7 @@ The kinds that are read from a cluster, and their paths in its API.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ingress.kube.manifest import KINDS
@@ -24,9 +24,20 @@ class Resource:
     first_page: int = PAGE_LIMIT
     """Objects of the first page; later pages adapt to the size of the objects."""
 
+    without: str = ""
+    """
+    What follows if it may not be read, for a kind that the proxy can do without; empty for all
+    others.
+    """
+
     def __str__(self) -> str:
         """The name in RBAC: ``ingresses.networking.k8s.io``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether the proxy can do without it."""
+        return bool(self.without)
 
     @property
     def group(self) -> str:
@@ -64,7 +75,12 @@ The type of Secrets in which Helm keeps its releases: up to a MiB each, often mo
 other Secrets together, and never a certificate.
 """
 
-CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps", first_page=50)
+CONFIG_MAPS: Final = Resource(
+    "ConfigMap",
+    "configmaps",
+    first_page=50,
+    without="keys of ConfigMaps of ingress-nginx, which have no effect, are not reported",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +93,15 @@ class Target:
     """Empty for all namespaces, and for kinds without namespaces."""
 
     name: str = ""
-    """The name of a single object; empty for all."""
+    """The only name of an object; empty for all."""
+
+    label: str = ""
+    """The label that an object must have, as ``KEY=VALUE``; empty for all."""
 
     def __str__(self) -> str:
         """A phrase for the end of a sentence."""
+        if self.label:
+            return f"{replace(self, label='')} with the label {self.label}"
         if self.name:
             name = f"{self.namespace}/{self.name}" if self.namespace else self.name
             return f"{self.resource.kind} {name}"
@@ -95,11 +116,14 @@ class Target:
     @property
     def query(self) -> dict[str, str]:
         """
-        The selector. The right to list and watch a single object by its name applies only to
+        The selectors. The right to list and watch a single object by its name applies only to
         requests with this field selector.
         """
+        selectors = {}
         if self.name:
-            return {"fieldSelector": f"metadata.name={self.name}"}
-        if self.resource is SECRETS:
-            return {"fieldSelector": f"type!={HELM_RELEASE}"}
-        return {}
+            selectors["fieldSelector"] = f"metadata.name={self.name}"
+        elif self.resource is SECRETS:
+            selectors["fieldSelector"] = f"type!={HELM_RELEASE}"
+        if self.label:
+            selectors["labelSelector"] = self.label
+        return selectors

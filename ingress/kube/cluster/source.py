@@ -16,6 +16,7 @@ from ingress.config import Config
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.contact_problems import ContactProblems
 from ingress.kube.cluster.contacts import Contacts
+from ingress.kube.cluster.foreign_config_maps import config_map_reflectors
 from ingress.kube.cluster.held_classes import HeldClasses
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT, IngressGate, ReferencesOf
 from ingress.kube.cluster.mirror import Mirror, Observer
@@ -26,7 +27,6 @@ from ingress.kube.cluster.referenced import ReferencedObjects
 from ingress.kube.cluster.references import References
 from ingress.kube.cluster.reflector import Access, Reflector
 from ingress.kube.cluster.resource import (
-    CONFIG_MAPS,
     ENDPOINT_SLICES,
     INGRESS_CLASSES,
     INGRESSES,
@@ -83,7 +83,7 @@ class ClusterSource:
         namespaces = config.cluster.namespaces
         self._referenced = {
             resource: ReferencedObjects(access, resource, namespaces, self._batch, self._book)
-            for resource in (SECRETS, CONFIG_MAPS)
+            for resource in (SECRETS,)
         }
         for each in self._referenced.values():
             each.changed = self._schedule_review
@@ -100,7 +100,15 @@ class ClusterSource:
             *self._reflectors_of(SERVICES, self._name_gate or self._batch),
             *self._reflectors_of(ENDPOINT_SLICES, self._name_gate or self._batch),
         ]
-        self.contacts = Contacts(self._reflectors, tuple(self._referenced.values()))
+        self._optional = list(
+            config_map_reflectors(
+                access, namespaces, self._batch, self._book, self._schedule_review
+            )
+        )
+        """Of objects that the proxy can do without."""
+
+        all_reflectors = (*self._reflectors, *self._optional)
+        self.contacts = Contacts(all_reflectors, tuple(self._referenced.values()))
         """The states of all connections to the API server."""
 
         self._probe = Probe(access, _probed(namespaces), self._schedule_review, self._renew_watches)
@@ -145,12 +153,12 @@ class ClusterSource:
         """
         Load everything, then follow changes until `stop`.
 
-        :return: fires when every kind has been read and is in the store, however long that
-            takes.
+        :return: fires when every kind but the optional ones has been read and is in the store,
+            however long that takes.
         """
         self._is_running = True
         self._access.slices.is_running = self._batch_slices.is_running = True
-        for reflector in self._reflectors:
+        for reflector in (*self._reflectors, *self._optional):
             reflector.start()
         self._probe.start()
         self._reference_configured()
@@ -171,7 +179,7 @@ class ClusterSource:
         self._is_running = False
         self._probe.stop()
         self._access.slices.is_running = self._batch_slices.is_running = False
-        for reflector in self._reflectors:
+        for reflector in (*self._reflectors, *self._optional):
             reflector.stop()
         for objects in self._referenced.values():
             objects.stop()
@@ -202,7 +210,7 @@ class ClusterSource:
 
     def _renew_watches(self, since: float) -> None:
         """The server was gone, and is back: what it has to say may be lost on old watches."""
-        for reflector in self._reflectors:
+        for reflector in (*self._reflectors, *self._optional):
             reflector.renew_watch(since)
         for objects in self._referenced.values():
             objects.renew_watches(since)

@@ -17,14 +17,8 @@ from ingress.problem import Problem, shown
 
 KIND: Final = "ConfigMap"
 
-NAME_LABEL: Final = "app.kubernetes.io/name"
-LABEL_VALUE: Final = "ingress-nginx"
-
 _STREAMS: Final = {"tcp-services": "TCP", "udp-services": "UDP"}
 """The ConfigMaps in which each key is a port, by name, and the protocol of that port."""
-
-_NAMES: Final = frozenset(("ingress-nginx-controller", *_STREAMS))
-"""Names of ConfigMaps in its Helm chart and its documentation."""
 
 _ACCESS: Final = re.compile(r"global-auth-.*|(?:whitelist|denylist)-source-range|block-.*")
 _SNIPPET: Final = re.compile(r".*-snippet")
@@ -38,14 +32,9 @@ def config_map_problems(
 ) -> tuple[Problem, ...]:
     """The Problems of a ConfigMap of ingress-nginx; none for any other object."""
     config_map = config_maps.get(key[1:]) if key[0] == KIND else None
-    if config_map is None or not _is_of_ingress_nginx(config_map):
+    if config_map is None or not config_map.is_of_ingress_nginx:
         return ()
     return tuple(_problems(config_map))
-
-
-def _is_of_ingress_nginx(config_map: ConfigMap) -> bool:
-    metadata = config_map.metadata
-    return metadata.labels.get(NAME_LABEL) == LABEL_VALUE or metadata.name in _NAMES
 
 
 def _problems(config_map: ConfigMap) -> Iterator[Problem]:
@@ -61,10 +50,10 @@ def _consequence(key: str, protocol: str) -> str:
     if protocol:
         return f"has no effect: this proxy does not forward {protocol} ports"
     if _ACCESS.fullmatch(key):
-        return "has no effect: ConfigMaps of ingress-nginx are not read, and access stays open"
+        return "has no effect: ConfigMaps of ingress-nginx do not apply, and access stays open"
     if _SNIPPET.fullmatch(key):
         return "has no effect: snippets are not interpreted"
-    return "has no effect: ConfigMaps of ingress-nginx are not read"
+    return "has no effect: ConfigMaps of ingress-nginx do not apply"
 
 
 def _problem(config_map: ConfigMap, field: str, message: str) -> Problem:

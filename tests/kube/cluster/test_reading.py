@@ -15,6 +15,7 @@ from ingress.kube.cluster.wire import decode_event, decode_head, decode_page
 from ingress.kube.conversion import convert
 from ingress.kube.manifest import KINDS, Reading
 from ingress.kube.objects import (
+    ConfigMap,
     EndpointSlice,
     Ingress,
     IngressClass,
@@ -23,7 +24,12 @@ from ingress.kube.objects import (
     Secret,
     Service,
 )
-from tests.support.manifest import Manifest, endpoint_manifests, ingress_manifest
+from tests.support.manifest import (
+    Manifest,
+    config_map_manifest,
+    endpoint_manifests,
+    ingress_manifest,
+)
 from tests.support.recorded import exchange, exchanges
 
 KEY: ObjectKey = ("Ingress", "default", "web")
@@ -85,6 +91,13 @@ class RecordedTests(SynchronousTestCase):
         self.assertEqual(item.service, ("default", "kubia-nodeport"))
         self.assertEqual(len(item.metadata.labels), 1)
         self.assertTrue(item.endpoints)
+
+    def test_config_map(self) -> None:
+        """A ConfigMap keeps the label by which one of ingress-nginx is recognised, and no other."""
+        labels = {"app.kubernetes.io/name": "ingress-nginx", "helm.sh/chart": "x"}
+        item = read_item(config_map_manifest("a", {}, labels=labels), ("ConfigMap", "default", "a"))
+        assert isinstance(item, ConfigMap)
+        self.assertEqual(item.metadata.labels, {"app.kubernetes.io/name": "ingress-nginx"})
 
     def test_secret(self) -> None:
         """The data of a Secret is decoded."""

@@ -189,7 +189,7 @@ class LastingRefusalTests(SourceTestCase):
 
     def test_message(self) -> None:
         """The message names the right that is missing: to watch, where lists are answered."""
-        scene = self.make(CONFIG, *KINDS[:2], replace(KINDS[2], verbs=("list",)))
+        scene = self.make(CONFIG, *KINDS[:2], replace(KINDS[2], verbs=("list",)), KINDS[3])
         scene.start()
         scene.turn(30)
         [problem] = scene.problems

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.cluster.resource import (
+    CONFIG_MAPS,
     ENDPOINT_SLICES,
     INGRESS_CLASSES,
     SECRETS,
@@ -32,6 +33,10 @@ class ResourceTests(SynchronousTestCase):
         self.assertEqual(str(SECRETS), "secrets")
         self.assertEqual(str(Target(SECRETS, "a")), "secrets in namespace a")
         self.assertEqual(str(Target(SECRETS, "a", "b")), "Secret a/b")
+        self.assertEqual(
+            str(Target(CONFIG_MAPS, "a", label="b=c")),
+            "configmaps in namespace a with the label b=c",
+        )
 
     def test_helm(self) -> None:
         """The releases of Helm are left out of a list of Secrets."""
@@ -42,3 +47,8 @@ class ResourceTests(SynchronousTestCase):
         self.assertEqual(Target(ENDPOINT_SLICES, "a").query, {})
         self.assertEqual(Target(SECRETS, "a", "b").query, {"fieldSelector": "metadata.name=b"})
         self.assertEqual(Target(SECRETS, "a", "b").path, "/api/v1/namespaces/a/secrets")
+
+    def test_labelled(self) -> None:
+        """Objects are selected by a label, in one namespace or in all."""
+        self.assertEqual(Target(CONFIG_MAPS, label="a=b").query, {"labelSelector": "a=b"})
+        self.assertEqual(Target(CONFIG_MAPS, label="a=b").path, "/api/v1/configmaps")

@@ -35,6 +35,7 @@ KINDS = (
     Rule(READ, ("networking.k8s.io",), ("ingresses", "ingressclasses")),
     Rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
     Rule(READ, ("",), ("services",)),
+    Rule(READ, ("",), ("configmaps",)),
 )
 SECRETS = Rule(READ, ("",), ("secrets",))
 
@@ -102,7 +103,7 @@ class StartTests(SourceTestCase):
         scene = self.make()
         scene.start()
         self.successResultOf(scene.started)
-        self.assertEqual(scene.asked("secrets") + scene.asked("configmaps"), [])
+        self.assertEqual(scene.asked("secrets"), [])
 
     def test_waits(self) -> None:
         """As long as one kind is not read it has not started, and says why."""
@@ -430,7 +431,7 @@ class RightTests(SourceTestCase):
         scene.turn(60)
         (item,) = scene.store.view().endpoint_slices.values()
         self.assertEqual(len(item.endpoints), 2)
-        self.assertEqual(len(scene.problems), 4)
+        self.assertEqual(len(scene.problems), 5)
         self.assertLessEqual(len(scene.told), 2)
 
     def test_named_secrets(self) -> None:
@@ -558,10 +559,10 @@ class FailureTests(SourceTestCase):
         self.assertIn("the API server does not answer: ", problem)
         self.assertEqual(len(scene.told), 1)
         notes = scene.source.contacts.notes()
-        self.assertEqual(len(notes), 5)
+        self.assertEqual(len(notes), 6)
         self.assertTrue(all("what was known then is served" in note for note in notes), notes)
         ages = scene.source.contacts.staleness
-        self.assertEqual({kind for kind, age in ages.items() if age < 30}, {"ConfigMap"})
+        self.assertEqual([kind for kind, age in ages.items() if age < 30], [])
         scene.put(slice_manifest("web", "10.0.0.2", "10.0.0.3"))
         scene.api.disturbances.faults.clear()
         scene.turn(15)
@@ -605,7 +606,7 @@ class FailureTests(SourceTestCase):
         [problem] = scene.problems
         self.assertIn("the API server does not answer: no answer within 5 s", problem)
         notes = scene.source.contacts.notes()
-        self.assertEqual(len(notes), 5)
+        self.assertEqual(len(notes), 6)
         self.assertRegex(notes[0], r"last heard of \d+ s ago \(no answer within 5 s\)")
         scene.api.disturbances.faults.clear()
         scene.api.disturbances.are_watches_silent = False

@@ -47,9 +47,9 @@ class ConfigMapTests(SynchronousTestCase):
             found,
             {
                 "ingress-nginx-controller data[use-gzip]": "has no effect: ConfigMaps of"
-                " ingress-nginx are not read",
+                " ingress-nginx do not apply",
                 "ingress-nginx-controller data[whitelist-source-range]": "has no effect:"
-                " ConfigMaps of ingress-nginx are not read, and access stays open",
+                " ConfigMaps of ingress-nginx do not apply, and access stays open",
                 "ingress-nginx-controller data[server-snippet]": "has no effect: snippets are not"
                 " interpreted",
             },
