@@ -88,11 +88,13 @@ class FileTests(WriterTestCase):
 
     def test_mode_of_existing_file(self) -> None:
         """The mode of a file that exists is left as it is."""
-        self.path.touch()
-        self.path.chmod(0o604)
-        self.write(LINE)
-        self.wait_for_content(LINE)
-        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o604)
+        existing = self.folder / "existing.log"
+        existing.touch()
+        existing.chmod(0o604)
+        # A writer of its own: the one of setUp() may be creating its file just now.
+        self.make(existing).write(LINE, 1)
+        self.wait_for_content(LINE, existing)
+        self.assertEqual(stat.S_IMODE(existing.stat().st_mode), 0o604)
 
     def test_stop(self) -> None:
         """At the end all is written, and the file is closed."""
