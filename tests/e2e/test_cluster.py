@@ -105,7 +105,8 @@ class ServingTests(ClusterTestCase):
         authority = CertificateAuthority()
         first, second = authority.issue("a.example"), authority.issue("a.example", "b.example")
         web = served_ingress("web", "a.example", tls={"tls": ["a.example"]})
-        self.kubectl.apply(web, secret_manifest("tls", first))
+        # The Secret first: an Ingress without it is a Problem that also says "may not".
+        self.kubectl.apply(secret_manifest("tls", first), web)
         context = trusting(authority.root_pem)
         wait_until(lambda: count_names(self.process, context) == 1, "the certificate")
         self.kubectl.apply(secret_manifest("tls", second))
