@@ -27,7 +27,8 @@ from benchmarks.comparison.rounds import Run
 from benchmarks.comparison.scenario import SCENARIOS
 from benchmarks.comparison.sink import Connection
 from benchmarks.comparison.site import SITES, Sites
-from tests.support.process import wait_until
+from benchmarks.comparison.txingress import INSTALLED
+from tests.support.process import CHECKOUT, wait_until
 
 WRK = """\
 Running 5s test @ http://localhost:8080/small
@@ -137,6 +138,17 @@ class RunTests(SynchronousTestCase):
         report = Report({}, scenarios=SCENARIOS, footprints=[Footprint("ours")])
         report.write(Path(self.mktemp()))
         self.assertIn("| ours | - | - | - | - | - | - | - |", report.lines())
+
+
+class InstalledTests(SynchronousTestCase):
+    """What is compared is what users install."""
+
+    def test_files(self) -> None:
+        """Pip gets every file that the container image is built from."""
+        lines = (CHECKOUT / "etc/container/Containerfile").read_text().splitlines()
+        copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+        names = {name for each in copied if not each[0].startswith("--from") for name in each}
+        self.assertEqual(names, set(INSTALLED))
 
 
 class OptionTests(SynchronousTestCase):
