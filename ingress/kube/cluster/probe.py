@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.time_limit import within
+from ingress.kube.cluster.follower import Follower
 from ingress.kube.cluster.reflector import Access
 from ingress.kube.cluster.resource import Target
 
@@ -31,7 +30,7 @@ RETRY: Final = 1.0
 """Seconds until the next question to a server that has not answered."""
 
 
-class Probe:
+class Probe(Follower):
     """
     Keeps the `Liveness` of an API server up to date.
 
@@ -57,27 +56,16 @@ class Probe:
         self._alive_until: float | None = None
         """When a server that does not answer was last heard of; None while it answers."""
 
-        self._running: Deferred[None] | None = None
-
     def __repr__(self) -> str:
         return f"<Probe by {self._target}: {self._access.liveness!r}>"
 
-    def start(self) -> None:
-        """Ask whenever the server is silent, until `stop`."""
-        self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(self._ended)
-
-    def stop(self) -> None:
-        """Ask no longer."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
-
-    def _ended(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self.log.failure("The API server cannot be probed any longer", failure)
+    @property
+    def followed(self) -> str:
+        """Follower."""
+        return "The liveness of the API server"
 
     async def _run(self) -> None:
+        """Follower: ask whenever the server is silent."""
         clock, liveness = self._access.clock, self._access.liveness
         began_at = clock.seconds()
         while True:

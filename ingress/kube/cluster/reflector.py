@@ -24,12 +24,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ingress.kube.api.errors import AnswerTooLarge, APIError, APIUnreachable
 from ingress.kube.api.refusals import is_refusal
 from ingress.kube.cluster.backoff import Backoff
 from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.follower import Follower
 from ingress.kube.cluster.liveness import Liveness
 from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.resource import PAGE_LIMIT
@@ -102,7 +102,7 @@ class Access:
     liveness: Liveness = field(default_factory=Liveness)
 
 
-class Reflector:
+class Reflector(Follower):
     """
     Keeps a Mirror in step with the server.
 
@@ -125,24 +125,17 @@ class Reflector:
         self._limit = contact.target.resource.first_page
         self._version = ""
         self._has_news = False
-        self._running: Deferred[None] | None = None
         self._watching: Deferred[None] | None = None
         self._is_renewed = False
 
     def __repr__(self) -> str:
-        state = "running" if self._running is not None else "stopped"
+        state = "running" if self.is_running else "stopped"
         return f"<Reflector of {self._target}, {state}, at {self._version or 'no version'}>"
 
-    def start(self) -> None:
-        """List, then follow changes until `stop`."""
-        self._running = running = Deferred.fromCoroutine(self._run())
-        running.addErrback(self._ended)
-
-    def stop(self) -> None:
-        """Stop following; the known objects stay."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
+    @property
+    def followed(self) -> str:
+        """Follower."""
+        return str(self._target)
 
     def renew_watch(self, since: float) -> None:
         """
@@ -160,11 +153,8 @@ class Reflector:
         self.stop()
         self.start()
 
-    def _ended(self, failure: Failure) -> None:
-        if not failure.check(CancelledError, Stopped):
-            self.log.failure("{target} cannot be followed any longer", failure, target=self._target)
-
     async def _run(self) -> None:
+        """Follower."""
         while True:
             try:
                 await self._list_until_whole()

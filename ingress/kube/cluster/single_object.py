@@ -7,15 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.refusals import is_refusal
 from ingress.kube.cluster.backoff import Backoff
 from ingress.kube.cluster.contact import Contact
+from ingress.kube.cluster.follower import Follower
 from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.reflector import Access, Reflector
 from ingress.kube.cluster.resource import Target
@@ -66,7 +66,7 @@ class WatchedObject:
         self._reflector.renew_watch(since)
 
 
-class PolledObject:
+class PolledObject(Follower):
     """
     A `SingleObject` that is read every minute, by whichever right there is: to get it, or to
     list it by its name.
@@ -95,27 +95,17 @@ class PolledObject:
         self._backoff = Backoff(access.random)
         self._refusals = Backoff(access.random, longest=POLL_INTERVAL)
         self.may_list = False
-        self._running: Deferred[None] | None = None
 
     def __repr__(self) -> str:
         return f"<PolledObject {self.contact.target}>"
 
-    def start(self) -> None:
-        """As `SingleObject`."""
-        self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(self._ended)
-
-    def stop(self) -> None:
-        """As `SingleObject`."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
-
-    def _ended(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self.log.failure("{target} cannot be followed any longer", failure, target=self._target)
+    @property
+    def followed(self) -> str:
+        """Follower."""
+        return str(self._target)
 
     async def _run(self) -> None:
+        """Follower."""
         while True:
             delay = await self._slots.run(self._begin_reading)
             await deferLater(self._access.clock, delay)
