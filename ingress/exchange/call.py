@@ -59,9 +59,17 @@ UNRESOLVED: Final = Answer(502, Outcome.DIAL_FAILED, "The name of the endpoint h
 
 class CallState(Enum):
     CHOOSING = auto()
+    """Nothing has been tried yet."""
+
     ACQUIRING = auto()
+    """The pool of the chosen endpoint has yet to give a stream."""
+
     WAITING = auto()
+    """The request has a stream, and no final response has begun."""
+
     RESPONDING = auto()
+    """The receiver has got the head of the response: no other endpoint is tried any more."""
+
     TUNNELLING = auto()
     ENDED = auto()
 
