@@ -57,6 +57,7 @@ from ingress.policy.policy import Policy
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.registry import Entry
 from ingress.policy.scope import BackendSecretOf, ReadContext, RuleScope
+from ingress.policy.secret_content import Content, SecretData, SecretFault
 
 RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 """The rule that a request has met where a test does not say otherwise."""
@@ -64,6 +65,7 @@ RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 
 HERE: Final = Path(".")
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
+NO_SECRETS: Final[Mapping[tuple[str, str], Mapping[str, bytes]]] = MappingProxyType({})
 
 
 class _Rule:
@@ -205,6 +207,26 @@ class Reading(NamedTuple):
 _DEFAULTS: Final = Config()
 
 
+class _Secret(NamedTuple):
+    """A Secret of which a feature sees the data alone."""
+
+    data: Mapping[str, bytes]
+
+
+class _Secrets:
+    """The Secrets of a test."""
+
+    def __init__(self, by_name: Mapping[tuple[str, str], Mapping[str, bytes]]) -> None:
+        self._by_name = by_name
+
+    def secret_of(self, name: tuple[str, str], read: Callable[[SecretData], Content], /) -> Content:
+        """SecretOf."""
+        data = self._by_name.get(name)
+        if data is None:
+            raise SecretFault("does not exist")
+        return read(_Secret(data))
+
+
 def read_annotations(
     entry: Entry,
     annotations: Mapping[str, str],
@@ -212,12 +234,14 @@ def read_annotations(
     config: Config = _DEFAULTS,
     namespace: str = "default",
     backend_secret_of: BackendSecretOf = lambda name: BackendSecret(fault="does not exist"),
+    secrets: Mapping[tuple[str, str], Mapping[str, bytes]] = NO_SECRETS,
 ) -> Reading:
     """
     Let a feature read annotations, as it does while a Snapshot is built.
 
     :param entry: a class of features, or another entry of a registry.
     :param annotations: by name, without the prefix of ingress-nginx.
+    :param secrets: what Secrets hold, by namespace and name.
     :raises AssertionError: if two faults are of one annotation.
     """
     written = Annotations(
@@ -226,7 +250,8 @@ def read_annotations(
             for name, value in annotations.items()
         }
     )
-    feature = entry.read(written, ReadContext(config, namespace, backend_secret_of))
+    context = ReadContext(config, namespace, backend_secret_of, _Secrets(secrets).secret_of)
+    feature = entry.read(written, context)
     written.fault_unknown(entry.annotations)
     faults = {fault.name.removeprefix(PREFIX): fault.message for fault in written.faults}
     assert len(faults) == len(written.faults), written.faults

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ingress.config import Config
 from ingress.endpoint import UpstreamKey
 from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.secret_content import SecretOf, no_secret
 
 BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
 """Finds the content of the Secret of this namespace and name."""
@@ -35,6 +36,9 @@ class ReadContext:
     Finds a Secret for TLS towards endpoints. Each Secret that `RouteFeature.references` names
     may be requested: the object is read again when it changes.
     """
+
+    secret_of: SecretOf = no_secret
+    """The same for every other use of a Secret."""
 
 
 class RuleScope(NamedTuple):

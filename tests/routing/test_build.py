@@ -373,7 +373,7 @@ class EquivalenceTests(SynchronousTestCase):
     def assert_same(self, one: Built, other: Built) -> None:
         self.assertEqual(one.snapshot, other.snapshot)
         self.assertEqual(one.problems, other.problems)
-        for name in ("rules", "ingresses", "backend_secrets", "upstreams", "hosts", "certificates"):
+        for name in ("rules", "ingresses", "named_secrets", "upstreams", "hosts", "certificates"):
             self.assertEqual(getattr(one.memo, name), getattr(other.memo, name), name)
         self.assertEqual(one.memo.secrets.users, other.memo.secrets.users)
         self.assertEqual(one.memo.secrets.lapses, other.memo.secrets.lapses)

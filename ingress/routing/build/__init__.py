@@ -7,7 +7,7 @@ Builds a Snapshot and Problems from objects: a pure function that reuses a previ
     IngressClass ─┘      ├─► Upstreams      (upstream, upstream_table) ◄── Service, slices
                          └─► certificates   (tls, certificate_table)   ◄── Secret
 
-    Secret ─► the data for TLS towards endpoints in RuleSets (backend_secret_table)
+    Secret ─► what annotations take from it, in RuleSets (named_secret_table)
 
 A RuleSet is neutral: an object of another kind could produce one as well.
 
@@ -29,7 +29,6 @@ from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
 from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.policy.registry import REGISTRY, Registry, registry_with
 from ingress.problem import Problem
-from ingress.routing.build.backend_secret_table import BackendSecretTable, BackendSecretUpdate
 from ingress.routing.build.certificate_table import CertificateTable, update_certificates
 from ingress.routing.build.change import changed_names, collected_in_steps
 from ingress.routing.build.configuration_problems import configuration_problems
@@ -47,6 +46,7 @@ from ingress.routing.build.ingress_table import (
     reclassed_ingresses,
     update_served,
 )
+from ingress.routing.build.named_secret_table import NamedSecretTable, NamedSecretUpdate
 from ingress.routing.build.route_factory import RouteFactory
 from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.build.rule_table import RuleTable, update_rules
@@ -71,7 +71,7 @@ class Memo:
     ingresses: IngressTable = IngressTable()
     foreign: ForeignTable = ForeignTable()
     secrets: SecretTable = SecretTable()
-    backend_secrets: BackendSecretTable = BackendSecretTable()
+    named_secrets: NamedSecretTable = NamedSecretTable()
     upstreams: UpstreamTable = UpstreamTable()
     hosts: HostTable = HostTable()
     certificates: CertificateTable = CertificateTable()
@@ -244,21 +244,21 @@ def _update(
     secret_update = SecretUpdate(memo.secrets, objects.secrets, config)
     changed_secrets = yield from changed_names(old.secrets, objects.secrets)
     yield from secret_update.refresh(changed_secrets)
-    backend_update = BackendSecretUpdate(memo.backend_secrets, objects.secrets, config)
+    named = NamedSecretUpdate(memo.named_secrets, objects.secrets, config)
     names = yield from changed_names(old.ingresses, objects.ingresses)
     changed = yield from collected_in_steps((KIND, *name) for name in names)
-    changed |= yield from backend_update.refresh(changed_secrets)
+    changed |= yield from named.refresh(changed_secrets)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
     classes = class_rule(objects.ingress_classes, config)
     if classes != memo.ingresses.class_rule:
         changed |= yield from reclassed_ingresses(memo.rules.sets, objects.ingresses, classes)
-    lookup = SecretLookup(secret_update.certificate_of, backend_update.secret_of)
+    lookup = SecretLookup(secret_update.certificate_of, named.backend_secret_of, named.secret_of)
     reader = IngressReader(objects.ingresses, classes, config, registry, lookup)
     rules, moves = yield from update_rules(memo.rules, changed, reader.read)
     ingresses = yield from update_served(memo.ingresses, classes, objects.ingresses, moves)
     foreign = yield from update_foreign(memo.foreign, changed, objects.ingresses, classes)
     secrets = yield from secret_update.finish(moves, now)
-    backend_secrets = yield from backend_update.finish(moves)
+    named_secrets = yield from named.finish(moves)
     own = own.with_front(front_addresses(objects, config))
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config.source, moves, own
@@ -285,7 +285,7 @@ def _update(
         ingresses,
         foreign,
         secrets,
-        backend_secrets,
+        named_secrets,
         upstreams,
         hosts,
         certificates,

@@ -28,6 +28,7 @@ from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
 from ingress.policy.scope import BackendSecretOf, ReadContext
+from ingress.policy.secret_content import Content, SecretData, SecretOf, no_secret
 from ingress.problem import Problem
 from ingress.routing.build.age import age_of
 from ingress.routing.build.certificate import covers
@@ -58,6 +59,7 @@ class SecretLookup(NamedTuple):
 
     certificate_of: CertificateOf
     backend_secret_of: BackendSecretOf
+    secret_of: SecretOf = no_secret
 
 
 class IngressReader:
@@ -121,7 +123,7 @@ class _Reading:
         self._source = RuleSource(KIND, metadata.namespace, metadata.name, ingress.origin)
         self._problems: list[Problem] = []
         self._upstreams: dict[UpstreamKey, str] = {}
-        self._backend_secrets: set[ObjectName] = set()
+        self._named_secrets: set[ObjectName] = set()
         self._features: Features = {}
 
     def read(self) -> Steps[RuleSet]:
@@ -158,7 +160,7 @@ class _Reading:
             tls=tls,
             tls_hosts=entries_by_host(tls),
             upstreams=self._upstreams,
-            backend_secrets=frozenset(self._backend_secrets),
+            named_secrets=frozenset(self._named_secrets),
             problems=(*own, *self._problems),
         )
 
@@ -199,7 +201,9 @@ class _Reading:
         return {Refusal.key(): Refusal(extent=extent)}
 
     def _read_features(self) -> Features:
-        context = ReadContext(self._reader.config, self._source.namespace, self._backend_secret)
+        context = ReadContext(
+            self._reader.config, self._source.namespace, self._backend_secret, self._secret
+        )
         return self._reader.registry.read(self._annotations, context)
 
     def _has_pattern(self) -> Steps[bool]:
@@ -216,8 +220,12 @@ class _Reading:
         return False
 
     def _backend_secret(self, name: ObjectName) -> BackendSecret:
-        self._backend_secrets.add(name)
+        self._named_secrets.add(name)
         return self._reader.secrets.backend_secret_of(name)
+
+    def _secret(self, name: ObjectName, read: Callable[[SecretData], Content], /) -> Content:
+        self._named_secrets.add(name)
+        return self._reader.secrets.secret_of(name, read)
 
     def _annotation_problems(self) -> list[Problem]:
         return [

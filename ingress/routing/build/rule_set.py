@@ -128,7 +128,7 @@ class RuleSet:
     upstreams: Mapping[UpstreamKey, str] = field(default_factory=dict)
     """The Service ports that it names, each with the field that names it first."""
 
-    backend_secrets: frozenset[ObjectName] = frozenset()
+    named_secrets: frozenset[ObjectName] = frozenset()
     """The Secrets that its features depend on."""
 
     problems: tuple[Problem, ...] = ()

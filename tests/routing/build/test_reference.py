@@ -48,6 +48,6 @@ class ReferenceRuleTests(SynchronousTestCase):
         classes = [ingress_class("ours")]
         result = built(item, classes, config=CLUSTER)
         used: set[ObjectName] = set(result.memo.secrets.users)
-        used |= set(result.memo.backend_secrets.users)
+        used |= set(result.memo.named_secrets.users)
         keys: set[ObjectKey] = {("Secret", *name) for name in used}
         self.assertEqual(rule("ours")(item), keys)

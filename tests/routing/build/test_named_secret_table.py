@@ -1,4 +1,4 @@
-"""Tests of the Secrets for TLS towards endpoints, from one build to the next."""
+"""Tests of the Secrets that annotations name, from one build to the next."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ class ChangeTests(SynchronousTestCase):
         second = built(one, two, WEB, trusting(CA), previous=first)
         self.assertEqual(tls_of(second, "one"), tls_of(second, "two"))
         third = built(two, WEB, trusting(CA), previous=second)
-        self.assertEqual(list(third.memo.backend_secrets.secrets), [("default", "ca")])
+        self.assertEqual(list(third.memo.named_secrets.secrets), [("default", "ca")])
         fourth = built(WEB, trusting(CA), previous=third)
-        self.assertEqual(fourth.memo.backend_secrets.secrets, {})
-        self.assertEqual(fourth.memo.backend_secrets.users, {})
+        self.assertEqual(fourth.memo.named_secrets.secrets, {})
+        self.assertEqual(fourth.memo.named_secrets.users, {})
 
     def test_other_secret(self) -> None:
         """An Ingress that names another Secret no longer follows the first."""
@@ -120,7 +120,7 @@ class ChangeTests(SynchronousTestCase):
         tls = tls_of(second)
         assert tls is not None
         self.assertEqual(tls.ca_pem, OTHER_CA.root_pem)
-        self.assertEqual(list(second.memo.backend_secrets.users), [("default", "other")])
+        self.assertEqual(list(second.memo.named_secrets.users), [("default", "other")])
 
     def test_certificate_as_well(self) -> None:
         """A Secret may serve a host and its endpoints, each by the rules of its own."""
