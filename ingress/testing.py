@@ -86,6 +86,7 @@ def policy_context(
     address: bytes = b"192.0.2.1",
     is_secure: bool = False,
     is_trusted: bool = False,
+    request_id: bytes = b"0123456789abcdef0123456789abcdef",
     rule: RuleIdentity = RULE,
     captures: Captures = (),
     now: Callable[[], float] = lambda: 0.0,
@@ -126,6 +127,7 @@ def policy_context(
         random=random or Random(0),  # noqa: S311 (a test must be repeatable)
         states=states if states is not None else PolicyStates(),
         faults=PolicyFaults(reactor if reactor is not None else Clock()),
+        request_id=request_id,
     )
 
 

@@ -122,7 +122,7 @@ class Call(StreamReceiver):
         self._head = head
         self._receiver = receiver
         self._config = config
-        self._choice = EndpointChoice(resources, upstream, settings, head.request, client)
+        self._choice = EndpointChoice(resources, upstream, settings, head, client)
         self._attempt: Attempt | None = None
         """The attempt under way."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import Endpoint, Upstream
 from ingress.exchange.call_resources import CallResources
-from ingress.message import Request
+from ingress.message import UpstreamRequest
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.rendezvous import preferred
@@ -19,19 +19,22 @@ class EndpointChoice:
     """
     Chooses the endpoint of the client's session if there is affinity, else lets the balancer pick.
 
-    :param request: may have the session's cookie; a hash may depend on it.
+    A hash takes its values from here (`RequestSource`).
+
+    :param head: its request may have the session's cookie; a hash may depend on it.
     :param client: a hash may depend on its address, and a cookie depends on its scheme.
     """
 
     __slots__ = (
-        "_client",
-        "_request",
         "_resources",
         "_session",
         "_settings",
         "_tried",
         "_upstream",
+        "client",
         "cookie",
+        "request",
+        "request_id",
     )
 
     def __init__(
@@ -39,7 +42,7 @@ class EndpointChoice:
         resources: CallResources,
         upstream: Upstream,
         settings: CallSettings,
-        request: Request,
+        head: UpstreamRequest,
         client: BelievedClient,
     ) -> None:
         self.cookie: bytes | None = None
@@ -48,8 +51,9 @@ class EndpointChoice:
         self._resources = resources
         self._upstream = upstream
         self._settings = settings
-        self._request = request
-        self._client = client
+        self.request = head.request
+        self.request_id = head.request_id
+        self.client = client
         self._session: str | None = None
         """The session that the client came with and keeps."""
 
@@ -64,7 +68,7 @@ class EndpointChoice:
         affinity = self._settings.affinity
         if affinity is None:
             return self._pick()
-        cookies = [value for key, _, value in self._request.fields if key == b"cookie"]
+        cookies = [value for key, _, value in self.request.fields if key == b"cookie"]
         session = affinity.session(cookies)
         endpoint = affinity.endpoint(session, self._upstream) if session is not None else None
         if session is None or endpoint is None:
@@ -105,8 +109,7 @@ class EndpointChoice:
         return self._resources.balancer.pick(
             self._upstream,
             settings.load_balance,
-            self._request,
-            self._client.address,
+            self,
             self._tried,
             settings.tls,
         )
@@ -141,8 +144,8 @@ class EndpointChoice:
         self._session = None
         self.cookie = affinity.set_cookie(
             session,
-            is_secure=self._client.is_secure,
-            user_agent=self._request.field(b"user-agent"),
+            is_secure=self.client.is_secure,
+            user_agent=self.request.field(b"user-agent"),
             now=now,
         )
         return endpoint

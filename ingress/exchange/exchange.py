@@ -120,12 +120,12 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._is_plain = False
         if (edits := route.response_edits) is not None:
             self._response_edits = edits.https if client.is_secure else edits.http
-        resources, request, peer = self._resources, self.request, self._client.address
-        refusal = early_refusal(resources, snapshot, request, route, client, peer)
+        resources, request, identity = self._resources, self.request, self._record.request_id
+        refusal = early_refusal(resources, snapshot, request, route, client, self._client.address)
         if refusal is not None:
             self._answer(refusal)
         elif route.has_phases:
-            policies = ExchangePolicies(resources, snapshot, route, request, client)
+            policies = ExchangePolicies(resources, snapshot, route, request, client, identity)
             self._policies = policies
             self._early_body = EarlyBody()
             policies.admit(self._admitted)

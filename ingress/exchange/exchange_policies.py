@@ -39,6 +39,7 @@ class ExchangePolicies:
         route: Route,
         request: Request,
         client: BelievedClient,
+        request_id: bytes,
     ) -> None:
         self.snapshot = snapshot
         self.client = client
@@ -69,6 +70,7 @@ class ExchangePolicies:
             random=calls.random,
             states=resources.policy_states,
             faults=resources.policy_faults,
+            request_id=request_id,
         )
 
     def __repr__(self) -> str:

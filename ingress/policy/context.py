@@ -25,6 +25,7 @@ class PolicyContext:
 
     :ivar request: the head of the request, as the codec accepted it.
     :ivar client: the client, as far as it is believed.
+    :ivar request_id: the id of the request (X-Request-ID).
     :ivar captures: the matches of the groups of the rule's regular expression.
     :ivar now: gives the seconds on the clock of the process, for intervals.
     :ivar wall_clock: gives the seconds since the epoch, for dates.
@@ -42,6 +43,7 @@ class PolicyContext:
         "now",
         "random",
         "request",
+        "request_id",
         "wall_clock",
     )
 
@@ -57,10 +59,12 @@ class PolicyContext:
         random: Random,
         states: PolicyStates,
         faults: PolicyFaults,
+        request_id: bytes = b"",
         owner: str = "",
     ) -> None:
         self.request = request
         self.client = client
+        self.request_id = request_id
         self._route = route
         self.captures = captures
         self.now = now
@@ -112,5 +116,6 @@ class PolicyContext:
             random=self.random,
             states=self._states,
             faults=self.faults,
+            request_id=self.request_id,
             owner=f"policies/{owner}/",
         )

@@ -7,17 +7,17 @@ Source of the rules: docs/compatibility.md, section 2.4.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from ingress.endpoint import Endpoint
-from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
-from ingress.policy.hash_key import HashKey, VariableUnknown, parse_hash_key
+from ingress.policy.hash_key import HashKey, parse_hash_key
 from ingress.policy.rendezvous import most_preferred, preferred
-from ingress.policy.scope import ReadContext
+from ingress.policy.scope import ReadContext, RuleScope
+from ingress.policy.variables import RequestSource, VariableUnknown
 
 _SUBSET_SIZE: Final = 3
 
@@ -73,6 +73,13 @@ class LoadBalance(Setting):
             subset_size=(size or _SUBSET_SIZE) if has_subset else 1,
         )
 
+    def at(self, rule: RuleScope) -> LoadBalance:
+        """Feature: a key may have variables of the rule."""
+        key = self.hash_key
+        if key is None or (adapted := key.at(rule)) is key:
+            return self
+        return replace(self, hash_key=adapted)
+
     def explain(self) -> str:
         """Feature."""
         if self.hash_key is not None:
@@ -87,19 +94,16 @@ class LoadBalance(Setting):
             found["subsetSize"] = self.subset_size
         return {"loadBalance": found}
 
-    def among(
-        self, endpoints: Sequence[Endpoint], request: Request, client_address: bytes
-    ) -> Sequence[Endpoint]:
+    def among(self, endpoints: Sequence[Endpoint], source: RequestSource) -> Sequence[Endpoint]:
         """
         :param endpoints: the endpoints that may serve: neither tried already nor ejected.
-        :param client_address: the client's address, as far as it is believed; empty if
-            unknown.
+        :param source: the request.
         :return: the endpoints that the request's hash prefers, from which `algorithm`
             chooses; `endpoints` itself if there is nothing to hash.
         """
         if self.hash_key is None or len(endpoints) < 2:
             return endpoints
-        key = self.hash_key.of(request, client_address)
+        key = self.hash_key.of(source)
         if not key:
             return endpoints
         if self.subset_size == 1:

@@ -15,9 +15,10 @@ from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.policy.annotation import Annotations
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
+from ingress.policy.variables import VariableTable
 
-_VARIABLE: Final = re.compile(r"\$(?:([a-z_]+)|\{([a-z_]+)\})")
 _NAMES: Final = ("namespace", "service_name", "service_port")
+_VARIABLES: Final[VariableTable[None]] = VariableTable({}, {}, _NAMES)
 _ANY: Final = rf"\$(?:{'|'.join(_NAMES)}|\{{(?:{'|'.join(_NAMES)})\}})"
 _HOST: Final = re.compile(
     rf"(?:[A-Za-z0-9._\-]|{_ANY}(?![a-z_])){{1,255}}"
@@ -57,11 +58,9 @@ class UpstreamHost(Policy):
         """Feature: the values of all variables are known for each rule."""
         if rule.upstream is None:
             return None
-        namespace, service, port = rule.upstream
-        values = dict(zip(_NAMES, (namespace, service, port), strict=True))
-        host = _VARIABLE.sub(lambda found: values[found[1] or found[2]], self.host)
-        edits = FieldEdits(replace=((b"Host", host.encode("ascii")),))
-        return replace(self, host=host, edits=edits)
+        host = _VARIABLES.expand(_VARIABLES.compile(self.host).at(rule), None)
+        edits = FieldEdits(replace=((b"Host", host),))
+        return replace(self, host=host.decode("ascii"), edits=edits)
 
     @property
     def request_edits(self) -> FieldEdits:

@@ -17,9 +17,9 @@ from random import Random
 from typing import Final
 
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
-from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.load_balance import Algorithm, LoadBalance
+from ingress.policy.variables import RequestSource
 from ingress.routing.snapshot import Snapshot
 from ingress.upstream.health import Health
 from ingress.upstream.registry import EndpointRegistry
@@ -98,13 +98,12 @@ class Balancer:
         self,
         upstream: Upstream,
         load_balance: LoadBalance,
-        request: Request,
-        client_address: bytes,
+        source: RequestSource,
         tried: Sequence[Endpoint] = (),
         tls: BackendTLS | None = None,
     ) -> Endpoint | None:
         """
-        :param client_address: the client's address, as believed; empty if unknown.
+        :param source: the request, on which a hash may depend.
         :param tried: endpoints that have failed this request; none of them is picked.
         :param tls: the Route's settings of TLS, on which health depends.
         :return: None if no endpoint is left to try.
@@ -124,20 +123,19 @@ class Balancer:
             return candidates[turn]
         if not candidates:
             return None
-        return self._pick_among(candidates, upstream, load_balance, request, client_address, tls)
+        return self._pick_among(candidates, upstream, load_balance, source, tls)
 
     def _pick_among(
         self,
         candidates: Sequence[Endpoint],
         upstream: Upstream,
         load_balance: LoadBalance,
-        request: Request,
-        client_address: bytes,
+        source: RequestSource,
         tls: BackendTLS | None,
     ) -> Endpoint | None:
         algorithm = load_balance.algorithm
         if load_balance.hash_key is not None:
-            candidates = load_balance.among(candidates, request, client_address)
+            candidates = load_balance.among(candidates, source)
             if algorithm is _ROUND_ROBIN and len(candidates) <= load_balance.subset_size:
                 # Subsets that shared the turns of their Upstream could leave some out for ever.
                 return candidates[int(self._random.random() * len(candidates))]

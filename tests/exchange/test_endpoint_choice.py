@@ -7,10 +7,12 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.believed_client import BelievedClient
+from ingress.encoded_fields import EncodedFields
 from ingress.endpoint import Endpoint, Upstream
 from ingress.exchange.attempt import Attempt
 from ingress.exchange.endpoint_choice import EndpointChoice
 from ingress.http1.request_head import parse_request_head
+from ingress.message import Request, UpstreamRequest
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.hash_key import parse_hash_key
@@ -29,6 +31,11 @@ ENDPOINTS = tuple(Endpoint("10.1.0.1", port) for port in range(1, 6))
 ROUTE = Route(ingress=("default", "web"), upstream=UPSTREAM)
 STICKY = replace(ROUTE, affinity=CookieAffinity(name="S"))
 MOVING = replace(ROUTE, affinity=CookieAffinity(name="S", changes_on_failure=True))
+
+
+def plain_head(made: Request) -> UpstreamRequest:
+    """Make the head of a request that goes on as it came."""
+    return UpstreamRequest(made, made.target, made.authority, EncodedFields([]), b"id-1", b"")
 
 
 class ChoiceCase(SynchronousTestCase):
@@ -51,7 +58,7 @@ class ChoiceCase(SynchronousTestCase):
         client = BelievedClient(
             client_address, b"a.example", b"", is_secure=is_secure, is_trusted=False
         )
-        return EndpointChoice(self.plane.calls, upstream, route, made, client)
+        return EndpointChoice(self.plane.calls, upstream, route, plain_head(made), client)
 
     def session(self) -> tuple[Endpoint, bytes]:
         """Begin a session; return its endpoint and the Cookie field that brings it back."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint
-from ingress.message import Request
+from ingress.policy.context import PolicyContext
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.testing import read_annotations
+from ingress.testing import policy_context, read_annotations, rule_scope
 
 ENDPOINTS = tuple(Endpoint(f"10.0.0.{number}", 80) for number in range(6))
 BY_PATH = LoadBalance(hash_key=parse_hash_key("$uri"))
 IN_SUBSETS = LoadBalance(hash_key=parse_hash_key("$uri"), subset_size=3)
-ADDRESS = b"192.0.2.1"
 
 
-def request(path: str) -> Request:
-    return Request(b"GET", path.encode(), path.encode(), b"a", b"a", [], 0)
+def request(path: str) -> PolicyContext:
+    return policy_context(target=path.encode())
 
 
 PATHS = [request(f"/{number}") for number in range(200)]
@@ -38,16 +37,16 @@ class AmongTests(SynchronousTestCase):
         """Without a hash, or without anything to hash, any endpoint may serve."""
         by_field = LoadBalance(hash_key=parse_hash_key("$http_x"))
         for settings in (LoadBalance(), by_field):
-            self.assertEqual(settings.among(ENDPOINTS, PATHS[0], ADDRESS), ENDPOINTS)
+            self.assertEqual(settings.among(ENDPOINTS, PATHS[0]), ENDPOINTS)
         for few in ((), ENDPOINTS[:1]):
-            self.assertEqual(BY_PATH.among(few, PATHS[0], ADDRESS), few)
+            self.assertEqual(BY_PATH.among(few, PATHS[0]), few)
 
     def test_hash(self) -> None:
         """One key has one endpoint, and each endpoint has keys."""
         served = set()
         for path in PATHS:
-            (endpoint,) = BY_PATH.among(ENDPOINTS, path, ADDRESS)
-            self.assertEqual([endpoint], list(BY_PATH.among(ENDPOINTS[::-1], path, b"")))
+            (endpoint,) = BY_PATH.among(ENDPOINTS, path)
+            self.assertEqual([endpoint], list(BY_PATH.among(ENDPOINTS[::-1], path)))
             served.add(endpoint)
         self.assertEqual(served, set(ENDPOINTS))
 
@@ -55,7 +54,7 @@ class AmongTests(SynchronousTestCase):
         """The client's address may be the key."""
         by_address = LoadBalance(hash_key=parse_hash_key("$remote_addr"))
         found = {
-            tuple(by_address.among(ENDPOINTS, PATHS[0], b"192.0.2.%d" % number))
+            tuple(by_address.among(ENDPOINTS, policy_context(address=b"192.0.2.%d" % number)))
             for number in range(200)
         }
         self.assertEqual(found, {(endpoint,) for endpoint in ENDPOINTS})
@@ -65,22 +64,22 @@ class AmongTests(SynchronousTestCase):
         out = ENDPOINTS[2]
         left = [endpoint for endpoint in ENDPOINTS if endpoint != out]
         for path in PATHS:
-            (before,) = BY_PATH.among(ENDPOINTS, path, ADDRESS)
-            (meanwhile,) = BY_PATH.among(left, path, ADDRESS)
+            (before,) = BY_PATH.among(ENDPOINTS, path)
+            (meanwhile,) = BY_PATH.among(left, path)
             self.assertIn(before, (out, meanwhile))
 
     def test_subset(self) -> None:
         """One key has several endpoints; another has others."""
-        found = {frozenset(IN_SUBSETS.among(ENDPOINTS, path, ADDRESS)) for path in PATHS}
+        found = {frozenset(IN_SUBSETS.among(ENDPOINTS, path)) for path in PATHS}
         self.assertEqual({len(subset) for subset in found}, {3})
         self.assertGreater(len(found), 10)
-        self.assertEqual(set(IN_SUBSETS.among(ENDPOINTS[:2], PATHS[0], b"")), set(ENDPOINTS[:2]))
+        self.assertEqual(set(IN_SUBSETS.among(ENDPOINTS[:2], PATHS[0])), set(ENDPOINTS[:2]))
 
     def test_subset_scaled(self) -> None:
         """An endpoint more takes at most one place of each subset."""
         for path in PATHS:
-            before = set(IN_SUBSETS.among(ENDPOINTS[:5], path, ADDRESS))
-            after = set(IN_SUBSETS.among(ENDPOINTS, path, ADDRESS))
+            before = set(IN_SUBSETS.among(ENDPOINTS[:5], path))
+            after = set(IN_SUBSETS.among(ENDPOINTS, path))
             self.assertLessEqual(after - before, {ENDPOINTS[5]})
 
 
@@ -118,6 +117,14 @@ class ReadTests(SynchronousTestCase):
             expected = LoadBalance(hash_key=key, subset_size=size)
             self.assertEqual(read(**written), (expected, []))
 
+    def test_rule(self) -> None:
+        """Variables of the rule get their values when the key is adapted to it."""
+        settings = LoadBalance(hash_key=parse_hash_key("$service_name-$namespace$uri"))
+        key = settings.at(rule_scope(service="shop")).hash_key
+        assert key is not None
+        self.assertEqual(key.of(request("/a")), b"shop-default/a")
+        self.assertIs(BY_PATH.at(rule_scope()), BY_PATH)
+
     def test_bad_size(self) -> None:
         """A size that is none is a fault, and the default."""
         for size in ("-1", "three"):
@@ -131,7 +138,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_unknown_variable(self) -> None:
         """A hash that cannot be computed is a fault, and the algorithm serves instead."""
-        settings, (fault,) = read(upstream_hash_by="$scheme$host", load_balance="ewma")
+        settings, (fault,) = read(upstream_hash_by="$connection$host", load_balance="ewma")
         self.assertEqual(settings, LoadBalance(Algorithm.EWMA))
-        self.assertIn("there is no variable $scheme", fault)
+        self.assertIn("there is no variable $connection", fault)
         self.assertIn("the annotation is ignored", fault)

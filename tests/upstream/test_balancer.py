@@ -14,16 +14,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint, Upstream
-from ingress.http1.request_head import parse_request_head
-from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.context import PolicyContext
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
+from ingress.testing import policy_context
 from ingress.upstream.balancer import Balancer, better_of_two, next_in_turn
 from ingress.upstream.dialer import Dialer
 from ingress.upstream.health import FIRST_EJECTION, MAX_FAILURES
 from ingress.upstream.registry import EndpointRegistry
-from tests.support.wire import UPSTREAM, request, snapshot_of
+from tests.support.wire import UPSTREAM, snapshot_of
 
 ENDPOINTS = tuple(Endpoint(f"10.1.0.{number}", 80) for number in range(10))
 A, B, C, D = ENDPOINTS[:4]
@@ -41,10 +41,9 @@ def no_dial(*args: object, **options: object) -> NoReturn:
     raise AssertionError("a balancer does not dial")
 
 
-def asks(target: str) -> Request:
+def asks(target: str) -> PolicyContext:
     """Make a request for this target."""
-    made, _ = parse_request_head(request(b"GET", target=target.encode()))
-    return made
+    return policy_context(target=target.encode())
 
 
 HOME = asks("/")
@@ -64,11 +63,11 @@ class BalancerCase(SynchronousTestCase):
         self,
         *endpoints: Endpoint,
         by: LoadBalance = ROUND_ROBIN,
-        of: Request = HOME,
+        of: PolicyContext = HOME,
         tried: Sequence[Endpoint] = (),
         tls: BackendTLS | None = None,
     ) -> Endpoint | None:
-        return self.balancer.pick(Upstream(UPSTREAM, endpoints), by, of, b"", tried, tls)
+        return self.balancer.pick(Upstream(UPSTREAM, endpoints), by, of, tried, tls)
 
     def eject(self, *endpoints: Endpoint, tls: BackendTLS | None = None) -> None:
         for endpoint in endpoints:
@@ -86,7 +85,7 @@ class RoundRobinTests(BalancerCase):
         """The turn of one Upstream does not move another's."""
         other = Upstream(UPSTREAM._replace(service="other"), (A, B))
         self.pick(A, B)
-        self.assertEqual(self.balancer.pick(other, ROUND_ROBIN, HOME, b""), A)
+        self.assertEqual(self.balancer.pick(other, ROUND_ROBIN, HOME), A)
         self.assertEqual(self.pick(A, B), B)
 
     def test_tried(self) -> None:
@@ -223,8 +222,8 @@ class HashTests(BalancerCase):
         more = Upstream(UPSTREAM, ENDPOINTS[: count + 1])
         moved = 0
         for key in keys:
-            before = balancer.pick(fewer, HASH, key, b"")
-            after = balancer.pick(more, HASH, key, b"")
+            before = balancer.pick(fewer, HASH, key)
+            after = balancer.pick(more, HASH, key)
             if before != after:
                 moved += 1
                 self.assertEqual(after, ENDPOINTS[count])
