@@ -9,6 +9,7 @@
 #   make check-wheel    install as a user would and as the Containerfile does, and try that
 #   make ci             what continuous integration runs
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
+#   make docs           write the tables of README.md and docs that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
 #
@@ -31,7 +32,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help run unit test lint coverage venv ci check-wheel test-compiled guard clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -53,6 +54,9 @@ lint: .venv/developer
 
 coverage: .venv/developer
 	@$(IN_CHECKOUT) .ci/coverage_floor.py
+
+docs: .venv/developer
+	@$(IN_CHECKOUT) .ci/tables.py
 
 venv: .venv/developer
 

@@ -163,3 +163,20 @@ class EmbeddingPageTests(PageCase):
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE)
         self.assertIn("listening on", output)
+
+
+class TableTests(SynchronousTestCase):
+    """The tables that come from the code."""
+
+    def test_true(self) -> None:
+        """README.md and docs/compatibility.md have the tables that ``make docs`` writes."""
+        done = subprocess.run(
+            [sys.executable, ".ci/tables.py", "--check"],
+            cwd=CHECKOUT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)

@@ -6,10 +6,10 @@ Source of the rules: docs/compatibility.md, section 5, "Access that cannot be ho
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from ingress.policy.annotation import Annotations, Extent
-from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import ReadContext
 
 _CLIENT_CERTIFICATE_PREFIX: Final = "auth-tls-"
@@ -24,41 +24,42 @@ _SNIPPET_SUFFIX: Final = "-snippet"
 """Text for nginx, which may well decide access (``deny all;``)."""
 
 
-class UnsupportedAccess(RouteFeature):
+def close_unsupported(
+    annotations: Annotations, known: Container[str], context: ReadContext
+) -> None:
     """
-    Finds the annotations that decide access.
+    Close what annotations decide access to that no feature reads. Their values do not matter: an
+    empty value, or ``off``, is not interpreted either.
 
-    None of them is implemented, so each closes something, and its value does not
-    matter: an empty value, or ``off``, is not interpreted either.
+    :param known: the names that some feature reads.
     """
+    for name in annotations:
+        extent = None if name in known else closing_of(name)
+        if extent is None:
+            continue
+        if extent is Extent.OWNED_HOSTS:
+            annotations.close(name, "client certificates are not implemented", extent=extent)
+        elif _decides_access(name):
+            annotations.close(name, "access rules of this kind are not implemented")
+        elif context.config.snippets == "ignore":
+            annotations.fault(
+                name,
+                "snippets are not interpreted; the configuration says to ignore them",
+                is_shown=False,
+            )
+        else:
+            annotations.close(name, "snippets are not interpreted (see `snippets`)")
 
-    __slots__ = ()
 
-    @classmethod
-    def key(cls) -> str:
-        """Feature."""
-        return "unsupported-access"
-
-    @classmethod
-    def read(cls, annotations: Annotations, context: ReadContext) -> None:
-        """Feature: it closes, and asks for nothing else."""
-        for name in annotations:
-            if name.startswith(_CLIENT_CERTIFICATE_PREFIX):
-                annotations.close(
-                    name, "client certificates are not implemented", extent=Extent.OWNED_HOSTS
-                )
-            elif _decides_access(name):
-                annotations.close(name, "access rules of this kind are not implemented")
-            elif not name.endswith(_SNIPPET_SUFFIX):
-                continue
-            elif context.config.snippets == "ignore":
-                annotations.fault(
-                    name,
-                    "snippets are not interpreted; the configuration says to ignore them",
-                    is_shown=False,
-                )
-            else:
-                annotations.close(name, "snippets are not interpreted (see `snippets`)")
+def closing_of(name: str) -> Extent | None:
+    """
+    :param name: of an annotation, without the prefix.
+    :return: what it closes if it is not implemented; None if it closes nothing.
+    """
+    if name.startswith(_CLIENT_CERTIFICATE_PREFIX):
+        return Extent.OWNED_HOSTS
+    is_closing = _decides_access(name) or name.endswith(_SNIPPET_SUFFIX)
+    return Extent.RULES if is_closing else None
 
 
 def _decides_access(name: str) -> bool:

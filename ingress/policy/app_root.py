@@ -31,6 +31,10 @@ class AppRoot(Policy):
 
     name: ClassVar[str] = "app-root"
     annotations: ClassVar[tuple[str, ...]] = ("app-root", "relative-redirects")
+    differences: ClassVar[Mapping[str, str]] = {
+        "app-root": "`/` of its Ingress, and `/` of its hosts if no rule of any Ingress "
+        "matches it; a path of the same host",
+    }
 
     path: str
     is_relative: bool = False

@@ -57,6 +57,15 @@ class BackendTLS(Setting):
         "proxy-ssl-protocols",
         "proxy-ssl-ciphers",
     )
+    differences: ClassVar[Mapping[str, str]] = {
+        "backend-protocol": "`HTTP` and `HTTPS`; others are reported and replaced by `HTTP` "
+        "(`GRPCS` by `HTTPS`)",
+        "proxy-ssl-verify": "with or without `proxy-ssl-secret`; a setting that cannot be "
+        "honoured closes the paths with 503",
+        "proxy-ssl-name": "without it, a certificate is verified for `SERVICE.NAMESPACE.svc`, "
+        "or for the name of an ExternalName; its common name is ignored",
+        "proxy-ssl-protocols": "TLS 1.2 and 1.3",
+    }
 
     name: str = ""
     """The server's name, for SNI and verification; see `server_name`."""

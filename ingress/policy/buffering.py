@@ -10,6 +10,7 @@ Source of the rules: docs/compatibility.md, section 2.6.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 
 from ingress.byte_size import BYTE_SIZE, byte_size
@@ -36,6 +37,9 @@ class Buffering(RouteFeature):
         "proxy-http-version",
         "proxy-buffers-number",
         "proxy-buffer-size",
+    )
+    differences: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        annotations, "both bodies are streamed; a value that relies on a buffer is reported"
     )
 
     @classmethod

@@ -25,6 +25,10 @@ class _NamedEntry:
     """What the entries of this module have in common."""
 
     annotations: ClassVar[tuple[str, ...]] = (POLICIES_ANNOTATION,)
+    differences: ClassVar[Mapping[str, str]] = {
+        POLICIES_ANNOTATION: "names of [policies of your own](docs/policies.md), which the "
+        "configuration lists; a name that is not configured closes the paths with 503",
+    }
 
     def is_served(self, annotations: Annotations) -> bool:
         """Entry."""

@@ -71,6 +71,11 @@ class CORS(Policy):
         "cors-expose-headers",
         "cors-max-age",
     )
+    differences: ClassVar[Mapping[str, str]] = {
+        "enable-cors": "preflights are answered with 204 before every access rule of the path",
+        "cors-allow-origin": "if origins are listed, responses have `Vary: Origin`, and those "
+        "to other origins no CORS fields at all, not even the endpoint's",
+    }
 
     origins: OriginList | None
     """None for everybody."""

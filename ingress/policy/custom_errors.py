@@ -41,6 +41,11 @@ class CustomErrors(Policy):
         "default-backend",
         "disable-proxy-intercept-errors",
     )
+    differences: ClassVar[Mapping[str, str]] = {
+        "custom-http-errors": "together with `default-backend`",
+        "default-backend": "a Service of the namespace; it is asked without the request's "
+        "body, and over http whatever `backend-protocol` says",
+    }
 
     backend: UpstreamKey
     statuses: frozenset[int] = frozenset()

@@ -37,6 +37,12 @@ class RouteFeature:
     The annotations that `read` reads: without the prefix of ingress-nginx, but with our own.
     """
 
+    differences: ClassVar[Mapping[str, str]] = {}
+    """
+    How an annotation differs from ingress-nginx, or what it is if it is ours: a few words in
+    Markdown, by its name. README.md and docs/compatibility.md have them (``make docs``).
+    """
+
     @classmethod
     def key(cls) -> str:
         """:return: the name that no other feature has."""

@@ -100,10 +100,15 @@ _CONSEQUENCES: Final = {
 }
 
 
+def consequence_of(name: str) -> str:
+    """:return: what follows if the annotation of this name is ignored."""
+    return _CONSEQUENCES.get(name, _NO_EFFECT)
+
+
 def why_ignored(name: str) -> str:
     """What to say about an annotation under the prefix that no policy reads."""
     if name in NAMES:
-        return f"not implemented; {_CONSEQUENCES.get(name, _NO_EFFECT)}"
+        return f"not implemented; {consequence_of(name)}"
     if name in FORMER_NAMES:
         return f"ingress-nginx 1.15 has this annotation no more; {_NO_EFFECT}"
     close = get_close_matches(name, NAMES, 1, 0.8)

@@ -46,6 +46,11 @@ class LoadBalance(Setting):
         "upstream-hash-by-subset",
         "upstream-hash-by-subset-size",
     )
+    differences: ClassVar[Mapping[str, str]] = {
+        "load-balance": "`round_robin`, `ewma`, and our own `least_request`",
+        "upstream-hash-by": "a change of endpoints moves the fewest requests; requests without a "
+        "value to hash are balanced",
+    }
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
 

@@ -39,6 +39,12 @@ class ProxyCookie(Policy):
 
     name: ClassVar[str] = "proxy-cookie"
     annotations: ClassVar[tuple[str, ...]] = ("proxy-cookie-domain", "proxy-cookie-path")
+    differences: ClassVar[Mapping[str, str]] = {
+        "proxy-cookie-domain": "text alone: two domains, or the beginnings of two paths; "
+        "regular expressions and variables are reported and ignored",
+        "proxy-cookie-path": "text alone: two domains, or the beginnings of two paths; "
+        "regular expressions and variables are reported and ignored",
+    }
 
     domain: Replacement | None = None
     """Domains are compared whole, without regard to case and to a dot at their beginning."""

@@ -36,6 +36,14 @@ class ProxyRedirect(Policy):
 
     name: ClassVar[str] = "proxy-redirect"
     annotations: ClassVar[tuple[str, ...]] = ("proxy-redirect-from", "proxy-redirect-to")
+    differences: ClassVar[Mapping[str, str]] = {
+        "proxy-redirect-from": "text alone: the beginning of `Location`, and of the URL in "
+        "`Refresh`; `default` changes nothing, as in ingress-nginx; "
+        "regular expressions and variables are reported and ignored",
+        "proxy-redirect-to": "text alone: the beginning of `Location`, and of the URL in "
+        "`Refresh`; `default` changes nothing, as in ingress-nginx; "
+        "regular expressions and variables are reported and ignored",
+    }
 
     beginning: bytes
     replacement: bytes

@@ -72,6 +72,11 @@ class ProxySettings(Setting):
         "proxy-next-upstream-tries",
         "proxy-next-upstream-timeout",
     )
+    differences: ClassVar[Mapping[str, str]] = {
+        "proxy-next-upstream": "`POST` and other non-idempotent methods are repeated only "
+        "with `non_idempotent`, and no request whose body is no longer "
+        "held",
+    }
 
     body_size: int | None = 1024 * 1024
     """The most bytes of a request's body; None for no limit."""

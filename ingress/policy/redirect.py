@@ -45,6 +45,12 @@ class Redirect(Policy):
         "temporal-redirect-code",
         "relative-redirects",
     )
+    differences: ClassVar[Mapping[str, str]] = {
+        "permanent-redirect": "a URL, or a path of the same host",
+        "permanent-redirect-code": "301, 302, 303, 307 and 308; others are reported, and 301 "
+        "is used",
+        "temporal-redirect-code": "301, 302, 303 and 307; others are reported, and 302 is used",
+    }
 
     location: str
     """An http or https URL, or a path."""

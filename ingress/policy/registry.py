@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from ingress.config import ConfiguredPolicy
-from ingress.policy.access import UnsupportedAccess
+from ingress.policy.access import close_unsupported
 from ingress.policy.annotation import Annotations
 from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_tls import BackendTLS
@@ -49,6 +49,10 @@ class Entry(Protocol):
     def annotations(self) -> tuple[str, ...]:
         """As `RouteFeature.annotations`."""
 
+    @property
+    def differences(self) -> Mapping[str, str]:
+        """As `RouteFeature.differences`."""
+
     def key(self) -> str:
         """As `RouteFeature.key`."""
 
@@ -79,6 +83,11 @@ class Registry:
         )
         """The names that some entry reads: without ingress-nginx's prefix, but with our own."""
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries in order."""
+        return tuple(self._entries.values())
+
     def __repr__(self) -> str:
         return f"<Registry {list(self._entries)}>"
 
@@ -87,6 +96,7 @@ class Registry:
         Read all that one object asks for; annotations that no entry knows are reported.
         """
         features: dict[str, RouteFeature] = {}
+        close_unsupported(annotations, self.known_annotations, context)
         for key, entry in self._entries.items():
             feature = entry.read(annotations, context)
             if feature is not None:
@@ -119,7 +129,6 @@ class Registry:
 
 FEATURES: Final[tuple[Entry, ...]] = (
     # Access.
-    UnsupportedAccess,
     HttpsRedirect,
     # Preflights have no credentials: every rule about access comes behind this line.
     CORS,

@@ -43,6 +43,11 @@ class SourceRanges(Policy):
 
     name: ClassVar[str] = "source-ranges"
     annotations: ClassVar[tuple[str, ...]] = (*_ALLOW, _DENY)
+    differences: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        annotations,
+        "IPv4 and IPv6, by the address that `trusted-proxies` make; a list with a bad entry, or "
+        "without any, closes the paths with 503",
+    )
 
     allowed: AddressRanges | None = None
     """None where every address that is not denied may come."""

@@ -33,6 +33,10 @@ class UpstreamHost(Policy):
 
     name: ClassVar[str] = "upstream-host"
     annotations: ClassVar[tuple[str, ...]] = ("upstream-vhost",)
+    differences: ClassVar[Mapping[str, str]] = {
+        "upstream-vhost": "with the variables `$namespace`, `$service_name` and "
+        "`$service_port`, and no others",
+    }
 
     host: str
     """With variables until it is adapted to a rule."""

@@ -7,9 +7,10 @@ from typing import Literal
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.policy.access import UnsupportedAccess
-from ingress.policy.annotation import Closing, Extent, Subject
-from ingress.testing import Reading, read_annotations
+from ingress.policy.access import close_unsupported
+from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
+from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.scope import ReadContext
 
 Snippets = Literal["refuse", "ignore"]
 
@@ -17,9 +18,14 @@ RULES = Closing(Extent.RULES, Subject.ACCESS)
 HOSTS = Closing(Extent.OWNED_HOSTS, Subject.ACCESS)
 
 
-def read(*names: str, snippets: Snippets = "refuse", value: str = "off") -> Reading:
-    annotations = dict.fromkeys(names, value)
-    return read_annotations(UnsupportedAccess, annotations, config=Config(snippets=snippets))
+def read(
+    *names: str, snippets: Snippets = "refuse", value: str = "off", known: tuple[str, ...] = ()
+) -> Annotations:
+    annotations = Annotations({PREFIX + name: value for name in names})
+    config = Config(snippets=snippets)
+    context = ReadContext(config, "default", lambda name: BackendSecret(fault="does not exist"))
+    close_unsupported(annotations, known, context)
+    return annotations
 
 
 class UnsupportedAccessTests(SynchronousTestCase):
@@ -40,6 +46,12 @@ class UnsupportedAccessTests(SynchronousTestCase):
                 self.assertEqual(read(name, snippets="ignore").closing, RULES)
                 self.assertEqual(read(name, value="").closing, RULES)
 
+    def test_supported(self) -> None:
+        """An annotation that a feature reads closes nothing here."""
+        self.assertIsNone(
+            read("auth-type", "auth-tls-secret", known=("auth-type", "auth-tls-secret")).closing
+        )
+
     def test_hosts(self) -> None:
         """Client certificates close hosts, whatever else there is and in whatever order."""
         self.assertEqual(read("auth-tls-secret").closing, HOSTS)
@@ -58,11 +70,13 @@ class UnsupportedAccessTests(SynchronousTestCase):
         for name in ("limit-rate", "limit-rate-after", "rewrite-target"):
             reading = read(name, value="1")
             self.assertIsNone(reading.closing)
-            self.assertEqual(list(reading.faults), [name])
+            self.assertEqual(reading.faults, [])
 
     def test_hidden(self) -> None:
         """The values may hold secrets and are in no fault."""
         for snippets in ("refuse", "ignore"):
             faults = read("auth-url", "server-snippet", value="hunter2", snippets=snippets).faults
-            self.assertEqual(set(faults), {"auth-url", "server-snippet"})
+            self.assertEqual(
+                {fault.name for fault in faults}, {PREFIX + "auth-url", PREFIX + "server-snippet"}
+            )
             self.assertNotIn("hunter2", str(faults))

@@ -1,0 +1,87 @@
+"""
+Write the tables of README.md and docs/compatibility.md that come from the code.
+
+A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
+With ``--check``, nothing is written: the command fails if a table is not what the code says.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ingress.policy.support import Support, Verdict, groups_of, support_of_all
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def annotation_summary() -> Iterator[str]:
+    """Make the table of README.md: annotations that have the same support in one row."""
+    yield "| annotation | support |"
+    yield "| --- | --- |"
+    for group in groups_of(support_of_all()):
+        names = ", ".join(f"`{support.name}`" for support in group)
+        yield f"| {names} | {_in_words(group[0])} |"
+
+
+def annotation_list() -> Iterator[str]:
+    """Make the table of docs/compatibility.md: a row for each annotation, by name."""
+    yield "| annotation | verdict | what differs, or what follows |"
+    yield "| --- | --- | --- |"
+    for support in sorted(support_of_all()):
+        text = support.text.replace("](docs/", "](")
+        yield f"| `{support.name}` | {support.verdict} | {text} |"
+
+
+def _in_words(support: Support) -> str:
+    match support.verdict:
+        case Verdict.SUPPORTED:
+            return "supported"
+        case Verdict.DIFFERS:
+            return f"supported: {support.text}"
+        case Verdict.OWN:
+            return support.text or "our own"
+        case Verdict.REFUSED:
+            return f"not supported: {support.text}, because ignoring a rule must never open access"
+        case Verdict.IGNORED:
+            return f"not supported, reported: {support.text}"
+
+
+TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
+    "README.md": {"annotations": annotation_summary},
+    "docs/compatibility.md": {"annotations": annotation_list},
+}
+"""The makers of tables by file and name."""
+
+
+def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) -> str:
+    """
+    :raises ValueError: if the text has no place for a table.
+    """
+    for name, make in makers.items():
+        begin, end = f"<!-- {name}: make docs -->", f"<!-- end of {name} -->"
+        place = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+        if place.search(text) is None:
+            raise ValueError(f"there is no {begin}")
+        table = "\n".join((begin, *make(), end))
+        text = place.sub(lambda _, table=table: table, text)
+    return text
+
+
+def main() -> int:
+    stale = []
+    for name, makers in TABLES.items():
+        file = CHECKOUT / name
+        text = file.read_text()
+        made = with_tables(text, makers)
+        if made != text and "--check" in sys.argv:
+            stale.append(name)
+        elif made != text:
+            file.write_text(made)
+    if stale:
+        print(f"{' and '.join(stale)}: the tables are not what the code says; run make docs")
+    return len(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
