@@ -145,6 +145,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
                 "paths", accept.one_of("auto", "canonical", "as-written", "strict"), _DEFAULT.paths
             ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
+            service_upstream=root.take(
+                "service-upstream", accept.boolean, _DEFAULT.service_upstream
+            ),
             hsts=_read_hsts(root),
             policies=read_policies(root, folder),
             limits=_read_limits(root),

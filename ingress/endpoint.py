@@ -16,6 +16,9 @@ class UpstreamKey(NamedTuple):
     port: str
     """The port's name or number, as written in the Ingress."""
 
+    is_by_service: bool = False
+    """Whether the address of the Service itself is the only endpoint (``service-upstream``)."""
+
     def __str__(self) -> str:
         """Return ingress-nginx's name of the upstream, which log parsers know."""
         return f"{self.namespace}-{self.service}-{self.port}"

@@ -94,6 +94,7 @@ class LoadTests(ConfigTestCase):
             paths: strict
             hosts: {ownership: namespace}
             ssl-redirect: false
+            service-upstream: true
             hsts: {max-age: 60, include-subdomains: false, preload: true}
             snippets: ignore
             shutdown-grace: 2.5
@@ -121,6 +122,7 @@ class LoadTests(ConfigTestCase):
                 paths="strict",
                 hosts=Hosts("namespace"),
                 ssl_redirect=False,
+                service_upstream=True,
                 hsts=HSTS(60, False, True),
                 snippets="ignore",
                 shutdown_grace=2.5,
@@ -235,6 +237,7 @@ class MistakeTests(ConfigTestCase):
             *("listen", "listen.http", "public-ports", "public-ports.https", "source.files"),
             *("source.endpoints", "tls", "tls.default", "class", "class.name", "class.controller"),
             *("class.without-class", "trusted-proxies", "ssl-redirect", "hsts", "hsts.max-age"),
+            "service-upstream",
             *("hsts.preload", "snippets", "shutdown-grace", "workers", "limits", "access-log"),
             *("access-log.format", "log.format", "log.level"),
             *(f"limits.{limit.name.replace('_', '-')}" for limit in fields(Limits)),

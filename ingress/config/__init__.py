@@ -308,6 +308,9 @@ class Config:
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""
 
+    service_upstream: bool = False
+    """Whether requests go to the addresses of Services in place of their endpoints."""
+
     policies: tuple[ConfiguredPolicy, ...] = ()
     """In the order in which they are asked."""
 

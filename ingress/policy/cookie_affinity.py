@@ -76,6 +76,7 @@ class CookieAffinity(Setting):
         "session-cookie-samesite",
         "session-cookie-conditional-samesite-none",
         "session-cookie-change-on-failure",
+        "session-cookie-partitioned",
     )
 
     name: str = "INGRESSCOOKIE"
@@ -108,6 +109,9 @@ class CookieAffinity(Setting):
     changes_on_failure: bool = False
     """Whether a session moves for good when its endpoint fails."""
 
+    is_partitioned: bool = False
+    """Whether each site that embeds this one has a cookie of its own (CHIPS)."""
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> CookieAffinity | None:
         """Feature."""
@@ -133,6 +137,7 @@ class CookieAffinity(Setting):
             is_same_site_none_conditional=annotations.boolean(
                 "session-cookie-conditional-samesite-none", False
             ),
+            is_partitioned=annotations.boolean("session-cookie-partitioned", False),
             changes_on_failure=annotations.boolean("session-cookie-change-on-failure", False),
         )
         return settings if affinity else None
@@ -240,6 +245,8 @@ class CookieAffinity(Setting):
         if self.domain:
             parts.append(f"Domain={self.domain}")
         parts.append(f"Path={self.path}")
+        if self.is_partitioned:
+            parts.append("Partitioned")
         if is_secure or self.is_secure:
             parts.append("Secure")
         parts.append("HttpOnly")

@@ -84,7 +84,8 @@ class CustomErrors(Policy):
 
     def at(self, rule: RuleScope) -> CustomErrors:
         """Feature: the Service learns which rule was met."""
-        _, service, port = rule.upstream or ("", "", "")
+        upstream = rule.upstream
+        service, port = (upstream.service, upstream.port) if upstream is not None else ("", "")
         fields = {
             "X-Namespace": rule.namespace,
             "X-Ingress-Name": rule.ingress,

@@ -81,7 +81,6 @@ _FAMILIES: Final = {
     " tried again by the proxy's own rules",
     "proxy-http-version": "HTTP/1.1 is spoken to endpoints",
     "connection-proxy-header": "endpoints get the proxy's own Connection field",
-    "service-upstream": "requests are sent to the endpoints of the Service, not to its address",
     "ssl-passthrough": "TLS ends at this proxy, with its own certificate",
     "ssl-ciphers ssl-prefer-server-ciphers": "the ciphers are those of every host",
     "enable-access-log": "the requests are logged as all others are",

@@ -32,6 +32,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.scope import ReadContext
+from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.source_ranges import SourceRanges
 from ingress.policy.upstream_host import UpstreamHost
 
@@ -140,6 +141,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     CookieAffinity,
     LoadBalance,
     ProxySettings,
+    ServiceUpstream,
     # Changes to every request.
     UpstreamHost,
     # Changes to responses.

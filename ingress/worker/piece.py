@@ -193,7 +193,7 @@ class Service(NamedTuple):
     """An Upstream, after its endpoints."""
 
     field: str
-    key: tuple[str, str, str]
+    key: tuple[str, str, str, bool]
     lingering: int
     """How many of the endpoints, the last ones, are lingering."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from hashlib import md5
 from random import Random
 
@@ -182,6 +183,14 @@ class SetCookieTests(SynchronousTestCase):
             b"Path=/a; Secure; HttpOnly; SameSite=Lax",
         )
 
+    def test_partitioned(self) -> None:
+        """Partitioned follows the path, as in ingress-nginx."""
+        self.assert_cookie(
+            replace(BALANCED, is_partitioned=True),
+            b"INGRESSCOOKIE=v|u; Path=/; Partitioned; Secure; HttpOnly",
+            is_secure=True,
+        )
+
     def test_conditional_same_site(self) -> None:
         """``SameSite=None`` is left out for clients that misread it, if the Ingress says so."""
         old = b"Mozilla/5.0 Chrome/60.0.1 Safari/537.36"
@@ -238,10 +247,11 @@ class ReadCookieAffinityTests(SynchronousTestCase):
             session_cookie_samesite="none",
             session_cookie_conditional_samesite_none="true",
             session_cookie_change_on_failure="true",
+            session_cookie_partitioned="true",
             session_cookie_hash="sha1",
         )
         expected = CookieAffinity(
-            "route", True, "/p", True, 1, 2, "a.example", True, "None", True, True
+            "route", True, "/p", True, 1, 2, "a.example", True, "None", True, True, True
         )
         self.assertEqual((affinity, faults), (expected, []))
 

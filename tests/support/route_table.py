@@ -33,7 +33,8 @@ def render(snapshot: Snapshot) -> str:
     for host in hosts:
         lines += [f"host {host.name or '(any other)'}", *_rules(host)]
     for upstream in sorted(snapshot.upstreams.values(), key=lambda item: item.key):
-        lines.append(f"upstream {upstream.key}: {_endpoints(upstream)}")
+        address = " by its address" if upstream.key.is_by_service else ""
+        lines.append(f"upstream {upstream.key}{address}: {_endpoints(upstream)}")
     for name, certificate in sorted(snapshot.certificates.items()):
         lines.append(f"certificate {name}: for {', '.join(certificate.names)}")
     if snapshot.default_certificate is not None:

@@ -136,7 +136,9 @@ class EqualityTests(ReplicaTestCase):
         """Endpoints come over in their order, lingering ones apart."""
         every = tuple(Endpoint(f"10.0.{n >> 8}.{n & 255}", 80) for n in range(2500))
         upstream = Upstream(WEB, every[:1200], every[1200:])
-        snapshot = Snapshot(Config(), upstreams={WEB: upstream})
+        by_service = WEB._replace(is_by_service=True)
+        address = Upstream(by_service, every[:1])
+        snapshot = Snapshot(Config(), upstreams={WEB: upstream, by_service: address})
         self.assertEqual(self.tell(snapshot), snapshot)
 
     @given(st.data())

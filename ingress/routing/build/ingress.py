@@ -29,6 +29,7 @@ from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
 from ingress.policy.scope import BackendSecretOf, ReadContext
 from ingress.policy.secret_content import Content, SecretData, SecretOf, no_secret
+from ingress.policy.service_upstream import ServiceUpstream
 from ingress.problem import Problem
 from ingress.routing.build.age import age_of
 from ingress.routing.build.certificate import covers
@@ -308,7 +309,9 @@ class _Reading:
                 field_path, "only a Service can be a backend; requests for it are answered with 404"
             )
             return WeightedBackend(None)
-        key = UpstreamKey(self._source.namespace, service.name, str(service.port))
+        is_by_service = ServiceUpstream.key() in self._features
+        namespace, port = self._source.namespace, str(service.port)
+        key = UpstreamKey(namespace, service.name, port, is_by_service)
         self._upstreams.setdefault(key, f"{field_path}.service")
         return WeightedBackend(key)
 

@@ -42,6 +42,9 @@ The order of preference in a dual-stack Service. Its pods are in the slices of b
 families, and each pod must get its share only once.
 """
 
+_HEADLESS = "None"
+"""The ClusterIP of a Service without one."""
+
 
 class ServiceObjects(NamedTuple):
     """The objects that describe one Service, as far as they exist."""
@@ -105,6 +108,7 @@ def resolve_upstream(
         found = _without_endpoint(key, str(error), names, screen)
     else:
         fault = f"{_named(key)}: {names.fault}" if names.fault else ""
+        fault = fault or _address_fault(key, objects.service)
         found = ResolvedUpstream(upstream, fault, names.names)
     return replace(found, refused=frozenset(screen.refused)) if screen.refused else found
 
@@ -139,6 +143,8 @@ def _resolve(
     port = _service_port(key, service)
     if port is None:
         raise _FaultError(_no_such_port(key, service))
+    if key.is_by_service and _has_address(service):
+        return Upstream(key, (_service_endpoint(key, service, port, screen),))
     if objects.slices:
         addresses = _slice_addresses(objects.slices, port, names, screen)
         ports = (each for item in objects.slices for each in item.ports)
@@ -187,6 +193,35 @@ def _target_number(port: ServicePort) -> int:
     """Return the port number of endpoints if only the Service determines it."""
     target = port.target_port
     return target if isinstance(target, int) and target else port.port
+
+
+# The address of a Service.
+
+
+def _has_address(service: Service | None) -> bool:
+    return service is not None and service.spec.cluster_ip not in ("", _HEADLESS)
+
+
+def _service_endpoint(
+    key: UpstreamKey, service: Service, port: ServicePort, screen: EndpointScreen
+) -> Endpoint:
+    """
+    :raises _FaultError: if the address is one of our own.
+    """
+    address = service.spec.cluster_ip
+    endpoint = Endpoint(_normalized(address, "IPv6" if ":" in address else "IPv4"), port.port)
+    if not screen.admits((SERVICE, *service.key), endpoint):
+        raise _FaultError(f"{_named(key)} leads to no address")
+    return endpoint
+
+
+def _address_fault(key: UpstreamKey, service: Service | None) -> str:
+    """Say why the endpoints are asked although the address of the Service was to be."""
+    if not key.is_by_service or _has_address(service):
+        return ""
+    is_headless = service is not None and service.spec.cluster_ip == _HEADLESS
+    reason = "is headless" if is_headless else "has no ClusterIP"
+    return f"{_named(key)} {reason}: service-upstream has no effect, and its endpoints are asked"
 
 
 # Endpoints from objects.
