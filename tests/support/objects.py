@@ -44,7 +44,7 @@ from ingress.kube.objects import (
     SliceEndpoint,
 )
 from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
-from ingress.policy.annotation import PREFIX
+from ingress.policy.annotation import OWN_PREFIX, PREFIX
 from ingress.policy.registry import Registry
 from ingress.routing.build import Built, build
 
@@ -125,9 +125,12 @@ def ingress(
     :param paths: paths in the form of `path`, with ``SERVICE:PORT`` for each; without
         host and paths the Ingress has no rule.
     :param tls: hosts by the name of their Secret.
-    :param annotations: names without the prefix.
+    :param annotations: names without the prefix of ingress-nginx, but with our own.
     """
-    all_annotations = {PREFIX + key: value for key, value in (annotations or {}).items()}
+    all_annotations = {
+        key if key.startswith(OWN_PREFIX) else PREFIX + key: value
+        for key, value in (annotations or {}).items()
+    }
     if class_annotation is not None:
         all_annotations["kubernetes.io/ingress.class"] = class_annotation
     rule = IngressRule(
