@@ -1,5 +1,5 @@
 """
-Write the tables of README.md and docs/compatibility.md that come from the code.
+Write the tables of README.md and docs that come from the code.
 
 A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
 With ``--check``, nothing is written: the command fails if a table is not what the code says.
@@ -10,6 +10,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ingress.config_map.key import Key
+from ingress.config_map.key import Verdict as KeyVerdict
+from ingress.config_map.table import KEYS
 from ingress.policy.support import Support, Verdict, groups_of, support_of_all
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -33,6 +36,25 @@ def annotation_list() -> Iterator[str]:
         yield f"| `{support.name}` | {support.verdict} | {text} |"
 
 
+def config_map_keys() -> Iterator[str]:
+    """Make the table of docs/configmap.md: a row for each key, by name."""
+    yield "| key | default | verdict | what it sets, or what follows |"
+    yield "| --- | --- | --- | --- |"
+    for _, key in sorted(KEYS.items()):
+        default = f"`{key.default}`" if key.default else ""
+        yield f"| `{key.name}` | {default} | {_key_verdict(key)} | {key.effect} |"
+
+
+def _key_verdict(key: Key) -> str:
+    match key.verdict:
+        case KeyVerdict.WORKS:
+            return "works"
+        case KeyVerdict.UNSUPPORTED:
+            return "closes every path" if key.closes else "not supported"
+        case KeyVerdict.NO_EFFECT:
+            return "no effect"
+
+
 def _in_words(support: Support) -> str:
     match support.verdict:
         case Verdict.SUPPORTED:
@@ -50,6 +72,7 @@ def _in_words(support: Support) -> str:
 TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "README.md": {"annotations": annotation_summary},
     "docs/compatibility.md": {"annotations": annotation_list},
+    "docs/configmap.md": {"keys": config_map_keys},
 }
 """The makers of tables by file and name."""
 

@@ -144,6 +144,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             paths=root.take(
                 "paths", accept.one_of("auto", "canonical", "as-written", "strict"), _DEFAULT.paths
             ),
+            config_map=root.take(
+                "config-map", accept.or_null(accept.object_name), _DEFAULT.config_map
+            ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             service_upstream=root.take(
                 "service-upstream", accept.boolean, _DEFAULT.service_upstream

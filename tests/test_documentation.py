@@ -169,7 +169,7 @@ class TableTests(SynchronousTestCase):
     """The tables that come from the code."""
 
     def test_true(self) -> None:
-        """README.md and docs/compatibility.md have the tables that ``make docs`` writes."""
+        """README.md and docs have the tables that ``make docs`` writes."""
         done = subprocess.run(
             [sys.executable, ".ci/tables.py", "--check"],
             cwd=CHECKOUT,

@@ -228,10 +228,13 @@ def _plain(value: Any) -> Any:
                 getattr(value, each.name)
             )
             for each in fields(value)
+            if each.repr  # What is not shown may be secret.
         }
     if isinstance(value, Mapping):
         return {_plain_key(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | frozenset):
+    if isinstance(value, frozenset):
+        return sorted(map(_plain, value))
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value

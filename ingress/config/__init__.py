@@ -13,6 +13,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
+from ingress.config.nginx_settings import NginxSettings
+
 
 class ListenerKind(StrEnum):
     """What a listener speaks to those who connect; the keys of ``listen``."""
@@ -304,6 +306,15 @@ class Config:
 
     hosts: Hosts = Hosts()
     paths: PathSetting = "auto"
+    config_map: tuple[str, str] | None = None
+    """
+    ``(namespace, name)`` of ingress-nginx's ConfigMap. Its values are in the configuration of each
+    Snapshot, in place of those of the file; None to use the file alone.
+    """
+
+    nginx: NginxSettings = NginxSettings()
+    """What the ConfigMap says beyond the other fields; never set by the file."""
+
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""

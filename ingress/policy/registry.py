@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from ingress.config import ConfiguredPolicy
 from ingress.policy.access import close_unsupported
-from ingress.policy.annotation import Annotations
+from ingress.policy.annotation import Annotations, Closing, Extent, Subject
 from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.buffering import Buffering
@@ -103,8 +103,11 @@ class Registry:
             if feature is not None:
                 features[key] = feature
         annotations.fault_unknown(self.known_annotations)
-        if annotations.closing is not None:
-            features[Refusal.key()] = Refusal.of(annotations.closing)
+        closing = annotations.closing
+        if closing is None and context.config.nginx.closed_by:
+            closing = Closing(Extent.RULES, Subject.ACCESS)
+        if closing is not None:
+            features[Refusal.key()] = Refusal.of(closing)
             return self.in_order(features)
         return features
 

@@ -4,7 +4,7 @@ The surroundings of a rule while its policies are made: configuration, host and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,9 @@ from ingress.policy.secret_content import SecretOf, no_secret
 
 BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
 """Finds the content of the Secret of this namespace and name."""
+
+ConfigMapOf = Callable[[tuple[str, str]], Mapping[str, str] | None]
+"""Finds the data of the ConfigMap of this namespace and name; None if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class ReadContext:
     """
 
     config: Config
+    """
+    With the values of ingress-nginx's ConfigMap: what the configuration has no key for is in
+    `Config.nginx`. Annotations take precedence.
+    """
 
     namespace: str
     """The namespace of the object."""
@@ -39,6 +46,9 @@ class ReadContext:
 
     secret_of: SecretOf = no_secret
     """The same for every other use of a Secret."""
+
+    config_map_of: ConfigMapOf = lambda name: None
+    """Finds a ConfigMap that `RouteFeature.references` names; the same holds."""
 
 
 class RuleScope(NamedTuple):

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ingress.config import Config
@@ -29,52 +30,26 @@ from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
 from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.policy.registry import REGISTRY, Registry, registry_with
 from ingress.problem import Problem
-from ingress.routing.build.certificate_table import CertificateTable, update_certificates
+from ingress.routing.build.certificate_table import update_certificates
 from ingress.routing.build.change import changed_names, collected_in_steps
-from ingress.routing.build.configuration_problems import configuration_problems
-from ingress.routing.build.endpoint_screen import find_object, refusal_problems, service_of
-from ingress.routing.build.foreign_config_map import config_map_problems
-from ingress.routing.build.foreign_table import ForeignTable, update_foreign
+from ingress.routing.build.config_map import ConfigMapState, update_config_map
+from ingress.routing.build.config_map_table import data_of
+from ingress.routing.build.foreign_table import update_foreign
 from ingress.routing.build.front_service import front_addresses
 from ingress.routing.build.host_owner import HostOwners
-from ingress.routing.build.host_table import HostTable, update_hosts
+from ingress.routing.build.host_table import update_hosts
 from ingress.routing.build.ingress import IngressReader, SecretLookup
 from ingress.routing.build.ingress_class import class_rule
-from ingress.routing.build.ingress_table import (
-    KIND,
-    IngressTable,
-    reclassed_ingresses,
-    update_served,
-)
-from ingress.routing.build.named_secret_table import NamedSecretTable, NamedSecretUpdate
+from ingress.routing.build.ingress_table import KIND, reclassed_ingresses, update_served
+from ingress.routing.build.memo import Memo
+from ingress.routing.build.named_secret_table import NamedSecretUpdate
+from ingress.routing.build.problem_table import Owner, updated_problems
 from ingress.routing.build.route_factory import RouteFactory
-from ingress.routing.build.rule_set import RuleSet
-from ingress.routing.build.rule_table import RuleTable, update_rules
+from ingress.routing.build.rule_table import update_rules
 from ingress.routing.build.secret_table import SecretTable, SecretUpdate
-from ingress.routing.build.tls import secret_problems
-from ingress.routing.build.upstream_table import UpstreamTable, update_upstreams
+from ingress.routing.build.upstream_table import update_upstreams
 from ingress.routing.snapshot import Snapshot, hsts_edits
 from ingress.steps import STRIDE, Steps, finish
-
-Owner = tuple[str, str, str]
-"""``(kind, namespace, name)``; all empty for the configuration."""
-
-CONFIGURATION: Owner = ("", "", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Memo:
-    """The state that a build hands to the next one."""
-
-    objects: Objects = Objects()
-    rules: RuleTable = RuleTable()
-    ingresses: IngressTable = IngressTable()
-    foreign: ForeignTable = ForeignTable()
-    secrets: SecretTable = SecretTable()
-    named_secrets: NamedSecretTable = NamedSecretTable()
-    upstreams: UpstreamTable = UpstreamTable()
-    hosts: HostTable = HostTable()
-    certificates: CertificateTable = CertificateTable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +174,9 @@ def build_steps(
     Build in steps that each take well below 5 ms, so that the caller can do other work
     in between. A build that is abandoned halfway leaves no trace.
     """
+    state = previous.memo.config_map if previous is not None else None
+    config_map = update_config_map(state, objects.config_maps, config)
+    config = config_map.effective
     if registry is None:
         registry = _registry_of(config, previous)
     is_continued = (
@@ -210,9 +188,9 @@ def build_steps(
         memo, problems = previous.memo, previous.problems
     else:
         memo, problems = Memo(secrets=_kept_secrets(objects, previous)), {}
-    memo, concerned = yield from _update(memo, objects, config, now, registry, own)
+    memo, concerned = yield from _update(memo, objects, config_map, now, registry, own)
     before = previous.problems if previous is not None else {}
-    problems = yield from _updated_problems(problems, before, memo, config, concerned)
+    problems = yield from updated_problems(problems, before, memo, concerned)
     return Built(_snapshot(memo, config, previous), problems, memo, registry)
 
 
@@ -234,13 +212,13 @@ def _kept_secrets(objects: Objects, previous: Built | None) -> SecretTable:
 def _update(
     memo: Memo,
     objects: Objects,
-    config: Config,
+    config_map: ConfigMapState,
     now: datetime,
     registry: Registry,
     own: OwnAddresses,
 ) -> Steps[tuple[Memo, set[ObjectKey]]]:
     """:return: the memo of this build, and the objects whose Problems may have changed."""
-    old = memo.objects
+    old, config = memo.objects, config_map.effective
     secret_update = SecretUpdate(memo.secrets, objects.secrets, config)
     changed_secrets = yield from changed_names(old.secrets, objects.secrets)
     yield from secret_update.refresh(changed_secrets)
@@ -248,11 +226,18 @@ def _update(
     names = yield from changed_names(old.ingresses, objects.ingresses)
     changed = yield from collected_in_steps((KIND, *name) for name in names)
     changed |= yield from named.refresh(changed_secrets)
+    changed_config_maps = yield from changed_names(old.config_maps, objects.config_maps)
+    changed |= yield from memo.config_maps.users_of(changed_config_maps)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
     classes = class_rule(objects.ingress_classes, config)
     if classes != memo.ingresses.class_rule:
         changed |= yield from reclassed_ingresses(memo.rules.sets, objects.ingresses, classes)
-    lookup = SecretLookup(secret_update.certificate_of, named.backend_secret_of, named.secret_of)
+    lookup = SecretLookup(
+        secret_update.certificate_of,
+        named.backend_secret_of,
+        named.secret_of,
+        partial(data_of, objects.config_maps),
+    )
     reader = IngressReader(objects.ingresses, classes, config, registry, lookup)
     rules, moves = yield from update_rules(memo.rules, changed, reader.read)
     ingresses = yield from update_served(memo.ingresses, classes, objects.ingresses, moves)
@@ -273,8 +258,8 @@ def _update(
     )
     moved = (move.key for move in moves)
     concerned = yield from collected_in_steps(moved, unserved, merged, chosen)
-    names = yield from changed_names(old.config_maps, objects.config_maps)
-    concerned.update(("ConfigMap", *name) for name in names)
+    concerned.update(("ConfigMap", *name) for name in changed_config_maps)
+    config_maps = yield from memo.config_maps.moved(moves)
     for count, secret in enumerate(secret_update.changed | secret_update.lapsed):
         concerned.update(secrets.users.get(secret, ()))
         if count % STRIDE == STRIDE - 1:
@@ -289,6 +274,8 @@ def _update(
         upstreams,
         hosts,
         certificates,
+        config_maps,
+        config_map,
     )
     return updated, concerned
 
@@ -303,70 +290,6 @@ def _users_without_tls_hosts(memo: Memo, secrets: Iterable[ObjectName]) -> Steps
                 keys.add(key)
         yield
     return keys
-
-
-def _updated_problems(
-    problems: Mapping[Owner, tuple[Problem, ...]],
-    before: Mapping[Owner, tuple[Problem, ...]],
-    memo: Memo,
-    config: Config,
-    concerned: Iterable[ObjectKey],
-) -> Steps[Mapping[Owner, tuple[Problem, ...]]]:
-    """
-    :param problems: the Problems to update.
-    :param before: earlier Problems, whose tuples are reused if they are equal.
-    """
-    updated = dict(problems)
-    for count, key in enumerate(concerned):
-        rules = memo.rules.sets.get(key)
-        if rules is not None:
-            found = _problems_of(rules, memo)
-        else:
-            found = _problems_without_rules(key, memo)
-        _put(updated, before, key, found)
-        if count % STRIDE == STRIDE - 1:
-            yield
-    found = tuple(configuration_problems(memo.secrets, memo.upstreams, config))
-    _put(updated, before, CONFIGURATION, found)
-    return updated
-
-
-def _put(
-    problems: dict[Owner, tuple[Problem, ...]],
-    before: Mapping[Owner, tuple[Problem, ...]],
-    owner: Owner,
-    found: tuple[Problem, ...],
-) -> None:
-    if not found:
-        problems.pop(owner, None)
-        return
-    same = before.get(owner)
-    problems[owner] = same if same == found else found
-
-
-def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
-    """Collect all Problems of one object: its own, and those with other objects."""
-    key, found = rules.key, list(rules.problems)
-    for host in rules.hosts:
-        found += memo.hosts.problems.get(host, {}).get(key, ())
-    for upstream, field_path in rules.upstreams.items():
-        fault = memo.upstreams.faults.get(upstream)
-        if fault is not None:
-            named = f"{upstream.service}:{upstream.port}".removesuffix(":")
-            found.append(rules.problem(field_path, fault, named))
-    found += secret_problems(rules, memo.secrets)
-    for host in rules.tls_hosts:
-        found += memo.certificates.problems.get(host, {}).get(key, ())
-    return tuple(found)
-
-
-def _problems_without_rules(key: ObjectKey, memo: Memo) -> tuple[Problem, ...]:
-    """Collect the Problems of an object that is not an Ingress of ours."""
-    objects = memo.objects
-    item = find_object(objects, key)
-    if item is None:
-        return config_map_problems(objects.config_maps, key)
-    return tuple(refusal_problems(objects, key, memo.upstreams.refused_of(service_of(item))))
 
 
 def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:

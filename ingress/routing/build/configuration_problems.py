@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
 from ingress.problem import Origin, Problem
+from ingress.routing.build.config_map import ConfigMapState
 from ingress.routing.build.endpoint_screen import CONFIGURATION, CONSEQUENCE, describe_refused
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
 
 
 def configuration_problems(
-    secrets: SecretTable, upstreams: UpstreamTable, config: Config
+    secrets: SecretTable, upstreams: UpstreamTable, config_map: ConfigMapState
 ) -> Iterator[Problem]:
     """Yield every Problem of the configuration."""
+    config = config_map.effective
+    if config_map.missing is not None:
+        yield config_map.missing
     origin = Origin(str(config.path)) if config.path is not None else Origin()
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)

@@ -27,7 +27,7 @@ from ingress.policy.annotation import CLOSED, PREFIX, Annotations, Extent, Subje
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
-from ingress.policy.scope import BackendSecretOf, ReadContext
+from ingress.policy.scope import BackendSecretOf, ConfigMapOf, ReadContext
 from ingress.policy.secret_content import Content, SecretData, SecretOf, no_secret
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.problem import Problem
@@ -56,11 +56,12 @@ CertificateOf = Callable[[ObjectName], ServerCertificate | None]
 
 
 class SecretLookup(NamedTuple):
-    """Finds the content of the Secrets that an Ingress names."""
+    """Finds the content of the Secrets and ConfigMaps that an Ingress names."""
 
     certificate_of: CertificateOf
     backend_secret_of: BackendSecretOf
     secret_of: SecretOf = no_secret
+    config_map_of: ConfigMapOf = lambda name: None
 
 
 class IngressReader:
@@ -125,6 +126,7 @@ class _Reading:
         self._problems: list[Problem] = []
         self._upstreams: dict[UpstreamKey, str] = {}
         self._named_secrets: set[ObjectName] = set()
+        self._config_maps: set[ObjectName] = set()
         self._features: Features = {}
 
     def read(self) -> Steps[RuleSet]:
@@ -162,6 +164,7 @@ class _Reading:
             tls_hosts=entries_by_host(tls),
             upstreams=self._upstreams,
             named_secrets=frozenset(self._named_secrets),
+            config_maps=frozenset(self._config_maps),
             problems=(*own, *self._problems),
         )
 
@@ -203,7 +206,11 @@ class _Reading:
 
     def _read_features(self) -> Features:
         context = ReadContext(
-            self._reader.config, self._source.namespace, self._backend_secret, self._secret
+            self._reader.config,
+            self._source.namespace,
+            self._backend_secret,
+            self._secret,
+            self._config_map,
         )
         return self._reader.registry.read(self._annotations, context)
 
@@ -227,6 +234,10 @@ class _Reading:
     def _secret(self, name: ObjectName, read: Callable[[SecretData], Content], /) -> Content:
         self._named_secrets.add(name)
         return self._reader.secrets.secret_of(name, read)
+
+    def _config_map(self, name: ObjectName) -> Mapping[str, str] | None:
+        self._config_maps.add(name)
+        return self._reader.secrets.config_map_of(name)
 
     def _annotation_problems(self) -> list[Problem]:
         return [

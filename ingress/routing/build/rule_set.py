@@ -131,6 +131,9 @@ class RuleSet:
     named_secrets: frozenset[ObjectName] = frozenset()
     """The Secrets that its features depend on."""
 
+    config_maps: frozenset[ObjectName] = frozenset()
+    """The ConfigMaps that its features depend on."""
+
     problems: tuple[Problem, ...] = ()
     """The Problems that do not depend on other objects."""
 

@@ -1,0 +1,190 @@
+"""
+What ingress-nginx's ConfigMap can set and the configuration has no key for.
+
+Keys of the ConfigMap for which the configuration has a key replace that key's value, and are not
+found here: ``ssl-redirect`` is `Config.ssl_redirect`, ``proxy-read-timeout`` is
+`Limits.read_timeout`. `ingress.config_map` reads all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HeaderFields = tuple[tuple[str, str], ...]
+"""Names and values of fields, checked: neither can end a head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """One way to compress responses; ``gzip-*`` or ``brotli-*``."""
+
+    is_on: bool = False
+    level: int = 1
+    min_length: int = 256
+    """Bytes below which a response of known length stays as it is."""
+
+    types: tuple[str, ...] | None = None
+    """Media types in lower case; None for the list of ingress-nginx, ``*`` for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAuth:
+    """
+    External authentication of all rules: ``global-auth-*``, as written. The values have the forms
+    of the annotations ``auth-*``.
+    """
+
+    url: str = field(default="", repr=False)
+    """Empty where nobody is asked. Like `signin`, it may hold a secret."""
+
+    method: str = ""
+    signin: str = field(default="", repr=False)
+    signin_redirect_param: str = ""
+    response_headers: tuple[str, ...] = ()
+    request_redirect: str = field(default="", repr=False)
+    cache_key: str = field(default="", repr=False)
+    cache_duration: str = ""
+    always_set_cookie: bool = False
+    no_auth_locations: tuple[str, ...] = ("/.well-known/acme-challenge",)
+    """Paths that need no authentication, and all below them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRules:
+    """Requests that get 403 everywhere: ``block-*``, as written."""
+
+    cidrs: tuple[str, ...] = ()
+    user_agents: tuple[str, ...] = ()
+    """Whole values; ``~`` or ``~*`` begins a regular expression, as in nginx's map."""
+
+    referers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRangeDefaults:
+    """``whitelist-source-range`` and ``denylist-source-range``: None where the key is absent."""
+
+    allowed: tuple[str, ...] | None = None
+    denied: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectDefaults:
+    """Redirects that the proxy answers, and those of endpoints."""
+
+    force_ssl: bool = False
+    code: int = 308
+    """Of redirects to https: ``http-redirect-code``."""
+
+    no_tls_locations: tuple[str, ...] = ("/.well-known/acme-challenge",)
+    """Paths that are not redirected to https, and all below them."""
+
+    is_relative: bool = False
+    """``relative-redirects``"""
+
+    preserve_trailing_slash: bool = False
+    use_port: bool = False
+    """``use-port-in-redirects``"""
+
+    proxy_redirect_from: str = "off"
+    proxy_redirect_to: str = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyDefaults:
+    """How endpoints are asked, where annotations say nothing."""
+
+    next_upstream: str = "error timeout"
+    """As the annotation ``proxy-next-upstream`` has it."""
+
+    next_upstream_tries: int = 3
+    next_upstream_timeout: float = 0.0
+    retry_non_idempotent: bool = False
+    cookie_domain: str = "off"
+    cookie_path: str = "off"
+    load_balance: str = ""
+    """Empty for the default of the proxy."""
+
+    upstream_hash_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitDefaults:
+    """``limit-*``"""
+
+    rate: int = 0
+    """Bytes a second, in units of KiB as the annotation has it; 0 for no limit."""
+
+    rate_after: int = 0
+    req_status: int = 503
+    conn_status: int = 503
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDefaults:
+    """Error pages."""
+
+    statuses: frozenset[int] = frozenset()
+    """``custom-http-errors``"""
+
+    disable_intercept: bool = False
+    """``disable-proxy-intercept-errors``"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderDefaults:
+    """Fields of requests and responses."""
+
+    removed: tuple[str, ...] = ()
+    """``hide-headers``: names of fields that no response of an endpoint keeps."""
+
+    added: HeaderFields = field(default=(), repr=False)
+    """The content of the ConfigMap that ``add-headers`` names: for every response."""
+
+    set_upstream: HeaderFields = field(default=(), repr=False)
+    """That of ``proxy-set-headers``, for every request; it may hold secrets."""
+
+    allowed_custom: frozenset[str] = frozenset()
+    """``global-allowed-response-headers`` in lower case: what ``custom-headers`` may set."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationSafety:
+    """Which annotations authors of Ingresses may use."""
+
+    allow_snippets: bool | None = None
+    """``allow-snippet-annotations``; None where the key is absent."""
+
+    risk_level: str = "Critical"
+    """``annotations-risk-level``: Low, Medium, High or Critical. All are let in by default."""
+
+    blocked_words: tuple[str, ...] = ()
+    """``annotation-value-word-blocklist``"""
+
+    allow_cross_namespace: bool = False
+    """Whether an Ingress may name objects of other namespaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class NginxSettings:
+    """
+    The settings of ingress-nginx's ConfigMap; with the defaults of a proxy that has none. Features
+    find them in `ReadContext.config`, and give annotations precedence.
+    """
+
+    closed_by: tuple[str, ...] = ()
+    """
+    The keys that decide access and cannot be honoured. If there are any, every rule answers 503.
+    """
+
+    annotations: AnnotationSafety = AnnotationSafety()
+    auth: GlobalAuth = GlobalAuth()
+    block: BlockRules = BlockRules()
+    source_ranges: SourceRangeDefaults = SourceRangeDefaults()
+    redirects: RedirectDefaults = RedirectDefaults()
+    proxy: ProxyDefaults = ProxyDefaults()
+    limits: LimitDefaults = LimitDefaults()
+    errors: ErrorDefaults = ErrorDefaults()
+    headers: HeaderDefaults = HeaderDefaults()
+    gzip: Compression = Compression()
+    brotli: Compression = Compression(level=4, min_length=20)

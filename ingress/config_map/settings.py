@@ -1,0 +1,86 @@
+"""
+Puts the values of ingress-nginx's ConfigMap into the configuration.
+
+What a key of the ConfigMap says takes precedence over the configuration file, and annotations
+take precedence over both (docs/compatibility.md, section 6, "ConfigMap").
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Final
+
+from ingress.config import HSTS, Config
+from ingress.config_map.reading import ReadData, Values
+from ingress.config_map.table import KEYS
+
+_Networks = tuple[IPv4Network | IPv6Network, ...]
+
+EVERYBODY: Final[_Networks] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
+"""The default of ``proxy-real-ip-cidr``: ingress-nginx believes every peer."""
+
+
+def apply(config: Config, read: ReadData) -> Config:
+    """
+    :param config: the configuration of the file.
+    :return: the same with the values of a ConfigMap.
+    """
+    values = read.values
+    for name, value in values.items():
+        target = KEYS[name].target
+        if target:
+            config = _replaced(config, target.split("."), value)
+    config = replace(config, hsts=_hsts(config.hsts, values))
+    config = replace(config, trusted_proxies=_trusted(config.trusted_proxies, values))
+    if values.get("enable-underscores-in-headers") is True:
+        config = replace(config, field_names="underscores")
+    if values.get("ignore-invalid-headers") is False:
+        config = replace(config, field_names="any")
+    if values.get("disable-access-log") is True:
+        config = replace(config, access_log=None)
+    return replace(config, nginx=replace(config.nginx, closed_by=read.closed_by))
+
+
+def _replaced(part: Any, path: list[str], value: object) -> Any:
+    """Return a copy of a frozen dataclass with another value at a path."""
+    name, *rest = path
+    if rest:
+        value = _replaced(getattr(part, name), rest, value)
+    return replace(part, **{name: value})
+
+
+def _hsts(configured: HSTS | None, values: Values) -> HSTS | None:
+    is_on = values.get("hsts", configured is not None)
+    if not is_on:
+        return None
+    fields = {
+        "max_age": values.get("hsts-max-age"),
+        "include_subdomains": values.get("hsts-include-subdomains"),
+        "preload": values.get("hsts-preload"),
+    }
+    changes: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    return replace(configured or HSTS(), **changes)
+
+
+def trusts_everybody(config: Config, values: Values) -> bool:
+    """Whether forwarded fields are believed from any peer because nobody said from whom."""
+    return bool(values.get("use-forwarded-headers")) and any(
+        not network.prefixlen for network in _trusted(config.trusted_proxies, values)
+    )
+
+
+def _trusted(configured: _Networks, values: Values) -> _Networks:
+    """
+    Return the peers whose forwarded fields are believed: those of ``proxy-real-ip-cidr``, or else
+    of the configuration, or else everybody, as in ingress-nginx.
+    """
+    is_used = values.get("use-forwarded-headers")
+    if is_used is None:
+        return configured
+    if not is_used:
+        return ()
+    ranges = values.get("proxy-real-ip-cidr")
+    if ranges is None and configured:
+        return configured
+    return ranges if isinstance(ranges, tuple) else EVERYBODY

@@ -1,0 +1,278 @@
+"""
+The keys of ingress-nginx's ConfigMap for what becomes of requests: redirects, endpoints, fields,
+errors, amounts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingress.config_map import value as accept
+from ingress.config_map.key import Key, no_effect, unsupported, works
+
+_TIMEOUT: Final = accept.seconds(0.1, 86400.0)
+_STREAMED: Final = "bodies are passed on as they come, so that there is no such buffer"
+_AS_BY_DEFAULT: Final = "redirects are as by default"
+_TCP: Final = "this proxy does not forward TCP and UDP ports"
+
+
+def _pending(
+    name: str, accept_text: accept.AcceptText, target: str, consequence: str, default: str = ""
+) -> Key:
+    """A key whose value is read, and that no feature applies yet."""
+    return unsupported(name, consequence, default, accept=accept_text, target=f"nginx.{target}")
+
+
+_REDIRECTS: Final = (
+    works(
+        "ssl-redirect",
+        accept.boolean,
+        "ssl_redirect",
+        "redirects to https, where there is TLS",
+        "true",
+    ),
+    _pending("force-ssl-redirect", accept.boolean, "redirects.force_ssl", _AS_BY_DEFAULT, "false"),
+    _pending(
+        "http-redirect-code",
+        lambda text: int(accept.choice("301", "302", "307", "308")(text)),
+        "redirects.code",
+        _AS_BY_DEFAULT,
+        "308",
+    ),
+    _pending(
+        "no-tls-redirect-locations",
+        accept.paths,
+        "redirects.no_tls_locations",
+        _AS_BY_DEFAULT,
+        "/.well-known/acme-challenge",
+    ),
+    _pending(
+        "relative-redirects", accept.boolean, "redirects.is_relative", _AS_BY_DEFAULT, "false"
+    ),
+    _pending(
+        "preserve-trailing-slash",
+        accept.boolean,
+        "redirects.preserve_trailing_slash",
+        _AS_BY_DEFAULT,
+        "false",
+    ),
+    _pending(
+        "use-port-in-redirects", accept.boolean, "redirects.use_port", _AS_BY_DEFAULT, "false"
+    ),
+    _pending(
+        "proxy-redirect-from", accept.text, "redirects.proxy_redirect_from", _AS_BY_DEFAULT, "off"
+    ),
+    _pending(
+        "proxy-redirect-to", accept.text, "redirects.proxy_redirect_to", _AS_BY_DEFAULT, "off"
+    ),
+)
+
+_ENDPOINTS: Final = (
+    works("proxy-connect-timeout", _TIMEOUT, "limits.connect_timeout", "seconds to connect", "5"),
+    works("proxy-read-timeout", _TIMEOUT, "limits.read_timeout", "seconds to respond", "60"),
+    works("proxy-send-timeout", _TIMEOUT, "limits.upstream_send_timeout", "seconds to read", "60"),
+    works("proxy-body-size", accept.body_size, "limits.body_size", "the size of bodies", "1m"),
+    _pending(
+        "proxy-next-upstream",
+        accept.text,
+        "proxy.next_upstream",
+        "requests are tried again as by default",
+        "error timeout",
+    ),
+    _pending(
+        "proxy-next-upstream-tries",
+        accept.integer(0, 1000),
+        "proxy.next_upstream_tries",
+        "requests are tried again as by default",
+        "3",
+    ),
+    _pending(
+        "proxy-next-upstream-timeout",
+        accept.seconds(0, 86400),
+        "proxy.next_upstream_timeout",
+        "requests are tried again as by default",
+        "0",
+    ),
+    _pending(
+        "retry-non-idempotent",
+        accept.boolean,
+        "proxy.retry_non_idempotent",
+        "requests are tried again as by default",
+        "false",
+    ),
+    _pending(
+        "proxy-cookie-domain",
+        accept.text,
+        "proxy.cookie_domain",
+        "cookies of endpoints stay as they are",
+        "off",
+    ),
+    _pending(
+        "proxy-cookie-path",
+        accept.text,
+        "proxy.cookie_path",
+        "cookies of endpoints stay as they are",
+        "off",
+    ),
+    works(
+        "service-upstream",
+        accept.boolean,
+        "service_upstream",
+        "whether requests are sent to the address of a Service",
+        "false",
+    ),
+    _pending(
+        "load-balance",
+        accept.choice("round_robin", "ewma"),
+        "proxy.load_balance",
+        "requests are balanced as by default",
+        "round_robin",
+    ),
+    _pending(
+        "upstream-hash-by",
+        accept.text,
+        "proxy.upstream_hash_by",
+        "requests are balanced as by default",
+    ),
+    works(
+        "upstream-keepalive-connections",
+        accept.integer(0, 1_000_000),
+        "limits.idle_upstream_connections",
+        "idle connections kept for each endpoint",
+        "320",
+    ),
+    works(
+        "upstream-keepalive-timeout",
+        _TIMEOUT,
+        "limits.idle_upstream_timeout",
+        "seconds for which an idle connection to an endpoint is kept",
+        "60",
+    ),
+    unsupported("upstream-keepalive-time", "a connection to an endpoint has no greatest age", "1h"),
+    unsupported(
+        "upstream-keepalive-requests",
+        "a connection to an endpoint has no greatest number of requests",
+        "10000",
+    ),
+    no_effect("proxy-ssl-location-only", "proxy-ssl-* annotations hold for their own paths only"),
+    no_effect("grpc-buffer-size-kb", _STREAMED, "0"),
+)
+
+_BUFFERS: Final = (
+    no_effect("proxy-buffering", "responses are streamed, not buffered", "off"),
+    no_effect("proxy-request-buffering", "requests are streamed, not buffered", harmless=("off",)),
+    no_effect("proxy-buffer-size", "heads of responses may have limits.head-size bytes", "4k"),
+    no_effect("proxy-buffers-number", _STREAMED, "4"),
+    no_effect("proxy-busy-buffers-size", _STREAMED, "8k"),
+    no_effect("proxy-max-temp-file-size", _STREAMED, "1024m"),
+    no_effect("client-body-buffer-size", _STREAMED, "8k"),
+    no_effect("proxy-http-version", "HTTP/1.1 is spoken to endpoints", "1.1"),
+)
+
+_FIELDS: Final = (
+    _pending("hide-headers", accept.field_names, "headers.removed", "responses keep these fields"),
+    unsupported("add-headers", "responses do not get the fields of that ConfigMap"),
+    unsupported("proxy-set-headers", "requests do not get the fields of that ConfigMap"),
+    no_effect("server-tokens", "responses have no Server field of the proxy", "false"),
+    no_effect(
+        "allow-backend-server-header",
+        "the Server field of endpoints is always passed on",
+        harmless=("true",),
+    ),
+    no_effect("default-type", "the proxy adds no Content-Type", "text/html"),
+    unsupported(
+        "generate-request-id",
+        "requests without an id always get one",
+        "true",
+    ),
+    unsupported("proxy-add-original-uri-header", "endpoints get no X-Original-URI", "false"),
+)
+
+_ERRORS_AND_AMOUNTS: Final = (
+    _pending(
+        "custom-http-errors",
+        accept.statuses(400, 599),
+        "errors.statuses",
+        "errors reach clients as they are",
+    ),
+    _pending(
+        "disable-proxy-intercept-errors",
+        accept.boolean,
+        "errors.disable_intercept",
+        "errors reach clients as by default",
+        "false",
+    ),
+    _pending(
+        "limit-rate",
+        accept.integer(0, 1 << 30),
+        "limits.rate",
+        "responses are sent as fast as clients read",
+        "0",
+    ),
+    _pending(
+        "limit-rate-after",
+        accept.integer(0, 1 << 30),
+        "limits.rate_after",
+        "responses are sent as fast as clients read",
+        "0",
+    ),
+    _pending(
+        "limit-req-status-code",
+        accept.integer(400, 599),
+        "limits.req_status",
+        "refused requests get 503",
+        "503",
+    ),
+    _pending(
+        "limit-conn-status-code",
+        accept.integer(400, 599),
+        "limits.conn_status",
+        "refused requests get 503",
+        "503",
+    ),
+    unsupported(
+        "limit-conn-zone-variable",
+        "clients are told apart by their addresses",
+        "$binary_remote_addr",
+    ),
+)
+
+_UNCOMPRESSED: Final = "responses are not compressed"
+
+_COMPRESSION: Final = (
+    _pending("use-gzip", accept.boolean, "gzip.is_on", _UNCOMPRESSED, "false"),
+    _pending("gzip-level", accept.integer(1, 9), "gzip.level", _UNCOMPRESSED, "1"),
+    _pending(
+        "gzip-min-length", accept.integer(0, 1 << 30), "gzip.min_length", _UNCOMPRESSED, "256"
+    ),
+    _pending("gzip-types", accept.media_types, "gzip.types", _UNCOMPRESSED),
+    unsupported("gzip-disable", "User-Agent makes no difference to compression"),
+    _pending("enable-brotli", accept.boolean, "brotli.is_on", _UNCOMPRESSED, "false"),
+    _pending("brotli-level", accept.integer(0, 11), "brotli.level", _UNCOMPRESSED, "4"),
+    _pending(
+        "brotli-min-length", accept.integer(0, 1 << 30), "brotli.min_length", _UNCOMPRESSED, "20"
+    ),
+    _pending("brotli-types", accept.media_types, "brotli.types", _UNCOMPRESSED),
+)
+
+_STREAMS: Final = tuple(
+    no_effect(name, _TCP, default)
+    for name, default in (
+        ("proxy-stream-timeout", "600s"),
+        ("proxy-stream-next-upstream", "true"),
+        ("proxy-stream-next-upstream-timeout", "600s"),
+        ("proxy-stream-next-upstream-tries", "3"),
+        ("proxy-stream-responses", "1"),
+        ("stream-snippet", ""),
+    )
+)
+
+TRAFFIC_KEYS: Final = (
+    *_REDIRECTS,
+    *_ENDPOINTS,
+    *_BUFFERS,
+    *_FIELDS,
+    *_ERRORS_AND_AMOUNTS,
+    *_COMPRESSION,
+    *_STREAMS,
+)

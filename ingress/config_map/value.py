@@ -1,0 +1,201 @@
+"""
+Conversions of the values of ingress-nginx's ConfigMap, all of which are text.
+
+Each function takes the text without surrounding blanks and returns the value of a setting. It
+raises `NotAccepted` with what is accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Final
+
+from ingress.address_ranges import parse_range
+from ingress.byte_size import BYTE_SIZE, byte_size
+from ingress.config.section import NotAccepted
+
+AcceptText = Callable[[str], Any]
+"""Converts the text of a value; raises NotAccepted."""
+
+MAX_LIST: Final = 20_000
+"""Members of one list."""
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+"""The values that Go's ``strconv.ParseBool`` accepts."""
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_DURATION: Final = re.compile(r"(?:[0-9]{1,9}(?:ms|[smhd])?)(?: ?[0-9]{1,9}(?:ms|[smhd]))*")
+_DURATION_PART: Final = re.compile(r"([0-9]+)(ms|[smhd])?")
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+"""The name of a field (RFC 9110 section 5.6.2)."""
+
+_PATH: Final = re.compile(r"/[!-~]{0,1023}")
+_OBJECT: Final = re.compile(
+    r"(?:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/)?([a-z0-9][a-z0-9.-]{0,252})"
+)
+_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+|\*")
+
+
+def boolean(text: str) -> bool:
+    """Accept what Go's ``ParseBool`` does."""
+    if text not in _BOOLEANS:
+        raise NotAccepted("true or false is accepted")
+    return _BOOLEANS[text]
+
+
+def on_off(text: str) -> bool:
+    """Accept ``on`` and ``off``."""
+    if text not in ("on", "off"):
+        raise NotAccepted("on or off is accepted")
+    return text == "on"
+
+
+def integer(least: int, most: int) -> AcceptText:
+    """Accept a whole number of a range."""
+
+    def accept(text: str) -> int:
+        if _INTEGER.fullmatch(text) is None or not least <= int(text) <= most:
+            raise NotAccepted(f"a whole number from {least} to {most} is accepted")
+        return int(text)
+
+    return accept
+
+
+def seconds(least: float, most: float) -> AcceptText:
+    """Accept seconds, or a duration with units as nginx and Go write it: ``1m30s``."""
+
+    def accept(text: str) -> float:
+        value = -1.0
+        if _DURATION.fullmatch(text):
+            parts = _DURATION_PART.findall(text)
+            value = sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
+        if not least <= value <= most:
+            raise NotAccepted(f"a number of seconds from {least:g} to {most:g} is accepted")
+        return value
+
+    return accept
+
+
+def body_size(text: str) -> int | None:
+    """Accept a size, or 0 for no limit, which is None."""
+    if BYTE_SIZE.fullmatch(text) is None:
+        raise NotAccepted("a size such as 512k, 8m or 1g is accepted, or 0 for no limit")
+    return byte_size(text) or None
+
+
+def buffers(text: str) -> int:
+    """Accept ``NUMBER SIZE``, which is the size of all buffers together."""
+    count, _, size = text.partition(" ")
+    if not re.fullmatch(r"[0-9]{1,4}", count) or BYTE_SIZE.fullmatch(size.strip()) is None:
+        raise NotAccepted("a number and a size are accepted, such as 4 8k")
+    total = int(count) * byte_size(size.strip())
+    if not 1 << 10 <= total <= 1 << 20:
+        raise NotAccepted("buffers of 1k to 1m together are accepted")
+    return total
+
+
+def choice(*accepted: str) -> AcceptText:
+    """Accept one of several words."""
+
+    def accept(text: str) -> str:
+        if text not in accepted:
+            raise NotAccepted(f"{' or '.join(filter(None, accepted))} is accepted")
+        return text
+
+    return accept
+
+
+def text(written: str) -> str:
+    """Accept any text of one line."""
+    if not written.isprintable():
+        raise NotAccepted("text without line breaks and control characters is accepted")
+    return written
+
+
+def words(written: str) -> tuple[str, ...]:
+    """Accept a list with commas between its members; empty members are dropped."""
+    members = tuple(filter(None, (member.strip() for member in text(written).split(","))))
+    if len(members) > MAX_LIST:
+        raise NotAccepted(f"a list of at most {MAX_LIST} members is accepted")
+    return members
+
+
+def ranges(written: str) -> tuple[str, ...]:
+    """Accept a list of IP addresses and CIDR ranges."""
+    members = words(written)
+    for member in members:
+        try:
+            parse_range(member)
+        except ValueError as error:
+            raise NotAccepted(
+                f"{error}; a list of IP addresses and CIDR ranges is accepted"
+            ) from None
+    return members
+
+
+def networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Accept a list of IP addresses and CIDR ranges, of which there is at least one."""
+    try:
+        found = tuple(ip_network(member, strict=False) for member in words(written))
+    except ValueError:
+        found = ()
+    if not found:
+        raise NotAccepted("a list of IP addresses and CIDR ranges is accepted")
+    return found
+
+
+def statuses(least: int, most: int) -> AcceptText:
+    """Accept a list of status codes of a range."""
+
+    def accept(written: str) -> frozenset[int]:
+        members = words(written)
+        wrong = [each for each in members if not re.fullmatch(r"[1-5][0-9]{2}", each)]
+        found = frozenset(int(each) for each in members if each not in wrong)
+        if wrong or not all(least <= status <= most for status in found):
+            raise NotAccepted(f"a list of codes from {least} to {most} is accepted")
+        return found
+
+    return accept
+
+
+def field_names(written: str) -> tuple[str, ...]:
+    """Accept a list of names of fields."""
+    members = words(written)
+    if not all(_TOKEN.fullmatch(member) for member in members):
+        raise NotAccepted("a list of names of header fields is accepted")
+    return members
+
+
+def lower_field_names(written: str) -> frozenset[str]:
+    """Accept the same, as a set in lower case."""
+    return frozenset(name.lower() for name in field_names(written))
+
+
+def paths(written: str) -> tuple[str, ...]:
+    """Accept a list of paths."""
+    members = words(written)
+    if not all(_PATH.fullmatch(member) for member in members):
+        raise NotAccepted("a list of paths is accepted, each beginning with /")
+    return members
+
+
+def media_types(written: str) -> tuple[str, ...]:
+    """Accept media types with blanks between them, or ``*``."""
+    members = text(written).split()
+    if not members or not all(_MEDIA_TYPE.fullmatch(member) for member in members):
+        raise NotAccepted("media types with blanks between them are accepted, or *")
+    return tuple(member.lower() for member in members)
+
+
+def reference(written: str) -> tuple[str, str]:
+    """Accept ``NAMESPACE/NAME`` of an object."""
+    match = _OBJECT.fullmatch(written)
+    if match is None or match[1] is None:
+        raise NotAccepted("NAMESPACE/NAME of a ConfigMap is accepted")
+    return match[1], match[2]

@@ -1,0 +1,111 @@
+"""
+The ConfigMap of ingress-nginx that the configuration names, from one build to the next.
+
+Source of the rules: docs/compatibility.md, section 6, "ConfigMap".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingress.config import Config
+from ingress.config_map.reading import KeyFault, ReadData, read_data
+from ingress.config_map.settings import apply, trusts_everybody
+from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
+from ingress.problem import Origin, Problem, shown
+
+KIND = "ConfigMap"
+
+_EVERYBODY = (
+    "the fields of every peer are believed, so that any client can claim another address; "
+    "proxy-real-ip-cidr should list the proxies in front"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapState:
+    """The ConfigMap after a build."""
+
+    configured: Config = Config()
+    """The configuration of the file."""
+
+    effective: Config = Config()
+    """The same with the values of the ConfigMap; the same object as before if it is equal."""
+
+    item: ConfigMap | None = None
+    """None if there is none, or it is gone."""
+
+    read: ReadData = field(default_factory=ReadData)
+    """The values that apply, those of before included."""
+
+    has_been_read: bool = False
+    """Whether the ConfigMap has existed."""
+
+    problems: tuple[Problem, ...] = ()
+    """Those of the ConfigMap itself."""
+
+    @property
+    def key(self) -> ObjectKey | None:
+        """What identifies the ConfigMap among all objects; None if none is configured."""
+        name = self.configured.config_map
+        return (KIND, *name) if name is not None else None
+
+    @property
+    def missing(self) -> Problem | None:
+        """The Problem of the configuration if there is no such ConfigMap."""
+        name = self.configured.config_map
+        if name is None or self.item is not None:
+            return None
+        follows = "its last values still apply" if self.has_been_read else "the defaults apply"
+        path = self.configured.path
+        return Problem(
+            f"does not exist, or this proxy may not read it; {follows}",
+            field="config-map",
+            value="/".join(name),
+            origin=Origin(str(path)) if path is not None else Origin(),
+        )
+
+
+def update_config_map(
+    state: ConfigMapState | None, config_maps: Mapping[ObjectName, ConfigMap], config: Config
+) -> ConfigMapState:
+    """
+    :param state: that of the build before, for any configuration.
+    :param config: the configuration of the file.
+    """
+    name = config.config_map
+    if name is None:
+        return ConfigMapState(config, config)
+    item = config_maps.get(name)
+    is_same = state is not None and state.configured.config_map == name
+    before = state if state is not None and is_same else ConfigMapState(config, config)
+    if is_same and before.item is item and before.configured == config:
+        return before
+    read, has_been_read = before.read, before.has_been_read
+    if item is not None:
+        read, has_been_read = read_data(item.data, before.read.values), True
+    effective = apply(config, read)
+    if effective == before.effective:
+        effective = before.effective
+    problems = tuple(_problems(item, read, config)) if item is not None else ()
+    return ConfigMapState(config, effective, item, read, has_been_read, problems)
+
+
+def _problems(item: ConfigMap, read: ReadData, config: Config) -> list[Problem]:
+    faults = list(read.faults)
+    if trusts_everybody(config, read.values):
+        faults.append(KeyFault("use-forwarded-headers", "", _EVERYBODY))
+    namespace, name = item.key
+    return [
+        Problem(
+            fault.message,
+            KIND,
+            namespace,
+            name,
+            f"data[{shown(fault.key)}]" if fault.key else "data",
+            shown(fault.value),
+            item.origin,
+        )
+        for fault in faults
+    ]

@@ -1,0 +1,104 @@
+"""
+Tests for `ingress.config_map.settings`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.config import HSTS, AccessLog, Config, Limits
+from ingress.config_map.reading import read_data
+from ingress.config_map.settings import apply, trusts_everybody
+
+PRIVATE = IPv4Network("10.0.0.0/8")
+EVERYBODY = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
+
+
+def applied(config: Config | None = None, **data: str) -> Config:
+    """The configuration with the values of these keys, written with _ for -."""
+    named = {name.replace("_", "-"): value for name, value in data.items()}
+    return apply(config or Config(), read_data(named, {}))
+
+
+class ApplyTests(SynchronousTestCase):
+    """Keys take precedence over the file."""
+
+    def test_none(self) -> None:
+        """Without keys the configuration stays as it is."""
+        self.assertEqual(applied(), Config())
+
+    def test_configuration_keys(self) -> None:
+        """A key for which the configuration has a key replaces its value."""
+        config = Config(ssl_redirect=True, limits=Limits(read_timeout=7, body_size=5))
+        found = applied(config, ssl_redirect="false", proxy_body_size="0", keep_alive="30")
+        self.assertEqual(found.ssl_redirect, False)
+        self.assertEqual(
+            found.limits, Limits(read_timeout=7, body_size=None, keep_alive_timeout=30)
+        )
+
+    def test_nginx_settings(self) -> None:
+        """Every other key is one of `Config.nginx`."""
+        found = applied(custom_http_errors="404,503", hide_headers="X-Powered-By, server")
+        self.assertEqual(found.nginx.errors.statuses, frozenset({404, 503}))
+        self.assertEqual(found.nginx.headers.removed, ("X-Powered-By", "server"))
+
+    def test_closed(self) -> None:
+        """The keys that close everything are named."""
+        self.assertEqual(
+            applied(denylist_source_range="x").nginx.closed_by, ("denylist-source-range",)
+        )
+
+    def test_hsts(self) -> None:
+        """The field is switched off and on, and keeps what the file says of the rest."""
+        config = Config(hsts=HSTS(max_age=5, preload=True))
+        self.assertIsNone(applied(config, hsts="false").hsts)
+        found = applied(config, hsts_include_subdomains="false").hsts
+        self.assertEqual(found, HSTS(5, include_subdomains=False, preload=True))
+        self.assertEqual(applied(Config(hsts=None), hsts="true", hsts_max_age="9").hsts, HSTS(9))
+        self.assertIsNone(applied(Config(hsts=None), hsts_max_age="9").hsts)
+
+    def test_field_names(self) -> None:
+        """Underscores, and all other names, pass where the keys say so."""
+        self.assertEqual(applied(enable_underscores_in_headers="true").field_names, "underscores")
+        self.assertEqual(applied(ignore_invalid_headers="false").field_names, "any")
+        self.assertEqual(applied(ignore_invalid_headers="true").field_names, "plain")
+
+    def test_access_log(self) -> None:
+        """The access log is switched off."""
+        self.assertIsNone(applied(disable_access_log="true").access_log)
+        self.assertEqual(applied(disable_access_log="false").access_log, AccessLog())
+
+    def test_head_size(self) -> None:
+        """A head may be as large as all buffers together."""
+        self.assertEqual(applied(large_client_header_buffers="8 16k").limits.head_size, 131072)
+
+
+class TrustTests(SynchronousTestCase):
+    """Whose forwarded fields are believed."""
+
+    def test_nobody(self) -> None:
+        """The addresses alone change nothing, and false trusts nobody."""
+        self.assertEqual(applied(proxy_real_ip_cidr="10.0.0.0/8").trusted_proxies, ())
+        config = Config(trusted_proxies=(PRIVATE,))
+        self.assertEqual(applied(config, use_forwarded_headers="false").trusted_proxies, ())
+
+    def test_named(self) -> None:
+        """Proxies in the ConfigMap go before those of the file."""
+        config = Config(trusted_proxies=(PRIVATE,))
+        data = {"use-forwarded-headers": "true", "proxy-real-ip-cidr": "192.0.2.7"}
+        read = read_data(data, {})
+        self.assertEqual(apply(config, read).trusted_proxies, (IPv4Network("192.0.2.7/32"),))
+        self.assertFalse(trusts_everybody(config, read.values))
+
+    def test_file(self) -> None:
+        """Without addresses in the ConfigMap, those of the file are believed."""
+        config = Config(trusted_proxies=(PRIVATE,))
+        self.assertEqual(applied(config, use_forwarded_headers="true").trusted_proxies, (PRIVATE,))
+
+    def test_everybody(self) -> None:
+        """With addresses nowhere everybody is believed, which can be found out."""
+        read = read_data({"use-forwarded-headers": "true"}, {})
+        self.assertEqual(apply(Config(), read).trusted_proxies, EVERYBODY)
+        self.assertTrue(trusts_everybody(Config(), read.values))
