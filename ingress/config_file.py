@@ -151,6 +151,8 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             service_upstream=root.take(
                 "service-upstream", accept.boolean, _DEFAULT.service_upstream
             ),
+            auth_verify=root.take("auth-verify", accept.boolean, _DEFAULT.auth_verify),
+            mirror_verify=root.take("mirror-verify", accept.boolean, _DEFAULT.mirror_verify),
             hsts=_read_hsts(root),
             policies=read_policies(root, folder),
             limits=_read_limits(root),

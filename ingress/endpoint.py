@@ -12,7 +12,11 @@ class UpstreamKey(NamedTuple):
     """A Service port as a backend names it; live state outlives Snapshots under this key."""
 
     namespace: str
+    """Empty for a host that an annotation names, which is no Service."""
+
     service: str
+    """The name of the Service, or that host."""
+
     port: str
     """The port's name or number, as written in the Ingress."""
 
@@ -21,6 +25,8 @@ class UpstreamKey(NamedTuple):
 
     def __str__(self) -> str:
         """Return ingress-nginx's name of the upstream, which log parsers know."""
+        if not self.namespace:
+            return f"{self.service}:{self.port}"
         return f"{self.namespace}-{self.service}-{self.port}"
 
 
@@ -54,3 +60,6 @@ class Upstream:
 
     is_unresolved: bool = False
     """Whether there is no endpoint because a name has no address."""
+
+    is_own: bool = False
+    """Whether there is no endpoint because it is this proxy that the host leads to."""

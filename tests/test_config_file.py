@@ -95,6 +95,8 @@ class LoadTests(ConfigTestCase):
             hosts: {ownership: namespace}
             ssl-redirect: false
             service-upstream: true
+            auth-verify: true
+            mirror-verify: true
             hsts: {max-age: 60, include-subdomains: false, preload: true}
             snippets: ignore
             shutdown-grace: 2.5
@@ -123,6 +125,8 @@ class LoadTests(ConfigTestCase):
                 hosts=Hosts("namespace"),
                 ssl_redirect=False,
                 service_upstream=True,
+                auth_verify=True,
+                mirror_verify=True,
                 hsts=HSTS(60, False, True),
                 snippets="ignore",
                 shutdown_grace=2.5,
@@ -238,6 +242,8 @@ class MistakeTests(ConfigTestCase):
             *("source.endpoints", "tls", "tls.default", "class", "class.name", "class.controller"),
             *("class.without-class", "trusted-proxies", "ssl-redirect", "hsts", "hsts.max-age"),
             "service-upstream",
+            "auth-verify",
+            "mirror-verify",
             *("hsts.preload", "snippets", "shutdown-grace", "workers", "limits", "access-log"),
             *("access-log.format", "log.format", "log.level"),
             *(f"limits.{limit.name.replace('_', '-')}" for limit in fields(Limits)),

@@ -322,6 +322,12 @@ class Config:
     service_upstream: bool = False
     """Whether requests go to the addresses of Services in place of their endpoints."""
 
+    auth_verify: bool = False
+    """Whether the certificate of an authentication server must be one for its host."""
+
+    mirror_verify: bool = False
+    """The same for servers that get copies of requests."""
+
     policies: tuple[ConfiguredPolicy, ...] = ()
     """In the order in which they are asked."""
 

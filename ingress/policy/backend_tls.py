@@ -77,7 +77,10 @@ class BackendTLS(Setting):
     """Whether the name is sent (SNI, RFC 6066): ``proxy-ssl-server-name``."""
 
     is_verified: bool = False
-    """Whether the endpoint's certificate must be valid for the name and signed by `ca_pem`."""
+    """
+    Whether the endpoint's certificate must be valid for the name, and signed by `ca_pem` or by an
+    authority that the system trusts.
+    """
 
     verify_depth: int = 1
     """How many intermediate certificates a chain may have, as OpenSSL counts them."""
@@ -89,7 +92,10 @@ class BackendTLS(Setting):
     """OpenSSL's list for TLS 1.2, which OpenSSL has already accepted once."""
 
     ca_pem: bytes | None = None
-    """The trusted certificates; never None if `is_verified`."""
+    """The trusted certificates; never None if `is_verified`, unless `trusts_system`."""
+
+    trusts_system: bool = False
+    """Whether the authorities that the system trusts take the place of `ca_pem`."""
 
     chain_pem: bytes | None = None
     """Our certificate, with its chain, for endpoints that ask for one."""

@@ -17,9 +17,13 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import verify_certificate_hostname
+from service_identity.cryptography import (
+    verify_certificate_hostname,
+    verify_certificate_ip_address,
+)
 from twisted.logger import Logger
 
+from ingress.address import pack_address
 from ingress.endpoint import Endpoint
 from ingress.openssl import (
     Connection,
@@ -107,6 +111,11 @@ def make_client_context(tls: BackendTLS) -> SSL.Context:
 
 
 def _verify(context: SSL.Context, tls: BackendTLS) -> None:
+    if tls.trusts_system:
+        context.set_default_verify_paths()
+        context.set_verify_depth(tls.verify_depth)
+        context.set_verify(SSL.VERIFY_PEER)
+        return
     if tls.ca_pem is None:
         raise ValueError("there is nothing to verify certificates by")
     store = context.get_cert_store()
@@ -186,7 +195,7 @@ class EndpointTLS:
             if certificate is None:
                 raise WrongEndpoint("it has no certificate")
             try:
-                verify_certificate_hostname(certificate, self.server_name)
+                _verify_name(certificate, self.server_name)
             except (VerificationError, CertificateError, ValueError) as error:
                 raise WrongEndpoint(f"its certificate is not one for {self.server_name}") from error
         connection.set_app_data(self._now())
@@ -217,6 +226,17 @@ class EndpointTLS:
                 reason=reason,
             )
         return reason
+
+
+def _verify_name(certificate: x509.Certificate, name: str) -> None:
+    """
+    :param name: a host name, or an address.
+    :raises VerificationError, CertificateError, ValueError: if it is not in the certificate.
+    """
+    if pack_address(name) is None:
+        verify_certificate_hostname(certificate, name)
+    else:
+        verify_certificate_ip_address(certificate, name)
 
 
 def _reason(connection: SSL.Connection | None, error: SSL.Error) -> str:

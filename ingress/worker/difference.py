@@ -140,7 +140,7 @@ def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
             yield Endpoints(some)
         key, lingering = value.key, len(value.lingering)
         service = (key.namespace, key.service, key.port, key.is_by_service)
-        yield Service(name, service, lingering, value.is_unresolved)
+        yield Service(name, service, lingering, value.is_unresolved, value.is_own)
     else:
         yield Value(name, key, value)
 

@@ -198,6 +198,7 @@ class Service(NamedTuple):
     """How many of the endpoints, the last ones, are lingering."""
 
     is_unresolved: bool
+    is_own: bool
 
     def apply(self, assembly: Assembly) -> None:
         """Make it, and set it."""
@@ -205,7 +206,8 @@ class Service(NamedTuple):
         endpoints = tuple(assembly.endpoints)
         count = len(endpoints) - self.lingering
         assembly.endpoints = []
-        upstream = Upstream(key, endpoints[:count], endpoints[count:], self.is_unresolved)
+        conditions = (self.is_unresolved, self.is_own)
+        upstream = Upstream(key, endpoints[:count], endpoints[count:], *conditions)
         assembly.put(self.field, key, upstream)
 
 

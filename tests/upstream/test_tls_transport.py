@@ -5,6 +5,7 @@ TLS towards endpoints: on real sockets, driven by hand, against Python's `ssl`.
 from __future__ import annotations
 
 import gc
+import os
 import select
 import socket
 import ssl
@@ -12,6 +13,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.error import (
@@ -252,6 +254,27 @@ class VerificationTests(TLSClientTestCase):
         """Every endpoint is refused if the Secret has no authority."""
         reason = self.refusal_without_handshake(replace(VERIFIED, ca_pem=None))
         self.assertIn("nothing to verify certificates by", reason)
+
+    def test_system(self) -> None:
+        """Authorities of the system take the place of those of a Secret where that is wanted."""
+        file = Path(self.mktemp())
+        file.write_bytes(AUTHORITY.root_pem)
+        before = os.environ.get("SSL_CERT_FILE")
+        os.environ["SSL_CERT_FILE"] = str(file)
+        try:
+            trusting = replace(UNVERIFIED, is_verified=True, trusts_system=True)
+            self.connect(trusting, ISSUED).exchange()
+            by_address = replace(trusting, name="192.0.2.7", has_own_name=True)
+            self.connect(by_address, AUTHORITY.issue("192.0.2.7")).exchange()
+            refusal = self.refusal(by_address, ISSUED)
+            strangers = CertificateAuthority("Strangers").issue(NAME)
+            not_trusted = self.refusal(trusting, strangers)
+        finally:
+            del os.environ["SSL_CERT_FILE"]
+            if before is not None:
+                os.environ["SSL_CERT_FILE"] = before
+        self.assertEqual(refusal, "its certificate is not one for 192.0.2.7")
+        self.assertIn("not accepted", not_trusted)
 
     def refusal_without_handshake(self, tls: BackendTLS) -> str:
         return self.failure(self.dial(tls, None))

@@ -68,8 +68,8 @@ def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     for host in rules.hosts:
         found += memo.hosts.problems.get(host, {}).get(key, ())
     for upstream, field_path in rules.upstreams.items():
-        fault = memo.upstreams.faults.get(upstream)
-        if fault is not None:
+        fault = memo.upstreams.fault_of(upstream, field_path)
+        if fault:
             named = f"{upstream.service}:{upstream.port}".removesuffix(":")
             found.append(rules.problem(field_path, fault, named))
     found += secret_problems(rules, memo.secrets)

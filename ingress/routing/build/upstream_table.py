@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from ingress.config import FilesSource
 from ingress.endpoint import Upstream, UpstreamKey
@@ -19,12 +20,16 @@ from ingress.routing.build.change import (
 )
 from ingress.routing.build.endpoint_screen import RefusedEndpoint
 from ingress.routing.build.rule_table import Move, moved_users
+from ingress.routing.build.server_host import as_service, resolve_host, service_of_key
 from ingress.routing.build.upstream import (
     ResolvedUpstream,
     ServiceObjects,
     resolve_upstream,
 )
 from ingress.steps import STRIDE, Steps
+
+_ANNOTATION: Final = "metadata.annotations["
+_CONSEQUENCE: Final = "; answered with "
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,15 @@ class UpstreamTable:
 
     own: OwnAddresses = NO_ADDRESSES
     """The addresses of ours that these Upstreams were made with."""
+
+    def fault_of(self, key: UpstreamKey, field_path: str) -> str:
+        """
+        :param field_path: the field that names the Upstream.
+        :return: its fault for the author of that field; empty if there is none.
+        """
+        fault = self.faults.get(key, "")
+        # What follows from the fault is the answer of a backend, and something else elsewhere.
+        return fault.partition(_CONSEQUENCE)[0] if field_path.startswith(_ANNOTATION) else fault
 
     def refused_of(self, service: ObjectName) -> set[RefusedEndpoint]:
         """Return the refused endpoints of all ports of a Service that are in use."""
@@ -97,8 +111,7 @@ def update_upstreams(
         if key not in users:
             update.remove(key)
         else:
-            objects = _service_objects(key, new, slices)
-            update.put(key, (yield from resolve_upstream(key, objects, source, own)))
+            update.put(key, (yield from _resolved(key, new, slices, source, own)))
     return (yield from update.finish()), update.concerned
 
 
@@ -176,7 +189,7 @@ def _moved_keys(
     for count, key in enumerate(touched):
         is_used = key in users
         if is_used != (key in table.users):
-            service = ((key.namespace, key.service),)
+            service = (service_of_key(key),)
             update.move(key, () if is_used else service, service if is_used else ())
             fresh.add(key)
         if count % STRIDE == STRIDE - 1:
@@ -201,6 +214,24 @@ def _moved_slices(
         if count % STRIDE == STRIDE - 1:
             yield
     return (yield from update.finish()), services
+
+
+def _resolved(
+    key: UpstreamKey,
+    objects: Objects,
+    slices: Index[ObjectName, ObjectName],
+    source: FilesSource,
+    own: OwnAddresses,
+) -> Steps[ResolvedUpstream]:
+    service = as_service(key, objects.services, source)
+    if service is None:
+        return resolve_host(key, objects.resolved_names, source, own)
+    found = yield from resolve_upstream(
+        service, _service_objects(service, objects, slices), source, own
+    )
+    if service is key:
+        return found
+    return replace(found, upstream=replace(found.upstream, key=key))
 
 
 def _service_objects(
