@@ -72,6 +72,8 @@ _LIMITS: dict[str, Accept[Any]] = {
     "idle_upstream_connections": accept.integer(0, 1_000_000),
     "idle_upstream_timeout": _TIMEOUT,
     "retry_budget": accept.number("a share", 0, 1),
+    "response_rate": accept.size_or_no_limit,
+    "response_rate_after": accept.size(0, 1 << 40),
     "policy_timeout": _TIMEOUT,
     "metric_lines": accept.integer(1000, 100_000_000),
 }

@@ -251,6 +251,12 @@ class Limits:
     metric_lines: int = 250_000
     """Lines of metrics; beyond them requests are counted with less detail."""
 
+    response_rate: int | None = None
+    """Bytes of a response's body a second; None for as fast as the client reads."""
+
+    response_rate_after: int = 0
+    """Bytes of each response that are not slowed down."""
+
 
 FieldNameSetting = Literal["plain", "underscores", "any"]
 """

@@ -24,6 +24,7 @@ to an authentication server, a mirror or a server of error pages are calls as we
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -46,6 +47,7 @@ from ingress.exchange.call_resources import CallResources
 from ingress.exchange.endpoint_choice import EndpointChoice
 from ingress.exchange.replayable_body import ReplayableBody
 from ingress.exchange.retry import may_try_again
+from ingress.exchange.stage import Flow, Stage
 from ingress.http1.body import Trailers
 from ingress.message import Response, UpstreamRequest
 from ingress.policy.call_settings import CallSettings
@@ -89,7 +91,7 @@ _INVALID_HEADER: Final = RetryCondition.INVALID_HEADER
 _NOBODY: Final = CallReceiver()
 
 
-class Call(StreamReceiver):
+class Call(StreamReceiver, Flow):
     """
     A call, which does nothing before `start`.
 
@@ -140,6 +142,8 @@ class Call(StreamReceiver):
         """The body so far; None if the request has none."""
 
         self._trailers: Trailers = ()
+        self._stages: Sequence[Stage] = ()
+        """What the response passes through on its way to the receiver; mostly nothing."""
 
     def __repr__(self) -> str:
         return f"<Call {self.state.name} {self._head} of {self._upstream.key} {self._attempt}>"
@@ -177,17 +181,31 @@ class Call(StreamReceiver):
 
     def pause(self) -> None:
         """Receive no more of the response for now."""
-        if self._stream is not None:
-            self._stream.pause_response()
+        (self._stages[-1] if self._stages else self).hold()
 
     def resume(self) -> None:
         """Receive the response again after `pause`."""
+        (self._stages[-1] if self._stages else self).release()
+
+    def pass_through(self, stages: Sequence[Stage]) -> None:
+        """Have the rest of a response that has begun pass through `stages`, in their order."""
+        self._stages = stages
+        if self.state is not _ENDED:
+            self._receiver = stages[0]
+
+    def hold(self) -> None:
+        if self._stream is not None:
+            self._stream.pause_response()
+
+    def release(self) -> None:
         if self._stream is not None:
             self._stream.resume_response()
 
     def cancel(self) -> None:
         """Give up; the receiver gets no further calls."""
         self._receiver = _NOBODY
+        for stage in self._stages:
+            stage.cancel()
         if self._pending is not None:
             pending, self._pending = self._pending, None
             pending.cancel()

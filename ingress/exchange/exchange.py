@@ -1,9 +1,8 @@
 """
 One request of a client and its response, as a state machine without reactor or sockets.
 
-A request goes through it in one direction: `begin` finds the rule, its policies decide, a `Call`
-asks an endpoint, and the response goes to the client. `ingress.exchange.exchange_state` has the
-states and their order.
+`begin` finds the rule, its policies decide, a `Call` asks an endpoint, and the response goes to the
+client. `ingress.exchange.exchange_state` has the states and their order.
 """
 
 from __future__ import annotations
@@ -30,8 +29,9 @@ from ingress.exchange.fields import (
     without_body,
 )
 from ingress.exchange.held_response import HeldResponse
-from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, early_refusal
+from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, early_refusal, write_answer
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
+from ingress.exchange.shaping import shape_response
 from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
 from ingress.field_edits import NO_EDITS
 from ingress.http1.body import Trailers
@@ -270,8 +270,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._drop_call()
             self._send_answer(answer)
             return
-        self._respond(held.response)
-        if held.replay(self) and self._policies is not None and self._policies.has_waited:
+        receiver = self._respond(held.response)
+        if held.replay(receiver) and self._policies is not None and self._policies.has_waited:
             self._writer.flush()
             self.resume_response()
 
@@ -289,7 +289,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._writer.resume_request()
         return True
 
-    def _respond(self, response: Response) -> None:
+    def _respond(self, response: Response) -> CallReceiver:
+        """Send the head; return the receiver of the rest."""
         call, status = self._call, response.status
         self.state = RESPONDING
         self._record.status = status
@@ -298,7 +299,12 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             fields = self._policies.response_edits.apply(fields)
         if call is not None and call.cookie is not None:
             fields = [*fields, (b"Set-Cookie", call.cookie)]
-        self._writer.send_head(status, response.reason, fields, response.body_length)
+        if self._is_plain or call is None:
+            self._writer.send_head(status, response.reason, fields, response.body_length)
+            return self
+        shaped = shape_response(response, fields, self._record, call, self, self._resources)
+        self._writer.send_head(status, response.reason, shaped.fields, shaped.body_length)
+        return shaped.receiver
 
     def call_switched(self, response: Response, stream: EndpointStream) -> StreamReceiver:
         self._record.status = response.status
@@ -346,11 +352,11 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def _answer(self, answer: Answer) -> None:
         """Answer in the endpoint's place, unless a policy replaces the answer."""
         policies = self._policies
-        if policies is None or not policies.has_replacement:
+        if policies is not None and policies.has_replacement:
+            policies.replace(answer, self._replaced)
+            self._note_wait(policies)
+        else:
             self._send_answer(answer)
-            return
-        policies.replace(answer, self._replaced)
-        self._note_wait(policies)
 
     def _replaced(self, answer: Answer | None) -> None:
         """Go on after the phase error, which always gives an answer."""
@@ -359,20 +365,14 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._send_answer(answer)
 
     def _send_answer(self, answer: Answer) -> None:
-        request, record, writer = self.request, self._record, self._writer
-        edits = self._response_edits
+        request, record, edits = self.request, self._record, self._response_edits
         if self._policies is not None:
             edits = edits.then(self._policies.response_edits)
         fields, body = answer_fields(answer, request.field(b"accept"), record.request_id, edits)
-        record.status = answer.status
-        is_body_sent = request.method != b"HEAD" and bool(body)
-        if is_body_sent:
-            record.body_size = len(body)
+        sent = b"" if request.method == b"HEAD" else body
+        record.status, record.body_size = answer.status, len(sent)
         self._end(answer.outcome, answer.detail)
-        writer.send_head(answer.status, answer.phrase, fields, len(body))
-        if is_body_sent:
-            writer.send_body(body)
-        writer.end([])
+        write_answer(self._writer, answer, fields, len(body), sent)
 
     def tunnel_ended(self, outcome: Outcome, detail: str) -> None:
         """TunnelOwner."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.encoded_fields import FieldLines
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
@@ -84,6 +85,19 @@ def refuse_client(
     record.status, record.body_size = answer.status, len(body)
     record.outcome, record.detail = answer.outcome, answer.detail
     resources.record(record)
-    writer.send_head(answer.status, answer.phrase, fields, len(body))
-    writer.send_body(body)
+    write_answer(writer, answer, fields, len(body), body)
+
+
+def write_answer(
+    writer: ResponseWriter, answer: Answer, fields: FieldLines, length: int, body: bytes
+) -> None:
+    """
+    Write a whole answer.
+
+    :param length: of the body in bytes, also where none is sent.
+    :param body: empty in the answer to a HEAD.
+    """
+    writer.send_head(answer.status, answer.phrase, fields, length)
+    if body:
+        writer.send_body(body)
     writer.end([])

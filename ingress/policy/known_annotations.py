@@ -70,7 +70,6 @@ _FAMILIES: Final = {
     "use-regex": "a path that is a regular expression serves no request",
     "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
-    "limit-rate limit-rate-after": "responses are sent as fast as clients read",
     "custom-headers": "responses do not get these fields",
     "mirror-host mirror-request-body mirror-target": "no copy of a request is sent",
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"

@@ -31,6 +31,7 @@ from ingress.policy.proxy_redirect import ProxyRedirect
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
+from ingress.policy.response_pace import ResponsePace
 from ingress.policy.scope import ReadContext
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.source_ranges import SourceRanges
@@ -144,6 +145,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     CookieAffinity,
     LoadBalance,
     ProxySettings,
+    ResponsePace,
     ServiceUpstream,
     # Changes to every request.
     UpstreamHost,

@@ -14,6 +14,7 @@ from ingress.policy.call_settings import CallSettings
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.policy import Phase, Policy
+from ingress.policy.response_pace import ResponsePace
 from ingress.routing.condition import Condition
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.path_pattern import PathPattern
@@ -67,6 +68,9 @@ class Route(CallSettings):
     conditions: tuple[Condition, ...] = ()
     """Further conditions on a request; all of them must hold."""
 
+    pace: ResponsePace | None = None
+    """The pace of responses; None for as fast as the client reads."""
+
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""
 
@@ -84,7 +88,7 @@ class Route(CallSettings):
     error_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
 
     is_plain: bool = field(default=True, init=False, repr=False, compare=False)
-    """Whether an exchange only has to ask an endpoint: there are no policies, edits or `paths`."""
+    """Whether an exchange only has to ask an endpoint and to pass its response on."""
 
     has_phases: bool = field(default=False, init=False, repr=False, compare=False)
     """Whether a policy decides anything; those that only edit all heads are ready-made."""
@@ -101,7 +105,7 @@ class Route(CallSettings):
         if self.policies:
             self._order_policies()
         is_plain = not self.policies and self.response_edits is None and self.paths is None
-        object.__setattr__(self, "is_plain", is_plain)
+        object.__setattr__(self, "is_plain", is_plain and self.pace is None)
 
     def _order_policies(self) -> None:
         edits = NO_EDITS
@@ -118,7 +122,7 @@ class Route(CallSettings):
     def features(self) -> Iterator[RouteFeature]:
         """The features that annotations and the configuration ask for, for explanations."""
         yield from self.policies
-        settings = (self.load_balance, self.proxy, self.affinity, self.tls)
+        settings = (self.load_balance, self.proxy, self.affinity, self.tls, self.pace)
         yield from (setting for setting in settings if setting is not None)
 
     @property

@@ -17,6 +17,7 @@ from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Proceed
+from ingress.policy.response_pace import ResponsePace
 from ingress.routing.route import Route
 from tests.exchange.test_exchange_policies import Access, Erring, Requesting, Responding
 from tests.support.memory_socket import CAPACITY
@@ -228,6 +229,38 @@ def policies_that_divert(wire: Wire, client: Peer) -> None:
     client.close()
 
 
+def slowed_down(wire: Wire, client: Peer) -> None:
+    pace_responses(wire)
+    client.send(GET)
+    wire.accept().send(response(200, b"Content-Length: 1500") + bytes(1500))
+    wire.advance(2)
+    client.read()
+    client.close()
+
+
+def reset_while_slowed_down(wire: Wire, client: Peer) -> None:
+    pace_responses(wire)
+    client.send(GET)
+    wire.accept().send(response(200, b"Content-Length: 15000") + bytes(3000))
+    client.reset()
+
+
+def slowed_down_and_broken_off(wire: Wire, client: Peer) -> None:
+    pace_responses(wire)
+    client.send(GET)
+    endpoint = wire.accept()
+    endpoint.send(response(200, b"Content-Length: 15000") + bytes(1100))
+    wire.advance(2)
+    endpoint.close()
+    client.read()
+
+
+def pace_responses(wire: Wire) -> None:
+    """Allow 1,000 bytes a second."""
+    route = Route(ingress=("default", "web"), upstream=UPSTREAM, pace=ResponsePace(1000))
+    wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+
+
 SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     served,
     kept_alive,
@@ -250,6 +283,9 @@ SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     reset_while_policies_wait,
     policy_that_answers,
     policies_that_divert,
+    slowed_down,
+    reset_while_slowed_down,
+    slowed_down_and_broken_off,
 )
 
 

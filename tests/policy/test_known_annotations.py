@@ -20,8 +20,8 @@ class WhyIgnoredTests(SynchronousTestCase):
     def test_known(self) -> None:
         """An annotation of ingress-nginx is not implemented here, with what follows from that."""
         self.assertEqual(
-            why_ignored("limit-rate"),
-            "not implemented; responses are sent as fast as clients read",
+            why_ignored("custom-headers"),
+            "not implemented; responses do not get these fields",
         )
         self.assertEqual(
             why_ignored("http2-push-preload"), "not implemented; the annotation is ignored"
