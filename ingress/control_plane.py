@@ -38,8 +38,13 @@ class ObjectSource(Protocol):
         :return: fires when everything is in the store; fails only for a fault of ours.
         """
 
-    def reconfigure(self, config: Config) -> None:
-        """Apply another configuration; fields that need a restart are unchanged in it."""
+    def reconfigure(self, config: Config) -> Deferred[None]:
+        """
+        Apply another configuration; fields that need a restart are unchanged in it.
+
+        :return: fires when the objects that it names are in the store, or another one or `stop`
+            has followed; builds must wait for that.
+        """
 
     def stop(self) -> Deferred[None]:
         """
@@ -118,8 +123,11 @@ class ControlPlane:
 
     def _configure(self, config: Config) -> None:
         self._configured(config)
-        self._source.reconfigure(config)
-        self.controller.reconfigure(config)
+        self._source.reconfigure(config).addCallback(lambda _: self._build_with(config))
+
+    def _build_with(self, config: Config) -> None:
+        if config is self.live_config.current and not self._has_stopped:
+            self.controller.reconfigure(config)
 
     def _report_problems(self) -> None:
         self.problem_log.report("source", self._source.problems, is_located=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -166,13 +166,18 @@ class FilesSource:
         self._slices.duration = LOADING_SLICE
         return Deferred.fromCoroutine(self._look(self._cycle))
 
-    def reconfigure(self, config: Config) -> None:
-        """Apply another configuration: its folder of PEM files."""
+    def reconfigure(self, config: Config) -> Deferred[None]:
+        """
+        Apply another configuration: its folder of PEM files.
+
+        :return: has fired already: everything else that a configuration names is known.
+        """
         secrets = config.tls.secrets
         path = None if secrets is None else fspath(secrets)
         if path != self._secrets:
             self._secrets = path
             self._schedule(0)
+        return succeed(None)
 
     def stop(self) -> Deferred[None]:
         """

@@ -41,7 +41,13 @@ class ContactProblems:
             is_silent = contact.is_stale and not contact.is_done_without
             if contact.lacks_right:
                 target = contact.target
-                owner: Hashable = ("right", target.resource.kind, target.namespace)
+                resource = target.resource
+                owner: Hashable = (
+                    "right",
+                    resource.kind,
+                    resource.is_optional,
+                    target.namespace,
+                )
                 found.setdefault(owner, _missing_right(contact, fault))
             elif is_silent and not contact.is_forbidden:
                 found.setdefault(UNREACHABLE, _unreachable(contact, fault))

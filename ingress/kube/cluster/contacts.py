@@ -40,7 +40,7 @@ class Contacts:
         By kind: seconds since its objects were known to be those of the server. Objects that
         were refused from the start, and that the proxy does without, have no age.
         """
-        longest = {objects.kind: 0.0 for objects in self._referenced}
+        longest = {objects.kind: 0.0 for objects in self._referenced if objects.is_listed}
         for contact in self:
             if contact.is_done_without:
                 continue
@@ -52,13 +52,17 @@ class Contacts:
     def relists(self) -> Mapping[str, float]:
         """By kind: how often everything was listed again because changes were missed."""
         sums = self._sums(lambda contact: contact.relists)
-        return sums | {objects.kind: float(objects.relists) for objects in self._referenced}
+        for objects in self._referenced:
+            sums[objects.kind] = sums.get(objects.kind, 0.0) + objects.relists
+        return sums
 
     @property
     def watch_failures(self) -> Mapping[str, float]:
         """By kind: how many watches ended in another way than by the server's timeout."""
         sums = self._sums(lambda contact: contact.watch_failures)
-        return sums | {objects.kind: float(objects.watch_failures) for objects in self._referenced}
+        for objects in self._referenced:
+            sums[objects.kind] = sums.get(objects.kind, 0.0) + objects.watch_failures
+        return sums
 
     def _sums(self, count: Callable[[Contact], int]) -> dict[str, float]:
         sums: dict[str, float] = {}

@@ -13,8 +13,8 @@ from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.mirror import Mirror
 from ingress.kube.cluster.problem_book import ProblemBook
 from ingress.kube.cluster.reflector import Access, Reflector
-from ingress.kube.cluster.resource import CONFIG_MAPS, Target
-from ingress.kube.cluster.store_batch import Sink
+from ingress.kube.cluster.resource import FOREIGN_CONFIG_MAPS, Target
+from ingress.kube.cluster.shared_objects import SharedObjects
 from ingress.kube.objects import (
     APPLICATION_LABEL,
     INGRESS_NGINX,
@@ -28,12 +28,14 @@ _LABEL: Final = f"{APPLICATION_LABEL}={INGRESS_NGINX}"
 def config_map_reflectors(
     access: Access,
     namespaces: Iterable[str],
-    sink: Sink,
+    objects: SharedObjects,
     problems: ProblemBook,
     changed: Callable[[], None],
 ) -> Iterator[Reflector]:
     """
     Make the Reflectors of ConfigMaps: one for the label and one for each name.
+
+    :param objects: all ConfigMaps; something may name some of these as well.
 
     :param namespaces: those to read; empty for all.
     :param changed: called when the state of a `Contact` has changed.
@@ -41,16 +43,16 @@ def config_map_reflectors(
     for namespace in tuple(namespaces) or ("",):
         for target in _targets(namespace):
             is_wanted = _has_other_name if target.label else None
-            mirror = Mirror(CONFIG_MAPS, sink, problems, is_wanted)
+            mirror = Mirror(FOREIGN_CONFIG_MAPS, objects.share(), problems, is_wanted)
             contact = Contact(target, access.clock, changed, access.liveness)
             yield Reflector(access, mirror, contact)
 
 
 def _targets(namespace: str) -> Iterator[Target]:
     # The first one is named in the Problem of a missing right.
-    yield Target(CONFIG_MAPS, namespace, label=_LABEL)
+    yield Target(FOREIGN_CONFIG_MAPS, namespace, label=_LABEL)
     for name in INGRESS_NGINX_CONFIG_MAPS:
-        yield Target(CONFIG_MAPS, namespace, name)
+        yield Target(FOREIGN_CONFIG_MAPS, namespace, name)
 
 
 def _has_other_name(name: ObjectName) -> bool:

@@ -1,8 +1,9 @@
 """
-The referenced objects of a kind: Secrets.
+The referenced objects of a kind: Secrets, ConfigMaps.
 
-With the right to list them, they are picked from a list of all, for the cluster or for each
+With the right to list them, Secrets are picked from a list of all, for the cluster or for each
 namespace. Without it, each one is watched by its name, or, if they are many, read periodically.
+ConfigMaps are always read by their names: few are referenced, and all of a cluster are many.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class ReferencedObjects:
     :param namespaces: the namespaces that are read; empty for all. An object elsewhere, which
         the configuration may name, is read by its name.
     :param sink: receives the objects.
+    :param is_listed: whether they are picked from a list, if there is the right to.
     :ivar became_known: called with each wanted object when it was read for the first time, or
         turned out not to exist.
     :ivar changed: called when the state of a `Contact` has changed.
@@ -47,7 +49,10 @@ class ReferencedObjects:
         namespaces: tuple[str, ...],
         sink: Sink,
         problems: ProblemBook,
+        *,
+        is_listed: bool = True,
     ) -> None:
+        self.is_listed = is_listed
         self.became_known: Callable[[ObjectKey], None] = lambda key: None
         self.changed: Callable[[], None] = lambda: None
         self._access = access
@@ -68,6 +73,7 @@ class ReferencedObjects:
         self._wanted: set[ObjectName] = set()
         self._unread: dict[ObjectName, None] = {}  # in place of a set, for the order
         self._known: set[ObjectName] = set()
+        self._read: set[ObjectName] = set()
         self._unreviewed: dict[ObjectName, None] = {}
         self._review_call: IDelayedCall | None = None
 
@@ -118,6 +124,10 @@ class ReferencedObjects:
         """Whether the object was read, or is known not to exist."""
         return name in self._known
 
+    def has_read(self, name: ObjectName) -> bool:
+        """The same, but not for an object that counts as known because it may not be read."""
+        return name in self._read
+
     def want(self, name: ObjectName) -> None:
         """The object is referenced from now on; `read` reads it."""
         self._wanted.add(name)
@@ -142,6 +152,7 @@ class ReferencedObjects:
         """The object is not referenced any more."""
         self._wanted.discard(name)
         self._known.discard(name)
+        self._read.discard(name)
         self._unwatchable.discard(name)
         self._unread.pop(name, None)
         scope = self._scope_of(name)
@@ -165,6 +176,8 @@ class ReferencedObjects:
 
     def _scope_of(self, name: ObjectName) -> str | None:
         """The namespace whose list has the object; empty for the list of all, None for no list."""
+        if not self.is_listed:
+            return None
         if not self._namespaces:
             return ""
         return name[0] if name[0] in self._namespaces else None
@@ -192,6 +205,8 @@ class ReferencedObjects:
             # Another Mirror, which read it in another way, may have put it into the store.
             self._sink.delete((self._resource.kind, *name))
             self._problems.put((self._resource.kind, *name), ())
+        if name in self._wanted:
+            self._read.add(name)
         self._mark_known(name)
 
     def _mark_known(self, name: ObjectName) -> None:

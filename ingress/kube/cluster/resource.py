@@ -75,12 +75,12 @@ The type of Secrets in which Helm keeps its releases: up to a MiB each, often mo
 other Secrets together, and never a certificate.
 """
 
-CONFIG_MAPS: Final = Resource(
-    "ConfigMap",
-    "configmaps",
-    first_page=50,
+CONFIG_MAPS: Final = Resource("ConfigMap", "configmaps", first_page=50)
+FOREIGN_CONFIG_MAPS: Final = replace(
+    CONFIG_MAPS,
     without="keys of ConfigMaps of ingress-nginx, which have no effect, are not reported",
 )
+"""The ConfigMaps of ingress-nginx that nothing names."""
 
 
 @dataclass(frozen=True, slots=True)

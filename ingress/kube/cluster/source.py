@@ -5,6 +5,7 @@ The `ObjectSource` that reads a cluster.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.config import Config
+from ingress.kube.cluster.configured_objects import ConfiguredObjects
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.contact_problems import ContactProblems
 from ingress.kube.cluster.contacts import Contacts
@@ -27,6 +29,7 @@ from ingress.kube.cluster.referenced import ReferencedObjects
 from ingress.kube.cluster.references import References
 from ingress.kube.cluster.reflector import Access, Reflector
 from ingress.kube.cluster.resource import (
+    CONFIG_MAPS,
     ENDPOINT_SLICES,
     INGRESS_CLASSES,
     INGRESSES,
@@ -35,6 +38,7 @@ from ingress.kube.cluster.resource import (
     Resource,
     Target,
 )
+from ingress.kube.cluster.shared_objects import SharedObjects
 from ingress.kube.cluster.store_batch import Sink, StoreBatch
 from ingress.kube.objects import IngressClass, ObjectKey, ObjectName
 from ingress.kube.slices import Slices, Stopped
@@ -85,6 +89,18 @@ class ClusterSource:
             resource: ReferencedObjects(access, resource, namespaces, self._batch, self._book)
             for resource in (SECRETS,)
         }
+        config_maps = SharedObjects(self._batch)
+        self._configured = ConfiguredObjects(
+            config, config_maps.share(), self._reference_configured
+        )
+        self._config_maps = self._referenced[CONFIG_MAPS] = ReferencedObjects(
+            access,
+            CONFIG_MAPS,
+            namespaces,
+            self._configured,
+            self._book,
+            is_listed=False,
+        )
         for each in self._referenced.values():
             each.changed = self._schedule_review
         self._references = References(
@@ -102,7 +118,7 @@ class ClusterSource:
         ]
         self._optional = list(
             config_map_reflectors(
-                access, namespaces, self._batch, self._book, self._schedule_review
+                access, namespaces, config_maps, self._book, self._schedule_review
             )
         )
         """Of objects that the proxy can do without."""
@@ -115,6 +131,7 @@ class ClusterSource:
         self._review_call: IDelayedCall | None = None
         self._applying: Deferred[None] | None = None
         self._loaded: Deferred[None] = Deferred()
+        self._reconfigured: Deferred[None] = succeed(None)
         self._is_running = False
 
     def __repr__(self) -> str:
@@ -164,11 +181,16 @@ class ClusterSource:
         self._reference_configured()
         return self._loaded
 
-    def reconfigure(self, config: Config) -> None:
-        """Apply a configuration: our class and the default certificate may have changed."""
+    def reconfigure(self, config: Config) -> Deferred[None]:
+        """Apply a configuration: our class and what it names may have changed."""
         self._config = config
+        self._configured.configure(config)
         self._reference_configured()
         self._classes.change()
+        _fire(self._reconfigured)  # A later configuration has taken its place.
+        reconfigured = self._reconfigured = Deferred()
+        self._look_whether_reconfigured()
+        return reconfigured
 
     def stop(self) -> Deferred[None]:
         """
@@ -194,17 +216,14 @@ class ClusterSource:
         self._batch.stop()
         self._book.stop()
         self._finish_loading()
+        _fire(self._reconfigured)
         return succeed(None)
 
     # Inside.
 
     def _reference_configured(self) -> None:
-        """Reference the certificate of `tls.default`."""
-        default = self._config.tls.default
-        keys: frozenset[ObjectKey] = frozenset()
-        if default is not None:
-            keys = frozenset({("Secret", *default)})
-        self._references.move(_CONFIGURATION, keys)
+        """Reference what the configuration names."""
+        self._references.move(_CONFIGURATION, self._configured.keys)
         if self._gate.rule is not None:
             self._references.read()
 
@@ -228,6 +247,7 @@ class ClusterSource:
             self._applying.addErrback(self._cannot_apply)
             self._applying.addCallback(self._applied)
         self._look_whether_loaded()
+        self._look_whether_reconfigured()
 
     def _can_apply_classes(self) -> bool:
         """Whether IngressClasses and Ingresses were read, so that one list of Secrets is enough."""
@@ -260,12 +280,28 @@ class ClusterSource:
         is_settled = self._applying is None and not self._classes.has_changed
         if self._gate.has_loaded or not has_all or not is_settled or not self._gate.is_idle:
             return
-        if not all(map(self._references.is_known, self._references.of(_CONFIGURATION))):
+        if not self._knows_configured():
             return
         self._gate.has_loaded = True
         if self._name_gate is not None:
             self._name_gate.has_loaded = True
         self._batch.when_applied(self._finish_loading)
+
+    def _knows_configured(self) -> bool:
+        """
+        Whether what the configuration names was read, or does not exist.
+
+        The ConfigMap may decide access: if the server refuses to say what is in it, nothing may be
+        published.
+        """
+        name = self._config.config_map
+        if name is not None and not self._config_maps.has_read(name):
+            return False
+        return all(map(self._references.is_known, self._references.of(_CONFIGURATION)))
+
+    def _look_whether_reconfigured(self) -> None:
+        if not self._reconfigured.called and self._knows_configured():
+            self._batch.when_applied(partial(_fire, self._reconfigured))
 
     def _finish_loading(self) -> None:
         if not self._loaded.called:
@@ -304,6 +340,11 @@ class ClusterSource:
     def _applied(self, result: object) -> None:
         self._applying = None
         self._schedule_review()
+
+
+def _fire(deferred: Deferred[None]) -> None:
+    if not deferred.called:
+        deferred.callback(None)
 
 
 def _probed(namespaces: tuple[str, ...]) -> Target:
