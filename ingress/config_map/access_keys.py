@@ -102,12 +102,12 @@ ACCESS_KEYS: Final = (
         accept=accept.words,
         target="nginx.annotations.blocked_words",
     ),
-    unsupported(
+    works(
         "allow-cross-namespace-resources",
-        "an Ingress may name objects of its own namespace only",
+        accept.boolean,
+        "nginx.annotations.allow_cross_namespace",
+        "whether `auth-secret` and `proxy-ssl-secret` may name Secrets of other namespaces",
         "false",
-        accept=accept.boolean,
-        target="nginx.annotations.allow_cross_namespace",
     ),
     unsupported(
         "strict-validate-path-type",

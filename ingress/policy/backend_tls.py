@@ -22,7 +22,7 @@ from OpenSSL import SSL
 from ingress.policy.annotation import Annotations, Subject
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import ObjectReference, Setting
-from ingress.policy.scope import ReadContext, RuleScope
+from ingress.policy.scope import OWN_NAMESPACE, ReadContext, RuleScope
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """The versions in use; RFC 8996 deprecates all earlier ones."""
@@ -117,7 +117,7 @@ class BackendTLS(Setting):
     def references(cls, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
         """Feature: the Secret with certificates, if one is named and will be looked at."""
         if _is_encrypted(annotations):
-            key, _ = _read_secret_key(annotations, namespace)
+            key, _ = _read_secret_key(annotations)
             if key is not None:
                 yield ("Secret", *key)
 
@@ -157,9 +157,7 @@ class BackendTLS(Setting):
         return host.lower().removesuffix(".")
 
 
-def _read_secret_key(
-    annotations: Annotations, namespace: str
-) -> tuple[tuple[str, str] | None, str]:
+def _read_secret_key(annotations: Annotations) -> tuple[tuple[str, str] | None, str]:
     """:return: the namespace and name of a Secret, and what is wrong if there is none."""
     written = annotations.text("proxy-ssl-secret")
     if not written:
@@ -167,8 +165,6 @@ def _read_secret_key(
     match = _SECRET.fullmatch(written)
     if match is None:
         return None, "NAMESPACE/NAME of a Secret is accepted"
-    if match[1] != namespace:
-        return None, "only a Secret of the Ingress's own namespace is accepted"
     return (match[1], match[2]), ""
 
 
@@ -229,7 +225,9 @@ class _Reader:
 
     def _secret(self) -> BackendSecret:
         """Return an empty BackendSecret if no Secret is named or it cannot be used."""
-        key, fault = _read_secret_key(self._annotations, self._context.namespace)
+        key, fault = _read_secret_key(self._annotations)
+        if key is not None and not self._context.may_name(key[0]):
+            key, fault = None, OWN_NAMESPACE
         if fault:
             self._refuse("proxy-ssl-secret", fault)
         if key is None:

@@ -101,6 +101,16 @@ class PolicyContext:
         """
         return self._states.find(self.rule, self._owner + name, make)
 
+    def process_state(self, name: str, make: Callable[[], State]) -> State:
+        """
+        Find the live state that a policy keeps for all rules together, or make it.
+
+        :param name: of the policy; no two policies share a state.
+        :param make: makes the state if there is none yet.
+        :return: the same object for every request, for as long as the process runs.
+        """
+        return self._states.of_process(self._owner + name, make)
+
     def for_policy(self, owner: str) -> PolicyContext:
         """
         :param owner: the name of a policy in the configuration.

@@ -37,6 +37,7 @@ class PolicyStates:
 
     def __init__(self) -> None:
         self._by_rule: dict[RuleIdentity, dict[str, Any]] = {}
+        self._of_process: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<PolicyStates of {len(self._by_rule)} rules>"
@@ -58,6 +59,17 @@ class PolicyStates:
         if name not in states:
             states[name] = make()
         return cast(State, states[name])
+
+    def of_process(self, name: str, make: Callable[[], State]) -> State:
+        """
+        Find the state that a policy keeps for all rules of the process, or make it.
+
+        :param name: the name of the policy.
+        :param make: makes the state if there is none yet.
+        """
+        if name not in self._of_process:
+            self._of_process[name] = make()
+        return cast(State, self._of_process[name])
 
     def prune(self, is_served: Callable[[RuleIdentity], bool]) -> None:
         """

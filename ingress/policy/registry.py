@@ -16,6 +16,7 @@ from ingress.policy.access import close_unsupported
 from ingress.policy.annotation import Annotations, Closing, Extent, Subject
 from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.basic_auth import BasicAuth
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
 from ingress.policy.chosen import chosen_policies
@@ -138,6 +139,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Preflights have no credentials: every rule about access comes behind this line.
     CORS,
     SourceRanges,
+    BasicAuth,
     # Settings, and what is read for its faults alone.
     BackendTLS,
     Buffering,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingress.config import Config
 from ingress.endpoint import UpstreamKey
@@ -18,6 +18,9 @@ BackendSecretOf = Callable[[tuple[str, str]], BackendSecret]
 
 ConfigMapOf = Callable[[tuple[str, str]], Mapping[str, str] | None]
 """Finds the data of the ConfigMap of this namespace and name; None if it does not exist."""
+
+OWN_NAMESPACE: Final = "only a Secret of the Ingress's own namespace is accepted"
+"""The fault of a name that `ReadContext.may_name` refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class ReadContext:
 
     secret_of: SecretOf = no_secret
     """The same for every other use of a Secret."""
+
+    def may_name(self, namespace: str) -> bool:
+        """Whether the object may name objects of a namespace; if not, see `OWN_NAMESPACE`."""
+        is_own = namespace == self.namespace
+        return is_own or self.config.nginx.annotations.allow_cross_namespace
 
     config_map_of: ConfigMapOf = lambda name: None
     """Finds a ConfigMap that `RouteFeature.references` names; the same holds."""

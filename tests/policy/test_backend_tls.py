@@ -135,7 +135,7 @@ class SecretTests(SettingsTestCase):
         """The Secret is known even while it is at fault, so that its change is seen."""
         for name in ("all", "bad", "none"):
             self.assertEqual(references(f"default/{name}"), [("Secret", "default", name)])
-        self.assertEqual(references("other/all"), [])
+        self.assertEqual(references("other/all"), [("Secret", "other", "all")])
         self.assertEqual(references(""), [])
 
     def test_repr(self) -> None:
