@@ -123,6 +123,12 @@ def backend_secret_manifest(name: str, root_pem: bytes, ours: Issued | None = No
     return _secret_manifest(name, "Opaque", {**data, "ca.crt": root_pem})
 
 
+def opaque_manifest(name: str, **data: str) -> Manifest:
+    """A Secret of keys that are no certificates, with ``.`` for ``__`` in their names."""
+    encoded = {key.replace("__", "."): value.encode() for key, value in data.items()}
+    return _secret_manifest(name, "Opaque", encoded)
+
+
 def _pair(issued: Issued) -> dict[str, bytes]:
     return {"tls.crt": issued.chain_pem, "tls.key": issued.key_pem}
 
