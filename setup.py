@@ -58,6 +58,7 @@ COMPILED = (
     "ingress/exchange/own_answer.py",
     "ingress/exchange/request_shares.py",
     "ingress/exchange/pacer.py",
+    "ingress/exchange/policy_journal.py",
     "ingress/exchange/policy_run.py",
     "ingress/exchange/replayable_body.py",
     "ingress/exchange/response_writer.py",

@@ -253,7 +253,9 @@ def _make_control_plane(
             close=lambda: Deferred.fromCoroutine(cluster.client.close()),
         )
     store = ObjectStore()
-    source = FilesSource(reactor, store, config.source.paths, config.tls.secrets)
+    source = FilesSource(
+        reactor, store, config.source.paths, config.tls.secrets, configuration=config.path
+    )
     problem_log = ProblemLog(reactor, source.locate)
     names = _make_resolver(reactor, store)
     controller = Controller(

@@ -35,6 +35,8 @@ from ingress.config import (
     StatusAddresses,
 )
 from ingress.document import load_documents
+from ingress.explain.asked import ask
+from ingress.explain.explanation import explain
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
 from ingress.own_addresses import OwnAddresses, pack_all
@@ -50,6 +52,8 @@ from tests.support.route_table import render
 FIXTURES = Path(__file__).parent / "fixtures" / "routing"
 IS_WRITING = os.environ.get("INGRESS_GOLDEN") == "write"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+CLIENT = "192.0.2.1"
+"""The client of `policy_context`."""
 
 _FILES = Config(source=FilesSource(paths=(Path("manifests"),)))
 CONFIGS = {
@@ -169,6 +173,16 @@ def outcome(snapshot: Snapshot, url: str) -> str:
     return f"200 {route.upstream.service}"
 
 
+def explained(result: Built, url: str) -> str:
+    """The same as `outcome`, as an explanation has it."""
+    explanation = explain(result, ask(url, client=CLIENT), now=NOW)
+    if explanation.endpoint is None:
+        return f"{explanation.status} {explanation.redirect}".rstrip()
+    assert explanation.route is not None
+    assert explanation.route.upstream is not None
+    return f"200 {explanation.route.upstream.service}"
+
+
 def problem_lines(result: Built, read: list[Problem]) -> str:
     """All Problems in order, but those of the broken siblings."""
     found = [*read, *result.all_problems()]
@@ -188,7 +202,7 @@ class GoldenTests(SynchronousTestCase):
         result = build(objects(items), config, now=NOW, own=OWN)
         self._check_text(path.with_suffix(".routes"), render(result.snapshot))
         self._check_text(path.with_suffix(".problems"), problem_lines(result, read))
-        self._check_requests(path.with_suffix(".requests"), result.snapshot)
+        self._check_requests(path.with_suffix(".requests"), result)
         self._check_siblings(objects(items), objects(items, BROKEN_SIBLINGS), config, result)
 
     def _check_text(self, path: Path, text: str) -> None:
@@ -199,13 +213,15 @@ class GoldenTests(SynchronousTestCase):
         expected = path.read_text() if path.exists() else ""
         self.assertEqual(text.splitlines(), expected.splitlines(), path.name)
 
-    def _check_requests(self, path: Path, snapshot: Snapshot) -> None:
+    def _check_requests(self, path: Path, result: Built) -> None:
         if not path.exists():
             return
+        snapshot = result.snapshot
         for line in path.read_text().splitlines():
             url, _, expected = line.partition(" ")
             with self.subTest(url=url):
                 self.assertEqual(outcome(snapshot, url), expected.strip())
+                self.assertEqual(explained(result, url), expected.strip())
 
     def _check_siblings(
         self, alone: Objects, together: Objects, config: Config, result: Built

@@ -49,7 +49,7 @@ class ExchangePolicies:
         self.has_waited = False
         self._resources = resources
         self._route = route
-        self._run = PolicyRun(resources.policy_faults)
+        self._run = PolicyRun(resources.policy_faults, resources.policy_journal)
         self._done: Done | None = None
         """Takes the answer of the phase under way. Not kept longer, or it would be a cycle."""
 
@@ -132,7 +132,7 @@ class ExchangePolicies:
             client, or if a `diversion` replaces it.
         """
         context = self._context
-        run = self._run = PolicyRun(self._resources.policy_faults)
+        run = self._run = PolicyRun(self._resources.policy_faults, self._resources.policy_journal)
         self._done = done
         run.ask(
             self._route.response_policies,
@@ -149,7 +149,7 @@ class ExchangePolicies:
         :param done: takes the answer for the client, unless a `diversion` replaces it.
         """
         context = self._context
-        run = self._run = PolicyRun(self._resources.policy_faults)
+        run = self._run = PolicyRun(self._resources.policy_faults, self._resources.policy_journal)
         self._done = done
         self._replaced = answer
         run.ask(

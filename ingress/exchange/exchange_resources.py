@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.loop_marker import LoopMarker
+from ingress.exchange.policy_journal import PolicyJournal
 from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_EDITS
 from ingress.policy.live_state import PolicyStates
@@ -49,6 +50,9 @@ class ExchangeResources:
 
         self.policy_states = PolicyStates()
         self.policy_faults = PolicyFaults(clock)
+        self.policy_journal: PolicyJournal | None = None
+        """Learns what policies decide; None where requests are served."""
+
         self.field_names = FieldNames()
         """Decides which names of fields reach endpoints."""
 

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
+from ingress.exchange.policy_journal import PolicyJournal
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
@@ -66,12 +67,15 @@ class PolicyRun:
     :ivar upstream: the Upstream to ask; None for the route's.
     """
 
-    def __init__(self, faults: PolicyFaults) -> None:
+    def __init__(self, faults: PolicyFaults, journal: PolicyJournal | None = None) -> None:
         self.request_edits = NO_EDITS
         self.response_edits = NO_EDITS
         self.target: bytes | None = None
         self.upstream: UpstreamKey | None = None
         self._faults = faults
+        self._journal = journal
+        """Learns what is decided; None where requests are served."""
+
         self._wait: _Wait | None = None
         """The wait for the policy that has not decided yet, if any."""
 
@@ -92,6 +96,8 @@ class PolicyRun:
             method returns if none of them waits.
         """
         for index, policy in enumerate(policies):
+            if self._journal is not None and self._journal.skips(policy):
+                continue
             try:
                 decision: object = ask(policy)
             except BaseException:
@@ -117,6 +123,8 @@ class PolicyRun:
 
     def _wait_for(self, wait: _Wait) -> None:
         self._wait = wait
+        if self._journal is not None:
+            self._journal.waits(wait.policy)
         wait.decision.addBoth(partial(self._decided, wait))
         if self._is_current(wait):
             # Not Deferred.addTimeout, because some Deferreds cannot be cancelled.
@@ -163,6 +171,8 @@ class PolicyRun:
 
     def _take(self, policy: Policy, decision: object) -> Answer | None:
         """Keep the decision of a policy; return its answer, if it has one."""
+        if self._journal is not None:
+            self._journal.decided(policy, decision)
         if decision is None:
             return None
         try:

@@ -7,6 +7,7 @@ thread), parses them (in slices of a few milliseconds) and changes the store onc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
@@ -66,6 +67,7 @@ class FilesSource:
     :param run_in_thread: calls a function in a thread; None for the reactor's threads.
     :param make_watcher: makes what reports changes in folders.
     :param settle: called repeatedly during a large load.
+    :param configuration: the configuration file, which may be among the manifests and is none.
     """
 
     def __init__(
@@ -77,11 +79,14 @@ class FilesSource:
         run_in_thread: RunInThread | None = None,
         settle: Callable[[], None] = settle_objects,
         make_watcher: Callable[[Any, ChangeCallback], FolderWatcher] = FolderWatcher,
+        *,
+        configuration: str | PathLike[str] | None = None,
     ) -> None:
         self._reactor = reactor
         self._store = store
         self._paths = tuple(fspath(path) for path in paths)
         self._secrets = None if secrets is None else fspath(secrets)
+        self._configuration = "" if configuration is None else fspath(configuration)
         self._run_in_thread = run_in_thread or self._run_in_reactor_thread
         self._slices = Slices(reactor, settle)
         self._release = SlowRelease(reactor)
@@ -323,7 +328,8 @@ class FilesSource:
 
     def _scan(self) -> Listing:
         """List the files on disk (in a thread)."""
-        listing = Listing()
+        own = os.path.realpath(self._configuration) if self._configuration else ""
+        listing = Listing(configuration=own)
         scan_manifests(self._paths, listing)
         if self._secrets is not None:
             scan_secrets(self._secrets, len(self._paths), listing)

@@ -77,6 +77,9 @@ class Listing:
     problems: dict[str, Problem] = field(default_factory=dict)
     """Problems of paths that cannot be read, by path."""
 
+    configuration: str = ""
+    """The real path of the configuration, which is no manifest wherever it is; empty for none."""
+
     hidden: set[str] = field(default_factory=set)
     """Existing paths that cannot be read: files at and below them keep their last content."""
 
@@ -168,7 +171,7 @@ def find_files(listing: Listing, paths: Iterable[str]) -> list[FoundFile]:
     :param listing: the result of the last scan.
     :param paths: real paths; those that lead to no manifest file are left out.
     """
-    found = Listing()
+    found = Listing(configuration=listing.configuration)
     for real in paths:
         try:
             status = os.lstat(real)
@@ -245,6 +248,8 @@ def _take_entries(
 
 
 def _take_file(path: str, real: str, status: os.stat_result, index: int, listing: Listing) -> None:
+    if real == listing.configuration:
+        return
     # Reading anything else (a pipe, a device) might never end.
     if not stat.S_ISREG(status.st_mode):
         listing.refuse(path, "is neither a file nor a folder")

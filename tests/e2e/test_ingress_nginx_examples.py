@@ -12,7 +12,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.example import FOLDER, Example, all_examples
+from ingress.command.offline import load
+from ingress.explain.asked import ask
+from ingress.explain.explanation import explain
+from tests.support.client import Reply
+from tests.support.example import FOLDER, Example, ExampleRequest, all_examples
 from tests.support.process import IngressProcess
 
 _PROBLEM = re.compile(r"\S+/manifests\.yaml, line \d+: .*")
@@ -54,7 +58,8 @@ class ExampleTests(SynchronousTestCase):
         for example in examples:
             for request in example.requests:
                 try:
-                    request.check(ports)
+                    replies = request.check(ports)
+                    self.compare(process, request, replies)
                 except (AssertionError, OSError, ValueError, KeyError) as error:
                     failures.append(f"{request.name}: {error}")
         log = process.log
@@ -72,6 +77,27 @@ class ExampleTests(SynchronousTestCase):
         ]
         self.assertEqual(failures, [], "\n".join((*failures, log)))
         self.assertNotIn("Traceback", log, log)
+
+    def compare(
+        self, process: IngressProcess, request: ExampleRequest, replies: list[Reply]
+    ) -> None:
+        """Compare the answers with what ``txingress explain`` says of the request."""
+        if len(replies) > 1:
+            return  # Later answers depend on earlier ones.
+        written = request.written
+        method, target = written["send"].split(" ", 1)
+        fields = tuple(f"{name}: {value}" for name, value in written.get("fields", {}).items())
+        scheme = "https" if written.get("https") else "http"
+        asked = ask(f"{scheme}://{written['host']}{target}", method, fields)
+        explanation = explain(load(str(process.config), []).built, asked)
+        (reply,) = replies
+        if explanation.undecided:
+            return
+        if explanation.status is not None:
+            assert explanation.status == reply.status, f"explained as {explanation.status}"
+            assert explanation.redirect == (reply.field("Location") or "")
+        elif reply.status == 200 and reply.body.startswith(b'{"name": '):
+            assert explanation.sent_target == reply.echo["target"], "another target is explained"
 
     def test_together(self) -> None:
         """All examples that need no settings of the configuration give the answers promised."""

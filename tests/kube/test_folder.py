@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.kube.folder import MAX_FILE_SIZE, Listing, link_folders, scan_manifests, sign
+from ingress.kube.folder import MAX_FILE_SIZE, Listing, find_files, link_folders, scan_manifests, sign
 from tests.support.disk import Disk
 
 
@@ -59,6 +59,16 @@ class ScanTests(FolderTestCase):
         self.assertEqual(
             self.found("c", "b/2.yaml", "b", "a"), ["c", "b/2.yaml", "b/1.yaml", "a/1.yaml"]
         )
+
+    def test_configuration(self) -> None:
+        """The configuration is no manifest, whatever folder or link leads to it."""
+        for name in ("m/a.yaml", "m/ingress.yaml"):
+            self.disk.write(name, "")
+        self.disk.link("m/link.yaml", "ingress.yaml")
+        listing = Listing(configuration=self.disk.path("m/ingress.yaml"))
+        scan_manifests([self.disk.path("m"), self.disk.path("m/ingress.yaml")], listing)
+        self.assertEqual(list(listing.files), [self.disk.path("m/a.yaml")])
+        self.assertEqual(find_files(listing, [self.disk.path("m/ingress.yaml")]), [])
 
     def test_missing(self) -> None:
         """A path that is not there is a Problem; its parent is watched for it."""

@@ -165,17 +165,19 @@ class ExampleRequest:
     name: str
     written: Mapping[str, Any]
 
-    def check(self, ports: Mapping[str, int]) -> None:
+    def check(self, ports: Mapping[str, int]) -> list[Reply]:
         """
         Send it, and compare the answers.
 
         :param ports: those of the listeners ``http`` and ``https``.
+        :return: the answers.
         :raises AssertionError: if an answer is not as expected.
         """
         known = {"send", "host", "https", "fields", "body", "times", "cookies", "expect", "why"}
         assert self.written.keys() <= known, f"{self.name}: the keys are {sorted(known)}"
         replies = list(self._replies(ports))
         _Expectation(self.name, self.written["expect"]).check(replies)
+        return replies
 
     def _replies(self, ports: Mapping[str, int]) -> Iterator[Reply]:
         written = self.written

@@ -1,0 +1,126 @@
+"""
+The command line of ``txingress``.
+
+Each subcommand is a module of its own, imported when it is run: help must come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NamedTuple, Protocol
+
+from ingress.command.failure import UNABLE
+
+
+class Subcommand(NamedTuple):
+    """One subcommand."""
+
+    name: str
+    summary: str
+    module: str
+    """In `ingress.command`; it has `add_arguments` and `run`."""
+
+
+class SubcommandModule(Protocol):
+    """What the module of a subcommand has."""
+
+    EXAMPLES: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add its arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """
+        Run it.
+
+        :return: the exit status.
+        :raises IngressError: if it cannot run, with a message for its user.
+        """
+
+
+SUBCOMMANDS: Final = (
+    Subcommand("run", "serve, in the foreground", "run"),
+    Subcommand("init", "write a configuration for the manifests of a folder", "init"),
+    Subcommand("config", "show the documented defaults of the configuration", "config"),
+    Subcommand("explain", "show why a URL gets its answer", "explain"),
+    Subcommand("routes", "list the rules", "routes"),
+    Subcommand("endpoints", "list the Services and their endpoints", "endpoints"),
+    Subcommand("certificates", "list the certificates", "certificates"),
+    Subcommand("problems", "list the problems", "problems"),
+    Subcommand("completion", "write the completion of a shell", "completion"),
+)
+
+
+def make_parser(wanted: str = "") -> argparse.ArgumentParser:
+    """
+    :param wanted: the subcommand whose arguments are needed; the others have none.
+    """
+    parser = argparse.ArgumentParser(
+        prog="txingress",
+        description="An Ingress controller that explains itself. Each command has its own help.",
+    )
+    parser.add_argument("--version", action="store_true", help="show what is installed")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for each in SUBCOMMANDS:
+        if each.name != wanted:
+            commands.add_parser(each.name, help=each.summary, add_help=False)
+            continue
+        module: SubcommandModule = import_module(f"ingress.command.{each.module}_command")
+        sub = commands.add_parser(
+            each.name,
+            help=each.summary,
+            description=f"{each.summary[:1].upper()}{each.summary[1:]}.",
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    :param arguments: those of the process if None.
+    :return: 0 if all is fine, 1 if something was found, 2 if it could not run.
+    """
+    written = list(sys.argv[1:] if arguments is None else arguments)
+    names = {each.name for each in SUBCOMMANDS}
+    wanted = next((word for word in written if word in names), "")
+    parser = make_parser(wanted)
+    try:
+        parsed = parser.parse_args(written)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else UNABLE
+    if parsed.version:
+        from ingress.installation import describe
+
+        print(describe())
+        return 0
+    if parsed.command is None:
+        parser.print_help()
+        return UNABLE
+    return _run(parsed)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from ingress.errors import IngressError
+
+    try:
+        result: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except IngressError as error:
+        print(f"txingress {parsed.command}: {error}", file=sys.stderr)
+        return UNABLE
+    except BrokenPipeError:
+        # The reader has seen enough, as `head` does; nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return result

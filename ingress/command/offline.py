@@ -1,0 +1,166 @@
+"""
+Files read and built once, without a reactor: the same readers and the same build as in serving.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+
+from ingress.command.failure import CannotRun
+from ingress.config import Config
+from ingress.config import FilesSource as FilesSetting
+from ingress.config_file import ConfigError, load_config
+from ingress.kube.files import FilesSource
+from ingress.kube.store import ObjectStore
+from ingress.problem import Origin, Problem
+from ingress.routing.build import Built, build
+
+STANDARD_INPUT: Final = "-"
+
+_MAX_TURNS: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class Offline:
+    """What files contain, and what is served of it."""
+
+    config: Config
+    built: Built
+    problems: tuple[Problem, ...]
+    """In the order of files and lines; with the line of the field."""
+
+    skipped: Mapping[str, int]
+    """The number of objects of each kind that is not read."""
+
+
+class _NoWatcher:
+    """Watches nothing: the files are read once."""
+
+    folders: frozenset[str] = frozenset()
+
+    def __init__(self, reactor: object, changed: object) -> None:
+        pass
+
+    def watch(self, folders: object) -> bool:
+        """:return: True, so that no second look is planned soon."""
+        return True
+
+    def stop(self) -> None:
+        """Stop watching."""
+
+
+def _run_now(function: Callable[..., Any], *arguments: object) -> Deferred[Any]:
+    return maybeDeferred(function, *arguments)
+
+
+def read_config(file: str | None, paths: Sequence[str]) -> Config:
+    """
+    :param file: a configuration; without it the defaults hold, but for the objects.
+    :param paths: files and folders that take the place of the configuration's.
+    :raises CannotRun: if there is neither, or if the configuration is wrong.
+    """
+    if file is None:
+        if not paths:
+            raise CannotRun("name files or folders with manifests, or a configuration (--config)")
+        config = Config()
+    else:
+        try:
+            config = load_config(Path(file))
+        except ConfigError as error:
+            raise CannotRun(str(error)) from None
+    if paths:
+        missing = [path for path in paths if not os.path.exists(path)]
+        if missing:
+            raise CannotRun(f"{missing[0]}: there is no such file or folder")
+        endpoints = config.source.endpoints
+        return replace(
+            config, cluster=None, source=FilesSetting(tuple(map(Path, paths)), endpoints)
+        )
+    if config.cluster is not None:
+        raise CannotRun(f"{file}: its objects come from a cluster; name files or folders")
+    return config
+
+
+@contextmanager
+def readable(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Put standard input into a file for as long as it is needed."""
+    if STANDARD_INPUT not in paths:
+        yield list(paths)
+        return
+    with tempfile.TemporaryDirectory(prefix="txingress-") as folder:
+        file = Path(folder, "stdin.yaml")
+        file.write_bytes(sys.stdin.buffer.read())
+        yield [str(file) if path == STANDARD_INPUT else path for path in paths]
+
+
+def load(file: str | None, paths: Sequence[str], *, now: datetime | None = None) -> Offline:
+    """
+    Read and build once.
+
+    :param file: the configuration, if there is one.
+    :param paths: files and folders; `STANDARD_INPUT` is one of them.
+    :param now: decides which certificates are valid; the present if None.
+    :raises CannotRun: if nothing can be read.
+    """
+    with readable(paths) as real:
+        config = read_config(file, real)
+        loaded = _load(config, now or datetime.now(UTC))
+    names = dict(zip(real, paths, strict=True))
+    if real == list(paths):
+        return loaded
+    return replace(loaded, problems=tuple(_renamed(each, names) for each in loaded.problems))
+
+
+def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
+    file = names.get(problem.origin.file, problem.origin.file)
+    return replace(problem, origin=Origin(file, problem.origin.line))
+
+
+def _load(config: Config, now: datetime) -> Offline:
+    clock, store = Clock(), ObjectStore()
+    source = FilesSource(
+        clock,
+        store,
+        config.source.paths,
+        config.tls.secrets,
+        run_in_thread=_run_now,
+        settle=lambda: None,
+        make_watcher=_NoWatcher,  # type: ignore[arg-type]  # It has what a FilesSource calls.
+        configuration=config.path,
+    )
+    _wait(clock, source.start())
+    built = build(store.view(), config, now=now)
+    found = [problem for those in source.problems.values() for problem in those]
+    located: list[Problem] = []
+    source.locate([*found, *built.all_problems()]).addCallback(located.extend)
+    source.stop()
+    located.sort(key=lambda problem: (problem.origin.file, problem.origin.line))
+    return Offline(config, built, tuple(located), Counter(source.skipped))
+
+
+def _wait(clock: Clock, done: Deferred[None]) -> None:
+    """
+    Let the time of the source pass until it has read everything.
+
+    :raises Exception: what the reading failed with.
+    """
+    results: list[object] = []
+    done.addBoth(results.append)
+    for _ in range(_MAX_TURNS):
+        if results:
+            break
+        clock.advance(0)
+    if results and results[0] is not None:
+        results[0].raiseException()  # type: ignore[attr-defined]  # A Failure.

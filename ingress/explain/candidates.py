@@ -1,0 +1,174 @@
+"""
+The hosts and rules that a request could have met, each with the reason why it did or did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from ingress.message import Request
+from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot, VirtualHost
+
+MAX_RULES: Final = 20
+"""Rules that did not match and are shown, the nearest first; the others are counted."""
+
+
+class HostKind(StrEnum):
+    """How a VirtualHost is found."""
+
+    EXACT = "exact"
+    WILDCARD = "wildcard"
+    ANY = "any"
+    """For hosts that no rule names."""
+
+
+class HostCandidate(NamedTuple):
+    """A VirtualHost that was looked for."""
+
+    kind: HostKind
+    name: str
+    """The name as rules would have it; empty for `HostKind.ANY`."""
+
+    exists: bool
+    is_chosen: bool
+
+    @property
+    def reason(self) -> str:
+        """Why it was chosen, or not; in a few words."""
+        if self.is_chosen:
+            return "has rules, and decides"
+        if self.exists:
+            return "has rules, but a more exact host decides"
+        return "no rule names it"
+
+
+class RuleCandidate(NamedTuple):
+    """A rule of the VirtualHost."""
+
+    route: Route
+    is_chosen: bool
+    reason: str
+
+
+class Candidates(NamedTuple):
+    """All that a request could have met."""
+
+    hosts: tuple[HostCandidate, ...]
+    host: VirtualHost | None
+    rules: tuple[RuleCandidate, ...]
+    """Those that match in the order in which they are tried, then the nearest of the others."""
+
+    others: int
+    """The number of further rules of the host, which do not match."""
+
+    chosen: Route | None
+
+
+def find_candidates(snapshot: Snapshot, request: Request) -> Candidates:
+    """
+    Find what `routing.match.find_route` has looked at.
+
+    :param request: the request, with its canonical path.
+    """
+    hosts, host = _hosts(snapshot, request.host)
+    if host is None:
+        return Candidates(hosts, None, (), 0, None)
+    matching = list(host.candidates(request.path))
+    rules, chosen = [], None
+    for route in matching:
+        meets = all(condition.holds(request) for condition in route.conditions)
+        if chosen is None and meets:
+            chosen = route
+            rules.append(RuleCandidate(route, True, "matches, and decides"))
+        elif not meets:
+            rules.append(RuleCandidate(route, False, "its path matches, but not its conditions"))
+        else:
+            rules.append(RuleCandidate(route, False, "matches, but the rule above comes first"))
+    chosen = chosen or host.default
+    found = set(map(id, matching))
+    missed = [route for route in host.path_routes() if id(route) not in found]
+    missed.sort(key=lambda route: _distance(route, request.path))
+    rules += [
+        RuleCandidate(route, False, why_no_match(route, request.path))
+        for route in missed[:MAX_RULES]
+    ]
+    if host.default is not None:
+        is_chosen = chosen is host.default
+        reason = (
+            "no path matches, so the default backend decides" if is_chosen else "a path matches"
+        )
+        rules.append(RuleCandidate(host.default, is_chosen, reason))
+    return Candidates(hosts, host, tuple(rules), max(0, len(missed) - MAX_RULES), chosen)
+
+
+def _hosts(snapshot: Snapshot, host: bytes) -> tuple[tuple[HostCandidate, ...], VirtualHost | None]:
+    parent = host.partition(b".")[2]
+    wildcard = snapshot.wildcard_hosts.get(parent) if host.partition(b".")[0] else None
+    looked_at = (
+        (HostKind.EXACT, host.decode("ascii", "replace"), snapshot.hosts.get(host)),
+        (HostKind.WILDCARD, f"*.{parent.decode('ascii', 'replace')}", wildcard),
+        (HostKind.ANY, "", snapshot.any_host),
+    )
+    chosen = next((found for _, _, found in looked_at if found is not None), None)
+    listed = tuple(
+        HostCandidate(kind, name, found is not None, found is not None and found is chosen)
+        for kind, name, found in looked_at
+        if parent or kind is not HostKind.WILDCARD
+    )
+    return listed, chosen
+
+
+def _distance(route: Route, path: bytes) -> tuple[int, str]:
+    written = route.path.encode("utf-8", "replace")
+    common = next(
+        (index for index, (a, b) in enumerate(zip(written, path, strict=False)) if a != b),
+        min(len(written), len(path)),
+    )
+    return (-common, route.path)
+
+
+def why_no_match(route: Route, path: bytes) -> str:
+    """
+    :param route: a rule whose path does not match.
+    :param path: a canonical path.
+    :return: the reason in a few words.
+    """
+    if route.pattern is not None:
+        return "the pattern does not match the beginning of the path"
+    written, asked = route.path, path.decode("utf-8", "replace")
+    if asked.lower().startswith(written.lower()) and not asked.startswith(written):
+        return "upper and lower case differ"
+    if route.path_type == "Exact":
+        if asked.rstrip("/") == written.rstrip("/"):
+            return "Exact: a slash at the end makes another path"
+        return "Exact: the path is another one"
+    if route.path_type == "Prefix" and asked.startswith(written):
+        return "Prefix: only whole segments count"
+    return f"{route.path_type}: the path does not begin with it"
+
+
+def nearest_hosts(snapshot: Snapshot, host: bytes, most: int = 3) -> list[str]:
+    """
+    :return: the hosts with the most similar names, for a request whose host nobody names.
+    """
+    names = [name.decode("ascii", "replace") for name in snapshot.hosts]
+    return get_close_matches(host.decode("ascii", "replace"), names, most, 0.8)
+
+
+def same_path_elsewhere(snapshot: Snapshot, path: bytes, most: int = 3) -> Iterator[Route]:
+    """
+    Yield rules of other hosts that match the path by more than ``/``.
+
+    :param most: how many of them.
+    """
+    for host in snapshot.hosts.values():
+        route = next(iter(host.candidates(path)), None)
+        if route is not None and route.path != "/":
+            yield route
+            most -= 1
+            if not most:
+                return

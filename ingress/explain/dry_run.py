@@ -1,0 +1,195 @@
+"""
+Serving without sockets: one request goes through the whole data plane, and what happens is kept.
+
+An explanation that is made of it cannot differ from what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from twisted.internet.interfaces import IConnector
+from twisted.internet.protocol import ClientFactory
+from twisted.internet.task import Clock
+
+from ingress.deadline import Deadlines
+from ingress.downstream.http1 import HTTP1Downstream
+from ingress.endpoint import Endpoint
+from ingress.exchange.client import Client
+from ingress.exchange.policy_journal import PolicyJournal
+from ingress.explain.memory_transport import MemoryTransport
+from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.policy import Policy
+from ingress.routing.snapshot import Snapshot
+from ingress.serving.data_plane import DataPlane
+from ingress.telemetry.access_log import AccessLog
+from ingress.telemetry.record import ExchangeRecord
+from ingress.telemetry.recorder import Recorder
+from ingress.telemetry.traffic import Traffic
+from ingress.upstream.registry import EndpointRegistry
+
+_PLAIN_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass
+class PolicyDecision:
+    """The decision of one policy."""
+
+    policy: Policy
+    decision: object = None
+    """An Answer, a Proceed, or None if it lets the request pass."""
+
+    is_open: bool = False
+    """Whether it depends on something outside, such as an authentication server."""
+
+    is_assumed: bool = False
+    """Whether it was taken to let the request pass."""
+
+
+@dataclass
+class DryExchange:
+    """All that has happened to one request."""
+
+    decisions: list[PolicyDecision] = field(default_factory=list)
+    """Of the policies of the phases access, request and error, in their order."""
+
+    records: list[ExchangeRecord] = field(default_factory=list)
+    """The record of the exchange; empty while a policy has not decided."""
+
+    endpoint: Endpoint | None = None
+    """The first endpoint to be asked; None if none is."""
+
+    tls: BackendTLS | None = None
+    """The settings of TLS with the endpoint."""
+
+    upstream_head: bytes = b""
+    """The head that the endpoint would get; empty if none is asked."""
+
+    answer: bytes = b""
+    """The answer of the proxy's own, or its form of a plain 200 without a body."""
+
+    @property
+    def waiting_for(self) -> Policy | None:
+        """The policy that has not decided."""
+        return next((each.policy for each in self.decisions if each.is_open), None)
+
+
+class _Journal(PolicyJournal):
+    def __init__(self, kept: DryExchange, assumed: Collection[Policy]) -> None:
+        self._kept = kept
+        self._assumed = assumed
+
+    def skips(self, policy: Policy) -> bool:
+        is_assumed = policy in self._assumed
+        if is_assumed:
+            self._kept.decisions.append(PolicyDecision(policy, is_assumed=True))
+        return is_assumed
+
+    def decided(self, policy: Policy, decision: object) -> None:
+        for known in self._kept.decisions:
+            if known.policy is policy and known.is_open:
+                known.is_open, known.decision = False, decision
+                return
+        self._kept.decisions.append(PolicyDecision(policy, decision))
+
+    def waits(self, policy: Policy) -> None:
+        self._kept.decisions.append(PolicyDecision(policy, is_open=True))
+
+
+class _Recorder(Recorder):
+    """Keeps the record of an exchange, and counts and logs nothing."""
+
+    def __init__(self, kept: DryExchange, clock: Clock) -> None:
+        super().__init__(Traffic(), AccessLog(clock, None, clock.seconds))
+        self._kept = kept
+
+    def record(self, record: ExchangeRecord) -> None:
+        self._kept.records.append(record)
+
+
+class _Dials:
+    """Connections to endpoints that are wanted; none is made."""
+
+    def __init__(self, kept: DryExchange) -> None:
+        self._kept = kept
+        self.factory: ClientFactory | None = None
+
+    def plain(self, host: str, port: int, factory: ClientFactory, timeout: float) -> IConnector:
+        """A `Dialer`."""
+        if self._kept.endpoint is None:
+            self._kept.endpoint, self.factory = Endpoint(host, port), factory
+        return _NoConnector()  # type: ignore[return-value]
+
+    def over_tls(self, endpoint: Endpoint, tls: BackendTLS) -> Any:
+        """`TLSDialers`."""
+
+        def dial(host: str, port: int, factory: ClientFactory, timeout: float) -> IConnector:
+            if self._kept.endpoint is None:
+                self._kept.tls = tls
+            return self.plain(host, port, factory, timeout)
+
+        return dial
+
+
+class _NoConnector:
+    def disconnect(self) -> None:
+        """IConnector: there is no connection."""
+
+    stopConnecting = disconnect
+
+
+def serve_dry(
+    snapshot: Snapshot,
+    data: bytes,
+    *,
+    client: str = "127.0.0.1",
+    is_secure: bool = False,
+    seed: int = 0,
+    now: float = 0.0,
+    assumed: Collection[Policy] = (),
+) -> DryExchange:
+    """
+    Serve one request without sockets, by a data plane of its own in which nothing has happened yet.
+
+    :param data: the request, head and body.
+    :param client: the address of the client's connection.
+    :param seed: of the choices that are left to chance, such as the share of a canary.
+    :param now: seconds since the epoch.
+    :param assumed: policies that are taken to let the request pass.
+    """
+    kept, clock = DryExchange(), Clock()
+    clock.rightNow = now
+    deadlines, dials = Deadlines(clock), _Dials(kept)
+    plane = DataPlane(
+        EndpointRegistry(dials.plain, dials.over_tls, deadlines),
+        deadlines,
+        Random(seed),  # noqa: S311 (nothing of it is secret)
+        wall_clock=clock.seconds,
+        process=0,
+        recorder=_Recorder(kept, clock),
+    )
+    plane.publish(snapshot)
+    plane.exchanges.policy_journal = _Journal(kept, assumed)
+    protocol = HTTP1Downstream(plane.clients, plane.exchanges, Client(client, is_secure=is_secure))
+    transport = MemoryTransport()
+    transport.connect(protocol)
+    protocol.dataReceived(data)
+    if dials.factory is not None:
+        _answer(dials.factory, kept)
+    kept.answer = bytes(transport.written)
+    return kept
+
+
+def _answer(factory: ClientFactory, kept: DryExchange) -> None:
+    """Take the request as the endpoint, and answer it with a plain 200."""
+    protocol: Any = factory.buildProtocol(None)
+    if protocol is None:
+        return
+    transport = MemoryTransport()
+    transport.connect(protocol)
+    head, end, _ = bytes(transport.written).partition(b"\r\n\r\n")
+    kept.upstream_head = head + end
+    protocol.dataReceived(_PLAIN_RESPONSE)

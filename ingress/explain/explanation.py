@@ -1,0 +1,366 @@
+"""
+The explanation of one request: why it gets its answer, from the certificate to the endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from ingress.answer import Answer
+from ingress.believed_client import BelievedClient
+from ingress.endpoint import Endpoint, Upstream
+from ingress.errors import RequestError
+from ingress.exchange.client import Client
+from ingress.explain.asked import Asked
+from ingress.explain.candidates import (
+    Candidates,
+    find_candidates,
+    nearest_hosts,
+    same_path_elsewhere,
+)
+from ingress.explain.dry_run import DryExchange, PolicyDecision, serve_dry
+from ingress.http1.request_head import parse_request_head
+from ingress.kube.objects import Ingress
+from ingress.message import Request
+from ingress.policy.annotation import OWN_PREFIX, PREFIX
+from ingress.policy.decision import Proceed
+from ingress.policy.feature import RouteFeature
+from ingress.policy.policy import Policy
+from ingress.problem import Origin, Problem
+from ingress.routing.build import Built
+from ingress.routing.match import find_certificate
+from ingress.routing.route import Route
+from ingress.routing.snapshot import ServerCertificate
+
+FieldPairs = tuple[tuple[str, str], ...]
+
+_NO_CERTIFICATE: Final = "no tls entry has this host with a certificate that is for it"
+
+_NEVER_SHOWN: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+"""Fields whose values may be secrets."""
+
+
+@dataclass(frozen=True)
+class FieldChanges:
+    """The difference between the fields that came and those that go on."""
+
+    added: FieldPairs = ()
+    changed: FieldPairs = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one feature of the rule did."""
+
+    name: str
+    sentence: str
+    """What it is for."""
+
+    verdict: str
+    annotations: Mapping[str, str]
+    """The annotations that it comes from, as the Ingress has them; empty for a default."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """
+    Everything that decides about one request.
+
+    `status` is None if the endpoint answers, and if something outside decides.
+    """
+
+    asked: Asked
+    status: int | None
+    outcome: str
+    detail: str
+    redirect: str
+    certificate: ServerCertificate | None
+    certificate_reason: str
+    client: BelievedClient | None
+    client_reason: str
+    candidates: Candidates | None
+    route: Route | None
+    origin: Origin
+    verdicts: tuple[Verdict, ...]
+    undecided: tuple[str, ...]
+    """Policies that something outside decides; the rest holds if they let the request pass."""
+
+    upstream: Upstream | None
+    upstream_fault: str
+    endpoint: Endpoint | None
+    """The endpoint that would be asked, if nothing else had happened before."""
+
+    sent_target: str
+    request_changes: FieldChanges
+    response_changes: FieldChanges
+    settings: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    hints: tuple[str, ...]
+    """What is near, and what would have to change for another answer."""
+
+
+def explain(
+    built: Built,
+    asked: Asked,
+    *,
+    problems: Sequence[Problem] | None = None,
+    now: datetime | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """
+    Explain why a request gets its answer, by serving it without sockets.
+
+    :param built: what is served.
+    :param problems: those of `built` with better lines, if they are known.
+    :param now: the time of the request; the present if None.
+    :param seed: of what is left to chance.
+    """
+    moment = now or datetime.now(UTC)
+    dry, open_policies = _serve(built, asked, moment, seed)
+    snapshot = built.snapshot
+    request = _parse(built, asked)
+    record = dry.records[-1] if dry.records else None
+    route = record.route if record is not None else None
+    candidates = find_candidates(snapshot, request) if request is not None else None
+    client, client_reason = _believe(built, asked, request)
+    certificate, certificate_reason = _certificate(built, asked)
+    answered = record is not None and dry.endpoint is None
+    ingress = _ingress(built, route)
+    upstream = None
+    if route is not None and route.upstream is not None:
+        upstream = snapshot.upstreams.get(route.upstream)
+    return Explanation(
+        asked=asked,
+        status=record.status if answered and record is not None and not open_policies else None,
+        outcome=str(record.outcome) if answered and record is not None else "",
+        detail=record.detail if answered and record is not None else "",
+        redirect=_location(dry) if answered else "",
+        certificate=certificate,
+        certificate_reason=certificate_reason,
+        client=client,
+        client_reason=client_reason,
+        candidates=candidates,
+        route=route,
+        origin=ingress.origin if ingress is not None else Origin(),
+        verdicts=tuple(_verdicts(route, dry.decisions, ingress)),
+        undecided=tuple(policy.label for policy in open_policies),
+        upstream=upstream,
+        upstream_fault=_upstream_fault(built, route),
+        endpoint=dry.endpoint,
+        sent_target=_target_of(dry.upstream_head),
+        request_changes=_changes(asked.head(), dry.upstream_head)
+        if dry.upstream_head
+        else FieldChanges(),
+        response_changes=_response_changes(dry.answer) if not answered else FieldChanges(),
+        settings=_settings(route),
+        problems=_problems(built, route, problems),
+        hints=tuple(_hints(built, request, candidates, route)),
+    )
+
+
+def _serve(
+    built: Built, asked: Asked, now: datetime, seed: int
+) -> tuple[DryExchange, list[Policy]]:
+    """Serve the request; what something outside decides is taken to let it pass."""
+    assumed: list[Policy] = []
+    while True:
+        dry = serve_dry(
+            built.snapshot,
+            asked.head(),
+            client=asked.client,
+            is_secure=asked.is_secure,
+            seed=seed,
+            now=now.timestamp(),
+            assumed=assumed,
+        )
+        waiting = dry.waiting_for
+        if waiting is None or waiting in assumed:
+            return dry, assumed
+        assumed.append(waiting)
+
+
+def _parse(built: Built, asked: Asked) -> Request | None:
+    try:
+        return parse_request_head(asked.head(), built.snapshot.config.limits)[0]
+    except RequestError:
+        return None
+
+
+def _believe(
+    built: Built, asked: Asked, request: Request | None
+) -> tuple[BelievedClient | None, str]:
+    if request is None:
+        return None, ""
+    config = built.snapshot.config
+    believed = Client(asked.client, is_secure=asked.is_secure).believed(request, config)
+    if believed.is_trusted:
+        return believed, "it is one of trusted-proxies, so its forwarded fields are believed"
+    return believed, "it is none of trusted-proxies, so its forwarded fields are not believed"
+
+
+def _certificate(built: Built, asked: Asked) -> tuple[ServerCertificate | None, str]:
+    if not asked.is_secure:
+        return None, ""
+    snapshot, name = built.snapshot, asked.server_name
+    found = find_certificate(snapshot, name)
+    if found is None:
+        return None, f"{_NO_CERTIFICATE}, so the self-signed one is served"
+    if found is snapshot.default_certificate:
+        return found, f"{_NO_CERTIFICATE}, so the default one is served"
+    return found, "a tls entry has this host, and the certificate is for it"
+
+
+def _ingress(built: Built, route: Route | None) -> Ingress | None:
+    return built.memo.objects.ingresses.get(route.ingress) if route is not None else None
+
+
+def _verdicts(
+    route: Route | None, decisions: Iterable[PolicyDecision], ingress: Ingress | None
+) -> Iterable[Verdict]:
+    if route is None:
+        return
+    written = dict(ingress.metadata.annotations) if ingress is not None else {}
+    found = list(decisions)
+    for policy in route.policies:
+        decided = next((each for each in found if each.policy is policy), None)
+        if decided is not None:
+            verdict = _verdict(decided)
+        elif policy.phases:
+            verdict = "not asked, because the answer came before"
+        else:
+            verdict = "changes fields"
+        yield Verdict(policy.label, policy.explain(), verdict, _annotations(policy, written))
+
+
+def _annotations(feature: RouteFeature, written: Mapping[str, str]) -> dict[str, str]:
+    """The annotations of an object that a feature reads; values that decide access stay hidden."""
+    names = [name if name.startswith(OWN_PREFIX) else PREFIX + name for name in feature.annotations]
+    hidden = "(not shown)" if feature.guards else None
+    return {name: hidden or written[name] for name in names if name in written}
+
+
+def _verdict(decided: PolicyDecision) -> str:
+    decision = decided.decision
+    if decided.is_assumed or decided.is_open:
+        return "decided outside; taken to pass"
+    if isinstance(decision, Answer):
+        return f"answers {decision.status}"
+    if isinstance(decision, Proceed):
+        return _passing(decision)
+    return "passes" if decision is None else "fails: what it decides is no decision"
+
+
+def _passing(decision: Proceed) -> str:
+    parts = []
+    if decision.target is not None:
+        parts.append(f"sends {decision.target.decode('latin-1')}")
+    if decision.upstream is not None:
+        namespace, service, port, *_ = decision.upstream
+        parts.append(f"asks {namespace}/{service}{f':{port}' if port else ''}")
+    if decision.request_edits:
+        parts.append("changes fields of the request")
+    if decision.response_edits:
+        parts.append("changes fields of the response")
+    return f"passes, {' and '.join(parts)}" if parts else "passes"
+
+
+def _upstream_fault(built: Built, route: Route | None) -> str:
+    if route is None or route.upstream is None:
+        return ""
+    return built.memo.upstreams.faults.get(route.upstream) or ""
+
+
+def _settings(route: Route | None) -> tuple[str, ...]:
+    if route is None:
+        return ()
+    policies = set(map(id, route.policies))
+    return tuple(each.explain() for each in route.features if id(each) not in policies)
+
+
+def _problems(
+    built: Built, route: Route | None, problems: Sequence[Problem] | None
+) -> tuple[Problem, ...]:
+    """The Problems of the Ingress and the Service of a rule."""
+    if route is None:
+        return ()
+    owners = [("Ingress", *route.ingress)]
+    if route.upstream is not None:
+        owners.append(("Service", *route.upstream[:2]))
+    known = built.all_problems() if problems is None else problems
+    return tuple(each for each in known if (each.kind, each.namespace, each.name) in owners)
+
+
+def _hints(
+    built: Built, request: Request | None, candidates: Candidates | None, route: Route | None
+) -> Iterable[str]:
+    if request is None or candidates is None or route is not None:
+        return
+    snapshot = built.snapshot
+    host = request.host.decode("ascii", "replace")
+    if candidates.host is None:
+        names = nearest_hosts(snapshot, request.host)
+        if names:
+            yield f"similar hosts have rules: {', '.join(names)}"
+    elif candidates.rules:
+        nearest = candidates.rules[0]
+        yield (
+            f"the nearest rule of this host is {nearest.route.path_type} {nearest.route.path} of "
+            f"{'/'.join(nearest.route.ingress)}: {nearest.reason}"
+        )
+    for other in same_path_elsewhere(snapshot, request.path):
+        if other.host != host:
+            yield (
+                f"the host {other.host} has {other.path_type} {other.path} of "
+                f"{'/'.join(other.ingress)}"
+            )
+    counts = built.foreign_classes
+    if counts:
+        classes = ", ".join(f"{name or '(none)'} {count}" for name, count in counts.items())
+        yield f"Ingresses of other classes are not served: {classes}"
+
+
+# Heads as text.
+
+
+def _target_of(head: bytes) -> str:
+    line = head.partition(b"\r\n")[0].decode("latin-1")
+    return line.split(" ")[1] if line.count(" ") > 1 else ""
+
+
+def _fields_of(head: bytes) -> dict[str, tuple[str, str]]:
+    """The fields of a head by their names in lower case."""
+    lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines)
+    return {name.lower(): (name, value.strip()) for name, _, value in pairs}
+
+
+def _changes(before: bytes, after: bytes) -> FieldChanges:
+    old, new = _fields_of(before), _fields_of(after)
+    return FieldChanges(
+        added=tuple(shown_field(*pair) for key, pair in new.items() if key not in old),
+        changed=tuple(
+            shown_field(*pair) for key, pair in new.items() if key in old and old[key][1] != pair[1]
+        ),
+        removed=tuple(name for key, (name, _) in old.items() if key not in new),
+    )
+
+
+def shown_field(name: str, value: str) -> tuple[str, str]:
+    """:return: the field as it may be shown: without the value of one that holds secrets."""
+    return name, "(not shown)" if name.lower() in _NEVER_SHOWN else value
+
+
+def _response_changes(answer: bytes) -> FieldChanges:
+    """The changes to a plain response of an endpoint."""
+    added = [
+        pair for key, pair in _fields_of(answer).items() if key not in ("content-length", "date")
+    ]
+    return FieldChanges(added=tuple(shown_field(*pair) for pair in added))
+
+
+def _location(dry: DryExchange) -> str:
+    return _fields_of(dry.answer).get("location", ("", ""))[1]

@@ -1,0 +1,87 @@
+"""
+A connection without a socket: what is written to it is kept, and nothing comes by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
+from twisted.internet.protocol import connectionDone
+from zope.interface import implementer
+
+from ingress.stream_protocol import StreamProtocol
+
+
+@implementer(ITransport, IConsumer, IPushProducer)
+class MemoryTransport:
+    """
+    One end of such a connection, made by `connect`.
+
+    :ivar written: what the protocol has written.
+    :ivar unsent: bytes that wait to be sent: none, because all that is written is taken.
+    """
+
+    unsent = 0
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self._protocol: StreamProtocol | None = None
+
+    def __repr__(self) -> str:
+        return f"<MemoryTransport of {self._protocol}, {len(self.written)} bytes written>"
+
+    def connect(self, protocol: StreamProtocol) -> None:
+        """Become the transport of a protocol."""
+        self._protocol = protocol
+        protocol.makeConnection(self)
+
+    def has_input(self) -> bool:
+        """:return: False: the protocol has been given all that there is."""
+        return False
+
+    def write(self, data: bytes) -> None:
+        """ITransport."""
+        self.written += data
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """ITransport."""
+        self.written += b"".join(data)
+
+    def loseConnection(self) -> None:
+        """ITransport."""
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            protocol.connectionLost(connectionDone)
+
+    def abortConnection(self) -> None:
+        """ITCPTransport."""
+        self.loseConnection()
+
+    def loseWriteConnection(self) -> None:
+        """IHalfCloseableDescriptor: nobody reads."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """ITCPTransport: there are no segments."""
+
+    def getPeer(self) -> IPv4Address:
+        """ITransport."""
+        return IPv4Address("TCP", "", 0)
+
+    getHost = getPeer
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """IConsumer: it is never asked to pause."""
+
+    def unregisterProducer(self) -> None:
+        """IConsumer."""
+
+    def pauseProducing(self) -> None:
+        """IPushProducer: nothing comes by itself."""
+
+    def resumeProducing(self) -> None:
+        """IPushProducer."""
+
+    def stopProducing(self) -> None:
+        """IPushProducer."""
