@@ -6,7 +6,7 @@ An explanation that is made of it cannot differ from what is served.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from ingress.deadline import Deadlines
 from ingress.downstream.http1 import HTTP1Downstream
@@ -134,6 +135,33 @@ class _Dials:
         return dial
 
 
+class _Reactor(Clock):
+    """A clock that stands still, and threads that are done at once."""
+
+    def getThreadPool(self) -> _Reactor:
+        """IReactorThreads."""
+        return self
+
+    def callInThreadWithCallback(
+        self,
+        done: Callable[[bool, object], None],
+        function: Callable[..., object],
+        *a: Any,
+        **k: Any,
+    ) -> None:
+        """IThreadPool: the function is called here and now."""
+        try:
+            result = function(*a, **k)
+        except Exception:
+            done(False, Failure())
+        else:
+            done(True, result)
+
+    def callFromThread(self, function: Callable[..., object], *a: Any, **k: Any) -> None:
+        """IReactorFromThreads."""
+        function(*a, **k)
+
+
 class _NoConnector:
     def disconnect(self) -> None:
         """IConnector: there is no connection."""
@@ -160,7 +188,7 @@ def serve_dry(
     :param now: seconds since the epoch.
     :param assumed: policies that are taken to let the request pass.
     """
-    kept, clock = DryExchange(), Clock()
+    kept, clock = DryExchange(), _Reactor()
     clock.rightNow = now
     deadlines, dials = Deadlines(clock), _Dials(kept)
     plane = DataPlane(

@@ -79,14 +79,13 @@ class FilesSource:
         run_in_thread: RunInThread | None = None,
         settle: Callable[[], None] = settle_objects,
         make_watcher: Callable[[Any, ChangeCallback], FolderWatcher] = FolderWatcher,
-        *,
         configuration: str | PathLike[str] | None = None,
     ) -> None:
         self._reactor = reactor
         self._store = store
         self._paths = tuple(fspath(path) for path in paths)
         self._secrets = None if secrets is None else fspath(secrets)
-        self._configuration = "" if configuration is None else fspath(configuration)
+        self._configuration = fspath(configuration or "")
         self._run_in_thread = run_in_thread or self._run_in_reactor_thread
         self._slices = Slices(reactor, settle)
         self._release = SlowRelease(reactor)
@@ -328,8 +327,7 @@ class FilesSource:
 
     def _scan(self) -> Listing:
         """List the files on disk (in a thread)."""
-        own = os.path.realpath(self._configuration) if self._configuration else ""
-        listing = Listing(configuration=own)
+        listing = Listing(configuration=os.path.realpath(self._configuration))
         scan_manifests(self._paths, listing)
         if self._secrets is not None:
             scan_secrets(self._secrets, len(self._paths), listing)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.kube.folder import MAX_FILE_SIZE, Listing, find_files, link_folders, scan_manifests, sign
+from ingress.kube.folder import (
+    MAX_FILE_SIZE,
+    Listing,
+    find_files,
+    link_folders,
+    scan_manifests,
+    sign,
+)
 from tests.support.disk import Disk
 
 
