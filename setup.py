@@ -65,6 +65,8 @@ COMPILED = (
     "ingress/exchange/retry.py",
     "ingress/exchange/shaping.py",
     "ingress/exchange/stage.py",
+    "ingress/exchange/subrequest_call.py",
+    "ingress/exchange/subrequests.py",
     "ingress/exchange/tunnel.py",
     "ingress/policy/context.py",
     "ingress/policy/live_state.py",

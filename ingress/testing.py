@@ -58,6 +58,7 @@ from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.registry import Entry
 from ingress.policy.scope import BackendSecretOf, ReadContext, RuleScope
 from ingress.policy.secret_content import Content, SecretData, SecretFault
+from ingress.policy.subrequest import Asker, NoAsker
 
 RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 """The rule that a request has met where a test does not say otherwise."""
@@ -94,6 +95,7 @@ def policy_context(
     random: Random | None = None,
     states: PolicyStates | None = None,
     reactor: Any = None,
+    asker: Asker | None = None,
 ) -> PolicyContext:
     """
     Make what a policy sees of a request.
@@ -106,6 +108,7 @@ def policy_context(
     :param address: of the client, as it is believed.
     :param states: where live state is kept; give the same object to contexts that share it.
     :param reactor: a reactor for policies that wait; a `Clock` if none is given.
+    :param asker: takes the requests of the policy's own; without one they fail.
     """
     request = Request(
         method,
@@ -128,6 +131,7 @@ def policy_context(
         states=states if states is not None else PolicyStates(),
         faults=PolicyFaults(reactor if reactor is not None else Clock()),
         request_id=request_id,
+        asker=asker if asker is not None else NoAsker(),
     )
 
 

@@ -71,6 +71,8 @@ class ExchangePolicies:
             states=resources.policy_states,
             faults=resources.policy_faults,
             request_id=request_id,
+            asker=resources.asker,
+            snapshot=snapshot,
         )
 
     def __repr__(self) -> str:

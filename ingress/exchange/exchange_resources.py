@@ -16,6 +16,7 @@ from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_EDITS
 from ingress.policy.live_state import PolicyStates
 from ingress.policy.policy_faults import PolicyFaults
+from ingress.policy.subrequest import Asker, NoAsker
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord, RecordReceiver
 
@@ -52,6 +53,8 @@ class ExchangeResources:
         self.policy_faults = PolicyFaults(clock)
         self.policy_journal: PolicyJournal | None = None
         """Learns what policies decide; None where requests are served."""
+        self.asker: Asker = NoAsker()
+        """Sends the requests of policies."""
 
         self.field_names = FieldNames()
         """Decides which names of fields reach endpoints."""

@@ -315,6 +315,12 @@ def answer_fields(
     return (edits.apply(fields) if edits.key else fields), body
 
 
+def is_forwarded(name: bytes) -> bool:
+    """:return: whether a field in any spelling says who the client is, for a proxy that trusts."""
+    plain = plain_spelling(name)
+    return plain in _FORWARDED or plain.startswith((b"x-forwarded-", _REPLACED))
+
+
 def without_body(request: Request) -> Request:
     """:return: the same request without its body, for a server that gets none."""
     framing = (b"content-length", b"transfer-encoding", b"expect", b"trailer")

@@ -6,17 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from twisted.internet.defer import Deferred
 
 from ingress.believed_client import BelievedClient
 from ingress.message import Request
 from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
 from ingress.policy.policy_faults import PolicyFaults
+from ingress.policy.subrequest import Asker, NoAsker, Subrequest, Subresponse
 
 State = TypeVar("State")
 
 Captures = tuple[bytes | None, ...]
 """The matches of the groups of a rule's regular expression; empty for other rules."""
+
+_NOBODY: Final = NoAsker()
 
 
 class PolicyContext:
@@ -34,8 +39,10 @@ class PolicyContext:
     """
 
     __slots__ = (
+        "_asker",
         "_owner",
         "_route",
+        "_snapshot",
         "_states",
         "captures",
         "client",
@@ -61,6 +68,8 @@ class PolicyContext:
         faults: PolicyFaults,
         request_id: bytes = b"",
         owner: str = "",
+        asker: Asker = _NOBODY,
+        snapshot: object = None,
     ) -> None:
         self.request = request
         self.client = client
@@ -73,6 +82,8 @@ class PolicyContext:
         self.faults = faults
         self._states = states
         self._owner = owner
+        self._asker = asker
+        self._snapshot = snapshot
 
     @property
     def rule(self) -> RuleIdentity:
@@ -89,6 +100,17 @@ class PolicyContext:
 
     def __repr__(self) -> str:
         return f"<PolicyContext {self.request} of {self.client}>"
+
+    def ask(self, subrequest: Subrequest) -> Deferred[Subresponse]:
+        """
+        Send a request of the policy's own, without body. It goes over kept connections, and costs
+        the client's body nothing, which waits unread.
+
+        :return: fires when the response is whole; fails with `SubrequestFailed` if there is none,
+            or too many are in flight. A policy that returns it, or one that depends on it,
+            need not cancel it: that happens when the client goes away.
+        """
+        return self._asker.ask(self, self._snapshot, subrequest)
 
     def state(self, name: str, make: Callable[[], State]) -> State:
         """
@@ -127,5 +149,7 @@ class PolicyContext:
             states=self._states,
             faults=self.faults,
             request_id=self.request_id,
+            asker=self._asker,
+            snapshot=self._snapshot,
             owner=f"policies/{owner}/",
         )

@@ -13,6 +13,7 @@ from ingress.exchange.call_resources import CallResources
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.request_shares import RequestShares
+from ingress.exchange.subrequests import Subrequests
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import RecordReceiver
 from ingress.telemetry.recorder import Recorder
@@ -54,6 +55,7 @@ class DataPlane:
             recorder if recorder is not None else RecordReceiver(),
             marker if marker is not None else LoopMarker(),
         )
+        self.exchanges.asker = Subrequests(self.exchanges)
         shares = self.exchanges.shares = RequestShares(
             self.clients.admission.is_crowded, self.clients.connections.in_flight
         )

@@ -18,6 +18,7 @@ from ingress.errors import Outcome
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Proceed
 from ingress.policy.response_pace import ResponsePace
+from ingress.policy.subrequest import Subrequest, SubrequestFailed
 from ingress.routing.route import Route
 from tests.exchange.test_exchange_policies import Access, Erring, Requesting, Responding
 from tests.support.memory_socket import CAPACITY
@@ -261,6 +262,50 @@ def pace_responses(wire: Wire) -> None:
     wire.plane.publish(snapshot_of(ENDPOINT, route=route))
 
 
+def policy_that_asks(wire: Wire, client: Peer) -> None:
+    question = Subrequest(UPSTREAM, b"GET", b"/check", b"auth")
+    policy = Access(lambda context: context.ask(question).addCallback(lambda response: None))
+    route = Route(ingress=("a", "b"), upstream=UPSTREAM, policies=(policy,))
+    wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+    client.send(GET)
+    server = wire.accept()
+    server.read()
+    server.send(OK)
+    server.read()
+    server.send(OK)
+    client.read()
+    client.send(GET)
+    server.read()
+    server.send(response(200, b"Content-Length: 10") + b"0")
+    server.close()
+    client.read()
+    client.send(GET)
+    wire.next_dial()
+    client.reset()
+
+
+def policy_that_asks_here(wire: Wire, client: Peer) -> None:
+    question = Subrequest(None, b"GET", b"/", b"")
+
+    def decide(context: PolicyContext) -> object:
+        if context.request.field(b"cdn-loop"):
+            return None
+        return context.ask(question).addCallback(lambda response: None)
+
+    route = Route(ingress=("a", "b"), upstream=UPSTREAM, policies=(Access(decide),))
+    wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+    client.send(GET)
+    endpoint = wire.accept()
+    endpoint.read()
+    endpoint.send(OK)
+    endpoint.read()
+    endpoint.send(OK)
+    client.read()
+    client.send(GET)
+    endpoint.read()
+    client.reset()
+
+
 SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     served,
     kept_alive,
@@ -286,6 +331,8 @@ SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     slowed_down,
     reset_while_slowed_down,
     slowed_down_and_broken_off,
+    policy_that_asks,
+    policy_that_asks_here,
 )
 
 
@@ -315,4 +362,5 @@ class CycleTests(SynchronousTestCase):
     def test_none_is_left(self) -> None:
         """Nothing of a connection waits for the garbage collector, however it ends."""
         found = {scenario.__name__: self.garbage_of(scenario) for scenario in SCENARIOS}
+        self.flushLoggedErrors(SubrequestFailed)
         self.assertEqual({name: kinds for name, kinds in found.items() if kinds}, {})

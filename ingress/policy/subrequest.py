@@ -1,0 +1,120 @@
+"""
+The seam between policies and the requests that they send themselves: to an authentication server,
+or a server that gets copies.
+
+A policy makes a `Subrequest` and calls `PolicyContext.ask`. `ingress.exchange.subrequests` sends
+it (docs/adr/0043-subrequests.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from twisted.internet.defer import Deferred, fail
+
+from ingress.believed_client import BelievedClient
+from ingress.endpoint import UpstreamKey
+from ingress.errors import IngressError, Outcome
+from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Fields, Request
+from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.live_state import RuleIdentity
+
+
+class Subrequest(NamedTuple):
+    """
+    A request without body that a policy sends for the request of a client.
+
+    It has the client's fields as far as an endpoint would get them, without those of its body. Of
+    the forwarded fields it has X-Real-IP and X-Forwarded-For only.
+    """
+
+    upstream: UpstreamKey | None
+    """
+    One of the policy's `upstreams`; None to have the rules for `authority` here answer, with
+    their policies. Their answer is also wanted if the host of the Upstream leads to this proxy.
+    """
+
+    method: bytes
+    target: bytes
+    """A path with its query."""
+
+    authority: bytes
+    """The Host field; empty for the client's."""
+
+    edits: FieldEdits = NO_EDITS
+    """Changes to the client's fields."""
+
+    tls: BackendTLS | None = None
+    """None in the clear."""
+
+    is_secure: bool = False
+    """Whether the URL is https, for rules here that answer."""
+
+    purpose: str = ""
+    """Requests in flight are bounded for each Ingress and purpose: the name of the policy."""
+
+
+class Subresponse(NamedTuple):
+    """The response to a `Subrequest`, which was whole; its body is not kept."""
+
+    status: int
+    fields: Fields
+
+    def values(self, name: bytes) -> list[bytes]:
+        """:return: the value of each field of this name, which is in lower case."""
+        return [value for key, _, value in self.fields if key == name]
+
+
+class SubrequestFailed(IngressError):
+    """
+    There was no whole response.
+
+    :param outcome: what went wrong, as for an exchange.
+    :param detail: one sentence, without anything that a peer sent.
+    """
+
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.detail = detail
+
+
+class Asking(Protocol):
+    """The request of a client that a policy asks for: a `PolicyContext`."""
+
+    @property
+    def request(self) -> Request:
+        """The request of the client."""
+
+    @property
+    def client(self) -> BelievedClient:
+        """The client, as far as it is believed."""
+
+    @property
+    def request_id(self) -> bytes:
+        """The id of the request."""
+
+    @property
+    def rule(self) -> RuleIdentity:
+        """The rule that the request has met."""
+
+
+class Asker(Protocol):
+    """Sends the requests of policies."""
+
+    def ask(self, asking: Asking, snapshot: Any, subrequest: Subrequest) -> Deferred[Subresponse]:
+        """
+        :param asking: the request that the policy decides on.
+        :param snapshot: the Snapshot that this request is served from.
+        :return: fires when the response is whole, or fails with `SubrequestFailed`. Cancelling it
+            ends the request.
+        """
+
+
+class NoAsker:
+    """The `Asker` of a context outside of an exchange."""
+
+    def ask(self, asking: Asking, snapshot: Any, subrequest: Subrequest) -> Deferred[Subresponse]:
+        """Asker: every request fails."""
+        return fail(SubrequestFailed(Outcome.NO_ENDPOINT, "There is nobody to ask here."))
