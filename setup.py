@@ -43,6 +43,7 @@ COMPILED = (
     "ingress/exchange/call.py",
     "ingress/exchange/call_receiver.py",
     "ingress/exchange/call_resources.py",
+    "ingress/exchange/canary_choice.py",
     "ingress/exchange/client.py",
     "ingress/exchange/early_body.py",
     "ingress/exchange/endpoint_choice.py",

@@ -236,12 +236,12 @@ class ServedTests(ControllerTestCase):
         self.assertEqual(self.names(), [["a", "b"], ["b"], []])
 
     def test_met_by_nobody(self) -> None:
-        """What no request can meet is not served: a canary, and what is there to guard."""
+        """A canary is served; what is only there to guard is not."""
         canary = ingress("a.example", {"/": "web:80"}, name="a", annotations={"canary": "true"})
         guard = ingress("b.example", {"/": "web:80"}, name="b", annotations={"auth-type": "basic"})
         self.store.apply([canary, msgspec.structs.replace(guard, only_guards=True)])
         self.controller.start()
-        self.assertEqual(self.names(), [[]])
+        self.assertEqual(self.names(), [["a"]])
 
 
 class NamesTests(ControllerTestCase):

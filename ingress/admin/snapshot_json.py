@@ -73,7 +73,8 @@ def host_json(published: Published, name: str) -> Iterator[bytes] | None:
     host = find_host(snapshot, name.encode("utf-8", "replace"))
     if host is None:
         return None
-    upstreams = {route.upstream for route in host.routes() if route.upstream is not None}
+    routes = [each for route in host.routes() for each in (route, *route.canary_routes)]
+    upstreams = {route.upstream for route in routes if route.upstream is not None}
     certificate = find_certificate(snapshot, name)
     owners = built.memo.hosts.users.get(host.name, ())
     problems = (

@@ -7,19 +7,18 @@ client. `ingress.exchange.exchange_state` has the states and their order.
 
 from __future__ import annotations
 
-from typing import Final
-
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
 from ingress.errors import BodyTooLarge, LoopDetected, Outcome, PeerError
 from ingress.exchange.call import NO_ENDPOINT, Call
 from ingress.exchange.call_receiver import CallReceiver
+from ingress.exchange.canary_choice import choose_canary
 from ingress.exchange.client import Client
 from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.exchange_state import CALLING, ENDED, RESPONDING, ROUTING, ExchangeState
+from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUTING, ExchangeState
 from ingress.exchange.fields import (
     answer_fields,
     downstream_fields,
@@ -41,8 +40,6 @@ from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import CLIENT_GONE, AttemptRecord, ExchangeRecord
 from ingress.upstream.stream import EndpointStream, StreamReceiver
-
-_OK: Final = Outcome.OK
 
 
 class Exchange(CallReceiver, RequestReader, TunnelOwner):
@@ -118,6 +115,9 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def _begin_special(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
         """Begin if the route asks for more than an endpoint, or if the process is crowded."""
         self._is_plain = False
+        if route.canaries is not None:
+            random = self._resources.calls.random
+            route = self._record.route = choose_canary(route, snapshot, self.request, random)
         if (edits := route.response_edits) is not None:
             self._response_edits = edits.https if client.is_secure else edits.http
         resources, request, identity = self._resources, self.request, self._record.request_id
@@ -328,7 +328,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         if self._held is not None:
             self._held.trailers = trailers
             return
-        self._end(_OK)
+        self._end(OK)
         taken = downstream_trailers(trailers) if trailers and self.request.takes_trailers else []
         self._writer.end(taken)
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
+from ingress.errors import Outcome
+
 
 class ExchangeState(Enum):
     ROUTING = auto()
@@ -41,3 +43,6 @@ ROUTING: Final = ExchangeState.ROUTING
 CALLING: Final = ExchangeState.CALLING
 RESPONDING: Final = ExchangeState.RESPONDING
 ENDED: Final = ExchangeState.ENDED
+
+OK: Final = Outcome.OK
+"""The outcome of nearly all exchanges, for the same reason."""

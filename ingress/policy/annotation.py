@@ -67,6 +67,11 @@ CLOSED = {
 """What follows, for the author of the object."""
 
 
+_NOT_OF_CANARIES = (
+    "ignored on a canary: the annotations of the Ingress that has the rule hold for its requests"
+)
+
+
 class Subject(Enum):
     """What cannot be honoured where something is closed."""
 
@@ -202,13 +207,18 @@ class Annotations:
                 Subject.ACCESS if Subject.ACCESS in subjects else Subject.ENCRYPTION,
             )
 
-    def fault_unknown(self, known: Container[str]) -> None:
+    def fault_unknown(self, known: Container[str], ignored: Container[str] = ()) -> None:
         """
         Report each annotation that no feature reads.
 
         :param known: the names of those that one does.
+        :param ignored: the names of those that one would read if this were no canary.
         """
         reported = {fault.name for fault in self.faults}
         for name in self._values:
-            if name not in known and reported.isdisjoint((name, PREFIX + name)):
+            if name in known or not reported.isdisjoint((name, PREFIX + name)):
+                continue
+            if name in ignored:
+                self.fault(name, _NOT_OF_CANARIES, is_shown=not name.endswith("-snippet"))
+            else:
                 self.fault(name, why_ignored(name))

@@ -30,10 +30,6 @@ class _NamedEntry:
         "configuration lists; a name that is not configured closes the paths with 503",
     }
 
-    def is_served(self, annotations: Annotations) -> bool:
-        """Entry."""
-        return True
-
     def references(self, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
         """Entry."""
         return ()

@@ -63,6 +63,7 @@ class CookieAffinity(Setting):
     """How the cookie of one Ingress path is named, made and set."""
 
     route_field: ClassVar[str] = "affinity"
+    holds_for_canaries: ClassVar[bool] = True
     annotations: ClassVar[tuple[str, ...]] = (
         "affinity",
         "affinity-mode",
@@ -175,6 +176,10 @@ class CookieAffinity(Setting):
                     is_plain = value.isascii() and 0 < len(value) <= _MAX_SESSION_LENGTH
                     return value.decode("ascii") if is_plain else None
         return None
+
+    def is_with(self, session: str, upstream: UpstreamKey | None) -> bool:
+        """:return: whether a session belongs to this Upstream, whatever its endpoint."""
+        return upstream is not None and session.endswith(f"|{_upstream_digest(upstream)}")
 
     def endpoint(self, session: str, upstream: Upstream) -> Endpoint | None:
         """

@@ -43,6 +43,12 @@ class RouteFeature:
     Markdown, by its name. README.md and docs/compatibility.md have them (``make docs``).
     """
 
+    holds_for_canaries: ClassVar[bool] = False
+    """
+    Whether a canary may ask for it (`ingress.policy.canary`). All other features of the rule hold
+    for its requests, too, and those of the canary are ignored.
+    """
+
     @classmethod
     def key(cls) -> str:
         """:return: the name that no other feature has."""
@@ -57,14 +63,6 @@ class RouteFeature:
         :return: None if nothing is asked for.
         """
         return None
-
-    @classmethod
-    def is_served(cls, annotations: Annotations) -> bool:
-        """
-        :return: False for an object whose rules must not be served at all; the reason is then
-            a fault of an annotation.
-        """
-        return True
 
     @classmethod
     def references(cls, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:

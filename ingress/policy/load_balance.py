@@ -40,6 +40,7 @@ class LoadBalance(Setting):
     """How one Ingress wants its requests distributed."""
 
     route_field: ClassVar[str] = "load_balance"
+    holds_for_canaries: ClassVar[bool] = True
     annotations: ClassVar[tuple[str, ...]] = (
         "load-balance",
         "upstream-hash-by",

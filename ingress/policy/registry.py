@@ -25,6 +25,7 @@ from ingress.policy.cors import CORS
 from ingress.policy.custom_errors import CustomErrors
 from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.policy import Policy
 from ingress.policy.proxy_cookie import ProxyCookie
@@ -61,9 +62,6 @@ class Entry(Protocol):
 
     def read(self, annotations: Annotations, context: ReadContext) -> RouteFeature | None:
         """As `RouteFeature.read`."""
-
-    def is_served(self, annotations: Annotations) -> bool:
-        """As `RouteFeature.is_served`."""
 
     def references(self, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
         """As `RouteFeature.references`."""
@@ -113,9 +111,23 @@ class Registry:
             return self.in_order(features)
         return features
 
-    def is_served(self, annotations: Annotations) -> bool:
-        """:return: False for an object whose rules must not be served at all."""
-        return all(entry.is_served(annotations) for entry in self._entries.values())
+    def read_canary(
+        self, annotations: Annotations, context: ReadContext
+    ) -> dict[str, RouteFeature]:
+        """
+        Read what a canary may ask for; all its other annotations are reported and ignored.
+        """
+        features: dict[str, RouteFeature] = {}
+        heard: set[str] = set()
+        for key, entry in self._entries.items():
+            if not getattr(entry, "holds_for_canaries", False):
+                continue
+            heard.update(entry.annotations)
+            feature = entry.read(annotations, context)
+            if feature is not None:
+                features[key] = feature
+        annotations.fault_unknown(heard, self.known_annotations | NAMES)
+        return features
 
     def references(self, annotations: Annotations, namespace: str) -> frozenset[ObjectReference]:
         """

@@ -5,16 +5,18 @@ A rule that a request can match, with everything ready-made that its exchange ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.call_settings import CallSettings
+from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.policy import Phase, Policy
 from ingress.policy.response_pace import ResponsePace
+from ingress.policy.traffic_split import TrafficSplit
 from ingress.routing.condition import Condition
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.path_pattern import PathPattern
@@ -36,6 +38,9 @@ class RouteLabels(NamedTuple):
     service: str = ""
     path: str = ""
     """Cut to `MAX_PATH_LABEL` characters."""
+
+    canary: str = ""
+    """The name of the canary's Upstream; empty for requests that the rule's own Service gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,20 @@ class Route(CallSettings):
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""
 
+    canaries: Canaries | None = None
+    """The canaries that get some of the requests; None for nearly all rules."""
+
+    canary_rule: CanaryRule | None = None
+    """Which of the canaries this is, if it is the Route of one."""
+
+    own_upstream: UpstreamKey | None = None
+    """The Upstream of the rule, if this is the Route of a canary."""
+
     labels: RouteLabels = field(init=False, repr=False, compare=False)
     """Ready-made, like the fields below, because each request needs them."""
+
+    canary_routes: tuple[Route, ...] = field(default=(), init=False, repr=False, compare=False)
+    """A Route for each of `canaries`: the same but for its Upstream and how its endpoints share."""
 
     request_edits: FieldEdits = field(default=NO_EDITS, init=False, repr=False, compare=False)
     """Changes that the policies make to every request."""
@@ -93,19 +110,44 @@ class Route(CallSettings):
     has_phases: bool = field(default=False, init=False, repr=False, compare=False)
     """Whether a policy decides anything; those that only edit all heads are ready-made."""
 
-    upstream_name: bytes = field(init=False, repr=False, compare=False)
-    """The name of the Upstream in the access log; ``-`` without one."""
+    upstream_names: bytes = field(init=False, repr=False, compare=False)
+    """
+    The names of the rule's Upstream, ``-`` without one, and of the canary's in the access log:
+    ``[default-web-80] []``.
+    """
 
     def __post_init__(self) -> None:
-        name = str(self.upstream).encode("utf-8") if self.upstream is not None else b"-"
-        object.__setattr__(self, "upstream_name", name)
-        service = self.upstream.service if self.upstream is not None else ""
-        labels = RouteLabels(self.host or "_", *self.ingress, service, self.path[:MAX_PATH_LABEL])
+        own, canary = self.upstream, ""
+        if self.canary_rule is not None:
+            own, canary = self.own_upstream, str(self.canary_rule.upstream)
+        name = str(own) if own is not None else "-"
+        object.__setattr__(self, "upstream_names", f"[{name}] [{canary}]".encode())
+        path, service = self.path[:MAX_PATH_LABEL], own.service if own is not None else ""
+        labels = RouteLabels(self.host or "_", *self.ingress, service, path, canary)
         object.__setattr__(self, "labels", labels)
         if self.policies:
             self._order_policies()
+        if self.canaries is not None:
+            found = tuple(map(self._canary_route, self.canaries.rules))
+            object.__setattr__(self, "canary_routes", found)
         is_plain = not self.policies and self.response_edits is None and self.paths is None
-        object.__setattr__(self, "is_plain", is_plain and self.pace is None)
+        object.__setattr__(
+            self, "is_plain", is_plain and self.pace is None and self.canaries is None
+        )
+
+    def _canary_route(self, rule: CanaryRule) -> Route:
+        """Everything that the rule's own Ingress asks for holds for its canaries, too."""
+        policies = tuple(each for each in self.policies if not isinstance(each, TrafficSplit))
+        return replace(
+            self,
+            upstream=rule.upstream,
+            own_upstream=self.upstream,
+            canaries=None,
+            canary_rule=rule,
+            load_balance=rule.load_balance,
+            affinity=rule.affinity if rule.canary.keeps_own_affinity else self.affinity,
+            policies=policies,
+        )
 
     def _order_policies(self) -> None:
         edits = NO_EDITS
@@ -122,7 +164,14 @@ class Route(CallSettings):
     def features(self) -> Iterator[RouteFeature]:
         """The features that annotations and the configuration ask for, for explanations."""
         yield from self.policies
-        settings = (self.load_balance, self.proxy, self.affinity, self.tls, self.pace)
+        settings = (
+            self.load_balance,
+            self.proxy,
+            self.affinity,
+            self.tls,
+            self.pace,
+            self.canaries,
+        )
         yield from (setting for setting in settings if setting is not None)
 
     @property

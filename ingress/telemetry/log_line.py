@@ -5,7 +5,7 @@ The lines of the access log, one for each exchange.
 the outcome and its reason behind the request's id::
 
     ADDRESS - USER [TIME] "REQUEST" STATUS BYTES "REFERER" "USER-AGENT" LENGTH SECONDS
-    [UPSTREAM] [] ENDPOINTS LENGTHS SECONDS STATUSES ID OUTCOME "REASON"
+    [UPSTREAM] [CANARY] ENDPOINTS LENGTHS SECONDS STATUSES ID OUTCOME "REASON"
 
 ``nginx-exact`` is the same without those two. If several endpoints were tried, their
 fields are lists, as in nginx.
@@ -54,6 +54,7 @@ _MAX_USER: Final = 256
 
 _OK: Final = Outcome.OK
 _OK_TAIL: Final = b'ok "-"'
+_NO_UPSTREAM: Final = b"[-] []"
 _NOBODY_ASKED: Final = b"- - - -"
 _STATUS_TEXTS: Final = (b"-", *(b"%d" % status for status in range(1, 1000)))
 _MILLISECONDS: Final = tuple(b"0.%03d" % number for number in range(1000))
@@ -95,7 +96,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         )
     else:
         tried = _tried(tries, size) if tries else _NOBODY_ASKED
-    return b'%b - %b [%b] "%b %b HTTP/1.%b" %d %d %b %d %b [%b] [] %b %b %b\n' % (
+    return b'%b - %b [%b] "%b %b HTTP/1.%b" %d %d %b %d %b %b %b %b %b\n' % (
         record.client_address or b"unix:",
         user,
         time,
@@ -107,7 +108,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         fields,
         record.request_size,
         _MILLISECONDS[int(duration * 1000)] if 0 <= duration < 1 else _seconds(duration),
-        b"-" if route is None else route.upstream_name,
+        _NO_UPSTREAM if route is None else route.upstream_names,
         tried,
         record.request_id,
         _OK_TAIL if outcome is _OK else _tail(outcome, record.detail),
@@ -115,7 +116,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
 
 
 def _line_without_request(record: ExchangeRecord, time: bytes) -> bytes:
-    return b'%b - - [%b] "%b" %d %d "-" "-" %d %b [-] [] %b %b %b\n' % (
+    return b'%b - - [%b] "%b" %d %d "-" "-" %d %b %b %b %b %b\n' % (
         record.client_address or b"unix:",
         time,
         _escaped(record.line) or b"-",
@@ -123,6 +124,7 @@ def _line_without_request(record: ExchangeRecord, time: bytes) -> bytes:
         record.body_size,
         record.request_size,
         _seconds(record.duration),
+        _NO_UPSTREAM,
         _NOBODY_ASKED,
         record.request_id,
         _tail(record.outcome, record.detail),
@@ -252,8 +254,11 @@ def json_line(record: ExchangeRecord, time: bytes) -> bytes:
     if route is not None:
         namespace, name = route.ingress
         told |= {"namespace": namespace, "ingress": name, "path": route.path}
-        if route.upstream is not None:
-            told |= {"service": route.upstream.service, "port": route.upstream.port}
+        upstream = route.upstream if route.canary_rule is None else route.own_upstream
+        if upstream is not None:
+            told |= {"service": upstream.service, "port": upstream.port}
+        if route.canary_rule is not None:
+            told["canary"] = route.labels.canary
     if record.tries:
         told["endpoints"] = [_json_try(each) for each in record.tries]
     line = msgspec.json.encode(told)

@@ -61,9 +61,9 @@ def _labelled(
 
 def _labels(series: Series, constants: str) -> str:
     """The labels sorted by name, as `label_text` sorts them."""
-    (host, namespace, ingress, service, path), method, status = series
+    (host, namespace, ingress, service, path, canary), method, status = series
     return (
-        f'canary="",{constants},host="{escaped(host)}",ingress="{escaped(ingress)}",'
+        f'canary="{escaped(canary)}",{constants},host="{escaped(host)}",ingress="{escaped(ingress)}",'
         f'method="{method}",namespace="{escaped(namespace)}",path="{escaped(path)}",'
         f'service="{escaped(service)}",status="{status}"'
     )

@@ -274,6 +274,7 @@ class TrafficTotals:
         live = {NO_ROUTE}
         for count, route in enumerate(current.routes() if current is not None else ()):
             live.add(route.labels)
+            live.update(canary.labels for canary in route.canary_routes)
             if count % STRIDE == STRIDE - 1:
                 yield
         for labels in host.routes.keys() - live:

@@ -156,6 +156,35 @@ class SnapshotTests(SynchronousTestCase):
         )
         self.assertEqual(document["hosts"][0]["paths"][0]["httpsRedirect"], ["x.a.example"])
 
+    def test_canaries(self) -> None:
+        """A rule has its canaries, and its host their endpoints."""
+        canary = ingress(
+            "a.example",
+            {"/": "new:80"},
+            name="next",
+            annotations={"canary": "true", "canary-weight": "5", "canary-by-header": "X"},
+        )
+        published = self.published(
+            *served("web"), *served("new"), ingress("a.example", {"/": "web:80"}), canary
+        )
+        found = read(host_json(published, "a.example"))
+        self.assertEqual(list(found["upstreams"]), ["default/new:80", "default/web:80"])
+        (path,) = found["hosts"][0]["paths"]
+        self.assertEqual(
+            path["canaries"],
+            [
+                {
+                    "namespace": "default",
+                    "ingress": "next",
+                    "upstream": "default/new:80",
+                    "share": 0.05,
+                    "weight": 5,
+                    "weightTotal": 100,
+                    "header": "x",
+                }
+            ],
+        )
+
     def test_resource_backend(self) -> None:
         """A rule without Service leads nowhere."""
         self.assertIsNone(route_json(Route(("default", "web"), None))["upstream"])

@@ -149,7 +149,6 @@ class RegistryTests(SynchronousTestCase):
         for entry in FEATURES:
             written = {PREFIX + name: "" for name in entry.annotations}
             annotations = RecordingAnnotations({**written, f"{PREFIX}backend-protocol": "HTTPS"})
-            entry.is_served(annotations)
             entry.read(annotations, context())
             self.assertEqual(annotations.read, set(entry.annotations), entry)
 

@@ -293,7 +293,8 @@ ANNOTATIONS: tuple[dict[str, str], ...] = (
     {"auth-tls-secret": "x"},
     {"ssl-redirect": "false"},
     {"affinity": "cookie", "unknown": "x"},
-    {"canary": "true"},
+    {"canary": "true", "canary-weight": "50"},
+    {"canary": "true", "canary-by-header": "x", "affinity": "cookie"},
     {"backend-protocol": "HTTPS", "proxy-ssl-secret": "default/one"},
     {"backend-protocol": "HTTPS", "proxy-ssl-secret": "default/two", "load-balance": "ewma"},
 )

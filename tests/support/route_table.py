@@ -68,12 +68,31 @@ def _walk(node: ReverseProxyResource, path: str) -> Iterator[tuple[str, Route]]:
 def _target(route: Route) -> str:
     upstream = str(route.upstream) if route.upstream is not None else "(nothing: 404)"
     extras = [f"Ingress {'/'.join(route.ingress)}", *map(_policy, route.policies)]
+    extras += [
+        *_affinity(route),
+        *_balance(route.load_balance),
+        *_proxy(route.proxy),
+        *_backend(route.tls),
+    ]
+    return f"{upstream} ({'; '.join([*extras, *map(_canary, route.canary_routes)])})"
+
+
+def _canary(route: Route) -> str:
+    rule = route.canary_rule
+    assert rule is not None
+    own = [*_affinity(route), *_balance(route.load_balance)]
+    extras = f", {'; '.join(own)}" if own else ""
+    whose = "/".join(rule.ingress)
+    return (
+        f"canary {rule.upstream} ({whose}): {rule.canary.explain()}, share {rule.share:g}{extras}"
+    )
+
+
+def _affinity(route: Route) -> Iterator[str]:
     affinity = route.affinity
     if affinity is not None:
         mode = "persistent" if affinity.is_persistent else "balanced"
-        extras.append(f"cookie {affinity.name} at {affinity.path}, {mode}")
-    extras += [*_balance(route.load_balance), *_proxy(route.proxy), *_backend(route.tls)]
-    return f"{upstream} ({'; '.join(extras)})"
+        yield f"cookie {affinity.name} at {affinity.path}, {mode}"
 
 
 def _balance(settings: LoadBalance) -> Iterator[str]:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import AccessLog
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.errors import Outcome
+from ingress.policy.canary import Canary
+from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.routing.route import Route
 from ingress.telemetry.log_line import (
     FORMATS,
@@ -26,17 +28,28 @@ from ingress.telemetry.log_line import (
 )
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from tests.support.exchange_record import ID, answered, request_of
-from tests.support.wire import ENDPOINT, OTHER_ENDPOINT
+from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM
 
 TIME = b"26/Nov/2026:01:47:27 +0000"
 BEFORE = rb'192.0.2.1 - - [26/Nov/2026:01:47:27 +0000] "GET / HTTP/1.1" '
 AFTER = b' "-" "-" 80 0.031 [default-web-80] [] '
 
+CANARY = answered(
+    route=Route(
+        ingress=("default", "web"),
+        upstream=UPSTREAM,
+        canaries=Canaries(
+            (CanaryRule(("default", "next"), UpstreamKey("default", "new", "80"), Canary(), 0.5),)
+        ),
+    ).canary_routes[0]
+)
+"""A request that went to a canary."""
+
 LINE = re.compile(
     rb"(?P<client>\S+) - (?P<user>\S+) \[(?P<time>[^\]]+)\]"
     rb' "(?P<request>[^"]*)" (?P<status>\d{3}) (?P<size>\d+)'
     rb' "(?P<referer>[^"]*)" "(?P<agent>[^"]*)" (?P<length>\d+) (?P<seconds>\d+\.\d{3})'
-    rb" \[(?P<upstream>[^\]]+)\] \[\]"
+    rb" \[(?P<upstream>[^\]]+)\] \[[^\]]*\]"
     rb" (?P<endpoints>\S+(?:, \S+)*) (?P<sizes>[-\d]+(?:, [-\d]+)*)"
     rb" (?P<times>[-.\d]+(?:, [-.\d]+)*) (?P<statuses>[-\d]+(?:, [-\d]+)*)"
     rb' (?P<id>\S+) (?P<outcome>[a-z_]+) "(?P<reason>[^"]*)"\n'
@@ -121,6 +134,10 @@ class NginxLineTests(SynchronousTestCase):
         """A rule without a Service has no name of an upstream."""
         record = answered(route=Route(ingress=("default", "web"), upstream=None), tries=())
         self.assertEqual(parsed(record)["upstream"], b"-")
+
+    def test_canary(self) -> None:
+        """A request that went to a canary has its name beside that of the rule's Service."""
+        self.assertIn(b" [default-web-80] [default-new-80] ", nginx_line(CANARY, TIME))
 
     def test_no_request(self) -> None:
         """What was no request is told as far as it goes, its bytes escaped."""
@@ -358,6 +375,11 @@ class JSONLineTests(SynchronousTestCase):
             },
         )
         self.assertEqual(self.told(answered(request))["user"], "ann")
+
+    def test_canary(self) -> None:
+        """The name of the canary comes with the Service of the rule."""
+        told = self.told(CANARY)
+        self.assertEqual((told["service"], told["canary"]), ("web", "default-new-80"))
 
     def test_little(self) -> None:
         """What is not known, or not there, is left out."""

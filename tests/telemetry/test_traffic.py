@@ -90,7 +90,7 @@ class TrafficTests(SynchronousTestCase):
         """Requests without a rule are one series, whatever host they ask for."""
         self.count(None, status=404)
         self.assertEqual(list(self.taken()), [Series(NO_ROUTE, "GET", "404")])
-        self.assertEqual(NO_ROUTE, ("_", "", "", "", ""))
+        self.assertEqual(NO_ROUTE, ("_", "", "", "", "", ""))
 
     def test_any_host(self) -> None:
         """A rule without host is told as that of the host ``_``."""

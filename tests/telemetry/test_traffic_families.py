@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import UpstreamKey
+from ingress.policy.canary import Canary
+from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.routing.route import MAX_PATH_LABEL, Route
 from ingress.telemetry.exposition import pieces
 from ingress.telemetry.traffic import Traffic
@@ -94,6 +98,17 @@ class TrafficFamiliesTests(SynchronousTestCase):
                 if sample.name == f"{PREFIX}requests"
             },
             {"200": 2, "503": 1},
+        )
+
+    def test_canary(self) -> None:
+        """What went to a canary is counted apart, with the Service of the rule."""
+        rule = CanaryRule(("default", "n"), UpstreamKey("default", "new", "80"), Canary(), 0.5)
+        self.count()
+        self.count(replace(ROUTE, canaries=Canaries((rule,))).canary_routes[0])
+        found = [sample for sample in self.samples() if sample.name == f"{PREFIX}requests"]
+        self.assertEqual(
+            sorted((dict(sample.labels) for sample in found), key=lambda one: one["canary"]),
+            [LABELS, LABELS | {"canary": "default-new-80"}],
         )
 
     def test_buckets(self) -> None:

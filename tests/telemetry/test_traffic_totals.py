@@ -79,6 +79,20 @@ class TrafficTotalsTests(SynchronousTestCase):
         expected = {"a.example / web 200": 1, "a.example /x api 200": 1}
         self.assertEqual(self.retained(), expected)
 
+    def test_canary(self) -> None:
+        """The series of a canary go with it."""
+        main = ingress("a.example", {"/": "web:80"})
+        annotations = {"canary": "true", "canary-weight": "5"}
+        canary = ingress("a.example", {"/": "new:80"}, name="new", annotations=annotations)
+        self.serve(main, canary)
+        assert self.built is not None
+        route = find_route(self.built.snapshot, b"a.example", b"/")
+        assert route is not None
+        self.count(route.canary_routes[0])
+        self.assertEqual(self.retained(), {"a.example / web 200": 1})
+        self.serve(main)
+        self.assertEqual(self.retained(), {})
+
     def test_changed(self) -> None:
         """What changes otherwise keeps its series."""
         self.serve(ingress("a.example", {"/": "web:80"}))

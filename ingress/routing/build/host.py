@@ -7,14 +7,16 @@ If two objects have the same rule, the older one wins, and the other gets a Prob
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ingress.kube.objects import ObjectKey
 from ingress.policy.feature import RouteFeature
 from ingress.policy.registry import Features
 from ingress.policy.scope import HostScope
 from ingress.problem import Problem, shown
+from ingress.routing.build.canary_set import DEFAULT
+from ingress.routing.build.host_canaries import CanariesOfHost
 from ingress.routing.build.host_owner import belongs_to
 from ingress.routing.build.pattern_list import PatternList
 from ingress.routing.build.route_factory import NamespaceOnHost, RouteFactory
@@ -41,19 +43,25 @@ class MergedHost:
 
 
 def merge_host(
-    host: str, sets: Sequence[RuleSet], factory: RouteFactory, owner: RuleSet | None = None
+    host: str,
+    sets: Sequence[RuleSet],
+    factory: RouteFactory,
+    owner: RuleSet | None = None,
+    canaries: CanariesOfHost | None = None,
 ) -> Steps[MergedHost]:
     """
     :param host: in lower case; empty for hosts that no rule names.
     :param sets: the rules of the objects that have any for it, the oldest first.
     :param owner: the object whose namespace alone may have rules for it; None for all.
+    :param canaries: the canaries that want some of its requests.
     """
+    canaries = canaries if canaries is not None else CanariesOfHost(host, ())
     if owner is None or all(_is_of(owner, item) for item in sets):
-        return (yield from _Merge(host, sets, factory).merge())
+        return (yield from _Merge(host, sets, factory, canaries).merge())
     allowed = [item for item in sets if _is_of(owner, item)]
-    merged = MergedHost(None, {})
+    merged = MergedHost(None, problems_by_object(canaries.finish()))
     if allowed:
-        merged = yield from _Merge(host, allowed, factory).merge()
+        merged = yield from _Merge(host, allowed, factory, canaries).merge()
     message = f"{belongs_to(owner, host)}; this rule and others for the host are not served"
     refused = {
         item.key: (item.problem(_field_of(item, host), message, host),)
@@ -76,10 +84,17 @@ def _field_of(item: RuleSet, host: str) -> str:
 class _Merge:
     """One host while its rules are merged."""
 
-    def __init__(self, host: str, sets: Sequence[RuleSet], factory: RouteFactory) -> None:
+    def __init__(
+        self,
+        host: str,
+        sets: Sequence[RuleSet],
+        factory: RouteFactory,
+        canaries: CanariesOfHost,
+    ) -> None:
         self._host = host
         self._sets = sets
         self._factory = factory
+        self._canaries = canaries
         has_patterns = any(item.has_patterns for item in sets)
         self._rules: Rules = PatternList() if has_patterns else ResourceTree()
         self._default: Route | None = None
@@ -100,6 +115,8 @@ class _Merge:
         virtual_host = yield from self._rules.freeze(self._host, self._default)
         if self._add_root(virtual_host):
             virtual_host = yield from self._rules.freeze(self._host, self._default)
+        for item, problem in self._canaries.finish():
+            self._problems.setdefault(item.key, []).append(problem)
         return MergedHost(
             virtual_host, {key: tuple(problems) for key, problems in self._problems.items()}
         )
@@ -128,7 +145,12 @@ class _Merge:
 
     def _add_rule(self, item: RuleSet, rule: Rule, namespace: NamespaceOnHost) -> None:
         route = self._factory.route(item.source, rule, namespace)
+        found = self._canaries.find(route, rule.path_type)
+        if found.canaries is not None:
+            route = replace(route, canaries=found.canaries)
         winner = self._rules.add(rule.path, route)
+        if winner is None:
+            self._canaries.take(found)
         if winner is not None and not _is_same(winner, route):
             what = f"the {rule.path_type} path {shown(winner.path)}"
             self._lose(item, f"{rule.field}.path", rule.written, what, winner)
@@ -137,7 +159,10 @@ class _Merge:
         if item.default is None:
             return
         if self._default is None:
-            self._default = self._factory.route(item.source, item.default, namespace)
+            route = self._factory.route(item.source, item.default, namespace)
+            found = self._canaries.find(route, DEFAULT)
+            self._canaries.take(found)
+            self._default = replace(route, canaries=found.canaries) if found.canaries else route
         else:
             self._lose(item, item.default.field, "", "a default backend", self._default)
 
@@ -182,6 +207,14 @@ class _Merge:
     def _problem(self, item: RuleSet, field_path: str, message: str, value: str) -> None:
         problem = item.problem(field_path, message, value)
         self._problems.setdefault(item.key, []).append(problem)
+
+
+def problems_by_object(problems: Iterable[tuple[RuleSet, Problem]]) -> ProblemsByObject:
+    """:return: the Problems by the key of their object."""
+    found: dict[ObjectKey, tuple[Problem, ...]] = {}
+    for item, problem in problems:
+        found[item.key] = (*found.get(item.key, ()), problem)
+    return found
 
 
 def _guards(item: RuleSet, host: str) -> bool:

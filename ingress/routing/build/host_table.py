@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 from ingress.kube.objects import ObjectKey
 from ingress.routing.build.change import Index
-from ingress.routing.build.host import MergedHost, ProblemsByObject, merge_host
+from ingress.routing.build.host import (
+    MergedHost,
+    ProblemsByObject,
+    merge_host,
+    problems_by_object,
+)
+from ingress.routing.build.host_canaries import CanariesOfHost
 from ingress.routing.build.host_owner import HostOwners, Ownership, hosts_below
 from ingress.routing.build.route_factory import RouteFactory
 from ingress.routing.build.rule_table import Move, RuleTable, moved_users
@@ -23,6 +29,9 @@ class HostTable:
 
     users: Index[str, ObjectKey] = field(default_factory=dict)
     """The Ingresses that have rules for a host, by the host's name in lower case."""
+
+    canaries: Index[str, ObjectKey] = field(default_factory=dict)
+    """Likewise, the canaries that want requests of a host."""
 
     hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
     wildcard_hosts: Mapping[bytes, VirtualHost] = field(default_factory=dict)
@@ -41,7 +50,10 @@ def update_hosts(
     """
     :return: the updated table, and the objects that gained or lost a Problem.
     """
+    moves = tuple(moves)
     users, touched = yield from moved_users(table.users, moves, lambda rules: rules.hosts)
+    canaries, more = yield from moved_users(table.canaries, moves, lambda rules: rules.canary_hosts)
+    touched |= more
     owners = HostOwners(users, rules, ownership)
     if owners.is_exclusive:
         wildcards = {host for host in touched if host.startswith("*.")}
@@ -52,11 +64,14 @@ def update_hosts(
     for host in touched:
         keys, owner = users.get(host), owners.owner(host) if owners.is_exclusive else None
         merged: MergedHost | None = None
+        beside = CanariesOfHost(host, rules.of(canaries.get(host, ())))
         if keys:
-            merged = yield from merge_host(host, rules.of(keys), factory, owner)
+            merged = yield from merge_host(host, rules.of(keys), factory, owner, beside)
+        elif beside:
+            merged = MergedHost(None, problems_by_object(beside.finish()))
         update.put(host, merged)
         yield
-    return update.finish(users), update.concerned
+    return update.finish(users, canaries), update.concerned
 
 
 class _Update:
@@ -87,8 +102,10 @@ class _Update:
         if before != after:
             self.concerned.update(before, after)
 
-    def finish(self, users: Index[str, ObjectKey]) -> HostTable:
-        return HostTable(users, self._hosts, self._wildcard_hosts, self._any_host, self._problems)
+    def finish(self, users: Index[str, ObjectKey], canaries: Index[str, ObjectKey]) -> HostTable:
+        return HostTable(
+            users, canaries, self._hosts, self._wildcard_hosts, self._any_host, self._problems
+        )
 
 
 def _put(hosts: dict[bytes, VirtualHost], name: bytes, virtual_host: VirtualHost | None) -> None:

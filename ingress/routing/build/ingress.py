@@ -25,6 +25,7 @@ from ingress.kube.objects import (
 )
 from ingress.policy.annotation import CLOSED, PREFIX, Annotations, Extent, Subject
 from ingress.policy.backend_secret import BackendSecret
+from ingress.policy.canary import is_canary
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
 from ingress.policy.scope import BackendSecretOf, ConfigMapOf, ReadContext
@@ -32,6 +33,8 @@ from ingress.policy.secret_content import Content, SecretData, SecretOf, no_secr
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.problem import Problem
 from ingress.routing.build.age import age_of
+from ingress.routing.build.canary_ingress import read_canary_set
+from ingress.routing.build.canary_set import CanarySet
 from ingress.routing.build.certificate import covers
 from ingress.routing.build.ingress_class import ClassRule
 from ingress.routing.build.ingress_table import KIND
@@ -131,8 +134,8 @@ class _Reading:
 
     def read(self) -> Steps[RuleSet]:
         is_guard = self._ingress.only_guards
-        if self._annotations and not self._reader.registry.is_served(self._annotations):
-            return self._rule_set({}, None, ())
+        if self._annotations and is_canary(self._annotations):
+            return self._canary()
         self._features = yield from self._guarding() if is_guard else self._serving()
         if is_guard and not self._features:
             return self._rule_set({}, None, ())
@@ -167,6 +170,16 @@ class _Reading:
             config_maps=frozenset(self._config_maps),
             problems=(*own, *self._problems),
         )
+
+    def _canary(self) -> RuleSet:
+        """Return what a canary asks for; one with a fault elsewhere asks for nothing."""
+        canary: CanarySet | None = None
+        if not self._ingress.only_guards:
+            features = self._reader.registry.read_canary(self._annotations, self._context())
+            canary = read_canary_set(self._ingress, self._annotations, features, self._upstreams)
+            if self._ingress.spec.tls:
+                self._problem("spec.tls", "ignored on a canary: that of the other Ingress counts")
+        return replace(self._rule_set({}, None, ()), canary=canary)
 
     def _problem(self, field_path: str, message: str, value: str = "") -> None:
         self._problems.append(self._source.problem(field_path, message, value))
@@ -205,14 +218,16 @@ class _Reading:
         return {Refusal.key(): Refusal(extent=extent)}
 
     def _read_features(self) -> Features:
-        context = ReadContext(
+        return self._reader.registry.read(self._annotations, self._context())
+
+    def _context(self) -> ReadContext:
+        return ReadContext(
             self._reader.config,
             self._source.namespace,
             self._backend_secret,
             self._secret,
             self._config_map,
         )
-        return self._reader.registry.read(self._annotations, context)
 
     def _has_pattern(self) -> Steps[bool]:
         """Whether some path is, or may be, a regular expression."""

@@ -66,7 +66,7 @@ def _put(
     ingresses: Mapping[ObjectName, Ingress],
     rules: RuleSet | None,
 ) -> None:
-    """Leave out canaries, and faulty Ingresses that are kept only as guards."""
+    """Leave out those without rules, and faulty Ingresses that are kept only as guards."""
     if rules is not None and rules.has_rules and not ingresses[name].only_guards:
         served[name] = ingresses[name]
     else:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ingress.config import Config
 from ingress.kube.objects import Ingress, IngressClass, ObjectKey, ObjectName
 from ingress.policy.annotation import Annotations
+from ingress.policy.canary import is_canary
 from ingress.policy.registry import REGISTRY, Registry
 from ingress.routing.build.ingress_class import ClassRule, class_rule
 
@@ -29,7 +30,7 @@ class ReferenceRule:
         if ingress.only_guards or not self.class_rule.is_ours(ingress):
             return frozenset()
         annotations = Annotations(ingress.metadata.annotations)
-        if not self.registry.is_served(annotations):
+        if is_canary(annotations):
             return frozenset()
         namespace = ingress.metadata.namespace
         keys = {

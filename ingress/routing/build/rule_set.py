@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.policy.registry import NO_FEATURES, Features
 from ingress.problem import Origin, Problem, quoted
 from ingress.routing.build.age import Age
+from ingress.routing.build.canary_set import CanarySet
 from ingress.routing.condition import Condition
 from ingress.routing.path_pattern import PathPattern
+
+_NO_HOSTS: Final[Mapping[str, object]] = {}
 
 
 class RuleSource(NamedTuple):
@@ -134,6 +137,9 @@ class RuleSet:
     config_maps: frozenset[ObjectName] = frozenset()
     """The ConfigMaps that its features depend on."""
 
+    canary: CanarySet | None = None
+    """What it asks for if it is a canary, which has no rules of its own; None for all others."""
+
     problems: tuple[Problem, ...] = ()
     """The Problems that do not depend on other objects."""
 
@@ -144,8 +150,13 @@ class RuleSet:
 
     @property
     def has_rules(self) -> bool:
-        """Whether requests can match it."""
-        return bool(self.hosts or self.default)
+        """Whether requests can match it, or can go to it as a canary."""
+        return bool(self.hosts or self.default or self.canary_hosts)
+
+    @property
+    def canary_hosts(self) -> Mapping[str, object]:
+        """The hosts for which it has rules as a canary."""
+        return _NO_HOSTS if self.canary is None else self.canary.hosts
 
     @property
     def secrets(self) -> frozenset[ObjectName]:

@@ -112,12 +112,13 @@ class ReadIngressTests(SynchronousTestCase):
         self.assertGreaterEqual(len(list(read_ingress(many, reader()))), 4)
 
     def test_canary(self) -> None:
-        """A canary has no part of anything."""
+        """A canary has no rules of its own."""
         rules = rules_of(
             ingress("a.example", {"/": "web:80"}, default="x:1", annotations={"canary": "true"})
         )
-        self.assertEqual((rules.hosts, rules.default, rules.upstreams), ({}, None, {}))
-        self.assertEqual(len(rules.problems), 1)
+        self.assertEqual((rules.hosts, rules.default), ({}, None))
+        self.assertEqual(list(rules.canary_hosts), ["a.example"])
+        self.assertEqual([key.service for key in rules.upstreams], ["web", "x"])
 
     def test_limits(self) -> None:
         """What the configuration says of requests holds until annotations say otherwise."""
