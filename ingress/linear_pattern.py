@@ -100,7 +100,7 @@ class LinearPattern:
         :param text: the expression as its author wrote it.
         :raises PatternRefused: as the class.
         """
-        return cls(text.encode("utf-8", "surrogateescape"), ignores_case)
+        return cls(text.encode("utf-8", "surrogatepass"), ignores_case)
 
     @property
     def group_count(self) -> int:

@@ -40,9 +40,11 @@ from ingress.explain.explanation import explain
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
 from ingress.own_addresses import OwnAddresses, pack_all
+from ingress.policy.decision import Proceed
+from ingress.policy.rewrite import Rewrite
 from ingress.problem import Problem
 from ingress.routing.build import Built, build
-from ingress.routing.match import find_route
+from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.snapshot import Snapshot
 from ingress.testing import policy_context
@@ -143,7 +145,7 @@ def read_case(path: Path) -> tuple[Config, list[KubeObject], list[Problem]]:
 
 
 def outcome(snapshot: Snapshot, url: str) -> str:
-    """``STATUS SERVICE``, or ``STATUS LOCATION``, or a status alone."""
+    """``STATUS SERVICE [TARGET]``, or ``STATUS LOCATION``, or a status alone."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     query = f"?{parts.query}" if parts.query else ""
@@ -156,6 +158,7 @@ def outcome(snapshot: Snapshot, url: str) -> str:
         path=path,
         host=parts.netloc.encode(),
         is_secure=parts.scheme == "https",
+        captures=find_captures(route, path),
     )
     decisions = (
         *(policy.access(context) for policy in route.access_policies),
@@ -170,7 +173,8 @@ def outcome(snapshot: Snapshot, url: str) -> str:
     upstream = snapshot.upstreams[route.upstream]
     if not upstream.endpoints:
         return "502" if upstream.is_unresolved else "503"
-    return f"200 {route.upstream.service}"
+    targets = [each.target for each in decisions if isinstance(each, Proceed) and each.target]
+    return " ".join(("200", route.upstream.service, *(target.decode() for target in targets)))
 
 
 def explained(result: Built, url: str) -> str:
@@ -180,7 +184,9 @@ def explained(result: Built, url: str) -> str:
         return f"{explanation.status} {explanation.redirect}".rstrip()
     assert explanation.route is not None
     assert explanation.route.upstream is not None
-    return f"200 {explanation.route.upstream.service}"
+    is_rewritten = any(isinstance(policy, Rewrite) for policy in explanation.route.policies)
+    target = f" {explanation.sent_target}" if is_rewritten else ""
+    return f"200 {explanation.route.upstream.service}{target}"
 
 
 def problem_lines(result: Built, read: list[Problem]) -> str:

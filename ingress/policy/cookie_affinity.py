@@ -150,6 +150,15 @@ class CookieAffinity(Setting):
         octets = rule.path.encode("utf-8", "surrogatepass")
         return replace(self, path=quote(octets, safe=_PLAIN_IN_COOKIE_PATH))
 
+    def loss_at(self, path: str) -> str:
+        """Feature: browsers send a cookie back for the paths below its own."""
+        if self.has_own_path:
+            return ""
+        return (
+            "the Path of the affinity cookie is this text, below which no path is, so that clients "
+            "do not send it back: session-cookie-path is needed with regular expressions"
+        )
+
     def explain(self) -> str:
         """Feature."""
         return f"The cookie {self.name} keeps each client on one endpoint."

@@ -106,6 +106,21 @@ class RouteFeature:
         """
         return ""
 
+    def makes_patterns(self, path: str) -> bool:
+        """
+        :param path: of a rule of its object, as written.
+        :return: whether it makes regular expressions of all paths that the namespace of its object
+            has on the host of that rule.
+        """
+        return False
+
+    def loss_at(self, path: str) -> str:
+        """
+        :param path: of a rule of its object, as written, which looks like a regular expression.
+        :return: what it cannot do for that path, for a Problem; empty if there is nothing.
+        """
+        return ""
+
     def loss_on(self, scope: HostScope) -> str:
         """
         :param scope: one of the hosts of its object.

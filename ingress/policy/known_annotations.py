@@ -66,8 +66,6 @@ FORMER_NAMES: Final = frozenset(_FORMER_NAMES.split())
 _NO_EFFECT: Final = "the annotation is ignored"
 
 _FAMILIES: Final = {
-    "rewrite-target x-forwarded-prefix": "endpoints get the path as the client sent it",
-    "use-regex": "a path that is a regular expression serves no request",
     "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
     "custom-headers": "responses do not get these fields",

@@ -27,6 +27,7 @@ from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
+from ingress.policy.path_regex import PathRegex
 from ingress.policy.policy import Policy
 from ingress.policy.proxy_cookie import ProxyCookie
 from ingress.policy.proxy_redirect import ProxyRedirect
@@ -34,6 +35,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.response_pace import ResponsePace
+from ingress.policy.rewrite import Rewrite
 from ingress.policy.scope import ReadContext
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.source_ranges import SourceRanges
@@ -158,6 +160,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     Canary,
     CookieAffinity,
     LoadBalance,
+    PathRegex,
     ProxySettings,
     ResponsePace,
     ServiceUpstream,
@@ -170,6 +173,8 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Answers in the place of an endpoint.
     Redirect,
     AppRoot,
+    # What is answered here needs no path of an endpoint.
+    Rewrite,
 )
 """The features of every proxy. Within a phase, policies decide in this order."""
 

@@ -8,12 +8,13 @@ pattern that matches wins (docs/compatibility.md, section 2.2, ``use-regex``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from typing import Final
 
+from ingress.linear_pattern import LinearPattern
 from ingress.policy.context import Captures
+from ingress.routing.literal_beginning import as_requests_escape, literal_beginning
 
 PATTERN_CHARACTERS: Final = re.compile(r"[()\[\]{}*+?|^$\\]")
 """Characters of ingress-nginx's regular expressions that no path contains by chance."""
@@ -32,28 +33,65 @@ class PathForm(Enum):
     """By characters: ``/a`` matches ``/ab``."""
 
     REGULAR_EXPRESSION = "RegularExpression"
-    """From the beginning of the path, to no particular end."""
+    """
+    From the beginning of the path, to no particular end: nginx's ``^TEXT``. An alternative behind
+    the first one of ``/a|/b`` therefore matches anywhere in the path.
+    """
+
+    UNKNOWN = "Unknown"
+    """
+    A regular expression that cannot be matched: it may match each path that has its literal
+    beginning, and matches no other one.
+    """
+
+
+_FORMS: Final = tuple(PathForm)
 
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:
-    """A condition on the path of a request."""
+    """
+    A condition on the path of a request.
+
+    :raises ingress.linear_pattern.PatternRefused: for a regular expression that cannot be matched.
+    """
 
     form: PathForm
     text: bytes
-    """A canonical path, or a regular expression."""
+    """A canonical path, or a regular expression as its author wrote it."""
 
     ignores_case: bool = False
+
+    beginning: bytes = field(init=False, repr=False, compare=False)
+    """All paths that match begin with this, in lower case."""
+
+    expression: LinearPattern | None = field(init=False, repr=False, compare=False)
+    """What is searched for in the path; None if `beginning` is all there is to compare."""
+
+    def __post_init__(self) -> None:
+        beginning, expression = self.text.lower(), None
+        if self.form is PathForm.PREFIX:
+            beginning = beginning.removesuffix(b"/") or b"/"
+        elif self.form is PathForm.UNKNOWN:
+            beginning, _ = literal_beginning(self.text)
+        elif self.form is PathForm.REGULAR_EXPRESSION:
+            beginning, is_literal = literal_beginning(self.text)
+            if not is_literal or not self.ignores_case:
+                expression = LinearPattern(b"^" + as_requests_escape(self.text), self.ignores_case)
+        object.__setattr__(self, "beginning", beginning)
+        object.__setattr__(self, "expression", expression)
 
     def captures(self, path: bytes) -> Captures | None:
         """
         :param path: a canonical path.
         :return: what the groups of a regular expression match, otherwise nothing; None if the
             path does not match.
+        :raises ingress.linear_pattern.TextTooLong: if that would take too long to find out.
         """
-        if self.form is PathForm.REGULAR_EXPRESSION:
-            match = compiled(self.text, self.ignores_case).match(path)
-            return None if match is None else match.groups()
+        if self.expression is not None:
+            return self.expression.search(path)
+        if self.form in _LITERAL:
+            return _NOTHING if path.lower().startswith(self.beginning) else None
         text = self.text
         if self.ignores_case:
             text, path = text.lower(), path.lower()
@@ -69,22 +107,16 @@ class PathPattern:
     def precedence(self) -> tuple[int, int, bytes]:
         """
         Sorts the patterns of one host: the longest first, as ingress-nginx does. Of equal ones
-        Exact goes before Prefix before ImplementationSpecific before regular expressions.
+        Exact goes before Prefix before ImplementationSpecific before regular expressions; these
+        are sorted in reverse.
         """
-        forms = tuple(PathForm)
-        return (-len(self.text), forms.index(self.form), _reversed(self.text))
+        form = min(_FORMS.index(self.form), _FORMS.index(PathForm.REGULAR_EXPRESSION))
+        return (-len(self.text), form, _reversed(self.text))
+
+
+_LITERAL: Final = (PathForm.REGULAR_EXPRESSION, PathForm.UNKNOWN)
 
 
 def _reversed(text: bytes) -> bytes:
     """Sorts the last text of the alphabet first, among texts of one length."""
     return bytes(255 - octet for octet in text)
-
-
-@lru_cache(maxsize=4096)
-def compiled(text: bytes, ignores_case: bool) -> re.Pattern[bytes]:
-    """
-    :return: the regular expression, ready for use.
-    :raises re.error: if `text` is not a regular expression. The maker of a `PathPattern` must
-        have tried it.
-    """
-    return re.compile(text, re.IGNORECASE if ignores_case else 0)

@@ -16,6 +16,7 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.live_state import RuleIdentity
+from ingress.routing.pattern_index import PatternIndex
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 
@@ -81,17 +82,19 @@ class VirtualHost:
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether the tree and the path alone decide, as on almost all hosts."""
 
+    index: PatternIndex | None = field(init=False, repr=False, compare=False)
+    """The index of `patterns`, if there are any."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_plain", not self.patterns and not self.has_conditions)
+        index = PatternIndex(self.patterns, self.default) if self.patterns else None
+        object.__setattr__(self, "index", index)
 
     def candidates(self, path: bytes) -> Iterator[Route]:
-        """Yield every Route whose path matches, in the order in which they are tried."""
-        if self.patterns:
-            for route in self.patterns:
-                if route.pattern is not None and route.pattern.captures(path) is not None:
-                    yield route
-        else:
-            yield from self.root.candidates(path)
+        """:return: every Route whose path matches, in the order in which they are tried."""
+        return (
+            iter(self.root.candidates(path)) if self.index is None else self.index.candidates(path)
+        )
 
     def route(self, path: bytes) -> Route | None:
         """Find the Route for a canonical path and a request that meets no condition."""

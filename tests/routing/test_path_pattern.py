@@ -6,9 +6,10 @@ import pickle
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.linear_pattern import PatternRefused
 from ingress.routing.path_pattern import PathForm, PathPattern
 
-EXACT, PREFIX, BEGINNING, EXPRESSION = PathForm
+EXACT, PREFIX, BEGINNING, EXPRESSION, UNKNOWN = PathForm
 
 
 class CapturesTests(SynchronousTestCase):
@@ -30,7 +31,7 @@ class CapturesTests(SynchronousTestCase):
 
     def test_case(self) -> None:
         """Where case does not matter, it does not in any form."""
-        for form in PathForm:
+        for form in (EXACT, PREFIX, BEGINNING, EXPRESSION):
             self.assertIsNone(PathPattern(form, b"/Ab").captures(b"/aB"), form)
             self.assertEqual(PathPattern(form, b"/Ab", ignores_case=True).captures(b"/aB"), ())
 
@@ -39,6 +40,38 @@ class CapturesTests(SynchronousTestCase):
         pattern = PathPattern(EXPRESSION, rb"/something(/|$)(.*)|/(x)")
         self.assertEqual(pattern.captures(b"/something/new"), (b"/", b"new", None))
         self.assertEqual(pattern.captures(b"/something"), (b"", b"", None))
+
+    def test_alternatives(self) -> None:
+        """``^`` belongs to the first alternative alone, as it does in nginx's locations."""
+        pattern = PathPattern(EXPRESSION, rb"/a|/b", ignores_case=True)
+        self.assertEqual(pattern.captures(b"/A"), ())
+        self.assertEqual(pattern.captures(b"/x/b"), ())
+        self.assertIsNone(pattern.captures(b"/x/a"))
+
+    def test_escaped(self) -> None:
+        """A character that requests have only escaped matches its escape."""
+        for text, path in (
+            ("/a b", b"/a%20bc"),
+            ("/a b(.*)", b"/a%20bc"),
+            ("/é", b"/%C3%A9"),
+            ("/é+x", b"/%C3%A9%A9x"),
+            ('/"', b"/%22"),
+        ):
+            pattern = PathPattern(EXPRESSION, text.encode(), ignores_case=True)
+            self.assertIsNotNone(pattern.captures(path), text)
+
+    def test_unknown(self) -> None:
+        """An expression that cannot be matched may match all that has its literal beginning."""
+        pattern = PathPattern(UNKNOWN, rb"/Admin/(?!public)", ignores_case=True)
+        self.assertEqual(pattern.captures(b"/admin/x"), ())
+        self.assertIsNone(pattern.captures(b"/admi"))
+        self.assertEqual(PathPattern(UNKNOWN, rb"/a(?!b)|/c").captures(b"/x"), ())
+
+    def test_refused(self) -> None:
+        """What RE2 cannot take is no pattern."""
+        for text in (rb"/(?!a)", rb"/(a)\1", b"/(", b"/[ ]"):
+            with self.assertRaises(PatternRefused):
+                PathPattern(EXPRESSION, text)
 
     def test_pickled(self) -> None:
         """Workers get patterns as they are."""
@@ -55,9 +88,10 @@ class PrecedenceTests(SynchronousTestCase):
             PathPattern(PREFIX, b"/foo/bar/bar"),
             PathPattern(BEGINNING, b"/foo/bar/bar"),
             PathPattern(EXPRESSION, b"/foo/bar/bar"),
+            PathPattern(UNKNOWN, b"/foo/(?!bar)"),
             PathPattern(PREFIX, b"/b"),
             PathPattern(PREFIX, b"/a"),
             PathPattern(PREFIX, b"/"),
         ]
-        shuffled = [*patterns[4:], *patterns[:4]]
+        shuffled = [*patterns[5:], *patterns[:5]]
         self.assertEqual(sorted(shuffled, key=lambda one: one.precedence), patterns)

@@ -43,14 +43,21 @@ def render(snapshot: Snapshot) -> str:
 
 
 def _rules(host: VirtualHost) -> Iterator[str]:
-    found = list(_walk(host.root, ""))
+    found = list(_walk(host.root, "") if host.index is None else _patterns(host))
     width = max((len(path) for path, _ in found), default=0)
     for path, route in found:
-        yield f"  {route.path_type:<22} {path:<{width}} -> {_target(route)}"
+        form = route.path_type if route.pattern is None else route.pattern.form.value
+        yield f"  {form:<22} {path:<{width}} -> {_target(route)}"
     if host.default is not None:
         yield f"  {'default':<22} {'':<{width}} -> {_target(host.default)}"
     if not found and host.default is None:
         yield "  (no rule)"
+
+
+def _patterns(host: VirtualHost) -> Iterator[tuple[str, Route]]:
+    for route in host.patterns:
+        assert route.pattern is not None
+        yield route.pattern.text.decode(errors="backslashreplace"), route
 
 
 def _walk(node: ReverseProxyResource, path: str) -> Iterator[tuple[str, Route]]:

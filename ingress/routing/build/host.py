@@ -19,9 +19,17 @@ from ingress.routing.build.canary_set import DEFAULT
 from ingress.routing.build.host_canaries import CanariesOfHost
 from ingress.routing.build.host_owner import belongs_to
 from ingress.routing.build.pattern_list import PatternList
+from ingress.routing.build.pattern_rule import (
+    NOT_A_PATTERN,
+    makers_of_patterns,
+    pattern_rule,
+    read_pattern,
+    spared_namespaces,
+)
 from ingress.routing.build.route_factory import NamespaceOnHost, RouteFactory
 from ingress.routing.build.rule_set import Rule, RuleSet
 from ingress.routing.build.tree import ResourceTree
+from ingress.routing.path_pattern import PATTERN_CHARACTERS
 from ingress.routing.route import Route
 from ingress.routing.snapshot import VirtualHost
 from ingress.steps import STRIDE, Steps
@@ -95,7 +103,8 @@ class _Merge:
         self._sets = sets
         self._factory = factory
         self._canaries = canaries
-        has_patterns = any(item.has_patterns for item in sets)
+        self._pattern_makers = makers_of_patterns(host, sets)
+        has_patterns = bool(self._pattern_makers) or any(item.has_patterns for item in sets)
         self._rules: Rules = PatternList() if has_patterns else ResourceTree()
         self._default: Route | None = None
         self._problems: dict[ObjectKey, list[Problem]] = {}
@@ -103,6 +112,7 @@ class _Merge:
 
     def merge(self) -> Steps[MergedHost]:
         self._look_at_namespaces()
+        self._tell_namespaces()
         for index, item in enumerate(self._sets):
             namespace = self._namespaces[item.source.namespace]
             for count, rule in enumerate(item.hosts[self._host]):
@@ -127,7 +137,7 @@ class _Merge:
         for item in self._sets:
             sets_of.setdefault(item.source.namespace, []).append(item)
         owner = self._sets[0].source
-        is_guarded = any(_guards(item, self._host) for item in self._sets)
+        is_guarded = any(self._guards(item) for item in self._sets)
         for namespace, sets in sets_of.items():
             features: dict[str, RouteFeature] = {}
             scope = HostScope(self._host, namespace, (owner.namespace, owner.name))
@@ -143,7 +153,30 @@ class _Merge:
                 self._host, https_hosts, features, is_guarded
             )
 
+    def _guards(self, item: RuleSet) -> bool:
+        """Return whether one of an object's rules for this host decides who gets access."""
+        if _guards(item, self._host):
+            return True
+        has_patterns = item.source.namespace in self._pattern_makers
+        return has_patterns and any(
+            read_pattern(rule.written).fault for rule in item.hosts[self._host]
+        )
+
+    def _tell_namespaces(self) -> None:
+        for item, message in spared_namespaces(self._host, self._sets, self._pattern_makers):
+            if self._host in item.pattern_hosts:
+                self._problem(item, "metadata.annotations", message, self._host)
+            else:
+                self._problem(item, _field_of(item, self._host), message, self._host)
+
     def _add_rule(self, item: RuleSet, rule: Rule, namespace: NamespaceOnHost) -> None:
+        fault = ""
+        if item.source.namespace in self._pattern_makers:
+            rule, fault = pattern_rule(rule)
+        elif rule.pattern is None and PATTERN_CHARACTERS.search(rule.written):
+            fault = NOT_A_PATTERN
+        if fault:
+            self._problem(item, f"{rule.field}.path", fault, rule.written)
         route = self._factory.route(item.source, rule, namespace)
         found = self._canaries.find(route, rule.path_type)
         if found.canaries is not None:

@@ -26,6 +26,7 @@ from ingress.kube.objects import (
 from ingress.policy.annotation import CLOSED, PREFIX, Annotations, Extent, Subject
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.canary import is_canary
+from ingress.policy.feature import RouteFeature
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features, Registry
 from ingress.policy.scope import BackendSecretOf, ConfigMapOf, ReadContext
@@ -131,6 +132,8 @@ class _Reading:
         self._named_secrets: set[ObjectName] = set()
         self._config_maps: set[ObjectName] = set()
         self._features: Features = {}
+        self._pattern_makers: tuple[RouteFeature, ...] = ()
+        self._pattern_hosts: set[str] = set()
 
     def read(self) -> Steps[RuleSet]:
         is_guard = self._ingress.only_guards
@@ -160,6 +163,7 @@ class _Reading:
             hosts=hosts,
             default=default,
             root=self._root(),
+            pattern_hosts=frozenset(self._pattern_hosts),
             host_wide={
                 key: feature for key, feature in self._features.items() if feature.is_host_wide
             },
@@ -193,10 +197,12 @@ class _Reading:
         refusal = features.get(Refusal.key())
         if not isinstance(refusal, Refusal) or refusal.subject is not Subject.ACCESS:
             return features
-        if refusal.extent is Extent.HOSTS or not (yield from self._has_pattern()):
+        if refusal.extent is Extent.HOSTS or self._pattern_makers:
             return features
-        # Regular expressions are not matched, so a request that one would have guarded may match
-        # an open rule of the same host.
+        if not (yield from self._has_pattern()):
+            return features
+        # It is one only if another Ingress of the namespace says so, which may be gone or faulty:
+        # a request that it would have guarded may match an open rule of the same host then.
         self._problem(
             "spec.rules",
             "a path looks like a regular expression, and the access rules of this Ingress cannot "
@@ -218,7 +224,13 @@ class _Reading:
         return {Refusal.key(): Refusal(extent=extent)}
 
     def _read_features(self) -> Features:
-        return self._reader.registry.read(self._annotations, self._context())
+        features = self._reader.registry.read(self._annotations, self._context())
+        self._pattern_makers = tuple(
+            feature
+            for feature in features.values()
+            if type(feature).makes_patterns is not RouteFeature.makes_patterns
+        )
+        return features
 
     def _context(self) -> ReadContext:
         return ReadContext(
@@ -295,12 +307,15 @@ class _Reading:
             return {"": ()} if has_default else {}
         hosts: dict[str, list[Rule]] = {}
         for index, rule in enumerate(rules):
-            host_rules = hosts.setdefault(rule.host.lower(), [])
+            host = rule.host.lower()
+            host_rules = hosts.setdefault(host, [])
             paths = rule.http.paths if rule.http is not None else ()
             for path_index, path in enumerate(paths):
                 parsed = self._rule(path, f"spec.rules[{index}].http.paths[{path_index}]")
                 if parsed is not None:
                     host_rules.append(parsed)
+                    if self._makes_patterns(parsed.written):
+                        self._pattern_hosts.add(host)
                 if path_index % STRIDE == STRIDE - 1:
                     yield
             if index % STRIDE == STRIDE - 1:
@@ -309,24 +324,34 @@ class _Reading:
 
     def _rule(self, path: HTTPIngressPath, field_path: str) -> Rule | None:
         written = path.path or "/"
+        canonical = self._canonical(written, field_path)
+        if canonical is None:
+            return None
+        if PATTERN_CHARACTERS.search(written):
+            for feature in self._features.values() if self._annotations else ():
+                loss = feature.loss_at(written)
+                if loss:
+                    self._problem(f"{field_path}.path", loss, written)
+        backends = (self._backend(path.backend, f"{field_path}.backend"),)
+        return Rule(canonical, path.path_type, written, backends, field_path, self._features)
+
+    def _makes_patterns(self, written: str) -> bool:
+        return any(maker.makes_patterns(written) for maker in self._pattern_makers)
+
+    def _canonical(self, written: str, field_path: str) -> bytes | None:
+        """The canonical form of a path; None, with a Problem, if it has none."""
         try:
             canonical = canonical_rule_path(written)
         except RequestError as error:
+            if self._makes_patterns(written):
+                return b"/"  # Of a regular expression nobody asks for it.
             self._problem(f"{field_path}.path", f"{error} No request has such a path", written)
             return None
         if not canonical.startswith(b"/") or len(canonical) > MAX_PATH_LENGTH:
             accepted = f"a path begins with / and has at most {MAX_PATH_LENGTH} bytes"
             self._problem(f"{field_path}.path", accepted, written)
             return None
-        if PATTERN_CHARACTERS.search(written):
-            self._problem(
-                f"{field_path}.path",
-                "looks like a regular expression, which is not matched here: the path serves only "
-                "requests that have these very characters, so most likely none",
-                written,
-            )
-        backends = (self._backend(path.backend, f"{field_path}.backend"),)
-        return Rule(canonical, path.path_type, written, backends, field_path, self._features)
+        return canonical
 
     def _backend(self, backend: IngressBackend, field_path: str) -> WeightedBackend:
         service = backend.service

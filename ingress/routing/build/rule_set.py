@@ -119,6 +119,9 @@ class RuleSet:
     has_patterns: bool = False
     """Whether one of its rules is a regular expression."""
 
+    pattern_hosts: frozenset[str] = frozenset()
+    """Those of its hosts on which all paths of its namespace are regular expressions."""
+
     host_wide: Features = field(default_factory=dict)
     """Features of its rules that hold for other rules of its namespace on these hosts, too."""
 

@@ -1,0 +1,136 @@
+"""Tests of the index of patterns."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.policy.path_refusal import PathRefusal
+from ingress.routing.build.pattern_list import PatternList
+from ingress.routing.path_pattern import PathForm, PathPattern
+from ingress.routing.pattern_index import MAX_SECONDS, PatternIndex
+from ingress.routing.route import Route
+from ingress.steps import finish
+
+EXPRESSION, UNKNOWN = PathForm.REGULAR_EXPRESSION, PathForm.UNKNOWN
+
+PIECES = st.sampled_from(
+    ["/", "a", "B", "foo", "bar", ".", ".*", "[a-c]+", "(/|$)", "(.*)", "x?", "a{2}", "(a|b)"]
+)
+TEXTS = st.lists(
+    st.lists(PIECES, max_size=5).map(lambda parts: "/" + "".join(parts)), max_size=8, unique=True
+)
+PATHS = st.lists(st.sampled_from(["/", "a", "b", "A", "foo", "BAR", "xx"]), max_size=6).map(
+    lambda parts: "/" + "".join(parts)
+)
+
+
+def route(text: str, form: PathForm = EXPRESSION, namespace: str = "default") -> Route:
+    pattern = PathPattern(form, text.encode(), ignores_case=True)
+    return Route((namespace, text), None, text, "ImplementationSpecific", pattern=pattern)
+
+
+def found(index: PatternIndex, path: bytes) -> list[str]:
+    return [one.path for one in index.candidates(path)]
+
+
+class PatternIndexTests(SynchronousTestCase):
+    def test_order(self) -> None:
+        """All that match are found in the order in which they were given."""
+        texts = ["/foo/bar/[a-z]{3}", "/foo/bar/bar", "/foo.+", "/.*", "/Foo", "/", "/other"]
+        index = PatternIndex([route(text) for text in texts], None)
+        self.assertEqual(found(index, b"/foo/bar/bar"), texts[:6])
+        self.assertEqual(found(index, b"/FOO"), ["/.*", "/Foo", "/"])
+        self.assertEqual(found(index, b"/x"), ["/.*", "/"])
+
+    def test_beginnings(self) -> None:
+        """A beginning may be longer than the path, and longer than what is looked up."""
+        long = "/" + "a" * 100
+        index = PatternIndex([route(long), route(long[:-1] + "(b|c)"), route("/a")], None)
+        self.assertEqual(found(index, b"/a"), ["/a"])
+        self.assertEqual(found(index, long[:80].encode()), ["/a"])
+        self.assertEqual(found(index, long.upper().encode()), [long, "/a"])
+
+    @given(TEXTS, PATHS)
+    def test_reference(self, texts: list[str], path: str) -> None:
+        """The first one is what ingress-nginx's order gives, one comparison after the other."""
+        patterns = PatternList()
+        for text in texts:
+            patterns.add(b"", route(text))
+        host = finish(patterns.freeze("a.example", None))
+        first = host.route(path.encode())
+        expected = next(
+            (
+                text
+                for text in sorted(sorted(texts, reverse=True), key=lambda text: -len(text))
+                if re.match(text, path, re.IGNORECASE)
+            ),
+            None,
+        )
+        self.assertEqual(first.path if first is not None else None, expected)
+
+
+class UnknownTests(SynchronousTestCase):
+    """Patterns that cannot be matched close what they may match, within their namespace."""
+
+    def test_own_namespace(self) -> None:
+        """It goes before the shorter ones of its namespace, and after the longer ones."""
+        index = PatternIndex(
+            [route("/admin/public/x(.*)"), route("/admin/(?!public)", UNKNOWN), route("/")], None
+        )
+        self.assertEqual(found(index, b"/admin/public/x")[0], "/admin/public/x(.*)")
+        self.assertEqual(found(index, b"/admin/public")[0], "/admin/(?!public)")
+        self.assertEqual(found(index, b"/other"), ["/"])
+
+    def test_other_namespace(self) -> None:
+        """What another namespace would serve without it, that one serves."""
+        index = PatternIndex(
+            [route("/(?!admin)(.*)", UNKNOWN), route("/shop", namespace="shop"), route("/s")], None
+        )
+        self.assertEqual(found(index, b"/shop")[0], "/shop")
+        self.assertEqual(found(index, b"/s")[0], "/(?!admin)(.*)")
+        self.assertEqual(found(index, b"/x"), ["/(?!admin)(.*)"])
+
+    def test_default(self) -> None:
+        """So it is with the default backend of another namespace."""
+        closed = [route("/(?!admin)(.*)", UNKNOWN)]
+        own, other = route("/"), route("/", namespace="shop")
+        self.assertEqual(found(PatternIndex(closed, own), b"/x"), ["/(?!admin)(.*)"])
+        self.assertEqual(found(PatternIndex(closed, other), b"/x"), [])
+
+
+class CostTests(SynchronousTestCase):
+    """No path costs much, whatever patterns a host has."""
+
+    def test_long_path(self) -> None:
+        """A path that cannot be compared with a pattern in time is refused, and not passed on."""
+        index = PatternIndex([route("/(.{1,300}){1,3}z"), route("/")], None)
+        first = next(index.candidates(b"/" * 8000))
+        self.assertEqual((first.path, first.policies), ("/(.{1,300}){1,3}z", (PathRefusal(),)))
+        self.assertEqual(found(index, b"/a"), ["/"])
+
+    def test_many_patterns(self) -> None:
+        """A path that takes too long with many patterns is refused."""
+        routes = [route(f"/[a-z]*{number}x") for number in range(100)]
+        seconds = iter(range(100))
+        index = PatternIndex([*routes, route("/")], None, lambda: next(seconds) * MAX_SECONDS)
+        (refused,) = index.candidates(b"/ab")
+        self.assertEqual(refused.policies, (PathRefusal(),))
+
+    def test_in_time(self) -> None:
+        """Many patterns that are compared quickly are all compared."""
+        routes = [route(f"/[a-z]*{number}x") for number in range(100)]
+        index = PatternIndex([*routes, route("/")], None, lambda: 1.0)
+        self.assertEqual(found(index, b"/ab"), ["/"])
+        self.assertEqual(found(index, b"/ab99x"), ["/[a-z]*99x", "/"])
+
+    def test_thousands(self) -> None:
+        """Of thousands with different beginnings only those are compared that may match."""
+        index = PatternIndex(
+            [route(f"/service-{number}(/|$)(.*)") for number in range(1000, 4000)], None
+        )
+        self.assertEqual(len(index._possible(b"/service-2999/x")), 1)
+        self.assertEqual(found(index, b"/service-2999/x"), ["/service-2999(/|$)(.*)"])
