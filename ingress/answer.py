@@ -42,6 +42,9 @@ class Answer:
     has_body: bool = True
     """Whether it has a body that says why; a 204 has none."""
 
+    page: tuple[bytes, bytes] | None = None
+    """The media type and the body that it has in place of one that says why."""
+
     @classmethod
     def from_error(cls, error: PeerError) -> Answer:
         return cls(error.status, error.outcome, str(error))
@@ -57,6 +60,8 @@ class Answer:
             raise ValueError(f"{self.status} is not the status of a final answer")
         for name, value in self.fields:
             check_field(name, value)
+        if self.page is not None:
+            check_field(b"Content-Type", self.page[0])
 
     @property
     def phrase(self) -> bytes:
@@ -71,6 +76,8 @@ class Answer:
         :param request_id: made by us or checked to be a token.
         :return: the media type and the body.
         """
+        if self.page is not None:
+            return self.page
         form = preferred_form(accept)
         phrase = _phrase(self.status)
         if form == "application/json":

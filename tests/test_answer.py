@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,15 @@ class AnswerTests(SynchronousTestCase):
         self.assertIn(b"<h1>404 Not Found</h1>", body)
         self.assertIn(b"No rule matches &lt;this&gt; host.", body)
         self.assertIn(b"no_route, request id-1", body)
+
+    def test_page(self) -> None:
+        """A page takes the place of the body that says why, whatever the client prefers."""
+        answer = Answer(404, Outcome.NO_ROUTE, "Gone.", page=(b"text/css", b"p {}"))
+        for accept in (None, b"application/json"):
+            self.assertEqual(answer.body(accept, "id"), (b"text/css", b"p {}"))
+        answer.check()
+        with self.assertRaises(ValueError):
+            replace(answer, page=(b"text/css\r\nX: y", b"")).check()
 
     def test_from_error(self) -> None:
         """An error knows the answer that it becomes."""
