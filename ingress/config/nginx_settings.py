@@ -83,9 +83,6 @@ class RedirectDefaults:
     """``relative-redirects``"""
 
     preserve_trailing_slash: bool = False
-    use_port: bool = False
-    """``use-port-in-redirects``"""
-
     proxy_redirect_from: str = "off"
     proxy_redirect_to: str = "off"
 
@@ -105,17 +102,11 @@ class ProxyDefaults:
     load_balance: str = ""
     """Empty for the default of the proxy."""
 
-    upstream_hash_by: str = ""
-
 
 @dataclass(frozen=True, slots=True)
 class LimitDefaults:
     """``limit-*``"""
 
-    rate: int = 0
-    """Bytes a second, in units of KiB as the annotation has it; 0 for no limit."""
-
-    rate_after: int = 0
     req_status: int = 503
     conn_status: int = 503
 

@@ -31,39 +31,55 @@ _REDIRECTS: Final = (
         "redirects to https, where there is TLS",
         "true",
     ),
-    _pending("force-ssl-redirect", accept.boolean, "redirects.force_ssl", _AS_BY_DEFAULT, "false"),
-    _pending(
-        "http-redirect-code",
-        lambda text: int(accept.choice("301", "302", "307", "308")(text)),
-        "redirects.code",
-        _AS_BY_DEFAULT,
-        "308",
-    ),
-    _pending(
-        "no-tls-redirect-locations",
-        accept.paths,
-        "redirects.no_tls_locations",
-        _AS_BY_DEFAULT,
-        "/.well-known/acme-challenge",
-    ),
-    _pending(
-        "relative-redirects", accept.boolean, "redirects.is_relative", _AS_BY_DEFAULT, "false"
-    ),
-    _pending(
-        "preserve-trailing-slash",
+    works(
+        "force-ssl-redirect",
         accept.boolean,
-        "redirects.preserve_trailing_slash",
-        _AS_BY_DEFAULT,
+        "nginx.redirects.force_ssl",
+        "redirects to https, whether there is TLS or not",
         "false",
     ),
-    _pending(
-        "use-port-in-redirects", accept.boolean, "redirects.use_port", _AS_BY_DEFAULT, "false"
+    works(
+        "http-redirect-code",
+        accept.redirect_code,
+        "nginx.redirects.code",
+        "the status of redirects to https",
+        "308",
     ),
-    _pending(
-        "proxy-redirect-from", accept.text, "redirects.proxy_redirect_from", _AS_BY_DEFAULT, "off"
+    works(
+        "no-tls-redirect-locations",
+        accept.paths,
+        "nginx.redirects.no_tls_locations",
+        "paths that are not redirected to https, and all below them",
+        "/.well-known/acme-challenge",
     ),
-    _pending(
-        "proxy-redirect-to", accept.text, "redirects.proxy_redirect_to", _AS_BY_DEFAULT, "off"
+    works(
+        "relative-redirects",
+        accept.boolean,
+        "nginx.redirects.is_relative",
+        "whether redirects to a path of the same host stay relative",
+        "false",
+    ),
+    works(
+        "preserve-trailing-slash",
+        accept.boolean,
+        "nginx.redirects.preserve_trailing_slash",
+        "whether redirects to https keep a slash at the end",
+        "false",
+    ),
+    no_effect("use-port-in-redirects", "there are no redirects of this kind", "false"),
+    works(
+        "proxy-redirect-from",
+        accept.off_or(accept.REDIRECT_TEXT, "text of a URL"),
+        "nginx.redirects.proxy_redirect_from",
+        "what is replaced in Location and Refresh, as the annotation has it",
+        "off",
+    ),
+    works(
+        "proxy-redirect-to",
+        accept.off_or(accept.REDIRECT_TEXT, "text of a URL"),
+        "nginx.redirects.proxy_redirect_to",
+        "what takes its place",
+        "off",
     ),
 )
 
@@ -72,46 +88,46 @@ _ENDPOINTS: Final = (
     works("proxy-read-timeout", _TIMEOUT, "limits.read_timeout", "seconds to respond", "60"),
     works("proxy-send-timeout", _TIMEOUT, "limits.upstream_send_timeout", "seconds to read", "60"),
     works("proxy-body-size", accept.body_size, "limits.body_size", "the size of bodies", "1m"),
-    _pending(
+    works(
         "proxy-next-upstream",
-        accept.text,
-        "proxy.next_upstream",
-        "requests are tried again as by default",
+        accept.retry_conditions,
+        "nginx.proxy.next_upstream",
+        "when a request is tried again",
         "error timeout",
     ),
-    _pending(
+    works(
         "proxy-next-upstream-tries",
         accept.integer(0, 1000),
-        "proxy.next_upstream_tries",
-        "requests are tried again as by default",
+        "nginx.proxy.next_upstream_tries",
+        "endpoints that are tried for a request",
         "3",
     ),
-    _pending(
+    works(
         "proxy-next-upstream-timeout",
         accept.seconds(0, 86400),
-        "proxy.next_upstream_timeout",
-        "requests are tried again as by default",
+        "nginx.proxy.next_upstream_timeout",
+        "seconds within which a request is tried again",
         "0",
     ),
-    _pending(
+    works(
         "retry-non-idempotent",
         accept.boolean,
-        "proxy.retry_non_idempotent",
-        "requests are tried again as by default",
+        "nginx.proxy.retry_non_idempotent",
+        "whether requests that are not idempotent are tried again",
         "false",
     ),
-    _pending(
+    works(
         "proxy-cookie-domain",
-        accept.text,
-        "proxy.cookie_domain",
-        "cookies of endpoints stay as they are",
+        accept.off_or(accept.COOKIE_DOMAINS, "two domains with a blank between them"),
+        "nginx.proxy.cookie_domain",
+        "as the annotation",
         "off",
     ),
-    _pending(
+    works(
         "proxy-cookie-path",
-        accept.text,
-        "proxy.cookie_path",
-        "cookies of endpoints stay as they are",
+        accept.off_or(accept.COOKIE_PATHS, "two paths with a blank between them"),
+        "nginx.proxy.cookie_path",
+        "as the annotation",
         "off",
     ),
     works(
@@ -121,19 +137,14 @@ _ENDPOINTS: Final = (
         "whether requests are sent to the address of a Service",
         "false",
     ),
-    _pending(
+    works(
         "load-balance",
         accept.choice("round_robin", "ewma"),
-        "proxy.load_balance",
-        "requests are balanced as by default",
+        "nginx.proxy.load_balance",
+        "how endpoints share requests",
         "round_robin",
     ),
-    _pending(
-        "upstream-hash-by",
-        accept.text,
-        "proxy.upstream_hash_by",
-        "requests are balanced as by default",
-    ),
+    unsupported("upstream-hash-by", "requests are balanced as by default"),
     works(
         "upstream-keepalive-connections",
         accept.integer(0, 1_000_000),
@@ -202,18 +213,18 @@ _ERRORS_AND_AMOUNTS: Final = (
         "errors reach clients as by default",
         "false",
     ),
-    _pending(
+    works(
         "limit-rate",
-        accept.integer(0, 1 << 30),
-        "limits.rate",
-        "responses are sent as fast as clients read",
+        accept.kibibytes,
+        "limits.response_rate",
+        "KiB a second for each response",
         "0",
     ),
-    _pending(
+    works(
         "limit-rate-after",
-        accept.integer(0, 1 << 30),
-        "limits.rate_after",
-        "responses are sent as fast as clients read",
+        accept.kibibytes_or_none,
+        "limits.response_rate_after",
+        "KiB of each response that are not slowed down",
         "0",
     ),
     _pending(

@@ -16,6 +16,25 @@ from ingress.address_ranges import parse_range
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config.section import NotAccepted
 
+REDIRECT_TEXT: Final = re.compile(
+    r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"
+)
+"""A value of ``proxy-redirect-from`` and ``-to``, which is no regular expression."""
+
+COOKIE_DOMAINS: Final = re.compile(r"\.?([A-Za-z0-9._\-]{1,253}) +\.?([A-Za-z0-9._\-]{1,253})")
+"""A value of ``proxy-cookie-domain``: two domains."""
+
+COOKIE_PATHS: Final = re.compile(
+    r"(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023}) +(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023})"
+)
+"""A value of ``proxy-cookie-path``: two paths."""
+
+RETRY_CONDITIONS: Final = frozenset(
+    {"error", "timeout", "invalid_header", "non_idempotent", "off"}
+    | {f"http_{status}" for status in (403, 404, 429, 500, 502, 503, 504)}
+)
+"""The members of ``proxy-next-upstream``."""
+
 AcceptText = Callable[[str], Any]
 """Converts the text of a value; raises NotAccepted."""
 
@@ -116,6 +135,41 @@ def text(written: str) -> str:
     if not written.isprintable():
         raise NotAccepted("text without line breaks and control characters is accepted")
     return written
+
+
+def off_or(pattern: re.Pattern[str], accepted: str) -> AcceptText:
+    """Accept ``off``, or a pattern, which `accepted` describes."""
+
+    def accept(written: str) -> str:
+        if written != "off" and pattern.fullmatch(written) is None:
+            raise NotAccepted(f"off, or {accepted}, is accepted")
+        return written
+
+    return accept
+
+
+def retry_conditions(written: str) -> str:
+    """Accept the members of ``proxy-next-upstream`` with blanks between them."""
+    if not RETRY_CONDITIONS.issuperset(written.split()):
+        raise NotAccepted(f"some of {' '.join(sorted(RETRY_CONDITIONS))} are accepted")
+    return written
+
+
+def kibibytes(written: str) -> int | None:
+    """Accept a number of KiB, which becomes bytes; 0 is no limit, which is None."""
+    return integer(0, 1 << 30)(written) * 1024 or None
+
+
+def kibibytes_or_none(written: str) -> int:
+    """Accept the same; 0 stays 0."""
+    return kibibytes(written) or 0
+
+
+def redirect_code(written: str) -> int:
+    """Accept the status of a redirect that ingress-nginx accepts."""
+    if written not in ("301", "302", "307", "308"):
+        raise NotAccepted("301, 302, 307 or 308 is accepted")
+    return int(written)
 
 
 def words(written: str) -> tuple[str, ...]:

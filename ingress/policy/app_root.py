@@ -44,7 +44,9 @@ class AppRoot(Policy):
     def read(cls, annotations: Annotations, context: ReadContext) -> AppRoot | None:
         """Feature."""
         path = annotations.text("app-root")
-        is_relative = annotations.boolean("relative-redirects", False)
+        is_relative = annotations.boolean(
+            "relative-redirects", context.config.nginx.redirects.is_relative
+        )
         if not path:
             return None
         if _PATH.fullmatch(path) is None or normpath(path.partition("?")[0]) == "/":

@@ -21,14 +21,17 @@ from ingress.policy.scope import ReadContext, RuleScope
 HTTPS_PORT = 443
 
 _ACME_PATH = b"/.well-known/acme-challenge"
-"""Certificate authorities fetch this over http before there is a certificate."""
+"""
+Certificate authorities fetch this over http before there is a certificate. It is the default of
+``no-tls-redirect-locations``.
+"""
 
 _NO_HOST = Answer(400, Outcome.BAD_REQUEST, "The request names no host.")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpsRedirect(Policy):
-    """Answers requests over http with 308 to the same place over https."""
+    """Answers requests over http with a redirect to the same place over https."""
 
     name: ClassVar[str] = "https-redirect"
 
@@ -52,16 +55,30 @@ class HttpsRedirect(Policy):
     host may have tls entries for only some hosts.
     """
 
+    status: int = 308
+    exempt: tuple[bytes, ...] = (_ACME_PATH,)
+    """Canonical paths that are served over http, and all below them."""
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> HttpsRedirect | None:
         """Feature: an annotation takes precedence over the configuration."""
         config = context.config
         is_on = annotations.boolean("ssl-redirect", config.ssl_redirect)
-        is_forced = annotations.boolean("force-ssl-redirect", False)
-        keeps_trailing_slash = annotations.boolean("preserve-trailing-slash", False)
+        defaults = config.nginx.redirects
+        is_forced = annotations.boolean("force-ssl-redirect", defaults.force_ssl)
+        keeps_trailing_slash = annotations.boolean(
+            "preserve-trailing-slash", defaults.preserve_trailing_slash
+        )
         if not config.listen.https or not (is_on or is_forced):
             return None
-        return cls(config.public_ports.https, keeps_trailing_slash, is_forced)
+        exempt = tuple(path.rstrip("/").encode() for path in defaults.no_tls_locations)
+        return cls(
+            config.public_ports.https,
+            keeps_trailing_slash,
+            is_forced,
+            status=defaults.code,
+            exempt=exempt,
+        )
 
     def at(self, rule: RuleScope) -> HttpsRedirect | None:
         """Feature: it never depends on a certificate, nor on an object of another namespace."""
@@ -74,13 +91,12 @@ class HttpsRedirect(Policy):
         request = context.request
         if context.client.is_secure or not self._covers(request.host):
             return None
-        path = request.path
-        if path.startswith(_ACME_PATH) and path[len(_ACME_PATH) :][:1] in (b"", b"/"):
+        if any(_is_below(request.path, exempt) for exempt in self.exempt):
             return None
         if not context.client.host:
             return _NO_HOST
         return Answer(
-            308,
+            self.status,
             Outcome.REDIRECTED,
             "This host is served over https.",
             fields=((b"Location", self._location(request.target, context.client.host)),),
@@ -114,3 +130,8 @@ class HttpsRedirect(Policy):
             target = target.removesuffix(b"/")
         port = b"" if self.port == HTTPS_PORT else b":%d" % self.port
         return b"https://" + host + port + target
+
+
+def _is_below(path: bytes, parent: bytes) -> bool:
+    """Whether a path is another one, or below it."""
+    return path.startswith(parent) and path[len(parent) :][:1] in (b"", b"/")

@@ -64,7 +64,9 @@ class LoadBalance(Setting):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> LoadBalance:
         """Feature: an ``upstream-hash-by`` that cannot be computed is left out."""
-        algorithm = annotations.choice("load-balance", tuple(Algorithm))
+        default = context.config.nginx.proxy.load_balance or Algorithm.ROUND_ROBIN
+        others = (each for each in Algorithm if each != default)
+        algorithm = annotations.choice("load-balance", (default, *others))
         has_subset = annotations.boolean("upstream-hash-by-subset", False)
         size = annotations.integer("upstream-hash-by-subset-size")
         if size is not None and size < 0:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, NamedTuple
 
+from ingress.config_map.value import COOKIE_DOMAINS, COOKIE_PATHS
 from ingress.field_edits import FieldEdits
 from ingress.message import Response
 from ingress.policy.annotation import Annotations
@@ -19,11 +20,6 @@ from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
-
-_DOMAINS: Final = re.compile(r"\.?([A-Za-z0-9._\-]{1,253}) +\.?([A-Za-z0-9._\-]{1,253})")
-_PATHS: Final = re.compile(
-    r"(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023}) +(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023})"
-)
 
 
 class Replacement(NamedTuple):
@@ -54,8 +50,17 @@ class ProxyCookie(Policy):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ProxyCookie | None:
         """Feature."""
-        domain = _pair(annotations, "proxy-cookie-domain", _DOMAINS, "two domains")
-        path = _pair(annotations, "proxy-cookie-path", _PATHS, "two paths")
+        defaults = context.config.nginx.proxy
+        domain = _pair(
+            annotations,
+            "proxy-cookie-domain",
+            COOKIE_DOMAINS,
+            "two domains",
+            defaults.cookie_domain,
+        )
+        path = _pair(
+            annotations, "proxy-cookie-path", COOKIE_PATHS, "two paths", defaults.cookie_path
+        )
         return cls(domain, path) if domain or path else None
 
     def response(self, context: PolicyContext, response: Response) -> Decision:
@@ -102,9 +107,9 @@ class ProxyCookie(Policy):
 
 
 def _pair(
-    annotations: Annotations, name: str, pattern: re.Pattern[str], accepted: str
+    annotations: Annotations, name: str, pattern: re.Pattern[str], accepted: str, default: str
 ) -> Replacement | None:
-    value = annotations.text(name)
+    value = annotations.text(name) or default
     if value in ("", "off"):
         return None
     found = pattern.fullmatch(value)

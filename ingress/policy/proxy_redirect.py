@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from ingress.config_map.value import REDIRECT_TEXT
 from ingress.field_edits import FieldEdits
 from ingress.message import Response
 from ingress.policy.annotation import Annotations
@@ -24,9 +25,6 @@ _OFF: Final = ("", "off")
 _DEFAULT: Final = "default"
 """It stands for the name that nginx has for its own upstream, which no endpoint sends."""
 
-_TEXT: Final = re.compile(
-    r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"
-)
 _URL: Final = re.compile(rb"url=", re.IGNORECASE)
 
 
@@ -51,8 +49,9 @@ class ProxyRedirect(Policy):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ProxyRedirect | None:
         """Feature."""
-        beginning = annotations.text("proxy-redirect-from")
-        replacement = annotations.text("proxy-redirect-to")
+        defaults = context.config.nginx.redirects
+        beginning = annotations.text("proxy-redirect-from") or defaults.proxy_redirect_from
+        replacement = annotations.text("proxy-redirect-to") or defaults.proxy_redirect_to
         if beginning in (*_OFF, _DEFAULT):
             return None
         if replacement in _OFF:
@@ -64,7 +63,7 @@ class ProxyRedirect(Policy):
             ("proxy-redirect-from", beginning),
             ("proxy-redirect-to", replacement),
         ):
-            if _TEXT.fullmatch(value) is None:
+            if REDIRECT_TEXT.fullmatch(value) is None:
                 annotations.fault(
                     name,
                     "text of at most 2,000 characters of a URL is accepted, without variables and "

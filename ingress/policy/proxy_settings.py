@@ -7,12 +7,13 @@ Source of the rules: docs/compatibility.md, section 2.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from ingress.byte_size import BYTE_SIZE, byte_size
+from ingress.config.nginx_settings import ProxyDefaults
 from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
@@ -102,7 +103,7 @@ class ProxySettings(Setting):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ProxySettings:
         """Feature: the limits of the configuration hold where the annotations say nothing."""
-        limits, defaults = context.config.limits, cls()
+        limits, defaults = context.config.limits, context.config.nginx.proxy
         return cls(
             body_size=_read_body_size(annotations, limits.body_size),
             connect_timeout=_read_timeout(
@@ -112,9 +113,9 @@ class ProxySettings(Setting):
                 annotations, "proxy-send-timeout", limits.upstream_send_timeout
             ),
             read_timeout=_read_timeout(annotations, "proxy-read-timeout", limits.read_timeout),
-            retry_on=_read_conditions(annotations, defaults.retry_on),
-            tries=_read_tries(annotations, defaults.tries),
-            retry_timeout=_read_retry_timeout(annotations, defaults.retry_timeout),
+            retry_on=_read_conditions(annotations, defaults),
+            tries=_read_tries(annotations, defaults.next_upstream_tries),
+            retry_timeout=_read_retry_timeout(annotations, defaults.next_upstream_timeout),
         )
 
     def explain(self) -> str:
@@ -184,6 +185,16 @@ def _read_tries(annotations: Annotations, default: int) -> int:
 
 
 def _read_conditions(
+    annotations: Annotations, defaults: ProxyDefaults
+) -> frozenset[RetryCondition]:
+    default = _conditions(defaults.next_upstream.split())
+    found = _read_own_conditions(annotations, default)
+    if found and defaults.retry_non_idempotent:
+        return found | {RetryCondition.NON_IDEMPOTENT}
+    return found
+
+
+def _read_own_conditions(
     annotations: Annotations, default: frozenset[RetryCondition]
 ) -> frozenset[RetryCondition]:
     written = annotations.text("proxy-next-upstream").split()
@@ -197,6 +208,8 @@ def _read_conditions(
             f"some of {accepted} are accepted, with blanks between; the default is used instead",
         )
         return default
-    if _OFF in written:
-        return frozenset()
-    return frozenset(map(RetryCondition, written))
+    return _conditions(written)
+
+
+def _conditions(written: Sequence[str]) -> frozenset[RetryCondition]:
+    return frozenset() if _OFF in written else frozenset(map(RetryCondition, written))

@@ -66,7 +66,9 @@ class Redirect(Policy):
         permanent_code = _code(annotations, "permanent-redirect-code", (301, 302, 303, 307, 308))
         temporal = _place(annotations, "temporal-redirect", _URL, "an http or https URL")
         temporal_code = _code(annotations, "temporal-redirect-code", (302, 301, 303, 307))
-        is_relative = annotations.boolean("relative-redirects", False)
+        is_relative = annotations.boolean(
+            "relative-redirects", context.config.nginx.redirects.is_relative
+        )
         if temporal:
             return cls(temporal, temporal_code)
         if permanent:

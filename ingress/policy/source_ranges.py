@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
@@ -61,15 +62,17 @@ class SourceRanges(Policy):
         """Feature: a list that lets everybody in, as cert-manager writes it, asks for nothing."""
         present = set(annotations)
         words = {name: annotations.words(name) for name in cls.annotations}
-        name = next((name for name in _ALLOW if name in present), "")
-        allowed = _ranges(annotations, name, words[name]) if name else None
-        denied = _ranges(annotations, _DENY, words[_DENY]) if _DENY in present else None
+        defaults = context.config.nginx.source_ranges
+        allow = next((name for name in _ALLOW if name in present), "")
+        deny = _DENY if _DENY in present else ""
+        allow_words, allowed = _read(annotations, allow, words, defaults.allowed)
+        deny_words, denied = _read(annotations, deny, words, defaults.denied)
         if allowed is not None and allowed.has_all:
             allowed = None
         if allowed is None and not denied:
             return None
-        shown = words[name][:_SHOWN] if allowed is not None else ()
-        return cls(allowed, denied or AddressRanges(), (shown, words[_DENY][:_SHOWN]))
+        shown = allow_words[:_SHOWN] if allowed is not None else ()
+        return cls(allowed, denied or AddressRanges(), (shown, deny_words[:_SHOWN]))
 
     @property
     def guards(self) -> bool:
@@ -97,6 +100,28 @@ class SourceRanges(Policy):
         """Feature."""
         allowed, denied = self.written
         return {"sourceRanges": {"allowed": list(allowed), "denied": list(denied)}}
+
+
+def _read(
+    annotations: Annotations,
+    name: str,
+    words: Mapping[str, tuple[str, ...]],
+    default: tuple[str, ...] | None,
+) -> tuple[tuple[str, ...], AddressRanges | None]:
+    """
+    :param name: the annotation; empty if there is none, so that the ConfigMap decides.
+    :param default: the list of the ConfigMap, which has been checked; an empty one is none.
+    :return: the entries as written, and the ranges; None if there is no list.
+    """
+    if name:
+        return words[name], _ranges(annotations, name, words[name])
+    return default or (), _parsed(default) if default else None
+
+
+@lru_cache(maxsize=8)
+def _parsed(words: tuple[str, ...]) -> AddressRanges:
+    """Keep the ranges of the ConfigMap, which the reading of each Ingress needs."""
+    return AddressRanges.of(map(parse_range, words))
 
 
 def _ranges(annotations: Annotations, name: str, words: tuple[str, ...]) -> AddressRanges | None:
