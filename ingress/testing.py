@@ -65,6 +65,7 @@ RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 
 
 HERE: Final = Path(".")
+NO_CONFIG_MAPS: Final[Mapping[tuple[str, str], Mapping[str, str]]] = MappingProxyType({})
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 NO_SECRETS: Final[Mapping[tuple[str, str], Mapping[str, bytes]]] = MappingProxyType({})
 
@@ -239,6 +240,7 @@ def read_annotations(
     *,
     config: Config = _DEFAULTS,
     namespace: str = "default",
+    config_maps: Mapping[tuple[str, str], Mapping[str, str]] = NO_CONFIG_MAPS,
     backend_secret_of: BackendSecretOf = lambda name: BackendSecret(fault="does not exist"),
     secrets: Mapping[tuple[str, str], Mapping[str, bytes]] = NO_SECRETS,
 ) -> Reading:
@@ -248,6 +250,7 @@ def read_annotations(
     :param entry: a class of features, or another entry of a registry.
     :param annotations: by name, without the prefix of ingress-nginx.
     :param secrets: what Secrets hold, by namespace and name.
+    :param config_maps: the data of each ConfigMap, by namespace and name.
     :raises AssertionError: if two faults are of one annotation.
     """
     written = Annotations(
@@ -256,7 +259,13 @@ def read_annotations(
             for name, value in annotations.items()
         }
     )
-    context = ReadContext(config, namespace, backend_secret_of, _Secrets(secrets).secret_of)
+    context = ReadContext(
+        config,
+        namespace,
+        backend_secret_of,
+        _Secrets(secrets).secret_of,
+        config_maps.get,
+    )
     feature = entry.read(written, context)
     written.fault_unknown(entry.annotations)
     faults = {fault.name.removeprefix(PREFIX): fault.message for fault in written.faults}

@@ -177,5 +177,8 @@ class NginxSettings:
     limits: LimitDefaults = LimitDefaults()
     errors: ErrorDefaults = ErrorDefaults()
     headers: HeaderDefaults = HeaderDefaults()
+    skipped_log_targets: tuple[str, ...] = ()
+    """``skip-access-log-urls``: targets, or ``~`` and a regular expression."""
+
     gzip: Compression = Compression()
     brotli: Compression = Compression(level=4, min_length=20)

@@ -9,7 +9,6 @@ from typing import Final
 from ingress.config_map import value as accept
 from ingress.config_map.key import Key, unsupported, works
 
-_BLOCKED: Final = "requests that it would refuse are not recognised"
 _GLOBAL_AUTH: Final = "nobody is asked for credentials by it"
 
 
@@ -41,26 +40,26 @@ ACCESS_KEYS: Final = (
         "who may not come, where an Ingress does not say it",
         decides_access=True,
     ),
-    unsupported(
+    works(
         "block-cidrs",
-        _BLOCKED,
+        accept.ranges,
+        "nginx.block.cidrs",
+        "addresses of clients that get 403 everywhere",
         decides_access=True,
-        accept=accept.ranges,
-        target="nginx.block.cidrs",
     ),
-    unsupported(
+    works(
         "block-user-agents",
-        _BLOCKED,
+        accept.value_map,
+        "nginx.block.user_agents",
+        "values of User-Agent, and linear regular expressions after `~` or `~*`, that get 403",
         decides_access=True,
-        accept=accept.words,
-        target="nginx.block.user_agents",
     ),
-    unsupported(
+    works(
         "block-referers",
-        _BLOCKED,
+        accept.value_map,
+        "nginx.block.referers",
+        "values of Referer, and linear regular expressions after `~` or `~*`, that get 403",
         decides_access=True,
-        accept=accept.words,
-        target="nginx.block.referers",
     ),
     # External authentication.
     _auth("global-auth-url", "url", accept.text),
@@ -88,19 +87,19 @@ ACCESS_KEYS: Final = (
         accept=accept.boolean,
         target="nginx.annotations.allow_snippets",
     ),
-    unsupported(
+    works(
         "annotations-risk-level",
-        "annotations of every risk are read",
+        accept.choice("Low", "Medium", "High", "Critical"),
+        "nginx.annotations.risk_level",
+        "the highest risk of an annotation; those above close their paths. Without the key all are "
+        "read",
         "High",
-        accept=accept.choice("Low", "Medium", "High", "Critical"),
-        target="nginx.annotations.risk_level",
-        harmless=("Critical",),
     ),
-    unsupported(
+    works(
         "annotation-value-word-blocklist",
-        "annotations with these words are read",
-        accept=accept.words,
-        target="nginx.annotations.blocked_words",
+        accept.words,
+        "nginx.annotations.blocked_words",
+        "words that no annotation may have; those that do close their paths",
     ),
     works(
         "allow-cross-namespace-resources",

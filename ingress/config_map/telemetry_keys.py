@@ -30,7 +30,12 @@ _LOGS: Final = (
     ),
     no_effect("stream-access-log-path", "this proxy does not forward TCP and UDP ports"),
     no_effect("access-log-params", "lines are written at once"),
-    unsupported("skip-access-log-urls", "requests for these paths are logged as all others are"),
+    works(
+        "skip-access-log-urls",
+        accept.value_map,
+        "nginx.skipped_log_targets",
+        "URLs without lines in the access log: targets, and regular expressions after `~` or `~*`",
+    ),
     no_effect(
         "enable-access-log-for-default-backend",
         "requests that no rule matches are always logged",

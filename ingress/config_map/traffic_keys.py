@@ -181,9 +181,24 @@ _BUFFERS: Final = (
 )
 
 _FIELDS: Final = (
-    _pending("hide-headers", accept.field_names, "headers.removed", "responses keep these fields"),
-    unsupported("add-headers", "responses do not get the fields of that ConfigMap"),
-    unsupported("proxy-set-headers", "requests do not get the fields of that ConfigMap"),
+    works(
+        "hide-headers",
+        accept.editable_field_names,
+        "nginx.headers.removed",
+        "fields that no response has",
+    ),
+    works(
+        "add-headers",
+        accept.reference,
+        "nginx.headers.added",
+        "the ConfigMap with fields that every response has",
+    ),
+    works(
+        "proxy-set-headers",
+        accept.reference,
+        "nginx.headers.set_upstream",
+        "the ConfigMap with fields that every request has for its endpoint, with variables",
+    ),
     no_effect("server-tokens", "responses have no Server field of the proxy", "false"),
     no_effect(
         "allow-backend-server-header",

@@ -15,6 +15,8 @@ from typing import Any, Final
 from ingress.address_ranges import parse_range
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config.section import NotAccepted
+from ingress.field_edits import check_field
+from ingress.value_map import ValueMap, ValueRefused
 
 REDIRECT_TEXT: Final = re.compile(
     r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"
@@ -204,6 +206,16 @@ def networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return found
 
 
+def value_map(written: str) -> tuple[str, ...]:
+    """Accept a list of values, and of regular expressions after ``~`` or ``~*``."""
+    members = words(written)
+    try:
+        ValueMap.of(members)
+    except ValueRefused as error:
+        raise NotAccepted(f"{error}; values, and patterns after ~ or ~*, are accepted") from None
+    return members
+
+
 def statuses(least: int, most: int) -> AcceptText:
     """Accept a list of status codes of a range."""
 
@@ -224,6 +236,17 @@ def field_names(written: str) -> tuple[str, ...]:
     if not all(_TOKEN.fullmatch(member) for member in members):
         raise NotAccepted("a list of names of header fields is accepted")
     return members
+
+
+def editable_field_names(written: str) -> tuple[str, ...]:
+    """Accept the same, without fields that frame a message."""
+    names = field_names(written)
+    for name in names:
+        try:
+            check_field(name.encode(), b"")
+        except ValueError as error:
+            raise NotAccepted(f"{error}; other names of header fields are accepted") from None
+    return names
 
 
 def lower_field_names(written: str) -> frozenset[str]:

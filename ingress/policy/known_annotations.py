@@ -68,7 +68,6 @@ _NO_EFFECT: Final = "the annotation is ignored"
 _FAMILIES: Final = {
     "from-to-www-redirect": "requests are not redirected by it",
     "server-alias": "requests for these hosts are not served by this Ingress",
-    "custom-headers": "responses do not get these fields",
     "mirror-host mirror-request-body mirror-target": "no copy of a request is sent",
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
@@ -80,7 +79,8 @@ _FAMILIES: Final = {
     "connection-proxy-header": "endpoints get the proxy's own Connection field",
     "ssl-passthrough": "TLS ends at this proxy, with its own certificate",
     "ssl-ciphers ssl-prefer-server-ciphers": "the ciphers are those of every host",
-    "enable-access-log": "the requests are logged as all others are",
+    "enable-rewrite-log": "rewrites are not logged",
+    "http2-push-preload": "nothing is pushed: browsers take no pushed responses any more",
     "client-body-buffer-size proxy-max-temp-file-size": "bodies are passed on as they come in",
     "fastcgi-index fastcgi-params-configmap": "FastCGI is not spoken to endpoints",
     "use-port-in-redirects": "redirects are as by default",

@@ -13,16 +13,21 @@ from typing import Final, Protocol
 
 from ingress.config import ConfiguredPolicy
 from ingress.policy.access import close_unsupported
+from ingress.policy.access_logging import AccessLogging
 from ingress.policy.annotation import Annotations, Closing, Extent, Subject
+from ingress.policy.annotation_safety import AnnotationSafety
 from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.basic_auth import BasicAuth
+from ingress.policy.blocked_clients import BlockedClients
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
 from ingress.policy.chosen import chosen_policies
+from ingress.policy.configured_fields import ConfiguredFields
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.cors import CORS
 from ingress.policy.custom_errors import CustomErrors
+from ingress.policy.custom_headers import CustomHeaders
 from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.known_annotations import NAMES
@@ -149,12 +154,15 @@ class Registry:
 
 FEATURES: Final[tuple[Entry, ...]] = (
     # Access.
+    AnnotationSafety,
+    BlockedClients,
     HttpsRedirect,
     # Preflights have no credentials: every rule about access comes behind this line.
     CORS,
     SourceRanges,
     BasicAuth,
     # Settings, and what is read for its faults alone.
+    AccessLogging,
     BackendTLS,
     Buffering,
     Canary,
@@ -165,8 +173,10 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ResponsePace,
     ServiceUpstream,
     # Changes to every request.
+    ConfiguredFields,
     UpstreamHost,
     # Changes to responses.
+    CustomHeaders,
     ProxyRedirect,
     ProxyCookie,
     CustomErrors,

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
+from ingress.policy.access_logging import AccessLogging
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.policy.feature import RouteFeature
@@ -72,6 +73,9 @@ class Route(CallSettings):
 
     conditions: tuple[Condition, ...] = ()
     """Further conditions on a request; all of them must hold."""
+
+    logging: AccessLogging | None = None
+    """Which requests have no line in the access log; None if all have one."""
 
     pace: ResponsePace | None = None
     """The pace of responses; None for as fast as the client reads."""
@@ -171,6 +175,7 @@ class Route(CallSettings):
             self.tls,
             self.pace,
             self.canaries,
+            self.logging,
         )
         yield from (setting for setting in settings if setting is not None)
 

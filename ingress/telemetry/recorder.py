@@ -74,7 +74,10 @@ class Recorder(RecordReceiver):
         else:
             self.not_ok[record.outcome] += 1
         try:
-            self.access_log.write(record)
+            route = record.route
+            logging = route.logging if route is not None else None
+            if logging is None or not logging.skips(b"" if request is None else request.target):
+                self.access_log.write(record)
         except Exception:
             # The caller has a response to send.
             self.log.failure("A line of the access log could not be written")

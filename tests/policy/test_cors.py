@@ -119,7 +119,7 @@ class EverybodyTests(SynchronousTestCase):
             if isinstance(entry, type) and issubclass(entry, Policy)
             if Phase.ACCESS in phases_of(entry)
         ]
-        self.assertEqual(asked[:2], ["https-redirect", "cors"])
+        self.assertEqual(asked[:3], ["blocked-clients", "https-redirect", "cors"])
 
     def test_preflight(self) -> None:
         """Every OPTIONS is answered with 204."""

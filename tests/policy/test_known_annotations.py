@@ -20,11 +20,11 @@ class WhyIgnoredTests(SynchronousTestCase):
     def test_known(self) -> None:
         """An annotation of ingress-nginx is not implemented here, with what follows from that."""
         self.assertEqual(
-            why_ignored("custom-headers"),
-            "not implemented; responses do not get these fields",
+            why_ignored("connection-proxy-header"),
+            "not implemented; endpoints get the proxy's own Connection field",
         )
         self.assertEqual(
-            why_ignored("http2-push-preload"), "not implemented; the annotation is ignored"
+            why_ignored("proxy-busy-buffers-size"), "not implemented; the annotation is ignored"
         )
 
     def test_former(self) -> None:

@@ -7,13 +7,19 @@ Source of the rules: docs/compatibility.md, section 6, "ConfigMap".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingress.config import Config
 from ingress.config_map.reading import KeyFault, ReadData, read_data
 from ingress.config_map.settings import apply, trusts_everybody
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.problem import Origin, Problem, shown
+from ingress.routing.build.configured_fields import (
+    FieldSource,
+    faults_of,
+    find_sources,
+    with_fields,
+)
 
 KIND = "ConfigMap"
 
@@ -38,6 +44,9 @@ class ConfigMapState:
 
     read: ReadData = field(default_factory=ReadData)
     """The values that apply, those of before included."""
+
+    sources: Mapping[str, FieldSource] = field(default_factory=dict)
+    """The ConfigMaps that it names, by its keys."""
 
     has_been_read: bool = False
     """Whether the ConfigMap has existed."""
@@ -80,20 +89,26 @@ def update_config_map(
     item = config_maps.get(name)
     is_same = state is not None and state.configured.config_map == name
     before = state if state is not None and is_same else ConfigMapState(config, config)
-    if is_same and before.item is item and before.configured == config:
-        return before
     read, has_been_read = before.read, before.has_been_read
-    if item is not None:
+    if item is not None and item is not before.item:
         read, has_been_read = read_data(item.data, before.read.values), True
-    effective = apply(config, read)
+    sources = find_sources(read.values, config_maps, before.sources)
+    is_same = is_same and before.item is item and before.configured == config
+    if is_same and all(sources[key] is before.sources.get(key) for key in sources):
+        return before
+    effective = apply(config, replace(read, values=with_fields(read.values, sources)))
     if effective == before.effective:
         effective = before.effective
-    problems = tuple(_problems(item, read, config)) if item is not None else ()
-    return ConfigMapState(config, effective, item, read, has_been_read, problems)
+    problems: tuple[Problem, ...] = ()
+    if item is not None:
+        faults = [*read.faults, *faults_of(sources)]
+        problems = tuple(_problems(item, read, faults, config))
+    return ConfigMapState(config, effective, item, read, sources, has_been_read, problems)
 
 
-def _problems(item: ConfigMap, read: ReadData, config: Config) -> list[Problem]:
-    faults = list(read.faults)
+def _problems(
+    item: ConfigMap, read: ReadData, faults: list[KeyFault], config: Config
+) -> list[Problem]:
     if trusts_everybody(config, read.values):
         faults.append(KeyFault("use-forwarded-headers", "", _EVERYBODY))
     namespace, name = item.key
