@@ -86,6 +86,8 @@ class Request:
     :ivar body_length: in bytes; None if only the end of the body tells.
     :ivar connection_options: the members of its Connection fields in lower case: names of fields
         that are for this hop alone.
+    :ivar is_http_10: whether the client uses HTTP/1.0.
+    :ivar is_http_2: whether it uses HTTP/2; else HTTP/1.1. Such a client always takes trailers.
     :ivar wants_websocket: whether it asks for a tunnel (RFC 6455); without one it is an ordinary
         request.
     :ivar takes_trailers: whether the client said that it takes them (RFC 9110 section 10.1.4).
@@ -100,6 +102,7 @@ class Request:
         "connection_options",
         "fields",
         "host",
+        "is_http_2",
         "is_http_10",
         "keep_alive",
         "length",
@@ -122,6 +125,7 @@ class Request:
         *,
         connection_options: frozenset[bytes] = NO_OPTIONS,
         is_http_10: bool = False,
+        is_http_2: bool = False,
         keep_alive: bool = True,
         wants_websocket: bool = False,
         takes_trailers: bool = False,
@@ -136,6 +140,7 @@ class Request:
         self.body_length = body_length
         self.connection_options = connection_options
         self.is_http_10 = is_http_10
+        self.is_http_2 = is_http_2
         self.keep_alive = keep_alive
         self.wants_websocket = wants_websocket
         self.takes_trailers = takes_trailers
@@ -157,6 +162,7 @@ class Request:
             self.body_length,
             connection_options=self.connection_options,
             is_http_10=self.is_http_10,
+            is_http_2=self.is_http_2,
             keep_alive=self.keep_alive,
             wants_websocket=self.wants_websocket,
             takes_trailers=self.takes_trailers,

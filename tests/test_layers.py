@@ -63,6 +63,7 @@ is no module of ours: the API server of the tests.
 TESTS_WITHOUT_MODULE = {
     "test_build",
     "test_comparison",
+    "test_conformance",
     "test_container",
     "test_contributing",
     "test_demo",

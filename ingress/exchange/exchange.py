@@ -329,8 +329,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._held.trailers = trailers
             return
         self._end(OK)
-        taken = downstream_trailers(trailers) if trailers and self.request.takes_trailers else []
-        self._writer.end(taken)
+        taken = trailers and (self.request.takes_trailers or self.request.is_http_2)
+        self._writer.end(downstream_trailers(trailers) if taken else [])
 
     def call_failed(self, answer: Answer) -> None:
         if self._held is not None:

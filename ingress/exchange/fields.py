@@ -334,5 +334,6 @@ def without_body(request: Request) -> Request:
         0,
         connection_options=request.connection_options,
         is_http_10=request.is_http_10,
+        is_http_2=request.is_http_2,
         keep_alive=request.keep_alive,
     )

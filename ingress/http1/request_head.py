@@ -43,6 +43,9 @@ _BEGIN: Final = re.compile(
     rb" HTTP/1\.([01])\r\n"
     rb"(?:[Hh]ost: ([\x21-\x7e]++)\r\n)?"
 )
+_TARGET: Final = re.compile(
+    rb"([\x21\x22\x24-\x3e\x40-\x7e\x80-\xff]*+)[\x21\x22\x24-\x7e\x80-\xff]*+"
+)
 _FIELD_LINES: Final = re.compile(FIELD_LINES)
 _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+")
 _VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
@@ -54,6 +57,9 @@ _ABSOLUTE_FORM: Final = re.compile(rb"https?://([^/?]+)(.*)", re.IGNORECASE | re
 
 _MAX_HOST: Final = 255
 """The longest name in bytes (RFC 1035 section 2.3.4)."""
+
+_HTTP_2: Final = b"2"
+"""In the place of the minor version of HTTP/1, for requests of HTTP/2."""
 
 _AROUND_TARGET: Final = 32
 """The most bytes of a request line beside its target: method, version and blanks."""
@@ -147,6 +153,47 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     return request, ChunkedBody(RequestError) if length is None else LengthBody(length)
 
 
+# The same checks for the requests of HTTP/2.
+
+
+def parse_fields(method: bytes, lines: bytes) -> Request:
+    """
+    Check the fields of a request of HTTP/2.
+
+    :param lines: the fields but for Host, as HTTP/1.1 would write them, with the empty line.
+    :return: a request for ``/`` of some host, which must not be changed (`aim_request`).
+    :raises RequestError: or a subclass, if the request must be refused.
+    """
+    if len(lines) > MAX_KEPT:
+        return _parse_request(method, b"/", _HTTP_2, b"Host: host\r\n" + lines)
+    try:
+        return _kept_request(method, _HTTP_2, lines, False)
+    except Uncacheable as refusal:
+        kept: Request = refusal.parsed
+        return kept
+
+
+def aim_request(kept: Request, target: bytes, authority: bytes, limits: Limits) -> Request:
+    """
+    Check the target and the host of a request of HTTP/2.
+
+    :param kept: the request without them, from `parse_fields`.
+    :return: the whole request.
+    :raises RequestError: or a subclass, if the request must be refused.
+    """
+    match = _TARGET.fullmatch(target)
+    if match is None:
+        raise RequestError("The request target has a form that is not supported.")
+    if len(target) > limits.target_size:
+        raise TargetTooLong("The request target is too long.")
+    path = match[1]
+    if not target.startswith(b"/"):
+        if target != b"*" or kept.method != b"OPTIONS":
+            raise RequestError("The request target has a form that is not supported.")
+        path = b"/"
+    return kept.aimed_at(target, canonical_path(path), authority, _normal_host(authority))
+
+
 @lru_cache(maxsize=KEPT_HEADS)
 def _kept_request(method: bytes, version: bytes, lines: bytes, has_host: bool) -> Request:
     """
@@ -163,7 +210,7 @@ def _kept_request(method: bytes, version: bytes, lines: bytes, has_host: bool) -
 
 def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -> Request:
     """
-    :param version: the minor one of HTTP/1.
+    :param version: the minor one of HTTP/1, or `_HTTP_2`.
     :param lines: those of the fields.
     """
     if _FIELD_LINES.fullmatch(lines) is None:
@@ -176,7 +223,8 @@ def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -
     try:
         # The target is left out: `_BEGIN` and `_origin_form` check it, and llhttp refuses raw bytes
         # from 0x80 in a query.
-        parser.feed_data(b"%b / HTTP/1.%b\r\n%b" % (method, version, lines))
+        minor = b"1" if version == _HTTP_2 else version
+        parser.feed_data(b"%b / HTTP/1.%b\r\n%b" % (method, minor, lines))
     except httptools.HttpParserUpgrade:
         # The exchange decides whether to switch protocols.
         pass
@@ -187,10 +235,11 @@ def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -
             raise MethodUnknown("The method is unknown.") from error
         Framing(split_fields(lines), RequestError)
         raise RequestError("The head is not that of an HTTP/1.1 request.") from error
-    return _request(method, target, head.fields, is_http_10=version == b"0")
+    return _request(method, target, head.fields, version)
 
 
-def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) -> Request:
+def _request(method: bytes, target: bytes, fields: Fields, version: bytes) -> Request:
+    is_http_10 = version == b"0"
     framing = Framing(fields, RequestError)
     hosts = framing.hosts
     if len(hosts) > 1 or (not hosts and not is_http_10):
@@ -210,6 +259,7 @@ def _request(method: bytes, target: bytes, fields: Fields, *, is_http_10: bool) 
         body_length=None if framing.transfer_encodings else framing.content_length or 0,
         connection_options=options,
         is_http_10=is_http_10,
+        is_http_2=version == _HTTP_2,
         keep_alive=keeps_connection(options, is_http_10=is_http_10),
         takes_trailers=framing.takes_trailers and not is_http_10,
     )

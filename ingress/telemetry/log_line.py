@@ -96,13 +96,13 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         )
     else:
         tried = _tried(tries, size) if tries else _NOBODY_ASKED
-    return b'%b - %b [%b] "%b %b HTTP/1.%b" %d %d %b %d %b %b %b %b %b\n' % (
+    return b'%b - %b [%b] "%b %b HTTP/%b" %d %d %b %d %b %b %b %b %b\n' % (
         record.client_address or b"unix:",
         user,
         time,
         request.method,
         target,
-        b"0" if request.is_http_10 else b"1",
+        b"1.0" if request.is_http_10 else b"2.0" if request.is_http_2 else b"1.1",
         record.status,
         size,
         fields,
@@ -275,7 +275,7 @@ def _describe_for_json(request: Request) -> dict[str, object]:
     """
     told = request.cache.json_log = {
         "method": request.method.decode("ascii"),
-        "version": "1.0" if request.is_http_10 else "1.1",
+        "version": "1.0" if request.is_http_10 else "2.0" if request.is_http_2 else "1.1",
     }
     for key, value in (
         ("user", _user(request)),

@@ -1,0 +1,226 @@
+"""
+The heads of requests in HTTP/2: field blocks in, requests out (RFC 9113 section 8.3).
+
+What is special to HTTP/2 is checked here; the rest is checked by the code of HTTP/1.1, which gets
+the fields as lines. A client repeats most fields of a block in the same bytes. What follows the
+pseudo-fields is therefore looked up by its bytes, as long as the dynamic table is unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ingress.config import Limits
+from ingress.errors import HeadTooLarge, MethodUnknown, RequestError
+from ingress.http1.head import TOKEN
+from ingress.http1.request_head import aim_request, parse_fields
+from ingress.http2.field_check import BlockReader, as_lines, check_field
+from ingress.http2.hpack_decoder import ENTRY_OVERHEAD
+from ingress.http2.priority import Priority, parse_priority
+from ingress.message import Request
+
+_METHOD: Final = re.compile(TOKEN)
+_SCHEMES: Final = frozenset({b"http", b"https"})
+_COLON: Final = 0x3A
+
+MAX_TAILS: Final = 16
+MAX_TAIL: Final = 1024
+"""How many parts of blocks a connection keeps, and how long they may be."""
+
+
+class Tail:
+    """
+    The fields of a request behind its pseudo-fields.
+
+    :ivar kept: the request made of them (`parse_fields`).
+    :ivar size: as HPACK counts it.
+    :ivar count: the number of fields.
+    :ivar host: the Host field, if there is one.
+    :ivar has_length: whether there is a Content-Length.
+    :ivar priority: None without a `priority` field.
+    """
+
+    __slots__ = ("count", "has_length", "host", "kept", "priority", "size")
+
+    def __init__(self, method: bytes, fields: list[tuple[bytes, bytes]], size: int) -> None:
+        self.size = size
+        self.count = len(fields)
+        self.host: bytes | None = None
+        self.has_length = False
+        self.priority: Priority | None = None
+        plain: list[tuple[bytes, bytes]] = []
+        cookie = -1
+        for name, value in fields:
+            check_field(name, value, RequestError)
+            if name == b"cookie":
+                if cookie >= 0:
+                    # RFC 9113 section 8.2.3: crumbs are joined for whoever speaks HTTP/1.1.
+                    plain[cookie] = (name, plain[cookie][1] + b"; " + value)
+                    continue
+                cookie = len(plain)
+            elif name == b"host":
+                if self.host is not None:
+                    raise RequestError("The request must have exactly one Host field.")
+                self.host = value
+                continue
+            elif name == b"content-length":
+                self.has_length = True
+            elif name == b"priority":
+                self.priority = parse_priority(value)
+            plain.append((name, value))
+        self.kept = parse_fields(method, as_lines(plain))
+
+
+class RequestHeads:
+    """Reads the heads of the requests of one connection, in order."""
+
+    __slots__ = ("_reader", "_tails", "_version", "has_length", "priority")
+
+    def __init__(self, reader: BlockReader) -> None:
+        self.has_length = False
+        """Whether the last request has a Content-Length."""
+
+        self.priority: Priority | None = None
+        """The priority of the last request; None without the field."""
+
+        self._reader = reader
+        self._tails: dict[bytes, Tail] = {}
+        self._version = 0
+        """The version of the dynamic table that `_tails` are valid for."""
+
+    def read(self, block: bytes, limits: Limits) -> Request:
+        """
+        :param block: a field block, whole.
+        :return: the request. Its `body_length` is 0 without a Content-Length, too.
+        :raises CompressionFault: if the block cannot be decoded.
+        :raises RequestError: or a subclass, if the request must be refused.
+        """
+        decoder = self._reader.decoder
+        decoder.begin(block)
+        pseudo = _PseudoFields()
+        tail: Tail | None = None
+        name = b":"
+        start = before = 0
+        while not decoder.at_end():
+            start, before = decoder.position, decoder.version
+            name = decoder.take_field()
+            if not name or name[0] != _COLON:
+                break
+            pseudo.add(name, decoder.value)
+        if not name or name[0] != _COLON:
+            # Equal bytes mean equal fields only if this field has not changed the table.
+            if before == decoder.version:
+                tail = self._find(block, start, before, pseudo.method)
+            if tail is None:
+                tail = self._read_tail(block, start, before, name, pseudo, limits)
+        else:
+            tail = Tail(pseudo.checked_method(), [], 0)
+        decoder.let_go()
+        return self._request(pseudo, tail, len(block), limits)
+
+    def _find(self, block: bytes, start: int, version: int, method: bytes) -> Tail | None:
+        if version != self._version:
+            self._version = version
+            self._tails.clear()
+            return None
+        tail = self._tails.get(block[start:])
+        return tail if tail is not None and tail.kept.method == method else None
+
+    def _read_tail(
+        self,
+        block: bytes,
+        start: int,
+        before: int,
+        name: bytes,
+        pseudo: _PseudoFields,
+        limits: Limits,
+    ) -> Tail:
+        """Decode the fields behind the pseudo-fields, of which the first one has been taken."""
+        reader = self._reader
+        fields = reader.read_rest(name, limits.head_size, limits.head_fields)
+        if reader.is_too_large:
+            raise HeadTooLarge("The head is too large.")
+        tail = Tail(pseudo.checked_method(), fields, reader.size)
+        length = len(block) - start
+        if reader.decoder.version == before == self._version and length <= MAX_TAIL:
+            if len(self._tails) >= MAX_TAILS:
+                self._tails.clear()
+            self._tails[block[start:]] = tail
+        return tail
+
+    def _request(self, pseudo: _PseudoFields, tail: Tail, length: int, limits: Limits) -> Request:
+        if (
+            pseudo.size + tail.size > limits.head_size
+            or pseudo.count + tail.count > limits.head_fields
+        ):
+            raise HeadTooLarge("The head is too large.")
+        pseudo.check(tail.host)
+        authority = pseudo.authority or tail.host or b""
+        request = aim_request(tail.kept, pseudo.path, authority, limits)
+        request.length = length
+        request.wants_websocket = bool(pseudo.protocol)
+        self.has_length = tail.has_length
+        self.priority = tail.priority
+        return request
+
+
+class _PseudoFields:
+    """The pseudo-fields of a request, as they come."""
+
+    __slots__ = ("authority", "count", "fault", "method", "path", "protocol", "scheme", "size")
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.scheme = b""
+        self.path = b""
+        self.authority = b""
+        self.protocol = b""
+        self.size = 0
+        self.count = 0
+        self.fault = ""
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.size += len(name) + len(value) + ENTRY_OVERHEAD
+        self.count += 1
+        earlier = b""
+        if name == b":method":
+            earlier, self.method = self.method, value
+        elif name == b":path":
+            earlier, self.path = self.path, value
+        elif name == b":scheme":
+            earlier, self.scheme = self.scheme, value
+        elif name == b":authority":
+            earlier, self.authority = self.authority, value
+        elif name == b":protocol":
+            earlier, self.protocol = self.protocol, value
+        else:
+            self.fault = "The request has an unknown pseudo-field."
+        if earlier or not value:
+            self.fault = "The request has a pseudo-field that is empty, or there twice."
+
+    def checked_method(self) -> bytes:
+        """
+        :return: the method that HTTP/1.1 would have: GET for a WebSocket (RFC 8441).
+        :raises RequestError: if there is no valid one, or any pseudo-field is at fault.
+        """
+        if self.fault:
+            raise RequestError(self.fault)
+        if _METHOD.fullmatch(self.method) is None:
+            raise RequestError("The request has no valid method.")
+        if self.method == b"CONNECT" and self.protocol:
+            if self.protocol.lower() != b"websocket":
+                raise MethodUnknown("The protocol of the tunnel is unknown.")
+            self.method = b"GET"
+        elif self.protocol:
+            raise RequestError("The request has a protocol without CONNECT.")
+        return self.method
+
+    def check(self, host: bytes | None) -> None:
+        """:param host: the Host field, if there is one."""
+        if self.fault:
+            raise RequestError(self.fault)
+        if self.scheme.lower() not in _SCHEMES or not self.path:
+            raise RequestError("The request lacks a pseudo-field, or has an unknown scheme.")
+        if host is not None and self.authority and host.lower() != self.authority.lower():
+            raise RequestError("The authority of the target differs from the Host field.")
