@@ -65,6 +65,11 @@ class AddressRanges:
         return index >= 0 and number <= self.lasts[family][index]
 
     @property
+    def count(self) -> int:
+        """The number of disjoint ranges."""
+        return sum(map(len, self.firsts))
+
+    @property
     def has_all(self) -> bool:
         """Whether every address of both families is in it."""
         return self.firsts == ((0,), (0,)) and self.lasts == (((1 << 32) - 1,), ((1 << 128) - 1,))

@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     REDIRECTED = "redirected"
     PREFLIGHT = "preflight"
     ACCESS_REFUSED = "access_refused"
+    LIMITED = "limited"
     DIAL_FAILED = "dial_failed"
     ENDPOINT_BROKE = "endpoint_broke"
     ENDPOINT_TIMEOUT = "endpoint_timeout"

@@ -56,6 +56,7 @@ from ingress.kube.store import ObjectStore
 from ingress.kube.writing.cluster_writer import ClusterWriter, Runtime
 from ingress.local_addresses import LocalAddresses, own_addresses
 from ingress.memory import settle_objects
+from ingress.policy.limiter import SharedLimits
 from ingress.problem_log import ProblemLog
 from ingress.process_log import PROCESS_LOG
 from ingress.reopening import Reopening
@@ -352,8 +353,11 @@ def _make_workers(
     count = len(twins)
     # Workers share it: its keys seal the TLS sessions that any of them may resume.
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
-    run = partial(run_worker, partial(_make_data_side, contexts, options["marker"], count))
-    launch = partial(launch_forks, reactor, twins, run)
+    limits = SharedLimits(count)
+    make = partial(_make_data_side, contexts, options["marker"], limits, count)
+    launch = partial(
+        launch_forks, reactor, twins, partial(run_worker, make), kept=[limits.descriptor]
+    )
     callbacks = WorkersCallbacks(
         totals.merge, termination.fail, partial(readiness.set, "workers", "no worker accepts")
     )
@@ -363,10 +367,15 @@ def _make_workers(
 
 
 def _make_data_side(
-    contexts: TLSContexts, marker: LoopMarker, count: int, reactor: Any, listeners: Listeners
+    contexts: TLSContexts,
+    marker: LoopMarker,
+    limits: SharedLimits,
+    count: int,
+    reactor: Any,
+    listeners: Listeners,
 ) -> DataSide:
     """The data plane of one of `count` workers, in its own process."""
-    plane, recorder = make_plane(reactor, marker)
+    plane, recorder = make_plane(reactor, marker, limits.limiter())
     contexts.current_snapshot = lambda: plane.exchanges.snapshot
     serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
 

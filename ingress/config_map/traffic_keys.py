@@ -242,18 +242,18 @@ _ERRORS_AND_AMOUNTS: Final = (
         "KiB of each response that are not slowed down",
         "0",
     ),
-    _pending(
+    works(
         "limit-req-status-code",
         accept.integer(400, 599),
-        "limits.req_status",
-        "refused requests get 503",
+        "nginx.limits.req_status",
+        "the status of requests beyond `limit-rps` or `limit-rpm`",
         "503",
     ),
-    _pending(
+    works(
         "limit-conn-status-code",
         accept.integer(400, 599),
-        "limits.conn_status",
-        "refused requests get 503",
+        "nginx.limits.conn_status",
+        "the status of requests beyond `limit-connections`",
         "503",
     ),
     unsupported(

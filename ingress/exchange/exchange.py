@@ -388,13 +388,13 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             call.cancel()
 
     def _end(self, outcome: Outcome, detail: str = "") -> None:
-        self.state = ENDED
-        self._call = self._held = None
         record, resources = self._record, self._resources
+        self.state, self._call, self._held = ENDED, None, None
+        if self._policies is not None:
+            self._policies.ended()
         if self._earlier_tries is not None:
             record.tries = [*self._earlier_tries, *record.tries]
         record.outcome = self.outcome = outcome
-        record.detail = detail
-        record.status = record.status or CLIENT_GONE
+        record.detail, record.status = detail, record.status or CLIENT_GONE
         record.duration = resources.now() - record.began_at
         resources.record(record)

@@ -163,6 +163,12 @@ class ExchangePolicies:
         self._run.cancel()
         self._done = None
 
+    def ended(self) -> None:
+        """Tell the policies that asked for it that the exchange is over."""
+        ends = self._context.ends
+        while ends:
+            ends.pop()()
+
     def _decided(self, answer: Answer | None) -> None:
         """The response, or the answer of the proxy's own, has been decided on."""
         run = self._run

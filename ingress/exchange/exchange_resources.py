@@ -14,6 +14,7 @@ from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.policy_journal import PolicyJournal
 from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_EDITS
+from ingress.policy.limiter import Limiter
 from ingress.policy.live_state import PolicyStates
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.subrequest import Asker, NoAsker
@@ -33,6 +34,7 @@ class ExchangeResources:
     :param recorder: takes the record of each exchange that is over, and of each refusal of input
         that was no request.
     :param marker: marks requests that are forwarded, and finds loops.
+    :param limiter: the state of limits that all workers share; None if there is one process.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class ExchangeResources:
         clock: IReactorTime,
         recorder: RecordReceiver,
         marker: LoopMarker,
+        limiter: Limiter | None = None,
     ) -> None:
         self.calls = calls
         self.recorder = recorder
@@ -49,7 +52,7 @@ class ExchangeResources:
         self.shares = RequestShares()
         """Bounds the requests in flight of clients and routes while most connections are in use."""
 
-        self.policy_states = PolicyStates()
+        self.policy_states = PolicyStates(limiter)
         self.policy_faults = PolicyFaults(clock)
         self.policy_journal: PolicyJournal | None = None
         """Learns what policies decide; None where requests are served."""

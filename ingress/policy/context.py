@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from ingress.believed_client import BelievedClient
 from ingress.message import Request
+from ingress.policy.limiter import Limiter
 from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.subrequest import Asker, NoAsker, Subrequest, Subresponse
@@ -36,6 +37,7 @@ class PolicyContext:
     :ivar wall_clock: gives the seconds since the epoch, for dates.
     :ivar random: randomness that need not be secret.
     :ivar faults: counts the mistakes of policies.
+    :ivar ends: called when the exchange is over, however it ends; policies may append.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class PolicyContext:
         "_states",
         "captures",
         "client",
+        "ends",
         "faults",
         "now",
         "random",
@@ -70,6 +73,7 @@ class PolicyContext:
         owner: str = "",
         asker: Asker = _NOBODY,
         snapshot: object = None,
+        ends: list[Callable[[], None]] | None = None,
     ) -> None:
         self.request = request
         self.client = client
@@ -80,6 +84,7 @@ class PolicyContext:
         self.wall_clock = wall_clock
         self.random = random
         self.faults = faults
+        self.ends: list[Callable[[], None]] = [] if ends is None else ends
         self._states = states
         self._owner = owner
         self._asker = asker
@@ -97,6 +102,11 @@ class PolicyContext:
         that a module of a policy would import at its top.
         """
         return self.faults.clock
+
+    @property
+    def limiter(self) -> Limiter:
+        """The live state of limits."""
+        return self._states.limiter
 
     def __repr__(self) -> str:
         return f"<PolicyContext {self.request} of {self.client}>"
@@ -152,4 +162,5 @@ class PolicyContext:
             asker=self._asker,
             snapshot=self._snapshot,
             owner=f"policies/{owner}/",
+            ends=self.ends,
         )

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
+from ingress.policy.limiter import Limiter
+
 State = TypeVar("State")
 
 
@@ -33,9 +35,14 @@ class Rule(Protocol):
 
 
 class PolicyStates:
-    """The live state of all policies of a process, by rule and policy."""
+    """
+    The live state of all policies of a process, by rule and policy.
 
-    def __init__(self) -> None:
+    :ivar limiter: that of limits, which several rules share, and several workers.
+    """
+
+    def __init__(self, limiter: Limiter | None = None) -> None:
+        self.limiter = Limiter() if limiter is None else limiter
         self._by_rule: dict[RuleIdentity, dict[str, Any]] = {}
         self._of_process: dict[str, Any] = {}
 

@@ -14,6 +14,7 @@ from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.request_shares import RequestShares
 from ingress.exchange.subrequests import Subrequests
+from ingress.policy.limiter import Limiter
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import RecordReceiver
 from ingress.telemetry.recorder import Recorder
@@ -30,6 +31,7 @@ class DataPlane:
     :param recorder: counts and logs exchanges; None where nothing does.
     :param marker: marks what is forwarded, so that loops end; the same in all processes of an
         installation.
+    :param limiter: the state of limits that all workers share; None if there is one process.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class DataPlane:
         process: int,
         recorder: Recorder | None = None,
         marker: LoopMarker | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         self.deadlines = deadlines
         self.recorder = recorder
@@ -54,6 +57,7 @@ class DataPlane:
             deadlines.clock,
             recorder if recorder is not None else RecordReceiver(),
             marker if marker is not None else LoopMarker(),
+            limiter,
         )
         self.exchanges.asker = Subrequests(self.exchanges)
         shares = self.exchanges.shares = RequestShares(

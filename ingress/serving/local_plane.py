@@ -12,6 +12,7 @@ from typing import Any
 
 from ingress.deadline import Deadlines
 from ingress.exchange.loop_marker import LoopMarker
+from ingress.policy.limiter import Limiter
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
@@ -21,11 +22,14 @@ from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.tls_transport import tls_dialers
 
 
-def make_plane(reactor: Any, marker: LoopMarker) -> tuple[DataPlane, Recorder]:
+def make_plane(
+    reactor: Any, marker: LoopMarker, limiter: Limiter | None = None
+) -> tuple[DataPlane, Recorder]:
     """
     Make the data plane of this process.
 
     :param marker: marks what is forwarded, with the token of the installation.
+    :param limiter: the state of limits that all workers share; None if there is one process.
     :return: the data plane, and the recorder of its exchanges, to be started with it.
     """
     deadlines = Deadlines(reactor)
@@ -38,5 +42,6 @@ def make_plane(reactor: Any, marker: LoopMarker) -> tuple[DataPlane, Recorder]:
         process=os.getpid(),
         recorder=recorder,
         marker=marker,
+        limiter=limiter,
     )
     return plane, recorder

@@ -35,6 +35,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     )
     requests = plane.exchanges.shares.refused
     counters.beyond_share = Counter({"connections": admission.beyond_share, **requests})
+    counters.limited = Counter(plane.exchanges.policy_states.limiter.refused)
     counters.gave_way = admission.gave_way
     recorder = plane.recorder
     if recorder is not None:

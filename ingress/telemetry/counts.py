@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ingress.policy.limiter import LimitLabels
 from ingress.telemetry.traffic import Traffic, TrafficCounts
 
 
@@ -56,6 +57,9 @@ class Counters:
     slow_policy_calls: Counter[str] = field(default_factory=Counter)
     """Calls of policies that held the reactor for too long, by the name of the policy."""
 
+    limited: Counter[LimitLabels] = field(default_factory=Counter)
+    """Requests beyond a limit of their client."""
+
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
         self._combine(other, 1)
@@ -81,6 +85,8 @@ class Counters:
         self.written_bytes += sign * other.written_bytes
         self.dropped_fields += sign * other.dropped_fields
         self.gave_way += sign * other.gave_way
+        for labels, count in other.limited.items():
+            self.limited[labels] += sign * count
         for own, others in (
             (self.outcomes, other.outcomes),
             (self.beyond_share, other.beyond_share),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from ingress.telemetry.controller_families import OWN_PREFIX
 from ingress.telemetry.counts import Counters
-from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text
+from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text, line
 from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.traffic_families import PREFIX
 from ingress.telemetry.vitals import Connections, Vitals, own_usage
@@ -112,6 +112,7 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         counters.gave_way,
     )
     yield from _policies(counters)
+    yield _limited(counters)
     yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Requests that were sent to another endpoint after one had failed",
@@ -143,6 +144,15 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Worker processes that ended unexpectedly",
         proxy.lost_workers(),
     )
+
+
+def _limited(counters: Counters) -> Family:
+    name = f"{OWN_PREFIX}_limit_refusals_total"
+    lines = [
+        line(name, label_text(labels.as_text), counters.limited[labels])
+        for labels in sorted(counters.limited)
+    ]
+    return Family(name, "counter", "Requests beyond a limit of their client", lines)
 
 
 def _policies(counters: Counters) -> Iterator[Family]:

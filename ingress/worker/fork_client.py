@@ -189,11 +189,14 @@ def launch_forks(
     run_worker: RunWorker,
     report: Callable[[Report], None],
     lost: Callable[[], None],
+    *,
+    kept: Sequence[int] = (),
 ) -> ForkClient:
     """
     Fork the fork server (`fork_server.launch`).
 
     :param listeners: those of each worker, by its number less one.
+    :param kept: descriptors that every worker keeps.
     """
-    control, pid = launch(listeners, run_worker)
+    control, pid = launch(listeners, run_worker, kept)
     return ForkClient(reactor, control, report, lost, pid)

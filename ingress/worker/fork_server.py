@@ -96,12 +96,18 @@ class ForkServer:
 
     :param control: the socket to the control plane.
     :param listeners: those of each worker, by its number less one.
+    :param kept: descriptors that every worker keeps.
     """
 
     def __init__(
-        self, control: socket.socket, listeners: Sequence[Listeners], run_worker: RunWorker
+        self,
+        control: socket.socket,
+        listeners: Sequence[Listeners],
+        run_worker: RunWorker,
+        kept: Sequence[int] = (),
     ) -> None:
         self._control = control
+        self._kept = tuple(kept)
         self._listeners = tuple(listeners)
         self._run_worker = run_worker
         self._numbers: dict[int, int] = {}
@@ -179,7 +185,7 @@ class ForkServer:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         listeners = self._listeners[number - 1]
-        leave_descriptors([channel.fileno(), *listeners.descriptors()])
+        leave_descriptors([channel.fileno(), *listeners.descriptors(), *self._kept])
         return self._run_worker(number, channel, listeners)
 
     def _reap(self) -> None:
@@ -197,26 +203,32 @@ class ForkServer:
         self._control.sendall(Report(event, number, pid, status).pack())
 
 
-def launch(listeners: Sequence[Listeners], run_worker: RunWorker) -> tuple[socket.socket, int]:
+def launch(
+    listeners: Sequence[Listeners], run_worker: RunWorker, kept: Sequence[int] = ()
+) -> tuple[socket.socket, int]:
     """
     Fork the fork server, while this process has neither threads nor a running reactor.
 
+    :param kept: descriptors that every worker keeps.
     :return: the socket that it obeys, and its process id.
     """
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        run_and_exit(lambda: _become_fork_server(theirs, listeners, run_worker))
+        run_and_exit(lambda: _become_fork_server(theirs, listeners, run_worker, kept))
     theirs.close()
     return ours, pid
 
 
 def _become_fork_server(
-    control: socket.socket, listeners: Sequence[Listeners], run_worker: RunWorker
+    control: socket.socket,
+    listeners: Sequence[Listeners],
+    run_worker: RunWorker,
+    kept: Sequence[int],
 ) -> int:
-    kept = [descriptor for each in listeners for descriptor in each.descriptors()]
-    leave_descriptors([control.fileno(), *kept])
-    ForkServer(control, listeners, run_worker).run()
+    listening = [descriptor for each in listeners for descriptor in each.descriptors()]
+    leave_descriptors([control.fileno(), *listening, *kept])
+    ForkServer(control, listeners, run_worker, kept).run()
     return 0
 
 

@@ -33,7 +33,7 @@ def ingress_manifest(
     :param paths: ``/path`` for Prefix, ``=/path`` for Exact, ``~/path`` for
         ImplementationSpecific, each to a Service's port 80.
     :param tls: hosts by the name of their Secret.
-    :param annotations: names without the prefix.
+    :param annotations: those of ingress-nginx without their prefix.
     """
     rule: Manifest = {
         "http": {
@@ -56,7 +56,9 @@ def ingress_manifest(
         ]
     metadata: Manifest = {"name": name}
     if annotations:
-        metadata["annotations"] = {PREFIX + key: value for key, value in annotations.items()}
+        metadata["annotations"] = {
+            key if "/" in key else PREFIX + key: value for key, value in annotations.items()
+        }
     return _manifest("networking.k8s.io/v1", "Ingress", metadata, spec=spec)
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.policy.limiter import LimitLabels
 from ingress.telemetry.counts import Counters, Counts
 from ingress.telemetry.exposition import pieces
 from ingress.telemetry.process_families import process_families
@@ -90,6 +91,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
                 gave_way=7,
                 policy_failures=Counter(token=8),
                 slow_policy_calls=Counter(token=9),
+                limited=Counter({LimitLabels("default", "web", "rps", is_dry=True): 10}),
             )
         )
         self.hand.totals.traffic.overflow = 4
@@ -98,6 +100,8 @@ class ProcessFamiliesTests(SynchronousTestCase):
         self.assertEqual(self.value("txingress_connections_given_up_total"), 7)
         self.assertEqual(self.value("txingress_policy_failures_total", policy="token"), 8)
         self.assertEqual(self.value("txingress_policy_slow_calls_total", policy="token"), 9)
+        labels = {"namespace": "default", "ingress": "web", "limit": "rps", "dry_run": "true"}
+        self.assertEqual(self.value("txingress_limit_refusals_total", **labels), 10)
         self.assertEqual(self.value("txingress_retries_total"), 1)
         self.assertEqual(self.value("txingress_endpoint_ejections_total"), 2)
         self.assertEqual(self.value("txingress_access_log_dropped_lines_total"), 3)

@@ -1,0 +1,232 @@
+"""
+Limits of what one client may ask for: ``limit-rps``, ``limit-rpm`` and ``limit-connections``, with
+``limit-burst-multiplier``, ``limit-allowlist`` (``limit-whitelist``), and our own
+``txingress.dev/limit-dry-run``.
+
+Source of the rules: docs/compatibility.md, sections 2.6 and 6, "Limits".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar, Final
+
+from ingress.address_ranges import AddressRanges, parse_range
+from ingress.answer import Answer
+from ingress.errors import Outcome
+from ingress.policy.annotation import OWN_PREFIX, Annotations
+from ingress.policy.bucket_table import ONE, Rate
+from ingress.policy.context import PolicyContext
+from ingress.policy.decision import Decision
+from ingress.policy.limiter import LimitLabels, client_of
+from ingress.policy.policy import Policy
+from ingress.policy.scope import ReadContext, RuleScope
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_ALLOW: Final = ("limit-allowlist", "limit-whitelist")
+"""The second name is the older one; the first that is there counts, as in ingress-nginx."""
+
+_DRY_RUN: Final = f"{OWN_PREFIX}limit-dry-run"
+
+_MOST: Final = 1_000_000_000
+"""A higher limit, or a larger burst, is none that a client could reach."""
+
+_BURST_MULTIPLIER: Final = 5
+
+_PERIODS: Final = {"rps": 1, "rpm": 60}
+"""Seconds, by limit."""
+
+_SALTS: Final = {"rps": 0, "rpm": 0x5DEECE66D}
+_CONNECTIONS: Final = "connections"
+
+_DETAILS: Final = {
+    "rps": "This client has sent more requests within a second than the path accepts.",
+    "rpm": "This client has sent more requests within a minute than the path accepts.",
+    _CONNECTIONS: "This client has as many requests in progress as the path accepts.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits(Policy):
+    """
+    Refuses what a client sends beyond a limit.
+
+    All rules of an Ingress count together, as in ingress-nginx.
+    """
+
+    name: ClassVar[str] = "limits"
+    annotations: ClassVar[tuple[str, ...]] = (
+        "limit-rps",
+        "limit-rpm",
+        "limit-connections",
+        "limit-burst-multiplier",
+        *_ALLOW,
+        _DRY_RUN,
+    )
+    differences: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("limit-rps", "limit-rpm", "limit-connections"),
+            "all workers of a replica count together, IPv6 by networks of 64 bits; refusals have "
+            "`Retry-After`; a bad value closes the paths with 503",
+        ),
+        _DRY_RUN: "`true` counts what the limits would refuse, and refuses nothing "
+        "(`txingress_limit_refusals_total`)",
+    }
+
+    rates: tuple[tuple[str, int], ...] = ()
+    """Of each limit of requests its name, and how many a second or a minute."""
+
+    multiplier: int = _BURST_MULTIPLIER
+    connections: int = 0
+    """Requests that a client may have in progress; 0 for no limit."""
+
+    exempt: AddressRanges = AddressRanges()
+    is_dry: bool = False
+    zone: tuple[str, str] = ("", "")
+    """The namespace and name of the Ingress."""
+
+    buckets: tuple[Rate, ...] = ()
+    """Those of `rates`."""
+
+    statuses: tuple[int, int] = (503, 503)
+    """Of refusals beyond a rate, and beyond the requests in progress."""
+
+    @classmethod
+    def read(cls, annotations: Annotations, context: ReadContext) -> ClientLimits | None:
+        """Feature."""
+        limits = {limit: _limit(annotations, f"limit-{limit}") for limit in _DETAILS}
+        multiplier = _multiplier(annotations)
+        exempt = _exempt(annotations)
+        is_dry = annotations.boolean(_DRY_RUN, False)
+        rates = tuple((limit, limits[limit]) for limit in _PERIODS if limits[limit])
+        if not rates and not limits[_CONNECTIONS]:
+            return None
+        buckets = tuple(
+            Rate(
+                most * ONE // _PERIODS[limit],
+                min(most * multiplier, _MOST) * ONE,
+                _SALTS[limit],
+            )
+            for limit, most in rates
+        )
+        defaults = context.config.nginx.limits
+        statuses = (defaults.req_status, defaults.conn_status)
+        return cls(
+            rates,
+            multiplier,
+            limits[_CONNECTIONS],
+            exempt,
+            is_dry,
+            buckets=buckets,
+            statuses=statuses,
+        )
+
+    @property
+    def guards(self) -> bool:
+        """Feature: it decides who gets access."""
+        return True
+
+    def at(self, rule: RuleScope) -> ClientLimits:
+        """Feature: an Ingress is a zone."""
+        return replace(self, zone=(rule.namespace, rule.ingress))
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: the limits of requests first, as in nginx."""
+        address = context.client.address
+        if self.exempt and self.exempt.has(address):
+            return None
+        client = hash((self.zone, client_of(address)))
+        if self.buckets:
+            buckets = context.limiter.buckets
+            now = int(context.now() * 1000)
+            refusal = buckets.take(client, hash(self.zone), now, self.buckets)
+            if refusal is not None:
+                limit, _ = self.rates[refusal.which]
+                answer = self._refuse(context, limit, refusal.wait)
+                if answer is not None:
+                    return answer
+        if self.connections:
+            flights = context.limiter.in_flight
+            if flights.begin(client, self.connections):
+                context.ends.append(partial(flights.end, client))
+            else:
+                return self._refuse(context, _CONNECTIONS, 0)
+        return None
+
+    def _refuse(self, context: PolicyContext, limit: str, wait: int) -> Answer | None:
+        """
+        Count a request beyond a limit.
+
+        :param wait: milliseconds until another request may pass.
+        """
+        context.limiter.count(LimitLabels(*self.zone, limit, self.is_dry))
+        if self.is_dry:
+            return None
+        seconds = b"%d" % max(1, -(-wait // 1000))
+        status = self.statuses[limit == _CONNECTIONS]
+        return Answer(status, Outcome.LIMITED, _DETAILS[limit], fields=((b"Retry-After", seconds),))
+
+    def explain(self) -> str:
+        """Feature."""
+        parts = [
+            f"{most} requests {'a second' if limit == 'rps' else 'a minute'} "
+            f"and {min(most * self.multiplier, _MOST)} more at once"
+            for limit, most in self.rates
+        ]
+        if self.connections:
+            parts.append(f"{self.connections} requests in progress")
+        statuses = " or ".join(map(str, dict.fromkeys(self.statuses)))
+        what = f"would get {statuses} (a dry run only counts them)"
+        if not self.is_dry:
+            what = f"get {statuses}"
+        return f"A client may send {', and have '.join(parts)}; requests beyond that {what}."
+
+    def shown(self) -> Mapping[str, object]:
+        """Feature."""
+        limits: dict[str, object] = dict(self.rates)
+        if self.rates:
+            limits["burstMultiplier"] = self.multiplier
+        if self.connections:
+            limits[_CONNECTIONS] = self.connections
+        if self.exempt:
+            limits["exempt"] = self.exempt.count
+        return {"limits": {**limits, "isDryRun": self.is_dry}}
+
+
+def _limit(annotations: Annotations, name: str) -> int:
+    """Read a limit; 0 for none. What is no number closes the paths."""
+    if name not in set(annotations):
+        return 0
+    value = annotations.text(name)
+    if _INTEGER.fullmatch(value) is None:
+        annotations.close(name, "a whole number is accepted", is_shown=True)
+        return 0
+    return min(max(int(value), 0), _MOST)
+
+
+def _multiplier(annotations: Annotations) -> int:
+    value = annotations.integer("limit-burst-multiplier")
+    if value is not None and value < 1:
+        annotations.fault(
+            "limit-burst-multiplier",
+            f"a number above 0 is accepted; the default {_BURST_MULTIPLIER} is used instead",
+        )
+        return _BURST_MULTIPLIER
+    return _BURST_MULTIPLIER if value is None else min(value, _MOST)
+
+
+def _exempt(annotations: Annotations) -> AddressRanges:
+    """Read who is not limited; a bad list closes the paths, and an empty one exempts nobody."""
+    present = set(annotations)
+    words = {name: annotations.words(name) for name in _ALLOW}
+    name = next((name for name in _ALLOW if name in present), "")
+    try:
+        return AddressRanges.of(map(parse_range, words.get(name, ())))
+    except ValueError as error:
+        annotations.close(
+            name, f"{error}; a list of IP addresses and CIDR ranges is accepted", is_shown=True
+        )
+        return AddressRanges()

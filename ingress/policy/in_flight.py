@@ -1,0 +1,138 @@
+"""
+Counts of the requests in flight of clients, of all processes together.
+
+Each process counts its own. Beside that it writes its counts into a region of memory that all can
+read and nobody else writes, so that the counts of a process that dies end with it: its successor
+begins with an empty region.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from struct import Struct
+from typing import ClassVar, Final
+
+from twisted.logger import Logger
+
+from ingress.policy.process_lock import ProcessLock
+
+WAYS: Final = 8
+SETS: Final = 1 << 14
+"""Sets of a region: it has room for 131,072 clients, eight times the connections of a replica."""
+
+_WORD: Final = 8
+_SET: Final = 2 * WAYS
+_COLUMN: Final = Struct(f"{WAYS}q")
+
+SIZE: Final = SETS * _SET * _WORD
+"""Bytes of a region: 2 MiB, of which the kernel provides what is used."""
+
+_STRIPES: Final = 1024
+_FIRST_STRIPE: Final = 1 << 20
+"""Behind the stripes of the buckets."""
+
+
+class Region:
+    """
+    The counts of one process, in memory that all can read.
+
+    :param memory: `SIZE` bytes.
+    """
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+        self._words = memoryview(memory).cast("q")
+
+    def __repr__(self) -> str:
+        return f"<Region of {SETS * WAYS} counts>"
+
+    def clear(self) -> None:
+        """Forget the counts of a process that is gone."""
+        self._memory[:] = bytes(SIZE)
+
+    def count(self, client: int) -> int:
+        """:return: how many requests of a client are in flight there."""
+        base = (client & (SETS - 1)) * _SET
+        names = _COLUMN.unpack_from(self._memory, base * _WORD)
+        return self._words[base + names.index(client) + WAYS] if client in names else 0
+
+    def put(self, client: int, count: int) -> None:
+        """Write a count. If there is no room for one more client, the others do not see it."""
+        words = self._words
+        base = (client & (SETS - 1)) * _SET
+        names = _COLUMN.unpack_from(self._memory, base * _WORD)
+        if client in names:
+            words[base + names.index(client) + WAYS] = count
+        elif count:
+            counts = _COLUMN.unpack_from(self._memory, (base + WAYS) * _WORD)
+            if 0 in counts:
+                place = base + counts.index(0)
+                words[place] = client
+                words[place + WAYS] = count
+
+
+class InFlight:
+    """
+    :param regions: those of all processes; empty if there is one process.
+    :param lock: of the regions.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(self, regions: Sequence[Region] = (), lock: ProcessLock | None = None) -> None:
+        self._own: dict[int, int] = {}
+        self._region: Region | None = None
+        self._others: tuple[Region, ...] = ()
+        self._lock = lock
+        if regions and lock is not None:
+            self._join(regions, lock)
+
+    def __repr__(self) -> str:
+        return f"<InFlight of {len(self._own)} clients>"
+
+    def _join(self, regions: Sequence[Region], lock: ProcessLock) -> None:
+        number = lock.claim(len(regions))
+        if number is None:
+            self.log.error("No memory is left for the counts of this worker: it counts for itself")
+            return
+        self._region = regions[number]
+        self._region.clear()
+        self._others = (*regions[:number], *regions[number + 1 :])
+
+    def begin(self, client: int, most: int) -> bool:
+        """
+        Count a request that begins, unless the client has enough in flight.
+
+        :param client: a hash of the client and the zone, of 64 bits.
+        :param most: how many requests it may have.
+        :return: whether it was counted; then call `end` when it is over.
+        """
+        own = self._own.get(client, 0)
+        if own >= most:
+            return False
+        region, lock = self._region, self._lock
+        if region is None or lock is None:
+            self._own[client] = own + 1
+            return True
+        stripe = _FIRST_STRIPE + (client & (_STRIPES - 1))
+        is_locked = lock.take(stripe)
+        try:
+            if own + sum(other.count(client) for other in self._others) >= most:
+                return False
+            self._own[client] = own + 1
+            region.put(client, own + 1)
+        finally:
+            if is_locked:
+                lock.give_back(stripe)
+        return True
+
+    def end(self, client: int) -> None:
+        """A request that was counted is over."""
+        left = self._own[client] - 1
+        if left:
+            self._own[client] = left
+        else:
+            del self._own[client]
+        if self._region is not None:
+            self._region.put(client, left)

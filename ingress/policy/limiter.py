@@ -1,0 +1,108 @@
+"""
+The live state of limits: what clients have sent, what is in flight, and who was refused.
+"""
+
+from __future__ import annotations
+
+import mmap
+import socket
+from collections import Counter
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from ingress.policy import bucket_table, in_flight
+from ingress.policy.bucket_table import BucketTable
+from ingress.policy.in_flight import InFlight, Region
+from ingress.policy.process_lock import ProcessLock, open_lock_file
+
+MOST_LABELS: Final = 10_000
+"""Combinations of labels; refusals beyond these are counted without the name of the Ingress."""
+
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+"""The beginning of IPv6 addresses that stand for IPv4 ones (RFC 4291 section 2.5.5.2)."""
+
+
+class LimitLabels(NamedTuple):
+    """What tells refusals apart in metrics."""
+
+    namespace: str
+    ingress: str
+    limit: str
+    """``rps``, ``rpm`` or ``connections``."""
+
+    is_dry: bool = False
+    """Whether the request was only counted, and not refused."""
+
+    @property
+    def as_text(self) -> dict[str, str]:
+        """The labels as metrics have them."""
+        return {
+            "namespace": self.namespace,
+            "ingress": self.ingress,
+            "limit": self.limit,
+            "dry_run": "true" if self.is_dry else "false",
+        }
+
+
+class SharedLimits:
+    """
+    The memory that the workers of a replica share, made before they are forked.
+
+    :param processes: how many workers there are.
+    :ivar descriptor: of the file with the locks, which every worker must keep.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._buckets = mmap.mmap(-1, bucket_table.SIZE)
+        self._regions = [mmap.mmap(-1, in_flight.SIZE) for _ in range(processes)]
+        self.descriptor = open_lock_file()
+
+    def __repr__(self) -> str:
+        return f"<SharedLimits of {len(self._regions)} processes>"
+
+    def limiter(self) -> Limiter:
+        """:return: the view of this process, a worker."""
+        lock = ProcessLock(self.descriptor)
+        return Limiter(
+            BucketTable(self._buckets, lock), InFlight([*map(Region, self._regions)], lock)
+        )
+
+
+class Limiter:
+    """
+    The live state of all limits of a process, or its view of what all workers share.
+
+    :param buckets: None for those of this process alone; so is `flights`.
+    """
+
+    def __init__(self, buckets: BucketTable | None = None, flights: InFlight | None = None) -> None:
+        self.buckets = BucketTable() if buckets is None else buckets
+        self.in_flight = InFlight() if flights is None else flights
+        self.refused: Counter[LimitLabels] = Counter()
+        """Requests beyond a limit since the start."""
+
+    def __repr__(self) -> str:
+        return f"<Limiter {self.refused.total()} refused>"
+
+    def count(self, labels: LimitLabels) -> None:
+        """Count a request beyond a limit."""
+        if labels not in self.refused and len(self.refused) >= MOST_LABELS:
+            labels = LimitLabels("", "", labels.limit, labels.is_dry)
+        self.refused[labels] += 1
+
+
+def client_of(address: bytes) -> bytes:
+    """
+    :param address: of the client as text, as `BelievedClient` has it; empty for a UNIX socket.
+    :return: whom limits count as one client: an IPv4 address, or a network of 64 bits with IPv6,
+        which is the least that a site gets (RFC 6177).
+    """
+    return _network(address) if b":" in address else address
+
+
+@lru_cache(maxsize=4096)
+def _network(address: bytes) -> bytes:
+    octets = socket.inet_pton(socket.AF_INET6, address.decode("ascii"))
+    if octets.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, octets[12:]).encode("ascii")
+    return octets[:8] + b"/64"
