@@ -4,6 +4,8 @@ The client of one request, as far as the proxy believes what it is told.
 
 from __future__ import annotations
 
+from ingress.client_session import ClientSession
+
 
 class BelievedClient:
     """
@@ -18,9 +20,10 @@ class BelievedClient:
     :ivar authority: the Host field that goes upstream, unless an edit replaces it.
     :ivar forwarded: the forwarded fields that the endpoint gets, a line each, as HTTP/1.1
         writes them.
+    :ivar session: the TLS handshake of the connection, if that has asked for a certificate.
     """
 
-    __slots__ = ("address", "authority", "forwarded", "is_secure", "is_trusted")
+    __slots__ = ("address", "authority", "forwarded", "is_secure", "is_trusted", "session")
 
     def __init__(
         self,
@@ -30,12 +33,14 @@ class BelievedClient:
         *,
         is_secure: bool,
         is_trusted: bool,
+        session: ClientSession | None = None,
     ) -> None:
         self.address = address
         self.authority = authority
         self.forwarded = forwarded
         self.is_secure = is_secure
         self.is_trusted = is_trusted
+        self.session = session
 
     @property
     def host(self) -> bytes:

@@ -16,11 +16,16 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from OpenSSL._util import ffi, lib
+
+from ingress.client_session import ClientSession, ClientTrust
 
 RECORD_SIZE = 16384
 """The most bytes that a record holds (RFC 8446 section 5.1)."""
+
+CHAIN_TOO_LONG = 22
+"""OpenSSL's X509_V_ERR_CERT_CHAIN_TOO_LONG."""
 
 _read_buffer = ffi.new("char[]", RECORD_SIZE)
 """Shared by all connections: data is copied out of it at once, in the only thread."""
@@ -50,6 +55,12 @@ class Connection(SSL.Connection):
 
     def __init__(self, context: SSL.Context, sock: socket.socket) -> None:
         super().__init__(context, sock)
+        self.client_trust: ClientTrust | None = None
+        """Whose certificates the handshake has asked for; None if for none."""
+
+        self.client_faults: dict[int, str] = {}
+        """What is wrong with the certificate of the client: text by number of the error."""
+
         # By default pyOpenSSL continues each read until there is data. A peer that sends only
         # key updates (RFC 8446 section 4.6.3) or renegotiation requests, without a pause,
         # would keep the reactor in one read for ever.
@@ -93,6 +104,20 @@ def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:
     lib.SSL_CTX_set1_curves_list(context._context, b":".join(known))
 
 
+def set_session_context(context: SSL.Context, identity: bytes) -> None:
+    """
+    Let the connections that `context` makes from now on resume sessions of this identity alone.
+
+    pyOpenSSL allows no change of a context that has made connections, because other threads could
+    be using it.
+
+    :param identity: at most 32 bytes.
+    """
+    if lib.SSL_CTX_set_session_id_context(context._context, identity, len(identity)) != 1:
+        clear_errors()
+        raise SSL.Error([("session", "", "the identity is too long")])
+
+
 def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> None:
     """
     Let `context` identify us by this certificate, its chain and its key.
@@ -112,6 +137,76 @@ def use_certificate(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> N
         raise ValueError("neither an RSA nor an elliptic-curve key")
     context.use_privatekey(key)
     context.check_privatekey()
+
+
+def trust_clients(context: SSL.Context, trust: ClientTrust) -> None:
+    """
+    Let the certificates of clients be verified by `trust`, and name its authorities to clients.
+
+    :raises SSL.Error, crypto.Error: if OpenSSL refuses them.
+    :raises ValueError: if they cannot be read.
+    """
+    store = context.get_cert_store()
+    assert store is not None
+    for authority in x509.load_pem_x509_certificates(trust.ca_pem):
+        store.add_cert(crypto.X509.from_cryptography(authority))
+        context.add_client_ca(authority)
+    lists = read_revocations(trust.crl_pem)
+    for revoked in lists:
+        store.add_crl(revoked)
+    if lists:
+        store.set_flags(crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL)
+
+
+def read_revocations(pem: bytes) -> list[x509.CertificateRevocationList]:
+    """
+    :return: the lists of revoked certificates in a PEM file.
+    :raises ValueError: if one cannot be read.
+    """
+    end = b"-----END X509 CRL-----"
+    pieces = pem.split(end)
+    return [x509.load_pem_x509_crl(piece + end) for piece in pieces[:-1]]
+
+
+def ask_for_certificate(connection: Connection, trust: ClientTrust) -> None:
+    """
+    Ask a client for a certificate in the handshake that has begun. It goes on whatever is wrong
+    with the certificate: `client_session` tells. The session cannot be resumed.
+
+    :param connection: one whose context has got `trust_clients` of the same `trust`.
+    """
+    connection.set_options(SSL.OP_NO_TICKET)
+    connection.set_verify(SSL.VERIFY_PEER, _note_verification)
+    connection.client_trust = trust
+
+
+def _note_verification(
+    connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, is_ok: int
+) -> bool:
+    """Note what is wrong with a certificate of the client's chain; OpenSSL calls this for each."""
+    assert isinstance(connection, Connection)
+    trust = connection.client_trust
+    if not is_ok:
+        connection.client_faults.setdefault(error, verification_error_text(error))
+    elif trust is not None and depth > trust.depth + 1:
+        # The client's certificate has depth 0, and the authority that is trusted counts as well.
+        text = verification_error_text(CHAIN_TOO_LONG)
+        connection.client_faults.setdefault(CHAIN_TOO_LONG, text)
+    return True
+
+
+def client_session(connection: SSL.Connection) -> ClientSession | None:
+    """
+    :param connection: the server's side, after the handshake.
+    :return: None if it has not asked for a certificate. A session that was resumed has not:
+        nobody knows any more by whom its certificate was verified.
+    """
+    if not isinstance(connection, Connection) or connection.client_trust is None:
+        return None
+    if is_resumed(connection):
+        return None
+    certificate = connection.get_peer_certificate(as_cryptography=True)
+    return ClientSession(connection.client_trust, certificate, connection.client_faults)
 
 
 def verification_fault(connection: SSL.Connection) -> str:

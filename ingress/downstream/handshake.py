@@ -26,6 +26,7 @@ class Handshake(StreamProtocol):
     Stands in the place of a connection's protocol until the handshake is done.
 
     :param clients: what all connections of clients share.
+    :param client: learns what the handshake has established.
     :param deadlines: end a handshake that takes too long.
     :param make_protocol: makes the protocol that takes its place.
     """
@@ -36,6 +37,7 @@ class Handshake(StreamProtocol):
         self.address = client.address.decode("ascii")
         self.deadline = deadlines.now() + clients.limits.tls_handshake_timeout
         self._unsent = 0
+        self._client = client
         self._clients = clients
         self._deadlines = deadlines
         self._make_protocol = make_protocol
@@ -61,6 +63,7 @@ class Handshake(StreamProtocol):
     def handshakeCompleted(self) -> None:
         """IHandshakeListener."""
         transport = self.transport
+        self._client.session = getattr(transport, "client_session", None)
         protocol = self._make_protocol(getattr(transport, "negotiated_protocol", None))
         transport.protocol = protocol
         protocol.makeConnection(transport)

@@ -12,13 +12,23 @@ from __future__ import annotations
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.logger import Logger
 
-from ingress.openssl import Connection, clear_errors, limit_groups, use_certificate
-from ingress.routing.match import find_certificate
+from ingress.client_session import ClientTrust
+from ingress.openssl import (
+    Connection,
+    ask_for_certificate,
+    clear_errors,
+    limit_groups,
+    set_session_context,
+    trust_clients,
+    use_certificate,
+)
+from ingress.routing.match import find_certificate, find_client_trust
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 
 # Mozilla's "intermediate" of its Server Side TLS guidelines 6.0 (2026,
@@ -52,6 +62,10 @@ A context takes 26 KiB and 0.4 ms to make; 10,000 of them would take 260 MB.
 """
 
 
+_Key = tuple[str, str]
+"""The fingerprints of a certificate, and of the authorities of clients; empty without any."""
+
+
 class NoCommonProtocol(SSL.Error):
     """The client offered protocols by ALPN, and we speak none of them."""
 
@@ -81,9 +95,10 @@ class TLSContexts:
 
         self._protocols = tuple(protocols)
         self._max_contexts = max_contexts
-        self._contexts: OrderedDict[str, SSL.Context] = OrderedDict()
-        self._refused: set[str] = set()
+        self._contexts: OrderedDict[_Key, SSL.Context] = OrderedDict()
+        self._refused: set[_Key] = set()
         self._pruned_for: Snapshot | None = None
+        self._default = default
         self._base = make_context(default, self._select_protocol)
         self._base.set_tlsext_servername_callback(self._select_certificate)
 
@@ -97,9 +112,19 @@ class TLSContexts:
 
     def open_connection(self, sock: socket.socket) -> SSL.Connection:
         """Make the server's side of a TLS connection on `sock`, before its handshake."""
+        self._follow_snapshot()
         connection = Connection(self._base, sock)
         connection.set_accept_state()
         return connection
+
+    def _follow_snapshot(self) -> None:
+        # Before a connection is made, because each takes the identity of its session with it.
+        try:
+            snapshot = self.current_snapshot()
+            if snapshot is not None and snapshot is not self._pruned_for:
+                self._prune(snapshot)
+        except Exception:
+            self.log.failure("Certificates that are gone could not be dropped")
 
     def _select_certificate(self, connection: SSL.Connection) -> None:
         """Select the certificate; OpenSSL calls this in every handshake, with and without SNI."""
@@ -108,51 +133,77 @@ class TLSContexts:
             snapshot = self.current_snapshot()
             if snapshot is None:
                 return
-            if snapshot is not self._pruned_for:
-                self._prune(snapshot)
-            name = connection.get_servername()
-            found = find_certificate(snapshot, name.decode("latin-1") if name else None)
-            context = self._context_of(found) or self._context_of(snapshot.default_certificate)
+            octets = connection.get_servername()
+            name = octets.decode("latin-1") if octets else None
+            found = find_certificate(snapshot, name)
+            trust = find_client_trust(snapshot, name)
+            context = self._context_of(found, trust) or self._context_of(
+                snapshot.default_certificate, trust
+            )
+            if context is None and trust is not None:
+                context = self._context_of(self._default, trust)
             if context is not None:
                 connection.set_context(context)
+                if trust is not None and isinstance(connection, Connection):
+                    ask_for_certificate(connection, trust)
         except Exception:
             self.log.failure("No certificate could be chosen: the default one serves")
 
-    def _context_of(self, certificate: ServerCertificate | None) -> SSL.Context | None:
-        """Return the context of `certificate`; None if there is none, or OpenSSL refuses it."""
+    def _context_of(
+        self, certificate: ServerCertificate | None, trust: ClientTrust | None
+    ) -> SSL.Context | None:
+        """
+        Return the context of `certificate`; None if there is none, or OpenSSL refuses it.
+
+        :param trust: the authorities whose certificates clients are asked for, if any.
+        """
         if certificate is None:
             return None
-        fingerprint = certificate.fingerprint
-        context = self._contexts.get(fingerprint)
+        key = (certificate.fingerprint, "" if trust is None else trust.fingerprint)
+        context = self._contexts.get(key)
         if context is not None:
-            self._contexts.move_to_end(fingerprint)
+            self._contexts.move_to_end(key)
             return context
-        if fingerprint in self._refused:
+        if key in self._refused:
             return None
         try:
             context = make_context(certificate, self._select_protocol)
-        except (SSL.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
+            if trust is not None:
+                trust_clients(context, trust)
+        except (SSL.Error, crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
             clear_errors()
-            self._refused.add(fingerprint)
+            self._refused.add(key)
             self.log.error(
                 "The certificate for {names} cannot be used, the default one serves: {reason}",
                 names=", ".join(certificate.names),
                 reason=error,
             )
             return None
-        self._contexts[fingerprint] = context
+        self._contexts[key] = context
         if self.count > self._max_contexts:
             self._contexts.popitem(last=False)
         return context
 
     def _prune(self, snapshot: Snapshot) -> None:
-        """Drop the contexts, and with them the keys, of certificates that are gone."""
+        """
+        Drop the contexts, and with them the keys, of certificates and authorities that are gone.
+
+        Sessions made when clients of a host were asked for no certificate, or for another one, are
+        resumed no more: in these nobody is asked for any.
+        """
+        trusts = dict(snapshot.client_trusts())
+        lines = [f"{name} {trust.fingerprint}" for name, trust in sorted(trusts.items())]
+        digest = sha256("\n".join(lines).encode()).digest()[:16] if lines else b""
+        set_session_context(self._base, SESSION_CONTEXT + digest)
         served = {each.fingerprint for each in snapshot.certificates.values()}
+        served.add(self._default.fingerprint)
         if snapshot.default_certificate is not None:
             served.add(snapshot.default_certificate.fingerprint)
-        for fingerprint in self._contexts.keys() - served:
-            del self._contexts[fingerprint]
-        self._refused &= served
+        trusted = {"", *(trust.fingerprint for trust in trusts.values())}
+        for key in [*self._contexts, *self._refused]:
+            if key[0] not in served or key[1] not in trusted:
+                self._contexts.pop(key, None)
+                self._refused.discard(key)
         self._pruned_for = snapshot
 
     def _select_protocol(self, connection: SSL.Connection, offered: list[bytes]) -> bytes:

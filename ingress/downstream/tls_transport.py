@@ -16,6 +16,8 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
 
+from ingress.client_session import ClientSession
+from ingress.openssl import client_session
 from ingress.tls_stream import TLSStream
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
@@ -29,6 +31,9 @@ class _Accepted(TLSStream):
     server_name: str | None = None
     """The client's SNI as sent; None before the handshake, or if the client sent none."""
 
+    client_session: ClientSession | None = None
+    """The handshake, if that has asked the client for a certificate."""
+
     open_connection: OpenConnection
     """An attribute of the class, which `tls_transports` sets."""
 
@@ -40,6 +45,7 @@ class _Accepted(TLSStream):
     def _handshake_done(self) -> ConnectionLost | None:
         name = self._tls.get_servername()
         self.server_name = name.decode("latin-1") if name else None
+        self.client_session = client_session(self._tls)
         if self._tempDataLen or self.dataBuffer or self.disconnecting or self._writeDisconnecting:
             self.startWriting()  # type: ignore[no-untyped-call]
         else:

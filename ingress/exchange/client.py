@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.believed_client import BelievedClient
+from ingress.client_session import ClientSession
 from ingress.config import Config
 from ingress.exchange.forwarded import (
     Said,
@@ -36,6 +37,7 @@ class Client:
     :param address: the peer's IP address; empty for a Unix socket, which has none. A mapped IPv4
         address counts as IPv4.
     :param is_secure: whether the connection uses TLS.
+    :ivar session: its handshake, if that has asked for a certificate; set before any request.
     """
 
     __slots__ = (
@@ -48,12 +50,14 @@ class Client:
         "_is_trusted",
         "address",
         "is_secure",
+        "session",
     )
 
     def __init__(self, address: str, *, is_secure: bool) -> None:
         self._address = plain_address(address) if address else None
         self.address = str(self._address).encode("ascii") if address else b""
         self.is_secure = is_secure
+        self.session: ClientSession | None = None
         self._config: Config | None = None
         self._fields = b""
         self._identity: object = None
@@ -100,6 +104,7 @@ class Client:
             b"%bX-Forwarded-Host: %b\r\n%b" % (self._fields, request.authority, original),
             is_secure=self.is_secure,
             is_trusted=False,
+            session=self.session,
         )
 
     def _believe_proxy(self, request: Request, config: Config) -> BelievedClient:
@@ -117,7 +122,14 @@ class Client:
         fields = _connection_fields(address, port, is_secure=is_secure)
         fields += b"X-Forwarded-Host: %b\r\n" % authority
         fields += _forwarded(said) if standard else _original_chain(request)
-        return BelievedClient(address, authority, fields, is_secure=is_secure, is_trusted=True)
+        return BelievedClient(
+            address,
+            authority,
+            fields,
+            is_secure=is_secure,
+            is_trusted=True,
+            session=self.session,
+        )
 
 
 def _original_chain(request: Request) -> bytes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
+from ingress.client_session import ClientTrust
 from ingress.endpoint import UpstreamKey
 from ingress.policy.annotation import Annotations
 from ingress.policy.scope import HostScope, ReadContext, RuleScope
@@ -89,6 +90,14 @@ class RouteFeature:
         not only for the rules of that object. It never reaches rules of another namespace.
         """
         return False
+
+    @property
+    def client_trust(self) -> ClientTrust | None:
+        """
+        Whose certificates handshakes ask for, if it is host-wide and of the namespace that the
+        host belongs to; None to ask for none.
+        """
+        return None
 
     @property
     def upstreams(self) -> Iterable[tuple[str, UpstreamKey]]:

@@ -63,13 +63,7 @@ class Refusal(Policy):
 
     def loss_on(self, scope: HostScope) -> str:
         """Feature: the namespace of a host's oldest object decides on client certificates."""
-        if self.extent is not Extent.OWNED_HOSTS or scope.owner[0] == scope.namespace:
-            return ""
-        return (
-            f"Ingress {'/'.join(scope.owner)}, of another namespace, is the oldest one that has "
-            "this host and decides on client certificates; there, only the paths of this Ingress "
-            "answer 503"
-        )
+        return certificate_loss(scope) if self.extent is Extent.OWNED_HOSTS else ""
 
     def access(self, context: PolicyContext) -> Decision:
         """Policy: no request passes."""
@@ -82,3 +76,13 @@ class Refusal(Policy):
     def shown(self) -> Mapping[str, object]:
         """Feature."""
         return {"refused": _SHOWN[self.subject]}
+
+
+def certificate_loss(scope: HostScope) -> str:
+    """:return: why a namespace does not decide on client certificates here; empty if it does."""
+    if scope.owner[0] == scope.namespace:
+        return ""
+    return (
+        f"Ingress {'/'.join(scope.owner)}, of another namespace, is the oldest one that has this "
+        "host and decides on client certificates; there, only the paths of this Ingress answer 503"
+    )

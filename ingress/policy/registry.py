@@ -23,6 +23,7 @@ from ingress.policy.blocked_clients import BlockedClients
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
 from ingress.policy.chosen import chosen_policies
+from ingress.policy.client_certificates import ClientCertificates
 from ingress.policy.client_limits import ClientLimits
 from ingress.policy.configured_fields import ConfiguredFields
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -158,6 +159,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     AnnotationSafety,
     BlockedClients,
     HttpsRedirect,
+    ClientCertificates,
     # Preflights have no credentials: every rule about access comes behind this line.
     CORS,
     # Before who somebody is, as in nginx: guesses at passwords count, too.

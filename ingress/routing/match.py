@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from ingress.client_session import ClientTrust
 from ingress.message import Request
 from ingress.policy.context import Captures
 from ingress.routing.route import Route
@@ -68,6 +69,18 @@ def find_captures(route: Route, path: bytes) -> Captures:
     """
     pattern = route.pattern
     return () if pattern is None else pattern.captures(path) or ()
+
+
+def find_client_trust(snapshot: Snapshot, server_name: str | None) -> ClientTrust | None:
+    """
+    Find whose certificates a handshake asks for: those of the host that requests of that name get.
+
+    :param server_name: as for `find_certificate`.
+    :return: None if it asks for none.
+    """
+    name = (server_name or "").lower().removesuffix(".")
+    found = find_host(snapshot, name.encode("utf-8", "surrogateescape"))
+    return None if found is None else found.client_trust
 
 
 def find_certificate(snapshot: Snapshot, server_name: str | None) -> ServerCertificate | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from ingress.client_session import ClientTrust
 from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
@@ -78,6 +79,9 @@ class VirtualHost:
 
     has_conditions: bool = False
     """Whether a Route in the tree has conditions."""
+
+    client_trust: ClientTrust | None = None
+    """Whose certificates handshakes for this host ask for; None if they ask for none."""
 
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether the tree and the path alone decide, as on almost all hosts."""
@@ -164,6 +168,12 @@ class Snapshot:
         else:
             found = self.hosts.get(host)
         return found is not None and any(route.identity == rule for route in found.routes())
+
+    def client_trusts(self) -> Iterator[tuple[str, ClientTrust]]:
+        """Yield the names of the hosts whose clients are asked for certificates, and of whom."""
+        for host in (*self.hosts.values(), *self.wildcard_hosts.values(), self.any_host):
+            if host is not None and host.client_trust is not None:
+                yield host.name, host.client_trust
 
     def endpoints(self) -> set[Endpoint]:
         """Return the endpoints of all Upstreams, lingering ones included."""

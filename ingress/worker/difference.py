@@ -131,7 +131,7 @@ def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
         ordered = iter(value.patterns)
         while listed := tuple(islice(ordered, _ROUTES_AT_ONCE)):
             yield Patterns(listed)
-        yield Host(name, key, value.name, value.default, value.has_conditions)
+        yield Host(name, key, value.name, value.default, value.has_conditions, value.client_trust)
     elif isinstance(value, Upstream):
         endpoints = iter((*value.endpoints, *value.lingering))
         while some := tuple(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from ingress.client_session import ClientTrust
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
@@ -164,6 +165,7 @@ class Host(NamedTuple):
     name: str
     default: Route | None
     has_conditions: bool
+    client_trust: ClientTrust | None
 
     def apply(self, assembly: Assembly) -> None:
         """Make it, and set it."""
@@ -173,6 +175,7 @@ class Host(NamedTuple):
             self.default,
             tuple(assembly.patterns),
             self.has_conditions,
+            self.client_trust,
         )
         assembly.nodes = []
         assembly.patterns = []

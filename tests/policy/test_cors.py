@@ -111,7 +111,7 @@ class EverybodyTests(SynchronousTestCase):
     policy = read()
 
     def test_phases(self) -> None:
-        """Preflights are answered with access, behind redirects to https and before other rules."""
+        """Preflights are answered with access, behind what concerns the connection and before other rules."""
         self.assertEqual(phases_of(CORS), {Phase.ACCESS})
         asked = [
             entry.key()
@@ -119,7 +119,8 @@ class EverybodyTests(SynchronousTestCase):
             if isinstance(entry, type) and issubclass(entry, Policy)
             if Phase.ACCESS in phases_of(entry)
         ]
-        self.assertEqual(asked[:3], ["blocked-clients", "https-redirect", "cors"])
+        before = ["blocked-clients", "https-redirect", "client-certificates", "cors"]
+        self.assertEqual(asked[:4], before)
 
     def test_preflight(self) -> None:
         """Every OPTIONS is answered with 204."""

@@ -128,6 +128,23 @@ class CertificateAuthority:
             names=names,
         )
 
+    def revoke(self, *revoked: Issued, next_update: datetime = NEXT_MONTH) -> bytes:
+        """:return: a list of revoked certificates of this authority, in PEM."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(min(YESTERDAY, next_update - timedelta(days=1)))
+            .next_update(next_update)
+        )
+        for each in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder()
+                .serial_number(each.certificate.serial_number)
+                .revocation_date(YESTERDAY)
+                .build()
+            )
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
     def _builder(
         self, subject: x509.Name, key: PrivateKey, not_before: datetime, not_after: datetime
     ) -> x509.CertificateBuilder:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ingress.client_session import ClientTrust
 from ingress.kube.objects import ObjectKey
 from ingress.policy.feature import RouteFeature
+from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features
 from ingress.policy.scope import HostScope
 from ingress.problem import Problem, shown
@@ -35,6 +37,11 @@ from ingress.routing.snapshot import VirtualHost
 from ingress.steps import STRIDE, Steps
 
 ProblemsByObject = Mapping[ObjectKey, tuple[Problem, ...]]
+
+_OLDER = (
+    "an older Ingress of this namespace asks for something else on this host, which holds for all "
+    "of its paths there"
+)
 
 Rules = ResourceTree | PatternList
 """The rules of a host while they are collected."""
@@ -109,6 +116,10 @@ class _Merge:
         self._default: Route | None = None
         self._problems: dict[ObjectKey, list[Problem]] = {}
         self._namespaces: dict[str, NamespaceOnHost] = {}
+        self._closed: set[ObjectKey] = set()
+        """The objects whose rules are closed, because what guards them is not host-wide here."""
+
+        self._client_trust: ClientTrust | None = None
 
     def merge(self) -> Steps[MergedHost]:
         self._look_at_namespaces()
@@ -127,6 +138,8 @@ class _Merge:
             virtual_host = yield from self._rules.freeze(self._host, self._default)
         for item, problem in self._canaries.finish():
             self._problems.setdefault(item.key, []).append(problem)
+        if self._client_trust is not None:
+            virtual_host = replace(virtual_host, client_trust=self._client_trust)
         return MergedHost(
             virtual_host, {key: tuple(problems) for key, problems in self._problems.items()}
         )
@@ -146,8 +159,13 @@ class _Merge:
                     loss = feature.loss_on(scope)
                     if loss:
                         self._problem(item, "metadata.annotations", loss, self._host)
-                    else:
-                        features.setdefault(key, feature)
+                        if feature.guards:
+                            self._closed.add(item.key)
+                    elif features.setdefault(key, feature) != feature and key != Refusal.key():
+                        self._problem(item, "metadata.annotations", _OLDER, self._host)
+            if namespace == owner.namespace:
+                trusts = (feature.client_trust for feature in features.values())
+                self._client_trust = next(filter(None, trusts), None)
             https_hosts = hosts_over_https(self._host, sets)
             self._namespaces[namespace] = NamespaceOnHost(
                 self._host, https_hosts, features, is_guarded
@@ -169,6 +187,12 @@ class _Merge:
             else:
                 self._problem(item, _field_of(item, self._host), message, self._host)
 
+    def _route(self, item: RuleSet, rule: Rule, namespace: NamespaceOnHost) -> Route:
+        if item.key in self._closed:
+            refusal = rule.features.get(Refusal.key(), Refusal())
+            rule = rule._replace(features={**rule.features, Refusal.key(): refusal})
+        return self._factory.route(item.source, rule, namespace)
+
     def _add_rule(self, item: RuleSet, rule: Rule, namespace: NamespaceOnHost) -> None:
         fault = ""
         if item.source.namespace in self._pattern_makers:
@@ -177,7 +201,7 @@ class _Merge:
             fault = NOT_A_PATTERN
         if fault:
             self._problem(item, f"{rule.field}.path", fault, rule.written)
-        route = self._factory.route(item.source, rule, namespace)
+        route = self._route(item, rule, namespace)
         found = self._canaries.find(route, rule.path_type)
         if found.canaries is not None:
             route = replace(route, canaries=found.canaries)
@@ -192,7 +216,7 @@ class _Merge:
         if item.default is None:
             return
         if self._default is None:
-            route = self._factory.route(item.source, item.default, namespace)
+            route = self._route(item, item.default, namespace)
             found = self._canaries.find(route, DEFAULT)
             self._canaries.take(found)
             self._default = replace(route, canaries=found.canaries) if found.canaries else route
@@ -214,7 +238,7 @@ class _Merge:
         for item, rule in wanted:
             if winner is None:
                 namespace = self._namespaces[item.source.namespace]
-                winner = self._factory.route(item.source, rule, namespace)
+                winner = self._route(item, rule, namespace)
                 self._rules.add(rule.path, winner)
             elif winner.ingress != item.source.key[1:]:
                 owner = f"{item.source.kind} {'/'.join(winner.ingress)}"

@@ -61,7 +61,8 @@ class RouteFactory:
         """
         features = rule.features
         if namespace.features:
-            features = self._registry.in_order({**namespace.features, **features})
+            # What holds for the whole host was decided by the oldest object that asks for it.
+            features = self._registry.in_order({**features, **namespace.features})
         shares = _shares(rule)
         upstream = shares[0].upstream if shares else None
         scope = RuleScope(

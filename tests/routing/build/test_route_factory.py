@@ -62,11 +62,11 @@ class RouteFactoryTests(SynchronousTestCase):
         self.assertEqual(made.response_edits, ResponseEdits(stamp, HSTS.then(stamp)))
 
     def test_of_namespace(self) -> None:
-        """What holds for the whole host in a namespace is added; the rule's own goes first."""
+        """What holds for the whole host in a namespace is added, and goes first."""
         on_host = ON_HOST._replace(features={"stamp": Stamp(b"2")})
         self.assertEqual(route(RULE, on_host).policies, (Stamp(b"2"),))
         own = RULE._replace(features={"stamp": Stamp(b"1")})
-        self.assertEqual(route(own, on_host).policies, (Stamp(b"1"),))
+        self.assertEqual(route(own, on_host).policies, (Stamp(b"2"),))
 
     def test_refusal(self) -> None:
         """A closed rule has no other policy: none would ever be asked."""
