@@ -28,6 +28,7 @@ from ingress.config import (
 from ingress.config import value as accept
 from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
+from ingress.error_pages import ErrorPages
 from ingress.errors import IngressError
 from ingress.listen_address import TCPAddress, parse_listen_address
 from ingress.policy.configured import read_policies
@@ -146,6 +147,10 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             paths=root.take(
                 "paths", accept.one_of("auto", "canonical", "as-written", "strict"), _DEFAULT.paths
             ),
+            default_backend=root.take(
+                "default-backend", accept.or_null(accept.local_service), _DEFAULT.default_backend
+            ),
+            error_pages=_read_error_pages(root, folder),
             config_map=root.take(
                 "config-map", accept.or_null(accept.object_name), _DEFAULT.config_map
             ),
@@ -327,6 +332,12 @@ def _read_hosts(root: Section) -> Hosts:
                 "ownership", accept.one_of("shared", "namespace"), _DEFAULT.hosts.ownership
             )
         )
+
+
+def _read_error_pages(root: Section, folder: Path) -> ErrorPages:
+    if root.is_null("error-pages"):
+        return _DEFAULT.error_pages
+    return root.take("error-pages", accept.error_pages(folder), _DEFAULT.error_pages)
 
 
 def _read_hsts(root: Section) -> HSTS | None:

@@ -85,7 +85,7 @@ class ControlPlane:
         self._configured = configured
         self._close = close
         self.live_config = LiveConfig(config, self._configure, run_in_thread)
-        self._config_watcher = FileWatcher(reactor, [str(config.path)], self.live_config.look)
+        self._config_watcher = FileWatcher(reactor, _watched(config), self.live_config.look)
         self._has_stopped = False
 
     async def start(self) -> None:
@@ -123,6 +123,7 @@ class ControlPlane:
 
     def _configure(self, config: Config) -> None:
         self._configured(config)
+        self._config_watcher.replace(_watched(config))
         self._source.reconfigure(config).addCallback(lambda _: self._build_with(config))
 
     def _build_with(self, config: Config) -> None:
@@ -131,3 +132,9 @@ class ControlPlane:
 
     def _report_problems(self) -> None:
         self.problem_log.report("source", self._source.problems, is_located=True)
+
+
+def _watched(config: Config) -> list[str]:
+    """What a configuration is read from: its file, and the folder of its error pages."""
+    folder = config.error_pages.folder
+    return [str(config.path)] if folder is None else [str(config.path), str(folder)]

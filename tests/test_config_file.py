@@ -467,7 +467,7 @@ class DocumentedTests(ConfigTestCase):
             "cluster": "source",
         }
         for name in _fields(Config()):
-            if name != "path" and not name.startswith("nginx"):
+            if name != "path" and not name.startswith(("nginx", "error-pages.")):
                 outer, dot, inner = name.partition(".")
                 name = renamed.get(name, renamed.get(outer, outer) + dot + inner)
                 self.assertIn(name, keys)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingress.config.nginx_settings import NginxSettings
+from ingress.error_pages import NO_PAGES, ErrorPages
 
 
 class ListenerKind(StrEnum):
@@ -317,6 +318,15 @@ class Config:
     ``(namespace, name)`` of ingress-nginx's ConfigMap. Its values are in the configuration of each
     Snapshot, in place of those of the file; None to use the file alone.
     """
+
+    default_backend: LocalService | None = None
+    """
+    ``(namespace, service, port)`` that gets the requests that no rule matches; an empty port is the
+    first of the Service. None to answer them with 404.
+    """
+
+    error_pages: ErrorPages = NO_PAGES
+    """The bodies of errors, in place of the proxy's own."""
 
     nginx: NginxSettings = NginxSettings()
     """What the ConfigMap says beyond the other fields; never set by the file."""

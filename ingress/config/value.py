@@ -19,6 +19,7 @@ from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
 from ingress.config.section import Accept, NotAccepted
 from ingress.cores import usable_cores
+from ingress.error_pages import ErrorPages, PagesRefused, read_pages
 from ingress.listen_address import (
     AddressRefused,
     expand_home,
@@ -298,6 +299,19 @@ def workers(value: object) -> int:
         return integer(1, MAX_WORKERS)(value)
     except NotAccepted as error:
         raise NotAccepted(f"{error}; or auto for one per core") from None
+
+
+def error_pages(folder: Path) -> Accept[ErrorPages]:
+    """Accept the path of a folder of error pages, which is read."""
+    accept_path = path(folder)
+
+    def accept(value: object) -> ErrorPages:
+        try:
+            return read_pages(accept_path(value))
+        except PagesRefused as error:
+            raise NotAccepted(str(error)) from None
+
+    return accept
 
 
 def network(value: object) -> IPv4Network | IPv6Network:

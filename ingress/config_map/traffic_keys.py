@@ -215,17 +215,17 @@ _FIELDS: Final = (
 )
 
 _ERRORS_AND_AMOUNTS: Final = (
-    _pending(
+    works(
         "custom-http-errors",
         accept.statuses(400, 599),
-        "errors.statuses",
-        "errors reach clients as they are",
+        "nginx.errors.statuses",
+        "errors that the default backend, or error pages, take the place of",
     ),
-    _pending(
+    works(
         "disable-proxy-intercept-errors",
         accept.boolean,
-        "errors.disable_intercept",
-        "errors reach clients as by default",
+        "nginx.errors.disable_intercept",
+        "whether errors of endpoints reach clients as they are",
         "false",
     ),
     works(

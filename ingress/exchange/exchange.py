@@ -20,7 +20,6 @@ from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUTING, ExchangeState
 from ingress.exchange.fields import (
-    answer_fields,
     downstream_fields,
     downstream_trailers,
     own_request_id,
@@ -368,7 +367,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         request, record, edits = self.request, self._record, self._response_edits
         if self._policies is not None:
             edits = edits.then(self._policies.response_edits)
-        fields, body = answer_fields(answer, request.field(b"accept"), record.request_id, edits)
+        fields, body = self._resources.answer_fields(answer, request, record.request_id, edits)
         sent = b"" if request.method == b"HEAD" else body
         record.status, record.body_size = answer.status, len(sent)
         self._end(answer.outcome, answer.detail)

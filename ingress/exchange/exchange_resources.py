@@ -8,12 +8,17 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
+from ingress.answer import Answer
+from ingress.encoded_fields import FieldLines
+from ingress.error_pages import NO_PAGES
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
+from ingress.exchange.fields import answer_fields
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.policy_journal import PolicyJournal
 from ingress.exchange.request_shares import RequestShares
-from ingress.field_edits import NO_EDITS
+from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Request
 from ingress.policy.limiter import Limiter
 from ingress.policy.live_state import PolicyStates
 from ingress.policy.policy_faults import PolicyFaults
@@ -69,6 +74,9 @@ class ExchangeResources:
         self.https_edits = NO_EDITS
         """The changes to responses that the Snapshot has for all routes, by scheme."""
 
+        self.error_pages = NO_PAGES
+        """The bodies of errors."""
+
         self._request_ids: list[bytes] = []
 
     def __repr__(self) -> str:
@@ -80,6 +88,7 @@ class ExchangeResources:
         self.http_edits, self.https_edits = snapshot.response_edits
         if previous is None or previous.config is not snapshot.config:
             self.field_names.apply(snapshot.config.field_names)
+            self.error_pages = snapshot.config.error_pages
             self.policy_faults.timeout = snapshot.config.limits.policy_timeout
         if previous is not None:
             self.policy_states.prune(snapshot.has_rule)
@@ -89,6 +98,16 @@ class ExchangeResources:
         if self.shares.is_active and record.route is not None:
             self.shares.end(record.client_address, record.route)
         self.recorder.record(record)
+
+    def answer_fields(
+        self, answer: Answer, request: Request | None, identity: bytes, edits: FieldEdits
+    ) -> tuple[FieldLines, bytes]:
+        """
+        :param request: None if there is none that could be read.
+        :return: as `fields.answer_fields`, with the error pages of the configuration.
+        """
+        accept = request.field(b"accept") if request is not None else None
+        return answer_fields(answer, accept, identity, edits, self.error_pages)
 
     def make_request_id(self) -> bytes:
         """:return: 32 hexadecimal digits, like nginx's ``$request_id``."""

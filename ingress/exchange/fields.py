@@ -16,6 +16,7 @@ from twisted.web.http import datetimeToString
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
+from ingress.error_pages import NO_PAGES, ErrorPages
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
 from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
@@ -290,7 +291,11 @@ def interim_fields(response: Response) -> FieldLines:
 
 
 def answer_fields(
-    answer: Answer, accept: bytes | None, identity: bytes, edits: FieldEdits
+    answer: Answer,
+    accept: bytes | None,
+    identity: bytes,
+    edits: FieldEdits,
+    pages: ErrorPages = NO_PAGES,
 ) -> tuple[FieldLines, bytes]:
     """
     Make the fields and the body of an answer of the proxy's own.
@@ -299,6 +304,7 @@ def answer_fields(
     :param accept: the request's Accept, if any.
     :param identity: the request's id.
     :param edits: the changes to the response.
+    :param pages: the bodies of errors that have no page of their own.
     :return: the fields and the body.
     """
     fields: FieldLines = [(b"Date", datetimeToString())]
@@ -306,7 +312,8 @@ def answer_fields(
     # RFC 9110 sections 15.3.5 and 15.4.5: these never have a body, and need no length of 0.
     is_bodiless = answer.status in (204, 304)
     if answer.has_body and not is_bodiless:
-        media_type, body = answer.body(accept, identity.decode("ascii"))
+        page = pages.find(answer.status, accept) if answer.page is None else None
+        media_type, body = page or answer.body(accept, identity.decode("ascii"))
         fields.append((b"Content-Type", media_type))
     if not is_bodiless:
         fields.append((b"Content-Length", b"%d" % len(body)))

@@ -12,7 +12,6 @@ from ingress.encoded_fields import FieldLines
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.fields import answer_fields
 from ingress.exchange.response_writer import ResponseWriter
 from ingress.message import Request
 from ingress.routing.route import Route
@@ -75,7 +74,7 @@ def refuse_client(
     answer = Answer.from_error(error)
     identity = resources.make_request_id()
     edits = resources.https_edits if client.is_secure else resources.http_edits
-    fields, body = answer_fields(answer, None, identity, edits)
+    fields, body = resources.answer_fields(answer, None, identity, edits)
     record = ExchangeRecord(client.address, resources.now())
     if isinstance(error, RequestTimeout):
         # The client has used all the time that a head may take.

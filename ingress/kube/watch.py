@@ -40,6 +40,10 @@ WATCHED_POLL_DELAY: Final = 10.0
 """Seconds between two looks for changes that inotify misses: a full queue, a network disk."""
 
 
+MAX_FILES: Final = 1000
+"""Files of a folder that are looked at: more are no configuration."""
+
+
 class Change(Enum):
     """What happened to a file."""
 
@@ -197,6 +201,7 @@ class FileWatcher:
     """
     Reports when one of a few files has changed and is complete.
 
+    :param paths: of files, and of folders, which stand for the files in them.
     :param changed: called without arguments, once for a burst of changes.
     """
 
@@ -208,14 +213,21 @@ class FileWatcher:
         self._changed = changed
         self._watcher: FolderWatcher | None = None
         self._call: Any = None
-        self._known: tuple[Signature, ...] = ()
-        self._seen: tuple[Signature, ...] = ()
+        self._known: tuple[object, ...] = ()
+        self._seen: tuple[object, ...] = ()
 
     def start(self) -> None:
         """Report changes from now on."""
         self._known = self._seen = self._sign()
         self._watcher = FolderWatcher(self._reactor, lambda path, change: self._hurry())
         self._schedule(self._poll_delay())
+
+    def replace(self, paths: Iterable[str]) -> None:
+        """Watch these paths from now on; what they are like now is known already."""
+        replaced = tuple(paths)
+        if replaced != self._paths:
+            self._paths = replaced
+            self._known = self._seen = self._sign()
 
     def stop(self) -> None:
         """Report no more changes."""
@@ -249,15 +261,22 @@ class FileWatcher:
     def _poll_delay(self) -> float:
         """Watch the folders of the files; return the seconds until the next look."""
         folders = {folder for path in self._paths for folder in link_folders(path)}
+        folders.update(path for path in self._paths if os.path.isdir(path))
         if self._watcher is not None and self._watcher.watch(folders):
             return WATCHED_POLL_DELAY
         return POLL_DELAY
 
-    def _sign(self) -> tuple[Signature, ...]:
-        signatures: list[Signature] = []
-        for path in self._paths:
-            try:
-                signatures.append(sign(os.stat(path)))
-            except OSError:
-                signatures.append(())
-        return tuple(signatures)
+    def _sign(self) -> tuple[object, ...]:
+        return tuple(_signatures(path) for path in self._paths)
+
+
+def _signatures(path: str) -> tuple[Signature, ...]:
+    """Sign a file, or a folder and the first files in it."""
+    try:
+        signatures = [sign(os.stat(path))]
+        if os.path.isdir(path):
+            names = sorted(os.listdir(path))[:MAX_FILES]
+            signatures += (sign(os.stat(os.path.join(path, name))) for name in names)
+    except OSError:
+        return ()
+    return tuple(signatures)

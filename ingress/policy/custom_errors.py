@@ -28,6 +28,8 @@ _STATUS: Final = re.compile(r"[45][0-9]{2}")
 _AUTHENTICATE: Final = b"www-authenticate"
 _FIRST_PORT: Final = ""
 
+_REPLACED: Final = "The endpoint's error has the page that the configuration has for it."
+
 _NOT_REPLACED: Final = "errors reach the client as the endpoint or the proxy sends them"
 
 
@@ -42,44 +44,52 @@ class CustomErrors(Policy):
         "disable-proxy-intercept-errors",
     )
     differences: ClassVar[Mapping[str, str]] = {
-        "custom-http-errors": "together with `default-backend`",
+        "custom-http-errors": "together with `default-backend`, or with `default-backend` or "
+        "`error-pages` of the configuration",
         "default-backend": "a Service of the namespace; it is asked without the request's "
         "body, and over http whatever `backend-protocol` says",
     }
 
-    backend: UpstreamKey
+    backend: UpstreamKey | None
+    """The Service to ask; None where the error pages of the configuration take its place."""
+
     statuses: frozenset[int] = frozenset()
     intercepts: bool = True
     """Whether errors of endpoints are replaced, too, and not only the proxy's own."""
+
+    is_own: bool = True
+    """Whether the Ingress itself names the Service, which then serves rules without endpoints."""
 
     rule_fields: tuple[tuple[bytes, bytes], ...] = ()
     """What the Service learns of the rule."""
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> CustomErrors | None:
-        """Feature."""
+        """Feature: the Service is that of the annotation, or else that of the configuration."""
         service = annotations.text("default-backend", _SERVICE, "the name of a Service")
-        words = annotations.words("custom-http-errors")
-        statuses = frozenset(int(word) for word in words if _STATUS.fullmatch(word))
-        is_disabled = annotations.boolean("disable-proxy-intercept-errors", False)
-        if len(words) > sum(_STATUS.fullmatch(word) is not None for word in words):
-            annotations.fault(
-                "custom-http-errors",
-                "a list of 400 to 599 with commas between them is accepted; other members are "
-                "ignored",
-            )
-        if not service:
-            if statuses:
-                annotations.fault(
-                    "custom-http-errors", f"has no effect without default-backend; {_NOT_REPLACED}"
-                )
+        defaults, config = context.config.nginx.errors, context.config
+        statuses = _read_statuses(annotations, defaults.statuses)
+        is_disabled = annotations.boolean(
+            "disable-proxy-intercept-errors", defaults.disable_intercept
+        )
+        if service:
+            backend = UpstreamKey(context.namespace, service, _FIRST_PORT)
+            return cls(backend, statuses, not is_disabled)
+        if not statuses:
             return None
-        backend = UpstreamKey(context.namespace, service, _FIRST_PORT)
-        return cls(backend, statuses, not is_disabled)
+        if config.default_backend is not None:
+            return cls(UpstreamKey(*config.default_backend), statuses, not is_disabled, False)
+        without = sorted(status for status in statuses if not config.error_pages.has(status))
+        if without and "custom-http-errors" in set(annotations):
+            annotations.fault("custom-http-errors", _why_without(without, statuses))
+        with_page = statuses.difference(without)
+        return cls(None, with_page, not is_disabled, False) if with_page else None
 
     @property
     def upstreams(self) -> Iterable[tuple[str, UpstreamKey]]:
-        """Feature."""
+        """Feature: that of the configuration is there anyway."""
+        if self.backend is None or not self.is_own:
+            return ()
         return (("default-backend", self.backend),)
 
     def at(self, rule: RuleScope) -> CustomErrors:
@@ -100,25 +110,35 @@ class CustomErrors(Policy):
         if not self.intercepts or response.status not in self.statuses:
             return None
         challenges = [value for key, _, value in response.fields if key == _AUTHENTICATE]
-        return self._page(context, response.status, challenges)
+        if self.backend is None:
+            fields = tuple((b"WWW-Authenticate", value) for value in challenges)
+            return Answer(response.status, Outcome.OK, _REPLACED, fields)
+        return self._page(context, self.backend, response.status, challenges)
 
     def error(self, context: PolicyContext, answer: Answer) -> Decision:
-        """Policy: a rule without endpoints has those of the other Service, at the same path."""
-        if answer.outcome is Outcome.NO_ENDPOINT:
+        """
+        Policy: a rule without endpoints has those of the Service that its Ingress names, at the
+        same path. Error pages are in answers of the proxy's own anyway.
+        """
+        if self.backend is None:
+            return None
+        if answer.outcome is Outcome.NO_ENDPOINT and self.is_own:
             return Proceed(self._request_edits(context, answer.status), upstream=self.backend)
         if answer.status not in self.statuses:
             return None
         challenges = [value for name, value in answer.fields if name.lower() == _AUTHENTICATE]
-        return self._page(context, answer.status, challenges)
+        return self._page(context, self.backend, answer.status, challenges)
 
-    def _page(self, context: PolicyContext, status: int, challenges: list[bytes]) -> Proceed:
+    def _page(
+        self, context: PolicyContext, backend: UpstreamKey, status: int, challenges: list[bytes]
+    ) -> Proceed:
         _, mark, query = context.request.target.partition(b"?")
         fields = tuple((b"WWW-Authenticate", value) for value in challenges)
         return Proceed(
             self._request_edits(context, status),
             response_edits=FieldEdits(replace=fields),
             target=b"/" + mark + query,
-            upstream=self.backend,
+            upstream=backend,
         )
 
     def _request_edits(self, context: PolicyContext, status: int) -> FieldEdits:
@@ -136,11 +156,15 @@ class CustomErrors(Policy):
 
     def explain(self) -> str:
         """Feature."""
+        listed = ", ".join(map(str, sorted(self.statuses)))
+        whose = "" if self.intercepts else " of the proxy"
+        if self.backend is None:
+            return f"Error pages take the place of the errors{whose} {listed}."
         service = self.backend.service
+        if not self.is_own:
+            return f"The Service {service} is asked in the place of the errors{whose} {listed}."
         sentence = f"The Service {service} is asked if there is no endpoint"
         if self.statuses:
-            whose = "" if self.intercepts else " of the proxy"
-            listed = ", ".join(map(str, sorted(self.statuses)))
             sentence += f", and in the place of the errors{whose} {listed}"
         return f"{sentence}."
 
@@ -148,8 +172,31 @@ class CustomErrors(Policy):
         """Feature."""
         return {
             "customErrors": {
-                "service": self.backend.service,
+                "service": self.backend.service if self.backend is not None else None,
                 "statuses": sorted(self.statuses),
                 "ofEndpoints": self.intercepts,
             }
         }
+
+
+def _read_statuses(annotations: Annotations, default: frozenset[int]) -> frozenset[int]:
+    words = annotations.words("custom-http-errors")
+    if not words:
+        return default
+    found = [int(word) for word in words if _STATUS.fullmatch(word)]
+    if len(found) < len(words):
+        annotations.fault(
+            "custom-http-errors",
+            "a list of 400 to 599 with commas between them is accepted; other members are ignored",
+        )
+    return frozenset(found)
+
+
+def _why_without(without: list[int], statuses: frozenset[int]) -> str:
+    if len(without) == len(statuses):
+        return (
+            "has no effect without default-backend, and without a default backend or error pages "
+            f"of the configuration; {_NOT_REPLACED}"
+        )
+    listed = ", ".join(map(str, without))
+    return f"there is no error page for {listed}: these {_NOT_REPLACED}"

@@ -39,21 +39,24 @@ def find_route(
     :param host: as for `find_host`.
     :param path: the canonical path (`routing.path.canonical_path`).
     :param request: decides on rules with conditions; without it none of these matches.
-    :return: the Route; None if no rule matches.
+    :return: the Route; the default one of the configuration if no rule matches, which is None if
+        there is none.
     """
     # A native look-up, because every request does it.
     virtual_host = cast("dict[bytes, VirtualHost]", snapshot.hosts).get(host)
     if virtual_host is None:
         virtual_host = find_host(snapshot, host)
         if virtual_host is None:
-            return None
+            return snapshot.default_route
     if virtual_host.is_plain:
         found = virtual_host.root.find(path)
-        return virtual_host.default if found is None else found
+        if found is not None:
+            return found
+        return snapshot.default_route if virtual_host.default is None else virtual_host.default
     for route in virtual_host.candidates(path):
         if not route.conditions or (request is not None and _meets(request, route)):
             return route
-    return virtual_host.default
+    return snapshot.default_route if virtual_host.default is None else virtual_host.default
 
 
 def _meets(request: Request, route: Route) -> bool:

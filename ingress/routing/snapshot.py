@@ -144,6 +144,9 @@ class Snapshot:
     any_host: VirtualHost | None = None
     """For hosts that no rule names: rules without host, and default backends without rules."""
 
+    default_route: Route | None = None
+    """For requests that no rule matches: the default backend of the configuration."""
+
     upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
 
     certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from typing import ClassVar, Final
 from twisted.logger import Logger
 
 from ingress.config import Limits
-from ingress.routing.route import RouteLabels
+from ingress.routing.route import Route, RouteLabels
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.steps import STRIDE, Steps
 from ingress.telemetry.folding import LINES_OF_HISTOGRAMS, OTHER, Detail, Outcome, folded
@@ -262,16 +262,16 @@ class TrafficTotals:
         for count, (name, host) in enumerate(tuple(self._hosts.items())):
             current = _virtual_host(snapshot, name)
             if current is None or current is not host.checked:
-                yield from self._retain_host(name, host, current)
+                yield from self._retain_host(name, host, current, snapshot.default_route)
             elif count % STRIDE == STRIDE - 1:
                 yield
         if self.lines < self.limit // 2:
             self._relax()
 
     def _retain_host(
-        self, name: str, host: _HostTotals, current: VirtualHost | None
+        self, name: str, host: _HostTotals, current: VirtualHost | None, default: Route | None
     ) -> Steps[None]:
-        live = {NO_ROUTE}
+        live = {NO_ROUTE} if default is None else {NO_ROUTE, default.labels}
         for count, route in enumerate(current.routes() if current is not None else ()):
             live.add(route.labels)
             live.update(canary.labels for canary in route.canary_routes)

@@ -80,6 +80,24 @@ class FileWatcherTests(SynchronousTestCase):
         self.wait()
         self.assertEqual(self.told, 2)
 
+    def test_folder(self) -> None:
+        """A folder stands for the files in it: they may change, come and go."""
+        self.disk.write("f/1", "1")
+        self.watcher.replace([self.disk.path("f")])
+        for number, change in enumerate(
+            (
+                lambda: self.disk.write("f/1", "22"),
+                lambda: self.disk.write("f/2", "2"),
+                lambda: os.unlink(self.disk.path("f/1")),
+            )
+        ):
+            change()
+            self.wait()
+            self.assertEqual(self.told, number + 1)
+        self.disk.write("a", "2")
+        self.wait()
+        self.assertEqual(self.told, 3)
+
     def test_stop(self) -> None:
         """After `stop` nothing is told, and nothing is left to do."""
         self.watcher.stop()

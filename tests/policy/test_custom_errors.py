@@ -5,7 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.config import Config
+from ingress.config.nginx_settings import ErrorDefaults, NginxSettings
 from ingress.endpoint import UpstreamKey
+from ingress.error_pages import ErrorPages
 from ingress.errors import Outcome
 from ingress.policy.custom_errors import CustomErrors
 from ingress.policy.decision import Proceed
@@ -190,3 +193,61 @@ class WireTests(SynchronousTestCase):
         (problem,) = problems_of(built(web, served("web")))
         self.assertIn("default-backend", problem)
         self.assertIn("Service default/errors does not exist", problem)
+
+
+class ConfigurationTests(SynchronousTestCase):
+    """The configuration has a default backend, or error pages."""
+
+    pages = ErrorPages(pages={"404": {"text/html": b"page"}})
+    response = endpoint_response(404, [(b"WWW-Authenticate", b"Basic")])
+
+    def read(self, config: Config, **annotations: str) -> CustomErrors | None:
+        named = {name.replace("_", "-"): value for name, value in annotations.items()}
+        reading = read_annotations(CustomErrors, named, config=config)
+        self.assertEqual(reading.closing, None)
+        self.faults = reading.faults
+        assert reading.feature is None or isinstance(reading.feature, CustomErrors)
+        return reading.feature
+
+    def test_backend(self) -> None:
+        """Errors are those of the default backend; a rule without endpoints stays without."""
+        config = Config(default_backend=("errors", "pages", "http"))
+        policy = self.read(config, custom_http_errors="404,503")
+        assert policy is not None
+        self.assertEqual(
+            (policy.backend, list(policy.upstreams)), (("errors", "pages", "http", False), [])
+        )
+        verdict = verdict_of(policy.response(policy_context(), self.response))
+        assert isinstance(verdict, Proceed)
+        self.assertEqual(verdict.upstream, policy.backend)
+        answer = Answer(503, Outcome.NO_ENDPOINT, "")
+        verdict = verdict_of(policy.error(policy_context(target=b"/x"), answer))
+        assert isinstance(verdict, Proceed)
+        self.assertEqual(verdict.target, b"/")
+
+    def test_pages(self) -> None:
+        """An error of an endpoint that has a page becomes an answer, with its challenge."""
+        policy = self.read(Config(error_pages=self.pages), custom_http_errors="404,503")
+        assert policy is not None
+        self.assertIn("there is no error page for 503", self.faults["custom-http-errors"])
+        answer = verdict_of(policy.response(policy_context(), self.response))
+        assert isinstance(answer, Answer)
+        self.assertEqual((answer.status, answer.fields), (404, ((b"WWW-Authenticate", b"Basic"),)))
+        self.assertIsNone(verdict_of(policy.response(policy_context(), endpoint_response(503))))
+        self.assertIsNone(verdict_of(policy.error(policy_context(), answer)))
+
+    def test_config_map(self) -> None:
+        """The list of the ConfigMap holds where the annotation is absent."""
+        settings = NginxSettings(errors=ErrorDefaults(frozenset({404}), disable_intercept=True))
+        config = Config(error_pages=self.pages, nginx=settings)
+        policy = self.read(config)
+        assert policy is not None
+        self.assertEqual((policy.statuses, policy.intercepts), ({404}, False))
+        policy = self.read(config, custom_http_errors="403", default_backend="pages")
+        assert policy is not None
+        self.assertEqual((policy.statuses, policy.is_own), ({403}, True))
+
+    def test_nothing(self) -> None:
+        """Without either of them the list has no effect, which is told."""
+        self.assertIsNone(self.read(Config(), custom_http_errors="404"))
+        self.assertIn("has no effect", self.faults["custom-http-errors"])

@@ -16,7 +16,7 @@ from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.policy import Policy
 from ingress.problem import Problem
 from ingress.routing.build import Built, build, build_steps
-from ingress.routing.build.problem_table import CONFIGURATION
+from ingress.routing.build.default_backend import CONFIGURATION
 from ingress.routing.match import find_route
 from ingress.steps import finish
 from tests.support.certs import CertificateAuthority

@@ -34,6 +34,7 @@ from ingress.routing.build.certificate_table import update_certificates
 from ingress.routing.build.change import changed_names, collected_in_steps
 from ingress.routing.build.config_map import ConfigMapState, update_config_map
 from ingress.routing.build.config_map_table import data_of
+from ingress.routing.build.default_backend import CONFIGURATION, default_route
 from ingress.routing.build.foreign_table import update_foreign
 from ingress.routing.build.front_service import front_addresses
 from ingress.routing.build.host_owner import HostOwners
@@ -125,6 +126,8 @@ class Built:
         yield self.problems
         memo_parts = (getattr(self.memo, name) for name in self.memo.__slots__)
         for part in (self.snapshot, *memo_parts):
+            if part is None:
+                continue
             names = part.__struct_fields__ if isinstance(part, Objects) else part.__slots__
             for value in (getattr(part, name) for name in names):
                 if isinstance(value, Mapping):
@@ -232,6 +235,8 @@ def _update(
     classes = class_rule(objects.ingress_classes, config)
     if classes != memo.ingresses.class_rule:
         changed |= yield from reclassed_ingresses(memo.rules.sets, objects.ingresses, classes)
+    if config.default_backend is not None and CONFIGURATION not in memo.rules.sets:
+        changed.add(CONFIGURATION)
     lookup = SecretLookup(
         secret_update.certificate_of,
         named.backend_secret_of,
@@ -252,6 +257,7 @@ def _update(
     hosts, merged = yield from update_hosts(
         memo.hosts, rules, moves, factory, config.hosts.ownership
     )
+    default = memo.default_route
     owners = HostOwners(hosts.users, rules, config.hosts.ownership)
     certificates, chosen = yield from update_certificates(
         memo.certificates, rules, secrets, secret_update.changed, moves, owners
@@ -276,6 +282,7 @@ def _update(
         certificates,
         config_maps,
         config_map,
+        default or default_route(config, reader.without_annotations, factory),
     )
     return updated, concerned
 
@@ -299,6 +306,7 @@ def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
         hosts=memo.hosts.hosts,
         wildcard_hosts=memo.hosts.wildcard_hosts,
         any_host=memo.hosts.any_host,
+        default_route=memo.default_route,
         upstreams=memo.upstreams.upstreams,
         certificates=memo.certificates.certificates,
         default_certificate=memo.secrets.certificate_of(default) if default else None,
@@ -316,6 +324,7 @@ def _is_same(one: Snapshot, other: Snapshot) -> bool:
             "hosts",
             "wildcard_hosts",
             "any_host",
+            "default_route",
             "upstreams",
             "certificates",
             "default_certificate",

@@ -11,6 +11,7 @@ from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
 from ingress.problem import Origin, Problem
 from ingress.routing.build.config_map import ConfigMapState
+from ingress.routing.build.default_backend import FIELD, default_upstream
 from ingress.routing.build.endpoint_screen import CONFIGURATION, CONSEQUENCE, describe_refused
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
@@ -24,6 +25,11 @@ def configuration_problems(
     if config_map.missing is not None:
         yield config_map.missing
     origin = Origin(str(config.path)) if config.path is not None else Origin()
+    backend = default_upstream(config)
+    if backend is not None and upstreams.fault_of(backend, FIELD):
+        named = f"{backend.namespace}/{backend.service}:{backend.port}".removesuffix(":")
+        fault = upstreams.fault_of(backend, FIELD)
+        yield Problem(fault, field=FIELD, value=named, origin=origin)
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)
     yield from _refused_endpoints(upstreams, config, origin)

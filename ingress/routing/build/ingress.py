@@ -37,6 +37,7 @@ from ingress.routing.build.age import age_of
 from ingress.routing.build.canary_ingress import read_canary_set
 from ingress.routing.build.canary_set import CanarySet
 from ingress.routing.build.certificate import covers
+from ingress.routing.build.default_backend import CONFIGURATION, default_rules
 from ingress.routing.build.ingress_class import ClassRule
 from ingress.routing.build.ingress_table import KIND
 from ingress.routing.build.rule_set import (
@@ -99,8 +100,11 @@ class IngressReader:
     def read(self, key: ObjectKey) -> Steps[RuleSet | None]:
         """
         :param key: the key of an Ingress.
-        :return: its rules; None if the Ingress is gone or not ours.
+        :return: its rules; None if the Ingress is gone or not ours. The key of the configuration
+            stands for its default backend.
         """
+        if key == CONFIGURATION:
+            return default_rules(self.config)
         ingress = self._ingresses.get(key[1:])
         if ingress is None or not self._class_rule.is_ours(ingress):
             return None

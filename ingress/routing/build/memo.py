@@ -17,6 +17,7 @@ from ingress.routing.build.named_secret_table import NamedSecretTable
 from ingress.routing.build.rule_table import RuleTable
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
+from ingress.routing.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,4 @@ class Memo:
     certificates: CertificateTable = CertificateTable()
     config_maps: ConfigMapTable = ConfigMapTable()
     config_map: ConfigMapState = ConfigMapState()
+    default_route: Route | None = None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem
 from ingress.routing.build.configuration_problems import configuration_problems
+from ingress.routing.build.default_backend import CONFIGURATION
 from ingress.routing.build.endpoint_screen import find_object, refusal_problems, service_of
 from ingress.routing.build.foreign_config_map import config_map_problems
 from ingress.routing.build.memo import Memo
@@ -18,8 +19,6 @@ from ingress.steps import STRIDE, Steps
 
 Owner = tuple[str, str, str]
 """``(kind, namespace, name)``; all empty for the configuration."""
-
-CONFIGURATION: Owner = ("", "", "")
 
 
 def updated_problems(
