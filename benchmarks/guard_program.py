@@ -22,7 +22,7 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,14 @@ PATIENCE = 600
 """Seconds for one answer, or until all hosts are served: callgrind is slow."""
 
 
+NO_ANNOTATIONS: Mapping[str, str] = {}
+CANARY = {
+    "nginx.ingress.kubernetes.io/canary": "true",
+    "nginx.ingress.kubernetes.io/canary-weight": "50",
+}
+"""Those of a canary that gets half of the requests; a version without canaries serves none."""
+
+
 class Process:
     """The proxy, served by calling its reactor, with an endpoint beside it."""
 
@@ -61,7 +69,8 @@ class Process:
         self._listening.setblocking(False)
         self._endpoint: socket.socket | None = None
         self.ports = {name: _free_port() for name in ("http", "https", "admin")}
-        self.write("guard", ["guard.example", "secure.example"], secure=["secure.example"])
+        hosts = ["guard.example", "secure.example", "canary.example"]
+        self.write("guard", hosts, secure=["secure.example"], canaries=["canary.example"])
         config = watched / "ingress.json"
         config.write_text(json.dumps(self._configuration()))
 
@@ -90,35 +99,26 @@ class Process:
             },
             "source": {
                 "files": ["manifests"],
-                "endpoints": {"default/web": f"127.0.0.1:{self._listening.getsockname()[1]}"},
+                "endpoints": dict.fromkeys(("default/web", "default/new"), self._address),
             },
             "class": {"without-class": True},
             "access-log": {"path": str(self._folder / "access.log")},
             "limits": {"keep-alive-requests": 1_000_000},
         }
 
-    def write(self, name: str, hosts: list[str], secure: list[str]) -> None:
-        """An Ingress for each host, in a file of that name."""
-        backend = {"service": {"name": "web", "port": {"number": 80}}}
-        paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
-        objects: list[dict[str, Any]] = [
-            {
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "Ingress",
-                "metadata": {"name": host, "namespace": "default"},
-                "spec": {"rules": [{"host": host, "http": {"paths": paths}}]}
-                | ({"tls": [{"hosts": [host]}]} if host in secure else {}),
-            }
-            for host in hosts
-        ]
-        service = {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "web", "namespace": "default"},
-            "spec": {"ports": [{"port": 80}]},
-        }
+    @property
+    def _address(self) -> str:
+        return f"127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def write(
+        self, name: str, hosts: list[str], secure: list[str], canaries: Sequence[str] = ()
+    ) -> None:
+        """An Ingress for each host, in a file of that name; some have a canary beside it."""
+        objects = [_ingress(host, host, is_secure=host in secure) for host in hosts]
+        for host in canaries:
+            objects.append(_ingress(f"{host}-canary", host, "new", CANARY))
         if not list(self._manifests.iterdir()):
-            objects.append(service)
+            objects += map(_service, ("web", "new"))
         beside = self._folder / name
         beside.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         beside.rename(self._manifests / f"{name}.json")
@@ -185,6 +185,34 @@ class Process:
             self._endpoint.close()
             self._endpoint = None
         return data
+
+
+def _ingress(
+    name: str,
+    host: str,
+    service: str = "web",
+    annotations: Mapping[str, str] = NO_ANNOTATIONS,
+    *,
+    is_secure: bool = False,
+) -> dict[str, Any]:
+    backend = {"service": {"name": service, "port": {"number": 80}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": "default", "annotations": dict(annotations)},
+        "spec": {"rules": [{"host": host, "http": {"paths": paths}}]}
+        | ({"tls": [{"hosts": [host]}]} if is_secure else {}),
+    }
+
+
+def _service(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"ports": [{"port": 80}]},
+    }
 
 
 def _is_whole(request: bytes | bytearray, body: int) -> bool:

@@ -64,6 +64,7 @@ SCENARIOS = {
     "chunked": Scenario(repeat(get()), CHUNKED),
     "new-connection": Scenario(repeat(get()), connects=True),
     "not-found": Scenario(repeat(get("nobody.example")), b"", b"404"),
+    "canary": Scenario(repeat(get("canary.example"))),
     "redirect": Scenario(repeat(get("secure.example")), b"", b"308"),
     # A stride, so that neighbours in the list are none in time.
     "many-hosts": Scenario(
