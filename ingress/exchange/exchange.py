@@ -27,6 +27,7 @@ from ingress.exchange.fields import (
     without_body,
 )
 from ingress.exchange.held_response import HeldResponse
+from ingress.exchange.mirrored_call import MirroredCall
 from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, early_refusal, write_answer
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.exchange.shaping import shape_response
@@ -37,7 +38,7 @@ from ingress.message import Request, Response
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
-from ingress.telemetry.record import CLIENT_GONE, AttemptRecord, ExchangeRecord
+from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from ingress.upstream.stream import EndpointStream, StreamReceiver
 
 
@@ -187,12 +188,14 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         if self._policies is not None:
             self._policies.change(head)
-        settings = route if self._earlier_tries is None else route.for_diversion()
-        call = self._call = Call(
-            resources.calls, upstream, settings, head, client, self, snapshot.config
-        )
-        record.tries = call.tries
-        self.state = CALLING
+        calls, mirrors, config = resources.calls, resources.mirrors, snapshot.config
+        if self._earlier_tries is not None:
+            call = Call(calls, upstream, route.for_diversion(), head, client, self, config)
+        elif self._is_plain or route.mirror is None:
+            call = Call(calls, upstream, route, head, client, self, config)
+        else:
+            call = MirroredCall(calls, upstream, route, head, client, self, snapshot, mirrors)
+        self._call, record.tries, self.state = call, call.tries, CALLING
         call.start()
         early, self._early_body = self._early_body, None
         if early is not None:
@@ -387,13 +390,10 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             call.cancel()
 
     def _end(self, outcome: Outcome, detail: str = "") -> None:
-        record, resources = self._record, self._resources
         self.state, self._call, self._held = ENDED, None, None
         if self._policies is not None:
             self._policies.ended()
+        record, self.outcome = self._record, outcome
         if self._earlier_tries is not None:
             record.tries = [*self._earlier_tries, *record.tries]
-        record.outcome = self.outcome = outcome
-        record.detail, record.status = detail, record.status or CLIENT_GONE
-        record.duration = resources.now() - record.began_at
-        resources.record(record)
+        self._resources.end(record, outcome, detail)

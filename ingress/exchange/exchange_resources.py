@@ -11,10 +11,12 @@ from twisted.internet.interfaces import IReactorTime
 from ingress.answer import Answer
 from ingress.encoded_fields import FieldLines
 from ingress.error_pages import NO_PAGES
+from ingress.errors import Outcome
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import answer_fields
 from ingress.exchange.loop_marker import LoopMarker
+from ingress.exchange.mirrored_call import Mirrors
 from ingress.exchange.policy_journal import PolicyJournal
 from ingress.exchange.request_shares import RequestShares
 from ingress.field_edits import NO_EDITS, FieldEdits
@@ -24,7 +26,7 @@ from ingress.policy.live_state import PolicyStates
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.subrequest import Asker, NoAsker
 from ingress.routing.snapshot import Snapshot
-from ingress.telemetry.record import ExchangeRecord, RecordReceiver
+from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, RecordReceiver
 
 REQUEST_IDS_AT_ONCE: Final = 128
 """How many request ids are made at once when none is left."""
@@ -64,6 +66,9 @@ class ExchangeResources:
         self.asker: Asker = NoAsker()
         """Sends the requests of policies."""
 
+        self.mirrors = Mirrors()
+        """Makes the copies of requests."""
+
         self.field_names = FieldNames()
         """Decides which names of fields reach endpoints."""
 
@@ -92,6 +97,14 @@ class ExchangeResources:
             self.policy_faults.timeout = snapshot.config.limits.policy_timeout
         if previous is not None:
             self.policy_states.prune(snapshot.has_rule)
+
+    def end(self, record: ExchangeRecord, outcome: Outcome, detail: str) -> None:
+        """Fill in the record of an exchange that is over, and take it."""
+        record.outcome = outcome
+        record.detail = detail
+        record.status = record.status or CLIENT_GONE
+        record.duration = self.now() - record.began_at
+        self.record(record)
 
     def record(self, record: ExchangeRecord) -> None:
         """Take the record of an exchange that is over, or of a refusal before there was one."""

@@ -159,7 +159,7 @@ class Subrequests:
         authority = subrequest.authority or asking.request.authority
         path = canonical_path(target.partition(b"?")[0])
         request = _bare_request(subrequest, authority, target, path, fields)
-        own = _OwnClient(client.address.decode("ascii"), is_secure=subrequest.is_secure)
+        own = OwnClient(client.address.decode("ascii"), is_secure=subrequest.is_secure)
         exchange = Exchange(self._resources, SubrequestWriter(end), own, request)
         end.exchange = exchange
         exchange.begin()
@@ -176,7 +176,7 @@ class Subrequests:
         return self._proxy
 
 
-class _OwnClient(Client):
+class OwnClient(Client):
     """A client whose fields have been looked at already: all that are left may be believed."""
 
     def is_trusted_by(self, config: Config) -> bool:

@@ -16,8 +16,10 @@ from ingress.policy.load_balance import LoadBalance
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryRule:
+class CanaryRule(Setting):
     """A canary of a rule: which requests it gets, and how its own endpoints share them."""
+
+    route_field: ClassVar[str] = "canary_rule"
 
     ingress: tuple[str, str]
     """``(namespace, name)`` of the canary's object."""
@@ -33,6 +35,11 @@ class CanaryRule:
     load_balance: LoadBalance = LoadBalance()
     affinity: CookieAffinity | None = None
     """Its own sessions; they count if `Canary.keeps_own_affinity`."""
+
+    def explain(self) -> str:
+        """Feature."""
+        name = "/".join(self.ingress)
+        return f"The canary of Ingress {name} gets this request; it gets {self.canary.explain()}."
 
 
 @dataclass(frozen=True, slots=True)

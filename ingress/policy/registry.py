@@ -34,6 +34,7 @@ from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
+from ingress.policy.mirror import Mirror
 from ingress.policy.path_regex import PathRegex
 from ingress.policy.policy import Policy
 from ingress.policy.proxy_cookie import ProxyCookie
@@ -173,6 +174,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     Canary,
     CookieAffinity,
     LoadBalance,
+    Mirror,
     PathRegex,
     ProxySettings,
     ResponsePace,

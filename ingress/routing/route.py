@@ -15,6 +15,7 @@ from ingress.policy.call_settings import CallSettings
 from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
+from ingress.policy.mirror import Mirror
 from ingress.policy.policy import Phase, Policy
 from ingress.policy.response_pace import ResponsePace
 from ingress.policy.traffic_split import TrafficSplit
@@ -83,6 +84,9 @@ class Route(CallSettings):
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""
 
+    mirror: Mirror | None = None
+    """The server that gets copies of requests; None for nearly all rules."""
+
     canaries: Canaries | None = None
     """The canaries that get some of the requests; None for nearly all rules."""
 
@@ -135,9 +139,8 @@ class Route(CallSettings):
             found = tuple(map(self._canary_route, self.canaries.rules))
             object.__setattr__(self, "canary_routes", found)
         is_plain = not self.policies and self.response_edits is None and self.paths is None
-        object.__setattr__(
-            self, "is_plain", is_plain and self.pace is None and self.canaries is None
-        )
+        has_extras = self.pace is not None or self.mirror is not None or self.canaries is not None
+        object.__setattr__(self, "is_plain", is_plain and not has_extras)
 
     def _canary_route(self, rule: CanaryRule) -> Route:
         """Everything that the rule's own Ingress asks for holds for its canaries, too."""
@@ -174,8 +177,10 @@ class Route(CallSettings):
             self.affinity,
             self.tls,
             self.pace,
+            self.mirror,
             self.canaries,
             self.logging,
+            self.canary_rule,
         )
         yield from (setting for setting in settings if setting is not None)
 

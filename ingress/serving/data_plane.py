@@ -12,6 +12,7 @@ from ingress.downstream.clients import Clients
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.loop_marker import LoopMarker
+from ingress.exchange.request_copies import RequestCopies
 from ingress.exchange.request_shares import RequestShares
 from ingress.exchange.subrequests import Subrequests
 from ingress.policy.limiter import Limiter
@@ -60,6 +61,7 @@ class DataPlane:
             limiter,
         )
         self.exchanges.asker = Subrequests(self.exchanges)
+        self.exchanges.mirrors = RequestCopies(self.exchanges, deadlines.clock)
         shares = self.exchanges.shares = RequestShares(
             self.clients.admission.is_crowded, self.clients.connections.in_flight
         )

@@ -60,6 +60,9 @@ class Counters:
     limited: Counter[LimitLabels] = field(default_factory=Counter)
     """Requests beyond a limit of their client."""
 
+    mirror_copies: Counter[str] = field(default_factory=Counter)
+    """Copies of requests (``mirror-target``), by what became of them."""
+
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
         self._combine(other, 1)
@@ -92,6 +95,7 @@ class Counters:
             (self.beyond_share, other.beyond_share),
             (self.policy_failures, other.policy_failures),
             (self.slow_policy_calls, other.slow_policy_calls),
+            (self.mirror_copies, other.mirror_copies),
         ):
             for name, count in others.items():
                 own[name] += sign * count

@@ -113,6 +113,12 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
     )
     yield from _policies(counters)
     yield _limited(counters)
+    family = Family(
+        f"{OWN_PREFIX}_mirror_copies_total",
+        "counter",
+        "Copies of requests (mirror-target) that are over, by what became of them",
+    )
+    yield by_label(family, "result", counters.mirror_copies)
     yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Requests that were sent to another endpoint after one had failed",

@@ -17,7 +17,9 @@ from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Proceed
+from ingress.policy.mirror import Mirror
 from ingress.policy.response_pace import ResponsePace
+from ingress.policy.server_url import parse_server_url
 from ingress.policy.subrequest import Subrequest, SubrequestFailed
 from ingress.routing.route import Route
 from tests.exchange.test_exchange_policies import Access, Erring, Requesting, Responding
@@ -306,6 +308,48 @@ def policy_that_asks_here(wire: Wire, client: Peer) -> None:
     client.reset()
 
 
+def copied(wire: Wire, client: Peer) -> None:
+    endpoint, server = mirror_requests(wire, client, GET)
+    server.send(OK)
+    endpoint.send(OK)
+    client.read()
+    client.close()
+
+
+def copied_without_answer(wire: Wire, client: Peer) -> None:
+    endpoint, _ = mirror_requests(wire, client, GET)
+    endpoint.send(OK)
+    client.read()
+    client.close()
+    wire.advance(LIMITS.read_timeout + 2)
+
+
+def copied_too_slowly(wire: Wire, client: Peer) -> None:
+    endpoint, _ = mirror_requests(wire, client, post(1_000_000))
+    for _ in range(100):
+        client.send(bytes(10_000))
+        endpoint.read()
+    endpoint.send(OK)
+    client.read()
+    client.close()
+
+
+def copied_and_given_up(wire: Wire, client: Peer) -> None:
+    mirror_requests(wire, client, post(10) + b"hello")
+    client.reset()
+
+
+def mirror_requests(wire: Wire, client: Peer, data: bytes) -> tuple[Peer, Peer]:
+    """Send a request that is copied."""
+    mirror = Mirror(parse_server_url("http://web.default.svc:80/", "default"))
+    route = Route(ingress=("default", "web"), upstream=UPSTREAM, mirror=mirror)
+    wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+    client.send(data)
+    endpoint, server = wire.accept(), wire.accept()
+    endpoint.read()
+    return endpoint, server
+
+
 SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     served,
     kept_alive,
@@ -328,6 +372,10 @@ SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     reset_while_policies_wait,
     policy_that_answers,
     policies_that_divert,
+    copied,
+    copied_without_answer,
+    copied_too_slowly,
+    copied_and_given_up,
     slowed_down,
     reset_while_slowed_down,
     slowed_down_and_broken_off,
