@@ -22,12 +22,21 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks.guard_scenario import BODY, SCENARIOS, SMALL, Scenario, get
+from benchmarks.guard_scenario import (
+    BODY,
+    CANARY,
+    SCENARIOS,
+    SMALL,
+    Scenario,
+    get,
+    ingress,
+    service,
+)
 
 PERIOD = 1000
 """Exchanges in which everything happens that happens now and then, as counters are folded."""
@@ -46,14 +55,6 @@ SETTLING = 0.5
 
 PATIENCE = 600
 """Seconds for one answer, or until all hosts are served: callgrind is slow."""
-
-
-NO_ANNOTATIONS: Mapping[str, str] = {}
-CANARY = {
-    "nginx.ingress.kubernetes.io/canary": "true",
-    "nginx.ingress.kubernetes.io/canary-weight": "50",
-}
-"""Those of a canary that gets half of the requests; a version without canaries serves none."""
 
 
 class Process:
@@ -114,11 +115,11 @@ class Process:
         self, name: str, hosts: list[str], secure: list[str], canaries: Sequence[str] = ()
     ) -> None:
         """An Ingress for each host, in a file of that name; some have a canary beside it."""
-        objects = [_ingress(host, host, is_secure=host in secure) for host in hosts]
+        objects = [ingress(host, host, is_secure=host in secure) for host in hosts]
         for host in canaries:
-            objects.append(_ingress(f"{host}-canary", host, "new", CANARY))
+            objects.append(ingress(f"{host}-canary", host, "new", CANARY))
         if not list(self._manifests.iterdir()):
-            objects += map(_service, ("web", "new"))
+            objects += map(service, ("web", "new"))
         beside = self._folder / name
         beside.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         beside.rename(self._manifests / f"{name}.json")
@@ -185,34 +186,6 @@ class Process:
             self._endpoint.close()
             self._endpoint = None
         return data
-
-
-def _ingress(
-    name: str,
-    host: str,
-    service: str = "web",
-    annotations: Mapping[str, str] = NO_ANNOTATIONS,
-    *,
-    is_secure: bool = False,
-) -> dict[str, Any]:
-    backend = {"service": {"name": service, "port": {"number": 80}}}
-    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": name, "namespace": "default", "annotations": dict(annotations)},
-        "spec": {"rules": [{"host": host, "http": {"paths": paths}}]}
-        | ({"tls": [{"hosts": [host]}]} if is_secure else {}),
-    }
-
-
-def _service(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {"ports": [{"port": 80}]},
-    }
 
 
 def _is_whole(request: bytes | bytearray, body: int) -> bool:

@@ -1,12 +1,13 @@
 """
-The standard exchanges that `benchmarks.guard` counts.
+The standard exchanges that `benchmarks.guard` counts, and the manifests that they need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, cycle, repeat
+from typing import Any
 
 HOSTS = 10_000
 BODY = 65536
@@ -72,3 +73,45 @@ SCENARIOS = {
         hosts=HOSTS,
     ),
 }
+
+
+NO_ANNOTATIONS: Mapping[str, str] = {}
+CANARY = {
+    "nginx.ingress.kubernetes.io/canary": "true",
+    "nginx.ingress.kubernetes.io/canary-weight": "50",
+}
+"""Those of a canary that gets half of the requests; a version without canaries serves none."""
+
+
+def ingress(
+    name: str,
+    host: str,
+    backend: str = "web",
+    annotations: Mapping[str, str] = NO_ANNOTATIONS,
+    *,
+    is_secure: bool = False,
+) -> dict[str, Any]:
+    """
+    :param host: has one rule, for every path.
+    :param backend: the name of a Service.
+    :return: the manifest of an Ingress.
+    """
+    to_backend = {"service": {"name": backend, "port": {"number": 80}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": to_backend}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": "default", "annotations": dict(annotations)},
+        "spec": {"rules": [{"host": host, "http": {"paths": paths}}]}
+        | ({"tls": [{"hosts": [host]}]} if is_secure else {}),
+    }
+
+
+def service(name: str) -> dict[str, Any]:
+    """:return: the manifest of a Service with one port."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"ports": [{"port": 80}]},
+    }
