@@ -411,33 +411,19 @@ class NeverInTheWayTests(MirrorCase):
 
     def test_mistake(self) -> None:
         """A mistake of ours in a copy is logged, and fails no request."""
-        for mirrors in (
-            Mistaken("copy"),
-            Mistaken("start"),
-            Mistaken("send_body"),
-            Mistaken("end"),
-        ):
+        for where in ("copy", "start", "send_body", "end"):
             self.serve()
-            self.wire.plane.exchanges.mirrors = mirrors
+            self.wire.plane.exchanges.mirrors = MistakenMirrors(where)
             self.ask(post(5) + b"hello")
             self.answer(self.wire.accept())
-            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1, mirrors.where)
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1, where)
 
 
-class Mistaken(Mirrors, RequestCopy):
-    """Copies of which one method raises."""
+class MistakenCopy(RequestCopy):
+    """A copy of which one method raises."""
 
     def __init__(self, where: str) -> None:
-        super().__init__()
         self.where = where
-
-    def _raise(self, where: str) -> None:
-        if where == self.where:
-            raise RuntimeError(where)
-
-    def copy(self, *arguments: object) -> RequestCopy:
-        self._raise("copy")
-        return self
 
     def start(self) -> None:
         self._raise("start")
@@ -447,6 +433,23 @@ class Mistaken(Mirrors, RequestCopy):
 
     def end_body(self, trailers: object) -> None:
         self._raise("end")
+
+    def _raise(self, where: str) -> None:
+        if where == self.where:
+            raise RuntimeError(where)
+
+
+class MistakenMirrors(Mirrors):
+    """Makes such copies, or none at all."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    def copy(self, *arguments: object) -> RequestCopy:
+        if self.where == "copy":
+            raise RuntimeError(self.where)
+        return MistakenCopy(self.where)
 
 
 class OwnHostTests(MirrorCase):

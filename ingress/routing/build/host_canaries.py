@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from ingress.policy.canary_rule import Canaries, CanaryRule
+from ingress.policy.scope import RuleScope
 from ingress.problem import Problem, shown
 from ingress.routing.build.canary_set import DEFAULT, CanaryPath, CanarySet
 from ingress.routing.build.rule_set import RuleSet
@@ -131,17 +132,23 @@ def _of_rule(key: _Key, route: Route, waiting: Sequence[_Candidate]) -> Found:
         if _has_affinity_in_vain(asked, route):
             problems.append(one.problem(_AFFINITY_IN_VAIN))
         left -= share
-        rules.append(
-            CanaryRule(
-                one.item.source.key[1:],
-                one.path.upstream,
-                asked.canary,
-                float(share),
-                asked.load_balance,
-                asked.affinity,
-            )
-        )
+        rules.append(_rule(one, route, float(share)))
     return Found(key, Canaries(tuple(rules)) if rules else None, tuple(problems))
+
+
+def _rule(one: _Candidate, route: Route, share: float) -> CanaryRule:
+    """Adapt what a canary asks for to the rule."""
+    namespace, ingress = one.item.source.key[1:]
+    asked, upstream = one.asked, one.path.upstream
+    scope = RuleScope(namespace, ingress, route.host, route.path, route.path_type, upstream)
+    return CanaryRule(
+        (namespace, ingress),
+        upstream,
+        asked.canary,
+        share,
+        asked.load_balance.at(scope),
+        asked.affinity.at(scope) if asked.affinity is not None else None,
+    )
 
 
 def _fault(one: _Candidate, route: Route) -> str:

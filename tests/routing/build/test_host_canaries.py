@@ -237,6 +237,29 @@ class FaultTests(SynchronousTestCase):
             self.assertEqual(other.affinity.name, cookie)
             self.assertEqual(len(problems_of(result, "canary")), problems)
 
+    def test_adapted(self) -> None:
+        """The cookie and the hash of a canary are adapted to the rule and to its own Service."""
+        result = built(
+            *SERVICES,
+            ingress("a.example", {"/app": "web:80"}),
+            canary(
+                paths={"/app": "new:80"},
+                annotations={
+                    **TEN,
+                    "affinity": "cookie",
+                    "affinity-canary-behavior": "legacy",
+                    "upstream-hash-by": "$service_name",
+                },
+            ),
+        )
+        route = result.snapshot.hosts[b"a.example"].route(b"/app")
+        assert route is not None
+        (other,) = route.canary_routes
+        assert other.affinity is not None
+        self.assertEqual(other.affinity.path, "/app")
+        assert other.load_balance.hash_key is not None
+        self.assertEqual(other.load_balance.hash_key.text.constant, b"new")
+
     def test_refused_rule(self) -> None:
         """A rule that is closed is closed for its canary, too."""
         result = built(*SERVICES, main(annotations={"auth-type": "nonsense"}), canary())
