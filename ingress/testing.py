@@ -40,6 +40,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from ingress.believed_client import BelievedClient
+from ingress.client_session import ClientSession
 from ingress.config import Config
 from ingress.config.section import Mistakes, Section
 from ingress.document import load_documents
@@ -88,6 +89,7 @@ def policy_context(
     address: bytes = b"192.0.2.1",
     is_secure: bool = False,
     is_trusted: bool = False,
+    session: ClientSession | None = None,
     request_id: bytes = b"0123456789abcdef0123456789abcdef",
     rule: RuleIdentity = RULE,
     captures: Captures = (),
@@ -107,6 +109,7 @@ def policy_context(
     :param fields: ``(name, value)``, without Host.
     :param body_length: in bytes; None for a body whose length only its end tells.
     :param address: of the client, as it is believed.
+    :param session: the TLS handshake, if that has asked the client for a certificate.
     :param states: where live state is kept; give the same object to contexts that share it.
     :param reactor: a reactor for policies that wait; a `Clock` if none is given.
     :param asker: takes the requests of the policy's own; without one they fail.
@@ -120,7 +123,9 @@ def policy_context(
         [(name.lower(), name, value) for name, value in fields],
         body_length,
     )
-    client = BelievedClient(address, host, b"", is_secure=is_secure, is_trusted=is_trusted)
+    client = BelievedClient(
+        address, host, b"", is_secure=is_secure, is_trusted=is_trusted, session=session
+    )
     return PolicyContext(
         request,
         client,

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
+from ingress.client_session import ClientSession
 from ingress.config import (
     TLS,
     Cluster,
@@ -44,7 +45,7 @@ from ingress.policy.decision import Proceed
 from ingress.policy.rewrite import Rewrite
 from ingress.problem import Problem
 from ingress.routing.build import Built, build
-from ingress.routing.match import find_captures, find_route
+from ingress.routing.match import find_captures, find_client_trust, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.snapshot import Snapshot
 from ingress.testing import policy_context
@@ -153,11 +154,14 @@ def outcome(snapshot: Snapshot, url: str) -> str:
     route = find_route(snapshot, parts.hostname.encode(), path)
     if route is None:
         return "404"
+    is_secure = parts.scheme == "https"
+    trust = find_client_trust(snapshot, parts.hostname) if is_secure else None
     context = policy_context(
         target=f"{parts.path}{query}".encode(),
         path=path,
         host=parts.netloc.encode(),
-        is_secure=parts.scheme == "https",
+        is_secure=is_secure,
+        session=None if trust is None else ClientSession(trust, None, {}),
         captures=find_captures(route, path),
     )
     decisions = (

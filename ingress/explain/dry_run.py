@@ -173,8 +173,7 @@ def serve_dry(
     snapshot: Snapshot,
     data: bytes,
     *,
-    client: str = "127.0.0.1",
-    is_secure: bool = False,
+    client: Client | None = None,
     seed: int = 0,
     now: float = 0.0,
     assumed: Collection[Policy] = (),
@@ -183,7 +182,7 @@ def serve_dry(
     Serve one request without sockets, by a data plane of its own in which nothing has happened yet.
 
     :param data: the request, head and body.
-    :param client: the address of the client's connection.
+    :param client: the client of the connection; None for one of this machine, over http.
     :param seed: of the choices that are left to chance, such as the share of a canary.
     :param now: seconds since the epoch.
     :param assumed: policies that are taken to let the request pass.
@@ -201,7 +200,9 @@ def serve_dry(
     )
     plane.publish(snapshot)
     plane.exchanges.policy_journal = _Journal(kept, assumed)
-    protocol = HTTP1Downstream(plane.clients, plane.exchanges, Client(client, is_secure=is_secure))
+    protocol = HTTP1Downstream(
+        plane.clients, plane.exchanges, client or Client("127.0.0.1", is_secure=False)
+    )
     transport = MemoryTransport()
     transport.connect(protocol)
     protocol.dataReceived(data)

@@ -11,6 +11,7 @@ from typing import Final
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.client_session import ClientSession
 from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import RequestError
 from ingress.exchange.client import Client
@@ -31,7 +32,7 @@ from ingress.policy.feature import RouteFeature
 from ingress.policy.policy import Policy
 from ingress.problem import Origin, Problem
 from ingress.routing.build import Built
-from ingress.routing.match import find_certificate
+from ingress.routing.match import find_certificate, find_client_trust
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate
 
@@ -171,8 +172,7 @@ def _serve(
         dry = serve_dry(
             built.snapshot,
             asked.head(),
-            client=asked.client,
-            is_secure=asked.is_secure,
+            client=_client(built, asked),
             seed=seed,
             now=now.timestamp(),
             assumed=assumed,
@@ -181,6 +181,15 @@ def _serve(
         if waiting is None or waiting in assumed:
             return dry, assumed
         assumed.append(waiting)
+
+
+def _client(built: Built, asked: Asked) -> Client:
+    """Make the client of the connection, which shows no certificate where it is asked for one."""
+    client = Client(asked.client, is_secure=asked.is_secure)
+    if asked.is_secure:
+        trust = find_client_trust(built.snapshot, asked.server_name)
+        client.session = None if trust is None else ClientSession(trust, None, {})
+    return client
 
 
 def _parse(built: Built, asked: Asked) -> Request | None:
@@ -196,7 +205,7 @@ def _believe(
     if request is None:
         return None, ""
     config = built.snapshot.config
-    believed = Client(asked.client, is_secure=asked.is_secure).believed(request, config)
+    believed = _client(built, asked).believed(request, config)
     if believed.is_trusted:
         return believed, "it is one of trusted-proxies, so its forwarded fields are believed"
     return believed, "it is none of trusted-proxies, so its forwarded fields are not believed"

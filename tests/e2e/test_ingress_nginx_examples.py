@@ -82,8 +82,8 @@ class ExampleTests(SynchronousTestCase):
         self, process: IngressProcess, request: ExampleRequest, replies: list[Reply]
     ) -> None:
         """Compare the answers with what ``txingress explain`` says of the request."""
-        if len(replies) > 1:
-            return  # Later answers depend on earlier ones.
+        if len(replies) > 1 or "certificate" in request.written:
+            return  # Later answers depend on earlier ones, and no certificate is explained.
         written = request.written
         method, target = written["send"].split(" ", 1)
         fields = tuple(f"{name}: {value}" for name, value in written.get("fields", {}).items())

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint
+from ingress.exchange.client import Client
 from ingress.explain.dry_run import serve_dry
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
@@ -58,7 +59,7 @@ class ServeDryTests(SynchronousTestCase):
 
     def test_endpoint(self) -> None:
         """The endpoint that would be asked is kept with the head that it would get."""
-        dry = serve_dry(snapshot_of(ENDPOINT), GET, client="192.0.2.7", is_secure=True)
+        dry = serve_dry(snapshot_of(ENDPOINT), GET, client=Client("192.0.2.7", is_secure=True))
         self.assertEqual(dry.endpoint, ENDPOINT)
         self.assertIn(b"X-Forwarded-For: 192.0.2.7\r\n", dry.upstream_head)
         self.assertIn(b"X-Forwarded-Proto: https\r\n", dry.upstream_head)

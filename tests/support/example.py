@@ -130,7 +130,7 @@ class Example:
     @property
     def requests(self) -> tuple[ExampleRequest, ...]:
         return tuple(
-            ExampleRequest(f"{self.name}, request {number}", written)
+            ExampleRequest(f"{self.name}, request {number}", written, FOLDER / self.name)
             for number, written in enumerate(self.document["requests"], 1)
         )
 
@@ -164,6 +164,8 @@ class ExampleRequest:
 
     name: str
     written: Mapping[str, Any]
+    folder: Path
+    """Of its example."""
 
     def check(self, ports: Mapping[str, int]) -> list[Reply]:
         """
@@ -174,6 +176,7 @@ class ExampleRequest:
         :raises AssertionError: if an answer is not as expected.
         """
         known = {"send", "host", "https", "fields", "body", "times", "cookies", "expect", "why"}
+        known.add("certificate")
         assert self.written.keys() <= known, f"{self.name}: the keys are {sorted(known)}"
         replies = list(self._replies(ports))
         _Expectation(self.name, self.written["expect"]).check(replies)
@@ -205,8 +208,10 @@ class ExampleRequest:
     def _connect(self, ports: Mapping[str, int]) -> HTTPClient:
         if not self.written.get("https"):
             return HTTPClient(ports["http"])
-        host = self.written["host"].partition(":")[0]
-        return HTTPClient(ports["https"], tls=trusting_all(), server_name=host)
+        host, context = self.written["host"].partition(":")[0], trusting_all()
+        if "certificate" in self.written:
+            context.load_cert_chain(self.folder / self.written["certificate"])
+        return HTTPClient(ports["https"], tls=context, server_name=host)
 
 
 @dataclass(frozen=True)
