@@ -86,7 +86,7 @@ venv: .venv/developer
 .venv/developer: .venv/installed
 	@set -eu; \
 	echo "Installing the developers' tools into .venv"; \
-	$(VENV_PYTHON) .ci/requirements.py dev > .venv/requirements-developer.txt; \
+	$(VENV_PYTHON) .ci/requirements.py dev compression > .venv/requirements-developer.txt; \
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
 	    --requirement .venv/requirements-developer.txt; \
 	touch .venv/developer

@@ -64,6 +64,7 @@ COMPILED = (
     "ingress/exchange/call_resources.py",
     "ingress/exchange/canary_choice.py",
     "ingress/exchange/client.py",
+    "ingress/exchange/compressor.py",
     "ingress/exchange/early_body.py",
     "ingress/exchange/endpoint_choice.py",
     "ingress/exchange/exchange.py",

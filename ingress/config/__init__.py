@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
+from ingress.config.compression import CompressionSettings
 from ingress.config.nginx_settings import NginxSettings
 from ingress.error_pages import NO_PAGES, ErrorPages
 
@@ -328,6 +329,7 @@ class Config:
     error_pages: ErrorPages = NO_PAGES
     """The bodies of errors, in place of the proxy's own."""
 
+    compression: CompressionSettings = CompressionSettings()
     nginx: NginxSettings = NginxSettings()
     """What the ConfigMap says beyond the other fields; never set by the file."""
 

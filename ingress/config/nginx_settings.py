@@ -15,19 +15,6 @@ HeaderFields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Compression:
-    """One way to compress responses; ``gzip-*`` or ``brotli-*``."""
-
-    is_on: bool = False
-    level: int = 1
-    min_length: int = 256
-    """Bytes below which a response of known length stays as it is."""
-
-    types: tuple[str, ...] | None = None
-    """Media types in lower case; None for the list of ingress-nginx, ``*`` for all."""
-
-
-@dataclass(frozen=True, slots=True)
 class GlobalAuth:
     """
     External authentication of all rules: ``global-auth-*``, as written. The values have the forms
@@ -179,6 +166,3 @@ class NginxSettings:
     headers: HeaderDefaults = HeaderDefaults()
     skipped_log_targets: tuple[str, ...] = ()
     """``skip-access-log-urls``: targets, or ``~`` and a regular expression."""
-
-    gzip: Compression = Compression()
-    brotli: Compression = Compression(level=4, min_length=20)

@@ -20,6 +20,7 @@ from ingress.config import LocalAddress, LocalService
 from ingress.config.section import Accept, NotAccepted
 from ingress.cores import usable_cores
 from ingress.error_pages import ErrorPages, PagesRefused, read_pages
+from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.listen_address import (
     AddressRefused,
     expand_home,
@@ -46,6 +47,7 @@ _HOST_NAME = re.compile(_NAME)
 _NUMBERS = re.compile(r"[0-9.]+")
 _CONTROLLER = re.compile(rf"(?=.{{1,250}}\Z){_LABEL}(?:\.{_LABEL})*/[!-~]+")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+|\*")
 _ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 
 
@@ -357,3 +359,20 @@ def _is_host(bracketed: str | None, name: str) -> bool:
     except ValueError:
         return False
     return (ip_address.version == 6) == (bracketed is not None)
+
+
+def media_type(value: object) -> str:
+    """A media type, in lower case, or ``*``."""
+    if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None:
+        raise NotAccepted("a media type such as text/css, or * for all")
+    return value.lower()
+
+
+def pattern(value: object) -> LinearPattern:
+    """A regular expression, which is matched without regard to case."""
+    if not isinstance(value, str):
+        raise NotAccepted("a regular expression")
+    try:
+        return LinearPattern.of(value, ignores_case=True)
+    except PatternRefused as error:
+        raise NotAccepted(f"a regular expression; {error}") from error

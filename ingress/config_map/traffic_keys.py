@@ -263,22 +263,51 @@ _ERRORS_AND_AMOUNTS: Final = (
     ),
 )
 
-_UNCOMPRESSED: Final = "responses are not compressed"
+_CODINGS: Final = tuple(
+    key
+    for coding, switch, levels, level, length in (
+        ("gzip", "use-gzip", (1, 9), "1", "256"),
+        ("brotli", "enable-brotli", (0, 11), "4", "20"),
+    )
+    for key in (
+        works(
+            switch,
+            accept.boolean,
+            f"compression.{coding}.enabled",
+            f"whether responses are compressed with {coding}",
+            "false",
+        ),
+        works(
+            f"{coding}-level",
+            accept.integer(*levels),
+            f"compression.{coding}.level",
+            "how much time is spent on it",
+            level,
+        ),
+        works(
+            f"{coding}-min-length",
+            accept.integer(0, 1 << 30),
+            f"compression.{coding}.min_length",
+            "bytes below which a response stays as it is",
+            length,
+        ),
+        works(
+            f"{coding}-types",
+            accept.media_types,
+            f"compression.{coding}.types",
+            "the media types that are compressed, beside text/html",
+        ),
+    )
+)
 
 _COMPRESSION: Final = (
-    _pending("use-gzip", accept.boolean, "gzip.is_on", _UNCOMPRESSED, "false"),
-    _pending("gzip-level", accept.integer(1, 9), "gzip.level", _UNCOMPRESSED, "1"),
-    _pending(
-        "gzip-min-length", accept.integer(0, 1 << 30), "gzip.min_length", _UNCOMPRESSED, "256"
+    *_CODINGS,
+    works(
+        "gzip-disable",
+        accept.pattern,
+        "compression.disabled_for",
+        "clients whose User-Agent matches get nothing compressed",
     ),
-    _pending("gzip-types", accept.media_types, "gzip.types", _UNCOMPRESSED),
-    unsupported("gzip-disable", "User-Agent makes no difference to compression"),
-    _pending("enable-brotli", accept.boolean, "brotli.is_on", _UNCOMPRESSED, "false"),
-    _pending("brotli-level", accept.integer(0, 11), "brotli.level", _UNCOMPRESSED, "4"),
-    _pending(
-        "brotli-min-length", accept.integer(0, 1 << 30), "brotli.min_length", _UNCOMPRESSED, "20"
-    ),
-    _pending("brotli-types", accept.media_types, "brotli.types", _UNCOMPRESSED),
 )
 
 _STREAMS: Final = tuple(

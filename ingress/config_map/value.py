@@ -16,6 +16,7 @@ from ingress.address_ranges import parse_range
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config.section import NotAccepted
 from ingress.field_edits import check_field
+from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.value_map import ValueMap, ValueRefused
 
 REDIRECT_TEXT: Final = re.compile(
@@ -260,6 +261,14 @@ def paths(written: str) -> tuple[str, ...]:
     if not all(_PATH.fullmatch(member) for member in members):
         raise NotAccepted("a list of paths is accepted, each beginning with /")
     return members
+
+
+def pattern(written: str) -> LinearPattern:
+    """Accept a regular expression, which is matched without regard to case."""
+    try:
+        return LinearPattern.of(text(written), ignores_case=True)
+    except PatternRefused as error:
+        raise NotAccepted(f"a regular expression is accepted; {error}") from error
 
 
 def media_types(written: str) -> tuple[str, ...]:

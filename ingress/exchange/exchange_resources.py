@@ -13,6 +13,7 @@ from ingress.encoded_fields import FieldLines
 from ingress.error_pages import NO_PAGES
 from ingress.errors import Outcome
 from ingress.exchange.call_resources import CallResources
+from ingress.exchange.compressor import MemoryBudget
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import answer_fields
 from ingress.exchange.loop_marker import LoopMarker
@@ -72,6 +73,9 @@ class ExchangeResources:
         self.field_names = FieldNames()
         """Decides which names of fields reach endpoints."""
 
+        self.compression_memory = MemoryBudget(0)
+        """Bounds the memory of all responses that are being compressed."""
+
         self.snapshot: Snapshot | None = None
         """Set before any listener accepts; an exchange reads it once."""
 
@@ -94,6 +98,7 @@ class ExchangeResources:
         if previous is None or previous.config is not snapshot.config:
             self.field_names.apply(snapshot.config.field_names)
             self.error_pages = snapshot.config.error_pages
+            self.compression_memory.maximum = snapshot.config.compression.memory
             self.policy_faults.timeout = snapshot.config.limits.policy_timeout
         if previous is not None:
             self.policy_states.prune(snapshot.has_rule)

@@ -127,7 +127,7 @@ class Pacer(Stage):
                 self._timer = self._clock.callLater(TICK, self._pass_on)
         elif self._trailers is not None:
             self._end().call_ended(self._trailers)
-        elif not self._is_held:
+        elif self._is_source_held and not self._is_held:
             self._release_source()
 
     def _hold_source(self) -> None:
@@ -136,8 +136,9 @@ class Pacer(Stage):
             self._source.hold()
 
     def _release_source(self) -> None:
-        if self._is_source_held and self._source is not None:
-            self._is_source_held = False
+        # Also where it was held before this stage was there, while policies decided.
+        self._is_source_held = False
+        if self._source is not None:
             self._source.release()
 
     def _stop_timer(self) -> None:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ingress.content_coding import Coder, make_coder
 from ingress.encoded_fields import FieldLines
 from ingress.exchange.call import Call
 from ingress.exchange.call_receiver import CallReceiver
+from ingress.exchange.compressor import Compressor
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.pacer import Pacer
 from ingress.exchange.stage import Flow, Stage
 from ingress.message import Response
+from ingress.policy.compression import Coding
 from ingress.telemetry.record import ExchangeRecord
 
 
@@ -45,14 +48,37 @@ def shape_response(
     :param record: has the request and its Route.
     """
     route, length = record.route, response.body_length
-    if route is None:
-        return Shaped(fields, length, receiver)
-    source: Flow = call
     stages: list[Stage] = []
-    if route.pace is not None and length != 0:
-        clock = resources.calls.deadlines.clock
-        stages.append(Pacer(source, receiver, route.pace, clock))
+    if route is None or length == 0:
+        return Shaped(fields, length, receiver)
+    clock = resources.calls.deadlines.clock
+    source: Flow = call
+    compressor: Compressor | None = None
+    if route.compression is not None and record.request is not None:
+        offer = route.compression.offer(record.request, response.status, fields, length)
+        if offer is not None:
+            fields = offer.fields
+            coder = _coder(offer.coding, length, resources)
+            if coder is not None:
+                fields, length = offer.encoded_fields, None
+                budget = resources.compression_memory
+                compressor = Compressor(call, receiver, coder, clock, budget)
+                stages.append(compressor)
+                source = compressor
+    if route.pace is not None:
+        pacer = Pacer(source, receiver, route.pace, clock)
+        stages.append(pacer)
+        if compressor is not None:
+            compressor.send_to(pacer)
     if not stages:
         return Shaped(fields, length, receiver)
     call.pass_through(stages)
     return Shaped(fields, length, stages[0])
+
+
+def _coder(coding: Coding | None, length: int | None, resources: ExchangeResources) -> Coder | None:
+    """:return: None where the response is not to be compressed, or where memory is short."""
+    if coding is None:
+        return None
+    coder = make_coder(coding.name, coding.level, length)
+    return coder if resources.compression_memory.has_room(coder.memory) else None

@@ -13,6 +13,7 @@ from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.access_logging import AccessLogging
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.canary_rule import Canaries, CanaryRule
+from ingress.policy.compression import Compression
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.mirror import Mirror
@@ -81,6 +82,9 @@ class Route(CallSettings):
     pace: ResponsePace | None = None
     """The pace of responses; None for as fast as the client reads."""
 
+    compression: Compression | None = None
+    """How responses are compressed; None if they are not."""
+
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""
 
@@ -139,7 +143,8 @@ class Route(CallSettings):
             found = tuple(map(self._canary_route, self.canaries.rules))
             object.__setattr__(self, "canary_routes", found)
         is_plain = not self.policies and self.response_edits is None and self.paths is None
-        has_extras = self.pace is not None or self.mirror is not None or self.canaries is not None
+        extras = (self.pace, self.compression, self.mirror, self.canaries)
+        has_extras = any(extra is not None for extra in extras)
         object.__setattr__(self, "is_plain", is_plain and not has_extras)
 
     def _canary_route(self, rule: CanaryRule) -> Route:
@@ -178,6 +183,7 @@ class Route(CallSettings):
             self.tls,
             self.pace,
             self.mirror,
+            self.compression,
             self.canaries,
             self.logging,
             self.canary_rule,

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.policy.compression import Coding, Compression
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Proceed
 from ingress.policy.mirror import Mirror
@@ -39,6 +40,7 @@ from tests.support.wire import (
     snapshot_of,
 )
 
+GZIP = request(b"GET", b"Accept-Encoding: gzip")
 UPGRADE = request(b"GET", b"Connection: Upgrade", b"Upgrade: websocket")
 SWITCHING = response(101, b"Connection: Upgrade", b"Upgrade: websocket")
 
@@ -258,6 +260,43 @@ def slowed_down_and_broken_off(wire: Wire, client: Peer) -> None:
     client.read()
 
 
+def compressed(wire: Wire, client: Peer) -> None:
+    compress_responses(wire)
+    client.send(GZIP)
+    wire.accept().send(response(200, b"Content-Length: 1500") + bytes(1500))
+    client.read()
+    client.close()
+
+
+def reset_while_compressed(wire: Wire, client: Peer) -> None:
+    compress_responses(wire)
+    client.send(GZIP)
+    wire.accept().send(response(200, b"Content-Length: 15000") + bytes(3000))
+    client.reset()
+
+
+def compressed_and_broken_off(wire: Wire, client: Peer) -> None:
+    compress_responses(wire)
+    client.send(GZIP)
+    endpoint = wire.accept()
+    endpoint.send(response(200, b"Content-Length: 15000") + bytes(3000))
+    wire.advance(1)
+    endpoint.close()
+    client.read()
+
+
+def compress_responses(wire: Wire) -> None:
+    """Compress all, and slow them down."""
+    compression = Compression((Coding("gzip", 1, 20, frozenset({b"*"})),))
+    route = Route(
+        ingress=("default", "web"),
+        upstream=UPSTREAM,
+        compression=compression,
+        pace=ResponsePace(1 << 20),
+    )
+    wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+
+
 def pace_responses(wire: Wire) -> None:
     """Allow 1,000 bytes a second."""
     route = Route(ingress=("default", "web"), upstream=UPSTREAM, pace=ResponsePace(1000))
@@ -381,6 +420,9 @@ SCENARIOS: tuple[Callable[[Wire, Peer], None], ...] = (
     slowed_down_and_broken_off,
     policy_that_asks,
     policy_that_asks_here,
+    compressed,
+    reset_while_compressed,
+    compressed_and_broken_off,
 )
 
 

@@ -1,6 +1,6 @@
 """
 The Problems of the configuration file that depend on the objects: its default certificate, and
-entries of ``source.endpoints`` that serve nothing.
+entries of ``source.endpoints`` that serve nothing; and packages that it needs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
+from ingress.policy.compression import missing_packages
 from ingress.problem import Origin, Problem
 from ingress.routing.build.config_map import ConfigMapState
 from ingress.routing.build.default_backend import FIELD, default_upstream
@@ -33,6 +34,13 @@ def configuration_problems(
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)
     yield from _refused_endpoints(upstreams, config, origin)
+    for coding, package in missing_packages(config):
+        yield Problem(
+            f"needs the Python package {package}, which is not installed; no response is"
+            " compressed with it",
+            field=f"compression.{coding}",
+            origin=origin,
+        )
 
 
 def _default_certificate(secrets: SecretTable, config: Config, origin: Origin) -> Iterator[Problem]:
