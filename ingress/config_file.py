@@ -165,7 +165,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             hsts=_read_hsts(root),
             policies=read_policies(root, folder),
             limits=_read_limits(root),
-            snippets=root.take("snippets", accept.one_of("refuse", "ignore"), _DEFAULT.snippets),
+            snippets=root.take(
+                "snippets", accept.one_of("refuse", "ignore", "interpret"), _DEFAULT.snippets
+            ),
             shutdown_grace=root.take(
                 "shutdown-grace", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_grace
             ),

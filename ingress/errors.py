@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     NO_ROUTE = "no_route"
     NO_ENDPOINT = "no_endpoint"
     REDIRECTED = "redirected"
+    ANSWERED = "answered"
     PREFLIGHT = "preflight"
     ACCESS_REFUSED = "access_refused"
     LIMITED = "limited"

@@ -186,11 +186,14 @@ def explained(result: Built, url: str) -> str:
     explanation = explain(result, ask(url, client=CLIENT), now=NOW)
     if explanation.endpoint is None:
         return f"{explanation.status} {explanation.redirect}".rstrip()
-    assert explanation.route is not None
-    assert explanation.route.upstream is not None
-    is_rewritten = any(isinstance(policy, Rewrite) for policy in explanation.route.policies)
+    assert explanation.candidates is not None
+    # Chance may have chosen a canary; a case compares the rule itself.
+    route = explanation.candidates.chosen
+    assert route is not None
+    assert route.upstream is not None
+    is_rewritten = any(isinstance(policy, Rewrite) for policy in route.policies)
     target = f" {explanation.sent_target}" if is_rewritten else ""
-    return f"200 {explanation.route.upstream.service}{target}"
+    return f"200 {route.upstream.service}{target}"
 
 
 def problem_lines(result: Built, read: list[Problem]) -> str:

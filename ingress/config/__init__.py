@@ -350,7 +350,7 @@ class Config:
     """In the order in which they are asked."""
 
     limits: Limits = Limits()
-    snippets: Literal["refuse", "ignore"] = "refuse"
+    snippets: Literal["refuse", "ignore", "interpret"] = "refuse"
     shutdown_grace: float = 30.0
     """In seconds."""
 

@@ -1,8 +1,7 @@
 """
-One request of a client and its response, as a state machine without reactor or sockets.
-
-`begin` finds the rule, its policies decide, a `Call` asks an endpoint, and the response goes to the
-client. `ingress.exchange.exchange_state` has the states and their order.
+One request of a client and its response, as a state machine without reactor or sockets: `begin`
+finds the rule, its policies decide, a `Call` asks an endpoint, and the response goes to the client.
+`ingress.exchange.exchange_state` has the states and their order.
 """
 
 from __future__ import annotations
@@ -67,8 +66,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._resources = resources
         self._writer = writer
         self._client = client
-        record = self._record = ExchangeRecord(client.address, resources.now(), request)
-        record.request_size = request.length
+        self._record = ExchangeRecord(client.address, resources.now(), request)
+        self._record.request_size = request.length
         self._call: Call | None = None
         self._earlier_tries: list[AttemptRecord] | None = None
         """The attempts of a call whose response a policy has replaced."""
@@ -115,12 +114,11 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def _begin_special(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
         """Begin if the route asks for more than an endpoint, or if the process is crowded."""
         self._is_plain = False
-        if route.canaries is not None:
-            random = self._resources.calls.random
-            route = self._record.route = choose_canary(route, snapshot, self.request, random)
-        if (edits := route.response_edits) is not None:
-            self._response_edits = edits.https if client.is_secure else edits.http
         resources, request, identity = self._resources, self.request, self._record.request_id
+        if route.canaries is not None:
+            route = choose_canary(route, snapshot, request, resources.calls.random)
+            self._record.route = route
+        self._response_edits = route.edits_for(self._response_edits, is_secure=client.is_secure)
         refusal = early_refusal(resources, snapshot, request, route, client, self._client.address)
         if refusal is not None:
             self._answer(refusal)
@@ -143,15 +141,17 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def _admitted(self, answer: Answer | None) -> None:
         """Go on after the phases access and request; `answer` ends the exchange if there is one."""
-        policies, route = self._policies, self._record.route
+        policies = self._policies
         assert policies is not None
-        assert route is not None
+        if policies.request is not self.request:
+            self.request, self._record.route = policies.request, policies.route
+            self._response_edits = policies.route_edits()
         if self.state is ExchangeState.DECIDING:
             self._writer.resume_request()
-        if answer is not None:
-            self._answer(answer)
+        if answer is None:
+            self._admit(policies.snapshot, policies.route, policies.client)
         else:
-            self._admit(policies.snapshot, route, policies.client)
+            self._answer(answer)
 
     def _admit(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
         """Start the call, unless the rule has no Service or the body is too large."""

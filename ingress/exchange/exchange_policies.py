@@ -4,19 +4,33 @@ The policies of one exchange, phase by phase.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields
 from ingress.endpoint import UpstreamKey
+from ingress.errors import Outcome, RequestError
+from ingress.exchange.canary_choice import choose_canary
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.fields import edit_own_fields
+from ingress.exchange.own_answer import NO_ROUTE
 from ingress.exchange.policy_run import Done, PolicyRun
-from ingress.field_edits import NO_EDITS
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Request, Response, UpstreamRequest
 from ingress.policy.context import PolicyContext
-from ingress.routing.match import find_captures
+from ingress.routing.match import find_captures, find_route
+from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
+from ingress.routing.upstream_target import check_path
+
+MAX_SEARCHES: Final = 10
+"""How often one request may have another path, as in nginx."""
+
+_TOO_OFTEN: Final = Answer(
+    500, Outcome.INTERNAL_ERROR, "The path of the request is rewritten without end."
+)
 
 
 class ExchangePolicies:
@@ -24,6 +38,8 @@ class ExchangePolicies:
     The context of a route's policies, and their decisions so far.
 
     :ivar snapshot: the Snapshot that the exchange is served from.
+    :ivar route: the rule of the request; a policy may have had another one found.
+    :ivar request: the request, with the target that a policy has had a rule found for.
     :ivar client: what is believed of the client.
     :ivar upstream: the Upstream to ask; None for the route's.
     :ivar diversion: the Upstream to ask although there is a response, or an answer of the proxy's
@@ -43,12 +59,17 @@ class ExchangePolicies:
     ) -> None:
         self.snapshot = snapshot
         self.client = client
+        self.route = route
+        self.request = request
         self.upstream: UpstreamKey | None = None
         self.diversion: UpstreamKey | None = None
         self.response_edits = NO_EDITS
         self.has_waited = False
         self._resources = resources
-        self._route = route
+        self._request_id = request_id
+        self._searches = 0
+        """How many times another path had its rule found."""
+
         self._run = PolicyRun(resources.policy_faults, resources.policy_journal)
         self._done: Done | None = None
         """Takes the answer of the phase under way. Not kept longer, or it would be a cycle."""
@@ -59,10 +80,17 @@ class ExchangePolicies:
         self._is_decided = False
         """Whether the response is decided: policies do not see the one that a diversion brings."""
 
+        self._context = self._make_context()
+
+    def __repr__(self) -> str:
+        return f"<ExchangePolicies of {self.route.ingress} {self._run}>"
+
+    def _make_context(self) -> PolicyContext:
+        resources, route, request = self._resources, self.route, self.request
         calls = resources.calls
-        self._context = PolicyContext(
+        return PolicyContext(
             request,
-            client,
+            self.client,
             route,
             find_captures(route, request.path),
             now=resources.now,
@@ -70,13 +98,10 @@ class ExchangePolicies:
             random=calls.random,
             states=resources.policy_states,
             faults=resources.policy_faults,
-            request_id=request_id,
+            request_id=self._request_id,
             asker=resources.asker,
-            snapshot=snapshot,
+            snapshot=self.snapshot,
         )
-
-    def __repr__(self) -> str:
-        return f"<ExchangePolicies of {self._route.ingress} {self._run}>"
 
     @property
     def is_waiting(self) -> bool:
@@ -86,12 +111,12 @@ class ExchangePolicies:
     @property
     def has_review(self) -> bool:
         """Whether policies want to see an endpoint's response."""
-        return bool(self._route.response_policies) and not self._is_decided
+        return bool(self.route.response_policies) and not self._is_decided
 
     @property
     def has_replacement(self) -> bool:
         """Whether policies want to see an answer of the proxy's own."""
-        return bool(self._route.error_policies) and not self._is_decided
+        return bool(self.route.error_policies) and not self._is_decided
 
     def admit(self, done: Done) -> None:
         """
@@ -101,17 +126,66 @@ class ExchangePolicies:
         """
         context, run = self._context, self._run
         self._done = done
-        run.ask(self._route.access_policies, lambda policy: policy.access(context), self._accessed)
+        run.ask(self.route.access_policies, lambda policy: policy.access(context), self._accessed)
         self.has_waited = run.is_waiting
 
     def _accessed(self, answer: Answer | None) -> None:
-        context, policies = self._context, self._route.request_policies
-        if answer is not None or not policies:
+        context, policies = self._context, self.route.request_policies
+        if self._run.finds_rule_again:
+            self._search(self._run.target or b"/")
+        elif answer is not None or not policies:
             self._admitted(answer)
         else:
             self._run.ask(policies, lambda policy: policy.request(context), self._admitted)
 
+    def _search(self, target: bytes) -> None:
+        """Find the rule of another target, and ask its policies."""
+        self._searches += 1
+        answer = None
+        if self._searches > MAX_SEARCHES:
+            answer = _TOO_OFTEN
+        else:
+            try:
+                route = self._find(target)
+            except RequestError as error:
+                answer = Answer.from_error(error)
+            else:
+                answer = NO_ROUTE if route is None else None
+                self.route = route or self.route
+        self._run = PolicyRun(self._resources.policy_faults, self._resources.policy_journal)
+        done = self._done
+        if answer is not None or done is None:
+            self._finish(answer)
+        else:
+            self._context = self._make_context()
+            self.admit(done)
+
+    def _find(self, target: bytes) -> Route | None:
+        """
+        :raises RequestError: for a path that is none, or that endpoints may read in another way.
+        """
+        before, snapshot = self.request, self.snapshot
+        path = canonical_path(target.partition(b"?")[0])
+        request = before.aimed_at(target, path, before.authority, before.host)
+        request.length = before.length
+        self.request = request
+        route = find_route(snapshot, request.host, path, request)
+        if route is not None and route.canaries is not None:
+            route = choose_canary(route, snapshot, request, self._resources.calls.random)
+        if route is not None and route.paths is not None:
+            check_path(snapshot, request, route, route.paths)
+        return route
+
+    def route_edits(self) -> FieldEdits:
+        """:return: the changes of the route to responses, for the client's scheme."""
+        resources, is_secure = self._resources, self.client.is_secure
+        edits = resources.https_edits if is_secure else resources.http_edits
+        return self.route.edits_for(edits, is_secure=is_secure)
+
     def _admitted(self, answer: Answer | None) -> None:
+        if self._run.finds_rule_again:
+            self._search(self._run.target or b"/")
+            return
         self.upstream = self._run.upstream
         self.response_edits = self._run.response_edits
         self._finish(answer)
@@ -137,7 +211,7 @@ class ExchangePolicies:
         run = self._run = PolicyRun(self._resources.policy_faults, self._resources.policy_journal)
         self._done = done
         run.ask(
-            self._route.response_policies,
+            self.route.response_policies,
             lambda policy: policy.response(context, response),
             self._decided,
         )
@@ -155,7 +229,7 @@ class ExchangePolicies:
         self._done = done
         self._replaced = answer
         run.ask(
-            self._route.error_policies, lambda policy: policy.error(context, answer), self._decided
+            self.route.error_policies, lambda policy: policy.error(context, answer), self._decided
         )
 
     def cancel(self) -> None:

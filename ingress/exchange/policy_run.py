@@ -65,6 +65,7 @@ class PolicyRun:
     :ivar response_edits: changes to the head of the response.
     :ivar target: the target that goes upstream; None for the client's.
     :ivar upstream: the Upstream to ask; None for the route's.
+    :ivar finds_rule_again: whether the rule of `target` is to be found, and nobody else asked.
     """
 
     def __init__(self, faults: PolicyFaults, journal: PolicyJournal | None = None) -> None:
@@ -72,6 +73,7 @@ class PolicyRun:
         self.response_edits = NO_EDITS
         self.target: bytes | None = None
         self.upstream: UpstreamKey | None = None
+        self.finds_rule_again = False
         self._faults = faults
         self._journal = journal
         """Learns what is decided; None where requests are served."""
@@ -108,7 +110,7 @@ class PolicyRun:
                 self._wait_for(_Wait(policy, decision, policies[index + 1 :], ask, done))
                 return
             answer = self._take(policy, decision)
-            if answer is not None:
+            if answer is not None or self.finds_rule_again:
                 done(answer)
                 return
         done(None)
@@ -140,7 +142,7 @@ class PolicyRun:
                 answer: Answer | None = self._faults.failed(wait.policy.label, result)
             else:
                 answer = self._take(wait.policy, result)
-            if answer is None:
+            if answer is None and not self.finds_rule_again:
                 self.ask(wait.rest, wait.ask, wait.done)
             else:
                 wait.done(answer)
@@ -200,4 +202,5 @@ class PolicyRun:
             self.target = decision.target
         if decision.upstream is not None:
             self.upstream = decision.upstream
+        self.finds_rule_again = decision.finds_rule_again
         return None

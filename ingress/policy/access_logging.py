@@ -15,6 +15,7 @@ from ingress.linear_pattern import TextTooLong
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.scope import ReadContext
+from ingress.policy.snippets import snippet_settings
 from ingress.value_map import ValueMap
 
 
@@ -23,7 +24,7 @@ class AccessLogging(Setting):
     """Which requests of a rule are not logged."""
 
     route_field: ClassVar[str] = "logging"
-    annotations: ClassVar[tuple[str, ...]] = ("enable-access-log",)
+    annotations: ClassVar[tuple[str, ...]] = ("enable-access-log", "configuration-snippet")
 
     is_off: bool = False
     skipped: ValueMap = ValueMap()
@@ -33,6 +34,7 @@ class AccessLogging(Setting):
     def read(cls, annotations: Annotations, context: ReadContext) -> AccessLogging | None:
         """Feature: None where everything is logged."""
         is_off = not annotations.boolean("enable-access-log", True)
+        is_off = is_off or not snippet_settings(annotations, context).is_logged
         skipped = ValueMap.of(context.config.nginx.skipped_log_targets)
         return cls(is_off, skipped) if is_off or skipped else None
 

@@ -38,7 +38,15 @@ class Proceed:
     upstream: UpstreamKey | None = None
     """The Upstream to ask in place of the route's."""
 
+    finds_rule_again: bool = False
+    """
+    Whether the rule of `target` takes the place of this one, with policies of its own; it is the
+    last decision about this rule. The phases access and request know it alone.
+    """
+
     def __post_init__(self) -> None:
+        if self.finds_rule_again and self.target is None:
+            raise ValueError("only a target has a rule to be found")
         if self.target is not None and _TARGET.fullmatch(self.target) is None:
             raise ValueError("a target begins with / and has neither blanks nor control characters")
 

@@ -18,6 +18,7 @@ from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.scope import ReadContext
+from ingress.policy.snippets import snippet_settings
 
 
 class RetryCondition(StrEnum):
@@ -72,6 +73,7 @@ class ProxySettings(Setting):
         "proxy-next-upstream",
         "proxy-next-upstream-tries",
         "proxy-next-upstream-timeout",
+        "configuration-snippet",
     )
     differences: ClassVar[Mapping[str, str]] = {
         "proxy-next-upstream": "`POST` and other non-idempotent methods are repeated only "
@@ -104,15 +106,16 @@ class ProxySettings(Setting):
     def read(cls, annotations: Annotations, context: ReadContext) -> ProxySettings:
         """Feature: the limits of the configuration hold where the annotations say nothing."""
         limits, defaults = context.config.limits, context.config.nginx.proxy
+        said = snippet_settings(annotations, context)
+        body_size = _read_body_size(annotations, limits.body_size)
         return cls(
-            body_size=_read_body_size(annotations, limits.body_size),
-            connect_timeout=_read_timeout(
-                annotations, "proxy-connect-timeout", limits.connect_timeout
-            ),
-            send_timeout=_read_timeout(
-                annotations, "proxy-send-timeout", limits.upstream_send_timeout
-            ),
-            read_timeout=_read_timeout(annotations, "proxy-read-timeout", limits.read_timeout),
+            body_size=body_size if said.body_size is None else said.body_size or None,
+            connect_timeout=said.connect_timeout
+            or _read_timeout(annotations, "proxy-connect-timeout", limits.connect_timeout),
+            send_timeout=said.send_timeout
+            or _read_timeout(annotations, "proxy-send-timeout", limits.upstream_send_timeout),
+            read_timeout=said.read_timeout
+            or _read_timeout(annotations, "proxy-read-timeout", limits.read_timeout),
             retry_on=_read_conditions(annotations, defaults),
             tries=_read_tries(annotations, defaults.next_upstream_tries),
             retry_timeout=_read_retry_timeout(annotations, defaults.next_upstream_timeout),

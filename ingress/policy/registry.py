@@ -47,6 +47,7 @@ from ingress.policy.response_pace import ResponsePace
 from ingress.policy.rewrite import Rewrite
 from ingress.policy.scope import ReadContext
 from ingress.policy.service_upstream import ServiceUpstream
+from ingress.policy.snippets import ConfigurationSnippet, ServerSnippet
 from ingress.policy.source_ranges import SourceRanges
 from ingress.policy.upstream_host import UpstreamHost
 
@@ -162,8 +163,10 @@ FEATURES: Final[tuple[Entry, ...]] = (
     BlockedClients,
     HttpsRedirect,
     ClientCertificates,
+    ServerSnippet,
     # Preflights have no credentials: every rule about access comes behind this line.
     CORS,
+    ConfigurationSnippet,
     # Before who somebody is, as in nginx: guesses at passwords count, too.
     ClientLimits,
     SourceRanges,

@@ -129,7 +129,7 @@ class Rewrite(Policy):
             return _redirect(path, query)
         if not path.startswith(b"/") or path.startswith(b"//"):
             path = _LEADING.sub(b"/", path, count=1)
-        if _DOTS.search(path) is not None or _BROKEN.search(path) is not None:
+        if not is_sound_path(path):
             return _REFUSED
         target = b"%b?%b" % (path, query) if query else path
         if self.prefix is None or self.prefix.is_constant:
@@ -146,6 +146,14 @@ class Rewrite(Policy):
     def shown(self) -> Mapping[str, object]:
         """Feature."""
         return {"rewriteTarget": self.written}
+
+
+def is_sound_path(path: bytes) -> bool:
+    """
+    :param path: a path that was made of others, beginning with ``/``.
+    :return: whether no endpoint can read a dot segment in it, and no escape is broken.
+    """
+    return _DOTS.search(path) is None and _BROKEN.search(path) is None
 
 
 def _redirect(location: bytes, query: bytes) -> Answer:

@@ -15,7 +15,8 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 from ingress.believed_client import BelievedClient
@@ -102,6 +103,9 @@ def _rule_value(variable: str, rule: RuleScope) -> str:
 
 
 Source = TypeVar("Source")
+Other = TypeVar("Other")
+
+_NO_PARTS: Final[Mapping[str, TextPart]] = MappingProxyType({})
 
 
 class VariableTable(Generic[Source]):
@@ -135,11 +139,35 @@ class VariableTable(Generic[Source]):
             [f"${name}" for name in names] + [f"${prefix}NAME" for prefix in self._families]
         )
 
-    def compile(self, written: str) -> VariableText:
+    def extended(
+        self,
+        values: Mapping[str, Callable[[Other], bytes]],
+        families: Mapping[str, Callable[[Other, bytes], bytes]],
+    ) -> VariableTable[Other]:
         """
-        :raises VariableUnknown: for the first variable that is not in the table.
+        :param values: further variables, and others in the place of those of these names.
+        :param families: further families.
+        :return: a table for a source that has more than that of this one.
         """
-        return VariableText(written, tuple(self._parts(written)))
+        # A source that has more is a source of this table, which no type variable can say.
+        all_values: dict[str, Any] = {**self._values, **values}
+        all_families: dict[str, Any] = {**self._families, **families}
+        return VariableTable(all_values, all_families, self._rule_variables)
+
+    def has(self, name: str) -> bool:
+        """:return: whether there is a variable of this name in lower case."""
+        return (
+            name in self._values
+            or name in self._rule_variables
+            or any(name.startswith(prefix) and name != prefix for prefix in self._families)
+        )
+
+    def compile(self, written: str, more: Mapping[str, TextPart] = _NO_PARTS) -> VariableText:
+        """
+        :param more: the pieces for further variables, by their names in lower case.
+        :raises VariableUnknown: for the first variable that is neither there nor in the table.
+        """
+        return VariableText(written, tuple(self._parts(written, more)))
 
     def expand(self, text: VariableText, source: Source) -> bytes:
         """
@@ -159,14 +187,15 @@ class VariableTable(Generic[Source]):
         family = self._families.get(variable)
         return family(source, text) if family is not None else b""
 
-    def _parts(self, written: str) -> Iterator[TextPart]:
+    def _parts(self, written: str, more: Mapping[str, TextPart]) -> Iterator[TextPart]:
         end = 0
         for match in _VARIABLE.finditer(written):
             if match.start() > end:
                 yield TextPart("", _octets(written[end : match.start()]))
             end = match.end()
             # nginx reads names in lower case.
-            yield self._variable((match["plain"] or match["braced"] or "").lower())
+            name = (match["plain"] or match["braced"] or "").lower()
+            yield more[name] if name in more else self._variable(name)
         if end < len(written):
             yield TextPart("", _octets(written[end:]))
 

@@ -195,6 +195,17 @@ class Route(CallSettings):
         """The key of the live state of the route's policies."""
         return RuleIdentity(*self.ingress, self.host, self.path, self.path_type)
 
+    def edits_for(self, otherwise: FieldEdits, *, is_secure: bool) -> FieldEdits:
+        """
+        :param otherwise: the changes to responses of routes that have none of their own.
+        :param is_secure: whether the client came over TLS.
+        :return: the changes to responses of this one.
+        """
+        edits = self.response_edits
+        if edits is None:
+            return otherwise
+        return edits.https if is_secure else edits.http
+
     def response_edits_with(self, hsts: FieldEdits) -> ResponseEdits | None:
         """
         Add up the changes of the policies to responses.
