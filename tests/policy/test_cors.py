@@ -119,7 +119,13 @@ class EverybodyTests(SynchronousTestCase):
             if isinstance(entry, type) and issubclass(entry, Policy)
             if Phase.ACCESS in phases_of(entry)
         ]
-        before = ["blocked-clients", "https-redirect", "client-certificates", "server-snippet", "cors"]
+        before = [
+            "blocked-clients",
+            "https-redirect",
+            "client-certificates",
+            "server-snippet",
+            "cors",
+        ]
         self.assertEqual(asked[:5], before)
 
     def test_preflight(self) -> None:
