@@ -104,6 +104,12 @@ class ControlPlane:
         # The file may have changed since it was read, before the reactor ran.
         self.live_config.look()
 
+    @property
+    def config(self) -> Config:
+        """The configuration in force, with the values of ingress-nginx's ConfigMap."""
+        built = self.controller.built
+        return self.live_config.current if built is None else built.snapshot.config
+
     def stop(self) -> Deferred[None]:
         """
         Stop all changes; the published Snapshot is still served.

@@ -117,7 +117,7 @@ class IngressService(Service):
         self.readiness.add("drain", "the process is draining")
         ending = [observer.stop() for observer in self._started]
         ending.append(self._control_plane.stop())
-        await self._serving.drain(self._control_plane.live_config.current.shutdown_grace)
+        await self._serving.drain(self._control_plane.config.shutdown_grace)
         for ended in ending:
             await ended
         await self._admin.listener.stop()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
@@ -35,8 +35,8 @@ class HandControlPlane:
     stopped: Deferred[None] = field(default_factory=lambda: succeed(None))
 
     @property
-    def live_config(self) -> Any:
-        return type("LiveConfig", (), {"current": Config(shutdown_grace=7.0)})
+    def config(self) -> Config:
+        return Config(shutdown_grace=7.0)
 
     async def start(self) -> None:
         self.events.append("control plane starts")

@@ -122,6 +122,9 @@ class HeaderDefaults:
     set_upstream: HeaderFields = field(default=(), repr=False)
     """That of ``proxy-set-headers``, for every request; it may hold secrets."""
 
+    adds_original_uri: bool = False
+    """``proxy-add-original-uri-header``: whether endpoints get X-Original-URI."""
+
     allowed_custom: frozenset[str] = frozenset()
     """``global-allowed-response-headers`` in lower case: what ``custom-headers`` may set."""
 

@@ -211,7 +211,13 @@ _FIELDS: Final = (
         "requests without an id always get one",
         "true",
     ),
-    unsupported("proxy-add-original-uri-header", "endpoints get no X-Original-URI", "false"),
+    works(
+        "proxy-add-original-uri-header",
+        accept.boolean,
+        "nginx.headers.adds_original_uri",
+        "whether endpoints get X-Original-URI, the target as the client wrote it",
+        "false",
+    ),
 )
 
 _ERRORS_AND_AMOUNTS: Final = (

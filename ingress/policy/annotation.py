@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from ingress.policy.known_annotations import why_ignored
+from ingress.policy.known_annotations import is_harmless, why_ignored
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 """ingress-nginx's prefix: its users change the class name and nothing else."""
@@ -215,10 +215,10 @@ class Annotations:
         :param ignored: the names of those that one would read if this were no canary.
         """
         reported = {fault.name for fault in self.faults}
-        for name in self._values:
+        for name, value in self._values.items():
             if name in known or not reported.isdisjoint((name, PREFIX + name)):
                 continue
             if name in ignored:
                 self.fault(name, _NOT_OF_CANARIES, is_shown=not name.endswith("-snippet"))
-            else:
+            elif not is_harmless(name, value):
                 self.fault(name, why_ignored(name))

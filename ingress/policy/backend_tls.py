@@ -58,8 +58,8 @@ class BackendTLS(Setting):
         "proxy-ssl-ciphers",
     )
     differences: ClassVar[Mapping[str, str]] = {
-        "backend-protocol": "`HTTP` and `HTTPS`; others are reported and replaced by `HTTP` "
-        "(`GRPCS` by `HTTPS`)",
+        "backend-protocol": "`HTTP` and `HTTPS`; `FCGI` is answered with 502, others are reported "
+        "and replaced by `HTTP` (`GRPCS` by `HTTPS`)",
         "proxy-ssl-verify": "with or without `proxy-ssl-secret`; a setting that cannot be "
         "honoured closes the paths with 503",
         "proxy-ssl-name": "without it, a certificate is verified for `SERVICE.NAMESPACE.svc`, "
@@ -186,7 +186,7 @@ def _is_encrypted(annotations: Annotations) -> bool:
 
 _IN_THE_CLEAR: Final = {
     "GRPC": "not implemented; HTTP/1.1 is spoken instead, in which gRPC calls fail",
-    "FCGI": "not implemented; HTTP is spoken instead, which a FastCGI program does not answer",
+    "FCGI": "not implemented; requests get 502",
     "AUTO_HTTP": "not implemented; HTTP/1.1 is spoken instead",
 }
 """What follows from a protocol that is not implemented."""

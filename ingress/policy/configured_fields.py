@@ -43,12 +43,12 @@ class ConfiguredFields(Policy):
     def read(cls, annotations: Annotations, context: ReadContext) -> ConfiguredFields | None:
         """Feature: the ConfigMap alone decides, whose fields have been checked."""
         headers = context.config.nginx.headers
-        if not (headers.removed or headers.added or headers.set_upstream):
+        sent = [*headers.set_upstream]
+        if headers.adds_original_uri:
+            sent.insert(0, ("X-Original-URI", "$request_uri"))
+        if not (headers.removed or headers.added or sent):
             return None
-        texts = [
-            (name.encode(), REQUEST_VARIABLES.compile(value))
-            for name, value in headers.set_upstream
-        ]
+        texts = [(name.encode(), REQUEST_VARIABLES.compile(value)) for name, value in sent]
         constant = [(name, text.constant) for name, text in texts]
         return cls(
             _set(tuple((name, value) for name, value in constant if value is not None)),

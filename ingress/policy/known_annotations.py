@@ -7,6 +7,7 @@ controller: users should not wait for it to be implemented.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
@@ -82,7 +83,7 @@ _FAMILIES: Final = {
     "http2-push-preload": "nothing is pushed: browsers take no pushed responses any more",
     "client-body-buffer-size proxy-max-temp-file-size": "bodies are passed on as they come in",
     "fastcgi-index fastcgi-params-configmap": "FastCGI is not spoken to endpoints",
-    "use-port-in-redirects": "redirects are as by default",
+    "use-port-in-redirects": "there are no redirects that it is about",
 }
 """
 What follows from annotations that are not implemented, by their names.
@@ -93,6 +94,25 @@ Those that decide access are not among them: they close their paths (`ingress.po
 _CONSEQUENCES: Final = {
     name: consequence for names, consequence in _FAMILIES.items() for name in names.split()
 }
+
+
+_HARMLESS: Final[Mapping[str, tuple[str, ...]]] = {
+    "connection-proxy-header": ("keep-alive",),
+    "enable-modsecurity": ("false",),
+    "enable-opentelemetry": ("false",),
+    "enable-owasp-core-rules": ("false",),
+    "enable-rewrite-log": ("false",),
+    "http2-push-preload": ("false",),
+    "ssl-passthrough": ("false",),
+    "ssl-prefer-server-ciphers": ("false",),
+    "use-port-in-redirects": ("false",),
+}
+"""Values that ask for what is done anyway, of annotations that are not implemented."""
+
+
+def is_harmless(name: str, value: str) -> bool:
+    """:return: whether nothing follows if an annotation of this name and value is ignored."""
+    return value.strip().lower() in _HARMLESS.get(name, ())
 
 
 def consequence_of(name: str) -> str:

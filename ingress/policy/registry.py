@@ -17,6 +17,7 @@ from ingress.policy.access_logging import AccessLogging
 from ingress.policy.annotation import Annotations, Closing, Extent, Subject
 from ingress.policy.annotation_safety import AnnotationSafety
 from ingress.policy.app_root import AppRoot
+from ingress.policy.backend_protocol import BackendProtocol
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.basic_auth import BasicAuth
 from ingress.policy.blocked_clients import BlockedClients
@@ -193,6 +194,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ProxyCookie,
     CustomErrors,
     # Answers in the place of an endpoint.
+    BackendProtocol,
     Redirect,
     AppRoot,
     # What is answered here needs no path of an endpoint.

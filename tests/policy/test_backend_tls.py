@@ -82,7 +82,7 @@ class ProtocolTests(SettingsTestCase):
         """What is not implemented, or unknown, is a fault and HTTP."""
         for protocol, message in (
             ("GRPC", "not implemented; HTTP"),
-            ("fcgi", "not implemented; HTTP"),
+            ("fcgi", "not implemented; requests get 502"),
             ("AUTO_HTTP", "not implemented; HTTP"),
             ("AJP", "HTTP or HTTPS is accepted; HTTP is spoken"),
         ):

@@ -66,6 +66,14 @@ class ConfiguredFieldsTests(SynchronousTestCase):
             verdict.request_edits.replace, ((b"X-Service", b"default/web"), (b"X-Agent", b"<ab>"))
         )
 
+    def test_original_uri(self) -> None:
+        """Endpoints get the target as the client wrote it, where they shall."""
+        policy = read(HeaderDefaults(adds_original_uri=True))
+        assert policy is not None
+        verdict = verdict_of(policy.request(policy_context(target=b"/a//b?c")))
+        assert isinstance(verdict, Proceed)
+        self.assertEqual(verdict.request_edits.replace, ((b"X-Original-URI", b"/a//b?c"),))
+
     def test_secrets(self) -> None:
         """Values are nowhere to be seen."""
         policy = read(HeaderDefaults(set_upstream=(("X-Key", "hunter2"), ("X-B", "hunter2 $host"))))
