@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.client_session import ClientTrust
 from ingress.config import Config
 from ingress.endpoint import UpstreamKey
-from ingress.routing.match import find_certificate, find_host, find_route
+from ingress.routing.match import find_certificate, find_client_trust, find_host, find_route
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
@@ -106,3 +108,40 @@ class FindCertificateTests(SynchronousTestCase):
         self.assertIs(find_certificate(snapshot, None), default)
         self.assertIs(find_certificate(snapshot, "foo"), default)
         self.assert_certificate(None, None)
+
+
+class FindClientTrustTests(SynchronousTestCase):
+    def test_hosts(self) -> None:
+        """A handshake asks for what the host of that name asks for."""
+        exact, wildcard, rest = (ClientTrust(name) for name in (b"exact", b"wildcard", b"rest"))
+        asking = replace(
+            SNAPSHOT,
+            hosts={
+                b"foo.example": replace(host("foo.example"), client_trust=exact),
+                b"open.example": host("open.example"),
+            },
+            wildcard_hosts={b"example": replace(host("*.example"), client_trust=wildcard)},
+            any_host=replace(host(""), client_trust=rest),
+        )
+        for name, expected in (
+            ("foo.example", exact),
+            ("FOO.Example.", exact),
+            ("open.example", None),
+            ("bar.example", wildcard),
+            ("a.bar.example", rest),
+            ("192.0.2.1", rest),
+            ("\xe4.example", wildcard),
+            ("", rest),
+            (None, rest),
+        ):
+            self.assertEqual(find_client_trust(asking, name), expected, name)
+        self.assertEqual(
+            dict(asking.client_trusts()), {"foo.example": exact, "*.example": wildcard, "": rest}
+        )
+
+    def test_nobody(self) -> None:
+        """Without such a host it asks for nothing."""
+        for snapshot in (SNAPSHOT, Snapshot(Config())):
+            for name in ("foo.example", None):
+                self.assertIsNone(find_client_trust(snapshot, name))
+            self.assertEqual(list(snapshot.client_trusts()), [])

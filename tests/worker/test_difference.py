@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.client_session import ClientTrust
 from ingress.config import Config, ConfiguredPolicy
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.kube.objects import KubeObject
@@ -179,9 +180,11 @@ class IdentityTests(ReplicaTestCase):
 
     def test_one_entry(self) -> None:
         """With one host more, every other thing is the one that was there."""
-        hosts = {**self.before.hosts, b"b.example": VirtualHost("b.example")}
+        added = VirtualHost("b.example", client_trust=ClientTrust(b"x"))
+        hosts = {**self.before.hosts, b"b.example": added}
         after = self.tell(replace(self.before, hosts=hosts))
         self.assertEqual(set(after.hosts), {b"a.example", b"b.example"})
+        self.assertEqual(after.hosts[b"b.example"], added)
         self.assertIs(after.hosts[b"a.example"], self.copy.hosts[b"a.example"])
         for name in ("config", "upstreams", "certificates", "wildcard_hosts"):
             self.assertIs(getattr(after, name), getattr(self.copy, name), name)

@@ -9,7 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS
+from ingress.kube.objects import Ingress, Secret
 from ingress.policy.registry import REGISTRY
+from ingress.routing.build import Built
 from ingress.routing.build.host import MergedHost, merge_host
 from ingress.routing.build.route_factory import RouteFactory
 from ingress.routing.build.rule_set import Rule, RuleSet, RuleSource, WeightedBackend
@@ -19,6 +21,8 @@ from ingress.routing.path_pattern import PathForm, PathPattern
 from ingress.routing.snapshot import Snapshot
 from ingress.steps import finish
 from ingress.testing import policy_context
+from tests.support.certs import CertificateAuthority
+from tests.support.objects import built, ingress, metadata, problems_of, served
 
 HOST = "a.example"
 FACTORY = RouteFactory(REGISTRY, NO_EDITS, "auto")
@@ -105,3 +109,81 @@ class MergeHostTests(SynchronousTestCase):
         self.assertEqual(key, ("HTTPRoute", "default", "new"))
         self.assertEqual(problem.kind, "HTTPRoute")
         self.assertIn("Ingress default/old, which goes first", problem.message)
+
+
+CA, OTHER_CA = CertificateAuthority("One"), CertificateAuthority("Other")
+
+
+class ClientTrustTests(SynchronousTestCase):
+    """Who decides whose certificates the handshakes of a host ask for."""
+
+    def build(self, *asking: tuple[str, str, int]) -> Built:
+        """:param asking: name, Secret and day of Ingresses for the same host; no Secret for none."""
+        items: list[Ingress | Secret] = [
+            Secret(metadata=metadata(name), data={"ca.crt": authority.root_pem})
+            for name, authority in (("one", CA), ("two", OTHER_CA), ("shop/one", CA))
+        ]
+        for name, secret, day in asking:
+            annotations = {"auth-tls-secret": secret} if secret else {}
+            path = f"/{name.rpartition('/')[2]}"
+            items.append(
+                ingress(
+                    HOST,
+                    {path: "web:80"},
+                    name=name,
+                    annotations=annotations,
+                    created=f"2026-01-{day:02d}",
+                )
+            )
+        return built(*items, *served("web"))
+
+    def policies(self, result: Built, path: bytes) -> list[str]:
+        route = find_route(result.snapshot, HOST.encode(), path)
+        assert route is not None
+        return [policy.label for policy in route.policies]
+
+    def trust(self, result: Built) -> bytes | None:
+        trust = result.snapshot.hosts[HOST.encode()].client_trust
+        return None if trust is None else trust.ca_pem
+
+    def test_host_wide(self) -> None:
+        """One Ingress decides for all paths of its namespace, also for those of older ones."""
+        result = self.build(("old", "", 1), ("asking", "default/one", 2))
+        self.assertEqual(self.trust(result), CA.root_pem)
+        for path in (b"/old", b"/asking"):
+            self.assertEqual(self.policies(result, path), ["client-certificates"])
+
+    def test_older(self) -> None:
+        """Of two that ask for something else the older one decides, which the other is told."""
+        for first, second, expected in ((1, 2, CA), (2, 1, OTHER_CA)):
+            result = self.build(("a", "default/one", first), ("b", "default/two", second))
+            self.assertEqual(self.trust(result), expected.root_pem)
+            policies = [find_route(result.snapshot, HOST.encode(), path) for path in (b"/a", b"/b")]
+            assert policies[0] is not None
+            assert policies[1] is not None
+            self.assertEqual(policies[0].policies, policies[1].policies)
+            (problem,) = problems_of(result, "b" if first == 1 else "a")
+            self.assertIn("an older Ingress of this namespace asks for something else", problem)
+
+    def test_other_namespace(self) -> None:
+        """A namespace that does not own the host closes its own paths, and no others."""
+        result = self.build(("own", "", 1), ("shop/asking", "shop/one", 2), ("shop/other", "", 3))
+        self.assertIsNone(self.trust(result))
+        self.assertEqual(self.policies(result, b"/own"), [])
+        self.assertEqual(self.policies(result, b"/asking"), ["refusal"])
+        self.assertEqual(self.policies(result, b"/other"), [])
+        told = "".join(problems_of(result, "shop/asking"))
+        self.assertIn("only the paths of this Ingress answer 503", told)
+
+    def test_owner(self) -> None:
+        """The namespace that owns the host decides, and reaches no paths of others."""
+        result = self.build(("own", "default/one", 1), ("shop/guest", "", 2))
+        self.assertEqual(self.trust(result), CA.root_pem)
+        self.assertEqual(self.policies(result, b"/guest"), [])
+
+    def test_fault(self) -> None:
+        """A fault closes all paths of the namespace, whoever else asks."""
+        for secret in ("default/missing", "one", "shop/one"):
+            result = self.build(("a", "default/one", 1), ("b", secret, 2))
+            for path in (b"/a", b"/b"):
+                self.assertEqual(self.policies(result, path), ["refusal"], secret)
