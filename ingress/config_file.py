@@ -364,7 +364,8 @@ def _read_limits(root: Section) -> Limits:
             name: section.take(name.replace("_", "-"), accepted, getattr(_DEFAULT.limits, name))
             for name, accepted in _LIMITS.items()
         }
-    return Limits(**limits)
+        store = section.take_secret("store", accept.limit_store, _DEFAULT.limits.store)
+    return Limits(store=store, **limits)
 
 
 def _read_compression(root: Section) -> CompressionSettings:

@@ -28,6 +28,7 @@ from ingress.config import (
     PublicPorts,
     StatusAddresses,
 )
+from ingress.config.limit_store import LimitStore
 from ingress.config.root import MAX_FILE_SIZE
 from ingress.config_file import ConfigError, load_config
 from ingress.document import load_documents
@@ -136,7 +137,8 @@ class LoadTests(ConfigTestCase):
 
     def test_limits(self) -> None:
         """Each limit arrives where it belongs, none at another's place."""
-        keys = [limit.name.replace("_", "-") for limit in fields(Limits)]
+        numbers = [limit for limit in fields(Limits) if limit.name != "store"]
+        keys = [limit.name.replace("_", "-") for limit in numbers]
         text = "".join(f"  {key}: {30 + place}\n" for place, key in enumerate(keys))
         text = text.replace("retry-budget: 50", "retry-budget: 0.5")
         text = text.replace("client-share: 43", "client-share: 0.25")
@@ -144,11 +146,37 @@ class LoadTests(ConfigTestCase):
         for key in ("head-size", "target-size", "metric-lines"):
             text = text.replace(f"{key}: ", f"{key}: 10")  # These have a higher bound.
         limits = self.load(f"{SOURCE}limits:\n{text}").limits
-        places = {limit.name: getattr(limits, limit.name) - 30 for limit in fields(Limits)}
-        expected = {limit.name: float(place) for place, limit in enumerate(fields(Limits))}
+        places = {limit.name: getattr(limits, limit.name) - 30 for limit in numbers}
+        expected = {limit.name: float(place) for place, limit in enumerate(numbers)}
         expected |= {"head_size": 1007.0, "target_size": 1009.0, "retry_budget": 0.5 - 30}
         expected |= {"client_share": 0.25 - 30, "route_share": 0.75 - 30, "metric_lines": 1022.0}
         self.assertEqual(places, expected)
+
+    def test_store(self) -> None:
+        """The store of limits is a URL; a mistake does not quote it, for it may have a password."""
+        for url, expected in (
+            ("redis://redis", LimitStore("redis")),
+            ("redis://[::1]:7000/4", LimitStore("::1", 7000, 4)),
+            ("rediss://u:p%40ss@a.example:1", LimitStore("a.example", 1, 0, "u", "p@ss", True)),
+            ("redis://:hunter2@a", LimitStore("a", password="hunter2")),
+            ("null", None),
+        ):
+            limits = self.load(f"{SOURCE}limits: {{store: '{url}'}}\n".replace("'null'", "null"))
+            self.assertEqual(limits.limits.store, expected, url)
+        for url in (
+            "http://:hunter2@a",
+            "redis://:hunter2@",
+            "redis://:hunter2@a:99999",
+            "redis://:hunter2@a/x",
+            "redis://:hunter2@a/1?hunter2",
+            "hunter2",
+            "redis://[hunter2",
+        ):
+            error = self.assertRaises(
+                ConfigError, self.load, f"{SOURCE}limits: {{store: '{url}'}}\n"
+            )
+            self.assertNotIn("hunter2", str(error))
+            self.assertIn("limits.store: redis://[USER:PASSWORD@]HOST", str(error))
 
     def test_no_limit(self) -> None:
         """Nought is no limit where there may be none."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingress.config.compression import CompressionSettings
+from ingress.config.limit_store import LimitStore
 from ingress.config.nginx_settings import NginxSettings
 from ingress.error_pages import NO_PAGES, ErrorPages
 
@@ -258,6 +259,9 @@ class Limits:
 
     response_rate_after: int = 0
     """Bytes of each response that are not slowed down."""
+
+    store: LimitStore | None = None
+    """Where all replicas count what clients send; None if each counts for itself."""
 
 
 FieldNameSetting = Literal["plain", "underscores", "any"]

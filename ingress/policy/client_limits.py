@@ -18,7 +18,7 @@ from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.policy.annotation import OWN_PREFIX, Annotations
-from ingress.policy.bucket_table import ONE, Rate
+from ingress.policy.bucket_table import ONE, Rate, Refusal
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.limiter import LimitLabels, client_of
@@ -138,22 +138,36 @@ class ClientLimits(Policy):
         address = context.client.address
         if self.exempt and self.exempt.has(address):
             return None
-        client = hash((self.zone, client_of(address)))
+        who = client_of(address)
+        client, limiter = hash((self.zone, who)), context.limiter
         if self.buckets:
-            buckets = context.limiter.buckets
             now = int(context.now() * 1000)
-            refusal = buckets.take(client, hash(self.zone), now, self.buckets)
-            if refusal is not None:
-                limit, _ = self.rates[refusal.which]
-                answer = self._refuse(context, limit, refusal.wait)
-                if answer is not None:
-                    return answer
-        if self.connections:
-            flights = context.limiter.in_flight
-            if flights.begin(client, self.connections):
-                context.ends.append(partial(flights.end, client))
-            else:
-                return self._refuse(context, _CONNECTIONS, 0)
+            refusal = limiter.buckets.take(client, hash(self.zone), now, self.buckets)
+            if refusal is None and limiter.store is not None:
+                # What this replica alone would refuse, all together would refuse as well.
+                decision = limiter.store.take("/".join(self.zone), who, self.buckets)
+                if decision is not None:
+                    return decision.addCallback(partial(self._rated, context, client))
+            return self._rated(context, client, refusal)
+        return self._begin(context, client)
+
+    def _rated(self, context: PolicyContext, client: int, refusal: Refusal | None) -> Answer | None:
+        """Go on after the limits of requests, of which one may refuse."""
+        if refusal is not None:
+            limit, _ = self.rates[refusal.which]
+            answer = self._refuse(context, limit, refusal.wait)
+            if answer is not None:
+                return answer
+        return self._begin(context, client)
+
+    def _begin(self, context: PolicyContext, client: int) -> Answer | None:
+        """Begin a request that the limits of requests have let pass."""
+        if not self.connections:
+            return None
+        flights = context.limiter.in_flight
+        if not flights.begin(client, self.connections):
+            return self._refuse(context, _CONNECTIONS, 0)
+        context.ends.append(partial(flights.end, client))
         return None
 
     def _refuse(self, context: PolicyContext, limit: str, wait: int) -> Answer | None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 import mmap
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
+
+from twisted.internet.defer import Deferred
 
 from ingress.policy import bucket_table, in_flight
-from ingress.policy.bucket_table import BucketTable
+from ingress.policy.bucket_table import BucketTable, Rate, Refusal
 from ingress.policy.in_flight import InFlight, Region
 from ingress.policy.process_lock import ProcessLock, open_lock_file
 
@@ -68,6 +71,22 @@ class SharedLimits:
         )
 
 
+class SharedBuckets(Protocol):
+    """The buckets that all replicas share (``limits.store``)."""
+
+    def take(
+        self, zone: str, client: bytes, rates: Sequence[Rate]
+    ) -> Deferred[Refusal | None] | None:
+        """
+        Put a request into the buckets of its client, as `BucketTable.take` does.
+
+        :param zone: the name of the zone.
+        :param client: who counts as one client.
+        :return: fires with None, without long delay, if the request is admitted or if nobody says
+            so in time; None if nobody can say.
+        """
+
+
 class Limiter:
     """
     The live state of all limits of a process, or its view of what all workers share.
@@ -78,6 +97,9 @@ class Limiter:
     def __init__(self, buckets: BucketTable | None = None, flights: InFlight | None = None) -> None:
         self.buckets = BucketTable() if buckets is None else buckets
         self.in_flight = InFlight() if flights is None else flights
+        self.store: SharedBuckets | None = None
+        """None if each replica counts for itself."""
+
         self.refused: Counter[LimitLabels] = Counter()
         """Requests beyond a limit since the start."""
 

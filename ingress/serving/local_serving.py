@@ -5,12 +5,13 @@ The data plane in one process: accepting and draining.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from ingress.config.limit_store import LimitStore
 from ingress.downstream.http1_factory import HTTP1Factory, TLSFactory
 from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
 from ingress.downstream.tls import TLSContexts
@@ -19,6 +20,9 @@ from ingress.observer import ExchangeObserver
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
+
+if TYPE_CHECKING:
+    from ingress.serving.limit_store import RedisLimitStore
 
 
 class LocalServing:
@@ -50,6 +54,8 @@ class LocalServing:
         self._observers = tuple(observers)
         self._processes = processes
         self._grace: IDelayedCall | None = None
+        self._store: RedisLimitStore | None = None
+        """Where limits are counted for all replicas, if anywhere."""
 
     def __repr__(self) -> str:
         return f"<LocalServing: {self.connections} connections>"
@@ -73,6 +79,27 @@ class LocalServing:
     def publish(self, snapshot: Snapshot) -> None:
         """Serving."""
         self._plane.publish(snapshot)
+        self._use_store(snapshot.config.limits.store)
+
+    def _use_store(self, wanted: LimitStore | None) -> None:
+        """Have limits counted in this store from now on."""
+        used = self._store
+        if wanted == (used.store if used is not None else None):
+            return
+        self._close_store()
+        if wanted is not None:
+            # Imported where it is used, because few need it.
+            from ingress.serving.limit_store import RedisLimitStore
+
+            self._store = RedisLimitStore(self._reactor, wanted)
+            self._store.start()
+        self._plane.exchanges.policy_states.limiter.store = self._store
+
+    def _close_store(self) -> None:
+        store, self._store = self._store, None
+        self._plane.exchanges.policy_states.limiter.store = None
+        if store is not None:
+            store.stop()
 
     def accept(self) -> Deferred[None]:
         """Serving."""
@@ -118,6 +145,7 @@ class LocalServing:
         await self._plane.clients.connections.drain()
         if self._grace.active():
             self._grace.cancel()
+        self._close_store()
         self._plane.calls.registry.close()
         self._plane.deadlines.stop()
         for observer in self._observers:

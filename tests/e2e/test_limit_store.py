@@ -1,0 +1,101 @@
+"""
+Two replicas that count together in a real Redis, and what becomes of that when it is gone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.client import HTTPClient
+from tests.support.endpoints import EchoEndpoint
+from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.process import IngressProcess, wait_until
+from tests.support.redis_server import PASSWORD, RedisServer, needs_redis
+
+
+class LimitStoreTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        needs_redis()
+        self.resources = ExitStack()
+        self.addCleanup(self.resources.close)
+        self.web = EchoEndpoint("web")
+        self.resources.callback(self.web.stop)
+        self.redis = RedisServer()
+        self.resources.callback(self.redis.stop)
+
+    def replica(self, url: str, workers: int = 1) -> IngressProcess:
+        folder = Path(tempfile.mkdtemp(prefix="ingress-"))
+        self.resources.callback(shutil.rmtree, folder)
+        process = IngressProcess(folder, limits={"store": url}, workers=workers)
+        limits = {"limit-rpm": "10", "limit-burst-multiplier": "2"}
+        process.write(
+            "all.yaml",
+            *(
+                ingress_manifest(name, f"{name}.example", {"/": "web"}, annotations=limits)
+                for name in ("a", "b", "c", "d")
+            ),
+            *served_manifests("web", self.web.port),
+        )
+        self.resources.callback(process.stop)
+        process.start()
+        return process
+
+    def statuses(self, process: IngressProcess, host: str, count: int) -> list[int]:
+        found = []
+        for _ in range(count):
+            with HTTPClient(process.port("http")) as client:
+                found.append(client.request("/", host, fields="Connection: close\r\n").status)
+        return found
+
+    def admitted(self, processes: list[IngressProcess], host: str) -> int:
+        """How many of 30 requests to each are let in, taking turns."""
+        statuses = [
+            status
+            for _ in range(30)
+            for process in processes
+            for status in self.statuses(process, host, 1)
+        ]
+        self.assertEqual(set(statuses) - {200, 503}, set())
+        return statuses.count(200)
+
+    def test_together(self) -> None:
+        """Replicas together let in what one would; without the store each counts for itself."""
+        replicas = [self.replica(self.redis.url()), self.replica(self.redis.url(), workers=2)]
+        # Each process says so when it could not connect, and nothing when it could.
+        self.assertEqual(self.admitted(replicas, "a.example"), 21)
+
+        self.redis.freeze()
+        self.assertEqual(self.admitted(replicas, "b.example"), 42)
+        self.redis.thaw()
+
+        marks = [process.mark() for process in replicas]
+        self.redis.end()
+        for process, mark in zip(replicas, marks, strict=True):
+            process.wait_for_line("The store of limits .* cannot be used", since=mark)
+        self.assertEqual(self.admitted(replicas, "c.example"), 42)
+
+        self.redis.start()
+        for process, mark in zip(replicas, marks, strict=True):
+            process.wait_for_line("The store of limits is back", since=mark)
+        wait_until(lambda: self.redis_has_all(replicas[1]), "the other worker")
+        self.assertEqual(self.admitted(replicas, "d.example"), 21)
+        for process in replicas:
+            self.assertNotIn(PASSWORD, process.log)
+            self.assertNotIn(PASSWORD.replace(" ", "%20"), process.log)
+            self.assertNotIn("Traceback", process.log)
+
+    def redis_has_all(self, process: IngressProcess) -> bool:
+        """Whether both workers have said that the store is back."""
+        return process.log.count("is back") >= 2
+
+    def test_wrong_password(self) -> None:
+        """A wrong password costs the common count, and nothing else."""
+        process = self.replica(self.redis.url("hunter2"))
+        process.wait_for_line("The store of limits redis://localhost:.* cannot be used .WRONGPASS")
+        self.assertEqual(self.admitted([process], "a.example"), 21)
+        self.assertNotIn("hunter2", process.log)
