@@ -103,6 +103,7 @@ COMPILED = (
     "ingress/upstream/pool.py",
     "ingress/upstream/registry.py",
     "ingress/upstream/retry_budget.py",
+    "ingress/upstream/slow_start.py",
     "ingress/upstream/stream.py",
     # Counters and the access log.
     "ingress/telemetry/access_log.py",

@@ -127,7 +127,8 @@ class EndpointChoice:
 
     def _new_session(self, affinity: CookieAffinity) -> Endpoint | None:
         resources, upstream = self._resources, self._upstream
-        candidates = self._candidates()
+        load_balance = self._settings.load_balance
+        candidates = resources.balancer.admitted(upstream, self._candidates(), load_balance)
         if not candidates:
             return None
         now = resources.wall_clock()

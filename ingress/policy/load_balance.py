@@ -6,13 +6,14 @@ Source of the rules: docs/compatibility.md, section 2.4.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from ingress.endpoint import Endpoint
-from ingress.policy.annotation import Annotations
+from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.hash_key import HashKey, parse_hash_key
 from ingress.policy.rendezvous import most_preferred, preferred
@@ -20,6 +21,12 @@ from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.variables import RequestSource, VariableUnknown
 
 _SUBSET_SIZE: Final = 3
+
+_SLOW_START: Final = f"{OWN_PREFIX}slow-start"
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,3})(s|m)?")
+
+MAX_SLOW_START: Final = 900.0
+"""Seconds."""
 
 
 class Algorithm(StrEnum):
@@ -46,11 +53,14 @@ class LoadBalance(Setting):
         "upstream-hash-by",
         "upstream-hash-by-subset",
         "upstream-hash-by-subset-size",
+        _SLOW_START,
     )
     differences: ClassVar[Mapping[str, str]] = {
         "load-balance": "`round_robin`, `ewma`, and our own `least_request`",
         "upstream-hash-by": "a change of endpoints moves the fewest requests; requests without a "
         "value to hash are balanced",
+        _SLOW_START: "the time in which an endpoint that has become ready comes to its share of "
+        "requests, such as `30s`; `15m` at most",
     }
 
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
@@ -60,6 +70,9 @@ class LoadBalance(Setting):
 
     subset_size: int = 1
     """How many endpoints serve one key; more than one for ``upstream-hash-by-subset``."""
+
+    slow_start: float = 0.0
+    """The seconds in which an endpoint that has become ready comes to its share; 0 for at once."""
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> LoadBalance:
@@ -79,6 +92,7 @@ class LoadBalance(Setting):
             algorithm=Algorithm(algorithm),
             hash_key=_read_hash_key(annotations),
             subset_size=(size or _SUBSET_SIZE) if has_subset else 1,
+            slow_start=_read_slow_start(annotations),
         )
 
     def at(self, rule: RuleScope) -> LoadBalance:
@@ -92,7 +106,10 @@ class LoadBalance(Setting):
         """Feature."""
         if self.hash_key is not None:
             return f"Requests of equal {self.hash_key.written} go to the same endpoints."
-        return f"Endpoints share requests by {self.algorithm}."
+        sentence = f"Endpoints share requests by {self.algorithm}."
+        if self.slow_start:
+            sentence += f" One that has become ready comes to its share in {self.slow_start:g} s."
+        return sentence
 
     def shown(self) -> Mapping[str, object]:
         """Feature."""
@@ -100,6 +117,8 @@ class LoadBalance(Setting):
         if self.hash_key is not None:
             found["hashBy"] = self.hash_key.written
             found["subsetSize"] = self.subset_size
+        if self.slow_start:
+            found["slowStart"] = self.slow_start
         return {"loadBalance": found}
 
     def among(self, endpoints: Sequence[Endpoint], source: RequestSource) -> Sequence[Endpoint]:
@@ -117,6 +136,26 @@ class LoadBalance(Setting):
         if self.subset_size == 1:
             return (preferred(key, endpoints),)
         return most_preferred(key, endpoints, self.subset_size)
+
+
+def _read_slow_start(annotations: Annotations) -> float:
+    """:return: seconds."""
+    written = annotations.text(_SLOW_START)
+    if not written:
+        return 0.0
+    found = _DURATION.fullmatch(written)
+    seconds = int(found[1]) * (60.0 if found[2] == "m" else 1.0) if found is not None else 0.0
+    if not 0 < seconds <= MAX_SLOW_START:
+        annotations.fault(
+            _SLOW_START,
+            "a time such as 30s or 2m is accepted, 15m at most; an endpoint that has become ready "
+            "gets its full share at once",
+        )
+        return 0.0
+    if annotations.text("upstream-hash-by"):
+        annotations.fault(_SLOW_START, "has no effect with upstream-hash-by: a key has one place")
+        return 0.0
+    return seconds
 
 
 def _read_hash_key(annotations: Annotations) -> HashKey | None:

@@ -23,6 +23,7 @@ from ingress.policy.variables import RequestSource
 from ingress.routing.snapshot import Snapshot
 from ingress.upstream.health import Health
 from ingress.upstream.registry import EndpointRegistry
+from ingress.upstream.slow_start import SlowStart
 
 Cost = Callable[[Endpoint], float]
 """Returns the cost of asking an endpoint; the lower one is better."""
@@ -86,6 +87,7 @@ class Balancer:
         self, registry: EndpointRegistry, now: Callable[[], float], random: Random
     ) -> None:
         self.health = Health(now, random)
+        self.slow_start = SlowStart(now, random)
         self._registry = registry
         self._now = now
         self._random = random
@@ -109,7 +111,10 @@ class Balancer:
         :return: None if no endpoint is left to try.
         """
         candidates: Sequence[Endpoint] = upstream.endpoints
-        if tried or (self.health.failing and self.health.concerns(candidates)):
+        if self.slow_start.fresh and load_balance.slow_start:
+            candidates = self.candidates(upstream, tried, tls)
+            candidates = self.admitted(upstream, candidates, load_balance)
+        elif tried or (self.health.failing and self.health.concerns(candidates)):
             candidates = self.candidates(upstream, tried, tls)
         elif (
             load_balance.algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates
@@ -169,6 +174,18 @@ class Balancer:
             endpoint for endpoint in untried if may_serve((upstream.key, endpoint, tls))
         ] or untried
 
+    def admitted(
+        self, upstream: Upstream, candidates: Sequence[Endpoint], load_balance: LoadBalance
+    ) -> Sequence[Endpoint]:
+        """
+        :param candidates: endpoints that may serve.
+        :return: those of them that take part in the choice for one request, or for a new session:
+            an endpoint that has become ready a moment ago seldom does, if it starts slowly.
+        """
+        if not self.slow_start.fresh or not load_balance.slow_start:
+            return candidates
+        return self.slow_start.admitted(upstream.key, candidates, load_balance.slow_start)
+
     def may_serve(self, upstream: Upstream, endpoint: Endpoint, tls: BackendTLS | None) -> bool:
         """Return whether a session may stay on its endpoint for this request."""
         if self.health.may_serve((upstream.key, endpoint, tls)):
@@ -194,3 +211,4 @@ class Balancer:
         for key in [key for key in self._turns if key not in snapshot.upstreams]:
             del self._turns[key]
         self.health.published(snapshot)
+        self.slow_start.published(snapshot.upstreams)

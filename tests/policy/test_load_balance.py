@@ -142,3 +142,30 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(settings, LoadBalance(Algorithm.EWMA))
         self.assertIn("there is no variable $connection", fault)
         self.assertIn("the annotation is ignored", fault)
+
+    def test_slow_start(self) -> None:
+        """A time in seconds or minutes; another value is a fault, and none."""
+        for written, seconds in (("30s", 30), ("45", 45), ("2m", 120), ("15m", 900)):
+            self.assertEqual(slow_start(written), (LoadBalance(slow_start=seconds), []))
+        for written in ("0", "16m", "1h", "-1s", "1.5s", "soon"):
+            settings, (fault,) = slow_start(written)
+            self.assertEqual(settings, LoadBalance())
+            self.assertIn("a time such as 30s or 2m is accepted", fault)
+
+    def test_slow_start_of_keys(self) -> None:
+        """It has no effect with a hash, whose keys have one place."""
+        settings, (fault,) = slow_start("30s", upstream_hash_by="$uri")
+        self.assertEqual(settings.slow_start, 0)
+        self.assertIn("has no effect with upstream-hash-by", fault)
+
+    def test_told(self) -> None:
+        """People are told about a slow start."""
+        settings, _ = slow_start("30s")
+        self.assertIn("comes to its share in 30 s", settings.explain())
+        self.assertEqual(
+            settings.shown(), {"loadBalance": {"algorithm": "round_robin", "slowStart": 30.0}}
+        )
+
+
+def slow_start(value: str, **annotations: str) -> tuple[LoadBalance, list[str]]:
+    return read(**{"txingress.dev/slow_start": value}, **annotations)

@@ -110,6 +110,8 @@ def _balance(settings: LoadBalance) -> Iterator[str]:
         yield f"hash {settings.hash_key.written}"
         if settings.subset_size > 1:
             yield f"subsets of {settings.subset_size}"
+    if settings.slow_start:
+        yield f"slow start {settings.slow_start:g} s"
 
 
 def _proxy(settings: ProxySettings) -> Iterator[str]:
