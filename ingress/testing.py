@@ -66,9 +66,9 @@ RULE = RuleIdentity("default", "web", "a.example", "/", "Prefix")
 
 
 HERE: Final = Path(".")
-NO_CONFIG_MAPS: Final[Mapping[tuple[str, str], Mapping[str, str]]] = MappingProxyType({})
 NO_OPTIONS: Final[Mapping[str, object]] = MappingProxyType({})
 NO_SECRETS: Final[Mapping[tuple[str, str], Mapping[str, bytes]]] = MappingProxyType({})
+NO_CONFIG_MAPS: Final[Mapping[tuple[str, str], Mapping[str, str]]] = MappingProxyType({})
 
 
 class _Rule:
@@ -99,6 +99,7 @@ def policy_context(
     states: PolicyStates | None = None,
     reactor: Any = None,
     asker: Asker | None = None,
+    sent_target: bytes | None = None,
 ) -> PolicyContext:
     """
     Make what a policy sees of a request.
@@ -112,6 +113,7 @@ def policy_context(
     :param session: the TLS handshake, if that has asked the client for a certificate.
     :param states: where live state is kept; give the same object to contexts that share it.
     :param reactor: a reactor for policies that wait; a `Clock` if none is given.
+    :param sent_target: the target that the endpoint gets; `target` if none is given.
     :param asker: takes the requests of the policy's own; without one they fail.
     """
     request = Request(
@@ -138,6 +140,7 @@ def policy_context(
         faults=PolicyFaults(reactor if reactor is not None else Clock()),
         request_id=request_id,
         asker=asker if asker is not None else NoAsker(),
+        target=sent_target,
     )
 
 
@@ -245,9 +248,9 @@ def read_annotations(
     *,
     config: Config = _DEFAULTS,
     namespace: str = "default",
-    config_maps: Mapping[tuple[str, str], Mapping[str, str]] = NO_CONFIG_MAPS,
     backend_secret_of: BackendSecretOf = lambda name: BackendSecret(fault="does not exist"),
     secrets: Mapping[tuple[str, str], Mapping[str, bytes]] = NO_SECRETS,
+    config_maps: Mapping[tuple[str, str], Mapping[str, str]] = NO_CONFIG_MAPS,
 ) -> Reading:
     """
     Let a feature read annotations, as it does while a Snapshot is built.

@@ -8,7 +8,22 @@ found here: ``ssl-redirect`` is `Config.ssl_redirect`, ``proxy-read-timeout`` is
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
+
+REDIRECT_TEXT: Final = re.compile(
+    r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"
+)
+"""A value of ``proxy-redirect-from`` and ``-to``, which is no regular expression."""
+
+COOKIE_DOMAINS: Final = re.compile(r"\.?([A-Za-z0-9._\-]{1,253}) +\.?([A-Za-z0-9._\-]{1,253})")
+"""A value of ``proxy-cookie-domain``: two domains."""
+
+COOKIE_PATHS: Final = re.compile(
+    r"(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023}) +(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023})"
+)
+"""A value of ``proxy-cookie-path``: two paths."""
 
 HeaderFields = tuple[tuple[str, str], ...]
 """Names and values of fields, checked: neither can end a head."""

@@ -6,22 +6,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingress.config_map import auth_value as auth
 from ingress.config_map import value as accept
 from ingress.config_map.key import Key, unsupported, works
 
-_GLOBAL_AUTH: Final = "nobody is asked for credentials by it"
 
-
-def _auth(name: str, target: str, accept_text: accept.AcceptText, default: str = "") -> Key:
+def _auth(
+    name: str, target: str, accept_text: accept.AcceptText, effect: str, default: str = ""
+) -> Key:
     """A key of external authentication."""
-    return unsupported(
-        name,
-        _GLOBAL_AUTH,
-        default,
-        decides_access=True,
-        accept=accept_text,
-        target=f"nginx.auth.{target}",
-    )
+    return works(name, accept_text, f"nginx.auth.{target}", effect, default, decides_access=True)
 
 
 ACCESS_KEYS: Final = (
@@ -62,22 +56,45 @@ ACCESS_KEYS: Final = (
         decides_access=True,
     ),
     # External authentication.
-    _auth("global-auth-url", "url", accept.text),
-    _auth("global-auth-method", "method", accept.text),
-    _auth("global-auth-signin", "signin", accept.text),
-    _auth("global-auth-signin-redirect-param", "signin_redirect_param", accept.text, "rd"),
-    _auth("global-auth-response-headers", "response_headers", accept.field_names),
-    _auth("global-auth-request-redirect", "request_redirect", accept.text),
-    _auth("global-auth-cache-key", "cache_key", accept.text),
-    _auth("global-auth-cache-duration", "cache_duration", accept.text, "200 202 401 5m"),
-    _auth("global-auth-always-set-cookie", "always_set_cookie", accept.boolean, "false"),
+    _auth("global-auth-url", "url", auth.url, "the server that decides about all requests"),
+    _auth("global-auth-method", "method", auth.method, "the method that it is asked with"),
+    _auth("global-auth-signin", "signin", auth.sign_in, "where people sign in"),
+    _auth(
+        "global-auth-signin-redirect-param",
+        "signin_redirect_param",
+        auth.parameter,
+        "the parameter of that page for the URL that was asked for",
+        "rd",
+    ),
+    _auth(
+        "global-auth-response-headers",
+        "response_headers",
+        auth.copied,
+        "the fields of its response that endpoints get",
+    ),
+    _auth("global-auth-request-redirect", "request_redirect", auth.text, "X-Auth-Request-Redirect"),
+    _auth("global-auth-cache-key", "cache_key", auth.text, "when decisions are used again"),
+    _auth(
+        "global-auth-cache-duration",
+        "cache_duration",
+        auth.durations,
+        "how long they are",
+        "200 202 401 5m",
+    ),
+    _auth(
+        "global-auth-always-set-cookie",
+        "always_set_cookie",
+        accept.boolean,
+        "whether its cookies are set with every status",
+        "false",
+    ),
     unsupported("global-auth-snippet", "snippets are not interpreted", decides_access=True),
-    unsupported(
+    works(
         "no-auth-locations",
-        "no path is exempt from authentication by it",
+        accept.paths,
+        "nginx.auth.no_auth_locations",
+        "paths of rules that `global-auth-url` does not decide about, and all below them",
         "/.well-known/acme-challenge",
-        accept=accept.paths,
-        target="nginx.auth.no_auth_locations",
     ),
     # What authors of Ingresses may write.
     unsupported(

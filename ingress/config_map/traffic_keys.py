@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingress.config.nginx_settings import COOKIE_DOMAINS, COOKIE_PATHS, REDIRECT_TEXT
 from ingress.config_map import value as accept
 from ingress.config_map.key import Key, no_effect, unsupported, works
 
@@ -69,14 +70,14 @@ _REDIRECTS: Final = (
     no_effect("use-port-in-redirects", "there are no redirects of this kind", "false"),
     works(
         "proxy-redirect-from",
-        accept.off_or(accept.REDIRECT_TEXT, "text of a URL"),
+        accept.off_or(REDIRECT_TEXT, "text of a URL"),
         "nginx.redirects.proxy_redirect_from",
         "what is replaced in Location and Refresh, as the annotation has it",
         "off",
     ),
     works(
         "proxy-redirect-to",
-        accept.off_or(accept.REDIRECT_TEXT, "text of a URL"),
+        accept.off_or(REDIRECT_TEXT, "text of a URL"),
         "nginx.redirects.proxy_redirect_to",
         "what takes its place",
         "off",
@@ -118,14 +119,14 @@ _ENDPOINTS: Final = (
     ),
     works(
         "proxy-cookie-domain",
-        accept.off_or(accept.COOKIE_DOMAINS, "two domains with a blank between them"),
+        accept.off_or(COOKIE_DOMAINS, "two domains with a blank between them"),
         "nginx.proxy.cookie_domain",
         "as the annotation",
         "off",
     ),
     works(
         "proxy-cookie-path",
-        accept.off_or(accept.COOKIE_PATHS, "two paths with a blank between them"),
+        accept.off_or(COOKIE_PATHS, "two paths with a blank between them"),
         "nginx.proxy.cookie_path",
         "as the annotation",
         "off",

@@ -19,19 +19,6 @@ from ingress.field_edits import check_field
 from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.value_map import ValueMap, ValueRefused
 
-REDIRECT_TEXT: Final = re.compile(
-    r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"
-)
-"""A value of ``proxy-redirect-from`` and ``-to``, which is no regular expression."""
-
-COOKIE_DOMAINS: Final = re.compile(r"\.?([A-Za-z0-9._\-]{1,253}) +\.?([A-Za-z0-9._\-]{1,253})")
-"""A value of ``proxy-cookie-domain``: two domains."""
-
-COOKIE_PATHS: Final = re.compile(
-    r"(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023}) +(/[A-Za-z0-9\-._~/:,?&=%+@!*]{0,1023})"
-)
-"""A value of ``proxy-cookie-path``: two paths."""
-
 RETRY_CONDITIONS: Final = frozenset(
     {"error", "timeout", "invalid_header", "non_idempotent", "off"}
     | {f"http_{status}" for status in (403, 404, 429, 500, 502, 503, 504)}

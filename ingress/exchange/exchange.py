@@ -298,7 +298,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._record.status = status
         fields = downstream_fields(response, self._response_edits)
         if self._policies is not None:
-            fields = self._policies.response_edits.apply(fields)
+            fields = self._policies.edits_for(status).apply(fields)
         if call is not None and call.cookie is not None:
             fields = [*fields, (b"Set-Cookie", call.cookie)]
         if self._is_plain or call is None:
@@ -369,7 +369,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def _send_answer(self, answer: Answer) -> None:
         request, record, edits = self.request, self._record, self._response_edits
         if self._policies is not None:
-            edits = edits.then(self._policies.response_edits)
+            edits = edits.then(self._policies.edits_for(answer.status))
         fields, body = self._resources.answer_fields(answer, request, record.request_id, edits)
         sent = b"" if request.method == b"HEAD" else body
         record.status, record.body_size = answer.status, len(sent)

@@ -23,7 +23,7 @@ from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream_target import check_path
+from ingress.routing.upstream_target import check_path, upstream_target
 
 MAX_SEARCHES: Final = 10
 """How often one request may have another path, as in nginx."""
@@ -31,6 +31,8 @@ MAX_SEARCHES: Final = 10
 _TOO_OFTEN: Final = Answer(
     500, Outcome.INTERNAL_ERROR, "The path of the request is rewritten without end."
 )
+_SUCCESSES: Final = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
+"""The statuses of `Proceed.success_edits`."""
 
 
 class ExchangePolicies:
@@ -64,6 +66,7 @@ class ExchangePolicies:
         self.upstream: UpstreamKey | None = None
         self.diversion: UpstreamKey | None = None
         self.response_edits = NO_EDITS
+        self._success_edits = NO_EDITS
         self.has_waited = False
         self._resources = resources
         self._request_id = request_id
@@ -101,6 +104,7 @@ class ExchangePolicies:
             request_id=self._request_id,
             asker=resources.asker,
             snapshot=self.snapshot,
+            target=None if route.paths is None else upstream_target(request, route.paths),
         )
 
     @property
@@ -188,6 +192,7 @@ class ExchangePolicies:
             return
         self.upstream = self._run.upstream
         self.response_edits = self._run.response_edits
+        self._success_edits = self._run.success_edits
         self._finish(answer)
 
     def change(self, head: UpstreamRequest) -> None:
@@ -199,6 +204,12 @@ class ExchangePolicies:
         if edits:
             head.fields = EncodedFields(edits.apply_to_request(head.fields))
             edit_own_fields(head, edits)
+
+    def edits_for(self, status: int) -> FieldEdits:
+        """:return: the changes to the head of a response of this status."""
+        if self._success_edits is not NO_EDITS and status in _SUCCESSES:
+            return self.response_edits.then(self._success_edits)
+        return self.response_edits
 
     def review(self, response: Response, done: Done) -> None:
         """
@@ -248,6 +259,7 @@ class ExchangePolicies:
         run = self._run
         self._is_decided = True
         self.response_edits = self.response_edits.then(run.response_edits)
+        self._success_edits = self._success_edits.then(run.success_edits)
         self.diversion = run.upstream
         self._finish(self._replaced if answer is None else answer)
 

@@ -63,6 +63,7 @@ class PolicyRun:
 
     :ivar request_edits: changes to the head of the request.
     :ivar response_edits: changes to the head of the response.
+    :ivar success_edits: the same for some statuses (`Proceed.success_edits`).
     :ivar target: the target that goes upstream; None for the client's.
     :ivar upstream: the Upstream to ask; None for the route's.
     :ivar finds_rule_again: whether the rule of `target` is to be found, and nobody else asked.
@@ -71,6 +72,7 @@ class PolicyRun:
     def __init__(self, faults: PolicyFaults, journal: PolicyJournal | None = None) -> None:
         self.request_edits = NO_EDITS
         self.response_edits = NO_EDITS
+        self.success_edits = NO_EDITS
         self.target: bytes | None = None
         self.upstream: UpstreamKey | None = None
         self.finds_rule_again = False
@@ -193,11 +195,12 @@ class PolicyRun:
         if not isinstance(decision, Proceed):
             wanted = "a policy decides with an Answer, a Proceed, None, or a Deferred of these"
             raise TypeError(f"{wanted}; this is a {type(decision).__name__}")
-        edits = (decision.request_edits, decision.response_edits)
+        edits = (decision.request_edits, decision.response_edits, decision.success_edits)
         if not all(isinstance(each, FieldEdits) for each in edits):
             raise TypeError("the edits of a Proceed are FieldEdits")
         self.request_edits = self.request_edits.then(decision.request_edits)
         self.response_edits = self.response_edits.then(decision.response_edits)
+        self.success_edits = self.success_edits.then(decision.success_edits)
         if decision.target is not None:
             self.target = decision.target
         if decision.upstream is not None:

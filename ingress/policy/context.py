@@ -32,6 +32,8 @@ class PolicyContext:
     :ivar request: the head of the request, as the codec accepted it.
     :ivar client: the client, as far as it is believed.
     :ivar request_id: the id of the request (X-Request-ID).
+    :ivar target: the target that the endpoint gets, unless a policy changes it: that of the
+        request, or the same with its canonical path (`paths` of the configuration).
     :ivar captures: the matches of the groups of the rule's regular expression.
     :ivar now: gives the seconds on the clock of the process, for intervals.
     :ivar wall_clock: gives the seconds since the epoch, for dates.
@@ -54,6 +56,7 @@ class PolicyContext:
         "random",
         "request",
         "request_id",
+        "target",
         "wall_clock",
     )
 
@@ -74,6 +77,7 @@ class PolicyContext:
         asker: Asker = _NOBODY,
         snapshot: object = None,
         ends: list[Callable[[], None]] | None = None,
+        target: bytes | None = None,
     ) -> None:
         self.request = request
         self.client = client
@@ -89,6 +93,7 @@ class PolicyContext:
         self._owner = owner
         self._asker = asker
         self._snapshot = snapshot
+        self.target = request.target if target is None else target
 
     @property
     def rule(self) -> RuleIdentity:
@@ -161,6 +166,7 @@ class PolicyContext:
             request_id=self.request_id,
             asker=self._asker,
             snapshot=self._snapshot,
+            target=self.target,
             owner=f"policies/{owner}/",
             ends=self.ends,
         )

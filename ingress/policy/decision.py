@@ -32,6 +32,12 @@ class Proceed:
     response_edits: FieldEdits = NO_EDITS
     """For the head of the response, whether an endpoint or the proxy gives it."""
 
+    success_edits: FieldEdits = NO_EDITS
+    """
+    For the head of a response of status 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308, in
+    addition; these are the ones that ``add_header`` of nginx is for.
+    """
+
     target: bytes | None = None
     """The target that goes upstream: a path that begins with ``/``, with its query."""
 

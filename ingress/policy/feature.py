@@ -103,7 +103,8 @@ class RouteFeature:
     def upstreams(self) -> Iterable[tuple[str, UpstreamKey]]:
         """
         The Service ports that it may ask beside those of its rules, each with the annotation that
-        names it. An empty port is the first of the Service.
+        names it, or an empty text if the configuration does. An empty port is the first of the
+        Service.
         """
         return ()
 

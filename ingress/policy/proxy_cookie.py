@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from ingress.config_map.value import COOKIE_DOMAINS, COOKIE_PATHS
+from ingress.config.nginx_settings import COOKIE_DOMAINS, COOKIE_PATHS
 from ingress.field_edits import FieldEdits
 from ingress.message import Response
 from ingress.policy.annotation import Annotations

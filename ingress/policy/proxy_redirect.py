@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from ingress.config_map.value import REDIRECT_TEXT
+from ingress.config.nginx_settings import REDIRECT_TEXT
 from ingress.field_edits import FieldEdits
 from ingress.message import Response
 from ingress.policy.annotation import Annotations

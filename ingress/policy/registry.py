@@ -19,7 +19,6 @@ from ingress.policy.annotation_safety import AnnotationSafety
 from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_protocol import BackendProtocol
 from ingress.policy.backend_tls import BackendTLS
-from ingress.policy.basic_auth import BasicAuth
 from ingress.policy.blocked_clients import BlockedClients
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
@@ -46,10 +45,10 @@ from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.response_pace import ResponsePace
 from ingress.policy.rewrite import Rewrite
+from ingress.policy.satisfy import MEMBERS, SatisfyAny, UnlessAny
 from ingress.policy.scope import ReadContext
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.snippets import ConfigurationSnippet, ServerSnippet
-from ingress.policy.source_ranges import SourceRanges
 from ingress.policy.upstream_host import UpstreamHost
 
 Features = Mapping[str, RouteFeature]
@@ -170,8 +169,8 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ConfigurationSnippet,
     # Before who somebody is, as in nginx: guesses at passwords count, too.
     ClientLimits,
-    SourceRanges,
-    BasicAuth,
+    *map(UnlessAny, MEMBERS),
+    SatisfyAny,
     # Settings, and what is read for its faults alone.
     AccessLogging,
     BackendTLS,

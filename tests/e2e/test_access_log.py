@@ -77,7 +77,7 @@ class AccessLogTests(ProcessTestCase):
                 },
             ),
             ingress_manifest(
-                "closed", "closed.example", {"/": "web"}, annotations={"auth-url": "http://x/"}
+                "closed", "closed.example", {"/": "web"}, annotations={"auth-url": "nonsense"}
             ),
             ingress_manifest(
                 "tls", "tls.example", {"/": "web"}, annotations={"force-ssl-redirect": "true"}

@@ -34,7 +34,7 @@ from tests.support.wire import Wire
 OTHERS = tuple(feature for feature in FEATURES if feature is not Redirect)
 """Without the proxy's own redirects, which the policy of these tests takes the place of."""
 
-REFUSING = {"satisfy", "enable-global-auth"}
+REFUSING = {"satisfy"}
 """Annotations that decide access, besides the families of `test_access_decided`."""
 
 WITH_REDIRECT = Registry((*OTHERS, PermanentRedirect))

@@ -25,8 +25,8 @@ class SupportTests(SynchronousTestCase):
         """A feature's annotation is supported, unread access is refused, the rest is ignored."""
         found = {each.name: each for each in support_of_all([PermanentRedirect])}
         self.assertIs(found["permanent-redirect"].verdict, Verdict.SUPPORTED)
-        self.assertIs(found["auth-url"].verdict, Verdict.REFUSED)
-        self.assertEqual(found["auth-url"].text, "the paths answer 503")
+        self.assertIs(found["auth-snippet"].verdict, Verdict.REFUSED)
+        self.assertEqual(found["auth-snippet"].text, "the paths answer 503")
         self.assertIs(found["limit-rate"].verdict, Verdict.IGNORED)
 
     def test_differences(self) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
+from ingress.errors import IngressError
 from ingress.policy.compression import missing_packages
+from ingress.policy.server_url import parse_server_url
 from ingress.problem import Origin, Problem
 from ingress.routing.build.config_map import ConfigMapState
 from ingress.routing.build.default_backend import FIELD, default_upstream
@@ -31,6 +33,7 @@ def configuration_problems(
         named = f"{backend.namespace}/{backend.service}:{backend.port}".removesuffix(":")
         fault = upstreams.fault_of(backend, FIELD)
         yield Problem(fault, field=FIELD, value=named, origin=origin)
+    yield from _global_server(upstreams, config_map)
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)
     yield from _refused_endpoints(upstreams, config, origin)
@@ -41,6 +44,20 @@ def configuration_problems(
             field=f"compression.{coding}",
             origin=origin,
         )
+
+
+def _global_server(upstreams: UpstreamTable, config_map: ConfigMapState) -> Iterator[Problem]:
+    """Yield the Problem of an authentication server for all paths that has no endpoint."""
+    try:
+        url = parse_server_url(config_map.effective.nginx.auth.url, "")
+    except IngressError:
+        return  # There is none.
+    fault = upstreams.faults.get(url.upstream, "") if url.upstream is not None else ""
+    if fault and config_map.key is not None:
+        what = fault.partition("; answered with ")[0]
+        origin = config_map.item.origin if config_map.item is not None else Origin()
+        message = f"{what}; every path that it decides about answers 500"
+        yield Problem(message, *config_map.key, "data[global-auth-url]", origin=origin)
 
 
 def _default_certificate(secrets: SecretTable, config: Config, origin: Origin) -> Iterator[Problem]:

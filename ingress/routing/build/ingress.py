@@ -94,6 +94,10 @@ class IngressReader:
         self.without_annotations: Features = registry.read(Annotations({}), nothing)
         """The features of every Ingress without annotations."""
 
+        shared = self.without_annotations.values()
+        self.asking = tuple(each for each in shared if any(each.upstreams))
+        """Those of them that ask other Services."""
+
     def __repr__(self) -> str:
         return f"<IngressReader of {len(self._ingresses)} Ingresses>"
 
@@ -288,10 +292,10 @@ class _Reading:
 
     def _name_upstreams(self) -> None:
         """Note the Service ports that annotations name."""
-        features = self._features if self._annotations else {}
-        for feature in features.values():
+        for feature in self._features.values() if self._annotations else self._reader.asking:
             for annotation, key in feature.upstreams:
-                self._upstreams.setdefault(key, f"metadata.annotations[{PREFIX}{annotation}]")
+                path = f"metadata.annotations[{PREFIX}{annotation}]" if annotation else ""
+                self._upstreams.setdefault(key, path)
 
     def _root(self) -> Rule | None:
         """The rule for ``/`` that annotations ask for."""

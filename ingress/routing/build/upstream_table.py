@@ -63,9 +63,11 @@ class UpstreamTable:
 
     def fault_of(self, key: UpstreamKey, field_path: str) -> str:
         """
-        :param field_path: the field that names the Upstream.
+        :param field_path: the field that names the Upstream; empty if the configuration does.
         :return: its fault for the author of that field; empty if there is none.
         """
+        if not field_path:
+            return ""
         fault = self.faults.get(key, "")
         # What follows from the fault is the answer of a backend, and something else elsewhere.
         return fault.partition(_CONSEQUENCE)[0] if field_path.startswith(_ANNOTATION) else fault
