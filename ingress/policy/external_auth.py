@@ -28,7 +28,12 @@ from ingress.policy.auth_cache import AuthCache, CacheDurations, Kept, lifetime
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
-from ingress.policy.external_auth_reading import ExternalAuthValues, read_values, referenced
+from ingress.policy.external_auth_reading import (
+    KEEPALIVE,
+    ExternalAuthValues,
+    read_values,
+    referenced,
+)
 from ingress.policy.feature import ObjectReference
 from ingress.policy.hash_key import HashKey
 from ingress.policy.own_location import own_location
@@ -83,10 +88,7 @@ class ExternalAuth(Policy):
         "auth-cache-key",
         "auth-cache-duration",
         "auth-always-set-cookie",
-        "auth-keepalive",
-        "auth-keepalive-requests",
-        "auth-keepalive-share-vars",
-        "auth-keepalive-timeout",
+        *KEEPALIVE,
         "enable-global-auth",
     )
     differences: ClassVar[Mapping[str, str]] = {
@@ -98,10 +100,7 @@ class ExternalAuth(Policy):
         "auth-response-headers": "fields of the connection, Host and CDN-Loop are never copied",
         "auth-cache-key": "the host of the request is part of the key; without a value for any "
         "variable, no consent is kept",
-        "auth-keepalive": "accepted; connections are kept anyway",
-        "auth-keepalive-requests": "accepted, without effect",
-        "auth-keepalive-share-vars": "accepted, without effect",
-        "auth-keepalive-timeout": "accepted, without effect",
+        **dict.fromkeys(KEEPALIVE, "accepted; connections are kept anyway"),
     }
 
     url: ServerURL = field(repr=False)
@@ -337,8 +336,10 @@ class ExternalAuth(Policy):
 
     def explain(self) -> str:
         """Feature: never a value that may hold a secret."""
-        server = f"the server {self.url.host}" if self.url.host else "the rules of the same host"
-        parts = [f"Each request is sent to {server} first, which decides whether it may pass."]
+        path = self.url.target.written.partition("?")[0]
+        host = self.url.host
+        server = f"The server {host}" if host else f"What answers {path} on the same host"
+        parts = [f"{server} decides about each request."]
         if self.tls is not None and self.url.host and not self.is_verified:
             parts.append("The certificate of the server is not verified (`auth-verify`).")
         if self.sign_in is not None:

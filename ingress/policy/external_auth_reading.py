@@ -36,6 +36,14 @@ _OBJECT: Final = re.compile(
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _NOT_COPIED: Final = CONNECTION_FIELDS | {b"host", b"cdn-loop"}
 
+KEEPALIVE: Final = (
+    "auth-keepalive",
+    "auth-keepalive-requests",
+    "auth-keepalive-share-vars",
+    "auth-keepalive-timeout",
+)
+"""Connections are kept as to any endpoint, so that these are accepted and not looked at."""
+
 _DEPENDENT: Final = (
     "auth-method",
     "auth-signin-redirect-param",
@@ -72,6 +80,8 @@ def read_values(annotations: Annotations, context: ReadContext) -> ExternalAuthV
     :return: None if nobody is to be asked, or if a fault has closed the paths.
     """
     wants_global = annotations.boolean("enable-global-auth", True)
+    for name in KEEPALIVE:
+        annotations.text(name)
     present = set(annotations)
     if URL in present:
         return _Reader(annotations, context).read()

@@ -94,10 +94,6 @@ class IngressReader:
         self.without_annotations: Features = registry.read(Annotations({}), nothing)
         """The features of every Ingress without annotations."""
 
-        shared = self.without_annotations.values()
-        self.asking = tuple(each for each in shared if any(each.upstreams))
-        """Those of them that ask other Services."""
-
     def __repr__(self) -> str:
         return f"<IngressReader of {len(self._ingresses)} Ingresses>"
 
@@ -286,13 +282,13 @@ class _Reading:
         backend = self._ingress.spec.default_backend
         if backend is None:
             return None
-        field_path = "spec.defaultBackend"
-        backends = (self._backend(backend, field_path),)
-        return Rule(b"/", "Prefix", "/", backends, field_path, self._features)
+        path = "spec.defaultBackend"
+        return Rule(b"/", "Prefix", "/", (self._backend(backend, path),), path, self._features)
 
     def _name_upstreams(self) -> None:
-        """Note the Service ports that annotations name."""
-        for feature in self._features.values() if self._annotations else self._reader.asking:
+        """Note the Service ports that annotations name, or the ConfigMap for all."""
+        asks = bool(self._annotations or self._reader.config.nginx.auth.url)
+        for feature in self._features.values() if asks else ():
             for annotation, key in feature.upstreams:
                 path = f"metadata.annotations[{PREFIX}{annotation}]" if annotation else ""
                 self._upstreams.setdefault(key, path)
