@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -201,7 +200,7 @@ def read_credentials(request: Request) -> tuple[bytes, bytes] | None:
     if scheme.lower() != b"basic":
         return None
     try:
-        decoded = b64decode(encoded.strip(b" "), validate=True)
+        decoded = binascii.a2b_base64(encoded.strip(b" "), strict_mode=True)
     except binascii.Error:
         return None
     user, colon, password = decoded.partition(b":")

@@ -3,7 +3,7 @@ Verifies passwords in threads, so that no hash holds up other requests, and reme
 
 Clients decide how much there is to verify. So what waits is bounded for each rule and for each
 client of a rule, and namespaces take turns, each with one verification at a time. Results are
-kept by an HMAC with a key that only this process has, of the hash as well as of the password: the
+kept by a keyed digest of hash and password, whose key only this process has: the
 result for a hash that has changed is never found again (docs/adr/0034-passwords.md).
 """
 
@@ -13,7 +13,7 @@ import os
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from functools import partial
-from hmac import digest as hmac_digest
+from hashlib import blake2b
 from time import thread_time
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -22,7 +22,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
-from ingress.policy.password_hash import kind_of, verify
+from ingress.policy.password_hash import is_quick, kind_of, verify
 
 THREADS: Final = 2
 """How many verifications run at once in a process."""
@@ -214,7 +214,7 @@ class PasswordChecker:
 
     def number(self, user: bytes) -> int:
         """:return: a number that is always the same for a user, and that nobody can predict."""
-        return int.from_bytes(hmac_digest(self._key, b"user" + user, "sha256")[:8])
+        return int.from_bytes(blake2b(user, digest_size=8, key=self._key, person=b"user").digest())
 
     def check(self, namespace: str, attempt: Attempt) -> bool | Deferred[bool]:
         """
@@ -226,19 +226,18 @@ class PasswordChecker:
         :raises ChecksRefused: if too many wait already.
         """
         stored, password, counts = attempt.stored, attempt.password, attempt.counts
-        kind = kind_of(stored)
-        if kind is None:
-            return False
-        if kind.is_quick:
+        if is_quick(stored):
             return verify(stored, password) and counts
         text = b"%d %d %b%b" % (counts, len(stored), stored, password)
-        digest = hmac_digest(self._key, text, "sha256")
+        digest = blake2b(text, digest_size=32, key=self._key).digest()
         tenant = self._tenants.get(namespace) or self._add(namespace)
         known = tenant.known(digest)
         if known is not None:
             return known
         job = tenant.jobs.get(digest)
         if job is None:
+            if kind_of(stored) is None:
+                return False
             job = _Job(attempt, digest, self._threads.now())
             tenant.put(job)
             if not tenant.is_busy:
