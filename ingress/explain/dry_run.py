@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.task import Clock
@@ -24,6 +25,7 @@ from ingress.exchange.policy_journal import PolicyJournal
 from ingress.explain.memory_transport import MemoryTransport
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.policy import Policy
+from ingress.policy.subrequest import Asking, Subrequest, Subresponse
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
@@ -135,6 +137,14 @@ class _Dials:
         return dial
 
 
+class _SilentAsker:
+    """Sends no request of a policy: what a server would answer is not known."""
+
+    def ask(self, asking: Asking, snapshot: Any, subrequest: Subrequest) -> Deferred[Subresponse]:
+        """Asker."""
+        return Deferred()
+
+
 class _Reactor(Clock):
     """A clock that stands still, and threads that are done at once."""
 
@@ -199,6 +209,7 @@ def serve_dry(
         recorder=_Recorder(kept, clock),
     )
     plane.publish(snapshot)
+    plane.exchanges.asker = _SilentAsker()
     plane.exchanges.policy_journal = _Journal(kept, assumed)
     protocol = HTTP1Downstream(
         plane.clients, plane.exchanges, client or Client("127.0.0.1", is_secure=False)

@@ -16,6 +16,7 @@ from ingress.explain.dry_run import serve_dry
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
+from ingress.policy.subrequest import Subrequest
 from ingress.routing.route import Route
 from tests.support.wire import ENDPOINT, GET, UPSTREAM, post, request, snapshot_of
 
@@ -28,6 +29,17 @@ class Waiting(Policy):
 
     def access(self, context: PolicyContext) -> Decision:
         return Deferred()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking(Policy):
+    """Sends a request of its own."""
+
+    name: ClassVar[str] = "asking"
+
+    def access(self, context: PolicyContext) -> Decision:
+        asked = context.ask(Subrequest(UPSTREAM, b"GET", b"/check", b"auth"))
+        return asked.addCallback(lambda response: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,15 @@ def route(*policies: Policy) -> Route:
 
 class ServeDryTests(SynchronousTestCase):
     """A request is served without a socket."""
+
+    def test_asked(self) -> None:
+        """What a policy asks itself goes nowhere, and stays open."""
+        policy = Asking()
+        kept = serve_dry(snapshot_of(ENDPOINT, route=route(policy)), GET)
+        self.assertIs(kept.waiting_for, policy)
+        self.assertEqual((kept.endpoint, kept.upstream_head), (None, b""))
+        kept = serve_dry(snapshot_of(ENDPOINT, route=route(policy)), GET, assumed=(policy,))
+        self.assertEqual(kept.endpoint, ENDPOINT)
 
     def test_endpoint(self) -> None:
         """The endpoint that would be asked is kept with the head that it would get."""
