@@ -48,6 +48,7 @@ COMPILED = (
     # pickled for workers, and compiled frozen dataclasses cannot be.
     "ingress/routing/match.py",
     "ingress/routing/path.py",
+    "ingress/routing/pattern_index.py",
     "ingress/routing/upstream_target.py",
     # The client's connection, the exchange and its calls.
     "ingress/downstream/admission.py",

@@ -52,6 +52,22 @@ CONNECTION_FIELDS: Final = frozenset(
 )
 """Fields that frame a message or belong to one connection: the codecs alone write them."""
 
+OWN_LINES: Final = frozenset(
+    {
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-forwarded-scheme",
+        b"x-original-forwarded-for",
+        b"x-original-forwarded-host",
+        b"x-real-ip",
+        b"x-scheme",
+    }
+)
+"""The fields about the client that the proxy itself sends (`ingress.exchange.client`)."""
+
 _LOOP_FIELD: Final = b"cdn-loop"
 """An edit that removes it would let requests go round in a loop for ever."""
 
@@ -89,6 +105,9 @@ class FieldEdits:
     dropped_spellings: frozenset[bytes] = field(init=False, repr=False, compare=False)
     """The plain spellings of `dropped`."""
 
+    drops_own_lines: bool = field(init=False, repr=False, compare=False)
+    """Whether one of `OWN_LINES` is among `dropped_spellings`, which is rare."""
+
     appended: FieldPairs = field(init=False, repr=False, compare=False)
     """The new fields, which follow those that stay; without Host."""
 
@@ -109,7 +128,9 @@ class FieldEdits:
         object.__setattr__(self, "host", hosts[-1] if hosts else None)
         object.__setattr__(self, "appended", appended)
         object.__setattr__(self, "dropped", frozenset(dropped))
-        object.__setattr__(self, "dropped_spellings", frozenset(map(plain_spelling, dropped)))
+        spellings = frozenset(map(plain_spelling, dropped))
+        object.__setattr__(self, "dropped_spellings", spellings)
+        object.__setattr__(self, "drops_own_lines", not spellings.isdisjoint(OWN_LINES))
         object.__setattr__(self, "key", b"\n".join(lines))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -149,7 +170,7 @@ class FieldEdits:
         :return: those that stay.
         """
         dropped = self.dropped_spellings
-        if not dropped:
+        if not self.drops_own_lines:
             return lines
         return b"".join(
             line

@@ -36,18 +36,18 @@ from ingress.config import (
     StatusAddresses,
 )
 from ingress.document import load_documents
+from ingress.errors import RequestError
 from ingress.explain.asked import ask
 from ingress.explain.explanation import explain
 from ingress.kube.manifest import read_objects
 from ingress.kube.objects import KubeObject, Objects
 from ingress.own_addresses import OwnAddresses, pack_all
-from ingress.policy.decision import Proceed
-from ingress.policy.rewrite import Rewrite
 from ingress.problem import Problem
 from ingress.routing.build import Built, build
 from ingress.routing.match import find_captures, find_client_trust, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.snapshot import Snapshot
+from ingress.routing.upstream_target import route_target
 from ingress.testing import policy_context
 from tests.support.objects import endpoint_slice, ingress, objects, resolved_name
 from tests.support.route_table import render
@@ -177,8 +177,11 @@ def outcome(snapshot: Snapshot, url: str) -> str:
     upstream = snapshot.upstreams[route.upstream]
     if not upstream.endpoints:
         return "502" if upstream.is_unresolved else "503"
-    targets = [each.target for each in decisions if isinstance(each, Proceed) and each.target]
-    return " ".join(("200", route.upstream.service, *(target.decode() for target in targets)))
+    try:
+        target = route_target(context.request, route).decode()
+    except RequestError as error:
+        return f"{error.status}"
+    return f"200 {route.upstream.service}" + (f" {target}" if route.rewrite else "")
 
 
 def explained(result: Built, url: str) -> str:
@@ -191,8 +194,7 @@ def explained(result: Built, url: str) -> str:
     route = explanation.candidates.chosen
     assert route is not None
     assert route.upstream is not None
-    is_rewritten = any(isinstance(policy, Rewrite) for policy in route.policies)
-    target = f" {explanation.sent_target}" if is_rewritten else ""
+    target = f" {explanation.sent_target}" if route.rewrite else ""
     return f"200 {route.upstream.service}{target}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
-from ingress.errors import BodyTooLarge, LoopDetected, Outcome, PeerError
+from ingress.errors import BodyTooLarge, Outcome, PeerError
 from ingress.exchange.call import NO_ENDPOINT, Call
 from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.canary_choice import choose_canary
@@ -179,11 +179,11 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         resources, record = self._resources, self._record
         names, marker, identity = resources.field_names, resources.marker, record.request_id
-        edits, paths = (NO_EDITS, None) if self._is_plain else (route.request_edits, route.paths)
+        edits, special = (NO_EDITS, None) if self._is_plain else (route.request_edits, route)
         try:
-            head = upstream_head(request, client, identity, names, edits, marker, paths)
-        except LoopDetected as error:
-            # No policy may replace this answer: the replacement could be a part of the loop.
+            head = upstream_head(request, client, identity, names, edits, marker, special)
+        except PeerError as error:
+            # No policy may replace this answer: the replacement could be a part of a loop.
             self._send_answer(Answer.from_error(error))
             return
         if self._policies is not None:

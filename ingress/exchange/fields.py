@@ -22,8 +22,8 @@ from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response, UpstreamRequest
-from ingress.routing.path_handling import PathHandling
-from ingress.routing.upstream_target import upstream_target
+from ingress.routing.route import Route
+from ingress.routing.upstream_target import route_target
 
 HOP_BY_HOP: Final = CONNECTION_FIELDS - {b"content-length"}
 
@@ -135,7 +135,7 @@ def upstream_head(
     names: FieldNames,
     edits: FieldEdits,
     marker: LoopMarker,
-    paths: PathHandling | None = None,
+    route: Route | None = None,
 ) -> UpstreamRequest:
     """
     Make the head of a request as its endpoint gets it.
@@ -146,12 +146,13 @@ def upstream_head(
     :param names: decides which names of fields endpoints get.
     :param edits: the route's changes to requests.
     :param marker: marks the request as one that passed through here.
-    :param paths: how the route treats unusual paths; None if it has no such settings.
+    :param route: a route that may change the target; None for one that does not.
     :raises LoopDetected: if the request has passed through here too often.
+    :raises RequestError: if the route would send a path that endpoints may read in several ways.
     """
     head = UpstreamRequest(
         request,
-        request.target if paths is None else upstream_target(request, paths),
+        request.target if route is None else route_target(request, route),
         client.authority,
         upstream_fields(request, client.is_trusted, names, edits, marker),
         identity,
@@ -166,7 +167,8 @@ def edit_own_fields(head: UpstreamRequest, edits: FieldEdits) -> None:
     """Apply edits to the fields that do not come from the client: Host, and those of the proxy."""
     if edits.host is not None:
         head.authority = edits.host
-    head.forwarded = edits.apply_to_lines(head.forwarded)
+    if edits.drops_own_lines:
+        head.forwarded = edits.apply_to_lines(head.forwarded)
     if _REQUEST_ID_KEY in edits.dropped_spellings:
         head.request_id = b""
 

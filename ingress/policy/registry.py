@@ -32,6 +32,7 @@ from ingress.policy.cors import CORS
 from ingress.policy.custom_errors import CustomErrors
 from ingress.policy.custom_headers import CustomHeaders
 from ingress.policy.feature import ObjectReference, RouteFeature
+from ingress.policy.forwarded_prefix import ForwardedPrefix
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
@@ -44,7 +45,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.redirect import Redirect
 from ingress.policy.refusal import Refusal
 from ingress.policy.response_pace import ResponsePace
-from ingress.policy.rewrite import Rewrite
+from ingress.policy.rewrite import Rewrite, RewriteElsewhere
 from ingress.policy.satisfy import MEMBERS, SatisfyAny, UnlessAny
 from ingress.policy.scope import ReadContext
 from ingress.policy.service_upstream import ServiceUpstream
@@ -183,8 +184,10 @@ FEATURES: Final[tuple[Entry, ...]] = (
     PathRegex,
     ProxySettings,
     ResponsePace,
+    Rewrite,
     ServiceUpstream,
     # Changes to every request.
+    ForwardedPrefix,
     ConfiguredFields,
     UpstreamHost,
     # Changes to responses.
@@ -196,8 +199,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     BackendProtocol,
     Redirect,
     AppRoot,
-    # What is answered here needs no path of an endpoint.
-    Rewrite,
+    RewriteElsewhere,
 )
 """The features of every proxy. Within a phase, policies decide in this order."""
 

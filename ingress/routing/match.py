@@ -9,6 +9,7 @@ from typing import cast
 from ingress.client_session import ClientTrust
 from ingress.message import Request
 from ingress.policy.context import Captures
+from ingress.routing.pattern_index import captures_of
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 
@@ -53,6 +54,12 @@ def find_route(
         if found is not None:
             return found
         return snapshot.default_route if virtual_host.default is None else virtual_host.default
+    index = virtual_host.index
+    if index is not None and index.is_simple:
+        found = index.find(path)
+        if found is not None:
+            return found
+        return snapshot.default_route if virtual_host.default is None else virtual_host.default
     for route in virtual_host.candidates(path):
         if not route.conditions or (request is not None and _meets(request, route)):
             return route
@@ -70,8 +77,7 @@ def find_captures(route: Route, path: bytes) -> Captures:
     :param route: the result of `find_route` for this path.
     :return: the matches of the groups; empty for other rules.
     """
-    pattern = route.pattern
-    return () if pattern is None else pattern.captures(path) or ()
+    return captures_of(route, path)
 
 
 def find_client_trust(snapshot: Snapshot, server_name: str | None) -> ClientTrust | None:

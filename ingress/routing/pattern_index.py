@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Final
 
 from ingress.linear_pattern import TextTooLong
+from ingress.policy.context import Captures
 from ingress.policy.path_refusal import PathRefusal
 from ingress.routing.path_pattern import PathForm
 from ingress.routing.route import Route
@@ -30,15 +31,80 @@ _UNTIMED: Final = 8
 """So many comparisons are made between two looks at the clock."""
 
 
+_MAX_KEPT: Final = 4096
+"""Paths whose Routes are kept, of all hosts together."""
+
+_MAX_KEPT_PATH: Final = 256
+"""The octets of a path whose Route is kept."""
+
+_NOTHING: Final[Captures] = ()
+
+
+class Match:
+    """
+    The result of a search: a Route, and what the groups of its pattern match.
+
+    :ivar path: the path that was searched for.
+    :ivar route: None if no pattern matches.
+    """
+
+    __slots__ = ("captures", "path", "route")
+
+    def __init__(self, path: bytes, route: Route | None, captures: Captures) -> None:
+        self.path = path
+        self.route = route
+        self.captures = captures
+
+
+class _Kept:
+    """
+    Results of all hosts: clients ask for the same paths again and again.
+
+    They are here and not in the indexes, because there may be thousands of these.
+
+    :ivar last: the result for the request that was routed last, whose captures are asked for next.
+    """
+
+    __slots__ = ("last", "matches")
+
+    def __init__(self) -> None:
+        self.matches: dict[tuple[object, bytes], Match] = {}
+        self.last = Match(b"", None, _NOTHING)
+
+
+_KEPT: Final = _Kept()
+
+
+def captures_of(route: Route, path: bytes) -> Captures:
+    """
+    :param route: a Route that was found for this path.
+    :return: what the groups of its pattern match; empty for one without.
+    """
+    last = _KEPT.last
+    if last.route is route and last.path == path:
+        return last.captures
+    pattern = route.pattern
+    return _NOTHING if pattern is None else pattern.captures(path) or _NOTHING
+
+
 class PatternIndex:
     """
     The Routes of one host by their patterns.
 
     :param routes: in the order in which they are tried; each has a pattern.
     :param default: what requests get that no Route matches.
+    :ivar is_simple: whether `find` can be used: no Route has conditions or an unknown pattern.
     """
 
-    __slots__ = ("_by_beginning", "_clock", "_default", "_has_unknown", "_lengths")
+    __slots__ = (
+        "_by_beginning",
+        "_clock",
+        "_default",
+        "_has_unknown",
+        "_lengths",
+        "_token",
+        "is_simple",
+    )
 
     def __init__(
         self,
@@ -48,18 +114,36 @@ class PatternIndex:
     ) -> None:
         self._default = default
         self._clock = clock
+        self._token = object()
         self._by_beginning: dict[bytes, list[tuple[int, Route]]] = {}
         self._has_unknown = False
+        self.is_simple = True
         for order, route in enumerate(routes):
             if route.pattern is not None:
                 beginning = route.pattern.beginning[:_MAX_BEGINNING]
                 self._by_beginning.setdefault(beginning, []).append((order, route))
                 if route.pattern.form is PathForm.UNKNOWN:
                     self._has_unknown = True
+                if route.conditions or self._has_unknown:
+                    self.is_simple = False
         self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
 
     def __repr__(self) -> str:
         return f"<PatternIndex of {len(self._by_beginning)} beginnings>"
+
+    def find(self, path: bytes) -> Route | None:
+        """:return: the first of `candidates`, of an index that `is_simple`."""
+        key = (self._token, path)
+        found = _KEPT.matches.get(key)
+        if found is None:
+            found = next(self._matches(path), None) or Match(path, None, _NOTHING)
+            is_kept = len(path) <= _MAX_KEPT_PATH
+            if is_kept and (found.route is None or found.route.pattern is not None):
+                if len(_KEPT.matches) >= _MAX_KEPT:
+                    _KEPT.matches.clear()
+                _KEPT.matches[key] = found
+        _KEPT.last = found
+        return found.route
 
     def candidates(self, path: bytes) -> Iterator[Route]:
         """
@@ -67,8 +151,13 @@ class PatternIndex:
 
         A Route that cannot be compared with this path is yielded as one that refuses the request.
         """
-        matching = self._matching(path, self._possible(path))
+        matching = self._routes(path)
         return self._with_unknown(matching) if self._has_unknown else matching
+
+    def _routes(self, path: bytes) -> Iterator[Route]:
+        for match in self._matches(path):
+            if match.route is not None:
+                yield match.route
 
     def _possible(self, path: bytes) -> list[tuple[int, Route]]:
         """Find the Routes with a beginning that this path has, with their places in the order."""
@@ -82,21 +171,25 @@ class PatternIndex:
             found.sort(key=_order)
         return found
 
-    def _matching(self, path: bytes, possible: Sequence[tuple[int, Route]]) -> Iterator[Route]:
+    def _matches(self, path: bytes) -> Iterator[Match]:
+        """Yield what `candidates` does, with captures."""
         until = 0.0
-        for count, (_, route) in enumerate(possible):
+        for count, (_, route) in enumerate(self._possible(path)):
             if count % _UNTIMED == _UNTIMED - 1:
                 now = self._clock()
                 until = until or now + MAX_SECONDS
                 if now > until:
-                    yield refusing(route)
+                    yield Match(path, refusing(route), _NOTHING)
                     return
             pattern = route.pattern
+            assert pattern is not None
             try:
-                if pattern is not None and pattern.captures(path) is not None:
-                    yield route
+                captures = pattern.captures(path)
             except TextTooLong:
-                yield refusing(route)
+                yield Match(path, refusing(route), _NOTHING)
+            else:
+                if captures is not None:
+                    yield Match(path, route, captures)
 
     def _with_unknown(self, matching: Iterator[Route]) -> Iterator[Route]:
         """

@@ -19,6 +19,7 @@ from ingress.policy.live_state import RuleIdentity
 from ingress.policy.mirror import Mirror
 from ingress.policy.policy import Phase, Policy
 from ingress.policy.response_pace import ResponsePace
+from ingress.policy.rewrite import Rewrite
 from ingress.policy.traffic_split import TrafficSplit
 from ingress.routing.condition import Condition
 from ingress.routing.path_handling import PathHandling
@@ -88,6 +89,9 @@ class Route(CallSettings):
     paths: PathHandling | None = None
     """The treatment of unusual paths; None if each goes upstream as it is written."""
 
+    rewrite: Rewrite | None = None
+    """The path that endpoints get in place of the request's."""
+
     mirror: Mirror | None = None
     """The server that gets copies of requests; None for nearly all rules."""
 
@@ -143,7 +147,7 @@ class Route(CallSettings):
             found = tuple(map(self._canary_route, self.canaries.rules))
             object.__setattr__(self, "canary_routes", found)
         is_plain = not self.policies and self.response_edits is None and self.paths is None
-        extras = (self.pace, self.compression, self.mirror, self.canaries)
+        extras = (self.rewrite, self.pace, self.compression, self.mirror, self.canaries)
         has_extras = any(extra is not None for extra in extras)
         object.__setattr__(self, "is_plain", is_plain and not has_extras)
 
@@ -177,6 +181,7 @@ class Route(CallSettings):
         """The features that annotations and the configuration ask for, for explanations."""
         yield from self.policies
         settings = (
+            self.rewrite,
             self.load_balance,
             self.proxy,
             self.affinity,

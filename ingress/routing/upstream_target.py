@@ -1,6 +1,6 @@
 """
-The target that goes upstream on hosts where it can differ from the target received, and the
-refusal of paths that rules and endpoints may read in different ways.
+The target that goes upstream where it can differ from the target received, and the refusal of
+paths that rules and endpoints may read in different ways.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Final
 from ingress.errors import RequestError
 from ingress.message import Request
 from ingress.policy.policy import Policy
-from ingress.routing.match import find_route
+from ingress.policy.rewrite import Rewrite, is_sound_path
+from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import has_segments_to_resolve, other_readings
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.route import Route
@@ -18,6 +19,39 @@ from ingress.routing.snapshot import Snapshot
 
 NOT_CANONICAL: Final = "The path has dot segments or runs of slashes."
 OTHER_ACCESS: Final = "The path can be read as another one that has other access rules."
+
+
+REWRITTEN: Final = "The path that the endpoint would get has dot segments or a broken escape."
+
+
+def route_target(request: Request, route: Route) -> bytes:
+    """
+    Make the target that goes upstream, unless a policy decides it.
+
+    :param route: the route that the request matches.
+    :raises RequestError: if the path would be one that endpoints may read in several ways.
+    """
+    if route.rewrite is not None:
+        return _rewritten(request, route, route.rewrite)
+    return request.target if route.paths is None else upstream_target(request, route.paths)
+
+
+def _rewritten(request: Request, route: Route, rewrite: Rewrite) -> bytes:
+    template = rewrite.target
+    path = template.texts[0]
+    if template.groups:
+        captures = find_captures(route, request.path)
+        for index, group in enumerate(template.groups):
+            if group <= len(captures):
+                path += captures[group - 1] or b""
+            path += template.texts[index + 1]
+    if path[:1] != b"/" or path[1:2] == b"/":
+        # Two slashes would name a host for some endpoints.
+        path = b"/" + path.lstrip(b"/")
+    if not is_sound_path(path):
+        raise RequestError(REWRITTEN)
+    _, _, query = request.target.partition(b"?")
+    return path + b"?" + query if query else path
 
 
 def upstream_target(request: Request, handling: PathHandling) -> bytes:

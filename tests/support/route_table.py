@@ -76,6 +76,7 @@ def _target(route: Route) -> str:
     upstream = str(route.upstream) if route.upstream is not None else "(nothing: 404)"
     extras = [f"Ingress {'/'.join(route.ingress)}", *map(_policy, route.policies)]
     extras += [
+        *([f"as {route.rewrite.written}"] if route.rewrite is not None else []),
         *_affinity(route),
         *_balance(route.load_balance),
         *_proxy(route.proxy),
