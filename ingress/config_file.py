@@ -58,6 +58,7 @@ _LIMITS: dict[str, Accept[Any]] = {
     "body_timeout": _TIMEOUT,
     "keep_alive_timeout": _TIMEOUT,
     "keep_alive_requests": accept.integer(1, 1_000_000_000),
+    "http2_streams": accept.integer(0, 10_000),
     "send_timeout": _TIMEOUT,
     "linger_timeout": accept.seconds(60.0),
     "head_size": accept.size(1 << 10, 1 << 20),

@@ -260,6 +260,9 @@ class Limits:
     response_rate_after: int = 0
     """Bytes of each response that are not slowed down."""
 
+    http2_streams: int = 100
+    """Requests at once on one connection of HTTP/2; 0 if HTTP/2 is not spoken to clients."""
+
     store: LimitStore | None = None
     """Where all replicas count what clients send; None if each counts for itself."""
 

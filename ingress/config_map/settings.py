@@ -37,6 +37,8 @@ def apply(config: Config, read: ReadData) -> Config:
         config = replace(config, field_names="underscores")
     if values.get("ignore-invalid-headers") is False:
         config = replace(config, field_names="any")
+    if values.get("use-http2") is False:
+        config = replace(config, limits=replace(config.limits, http2_streams=0))
     if values.get("disable-access-log") is True:
         config = replace(config, access_log=None)
     return replace(config, nginx=replace(config.nginx, closed_by=read.closed_by))

@@ -4,6 +4,7 @@ What all connections of clients share: their number, and its limits.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from ingress.config import Config, Limits
@@ -25,6 +26,9 @@ class Clients:
         self.admission = Admission(self.connections, self.connection_limit)
         self.limits = _DEFAULT_LIMITS
         """The limits of the configuration in force."""
+
+        self.glitches = Counter[str]()
+        """What clients of HTTP/2 did that is odd, or that a bound forbids, by kind."""
 
         self.is_draining = False
         """Whether responses must say ``Connection: close`` because the process ends."""

@@ -4,7 +4,7 @@ A client's TLS connection during its handshake, which decides the protocol that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import connectionDone
@@ -51,9 +51,9 @@ class Handshake(StreamProtocol):
         """ClientConnection."""
         return "waiting"
 
-    def in_flight(self) -> ExchangeRecord | None:
+    def in_flight(self) -> Sequence[ExchangeRecord]:
         """ClientConnection."""
-        return None
+        return ()
 
     def connectionMade(self) -> None:
         """IProtocol."""

@@ -6,6 +6,7 @@ A client's connection in HTTP/1.1: requests in, responses out, in order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from twisted.internet.protocol import connectionDone
@@ -24,6 +25,7 @@ from ingress.downstream.http1_state import (
     patience,
 )
 from ingress.downstream.input_gate import InputGate
+from ingress.downstream.prior_knowledge import hand_over, speaks_http2
 from ingress.encoded_fields import FieldLines
 from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.exchange.client import Client
@@ -86,9 +88,9 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         idle = "reading" if self._decoder.waiting else "waiting"
         return idle if self._exchange is None else "writing"
 
-    def in_flight(self) -> ExchangeRecord | None:
+    def in_flight(self) -> Sequence[ExchangeRecord]:
         """ClientConnection."""
-        return None if self._exchange is None else self._exchange.get_record()
+        return () if self._exchange is None else (self._exchange.get_record(),)
 
     @property
     def _has_closed(self) -> bool:
@@ -141,8 +143,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
 
     def _advance(self) -> None:
         """Handle as much of the input as possible now, and keep the rest."""
-        decoder = self._decoder
-        self._is_advancing = True
+        decoder, self._is_advancing = self._decoder, True
         try:
             while decoder.waiting and not self._has_closed:
                 if not (self._take_body() if decoder.is_in_body else self._take_head()):
@@ -173,8 +174,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
             return False
         decoder = self._decoder
         was_in_head = decoder.is_in_head
-        request = decoder.take_head(self._limits)
-        if request is not None:
+        if (request := decoder.take_head(self._limits)) is not None:
             self._begin(request)
             return True
         if decoder.is_in_head and not was_in_head:
@@ -182,11 +182,9 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         return False
 
     def _begin(self, request: Request) -> None:
-        self._limits = self._clients.limits
-        self._request = request
+        self._limits, self._request = self._clients.limits, request
         self._request_count += 1
-        exchange = Exchange(self._exchanges, self, self._client, request)
-        self._exchange = exchange
+        exchange = self._exchange = Exchange(self._exchanges, self, self._client, request)
         self.state = ANSWERING
         self.deadline = NEVER
         if self._decoder.is_in_body:
@@ -194,9 +192,8 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         exchange.begin()
 
     def _take_body(self) -> bool:
-        exchange = self._exchange
+        exchange, body = self._exchange, self._decoder.take_body()
         assert exchange is not None
-        body = self._decoder.take_body()
         if body:
             exchange.body_received(body)
         if not self._decoder.is_in_body:
@@ -206,13 +203,17 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
 
     def _refuse(self, error: PeerError) -> None:
         """Answer a client that broke the rules, if that is still possible, and close."""
+        waiting = self._decoder.waiting
+        if not self._request_count and speaks_http2(waiting, self._client, self._limits):
+            self.state = LOST
+            hand_over(self, self._clients, self._exchanges, self._client, waiting)
+            return
         self._is_last = True
         if self._exchange is not None:
             self._exchange.refuse(error)
             return
-        seen, size = self._decoder.first_line(), len(self._decoder.waiting)
-        timeout = self._limits.head_timeout
-        refuse_client(self._exchanges, self, self._client, error, seen, size, timeout)
+        seen, timeout = self._decoder.first_line(), self._limits.head_timeout
+        refuse_client(self._exchanges, self, self._client, error, seen, len(waiting), timeout)
 
     # ResponseWriter.
 
@@ -273,8 +274,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         self.state = TUNNELLING
         self._encoder.switched(fields)
         self.flush()
-        rest = self._decoder.take_rest()
-        if rest:
+        if rest := self._decoder.take_rest():
             tunnel.tunnel_sent(rest)
         self._gate.is_full = False
         self._gate.apply(self.transport)

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from ingress.downstream.clients import Clients
 from ingress.downstream.handshake import Handshake
 from ingress.downstream.http1 import HTTP1Downstream
+from ingress.downstream.http2 import HTTP2Downstream
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.stream_protocol import StreamProtocol
@@ -59,7 +60,8 @@ class TLSFactory(HTTP1Factory):
         """
         Make the protocol for what the handshake has agreed on.
 
-        :param negotiated: the name that ALPN agreed on. It decides nothing yet, because only
-            HTTP/1.1 is offered.
+        :param negotiated: the name that ALPN agreed on; None if the client knows no ALPN.
         """
+        if negotiated == b"h2":
+            return HTTP2Downstream(self._clients, self._exchanges, client)
         return HTTP1Downstream(self._clients, self._exchanges, client)

@@ -5,7 +5,7 @@ The open client connections of a process.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -27,8 +27,8 @@ class ClientConnection(Protocol):
         is answered, else ``waiting``, as in nginx.
         """
 
-    def in_flight(self) -> ExchangeRecord | None:
-        """The record of the request under way, if there is one."""
+    def in_flight(self) -> Sequence[ExchangeRecord]:
+        """The records of the requests under way."""
 
     def close_if_idle(self) -> None:
         """Close now, or after the exchange under way."""
@@ -66,9 +66,7 @@ class OpenConnections:
     def in_flight(self) -> Iterator[ExchangeRecord]:
         """Yield the records of all requests under way."""
         for connection in self._open:
-            record = connection.in_flight()
-            if record is not None:
-                yield record
+            yield from connection.in_flight()
 
     def activities(self) -> Counter[str]:
         """Count the connections of each activity."""

@@ -76,7 +76,8 @@ class TLSContexts:
 
     :param current_snapshot: returns the published Snapshot; None before the first.
     :param default: the certificate to use if neither SNI nor the Snapshot gives one.
-    :param protocols: the protocols to accept by ALPN, the preferred ones first.
+    :param protocols: the protocols to accept by ALPN, the preferred ones first. ``h2`` is not
+        accepted while `Limits.http2_streams` is 0.
     :param max_contexts: how many certificates may have a context at once.
     :raises SSL.Error: if OpenSSL refuses `default`.
     """
@@ -87,7 +88,7 @@ class TLSContexts:
         self,
         current_snapshot: Callable[[], Snapshot | None],
         default: ServerCertificate,
-        protocols: Sequence[bytes] = (b"http/1.1",),
+        protocols: Sequence[bytes] = (b"h2", b"http/1.1"),
         max_contexts: int = MAX_CONTEXTS,
     ) -> None:
         self.current_snapshot = current_snapshot
@@ -208,8 +209,11 @@ class TLSContexts:
 
     def _select_protocol(self, connection: SSL.Connection, offered: list[bytes]) -> bytes:
         """Select a protocol, if the client offers any; OpenSSL calls this."""
+        # The Snapshot that the certificate was just selected from.
+        snapshot = self._pruned_for
+        speaks_http2 = snapshot is not None and snapshot.config.limits.http2_streams > 0
         for protocol in self._protocols:
-            if protocol in offered:
+            if protocol in offered and (speaks_http2 or protocol != b"h2"):
                 return protocol
         # The handshake fails with the alert that RFC 7301 section 3.2 requires.
         raise NoCommonProtocol(f"the client offers {offered!r}")

@@ -106,6 +106,11 @@ class Connection(StreamTable):
             out += output.take()
         return out
 
+    @property
+    def is_in_head(self) -> bool:
+        """Whether a field block has begun and is incomplete."""
+        return self._block_id > 0
+
     def ping(self, data: bytes) -> None:
         """
         Send a PING; `ping_acknowledged` is called when its answer comes.
@@ -145,7 +150,12 @@ class Connection(StreamTable):
             if position > end:
                 position = start - FRAME_HEADER
                 break
-            stream_id: int = read_word(data, start - 4)[0] & MAX_STREAM_ID
+            stream_id = (
+                (data[start - 4] & 0x7F) << 24
+                | data[start - 3] << 16
+                | data[start - 2] << 8
+                | data[start - 1]
+            )
             try:
                 self._frame(data[start - 6], data[start - 5], stream_id, data[start:position])
             except StreamFault as fault:

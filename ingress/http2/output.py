@@ -18,7 +18,7 @@ from ingress.http2.frame import (
 )
 from ingress.http2.guard import MAX_UNSENT, Guard
 from ingress.http2.hpack_encoder import NO_TABLE
-from ingress.http2.stream import Stream
+from ingress.http2.stream import NOT_WAITING, Stream
 
 TAKEN_AT_ONCE: Final = 64 * 1024
 """Bytes of DATA that one `take` returns at most; after that the transport may be full."""
@@ -130,7 +130,7 @@ class Output:
         ):
             return True
         stream.is_output_full = True
-        if not stream.waits_since:
+        if stream.waits_since == NOT_WAITING:
             stream.waits_since = self._now()
         return False
 
@@ -154,7 +154,7 @@ class Output:
         stream.queued = 0
         stream.queue = []
         stream.offset = 0
-        stream.waits_since = 0.0
+        stream.waits_since = NOT_WAITING
         stream.trailers_block = b""
 
     def take(self) -> bytes:
@@ -193,7 +193,7 @@ class Output:
         if self.window <= 0 or ready:
             now = now or self._now()
             for stream in ready:
-                if not stream.waits_since:
+                if stream.waits_since == NOT_WAITING:
                     stream.waits_since = now
 
     def _next(self, now: float) -> Stream:
@@ -201,7 +201,7 @@ class Output:
         ready = self._ready
         best = ready[0]
         for stream in ready:
-            if stream.waits_since and stream.waits_since < now - MAX_WAIT:
+            if stream.waits_since < now - MAX_WAIT:
                 best = stream
                 break
             if stream.priority.urgency < best.priority.urgency:
@@ -237,7 +237,7 @@ class Output:
         self._frames.append(frame_header(size, DATA, flags, stream.stream_id))
         self._frames.append(piece)
         self._guard.sent_data()
-        stream.waits_since = 0.0 if is_whole else (now or self._now())
+        stream.waits_since = NOT_WAITING if is_whole else (now or self._now())
         if is_whole or stream.send_window <= 0:
             stream.is_queued = False
             self._ready.remove(stream)

@@ -25,6 +25,9 @@ from ingress.http2.frame import DEFAULT_WINDOW
 from ingress.http2.priority import TAKES_TURNS, Priority
 from ingress.message import Response
 
+NOT_WAITING: Final = float("inf")
+"""Since when a stream waits to send that has nothing to send."""
+
 ANY_LENGTH: Final = -1
 """The expected length of a body without a Content-Length."""
 
@@ -189,8 +192,8 @@ class Stream:
         self.queued = 0
         self.priority: Priority = TAKES_TURNS
         self.trailers_block = b""
-        self.waits_since = 0.0
-        """When the queue last shrank, or began; 0 if it is empty."""
+        self.waits_since = NOT_WAITING
+        """When the queue last shrank, or began."""
 
         self.is_head_sent = False
         self.is_ended = False

@@ -217,4 +217,4 @@ class StreamTable(StreamOwner):
         """:return: the streams that have had something to send since then, and sent nothing."""
         if self.output.is_blocked:
             return []
-        return [each for each in self.streams.values() if 0 < each.waits_since < before]
+        return [each for each in self.streams.values() if each.waits_since < before]

@@ -63,6 +63,9 @@ class Counters:
     mirror_copies: Counter[str] = field(default_factory=Counter)
     """Copies of requests (``mirror-target``), by what became of them."""
 
+    http2_glitches: Counter[str] = field(default_factory=Counter)
+    """What clients of HTTP/2 did that is odd, or that a bound forbids, by kind."""
+
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
         self._combine(other, 1)
@@ -93,6 +96,7 @@ class Counters:
         for own, others in (
             (self.outcomes, other.outcomes),
             (self.beyond_share, other.beyond_share),
+            (self.http2_glitches, other.http2_glitches),
             (self.policy_failures, other.policy_failures),
             (self.slow_policy_calls, other.slow_policy_calls),
             (self.mirror_copies, other.mirror_copies),

@@ -111,6 +111,12 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Client connections that were closed to make room for those of other clients",
         counters.gave_way,
     )
+    family = Family(
+        f"{OWN_PREFIX}_http2_glitches_total",
+        "counter",
+        "What clients of HTTP/2 did that is odd, or that a bound forbids",
+    )
+    yield by_label(family, "kind", counters.http2_glitches)
     yield from _policies(counters)
     yield _limited(counters)
     family = Family(

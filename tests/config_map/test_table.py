@@ -27,6 +27,7 @@ SPECIAL = {
     "ignore-invalid-headers",
     "proxy-real-ip-cidr",
     "use-forwarded-headers",
+    "use-http2",
 }
 """The keys that `ingress.config_map.settings` reads by their names."""
 

@@ -200,7 +200,7 @@ class Scene:
         """Let everything end by itself but for tunnels, which last; then the client goes."""
         self.wire.network.settle()
         for _ in range(MOST_REQUESTS):
-            if self.connection.in_flight() is None or self.connection.state is TUNNELLING:
+            if not self.connection.in_flight() or self.connection.state is TUNNELLING:
                 break
             while self.wire.dials:
                 self.refuse()

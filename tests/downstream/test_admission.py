@@ -24,8 +24,9 @@ class Connection:
         self.activity = "waiting"
         self.is_cut = False
 
-    def in_flight(self) -> None:
-        """No request."""
+    def in_flight(self) -> tuple[()]:
+        """Nothing."""
+        return ()
 
     def close_if_idle(self) -> None:
         raise NotImplementedError

@@ -348,7 +348,8 @@ class RefusalTests(SynchronousTestCase):
     """Bad requests are answered with a reason, reach no endpoint, and end the connection."""
 
     def refused(self, data: bytes, *, bytewise: bool = False) -> tuple[Wire, Peer]:
-        wire = Wire()
+        # Else the preface of HTTP/2 would not be refused.
+        wire = Wire(config=Config(limits=Limits(http2_streams=0)))
         client = wire.connect()
         if bytewise:
             for index in range(len(data)):

@@ -18,8 +18,9 @@ class Connection:
         self._is_idle = is_idle
         self._all.add(self)
 
-    def in_flight(self) -> None:
-        """No request."""
+    def in_flight(self) -> tuple[()]:
+        """Nothing."""
+        return ()
 
     def close_if_idle(self) -> None:
         if self._is_idle:

@@ -37,8 +37,9 @@ class HandConnection:
 
     __hash__ = object.__hash__
 
-    def in_flight(self) -> None:
-        """No request."""
+    def in_flight(self) -> tuple[()]:
+        """Nothing."""
+        return ()
 
     def close_if_idle(self) -> None:
         if self.is_idle:

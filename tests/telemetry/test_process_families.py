@@ -89,6 +89,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
                 dropped_fields=5,
                 beyond_share=Counter(connections=6),
                 gave_way=7,
+                http2_glitches=Counter(malformed=3),
                 policy_failures=Counter(token=8),
                 slow_policy_calls=Counter(token=9),
                 limited=Counter({LimitLabels("default", "web", "rps", is_dry=True): 10}),
@@ -98,6 +99,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
         refusals = "txingress_share_refusals_total"
         self.assertEqual(self.value(refusals, share="connections"), 6)
         self.assertEqual(self.value("txingress_connections_given_up_total"), 7)
+        self.assertEqual(self.value("txingress_http2_glitches_total", kind="malformed"), 3)
         self.assertEqual(self.value("txingress_policy_failures_total", policy="token"), 8)
         self.assertEqual(self.value("txingress_policy_slow_calls_total", policy="token"), 9)
         labels = {"namespace": "default", "ingress": "web", "limit": "rps", "dry_run": "true"}
