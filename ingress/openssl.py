@@ -149,8 +149,12 @@ def trust_clients(context: SSL.Context, trust: ClientTrust) -> None:
     store = context.get_cert_store()
     assert store is not None
     for authority in x509.load_pem_x509_certificates(trust.ca_pem):
-        store.add_cert(crypto.X509.from_cryptography(authority))
-        context.add_client_ca(authority)
+        converted = crypto.X509.from_cryptography(authority)
+        store.add_cert(converted)
+        # pyOpenSSL would convert it once more, which takes most of the time.
+        if lib.SSL_CTX_add_client_CA(context._context, converted._x509) != 1:
+            clear_errors()
+            raise SSL.Error([("authority", "", "it cannot be named to clients")])
     lists = read_revocations(trust.crl_pem)
     for revoked in lists:
         store.add_crl(revoked)

@@ -19,9 +19,16 @@ from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from ingress.client_session import ClientTrust
 from ingress.downstream.tls import TLSContexts
 from ingress.downstream.tls_transport import tls_transports
-from ingress.openssl import clear_errors, limit_groups
+from ingress.openssl import (
+    clear_errors,
+    limit_groups,
+    read_revocations,
+    set_session_context,
+    trust_clients,
+)
 from tests.support.certs import CertificateAuthority
 
 OPENSSL = shutil.which("openssl")
@@ -45,6 +52,37 @@ class CallTests(SynchronousTestCase):
         """Where none is left it is an error, rather than OpenSSL's own choice."""
         context = SSL.Context(SSL.TLS_METHOD)
         self.assertRaises(SSL.Error, limit_groups, context, [b"nonsense"])
+
+    def test_session_context(self) -> None:
+        """The identity of sessions can change, and has 32 bytes at most."""
+        context = SSL.Context(SSL.TLS_METHOD)
+        SSL.Connection(context, None)
+        set_session_context(context, b"x" * 32)
+        self.assertRaises(SSL.Error, set_session_context, context, b"x" * 33)
+        self.assertEqual(lib.ERR_peek_error(), 0)
+
+    def test_revocations(self) -> None:
+        """All lists of a file are read, with text around them; a broken one is an error."""
+        pem = CertificateAuthority().revoke()
+        for data, count in ((b"", 0), (b"text", 0), (pem, 1), (b"a\n" + pem + b"b\n" + pem, 2)):
+            self.assertEqual(len(read_revocations(data)), count)
+        for data in (pem.replace(b"M", b"?"), pem + pem[10:], b"-----END X509 CRL-----"):
+            self.assertRaises(ValueError, read_revocations, data)
+
+    def test_trust(self) -> None:
+        """Authorities and lists that cannot be read are errors."""
+        authority = CertificateAuthority()
+        for trust in (
+            ClientTrust(b"x"),
+            ClientTrust(authority.root_pem, b"x-----END X509 CRL-----"),
+        ):
+            context = SSL.Context(SSL.TLS_METHOD)
+            self.assertRaises(ValueError, trust_clients, context, trust)
+
+    def test_same_authority_twice(self) -> None:
+        """An authority may be there twice."""
+        twice = ClientTrust(CertificateAuthority().root_pem * 2)
+        trust_clients(SSL.Context(SSL.TLS_METHOD), twice)
 
 
 class Echo(Protocol):

@@ -7,15 +7,19 @@ from __future__ import annotations
 import ssl
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.client_session import ClientSession, ClientTrust
 from ingress.config import Config
 from ingress.downstream.tls import TLSContexts
-from ingress.routing.snapshot import ServerCertificate, Snapshot
+from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued, rsa_key
 from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, served_names
 
@@ -238,6 +242,82 @@ class MemoryTests(TLSContextsTestCase):
         for name in ("0.example", "1.example", "0.example", "2.example", "1.example"):
             self.assertEqual(self.served(name), [name])
         self.assertEqual(self.contexts.count, 2)
+
+
+CLIENTS = CertificateAuthority("Clients")
+TRUST, OTHER_TRUST = ClientTrust(CLIENTS.root_pem), ClientTrust(AUTHORITY.root_pem)
+
+
+class ClientTrustTests(TLSContextsTestCase):
+    """Handshakes that ask for a certificate of the client."""
+
+    def asking(self, **trusts: ClientTrust) -> Snapshot:
+        """A Snapshot with a certificate for each ``NAME.example``; some of these hosts ask."""
+        certificate = issue("*.example")
+        hosts = {
+            f"{name}.example".encode(): VirtualHost(f"{name}.example", client_trust=trust)
+            for name, trust in trusts.items()
+        }
+        served = snapshot({"*.example": certificate})
+        return replace(served, hosts=hosts)
+
+    def session(self, name: str | None, issued: Issued | None = None) -> ClientSession | None:
+        """What a handshake establishes, with each version of TLS alike."""
+        found = []
+        for version in BOTH_VERSIONS:
+            client = client_context(version)
+            if issued is not None:
+                with TemporaryDirectory() as folder:
+                    path = Path(folder, "client.pem")
+                    path.write_bytes(issued.key_pem + issued.chain_pem)
+                    client.load_cert_chain(path)
+            found.append(self.connect(name, client=client).transport.client_session)
+        self.assertEqual(
+            [each.verification for each in found if each is not None],
+            [found[0].verification] * 2 if found[0] is not None else [],
+        )
+        return found[0]
+
+    def test_asked(self) -> None:
+        """The hosts that want one ask for a certificate, and no others."""
+        self.current = self.asking(a=TRUST)
+        alice = CLIENTS.issue("alice")
+        for name in ("b.example", "nowhere", None):
+            self.assertIsNone(self.session(name, alice))
+        for issued, verification in (
+            (alice, "SUCCESS"),
+            (None, "NONE"),
+            (AUTHORITY.issue("alice"), "FAILED:unable to get local issuer certificate"),
+        ):
+            session = self.session("a.example", issued)
+            assert session is not None
+            self.assertEqual((session.trust, session.verification), (TRUST, verification))
+
+    def test_no_certificate_of_ours(self) -> None:
+        """A host that is served with the self-signed certificate asks as well."""
+        self.current = replace(
+            snapshot({}), any_host=VirtualHost("", client_trust=TRUST), default_certificate=None
+        )
+        for name in ("a.example", None):
+            session = self.session(name, CLIENTS.issue("alice"))
+            assert session is not None
+            self.assertEqual(session.verification, "SUCCESS")
+
+    def test_unusable(self) -> None:
+        """Where OpenSSL takes no authority, nobody is asked: a request is then refused."""
+        self.current = self.asking(a=ClientTrust(b"garbage"), b=TRUST)
+        self.assertIsNone(self.session("a.example", CLIENTS.issue("alice")))
+        self.assertIsNotNone(self.session("b.example"))
+
+    def test_contexts(self) -> None:
+        """Hosts with the same authorities share a context, which goes with the last of them."""
+        self.current = self.asking(a=TRUST, b=TRUST, c=OTHER_TRUST)
+        for name in ("a", "b", "c", "d"):
+            self.session(f"{name}.example")
+        self.assertEqual(self.contexts.count, 3)
+        self.current = replace(self.current, hosts={})
+        self.session("a.example")
+        self.assertEqual(self.contexts.count, 1)
 
 
 class AgreementTests(TLSContextsTestCase):

@@ -349,3 +349,48 @@ class ClientCertificateTests(ProcessTestCase):
                 has_names,
                 done.stdout,
             )
+
+
+class WorkerTests(ProcessTestCase):
+    """Two workers, which learn over their channels whom to ask."""
+
+    authority: ClassVar[CertificateAuthority]
+    folder: ClassVar[Path]
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.folder = folder
+        cls.authority = CertificateAuthority("Clients")
+        web = cls.echo("web")
+        cls.serve(
+            folder,
+            *served_manifests("web", web.port),
+            opaque_manifest("trust", ca__crt=cls.authority.root_pem.decode()),
+            ingress_manifest(
+                "asking",
+                "asking.example",
+                {"/": "web"},
+                annotations={"auth-tls-secret": "default/trust"},
+            ),
+            workers=2,
+        )
+
+    def statuses(self, context: ssl.SSLContext) -> set[int]:
+        """Those that 20 connections get, so that both workers have some."""
+        found = set()
+        for _ in range(20):
+            with HTTPClient(
+                self.process.port("https"), tls=context, server_name="asking.example"
+            ) as client:
+                found.add(client.request(host="asking.example").status)
+        return found
+
+    def test_workers(self) -> None:
+        """Each worker asks for a certificate, and lets nobody in without."""
+        issued = self.authority.issue("alice")
+        path = self.folder / "alice.pem"
+        path.write_bytes(issued.key_pem + issued.chain_pem)
+        context = trusting_all()
+        context.load_cert_chain(path)
+        self.assertEqual(self.statuses(context), {200})
+        self.assertEqual(self.statuses(trusting_all()), {400})
