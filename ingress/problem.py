@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ingress.problem_code import Code
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -51,6 +53,9 @@ class Problem:
     """The faulty value as written, shortened; never a secret."""
 
     origin: Origin = Origin()
+
+    code: Code | None = None
+    """The kind of thing that is wrong; each Problem of a Snapshot has one."""
 
     def __str__(self) -> str:
         """One line: ``FILE, line N: KIND NAMESPACE/NAME: FIELD: VALUE: MESSAGE``."""

@@ -217,6 +217,8 @@ class GoldenTests(SynchronousTestCase):
         result = build(objects(items), config, now=NOW, own=OWN)
         self._check_text(path.with_suffix(".routes"), render(result.snapshot))
         self._check_text(path.with_suffix(".problems"), problem_lines(result, read))
+        for problem in (*read, *result.all_problems()):
+            self.assertIsNotNone(problem.code, problem)
         self._check_requests(path.with_suffix(".requests"), result)
         self._check_siblings(objects(items), objects(items, BROKEN_SIBLINGS), config, result)
 

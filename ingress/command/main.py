@@ -46,6 +46,7 @@ SUBCOMMANDS: Final = (
     Subcommand("run", "serve, in the foreground", "run"),
     Subcommand("init", "write a configuration for the manifests of a folder", "init"),
     Subcommand("config", "show the documented defaults of the configuration", "config"),
+    Subcommand("check", "show all that is wrong, or will behave differently", "check"),
     Subcommand("explain", "show why a URL gets its answer", "explain"),
     Subcommand("routes", "list the rules", "routes"),
     Subcommand("endpoints", "list the Services and their endpoints", "endpoints"),

@@ -12,6 +12,7 @@ from typing import Final
 from ingress.document import Path
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Origin, Problem, quoted, shown
+from ingress.problem_code import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +102,5 @@ def fault_problem(fault: Fault, key: ObjectKey, value: object, origin: Origin) -
         field=shown(spell_field(fault.path)),
         value=show_value(value),
         origin=origin,
+        code=Code.OBJECT_INVALID,
     )

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from ingress.problem import Origin, Problem, printable
+from ingress.problem_code import Code
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -85,7 +86,9 @@ class Listing:
 
     def miss(self, path: str, message: str) -> None:
         """Note that a path does not exist."""
-        self.problems.setdefault(path, Problem(message, origin=Origin(printable(path))))
+        self.problems.setdefault(
+            path, Problem(message, origin=Origin(printable(path)), code=Code.FILE_UNREADABLE)
+        )
 
     def refuse(self, path: str, message: str) -> None:
         """Note that a path is not read."""

@@ -31,6 +31,7 @@ from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import read_pair, sign_pair
 from ingress.kube.remains import is_remains
 from ingress.problem import Origin, Problem, printable
+from ingress.problem_code import Code
 from ingress.steps import STRIDE, Steps
 
 DIGESTED_AT_ONCE: Final = 1024 * 1024
@@ -148,11 +149,15 @@ def read_content(found: FoundFile) -> Content:
         return Content(is_unsettled=True)
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
-        return Content(problem=Problem(message, origin=Origin(file)))
+        return Content(problem=Problem(message, origin=Origin(file), code=Code.FILE_UNREADABLE))
     try:
         return Content(digest_documents(decode_text(data)), modified=found.modified)
     except DocumentError as error:
-        return Content(problem=Problem(error.message, origin=Origin(file, error.line)))
+        return Content(
+            problem=Problem(
+                error.message, origin=Origin(file, error.line), code=Code.FILE_NOT_PARSED
+            )
+        )
 
 
 def digest_documents(text: str) -> tuple[DigestedText, ...]:
@@ -206,7 +211,7 @@ def _read_document(file: str, source: DocumentText, before: ManifestFile) -> Ste
         document = yield from parse_in_slices(source)
     except DocumentError as error:
         message = f"{error.message}; {_served(before, 'document')}"
-        problem = Problem(message, origin=Origin(file, error.line))
+        problem = Problem(message, origin=Origin(file, error.line), code=Code.FILE_NOT_PARSED)
         return ReadDocument(source.line, (Reading(error.line, problems=(problem,)),), True)
     if document.value is None:
         return ReadDocument(source.line, ())
@@ -368,4 +373,4 @@ def twice(key: ObjectKey, origin: Origin, first: Origin) -> Problem:
     """The Problem of an object that appears twice."""
     kind, namespace, name = key
     message = f"is ignored: the same object is in {first}"
-    return Problem(message, kind, namespace, name, origin=origin)
+    return Problem(message, kind, namespace, name, origin=origin, code=Code.OBJECT_TWICE)

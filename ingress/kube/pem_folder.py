@@ -20,6 +20,7 @@ from ingress.kube.manifest import Reading
 from ingress.kube.objects import Metadata, ObjectKey, Secret
 from ingress.kube.validation import find_faults
 from ingress.problem import Origin, Problem, printable
+from ingress.problem_code import Code
 
 PAIR: Final = ("tls.crt", "tls.key")
 AUTHORITY: Final = "ca.crt"
@@ -133,7 +134,7 @@ def read_pair(folder: str) -> Reading:
             if isinstance(error, FileNotFoundError) and not is_needed:
                 continue
             message = f"{file} cannot be read: {error.strerror or error}"
-            problems.append(Problem(message, *key, origin=origin))
+            problems.append(Problem(message, *key, origin=origin, code=Code.FILE_UNREADABLE))
     secret = Secret(
         metadata=Metadata(name=name, namespace=namespace),
         type="kubernetes.io/tls" if has_pair else "Opaque",
@@ -142,7 +143,13 @@ def read_pair(folder: str) -> Reading:
     )
     if not problems:
         problems.extend(
-            Problem(fault.message, *key, field=".".join(map(str, fault.path)), origin=origin)
+            Problem(
+                fault.message,
+                *key,
+                field=".".join(map(str, fault.path)),
+                origin=origin,
+                code=Code.OBJECT_INVALID,
+            )
             for fault in find_faults(secret)
         )
     return Reading(0, key, None if problems else secret, tuple(problems))

@@ -13,7 +13,8 @@ from collections.abc import Container, Iterator, Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from ingress.policy.known_annotations import is_harmless, why_ignored
+from ingress.policy.known_annotations import code_of_ignored, is_harmless, why_ignored
+from ingress.problem_code import Code
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 """ingress-nginx's prefix: its users change the class name and nothing else."""
@@ -41,6 +42,8 @@ class AnnotationFault(NamedTuple):
     """The value as written; empty if it must not be shown."""
 
     message: str
+
+    code: Code = Code.ANNOTATION_VALUE
 
 
 class Extent(IntEnum):
@@ -169,7 +172,14 @@ class Annotations:
         members = (member.strip() for member in self.text(name).split(","))
         return tuple(member for member in members if member)
 
-    def fault(self, name: str, message: str, *, is_shown: bool = True) -> None:
+    def fault(
+        self,
+        name: str,
+        message: str,
+        *,
+        is_shown: bool = True,
+        code: Code = Code.ANNOTATION_VALUE,
+    ) -> None:
         """
         Report an annotation; several features may read it and report the same.
 
@@ -178,7 +188,7 @@ class Annotations:
         """
         value = self._values.get(name, "") if is_shown else ""
         full_name = name if name.startswith(OWN_PREFIX) else PREFIX + name
-        found = AnnotationFault(full_name, value, message)
+        found = AnnotationFault(full_name, value, message, code)
         if found not in self.faults:
             self.faults.append(found)
 
@@ -196,7 +206,12 @@ class Annotations:
 
         :param message: what is wrong; what follows is added here.
         """
-        self.fault(name, f"{message}; {CLOSED[extent]}", is_shown=is_shown)
+        self.fault(
+            name,
+            f"{message}; {CLOSED[extent]}",
+            is_shown=is_shown,
+            code=Code.ANNOTATION_CLOSES,
+        )
         closing = Closing(extent, subject)
         if self.closing is None:
             self.closing = closing
@@ -219,6 +234,8 @@ class Annotations:
             if name in known or not reported.isdisjoint((name, PREFIX + name)):
                 continue
             if name in ignored:
-                self.fault(name, _NOT_OF_CANARIES, is_shown=not name.endswith("-snippet"))
+                is_shown = not name.endswith("-snippet")
+                code = Code.ANNOTATION_WITHOUT_EFFECT
+                self.fault(name, _NOT_OF_CANARIES, is_shown=is_shown, code=code)
             elif not is_harmless(name, value):
-                self.fault(name, why_ignored(name))
+                self.fault(name, why_ignored(name), code=code_of_ignored(name))

@@ -23,6 +23,7 @@ from ingress.policy.annotation import Annotations, Subject
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import ObjectReference, Setting
 from ingress.policy.scope import OWN_NAMESPACE, ReadContext, RuleScope
+from ingress.problem_code import Code
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """The versions in use; RFC 8996 deprecates all earlier ones."""
@@ -110,7 +111,11 @@ class BackendTLS(Setting):
             return _Reader(annotations, context).read()
         for name in annotations:
             if name.startswith("proxy-ssl-"):
-                annotations.fault(name, "without effect where backend-protocol is not HTTPS")
+                annotations.fault(
+                    name,
+                    "without effect where backend-protocol is not HTTPS",
+                    code=Code.ANNOTATION_WITHOUT_EFFECT,
+                )
         return None
 
     @classmethod

@@ -34,6 +34,7 @@ from ingress.policy.password_file import Passwords, read_password_file, read_pas
 from ingress.policy.policy import Policy
 from ingress.policy.scope import OWN_NAMESPACE, ReadContext
 from ingress.policy.secret_content import SecretFault
+from ingress.problem_code import Code
 
 MAX_PASSWORD: Final = 1024
 """Bytes of a password; the work of some hashes grows with the square of it."""
@@ -234,7 +235,11 @@ def _read_values(annotations: Annotations) -> tuple[str, str, str]:
             if name in present:
                 annotations.close(name, "decides access only together with auth-type")
         if "auth-realm" in present:
-            annotations.fault("auth-realm", "without effect where auth-type is not set")
+            annotations.fault(
+                "auth-realm",
+                "without effect where auth-type is not set",
+                code=Code.ANNOTATION_WITHOUT_EFFECT,
+            )
     return (
         annotations.text("auth-secret"),
         annotations.text("auth-secret-type"),

@@ -18,6 +18,7 @@ from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import ReadContext
+from ingress.problem_code import Code
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
 """The name of a field or of a cookie (RFC 9110 section 5.6.2)."""
@@ -159,7 +160,9 @@ class Canary(RouteFeature):
 def _header_value(annotations: Annotations, *, has_header: bool) -> bytes:
     value = annotations.text(_VALUE)
     if value and not has_header:
-        annotations.fault(_VALUE, f"has no effect without {_HEADER}")
+        annotations.fault(
+            _VALUE, f"has no effect without {_HEADER}", code=Code.ANNOTATION_WITHOUT_EFFECT
+        )
         return b""
     return value.encode("utf-8", "surrogatepass")
 
@@ -172,10 +175,14 @@ def _header_pattern(
     if not text:
         return None, False
     if not has_header:
-        annotations.fault(_PATTERN, f"has no effect without {_HEADER}")
+        annotations.fault(
+            _PATTERN, f"has no effect without {_HEADER}", code=Code.ANNOTATION_WITHOUT_EFFECT
+        )
         return None, False
     if annotations.text(_VALUE):
-        annotations.fault(_PATTERN, f"has no effect beside {_VALUE}")
+        annotations.fault(
+            _PATTERN, f"has no effect beside {_VALUE}", code=Code.ANNOTATION_WITHOUT_EFFECT
+        )
         return None, False
     try:
         return LinearPattern.of(text), False

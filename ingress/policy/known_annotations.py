@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
+from ingress.problem_code import Code
+
 _NAMES: Final = """
     affinity affinity-canary-behavior affinity-mode allowlist-source-range app-root
     auth-always-set-cookie auth-cache-duration auth-cache-key auth-keepalive
@@ -118,6 +120,13 @@ def is_harmless(name: str, value: str) -> bool:
 def consequence_of(name: str) -> str:
     """:return: what follows if the annotation of this name is ignored."""
     return _CONSEQUENCES.get(name, _NO_EFFECT)
+
+
+def code_of_ignored(name: str) -> Code:
+    """:return: the code of the Problem of an annotation under the prefix that no policy reads."""
+    if name in NAMES:
+        return Code.ANNOTATION_UNSUPPORTED
+    return Code.ANNOTATION_FORMER if name in FORMER_NAMES else Code.ANNOTATION_UNKNOWN
 
 
 def why_ignored(name: str) -> str:

@@ -24,6 +24,7 @@ from ingress.policy.variables import (
     VariableText,
     VariableUnknown,
 )
+from ingress.problem_code import Code
 
 _TARGET: Final = "mirror-target"
 _BODY: Final = "mirror-request-body"
@@ -65,7 +66,11 @@ class Mirror(Setting):
         if not written:
             for name in (_BODY, _HOST):
                 if annotations.text(name):
-                    annotations.fault(name, f"has no effect without {_TARGET}")
+                    annotations.fault(
+                        name,
+                        f"has no effect without {_TARGET}",
+                        code=Code.ANNOTATION_WITHOUT_EFFECT,
+                    )
             return None
         try:
             url = parse_server_url(written, context.namespace)

@@ -7,6 +7,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.annotation import PREFIX, AnnotationFault, Annotations
+from ingress.problem_code import Code
 
 
 def found(**values: str) -> Annotations:
@@ -85,7 +86,10 @@ class AnnotationsTests(SynchronousTestCase):
         read.fault_unknown({"known"})
         read.fault_unknown({"known"})
         expected = AnnotationFault(
-            f"{PREFIX}canary", "2", "not implemented; the annotation is ignored"
+            f"{PREFIX}canary",
+            "2",
+            "not implemented; the annotation is ignored",
+            Code.ANNOTATION_UNSUPPORTED,
         )
         self.assertEqual(read.faults, [expected])
 

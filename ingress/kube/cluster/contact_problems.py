@@ -10,6 +10,7 @@ from ingress.kube.api.errors import APIError
 from ingress.kube.cluster.contact import Contact
 from ingress.kube.cluster.problem_book import ProblemBook
 from ingress.problem import Problem, printable
+from ingress.problem_code import Code
 
 UNREACHABLE = "unreachable"
 
@@ -84,4 +85,4 @@ def _unreachable(contact: Contact, error: Exception) -> Problem:
 
 
 def _problem(message: str) -> Problem:
-    return Problem(printable(message[:MAX_MESSAGE]))
+    return Problem(printable(message[:MAX_MESSAGE]), code=Code.API_UNREACHABLE)

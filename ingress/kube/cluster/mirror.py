@@ -18,6 +18,7 @@ from ingress.kube.manifest import Reading
 from ingress.kube.objects import KubeObject, ObjectKey, ObjectName
 from ingress.kube.remains import is_remains
 from ingress.problem import Problem
+from ingress.problem_code import Code
 from ingress.steps import STRIDE, Steps
 
 
@@ -199,5 +200,7 @@ class Mirror:
     def _refuse_nameless(self) -> None:
         """Add a Problem that stays until the process ends: nothing identifies the object."""
         key = (self._resource.kind, "", "")
-        problem = Problem("an object without a name is ignored", self._resource.kind)
+        problem = Problem(
+            "an object without a name is ignored", self._resource.kind, code=Code.OBJECT_NAMELESS
+        )
         self._problems.put(key, (problem,))

@@ -14,6 +14,7 @@ from ingress.config_map.reading import KeyFault, ReadData, read_data
 from ingress.config_map.settings import apply, trusts_everybody
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.problem import Origin, Problem, shown
+from ingress.problem_code import Code
 from ingress.routing.build.configured_fields import (
     FieldSource,
     faults_of,
@@ -73,6 +74,7 @@ class ConfigMapState:
             field="config-map",
             value="/".join(name),
             origin=Origin(str(path)) if path is not None else Origin(),
+            code=Code.CONFIG_MAP_MISSING,
         )
 
 
@@ -121,6 +123,7 @@ def _problems(
             f"data[{shown(fault.key)}]" if fault.key else "data",
             shown(fault.value),
             item.origin,
+            Code.CONFIG_MAP_KEY,
         )
         for fault in faults
     ]

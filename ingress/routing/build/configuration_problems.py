@@ -13,6 +13,7 @@ from ingress.errors import IngressError
 from ingress.policy.compression import missing_packages
 from ingress.policy.server_url import parse_server_url
 from ingress.problem import Origin, Problem
+from ingress.problem_code import Code
 from ingress.routing.build.config_map import ConfigMapState
 from ingress.routing.build.default_backend import FIELD, default_upstream
 from ingress.routing.build.endpoint_screen import CONFIGURATION, CONSEQUENCE, describe_refused
@@ -66,7 +67,13 @@ def _default_certificate(secrets: SecretTable, config: Config, origin: Origin) -
     if secret is not None and fault:
         if secrets.certificate_of(secret) is None:
             fault += "; a self-signed certificate is served"
-        yield Problem(fault, field="tls.default", value="/".join(secret), origin=origin)
+        yield Problem(
+            fault,
+            field="tls.default",
+            value="/".join(secret),
+            origin=origin,
+            code=Code.DEFAULT_CERTIFICATE,
+        )
 
 
 def _unused_endpoints(table: UpstreamTable, config: Config, origin: Origin) -> Iterator[Problem]:
@@ -75,7 +82,7 @@ def _unused_endpoints(table: UpstreamTable, config: Config, origin: Origin) -> I
         endpoints = {Endpoint(host, port) for host, port in addresses}
         message = _why_unused(service, endpoints, table)
         if message:
-            yield Problem(message, field=_field(service), origin=origin)
+            yield Problem(message, field=_field(service), origin=origin, code=Code.ENDPOINTS_UNUSED)
 
 
 def _field(service: LocalService) -> str:
@@ -93,7 +100,7 @@ def _refused_endpoints(table: UpstreamTable, config: Config, origin: Origin) -> 
         }
         if refused:
             message = f"{describe_refused(refused)}; {CONSEQUENCE}"
-            yield Problem(message, field=_field(service), origin=origin)
+            yield Problem(message, field=_field(service), origin=origin, code=Code.ENDPOINTS_UNUSED)
 
 
 def _why_unused(service: LocalService, endpoints: set[Endpoint], table: UpstreamTable) -> str:

@@ -21,6 +21,7 @@ from ingress.kube.objects import (
 )
 from ingress.own_addresses import OwnAddresses
 from ingress.problem import Problem, shown
+from ingress.problem_code import Code
 
 CONFIGURATION: Final[ObjectKey] = ("", "", "")
 """The owner of endpoints that the configuration has."""
@@ -111,7 +112,15 @@ def refusal_problems(
     if item is not None and own:
         kind, namespace, name = key
         message = f"{describe_refused(own)}; {CONSEQUENCE}"
-        yield Problem(message, kind, namespace, name, _FIELDS[kind], origin=item.origin)
+        yield Problem(
+            message,
+            kind,
+            namespace,
+            name,
+            _FIELDS[kind],
+            origin=item.origin,
+            code=Code.ENDPOINT_REFUSED,
+        )
 
 
 def find_object(objects: Objects, key: ObjectKey) -> EndpointSlice | Endpoints | Service | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.problem import Problem, shown
+from ingress.problem_code import Code
 
 KIND: Final = "ConfigMap"
 
@@ -58,4 +59,12 @@ def _consequence(key: str, protocol: str) -> str:
 
 def _problem(config_map: ConfigMap, field: str, message: str) -> Problem:
     namespace, name = config_map.key
-    return Problem(message, KIND, namespace, name, field, origin=config_map.origin)
+    return Problem(
+        message,
+        KIND,
+        namespace,
+        name,
+        field,
+        origin=config_map.origin,
+        code=Code.CONFIG_MAP_FOREIGN,
+    )

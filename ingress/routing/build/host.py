@@ -17,6 +17,7 @@ from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features
 from ingress.policy.scope import HostScope
 from ingress.problem import Problem, shown
+from ingress.problem_code import Code
 from ingress.routing.build.canary_set import DEFAULT
 from ingress.routing.build.host_canaries import CanariesOfHost
 from ingress.routing.build.host_owner import belongs_to
@@ -79,7 +80,7 @@ def merge_host(
         merged = yield from _Merge(host, allowed, factory, canaries).merge()
     message = f"{belongs_to(owner, host)}; this rule and others for the host are not served"
     refused = {
-        item.key: (item.problem(_field_of(item, host), message, host),)
+        item.key: (item.problem(Code.HOST_TAKEN, _field_of(item, host), message, host),)
         for item in sets
         if not _is_of(owner, item)
     }
@@ -158,11 +159,15 @@ class _Merge:
                 for key, feature in item.host_wide.items():
                     loss = feature.loss_on(scope)
                     if loss:
-                        self._problem(item, "metadata.annotations", loss, self._host)
+                        self._problem(
+                            item, Code.SHARED_HOST, "metadata.annotations", loss, self._host
+                        )
                         if feature.guards:
                             self._closed.add(item.key)
                     elif features.setdefault(key, feature) != feature and key != Refusal.key():
-                        self._problem(item, "metadata.annotations", _OLDER, self._host)
+                        self._problem(
+                            item, Code.SHARED_HOST, "metadata.annotations", _OLDER, self._host
+                        )
             if namespace == owner.namespace:
                 trusts = (feature.client_trust for feature in features.values())
                 self._client_trust = next(filter(None, trusts), None)
@@ -183,9 +188,11 @@ class _Merge:
     def _tell_namespaces(self) -> None:
         for item, message in spared_namespaces(self._host, self._sets, self._pattern_makers):
             if self._host in item.pattern_hosts:
-                self._problem(item, "metadata.annotations", message, self._host)
+                self._problem(item, Code.SHARED_HOST, "metadata.annotations", message, self._host)
             else:
-                self._problem(item, _field_of(item, self._host), message, self._host)
+                self._problem(
+                    item, Code.SHARED_HOST, _field_of(item, self._host), message, self._host
+                )
 
     def _route(self, item: RuleSet, rule: Rule, namespace: NamespaceOnHost) -> Route:
         if item.key in self._closed:
@@ -200,7 +207,8 @@ class _Merge:
         elif rule.pattern is None and PATTERN_CHARACTERS.search(rule.written):
             fault = NOT_A_PATTERN
         if fault:
-            self._problem(item, f"{rule.field}.path", fault, rule.written)
+            code = Code.PATH_LIKE_PATTERN if fault is NOT_A_PATTERN else Code.PATH_PATTERN
+            self._problem(item, code, f"{rule.field}.path", fault, rule.written)
         route = self._route(item, rule, namespace)
         found = self._canaries.find(route, rule.path_type)
         if found.canaries is not None:
@@ -243,7 +251,7 @@ class _Merge:
             elif winner.ingress != item.source.key[1:]:
                 owner = f"{item.source.kind} {'/'.join(winner.ingress)}"
                 message = f"{owner} has / of {self._hosts}, so that this does not redirect it"
-                self._problem(item, rule.field, message, "")
+                self._problem(item, Code.RULE_TAKEN, rule.field, message, "")
         return is_free
 
     @property
@@ -259,10 +267,12 @@ class _Merge:
             kind = next(one.kind for one in others if one.key[1:] == winner.ingress)
             named = f"{kind} {'/'.join(winner.ingress)}"
             reason = f"{named}, which goes first by age and name, has {what} for {host}"
-        self._problem(item, field_path, f"{reason}; that one is served", value)
+        self._problem(item, Code.RULE_TAKEN, field_path, f"{reason}; that one is served", value)
 
-    def _problem(self, item: RuleSet, field_path: str, message: str, value: str) -> None:
-        problem = item.problem(field_path, message, value)
+    def _problem(
+        self, item: RuleSet, code: Code, field_path: str, message: str, value: str
+    ) -> None:
+        problem = item.problem(code, field_path, message, value)
         self._problems.setdefault(item.key, []).append(problem)
 
 

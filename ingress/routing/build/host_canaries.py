@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.policy.scope import RuleScope
 from ingress.problem import Problem, shown
+from ingress.problem_code import Code
 from ingress.routing.build.canary_set import DEFAULT, CanaryPath, CanarySet
 from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.route import Route
@@ -31,7 +32,9 @@ class _Candidate(NamedTuple):
     path: CanaryPath
 
     def problem(self, message: str) -> tuple[RuleSet, Problem]:
-        return self.item, self.item.problem(self.path.field, message, self.path.written)
+        return self.item, self.item.problem(
+            Code.CANARY_IDLE, self.path.field, message, self.path.written
+        )
 
 
 _Key = tuple[str, str, str]

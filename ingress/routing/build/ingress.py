@@ -19,7 +19,6 @@ from ingress.kube.objects import (
     HTTPIngressPath,
     Ingress,
     IngressBackend,
-    IngressTLS,
     ObjectKey,
     ObjectName,
 )
@@ -33,10 +32,10 @@ from ingress.policy.scope import BackendSecretOf, ConfigMapOf, ReadContext
 from ingress.policy.secret_content import Content, SecretData, SecretOf, no_secret
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.problem import Problem
+from ingress.problem_code import Code
 from ingress.routing.build.age import age_of
 from ingress.routing.build.canary_ingress import read_canary_set
 from ingress.routing.build.canary_set import CanarySet
-from ingress.routing.build.certificate import covers
 from ingress.routing.build.default_backend import CONFIGURATION, default_rules
 from ingress.routing.build.ingress_class import ClassRule
 from ingress.routing.build.ingress_table import KIND
@@ -48,16 +47,13 @@ from ingress.routing.build.rule_set import (
     WeightedBackend,
     entries_by_host,
 )
+from ingress.routing.build.tls_entry import CertificateOf, read_tls_entries
 from ingress.routing.path import canonical_rule_path
 from ingress.routing.path_pattern import PATTERN_CHARACTERS
-from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 
 MAX_PATH_LENGTH: Final = 32 * 1024
 """In bytes. No request has a longer path, so a rule with a longer one never matches."""
-
-CertificateOf = Callable[[ObjectName], ServerCertificate | None]
-"""Finds the certificate of a Secret, if it can be used."""
 
 
 class SecretLookup(NamedTuple):
@@ -153,7 +149,13 @@ class _Reading:
             self._problems = self._problems[:1]
         tls: tuple[TLSEntry, ...] = ()
         if not is_guard:
-            tls = yield from self._tls(hosts)
+            tls = yield from read_tls_entries(
+                self._ingress,
+                self._source,
+                hosts,
+                self._reader.secrets.certificate_of,
+                self._problems,
+            )
         return self._rule_set(hosts, default, tls)
 
     def _rule_set(
@@ -186,11 +188,15 @@ class _Reading:
             features = self._reader.registry.read_canary(self._annotations, self._context())
             canary = read_canary_set(self._ingress, self._annotations, features, self._upstreams)
             if self._ingress.spec.tls:
-                self._problem("spec.tls", "ignored on a canary: that of the other Ingress counts")
+                self._problem(
+                    Code.ANNOTATION_WITHOUT_EFFECT,
+                    "spec.tls",
+                    "ignored on a canary: that of the other Ingress counts",
+                )
         return replace(self._rule_set({}, None, ()), canary=canary)
 
-    def _problem(self, field_path: str, message: str, value: str = "") -> None:
-        self._problems.append(self._source.problem(field_path, message, value))
+    def _problem(self, code: Code, field_path: str, message: str, value: str = "") -> None:
+        self._problems.append(self._source.problem(code, field_path, message, value))
 
     # Annotations.
 
@@ -208,6 +214,7 @@ class _Reading:
         # It is one only if another Ingress of the namespace says so, which may be gone or faulty:
         # a request that it would have guarded may match an open rule of the same host then.
         self._problem(
+            Code.INGRESS_CLOSED,
             "spec.rules",
             "a path looks like a regular expression, and the access rules of this Ingress cannot "
             f"be honoured; {CLOSED[Extent.HOSTS]}",
@@ -224,7 +231,7 @@ class _Reading:
         if (yield from self._has_pattern()):
             extent = Extent.HOSTS
         message = "its annotations decide access, but the object has a fault"
-        self._problem("metadata.annotations", f"{message}; {CLOSED[extent]}")
+        self._problem(Code.INGRESS_CLOSED, "metadata.annotations", f"{message}; {CLOSED[extent]}")
         return {Refusal.key(): Refusal(extent=extent)}
 
     def _read_features(self) -> Features:
@@ -272,7 +279,9 @@ class _Reading:
 
     def _annotation_problems(self) -> list[Problem]:
         return [
-            self._source.problem(f"metadata.annotations[{fault.name}]", fault.message, fault.value)
+            self._source.problem(
+                fault.code, f"metadata.annotations[{fault.name}]", fault.message, fault.value
+            )
             for fault in self._annotations.faults
         ]
 
@@ -335,7 +344,7 @@ class _Reading:
             for feature in self._features.values() if self._annotations else ():
                 loss = feature.loss_at(written)
                 if loss:
-                    self._problem(f"{field_path}.path", loss, written)
+                    self._problem(Code.ANNOTATION_VALUE, f"{field_path}.path", loss, written)
         backends = (self._backend(path.backend, f"{field_path}.backend"),)
         return Rule(canonical, path.path_type, written, backends, field_path, self._features)
 
@@ -349,11 +358,16 @@ class _Reading:
         except RequestError as error:
             if self._makes_patterns(written):
                 return b"/"  # Of a regular expression nobody asks for it.
-            self._problem(f"{field_path}.path", f"{error} No request has such a path", written)
+            self._problem(
+                Code.PATH_IMPOSSIBLE,
+                f"{field_path}.path",
+                f"{error} No request has such a path",
+                written,
+            )
             return None
         if not canonical.startswith(b"/") or len(canonical) > MAX_PATH_LENGTH:
             accepted = f"a path begins with / and has at most {MAX_PATH_LENGTH} bytes"
-            self._problem(f"{field_path}.path", accepted, written)
+            self._problem(Code.PATH_IMPOSSIBLE, f"{field_path}.path", accepted, written)
             return None
         return canonical
 
@@ -361,7 +375,9 @@ class _Reading:
         service = backend.service
         if service is None:
             self._problem(
-                field_path, "only a Service can be a backend; requests for it are answered with 404"
+                Code.BACKEND_NO_SERVICE,
+                field_path,
+                "only a Service can be a backend; requests for it are answered with 404",
             )
             return WeightedBackend(None)
         is_by_service = ServiceUpstream.key() in self._features
@@ -369,32 +385,3 @@ class _Reading:
         key = UpstreamKey(namespace, service.name, port, is_by_service)
         self._upstreams.setdefault(key, f"{field_path}.service")
         return WeightedBackend(key)
-
-    # TLS.
-
-    def _tls(self, hosts: Mapping[str, tuple[Rule, ...]]) -> Steps[tuple[TLSEntry, ...]]:
-        entries: list[TLSEntry] = []
-        for index, entry in enumerate(self._ingress.spec.tls):
-            entries.append(self._tls_entry(entry, f"spec.tls[{index}]", hosts))
-            if index % STRIDE == STRIDE - 1:
-                yield
-        return tuple(entries)
-
-    def _tls_entry(
-        self, entry: IngressTLS, field_path: str, hosts: Mapping[str, tuple[Rule, ...]]
-    ) -> TLSEntry:
-        secret = (self._source.namespace, entry.secret_name) if entry.secret_name else None
-        if entry.hosts:
-            named = tuple(dict.fromkeys(host.lower() for host in entry.hosts))
-            return TLSEntry(named, secret, names_hosts=True)
-        certificate = self._reader.secrets.certificate_of(secret) if secret is not None else None
-        covered: tuple[str, ...] = ()
-        if certificate is not None:
-            covered = tuple(host for host in hosts if host and covers(certificate, host))
-        if not covered and (secret is None or certificate is not None):
-            self._problem(
-                field_path,
-                "an entry without hosts is for the hosts of the rules that its certificate "
-                "covers, and it covers none",
-            )
-        return TLSEntry(covered, secret, names_hosts=False)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem
+from ingress.problem_code import Code
 from ingress.routing.build.configuration_problems import configuration_problems
 from ingress.routing.build.default_backend import CONFIGURATION
 from ingress.routing.build.endpoint_screen import find_object, refusal_problems, service_of
@@ -70,7 +71,7 @@ def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
         fault = memo.upstreams.fault_of(upstream, field_path)
         if fault:
             named = f"{upstream.service}:{upstream.port}".removesuffix(":")
-            found.append(rules.problem(field_path, fault, named))
+            found.append(rules.problem(Code.SERVICE_WITHOUT_ENDPOINTS, field_path, fault, named))
     found += secret_problems(rules, memo.secrets)
     for host in rules.tls_hosts:
         found += memo.certificates.problems.get(host, {}).get(key, ())

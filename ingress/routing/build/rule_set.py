@@ -16,6 +16,7 @@ from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.policy.registry import NO_FEATURES, Features
 from ingress.problem import Origin, Problem, quoted
+from ingress.problem_code import Code
 from ingress.routing.build.age import Age
 from ingress.routing.build.canary_set import CanarySet
 from ingress.routing.condition import Condition
@@ -37,8 +38,9 @@ class RuleSource(NamedTuple):
         """What identifies it among all objects."""
         return (self.kind, self.namespace, self.name)
 
-    def problem(self, field_path: str, message: str, value: str = "") -> Problem:
+    def problem(self, code: Code, field_path: str, message: str, value: str = "") -> Problem:
         """
+        :param code: the kind of thing that is wrong.
         :param field_path: the field in kubectl's notation.
         :param value: the value as written; it is shortened here.
         """
@@ -50,6 +52,7 @@ class RuleSource(NamedTuple):
             field=field_path,
             value=quoted(value) if value else "",
             origin=self.origin,
+            code=code,
         )
 
 
@@ -166,9 +169,9 @@ class RuleSet:
         """The Secrets of its certificates."""
         return frozenset(entry.secret for entry in self.tls if entry.secret is not None)
 
-    def problem(self, field_path: str, message: str, value: str = "") -> Problem:
+    def problem(self, code: Code, field_path: str, message: str, value: str = "") -> Problem:
         """As `RuleSource.problem`."""
-        return self.source.problem(field_path, message, value)
+        return self.source.problem(code, field_path, message, value)
 
 
 def entries_by_host(entries: tuple[TLSEntry, ...]) -> dict[str, tuple[int, ...]]:

@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem, shown
+from ingress.problem_code import Code
 from ingress.routing.build.certificate import covers
 from ingress.routing.build.host import ProblemsByObject
 from ingress.routing.build.host_owner import HostOwners, belongs_to, wildcard_of
-from ingress.routing.build.ingress import CertificateOf
 from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.build.secret_table import SecretTable
+from ingress.routing.build.tls_entry import CertificateOf
 from ingress.routing.snapshot import ServerCertificate
 
 _NOT_COVERED: Final = "does not cover this host; it is not used"
@@ -108,7 +109,9 @@ def _problems(host: str, losses: Iterable[tuple[_Offer, str]]) -> ProblemsByObje
     for offer, message in losses:
         if offer.is_exact:
             rules = offer.rules
-            problem = rules.problem(f"spec.tls[{offer.entry}].hosts", message, host)
+            problem = rules.problem(
+                Code.CERTIFICATE_LOSES, f"spec.tls[{offer.entry}].hosts", message, host
+            )
             problems[rules.key] = (*problems.get(rules.key, ()), problem)
     return problems
 
@@ -135,5 +138,5 @@ def secret_problems(item: RuleSet, secrets: SecretTable) -> list[Problem]:
         if secrets.certificate_of(entry.secret) is None:
             fault += "; the default certificate is served"
         field_path = f"spec.tls[{index}].secretName"
-        problems.append(item.problem(field_path, fault, entry.secret[1]))
+        problems.append(item.problem(Code.SECRET_UNUSABLE, field_path, fault, entry.secret[1]))
     return problems
