@@ -136,7 +136,7 @@ class ServingTests(ClusterTestCase):
         self.kubectl.apply(config_map_manifest("mine", {"use-gzip": "true"}))
         told = [
             r"ConfigMap default/edge-ingress-nginx-controller: data\[whitelist-source-range\]: .*open",
-            r"ConfigMap default/edge-ingress-nginx-controller: data\[use-gzip\]: .*apply",
+            r"ConfigMap default/edge-ingress-nginx-controller: data\[use-gzip\]: .*ConfigMap",
             r"ConfigMap default/tcp-services: data\[9000\]: .*TCP ports",
         ]
         for each in told:

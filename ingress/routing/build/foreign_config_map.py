@@ -1,5 +1,5 @@
 """
-ConfigMaps of ingress-nginx, which have no effect here.
+ConfigMaps of ingress-nginx that the configuration does not name, so that they have no effect.
 
 Its users keep settings in them, access rules included, and must learn that nothing of it
 applies.
@@ -22,6 +22,7 @@ _STREAMS: Final = {"tcp-services": "TCP", "udp-services": "UDP"}
 """The ConfigMaps in which each key is a port, by name, and the protocol of that port."""
 
 _ACCESS: Final = re.compile(r"global-auth-.*|(?:whitelist|denylist)-source-range|block-.*")
+_UNNAMED: Final = "has no effect: `config-map` of the configuration does not name this ConfigMap"
 _SNIPPET: Final = re.compile(r".*-snippet")
 
 MAX_KEYS: Final = 200
@@ -51,10 +52,10 @@ def _consequence(key: str, protocol: str) -> str:
     if protocol:
         return f"has no effect: this proxy does not forward {protocol} ports"
     if _ACCESS.fullmatch(key):
-        return "has no effect: ConfigMaps of ingress-nginx do not apply, and access stays open"
+        return f"{_UNNAMED}, and access stays open"
     if _SNIPPET.fullmatch(key):
         return "has no effect: snippets are not interpreted"
-    return "has no effect: ConfigMaps of ingress-nginx do not apply"
+    return _UNNAMED
 
 
 def _problem(config_map: ConfigMap, field: str, message: str) -> Problem:

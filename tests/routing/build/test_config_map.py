@@ -94,7 +94,7 @@ class ConfigMapTests(SynchronousTestCase):
         """Other ConfigMaps of ingress-nginx still have no effect."""
         other = config_map({"ssl-redirect": "false"}, ("nginx", "ingress-nginx-controller"))
         found = messages(built(config_map({}), other))
-        self.assertIn("do not apply", found["data[ssl-redirect]"])
+        self.assertIn("does not name this ConfigMap", found["data[ssl-redirect]"])
 
     def test_namesake(self) -> None:
         """An Ingress of its name that is gone does not get its Problems."""

@@ -46,10 +46,11 @@ class ConfigMapTests(SynchronousTestCase):
         self.assertEqual(
             found,
             {
-                "ingress-nginx-controller data[use-gzip]": "has no effect: ConfigMaps of"
-                " ingress-nginx do not apply",
+                "ingress-nginx-controller data[use-gzip]": "has no effect: `config-map` of"
+                " the configuration does not name this ConfigMap",
                 "ingress-nginx-controller data[whitelist-source-range]": "has no effect:"
-                " ConfigMaps of ingress-nginx do not apply, and access stays open",
+                " `config-map` of the configuration does not name this ConfigMap, and access stays"
+                " open",
                 "ingress-nginx-controller data[server-snippet]": "has no effect: snippets are not"
                 " interpreted",
             },
