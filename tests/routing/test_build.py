@@ -28,6 +28,7 @@ from tests.support.objects import (
     endpoints,
     ingress,
     ingress_class,
+    metadata,
     objects,
     problems_of,
     resolved_name,
@@ -286,11 +287,24 @@ SECRETS = {
     "two": (TWO, tls_secret("two", "*.example", valid_for=-timedelta(days=1))),
     "shop/one": (tls_secret("shop/one", "a.example"), tls_secret("shop/one", "*.example")),
     "shop/two": (tls_secret("shop/two", "*.example"), tls_secret("shop/two", "b.example")),
+    "users": (
+        Secret(metadata=metadata("users"), data={"auth": b"alice:{PLAIN}secret"}),
+        Secret(metadata=metadata("users"), data={"alice": b"{PLAIN}secret", "bob": b""}),
+    ),
+    "trust": (
+        Secret(metadata=metadata("trust"), data={"ca.crt": CA.root_pem}),
+        Secret(metadata=metadata("trust"), data={"ca.crt": CA.root_pem * 2, "auth": b"a:b"}),
+    ),
 }
 ANNOTATIONS: tuple[dict[str, str], ...] = (
     {},
     {"auth-url": "x"},
     {"auth-tls-secret": "x"},
+    {"auth-tls-secret": "default/trust", "auth-tls-verify-client": "optional"},
+    {"auth-tls-secret": "default/trust"},
+    {"auth-type": "basic", "auth-secret": "users"},
+    {"auth-type": "basic", "auth-secret": "default/users", "auth-secret-type": "auth-map"},
+    {"auth-type": "basic", "auth-secret": "trust"},
     {"ssl-redirect": "false"},
     {"affinity": "cookie", "unknown": "x"},
     {"canary": "true", "canary-weight": "50"},
