@@ -97,12 +97,13 @@ ACCESS_KEYS: Final = (
         "/.well-known/acme-challenge",
     ),
     # What authors of Ingresses may write.
-    unsupported(
+    works(
         "allow-snippet-annotations",
-        "snippets are treated as `snippets` of the configuration says",
+        accept.boolean,
+        "nginx.annotations.allow_snippets",
+        "whether snippets are interpreted ([snippets.md](snippets.md)); false leaves that to "
+        "`snippets` of the configuration",
         "false",
-        accept=accept.boolean,
-        target="nginx.annotations.allow_snippets",
     ),
     works(
         "annotations-risk-level",

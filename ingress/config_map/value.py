@@ -173,12 +173,13 @@ def words(written: str) -> tuple[str, ...]:
 def ranges(written: str) -> tuple[str, ...]:
     """Accept a list of IP addresses and CIDR ranges."""
     members = words(written)
-    for member in members:
+    for position, member in enumerate(members, 1):
         try:
             parse_range(member)
-        except ValueError as error:
+        except ValueError:
+            # What it is may be a secret that was put into the wrong key.
             raise NotAccepted(
-                f"{error}; a list of IP addresses and CIDR ranges is accepted"
+                f"member {position} is none of the IP addresses and CIDR ranges that are accepted"
             ) from None
     return members
 

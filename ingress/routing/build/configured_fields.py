@@ -79,7 +79,11 @@ def _read(
 def _why_refused(key: str, name: str, value: str) -> str:
     """Return why a field cannot be set; empty if it can."""
     try:
-        check_field(name.encode(), value.encode("utf-8", "surrogatepass"))
+        octets = value.encode()
+    except UnicodeEncodeError:
+        return "the value has halves of surrogate pairs"
+    try:
+        check_field(name.encode(), octets)
         if key == _WITH_VARIABLES:
             REQUEST_VARIABLES.compile(value)
     except (ValueError, VariableUnknown) as error:
