@@ -30,7 +30,7 @@ THREADS: Final = 2
 MAX_WAITING: Final = 64
 """How many verifications of one rule may wait."""
 
-MAX_WAITING_OF_CLIENT: Final = 8
+MAX_WAITING_OF_CLIENT: Final = 32
 """How many of these may be of one client, so that others have a chance."""
 
 MAX_WAIT: Final = 10.0
