@@ -124,7 +124,7 @@ class ProgramTests(HTTP2TestCase):
 class LibraryTests(HTTP2TestCase):
     """`h2` over TLS, as Python programs use it."""
 
-    def connect(self, *protocols: str) -> ssl.SSLSocket:
+    def connect_tls(self, *protocols: str) -> ssl.SSLSocket:
         context = ssl.create_default_context(cadata=self.authority.root_pem.decode())
         if protocols:
             context.set_alpn_protocols(protocols)
@@ -141,11 +141,11 @@ class LibraryTests(HTTP2TestCase):
             (("http/1.1",), "http/1.1"),
             ((), None),
         ):
-            self.assertEqual(self.connect(*offered).selected_alpn_protocol(), agreed)
+            self.assertEqual(self.connect_tls(*offered).selected_alpn_protocol(), agreed)
 
     def test_many(self) -> None:
         """A hundred requests at once are answered, each with what is its own."""
-        secure = self.connect("h2")
+        secure = self.connect_tls("h2")
         connection = h2.connection.H2Connection(h2.config.H2Configuration())
         connection.initiate_connection()
         for number in range(100):
