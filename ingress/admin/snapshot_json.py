@@ -140,13 +140,16 @@ def _route(route: Route) -> Iterator[bytes]:
 
 def _upstream(key: UpstreamKey, built: Built, states: EndpointStates) -> Iterator[bytes]:
     upstream = built.snapshot.upstreams.get(key) or Upstream(key)
-    head = {
+    head: dict[str, object] = {
         "name": str(key),
         "namespace": key.namespace,
         "service": key.service,
         "port": key.port,
         "fault": built.memo.upstreams.faults.get(key),
     }
+    check = built.snapshot.health_checks.get(key)
+    if check is not None:
+        head |= check.check.shown()
     yield _encoded(upstream_name(key)) + b":"
     yield _encoded(head).removesuffix(b"}")
     for name, endpoints in (("endpoints", upstream.endpoints), ("lingering", upstream.lingering)):

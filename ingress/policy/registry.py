@@ -33,6 +33,7 @@ from ingress.policy.custom_errors import CustomErrors
 from ingress.policy.custom_headers import CustomHeaders
 from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.forwarded_prefix import ForwardedPrefix
+from ingress.policy.health_check import HealthCheck
 from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
@@ -179,6 +180,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     Canary,
     Compression,
     CookieAffinity,
+    HealthCheck,
     LoadBalance,
     Mirror,
     PathRegex,

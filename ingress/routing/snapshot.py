@@ -20,6 +20,7 @@ from ingress.policy.live_state import RuleIdentity
 from ingress.routing.pattern_index import PatternIndex
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
+from ingress.upstream_check import UpstreamCheck
 
 
 class CertificateIdentity(NamedTuple):
@@ -148,6 +149,9 @@ class Snapshot:
     """For requests that no rule matches: the default backend of the configuration."""
 
     upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
+
+    health_checks: Mapping[UpstreamKey, UpstreamCheck] = field(default_factory=dict)
+    """How the endpoints of some Upstreams are checked."""
 
     certificates: Mapping[str, ServerCertificate] = field(default_factory=dict)
     """By the name of a tls entry in lower case, wildcards as ``*.example.com``."""

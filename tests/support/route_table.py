@@ -34,7 +34,9 @@ def render(snapshot: Snapshot) -> str:
         lines += [f"host {host.name or '(any other)'}", *_rules(host)]
     for upstream in sorted(snapshot.upstreams.values(), key=lambda item: item.key):
         address = " by its address" if upstream.key.is_by_service else ""
-        lines.append(f"upstream {upstream.key}{address}: {_endpoints(upstream)}")
+        check = snapshot.health_checks.get(upstream.key)
+        checked = f"; {check.check.explain()}" if check is not None else ""
+        lines.append(f"upstream {upstream.key}{address}: {_endpoints(upstream)}{checked}")
     for name, certificate in sorted(snapshot.certificates.items()):
         lines.append(f"certificate {name}: for {', '.join(certificate.names)}")
     if snapshot.default_certificate is not None:

@@ -32,6 +32,7 @@ from ingress.policy.registry import REGISTRY, Registry, registry_with
 from ingress.problem import Problem
 from ingress.routing.build.certificate_table import update_certificates
 from ingress.routing.build.change import changed_names, collected_in_steps
+from ingress.routing.build.check_table import update_checks
 from ingress.routing.build.config_map import ConfigMapState, update_config_map
 from ingress.routing.build.config_map_table import data_of
 from ingress.routing.build.default_backend import CONFIGURATION, default_route
@@ -253,6 +254,7 @@ def _update(
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config.source, moves, own
     )
+    checks = yield from update_checks(memo.checks, rules, moves)
     factory = RouteFactory(registry, hsts_edits(config), config.paths)
     hosts, merged = yield from update_hosts(
         memo.hosts, rules, moves, factory, config.hosts.ownership
@@ -283,6 +285,7 @@ def _update(
         config_maps,
         config_map,
         default or default_route(config, reader.without_annotations, factory),
+        checks,
     )
     return updated, concerned
 
@@ -308,6 +311,7 @@ def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
         any_host=memo.hosts.any_host,
         default_route=memo.default_route,
         upstreams=memo.upstreams.upstreams,
+        health_checks=memo.checks.checks,
         certificates=memo.certificates.certificates,
         default_certificate=memo.secrets.certificate_of(default) if default else None,
     )
@@ -326,6 +330,7 @@ def _is_same(one: Snapshot, other: Snapshot) -> bool:
             "any_host",
             "default_route",
             "upstreams",
+            "health_checks",
             "certificates",
             "default_certificate",
         )

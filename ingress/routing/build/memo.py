@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ingress.kube.objects import Objects
 from ingress.routing.build.certificate_table import CertificateTable
+from ingress.routing.build.check_table import CheckTable
 from ingress.routing.build.config_map import ConfigMapState
 from ingress.routing.build.config_map_table import ConfigMapTable
 from ingress.routing.build.foreign_table import ForeignTable
@@ -36,3 +37,4 @@ class Memo:
     config_maps: ConfigMapTable = ConfigMapTable()
     config_map: ConfigMapState = ConfigMapState()
     default_route: Route | None = None
+    checks: CheckTable = CheckTable()
