@@ -116,6 +116,14 @@ class RouteFeature:
         """
         return ""
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """
+        Further names of the first host of its object, in lower case, wildcards as
+        ``*.example.com``.
+        """
+        return ()
+
     def makes_patterns(self, path: str) -> bool:
         """
         :param path: of a rule of its object, as written.

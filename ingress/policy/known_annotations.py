@@ -70,7 +70,6 @@ _NO_EFFECT: Final = "the annotation is ignored"
 
 _FAMILIES: Final = {
     "from-to-www-redirect": "requests are not redirected by it",
-    "server-alias": "requests for these hosts are not served by this Ingress",
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
     "enable-opentelemetry opentelemetry-operation-name opentelemetry-trust-incoming-span": "no"

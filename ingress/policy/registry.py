@@ -49,6 +49,7 @@ from ingress.policy.response_pace import ResponsePace
 from ingress.policy.rewrite import Rewrite, RewriteElsewhere
 from ingress.policy.satisfy import MEMBERS, SatisfyAny, UnlessAny
 from ingress.policy.scope import ReadContext
+from ingress.policy.server_alias import ServerAlias
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.snippets import ConfigurationSnippet, ServerSnippet
 from ingress.policy.upstream_host import UpstreamHost
@@ -187,6 +188,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ProxySettings,
     ResponsePace,
     Rewrite,
+    ServerAlias,
     ServiceUpstream,
     # Changes to every request.
     ForwardedPrefix,

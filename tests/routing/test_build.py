@@ -307,12 +307,15 @@ ANNOTATIONS: tuple[dict[str, str], ...] = (
     {"auth-type": "basic", "auth-secret": "trust"},
     {"ssl-redirect": "false"},
     {"affinity": "cookie", "unknown": "x"},
+    {"use-regex": "true"},
+    {"rewrite-target": "/$1", "server-alias": "alias.example"},
+    {"server-alias": "alias.example, *.alias.example, a.example, x.a.example"},
     {"canary": "true", "canary-weight": "50"},
     {"canary": "true", "canary-by-header": "x", "affinity": "cookie"},
     {"backend-protocol": "HTTPS", "proxy-ssl-secret": "default/one"},
     {"backend-protocol": "HTTPS", "proxy-ssl-secret": "default/two", "load-balance": "ewma"},
 )
-PATHS = ("/", "/a", "=/a", "~/a", "/a/", "~/%zz", "~/(x)")
+PATHS = ("/", "/a", "=/a", "~/a", "/a/", "~/%zz", "~/(x)", "~/(?!x)")
 
 ingresses = st.builds(
     lambda host, paths, name, default, tls, annotations, created, class_name: ingress(

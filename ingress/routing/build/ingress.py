@@ -37,8 +37,10 @@ from ingress.routing.build.age import age_of
 from ingress.routing.build.canary_ingress import read_canary_set
 from ingress.routing.build.canary_set import CanarySet
 from ingress.routing.build.default_backend import CONFIGURATION, default_rules
+from ingress.routing.build.host_alias import aliases_of
 from ingress.routing.build.ingress_class import ClassRule
 from ingress.routing.build.ingress_table import KIND
+from ingress.routing.build.pattern_rule import pattern_features
 from ingress.routing.build.rule_set import (
     Rule,
     RuleSet,
@@ -170,6 +172,7 @@ class _Reading:
             default=default,
             root=self._root(),
             pattern_hosts=frozenset(self._pattern_hosts),
+            aliases=aliases_of(self._features, hosts) if self._annotations else {},
             host_wide={
                 key: feature for key, feature in self._features.items() if feature.is_host_wide
             },
@@ -236,11 +239,7 @@ class _Reading:
 
     def _read_features(self) -> Features:
         features = self._reader.registry.read(self._annotations, self._context())
-        self._pattern_makers = tuple(
-            feature
-            for feature in features.values()
-            if type(feature).makes_patterns is not RouteFeature.makes_patterns
-        )
+        self._pattern_makers = pattern_features(features)
         return features
 
     def _context(self) -> ReadContext:

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ingress.linear_pattern import PatternRefused
+from ingress.policy.feature import RouteFeature
 from ingress.policy.refusal import Refusal
+from ingress.policy.registry import Features
 from ingress.problem import shown
 from ingress.routing.build.rule_set import Rule, RuleSet
 from ingress.routing.path_pattern import PathForm, PathPattern
@@ -65,6 +67,15 @@ def pattern_rule(rule: Rule) -> tuple[Rule, str]:
         return rule._replace(pattern=read.pattern), ""
     features = {**rule.features, Refusal.key(): Refusal()}
     return rule._replace(pattern=read.pattern, features=features), read.fault
+
+
+def pattern_features(features: Features) -> tuple[RouteFeature, ...]:
+    """:return: those that may make regular expressions of paths."""
+    return tuple(
+        feature
+        for feature in features.values()
+        if type(feature).makes_patterns is not RouteFeature.makes_patterns
+    )
 
 
 def makers_of_patterns(host: str, sets: Sequence[RuleSet]) -> dict[str, RuleSet]:

@@ -65,7 +65,7 @@ def _put(
 def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     """Collect all Problems of one object: its own, and those with other objects."""
     key, found = rules.key, list(rules.problems)
-    for host in (*rules.hosts, *rules.canary_hosts):
+    for host in (*rules.hosts, *rules.canary_hosts, *rules.aliases):
         found += memo.hosts.problems.get(host, {}).get(key, ())
     for upstream, field_path in rules.upstreams.items():
         fault = memo.upstreams.fault_of(upstream, field_path)

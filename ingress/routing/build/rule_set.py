@@ -125,6 +125,9 @@ class RuleSet:
     pattern_hosts: frozenset[str] = frozenset()
     """Those of its hosts on which all paths of its namespace are regular expressions."""
 
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Further hosts, each with the host of `hosts` whose rules it has."""
+
     host_wide: Features = field(default_factory=dict)
     """Features of its rules that hold for other rules of its namespace on these hosts, too."""
 

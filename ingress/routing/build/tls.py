@@ -54,12 +54,17 @@ class _Offer(NamedTuple):
 def tls_names(rules: RuleSet) -> frozenset[str]:
     """
     :return: the hosts that tls entries of an object may bring a certificate for: those that
-        they name, and hosts of its rules below a wildcard that they name.
+        they name, hosts of its rules below a wildcard that they name, and aliases of all these.
     """
     if not rules.tls_hosts:
         return frozenset()
     below = (host for host in rules.hosts if wildcard_of(host) in rules.tls_hosts)
-    return frozenset((*rules.tls_hosts, *below))
+    aliases = (alias for alias, host in rules.aliases.items() if _has_entry(rules, host))
+    return frozenset((*rules.tls_hosts, *below, *aliases))
+
+
+def _has_entry(rules: RuleSet, host: str) -> bool:
+    return host in rules.tls_hosts or wildcard_of(host) in rules.tls_hosts
 
 
 def choose_certificate(
@@ -121,6 +126,9 @@ def _offers(host: str, sets: Sequence[RuleSet], certificate_of: CertificateOf) -
     for rules in sets:
         exact = rules.tls_hosts.get(host, ())
         covering = rules.tls_hosts.get(wildcard, ()) if host in rules.hosts else ()
+        if host in rules.aliases:
+            named = rules.aliases[host]
+            covering = rules.tls_hosts.get(named) or rules.tls_hosts.get(wildcard_of(named), ())
         for index in (*exact, *covering):
             secret = rules.tls[index].secret
             certificate = certificate_of(secret) if secret is not None else None
