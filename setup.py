@@ -96,6 +96,8 @@ COMPILED = (
     "ingress/exchange/subrequest_call.py",
     "ingress/exchange/subrequests.py",
     "ingress/exchange/tunnel.py",
+    # 24,000 instructions for a bucket while it was interpreted.
+    "ingress/policy/bucket_table.py",
     "ingress/policy/context.py",
     "ingress/policy/live_state.py",
     # The choice of an endpoint, and the connection to it.

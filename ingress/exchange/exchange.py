@@ -297,8 +297,9 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self.state = RESPONDING
         self._record.status = status
         fields = downstream_fields(response, self._response_edits)
-        if self._policies is not None:
-            fields = self._policies.edits_for(status).apply(fields)
+        edits = NO_EDITS if self._policies is None else self._policies.edits_for(status)
+        if edits is not NO_EDITS:
+            fields = edits.apply(fields)
         if call is not None and call.cookie is not None:
             fields = [*fields, (b"Set-Cookie", call.cookie)]
         if self._is_plain or call is None:

@@ -201,7 +201,7 @@ class ExchangePolicies:
         if run.target is not None:
             head.target = run.target
         edits = run.request_edits
-        if edits:
+        if edits is not NO_EDITS:
             head.fields = EncodedFields(edits.apply_to_request(head.fields))
             edit_own_fields(head, edits)
 

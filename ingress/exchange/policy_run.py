@@ -108,6 +108,9 @@ class PolicyRun:
                 # Not even sys.exit() in a policy leaves a request without an answer.
                 done(self._faults.failed(policy.label, Failure()))
                 return
+            if decision is None and self._journal is None and not self.finds_rule_again:
+                # The common case. Whether something is a Deferred takes long to find out.
+                continue
             if isinstance(decision, Deferred):
                 self._wait_for(_Wait(policy, decision, policies[index + 1 :], ask, done))
                 return

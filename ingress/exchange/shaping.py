@@ -4,8 +4,6 @@ The stages that the response of a rule passes through on its way to the client.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ingress.content_coding import Coder, make_coder
 from ingress.encoded_fields import FieldLines
 from ingress.exchange.call import Call
@@ -19,17 +17,24 @@ from ingress.policy.compression import Coding
 from ingress.telemetry.record import ExchangeRecord
 
 
-class Shaped(NamedTuple):
-    """A response that passes through stages."""
+class Shaped:
+    """
+    A response that passes through stages.
 
-    fields: FieldLines
-    """Of its head, as the client gets them."""
+    :ivar fields: of its head, as the client gets them.
+    :ivar body_length: as in `ResponseWriter.send_head`.
+    :ivar receiver: receives the rest of the response from its call.
+    """
 
-    body_length: int | None
-    """As in `ResponseWriter.send_head`."""
+    __slots__ = ("body_length", "fields", "receiver")
 
-    receiver: CallReceiver
-    """Receives the rest of the response from its call."""
+    def __init__(self, fields: FieldLines, body_length: int | None, receiver: CallReceiver) -> None:
+        self.fields = fields
+        self.body_length = body_length
+        self.receiver = receiver
+
+    def __repr__(self) -> str:
+        return f"<Shaped for {self.receiver}>"
 
 
 def shape_response(

@@ -68,6 +68,21 @@ class Refusal(NamedTuple):
     """Milliseconds until a request of the client passes, by that rate."""
 
 
+class _Bucket:
+    """A bucket with the request that is to be put in: its place, or -1 if it has none yet."""
+
+    __slots__ = ("excess", "last", "name", "place")
+
+    def __init__(self, name: int, place: int, excess: int, last: int) -> None:
+        self.name = name
+        self.place = place
+        self.excess = excess
+        self.last = last
+
+    def __repr__(self) -> str:
+        return f"<_Bucket {self.name:x} of {self.excess}>"
+
+
 class BucketTable:
     """
     :param memory: `SIZE` bytes of zeros that all processes share; None for memory of one's own.
@@ -107,40 +122,50 @@ class BucketTable:
                 lock.give_back(stripe)
 
     def _take(self, client: int, zone: int, now: int, rates: Sequence[Rate]) -> Refusal | None:
-        words = self._words
         base = (client & self._mask) * _SET
-        names = _COLUMN.unpack_from(self._memory, base * _WORD)
-        found: list[tuple[int, int, int]] = []
-        for index, (leak, burst, salt) in enumerate(rates):
-            name = client ^ salt
-            if name not in names:
-                found.append((-1, 0, now))
-                continue
-            place = base + names.index(name)
-            last = words[place + _LAST]
-            passed = now - last
-            if passed > 0:
-                last = now
-            elif passed < _FAR_BACK:
-                passed, last = 1, now
-            else:
-                passed = 0
-            excess = words[place + _EXCESS] - leak * passed // ONE + ONE
-            if excess < 0:
-                excess = 0
-            elif excess > burst:
-                return Refusal(index, -((burst - excess) * 1000 // leak))
-            found.append((place, excess, last))
-        for (place, excess, last), (leak, _, salt) in zip(found, rates, strict=True):
-            if place < 0:
-                place = self._place_for(base, now)
-                words[place] = client ^ salt
-                words[place + _ZONE] = zone
-            words[place + _LAST] = last
-            words[place + _EXCESS] = excess
-            # From then on the bucket is the same as none.
-            words[place + _EMPTY_AT] = last + (excess + ONE) * 1000 // leak + 1
+        if len(rates) == 1:
+            bucket = self._fill(base, client, now, rates[0])
+            if bucket.excess > rates[0].burst:
+                return _refusal(0, bucket, rates[0])
+            self._keep(base, zone, now, bucket, rates[0])
+            return None
+        buckets = [self._fill(base, client, now, rate) for rate in rates]
+        for which, bucket in enumerate(buckets):
+            if bucket.excess > rates[which].burst:
+                return _refusal(which, bucket, rates[which])
+        for which, bucket in enumerate(buckets):
+            self._keep(base, zone, now, bucket, rates[which])
         return None
+
+    def _fill(self, base: int, client: int, now: int, rate: Rate) -> _Bucket:
+        """:return: the bucket as it is with one request more; nothing is kept yet."""
+        words, name = self._words, client ^ rate.salt
+        names = _COLUMN.unpack_from(self._memory, base * _WORD)
+        if name not in names:
+            return _Bucket(name, -1, 0, now)
+        place = base + names.index(name)
+        last: int = words[place + _LAST]
+        passed = now - last
+        if passed > 0:
+            last = now
+        elif passed < _FAR_BACK:
+            passed, last = 1, now
+        else:
+            passed = 0
+        filled: int = words[place + _EXCESS]
+        excess = filled - rate.leak * passed // ONE + ONE
+        return _Bucket(name, place, excess if excess > 0 else 0, last)
+
+    def _keep(self, base: int, zone: int, now: int, bucket: _Bucket, rate: Rate) -> None:
+        words, place = self._words, bucket.place
+        if place < 0:
+            place = self._place_for(base, now)
+            words[place] = bucket.name
+            words[place + _ZONE] = zone
+        words[place + _LAST] = bucket.last
+        words[place + _EXCESS] = bucket.excess
+        # From then on the bucket is the same as none.
+        words[place + _EMPTY_AT] = bucket.last + (bucket.excess + ONE) * 1000 // rate.leak + 1
 
     def _place_for(self, base: int, now: int) -> int:
         """:return: a place for another bucket."""
@@ -152,3 +177,8 @@ class BucketTable:
         most = max(map(zones.count, zones))
         _, way = min((ends[way], way) for way in range(WAYS) if zones.count(zones[way]) == most)
         return base + way
+
+
+def _refusal(which: int, bucket: _Bucket, rate: Rate) -> Refusal:
+    """:param which: the index of the rate that the bucket exceeds."""
+    return Refusal(which, -((rate.burst - bucket.excess) * 1000 // rate.leak))

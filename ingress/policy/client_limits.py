@@ -83,7 +83,9 @@ class ClientLimits(Policy):
     connections: int = 0
     """Requests that a client may have in progress; 0 for no limit."""
 
-    exempt: AddressRanges = AddressRanges()
+    exempt: AddressRanges | None = None
+    """Who is not limited; None for nobody."""
+
     is_dry: bool = False
     zone: tuple[str, str] = ("", "")
     """The namespace and name of the Ingress."""
@@ -136,11 +138,12 @@ class ClientLimits(Policy):
     def access(self, context: PolicyContext) -> Decision:
         """Policy: the limits of requests first, as in nginx."""
         address = context.client.address
-        if self.exempt and self.exempt.has(address):
+        if self.exempt is not None and self.exempt.has(address):
             return None
-        who = client_of(address)
+        who = client_of(address) if b":" in address else address
         client, limiter = hash((self.zone, who)), context.limiter
         if self.buckets:
+            # Most requests need nothing else: each line here is a part of their cost.
             now = int(context.now() * 1000)
             refusal = limiter.buckets.take(client, hash(self.zone), now, self.buckets)
             if refusal is None and limiter.store is not None:
@@ -148,6 +151,8 @@ class ClientLimits(Policy):
                 decision = limiter.store.take("/".join(self.zone), who, self.buckets)
                 if decision is not None:
                     return decision.addCallback(partial(self._rated, context, client))
+            if refusal is None and not self.connections:
+                return None
             return self._rated(context, client, refusal)
         return self._begin(context, client)
 
@@ -232,15 +237,15 @@ def _multiplier(annotations: Annotations) -> int:
     return _BURST_MULTIPLIER if value is None else min(value, _MOST)
 
 
-def _exempt(annotations: Annotations) -> AddressRanges:
+def _exempt(annotations: Annotations) -> AddressRanges | None:
     """Read who is not limited; a bad list closes the paths, and an empty one exempts nobody."""
     present = set(annotations)
     words = {name: annotations.words(name) for name in _ALLOW}
     name = next((name for name in _ALLOW if name in present), "")
     try:
-        return AddressRanges.of(map(parse_range, words.get(name, ())))
+        return AddressRanges.of(map(parse_range, words.get(name, ()))) or None
     except ValueError as error:
         annotations.close(
             name, f"{error}; a list of IP addresses and CIDR ranges is accepted", is_shown=True
         )
-        return AddressRanges()
+        return None

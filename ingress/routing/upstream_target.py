@@ -62,7 +62,7 @@ def upstream_target(request: Request, handling: PathHandling) -> bytes:
     :return: the target as received, or with its canonical path.
     """
     target = request.target
-    if handling.sends_canonical:
+    if handling.sends_canonical and target != request.path:
         path, question, query = target.partition(b"?")
         if has_segments_to_resolve(path):
             return request.path + question + query
@@ -78,11 +78,15 @@ def check_path(snapshot: Snapshot, request: Request, route: Route, handling: Pat
     :raises RequestError: if the path is not canonical and has to be, or an endpoint may read it as
         one with other access rules.
     """
-    if handling.refuses_others and has_segments_to_resolve(request.target.partition(b"?")[0]):
-        raise RequestError(NOT_CANONICAL)
-    if not handling.is_guarded:
-        return
-    readings = other_readings(upstream_target(request, handling).partition(b"?")[0])
+    if request.target == request.path:
+        # Canonical as it is, and without a query: as most requests are.
+        readings = other_readings(request.path) if handling.is_guarded else ()
+    else:
+        if handling.refuses_others and has_segments_to_resolve(request.target.partition(b"?")[0]):
+            raise RequestError(NOT_CANONICAL)
+        if not handling.is_guarded:
+            return
+        readings = other_readings(upstream_target(request, handling).partition(b"?")[0])
     if readings:
         access = _access(route)
         for reading in readings:
