@@ -24,8 +24,8 @@ from ingress.upstream.stream import EndpointStream, StreamReceiver
 
 MAX_BODY: Final = 1024 * 1024
 """
-Bytes of a body that are read, and dropped, so that the connection can serve again. A longer body
-is taken for one without end.
+Bytes of a body that are read, and mostly dropped, so that the connection can serve again. A longer
+body is taken for one without end.
 """
 
 _TOO_LONG: Final = "The body of the response has no end in sight."
@@ -41,7 +41,7 @@ class SubrequestEnd:
     :ivar result: fires with the response; None once it has, or it would be a cycle.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_body: bool = False) -> None:
         self.result: Deferred[Subresponse] | None = Deferred(partial(_cancelled, self))
         self.timer: IDelayedCall | None = None
         self.call: Call | None = None
@@ -49,22 +49,26 @@ class SubrequestEnd:
         self.status = 0
         self.fields: FieldLines = []
         self._size = 0
+        self._body: list[bytes] | None = [] if keeps_body else None
 
     def __repr__(self) -> str:
         return f"<SubrequestEnd status={self.status}>"
 
-    def received(self, size: int) -> None:
+    def received(self, data: bytes) -> None:
         """Some of the body has come."""
-        self._size += size
+        self._size += len(data)
         if self._size > MAX_BODY:
             self.fail(Outcome.ENDPOINT_BROKE, _TOO_LONG)
+        elif self._body is not None:
+            self._body.append(data)
 
     def succeed(self) -> None:
         """The response is whole."""
         result = self._let_go()
         if result is not None:
             fields = [(name.lower(), name, value) for name, value in self.fields]
-            result.callback(Subresponse(self.status, fields))
+            body = b"".join(self._body) if self._body is not None else b""
+            result.callback(Subresponse(self.status, fields, body))
 
     def fail(self, outcome: Outcome, detail: str) -> None:
         """There will be no whole response."""
@@ -115,7 +119,7 @@ class SubrequestReceiver(CallReceiver):
         self._end.fields = [(name, value) for _, name, value in response.fields]
 
     def call_body(self, data: bytes) -> None:
-        self._end.received(len(data))
+        self._end.received(data)
 
     def call_ended(self, trailers: Trailers) -> None:
         self._end.succeed()
@@ -145,7 +149,7 @@ class SubrequestWriter(ResponseWriter):
         self._end.fields = [*fields]
 
     def send_body(self, data: bytes) -> None:
-        self._end.received(len(data))
+        self._end.received(data)
 
     def flush(self) -> None:
         pass

@@ -65,7 +65,7 @@ class Subrequests:
 
     def ask(self, asking: Asking, snapshot: Any, subrequest: Subrequest) -> Deferred[Subresponse]:
         """Asker."""
-        end = SubrequestEnd()
+        end = SubrequestEnd(keeps_body=not subrequest.is_for_client)
         result = end.result
         assert result is not None
         key = (asking.rule.namespace, asking.rule.ingress, subrequest.purpose)
@@ -101,8 +101,11 @@ class Subrequests:
             if upstream is None:
                 end.fail(NO_ENDPOINT.outcome, NO_ENDPOINT.detail)
                 return
-        fields = self._fields(asking, subrequest)
-        if upstream is None or upstream.is_own:
+        fields = self._fields(asking, subrequest) if subrequest.is_for_client else []
+        if not subrequest.is_for_client and (upstream is None or upstream.is_own):
+            # Without the marker of the client's request, it could go round for ever.
+            end.fail(NO_ENDPOINT.outcome, "A request of the proxy's own cannot come to itself.")
+        elif upstream is None or upstream.is_own:
             self._ask_here(end, asking, subrequest, fields)
         else:
             self._call(end, asking, snapshot.config, upstream, subrequest, fields)
@@ -132,7 +135,9 @@ class Subrequests:
             subrequest.edits.host or subrequest.authority or client.authority,
             EncodedFields(fields),
             asking.request_id,
-            subrequest.edits.apply_to_lines(_client_lines(client)),
+            subrequest.edits.apply_to_lines(
+                _client_lines(client) if subrequest.is_for_client else b""
+            ),
         )
         call = end.call = Call(
             self._resources.calls,

@@ -35,6 +35,7 @@ from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.forwarded_prefix import ForwardedPrefix
 from ingress.policy.health_check import HealthCheck
 from ingress.policy.https_redirect import HttpsRedirect
+from ingress.policy.jwt_auth import JWTAuth
 from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.mirror import Mirror
@@ -174,6 +175,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ClientLimits,
     *map(UnlessAny, MEMBERS),
     SatisfyAny,
+    JWTAuth,
     # Settings, and what is read for its faults alone.
     AccessLogging,
     BackendTLS,

@@ -54,12 +54,20 @@ class Subrequest(NamedTuple):
     purpose: str = ""
     """Requests in flight are bounded for each Ingress and purpose: the name of the policy."""
 
+    is_for_client: bool = True
+    """
+    Whether it has the client's fields and address. A request of the proxy's own, for all clients,
+    has none of them, and its response has the body.
+    """
+
 
 class Subresponse(NamedTuple):
-    """The response to a `Subrequest`, which was whole; its body is not kept."""
+    """The response to a `Subrequest`, which was whole."""
 
     status: int
     fields: Fields
+    body: bytes = b""
+    """Empty for a request for a client."""
 
     def values(self, name: bytes) -> list[bytes]:
         """:return: the value of each field of this name, which is in lower case."""
