@@ -143,6 +143,20 @@ class AttachedTests(SynchronousTestCase):
         assert route is not None
         self.assertEqual([*map(_service, route.canary_routes)], ["new"])
 
+    def test_alias(self) -> None:
+        """The alias of a host has its canaries, whichever comes first."""
+        aliased = main(annotations={"server-alias": "alias.example"})
+        before = built(*SERVICES, aliased)
+        self.assertEqual(canaries_of(before, host=b"alias.example"), {})
+        for result in (
+            built(*SERVICES, aliased, canary(), previous=before),
+            built(*SERVICES, aliased, canary(), previous=built(*SERVICES, canary())),
+        ):
+            self.assertEqual(canaries_of(result, host=b"alias.example"), {"new": 0.1})
+            self.assertEqual(problems_of(result, "canary"), [])
+        gone = built(*SERVICES, aliased, previous=result)
+        self.assertEqual(canaries_of(gone, host=b"alias.example"), {})
+
     def test_written_otherwise(self) -> None:
         """Hosts have no case; a path is the same if it is written in the same way."""
         result = built(*SERVICES, main("A.example"), canary("a.Example"))
