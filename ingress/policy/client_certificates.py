@@ -181,7 +181,8 @@ class ClientCertificates(Policy):
             return _IN_THE_CLEAR
         if session is None or session.trust != self.trust:
             has_shown = session is not None and session.certificate is not None
-            if has_shown or self.mode != "on":
+            # Browsers share connections of HTTP/2 between hosts, and only 421 makes them stop.
+            if has_shown or self.mode != "on" or context.request.is_http_2:
                 return _MISDIRECTED
             return self._refusal(_NO_CERTIFICATE)
         if session.certificate is None:

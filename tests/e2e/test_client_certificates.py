@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote
 
+import h2.config
+import h2.connection
+import h2.events
+
 from tests.e2e.case import ProcessTestCase, run
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued
 from tests.support.client import HTTPClient, Reply, trusting_all
@@ -228,6 +232,46 @@ class ClientCertificateTests(ProcessTestCase):
         self.assertEqual(self.get(host="on.example").status, 403)
         self.assertEqual(self.get(host="optional.example").status, 403)
         self.assertEqual(self.get(host="open.example").status, 200)
+
+    def statuses_over_http2(
+        self, server_name: str, issued: Issued | None, *hosts: str
+    ) -> dict[str, int]:
+        """What requests for several hosts get on one connection, as browsers share them."""
+        context = self.context(issued)
+        context.set_alpn_protocols(["h2"])
+        client = HTTPClient(self.process.port("https"), tls=context, server_name=server_name)
+        self.addCleanup(client.close)
+        http2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        http2.initiate_connection()
+        asked: dict[int, str] = {}
+        found: dict[str, int] = {}
+        for host in hosts:
+            stream = http2.get_next_available_stream_id()
+            asked[stream] = host
+            authority = f"{host}.example"
+            pseudo = {":method": "GET", ":path": "/", ":scheme": "https", ":authority": authority}
+            http2.send_headers(stream, list(pseudo.items()), end_stream=True)
+        client.send(http2.data_to_send())
+        while len(found) < len(asked):
+            data = client.socket.recv(65536)
+            self.assertTrue(data, "the connection has ended")
+            for event in http2.receive_data(data):
+                if isinstance(event, h2.events.ResponseReceived):
+                    fields = {bytes(name): bytes(value) for name, value in event.headers}
+                    found[asked[event.stream_id]] = int(fields[b":status"])
+        return found
+
+    def test_http2(self) -> None:
+        """On a connection that hosts share, each gets what was verified for it, or 421."""
+        hosts = ("on", "passed", "optional", "open", "other", "revoking", "missing")
+        self.assertEqual(
+            self.statuses_over_http2("on.example", self.alice, *hosts),
+            dict(zip(hosts, (200, 200, 200, 200, 421, 421, 503), strict=True)),
+        )
+        self.assertEqual(
+            self.statuses_over_http2("open.example", self.alice, *hosts),
+            dict(zip(hosts, (421, 421, 421, 200, 421, 421, 503), strict=True)),
+        )
 
     def test_resumed(self) -> None:
         """No session of another host, and none at all where clients are asked, is taken up again."""

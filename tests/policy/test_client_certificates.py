@@ -234,6 +234,16 @@ class AccessTests(SynchronousTestCase):
             status = 421 if name in MISDIRECTED[mode] else 400
             self.assertEqual(verdict.status, status, (mode, name))
 
+    def test_http2(self) -> None:
+        """Clients that share a connection of HTTP/2 are told to make one of their own."""
+        for name, session in SESSIONS.items():
+            context = policy_context(is_secure=True, session=session)
+            context.request.is_http_2 = True
+            verdict = verdict_of(policy().access(context))
+            status = verdict.status if isinstance(verdict, Answer) else 200
+            elsewhere = {"none": 421, "other, none shown": 421, "other, shown": 421}
+            self.assertEqual(status, {**elsewhere, "good": 200}.get(name, 400), name)
+
     def test_in_the_clear(self) -> None:
         """Over http nobody is let in, whatever a connection has."""
         for mode, name in product(("on", "optional", "optional_no_ca"), SESSIONS):
