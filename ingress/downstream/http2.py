@@ -148,8 +148,9 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         for call in (self._turn, self._leaving):
             if call is not None and call.active():
                 call.cancel()
-        self._turn = self._leaving = None
         self._lose_streams()
+        self._codec.let_go()
+        self._resuming.clear()
         # Last: with the last connection the process may end, and take its log with it.
         self._clients.connections.discard(self)
 
@@ -296,11 +297,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
             self._linger()
 
     def _linger(self) -> None:
-        """
-        Close once everything written has reached the client.
-
-        Closing a socket with unread input resets it, and the reset can overtake the last frames.
-        """
+        """Close once everything has reached the client: unread input would reset the socket."""
         if self._is_input_over:
             self._lose_connection()
             return

@@ -57,6 +57,9 @@ class ClientEvents:
         """The answer to a `Connection.ping` has come."""
 
 
+_NOBODY: Final = ClientEvents()
+
+
 class ClientConnection(Connection):
     """
     The client's role.
@@ -119,6 +122,11 @@ class ClientConnection(Connection):
         self.guard.opened()
         stream.send_head(block, is_end=is_end)
         return stream
+
+    def let_go(self) -> None:
+        """Connection."""
+        super().let_go()
+        self._events = _NOBODY
 
     # Connection.
 

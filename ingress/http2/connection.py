@@ -52,6 +52,7 @@ from ingress.http2.frame import (
     read_word,
 )
 from ingress.http2.guard import MAX_CONTINUATIONS, MAX_SETTINGS
+from ingress.http2.stream import NOBODY
 from ingress.http2.stream_table import StreamTable
 
 
@@ -123,6 +124,7 @@ class Connection(StreamTable):
     def fail(self, fault: ConnectionFault) -> None:
         """End the connection for a fault of the peer; streams are not told."""
         self.close(fault.code, str(fault).encode("ascii", "replace"))
+        fault.__traceback__ = None
         self.fault = fault
 
     def close(self, code: int = NO_ERROR, detail: bytes = b"") -> None:
@@ -133,6 +135,15 @@ class Connection(StreamTable):
             self._block = []
             self.output.is_blocked = False
             self.output.last(goaway_frame(self._answered_id(), code, detail))
+
+    def let_go(self) -> None:
+        """The transport is gone, and the users of streams know: forget them all."""
+        self.is_over = True
+        for stream in list(self.streams.values()):
+            stream.events = NOBODY
+            self._forget(stream)
+        self._waiting = b""
+        self._block = []
 
     # Frames in.
 

@@ -63,6 +63,9 @@ class ServerEvents:
         """
 
 
+_NOBODY: Final = ServerEvents()
+
+
 def refusal_code(error: PeerError) -> int:
     """:return: the code to reset the stream with after the answer to a request that is refused."""
     # RFC 9113 sections 8.1.1 (malformed) and 8.1 (an answer to a request that is not whole).
@@ -168,6 +171,13 @@ class ServerConnection(Connection):
         if not self.has_left and not self.is_over:
             self.is_leaving = self.has_left = True
             self.output.last(goaway_frame(self._answered_id(), NO_ERROR))
+
+    def let_go(self) -> None:
+        """Connection."""
+        super().let_go()
+        self._new.clear()
+        self._not_whole.clear()
+        self._events = _NOBODY
 
     # Connection.
 

@@ -307,6 +307,8 @@ class Stream:
         if size:
             self.owner.return_credit(self, size)
         if self.events is NOBODY:
+            # Without its traceback, whose frames would refer to the stream.
+            error.__traceback__ = None
             self.refusal = error
         else:
             self.events.message_refused(error)
