@@ -164,7 +164,7 @@ def read_by_h2(data: bytes) -> Requests | None:
         return None
     for event in events:
         if isinstance(event, h2.events.RequestReceived):
-            heads[event.stream_id] = [tuple(each) for each in event.headers]
+            heads[event.stream_id] = [(name, value) for name, value in event.headers]
         elif isinstance(event, h2.events.DataReceived):
             bodies[event.stream_id] = bodies.get(event.stream_id, b"") + event.data
         elif isinstance(event, h2.events.StreamEnded):
