@@ -13,7 +13,7 @@ The list of all of them is `ingress.policy.registry`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from ingress.client_session import ClientTrust
 from ingress.endpoint import UpstreamKey
@@ -22,6 +22,16 @@ from ingress.policy.scope import HostScope, ReadContext, RuleScope
 
 ObjectReference = tuple[str, str, str]
 """``(kind, namespace, name)`` of an object."""
+
+
+class OtherName(NamedTuple):
+    """A host that has no rules of its own."""
+
+    host: str
+    """In lower case."""
+
+    feature: RouteFeature
+    """What all of its requests get."""
 
 
 class RouteFeature:
@@ -123,6 +133,13 @@ class RouteFeature:
         ``*.example.com``.
         """
         return ()
+
+    def other_name(self, host: str) -> OtherName | None:
+        """
+        :param host: of its object, in lower case; empty for rules without one.
+        :return: a name from which all requests are redirected to the host; None if there is none.
+        """
+        return None
 
     def makes_patterns(self, path: str) -> bool:
         """

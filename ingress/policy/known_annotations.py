@@ -69,7 +69,6 @@ FORMER_NAMES: Final = frozenset(_FORMER_NAMES.split())
 _NO_EFFECT: Final = "the annotation is ignored"
 
 _FAMILIES: Final = {
-    "from-to-www-redirect": "requests are not redirected by it",
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
     "enable-opentelemetry opentelemetry-operation-name opentelemetry-trust-incoming-span": "no"

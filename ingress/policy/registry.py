@@ -54,6 +54,7 @@ from ingress.policy.server_alias import ServerAlias
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.snippets import ConfigurationSnippet, ServerSnippet
 from ingress.policy.upstream_host import UpstreamHost
+from ingress.policy.www_redirect import WwwRedirect
 
 Features = Mapping[str, RouteFeature]
 """Features of one object or rule by their keys, in the order of the registry."""
@@ -166,6 +167,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     AnnotationSafety,
     BlockedClients,
     HttpsRedirect,
+    WwwRedirect,
     ClientCertificates,
     ServerSnippet,
     # Preflights have no credentials: every rule about access comes behind this line.

@@ -9,10 +9,13 @@ Source of the rules: docs/compatibility.md, sections 2.2 and 6, "server-alias".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from ingress.kube.objects import ObjectKey
+from ingress.policy.annotation import PREFIX
+from ingress.policy.feature import RouteFeature
 from ingress.policy.registry import Features
 from ingress.problem import Problem
 from ingress.problem_code import Code
@@ -20,21 +23,33 @@ from ingress.routing.build.host import MergedHost, ProblemsByObject, merge_host
 from ingress.routing.build.host_canaries import CanariesOfHost
 from ingress.routing.build.host_owner import belongs_to
 from ingress.routing.build.route_factory import RouteFactory
-from ingress.routing.build.rule_set import RuleSet
+from ingress.routing.build.rule_set import Rule, RuleSet, WeightedBackend
 from ingress.steps import Steps
 
-_FIELD = "metadata.annotations[nginx.ingress.kubernetes.io/server-alias]"
+_FIELDS: Final = {
+    False: f"metadata.annotations[{PREFIX}server-alias]",
+    True: f"metadata.annotations[{PREFIX}from-to-www-redirect]",
+}
+"""By whether the alias is a name from which requests are redirected."""
 
 
-def aliases_of(features: Features, hosts: Iterable[str]) -> dict[str, str]:
+def aliases_of(features: Features, hosts: Collection[str]) -> dict[str, str]:
     """
     :param features: what an object asks for.
     :param hosts: those that it has rules for, in order.
-    :return: by alias, the host that it stands for: the first one that has a name.
+    :return: by alias, the host that it stands for: the first one that has a name, or the one to
+        which requests are redirected.
     """
     names = [name for feature in features.values() for name in feature.aliases]
-    host = next(filter(None, hosts), "") if names else ""
-    return {name: host for name in names if name != host} if host else {}
+    first = next(filter(None, hosts), "") if names else ""
+    found = {name: first for name in names if name not in hosts} if first else {}
+    for feature in features.values():
+        if type(feature).other_name is not RouteFeature.other_name:
+            for host in hosts:
+                other = feature.other_name(host)
+                if other is not None and other.host not in hosts:
+                    found.setdefault(other.host, host)
+    return found
 
 
 class AliasedHost:
@@ -72,6 +87,10 @@ class AliasedHost:
         if owner is not None and owner.source.namespace != namespace:
             message = f"{belongs_to(owner, self.alias)}; the alias is not served"
             return MergedHost(None, self._problems(self._wanted, message))
+        redirect = self._redirect()
+        if redirect is not None:
+            merged = yield from merge_host(self.alias, [redirect], factory)
+            return MergedHost(merged.virtual_host, self._lost())
         own = [self._renamed(item) for item in sets if item.source.namespace == namespace]
         beside = CanariesOfHost(
             self.host, (item for item in canaries if item.source.namespace == namespace)
@@ -82,7 +101,7 @@ class AliasedHost:
 
     def refused(self) -> ProblemsByObject:
         """:return: the Problems where rules have the alias as their host."""
-        message = "a rule has this host, so that it is not served as an alias"
+        message = "a rule has this host, so that it is no other name for one"
         return self._problems(self._wanted, message)
 
     def _renamed(self, item: RuleSet) -> RuleSet:
@@ -92,6 +111,18 @@ class AliasedHost:
             hosts={self.alias: item.hosts[self.host]},
             pattern_hosts=frozenset({self.alias}) if is_pattern else frozenset(),
         )
+
+    def _redirect(self) -> RuleSet | None:
+        """The rules of a name from which all requests are redirected."""
+        for feature in self.winner.host_wide.values():
+            other = feature.other_name(self.host)
+            if other is not None and other.host == self.alias:
+                features = {feature.key(): other.feature}
+                backends = (WeightedBackend(None),)
+                rule = Rule(b"/", "Prefix", "/", backends, _FIELDS[True], features)
+                winner = self.winner
+                return RuleSet(winner.source, winner.age, hosts={self.alias: (rule,)})
+        return None
 
     def _lost(self) -> ProblemsByObject:
         others = [
@@ -110,7 +141,10 @@ class AliasedHost:
     def _problems(self, items: Iterable[RuleSet], message: str) -> ProblemsByObject:
         found: dict[ObjectKey, tuple[Problem, ...]] = {}
         for item in items:
-            found[item.key] = (item.problem(Code.HOST_TAKEN, _FIELD, message, self.alias),)
+            others = (each.other_name(item.aliases[self.alias]) for each in item.host_wide.values())
+            is_redirect = any(other is not None and other.host == self.alias for other in others)
+            field = _FIELDS[is_redirect]
+            found[item.key] = (item.problem(Code.HOST_TAKEN, field, message, self.alias),)
         return found
 
 
