@@ -21,6 +21,7 @@ from ingress.deadline import Deadlines
 from ingress.downstream.http1 import HTTP1Downstream
 from ingress.endpoint import Endpoint
 from ingress.exchange.client import Client
+from ingress.exchange.mirrored_call import Mirrors
 from ingress.exchange.policy_journal import PolicyJournal
 from ingress.explain.memory_transport import MemoryTransport
 from ingress.policy.backend_tls import BackendTLS
@@ -210,6 +211,8 @@ def serve_dry(
     )
     plane.publish(snapshot)
     plane.exchanges.asker = _SilentAsker()
+    # A copy is for nobody's answer, and its server is not the endpoint.
+    plane.exchanges.mirrors = Mirrors()
     plane.exchanges.policy_journal = _Journal(kept, assumed)
     protocol = HTTP1Downstream(
         plane.clients, plane.exchanges, client or Client("127.0.0.1", is_secure=False)

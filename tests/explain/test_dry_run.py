@@ -4,18 +4,20 @@ Tests for `ingress.explain.dry_run`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.endpoint import Endpoint
+from ingress.endpoint import Endpoint, Upstream
 from ingress.exchange.client import Client
 from ingress.explain.dry_run import serve_dry
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.mirror import Mirror
 from ingress.policy.policy import Policy
+from ingress.policy.server_url import parse_server_url
 from ingress.policy.subrequest import Subrequest
 from ingress.routing.route import Route
 from tests.support.wire import ENDPOINT, GET, UPSTREAM, post, request, snapshot_of
@@ -92,6 +94,15 @@ class ServeDryTests(SynchronousTestCase):
         dry = serve_dry(snapshot_of(ENDPOINT), post(5))
         self.assertEqual(dry.endpoint, ENDPOINT)
         self.assertIn(b"Content-Length: 5\r\n", dry.upstream_head)
+
+    def test_copied(self) -> None:
+        """A request that is copied, and has no endpoint itself, asks nobody."""
+        mirror = Mirror(parse_server_url("http://web.default.svc/", "default"))
+        gone = UPSTREAM._replace(service="gone")
+        copied = replace(route(), upstream=gone, mirror=mirror)
+        snapshot = snapshot_of(ENDPOINT, route=copied)
+        upstreams = {**snapshot.upstreams, gone: Upstream(gone)}
+        self.assertIsNone(serve_dry(replace(snapshot, upstreams=upstreams), GET).endpoint)
 
     def test_own_answers(self) -> None:
         """No endpoint is asked for what the proxy answers itself."""
