@@ -77,7 +77,14 @@ class Mirror(Setting):
         except (URLRefused, VariableUnknown) as error:
             annotations.fault(_TARGET, f"{error}; {_NO_COPY}")
             return None
-        return cls(url, has_body, host, url.tls(is_verified=context.config.mirror_verify))
+        is_verified = context.config.mirror_verify
+        if url.is_secure and url.host and not is_verified:
+            annotations.fault(
+                _TARGET,
+                "the certificate of the server is not verified, as in ingress-nginx; "
+                "`mirror-verify` of the configuration has it verified",
+            )
+        return cls(url, has_body, host, url.tls(is_verified=is_verified))
 
     @property
     def upstreams(self) -> Iterable[tuple[str, UpstreamKey]]:

@@ -46,7 +46,8 @@ class ReadTests(SynchronousTestCase):
     def test_verified(self) -> None:
         """The certificate of the server is verified if the configuration says so."""
         for config in (Config(), Config(mirror_verify=True)):
-            mirror, _ = read(config, mirror_target="https://a.example/")
+            mirror, faults = read(config, mirror_target="https://a.example/")
+            self.assertEqual(list(faults), [] if config.mirror_verify else ["mirror-target"])
             self.assertEqual(mirror.tls.is_verified, config.mirror_verify)
             self.assertEqual("not verified" in mirror.explain(), not config.mirror_verify)
 
