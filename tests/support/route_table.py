@@ -74,6 +74,11 @@ def _walk(node: ReverseProxyResource, path: str) -> Iterator[tuple[str, Route]]:
         yield from _walk(child, f"{path}/{name.decode()}")
 
 
+def _pace(route: Route) -> Iterator[str]:
+    if route.pace is not None:
+        yield f"{route.pace.rate} bytes/s after {route.pace.after}"
+
+
 def _target(route: Route) -> str:
     upstream = str(route.upstream) if route.upstream is not None else "(nothing: 404)"
     extras = [f"Ingress {'/'.join(route.ingress)}", *map(_policy, route.policies)]
@@ -83,6 +88,7 @@ def _target(route: Route) -> str:
         *_balance(route.load_balance),
         *_proxy(route.proxy),
         *_backend(route.tls),
+        *_pace(route),
     ]
     return f"{upstream} ({'; '.join([*extras, *map(_canary, route.canary_routes)])})"
 
