@@ -42,6 +42,8 @@ from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
 from ingress.exchange.loop_marker import LoopMarker, make_token
 from ingress.foreign_log import ForeignLog
+from ingress.health.checks import HealthChecks
+from ingress.health.probe import asking
 from ingress.installation import describe, find_documented_configuration, find_version
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.kubeconfig import APIAccess
@@ -159,8 +161,10 @@ def makeService(options: Options) -> IService:
         readiness.add_notes(cluster.source.contacts.notes)
     changes = ChangeLog(reactor)
 
+    health = HealthChecks(reactor, Random(), asking(reactor), serving.publish)  # noqa: S311
+
     def publish(snapshot: Snapshot) -> None:
-        serving.publish(snapshot)
+        health.publish(snapshot)
         changes.take(snapshot)
 
     checks = IngressChecks()
@@ -173,11 +177,14 @@ def makeService(options: Options) -> IService:
     readiness.add_notes(control_plane.problem_log.notes)
     names = (gethostname(), os.environ.get("POD_NAME", ""))
     check = HostCheck(names, lambda: control_plane.live_config.current.admin.hosts)
-    pages = make_pages(_observed_proxy(control_plane, cluster, totals, reports, lost, checks))
+    pages = make_pages(
+        _observed_proxy(control_plane, cluster, totals, reports, lost, checks, health)
+    )
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
     process.addService(local)
+    process.addService(health)
     process.addService(
         IngressService(
             reactor,
@@ -307,6 +314,7 @@ def _observed_proxy(
     reports: Reports,
     lost: Callable[[], int],
     checks: IngressChecks,
+    health: HealthChecks,
 ) -> ObservedProxy:
     return ObservedProxy(
         version=find_version(),
@@ -323,6 +331,8 @@ def _observed_proxy(
         ),
         leases=cluster.writer.leases if cluster is not None else dict,
         ingress_checks=checks,
+        unhealthy=lambda: health.unhealthy,
+        health_check_results=health.results,
         lost_workers=lost,
         pod=os.environ.get("POD_NAME", ""),
         namespace=os.environ.get("POD_NAMESPACE", ""),

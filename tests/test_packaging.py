@@ -31,8 +31,6 @@ INTERPRETED = {
     "ingress/upstream/dialer.py",
     "ingress/upstream/tls.py",
     "ingress/upstream/tls_transport.py",
-    # A request every few seconds.
-    "ingress/upstream/health_checks.py",
     # Only for what is wrong with a response.
     "ingress/upstream/http1_detail.py",
 }

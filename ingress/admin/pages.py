@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ingress.admin.site import Content, Page, PageError, Query
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
+from ingress.telemetry.endpoint_state import with_unhealthy
 from ingress.telemetry.exposition import MEDIA_TYPE
 from ingress.telemetry.metrics import make_registry, metrics
 from ingress.telemetry.observed_proxy import ObservedProxy
@@ -31,7 +32,7 @@ def make_pages(proxy: ObservedProxy) -> Mapping[str, Page]:
             proxy.published.generation,
             proxy.published.published_at,
             proxy.problems,
-            proxy.reports.endpoints(),
+            with_unhealthy(proxy.reports.endpoints(), proxy.unhealthy()),
         )
         host = query.get("host")
         if host is None:

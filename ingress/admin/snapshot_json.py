@@ -175,6 +175,7 @@ def _endpoints(
                 "address": str(endpoint),
                 "inFlight": state.in_flight,
                 "ejected": upstream in state.ejected_for,
+                "unhealthy": upstream in state.unhealthy_for,
             }
         )
     yield _encoded(entries)[1:-1]

@@ -33,8 +33,8 @@ class HealthCheck(RouteFeature):
 
     annotations: ClassVar[tuple[str, ...]] = (_PATH, _INTERVAL, _TIMEOUT, _HEALTHY, _UNHEALTHY)
     differences: ClassVar[Mapping[str, str]] = {
-        _PATH: "the path that each process asks every endpoint for; one that does not answer with "
-        "200 to 399 gets no requests",
+        _PATH: "the path that every endpoint is asked for; one that does not answer with 200 to "
+        "399 gets no requests, unless all of the Service fail",
         _INTERVAL: "the time between two checks: `10s`",
         _TIMEOUT: "the time that a check may take: `2s`",
         _HEALTHY: "how many checks in a row bring an endpoint back: 2",

@@ -19,7 +19,6 @@ from ingress.policy.limiter import Limiter
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import RecordReceiver
 from ingress.telemetry.recorder import Recorder
-from ingress.upstream.health_checks import HealthChecks
 from ingress.upstream.registry import EndpointRegistry
 
 
@@ -54,7 +53,6 @@ class DataPlane:
         self.calls = CallResources(
             registry, deadlines, random, wall_clock=wall_clock, process=process
         )
-        self.health_checks = HealthChecks(registry, self.calls.balancer.health, deadlines, random)
         self.exchanges = ExchangeResources(
             self.calls,
             deadlines.clock,
@@ -77,7 +75,6 @@ class DataPlane:
         previous = self.exchanges.snapshot
         registry = self.calls.registry
         self.exchanges.publish(snapshot)
-        self.health_checks.published(snapshot)
         if previous is None or previous.config is not snapshot.config:
             self.clients.apply(snapshot.config)
             maximum = self.clients.connection_limit.maximum

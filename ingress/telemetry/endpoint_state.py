@@ -17,6 +17,9 @@ class EndpointState(NamedTuple):
     ejected_for: frozenset[UpstreamKey] = frozenset()
     """The Upstreams for which some process has ejected the endpoint, or is trying it again."""
 
+    unhealthy_for: frozenset[UpstreamKey] = frozenset()
+    """The Upstreams for which it fails its health checks."""
+
 
 EndpointStates = Mapping[Endpoint, EndpointState]
 """The states of all endpoints that have requests in flight or are ejected."""
@@ -31,6 +34,17 @@ def together(states: Iterable[EndpointStates]) -> EndpointStates:
             total[endpoint] = EndpointState(
                 before.in_flight + state.in_flight, before.ejected_for | state.ejected_for
             )
+    return total
+
+
+def with_unhealthy(
+    states: EndpointStates, unhealthy: Iterable[tuple[UpstreamKey, Endpoint]]
+) -> EndpointStates:
+    """:param unhealthy: the endpoints that fail their health checks, each with its Upstream."""
+    total = dict(states)
+    for key, endpoint in unhealthy:
+        before = total.get(endpoint, _NOTHING)
+        total[endpoint] = before._replace(unhealthy_for=before.unhealthy_for | {key})
     return total
 
 

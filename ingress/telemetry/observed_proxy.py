@@ -4,12 +4,13 @@ The parts of the proxy that metrics and admin pages read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from ingress.config import Config
+from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Problem
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointStates
@@ -98,6 +99,12 @@ class ObservedProxy:
 
     ingress_checks: Iterable[tuple[tuple[str, str], int]] = ()
     """Versions without a Problem, by namespace and name of an Ingress."""
+
+    unhealthy: Callable[[], Collection[tuple[UpstreamKey, Endpoint]]] = tuple
+    """The endpoints that fail their health checks, each with its Upstream."""
+
+    health_check_results: Mapping[str, int] = field(default_factory=dict)
+    """How many health checks came to ``success`` and to ``failure``."""
 
     lost_workers: Callable[[], int] = int
     """The number of workers that ended unexpectedly."""

@@ -135,6 +135,15 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Ejections of endpoints that kept failing",
         counters.ejections,
     )
+    yield gauge(
+        f"{OWN_PREFIX}_unhealthy_endpoints",
+        "Endpoints that fail their health checks, for each Service port",
+        len(proxy.unhealthy()),
+    )
+    family = Family(
+        f"{OWN_PREFIX}_health_checks_total", "counter", "Health checks, by their results"
+    )
+    yield by_label(family, "result", {"failure": 0, "success": 0, **proxy.health_check_results})
     yield counter(
         f"{OWN_PREFIX}_access_log_dropped_lines_total",
         "Lines of the access log that were lost",

@@ -114,9 +114,7 @@ class Balancer:
         if self.slow_start.fresh and load_balance.slow_start:
             candidates = self.candidates(upstream, tried, tls)
             candidates = self.admitted(upstream, candidates, load_balance)
-        elif tried or (
-            (self.health.failing or self.health.unhealthy) and self.health.concerns(candidates)
-        ):
+        elif tried or (self.health.failing and self.health.concerns(candidates)):
             candidates = self.candidates(upstream, tried, tls)
         elif (
             load_balance.algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates

@@ -97,32 +97,26 @@ class Health:
         self._ejected: set[HealthKey] = set()
         """The ejected endpoints, also after their time has passed, until they have answered."""
 
-        self.unhealthy: frozenset[HealthKey] = frozenset()
-        """The endpoints that active checks have found unhealthy; checks alone bring them back."""
-
-        self._left_out_endpoints: set[Endpoint] = set()
+        self._ejected_endpoints: set[Endpoint] = set()
 
     def __repr__(self) -> str:
         return f"<Health failing={len(self.failing)} ejected={len(self._ejected)}>"
 
     def concerns(self, endpoints: Iterable[Endpoint]) -> bool:
         """Return whether any of these may be ejected: a quick check for every pick."""
-        left_out = self._left_out_endpoints
-        return bool(left_out) and not left_out.isdisjoint(endpoints)
+        return bool(self._ejected) and not self._ejected_endpoints.isdisjoint(endpoints)
 
     @property
     def ejected(self) -> Set[HealthKey]:
         """The endpoints that are left out, or are to be tried, each with its Upstream."""
-        return self._ejected | self.unhealthy if self.unhealthy else self._ejected
+        return self._ejected
 
     def is_ejected(self, key: HealthKey) -> bool:
-        """Return whether the endpoint is left out, even if it is due for a trial."""
-        return key in self._ejected or key in self.unhealthy
+        """Return whether the endpoint is ejected, even if it is due for a trial."""
+        return key in self._ejected
 
     def may_serve(self, key: HealthKey) -> bool:
-        """Whether the endpoint is neither unhealthy nor ejected, or is due for a trial."""
-        if key in self.unhealthy:
-            return False
+        """Whether the endpoint is not ejected, or is due for a trial."""
         return key not in self._ejected or self.failing[key].until <= self._now()
 
     def attempt_began(self, key: HealthKey, now: float) -> None:
@@ -164,19 +158,6 @@ class Health:
             # or because too few endpoints are left.
             self._leave_out(failing)
 
-    def checked(self, key: HealthKey, *, is_healthy: bool) -> None:
-        """Note that active checks have found an endpoint healthy again, or unhealthy."""
-        if is_healthy:
-            self.unhealthy = self.unhealthy - {key}
-        else:
-            self.unhealthy = self.unhealthy | {key}
-            self.ejections += 1
-        self._change_ejected(self._ejected)
-        what = "serves again" if is_healthy else "is left out: its health checks fail"
-        self.log.info(
-            "Endpoint {endpoint} of {upstream} {what}", endpoint=key[1], upstream=key[0], what=what
-        )
-
     def published(self, snapshot: Snapshot) -> None:
         """Forget endpoints that no Upstream has any more."""
         if not self.failing:
@@ -216,7 +197,7 @@ class Health:
 
     def _change_ejected(self, ejected: set[HealthKey]) -> None:
         self._ejected = ejected
-        self._left_out_endpoints = {endpoint for _, endpoint, _ in (*ejected, *self.unhealthy)}
+        self._ejected_endpoints = {endpoint for _, endpoint, _ in ejected}
 
     def _jittered(self, delay: float) -> float:
         return delay * (1 - JITTER * self._random.random())

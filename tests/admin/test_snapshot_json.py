@@ -206,8 +206,8 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(
             web["endpoints"],
             [
-                {"address": "10.0.0.1:8080", "inFlight": 5, "ejected": False},
-                {"address": "10.0.0.2:8080", "inFlight": 0, "ejected": True},
+                {"address": "10.0.0.1:8080", "inFlight": 5, "ejected": False, "unhealthy": False},
+                {"address": "10.0.0.2:8080", "inFlight": 0, "ejected": True, "unhealthy": False},
             ],
         )
         self.assertEqual([each["address"] for each in web["lingering"]], ["10.0.0.3:8080"])

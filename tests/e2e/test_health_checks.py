@@ -1,56 +1,108 @@
 """
-Active health checks in a whole process with two workers.
+Health checks of endpoints, by a process with two workers and by one without.
 """
 
 from __future__ import annotations
 
-import threading
+import json
+import socket
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.e2e.case import ProcessTestCase
-from tests.support.endpoints import EchoEndpoint, RawEndpoint, read_head
+from tests.e2e.case import ProcessTestCase, run
+from tests.support.endpoints import RawEndpoint, read_head
 from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import wait_until
 
-ANNOTATIONS = {
-    "txingress.dev/health-check-path": "/healthz",
-    "txingress.dev/health-check-interval": "1s",
-    "txingress.dev/health-check-healthy-threshold": "1",
-    "txingress.dev/health-check-unhealthy-threshold": "1",
-}
-
-TIMES = 20
+PREFIX = "txingress.dev/health-check-"
 
 
-class HealthCheckTests(ProcessTestCase):
-    web: ClassVar[EchoEndpoint]
-    is_well: ClassVar[threading.Event]
+class Checked:
+    """An endpoint that answers each request with its name, and checks as a test wants."""
 
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.status = 200
+        self.server = RawEndpoint(self.serve)
+
+    def serve(self, connection: socket.socket) -> None:
+        path = read_head(connection).split(b" ")[1]
+        status = self.status if path == b"/healthz" else 200
+        head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+        connection.sendall(head % (status, len(self.name)) + self.name)
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class HealthCheckCase(ProcessTestCase):
+    workers = 1
+    one: ClassVar[Checked]
+    two: ClassVar[Checked]
+
+    @classmethod
+    def start(cls, folder: Path, workers: int) -> None:
+        cls.one, cls.two = cls.keep(Checked(b"one")), cls.keep(Checked(b"two"))
+        annotations = {
+            f"{PREFIX}path": "/healthz",
+            f"{PREFIX}interval": "1s",
+            f"{PREFIX}unhealthy-threshold": "2",
+            f"{PREFIX}healthy-threshold": "1",
+        }
+        web = ingress_manifest("web", "a.example", {"/": "web"})
+        metadata = web["metadata"]
+        assert isinstance(metadata, dict)
+        metadata["annotations"] = annotations
+        ports = (cls.one.server.port, cls.two.server.port)
+        cls.serve(folder, web, *served_manifests("web", *ports), workers=workers)
+
+    def answers(self) -> set[str]:
+        return {self.get().body.decode() for _ in range(12)}
+
+    def admin(self, page: str) -> bytes:
+        url = f"http://127.0.0.1:{self.process.port('admin')}/{page}"
+        return run("curl", "-sS", "--fail", url).stdout
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        (upstream,) = json.loads(self.admin("snapshot"))["upstreams"].values()
+        found: list[dict[str, Any]] = upstream["endpoints"]
+        return found
+
+    def check(self) -> None:
+        """An endpoint that fails its checks gets no requests, and is shown, until it succeeds."""
+        self.assertEqual(self.answers(), {"one", "two"})
+        self.one.status = 503
+        wait_until(lambda: self.answers() == {"two"}, "the endpoint to be left out")
+        shown = {each["address"]: each["unhealthy"] for each in self.endpoints()}
+        address = f"127.0.0.1:{self.one.server.port}"
+        self.assertEqual(shown, {address: True, f"127.0.0.1:{self.two.server.port}": False})
+        metrics = self.admin("metrics").decode()
+        self.assertIn("txingress_unhealthy_endpoints 1\n", metrics)
+        self.assertIn('txingress_health_checks_total{result="failure"} ', metrics)
+        self.two.status = 503
+        wait_until(lambda: self.answers() == {"one", "two"}, "all to be asked where all fail")
+        self.one.status = self.two.status = 200
+        wait_until(
+            lambda: not any(each["unhealthy"] for each in self.endpoints()), "both to be healthy"
+        )
+        self.assertEqual(self.answers(), {"one", "two"})
+
+
+class OneProcessTests(HealthCheckCase):
     @classmethod
     def prepare(cls, folder: Path) -> None:
-        cls.web = cls.echo("web")
-        cls.is_well = threading.Event()
-        moody = cls.keep(RawEndpoint(cls.answer))
-        ingress: dict[str, Any] = ingress_manifest("web", "a.example", {"/": "web"})
-        ingress["metadata"]["annotations"] = ANNOTATIONS
-        cls.serve(folder, ingress, *served_manifests("web", cls.web.port, moody.port), workers=2)
+        cls.start(folder, 1)
 
+    def test_leaves_out(self) -> None:
+        """An endpoint that fails its checks gets no requests until it succeeds again."""
+        self.check()
+
+
+class WorkersTests(HealthCheckCase):
     @classmethod
-    def answer(cls, connection: Any) -> None:
-        """An endpoint that says it is unwell, and serves nevertheless."""
-        while True:
-            head = read_head(connection)
-            status = 503 if b"/healthz" in head and not cls.is_well.is_set() else 202
-            connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
+    def prepare(cls, folder: Path) -> None:
+        cls.start(folder, 2)
 
-    def statuses(self) -> set[int]:
-        return {self.get().status for _ in range(TIMES)}
-
-    def test_left_out(self) -> None:
-        """An endpoint whose checks fail gets no requests, until they succeed."""
-        wait_until(lambda: self.statuses() == {200}, "the endpoint to be left out")
-        self.is_well.set()
-        self.addCleanup(self.is_well.clear)
-        wait_until(lambda: self.statuses() == {200, 202}, "the endpoint to serve again")
-        self.assertTrue(any("/healthz" in line for line in self.web.requests))
+    def test_leaves_out(self) -> None:
+        """One process checks for all workers."""
+        self.check()
