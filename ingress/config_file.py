@@ -5,7 +5,7 @@ Reading of the configuration file: YAML in, a frozen Config or a list of all mis
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ingress.config import (
     HSTS,
@@ -67,6 +67,7 @@ _LIMITS: dict[str, Accept[Any]] = {
     "body_size": accept.size_or_no_limit,
     "connections": _COUNT,
     "connections_per_client": accept.count_or_no_limit(1_000_000),
+    "requests_per_client": accept.count_or_no_limit(1_000_000),
     "client_share": accept.number("a share", 0.01, 1),
     "route_share": accept.number("a share", 0.01, 1),
     "connect_timeout": _TIMEOUT,
@@ -82,6 +83,7 @@ _LIMITS: dict[str, Accept[Any]] = {
 }
 """What each limit accepts; the key in the file has hyphens."""
 
+_AUTO: Accept[Literal["auto"]] = accept.one_of("auto")
 _DEFAULT = Config()
 _EMPTY = "it must have source.files or source.kubernetes (see etc/ingress.yaml)"
 _ONE_SOURCE = "exactly one of files and kubernetes"
@@ -366,7 +368,8 @@ def _read_limits(root: Section) -> Limits:
             for name, accepted in _LIMITS.items()
         }
         store = section.take_secret("store", accept.limit_store, _DEFAULT.limits.store)
-    return Limits(store=store, **limits)
+        concurrency = section.take("concurrency", accept.or_null(_AUTO), None)
+    return Limits(store=store, concurrency=concurrency, **limits)
 
 
 def _read_compression(root: Section) -> CompressionSettings:

@@ -266,6 +266,10 @@ class Limits:
     store: LimitStore | None = None
     """Where all replicas count what clients send; None if each counts for itself."""
 
+    requests_per_client: int | None = None
+    concurrency: Literal["auto"] | None = None
+    """Whether Services that answer ever later get fewer requests."""
+
 
 FieldNameSetting = Literal["plain", "underscores", "any"]
 """

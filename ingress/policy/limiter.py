@@ -31,7 +31,7 @@ class LimitLabels(NamedTuple):
     namespace: str
     ingress: str
     limit: str
-    """``rps``, ``rpm`` or ``connections``."""
+    """``rps``, ``rpm``, ``connections``, ``client-requests`` or ``concurrency``."""
 
     is_dry: bool = False
     """Whether the request was only counted, and not refused."""

@@ -25,6 +25,7 @@ from ingress.policy.canary import Canary
 from ingress.policy.chosen import chosen_policies
 from ingress.policy.client_certificates import ClientCertificates
 from ingress.policy.client_limits import ClientLimits
+from ingress.policy.client_requests import ClientRequests
 from ingress.policy.compression import Compression
 from ingress.policy.configured_fields import ConfiguredFields
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -166,6 +167,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Access.
     AnnotationSafety,
     BlockedClients,
+    ClientRequests,
     HttpsRedirect,
     WwwRedirect,
     ClientCertificates,
