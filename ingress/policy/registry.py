@@ -39,6 +39,7 @@ from ingress.policy.https_redirect import HttpsRedirect
 from ingress.policy.jwt_auth import JWTAuth
 from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
+from ingress.policy.load_shedding import LoadShedding
 from ingress.policy.mirror import Mirror
 from ingress.policy.path_regex import PathRegex
 from ingress.policy.policy import Policy
@@ -167,7 +168,6 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Access.
     AnnotationSafety,
     BlockedClients,
-    ClientRequests,
     HttpsRedirect,
     WwwRedirect,
     ClientCertificates,
@@ -176,6 +176,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     CORS,
     ConfigurationSnippet,
     # Before who somebody is, as in nginx: guesses at passwords count, too.
+    ClientRequests,
     ClientLimits,
     *map(UnlessAny, MEMBERS),
     SatisfyAny,
@@ -210,6 +211,8 @@ FEATURES: Final[tuple[Entry, ...]] = (
     Redirect,
     AppRoot,
     RewriteElsewhere,
+    # The last before an endpoint is asked.
+    LoadShedding,
 )
 """The features of every proxy. Within a phase, policies decide in this order."""
 
