@@ -67,6 +67,11 @@ CONFIGS = {
     ),
     "owned-hosts": replace(_FILES, hosts=Hosts(ownership="namespace")),
     "ignore-snippets": replace(_FILES, snippets="ignore"),
+    "config-map": replace(
+        _FILES,
+        config_map=("default", "ingress-nginx-controller"),
+        default_backend=("default", "errors", ""),
+    ),
     "other-ports": replace(_FILES, public_ports=PublicPorts(http=8080, https=8443)),
     "no-https": replace(_FILES, listen=Listen(https=())),
     "default-certificate": replace(_FILES, tls=TLS(default=("default", "default"))),

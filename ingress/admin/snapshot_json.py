@@ -99,10 +99,12 @@ def _document(
     problems: Iterable[Problem],
 ) -> Iterator[bytes]:
     built = published.built
+    default = built.snapshot.default_route
     head = {
         "generation": published.generation,
         "publishedAt": _moment(published.published_at),
         "config": _plain(built.snapshot.config),
+        "defaultBackend": route_json(default) if default is not None else None,
         "foreignIngresses": dict(largest_classes(built.foreign_classes)),
     }
     yield _encoded(head).removesuffix(b"}")

@@ -147,7 +147,7 @@ _CLIENTS: Final = (
     no_effect("geoip2-autoreload-in-minutes", "there is no GeoIP here", "0"),
 )
 
-_CONFIGURED: Final = "is set by the configuration file, and needs a restart"
+_CONFIGURED: Final = "of the configuration file says that, at a restart"
 
 _PROCESS: Final = (
     works(
@@ -157,9 +157,9 @@ _PROCESS: Final = (
         "seconds that requests may take to finish at the end",
         "240s",
     ),
-    no_effect("worker-processes", f"workers {_CONFIGURED}", "auto"),
-    no_effect("bind-address", f"listen {_CONFIGURED}"),
-    no_effect("disable-ipv6", f"listen {_CONFIGURED}", "false"),
+    no_effect("worker-processes", f"`workers` {_CONFIGURED}", "auto"),
+    no_effect("bind-address", f"`listen` {_CONFIGURED}"),
+    no_effect("disable-ipv6", f"`listen` {_CONFIGURED}", "false"),
     unsupported("disable-ipv6-dns", "names resolve to addresses of both families", "false"),
     no_effect("worker-cpu-affinity", "the system places the workers"),
     no_effect("enable-multi-accept", "each worker accepts what there is", "true"),

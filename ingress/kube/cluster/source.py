@@ -288,19 +288,24 @@ class ClusterSource:
         self._batch.when_applied(self._finish_loading)
 
     def _knows_configured(self) -> bool:
-        """
-        Whether what the configuration names was read, or does not exist.
+        """Whether what the configuration names was read, or does not exist."""
+        keys = self._references.of(_CONFIGURATION)
+        return self._knows_config_map() and all(map(self._references.is_known, keys))
 
-        The ConfigMap may decide access: if the server refuses to say what is in it, nothing may be
-        published.
+    def _knows_config_map(self) -> bool:
+        """
+        Whether ingress-nginx's ConfigMap, and those that it names, were read or do not exist.
+
+        It may decide access: if the server refuses to say what is in it, nothing may be published.
         """
         name = self._config.config_map
         if name is not None and not self._config_maps.has_read(name):
             return False
-        return all(map(self._references.is_known, self._references.of(_CONFIGURATION)))
+        keys = self._references.of(_CONFIGURATION)
+        return all(self._references.is_known(key) for key in keys if key[0] == CONFIG_MAPS.kind)
 
     def _look_whether_reconfigured(self) -> None:
-        if not self._reconfigured.called and self._knows_configured():
+        if not self._reconfigured.called and self._knows_config_map():
             self._batch.when_applied(partial(_fire, self._reconfigured))
 
     def _finish_loading(self) -> None:
