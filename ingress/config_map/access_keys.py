@@ -123,7 +123,8 @@ ACCESS_KEYS: Final = (
         "allow-cross-namespace-resources",
         accept.boolean,
         "nginx.annotations.allow_cross_namespace",
-        "whether `auth-secret` and `proxy-ssl-secret` may name Secrets of other namespaces",
+        "whether `auth-secret`, `auth-tls-secret` and `proxy-ssl-secret` may name Secrets of other "
+        "namespaces",
         "false",
     ),
     unsupported(
