@@ -160,6 +160,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             compression=_read_compression(root),
+            http2=root.take("http2", accept.boolean, _DEFAULT.http2),
             service_upstream=root.take(
                 "service-upstream", accept.boolean, _DEFAULT.service_upstream
             ),

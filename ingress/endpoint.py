@@ -61,5 +61,8 @@ class Upstream:
     is_unresolved: bool = False
     """Whether there is no endpoint because a name has no address."""
 
+    speaks_http2: bool = False
+    """Whether the Service port says that its endpoints speak HTTP/2 in the clear."""
+
     is_own: bool = False
     """Whether there is no endpoint because it is this proxy that the host leads to."""

@@ -136,6 +136,13 @@ class StaleConnection(EndpointClosed):
     """
 
 
+class StreamRefused(StaleConnection):
+    """
+    The endpoint has refused a stream of HTTP/2 without looking at its request (RFC 9113 section
+    8.7), so that even a request that is not idempotent may be repeated.
+    """
+
+
 class EndpointTimeout(PeerError):
     """The endpoint is too slow (RFC 9110 section 15.6.5)."""
 

@@ -246,7 +246,7 @@ class MistakeTests(ConfigTestCase):
                 "public-ports: {http: eighty}\n"
             ),
             [
-                'line 1: snippets: "allow": refuse or ignore',
+                'line 1: snippets: "allow": refuse or ignore or interpret',
                 'line 5: source.files[1]: "missing.yaml": an existing file or folder;'
                 f" {self.folder}/missing.yaml does not exist",
                 'line 6: public-ports.http: "eighty": a whole number from 1 to 65535',

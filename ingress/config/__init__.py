@@ -348,6 +348,9 @@ class Config:
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""
 
+    http2: bool = False
+    """Whether endpoints over TLS (``backend-protocol: HTTPS``) are offered HTTP/2."""
+
     service_upstream: bool = False
     """Whether requests go to the addresses of Services in place of their endpoints."""
 

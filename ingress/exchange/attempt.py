@@ -35,10 +35,12 @@ class Attempt:
         endpoint: Endpoint,
         *,
         is_retry: bool,
+        is_http2: bool = False,
     ) -> None:
         """
         :param upstream: the Upstream that has the endpoint; health is kept by Upstream.
         :param is_retry: whether another endpoint has failed this call before.
+        :param is_http2: whether the endpoint is asked in HTTP/2.
         """
         tls = settings.tls
         now = resources.deadlines.now()
@@ -47,7 +49,7 @@ class Attempt:
         self._upstream = upstream
         self._is_retry = is_retry
         self.record = AttemptRecord(endpoint, now)
-        pool = self.pool = resources.registry.pool(endpoint, tls)
+        pool = self.pool = resources.registry.pool(endpoint, tls, is_http2=is_http2)
         pool.load.in_flight += 1
         budget = resources.retry_budget
         budget.in_flight += 1

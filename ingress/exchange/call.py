@@ -46,7 +46,7 @@ from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.endpoint_choice import EndpointChoice
 from ingress.exchange.replayable_body import ReplayableBody
-from ingress.exchange.retry import may_try_again
+from ingress.exchange.retry import may_go_on, may_try_again
 from ingress.exchange.stage import Flow, Stage
 from ingress.http1.body import Trailers
 from ingress.message import Response, UpstreamRequest
@@ -124,6 +124,7 @@ class Call(StreamReceiver, Flow):
         self._head = head
         self._receiver = receiver
         self._config = config
+        self._is_http2 = settings.asks_http2(upstream, head.request)
         self._choice = EndpointChoice(resources, upstream, settings, head, client)
         self._attempt: Attempt | None = None
         """The attempt under way."""
@@ -229,6 +230,7 @@ class Call(StreamReceiver, Flow):
             self._settings,
             endpoint,
             is_retry=bool(tries),
+            is_http2=self._is_http2,
         )
         tries.append(attempt.record)
         self._acquire(attempt)
@@ -361,10 +363,10 @@ class Call(StreamReceiver, Flow):
             and self._attempt is not None
             and not self._wants_new_connection
             and self._is_body_replayable
-            and self._settings.proxy.may_repeat(self._head.method)
+            and may_go_on(self._settings.proxy, self._head.method, error)
         ):
-            # Most likely the endpoint had closed it before the request reached it, and repeating
-            # the request does no harm: the same attempt goes on over a new connection.
+            # Most likely the request never reached the endpoint, and repeating it does no harm: the
+            # same attempt goes on over a new connection.
             self._wants_new_connection = True
             self._acquire(self._attempt)
         else:

@@ -371,7 +371,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         request, record, edits = self.request, self._record, self._response_edits
         if self._policies is not None:
             edits = edits.then(self._policies.edits_for(answer.status))
-        fields, body = self._resources.answer_fields(answer, request, record.request_id, edits)
+        answer, fields, body = self._resources.written(answer, request, record.request_id, edits)
         sent = b"" if request.method == b"HEAD" else body
         record.status, record.body_size = answer.status, len(sent)
         self._end(answer.outcome, answer.detail)

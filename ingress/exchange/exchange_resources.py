@@ -16,6 +16,7 @@ from ingress.exchange.call_resources import CallResources
 from ingress.exchange.compressor import MemoryBudget
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import answer_fields
+from ingress.exchange.grpc_answer import grpc_answer
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.mirrored_call import Mirrors
 from ingress.exchange.policy_journal import PolicyJournal
@@ -117,15 +118,19 @@ class ExchangeResources:
             self.shares.end(record.client_address, record.route)
         self.recorder.record(record)
 
-    def answer_fields(
+    def written(
         self, answer: Answer, request: Request | None, identity: bytes, edits: FieldEdits
-    ) -> tuple[FieldLines, bytes]:
+    ) -> tuple[Answer, FieldLines, bytes]:
         """
         :param request: None if there is none that could be read.
-        :return: as `fields.answer_fields`, with the error pages of the configuration.
+        :return: the answer as this client understands it, and the result of `fields.answer_fields`
+            with the error pages of the configuration.
         """
-        accept = request.field(b"accept") if request is not None else None
-        return answer_fields(answer, accept, identity, edits, self.error_pages)
+        accept = None
+        if request is not None:
+            answer = grpc_answer(answer, request)
+            accept = request.field(b"accept")
+        return answer, *answer_fields(answer, accept, identity, edits, self.error_pages)
 
     def make_request_id(self) -> bytes:
         """:return: 32 hexadecimal digits, like nginx's ``$request_id``."""

@@ -74,7 +74,7 @@ def refuse_client(
     answer = Answer.from_error(error)
     identity = resources.make_request_id()
     edits = resources.https_edits if client.is_secure else resources.http_edits
-    fields, body = resources.answer_fields(answer, None, identity, edits)
+    answer, fields, body = resources.written(answer, None, identity, edits)
     record = ExchangeRecord(client.address, resources.now())
     if isinstance(error, RequestTimeout):
         # The client has used all the time that a head may take.

@@ -4,6 +4,7 @@ The rules for sending a request to another endpoint after one has failed.
 
 from __future__ import annotations
 
+from ingress.errors import StaleConnection, StreamRefused
 from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 
 
@@ -40,3 +41,12 @@ def may_try_again(
     if not is_request_sent:
         return True
     return is_body_replayable and proxy.may_repeat(method)
+
+
+def may_go_on(proxy: ProxySettings, method: bytes, error: StaleConnection) -> bool:
+    """
+    :param error: the end of a stream on a connection that had served before.
+    :return: whether the request may be sent again on another connection: because it does no harm
+        twice, or because the endpoint says that it has not looked at it.
+    """
+    return isinstance(error, StreamRefused) or proxy.may_repeat(method)

@@ -43,6 +43,11 @@ _MAX_DEPTH = 100
 """OpenSSL's own bound."""
 
 
+HTTP1: Final = b"http/1.1"
+H2: Final = b"h2"
+"""Names of protocols (RFC 7301)."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendTLS(Setting):
     """The settings for TLS towards endpoints; equal settings may share connections."""
@@ -59,8 +64,8 @@ class BackendTLS(Setting):
         "proxy-ssl-ciphers",
     )
     differences: ClassVar[Mapping[str, str]] = {
-        "backend-protocol": "`HTTP` and `HTTPS`; `FCGI` is answered with 502, others are reported "
-        "and replaced by `HTTP` (`GRPCS` by `HTTPS`)",
+        "backend-protocol": "`HTTP`, `HTTPS`, `GRPC` and `GRPCS`; `FCGI` is answered with "
+        "502, others are reported and replaced by `HTTP`",
         "proxy-ssl-verify": "with or without `proxy-ssl-secret`; a setting that cannot be "
         "honoured closes the paths with 503",
         "proxy-ssl-name": "without it, a certificate is verified for `SERVICE.NAMESPACE.svc`, "
@@ -103,6 +108,9 @@ class BackendTLS(Setting):
 
     key_pem: bytes | None = field(default=None, repr=False)
     """The key of that certificate; None if and only if `chain_pem` is None."""
+
+    alpn: tuple[bytes, ...] = (HTTP1,)
+    """The protocols that the handshake may agree on, the preferred one first."""
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> BackendTLS | None:
@@ -176,27 +184,19 @@ def _read_secret_key(annotations: Annotations) -> tuple[tuple[str, str] | None, 
 def _is_encrypted(annotations: Annotations) -> bool:
     written = annotations.text("backend-protocol")
     protocol = written.upper()
-    if protocol in ("", "HTTP", "HTTPS"):
-        return protocol == "HTTPS"
-    if protocol == "GRPCS":
-        # Requests that were meant to be encrypted are never sent in the clear.
-        annotations.fault(
-            "backend-protocol",
-            "not implemented; HTTPS with HTTP/1.1 is spoken instead, in which gRPC calls fail",
-        )
-        return True
+    if protocol in ("", "HTTP", "HTTPS", "GRPC", "GRPCS"):
+        return protocol in ("HTTPS", "GRPCS")
     annotations.fault("backend-protocol", _IN_THE_CLEAR.get(protocol, _UNKNOWN))
     return False
 
 
 _IN_THE_CLEAR: Final = {
-    "GRPC": "not implemented; HTTP/1.1 is spoken instead, in which gRPC calls fail",
     "FCGI": "not implemented; requests get 502",
     "AUTO_HTTP": "not implemented; HTTP/1.1 is spoken instead",
 }
 """What follows from a protocol that is not implemented."""
 
-_UNKNOWN: Final = "HTTP or HTTPS is accepted; HTTP is spoken instead"
+_UNKNOWN: Final = "HTTP, HTTPS, GRPC or GRPCS is accepted; HTTP is spoken instead"
 
 
 class _Reader:
@@ -222,7 +222,13 @@ class _Reader:
             ca_pem=secret.ca_pem,
             chain_pem=secret.chain_pem,
             key_pem=secret.key_pem,
+            alpn=self._alpn(),
         )
+
+    def _alpn(self) -> tuple[bytes, ...]:
+        if self._annotations.text("backend-protocol").upper() == "GRPCS":
+            return (H2,)
+        return (H2, HTTP1) if self._context.config.http2 else (HTTP1,)
 
     def _refuse(self, name: str, message: str) -> None:
         self._annotations.close(name, message, subject=Subject.ENCRYPTION, is_shown=True)

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingress.endpoint import Upstream
+from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.backend_version import BackendVersion
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.proxy_settings import ProxySettings
@@ -28,6 +31,15 @@ class CallSettings:
     None for connections in the clear. Two rules for one Service may differ in it, so each endpoint
     has a pool for each of these.
     """
+
+    version: BackendVersion | None = None
+    """The version of HTTP; None if the Service port says it, and else HTTP/1.1."""
+
+    def asks_http2(self, upstream: Upstream, request: Request) -> bool:
+        """:return: whether endpoints get a request in HTTP/2; a WebSocket begins in HTTP/1.1."""
+        version = self.version
+        is_http2 = upstream.speaks_http2 if version is None else version.is_http2
+        return is_http2 and not request.wants_websocket
 
     def for_diversion(self) -> CallSettings:
         """

@@ -19,6 +19,7 @@ from ingress.policy.annotation_safety import AnnotationSafety
 from ingress.policy.app_root import AppRoot
 from ingress.policy.backend_protocol import BackendProtocol
 from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.backend_version import BackendVersion
 from ingress.policy.blocked_clients import BlockedClients
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
@@ -184,6 +185,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     # Settings, and what is read for its faults alone.
     AccessLogging,
     BackendTLS,
+    BackendVersion,
     Buffering,
     Canary,
     Compression,

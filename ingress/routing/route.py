@@ -186,6 +186,7 @@ class Route(CallSettings):
             self.proxy,
             self.affinity,
             self.tls,
+            self.version,
             self.pace,
             self.mirror,
             self.compression,

@@ -38,7 +38,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     counters.beyond_share = Counter({"connections": admission.beyond_share, **requests})
     counters.limited = Counter(plane.exchanges.policy_states.limiter.refused)
     counters.gave_way = admission.gave_way
-    counters.http2_glitches = Counter(plane.clients.glitches)
+    counters.http2_glitches = plane.clients.glitches + plane.calls.registry.glitches
     recorder = plane.recorder
     if recorder is not None:
         counters.retries = recorder.retries

@@ -4,6 +4,7 @@ The pools of all endpoints, with the live state of each one; they outlive Snapsh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from ingress.config import Limits
@@ -14,6 +15,7 @@ from ingress.routing.snapshot import Snapshot
 from ingress.upstream.dialer import Dialer
 from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.pool import EndpointPool, PoolLimits
+from ingress.upstream.shared_pool import SharedPool
 
 EndpointKey = tuple[Endpoint, BackendTLS | None]
 """
@@ -41,28 +43,56 @@ class EndpointRegistry:
         self._deadlines = deadlines
         self._limits = PoolLimits()
         self._pools: dict[EndpointKey, EndpointPool] = {}
+        self._shared_pools: dict[EndpointKey, SharedPool] = {}
+        """Those of endpoints that are spoken to in HTTP/2."""
+
+        self.glitches = Counter[str]()
+        """What endpoints do wrong in HTTP/2, by kind."""
 
     def __repr__(self) -> str:
         return f"<EndpointRegistry of {len(self._pools)} pools>"
 
-    def pool(self, endpoint: Endpoint, tls: BackendTLS | None = None) -> EndpointPool:
+    def pool(
+        self, endpoint: Endpoint, tls: BackendTLS | None = None, *, is_http2: bool = False
+    ) -> EndpointPool:
         """
         Find the pool of an endpoint, or make it.
 
         :param tls: the settings of TLS; None for connections in the clear.
+        :param is_http2: whether the endpoint is spoken to in HTTP/2.
         """
         key = (endpoint, tls)
+        if is_http2:
+            return self._shared_pools.get(key) or self._make_shared(key)
         found = self._pools.get(key)
         if found is None:
-            dial = self._dial if tls is None else self._tls_dialers(endpoint, tls)
             found = self._pools[key] = EndpointPool(
-                endpoint, dial, self._deadlines, self._limits, tls
+                endpoint, self._dialer(key), self._deadlines, self._limits, tls
             )
+            self._share_load(found, self._shared_pools.get(key))
         return found
+
+    def _make_shared(self, key: EndpointKey) -> SharedPool:
+        endpoint, tls = key
+        made = self._shared_pools[key] = SharedPool(
+            endpoint, self._dialer(key), self._deadlines, self._limits, tls, self.glitches
+        )
+        self._share_load(made, self._pools.get(key))
+        return made
+
+    def _dialer(self, key: EndpointKey) -> Dialer:
+        endpoint, tls = key
+        return self._dial if tls is None else self._tls_dialers(endpoint, tls)
+
+    def _share_load(self, pool: EndpointPool, other: EndpointPool | None) -> None:
+        """An endpoint has one load, whatever it is spoken to in."""
+        if other is not None:
+            pool.load = other.load
 
     def load(self, endpoint: Endpoint, tls: BackendTLS | None = None) -> EndpointLoad:
         """Return the load of a pool, for reading only; it is zero if there is no such pool."""
-        found = self._pools.get((endpoint, tls))
+        key = (endpoint, tls)
+        found = self._pools.get(key) or self._shared_pools.get(key)
         return EndpointLoad() if found is None else found.load
 
     def in_flight(self) -> Iterator[tuple[Endpoint, int]]:
@@ -70,26 +100,30 @@ class EndpointRegistry:
         Yield each endpoint with requests in flight and their number; one that has two pools, with
         different settings of TLS, comes twice.
         """
-        for (endpoint, _), pool in self._pools.items():
-            if pool.load.in_flight:
-                yield endpoint, pool.load.in_flight
+        for key, pool in self._all():
+            is_counted = key in self._pools and pool is self._shared_pools.get(key)
+            if pool.load.in_flight and not is_counted:
+                yield key[0], pool.load.in_flight
+
+    def _all(self) -> Iterator[tuple[EndpointKey, EndpointPool]]:
+        yield from self._pools.items()
+        yield from self._shared_pools.items()
 
     def apply(self, limits: Limits) -> None:
         """Apply new limits of idle connections and of the heads of responses."""
         before, self._limits.current = self._limits.current, limits
         is_less = limits.idle_upstream_connections < before.idle_upstream_connections
         if is_less:
-            for pool in self._pools.values():
+            for _, pool in self._all():
                 pool.trim()
 
     def published(self, snapshot: Snapshot) -> None:
         """Retire pools of endpoints that no Upstream has any more, and unused pools over TLS."""
-        if not self._pools:
+        if not self._pools and not self._shared_pools:
             return
         self.retire_unused()
         wanted = snapshot.endpoints()
-        for key in [key for key in self._pools if key[0] not in wanted]:
-            self._pools.pop(key).retire()
+        self._retire([(key, pool) for key, pool in self._all() if key[0] not in wanted])
 
     def retire_unused(self) -> None:
         """
@@ -98,12 +132,21 @@ class EndpointRegistry:
         Each new client certificate changes the settings of TLS, and only routes know which settings
         are still in use. A pool that is needed again is made again.
         """
-        for key, pool in list(self._pools.items()):
-            if key[1] is not None and not pool.is_in_use:
-                self._pools.pop(key).retire()
+        self._retire(
+            [(key, pool) for key, pool in self._all() if key[1] is not None and not pool.is_in_use]
+        )
+
+    def _retire(self, pools: list[tuple[EndpointKey, EndpointPool]]) -> None:
+        for key, pool in pools:
+            if self._pools.get(key) is pool:
+                del self._pools[key]
+            else:
+                del self._shared_pools[key]
+            pool.retire()
 
     def close(self) -> None:
         """Close every idle connection, for good."""
-        for pool in self._pools.values():
+        for _, pool in self._all():
             pool.retire()
         self._pools.clear()
+        self._shared_pools.clear()

@@ -34,9 +34,6 @@ from ingress.openssl import (
 )
 from ingress.policy.backend_tls import BackendTLS
 
-PROTOCOL = b"http/1.1"
-"""What ALPN may agree on."""
-
 SESSION_LIFETIME = 600.0
 """
 Seconds for which a session is resumed. The endpoint shows no certificate
@@ -98,7 +95,7 @@ def make_client_context(tls: BackendTLS) -> SSL.Context:
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     # Sessions are kept for each endpoint, by `EndpointTLS`.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_alpn_protos([PROTOCOL])
+    context.set_alpn_protos(list(tls.alpn))
     if tls.chain_pem is not None and tls.key_pem is not None:
         use_certificate(context, tls.chain_pem, tls.key_pem)
     if tls.is_verified:
@@ -188,7 +185,7 @@ class EndpointTLS:
         :raises WrongEndpoint: if it was not the endpoint that is wanted.
         """
         protocol = connection.get_alpn_proto_negotiated()
-        if protocol not in (b"", PROTOCOL):
+        if protocol and protocol not in self._tls.alpn:
             raise WrongEndpoint(f"it speaks {protocol!r}")
         if self._tls.is_verified:
             certificate = connection.get_peer_certificate(as_cryptography=True)

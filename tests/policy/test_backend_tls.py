@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
 from ingress.policy.backend_secret import BackendSecret
-from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.backend_tls import H2, BackendTLS
 from ingress.testing import Reading, read_annotations, rule_scope
 
 SECRETS = {
@@ -81,10 +81,9 @@ class ProtocolTests(SettingsTestCase):
     def test_others(self) -> None:
         """What is not implemented, or unknown, is a fault and HTTP."""
         for protocol, message in (
-            ("GRPC", "not implemented; HTTP"),
             ("fcgi", "not implemented; requests get 502"),
             ("AUTO_HTTP", "not implemented; HTTP"),
-            ("AJP", "HTTP or HTTPS is accepted; HTTP is spoken"),
+            ("AJP", "HTTP, HTTPS, GRPC or GRPCS is accepted; HTTP is spoken"),
         ):
             feature, faults, _ = read(protocol)
             self.assertIsNone(feature)
@@ -95,9 +94,7 @@ class ProtocolTests(SettingsTestCase):
         feature, faults, _ = read("GRPCS", verify="on", secret="default/ca")
         assert isinstance(feature, BackendTLS)
         self.assertTrue(feature.is_verified)
-        self.assertIn(
-            "HTTP/1.1 is spoken instead, in which gRPC calls fail", faults["backend-protocol"]
-        )
+        self.assertEqual((feature.alpn, faults), ((H2,), {}))
 
     def test_without_effect(self) -> None:
         """Who asks for verification without TLS is told."""

@@ -144,7 +144,7 @@ def _resolve(
     if port is None:
         raise _FaultError(_no_such_port(key, service))
     if key.is_by_service and _has_address(service):
-        return Upstream(key, (_service_endpoint(key, service, port, screen),))
+        return with_version(Upstream(key, (_service_endpoint(key, service, port, screen),)), port)
     if objects.slices:
         addresses = _slice_addresses(objects.slices, port, names, screen)
         ports = (each for item in objects.slices for each in item.ports)
@@ -296,6 +296,13 @@ def _normalized(address: str, family: str) -> str:
         return address
 
 
+def with_version(upstream: Upstream, port: ServicePort | None) -> Upstream:
+    """:return: the Upstream with what the Service port says of its endpoints (KEP 3726)."""
+    if port is None or port.app_protocol != "kubernetes.io/h2c":
+        return upstream
+    return replace(upstream, speaks_http2=True)
+
+
 def _choose(
     key: UpstreamKey,
     port: ServicePort,
@@ -322,11 +329,12 @@ def _choose(
         if family in ready:
             endpoints = yield from sorted_in_steps(ready[family])
             lingering = yield from sorted_in_steps(leaving.get(family, set()) - ready[family])
-            return Upstream(key, tuple(endpoints), tuple(lingering))
+            found = Upstream(key, tuple(endpoints), tuple(lingering))
+            return with_version(found, port)
     for family in FAMILIES:
         if family in leaving:
             endpoints = yield from sorted_in_steps(leaving[family])
-            return Upstream(key, tuple(endpoints))
+            return with_version(Upstream(key, tuple(endpoints)), port)
     if is_empty:
         meant = f"named {port.name}" if port.name else "without name"
         if any(_is_unnumbered(each, port) for each in ports):
@@ -384,7 +392,7 @@ def _local_upstream(
             endpoints = sorted(each for each in listed if screen.admits(CONFIGURATION, each))
             if not endpoints:
                 raise _FaultError(f"{_named(key)} leads to no address")
-            return Upstream(key, tuple(endpoints))
+            return with_version(Upstream(key, tuple(endpoints)), port)
     line = f"source.endpoints: {{{key.namespace}/{key.service}: 127.0.0.1:3000}}"
     advice = f" (one can be named in the configuration, as in `{line}`)" if source.paths else ""
     raise _FaultError(f"{_named(key)} {lack}{advice}")

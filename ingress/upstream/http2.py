@@ -1,0 +1,309 @@
+"""
+A connection to an endpoint in HTTP/2, which many requests share.
+
+Each request is an `HTTP2Stream`; `ingress.http2.client` has the protocol. The connection belongs to
+an `ingress.upstream.shared_pool`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import ClassVar, Final
+
+from mypy_extensions import trait
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ingress.deadline import NEVER
+from ingress.errors import EndpointClosed, EndpointTimeout, PeerError
+from ingress.http2.client import ClientConnection, ClientEvents
+from ingress.http2.stream import NOBODY, Stream
+from ingress.stream_protocol import StreamProtocol
+from ingress.upstream.connection import ConnectionOwner
+from ingress.upstream.http2_stream import HTTP2Stream, SharedConnection
+
+SWEEP: Final = 1.0
+"""Seconds between two looks at the times of open streams."""
+
+PING_AFTER: Final = 30.0
+"""Seconds without input, with streams open, after which the endpoint is sent a PING."""
+
+PING_TIME: Final = 15.0
+"""Seconds that the answer may take."""
+
+_PING: Final = b"txingres"
+_GONE: Final = "The endpoint closed the connection."
+_SILENT: Final = "The endpoint answers no PING."
+_NO_PROGRESS: Final = "The endpoint took too long to respond."
+
+
+@trait
+class SharedOwner:
+    """What the pool of connections that are shared is, beside a `ConnectionOwner`."""
+
+    def opened(self, connection: HTTP2Upstream) -> None:
+        """The connection is made, and takes streams."""
+        raise NotImplementedError
+
+    def left(self, connection: HTTP2Upstream) -> None:
+        """The connection takes no further stream."""
+        raise NotImplementedError
+
+
+class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
+    """
+    One connection to an endpoint.
+
+    :param owner: the pool.
+    :param shared: the pool as well.
+    :param glitches: counts what endpoints do wrong, by kind.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(self, owner: ConnectionOwner, shared: SharedOwner, glitches: Counter[str]) -> None:
+        self.deadline = NEVER
+        self._unsent = 0
+        self._owner = owner
+        self._shared = shared
+        self._deadlines = owner.deadlines
+        self._now = owner.deadlines.now
+        self._codec = ClientConnection(self, owner.limits, self._now, glitches)
+        self._users: dict[int, HTTP2Stream] = {}
+        """The open streams, by number."""
+
+        self._touched: list[HTTP2Stream] = []
+        """Streams that have got a piece of a body since the last flush."""
+
+        self._is_busy = False
+        self._is_stalled = False
+        self._is_lost = False
+        self._is_closing = False
+        self._is_leaving = False
+        """Whether no further stream is opened."""
+
+        self._input_at = self._now()
+        self._ping_at = NEVER
+        """When the answer to a PING must have come."""
+
+        self._turn: IDelayedCall | None = None
+        self._resuming: list[HTTP2Stream] = []
+
+    def __repr__(self) -> str:
+        return f"<HTTP2Upstream {self._owner.endpoint} {self._codec}>"
+
+    # The pool's side.
+
+    @property
+    def room(self) -> int:
+        """How many more streams may be opened now."""
+        return 0 if self._is_leaving or self._is_lost else self._codec.room
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a request is in flight."""
+        return bool(self._users)
+
+    def leave(self) -> None:
+        """Open no further stream, and close after those that are open."""
+        self._is_leaving = True
+        self._close_if_done()
+
+    # SharedConnection.
+
+    def open(self, user: HTTP2Stream, block: bytes, *, is_end: bool, is_of_head: bool) -> Stream:
+        stream = self._codec.open(user, block, is_end=is_end, is_of_head=is_of_head)
+        self._users[stream.stream_id] = user
+        if self.deadline == NEVER or self.deadline > self._now() + SWEEP:
+            self._set_deadline()
+        self.flush_soon()
+        return stream
+
+    def touched(self, user: HTTP2Stream) -> None:
+        self._touched.append(user)
+
+    def resume_soon(self, user: HTTP2Stream) -> None:
+        self._resuming.append(user)
+        self._plan_turn()
+
+    def closed(self, user: HTTP2Stream, stream: Stream) -> None:
+        self._users.pop(stream.stream_id, None)
+        stream.events = NOBODY
+        if not self._is_busy:
+            self._close_if_done()
+            self._set_deadline()
+
+    def flush_soon(self) -> None:
+        if not self._is_busy:
+            self._plan_turn()
+
+    def _plan_turn(self) -> None:
+        if self._turn is None and not self._is_lost:
+            # Other streams will have something to send in this turn, too: one write for all.
+            self._turn = self._deadlines.clock.callLater(0, self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._turn = None
+        resuming, self._resuming = self._resuming, []
+        for user in resuming:
+            user.resume()
+        self._tell_touched()
+        self._settle()
+
+    # Twisted's side.
+
+    def connectionMade(self) -> None:
+        """IProtocol."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._deadlines.watch(self)
+        self._set_deadline()
+        self._flush()
+        self._shared.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """IProtocol."""
+        if self._is_closing:
+            return
+        self._input_at = self._now()
+        self._is_busy = True
+        try:
+            self._codec.receive(data)
+        except Exception:
+            self.log.failure("The input of {connection} could not be handled", connection=self)
+            self._is_busy = False
+            self._fail(EndpointClosed("The proxy failed."))
+            return
+        self._is_busy = False
+        self._tell_touched()
+        self._settle()
+
+    def _tell_touched(self) -> None:
+        touched, self._touched = self._touched, []
+        for user in touched:
+            user.flush()
+
+    def readConnectionLost(self) -> None:
+        """IHalfCloseableProtocol: the endpoint sends no more."""
+        self._fail(EndpointClosed(_GONE))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """IProtocol."""
+        self._is_lost = True
+        self._deadlines.forget(self)
+        if self._turn is not None and self._turn.active():
+            self._turn.cancel()
+        self._turn = None
+        self._shared.left(self)
+        self._fail_streams(EndpointClosed(_GONE))
+
+    # ClientEvents.
+
+    def going_away(self, code: int) -> None:
+        self._is_leaving = True
+        self._shared.left(self)
+
+    def ping_answered(self, data: bytes) -> None:
+        self._ping_at = NEVER
+
+    # Output and endings.
+
+    def _settle(self) -> None:
+        """Send what is to be sent, and end the connection if it is over."""
+        self._flush()
+        codec = self._codec
+        if codec.is_over and not self._is_closing:
+            detail = str(codec.fault) if codec.fault is not None else _GONE
+            self._fail(EndpointClosed(f"The endpoint broke the protocol: {detail}"))
+            return
+        self._close_if_done()
+        self._set_deadline()
+
+    def _flush(self) -> None:
+        codec = self._codec
+        output = codec.output
+        while not output.is_blocked and not self._is_lost:
+            out = codec.take()
+            if not out:
+                break
+            self.transport.write(out)
+            for stream in output.take_drained():
+                stream.events.output_drained()
+
+    def _close_if_done(self) -> None:
+        if self._is_leaving and not self._users and not self._is_closing and not self._is_lost:
+            self._codec.close()
+            self._flush()
+            self._close()
+
+    def _close(self) -> None:
+        self._is_closing = True
+        self._shared.left(self)
+        self.deadline = self._now() + self._owner.limits.upstream_send_timeout
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _fail(self, error: PeerError) -> None:
+        """End the connection, and all of its streams."""
+        if self._is_closing or self._is_lost:
+            return
+        self._is_closing = self._is_leaving = True
+        self._shared.left(self)
+        self._flush()
+        self.deadline = NEVER
+        self.transport.abortConnection()
+        self._fail_streams(error)
+
+    def _fail_streams(self, error: PeerError) -> None:
+        users, self._users = list(self._users.values()), {}
+        for user in users:
+            user.fail(error)
+
+    # Deadlines.
+
+    def _set_deadline(self) -> None:
+        if self._is_stalled or self._is_closing or self._is_lost:
+            return
+        now = self._now()
+        self.deadline = now + (SWEEP if self._users else self._owner.idle_timeout)
+
+    def deadline_passed(self) -> None:
+        """Timed."""
+        now = self._now()
+        if self._is_closing:
+            self.deadline = NEVER
+            self.transport.abortConnection()
+        elif self._is_stalled and not self.has_peer_read():
+            self._fail(EndpointTimeout("The endpoint does not read."))
+        elif self._users:
+            self._look_at_streams(now)
+        else:
+            # At once, because a call could take it until the reactor has closed it.
+            self.leave()
+
+    def _look_at_streams(self, now: float) -> None:
+        self.deadline = now + SWEEP
+        if self._ping_at <= now:
+            self._fail(EndpointTimeout(_SILENT))
+            return
+        if self._ping_at == NEVER and now - self._input_at > PING_AFTER:
+            self._ping_at = now + PING_TIME
+            self._codec.ping(_PING)
+        for user in list(self._users.values()):
+            if user.deadline <= now:
+                user.expire(EndpointTimeout(_NO_PROGRESS))
+        self._settle()
+
+    # IPushProducer, of request bodies: the transport's buffer is full, or empty again.
+
+    def pauseProducing(self) -> None:
+        self._is_stalled = self._codec.output.is_blocked = True
+        self.has_peer_read()
+        self.deadline = self._now() + self._owner.limits.upstream_send_timeout
+
+    def resumeProducing(self) -> None:
+        self._is_stalled = self._codec.output.is_blocked = False
+        if not self._is_closing:
+            self._settle()
