@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from cryptography import x509
@@ -60,9 +61,6 @@ _FIELDS: Final = frozenset({_VERIFY, _SUBJECT, _ISSUER, _CERTIFICATE})
 
 _NO_CERTIFICATE: Final = Answer(
     400, Outcome.ACCESS_REFUSED, "This host needs a certificate of the client, which sent none."
-)
-_BAD_CERTIFICATE: Final = Answer(
-    400, Outcome.ACCESS_REFUSED, "The certificate of the client is not accepted."
 )
 _OTHER_NAME: Final = Answer(
     403, Outcome.ACCESS_REFUSED, "The certificate of the client has another common name."
@@ -189,7 +187,7 @@ class ClientCertificates(Policy):
             if self.mode == "on":
                 return self._refusal(_NO_CERTIFICATE)
         elif session.faults and not self._bears(session):
-            return self._refusal(_BAD_CERTIFICATE)
+            return self._refusal(_bad_certificate(next(iter(session.faults.values()))))
         if self.common_name is not None and not _matches(self.common_name, session):
             return _OTHER_NAME
         return _proceed(session, self.passes_certificate)
@@ -234,6 +232,13 @@ class ClientCertificates(Policy):
 _NOT_ASKED: Final = Proceed(
     request_edits=FieldEdits(replace=((_VERIFY, b"NONE"),), remove=_FIELDS - {_VERIFY})
 )
+
+
+@lru_cache(maxsize=64)
+def _bad_certificate(fault: str) -> Answer:
+    """:param fault: the text of OpenSSL."""
+    detail = f"The certificate of the client is not accepted: {fault}."
+    return Answer(400, Outcome.ACCESS_REFUSED, detail)
 
 
 def _proceed(session: ClientSession, passes_certificate: bool) -> Proceed:

@@ -259,6 +259,13 @@ class AccessTests(SynchronousTestCase):
         assert isinstance(verdict, Answer)
         self.assertEqual(verdict.status, 400)
 
+    def test_reason(self) -> None:
+        """The answer, and with it the log, says what is wrong with a certificate."""
+        context = policy_context(is_secure=True, session=SESSIONS["expired"])
+        verdict = verdict_of(policy().access(context))
+        assert isinstance(verdict, Answer)
+        self.assertIn("not accepted: certificate has expired", verdict.detail)
+
     def test_error_page(self) -> None:
         """The page takes the place of 400, and of nothing else."""
         asked = policy(error_page="https://a.example/page", match_cn="CN=bob")
