@@ -130,7 +130,11 @@ class ExchangePolicies:
         """
         context, run = self._context, self._run
         self._done = done
-        run.ask(self.route.access_policies, lambda policy: policy.access(context), self._accessed)
+        run.ask(
+            self.route.access_policies,
+            lambda policy: policy.access(context.after(run.request_edits)),
+            self._accessed,
+        )
         self.has_waited = run.is_waiting
 
     def _accessed(self, answer: Answer | None) -> None:

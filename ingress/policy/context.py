@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from twisted.internet.defer import Deferred
 
 from ingress.believed_client import BelievedClient
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Request
 from ingress.policy.limiter import Limiter
 from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
@@ -34,6 +35,8 @@ class PolicyContext:
     :ivar request_id: the id of the request (X-Request-ID).
     :ivar target: the target that the endpoint gets, unless a policy changes it: that of the
         request, or the same with its canonical path (`paths` of the configuration).
+    :ivar request_edits: the changes that policies before this one have made to the request, in the
+        phase access.
     :ivar captures: the matches of the groups of the rule's regular expression.
     :ivar now: gives the seconds on the clock of the process, for intervals.
     :ivar wall_clock: gives the seconds since the epoch, for dates.
@@ -55,6 +58,7 @@ class PolicyContext:
         "now",
         "random",
         "request",
+        "request_edits",
         "request_id",
         "target",
         "wall_clock",
@@ -94,6 +98,7 @@ class PolicyContext:
         self._asker = asker
         self._snapshot = snapshot
         self.target = request.target if target is None else target
+        self.request_edits = NO_EDITS
 
     @property
     def rule(self) -> RuleIdentity:
@@ -115,6 +120,14 @@ class PolicyContext:
 
     def __repr__(self) -> str:
         return f"<PolicyContext {self.request} of {self.client}>"
+
+    def after(self, edits: FieldEdits) -> PolicyContext:
+        """
+        :param edits: the changes that policies have made so far.
+        :return: this context, for the next policy.
+        """
+        self.request_edits = edits
+        return self
 
     def ask(self, subrequest: Subrequest) -> Deferred[Subresponse]:
         """
@@ -153,7 +166,7 @@ class PolicyContext:
         :param owner: the name of a policy in the configuration.
         :return: the same, with states that are its own: two policies may have one class.
         """
-        return PolicyContext(
+        made = PolicyContext(
             self.request,
             self.client,
             self._route,
@@ -170,3 +183,4 @@ class PolicyContext:
             owner=f"policies/{owner}/",
             ends=self.ends,
         )
+        return made.after(self.request_edits)

@@ -13,18 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from twisted.python.failure import Failure
 
 from ingress.answer import Answer
-from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits, FieldPairs
-from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.auth_cache import AuthCache, CacheDurations, Kept, lifetime
+from ingress.policy.auth_question import question_edits, source_of
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
@@ -36,13 +35,12 @@ from ingress.policy.external_auth_reading import (
 )
 from ingress.policy.feature import ObjectReference
 from ingress.policy.hash_key import HashKey
-from ingress.policy.own_location import own_location
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.server_url import ServerURL
 from ingress.policy.sign_in import SignIn
 from ingress.policy.subrequest import Subrequest, SubrequestFailed, Subresponse
-from ingress.policy.variables import REQUEST_VARIABLES, RequestSource, VariableText
+from ingress.policy.variables import VariableText
 
 _UNREACHABLE: Final = Answer(
     500, Outcome.ACCESS_REFUSED, "The authentication server gave no usable answer."
@@ -56,17 +54,6 @@ _BUSY: Final = Answer(
 _UNSENDABLE: Final = Answer(
     400, Outcome.BAD_REQUEST, "The authentication server cannot be asked about such a request."
 )
-
-_SENT_FROM: Final = (b"X-Sent-From", b"nginx-ingress-controller")
-"""Authentication servers recognise ingress-nginx by it."""
-
-
-class _Aimed(NamedTuple):
-    """A request whose target is the one that an endpoint will get."""
-
-    request: Request
-    client: BelievedClient
-    request_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,40 +283,16 @@ class ExternalAuth(Policy):
     # Asking.
 
     def _subrequest(self, context: PolicyContext) -> Subrequest:
-        source = _source_of(context)
+        source = source_of(context)
         return Subrequest(
             self.url.upstream,
             self.method.encode("ascii") or b"GET",
             self.url.target_for(source),
             self.url.authority,
-            self._edits_for(context, source),
+            question_edits(context, source, self.method, self.redirect, self.set_fields),
             self.tls,
             self.url.is_secure,
             self.name,
-        )
-
-    def _edits_for(self, context: PolicyContext, source: RequestSource) -> FieldEdits:
-        request = source.request
-        redirect = request.target
-        if self.redirect is not None:
-            redirect = REQUEST_VARIABLES.expand(self.redirect, source)
-        fields = [
-            (b"X-Original-URL", own_location(context, request.target)),
-            (b"X-Original-Method", request.method),
-            _SENT_FROM,
-            (b"X-Auth-Request-Redirect", redirect),
-        ]
-        if self.method:
-            fields.append((b"X-Original-URI", request.target))
-            fields.append((b"X-Scheme", b"https" if context.client.is_secure else b"http"))
-        for name, text in self.set_fields:
-            value = REQUEST_VARIABLES.expand(text, source).strip(b" \t")
-            fields = [pair for pair in fields if pair[0].lower() != name.lower()]
-            fields.append((name, value))
-        removed = frozenset(name.lower() for name, value in fields if not value)
-        return FieldEdits(
-            replace=tuple(pair for pair in fields if pair[1]),
-            remove=removed | {b"x-original-uri", b"x-scheme"},
         )
 
     # Showing.
@@ -365,18 +328,6 @@ class ExternalAuth(Policy):
 
 def _is_below(path: str, base: str) -> bool:
     return path == base or path.startswith(base.rstrip("/") + "/")
-
-
-def _source_of(context: PolicyContext) -> RequestSource:
-    """
-    :return: the request with the target that an endpoint will get: the server must not decide
-        about another path than that.
-    """
-    request = context.request
-    if context.target is request.target:
-        return context
-    aimed = request.aimed_at(context.target, request.path, request.authority, request.host)
-    return _Aimed(aimed, context.client, context.request_id)
 
 
 def _values(context: PolicyContext, names: tuple[bytes, ...]) -> bytes:

@@ -286,6 +286,7 @@ REQUEST_VARIABLES: Final[VariableTable[RequestSource]] = VariableTable(
         "document_uri": lambda source: source.request.path,
         "args": _query,
         "query_string": _query,
+        "is_args": lambda source: b"?" if b"?" in source.request.target else b"",
         "request_method": lambda source: source.request.method,
         "request_id": lambda source: source.request_id,
         "remote_addr": lambda source: source.client.address,

@@ -13,7 +13,7 @@ from ingress.config import Config
 from ingress.config.nginx_settings import AnnotationSafety, GlobalAuth, NginxSettings
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
-from ingress.field_edits import NO_EDITS
+from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Proceed, Verdict
@@ -163,6 +163,13 @@ class QuestionTests(AuthCase):
         self.assertEqual(self.asker.sent(b"X-U"), b"a.example")
         self.assertIsNone(self.asker.sent(b"X-Sent-From"))
         self.assertIn(b"x-sent-from", asked.edits.remove)
+
+    def test_certificate(self) -> None:
+        """The server learns of the client's certificate what the endpoint learns."""
+        edits = FieldEdits(replace=((b"ssl-client-verify", b"SUCCESS"), (b"X-Other", b"1")))
+        self.ask(policy(), self.context().after(edits))
+        self.assertEqual(self.asker.sent(b"ssl-client-verify"), b"SUCCESS")
+        self.assertIsNone(self.asker.sent(b"X-Other"))
 
     def test_https(self) -> None:
         """https is spoken, and verified where the configuration says so."""

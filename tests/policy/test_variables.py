@@ -56,6 +56,7 @@ class ValueTests(SynchronousTestCase):
             ("$document_uri", b"/a/b"),
             ("$args", b"x=1&y=2"),
             ("$query_string", b"x=1&y=2"),
+            ("$uri$is_args$args", b"/a/b?x=1&y=2"),
             ("$request_method", b"GET"),
             ("$request_id", b"id-1"),
             ("$host", b"example.com"),
