@@ -162,6 +162,20 @@ class AnnotationSafety:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardedFor:
+    """The addresses that proxies in front forward; believed only from those that are trusted."""
+
+    field: bytes = b"x-forwarded-for"
+    """``forwarded-for-header`` in lower case: the field with the address of the client."""
+
+    is_full: bool = False
+    """
+    ``compute-full-forwarded-for``: whether endpoints get the list of a trusted proxy with its own
+    address at the end, in place of the client's address alone.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class NginxSettings:
     """
     The settings of ingress-nginx's ConfigMap; with the defaults of a proxy that has none. Features
@@ -174,6 +188,7 @@ class NginxSettings:
     """
 
     annotations: AnnotationSafety = AnnotationSafety()
+    forwarded_for: ForwardedFor = ForwardedFor()
     auth: GlobalAuth = GlobalAuth()
     block: BlockRules = BlockRules()
     source_ranges: SourceRangeDefaults = SourceRangeDefaults()

@@ -33,14 +33,19 @@ _TRUST: Final = (
         "the addresses of clients come from use-forwarded-headers with proxy-real-ip-cidr alone",
         "false",
     ),
-    unsupported(
+    works(
         "forwarded-for-header",
-        "the addresses of clients come from X-Forwarded-For alone",
+        accept.field_name,
+        "nginx.forwarded_for.field",
+        "the field in which proxies in front forward the address of the client",
         "X-Forwarded-For",
     ),
-    unsupported(
+    works(
         "compute-full-forwarded-for",
-        "X-Forwarded-For has the address of the client alone",
+        accept.boolean,
+        "nginx.forwarded_for.is_full",
+        "whether endpoints get the X-Forwarded-For of a proxy that is believed, with its own "
+        "address at the end; what others send is never passed on in it",
         "false",
     ),
     unsupported(

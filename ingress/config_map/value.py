@@ -227,6 +227,14 @@ def field_names(written: str) -> tuple[str, ...]:
     return members
 
 
+def field_name(written: str) -> bytes:
+    """Accept one name of a field, which becomes octets in lower case."""
+    names = field_names(written)
+    if len(names) != 1:
+        raise NotAccepted("one name of a header field is accepted")
+    return names[0].lower().encode()
+
+
 def editable_field_names(written: str) -> tuple[str, ...]:
     """Accept the same, without fields that frame a message."""
     names = field_names(written)

@@ -92,7 +92,9 @@ class Client:
             self._is_trusted = self.is_trusted_by(config)
             ports = config.public_ports
             port = ports.https if self.is_secure else ports.http
-            self._fields = _connection_fields(self.address, port, is_secure=self.is_secure)
+            self._fields = _connection_fields(
+                self.address, port, is_secure=self.is_secure, chain=self.address
+            )
         if self._is_trusted:
             return self._believe_proxy(request, config)
         original = request.cache.forwarded
@@ -109,17 +111,24 @@ class Client:
 
     def _believe_proxy(self, request: Request, config: Config) -> BelievedClient:
         """Use the forwarded fields of a trusted proxy, each one if it is well-formed."""
+        settings = config.nginx.forwarded_for
         standard = b"" if has_x_forwarded(request) else joined(request, b"forwarded")
         if standard:
             said = read_forwarded(standard, config.trusted_proxies)
         else:
-            said = read_x_forwarded(request, config.trusted_proxies)
+            said = read_x_forwarded(request, config.trusted_proxies, settings.field)
         is_secure = self.is_secure if said.is_secure is None else said.is_secure
         authority = request.authority if said.host is None else said.host
         ports = config.public_ports
         port = said.port or (ports.https if is_secure else ports.http)
         address = self.address if said.address is None else str(said.address).encode("ascii")
-        fields = _connection_fields(address, port, is_secure=is_secure)
+        chain = joined(request, b"x-forwarded-for") if settings.is_full else b""
+        fields = _connection_fields(
+            address,
+            port,
+            is_secure=is_secure,
+            chain=b"%b, %b" % (chain, self.address) if chain else address,
+        )
         fields += b"X-Forwarded-Host: %b\r\n" % authority
         fields += _forwarded(said) if standard else _original_chain(request)
         return BelievedClient(
@@ -167,9 +176,13 @@ def _original_forwarded(request: Request) -> bytes:
     return original
 
 
-def _connection_fields(address: bytes, port: int, *, is_secure: bool) -> bytes:
+def _connection_fields(address: bytes, port: int, *, is_secure: bool, chain: bytes) -> bytes:
+    """
+    :param address: of the client; empty if it has none.
+    :param chain: the value of X-Forwarded-For.
+    """
     scheme = b"https" if is_secure else b"http"
-    client = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\n" % (address, address) if address else b""
+    client = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\n" % (address, chain) if address else b""
     return client + (
         b"X-Forwarded-Port: %d\r\n"
         b"X-Forwarded-Proto: %b\r\nX-Forwarded-Scheme: %b\r\nX-Scheme: %b\r\n"

@@ -71,15 +71,18 @@ class Said:
             self.host = value
 
 
-def read_x_forwarded(request: Request, networks: Networks) -> Said:
+def read_x_forwarded(
+    request: Request, networks: Networks, address_field: bytes = b"x-forwarded-for"
+) -> Said:
     """
     Read `X-Forwarded-*`. The first host, port and scheme count, which the proxy next to the client
     wrote.
 
     :param networks: the trusted proxies.
+    :param address_field: the field with the addresses, in lower case.
     """
     said = Said()
-    chain = joined(request, b"x-forwarded-for")
+    chain = joined(request, address_field)
     for member in _last_members(chain):
         if not said.take_address(member, networks):
             break

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from sys import getrefcount
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config.nginx_settings import ForwardedFor, NginxSettings
 from ingress.exchange.client import Client
 from tests.support.upstream_head import (
     CONFIG,
@@ -307,6 +309,32 @@ class TrustedProxyTests(UpstreamHeadCase):
             message = self.send(b"X-Forwarded-For: " + chain, address=PROXY, config=TRUSTING)
             self.assertEqual(message.values(b"X-Forwarded-For"), [client], chain)
             self.assertEqual(message.values(b"X-Original-Forwarded-For"), [chain])
+
+    def test_full_chain(self) -> None:
+        """With compute-full-forwarded-for, the list goes on with the proxy's address at its end."""
+        settings = NginxSettings(forwarded_for=ForwardedFor(is_full=True))
+        for address, config, found in (
+            (PROXY, TRUSTING, [b"1.2.3.4, 5.6.7.8, 10.0.0.1"]),
+            (STRANGER, TRUSTING, [b"192.0.2.1"]),
+            (PROXY, CONFIG, [b"10.0.0.1"]),
+        ):
+            message = self.send(
+                b"X-Forwarded-For: 1.2.3.4, 5.6.7.8",
+                address=address,
+                config=replace(config, nginx=settings),
+            )
+            self.assertEqual(message.values(b"X-Forwarded-For"), found)
+        silent = self.send(address=PROXY, config=replace(TRUSTING, nginx=settings))
+        self.assertEqual(silent.values(b"X-Forwarded-For"), [b"10.0.0.1"])
+
+    def test_other_field(self) -> None:
+        """With forwarded-for-header, another field of a trusted proxy names the client."""
+        settings = NginxSettings(forwarded_for=ForwardedFor(b"cf-connecting-ip"))
+        fields = (b"X-Forwarded-For: 1.2.3.4", b"CF-Connecting-IP: 5.6.7.8")
+        for address, client in ((PROXY, b"5.6.7.8"), (STRANGER, b"192.0.2.1")):
+            message = self.send(*fields, address=address, config=replace(TRUSTING, nginx=settings))
+            self.assertEqual(message.values(b"X-Real-IP"), [client])
+            self.assertEqual(message.values(b"X-Forwarded-For"), [client])
 
     def test_ports_and_brackets(self) -> None:
         """An address with a port or in brackets, as Azure's gateway writes it, is the client's."""
