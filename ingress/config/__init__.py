@@ -263,6 +263,24 @@ class Limits:
     http2_streams: int = 100
     """Requests at once on one connection of HTTP/2; 0 if HTTP/2 is not spoken to clients."""
 
+    http2_resets: int = 100
+    """Requests that a peer may cancel, or have cancelled, at once before they are answered."""
+
+    http2_control_frames: int = 1000
+    """PING and SETTINGS frames at once."""
+
+    http2_glitches: int = 1000
+    """Odd but harmless frames at once."""
+
+    http2_continuations: int = 8
+    """CONTINUATION frames of one head."""
+
+    http2_priorities: int = 100
+    """PRIORITY and PRIORITY_UPDATE frames for each stream."""
+
+    http2_window_updates: int = 20
+    """WINDOW_UPDATE frames for each DATA frame that we have sent."""
+
     store: LimitStore | None = None
     """Where all replicas count what clients send; None if each counts for itself."""
 

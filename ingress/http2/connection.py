@@ -51,7 +51,7 @@ from ingress.http2.frame import (
     read_settings,
     read_word,
 )
-from ingress.http2.guard import MAX_CONTINUATIONS, MAX_SETTINGS
+from ingress.http2.guard import MAX_SETTINGS
 from ingress.http2.stream import NOBODY
 from ingress.http2.stream_table import StreamTable
 
@@ -238,7 +238,7 @@ class Connection(StreamTable):
         self._block_size += len(payload)
         if (
             not payload
-            or len(self._block) > MAX_CONTINUATIONS + 1
+            or len(self._block) > self.limits.http2_continuations + 1
             or self._block_size > 2 * self.limits.head_size
         ):
             self.guard.kinds["continuation"] += 1

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from ingress.config import Limits
 from ingress.http2.fault import ENHANCE_YOUR_CALM, ConnectionFault
-
-MAX_CONTINUATIONS: Final = 8
-"""CONTINUATION frames of a block; with the first frame they hold 144 KiB."""
 
 MAX_SETTINGS: Final = 32
 """Entries of a SETTINGS frame; nine are defined."""
@@ -22,25 +20,12 @@ MAX_SETTINGS: Final = 32
 MAX_UNSENT: Final = 1000
 """Control frames of ours that wait because the peer does not read: 17 KiB."""
 
-RESETS: Final = 100
-"""Streams that the peer may have reset at once before our response head (CVE-2023-44487)."""
-
-CONTROLS: Final = 1000
-"""PING and SETTINGS frames at once, beyond one for each frame of messages that we sent."""
-
-GLITCHES: Final = 1000
-"""Odd but harmless frames at once."""
-
 REFILL: Final = 33.0
-"""What each of these gains a second: libnghttp2's rate for resets."""
-
-PRIORITIES_PER_STREAM: Final = 100
-"""PRIORITY and PRIORITY_UPDATE frames for each stream that was opened, and one more."""
+"""What a bucket gains a second: libnghttp2's rate for resets."""
 
 UPDATES: Final = 5
 UPDATES_PER_STREAM: Final = 2
-UPDATES_PER_DATA: Final = 20
-"""WINDOW_UPDATE frames: so many at once, for each stream opened, for each DATA frame we sent."""
+"""WINDOW_UPDATE frames, beside those for each DATA frame: at once, and for each stream opened."""
 
 
 class Bucket:
@@ -73,8 +58,8 @@ class Guard:
     """
     Counts the costly deeds of the peer of one connection.
 
+    :param limits: the bounds; etc/ingress.yaml has their reasons.
     :param kinds: counts glitches by kind, for all connections.
-    :ivar resets: may be None until the first one, like the other buckets: few connections need any.
     """
 
     __slots__ = (
@@ -82,6 +67,7 @@ class Guard:
         "_data_sent",
         "_free_controls",
         "_glitches",
+        "_limits",
         "_opened",
         "_priorities",
         "_resets",
@@ -89,8 +75,10 @@ class Guard:
         "kinds",
     )
 
-    def __init__(self, kinds: Counter[str]) -> None:
+    def __init__(self, limits: Limits, kinds: Counter[str]) -> None:
         self.kinds = kinds
+        self._limits = limits
+        # Few connections need any bucket.
         self._resets: Bucket | None = None
         self._controls: Bucket | None = None
         self._glitches: Bucket | None = None
@@ -129,7 +117,7 @@ class Guard:
         :raises ConnectionFault: if it does that too often, as all of these do.
         """
         if self._resets is None:
-            self._resets = Bucket(RESETS)
+            self._resets = Bucket(self._limits.http2_resets)
         if not self._resets.take(now):
             self._fail("reset", "The peer has too many streams reset.")
 
@@ -139,21 +127,23 @@ class Guard:
             self._free_controls = 0
             return
         if self._controls is None:
-            self._controls = Bucket(CONTROLS)
+            self._controls = Bucket(self._limits.http2_control_frames)
         if not self._controls.take(now):
             self._fail("control", "The peer sends too many PING or SETTINGS frames.")
 
     def priority(self) -> None:
         """The peer sent a PRIORITY or a PRIORITY_UPDATE frame."""
         self._priorities += 1
-        if self._priorities > PRIORITIES_PER_STREAM * (1 + self._opened):
+        if self._priorities > self._limits.http2_priorities * (1 + self._opened):
             self._fail("priority", "The peer sends too many priorities.")
 
     def window_update(self) -> None:
         """The peer sent a WINDOW_UPDATE frame."""
         self._updates += 1
         if self._updates > (
-            UPDATES + UPDATES_PER_STREAM * self._opened + UPDATES_PER_DATA * self._data_sent
+            UPDATES
+            + UPDATES_PER_STREAM * self._opened
+            + self._limits.http2_window_updates * self._data_sent
         ):
             self._fail("window_update", "The peer sends too many WINDOW_UPDATE frames.")
 
@@ -161,7 +151,7 @@ class Guard:
         """The peer did something odd that is ignored."""
         self.kinds[kind] += 1
         if self._glitches is None:
-            self._glitches = Bucket(GLITCHES)
+            self._glitches = Bucket(self._limits.http2_glitches)
         if not self._glitches.take(now):
             raise ConnectionFault(ENHANCE_YOUR_CALM, "The peer sends too much that is odd.")
 

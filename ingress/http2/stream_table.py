@@ -48,7 +48,7 @@ class StreamTable(StreamOwner):
         self.streams: dict[int, Stream] = {}
         self.last_id = 0
         self.settings = PeerSettings()
-        self.guard = Guard(glitches)
+        self.guard = Guard(limits, glitches)
         self.output = Output(self.guard, now)
         self._now = now
         self._reader = BlockReader()
