@@ -286,6 +286,8 @@ class Connection(StreamTable):
             raise ConnectionFault(PROTOCOL_ERROR, "RST_STREAM has no open stream.")
         stream = self.streams.get(stream_id)
         if stream is None:
+            # Nothing more may come on it, whichever side has reset it first.
+            self._reset_ids.pop(stream_id, None)
             self.guard.glitch("late_frame", self._now())
             return
         self._forget(stream)
