@@ -43,6 +43,11 @@ _ERROR_PAGE: Final = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9\-._~/:,?&=]{0,2
 _COMMON_NAME: Final = "CN="
 _EXTENT: Final = Extent.OWNED_HOSTS
 
+_NO_LISTENER: Final = (
+    "nobody can show a certificate without `listen.https` in the configuration; requests get 403 "
+    "unless auth-tls-verify-client is off"
+)
+
 AUTHORITIES_KEY: Final = "ca.crt"
 REVOCATIONS_KEY: Final = "ca.crl"
 
@@ -137,6 +142,8 @@ class ClientCertificates(Policy):
             return None
         if is_bad:
             return None
+        if not context.config.listen.https:
+            annotations.fault("auth-tls-secret", _NO_LISTENER)
         trust = ClientTrust(ca_pem, crl_pem, depth)
         return cls(trust, key, mode, error_page, pattern, passes)
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.client_session import ClientSession, ClientTrust
-from ingress.config import Config
+from ingress.config import Config, Listen
 from ingress.config.nginx_settings import AnnotationSafety, NginxSettings
 from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
 from ingress.policy.client_certificates import ClientCertificates
@@ -145,6 +145,17 @@ class ReadTests(SynchronousTestCase):
         )
         assert isinstance(reading.feature, ClientCertificates)
         self.assertEqual(reading.closing, None)
+
+    def test_no_listener(self) -> None:
+        """Where nobody listens for https, that is told."""
+        reading = read_annotations(
+            ClientCertificates,
+            {"auth-tls-secret": "default/trust"},
+            secrets=SECRETS,
+            config=Config(listen=Listen(https=())),
+        )
+        self.assertEqual((reading.feature, reading.closing), (policy(), None))
+        self.assertIn("without `listen.https`", reading.faults["auth-tls-secret"])
 
     def test_references(self) -> None:
         """The Secret is watched."""
