@@ -22,6 +22,36 @@ PATTERN_CHARACTERS: Final = re.compile(r"[()\[\]{}*+?|^$\\]")
 _NOTHING: Final[Captures] = ()
 
 
+_COMMON: Final = re.compile(
+    rb"(?P<beginning>/[A-Za-z0-9/_~%!&,;:=@\-]*)(?P<tail>\(/\|\$\)\(\.\*\)|/\?\(\.\*\)|\(\.\*\))"
+)
+"""
+The regular expressions that nearly all Ingresses have: text, and then one of three ends. They need
+no engine, and cost a tenth of what they would cost with one.
+"""
+
+
+class Tail(Enum):
+    """The end of a common expression."""
+
+    SEGMENT = b"(/|$)(.*)"
+    SLASH = b"/?(.*)"
+    ALL = b"(.*)"
+
+    def captures(self, rest: bytes) -> Captures | None:
+        """
+        :param rest: of a path, behind the text before the tail.
+        :return: as `PathPattern.captures`.
+        """
+        if self is Tail.ALL:
+            return (rest,)
+        if self is Tail.SLASH:
+            return (rest.removeprefix(b"/"),)
+        if not rest:
+            return (b"", b"")
+        return (b"/", rest[1:]) if rest[:1] == b"/" else None
+
+
 class PathForm(Enum):
     """How a pattern is compared with a path."""
 
@@ -68,18 +98,28 @@ class PathPattern:
     expression: LinearPattern | None = field(init=False, repr=False, compare=False)
     """What is searched for in the path; None if `beginning` is all there is to compare."""
 
+    tail: Tail | None = field(init=False, repr=False, compare=False)
+    """What follows `beginning` in a common expression."""
+
     def __post_init__(self) -> None:
-        beginning, expression = self.text.lower(), None
+        beginning, expression, tail = self.text.lower(), None, None
         if self.form is PathForm.PREFIX:
             beginning = beginning.removesuffix(b"/") or b"/"
         elif self.form is PathForm.UNKNOWN:
             beginning, _ = literal_beginning(self.text)
+        elif self.ignores_case and (common := self._common()) is not None:
+            beginning, tail = common["beginning"].lower(), Tail(common["tail"])
         elif self.form is PathForm.REGULAR_EXPRESSION:
             beginning, is_literal = literal_beginning(self.text)
             if not is_literal or not self.ignores_case:
                 expression = LinearPattern(b"^" + as_requests_escape(self.text), self.ignores_case)
         object.__setattr__(self, "beginning", beginning)
         object.__setattr__(self, "expression", expression)
+        object.__setattr__(self, "tail", tail)
+
+    def _common(self) -> re.Match[bytes] | None:
+        is_expression = self.form is PathForm.REGULAR_EXPRESSION
+        return _COMMON.fullmatch(self.text) if is_expression else None
 
     def captures(self, path: bytes) -> Captures | None:
         """
@@ -88,6 +128,10 @@ class PathPattern:
             path does not match.
         :raises ingress.linear_pattern.TextTooLong: if that would take too long to find out.
         """
+        if self.tail is not None:
+            beginning = self.beginning
+            is_below = path.lower().startswith(beginning)
+            return self.tail.captures(path[len(beginning) :]) if is_below else None
         if self.expression is not None:
             return self.expression.search(path)
         if self.form in _LITERAL:

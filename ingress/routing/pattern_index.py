@@ -93,7 +93,9 @@ class PatternIndex:
 
     :param routes: in the order in which they are tried; each has a pattern.
     :param default: what requests get that no Route matches.
-    :ivar is_simple: whether `find` can be used: no Route has conditions or an unknown pattern.
+    :ivar is_simple: whether `find` can be used: no Route has conditions or an unknown pattern. Not
+        before `candidates` has been used: an index is made when it is first needed, because most
+        of those that builds make are replaced before.
     """
 
     __slots__ = (
@@ -102,6 +104,7 @@ class PatternIndex:
         "_default",
         "_has_unknown",
         "_lengths",
+        "_routes",
         "_token",
         "is_simple",
     )
@@ -115,18 +118,24 @@ class PatternIndex:
         self._default = default
         self._clock = clock
         self._token = object()
+        self._routes = routes
         self._by_beginning: dict[bytes, list[tuple[int, Route]]] = {}
+        self._lengths: list[int] = []
         self._has_unknown = False
-        self.is_simple = True
-        for order, route in enumerate(routes):
+        self.is_simple = False
+
+    def _build(self) -> None:
+        is_simple = True
+        for order, route in enumerate(self._routes):
             if route.pattern is not None:
                 beginning = route.pattern.beginning[:_MAX_BEGINNING]
                 self._by_beginning.setdefault(beginning, []).append((order, route))
                 if route.pattern.form is PathForm.UNKNOWN:
                     self._has_unknown = True
                 if route.conditions or self._has_unknown:
-                    self.is_simple = False
+                    is_simple = False
         self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
+        self.is_simple = is_simple
 
     def __repr__(self) -> str:
         return f"<PatternIndex of {len(self._by_beginning)} beginnings>"
@@ -151,10 +160,12 @@ class PatternIndex:
 
         A Route that cannot be compared with this path is yielded as one that refuses the request.
         """
-        matching = self._routes(path)
+        if not self._lengths:
+            self._build()
+        matching = self._matching(path)
         return self._with_unknown(matching) if self._has_unknown else matching
 
-    def _routes(self, path: bytes) -> Iterator[Route]:
+    def _matching(self, path: bytes) -> Iterator[Route]:
         for match in self._matches(path):
             if match.route is not None:
                 yield match.route

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.linear_pattern import PatternRefused
-from ingress.routing.path_pattern import PathForm, PathPattern
+from ingress.linear_pattern import LinearPattern, PatternRefused
+from ingress.routing.path_pattern import PathForm, PathPattern, Tail
 
 EXACT, PREFIX, BEGINNING, EXPRESSION, UNKNOWN = PathForm
 
@@ -59,6 +61,20 @@ class CapturesTests(SynchronousTestCase):
         ):
             pattern = PathPattern(EXPRESSION, text.encode(), ignores_case=True)
             self.assertIsNotNone(pattern.captures(path), text)
+
+    @given(
+        st.text("/aB-%", max_size=5),
+        st.sampled_from(Tail),
+        st.text("/aAbB-%", max_size=8),
+    )
+    def test_common(self, beginning: str, tail: Tail, rest: str) -> None:
+        """The expressions that need no engine match what they match with one."""
+        text = f"/{beginning}".encode() + tail.value
+        pattern = PathPattern(EXPRESSION, text, ignores_case=True)
+        self.assertIs(pattern.tail, tail)
+        for path in (f"/{beginning}{rest}".encode(), f"/{rest}".encode()):
+            expected = LinearPattern(b"^" + text, ignores_case=True).search(path)
+            self.assertEqual(pattern.captures(path), expected, (text, path))
 
     def test_unknown(self) -> None:
         """An expression that cannot be matched may match all that has its literal beginning."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.policy.path_refusal import PathRefusal
 from ingress.routing.build.pattern_list import PatternList
 from ingress.routing.path_pattern import PathForm, PathPattern
-from ingress.routing.pattern_index import MAX_SECONDS, PatternIndex
+from ingress.routing.pattern_index import MAX_SECONDS, PatternIndex, captures_of
 from ingress.routing.route import Route
 from ingress.steps import finish
 
@@ -73,6 +73,48 @@ class PatternIndexTests(SynchronousTestCase):
         self.assertEqual(first.path if first is not None else None, expected)
 
 
+class FindTests(SynchronousTestCase):
+    """The first one, which is found again and again."""
+
+    def test_found(self) -> None:
+        """It is the first candidate, for each path, and again for the same path."""
+        index = PatternIndex([route("/a(/|$)(.*)"), route("/b[0-9]")], None)
+        self.assertFalse(index.is_simple)
+        next(index.candidates(b"/a"))
+        self.assertTrue(index.is_simple)
+        for path, expected in ((b"/a/x", "/a(/|$)(.*)"), (b"/b1", "/b[0-9]"), (b"/c", None)) * 2:
+            first = index.find(path)
+            self.assertEqual(first.path if first is not None else None, expected)
+
+    def test_captures(self) -> None:
+        """The captures are those of this Route and path, whatever was looked for in between."""
+        first, second = route("/a(/|$)(.*)"), route("/(b[0-9])")
+        index = PatternIndex([first, second], None)
+        next(index.candidates(b"/a"))
+        for path in (b"/a/x", b"/a/y", b"/a/x"):
+            self.assertIs(index.find(path), first)
+            self.assertEqual(captures_of(first, path), (b"/", path[3:]))
+            index.find(b"/b1")
+            self.assertEqual(captures_of(first, path), (b"/", path[3:]))
+            self.assertEqual(captures_of(second, b"/b1"), (b"b1",))
+
+    def test_two_hosts(self) -> None:
+        """What one host has for a path is nothing to another one."""
+        one, other = (PatternIndex([route(text)], None) for text in ("/a(.*)", "/[a]"))
+        for index in (one, other):
+            next(index.candidates(b"/a"))
+        for index, expected in ((one, "/a(.*)"), (other, "/[a]"), (one, "/a(.*)")):
+            found_route = index.find(b"/a")
+            assert found_route is not None
+            self.assertEqual(found_route.path, expected)
+
+    def test_complicated(self) -> None:
+        """With conditions or unknown patterns a Route is not found by its path alone."""
+        index = PatternIndex([route("/a(?!b)", UNKNOWN), route("/")], None)
+        next(index.candidates(b"/"))
+        self.assertFalse(index.is_simple)
+
+
 class UnknownTests(SynchronousTestCase):
     """Patterns that cannot be matched close what they may match, within their namespace."""
 
@@ -132,5 +174,7 @@ class CostTests(SynchronousTestCase):
         index = PatternIndex(
             [route(f"/service-{number}(/|$)(.*)") for number in range(1000, 4000)], None
         )
+        next(index.candidates(b"/service-2999/x"))
+        self.assertTrue(index.is_simple)
         self.assertEqual(len(index._possible(b"/service-2999/x")), 1)
         self.assertEqual(found(index, b"/service-2999/x"), ["/service-2999(/|$)(.*)"])

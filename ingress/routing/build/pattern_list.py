@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from ingress.routing.build.change import sorted_in_steps
 from ingress.routing.condition import Condition
 from ingress.routing.path_pattern import PathForm, PathPattern
 from ingress.routing.route import Route
@@ -44,5 +45,5 @@ class PatternList:
             patterns.append((order, self._routes[pattern, conditions]))
             if count % STRIDE == STRIDE - 1:
                 yield
-        patterns.sort(key=lambda one: one[0])
+        patterns = yield from sorted_in_steps(patterns)
         return VirtualHost(host, default=default, patterns=tuple(route for _, route in patterns))

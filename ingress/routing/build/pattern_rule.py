@@ -57,12 +57,12 @@ def read_pattern(written: str) -> ReadPattern:
         )
 
 
-def pattern_rule(rule: Rule) -> tuple[Rule, str]:
+def pattern_rule(rule: Rule, read: ReadPattern) -> tuple[Rule, str]:
     """
+    :param read: its path.
     :return: the rule with its path as a regular expression, and the fault of the path; a rule with
         a fault is closed.
     """
-    read = read_pattern(rule.written)
     if not read.fault:
         return rule._replace(pattern=read.pattern), ""
     features = {**rule.features, Refusal.key(): Refusal()}

@@ -45,12 +45,13 @@ class PatternRuleTests(SynchronousTestCase):
     def test_matched(self) -> None:
         """A rule gets its pattern, and stays as it is otherwise."""
         rule = self.rule("/a(.*)")
-        changed, fault = pattern_rule(rule)
+        changed, fault = pattern_rule(rule, read_pattern(rule.written))
         self.assertEqual(fault, "")
         self.assertEqual(changed._replace(pattern=None), rule)
 
     def test_closed(self) -> None:
         """A rule that cannot be matched is closed."""
-        changed, fault = pattern_rule(self.rule("/a(?!b)"))
+        rule = self.rule("/a(?!b)")
+        changed, fault = pattern_rule(rule, read_pattern(rule.written))
         self.assertIn("it looks ahead with (?!", fault)
         self.assertEqual(changed.features[Refusal.key()], Refusal())
