@@ -54,6 +54,9 @@ class Key:
     harmless: tuple[str, ...] = ()
     """Values that are no Problem, although the key does not work: nothing follows from them."""
 
+    implied_by: str = ""
+    """A key that works; where it is true, this one adds nothing and is no Problem."""
+
     @property
     def closes(self) -> bool:
         """Whether its presence closes every rule."""
@@ -94,6 +97,7 @@ def unsupported(
     harmless: tuple[str, ...] = (),
     accept: AcceptText = text,
     target: str = "",
+    implied_by: str = "",
 ) -> Key:
     """
     A key that ought to work.
@@ -109,6 +113,7 @@ def unsupported(
         target,
         decides_access,
         harmless,
+        implied_by,
     )
 
 

@@ -32,6 +32,7 @@ _TRUST: Final = (
         "enable-real-ip",
         "the addresses of clients come from use-forwarded-headers with proxy-real-ip-cidr alone",
         "false",
+        implied_by="use-forwarded-headers",
     ),
     works(
         "forwarded-for-header",

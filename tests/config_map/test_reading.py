@@ -66,6 +66,13 @@ class ReadDataTests(SynchronousTestCase):
         read = read_data({"proxy-buffering": "off", "enable-modsecurity": "false"}, {})
         self.assertEqual(read.faults, ())
 
+    def test_implied(self) -> None:
+        """A key that another one implies is no fault beside it."""
+        alone = {"enable-real-ip": "true"}
+        self.assertEqual(len(read_data(alone, {}).faults), 1)
+        self.assertEqual(len(read_data({**alone, "use-forwarded-headers": "no"}, {}).faults), 2)
+        self.assertEqual(read_data({**alone, "use-forwarded-headers": "true"}, {}).faults, ())
+
     def test_access(self) -> None:
         """A bad list of addresses closes everything, and is not shown."""
         read = read_data({"whitelist-source-range": "10.0.0.0/8, hunter2"}, {})

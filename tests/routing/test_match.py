@@ -81,6 +81,21 @@ class FindRouteTests(SynchronousTestCase):
         snapshot = Snapshot(Config(), hosts={b"a": VirtualHost("a", default=default)})
         self.assertIs(find_route(snapshot, b"a", b"/anything"), default)
 
+    def test_default_of_all(self) -> None:
+        """The default route gets what no rule of any kind of host matches, and nothing else."""
+        default, own = Route(("", ""), None), Route(("default", "x"), None)
+        snapshot = Snapshot(
+            Config(),
+            hosts={
+                b"a": VirtualHost("a"),
+                b"b": VirtualHost("b", default=own),
+                b"c": VirtualHost("c", has_conditions=True),
+            },
+            default_route=default,
+        )
+        for name, expected in ((b"a", default), (b"b", own), (b"c", default), (b"d", default)):
+            self.assertIs(find_route(snapshot, name, b"/"), expected, name)
+
     def test_nothing(self) -> None:
         """No host, no route."""
         self.assertIsNone(find_route(Snapshot(Config()), b"a", b"/"))

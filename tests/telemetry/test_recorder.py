@@ -11,15 +11,25 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import AccessLog as Settings
 from ingress.config import Config
 from ingress.errors import Outcome
+from ingress.policy.access_logging import AccessLogging
+from ingress.routing.route import Route
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.histogram import REQUESTS
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
+from ingress.value_map import ValueMap
 from tests.support.exchange_record import answered, request_of
 from tests.support.process import wait_until
 from tests.support.threaded_clock import ThreadedClock
-from tests.support.wire import ENDPOINT, OTHER_ENDPOINT
+from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM
+
+
+def answered_target() -> str:
+    """The target of the request that `answered` makes."""
+    request = answered().request
+    assert request is not None
+    return request.target.decode("ascii")
 
 
 class RecorderTests(SynchronousTestCase):
@@ -79,6 +89,18 @@ class RecorderTests(SynchronousTestCase):
         first, second = self.lines()
         self.assertIn(' ok "-"', first)
         self.assertIn(' no_route "-"', second)
+
+    def test_not_logged(self) -> None:
+        """A rule may want no line, for all of its requests or for some, which are counted still."""
+        for setting in (
+            AccessLogging(is_off=True),
+            AccessLogging(skipped=ValueMap.of([answered_target()])),
+        ):
+            route = Route(ingress=("default", "web"), upstream=UPSTREAM, logging=setting)
+            self.recorder.record(answered(route=route))
+        self.recorder.record(answered())
+        self.assertEqual(self.recorder.ok, 3)
+        self.assertEqual(len(self.lines()), 1)
 
     def test_fault(self) -> None:
         """A fault in the log does no harm to the exchange, nor to other lines."""
