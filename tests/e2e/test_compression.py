@@ -68,6 +68,8 @@ class CompressionTests(ProcessTestCase):
             encoded = self.curl("-H", field)
             self.assertLess(len(encoded), len(TEXT) / 3, coding)
             self.assertEqual(self.curl("--compressed", "-H", field), TEXT, coding)
+            http2 = ("--http2-prior-knowledge", "--compressed", "-H", field)
+            self.assertEqual(self.curl(*http2), TEXT, coding)
 
     def test_events(self) -> None:
         """An event reaches the client although the endpoint sends no more."""
@@ -100,3 +102,25 @@ class CompressionTests(ProcessTestCase):
         (host,) = yaml.safe_load(done.stdout)["hosts"]
         expected = {"zstd": 3, "br": 4, "gzip": 9}
         self.assertEqual(host["paths"][0]["compression"], expected)
+
+
+class WorkersTests(ProcessTestCase):
+    """Workers have threads of their own."""
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        endpoint = cls.keep(RawEndpoint(serve))
+        cls.serve(
+            folder,
+            ingress_manifest("web", "a.example", {"/": "web"}),
+            *served_manifests("web", endpoint.port),
+            compression={"gzip": {"enabled": True, "level": 9}},
+            workers=2,
+        )
+
+    def test_in_threads(self) -> None:
+        """A level that takes long works in every worker."""
+        url = f"http://127.0.0.1:{self.process.port('http')}/text"
+        for _ in range(8):
+            done = run("curl", "-sS", "--compressed", "-H", "Host: a.example", url)
+            self.assertEqual(done.stdout, TEXT)

@@ -61,7 +61,7 @@ class PaceTests(ProcessTestCase):
     def test_framings(self) -> None:
         """Bodies of every framing arrive whole, not before their time and not long after."""
         for path in ("/length", "/chunked", "/end"):
-            for version in ("--http1.1", "--http1.0"):
+            for version in ("--http1.1", "--http1.0", "--http2-prior-knowledge"):
                 body, seconds = self.curl(path, "a.example", version)
                 self.assertEqual(body, BODY, path)
                 self.assertGreater(seconds, 0.9, path)
