@@ -122,7 +122,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         refusal = early_refusal(resources, snapshot, request, route, client, self._client.address)
         if refusal is not None:
             self._answer(refusal)
-        elif route.has_phases:
+        elif route.has_phases and not resources.asks_gates(route):
             policies = ExchangePolicies(resources, snapshot, route, request, client, identity)
             self._policies = policies
             self._early_body = EarlyBody()

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from twisted.python.failure import Failure
+
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import FieldLines
@@ -37,8 +39,8 @@ def early_refusal(
     crowded.
 
     :param peer: the address at the other end of the connection.
-    :return: the refusal of a request that exceeds a share, or whose path endpoints may read in
-        another way than the rules do; None if the request may go on.
+    :return: the refusal of a request that exceeds a share, whose path endpoints may read in
+        another way than the rules do, or that a gate refuses; None if the request may go on.
     """
     if resources.shares.is_active:
         beyond = resources.shares.refusal(peer, client, route)
@@ -49,6 +51,20 @@ def early_refusal(
             check_path(snapshot, request, route, route.paths)
         except RequestError as error:
             return Answer.from_error(error)
+    return _gate_refusal(resources, route, client) if resources.asks_gates(route) else None
+
+
+def _gate_refusal(
+    resources: ExchangeResources, route: Route, client: BelievedClient
+) -> Answer | None:
+    limiter, now = resources.policy_states.limiter, resources.now()
+    for gate in route.gates:
+        try:
+            answer: Answer | None = gate.refusal(client.address, limiter, now)
+        except BaseException:
+            return resources.policy_faults.failed(gate.label, Failure())
+        if answer is not None:
+            return answer
     return None
 
 

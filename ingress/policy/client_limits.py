@@ -21,8 +21,8 @@ from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.bucket_table import ONE, Rate, Refusal
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
-from ingress.policy.limiter import LimitLabels, client_of
-from ingress.policy.policy import Policy
+from ingress.policy.limiter import Limiter, LimitLabels, client_of
+from ingress.policy.policy import Gate
 from ingress.policy.scope import ReadContext, RuleScope
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -50,7 +50,7 @@ _DETAILS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class ClientLimits(Policy):
+class ClientLimits(Gate):
     """
     Refuses what a client sends beyond a limit.
 
@@ -93,6 +93,9 @@ class ClientLimits(Policy):
     buckets: tuple[Rate, ...] = ()
     """Those of `rates`."""
 
+    is_shared: bool = False
+    """Whether all replicas count together, so that a decision has to be waited for."""
+
     statuses: tuple[int, int] = (503, 503)
     """Of refusals beyond a rate, and beyond the requests in progress."""
 
@@ -123,6 +126,7 @@ class ClientLimits(Policy):
             exempt,
             is_dry,
             buckets=buckets,
+            is_shared=context.config.limits.store is not None,
             statuses=statuses,
         )
 
@@ -135,15 +139,30 @@ class ClientLimits(Policy):
         """Feature: an Ingress is a zone."""
         return replace(self, zone=(rule.namespace, rule.ingress))
 
+    @property
+    def is_gate(self) -> bool:
+        """Gate: a request that is counted until it ends needs a context."""
+        return not self.connections and not self.is_shared
+
+    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
+        """Gate: the limits of requests alone. Each line here is a part of the cost of a request."""
+        if self.exempt is not None and self.exempt.has(address):
+            return None
+        who = client_of(address) if b":" in address else address
+        zone = self.zone
+        beyond = limiter.buckets.take(hash((zone, who)), hash(zone), int(now * 1000), self.buckets)
+        return None if beyond is None else self._rate_refused(limiter, beyond)
+
     def access(self, context: PolicyContext) -> Decision:
         """Policy: the limits of requests first, as in nginx."""
+        if self.is_gate:
+            return Gate.access(self, context)
         address = context.client.address
         if self.exempt is not None and self.exempt.has(address):
             return None
         who = client_of(address) if b":" in address else address
         client, limiter = hash((self.zone, who)), context.limiter
         if self.buckets:
-            # Most requests need nothing else: each line here is a part of their cost.
             now = int(context.now() * 1000)
             refusal = limiter.buckets.take(client, hash(self.zone), now, self.buckets)
             if refusal is None and limiter.store is not None:
@@ -151,16 +170,13 @@ class ClientLimits(Policy):
                 decision = limiter.store.take("/".join(self.zone), who, self.buckets)
                 if decision is not None:
                     return decision.addCallback(partial(self._rated, context, client))
-            if refusal is None and not self.connections:
-                return None
             return self._rated(context, client, refusal)
         return self._begin(context, client)
 
     def _rated(self, context: PolicyContext, client: int, refusal: Refusal | None) -> Answer | None:
         """Go on after the limits of requests, of which one may refuse."""
         if refusal is not None:
-            limit, _ = self.rates[refusal.which]
-            answer = self._refuse(context, limit, refusal.wait)
+            answer = self._rate_refused(context.limiter, refusal)
             if answer is not None:
                 return answer
         return self._begin(context, client)
@@ -171,17 +187,21 @@ class ClientLimits(Policy):
             return None
         flights = context.limiter.in_flight
         if not flights.begin(client, self.connections):
-            return self._refuse(context, _CONNECTIONS, 0)
+            return self._refuse(context.limiter, _CONNECTIONS, 0)
         context.ends.append(partial(flights.end, client))
         return None
 
-    def _refuse(self, context: PolicyContext, limit: str, wait: int) -> Answer | None:
+    def _rate_refused(self, limiter: Limiter, refusal: Refusal) -> Answer | None:
+        limit, _ = self.rates[refusal.which]
+        return self._refuse(limiter, limit, refusal.wait)
+
+    def _refuse(self, limiter: Limiter, limit: str, wait: int) -> Answer | None:
         """
         Count a request beyond a limit.
 
         :param wait: milliseconds until another request may pass.
         """
-        context.limiter.count(LimitLabels(*self.zone, limit, self.is_dry))
+        limiter.count(LimitLabels(*self.zone, limit, self.is_dry))
         if self.is_dry:
             return None
         seconds = b"%d" % max(1, -(-wait // 1000))

@@ -31,6 +31,7 @@ from ingress.message import Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.feature import RouteFeature
+from ingress.policy.limiter import Limiter
 
 
 class Phase(StrEnum):
@@ -99,6 +100,34 @@ class Policy(RouteFeature):
     def error(self, context: PolicyContext, answer: Answer) -> Decision:
         """Decide on an answer of the proxy's own."""
         return None
+
+
+class Gate(Policy):
+    """
+    A policy that decides at once who gets access, by the address of the client alone.
+
+    If all policies of a route that decide anything are gates, its exchanges need neither contexts
+    nor phases.
+    """
+
+    __slots__ = ()
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether this one, with its settings, decides at once and by the address alone."""
+        return True
+
+    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
+        """
+        :param address: of the client, as `BelievedClient` has it.
+        :param now: in seconds on the clock of the process.
+        :return: None if the client gets access.
+        """
+        raise NotImplementedError
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy."""
+        return self.refusal(context.client.address, context.limiter, context.now())
 
 
 _METHODS: Final = {

@@ -15,9 +15,8 @@ from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.policy.annotation import Annotations
-from ingress.policy.context import PolicyContext
-from ingress.policy.decision import Decision
-from ingress.policy.policy import Policy
+from ingress.policy.limiter import Limiter
+from ingress.policy.policy import Gate
 from ingress.policy.scope import ReadContext
 
 _ALLOW: Final = ("allowlist-source-range", "whitelist-source-range")
@@ -34,7 +33,7 @@ _SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRanges(Policy):
+class SourceRanges(Gate):
     """
     Answers clients with 403 whose address is denied, or is not among those that are allowed.
 
@@ -79,9 +78,8 @@ class SourceRanges(Policy):
         """Feature: it decides who gets access."""
         return True
 
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy: denied addresses first, then those that are not allowed."""
-        address = context.client.address
+    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
+        """Gate: denied addresses first, then those that are not allowed."""
         if self.denied.has(address):
             return _NOT_ALLOWED
         if self.allowed is not None and not self.allowed.has(address):

@@ -17,7 +17,7 @@ from ingress.policy.compression import Compression
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.mirror import Mirror
-from ingress.policy.policy import Phase, Policy
+from ingress.policy.policy import Gate, Phase, Policy
 from ingress.policy.response_pace import ResponsePace
 from ingress.policy.rewrite import Rewrite
 from ingress.policy.traffic_split import TrafficSplit
@@ -126,6 +126,9 @@ class Route(CallSettings):
     has_phases: bool = field(default=False, init=False, repr=False, compare=False)
     """Whether a policy decides anything; those that only edit all heads are ready-made."""
 
+    gates: tuple[Gate, ...] = field(default=(), init=False, repr=False, compare=False)
+    """The policies that decide anything, if all of them are gates that decide at once."""
+
     upstream_names: bytes = field(init=False, repr=False, compare=False)
     """
     The names of the rule's Upstream, ``-`` without one, and of the canary's in the access log:
@@ -175,6 +178,10 @@ class Route(CallSettings):
             if found:
                 object.__setattr__(self, _FIELD_OF[phase], found)
                 object.__setattr__(self, "has_phases", True)
+        deciding = [policy for policy in self.policies if policy.phases]
+        gates = tuple(each for each in deciding if isinstance(each, Gate) and each.is_gate)
+        if len(gates) == len(deciding):
+            object.__setattr__(self, "gates", gates)
 
     @property
     def features(self) -> Iterator[RouteFeature]:
