@@ -62,6 +62,7 @@ OWN_LINES: Final = frozenset(
         b"x-forwarded-scheme",
         b"x-original-forwarded-for",
         b"x-original-forwarded-host",
+        b"x-original-uri",
         b"x-real-ip",
         b"x-scheme",
     }

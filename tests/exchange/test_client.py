@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config.nginx_settings import ForwardedFor, NginxSettings
 from ingress.exchange.client import Client
+from ingress.field_edits import OWN_LINES
 from tests.support.upstream_head import (
     CONFIG,
     PROXY,
@@ -437,3 +438,20 @@ class TrustedProxyTests(UpstreamHeadCase):
                 b"Proxy": [],
             },
         )
+
+
+class OwnLinesTests(SynchronousTestCase):
+    def test_listed(self) -> None:
+        """Every field that is sent about a client is listed, so that edits can drop it."""
+        claims = [b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-Host: b.example"]
+        found: set[bytes] = set()
+        for address, fields in (
+            (STRANGER, claims),
+            (PROXY, claims),
+            (PROXY, [b'Forwarded: for=1.2.3.4;host="b.example";proto=https']),
+        ):
+            client = Client(address, is_secure=False)
+            lines = client.believed(make_request(*fields), TRUSTING).forwarded.splitlines()
+            found |= {line.partition(b":")[0].lower() for line in lines}
+        self.assertIn(b"x-real-ip", found)
+        self.assertEqual(found - OWN_LINES, set())
