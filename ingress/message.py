@@ -169,6 +169,13 @@ class Request:
             cache=self.cache,
         )
 
+    def with_body(self) -> Request:
+        """:return: the same request, with a body whose length is unknown."""
+        request = self.aimed_at(self.target, self.path, self.authority, self.host)
+        request.body_length = None
+        request.length = self.length
+        return request
+
     def field(self, name: bytes) -> bytes | None:
         """Return the value of the first field of this lower-case name, if any; Host is no field."""
         for key, _, value in self.fields:

@@ -50,6 +50,7 @@ class Output:
         "_unsent",
         "announces_no_table",
         "closed",
+        "has_priorities",
         "is_blocked",
         "queued",
         "window",
@@ -59,6 +60,9 @@ class Output:
         self.window = DEFAULT_WINDOW
         self.is_blocked = False
         self.queued = 0
+        self.has_priorities = False
+        """Whether any stream has had a priority; until then all take turns."""
+
         self.announces_no_table = False
         """Whether the next block begins with the size of our table."""
 
@@ -186,6 +190,8 @@ class Output:
         while ready and budget > 0 and self.window > 0:
             if len(ready) == 1:
                 stream = ready[0]
+            elif not self.has_priorities:
+                stream = self._take_turn()
             else:
                 now = now or self._now()
                 stream = self._next(now)
@@ -210,6 +216,13 @@ class Output:
             ready.remove(best)
             ready.append(best)
         return best
+
+    def _take_turn(self) -> Stream:
+        """:return: the next stream where all take turns."""
+        ready = self._ready
+        stream = ready.pop(0)
+        ready.append(stream)
+        return stream
 
     def _send_piece(self, stream: Stream, now: float) -> int:
         """

@@ -2,8 +2,9 @@
 The heads of requests in HTTP/2: field blocks in, requests out (RFC 9113 section 8.3).
 
 What is special to HTTP/2 is checked here; the rest is checked by the code of HTTP/1.1, which gets
-the fields as lines. A client repeats most fields of a block in the same bytes. What follows the
-pseudo-fields is therefore looked up by its bytes, as long as the dynamic table is unchanged.
+the fields as lines. A client repeats blocks, or at least most of their fields, in the same bytes.
+A block, and what follows its pseudo-fields, is therefore looked up by its bytes, as long as the
+dynamic table is unchanged.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _COLON: Final = 0x3A
 MAX_TAILS: Final = 16
 MAX_TAIL: Final = 1024
 """How many parts of blocks a connection keeps, and how long they may be."""
+
+MAX_WHOLE: Final = 8
+MAX_BLOCK: Final = 256
+"""How many whole blocks a connection keeps, and how long they may be."""
 
 
 class Tail:
@@ -72,10 +77,30 @@ class Tail:
         self.kept = parse_fields(method, as_lines(plain))
 
 
+class _Whole:
+    """A request and what is known of it beside that."""
+
+    __slots__ = ("has_length", "priority", "request")
+
+    def __init__(self, request: Request, has_length: bool, priority: Priority | None) -> None:
+        self.request = request
+        self.has_length = has_length
+        self.priority = priority
+
+
 class RequestHeads:
     """Reads the heads of the requests of one connection, in order."""
 
-    __slots__ = ("_reader", "_tails", "_version", "has_length", "priority")
+    __slots__ = (
+        "_limits",
+        "_reader",
+        "_tails",
+        "_version",
+        "_whole",
+        "_whole_version",
+        "has_length",
+        "priority",
+    )
 
     def __init__(self, reader: BlockReader) -> None:
         self.has_length = False
@@ -89,13 +114,37 @@ class RequestHeads:
         self._version = 0
         """The version of the dynamic table that `_tails` are valid for."""
 
+        self._whole: dict[bytes, _Whole] = {}
+        """Requests by their blocks, valid for `_whole_version` and `_limits`."""
+
+        self._whole_version = 0
+        self._limits: Limits | None = None
+
     def read(self, block: bytes, limits: Limits) -> Request:
         """
         :param block: a field block, whole.
-        :return: the request. Its `body_length` is 0 without a Content-Length, too.
+        :return: the request, which must not be changed: others may have the same block. Its
+            `body_length` is 0 without a Content-Length, too.
         :raises CompressionFault: if the block cannot be decoded.
         :raises RequestError: or a subclass, if the request must be refused.
         """
+        before = self._reader.decoder.version
+        if before != self._whole_version or limits is not self._limits:
+            self._whole_version, self._limits = before, limits
+            self._whole.clear()
+        else:
+            whole = self._whole.get(block)
+            if whole is not None:
+                self.has_length, self.priority = whole.has_length, whole.priority
+                return whole.request
+        request = self._read(block, limits)
+        if self._reader.decoder.version == before and len(block) <= MAX_BLOCK:
+            if len(self._whole) >= MAX_WHOLE:
+                self._whole.clear()
+            self._whole[block] = _Whole(request, self.has_length, self.priority)
+        return request
+
+    def _read(self, block: bytes, limits: Limits) -> Request:
         decoder = self._reader.decoder
         decoder.begin(block)
         pseudo = _PseudoFields()

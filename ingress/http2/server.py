@@ -234,6 +234,7 @@ class ServerConnection(Connection):
             return
         if heads.priority is not None:
             stream.priority = heads.priority
+            self.output.has_priorities = True
         if request.wants_websocket:
             # The body is what goes through the tunnel.
             if is_end or heads.has_length:
@@ -246,7 +247,7 @@ class ServerConnection(Connection):
                 self._message_fault(stream, "The body is not as long as its Content-Length.")
                 return
         elif not heads.has_length:
-            request.body_length = None
+            request = request.with_body()
         else:
             stream.expected = request.body_length or 0
             if not stream.expected:
@@ -317,3 +318,4 @@ class ServerConnection(Connection):
         stream = self.streams.get(stream_id)
         if stream is not None:
             stream.priority = parse_priority(payload[4:])
+            self.output.has_priorities = True
