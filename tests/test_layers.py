@@ -69,6 +69,7 @@ TESTS_WITHOUT_MODULE = {
     "test_demo",
     "test_deploy",
     "test_documentation",
+    "test_findings",
     "test_examples",
     "test_golden",
     "test_guard",

@@ -7,7 +7,7 @@ The Snapshot in force as one JSON document, written in pieces.
      "hosts": [{"host": …, "paths": [{"path": …, "upstream": …, …}], "default": …}],
      "upstreams": {"default/web:80": {"endpoints": [{"address": …, "inFlight": …, "ejected": …}]}},
      "certificates": [{"host": …, "names": […], "notAfter": …, …}],
-     "problems": [{"kind": …, "name": …, "field": …, "message": …, "file": …, "line": …}]}
+     "problems": [{"code": …, "kind": …, "name": …, "field": …, "message": …, "file": …, …}]}
 
 It contains no secrets.
 """
@@ -204,6 +204,7 @@ def _certificate(item: tuple[str, ServerCertificate]) -> Iterator[bytes]:
 def _problem(problem: Problem) -> Iterator[bytes]:
     yield _encoded(
         {
+            "code": problem.code,
             "kind": problem.kind,
             "namespace": problem.namespace,
             "name": problem.name,

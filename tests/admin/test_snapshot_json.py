@@ -259,6 +259,7 @@ class SnapshotTests(SynchronousTestCase):
             self.document()["problems"],
             [
                 {
+                    "code": None,
                     "kind": "Ingress",
                     "namespace": "default",
                     "name": "web",
