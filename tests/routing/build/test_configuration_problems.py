@@ -4,15 +4,18 @@ Tests for `ingress.routing.build.configuration_problems`.
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, FilesSource, LocalService
+from ingress.config.compression import CodingSettings, CompressionSettings
 from ingress.kube.objects import KubeObject
-from ingress.routing.build import build
-from tests.support.objects import endpoint_slice, ingress, objects, service
+from ingress.routing.build import Built, build
+from tests.support.objects import FILES, endpoint_slice, ingress, objects, service
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -57,3 +60,40 @@ class UnusedTests(SynchronousTestCase):
             endpoint_slice("web", "10.0.0.1"),
         )
         self.assertIn("the Service has endpoints among the files", problem)
+
+
+class PackageTests(SynchronousTestCase):
+    """Packages that the configuration needs are Problems where they are missing."""
+
+    def hide(self, module: str) -> None:
+        """Have a module seem not to be installed."""
+        there = sys.modules.pop(module, None)
+        sys.modules[module] = None  # type: ignore[assignment]
+
+        def restore() -> None:
+            del sys.modules[module]
+            if there is not None:
+                sys.modules[module] = there
+
+        self.addCleanup(restore)
+
+    def test_compression(self) -> None:
+        """A coding without its package is a Problem, and the others compress."""
+        on = CodingSettings(enabled=True, min_length=7)
+        settings = CompressionSettings(gzip=on, brotli=on, zstd=on)
+        config = replace(FILES, compression=settings)
+        web = objects([ingress("a.example", {"/": "web:80"})])
+        self.assertEqual(self.problems(build(web, config, now=NOW)), [])
+        self.hide("brotli")
+        # Other settings, because what these come to is kept.
+        config = replace(config, compression=replace(settings, memory=1))
+        built = build(web, config, now=NOW)
+        (problem,) = self.problems(built)
+        self.assertIn("needs the Python package Brotli, which is not installed", problem)
+        route = built.snapshot.hosts[b"a.example"].route(b"/")
+        assert route is not None
+        assert route.compression is not None
+        self.assertEqual([each.name for each in route.compression.codings], ["zstd", "gzip"])
+
+    def problems(self, built: Built) -> list[str]:
+        return [str(each) for each in built.all_problems() if each.field.startswith("compression")]
