@@ -115,7 +115,7 @@ ACCESS_KEYS: Final = (
     ),
     works(
         "annotation-value-word-blocklist",
-        accept.words,
+        accept.few_words,
         "nginx.annotations.blocked_words",
         "words that no annotation may have; those that do close their paths",
     ),

@@ -31,6 +31,9 @@ AcceptText = Callable[[str], Any]
 MAX_LIST: Final = 20_000
 """Members of one list."""
 
+MAX_FEW: Final = 200
+"""Members of a list that is gone through for each Ingress, or each response."""
+
 _BOOLEANS: Final = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
@@ -170,6 +173,14 @@ def words(written: str) -> tuple[str, ...]:
     return members
 
 
+def few_words(written: str) -> tuple[str, ...]:
+    """Accept a short list, of which each member costs something for each Ingress."""
+    members = words(written)
+    if len(members) > MAX_FEW:
+        raise NotAccepted(f"a list of at most {MAX_FEW} members is accepted")
+    return members
+
+
 def ranges(written: str) -> tuple[str, ...]:
     """Accept a list of IP addresses and CIDR ranges."""
     members = words(written)
@@ -221,7 +232,7 @@ def statuses(least: int, most: int) -> AcceptText:
 
 def field_names(written: str) -> tuple[str, ...]:
     """Accept a list of names of fields."""
-    members = words(written)
+    members = few_words(written)
     if not all(_TOKEN.fullmatch(member) for member in members):
         raise NotAccepted("a list of names of header fields is accepted")
     return members

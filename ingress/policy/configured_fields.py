@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import ClassVar, Final
 
-from ingress.config.nginx_settings import HeaderFields
+from ingress.config.nginx_settings import HeaderDefaults, HeaderFields
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
@@ -42,7 +43,11 @@ class ConfiguredFields(Policy):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ConfiguredFields | None:
         """Feature: the ConfigMap alone decides, whose fields have been checked."""
-        headers = context.config.nginx.headers
+        return _made(context.config.nginx.headers)
+
+    @classmethod
+    def of(cls, headers: HeaderDefaults) -> ConfiguredFields | None:
+        """:return: the policy for these fields; None if there are none."""
         sent = [*headers.set_upstream]
         if headers.adds_original_uri:
             sent.insert(0, ("X-Original-URI", "$request_uri"))
@@ -102,6 +107,12 @@ class ConfiguredFields(Policy):
                 "hidden": _names(self.answer_edits.remove),
             }
         }
+
+
+@lru_cache(maxsize=4)
+def _made(headers: HeaderDefaults) -> ConfiguredFields | None:
+    """Keep the policy, which the reading of each Ingress needs."""
+    return ConfiguredFields.of(headers)
 
 
 def _names(names: Iterable[bytes]) -> list[str]:
