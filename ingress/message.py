@@ -21,6 +21,28 @@ NO_OPTIONS: frozenset[bytes] = frozenset()
 """The connection options of a message without a Connection field."""
 
 
+class EditedFields:
+    """
+    Fields of a request to an endpoint, with edits applied that were made for this request alone.
+
+    A policy whose decisions are used again gives the same edits for many requests.
+
+    :ivar source: the fields before.
+    :ivar edits: the edits.
+    :ivar fields: the fields.
+    """
+
+    __slots__ = ("edits", "fields", "source")
+
+    def __init__(self, source: EncodedFields, edits: object, fields: EncodedFields) -> None:
+        self.source = source
+        self.edits = edits
+        self.fields = fields
+
+    def __repr__(self) -> str:
+        return f"<EditedFields {len(self.fields)}>"
+
+
 class HeadCache:
     """
     Everything made from the fields of a head, for all messages that have the same fields.
@@ -31,7 +53,9 @@ class HeadCache:
     """
 
     __slots__ = (
+        "decision",
         "downstream",
+        "edited",
         "forwarded",
         "identity",
         "json_log",
@@ -58,6 +82,15 @@ class HeadCache:
 
         self.downstream: dict[bytes, EncodedFields] = {}
         """A response's fields towards the client, by edits (`ingress.exchange.fields`)."""
+
+        self.edited: EditedFields | None = None
+        """
+        The result of the last edits that were made for a single request
+        (`ingress.exchange.exchange_policies`).
+        """
+
+        self.decision: object = None
+        """The last decision of a policy that depends on the fields, which the policy looks up."""
 
         self.request_id: bytes | None = None
         """The client's own id; empty if there is none that can be kept."""

@@ -8,12 +8,11 @@ from typing import Final
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
-from ingress.encoded_fields import EncodedFields
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome, RequestError
 from ingress.exchange.canary_choice import choose_canary
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.fields import edit_own_fields
+from ingress.exchange.fields import apply_edits
 from ingress.exchange.own_answer import NO_ROUTE
 from ingress.exchange.policy_run import Done, PolicyRun
 from ingress.field_edits import NO_EDITS, FieldEdits
@@ -206,8 +205,7 @@ class ExchangePolicies:
             head.target = run.target
         edits = run.request_edits
         if edits is not NO_EDITS:
-            head.fields = EncodedFields(edits.apply_to_request(head.fields))
-            edit_own_fields(head, edits)
+            apply_edits(head, edits)
 
     def edits_for(self, status: int) -> FieldEdits:
         """:return: the changes to the head of a response of this status."""

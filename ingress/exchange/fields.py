@@ -21,7 +21,7 @@ from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
 from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
-from ingress.message import Request, Response, UpstreamRequest
+from ingress.message import EditedFields, Request, Response, UpstreamRequest
 from ingress.routing.route import Route
 from ingress.routing.upstream_target import route_target
 
@@ -161,6 +161,21 @@ def upstream_head(
     if edits is not NO_EDITS:
         edit_own_fields(head, edits)
     return head
+
+
+def apply_edits(head: UpstreamRequest, edits: FieldEdits) -> None:
+    """
+    Apply edits that were made for a single request. The result is kept for the next request with
+    the same head whose edits are the same object, and nothing more.
+    """
+    cache, source = head.request.cache, head.fields
+    kept = cache.edited
+    if kept is not None and kept.source is source and kept.edits is edits:
+        head.fields = kept.fields
+    else:
+        head.fields = EncodedFields(edits.apply_to_request(source))
+        cache.edited = EditedFields(source, edits, head.fields)
+    edit_own_fields(head, edits)
 
 
 def edit_own_fields(head: UpstreamRequest, edits: FieldEdits) -> None:

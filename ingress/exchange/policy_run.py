@@ -111,7 +111,7 @@ class PolicyRun:
             if decision is None and self._journal is None and not self.finds_rule_again:
                 # The common case. Whether something is a Deferred takes long to find out.
                 continue
-            if isinstance(decision, Deferred):
+            if not isinstance(decision, Proceed) and isinstance(decision, Deferred):
                 self._wait_for(_Wait(policy, decision, policies[index + 1 :], ask, done))
                 return
             answer = self._take(policy, decision)
@@ -198,15 +198,23 @@ class PolicyRun:
         if not isinstance(decision, Proceed):
             wanted = "a policy decides with an Answer, a Proceed, None, or a Deferred of these"
             raise TypeError(f"{wanted}; this is a {type(decision).__name__}")
-        edits = (decision.request_edits, decision.response_edits, decision.success_edits)
-        if not all(isinstance(each, FieldEdits) for each in edits):
-            raise TypeError("the edits of a Proceed are FieldEdits")
-        self.request_edits = self.request_edits.then(decision.request_edits)
-        self.response_edits = self.response_edits.then(decision.response_edits)
-        self.success_edits = self.success_edits.then(decision.success_edits)
+        self.request_edits = _added(self.request_edits, decision.request_edits)
+        self.response_edits = _added(self.response_edits, decision.response_edits)
+        self.success_edits = _added(self.success_edits, decision.success_edits)
         if decision.target is not None:
             self.target = decision.target
         if decision.upstream is not None:
             self.upstream = decision.upstream
         self.finds_rule_again = decision.finds_rule_again
         return None
+
+
+def _added(before: FieldEdits, edits: object) -> FieldEdits:
+    """
+    :raises TypeError: for what are no edits.
+    """
+    if edits is NO_EDITS:
+        return before
+    if not isinstance(edits, FieldEdits):
+        raise TypeError("the edits of a Proceed are FieldEdits")
+    return edits if before is NO_EDITS else before.then(edits)

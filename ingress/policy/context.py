@@ -106,6 +106,11 @@ class PolicyContext:
         return self._route.identity
 
     @property
+    def route(self) -> object:
+        """Stands for the rule as it is now, in this Snapshot and in those that do not change it."""
+        return self._route
+
+    @property
     def reactor(self) -> Any:
         """
         The reactor of the process that serves, to wait on. With several workers it is not the one

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from twisted.python.failure import Failure
 
@@ -54,6 +54,27 @@ _BUSY: Final = Answer(
 _UNSENDABLE: Final = Answer(
     400, Outcome.BAD_REQUEST, "The authentication server cannot be asked about such a request."
 )
+
+
+class _LastDecision(NamedTuple):
+    """
+    A kept decision, for requests with the same head: where the key depends on the fields alone, it
+    need not be made again.
+    """
+
+    policy: ExternalAuth
+    route: object
+    host: bytes
+    kept: Kept
+
+    def holds(self, policy: ExternalAuth, context: PolicyContext, now: float) -> bool:
+        """Whether it is a decision about this request, too."""
+        return (
+            self.policy is policy
+            and self.route is context.route
+            and self.kept.until > now
+            and self.host == context.request.host
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +210,16 @@ class ExternalAuth(Policy):
         """Policy."""
         if self.cache_key is None:
             return self._ask(context, self._decided, context)
+        head, now = context.request.cache, context.now()
+        last = head.decision
+        if type(last) is _LastDecision and last.holds(self, context, now):
+            return self._answered(last.kept.verdict, context)
         cache = context.process_state(self.name, AuthCache)
         key, has_value = self._key(context)
-        kept = cache.find(context.rule, key, context.now(), lambda names: _values(context, names))
+        kept = cache.find(context.rule, key, now, lambda names: _values(context, names))
         if kept is not None:
+            if self.cache_key.depends_on_fields_alone:
+                head.decision = _LastDecision(self, context.route, context.request.host, kept)
             return self._answered(kept.verdict, context)
         return self._ask(context, self._keep, context, cache, key, has_value)
 

@@ -21,6 +21,11 @@ class HashKey:
         """The value as its author wrote it."""
         return self.text.written
 
+    @property
+    def depends_on_fields_alone(self) -> bool:
+        """Whether requests with the same fields, beside Host, have the same key."""
+        return all(part.variable in ("", "http_", "cookie_") for part in self.text.parts)
+
     def at(self, rule: RuleScope) -> HashKey:
         """:return: the key of the requests of a rule."""
         text = self.text.at(rule)

@@ -404,6 +404,28 @@ class CacheTests(AuthCase):
         self.now = 300.0
         self.ask(asking, self.user(b"alice"))
 
+    def test_same_head(self) -> None:
+        """A head that came before needs no key; another host, rule or time does."""
+        asking = policy(cache_key="$cookie_user")
+        first = self.user(b"alice")
+        self.ask(asking, first)
+        self.assertIsNone(self.verdict(200))
+        self.assertTrue(self.passes(asking, first))
+        self.assertIsNotNone(first.request.cache.decision)
+        self.assertTrue(self.passes(asking, first))
+        self.ask(policy(f"{URL}2", cache_key="$cookie_user"), first)
+        other_host = self.user(b"alice", host=b"b.example")
+        other_host.request.cache = first.request.cache
+        self.ask(asking, other_host)
+        self.now = 300.0
+        self.ask(asking, first)
+        by_target = policy(cache_key="$cookie_user$request_uri")
+        self.ask(by_target, self.user(b"bob"))
+        self.assertIsNone(self.verdict(200))
+        again = self.user(b"bob")
+        self.assertTrue(self.passes(by_target, again))
+        self.assertIsNone(again.request.cache.decision)
+
     def test_settings(self) -> None:
         """Another server, or another field that is copied, is asked again."""
         self.ask(policy(cache_key="$cookie_user"), self.user(b"alice"))
