@@ -163,6 +163,9 @@ class BasicAuth(Policy):
             if stored is None:
                 return _unauthorized(self.realm)
         rule = context.rule
+        known = checker.recall(rule.namespace, stored, password, counts=counts)
+        if known is not None:
+            return None if known else _unauthorized(self.realm)
         attempt = Attempt(rule, context.client.address, stored, password, counts)
         try:
             result = checker.check(rule.namespace, attempt)

@@ -151,10 +151,12 @@ class _Tenant:
 
     def known(self, digest: bytes) -> bool | None:
         """:return: the result that is remembered, if any."""
-        for results, result in ((self._right, True), (self._wrong, False)):
-            if digest in results:
-                results.move_to_end(digest)
-                return result
+        if digest in self._right:
+            self._right.move_to_end(digest)
+            return True
+        if digest in self._wrong:
+            self._wrong.move_to_end(digest)
+            return False
         return None
 
     def remember(self, digest: bytes, result: bool) -> None:
@@ -216,6 +218,23 @@ class PasswordChecker:
         """:return: a number that is always the same for a user, and that nobody can predict."""
         return int.from_bytes(blake2b(user, digest_size=8, key=self._key, person=b"user").digest())
 
+    def recall(
+        self, namespace: str, stored: bytes, password: bytes, *, counts: bool
+    ) -> bool | None:
+        """
+        Find out about a password in microseconds; the arguments are as in `Attempt`.
+
+        :return: None if it has to be verified in a thread (`check`).
+        """
+        if is_quick(stored):
+            return verify(stored, password) and counts
+        tenant = self._tenants.get(namespace)
+        return None if tenant is None else tenant.known(self._digest(stored, password, counts))
+
+    def _digest(self, stored: bytes, password: bytes, counts: bool) -> bytes:
+        text = b"%d %d %b%b" % (counts, len(stored), stored, password)
+        return blake2b(text, digest_size=32, key=self._key).digest()
+
     def check(self, namespace: str, attempt: Attempt) -> bool | Deferred[bool]:
         """
         Verify a password.
@@ -226,14 +245,11 @@ class PasswordChecker:
         :raises ChecksRefused: if too many wait already.
         """
         stored, password, counts = attempt.stored, attempt.password, attempt.counts
-        if is_quick(stored):
-            return verify(stored, password) and counts
-        text = b"%d %d %b%b" % (counts, len(stored), stored, password)
-        digest = blake2b(text, digest_size=32, key=self._key).digest()
-        tenant = self._tenants.get(namespace) or self._add(namespace)
-        known = tenant.known(digest)
+        known = self.recall(namespace, stored, password, counts=counts)
         if known is not None:
             return known
+        digest = self._digest(stored, password, counts)
+        tenant = self._tenants.get(namespace) or self._add(namespace)
         job = tenant.jobs.get(digest)
         if job is None:
             if kind_of(stored) is None:
