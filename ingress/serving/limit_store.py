@@ -103,7 +103,7 @@ class RedisLimitStore:
 
         self._timer: IDelayedCall | None = None
         self._rests_until = 0.0
-        self._is_known_lost = False
+        self._is_known_lost = self._has_been_used = False
         factory = Factory.forProtocol(lambda: RedisConnection(store, self._lost))
         factory.noisy = False
         self._service = ClientService(
@@ -142,9 +142,10 @@ class RedisLimitStore:
     def _greeted(self, connection: RedisConnection, _: None) -> None:
         self._connection = connection
         connection.send("SCRIPT", "LOAD", SCRIPT).addErrback(lambda failure: None)
-        if self._is_known_lost:
-            self._is_known_lost = False
-            self.log.info("The store of limits is back: {store}", store=self.store)
+        if self._is_known_lost or not self._has_been_used:
+            state = "back" if self._is_known_lost else "used"
+            self._has_been_used, self._is_known_lost = True, False
+            self.log.info("The store of limits is {state}: {store}", state=state, store=self.store)
 
     def _refused(self, connection: RedisConnection, failure: Failure) -> Failure:
         self._report(failure)

@@ -27,6 +27,13 @@ BURST = 30
 REFUSED = re.compile(' 503 .* limited "This client has sent more requests within a minute')
 
 
+def never_answer(connection: socket.socket) -> None:
+    """Read all, and answer nothing."""
+    read_head(connection)
+    while connection.recv(1000):
+        pass
+
+
 class LimitsTestCase(ProcessTestCase):
     path: ClassVar[Path]
     web: ClassVar[EchoEndpoint]
@@ -36,15 +43,8 @@ class LimitsTestCase(ProcessTestCase):
     def serve_limits(cls, folder: Path, workers: int) -> None:
         cls.path = folder / "access.log"
         cls.web = cls.echo("web")
-        cls.silent = cls.keep(RawEndpoint(cls.never_answer))
+        cls.silent = cls.keep(RawEndpoint(never_answer))
         cls.serve(folder, *cls.manifests(), workers=workers, access_log={"path": str(cls.path)})
-
-    @staticmethod
-    def never_answer(connection: socket.socket) -> None:
-        """Read all, and answer nothing."""
-        read_head(connection)
-        while connection.recv(1000):
-            pass
 
     @classmethod
     def manifests(cls) -> list[object]:
@@ -168,6 +168,49 @@ class WorkersTests(LimitsTestCase):
                 self.process.wait_for_line(r"Worker \d \(pid \d+\) accepts", since=mark)
             wait_until(lambda: len(worker_pids(self.process)) == 2, "their successors")
             wait_until(self.is_free, "room")
+
+
+class AllRulesTests(ProcessTestCase):
+    """``limits.requests-per-client`` and ``limits.concurrency``, over two workers."""
+
+    web: ClassVar[EchoEndpoint]
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.web = cls.echo("web")
+        silent = cls.keep(RawEndpoint(never_answer))
+        cls.serve(
+            folder,
+            *(
+                ingress_manifest(name, f"{name}.example", {"/": service})
+                for name, service in (("one", "silent"), ("two", "silent"), ("web", "web"))
+            ),
+            *served_manifests("web", cls.web.port),
+            *served_manifests("silent", silent.port),
+            workers=2,
+            limits={"requests-per-client": 6, "concurrency": "auto"},
+        )
+
+    def open(self, host: str) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.process.port("http")))
+        self.addCleanup(connection.close)
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return connection
+
+    def test_bound(self) -> None:
+        """A client has six requests in progress at all rules and workers, and is let in again."""
+        self.assertEqual(self.get(host="web.example").status, 200)
+        held = [self.open(f"{name}.example") for name in ("one", "two") * 3]
+
+        def status() -> int:
+            return self.get(host="web.example").status
+
+        wait_until(lambda: status() == 503, "a refusal")
+        held.pop().close()
+        wait_until(lambda: status() == 200, "room for one more")
+        for connection in held:
+            connection.close()
 
 
 del LimitsTestCase

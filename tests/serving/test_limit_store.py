@@ -123,16 +123,17 @@ class LimitStoreTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(decision))
         self.assertIsNone(self.store.take("default/web", b"192.0.2.1", RATES))
         self.clock.pump([1] * 60)
-        self.assertEqual(len(self.lines), 1)
-        self.assertIn("redis://redis.example:6379/0 cannot be used", self.lines[0])
+        self.assertEqual(len(self.lines), 2)
+        self.assertIn("is used", self.lines[0])
+        self.assertIn("redis://redis.example:6379/0 cannot be used", self.lines[1])
         self.endpoint.is_open = True
         while len(self.endpoint.transports) < 2:
             self.clock.advance(1)
         self.receive(b"+OK\r\n")
         self.receive(b"+PONG\r\n")
         self.take()
-        self.assertEqual(len(self.lines), 2)
-        self.assertIn("is back", self.lines[1])
+        self.assertEqual(len(self.lines), 3)
+        self.assertIn("is back", self.lines[2])
         self.assertNotIn("secret", "".join(self.lines))
 
     def test_refused(self) -> None:
@@ -193,7 +194,8 @@ class PolicyTests(SynchronousTestCase):
 
     def limits(self, **more: str) -> ClientLimits:
         values = {"limit-rps": "1", **{name.replace("_", "-"): more[name] for name in more}}
-        feature = read_annotations(ClientLimits, values).feature
+        config = Config(limits=Limits(store=LimitStore("redis.example")))
+        feature = read_annotations(ClientLimits, values, config=config).feature
         assert isinstance(feature, ClientLimits)
         return feature.at(rule_scope())
 
