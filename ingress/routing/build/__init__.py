@@ -252,7 +252,7 @@ def _update(
     named_secrets = yield from named.finish(moves)
     own = own.with_front(front_addresses(objects, config))
     upstreams, unserved = yield from update_upstreams(
-        memo.upstreams, old, objects, config.source, moves, own
+        memo.upstreams, old, objects, config, moves, own
     )
     checks = yield from update_checks(memo.checks, rules, moves)
     factory = RouteFactory(registry, hsts_edits(config), config.paths)

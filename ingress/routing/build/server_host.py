@@ -6,7 +6,7 @@ Their keys have no namespace (`ingress.policy.server_url`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from ingress.config import FilesSource
@@ -32,15 +32,19 @@ def service_of_key(key: UpstreamKey) -> ObjectName:
 
 
 def as_service(
-    key: UpstreamKey, services: Mapping[ObjectName, Service], source: FilesSource
+    key: UpstreamKey,
+    services: Mapping[ObjectName, Service],
+    source: FilesSource,
+    namespaces: Collection[str] = (),
 ) -> UpstreamKey | None:
     """
     Read ``svc.ns`` as the resolver of a cluster does: a Service goes first.
 
-    :return: the key of the Service port; None if there is no such Service.
+    :param namespaces: those whose objects are read; empty for all.
+    :return: the key of the Service port; None if there is no such Service, as far as is known here.
     """
     if key.namespace:
-        return key
+        return None if namespaces and key.namespace not in namespaces else key
     name = service_of_key(key)
     is_known = name in services or any(each[:2] == name for each in source.endpoints)
     return UpstreamKey(*name, key.port) if is_known else None
@@ -55,13 +59,16 @@ def resolve_host(
     """
     Find the addresses of a host.
 
-    :param key: without namespace.
+    :param key: without namespace, or of a Service of a namespace that is not read.
     :param resolved: all names that were resolved.
     :param own: our own addresses: a host that leads to these only is marked (`Upstream.is_own`).
     """
     names = NameLookup(resolved, is_from_cluster=not source.paths)
     screen = EndpointScreen(own)
-    found = names.endpoints(key.service, int(key.port))
+    host = key.service
+    if key.namespace:
+        host = f"{key.service}.{key.namespace}.svc.cluster.local"
+    found = names.endpoints(host, int(key.port))
     endpoints = tuple(each for each in found if screen.admits(_OWNER, each))
     if endpoints or names.is_pending:
         return ResolvedUpstream(Upstream(key, tuple(sorted(endpoints))), names.fault, names.names)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ingress.config import FilesSource
+from ingress.config import Config
 from ingress.endpoint import Upstream, UpstreamKey
 from ingress.kube.objects import EndpointSlice, ObjectKey, ObjectName, Objects
 from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
@@ -82,7 +82,7 @@ def update_upstreams(
     table: UpstreamTable,
     old: Objects,
     new: Objects,
-    source: FilesSource,
+    config: Config,
     moves: Iterable[Move],
     own: OwnAddresses,
 ) -> Steps[tuple[UpstreamTable, set[ObjectKey]]]:
@@ -113,7 +113,7 @@ def update_upstreams(
         if key not in users:
             update.remove(key)
         else:
-            update.put(key, (yield from _resolved(key, new, slices, source, own)))
+            update.put(key, (yield from _resolved(key, new, slices, config, own)))
     return (yield from update.finish()), update.concerned
 
 
@@ -222,10 +222,11 @@ def _resolved(
     key: UpstreamKey,
     objects: Objects,
     slices: Index[ObjectName, ObjectName],
-    source: FilesSource,
+    config: Config,
     own: OwnAddresses,
 ) -> Steps[ResolvedUpstream]:
-    service = as_service(key, objects.services, source)
+    source, read = config.source, config.cluster.namespaces if config.cluster is not None else ()
+    service = as_service(key, objects.services, source, read)
     if service is None:
         return resolve_host(key, objects.resolved_names, source, own)
     found = yield from resolve_upstream(

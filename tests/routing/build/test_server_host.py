@@ -105,6 +105,16 @@ class ServiceTests(SynchronousTestCase):
         local = FilesSource(endpoints={("sso", "auth", ""): (("127.0.0.1", 80),)})
         self.assertEqual(as_service(key, {}, local), UpstreamKey("sso", "auth", "80"))
 
+    def test_not_read(self) -> None:
+        """A Service of a namespace that is not read is a name, as the cluster has it."""
+        key = UpstreamKey("sso", "auth", "80")
+        self.assertIsNone(as_service(key, {}, CLUSTER, ("default",)))
+        self.assertIs(as_service(key, {}, CLUSTER, ("default", "sso")), key)
+        name = resolved_name("auth.sso.svc.cluster.local", "10.96.0.7")
+        found = resolve_host(key, {name.key: name}, CLUSTER, NO_ADDRESSES)
+        self.assertEqual([each.host for each in found.upstream.endpoints], ["10.96.0.7"])
+        self.assertEqual((found.upstream.key, found.names), (key, {"auth.sso.svc.cluster.local"}))
+
     def test_other_names(self) -> None:
         """Shorter and longer names are for DNS alone."""
         for host in ("auth", "auth.sso.example", "auth."):
