@@ -22,7 +22,7 @@ from ingress.encoded_fields import EncodedFields
 from ingress.http2.frame import PREFACE, headers_frames, settings_frame
 from ingress.http2.hpack_encoder import encode_fields, encode_status
 from ingress.http2.server import ServerConnection, ServerEvents
-from ingress.http2.stream import Stream, StreamEvents
+from ingress.http2.stream import Stream, StreamUser
 from ingress.installation import describe
 from ingress.message import Request
 
@@ -64,7 +64,7 @@ class Answering(ServerEvents):
     """Answers each request at once."""
 
     def request_received(self, stream: Stream, request: Request) -> None:
-        stream.events = StreamEvents()
+        stream.events = StreamUser()
         stream.send_head(encode_status(200) + encode_fields(RESPONSE), is_end=False)
         stream.send_data(BODY)
         stream.end()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import mypyc_attr, trait
 
 from ingress.errors import PeerError
 from ingress.http1.body import Trailers
@@ -32,13 +32,14 @@ ANY_LENGTH: Final = -1
 """The expected length of a body without a Content-Length."""
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
+@trait
 class StreamEvents:
     """
     Receives what comes on a stream. The last call is `body_ended`, `message_refused` or
     `stream_reset`, except that a stream can still be reset after the first two.
 
-    This base class ignores everything: a stream whose user is gone has one of these.
+    It is a trait, because its classes on both sides have a seam for their base. Interpreted
+    classes have `StreamUser` in its place.
     """
 
     def interim_received(self, response: Response) -> None:
@@ -72,7 +73,12 @@ class StreamEvents:
         """All that was queued by `Stream.send_data` is sent, after a call that returned False."""
 
 
-NOBODY: Final = StreamEvents()
+@mypyc_attr(allow_interpreted_subclasses=True)
+class StreamUser(StreamEvents):
+    """Ignores everything that comes on a stream."""
+
+
+NOBODY: Final = StreamUser()
 """Stands in the place of a user that is gone."""
 
 

@@ -17,12 +17,12 @@ from ingress.http2.client import STREAMS_BEFORE_SETTINGS, ClientConnection, Clie
 from ingress.http2.fault import PROTOCOL_ERROR, REFUSED_STREAM
 from ingress.http2.frame import GOAWAY, PREFACE, PUSH_PROMISE, RST_STREAM
 from ingress.http2.hpack_encoder import encode_fields
-from ingress.http2.stream import Stream, StreamEvents
+from ingress.http2.stream import Stream, StreamUser
 from ingress.message import Response
 from tests.support.http2_client import GET, POST, frame, read_frames, settings, word
 
 
-class Answer(StreamEvents):
+class Answer(StreamUser):
     """A response as it came."""
 
     def __init__(self) -> None:

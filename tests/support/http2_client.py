@@ -31,7 +31,7 @@ from ingress.http2.frame import (
 )
 from ingress.http2.hpack_encoder import encode_fields, encode_status
 from ingress.http2.server import ServerConnection, ServerEvents, refusal_code
-from ingress.http2.stream import Stream, StreamEvents
+from ingress.http2.stream import Stream, StreamUser
 from ingress.message import Request
 
 GET = (
@@ -89,7 +89,7 @@ def read_frames(data: bytes) -> list[Frame]:
 
 
 @dataclass
-class Received(StreamEvents):
+class Received(StreamUser):
     """What came on a stream, and the request that began it."""
 
     stream: Stream
@@ -130,12 +130,15 @@ class Site(ServerEvents):
     def __init__(self, body: bytes | None) -> None:
         self.body = body
         self.received: list[Received] = []
+        self.reads = True
+        """Whether bodies are taken as they come."""
 
     def request_received(self, stream: Stream, request: Request) -> None:
         received = Received(stream, request)
         self.received.append(received)
         stream.events = received
-        stream.resume_input()
+        if self.reads:
+            stream.resume_input()
         if self.body is not None:
             answer(stream, self.body)
 
