@@ -33,6 +33,7 @@ ANY_LENGTH: Final = -1
 
 
 @trait
+@mypyc_attr(allow_interpreted_subclasses=True)
 class StreamEvents:
     """
     Receives what comes on a stream. The last call is `body_ended`, `message_refused` or
