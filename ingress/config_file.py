@@ -26,7 +26,7 @@ from ingress.config import (
     StatusAddresses,
 )
 from ingress.config import value as accept
-from ingress.config.compression import CodingSettings, CompressionSettings
+from ingress.config.compression_section import read_compression
 from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
 from ingress.error_pages import ErrorPages
@@ -165,7 +165,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
                 "config-map", accept.or_null(accept.object_name), _DEFAULT.config_map
             ),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
-            compression=_read_compression(root),
+            compression=read_compression(root),
             http2=root.take("http2", accept.boolean, _DEFAULT.http2),
             service_upstream=root.take(
                 "service-upstream", accept.boolean, _DEFAULT.service_upstream
@@ -377,28 +377,3 @@ def _read_limits(root: Section) -> Limits:
         store = section.take_secret("store", accept.limit_store, _DEFAULT.limits.store)
         concurrency = section.take("concurrency", accept.or_null(_AUTO), None)
     return Limits(store=store, concurrency=concurrency, **limits)
-
-
-def _read_compression(root: Section) -> CompressionSettings:
-    default = _DEFAULT.compression
-    with root.section("compression") as section:
-        return CompressionSettings(
-            gzip=_read_coding(section, "gzip", default.gzip, (1, 9)),
-            brotli=_read_coding(section, "brotli", default.brotli, (0, 11)),
-            # Higher levels of zstd need tens of megabytes for each response.
-            zstd=_read_coding(section, "zstd", default.zstd, (1, 9)),
-            memory=section.take("memory", accept.size(0, 1 << 40), default.memory),
-            disabled_for=section.take("disabled-for", accept.or_null(accept.pattern), None),
-        )
-
-
-def _read_coding(
-    parent: Section, name: str, default: CodingSettings, levels: tuple[int, int]
-) -> CodingSettings:
-    with parent.section(name, "enabled, level, min-length and types") as section:
-        return CodingSettings(
-            enabled=section.take("enabled", accept.boolean, default.enabled),
-            level=section.take("level", accept.integer(*levels), default.level),
-            min_length=section.take("min-length", accept.size(0, 1 << 30), default.min_length),
-            types=section.take_all("types", accept.media_type, default.types),
-        )
