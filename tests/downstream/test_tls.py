@@ -17,7 +17,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.client_session import ClientSession, ClientTrust
-from ingress.config import Config
+from ingress.config import Config, Limits
 from ingress.downstream.tls import TLSContexts
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued, rsa_key
@@ -385,6 +385,16 @@ class AgreementTests(TLSContextsTestCase):
                 pair = self.connect(name, client=client_context(protocols=offered))
                 self.assertEqual(pair.transport.negotiated_protocol, agreed)
                 self.assertEqual(pair.client.selected_alpn_protocol(), agreed and agreed.decode())
+
+    def test_without_http2(self) -> None:
+        """With a bound of 0 streams HTTP/2 is not agreed on, from the next handshake on."""
+        contexts = TLSContexts(lambda: self.current, SELF_SIGNED)
+        self.contexts = contexts
+        limits = Limits(http2_streams=0)
+        for config, agreed in ((Config(), "h2"), (Config(limits=limits), "http/1.1")):
+            self.current = replace(snapshot({}), config=config)
+            pair = self.connect(client=client_context(protocols=("h2", "http/1.1")))
+            self.assertEqual(pair.client.selected_alpn_protocol(), agreed)
 
     def test_alpn_without_overlap(self) -> None:
         """A client that offers only other protocols gets an alert, and affects no other client."""
