@@ -65,6 +65,13 @@ class ApplyTests(SynchronousTestCase):
         self.assertEqual(applied(ignore_invalid_headers="false").field_names, "any")
         self.assertEqual(applied(ignore_invalid_headers="true").field_names, "plain")
 
+    def test_http2(self) -> None:
+        """HTTP/2 has a bound of streams, and is switched off by itself."""
+        self.assertEqual(applied(http2_max_concurrent_streams="7").limits.http2_streams, 7)
+        self.assertEqual(applied(use_http2="true").limits.http2_streams, 100)
+        off = applied(use_http2="false", http2_max_concurrent_streams="7")
+        self.assertEqual(off.limits.http2_streams, 0)
+
     def test_access_log(self) -> None:
         """The access log is switched off."""
         self.assertIsNone(applied(disable_access_log="true").access_log)
