@@ -63,7 +63,9 @@ def _config(site: Site, place: Place) -> Json:
     servers: Json = {
         "http": _server(site, place.http, 80),
         "https": _server(site, place.https, 443)
-        | {"tls_connection_policies": [{"alpn": ["http/1.1"], "fallback_sni": site.hosts[0]}]},
+        | {
+            "tls_connection_policies": [{"alpn": ["h2", "http/1.1"], "fallback_sni": site.hosts[0]}]
+        },
     }
     return {
         "admin": {"listen": f"127.0.0.1:{place.admin}"},

@@ -90,7 +90,7 @@ def _listener(name: str, port: int, chain: Json) -> Json:
 def _transport_socket(site: Site) -> Json:
     pairs = [site.default, *(pair for _, pair in site.pairs)]
     common = {
-        "alpn_protocols": ["http/1.1"],
+        "alpn_protocols": ["h2", "http/1.1"],
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
         "tls_certificates": [_certificate(pair) for pair in pairs],
     }
@@ -121,7 +121,7 @@ def _manager(site: Site, place: Place, scheme: str) -> Json:
     manager: Json = {
         "@type": (f"{EXTENSION}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": scheme,
-        "codec_type": "HTTP1",
+        "codec_type": "AUTO",
         "use_remote_address": True,
         "generate_request_id": True,
         "preserve_external_request_id": True,

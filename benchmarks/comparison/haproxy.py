@@ -38,7 +38,7 @@ frontend metrics
 
 frontend web
     bind 127.0.0.1:{http} backlog 4096
-    bind 127.0.0.1:{https} ssl crt {default} {certificates} alpn http/1.1 backlog 4096
+    bind 127.0.0.1:{https} ssl crt {default} {certificates} alpn h2,http/1.1 backlog 4096
     unique-id-format %{{+X}}o%ci%cp%fi%fp%Ts%rt%pid
     http-request set-header X-Request-ID %[unique-id] unless {{ req.hdr(X-Request-ID) -m found }}
     http-request set-header X-Real-IP %[src]

@@ -84,6 +84,18 @@ def h2load(url: str, core: int, seconds: float, rate: int) -> LoadResult:
     return parse_h2load(run(command, core, seconds + SLACK))
 
 
+def h2load_streams(url: str, core: int, seconds: float, clients: int, streams: int) -> LoadResult:
+    """
+    As many requests over HTTP/2 as the proxy can take.
+
+    :param clients: connections.
+    :param streams: requests at once on each.
+    """
+    # Connections end after some requests, as those of browsers do.
+    rounds = ["-c", str(clients), "-m", str(streams), "-D", f"{seconds:.0f}"]
+    return parse_h2load(run(["h2load", *rounds, url], core, seconds + SLACK))
+
+
 def parse_h2load(text: str) -> LoadResult:
     """:raises Failed: if this is not what h2load says."""
     took = re.search(r"finished in ([\d.]+)([a-z]+)", text)

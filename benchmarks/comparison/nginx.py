@@ -155,7 +155,7 @@ class Nginx:
             options = " backlog=4096" if not number else ""
             lines = [
                 f"listen 127.0.0.1:{place.http}{options};",
-                f"listen 127.0.0.1:{place.https} ssl{options};",
+                f"listen 127.0.0.1:{place.https} ssl http2{options};",
                 f"server_name {host};",
                 "include locations.conf;",
             ]

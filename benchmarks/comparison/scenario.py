@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from benchmarks.comparison.idle import IdleConnections
-from benchmarks.comparison.load import LoadResult, h2load, wrk
+from benchmarks.comparison.load import LoadResult, h2load, h2load_streams, wrk
 from benchmarks.comparison.peer import Contender
 from benchmarks.comparison.site import LARGE, SMALL, UPLOAD
 
@@ -66,6 +66,15 @@ def handshake(contender: Contender, core: int, seconds: float) -> LoadResult:
     return h2load(contender.url("https", SMALL), core, seconds, HANDSHAKES)
 
 
+def get_http2(clients: int, streams: int) -> Drive:
+    """As many requests as possible over HTTP/2, which TLS agrees on."""
+
+    def drive(contender: Contender, core: int, seconds: float) -> LoadResult:
+        return h2load_streams(contender.url("https", SMALL), core, seconds, clients, streams)
+
+    return drive
+
+
 def paced(rates: Mapping[str, float]) -> Drive:
     """
     Requests at about a rate, of each peer by its name: clients pause between requests.
@@ -88,6 +97,8 @@ def _idle(contender: Contender) -> AbstractContextManager[object]:
 SCENARIOS = [
     Scenario("small", "Small GETs, 64 connections", get("http")),
     Scenario("small-tls", "Small GETs over TLS, 64 connections", get("https")),
+    Scenario("h2", "Small GETs in HTTP/2, 16 connections of 10 streams", get_http2(16, 10)),
+    Scenario("h2-single", "Small GETs in HTTP/2, 64 connections of 1 stream", get_http2(64, 1)),
     Scenario("connect", "A connection for each GET", get("http", close=True), saturates=False),
     Scenario(
         "connect-ecdsa", "A TLS connection for each GET, ECDSA P-256", handshake, saturates=False
