@@ -217,6 +217,13 @@ class Request:
         return None
 
     @property
+    def protocol(self) -> bytes:
+        """The version of HTTP as nginx's ``$server_protocol`` writes it."""
+        if self.is_http_2:
+            return b"HTTP/2.0"
+        return b"HTTP/1.0" if self.is_http_10 else b"HTTP/1.1"
+
+    @property
     def has_body(self) -> bool:
         return self.body_length != 0
 

@@ -31,6 +31,23 @@ class RequestTests(SynchronousTestCase):
         self.assertTrue(make_request(1).has_body)
         self.assertTrue(make_request(None).has_body)
 
+    def test_protocol(self) -> None:
+        """The version has the name that nginx gives it."""
+        request = make_request()
+        self.assertEqual(request.protocol, b"HTTP/1.1")
+        request.is_http_10 = True
+        self.assertEqual(request.protocol, b"HTTP/1.0")
+        request.is_http_10, request.is_http_2 = False, True
+        self.assertEqual(request.protocol, b"HTTP/2.0")
+
+    def test_with_body(self) -> None:
+        """A request without a body becomes one whose body has no known length."""
+        request = make_request()
+        request.length = 7
+        other = request.with_body()
+        self.assertEqual((request.body_length, other.body_length), (0, None))
+        self.assertEqual((other.length, other.cache), (7, request.cache))
+
     def test_identity(self) -> None:
         """Two requests are never the same, even if they say the same."""
         self.assertNotEqual(make_request(), make_request())

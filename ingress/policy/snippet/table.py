@@ -73,7 +73,7 @@ _TABLE: Final[VariableTable[RunValues]] = REQUEST_VARIABLES.extended(
         "is_args": lambda run: b"?" if run.query else b"",
         "req_id": lambda run: run.request_id,
         "server_name": lambda run: run.request.host,
-        "server_protocol": lambda run: b"HTTP/1.0" if run.request.is_http_10 else b"HTTP/1.1",
+        "server_protocol": lambda run: run.request.protocol,
         "content_type": lambda run: _field_value(run, b"content-type"),
         "content_length": lambda run: _field_value(run, b"content-length"),
         "namespace": lambda run: run.rule.namespace,
