@@ -52,7 +52,9 @@ class SourceRanges(Gate):
     allowed: AddressRanges | None = None
     """None where every address that is not denied may come."""
 
-    denied: AddressRanges = AddressRanges()
+    denied: AddressRanges | None = None
+    """None where no address is denied."""
+
     written: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """The entries of both lists as written, of each the first ones."""
 
@@ -71,7 +73,7 @@ class SourceRanges(Gate):
         if allowed is None and not denied:
             return None
         shown = allow_words[:_SHOWN] if allowed is not None else ()
-        return cls(allowed, denied or AddressRanges(), (shown, deny_words[:_SHOWN]))
+        return cls(allowed, denied or None, (shown, deny_words[:_SHOWN]))
 
     @property
     def guards(self) -> bool:
@@ -80,7 +82,7 @@ class SourceRanges(Gate):
 
     def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
         """Gate: denied addresses first, then those that are not allowed."""
-        if self.denied.has(address):
+        if self.denied is not None and self.denied.has(address):
             return _NOT_ALLOWED
         if self.allowed is not None and not self.allowed.has(address):
             return _NOT_ALLOWED

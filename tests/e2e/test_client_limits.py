@@ -49,7 +49,7 @@ class LimitsTestCase(ProcessTestCase):
     @classmethod
     def manifests(cls) -> list[object]:
         limits = {
-            "minute": {"limit-rpm": "10", "limit-burst-multiplier": "3"},
+            "minute": {"limit-rpm": "1", "limit-burst-multiplier": "30"},
             "dry": {"limit-rpm": "1", "txingress.dev/limit-dry-run": "true"},
         }
         return [
@@ -174,11 +174,12 @@ class AllRulesTests(ProcessTestCase):
     """``limits.requests-per-client`` and ``limits.concurrency``, over two workers."""
 
     web: ClassVar[EchoEndpoint]
+    silent: ClassVar[RawEndpoint]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
         cls.web = cls.echo("web")
-        silent = cls.keep(RawEndpoint(never_answer))
+        silent = cls.silent = cls.keep(RawEndpoint(never_answer))
         cls.serve(
             folder,
             *(
@@ -206,7 +207,8 @@ class AllRulesTests(ProcessTestCase):
         def status() -> int:
             return self.get(host="web.example").status
 
-        wait_until(lambda: status() == 503, "a refusal")
+        wait_until(lambda: self.silent.connections == 6, "six requests at their endpoints")
+        self.assertEqual(status(), 503)
         held.pop().close()
         wait_until(lambda: status() == 200, "room for one more")
         for connection in held:

@@ -18,6 +18,10 @@ from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import IngressProcess, wait_until
 from tests.support.redis_server import PASSWORD, RedisServer, needs_redis
 
+TRIES = 8
+HOSTS = [f"host-{number}" for number in range(2 * TRIES)] + ["a", "b", "c"]
+"""The names of Ingresses, each of which has a limit of its own."""
+
 
 class LimitStoreTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -34,12 +38,12 @@ class LimitStoreTests(SynchronousTestCase):
         self.resources.callback(shutil.rmtree, folder)
         process = IngressProcess(folder, limits={"store": url}, workers=workers)
         process.environment = {**process.environment, **environment}
-        limits = {"limit-rpm": "10", "limit-burst-multiplier": "2"}
+        limits = {"limit-rpm": "1", "limit-burst-multiplier": "20"}
         process.write(
             "all.yaml",
             *(
                 ingress_manifest(name, f"{name}.example", {"/": "web"}, annotations=limits)
-                for name in ("a", "b", "c", "d")
+                for name in HOSTS
             ),
             *served_manifests("web", self.web.port),
         )
@@ -70,7 +74,7 @@ class LimitStoreTests(SynchronousTestCase):
         replicas = [self.replica(self.redis.url()), self.replica(self.redis.url(), workers=2)]
         for process, count in zip(replicas, (1, 2), strict=True):
             self.wait_for_store(process, count)
-        self.check_common(replicas, "a.example")
+        self.check_common(replicas, 0)
 
         self.redis.freeze()
         self.assertEqual(self.admitted(replicas, "b.example"), 42)
@@ -86,7 +90,7 @@ class LimitStoreTests(SynchronousTestCase):
         for process, mark in zip(replicas, marks, strict=True):
             process.wait_for_line("The store of limits is back", since=mark)
         wait_until(lambda: self.redis_has_all(replicas[1]), "the other worker")
-        self.check_common(replicas, "d.example")
+        self.check_common(replicas, TRIES)
         for process in replicas:
             self.assertNotIn(PASSWORD, process.log)
             self.assertNotIn(PASSWORD.replace(" ", "%20"), process.log)
@@ -96,9 +100,13 @@ class LimitStoreTests(SynchronousTestCase):
         """Wait until so many processes of a replica use the store."""
         wait_until(lambda: process.log.count("The store of limits is used") == count, "the store")
 
-    def check_common(self, replicas: list[IngressProcess], host: str) -> None:
-        """Replicas let in what one would; a request that waits for 50 ms on a busy machine passes."""
-        self.assertIn(self.admitted(replicas, host), range(21, 25))
+    def check_common(self, replicas: list[IngressProcess], first: int) -> None:
+        """
+        Replicas let in what one would. On a busy machine a request may wait for 50 ms in vain, after
+        which its replica counts alone for a second: another Ingress is tried then.
+        """
+        hosts = [f"{name}.example" for name in HOSTS[first : first + TRIES]]
+        wait_until(lambda: self.admitted(replicas, hosts.pop()) == 21, "a common count")
 
     def redis_has_all(self, process: IngressProcess) -> bool:
         """Whether both workers have said that the store is back."""
@@ -122,7 +130,7 @@ class LimitStoreTests(SynchronousTestCase):
             if works:
                 for process in replicas:
                     self.wait_for_store(process, 1)
-                self.check_common(replicas, "a.example")
+                self.check_common(replicas, 0)
             else:
                 replicas[0].wait_for_line("The store of limits rediss://localhost.* cannot be used")
                 self.assertEqual(self.admitted(replicas, "a.example"), 42)
