@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from ingress.deadline import NEVER
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError
 from ingress.http2.client import ClientConnection, ClientEvents
-from ingress.http2.stream import NOBODY, Stream
+from ingress.http2.stream import NOBODY, Stream, StreamEvents
 from ingress.stream_protocol import StreamProtocol
 from ingress.upstream.connection import ConnectionOwner
 from ingress.upstream.http2_stream import HTTP2Stream, SharedConnection
@@ -113,8 +113,16 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
 
     # SharedConnection.
 
-    def open(self, user: HTTP2Stream, block: bytes, *, is_end: bool, is_of_head: bool) -> Stream:
-        stream = self._codec.open(user, block, is_end=is_end, is_of_head=is_of_head)
+    def open(
+        self,
+        user: HTTP2Stream,
+        events: StreamEvents,
+        block: bytes,
+        *,
+        is_end: bool,
+        is_of_head: bool,
+    ) -> Stream:
+        stream = self._codec.open(events, block, is_end=is_end, is_of_head=is_of_head)
         self._users[stream.stream_id] = user
         if self.deadline == NEVER or self.deadline > self._now() + SWEEP:
             self._set_deadline()
