@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from twisted.python.failure import Failure
+
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
@@ -254,7 +256,11 @@ class ExchangePolicies:
         """Tell the policies that asked for it that the exchange is over."""
         ends = self._context.ends
         while ends:
-            ends.pop()()
+            try:
+                ends.pop()()
+            except Exception:
+                # The exchange has yet to be recorded, and its client to be answered.
+                self._resources.policy_faults.failed("ends", Failure())
 
     def _decided(self, answer: Answer | None) -> None:
         """The response, or the answer of the proxy's own, has been decided on."""

@@ -638,6 +638,21 @@ class StateTests(PolicyCase):
         self.publish()
         self.assertEqual(len(self.wire.plane.exchanges.policy_states), 0)
 
+    def test_ends(self) -> None:
+        """What a policy appended is called once at the end, although one of these fails."""
+        ended: list[str] = []
+
+        def begin(context: PolicyContext) -> Decision:
+            context.ends.extend((lambda: ended.append("end"), lambda: 1 / 0))  # type: ignore[arg-type]
+            return None
+
+        self.serve(Access(begin))
+        self.ask()
+        self.assertEqual(ended, [])
+        self.assertEqual(self.answered().status, 200)
+        self.assertEqual(ended, ["end"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
 
 class PhaseTests(SynchronousTestCase):
     def test_phases(self) -> None:
