@@ -17,6 +17,7 @@ from ingress.config.compression import CompressionSettings
 from ingress.config.limit_store import LimitStore as LimitStore
 from ingress.config.limits import Limits as Limits
 from ingress.config.nginx_settings import NginxSettings
+from ingress.config.otlp import OtlpSettings as OtlpSettings
 from ingress.error_pages import NO_PAGES, ErrorPages
 
 
@@ -295,6 +296,9 @@ class Config:
     log: ProcessLogSettings = ProcessLogSettings()
     access_log: AccessLog | None = AccessLog()
     """None if the access log is off."""
+
+    otlp: OtlpSettings = OtlpSettings()
+    """Which requests have spans, and where these are sent."""
 
     workers: int = 1
     """How many processes share the listeners."""

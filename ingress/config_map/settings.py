@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final
 
 from ingress.config import HSTS, Config
+from ingress.config.otlp import HTTP_PORT
 from ingress.config_map.reading import ReadData, Values
 from ingress.config_map.table import KEYS
 
@@ -41,6 +42,10 @@ def apply(config: Config, read: ReadData) -> Config:
         config = replace(config, limits=replace(config.limits, http2_streams=0))
     if values.get("disable-access-log") is True:
         config = replace(config, access_log=None)
+    host = values.get("otlp-collector-host")
+    if host is not None and not config.otlp.endpoint:
+        endpoint = f"http://{host}:{HTTP_PORT}/v1/traces"
+        config = replace(config, otlp=replace(config.otlp, endpoint=endpoint))
     return replace(config, nginx=replace(config.nginx, closed_by=read.closed_by))
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingress.config_map import otlp_value as otlp
 from ingress.config_map import value as accept
 from ingress.config_map.key import no_effect, unsupported, works
 
 _FORMAT: Final = "lines have the format that access-log of the configuration names"
-_NO_SPANS: Final = "no spans are recorded"
 _MODSECURITY: Final = "no request is filtered by ModSecurity"
 _SYSLOG: Final = "logs go where the configuration and twistd say"
 
@@ -51,23 +51,89 @@ _LOGS: Final = (
     no_effect("nginx-status-ipv6-whitelist", "there is no such page", "::1"),
 )
 
-_TRACES: Final = tuple(
-    unsupported(name, _NO_SPANS, default)
-    for name, default in (
-        ("enable-opentelemetry", "false"),
-        ("opentelemetry-config", "/etc/nginx/opentelemetry.toml"),
-        ("opentelemetry-operation-name", ""),
-        ("opentelemetry-trust-incoming-span", "true"),
-        ("otlp-collector-host", ""),
-        ("otlp-collector-port", "4317"),
-        ("otel-service-name", "nginx"),
-        ("otel-sampler", "AlwaysOn"),
-        ("otel-sampler-ratio", "0.01"),
-        ("otel-sampler-parent-based", "true"),
-        ("otel-max-queuesize", "2048"),
-        ("otel-schedule-delay-millis", "5000"),
-        ("otel-max-export-batch-size", "512"),
-    )
+_TRACES: Final = (
+    works(
+        "enable-opentelemetry",
+        accept.boolean,
+        "otlp.for_all",
+        "whether Ingresses without the annotation have spans",
+        "false",
+    ),
+    no_effect(
+        "opentelemetry-config",
+        "the configuration and this ConfigMap say everything",
+        "/etc/nginx/opentelemetry.toml",
+        harmless=("/etc/ingress-controller/telemetry/opentelemetry.toml",),
+    ),
+    works(
+        "opentelemetry-operation-name",
+        otlp.span_name,
+        "otlp.operation_name",
+        "the name of the spans of requests, without variables",
+    ),
+    works(
+        "opentelemetry-trust-incoming-span",
+        accept.boolean,
+        "otlp.trust_incoming_span",
+        "whether the trace that a client names is continued",
+        "true",
+    ),
+    works(
+        "otlp-collector-host",
+        otlp.collector_host,
+        "",
+        "the host whose port 4318 gets spans over HTTP, unless `otlp.endpoint` of the "
+        "configuration names a place",
+    ),
+    unsupported(
+        "otlp-collector-port",
+        "spans go over HTTP, to port 4318 or where otlp.endpoint of the configuration says",
+        "4317",
+        harmless=("4318",),
+    ),
+    works(
+        "otel-max-queuesize",
+        accept.integer(1, 1 << 20),
+        "otlp.queue",
+        "the spans that wait at most in a process",
+        "2048",
+    ),
+    works(
+        "otel-schedule-delay-millis",
+        otlp.milliseconds,
+        "otlp.delay",
+        "the time between two requests to the collector",
+        "5000",
+    ),
+    works(
+        "otel-max-export-batch-size",
+        accept.integer(1, 1 << 16),
+        "otlp.batch",
+        "the spans of a request to the collector, at most",
+        "512",
+    ),
+    works(
+        "otel-service-name",
+        otlp.span_name,
+        "otlp.service_name",
+        "the name of this service in spans",
+        "nginx",
+    ),
+    works("otel-sampler", otlp.sampler, "otlp.sampler", "which traces are recorded", "AlwaysOn"),
+    works(
+        "otel-sampler-parent-based",
+        accept.boolean,
+        "otlp.parent_based",
+        "whether the decision of a trace that is continued holds",
+        "true",
+    ),
+    works(
+        "otel-sampler-ratio",
+        otlp.ratio,
+        "otlp.ratio",
+        "the share of traces that TraceIdRatioBased takes",
+        "0.01",
+    ),
 )
 
 _FILTERS: Final = (

@@ -393,7 +393,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def _end(self, outcome: Outcome, detail: str = "") -> None:
         self.state, self._call, self._held = ENDED, None, None
         if self._policies is not None:
-            self._policies.ended()
+            self._policies.ended(self._record)
         record, self.outcome = self._record, outcome
         if self._earlier_tries is not None:
             record.tries = [*self._earlier_tries, *record.tries]

@@ -25,6 +25,7 @@ from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.routing.upstream_target import check_path, upstream_target
+from ingress.telemetry.record import ExchangeRecord
 
 MAX_SEARCHES: Final = 10
 """How often one request may have another path, as in nginx."""
@@ -166,7 +167,8 @@ class ExchangePolicies:
         if answer is not None or done is None:
             self._finish(answer)
         else:
-            self._context = self._make_context()
+            trace, self._context = self._context.trace, self._make_context()
+            self._context.trace = trace
             self.admit(done)
 
     def _find(self, target: bytes) -> Route | None:
@@ -252,8 +254,9 @@ class ExchangePolicies:
         self._run.cancel()
         self._done = None
 
-    def ended(self) -> None:
-        """Tell the policies that asked for it that the exchange is over."""
+    def ended(self, record: ExchangeRecord) -> None:
+        """Tell the policies that asked for it that the exchange is over; note its span."""
+        record.trace = self._context.trace
         ends = self._context.ends
         while ends:
             try:

@@ -116,7 +116,11 @@ class Subrequests:
         """
         resources, request = self._resources, without_body(asking.request)
         names, marker = resources.field_names, resources.marker
-        fields = upstream_fields(request, asking.client.is_trusted, names, NO_EDITS, marker)
+        fields: FieldLines = upstream_fields(
+            request, asking.client.is_trusted, names, NO_EDITS, marker
+        )
+        if asking.trace is not None:
+            fields = asking.trace.edits.apply_to_request(fields)
         return subrequest.edits.apply_to_request(fields)
 
     def _call(

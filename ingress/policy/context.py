@@ -17,6 +17,7 @@ from ingress.policy.limiter import Limiter
 from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.subrequest import Asker, NoAsker, Subrequest, Subresponse
+from ingress.policy.trace_context import TraceContext
 
 State = TypeVar("State")
 
@@ -43,6 +44,7 @@ class PolicyContext:
     :ivar random: randomness that need not be secret.
     :ivar faults: counts the mistakes of policies.
     :ivar ends: called when the exchange is over, however it ends; policies may append.
+    :ivar trace: the span of the exchange, which the policy of tracing sets; None without one.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class PolicyContext:
         "request_edits",
         "request_id",
         "target",
+        "trace",
         "wall_clock",
     )
 
@@ -99,6 +102,7 @@ class PolicyContext:
         self._snapshot = snapshot
         self.target = request.target if target is None else target
         self.request_edits = NO_EDITS
+        self.trace: TraceContext | None = None
 
     @property
     def rule(self) -> RuleIdentity:
@@ -188,4 +192,5 @@ class PolicyContext:
             owner=f"policies/{owner}/",
             ends=self.ends,
         )
+        made.trace = self.trace
         return made.after(self.request_edits)

@@ -71,8 +71,6 @@ _NO_EFFECT: Final = "the annotation is ignored"
 _FAMILIES: Final = {
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
-    "enable-opentelemetry opentelemetry-operation-name opentelemetry-trust-incoming-span": "no"
-    " spans are recorded",
     "proxy-next-upstream proxy-next-upstream-timeout proxy-next-upstream-tries": "requests are"
     " tried again by the proxy's own rules",
     "proxy-http-version": "HTTP/1.1 is spoken to endpoints",
@@ -99,7 +97,6 @@ _CONSEQUENCES: Final = {
 _HARMLESS: Final[Mapping[str, tuple[str, ...]]] = {
     "connection-proxy-header": ("keep-alive",),
     "enable-modsecurity": ("false",),
-    "enable-opentelemetry": ("false",),
     "enable-owasp-core-rules": ("false",),
     "enable-rewrite-log": ("false",),
     "http2-push-preload": ("false",),

@@ -42,6 +42,7 @@ from ingress.policy.known_annotations import NAMES
 from ingress.policy.load_balance import LoadBalance
 from ingress.policy.load_shedding import LoadShedding
 from ingress.policy.mirror import Mirror
+from ingress.policy.open_telemetry import OpenTelemetry
 from ingress.policy.path_regex import PathRegex
 from ingress.policy.policy import Policy
 from ingress.policy.proxy_cookie import ProxyCookie
@@ -166,6 +167,8 @@ class Registry:
 
 
 FEATURES: Final[tuple[Entry, ...]] = (
+    # Whoever is asked for a request is a part of its trace.
+    OpenTelemetry,
     # Access.
     AnnotationSafety,
     BlockedClients,

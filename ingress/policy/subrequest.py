@@ -19,6 +19,7 @@ from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Fields, Request
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.live_state import RuleIdentity
+from ingress.policy.trace_context import TraceContext
 
 
 class Subrequest(NamedTuple):
@@ -106,6 +107,10 @@ class Asking(Protocol):
     @property
     def rule(self) -> RuleIdentity:
         """The rule that the request has met."""
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The span of the request, if it has one."""
 
 
 class Asker(Protocol):

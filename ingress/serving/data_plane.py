@@ -4,6 +4,7 @@ The data plane of one process, without its listeners: clients, exchanges and cal
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -49,6 +50,9 @@ class DataPlane:
     ) -> None:
         self.deadlines = deadlines
         self.recorder = recorder
+        self.spans: Counter[str] = Counter()
+        """Spans of the process, by what became of them."""
+
         self.clients = Clients()
         self.calls = CallResources(
             registry, deadlines, random, wall_clock=wall_clock, process=process

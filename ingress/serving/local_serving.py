@@ -5,13 +5,14 @@ The data plane in one process: accepting and draining.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ingress.config.limit_store import LimitStore
+from ingress.config.otlp import OtlpSettings
 from ingress.downstream.http1_factory import HTTP1Factory, TLSFactory
 from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
 from ingress.downstream.tls import TLSContexts
@@ -19,10 +20,18 @@ from ingress.downstream.tls_transport import tls_transports
 from ingress.observer import ExchangeObserver
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
+from ingress.telemetry.record import RecordReceiver
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
 if TYPE_CHECKING:
     from ingress.serving.limit_store import RedisLimitStore
+    from ingress.serving.span_export import SpanExport
+
+FLUSH_PATIENCE: Final = 1.0
+"""Seconds in which the last spans are sent, if no grace is left."""
+
+LONGEST_FLUSH: Final = 5.0
+"""The same, as long as there is."""
 
 
 class LocalServing:
@@ -57,6 +66,10 @@ class LocalServing:
         self._store: RedisLimitStore | None = None
         """Where limits are counted for all replicas, if anywhere."""
 
+        self._otlp = OtlpSettings()
+        self._spans: SpanExport | None = None
+        """Where spans go, if anywhere."""
+
     def __repr__(self) -> str:
         return f"<LocalServing: {self.connections} connections>"
 
@@ -80,6 +93,7 @@ class LocalServing:
         """Serving."""
         self._plane.publish(snapshot)
         self._use_store(snapshot.config.limits.store)
+        self._use_collector(snapshot.config.otlp)
 
     def _use_store(self, wanted: LimitStore | None) -> None:
         """Have limits counted in this store from now on."""
@@ -100,6 +114,27 @@ class LocalServing:
         self._plane.exchanges.policy_states.limiter.store = None
         if store is not None:
             store.stop()
+
+    def _use_collector(self, wanted: OtlpSettings) -> None:
+        """Have spans recorded as the configuration says from now on."""
+        if wanted == self._otlp:
+            return
+        self._otlp = wanted
+        exchanges, used = self._plane.exchanges, self._spans
+        recorder = self._plane.recorder or RecordReceiver()
+        if used is not None and used.settings != wanted.export:
+            used.stop(FLUSH_PATIENCE)
+            used = None
+        exchanges.recorder = recorder
+        if wanted.endpoint:
+            # Imported where they are used, because few need them.
+            from ingress.serving.span_export import SpanExport
+            from ingress.telemetry.spans import SpanRecorder
+
+            used = used or SpanExport(self._reactor, wanted.export, self._plane.spans)
+            random = self._plane.calls.random
+            exchanges.recorder = SpanRecorder(recorder, used, wanted, random)
+        self._spans = used
 
     def accept(self) -> Deferred[None]:
         """Serving."""
@@ -143,8 +178,13 @@ class LocalServing:
             await listener.stop()
         self._grace = self._reactor.callLater(grace, self.cut)
         await self._plane.clients.connections.drain()
+        patience = FLUSH_PATIENCE
         if self._grace.active():
+            left = self._grace.getTime() - self._reactor.seconds()
+            patience = max(min(left, LONGEST_FLUSH), FLUSH_PATIENCE)
             self._grace.cancel()
+        if self._spans is not None:
+            await self._spans.stop(patience)
         self._close_store()
         self._plane.calls.registry.close()
         self._plane.deadlines.stop()

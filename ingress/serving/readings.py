@@ -30,6 +30,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
         slow_policy_calls=Counter(plane.exchanges.policy_faults.slow_calls),
         ejections=plane.calls.balancer.health.ejections,
         mirror_copies=Counter(plane.exchanges.mirrors.results),
+        spans=Counter(plane.spans),
         cpu_seconds=usage.cpu_seconds,
         read_bytes=usage.read_bytes,
         written_bytes=usage.written_bytes,

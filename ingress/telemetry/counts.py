@@ -63,6 +63,9 @@ class Counters:
     mirror_copies: Counter[str] = field(default_factory=Counter)
     """Copies of requests (``mirror-target``), by what became of them."""
 
+    spans: Counter[str] = field(default_factory=Counter)
+    """Spans (OpenTelemetry), by what became of them."""
+
     http2_glitches: Counter[str] = field(default_factory=Counter)
     """What clients of HTTP/2 did that is odd, or that a bound forbids, by kind."""
 
@@ -100,6 +103,7 @@ class Counters:
             (self.policy_failures, other.policy_failures),
             (self.slow_policy_calls, other.slow_policy_calls),
             (self.mirror_copies, other.mirror_copies),
+            (self.spans, other.spans),
         ):
             for name, count in others.items():
                 own[name] += sign * count

@@ -125,6 +125,10 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Copies of requests (mirror-target) that are over, by what became of them",
     )
     yield by_label(family, "result", counters.mirror_copies)
+    family = Family(
+        f"{OWN_PREFIX}_spans_total", "counter", "Spans (OpenTelemetry), by what became of them"
+    )
+    yield by_label(family, "result", counters.spans)
     yield counter(
         f"{OWN_PREFIX}_retries_total",
         "Requests that were sent to another endpoint after one had failed",

@@ -12,6 +12,7 @@ from mypy_extensions import mypyc_attr
 from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.message import Request
+from ingress.policy.trace_context import TraceContext
 from ingress.routing.route import Route
 
 _OK: Final = Outcome.OK
@@ -76,6 +77,9 @@ class ExchangeRecord:
     """
 
     request_id = b""
+    trace: TraceContext | None = None
+    """The span of the exchange, if the policy of tracing has begun one."""
+
     route: Route | None = None
     """None if no rule matched, or the request was refused before."""
 

@@ -25,6 +25,7 @@ SPECIAL = {
     "hsts-max-age",
     "hsts-preload",
     "ignore-invalid-headers",
+    "otlp-collector-host",
     "proxy-real-ip-cidr",
     "use-forwarded-headers",
     "use-http2",
