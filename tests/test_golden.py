@@ -32,6 +32,7 @@ from ingress.config import (
     FilesSource,
     Hosts,
     Listen,
+    OtlpSettings,
     PublicPorts,
     StatusAddresses,
 )
@@ -72,6 +73,7 @@ CONFIGS = {
         config_map=("default", "ingress-nginx-controller"),
         default_backend=("default", "errors", ""),
     ),
+    "collector": replace(_FILES, otlp=OtlpSettings("http://collector:4318/v1/traces")),
     "other-ports": replace(_FILES, public_ports=PublicPorts(http=8080, https=8443)),
     "no-https": replace(_FILES, listen=Listen(https=())),
     "default-certificate": replace(_FILES, tls=TLS(default=("default", "default"))),

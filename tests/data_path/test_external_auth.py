@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
 from ingress.config.nginx_settings import ErrorDefaults, GlobalAuth, NginxSettings
+from ingress.config.otlp import OtlpSettings
 from ingress.endpoint import Endpoint
 from ingress.exchange.subrequest_call import MAX_BODY
 from ingress.routing.snapshot import Snapshot
@@ -327,6 +328,20 @@ class PathTests(AuthPathCase):
         for target in (b"/open/..%2Fa", b"/open/..;/a", b"/open%2F..%2Fa"):
             self.assertIn(b"HTTP/1.1 400 ", self.ask(get(target=target)).read(), target)
         self.assertEqual(self.asked_endpoints(), [])
+
+    def test_trace(self) -> None:
+        """The server is asked within the trace of the request, as the endpoint is (OpenTelemetry)."""
+        otlp = OtlpSettings("http://127.0.0.1:4318/v1/traces", for_all=True)
+        client_span = b"traceparent: 00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
+        self.serve(Setting(_AUTH, config=changed(FILES, otlp=otlp)))
+        self.ask(get(client_span))
+        server = self.server()
+        server.send(response(200, EMPTY))
+        (asked,) = self.asked.values(b"traceparent")
+        (sent,) = self.wire.accept().receive().values(b"traceparent")
+        self.assertEqual(asked, sent)
+        self.assertEqual(sent[:36], client_span[13:49])
+        self.assertNotIn(b"b" * 16, sent)
 
     def test_rewrite(self) -> None:
         """With a rewrite, the server sees the path of the client, resolved."""
