@@ -22,6 +22,9 @@ from twisted.logger import Logger
 
 from ingress.config.otlp import OtlpSettings
 
+PATIENCE: Final = 1.0
+"""Seconds for which the end waits for a collector that is known to be gone."""
+
 TIMEOUT: Final = 10.0
 """Seconds that one batch may take, with all that the SDK tries again."""
 
@@ -89,9 +92,12 @@ class SpanExport:
         """
         Send what is left.
 
-        :param patience: seconds for it; what is not sent by then is lost and counted.
+        :param patience: seconds for it; less is waited for a collector that is gone. What is not
+            sent by then is lost and counted.
         :return: fires when all is sent, or after that time.
         """
+        if self._is_known_lost:
+            patience = min(patience, PATIENCE)
         stopped: Deferred[None] = Deferred()
         thread = Thread(target=self._flush, args=(stopped,), name="span flush", daemon=True)
         late = self._reactor.callLater(patience, self._give_up, stopped)

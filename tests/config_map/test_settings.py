@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import HSTS, AccessLog, Config, Limits
+from ingress.config import HSTS, AccessLog, Config, Limits, OtlpSettings
 from ingress.config_map.reading import read_data
 from ingress.config_map.settings import apply, trusts_everybody
 
@@ -64,6 +64,17 @@ class ApplyTests(SynchronousTestCase):
         self.assertEqual(applied(enable_underscores_in_headers="true").field_names, "underscores")
         self.assertEqual(applied(ignore_invalid_headers="false").field_names, "any")
         self.assertEqual(applied(ignore_invalid_headers="true").field_names, "plain")
+
+    def test_collector(self) -> None:
+        """The host of the collector is asked over HTTP, unless the file names a place."""
+        found = applied(
+            otlp_collector_host="fd00::1", otel_sampler="AlwaysOff", otel_max_queuesize="9"
+        )
+        expected = OtlpSettings("http://[fd00::1]:4318/v1/traces", sampler="always-off", queue=9)
+        self.assertEqual(found.otlp, expected)
+        config = Config(otlp=OtlpSettings("http://file:1/"))
+        found = applied(config, otlp_collector_host="other", enable_opentelemetry="true")
+        self.assertEqual(found.otlp, OtlpSettings("http://file:1/", for_all=True))
 
     def test_http2(self) -> None:
         """HTTP/2 has a bound of streams, and is switched off by itself."""

@@ -111,7 +111,7 @@ class EverybodyTests(SynchronousTestCase):
     policy = read()
 
     def test_phases(self) -> None:
-        """Preflights are answered with access, behind what concerns the connection and before other rules."""
+        """Preflights are answered with access, behind what concerns the connection and traces, and before other rules."""
         self.assertEqual(phases_of(CORS), {Phase.ACCESS})
         asked = [
             entry.key()
@@ -120,6 +120,7 @@ class EverybodyTests(SynchronousTestCase):
             if Phase.ACCESS in phases_of(entry)
         ]
         before = [
+            "open-telemetry",
             "blocked-clients",
             "https-redirect",
             "www-redirect",

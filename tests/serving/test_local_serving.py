@@ -13,13 +13,14 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config
+from ingress.config import Config, OtlpSettings
 from ingress.deadline import Deadlines
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.tls import TLSContexts
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
-from ingress.serving.local_serving import LocalServing
+from ingress.serving.local_serving import LONGEST_FLUSH, LocalServing
+from ingress.telemetry.spans import SpanRecorder
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.hand_observer import HandObserver
 from tests.support.recording_listener import RecordingListener, listeners_of
@@ -110,6 +111,40 @@ class LocalServingTests(SynchronousTestCase):
         self.serving.reopen()
         self.assertEqual(self.events, ["observer reopens"])
         self.serving.drain(0)
+
+    def test_collector(self) -> None:
+        """Spans are recorded while there is a collector, whatever the process did before."""
+        exchanges = self.plane.exchanges
+        self.begin()
+        plain = exchanges.recorder
+        self.assertNotIsInstance(plain, SpanRecorder)
+
+        def publish(**changes: Any) -> object:
+            self.serving.publish(Snapshot(Config(otlp=OtlpSettings(**changes))))
+            return exchanges.recorder
+
+        first = publish(endpoint="http://127.0.0.1:9/")
+        self.assertIsInstance(first, SpanRecorder)
+        self.assertIs(publish(endpoint="http://127.0.0.1:9/"), first)
+        self.assertIsNot(publish(endpoint="http://127.0.0.1:9/", for_all=True), first)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        # The queue of the collector that is gone is emptied meanwhile.
+        self.assertIsInstance(publish(endpoint="http://127.0.0.2:9/"), SpanRecorder)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 2)
+        self.assertNotIsInstance(publish(), SpanRecorder)
+        self.reactor.advance(LONGEST_FLUSH)
+        self.successResultOf(self.serving.drain(0))
+
+    def test_last_spans(self) -> None:
+        """The end waits for the last spans, and not for ever."""
+        self.begin()
+        otlp = OtlpSettings("http://127.0.0.1:9/")
+        self.serving.publish(Snapshot(Config(otlp=otlp)))
+        drained = self.serving.drain(60.0)
+        self.assertNoResult(drained)
+        self.reactor.advance(LONGEST_FLUSH)
+        self.successResultOf(drained)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_idle(self) -> None:
         """Without connections it ends at once, and leaves nothing behind."""

@@ -16,6 +16,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config.otlp import OtlpSettings
+from ingress.serving.span_export import PATIENCE as PATIENCE_IF_GONE
 from ingress.serving.span_export import SpanExport
 from tests.support.process import PATIENCE
 from tests.support.threaded_clock import ThreadedClock
@@ -130,6 +131,18 @@ class SpanExportTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertIn("collector is slow: 3", formatEvent(events[-1]))
         self.assertEqual(self.results["dropped"], 3)
+
+    def test_late_and_lost(self) -> None:
+        """The end waits even less for one that is known to be gone."""
+        self.take(2)
+        self.batch()
+        self.exporter.results.put(SpanExportResult.FAILURE)
+        self.take(2)
+        self.batch()
+        stopped = self.export.stop(60.0)
+        self.clock.advance(PATIENCE_IF_GONE)
+        self.successResultOf(stopped)
+        self.assertEqual(self.results, {"sent": 0, "failed": 2, "dropped": 2})
 
     def test_unsampled(self) -> None:
         """The last check is the SDK's: what is not sampled is not sent."""

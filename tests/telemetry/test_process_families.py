@@ -91,6 +91,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
                 gave_way=7,
                 http2_glitches=Counter(malformed=3),
                 policy_failures=Counter(token=8),
+                spans=Counter(dropped=11),
                 slow_policy_calls=Counter(token=9),
                 limited=Counter({LimitLabels("default", "web", "rps", is_dry=True): 10}),
             )
@@ -101,6 +102,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
         self.assertEqual(self.value("txingress_connections_given_up_total"), 7)
         self.assertEqual(self.value("txingress_http2_glitches_total", kind="malformed"), 3)
         self.assertEqual(self.value("txingress_policy_failures_total", policy="token"), 8)
+        self.assertEqual(self.value("txingress_spans_total", result="dropped"), 11)
         self.assertEqual(self.value("txingress_policy_slow_calls_total", policy="token"), 9)
         labels = {"namespace": "default", "ingress": "web", "limit": "rps", "dry_run": "true"}
         self.assertEqual(self.value("txingress_limit_refusals_total", **labels), 10)
