@@ -4,7 +4,7 @@ Tests for `ingress.config_map.otlp_value`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,7 +14,7 @@ from ingress.config_map.otlp_value import collector_host, milliseconds, ratio, s
 
 
 class ValueTests(SynchronousTestCase):
-    def check(self, accept: Callable[[str], object], good: dict[str, object], *bad: str) -> None:
+    def check(self, accept: Callable[[str], object], good: Mapping[str, object], *bad: str) -> None:
         for written, value in good.items():
             self.assertEqual(accept(written), value, written)
         for written in bad:
