@@ -13,18 +13,28 @@ from pathlib import Path
 from ingress.config_map.key import Key
 from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.table import KEYS
-from ingress.policy.support import Support, Verdict, groups_of, support_of_all
+from ingress.policy.support import Verdict, support_of_all
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+_HEADINGS: Mapping[Verdict, str] = {
+    Verdict.SUPPORTED: "supported, as in ingress-nginx",
+    Verdict.DIFFERS: "supported, with a difference",
+    Verdict.OWN: "our own",
+    Verdict.REFUSED: "not supported: the paths answer 503",
+    Verdict.IGNORED: "not supported: reported, and without effect",
+}
+
+
 def annotation_summary() -> Iterator[str]:
-    """Make the table of README.md: annotations that have the same support in one row."""
-    yield "| annotation | support |"
+    """Make the table of README.md: a row for each verdict."""
+    yield "| support | annotations |"
     yield "| --- | --- |"
-    for group in groups_of(support_of_all()):
-        names = ", ".join(f"`{support.name}`" for support in group)
-        yield f"| {names} | {_in_words(group[0])} |"
+    supports = sorted(support_of_all())
+    for verdict, heading in _HEADINGS.items():
+        names = [f"`{each.name}`" for each in supports if each.verdict is verdict]
+        yield f"| {heading} | {', '.join(names)} |"
 
 
 def annotation_list() -> Iterator[str]:
@@ -53,20 +63,6 @@ def _key_verdict(key: Key) -> str:
             return "closes every path" if key.closes else "not supported"
         case KeyVerdict.NO_EFFECT:
             return "no effect"
-
-
-def _in_words(support: Support) -> str:
-    match support.verdict:
-        case Verdict.SUPPORTED:
-            return "supported"
-        case Verdict.DIFFERS:
-            return f"supported: {support.text}"
-        case Verdict.OWN:
-            return support.text or "our own"
-        case Verdict.REFUSED:
-            return f"not supported: {support.text}, because ignoring a rule must never open access"
-        case Verdict.IGNORED:
-            return f"not supported, reported: {support.text}"
 
 
 TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {

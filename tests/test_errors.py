@@ -20,8 +20,8 @@ def kinds_of(error: type[errors.PeerError]) -> Iterator[type[errors.PeerError]]:
 
 class OutcomeTests(SynchronousTestCase):
     def test_documented(self) -> None:
-        """README.md says what each outcome means."""
-        text = (CHECKOUT / "README.md").read_text()
+        """docs/observing.md says what each outcome means."""
+        text = (CHECKOUT / "docs" / "observing.md").read_text()
         table = text.partition("| outcome | status |")[2].partition("\n\n")[0]
         documented = set(re.findall(r"`([a-z_]+)`", table))
         self.assertEqual(documented, {outcome.value for outcome in errors.Outcome})

@@ -4,9 +4,9 @@ The support that each annotation has: the tables of README.md and docs/compatibi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ingress.policy.access import closing_of
 from ingress.policy.annotation import CLOSED, OWN_PREFIX
@@ -48,14 +48,10 @@ class Support(NamedTuple):
     """The difference, or what follows; empty where there is nothing to say."""
 
 
-_ORDER: Final = {verdict: index for index, verdict in enumerate(Verdict)}
-
-
 def support_of_all(entries: Iterable[Entry] = REGISTRY.entries) -> tuple[Support, ...]:
     """
     :param entries: those of a registry.
-    :return: each annotation that ingress-nginx 1.15 has or an entry reads, once; those of one
-        feature follow each other.
+    :return: each annotation that ingress-nginx 1.15 has or an entry reads, once.
     """
     found: dict[str, Support] = {}
     for entry in entries:
@@ -66,9 +62,9 @@ def support_of_all(entries: Iterable[Entry] = REGISTRY.entries) -> tuple[Support
             # something to say about it.
             if known is None or (text and not known.text):
                 found[name] = Support(name, entry.key(), _verdict_of(name, text), text)
-    for name in sorted(NAMES - found.keys()):
+    for name in NAMES - found.keys():
         found[name] = _unread(name)
-    return tuple(sorted(found.values(), key=lambda support: _ORDER[support.verdict] >= 3))
+    return tuple(found.values())
 
 
 def _verdict_of(name: str, text: str) -> Verdict:
@@ -82,14 +78,3 @@ def _unread(name: str) -> Support:
     if extent is not None:
         return Support(name, "", Verdict.REFUSED, CLOSED[extent])
     return Support(name, "", Verdict.IGNORED, consequence_of(name))
-
-
-def groups_of(supports: Iterable[Support]) -> Iterator[tuple[Support, ...]]:
-    """
-    :return: the annotations, those of one feature with equal verdict and text together, in the
-        order of the first of each.
-    """
-    groups: dict[tuple[str, Verdict, str], list[Support]] = {}
-    for support in supports:
-        groups.setdefault(support[1:], []).append(support)
-    yield from map(tuple, groups.values())

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.policy.annotation import OWN_PREFIX
 from ingress.policy.known_annotations import FORMER_NAMES, NAMES
 from ingress.policy.registry import REGISTRY
-from ingress.policy.support import Support, Verdict, groups_of, support_of_all
+from ingress.policy.support import Verdict, support_of_all
 from tests.support.permanent_redirect import PermanentRedirect
 
 
@@ -35,9 +35,3 @@ class SupportTests(SynchronousTestCase):
             self.assertLessEqual(set(entry.differences), set(entry.annotations), entry)
             for text in entry.differences.values():
                 self.assertRegex(text, r"\A[^\n|]+[^.\s|]\Z")
-
-    def test_groups(self) -> None:
-        """Annotations of one feature with the same text are one group."""
-        a, b = (Support(name, "f", Verdict.DIFFERS, "text") for name in "ab")
-        c = Support("c", "g", Verdict.DIFFERS, "text")
-        self.assertEqual(list(groups_of([a, c, b])), [(a, b), (c,)])
