@@ -48,11 +48,19 @@ class HTTP2Client:
     :param wire: the wire to connect to.
     :param window: of each stream, in bytes.
     :param reads: whether what is received is given back to the windows.
+    :param peer: a connection to use; None for a new one.
     """
 
-    def __init__(self, wire: Wire, *, window: int = 65_535, reads: bool = True) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        window: int = 65_535,
+        reads: bool = True,
+        peer: Peer | None = None,
+    ) -> None:
         self.wire = wire
-        self.peer: Peer = wire.connect()
+        self.peer: Peer = wire.connect() if peer is None else peer
         config = h2.config.H2Configuration(
             header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False
         )
