@@ -48,7 +48,7 @@ def close_unsupported(
                 is_shown=False,
             )
         else:
-            annotations.close(name, "snippets are not interpreted (see `snippets`)")
+            annotations.close(name, "snippets of this kind are not interpreted")
 
 
 def closing_of(name: str) -> Extent | None:

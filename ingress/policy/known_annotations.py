@@ -71,15 +71,11 @@ _NO_EFFECT: Final = "the annotation is ignored"
 _FAMILIES: Final = {
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
-    "proxy-next-upstream proxy-next-upstream-timeout proxy-next-upstream-tries": "requests are"
-    " tried again by the proxy's own rules",
-    "proxy-http-version": "HTTP/1.1 is spoken to endpoints",
     "connection-proxy-header": "endpoints get the proxy's own Connection field",
     "ssl-passthrough": "TLS ends at this proxy, with its own certificate",
     "ssl-ciphers ssl-prefer-server-ciphers": "the ciphers are those of every host",
     "enable-rewrite-log": "rewrites are not logged",
     "http2-push-preload": "nothing is pushed: browsers take no pushed responses any more",
-    "client-body-buffer-size proxy-max-temp-file-size": "bodies are passed on as they come in",
     "fastcgi-index fastcgi-params-configmap": "FastCGI is not spoken to endpoints",
     "use-port-in-redirects": "there are no redirects that it is about",
 }
