@@ -181,7 +181,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         writer = StreamWriter(self, stream)
         writer.refused(error)
         timeout = self._limits.head_timeout
-        refuse_client(self._exchanges, writer, self._client, error, b"", 0, timeout)
+        refuse_client(self._exchanges, writer, self._client, error, stream.line, 0, timeout)
 
     # StreamConnection.
 

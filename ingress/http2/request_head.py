@@ -14,6 +14,7 @@ from typing import Final
 
 from ingress.config import Limits
 from ingress.errors import HeadTooLarge, MethodUnknown, RequestError
+from ingress.http1.decoder import MAX_FIRST_LINE
 from ingress.http1.head import TOKEN
 from ingress.http1.request_head import aim_request, parse_fields
 from ingress.http2.field_check import BlockReader, as_lines, check_field
@@ -88,11 +89,76 @@ class _Whole:
         self.priority = priority
 
 
+class _PseudoFields:
+    """The pseudo-fields of a request, as they come."""
+
+    __slots__ = ("authority", "count", "fault", "method", "path", "protocol", "scheme", "size")
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.scheme = b""
+        self.path = b""
+        self.authority = b""
+        self.protocol = b""
+        self.size = 0
+        self.count = 0
+        self.fault = ""
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.size += len(name) + len(value) + ENTRY_OVERHEAD
+        self.count += 1
+        earlier = b""
+        if name == b":method":
+            earlier, self.method = self.method, value
+        elif name == b":path":
+            earlier, self.path = self.path, value
+        elif name == b":scheme":
+            earlier, self.scheme = self.scheme, value
+        elif name == b":authority":
+            earlier, self.authority = self.authority, value
+        elif name == b":protocol":
+            earlier, self.protocol = self.protocol, value
+        else:
+            self.fault = "The request has an unknown pseudo-field."
+        if earlier or not value:
+            self.fault = "The request has a pseudo-field that is empty, or there twice."
+
+    def checked_method(self) -> bytes:
+        """
+        :return: the method that HTTP/1.1 would have: GET for a WebSocket (RFC 8441).
+        :raises RequestError: if there is no valid one, or any pseudo-field is at fault.
+        """
+        if self.fault:
+            raise RequestError(self.fault)
+        if _METHOD.fullmatch(self.method) is None:
+            raise RequestError("The request has no valid method.")
+        if self.method == b"CONNECT" and self.protocol:
+            if self.protocol.lower() != b"websocket":
+                raise MethodUnknown("The protocol of the tunnel is unknown.")
+            self.method = b"GET"
+        elif self.protocol:
+            raise RequestError("The request has a protocol without CONNECT.")
+        return self.method
+
+    def check(self, host: bytes | None) -> None:
+        """:param host: the Host field, if there is one."""
+        if self.fault:
+            raise RequestError(self.fault)
+        if self.scheme.lower() not in _SCHEMES or not self.path:
+            raise RequestError("The request lacks a pseudo-field, or has an unknown scheme.")
+        if host is not None and self.authority and host.lower() != self.authority.lower():
+            raise RequestError("The authority of the target differs from the Host field.")
+
+
+_NONE: Final = _PseudoFields()
+
+
 class RequestHeads:
     """Reads the heads of the requests of one connection, in order."""
 
     __slots__ = (
         "_limits",
+        "_pseudo",
         "_reader",
         "_tails",
         "_version",
@@ -119,6 +185,7 @@ class RequestHeads:
 
         self._whole_version = 0
         self._limits: Limits | None = None
+        self._pseudo = _NONE
 
     def read(self, block: bytes, limits: Limits) -> Request:
         """
@@ -144,10 +211,16 @@ class RequestHeads:
             self._whole[block] = _Whole(request, self.has_length, self.priority)
         return request
 
+    def refused_line(self) -> bytes:
+        """:return: what a request that was just refused would begin with in HTTP/1, for the log."""
+        pseudo, self._pseudo = self._pseudo, _NONE
+        line = b"%b %b HTTP/2.0" % (pseudo.method or b"-", pseudo.path or b"-")
+        return line[:MAX_FIRST_LINE]
+
     def _read(self, block: bytes, limits: Limits) -> Request:
         decoder = self._reader.decoder
         decoder.begin(block)
-        pseudo = _PseudoFields()
+        pseudo = self._pseudo = _PseudoFields()
         tail: Tail | None = None
         name = b":"
         start = before = 0
@@ -212,64 +285,3 @@ class RequestHeads:
         self.has_length = tail.has_length
         self.priority = tail.priority
         return request
-
-
-class _PseudoFields:
-    """The pseudo-fields of a request, as they come."""
-
-    __slots__ = ("authority", "count", "fault", "method", "path", "protocol", "scheme", "size")
-
-    def __init__(self) -> None:
-        self.method = b""
-        self.scheme = b""
-        self.path = b""
-        self.authority = b""
-        self.protocol = b""
-        self.size = 0
-        self.count = 0
-        self.fault = ""
-
-    def add(self, name: bytes, value: bytes) -> None:
-        self.size += len(name) + len(value) + ENTRY_OVERHEAD
-        self.count += 1
-        earlier = b""
-        if name == b":method":
-            earlier, self.method = self.method, value
-        elif name == b":path":
-            earlier, self.path = self.path, value
-        elif name == b":scheme":
-            earlier, self.scheme = self.scheme, value
-        elif name == b":authority":
-            earlier, self.authority = self.authority, value
-        elif name == b":protocol":
-            earlier, self.protocol = self.protocol, value
-        else:
-            self.fault = "The request has an unknown pseudo-field."
-        if earlier or not value:
-            self.fault = "The request has a pseudo-field that is empty, or there twice."
-
-    def checked_method(self) -> bytes:
-        """
-        :return: the method that HTTP/1.1 would have: GET for a WebSocket (RFC 8441).
-        :raises RequestError: if there is no valid one, or any pseudo-field is at fault.
-        """
-        if self.fault:
-            raise RequestError(self.fault)
-        if _METHOD.fullmatch(self.method) is None:
-            raise RequestError("The request has no valid method.")
-        if self.method == b"CONNECT" and self.protocol:
-            if self.protocol.lower() != b"websocket":
-                raise MethodUnknown("The protocol of the tunnel is unknown.")
-            self.method = b"GET"
-        elif self.protocol:
-            raise RequestError("The request has a protocol without CONNECT.")
-        return self.method
-
-    def check(self, host: bytes | None) -> None:
-        """:param host: the Host field, if there is one."""
-        if self.fault:
-            raise RequestError(self.fault)
-        if self.scheme.lower() not in _SCHEMES or not self.path:
-            raise RequestError("The request lacks a pseudo-field, or has an unknown scheme.")
-        if host is not None and self.authority and host.lower() != self.authority.lower():
-            raise RequestError("The authority of the target differs from the Host field.")

@@ -229,6 +229,7 @@ class ServerConnection(Connection):
             request = heads.read(block, self.limits)
         except RequestError as error:
             stream.is_remote_closed = is_end
+            stream.line = heads.refused_line()
             stream.take_refusal(error)
             self._refused(stream, error)
             return

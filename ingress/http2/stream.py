@@ -132,6 +132,7 @@ class Stream:
         "is_queued",
         "is_remote_closed",
         "is_response_begun",
+        "line",
         "offset",
         "owner",
         "priority",
@@ -170,6 +171,9 @@ class Stream:
         self.trailers: Trailers = ()
         self.refusal: PeerError | None = None
         """The fault of a message that its user has not seen the begin of."""
+
+        self.line = b""
+        """The beginning of a request whose head is at fault, for the log."""
 
         self.is_input_paused = True
         """Whether input is held; it is until the stream's user asks for it."""

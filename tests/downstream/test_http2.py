@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Config, Limits
 from ingress.downstream.http2 import HTTP2Downstream
 from ingress.downstream.http2_state import FOLLOWING, HTTP2State
+from ingress.errors import Outcome
 from ingress.http2.fault import (
     ENHANCE_YOUR_CALM,
     INTERNAL_ERROR,
@@ -19,8 +20,10 @@ from ingress.http2.fault import (
 from ingress.http2.frame import PREFACE
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
+from ingress.telemetry.record import ExchangeRecord
 from tests.support.http2_client import Client, settings
 from tests.support.http2_wire import GET, POST, HTTP2Client
+from tests.support.kept_records import KeptRecords
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import (
     CHUNKED_OK,
@@ -165,6 +168,21 @@ class ExchangeTests(HTTP2TestCase):
         self.assertEqual(self.client.answers[long].status, 431)
         self.client.request()
         self.assertEqual(len(self.wire.dials), 1)
+
+    def test_refusal_in_the_log(self) -> None:
+        """The record of a refused request has its method and path."""
+        records: list[ExchangeRecord] = []
+        self.wire.plane.exchanges.recorder = KeptRecords(records)
+        path = (b":path", b"/a\r\nb" + b"c" * 300)
+        for fields, line in (
+            ([*GET, (b"connection", b"close")], b"GET / HTTP/2.0"),
+            ([*GET[:2], path, GET[3]], b"GET /a\r\nb" + b"c" * 248),
+            (GET[1:], b"- / HTTP/2.0"),
+        ):
+            self.client.request(fields)
+            record = records.pop()
+            self.assertEqual((record.status, record.line[:256]), (400, line[:256]))
+            self.assertEqual(record.outcome, Outcome.BAD_REQUEST)
 
     def test_too_large(self) -> None:
         """A body that is too large is answered with 413, by its length or once it is."""
