@@ -3,12 +3,17 @@ The patterns of a host in an index, so that a request is compared with few of a 
 
 All paths that a pattern matches begin with the same text, which may be short: ``/something`` for
 ``/something(/|$)(.*)``. The index finds those patterns whose text a path begins with.
+
+This text also decides between namespaces, and not the length of an expression, which its author can
+choose at will: ``/.*|long`` takes no request from the path ``/a`` of another namespace, and
+``/a/b.*`` takes as many as the path ``/a/b`` would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 from time import perf_counter
 from typing import Final
 
@@ -46,14 +51,18 @@ class Match:
 
     :ivar path: the path that was searched for.
     :ivar route: None if no pattern matches.
+    :ivar rule: the Route with the pattern; `route` may be one that refuses the request instead.
     """
 
-    __slots__ = ("captures", "path", "route")
+    __slots__ = ("captures", "path", "route", "rule")
 
-    def __init__(self, path: bytes, route: Route | None, captures: Captures) -> None:
+    def __init__(
+        self, path: bytes, route: Route | None, captures: Captures, rule: Route | None = None
+    ) -> None:
         self.path = path
         self.route = route
         self.captures = captures
+        self.rule = route if rule is None else rule
 
 
 class _Kept:
@@ -91,7 +100,8 @@ class PatternIndex:
     """
     The Routes of one host by their patterns.
 
-    :param routes: in the order in which they are tried; each has a pattern.
+    :param routes: in the order in which they are tried, those of each namespace by themselves; each
+        has a pattern.
     :param default: what requests get that no Route matches.
     :ivar is_simple: whether `find` can be used: no Route has conditions or an unknown pattern. Not
         before `candidates` has been used: an index is made when it is first needed, because most
@@ -99,6 +109,7 @@ class PatternIndex:
     """
 
     __slots__ = (
+        "_ages",
         "_by_beginning",
         "_clock",
         "_default",
@@ -121,12 +132,16 @@ class PatternIndex:
         self._routes = routes
         self._by_beginning: dict[bytes, list[tuple[int, Route]]] = {}
         self._lengths: list[int] = []
+        self._ages: dict[str, int] = {}
+        """The namespaces in their order."""
+
         self._has_unknown = False
         self.is_simple = False
 
     def _build(self) -> None:
         is_simple = True
         for order, route in enumerate(self._routes):
+            self._ages.setdefault(route.ingress[0], len(self._ages))
             if route.pattern is not None:
                 beginning = route.pattern.beginning[:_MAX_BEGINNING]
                 self._by_beginning.setdefault(beginning, []).append((order, route))
@@ -184,20 +199,55 @@ class PatternIndex:
 
     def _matches(self, path: bytes) -> Iterator[Match]:
         """Yield what `candidates` does, with captures."""
+        possible = self._possible(path)
+        if len(self._ages) > 1:
+            return self._across_namespaces(path, possible)
+        return self._compared(path, possible)
+
+    def _across_namespaces(self, path: bytes, possible: list[tuple[int, Route]]) -> Iterator[Match]:
+        """
+        Yield the matches of several namespaces: those of each in its own order, and of what is next
+        in each of them the most specific one.
+
+        No pattern is compared that would come behind what is yielded, so that one namespace cannot
+        use up the time of another.
+        """
+        of_namespace: dict[str, list[tuple[int, Route]]] = {}
+        for item in possible:
+            of_namespace.setdefault(item[1].ingress[0], []).append(item)
+        heap: list[tuple[_Rank, Match | None, Iterator[Match]]] = []
+        for namespace, items in of_namespace.items():
+            age = self._ages[namespace]
+            best = min(_rank(route, age) for _, route in items)
+            heap.append((best, None, self._compared(path, items)))
+        bests = {best[2]: best for best, _, _ in heap}
+        heapify(heap)
+        while heap:
+            rank, match, matches = heappop(heap)
+            if match is not None:
+                yield match
+                heappush(heap, (bests[rank[2]], None, matches))
+                continue
+            match = next(matches, None)
+            if match is not None and match.rule is not None:
+                heappush(heap, (_rank(match.rule, rank[2]), match, matches))
+
+    def _compared(self, path: bytes, possible: list[tuple[int, Route]]) -> Iterator[Match]:
+        """Compare a path with the patterns that it may match."""
         until = 0.0
-        for count, (_, route) in enumerate(self._possible(path)):
+        for count, (_, route) in enumerate(possible):
             if count % _UNTIMED == _UNTIMED - 1:
                 now = self._clock()
                 until = until or now + MAX_SECONDS
                 if now > until:
-                    yield Match(path, refusing(route), _NOTHING)
+                    yield Match(path, refusing(route), _NOTHING, route)
                     return
             pattern = route.pattern
             assert pattern is not None
             try:
                 captures = pattern.captures(path)
             except TextTooLong:
-                yield Match(path, refusing(route), _NOTHING)
+                yield Match(path, refusing(route), _NOTHING, route)
             else:
                 if captures is not None:
                     yield Match(path, route, captures)
@@ -223,6 +273,20 @@ class PatternIndex:
 
 def _order(item: tuple[int, Route]) -> int:
     return item[0]
+
+
+_Rank = tuple[int, bool, int]
+"""
+What sorts the patterns of different namespaces: the length of the text that all matches begin with,
+the longest first; whether it is more than one path; the age of the namespace.
+"""
+
+
+def _rank(route: Route, age: int) -> _Rank:
+    pattern = route.pattern
+    if pattern is None:
+        return (0, True, age)
+    return (-len(pattern.beginning), pattern.form is not PathForm.EXACT, age)
 
 
 def refusing(route: Route) -> Route:

@@ -73,6 +73,88 @@ class PatternIndexTests(SynchronousTestCase):
         self.assertEqual(first.path if first is not None else None, expected)
 
 
+class NamespacesTests(SynchronousTestCase):
+    """The patterns of several namespaces on one host: none takes requests from another."""
+
+    def index(self, *routes: Route) -> PatternIndex:
+        patterns = PatternList()
+        for one in routes:
+            patterns.add(one.path.encode(), one)
+        index = finish(patterns.freeze("a.example", None)).index
+        assert index is not None
+        return index
+
+    def first(self, index: PatternIndex, path: bytes) -> tuple[str, str]:
+        next(index.candidates(path), None)
+        # Twice, because results are kept.
+        found = {index.find(path), index.find(path), next(index.candidates(path), None)}
+        (one,) = found
+        assert one is not None
+        return one.ingress
+
+    def test_plain_path(self) -> None:
+        """However long an expression is, it takes no path of another namespace."""
+        index = self.index(
+            route("/admin", PathForm.PREFIX, "old"),
+            route("/", PathForm.PREFIX, "old"),
+            route("/(.*)", namespace="new"),
+            route("/(admin|something-longer)(.*)", namespace="new"),
+            route("/admin(/|$)(.*)", namespace="new"),
+            route("/adm.*|/another-way", namespace="new"),
+        )
+        for path in (b"/admin", b"/admin/x", b"/ADMIN/x", b"/", b"/foo"):
+            expected = "/admin" if path.lower().startswith(b"/admin") else "/"
+            self.assertEqual(self.first(index, path), ("old", expected), path)
+
+    def test_more_specific(self) -> None:
+        """An expression has the paths that a plain path with its beginning would have."""
+        index = self.index(
+            route("/", PathForm.PREFIX, "old"),
+            route("/api/v1(/|$)(.*)", namespace="new"),
+            route("/(.*)[.]js", namespace="new"),
+        )
+        self.assertEqual(self.first(index, b"/api/v1/x")[0], "new")
+        self.assertEqual(self.first(index, b"/api/v2/x")[0], "old")
+        self.assertEqual(self.first(index, b"/x.js")[0], "old")
+
+    def test_age(self) -> None:
+        """Of equal beginnings the namespace that was first counts, and an exact path."""
+        old, new = (
+            route("/a(/|$)(.*)", namespace="old"),
+            route("/a[/].*(and-longer)?", namespace="new"),
+        )
+        self.assertEqual(self.first(self.index(old, new), b"/a/x")[0], "old")
+        self.assertEqual(self.first(self.index(new, old), b"/a/x")[0], "new")
+        exact = route("/a", PathForm.EXACT, "new")
+        self.assertEqual(self.first(self.index(old, exact), b"/a")[0], "new")
+
+    def test_own_order(self) -> None:
+        """Within a namespace the longest expression goes first, as everywhere."""
+        index = self.index(
+            route("/", PathForm.PREFIX, "old"),
+            route("/a/.*", namespace="new"),
+            route("/a(/b.*|/something-longer)", namespace="new"),
+        )
+        expected = ["/a(/b.*|/something-longer)", "/a/.*", "/"]
+        self.assertEqual(found(index, b"/a/b"), expected)
+
+    def test_time(self) -> None:
+        """Expressions that take long hold up no path of another namespace."""
+        now = [0.0]
+
+        def clock() -> float:
+            now[0] += MAX_SECONDS
+            return now[0]
+
+        slow = [route(f"/.*{number:03}.*", namespace="slow") for number in range(100)]
+        plain = route("/admin", PathForm.PREFIX, "other")
+        index = PatternIndex([*slow, plain], None, clock)
+        self.assertEqual(next(index.candidates(b"/admin")), plain)
+        late = route("/admin/x.*", namespace="other")
+        index = PatternIndex([*slow, late], None, clock)
+        self.assertEqual(next(index.candidates(b"/admin/x")), late)
+
+
 class FindTests(SynchronousTestCase):
     """The first one, which is found again and again."""
 

@@ -38,11 +38,15 @@ class PatternList:
         return None if taken is route else taken
 
     def freeze(self, host: str, default: Route | None) -> Steps[VirtualHost]:
-        """:return: the host, with its patterns in the order in which they are tried."""
+        """
+        :return: the host, with its patterns in the order in which they are tried: those of each
+            namespace by themselves, the namespace that was added first before the others.
+        """
         patterns = []
-        for count, (pattern, conditions) in enumerate(self._routes):
-            order = (*pattern.precedence, -len(conditions), count)
-            patterns.append((order, self._routes[pattern, conditions]))
+        ages: dict[str, int] = {}
+        for count, ((pattern, conditions), route) in enumerate(self._routes.items()):
+            age = ages.setdefault(route.ingress[0], len(ages))
+            patterns.append(((age, *pattern.precedence, -len(conditions), count), route))
             if count % STRIDE == STRIDE - 1:
                 yield
         patterns = yield from sorted_in_steps(patterns)
