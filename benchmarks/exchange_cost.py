@@ -27,6 +27,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from ingress.config import AccessLog as AccessLogSettings
+from ingress.config import Config
 from ingress.deadline import Deadlines
 from ingress.downstream.http1 import HTTP1Downstream
 from ingress.endpoint import Endpoint
@@ -39,7 +40,7 @@ from ingress.telemetry.traffic import Traffic
 from ingress.transport import ImmediateServer, connect_tcp
 from ingress.upstream.registry import EndpointRegistry
 from ingress.upstream.tls_transport import tls_dialers
-from tests.support.objects import built, ingress, served
+from tests.support.objects import FILES, built, ingress, served
 
 REQUESTS = 3000
 ROUNDS = 9
@@ -58,12 +59,16 @@ SIZE = 4096
 
 
 class Proxy:
-    """The data plane with one client connected, and one connection to an endpoint."""
+    """
+    The data plane with one client connected, and one connection to an endpoint.
 
-    def __init__(self) -> None:
+    :param config: the configuration that it serves by.
+    """
+
+    def __init__(self, config: Config = FILES) -> None:
         self.reactor: Any = DirectEPollReactor()
         listening = socket.create_server(("127.0.0.1", 0))
-        plane = self._plane(Endpoint(*listening.getsockname()))
+        plane = self.plane = self._plane(Endpoint(*listening.getsockname()), config)
         near, self.client = socket.socketpair()
         near.setblocking(False)
         self.downstream = HTTP1Downstream(
@@ -80,7 +85,7 @@ class Proxy:
         self.reactor.doPoll(1)
         self.answer()
 
-    def _plane(self, endpoint: Endpoint) -> DataPlane:
+    def _plane(self, endpoint: Endpoint, config: Config) -> DataPlane:
         reactor = self.reactor
         deadlines = Deadlines(reactor)
         log = AccessLog(reactor, None, time.time)
@@ -94,7 +99,8 @@ class Proxy:
             process=1,
             recorder=Recorder(Traffic(), log),
         )
-        snapshot = built(ingress("bench.example", {"/": "web:80"}), served("web")).snapshot
+        objects = (ingress("bench.example", {"/": "web:80"}), served("web"))
+        snapshot = built(*objects, config=config).snapshot
         upstreams = {
             key: replace(upstream, endpoints=(endpoint,))
             for key, upstream in snapshot.upstreams.items()
