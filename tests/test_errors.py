@@ -44,6 +44,7 @@ class PeerErrorTests(SynchronousTestCase):
             errors.EndpointTimeout: (504, "endpoint_timeout"),
             errors.EndpointClosed: (502, "endpoint_broke"),
             errors.StaleConnection: (502, "endpoint_broke"),
+            errors.StreamRefused: (502, "endpoint_broke"),
             errors.DialFailed: (502, "dial_failed"),
             errors.DialTimeout: (504, "dial_failed"),
         }

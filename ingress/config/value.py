@@ -29,25 +29,20 @@ from ingress.listen_address import (
     is_ip_address,
     parse_listen_address,
 )
+from ingress.object_name import LABEL, NAME, parse_object_name
 
 T = TypeVar("T")
 
 MAX_WORKERS = 256
 """Far more than the cores that one proxy can use."""
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
-"""An object's name, a DNS subdomain (RFC 1123) as the API server checks it."""
-
-_OBJECT = re.compile(rf"({_LABEL})/({_NAME})")
-_OWN_OBJECT = re.compile(rf"(?:({_LABEL})/)?({_NAME})")
-_SERVICE = re.compile(rf"({_LABEL})/({_LABEL})(?::([a-z0-9-]{{1,15}}|[0-9]{{1,5}}))?")
+_SERVICE = re.compile(rf"({LABEL})/({LABEL})(?::([a-z0-9-]{{1,15}}|[0-9]{{1,5}}))?")
 _CLASS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 """Wider than an object name: the old annotation holds any name that the operator chose."""
 
-_HOST_NAME = re.compile(_NAME)
+_HOST_NAME = re.compile(NAME)
 _NUMBERS = re.compile(r"[0-9.]+")
-_CONTROLLER = re.compile(rf"(?=.{{1,250}}\Z){_LABEL}(?:\.{_LABEL})*/[!-~]+")
+_CONTROLLER = re.compile(rf"(?=.{{1,250}}\Z){LABEL}(?:\.{LABEL})*/[!-~]+")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+|\*")
 _ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
@@ -65,7 +60,7 @@ def text(pattern: re.Pattern[str], accepted: str) -> Accept[str]:
 
 
 class_name = text(_CLASS, "the name of an IngressClass")
-namespace = text(re.compile(_LABEL), "the name of a namespace")
+namespace = text(re.compile(LABEL), "the name of a namespace")
 context_name = text(re.compile(r"[^\0\r\n]+"), "the name of a context of the kubeconfig")
 installation = text(
     re.compile(r"[A-Za-z0-9._-]{1,64}"), "a name of at most 64 letters, digits, dots, - and _"
@@ -288,18 +283,18 @@ def existing_path(folder: Path) -> Accept[Path]:
 
 def object_name(value: object) -> tuple[str, str]:
     """``NAMESPACE/NAME``."""
-    match = _OBJECT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    name = parse_object_name(value) if isinstance(value, str) else None
+    if name is None:
         raise NotAccepted("NAMESPACE/NAME")
-    return match[1], match[2]
+    return name
 
 
 def own_object_name(value: object) -> tuple[str, str]:
     """``NAMESPACE/NAME``, or ``NAME`` with an empty namespace."""
-    match = _OWN_OBJECT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    name = parse_object_name(value, "") if isinstance(value, str) else None
+    if name is None:
         raise NotAccepted("NAMESPACE/NAME, or NAME for the proxy's own namespace")
-    return match[1] or "", match[2]
+    return name
 
 
 def status_address(value: object) -> str:

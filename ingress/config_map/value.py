@@ -17,6 +17,7 @@ from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config.section import NotAccepted
 from ingress.field_edits import check_field
 from ingress.linear_pattern import LinearPattern, PatternRefused
+from ingress.object_name import parse_object_name
 from ingress.value_map import ValueMap, ValueRefused
 
 RETRY_CONDITIONS: Final = frozenset(
@@ -48,9 +49,6 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 """The name of a field (RFC 9110 section 5.6.2)."""
 
 _PATH: Final = re.compile(r"/[!-~]{0,1023}")
-_OBJECT: Final = re.compile(
-    r"(?:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/)?([a-z0-9][a-z0-9.-]{0,252})"
-)
 _MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+|\*")
 
 
@@ -288,7 +286,7 @@ def media_types(written: str) -> tuple[str, ...]:
 
 def reference(written: str) -> tuple[str, str]:
     """Accept ``NAMESPACE/NAME`` of an object."""
-    match = _OBJECT.fullmatch(written)
-    if match is None or match[1] is None:
+    name = parse_object_name(written)
+    if name is None:
         raise NotAccepted("NAMESPACE/NAME of a ConfigMap is accepted")
-    return match[1], match[2]
+    return name

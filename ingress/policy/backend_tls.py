@@ -19,6 +19,7 @@ from typing import ClassVar, Final
 
 from OpenSSL import SSL
 
+from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations, Subject
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import ObjectReference, Setting
@@ -34,7 +35,6 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\.?\Z){_LABEL}\.?")
 """A host name, not an address: the last label may not be all digits (RFC 3696 section 2)."""
 
-_SECRET = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9.-]{0,252})")
 
 _CIPHERS = re.compile(r"[A-Za-z0-9+:_!-]{1,1024}")
 """As in ingress-nginx: no ``@SECLEVEL``, which would let OpenSSL accept any cipher."""
@@ -175,10 +175,8 @@ def _read_secret_key(annotations: Annotations) -> tuple[tuple[str, str] | None, 
     written = annotations.text("proxy-ssl-secret")
     if not written:
         return None, ""
-    match = _SECRET.fullmatch(written)
-    if match is None:
-        return None, "NAMESPACE/NAME of a Secret is accepted"
-    return (match[1], match[2]), ""
+    key = parse_object_name(written)
+    return key, "" if key is not None else "NAMESPACE/NAME of a Secret is accepted"
 
 
 def _is_encrypted(annotations: Annotations) -> bool:

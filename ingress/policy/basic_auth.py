@@ -20,6 +20,7 @@ from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
 from ingress.message import Request
+from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Verdict
@@ -45,9 +46,6 @@ MAX_CREDENTIALS: Final = 4096
 MAX_REALM: Final = 1024
 """Characters of a realm, which is a field of each refusal."""
 
-_SECRET: Final = re.compile(
-    r"(?:([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)/)?([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)"
-)
 _REALM: Final = re.compile(rf"[ -~\u00a0-\ud7ff\ue000-\U0010ffff]{{0,{MAX_REALM}}}")
 _READERS: Final = {"auth-file": read_password_file, "auth-map": read_password_map}
 
@@ -264,7 +262,5 @@ def _read_realm(annotations: Annotations) -> str:
 
 def _secret_key(written: str, namespace: str) -> tuple[tuple[str, str] | None, str]:
     """:return: namespace and name of the Secret; or None, and why there is none."""
-    match = _SECRET.fullmatch(written)
-    if match is None:
-        return None, "NAME or NAMESPACE/NAME of a Secret is accepted"
-    return (match[1] or namespace, match[2]), ""
+    key = parse_object_name(written, namespace)
+    return key, "" if key is not None else "NAME or NAMESPACE/NAME of a Secret is accepted"

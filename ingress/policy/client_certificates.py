@@ -22,6 +22,7 @@ from ingress.client_session import ClientSession, ClientTrust
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
 from ingress.linear_pattern import LinearPattern, PatternRefused, TextTooLong
+from ingress.object_name import parse_object_name
 from ingress.openssl import read_revocations
 from ingress.policy.annotation import Annotations, Extent
 from ingress.policy.context import PolicyContext
@@ -32,9 +33,6 @@ from ingress.policy.refusal import certificate_loss
 from ingress.policy.scope import OWN_NAMESPACE, HostScope, ReadContext
 from ingress.policy.secret_content import SecretData, SecretFault
 
-_SECRET: Final = re.compile(
-    r"([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)"
-)
 _MODES: Final = ("on", "off", "optional", "optional_no_ca")
 _MAX_DEPTH: Final = 100
 """OpenSSL's own bound."""
@@ -124,7 +122,7 @@ class ClientCertificates(Policy):
         first = next((name for name in cls.annotations if name in present), None)
         if first is None:
             return None
-        key = _secret_key(written)
+        key = parse_object_name(written)
         if key is None:
             fault = "NAMESPACE/NAME of a Secret is accepted"
             if first != "auth-tls-secret":
@@ -153,7 +151,7 @@ class ClientCertificates(Policy):
         Feature: the Secret, if it will be looked at. Whether one of another namespace will be, the
         ConfigMap decides.
         """
-        key = _secret_key(annotations.text("auth-tls-secret"))
+        key = parse_object_name(annotations.text("auth-tls-secret"))
         if key is not None:
             yield ("Secret", *key)
 
@@ -312,11 +310,6 @@ def read_authorities(secret: SecretData) -> tuple[bytes, bytes]:
             "can be read"
         )
     return ca_pem, crl_pem
-
-
-def _secret_key(written: str) -> tuple[str, str] | None:
-    match = _SECRET.fullmatch(written)
-    return None if match is None else (match[1], match[2])
 
 
 def _read_depth(annotations: Annotations) -> int:

@@ -7,21 +7,18 @@ allowed may be one that loosens what browsers enforce, so it closes the paths.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import ObjectReference
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 
 _NAME: Final = "custom-headers"
-_REFERENCE: Final = re.compile(
-    r"(?:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/)?([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
-)
 _MOST: Final = 100
 """Fields of one ConfigMap."""
 
@@ -88,8 +85,7 @@ class CustomHeaders(Policy):
 
 
 def _reference(annotations: Annotations, namespace: str) -> tuple[str, str] | None:
-    match = _REFERENCE.fullmatch(annotations.text(_NAME))
-    return None if match is None else (match[1] or namespace, match[2])
+    return parse_object_name(annotations.text(_NAME), namespace)
 
 
 def _may_cross(context: ReadContext) -> bool:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ingress.config.nginx_settings import GlobalAuth
 from ingress.errors import IngressError
 from ingress.field_edits import CONNECTION_FIELDS, FieldEdits
+from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations
 from ingress.policy.auth_cache import CacheDurations, parse_durations
 from ingress.policy.feature import ObjectReference
@@ -30,9 +31,6 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAX_FIELDS: Final = 100
 """Names of fields that are copied, and fields that are set: no server sends so many of its own."""
 
-_OBJECT: Final = re.compile(
-    r"(?:([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)/)?([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)"
-)
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _NOT_COPIED: Final = CONNECTION_FIELDS | {b"host", b"cdn-loop"}
 
@@ -159,8 +157,7 @@ def check_copied(names: Iterable[str]) -> Iterator[str]:
 
 def _key_of(annotations: Annotations, namespace: str) -> tuple[str, str] | None:
     """:return: namespace and name of the ConfigMap with fields; None for what is no name."""
-    match = _OBJECT.fullmatch(annotations.text(FIELDS))
-    return (match[1] or namespace, match[2]) if match is not None else None
+    return parse_object_name(annotations.text(FIELDS), namespace)
 
 
 def referenced(annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
