@@ -6,6 +6,7 @@ entries of ``source.endpoints`` that serve nothing; and packages that it needs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ingress.config import Config, LocalService
 from ingress.endpoint import Endpoint
@@ -19,6 +20,12 @@ from ingress.routing.build.default_backend import FIELD, default_upstream
 from ingress.routing.build.endpoint_screen import CONFIGURATION, CONSEQUENCE, describe_refused
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
+
+
+_NO_COLLECTOR: Final = (
+    "is true, here or as enable-opentelemetry of the ConfigMap, and no collector is configured"
+    " (otlp.endpoint, or otlp-collector-host of the ConfigMap); no spans are recorded"
+)
 
 
 def configuration_problems(
@@ -38,6 +45,8 @@ def configuration_problems(
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)
     yield from _refused_endpoints(upstreams, config, origin)
+    if config.otlp.for_all and not config.otlp.endpoint:
+        yield Problem(_NO_COLLECTOR, field="otlp.for-all", origin=origin)
     for coding, package in missing_packages(config):
         yield Problem(
             f"needs the Python package {package}, which is not installed; no response is"

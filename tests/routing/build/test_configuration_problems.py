@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config, FilesSource, LocalService
+from ingress.config import Config, FilesSource, LocalService, OtlpSettings
 from ingress.config.compression import CodingSettings, CompressionSettings
 from ingress.kube.objects import KubeObject
 from ingress.routing.build import Built, build
@@ -97,3 +97,19 @@ class PackageTests(SynchronousTestCase):
 
     def problems(self, built: Built) -> list[str]:
         return [str(each) for each in built.all_problems() if each.field.startswith("compression")]
+
+
+class CollectorTests(SynchronousTestCase):
+    def test_missing(self) -> None:
+        """Spans for all rules and no collector are a Problem; nothing else is."""
+        web = objects([ingress("a.example", {"/": "web:80"})])
+        for otlp, count in (
+            (OtlpSettings(), 0),
+            (OtlpSettings("http://127.0.0.1:4318/"), 0),
+            (OtlpSettings("http://127.0.0.1:4318/", for_all=True), 0),
+            (OtlpSettings(for_all=True), 1),
+        ):
+            built = build(web, replace(FILES, otlp=otlp), now=NOW)
+            found = [str(each) for each in built.all_problems() if each.field == "otlp.for-all"]
+            self.assertEqual(len(found), count, found)
+            self.assertTrue(all("no collector is configured" in each for each in found))
