@@ -21,7 +21,6 @@ from ingress.routing.build.endpoint_screen import CONFIGURATION, CONSEQUENCE, de
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
 
-
 _NO_COLLECTOR: Final = (
     "is true, here or as enable-opentelemetry of the ConfigMap, and no collector is configured"
     " (otlp.endpoint, or otlp-collector-host of the ConfigMap); no spans are recorded"
