@@ -24,7 +24,7 @@ from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream_target import check_path, upstream_target
+from ingress.routing.upstream_target import check_path, path_readings, upstream_target
 from ingress.telemetry.record import ExchangeRecord
 
 MAX_SEARCHES: Final = 10
@@ -92,7 +92,10 @@ class ExchangePolicies:
 
     def _make_context(self) -> PolicyContext:
         resources, route, request = self._resources, self.route, self.request
-        calls = resources.calls
+        calls, target, readings = resources.calls, request.target, ()
+        if route.paths is not None:
+            target = upstream_target(request, route.paths)
+            readings = path_readings(target, route.paths)
         return PolicyContext(
             request,
             self.client,
@@ -106,7 +109,8 @@ class ExchangePolicies:
             request_id=self._request_id,
             asker=resources.asker,
             snapshot=self.snapshot,
-            target=None if route.paths is None else upstream_target(request, route.paths),
+            target=target,
+            readings=readings,
         )
 
     @property

@@ -39,6 +39,9 @@ class PolicyContext:
     :ivar request_edits: the changes that policies before this one have made to the request, in the
         phase access.
     :ivar captures: the matches of the groups of the rule's regular expression.
+    :ivar readings: other canonical paths that endpoints may read in the target, on hosts that guard
+        some of theirs; all of them have the same rules about access, except for those that look at
+        the path themselves.
     :ivar now: gives the seconds on the clock of the process, for intervals.
     :ivar wall_clock: gives the seconds since the epoch, for dates.
     :ivar random: randomness that need not be secret.
@@ -59,6 +62,7 @@ class PolicyContext:
         "faults",
         "now",
         "random",
+        "readings",
         "request",
         "request_edits",
         "request_id",
@@ -85,12 +89,14 @@ class PolicyContext:
         snapshot: object = None,
         ends: list[Callable[[], None]] | None = None,
         target: bytes | None = None,
+        readings: tuple[bytes, ...] = (),
     ) -> None:
         self.request = request
         self.client = client
         self.request_id = request_id
         self._route = route
         self.captures = captures
+        self.readings = readings
         self.now = now
         self.wall_clock = wall_clock
         self.random = random
@@ -189,6 +195,7 @@ class PolicyContext:
             asker=self._asker,
             snapshot=self._snapshot,
             target=self.target,
+            readings=self.readings,
             owner=f"policies/{owner}/",
             ends=self.ends,
         )

@@ -81,6 +81,9 @@ class RuleScope(NamedTuple):
     ``*.example.com``; None for all of them.
     """
 
+    is_pattern: bool = False
+    """Whether the path is a regular expression."""
+
 
 class HostScope(NamedTuple):
     """A host that an object has rules for, as a host-wide feature sees it."""

@@ -28,6 +28,11 @@ from ingress.policy.snippet.tokens import SnippetRefused
 _NO_NAMES: Final = RuleNames().encoded()
 _TYPE: Final = b"content-type"
 _NOTHING_HERE: Final = Answer(404, Outcome.NO_ROUTE, "A location of a snippet has nothing here.")
+_OTHER_ACCESS: Final = Answer(
+    400,
+    Outcome.BAD_REQUEST,
+    "The path can be read as another one that a snippet treats in another way.",
+)
 
 
 def read_block(
@@ -79,17 +84,28 @@ class _Snippet(Policy):
         """Feature: it may refuse requests."""
         return _refuses(self.block)
 
-    def _run(self, context: PolicyContext) -> SnippetRun:
+    def _run(self, context: PolicyContext, path: bytes) -> SnippetRun:
         """Carry it out, for each phase anew: it depends on nothing but the request."""
         raise NotImplementedError
 
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy: an answer, another path, or changes to the request."""
-        run = self._run(context)
+    def _decided(self, context: PolicyContext, path: bytes) -> SnippetRun:
+        run = self._run(context, path)
         if run.answer is None:
             run.refuse_address()
+        return run
+
+    def _treats_otherwise(self, context: PolicyContext, reading: bytes, run: SnippetRun) -> bool:
+        """Whether it would not do with another reading of the path what it has done with it."""
+        other = self._decided(context, reading)
+        return other.answer is not None or other.next is not run.next
+
+    def access(self, context: PolicyContext) -> Decision:
+        """Policy: an answer, another path, or changes to the request."""
+        run = self._decided(context, context.request.path)
         if run.answer is not None:
             return run.answer
+        if any(self._treats_otherwise(context, reading, run) for reading in context.readings):
+            return _OTHER_ACCESS
         target = None if run.next is Next.GO_ON else run.target
         edits = request_edits(run)
         if target is None and not edits:
@@ -118,7 +134,7 @@ class _Snippet(Policy):
         *,
         is_own: bool,
     ) -> Decision:
-        run = self._run(context)
+        run = self._run(context, context.request.path)
         if not run.level.edits_responses:
             return None
         edits = response_edits(run, status, media_type, names, is_own=is_own)
@@ -159,8 +175,8 @@ class ConfigurationSnippet(_Snippet):
         """Feature."""
         return replace(self, rule=_names(rule))
 
-    def _run(self, context: PolicyContext) -> SnippetRun:
-        run = SnippetRun(context, self.rule)
+    def _run(self, context: PolicyContext, path: bytes) -> SnippetRun:
+        run = SnippetRun(context, self.rule, path)
         run.carry_out(self.block)
         return run
 
@@ -188,6 +204,8 @@ class ServerSnippet(_Snippet):
     """That of the rule."""
 
     is_exact: bool = False
+    is_pattern: bool = False
+    """Whether the path is a regular expression."""
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ServerSnippet | None:
@@ -216,10 +234,16 @@ class ServerSnippet(_Snippet):
     def at(self, rule: RuleScope) -> ServerSnippet:
         """Feature."""
         path = rule.path.encode("utf-8", "surrogatepass")
-        return replace(self, rule=_names(rule), path=path, is_exact=rule.path_type == "Exact")
+        return replace(
+            self,
+            rule=_names(rule),
+            path=path,
+            is_exact=rule.path_type == "Exact" and not rule.is_pattern,
+            is_pattern=rule.is_pattern,
+        )
 
-    def _run(self, context: PolicyContext) -> SnippetRun:
-        run = SnippetRun(context, self.rule)
+    def _run(self, context: PolicyContext, path: bytes) -> SnippetRun:
+        run = SnippetRun(context, self.rule, path)
         run.carry_out(self.block)
         if run.answer is None and run.next is not Next.SEARCH:
             location = self._location(run.path)
@@ -234,6 +258,9 @@ class ServerSnippet(_Snippet):
         """
         Find the location that nginx would choose in the place of the rule's own: exact ones first;
         else the longest prefix, unless it gives way to the first expression that matches.
+
+        The length of a rule that is an expression says nothing. Every prefix goes before it, even
+        those that nginx would not choose: a location can close what is open, and opens nothing.
         """
         matching = [each for each in self.block.locations if each.matches(path)]
         exact = next((each for each in matching if each.match is Match.EXACT), None)
@@ -243,7 +270,7 @@ class ServerSnippet(_Snippet):
             return None
         prefixes = [each for each in matching if each.match is not Match.PATTERN]
         longest = max(prefixes, key=lambda each: len(each.path), default=None)
-        if longest is not None and len(longest.path) < len(self.path):
+        if longest is not None and not self.is_pattern and len(longest.path) < len(self.path):
             longest = None
         if longest is not None and longest.match is Match.PREFERRED_PREFIX:
             return longest

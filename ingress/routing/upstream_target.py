@@ -69,6 +69,16 @@ def upstream_target(request: Request, handling: PathHandling) -> bytes:
     return target
 
 
+def path_readings(target: bytes, handling: PathHandling) -> tuple[bytes, ...]:
+    """
+    :param target: the target that goes upstream.
+    :param handling: the treatment of paths on the host.
+    :return: the other paths that endpoints may read in it; none on a host that guards nothing.
+    :raises RequestError: as `check_path`.
+    """
+    return other_readings(target.partition(b"?")[0]) if handling.is_guarded else ()
+
+
 def check_path(snapshot: Snapshot, request: Request, route: Route, handling: PathHandling) -> None:
     """
     Refuse a path that rules and endpoints may read in different ways.
@@ -86,7 +96,7 @@ def check_path(snapshot: Snapshot, request: Request, route: Route, handling: Pat
             raise RequestError(NOT_CANONICAL)
         if not handling.is_guarded:
             return
-        readings = other_readings(upstream_target(request, handling).partition(b"?")[0])
+        readings = path_readings(upstream_target(request, handling), handling)
     if readings:
         access = _access(route)
         for reading in readings:

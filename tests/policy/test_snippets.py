@@ -418,3 +418,58 @@ class SearchTests(SynchronousTestCase):
         """A path that is rewritten without end is 500."""
         snippet = "rewrite ^/a(.*)$ /a/x$1 last;"
         self.assertEqual(self.ask("/a/x", configuration_snippet=snippet)[0], 500)
+
+
+class ReadingsTests(SynchronousTestCase):
+    """What a snippet closes by its path is closed however the path is written."""
+
+    AMBIGUOUS = ("/x%2F..%2Fadmin", "/%2Fadmin", "/;x/admin", "/x/..;/admin", "/admin%2fx")
+
+    def ask(self, path: str, snippet: str, written: str = "/", **annotations: str) -> int:
+        """:return: the status; 204 if an endpoint was asked."""
+        names = {name.replace("_", "-"): value for name, value in annotations.items()}
+        result = built(
+            ingress("a.example", {written: "web:80"}, annotations={**names, "server-snippet": snippet}),
+            served("web"),
+            config=config_with_files(),
+        )  # fmt: skip
+        self.assertEqual(result.problems, {})
+        wire = Wire()
+        wire.plane.publish(result.snapshot)
+        client = wire.connect()
+        client.send(b"GET %b HTTP/1.1\r\nHost: a.example\r\n\r\n" % path.encode())
+        wire.network.settle()
+        if wire.dials:
+            wire.accept().send(b"HTTP/1.1 204 No Content\r\n\r\n")
+        return client.receive().status
+
+    def test_location(self) -> None:
+        """A location that denies has no other spelling."""
+        snippet = "location /admin { deny all; }"
+        self.assertEqual(self.ask("/admin", snippet), 403)
+        for path in self.AMBIGUOUS:
+            self.assertIn(self.ask(path, snippet), (400, 403), path)
+
+    def test_condition(self) -> None:
+        """A condition on the path is looked at for each way to read it."""
+        for snippet in (
+            "if ($uri ~ ^/admin) { return 403; }",
+            "set $path $uri; if ($path ~ ^/admin) { return 403; }",
+        ):
+            self.assertEqual(self.ask("/admin", snippet), 403)
+            for path in self.AMBIGUOUS:
+                self.assertIn(self.ask(path, snippet), (400, 403), (snippet, path))
+
+    def test_same(self) -> None:
+        """A path passes if the snippet treats each way to read it alike."""
+        for snippet in ("location /admin { deny all; }", "if ($uri ~ ^/admin) { return 403; }"):
+            for path in ("/files/a%2Fb", "/files;v=1/a", "/adm%2Fin"):
+                self.assertEqual(self.ask(path, snippet), 204, path)
+
+    def test_expressions(self) -> None:
+        """The length of an expression of the Ingress opens nothing that a location closes."""
+        for location in ("^~ /adm", "/adm", "~ ^/adm", "= /admin/x"):
+            snippet = f"location {location} {{ deny all; }}"
+            for written in ("~/(.*)", "~/(admin|something-longer)/(.*)", "=/admin/x"):
+                got = self.ask("/admin/x", snippet, written, use_regex="true")
+                self.assertEqual(got, 403, (location, written))

@@ -70,13 +70,14 @@ class SnippetRun:
 
     context: PolicyContext
     rule: EncodedNames
+    path: bytes
+    """The path of the request, or as steps have changed it."""
 
     def __post_init__(self) -> None:
         request = self.context.request
         self.request: Request = request
         self.client: BelievedClient = self.context.client
         self.request_id: bytes = self.context.request_id
-        self.path: bytes = request.path
         self.query: bytes = request.target.partition(b"?")[2]
         self.captures: Captures = ()
         self.variables: dict[bytes, bytes] = {}

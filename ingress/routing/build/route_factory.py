@@ -73,6 +73,7 @@ class RouteFactory:
             rule.path_type,
             upstream,
             namespace.https_hosts,
+            rule.pattern is not None,
         )
         policies, settings = _adapted(features, scope)
         if len(shares) > 1:
