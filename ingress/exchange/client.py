@@ -109,14 +109,21 @@ class Client:
             session=self.session,
         )
 
+    def _heard(self, request: Request, config: Config, standard: bytes) -> Said:
+        """
+        :param standard: the values of `Forwarded`; empty if it does not count.
+        :return: what a trusted proxy says about its client.
+        """
+        if standard:
+            return read_forwarded(standard, config.trusted_proxies)
+        field = config.nginx.forwarded_for.field
+        return read_x_forwarded(request, config.trusted_proxies, field)
+
     def _believe_proxy(self, request: Request, config: Config) -> BelievedClient:
         """Use the forwarded fields of a trusted proxy, each one if it is well-formed."""
         settings = config.nginx.forwarded_for
         standard = b"" if has_x_forwarded(request) else joined(request, b"forwarded")
-        if standard:
-            said = read_forwarded(standard, config.trusted_proxies)
-        else:
-            said = read_x_forwarded(request, config.trusted_proxies, settings.field)
+        said = self._heard(request, config, standard)
         is_secure = self.is_secure if said.is_secure is None else said.is_secure
         authority = request.authority if said.host is None else said.host
         ports = config.public_ports

@@ -4,6 +4,7 @@ The policies of one exchange, phase by phase.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from twisted.python.failure import Failure
@@ -85,6 +86,9 @@ class ExchangePolicies:
         self._is_decided = False
         """Whether the response is decided: policies do not see the one that a diversion brings."""
 
+        self._ends: list[Callable[[], None]] = []
+        """What policies want to be called at the end, those of all rules that were found."""
+
         self._context = self._make_context()
 
     def __repr__(self) -> str:
@@ -92,7 +96,8 @@ class ExchangePolicies:
 
     def _make_context(self) -> PolicyContext:
         resources, route, request = self._resources, self.route, self.request
-        calls, target, readings = resources.calls, request.target, ()
+        calls, target = resources.calls, request.target
+        readings: tuple[bytes, ...] = ()
         if route.paths is not None:
             target = upstream_target(request, route.paths)
             readings = path_readings(target, route.paths)
@@ -109,6 +114,7 @@ class ExchangePolicies:
             request_id=self._request_id,
             asker=resources.asker,
             snapshot=self.snapshot,
+            ends=self._ends,
             target=target,
             readings=readings,
         )
@@ -261,7 +267,7 @@ class ExchangePolicies:
     def ended(self, record: ExchangeRecord) -> None:
         """Tell the policies that asked for it that the exchange is over; note its span."""
         record.trace = self._context.trace
-        ends = self._context.ends
+        ends = self._ends
         while ends:
             try:
                 ends.pop()()

@@ -17,14 +17,14 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
-from ingress.config.nginx_settings import ErrorDefaults, GlobalAuth, NginxSettings
+from ingress.config.nginx_settings import ErrorDefaults, ForwardedFor, GlobalAuth, NginxSettings
 from ingress.config.otlp import OtlpSettings
 from ingress.endpoint import Endpoint
 from ingress.exchange.subrequest_call import MAX_BODY
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.kept_records import KeptRecords
-from tests.support.objects import FILES, built, endpoint_slice, ingress, service
+from tests.support.objects import FILES, built, endpoint_slice, ingress, served, service
 from tests.support.wire import OK, SWITCHING, UPGRADE, Message, Peer, Wire, request, response
 
 SERVER: Final = Endpoint("10.0.0.7", 8080)
@@ -486,3 +486,38 @@ class ErrorPageTests(AuthPathCase):
         self.assertEqual(sent.values(b"X-User"), [])
         page.send(response(403, EMPTY))
         self.assertEqual(client.receive().status, 403)
+
+
+class AddressTests(SynchronousTestCase):
+    """The address of the client where the rules of the same host are asked."""
+
+    def asked(self, *fields: bytes, **annotations: str) -> list[bytes]:
+        """:return: the targets that endpoints got."""
+        field = ForwardedFor(field=b"x-client-ip")
+        names = {name.replace("_", "-"): value for name, value in annotations.items()}
+        result = built(
+            ingress("a.example", {"/a": "web:80"}, annotations=names),
+            ingress(
+                "a.example",
+                {"/inside": "web:80"},
+                name="inside",
+                annotations={"allowlist-source-range": "10.0.0.0/8"},
+            ),
+            served("web"),
+            config=changed(FILES, nginx=NginxSettings(forwarded_for=field)),
+        )
+        wire = Wire()
+        wire.plane.publish(result.snapshot)
+        client = wire.connect(IPv4Address("TCP", "192.0.2.1", 50_000))
+        client.send(get(*fields))
+        wire.network.settle()
+        targets = []
+        while wire.dials:
+            targets.append(wire.accept().receive().first_line.split(b" ")[1])
+        return targets
+
+    def test_forged(self) -> None:
+        """A field that trusted proxies send does not name the address of other clients."""
+        forged = b"X-Client-IP: 10.0.0.1"
+        self.assertEqual(self.asked(forged, auth_url="http://$host/inside"), [])
+        self.assertEqual(self.asked(forged, mirror_target="http://$host/inside"), [b"/a"])

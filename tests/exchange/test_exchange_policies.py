@@ -653,6 +653,23 @@ class StateTests(PolicyCase):
         self.assertEqual(ended, ["end"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_ends_of_all_rules(self) -> None:
+        """The policies of a rule that another one has taken the place of are called, too."""
+        ended: list[int] = []
+        asked: list[bytes] = []
+
+        def begin(context: PolicyContext) -> Decision:
+            number = len(asked)
+            asked.append(context.request.target)
+            context.ends.append(lambda: ended.append(number))
+            return Proceed(target=b"/again", finds_rule_again=True) if number == 0 else None
+
+        self.serve(Access(begin))
+        self.ask()
+        self.assertEqual(self.answered().status, 200)
+        self.assertEqual(asked, [b"/", b"/again"])
+        self.assertEqual(sorted(ended), [0, 1])
+
 
 class PhaseTests(SynchronousTestCase):
     def test_phases(self) -> None:
