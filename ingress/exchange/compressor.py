@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,7 +26,6 @@ from ingress.http1.body import Trailers
 FLUSH_DELAY: Final = 0.01
 """Seconds after which what has been kept is sent even if no more comes."""
 
-_NOBODY: Final = CallReceiver()
 _FAILED: Final = Answer(500, Outcome.INTERNAL_ERROR, "The response could not be compressed.")
 
 
@@ -69,8 +67,7 @@ class Compressor(Stage):
     def __init__(
         self, source: Flow, receiver: CallReceiver, coder: Coder, reactor: Any, budget: MemoryBudget
     ) -> None:
-        self._source: Flow | None = source
-        self._receiver = receiver
+        super().__init__(source, receiver)
         self._coder: Coder | None = coder
         self._is_slow = bool(coder.is_slow)
         self._reactor = reactor
@@ -85,17 +82,11 @@ class Compressor(Stage):
         self._is_unflushed = False
         """Whether the coder may keep something."""
 
-        self._is_source_held = False
-        self._is_held = False
-        """Whether the receiver wants no more for now."""
-
         self._trailers: Trailers | None = None
         """The trailers of a response that has come to its end; None before."""
 
         self._is_finished = False
         """Whether the coder has been told of the end."""
-
-        self._timer: IDelayedCall | None = None
 
     def __repr__(self) -> str:
         return f"<Compressor {self._coder} waiting={len(self._waiting)}>"
@@ -122,9 +113,6 @@ class Compressor(Stage):
         if not self._is_working:
             self._finish()
 
-    def call_failed(self, answer: Answer) -> None:
-        self._end().call_failed(answer)
-
     # Stage.
 
     def hold(self) -> None:
@@ -135,9 +123,6 @@ class Compressor(Stage):
         self._is_held = False
         if not self._is_working:
             self._release_source()
-
-    def cancel(self) -> None:
-        self._end()
 
     # The coder's work.
 
@@ -204,35 +189,15 @@ class Compressor(Stage):
         self.log.failure("A response could not be compressed", failure)
         self._end().call_failed(_FAILED)
 
-    # Timer, source, end.
+    # Timer, end.
 
     def _start_timer(self) -> None:
         if self._is_unflushed and self._timer is None and not self._is_working:
             self._timer = self._reactor.callLater(FLUSH_DELAY, self._flush)
 
-    def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-
-    def _hold_source(self) -> None:
-        if not self._is_source_held and self._source is not None:
-            self._is_source_held = True
-            self._source.hold()
-
-    def _release_source(self) -> None:
-        # Also where it was held before this stage was there, while policies decided.
-        self._is_source_held = False
-        if self._source is not None:
-            self._source.release()
-
     def _end(self) -> CallReceiver:
-        """:return: the receiver, which is let go, as the source and the coder are."""
-        self._stop_timer()
         coder, self._coder = self._coder, None
         if coder is not None:
             self._budget.used -= coder.memory
-        self._source = None
         self._waiting = []
-        receiver, self._receiver = self._receiver, _NOBODY
-        return receiver
+        return super()._end()

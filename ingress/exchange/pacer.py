@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
-from ingress.answer import Answer
 from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.stage import Flow, Stage
 from ingress.http1.body import Trailers
@@ -22,8 +21,6 @@ TICK: Final = 0.25
 
 HEAD_START: Final = 1.0
 """Seconds' worth of bytes that pass at once, as in nginx."""
-
-_NOBODY: Final = CallReceiver()
 
 
 class Pacer(Stage):
@@ -39,8 +36,7 @@ class Pacer(Stage):
     def __init__(
         self, source: Flow, receiver: CallReceiver, pace: ResponsePace, clock: IReactorTime
     ) -> None:
-        self._source: Flow | None = source
-        self._receiver = receiver
+        super().__init__(source, receiver)
         self._rate = float(pace.rate)
         self._clock = clock
         self._allowance_at_start = pace.after + pace.rate * HEAD_START
@@ -49,14 +45,8 @@ class Pacer(Stage):
         self._kept = b""
         """What has come and may not pass yet."""
 
-        self._is_source_held = False
-        self._is_held = False
-        """Whether the client reads more slowly still."""
-
         self._trailers: Trailers | None = None
         """The trailers of a response that has come to its end; None before."""
-
-        self._timer: IDelayedCall | None = None
 
     def __repr__(self) -> str:
         return f"<Pacer passed={self._passed} kept={len(self._kept)}>"
@@ -84,9 +74,6 @@ class Pacer(Stage):
         if not self._kept:
             self._end().call_ended(trailers)
 
-    def call_failed(self, answer: Answer) -> None:
-        self._end().call_failed(answer)
-
     # Stage.
 
     def hold(self) -> None:
@@ -100,9 +87,6 @@ class Pacer(Stage):
             self._pass_on()
         else:
             self._release_source()
-
-    def cancel(self) -> None:
-        self._end()
 
     # The pace.
 
@@ -130,26 +114,6 @@ class Pacer(Stage):
         elif self._is_source_held and not self._is_held:
             self._release_source()
 
-    def _hold_source(self) -> None:
-        if not self._is_source_held and self._source is not None:
-            self._is_source_held = True
-            self._source.hold()
-
-    def _release_source(self) -> None:
-        # Also where it was held before this stage was there, while policies decided.
-        self._is_source_held = False
-        if self._source is not None:
-            self._source.release()
-
-    def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-
     def _end(self) -> CallReceiver:
-        """:return: the receiver, which is let go, as the source is."""
-        self._stop_timer()
-        self._source = None
         self._kept = b""
-        receiver, self._receiver = self._receiver, _NOBODY
-        return receiver
+        return super()._end()
