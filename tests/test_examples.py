@@ -4,6 +4,7 @@ The folder ``examples``: its tests, and its configuration in a real process.
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import tempfile
@@ -81,3 +82,15 @@ class PolicyExampleTests(SynchronousTestCase):
         self.assertEqual(reply.status, 200)
         self.assertIn("alice", reply.text)
         self.assertNotIn("Traceback", self.process.log)
+
+
+class IngressNginxExampleTests(SynchronousTestCase):
+    """``examples/ingress-nginx``; `tests.e2e.test_ingress_nginx_examples` serves them."""
+
+    def test_listed(self) -> None:
+        """README.md says what each folder shows."""
+        folder = EXAMPLES / "ingress-nginx"
+        listed = re.findall(r"\]\((.+?)/manifests\.yaml\)", (folder / "README.md").read_text())
+        self.assertEqual(
+            sorted(listed), sorted(each.parent.name for each in folder.glob("*/requests.yaml"))
+        )
