@@ -242,9 +242,12 @@ class SpanRecorderTests(SynchronousTestCase):
     def test_mistake(self) -> None:
         """A mistake of ours is logged, and the response goes on."""
         request = request_of()
-        record = answered(request, trace=self.trace(request), duration="long")
-        self.recorder.record(record)
-        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        broken = SpanRecorder(
+            self.inner, self.sink, SETTINGS, self.random, lambda: NOW / len(self.sink.spans)
+        )
+        broken.record(answered(request, trace=self.trace(request)))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.inner.records), 1)
 
     def test_kinds(self) -> None:
         """The SDK's own types are used."""
