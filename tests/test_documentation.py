@@ -180,3 +180,32 @@ class TableTests(SynchronousTestCase):
             check=False,
         )
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
+
+class FileTests(SynchronousTestCase):
+    """The files of the documentation."""
+
+    def test_links(self) -> None:
+        """Each link to a file of the checkout leads to one."""
+        for page in (*CHECKOUT.glob("*.md"), *CHECKOUT.glob("[bde]*/**/*.md")):
+            for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+                if "://" not in link:
+                    with self.subTest(page=page.name, link=link):
+                        self.assertTrue((page.parent / link).exists())
+
+    def test_decisions(self) -> None:
+        """Each decision has a number of its own, by which its file and its title begin."""
+        numbers = []
+        for page in sorted((CHECKOUT / "docs" / "adr").glob("*.md")):
+            number = int(page.name.partition("-")[0])
+            self.assertRegex(page.read_text(), rf"\A# {number}\. [^\n]+\n\nStatus: ")
+            numbers.append(number)
+        self.assertEqual(len(numbers), len(set(numbers)))
+
+    def test_metrics(self) -> None:
+        """docs/observing.md has each metric of our own whose name stands in the code."""
+        text = (DOCS / "observing.md").read_text()
+        code = (CHECKOUT / "ingress" / "telemetry" / "process_families.py").read_text()
+        names = re.findall(r"\{OWN_PREFIX\}_([a-z0-9_]+)", code)
+        self.assertGreater(len(names), 10)
+        self.assertEqual([name for name in names if f"txingress_{name}" not in text], [])
