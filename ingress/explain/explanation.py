@@ -246,10 +246,16 @@ def _verdicts(
 
 
 def _annotations(feature: RouteFeature, written: Mapping[str, str]) -> dict[str, str]:
-    """The annotations of an object that a feature reads; values that decide access stay hidden."""
+    """
+    The annotations of an object that a feature reads; values that decide access stay hidden, and
+    snippets, which may set fields to secrets.
+    """
     names = [name if name.startswith(OWN_PREFIX) else PREFIX + name for name in feature.annotations]
-    hidden = "(not shown)" if feature.guards else None
-    return {name: hidden or written[name] for name in names if name in written}
+    return {
+        name: "(not shown)" if feature.guards or name.endswith("-snippet") else written[name]
+        for name in names
+        if name in written
+    }
 
 
 def _verdict(decided: PolicyDecision) -> str:

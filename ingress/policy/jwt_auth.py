@@ -91,7 +91,7 @@ class JWTAuth(Policy):
 
     issuer: str
     audiences: tuple[str, ...]
-    url: ServerURL | None = None
+    url: ServerURL | None = field(default=None, repr=False)
     jwks: bytes = field(default=b"", repr=False)
     """The content of a Secret, in place of a URL."""
 
@@ -187,7 +187,9 @@ class JWTAuth(Policy):
             return _NO_KEYS
         now = context.wall_clock()
         kept = context.process_state(self.name, VerifiedTokens)
-        identity = (self.issuer, self.audiences, self._source, self.claims)
+        # By namespace, because `generation` counts the keys of each.
+        namespace = context.rule.namespace
+        identity = (namespace, self.issuer, self.audiences, self._source, self.claims)
         key = sha256(repr((identity, generation)).encode() + token).digest()
         found = kept.find(key, now)
         if found is None:

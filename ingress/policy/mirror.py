@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from ingress.endpoint import UpstreamKey
@@ -49,7 +49,7 @@ class Mirror(Setting):
         "fields that endpoints get; without a path it has that of the request",
     }
 
-    url: ServerURL
+    url: ServerURL = field(repr=False)
     has_body: bool = True
     host: VariableText | None = None
     """The Host field; None for the host of the URL."""
@@ -75,7 +75,7 @@ class Mirror(Setting):
         try:
             url = parse_server_url(written, context.namespace)
         except (URLRefused, VariableUnknown) as error:
-            annotations.fault(_TARGET, f"{error}; {_NO_COPY}")
+            annotations.fault(_TARGET, f"{error}; {_NO_COPY}", is_shown=False)
             return None
         is_verified = context.config.mirror_verify
         if url.is_secure and url.host and not is_verified:
@@ -83,6 +83,7 @@ class Mirror(Setting):
                 _TARGET,
                 "the certificate of the server is not verified, as in ingress-nginx; "
                 "`mirror-verify` of the configuration has it verified",
+                is_shown=False,
             )
         return cls(url, has_body, host, url.tls(is_verified=is_verified))
 
@@ -123,7 +124,9 @@ class Mirror(Setting):
     @property
     def _place(self) -> str:
         scheme = "https" if self.url.is_secure else "http"
-        return f"{scheme}://{self.url.host or '(the same host)'}{self.url.target.written}"
+        # The query may have a key of the server in it.
+        path, mark, _ = self.url.target.written.partition("?")
+        return f"{scheme}://{self.url.host or '(the same host)'}{path}{mark and '?…'}"
 
     def shown(self) -> Mapping[str, object]:
         """Feature."""

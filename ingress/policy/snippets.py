@@ -7,7 +7,7 @@ Source of the rules: docs/snippets.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
@@ -76,7 +76,7 @@ def snippet_settings(annotations: Annotations, context: ReadContext) -> Settings
 class _Snippet(Policy):
     """What both kinds have in common."""
 
-    block: Block
+    block: Block = field(repr=False)
     rule: EncodedNames = _NO_NAMES
 
     @property

@@ -5,6 +5,7 @@ Tests for `ingress.explain.explanation`, and of its two forms.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from ingress.explain.as_text import as_text, summary
 from ingress.explain.asked import ask
 from ingress.explain.explanation import Explanation, explain
 from tests.support.certs import CertificateAuthority
-from tests.support.objects import NOW, built, ingress, secret, served
+from tests.support.objects import FILES, NOW, built, ingress, secret, served
 
 WEB = ingress("a.example", {"/": "web:80", "/none": "none:80"}, tls={"pair": ["a.example"]})
 
@@ -106,3 +107,35 @@ class ExplanationTests(SynchronousTestCase):
         json.dumps(as_json(explanation))
         self.assertTrue(as_text(explanation).endswith("\n"))
         self.assertEqual(explanation.status is None, explanation.endpoint is not None)
+
+
+class SecretsTests(SynchronousTestCase):
+    def test_hidden(self) -> None:
+        """What annotations have of secrets is in no explanation, and in no repr."""
+        values = {
+            "configuration-snippet": 'proxy_set_header Authorization "Bearer s3cret";',
+            "server-snippet": 'if ($http_x_key != "s3cret") { return 403; }',
+            "mirror-target": "http://copies.default.svc/in?key=s3cret",
+            "auth-url": "http://auth.default.svc/check?key=s3cret",
+            "auth-signin": "https://login.example/?key=s3cret",
+            "txingress.dev/jwt-issuer": "https://issuer.example",
+            "txingress.dev/jwt-audience": "web",
+            "txingress.dev/jwt-jwks-url": "https://keys.example/s3cret",
+        }
+        wrong = {
+            "mirror-target": "http://user:s3cret@copies/",
+            "auth-url": "http://user:s3cret@auth/",
+            "auth-signin": "ftp://s3cret",
+        }
+        one_by_one = [{name: value} for name, value in (*values.items(), *wrong.items())]
+        for asked in (values, wrong, *one_by_one):
+            web = ingress("a.example", {"/": "web:80"}, annotations=asked)
+            result = built(web, served("web"), config=replace(FILES, snippets="interpret"))
+            explanation = explain(result, ask("http://a.example/x"), now=NOW)
+            for text in (
+                as_text(explanation),
+                json.dumps(as_json(explanation)),
+                repr(result.snapshot),
+                str(result.problems),
+            ):
+                self.assertNotIn("s3cret", text, asked)
