@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
-from tests.e2e.case import ProcessTestCase
+from tests.e2e.case import ProcessTestCase, run
 from tests.policy.test_trace_context import SPAN, TRACE, VALID
 from tests.support.client import HTTPClient
 from tests.support.collector import Collector
@@ -43,12 +43,6 @@ class OpenTelemetryTests(ProcessTestCase):
             ingress_manifest("on", "on.example", {"/shop": "web"}, annotations=on),
             ingress_manifest("new", "new.example", {"/": "web"}, annotations=on | off),
             ingress_manifest("off", "off.example", {"/": "web"}),
-            ingress_manifest(
-                "asks",
-                "asks.example",
-                {"/": "web"},
-                annotations={**on, "auth-url": f"http://127.0.0.1:{cls.web.port}/auth"},
-            ),
             ingress_manifest(
                 "limited",
                 "limited.example",
@@ -128,6 +122,18 @@ class OpenTelemetryTests(ProcessTestCase):
         self.assertEqual(attempts, [])
         self.assertEqual(server.attributes["http.response.status_code"], 403)
         self.assertEqual(server.attributes["txingress.outcome"], "access_refused")
+
+    def test_http2(self) -> None:
+        """A request over HTTP/2 has the same spans."""
+        url = f"http://127.0.0.1:{self.process.port('http')}/shop"
+        head = ("-H", "Host: on.example", "-H", "X-Request-ID: second-1")
+        ended = run("curl", "--silent", "--http2-prior-knowledge", *head, url)
+        self.assertEqual(ended.returncode, 0, ended)
+        seen = {name.lower(): value for name, value in json.loads(ended.stdout)["fields"]}
+        server, attempts = self.collector.wait_for("second-1")
+        self.assertEqual(seen["traceparent"], f"00-{server.trace_id}-{server.span_id}-01")
+        self.assertEqual(server.attributes["network.protocol.version"], "2")
+        self.assertEqual(len(attempts), 1)
 
     def test_same_id(self) -> None:
         """Requests that share an id have spans and traces of their own."""
