@@ -36,6 +36,8 @@ INTERPRETED = {
 }
 """Modules of those packages that are left out of COMPILED in setup.py."""
 
+DEVELOPERS_EXTRAS = {"bench", "dev", "fuzz"}
+
 
 class SetupTests(SynchronousTestCase):
     """setup.cfg says what there is."""
@@ -64,6 +66,12 @@ class SetupTests(SynchronousTestCase):
         for line in (line for group in groups for line in group):
             requirement = Requirement(line)
             self.assertIn(version(requirement.name), requirement.specifier, requirement.name)
+
+    def test_container(self) -> None:
+        """The image has each extra that is not for developers: none can be added to it later."""
+        extras = ",".join(sorted({*self.setup["options.extras_require"]} - DEVELOPERS_EXTRAS))
+        containerfile = CHECKOUT / "etc" / "container" / "Containerfile"
+        self.assertIn(f'".[{extras}]"', containerfile.read_text(encoding="utf-8"))
 
 
 class CompiledTests(SynchronousTestCase):
