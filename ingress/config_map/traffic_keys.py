@@ -9,19 +9,11 @@ from typing import Final
 
 from ingress.config.nginx_settings import COOKIE_DOMAINS, COOKIE_PATHS, REDIRECT_TEXT
 from ingress.config_map import value as accept
-from ingress.config_map.key import Key, no_effect, unsupported, works
+from ingress.config_map.key import no_effect, unsupported, works
 
 _TIMEOUT: Final = accept.seconds(0.1, 86400.0)
 _STREAMED: Final = "bodies are passed on as they come, so that there is no such buffer"
-_AS_BY_DEFAULT: Final = "redirects are as by default"
 _TCP: Final = "this proxy does not forward TCP and UDP ports"
-
-
-def _pending(
-    name: str, accept_text: accept.AcceptText, target: str, consequence: str, default: str = ""
-) -> Key:
-    """A key whose value is read, and that no feature applies yet."""
-    return unsupported(name, consequence, default, accept=accept_text, target=f"nginx.{target}")
 
 
 _REDIRECTS: Final = (

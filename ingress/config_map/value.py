@@ -15,6 +15,7 @@ from typing import Any, Final
 from ingress.address_ranges import parse_range
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config.section import NotAccepted
+from ingress.duration import parse_duration
 from ingress.field_edits import check_field
 from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.object_name import parse_object_name
@@ -42,9 +43,6 @@ _BOOLEANS: Final = {
 """The values that Go's ``strconv.ParseBool`` accepts."""
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_DURATION: Final = re.compile(r"(?:[0-9]{1,9}(?:ms|[smhd])?)(?: ?[0-9]{1,9}(?:ms|[smhd]))*")
-_DURATION_PART: Final = re.compile(r"([0-9]+)(ms|[smhd])?")
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 """The name of a field (RFC 9110 section 5.6.2)."""
 
@@ -57,13 +55,6 @@ def boolean(text: str) -> bool:
     if text not in _BOOLEANS:
         raise NotAccepted("true or false is accepted")
     return _BOOLEANS[text]
-
-
-def on_off(text: str) -> bool:
-    """Accept ``on`` and ``off``."""
-    if text not in ("on", "off"):
-        raise NotAccepted("on or off is accepted")
-    return text == "on"
 
 
 def integer(least: int, most: int) -> AcceptText:
@@ -81,11 +72,8 @@ def seconds(least: float, most: float) -> AcceptText:
     """Accept seconds, or a duration with units as nginx and Go write it: ``1m30s``."""
 
     def accept(text: str) -> float:
-        value = -1.0
-        if _DURATION.fullmatch(text):
-            parts = _DURATION_PART.findall(text)
-            value = sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
-        if not least <= value <= most:
+        value = parse_duration(text)
+        if value is None or not least <= value <= most:
             raise NotAccepted(f"a number of seconds from {least:g} to {most:g} is accepted")
         return value
 

@@ -21,6 +21,7 @@ from ingress.exchange.policy_run import Done, PolicyRun
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Request, Response, UpstreamRequest
 from ingress.policy.context import PolicyContext
+from ingress.policy.decision import SUCCESSES
 from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
@@ -34,8 +35,6 @@ MAX_SEARCHES: Final = 10
 _TOO_OFTEN: Final = Answer(
     500, Outcome.INTERNAL_ERROR, "The path of the request is rewritten without end."
 )
-_SUCCESSES: Final = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
-"""The statuses of `Proceed.success_edits`."""
 
 
 class ExchangePolicies:
@@ -223,7 +222,7 @@ class ExchangePolicies:
 
     def edits_for(self, status: int) -> FieldEdits:
         """:return: the changes to the head of a response of this status."""
-        if self._success_edits is not NO_EDITS and status in _SUCCESSES:
+        if self._success_edits is not NO_EDITS and status in SUCCESSES:
             return self.response_edits.then(self._success_edits)
         return self.response_edits
 

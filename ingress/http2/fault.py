@@ -46,11 +46,6 @@ NAMES: Final = (
 """The names of the codes, by code."""
 
 
-def code_name(code: int) -> str:
-    """:return: the name of an error code; its number if it has none."""
-    return NAMES[code] if 0 <= code < len(NAMES) else f"0x{code:x}"
-
-
 class HTTP2Fault(IngressError):
     """
     A peer broke a rule of HTTP/2.

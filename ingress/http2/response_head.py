@@ -15,7 +15,6 @@ from ingress.http2.field_check import BlockReader, as_lines, check_field
 from ingress.message import Response
 
 _STATUS: Final = b":status"
-_COLON: Final = 0x3A
 MAX_KEPT: Final = 8
 MAX_KEPT_BLOCK: Final = 1024
 """How many blocks a connection keeps with their responses, and how long they may be."""

@@ -14,6 +14,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from ingress.duration import parse_duration
 from ingress.errors import IngressError
 from ingress.policy.decision import Verdict
 from ingress.policy.live_state import RuleIdentity
@@ -36,17 +37,6 @@ MAX_SECONDS: Final = 86_400 * 365.0
 DEFAULT: Final = "200 202 401 5m"
 
 _STATUS: Final = re.compile(r"[1-5][0-9]{2}")
-_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d|w|M|y)")
-_SECONDS: Final = {
-    "ms": 0.001,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86_400.0,
-    "w": 7 * 86_400.0,
-    "M": 30 * 86_400.0,
-    "y": 365 * 86_400.0,
-}
 _DEFAULT_STATUSES: Final = (200, 301, 302)
 """The statuses of a list without any, as in nginx."""
 
@@ -84,14 +74,17 @@ def parse_durations(written: str) -> CacheDurations:
     for part in (written or DEFAULT).split(","):
         words = part.split()
         statuses = [int(word) for word in words if _STATUS.fullmatch(word)]
-        times = [_DURATION.fullmatch(word) for word in words[len(statuses) :]]
+        # A number without a unit would be a status.
+        times = [
+            None if word.isdigit() else parse_duration(word) for word in words[len(statuses) :]
+        ]
         if not times or len(times) > 8:
             raise DurationsRefused(ACCEPTED)
         total = 0.0
         for time in times:
             if time is None:
                 raise DurationsRefused(ACCEPTED)
-            total += int(time[1]) * _SECONDS[time[2]]
+            total += time
         for status in statuses or _DEFAULT_STATUSES:
             seconds[status] = min(total, MAX_SECONDS)
     return CacheDurations(tuple(seconds.items()))

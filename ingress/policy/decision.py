@@ -17,6 +17,9 @@ from ingress.field_edits import NO_EDITS, FieldEdits
 
 _TARGET: Final = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
 
+SUCCESSES: Final = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
+"""The statuses for which nginx carries out ``add_header`` without ``always``, and ``expires``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
@@ -34,8 +37,7 @@ class Proceed:
 
     success_edits: FieldEdits = NO_EDITS
     """
-    For the head of a response of status 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308, in
-    addition; these are the ones that ``add_header`` of nginx is for.
+    For the head of a response whose status is one of `SUCCESSES`, in addition.
     """
 
     target: bytes | None = None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from ingress.duration import parse_duration
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import ReadContext
@@ -22,8 +23,7 @@ _HEALTHY: Final = f"{OWN_PREFIX}health-check-healthy-threshold"
 _UNHEALTHY: Final = f"{OWN_PREFIX}health-check-unhealthy-threshold"
 
 _TARGET: Final = re.compile(r"/[\x21-\x22\x24-\x7e]{0,1023}")
-_SECONDS: Final = re.compile(r"([1-9][0-9]{0,3})(s|m)?")
-_MAX_SECONDS: Final = 3600
+_MAX_SECONDS: Final = 3600.0
 _MAX_THRESHOLD: Final = 100
 
 
@@ -97,10 +97,9 @@ def _seconds(annotations: Annotations, name: str, default: float) -> float:
     written = annotations.text(name)
     if not written:
         return default
-    found = _SECONDS.fullmatch(written)
-    seconds = int(found[1]) * (60 if found[2] == "m" else 1) if found is not None else 0
-    if 0 < seconds <= _MAX_SECONDS:
-        return float(seconds)
+    seconds = parse_duration(written)
+    if seconds is not None and 1 <= seconds <= _MAX_SECONDS:
+        return seconds
     annotations.fault(name, f"a time such as 30s or 2m is accepted; {default:g}s is used instead")
     return default
 

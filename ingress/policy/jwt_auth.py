@@ -22,6 +22,7 @@ from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.object_name import NAME
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
@@ -50,7 +51,7 @@ _NAMES: Final = (_ISSUER, _AUDIENCE, _URL, _SECRET, _CLAIMS)
 JWKS: Final = "jwks"
 """The key of the Secret that has the JWK Set."""
 
-_SECRET_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+_SECRET_NAME: Final = re.compile(NAME)
 _CLAIM: Final = re.compile(r"([A-Za-z0-9_.:/\-]{1,200})=([A-Za-z0-9\-]{1,64})")
 _OURS: Final = re.compile(
     r"host|authorization|forwarded|cookie|proxy|x-real-ip|x-request-id|x-scheme|cdn-loop"

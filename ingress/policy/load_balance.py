@@ -6,12 +6,12 @@ Source of the rules: docs/compatibility.md, section 2.4.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
+from ingress.duration import parse_duration
 from ingress.endpoint import Endpoint
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.feature import Setting
@@ -23,7 +23,6 @@ from ingress.policy.variables import RequestSource, VariableUnknown
 _SUBSET_SIZE: Final = 3
 
 _SLOW_START: Final = f"{OWN_PREFIX}slow-start"
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,3})(s|m)?")
 
 MAX_SLOW_START: Final = 900.0
 """Seconds."""
@@ -143,9 +142,8 @@ def _read_slow_start(annotations: Annotations) -> float:
     written = annotations.text(_SLOW_START)
     if not written:
         return 0.0
-    found = _DURATION.fullmatch(written)
-    seconds = int(found[1]) * (60.0 if found[2] == "m" else 1.0) if found is not None else 0.0
-    if not 0 < seconds <= MAX_SLOW_START:
+    seconds = parse_duration(written)
+    if seconds is None or not 1 <= seconds <= MAX_SLOW_START:
         annotations.fault(
             _SLOW_START,
             "a time such as 30s or 2m is accepted, 15m at most; an endpoint that has become ready "

@@ -10,8 +10,8 @@ from typing import Final
 from twisted.web.http import datetimeToString
 
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.policy.decision import SUCCESSES
 from ingress.policy.snippet.program import (
-    ADD_HEADER_STATUSES,
     Expires,
     InputHeader,
     MoreHeaders,
@@ -60,7 +60,7 @@ def response_edits(
             not more.types or plain_type in more.types
         ):
             edits = edits.then(_more_edits(more, run, known))
-    is_usual = status in ADD_HEADER_STATUSES
+    is_usual = status in SUCCESSES
     if level.expires is not None and is_usual:
         edits = edits.then(_expires_edits(level.expires, run))
     added = []

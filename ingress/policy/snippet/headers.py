@@ -8,23 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ingress.duration import parse_duration
 from ingress.field_edits import check_field
 from ingress.policy.snippet.draft import Draft
 from ingress.policy.snippet.program import AddHeader, Expires, MoreHeaders
 from ingress.policy.snippet.tokens import Directive, SnippetRefused
 
 _STATUS: Final = re.compile(r"[1-5][0-9]{2}")
-_TIME: Final = re.compile(r"(-?)([0-9]{1,9})(ms|s|m|h|d|w|M|y)?")
-_UNITS: Final = {
-    "": 1,
-    "s": 1,
-    "m": 60,
-    "h": 3600,
-    "d": 86400,
-    "w": 604800,
-    "M": 30 * 86400,
-    "y": 365 * 86400,
-}
 _FOREVER: Final = 315360000
 
 
@@ -112,7 +102,7 @@ def read_expires(draft: Draft, directive: Directive) -> None:
     if len(directive.arguments) != 1:
         raise SnippetRefused("expires has one time, epoch, max or off", directive.line)
     (written,) = directive.texts
-    match = _TIME.fullmatch(written)
+    seconds = parse_duration(written.removeprefix("-")) if "ms" not in written else None
     if written == "off":
         draft.expires = None
     elif written == "epoch":
@@ -120,9 +110,8 @@ def read_expires(draft: Draft, directive: Directive) -> None:
     elif written == "max":
         control = b"max-age=%d" % _FOREVER
         draft.expires = Expires(None, b"Thu, 31 Dec 2037 23:55:55 GMT", control)
-    elif match is not None and match[3] != "ms":
-        seconds = int(match[2]) * _UNITS[match[3] or ""]
-        draft.expires = Expires(-seconds if match[1] else seconds)
+    elif seconds is not None:
+        draft.expires = Expires(int(-seconds if written.startswith("-") else seconds))
     else:
         accepted = "a time such as 30s, 1h or -1, epoch, max or off"
         raise SnippetRefused(f"expires: {accepted} is supported", directive.line)

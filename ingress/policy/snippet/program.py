@@ -12,10 +12,6 @@ from ingress.address_ranges import AddressRanges
 from ingress.linear_pattern import LinearPattern
 from ingress.policy.variables import VariableText
 
-ADD_HEADER_STATUSES: Final = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
-"""The statuses for which nginx carries out ``add_header`` without ``always``, and ``expires``."""
-
-
 CLOSES: Final = 444
 """The status of a ``return`` for which nginx closes the connection; here it is 403."""
 

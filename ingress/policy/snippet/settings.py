@@ -4,18 +4,16 @@ The directives that say something once for all requests: times, sizes, addresses
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.byte_size import BYTE_SIZE, byte_size
+from ingress.duration import parse_duration
 from ingress.policy.snippet.draft import Draft
 from ingress.policy.snippet.program import AccessRule
 from ingress.policy.snippet.tokens import Directive, SnippetRefused
 
-_TIME: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)?")
-_UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TIMES: Final = {
     "proxy_connect_timeout": "connect_timeout",
     "proxy_send_timeout": "send_timeout",
@@ -39,8 +37,7 @@ def read_setting(draft: Draft, directive: Directive) -> None:
             raise SnippetRefused(f"{name}: a size such as 8k or 1m is accepted", directive.line)
         draft.settings = replace(draft.settings, body_size=byte_size(written))
         return
-    match = _TIME.fullmatch(written)
-    seconds = int(match[1]) * _UNITS[match[2] or ""] if match is not None else 0.0
+    seconds = parse_duration(written)
     if not seconds:
         raise SnippetRefused(f"{name}: a time such as 60 or 60s is accepted", directive.line)
     times: dict[str, Any] = {_TIMES[name]: seconds}
