@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ingress.encoded_fields import EncodedFields
+from ingress.field_edits import FieldEdits
 
 Fields = Sequence[tuple[bytes, bytes, bytes]]
 """
@@ -240,10 +241,12 @@ class UpstreamRequest:
     :ivar fields: the client's fields that go on, with edits applied.
     :ivar request_id: the X-Request-ID field; empty where edits took it out.
     :ivar forwarded: the forwarded fields, a line each, as HTTP/1.1 writes them.
+    :ivar edits: the edits that have been applied, for what comes behind the head.
     """
 
     __slots__ = (
         "authority",
+        "edits",
         "fields",
         "forwarded",
         "method",
@@ -268,6 +271,7 @@ class UpstreamRequest:
         self.fields = fields
         self.request_id = request_id
         self.forwarded = forwarded
+        self.edits: tuple[FieldEdits, ...] = ()
 
     def __repr__(self) -> str:
         return f"<UpstreamRequest {self.method!r} {self.target!r} of {self.authority!r}>"

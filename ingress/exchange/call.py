@@ -45,6 +45,7 @@ from ingress.exchange.attempt import Attempt
 from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.endpoint_choice import EndpointChoice
+from ingress.exchange.fields import upstream_trailers
 from ingress.exchange.replayable_body import ReplayableBody
 from ingress.exchange.retry import may_go_on, may_try_again
 from ingress.exchange.stage import Flow, Stage
@@ -176,9 +177,10 @@ class Call(StreamReceiver, Flow):
     def end_body(self, trailers: Trailers) -> None:
         """End the request's body."""
         self._is_request_whole = True
-        self._trailers = trailers
+        if trailers:
+            self._trailers = upstream_trailers(trailers, self._head)
         if self._stream is not None:
-            self._stream.end_body(trailers)
+            self._stream.end_body(self._trailers)
 
     def pause(self) -> None:
         """Receive no more of the response for now."""

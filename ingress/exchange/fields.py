@@ -179,7 +179,11 @@ def apply_edits(head: UpstreamRequest, edits: FieldEdits) -> None:
 
 
 def edit_own_fields(head: UpstreamRequest, edits: FieldEdits) -> None:
-    """Apply edits to the fields that do not come from the client: Host, and those of the proxy."""
+    """
+    Apply edits to the fields that do not come from the client: Host, and those of the proxy. The
+    head keeps them for its trailers.
+    """
+    head.edits = (*head.edits, edits)
     if edits.host is not None:
         head.authority = edits.host
     if edits.drops_own_lines:
@@ -290,6 +294,30 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
     if has_date:
         fields = response.cache.downstream[key] = EncodedFields(fields)
     return fields
+
+
+def upstream_trailers(trailers: Trailers, head: UpstreamRequest) -> FieldLines:
+    """
+    Collect the client's trailers that may follow a body, in order and number.
+
+    :param head: the head of the request, as its endpoint gets it.
+    :return: those that no endpoint can take for a field that the proxy sets, that it keeps from the
+        endpoint, or that is in the head.
+    """
+    dropped = {plain_spelling(name) for name, _ in head.fields}
+    for edits in head.edits:
+        dropped |= edits.dropped_spellings
+    found: FieldLines = []
+    for name, value in trailers:
+        plain = plain_spelling(name)
+        if name_kind(name) == PLAIN and plain not in dropped and _may_trail(plain):
+            found.append((name, value))
+    return found
+
+
+def _may_trail(name: bytes) -> bool:
+    is_ours = name in _OURS or name.startswith(_TRUSTED_ONLY)
+    return not is_ours and name not in _NEVER_TRAILERS and name != b"cookie"
 
 
 def downstream_trailers(trailers: Trailers) -> FieldLines:

@@ -170,18 +170,20 @@ class _Sent(RequestCopy):
             tries=1,
             retry_on=frozenset(),
         )
+        copied = UpstreamRequest(
+            head.request if self._has_body else without_body(head.request),
+            mirror.target_for(source),
+            mirror.authority_for(source),
+            EncodedFields(self._fields()),
+            head.request_id,
+            head.forwarded,
+        )
+        copied.edits = head.edits
         self._call = Call(
             self._copies.resources.calls,
             upstream,
             CallSettings(proxy=proxy, tls=mirror.tls),
-            UpstreamRequest(
-                head.request if self._has_body else without_body(head.request),
-                mirror.target_for(source),
-                mirror.authority_for(source),
-                EncodedFields(self._fields()),
-                head.request_id,
-                head.forwarded,
-            ),
+            copied,
             self._client,
             _CopyReceiver(self),
             self._config,

@@ -15,6 +15,7 @@ from ingress.exchange.fields import (
     interim_fields,
     own_request_id,
     upstream_head,
+    upstream_trailers,
 )
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.field_edits import NO_EDITS, FieldEdits
@@ -241,3 +242,15 @@ class EditTests(SynchronousTestCase):
             head = upstream_head(request, client, b"1", FieldNames(), NO_EDITS, LoopMarker())
             self.assertEqual(head.authority, b"a.example")
             self.assertEqual(len(head.fields), 5)
+
+
+class RequestTrailersTests(SynchronousTestCase):
+    def test_edits(self) -> None:
+        """No trailer brings back what edits of the route or of a single request take out or set."""
+        request = make_request()
+        client = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
+        static = FieldEdits(remove=frozenset({b"x-user", b"x-group"}))
+        head = upstream_head(request, client, b"", FieldNames(), static, LoopMarker())
+        fields_module.apply_edits(head, FieldEdits(replace=((b"X-Claim", b"1"),)))
+        trailers = [(name, b"1") for name in (b"X-User", b"x-group", b"X-Claim", b"X-Checksum")]
+        self.assertEqual(upstream_trailers(trailers, head), [(b"X-Checksum", b"1")])

@@ -75,6 +75,23 @@ class RequestTests(HTTP2UpstreamTestCase):
         endpoint.answer(asked, 200, b"body", trailers=(("x-u", "2"),))
         self.assertIn(b"0\r\nx-u: 2\r\n\r\n", client.read())
 
+    def test_forged_trailers(self) -> None:
+        """No trailer passes that an endpoint could take for a field of the proxy or of the head."""
+        client = self.ask(
+            request(b"POST", b"Transfer-Encoding: chunked", b"TE: trailers", b"X-In-Head: 1")
+        )
+        endpoint = self.accept()
+        forged = (
+            *(b"X-Real-IP", b"x_real_ip", b"X-Forwarded-For", b"X-Original-URL", b"Forwarded"),
+            *(b"ssl-client-verify", b"SSL_Client_Verify", b"Authorization", b"Cookie", b"Proxy"),
+            *(b"X-In-Head", b"x_in_head", b"X-Request-ID", b"CDN-Loop", b"X.Odd"),
+        )
+        lines = b"".join(b"%b: forged\r\n" % name for name in forged)
+        client.send(b"3\r\nabc\r\n0\r\n%bX-T: 1\r\n\r\n" % lines)
+        self.wire.advance(0)
+        (asked,) = endpoint.look()
+        self.assertEqual(asked.trailers, [(b"x-t", b"1")])
+
     def test_shared(self) -> None:
         """Many requests share one connection, and their responses come in any order."""
         clients = [self.ask(request(b"GET", target=b"/%d" % number)) for number in range(8)]
