@@ -27,7 +27,7 @@ from ingress.openssl import read_revocations
 from ingress.policy.annotation import Annotations, Extent
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
-from ingress.policy.feature import ObjectReference
+from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.policy import Policy
 from ingress.policy.refusal import certificate_loss
 from ingress.policy.scope import OWN_NAMESPACE, HostScope, ReadContext
@@ -173,6 +173,17 @@ class ClientCertificates(Policy):
     def loss_on(self, scope: HostScope) -> str:
         """Feature: the namespace of a host's oldest object decides on client certificates."""
         return certificate_loss(scope)
+
+    def is_met_by(self, older: RouteFeature) -> bool:
+        """
+        Feature: authorities may differ, as in ingress-nginx, where a host has those of one Ingress.
+        """
+        if not self.guards:
+            return True
+        if not isinstance(older, ClientCertificates):
+            return False
+        is_as_strict = older.mode in ("on", self.mode)
+        return is_as_strict and self.common_name in (None, older.common_name)
 
     def access(self, context: PolicyContext) -> Decision:
         """Policy."""

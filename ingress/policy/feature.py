@@ -163,6 +163,15 @@ class RouteFeature:
         """
         return ""
 
+    def is_met_by(self, older: RouteFeature) -> bool:
+        """
+        :param older: what an older object of the namespace asks for instead, which takes the place
+            of this one on a host.
+        :return: whether nobody is let in whom this one would keep out; if not, the rules of its
+            object are closed there.
+        """
+        return not self.guards or older.guards
+
     def at(self, rule: RuleScope) -> Self | None:
         """
         Adapt it to one rule.

@@ -16,6 +16,7 @@ from ingress.message import Response
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.feature import RouteFeature
 from ingress.policy.policy import Policy
 from ingress.policy.scope import HostScope, ReadContext, RuleScope
 from ingress.policy.snippet.edits import request_edits, response_edits
@@ -230,6 +231,10 @@ class ServerSnippet(_Snippet):
     def loss_on(self, scope: HostScope) -> str:
         """Feature: it never reaches another namespace, which needs no Problem."""
         return ""
+
+    def is_met_by(self, older: RouteFeature) -> bool:
+        """Feature: whom another snippet keeps out, nobody can tell."""
+        return not self.guards
 
     def at(self, rule: RuleScope) -> ServerSnippet:
         """Feature."""

@@ -420,6 +420,34 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(self.ask("/a/x", configuration_snippet=snippet)[0], 500)
 
 
+class OlderTests(SynchronousTestCase):
+    def test_closed(self) -> None:
+        """A snippet that refuses something closes its paths if an older one takes its place."""
+        for snippet, expected in (
+            ("location /b { deny all; }", "refusal"),
+            ("more_set_headers 'X: 1';", "server-snippet"),
+        ):
+            items = [
+                ingress(
+                    "a.example",
+                    {path: "web:80"},
+                    name=path[1:],
+                    annotations={"server-snippet": text},
+                    created=created,
+                )
+                for path, text, created in (
+                    ("/a", "location /x { deny all; }", "2026-01-01"),
+                    ("/b", snippet, "2026-01-02"),
+                )
+            ]
+            result = built(*items, served("web"), config=config_with_files())
+            policies = {
+                route.ingress[1]: [policy.name for policy in route.policies]
+                for route in result.snapshot.hosts[b"a.example"].routes()
+            }
+            self.assertEqual(policies, {"a": ["server-snippet"], "b": [expected]})
+
+
 class ReadingsTests(SynchronousTestCase):
     """What a snippet closes by its path is closed however the path is written."""
 

@@ -46,6 +46,11 @@ _OLDER = (
     "of its paths there"
 )
 
+_OLDER_AND_OPEN = (
+    f"{_OLDER}, and may let in whom this object keeps out: the paths of this object there answer "
+    "503"
+)
+
 _PATTERNS_AT_ONCE: Final = STRIDE // 4
 
 Rules = ResourceTree | PatternList
@@ -180,8 +185,12 @@ class _Merge:
                         if feature.guards:
                             self._closed.add(item.key)
                     elif features.setdefault(key, feature) != feature and key != Refusal.key():
+                        message = _OLDER
+                        if not feature.is_met_by(features[key]):
+                            self._closed.add(item.key)
+                            message = _OLDER_AND_OPEN
                         self._problem(
-                            item, Code.SHARED_HOST, "metadata.annotations", _OLDER, self._host
+                            item, Code.SHARED_HOST, "metadata.annotations", message, self._host
                         )
             if namespace == owner.namespace:
                 trusts = (feature.client_trust for feature in features.values())

@@ -165,6 +165,39 @@ class ClientTrustTests(SynchronousTestCase):
             (problem,) = problems_of(result, "b" if first == 1 else "a")
             self.assertIn("an older Ingress of this namespace asks for something else", problem)
 
+    def test_older_and_open(self) -> None:
+        """What an older one would let in although this one keeps it out closes the paths."""
+        secret = Secret(metadata=metadata("one"), data={"ca.crt": CA.root_pem})
+        name = {"auth-tls-match-cn": "CN=alice"}
+        for older, younger, is_closed in (
+            ({"auth-tls-verify-client": "off"}, {}, True),
+            ({"auth-tls-verify-client": "optional"}, {}, True),
+            ({}, name, True),
+            ({"auth-tls-match-cn": "CN=bob"}, name, True),
+            (name, {}, False),
+            ({}, {"auth-tls-verify-client": "optional"}, False),
+            ({}, {"auth-tls-verify-client": "off"}, False),
+        ):
+            items = [
+                ingress(
+                    HOST,
+                    {f"/{which}": "web:80"},
+                    name=which,
+                    annotations={"auth-tls-secret": "default/one", **annotations},
+                    created=created,
+                )
+                for which, annotations, created in (
+                    ("older", older, "2026-01-01"),
+                    ("younger", younger, "2026-01-02"),
+                )
+            ]
+            result = built(*items, secret, *served("web"))
+            self.assertEqual(self.policies(result, b"/older"), ["client-certificates"])
+            expected = "refusal" if is_closed else "client-certificates"
+            self.assertEqual(self.policies(result, b"/younger"), [expected], (older, younger))
+            (problem,) = problems_of(result, "younger")
+            self.assertEqual("answer 503" in problem, is_closed)
+
     def test_other_namespace(self) -> None:
         """A namespace that does not own the host closes its own paths, and no others."""
         result = self.build(("own", "", 1), ("shop/asking", "shop/one", 2), ("shop/other", "", 3))
