@@ -237,7 +237,7 @@ class ExternalAuth(Policy):
     def _key(self, context: PolicyContext) -> tuple[bytes, bool]:
         """:return: the key of a request, and whether the client has said anything that is in it."""
         assert self.cache_key is not None
-        key = self.cache_key.of(context)
+        key = self.cache_key.distinct(context)
         host = context.request.host
         parts = b"%d:%b%b" % (len(host), host, key)
         return sha256(self.digest + parts).digest(), bool(key)

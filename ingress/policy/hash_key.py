@@ -37,14 +37,25 @@ class HashKey:
         :return: the key; empty if the request has a value for none of its variables, so
             that such requests do not all go to one endpoint.
         """
-        key, has_value, has_variable = [], False, False
+        return b"".join(self._values(source))
+
+    def distinct(self, source: RequestSource) -> bytes:
+        """
+        :return: as `of`, but so that no two requests with other values have the same key, as
+            ``ab`` and ``c`` of two variables would have with ``a`` and ``bc``.
+        """
+        return b"".join([b"%d:%b" % (len(value), value) for value in self._values(source)])
+
+    def _values(self, source: RequestSource) -> list[bytes]:
+        """:return: the values of all parts; nothing if no variable has any."""
+        values, has_value, has_variable = [], False, False
         for part in self.text.parts:
             value = REQUEST_VARIABLES.value(part, source)
             if part.variable:
                 has_variable = True
                 has_value = has_value or bool(value)
-            key.append(value)
-        return b"".join(key) if has_value or not has_variable else b""
+            values.append(value)
+        return values if has_value or not has_variable else []
 
 
 def parse_hash_key(written: str) -> HashKey:

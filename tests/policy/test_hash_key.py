@@ -28,6 +28,14 @@ class KeyTests(SynchronousTestCase):
         self.assertEqual(key("$http_x-$host"), b"-example.com")
         self.assertEqual(key("constant"), b"constant")
 
+    def test_distinct(self) -> None:
+        """Values of several variables are not confused where they meet."""
+        hash_key = parse_hash_key("$arg_a$arg_b")
+        one, other = (policy_context(target=b"/?" + query) for query in (b"a=xy&b=z", b"a=x&b=yz"))
+        self.assertEqual(hash_key.of(one), hash_key.of(other))
+        self.assertNotEqual(hash_key.distinct(one), hash_key.distinct(other))
+        self.assertEqual(hash_key.distinct(policy_context()), b"")
+
     def test_rule(self) -> None:
         """A variable of the rule gets its value when the key is adapted to the rule."""
         adapted = parse_hash_key("$service_name$uri").at(rule_scope(service="shop"))
