@@ -144,7 +144,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         policies = self._policies
         assert policies is not None
         if policies.request is not self.request:
-            self.request, self._record.route = policies.request, policies.route
+            self.request = policies.move(self._record)
             self._response_edits = policies.route_edits()
         if self.state is ExchangeState.DECIDING:
             self._writer.resume_request()

@@ -196,6 +196,17 @@ class ExchangePolicies:
             check_path(snapshot, request, route, route.paths)
         return route
 
+    def move(self, record: ExchangeRecord) -> Request:
+        """
+        Count the exchange for the rule that has been found last.
+
+        :return: its request.
+        """
+        before, record.route = record.route, self.route
+        if before is not None:
+            self._resources.shares.move(before, self.route)
+        return self.request
+
     def route_edits(self) -> FieldEdits:
         """:return: the changes of the route to responses, for the client's scheme."""
         resources, is_secure = self._resources, self.client.is_secure

@@ -130,6 +130,12 @@ class RequestShares:
         """Stop counting a request that ends while `is_active`."""
         self._count(client, route, -1)
 
+    def move(self, before: Route, after: Route) -> None:
+        """Count a request in flight for another route from now on."""
+        if self.is_active:
+            self._count(b"", before, -1)
+            self._count(b"", after, 1)
+
     def _count(self, client: bytes, route: Route, change: int) -> None:
         labels = route.labels
         self._total += change

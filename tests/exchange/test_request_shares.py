@@ -62,6 +62,14 @@ class RequestSharesTests(SynchronousTestCase):
         self.shares.end(ATTACKER, SLOW)
         self.assertEqual(self.begin(ATTACKER, ATTACKER), ["ok", CLIENT])
 
+    def test_moved(self) -> None:
+        """A request whose path leads to another route is counted there, and not any more here."""
+        self.begin(*self.clients(6))
+        self.shares.move(SLOW, OTHER)
+        self.assertEqual(self.begin(b"203.0.113.1", b"203.0.113.2"), ["ok", ROUTE])
+        self.shares.end(b"198.51.100.0", OTHER)
+        self.assertEqual(self.begin(*self.clients(7), route=OTHER), ["ok"] * 6 + [ROUTE])
+
     def test_exempt(self) -> None:
         """A proxy that names no client is not bound by a client's share, but by that of a route."""
         self.begin(b"198.51.100.1", route=OTHER)
