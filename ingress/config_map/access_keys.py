@@ -123,8 +123,7 @@ ACCESS_KEYS: Final = (
         "allow-cross-namespace-resources",
         accept.boolean,
         "nginx.annotations.allow_cross_namespace",
-        "whether `auth-secret`, `auth-tls-secret` and `proxy-ssl-secret` may name Secrets of other "
-        "namespaces",
+        "whether annotations may name Secrets and ConfigMaps of other namespaces",
         "false",
     ),
     unsupported(

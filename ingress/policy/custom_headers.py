@@ -16,7 +16,7 @@ from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import ObjectReference
 from ingress.policy.policy import Policy
-from ingress.policy.scope import ReadContext
+from ingress.policy.scope import OWN_CONFIG_MAP, ReadContext
 
 _NAME: Final = "custom-headers"
 _MOST: Final = 100
@@ -44,8 +44,8 @@ class CustomHeaders(Policy):
             if annotations.text(_NAME):
                 annotations.close(_NAME, "NAMESPACE/NAME of a ConfigMap is accepted")
             return None
-        if reference[0] != context.namespace and not _may_cross(context):
-            annotations.close(_NAME, "a ConfigMap of another namespace may not be used")
+        if not context.may_name(reference[0]):
+            annotations.close(_NAME, OWN_CONFIG_MAP)
             return None
         data = context.config_map_of(reference)
         if data is None:
@@ -86,10 +86,6 @@ class CustomHeaders(Policy):
 
 def _reference(annotations: Annotations, namespace: str) -> tuple[str, str] | None:
     return parse_object_name(annotations.text(_NAME), namespace)
-
-
-def _may_cross(context: ReadContext) -> bool:
-    return context.config.nginx.annotations.allow_cross_namespace
 
 
 def _fields(data: Mapping[str, str]) -> Iterable[tuple[bytes, bytes]]:

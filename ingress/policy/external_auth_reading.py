@@ -18,7 +18,7 @@ from ingress.policy.annotation import Annotations
 from ingress.policy.auth_cache import CacheDurations, parse_durations
 from ingress.policy.feature import ObjectReference
 from ingress.policy.hash_key import HashKey, parse_hash_key
-from ingress.policy.scope import OWN_NAMESPACE, ReadContext
+from ingress.policy.scope import OWN_CONFIG_MAP, ReadContext
 from ingress.policy.server_url import ServerURL, parse_server_url
 from ingress.policy.sign_in import PARAMETER_NAME, SignIn, parse_sign_in
 from ingress.policy.variables import REQUEST_VARIABLES, VariableText, VariableUnknown
@@ -245,7 +245,7 @@ class _Reader:
         if key is None:
             fault = "NAME or NAMESPACE/NAME of a ConfigMap is accepted"
         elif not self._context.may_name(key[0]):
-            fault = OWN_NAMESPACE.replace("Secret", "ConfigMap")
+            fault = OWN_CONFIG_MAP
         else:
             data = self._context.config_map_of(key)
             if data is None:

@@ -20,7 +20,10 @@ ConfigMapOf = Callable[[tuple[str, str]], Mapping[str, str] | None]
 """Finds the data of the ConfigMap of this namespace and name; None if it does not exist."""
 
 OWN_NAMESPACE: Final = "only a Secret of the Ingress's own namespace is accepted"
-"""The fault of a name that `ReadContext.may_name` refuses."""
+"""The fault of the name of a Secret that `ReadContext.may_name` refuses."""
+
+OWN_CONFIG_MAP: Final = "only a ConfigMap of the Ingress's own namespace is accepted"
+"""The same for a ConfigMap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,13 @@ class ReadContext:
     secret_of: SecretOf = no_secret
     """The same for every other use of a Secret."""
 
-    def may_name(self, namespace: str) -> bool:
-        """Whether the object may name objects of a namespace; if not, see `OWN_NAMESPACE`."""
-        is_own = namespace == self.namespace
-        return is_own or self.config.nginx.annotations.allow_cross_namespace
-
     config_map_of: ConfigMapOf = lambda name: None
     """Finds a ConfigMap that `RouteFeature.references` names; the same holds."""
+
+    def may_name(self, namespace: str) -> bool:
+        """Whether the object may name objects of a namespace."""
+        is_own = namespace == self.namespace
+        return is_own or self.config.nginx.annotations.allow_cross_namespace
 
 
 class RuleScope(NamedTuple):

@@ -63,7 +63,7 @@ class CustomHeadersTests(SynchronousTestCase):
         """A ConfigMap that is missing or elsewhere, and a field that may not be set, close."""
         for value, why in (
             ("missing", "does not exist"),
-            ("apart/fields", "of another namespace"),
+            ("apart/fields", "the Ingress's own namespace"),
             ("other", "does not allow X-Three"),
             ("hostile", "has a control character"),
             ("framing", "belongs to the connection"),
