@@ -246,7 +246,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return str(value)
+    # Names of fields are kept as bytes.
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _plain_key(key: Any) -> str:

@@ -294,9 +294,16 @@ class SnapshotTests(SynchronousTestCase):
             *(ingress(f"{name}.example", {"/": "web:80"}, name=name) for name in names),
             served("web"),
         )
-        pieces = list(snapshot_json(published))
+        settings, *pieces = snapshot_json(published)
+        self.assertIn(b'"config"', settings)
         self.assertGreater(len(pieces), 300)
         self.assertLess(max(map(len, pieces)), 4096)
+
+    def test_field_names(self) -> None:
+        """The name of a field is text, though it is kept as bytes."""
+        document = self.document(served("web"))
+        forwarded = document["config"]["nginx"]["forwardedFor"]
+        self.assertEqual(forwarded["field"], "x-forwarded-for")
 
 
 class HostTests(SynchronousTestCase):

@@ -4,8 +4,6 @@ gRPC through a real process: clients and servers of the official library, in the
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,41 +13,16 @@ import grpc
 
 from tests.e2e.case import ProcessTestCase
 from tests.support.certs import CertificateAuthority
+from tests.support.grpc_channel import TIMEOUT, GRPCService, same
 from tests.support.manifest import (
     endpoint_manifests,
     ingress_manifest,
     secret_manifest,
     service_manifest,
 )
-from tests.support.process import CHECKOUT, ENVIRONMENT
 
 HOST = "grpc.example"
 SAFE_HOST = "grpcs.example"
-TIMEOUT = 20.0
-
-
-class Service:
-    """The server, as a process of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.grpc_service", *arguments],
-            cwd=CHECKOUT,
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        self._process.communicate()
-
-
-def same(message: bytes) -> bytes:
-    """Serializes messages that are bytes already."""
-    return message
 
 
 class GRPCTests(ProcessTestCase):
@@ -64,8 +37,8 @@ class GRPCTests(ProcessTestCase):
         issued = cls.authority.issue(SAFE_HOST, HOST)
         (folder / "chain.pem").write_bytes(issued.chain_pem)
         (folder / "key.pem").write_bytes(issued.key_pem)
-        plain = cls.keep(Service())
-        secure = cls.keep(Service(str(folder / "chain.pem"), str(folder / "key.pem")))
+        plain = cls.keep(GRPCService())
+        secure = cls.keep(GRPCService(str(folder / "chain.pem"), str(folder / "key.pem")))
         limits = {"proxy-body-size": "8m"}
         cls.serve(
             folder,

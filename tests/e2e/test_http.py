@@ -476,9 +476,22 @@ class RefusalTests(ProcessTestCase):
     def test_bad_heads(self) -> None:
         """A head that two parsers could read in two ways is 400, and nothing goes upstream."""
         before = len(self.web.requests)
+        smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
         for name, message in BAD_REQUESTS.items():
-            smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
-            self.assertEqual((name, self.refusal(message + smuggled)), (name, 400))
+            if not message.startswith(b"PRI "):
+                self.assertEqual((name, self.refusal(message + smuggled)), (name, 400))
+        self.assertEqual(len(self.web.requests), before)
+
+    def test_preface(self) -> None:
+        """After the preface of HTTP/2 nothing is read as HTTP/1.1 any more."""
+        before = len(self.web.requests)
+        preface = BAD_REQUESTS["preface of HTTP/2"]
+        with HTTPClient(self.process.port("http")) as client:
+            client.send(preface + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = client.read_to_end()
+        self.assertNotIn(b"HTTP/1.1", answer)
+        goaway = answer[answer.rindex(b"\x07") - 3 :]
+        self.assertIn(b"\x00\x00\x00\x06", goaway, "FRAME_SIZE_ERROR, RFC 9113 section 7")
         self.assertEqual(len(self.web.requests), before)
 
     def test_too_large(self) -> None:
