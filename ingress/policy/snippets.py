@@ -6,6 +6,7 @@ Source of the rules: docs/snippets.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
@@ -20,11 +21,21 @@ from ingress.policy.feature import RouteFeature
 from ingress.policy.policy import Policy
 from ingress.policy.scope import HostScope, ReadContext, RuleScope
 from ingress.policy.snippet.edits import request_edits, response_edits
-from ingress.policy.snippet.program import Block, If, Location, Match, Return, Settings
+from ingress.policy.snippet.program import (
+    Block,
+    If,
+    Location,
+    Match,
+    Return,
+    Rewrite,
+    Settings,
+    Step,
+)
 from ingress.policy.snippet.reader import read_snippet
 from ingress.policy.snippet.run import Next, SnippetRun
 from ingress.policy.snippet.table import EncodedNames, RuleNames
 from ingress.policy.snippet.tokens import SnippetRefused
+from ingress.policy.variables import TextPart
 
 _NO_NAMES: Final = RuleNames().encoded()
 _TYPE: Final = b"content-type"
@@ -142,16 +153,44 @@ class _Snippet(Policy):
         return Proceed(response_edits=edits) if edits else None
 
 
+_OF_PLACE: Final = frozenset(
+    {
+        *("", "scheme", "https", "host", "http_host", "best_http_host", "server_name"),
+        *("server_port", "pass_access_scheme", "request_method", "server_protocol"),
+        *("uri", "document_uri", "request_uri", "escaped_request_uri", "args", "query_string"),
+        *("namespace", "ingress_name", "service_name", "service_port"),
+    }
+)
+"""Variables that say where a request goes, and nothing of who sends it."""
+
+_FIELDS_OF_PLACE: Final = re.compile(rb"x[-_](?:forwarded[-_](?:proto|scheme|host|port)|scheme)")
+"""The same of a member of ``$http_NAME``."""
+
+
 def _refuses(block: Block) -> bool:
-    steps = list(block.steps)
-    for step in block.steps:
-        if isinstance(step, If):
-            steps += step.steps
+    """Whether some requests do not get what others do."""
     return (
-        any(isinstance(step, Return) and step.status >= 400 for step in steps)
+        any(_ends(step) for step in block.steps)
         or any(level.access for level in block.levels)
         or any(_refuses(location.block) for location in block.locations)
     )
+
+
+def _ends(step: Step) -> bool:
+    """
+    Whether a step refuses requests, or redirects those of some clients, as to a page to sign in.
+    """
+    if not isinstance(step, If):
+        return isinstance(step, Return) and step.status >= 400
+    if not all(map(_is_of_place, step.condition.variable.parts)):
+        return any(isinstance(each, Return | Rewrite) for each in step.steps)
+    return any(map(_ends, step.steps))
+
+
+def _is_of_place(part: TextPart) -> bool:
+    if part.variable == "http_":
+        return _FIELDS_OF_PLACE.fullmatch(part.text) is not None
+    return part.variable in _OF_PLACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -420,6 +420,28 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(self.ask("/a/x", configuration_snippet=snippet)[0], 500)
 
 
+class GuardTests(SynchronousTestCase):
+    def test_who(self) -> None:
+        """A snippet guards its paths if it refuses requests, or redirects those of some clients."""
+        for text, expected in (
+            ("return 403;", True),
+            ("deny 10.0.0.0/8;", True),
+            ("if ($http_x_key != 'k') { return 401; }", True),
+            ("if ($cookie_session = '') { return 302 /login; }", True),
+            ("if ($cookie_session = '') { rewrite ^ /login redirect; }", True),
+            ("set $who $cookie_session; if ($who = '') { return 302 /login; }", True),
+            ("if ($remote_addr != 10.0.0.1) { return 200 'no'; }", True),
+            ("if ($host = old.example) { return 301 https://new.example$request_uri; }", False),
+            ("if ($http_x_forwarded_proto = http) { return 301 https://$host; }", False),
+            ("if ($uri ~ ^/old) { return 301 /new; }", False),
+            ("if ($uri ~ ^/admin) { return 404; }", True),
+            ("if ($cookie_a) { set $b 1; }", False),
+            ("return 301 /new;", False),
+            ("more_set_headers 'X: 1';", False),
+        ):
+            self.assertIs(configuration(text).guards, expected, text)
+
+
 class OlderTests(SynchronousTestCase):
     def test_closed(self) -> None:
         """A snippet that refuses something closes its paths if an older one takes its place."""
