@@ -120,15 +120,6 @@ _CODES, _LENGTHS = _make_codes()
 _STATES: Final = _make_states(_CODES, _LENGTHS)
 
 
-def huffman_length(data: bytes) -> int:
-    """:return: the length in bytes of the encoded form."""
-    lengths = _LENGTHS
-    bits = 0
-    for octet in data:
-        bits += lengths[octet]
-    return (bits + 7) >> 3
-
-
 def huffman_encode(data: bytes) -> bytes:
     """:return: the encoded form, padded to whole bytes."""
     codes, lengths = _CODES, _LENGTHS
