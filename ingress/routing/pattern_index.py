@@ -20,7 +20,7 @@ from typing import Final
 from ingress.linear_pattern import TextTooLong
 from ingress.policy.context import Captures
 from ingress.policy.path_refusal import PathRefusal
-from ingress.routing.path_pattern import PathForm
+from ingress.routing.path_pattern import PathForm, Tail
 from ingress.routing.route import Route
 
 _MAX_BEGINNING: Final = 64
@@ -286,7 +286,13 @@ def _rank(route: Route, age: int) -> _Rank:
     pattern = route.pattern
     if pattern is None:
         return (0, True, age)
-    return (-len(pattern.beginning), pattern.form is not PathForm.EXACT, age)
+    is_exact = pattern.form is PathForm.EXACT
+    length = len(pattern.beginning)
+    # All that is below ``/a`` begins with ``/a/``: an expression with this slash is no longer.
+    by_segments = pattern.form is PathForm.PREFIX or pattern.tail is Tail.SEGMENT
+    if is_exact or (by_segments and not pattern.beginning.endswith(b"/")):
+        length += 1
+    return (-length, not is_exact, age)
 
 
 def refusing(route: Route) -> Route:

@@ -121,12 +121,27 @@ class NamespacesTests(SynchronousTestCase):
         """Of equal beginnings the namespace that was first counts, and an exact path."""
         old, new = (
             route("/a(/|$)(.*)", namespace="old"),
-            route("/a[/].*(and-longer)?", namespace="new"),
+            route("/a/.*(and-longer)?", namespace="new"),
         )
         self.assertEqual(self.first(self.index(old, new), b"/a/x")[0], "old")
         self.assertEqual(self.first(self.index(new, old), b"/a/x")[0], "new")
         exact = route("/a", PathForm.EXACT, "new")
         self.assertEqual(self.first(self.index(old, exact), b"/a")[0], "new")
+
+    def test_segments(self) -> None:
+        """A slash more makes an expression no more specific than a path with all below it."""
+        expression = route("/admin/(.*)", namespace="new")
+        for own in (
+            route("/admin", PathForm.PREFIX, "old"),
+            route("/admin(/|$)(.*)", namespace="old"),
+        ):
+            index = self.index(own, expression)
+            self.assertEqual(self.first(index, b"/admin/x")[0], "old")
+            self.assertEqual(self.first(index, b"/admin")[0], "old")
+            exact = route("/admin", PathForm.EXACT, "new")
+            self.assertEqual(self.first(self.index(own, exact), b"/admin")[0], "new")
+        deeper = route("/admin/x(.*)", namespace="new")
+        self.assertEqual(self.first(self.index(own, deeper), b"/admin/x")[0], "new")
 
     def test_own_order(self) -> None:
         """Within a namespace the longest expression goes first, as everywhere."""
