@@ -19,6 +19,9 @@ from twisted.trial.runner import TestLoader, TrialRunner
 import tests
 
 USES_SOCKETS = (
+    "tests.command.test_main.CommandTests.test_broken_pipe",
+    "tests.command.test_main.CommandTests.test_completion",
+    "tests.command.test_main.CommandTests.test_light",
     "tests.config.test_value.AcceptTests.test_log_file_that_may_not_be_written",
     "tests.dns.test_client",
     "tests.dns.test_route",
@@ -34,6 +37,9 @@ USES_SOCKETS = (
     "tests.kube.api.test_plugin_process",
     "tests.kube.api.test_tls",
     "tests.kube.test_resolved_names.NameServerTests",
+    "tests.policy.test_in_flight.SharedTests",
+    "tests.policy.test_password_hash.VerifyTests.test_htpasswd",
+    "tests.policy.test_process_lock",
     "tests.telemetry.test_access_log.StdoutTests",
     "tests.telemetry.test_log_writer",
     "tests.telemetry.test_vitals",
