@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from itertools import product
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -95,7 +95,7 @@ class BodyTests(SynchronousTestCase):
 class ResponseTests(SynchronousTestCase):
     @briefly
     @given(mutated(RESPONSES), PLACES, METHODS, st.booleans())
-    @example(b"HTTP/1.1 200 OK\r\n\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", [], b"GET", is_end=True)
+    @example(b"HTTP/1.1 200 OK\r\n\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", [], b"GET", True)
     def test_read_alike(self, data: bytes, places: list[int], method: bytes, is_end: bool) -> None:
         """A response that we accept is the same for h11, wherever it is cut."""
         check_response(data, places, method, is_end=is_end)
