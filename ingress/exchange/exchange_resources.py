@@ -98,7 +98,8 @@ class ExchangeResources:
         previous, self.snapshot = self.snapshot, snapshot
         self.http_edits, self.https_edits = snapshot.response_edits
         if previous is None or previous.config is not snapshot.config:
-            self.field_names.apply(snapshot.config.field_names)
+            config = snapshot.config
+            self.field_names.apply(config.field_names, config.nginx.forwarded_for.field)
             self.error_pages = snapshot.config.error_pages
             self.compression_memory.maximum = snapshot.config.compression.memory
             self.policy_faults.timeout = snapshot.config.limits.policy_timeout

@@ -25,6 +25,8 @@ ODD: Final = 2
 _PLAIN: Final = re.compile(rb"[0-9A-Za-z-]+")
 _UNDERSCORES: Final = re.compile(rb"[0-9A-Za-z_-]+")
 
+_ALWAYS_REMOVED: Final = b"x-forwarded-for"
+
 _PASSING: Final = {"plain": PLAIN, "underscores": UNDERSCORES, "any": ODD}
 
 
@@ -38,11 +40,20 @@ def name_kind(name: bytes) -> int:
 class FieldNames:
     """The setting in force, and the number of fields that were dropped."""
 
-    __slots__ = ("dropped", "passing")
+    __slots__ = ("address_field", "dropped", "key", "passing")
 
     def __init__(self) -> None:
         self.passing = PLAIN
         """The kind of names up to which fields are passed on."""
+
+        self.address_field = b""
+        """
+        The field in which trusted proxies name the client, in lower case, where that is not one
+        of those that are always removed; nobody else's reaches endpoints.
+        """
+
+        self.key = b""
+        """Stands for `address_field` at the beginning of the keys of caches."""
 
         self.dropped = 0
         """Fields of requests that were dropped because of their names."""
@@ -50,6 +61,12 @@ class FieldNames:
     def __repr__(self) -> str:
         return f"<FieldNames passing={self.passing} dropped={self.dropped}>"
 
-    def apply(self, setting: FieldNameSetting) -> None:
-        """Apply the setting of the configuration to all later requests."""
+    def apply(self, setting: FieldNameSetting, address_field: bytes = _ALWAYS_REMOVED) -> None:
+        """
+        Apply the setting of the configuration to all later requests.
+
+        :param address_field: the field in which trusted proxies name the client.
+        """
         self.passing = _PASSING[setting]
+        self.address_field = b"" if address_field == _ALWAYS_REMOVED else address_field
+        self.key = b"%b " % self.address_field if self.address_field else b""

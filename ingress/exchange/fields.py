@@ -86,8 +86,10 @@ _NOT_NOMINABLE: Final = frozenset({b"host", b"content-length"})
 _OURS: Final = _NEVER_UPSTREAM | _NOT_NOMINABLE
 
 _TRUSTED: Final = b"trusted "
-_STRANGER: Final = b""
-"""The beginning of the key that a client's fields are kept by, by the trust in the client."""
+"""
+The beginning of the key that the fields of a trusted proxy are kept by. That of others is
+`FieldNames.key`.
+"""
 
 _STAYS_HERE: Final = -1
 _READS_AS_OURS: Final = 100
@@ -216,10 +218,9 @@ def upstream_fields(
     :param marker: the marker of this process. Its field depends on the head alone.
     :raises LoopDetected: if the request has passed through here too often.
     """
-    if edits is NO_EDITS:
-        key = _TRUSTED if is_trusted else _STRANGER
-    else:
-        key = (_TRUSTED if is_trusted else _STRANGER) + edits.key
+    key = _TRUSTED if is_trusted else names.key
+    if edits is not NO_EDITS:
+        key += edits.key
     kept = request.cache.upstream.get(key)
     if kept is not None:
         return kept
@@ -256,6 +257,8 @@ def _passing_fields(
         if options and key in options and key not in _NOT_NOMINABLE:
             continue
         found.append((name, value))
+    if names.address_field and not is_trusted:
+        found = [pair for pair in found if plain_spelling(pair[0]) != names.address_field]
     return found, is_plain
 
 

@@ -521,3 +521,24 @@ class AddressTests(SynchronousTestCase):
         forged = b"X-Client-IP: 10.0.0.1"
         self.assertEqual(self.asked(forged, auth_url="http://$host/inside"), [])
         self.assertEqual(self.asked(forged, mirror_target="http://$host/inside"), [b"/a"])
+
+    def test_removed(self) -> None:
+        """No endpoint gets such a field of a client that is not trusted, in any spelling."""
+        web = ingress("a.example", {"/": "web:80"})
+        wire = Wire()
+        client = wire.connect(IPv4Address("TCP", "192.0.2.1", 50_000))
+        endpoint: Peer | None = None
+        for name, passes in (("x-forwarded-for", True), ("x-client-ip", False)):
+            field = ForwardedFor(field=name.encode())
+            config = changed(
+                FILES, nginx=NginxSettings(forwarded_for=field), field_names="underscores"
+            )
+            wire.plane.publish(built(web, served("web"), config=config).snapshot)
+            for spelling in (b"X-Client-IP", b"x_client_ip"):
+                client.send(get(b"%b: 10.0.0.1" % spelling))
+                wire.network.settle()
+                endpoint = endpoint or wire.accept()
+                seen = endpoint.receive()
+                self.assertEqual(bool(seen.values(spelling)), passes, (name, spelling))
+                endpoint.send(OK)
+                client.read()
