@@ -71,10 +71,10 @@ class ProblemTests(ProcessTestCase):
     def test_annotation(self) -> None:
         """An annotation that is not implemented is told by its name."""
         odd = ingress_manifest(
-            "odd", "odd.example", {"/": "web"}, annotations={"mirror-target": "http://b.example"}
+            "odd", "odd.example", {"/": "web"}, annotations={"ssl-ciphers": "AES128-SHA"}
         )
         told = self.check(yaml.safe_dump(odd), "    nginx.", "Ingress default/odd: ")
-        self.assertIn('mirror-target]: "http://b.example": not implemented', told)
+        self.assertIn('ssl-ciphers]: "AES128-SHA": not implemented', told)
 
     def test_no_endpoints(self) -> None:
         """A Service without endpoints is told with the line of configuration that gives it some."""

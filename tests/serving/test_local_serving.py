@@ -51,12 +51,19 @@ class HandConnection:
         self.plane.clients.connections.discard(self)
 
 
+class OneThread(MemoryReactorClock):
+    """A reactor in whose time no other thread gets anything done."""
+
+    def callFromThread(self, function: object, *arguments: object) -> None:
+        """IReactorFromThreads."""
+
+
 class LocalServingTests(SynchronousTestCase):
     """The order in which a process begins to serve and ends."""
 
     def setUp(self) -> None:
         self.events: list[str] = []
-        self.reactor = MemoryReactorClock()
+        self.reactor = OneThread()
         deadlines = Deadlines(self.reactor)
         self.plane = DataPlane(
             EndpointRegistry(cast(Any, None), cast(Any, None), deadlines),
