@@ -47,6 +47,7 @@ SUBCOMMANDS: Final = (
     Subcommand("init", "write a configuration for the manifests of a folder", "init"),
     Subcommand("config", "show the documented defaults of the configuration", "config"),
     Subcommand("check", "show all that is wrong, or will behave differently", "check"),
+    Subcommand("diff", "show what changes for whom between two sets of manifests", "diff"),
     Subcommand("explain", "show why a URL gets its answer", "explain"),
     Subcommand("routes", "list the rules", "routes"),
     Subcommand("endpoints", "list the Services and their endpoints", "endpoints"),

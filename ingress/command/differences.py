@@ -1,0 +1,192 @@
+"""
+What differs for clients between two builds: by classes of URLs, not by lines of files.
+
+A class of URLs is what one rule is for: an exact path, or all paths below one. Both builds are
+asked, by the look-up that serves requests, what becomes of the URLs of each class that either has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+from ingress.admin.route_json import upstream_name
+from ingress.errors import RequestError
+from ingress.policy.feature import RouteFeature
+from ingress.routing.build import Built
+from ingress.routing.match import find_certificate, find_host, find_route
+from ingress.routing.path import canonical_path
+from ingress.routing.path_pattern import PathForm
+from ingress.routing.route import Route
+from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
+
+_BELOW: Final = b"-"
+"""A segment that no rule names, it is to be hoped: it stands for all paths below another."""
+
+_LITERAL: Final = frozenset({PathForm.EXACT, PathForm.PREFIX, PathForm.BEGINNING})
+"""Patterns that begin with a path."""
+
+_NOT_SHOWN: Final = frozenset({"load_balance", "proxy"})
+"""Features of every rule: only a change of them is worth a line."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changes for a class of URLs, or for the certificate of a host."""
+
+    subject: str
+    """``shop.example/api/*``, or ``certificate of shop.example``."""
+
+    changes: tuple[str, ...]
+    """``default/api:80 -> default/new:80``; ``+``, ``-`` and ``~`` begin what a feature does."""
+
+    opens: bool = False
+    """Whether something that decided who gets access does so no longer, or decides otherwise."""
+
+    def as_json(self) -> dict[str, Any]:
+        """:return: plain values."""
+        return {"subject": self.subject, "changes": list(self.changes), "opens": self.opens}
+
+
+def find_differences(old: Built, new: Built) -> list[Difference]:
+    """:return: those that may open access first; then by host and path."""
+    before, after = old.snapshot, new.snapshot
+    found: list[Difference] = []
+    had, has = _hosts(before), _hosts(after)
+    for host in sorted(had.keys() | has.keys()):
+        found += _of_host(host, _classes(had.get(host)), _classes(has.get(host)), before, after)
+    return sorted(found, key=lambda difference: not difference.opens)
+
+
+def _hosts(snapshot: Snapshot) -> dict[str, VirtualHost]:
+    """:return: all of them by name; empty for those that no rule names."""
+    hosts = [*snapshot.hosts.values(), *snapshot.wildcard_hosts.values()]
+    if snapshot.any_host is not None:
+        hosts.append(snapshot.any_host)
+    return {host.name: host for host in hosts}
+
+
+def _of_host(
+    name: str,
+    own: dict[tuple[str, str], Route],
+    others: dict[tuple[str, str], Route],
+    before: Snapshot,
+    after: Snapshot,
+) -> Iterator[Difference]:
+    """
+    :param own: the rules of the older build by path and its type.
+    :param others: those of the newer one.
+    """
+    for path, kind in sorted(own.keys() | others.keys()):
+        old = own.get((path, kind)) or _look_up(before, name, path, kind, others[path, kind])
+        new = others.get((path, kind)) or _look_up(after, name, path, kind, own[path, kind])
+        changes, opens = _compare(old, new)
+        if changes:
+            yield Difference(_subject(name, path, kind), changes, opens)
+    certificates = [
+        find_certificate(snapshot, name) if name else snapshot.default_certificate
+        for snapshot in (before, after)
+    ]
+    if _identity(certificates[0]) != _identity(certificates[1]):
+        change = " -> ".join(map(_certificate, certificates))
+        yield Difference(f"certificate of {name or 'all other hosts'}", (change,))
+
+
+def _classes(host: VirtualHost | None) -> dict[tuple[str, str], Route]:
+    """:return: the rules of a host by path and its type; the default backend has neither."""
+    if host is None:
+        return {}
+    found: dict[tuple[str, str], Route] = {}
+    for route in host.path_routes():
+        # Of rules with the same path the first decides; those with conditions come before.
+        found.setdefault((route.path, route.path_type), route)
+    if host.default is not None:
+        found["", ""] = host.default
+    return found
+
+
+def _look_up(snapshot: Snapshot, host: str, path: str, kind: str, other: Route) -> Route | None:
+    """
+    Find what serves a class of URLs that only the other build has a rule for.
+
+    :param other: that rule.
+    """
+    name = host.encode("utf-8", "replace")
+    if other.pattern is not None and other.pattern.form not in _LITERAL:
+        # What a regular expression is for is no path that could be looked up.
+        found = find_host(snapshot, name)
+        return found.default if found is not None else snapshot.default_route
+    raw = path.encode("utf-8", "replace") or b"/"
+    if kind != "Exact":
+        raw = raw.rstrip(b"/") + b"/" + _BELOW
+    try:
+        return find_route(snapshot, name, canonical_path(raw))
+    except RequestError:
+        return None
+
+
+def _subject(host: str, path: str, kind: str) -> str:
+    shown = host or "(all other hosts)"
+    if not kind:
+        return f"{shown} (all other paths)"
+    if kind == "Prefix":
+        path = f"{path.rstrip('/')}/*"
+    return f"{shown}{path}"
+
+
+def _compare(old: Route | None, new: Route | None) -> tuple[tuple[str, ...], bool]:
+    """:return: the changes, and whether they may open access."""
+    changes = []
+    if _target(old) != _target(new):
+        changes.append(f"{_target(old)} -> {_target(new)}")
+    if old is None or new is None:
+        changes += [f"+ {_words(feature)}" for feature in _features(new).values()]
+        return tuple(changes), False
+    before, after = _features(old, is_all=True), _features(new, is_all=True)
+    opens = False
+    for key in sorted(before.keys() | after.keys()):
+        was, now = before.get(key), after.get(key)
+        if was == now:
+            continue
+        if now is None:
+            assert was is not None
+            opens = opens or was.guards
+            changes.append(f"- {_words(was)}")
+        elif was is None:
+            changes.append(f"+ {_words(now)}")
+        elif was.guards or _words(was) != _words(now) or was.shown() != now.shown():
+            opens = opens or was.guards
+            same = "" if _words(was) != _words(now) else " (in the same words)"
+            changes.append(f"~ {_words(was)} -> {_words(now)}{same}")
+    return tuple(changes), opens
+
+
+def _target(route: Route | None) -> str:
+    if route is None or route.upstream is None:
+        return "404"
+    return upstream_name(route.upstream)
+
+
+def _features(route: Route | None, *, is_all: bool = False) -> dict[str, RouteFeature]:
+    """:param is_all: also those that every rule has."""
+    features = route.features if route is not None else ()
+    return {
+        feature.key(): feature for feature in features if is_all or feature.key() not in _NOT_SHOWN
+    }
+
+
+def _words(feature: RouteFeature) -> str:
+    return f"{feature.key()}: {feature.explain()}"
+
+
+def _identity(certificate: ServerCertificate | None) -> object:
+    return (certificate.identity, certificate.not_after) if certificate is not None else None
+
+
+def _certificate(certificate: ServerCertificate | None) -> str:
+    if certificate is None:
+        return "self-signed"
+    secret = "/".join(certificate.identity.secret)
+    return f"{secret} (to {certificate.not_after.astimezone(UTC):%Y-%m-%d})"
