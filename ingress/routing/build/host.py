@@ -132,6 +132,9 @@ class _Merge:
 
         self._client_trust: ClientTrust | None = None
 
+        self._prefixes: dict[bytes, Route] = {}
+        """The rules of the type Prefix by their paths, without a slash at the end."""
+
     def merge(self) -> Steps[MergedHost]:
         yield from self._read_patterns()
         self._look_at_namespaces()
@@ -237,12 +240,26 @@ class _Merge:
         found = self._canaries.find(route, rule.path_type)
         if found.canaries is not None:
             route = replace(route, canaries=found.canaries)
-        winner = self._rules.add(rule.path, route)
+        winner = self._taken_below(route, rule) or self._rules.add(rule.path, route)
         if winner is None:
             self._canaries.take(found)
         if winner is not None and not _is_same(winner, route):
             what = f"the {rule.path_type} path {shown(winner.path)}"
             self._lose(item, f"{rule.field}.path", rule.written, what, winner)
+
+    def _taken_below(self, route: Route, rule: Rule) -> Route | None:
+        """
+        Find who has everything below a path with a slash at the end: with ``/a/`` of the type
+        ImplementationSpecific nobody takes what is below the older ``/a`` of another namespace.
+        """
+        if rule.pattern is not None or rule.conditions or rule.path_type == "Exact":
+            return None
+        base = rule.path.removesuffix(b"/")
+        if rule.path_type == "Prefix":
+            self._prefixes.setdefault(base, route)
+            return None
+        older = self._prefixes.get(base) if base != rule.path else None
+        return older if older is not None and older.ingress[0] != route.ingress[0] else None
 
     def _add_default(self, item: RuleSet, namespace: NamespaceOnHost) -> None:
         if item.default is None:

@@ -114,6 +114,30 @@ class MergeHostTests(SynchronousTestCase):
 CA, OTHER_CA = CertificateAuthority("One"), CertificateAuthority("Other")
 
 
+class SlashTests(SynchronousTestCase):
+    def test_other_namespace(self) -> None:
+        """A slash at the end takes nothing from below the older path of another namespace."""
+        for path, namespace, created, expected in (
+            ("~/admin/", "other", "2026-01-02", "default"),
+            ("~/", "other", "2026-01-02", "default"),
+            ("~/admin/", "other", "2025-12-31", "other"),
+            ("~/admin/x", "other", "2026-01-02", "other"),
+            ("~/admin/", "default", "2026-01-02", "default"),
+        ):
+            result = built(
+                ingress(HOST, {"/admin": "web:80"}, name="first", created="2026-01-01"),
+                ingress(HOST, {path: "web:80"}, name=f"{namespace}/second", created=created),
+                *served("web"),
+                *served("other/web"),
+            )
+            route = find_route(result.snapshot, HOST.encode(), b"/admin/x")
+            assert route is not None
+            self.assertEqual(route.ingress[0], expected, (path, created))
+            is_lost = path == "~/admin/" and namespace == "other" and expected == "default"
+            told = "".join(problems_of(result, f"{namespace}/second"))
+            self.assertEqual("goes first by age and name" in told, is_lost, told)
+
+
 class ClientTrustTests(SynchronousTestCase):
     """Who decides whose certificates the handshakes of a host ask for."""
 
