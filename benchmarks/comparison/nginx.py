@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.comparison.peer import Command, Place, find_program
-from benchmarks.comparison.site import LARGE, SMALL, STS, Site
+from benchmarks.comparison.site import KEEP_ALIVE_REQUESTS, LARGE, SMALL, STS, Site
 
 MIB = 1 << 20
 
@@ -56,7 +56,7 @@ map $http_x_request_id $req_id {{ default $http_x_request_id; "" $request_id; }}
 map $scheme $public_port {{ default 80; https 443; }}
 map $scheme $sts {{ https "{sts}"; }}
 add_header Strict-Transport-Security $sts always;
-keepalive_requests 1000;
+keepalive_requests {keep_alive_requests};
 keepalive_timeout 75s;
 client_max_body_size 1m;
 server_names_hash_max_size 65536;
@@ -136,6 +136,7 @@ class Nginx:
             log_format=LOG_FORMAT,
             temporary=_temporary(),
             sts=STS,
+            keep_alive_requests=KEEP_ALIVE_REQUESTS,
             default=site.default,
             upstreams=upstreams,
             admin=place.admin,

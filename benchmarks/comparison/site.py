@@ -19,6 +19,9 @@ SMALL, LARGE, UPLOAD = "/small", "/large", "/upload"
 STS = "max-age=31536000; includeSubDomains"
 """What answers over TLS say in Strict-Transport-Security, as ours do by default."""
 
+KEEP_ALIVE_REQUESTS = 1_000_000_000
+"""Requests of one connection, which no run meets: h2load does not connect again."""
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.comparison.peer import Command, NotInstalled, Place
-from benchmarks.comparison.site import Site
+from benchmarks.comparison.site import KEEP_ALIVE_REQUESTS, Site
 from tests.support.manifest import ingress_manifest, served_manifests
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -127,6 +127,7 @@ class TxIngress:
             "source": {"files": ["manifests"]},
             "tls": {"default": "default/default"},
             "ssl-redirect": False,
+            "limits": {"keep-alive-requests": KEEP_ALIVE_REQUESTS},
             "access-log": {"path": str(place.log)},
         }
         config.write_text(yaml.safe_dump(settings))
