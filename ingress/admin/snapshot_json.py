@@ -52,9 +52,7 @@ class Published(NamedTuple):
 def snapshot_json(published: Published) -> Iterator[bytes]:
     """The whole document."""
     snapshot = published.built.snapshot
-    hosts = [*snapshot.hosts.values(), *snapshot.wildcard_hosts.values()]
-    if snapshot.any_host is not None:
-        hosts.append(snapshot.any_host)
+    hosts = snapshot.virtual_hosts()
     certificates = list(snapshot.certificates.items())
     if snapshot.default_certificate is not None:
         certificates.append(("", snapshot.default_certificate))

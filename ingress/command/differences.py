@@ -28,7 +28,7 @@ _BELOW: Final = b"-"
 _LITERAL: Final = frozenset({PathForm.EXACT, PathForm.PREFIX, PathForm.BEGINNING})
 """Patterns that begin with a path."""
 
-_NOT_SHOWN: Final = frozenset({"load_balance", "proxy"})
+_OF_ALL: Final = frozenset({"load_balance", "proxy"})
 """Features of every rule: only a change of them is worth a line."""
 
 
@@ -54,18 +54,10 @@ def find_differences(old: Built, new: Built) -> list[Difference]:
     """:return: those that may open access first; then by host and path."""
     before, after = old.snapshot, new.snapshot
     found: list[Difference] = []
-    had, has = _hosts(before), _hosts(after)
+    had, has = ({host.name: host for host in each.virtual_hosts()} for each in (before, after))
     for host in sorted(had.keys() | has.keys()):
         found += _of_host(host, _classes(had.get(host)), _classes(has.get(host)), before, after)
     return sorted(found, key=lambda difference: not difference.opens)
-
-
-def _hosts(snapshot: Snapshot) -> dict[str, VirtualHost]:
-    """:return: all of them by name; empty for those that no rule names."""
-    hosts = [*snapshot.hosts.values(), *snapshot.wildcard_hosts.values()]
-    if snapshot.any_host is not None:
-        hosts.append(snapshot.any_host)
-    return {host.name: host for host in hosts}
 
 
 def _of_host(
@@ -142,9 +134,9 @@ def _compare(old: Route | None, new: Route | None) -> tuple[tuple[str, ...], boo
     if _target(old) != _target(new):
         changes.append(f"{_target(old)} -> {_target(new)}")
     if old is None or new is None:
-        changes += [f"+ {_words(feature)}" for feature in _features(new).values()]
+        changes += [f"+ {_words(feature)}" for key, feature in _features(new) if key not in _OF_ALL]
         return tuple(changes), False
-    before, after = _features(old, is_all=True), _features(new, is_all=True)
+    before, after = dict(_features(old)), dict(_features(new))
     opens = False
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key), after.get(key)
@@ -169,12 +161,9 @@ def _target(route: Route | None) -> str:
     return upstream_name(route.upstream)
 
 
-def _features(route: Route | None, *, is_all: bool = False) -> dict[str, RouteFeature]:
-    """:param is_all: also those that every rule has."""
-    features = route.features if route is not None else ()
-    return {
-        feature.key(): feature for feature in features if is_all or feature.key() not in _NOT_SHOWN
-    }
+def _features(route: Route | None) -> Iterator[tuple[str, RouteFeature]]:
+    if route is not None:
+        yield from ((feature.key(), feature) for feature in route.features)
 
 
 def _words(feature: RouteFeature) -> str:

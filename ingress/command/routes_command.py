@@ -35,11 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(built: Built) -> Iterator[dict[str, Any]]:
-    snapshot = built.snapshot
-    hosts = [*snapshot.hosts.values(), *snapshot.wildcard_hosts.values()]
-    hosts.sort(key=lambda host: host.name)
-    if snapshot.any_host is not None:
-        hosts.append(snapshot.any_host)
+    hosts = built.snapshot.virtual_hosts()
+    # The one without a name stays the last: it serves what no other does.
+    hosts.sort(key=lambda host: (not host.name, host.name))
     for host in hosts:
         for route in host.routes():
             shown = route_json(route)

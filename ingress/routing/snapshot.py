@@ -165,6 +165,13 @@ class Snapshot:
     def __post_init__(self) -> None:
         object.__setattr__(self, "response_edits", ResponseEdits(https=hsts_edits(self.config)))
 
+    def virtual_hosts(self) -> list[VirtualHost]:
+        """:return: all of them; the one for hosts that no rule names comes last."""
+        found = [*self.hosts.values(), *self.wildcard_hosts.values()]
+        if self.any_host is not None:
+            found.append(self.any_host)
+        return found
+
     def has_rule(self, rule: RuleIdentity) -> bool:
         """Whether a rule is served here."""
         host = rule.host.encode()
@@ -178,8 +185,8 @@ class Snapshot:
 
     def client_trusts(self) -> Iterator[tuple[str, ClientTrust]]:
         """Yield the names of the hosts whose clients are asked for certificates, and of whom."""
-        for host in (*self.hosts.values(), *self.wildcard_hosts.values(), self.any_host):
-            if host is not None and host.client_trust is not None:
+        for host in self.virtual_hosts():
+            if host.client_trust is not None:
                 yield host.name, host.client_trust
 
     def endpoints(self) -> set[Endpoint]:

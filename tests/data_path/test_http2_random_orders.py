@@ -13,7 +13,6 @@ from typing import cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.downstream.http2 import HTTP2Downstream
 from ingress.http2.frame import (
@@ -166,7 +165,7 @@ USUAL = [
 ]
 
 
-class RandomOrderTests(SynchronousTestCase):
+class RandomOrderTests(http1.RandomOrderCase):
     @settings(max_examples=250)
     @given(
         st.lists(
@@ -180,24 +179,9 @@ class RandomOrderTests(SynchronousTestCase):
     def test_everything_ends(self, steps: list[str], phases: set[Phase], retries: bool) -> None:
         """Nothing is left behind, and the records say what the client has seen."""
         scene = Scene(phases, retries=retries)
-        for step in steps:
-            scene.wire.network.settle()
-            STEPS[step](scene)
-        scene.finish()
-        self.check_nothing_left(scene)
-        self.check_records(scene)
-        # Policies that took too long are all that may be logged.
-        errors = self.flushLoggedErrors()
-        self.assertEqual([error for error in errors if error.type is not TimeoutError], [])
-
-    def check_nothing_left(self, scene: Scene) -> None:
-        plane, registry = scene.wire.plane, scene.wire.registry
-        budget = plane.calls.retry_budget
-        self.assertEqual((budget.in_flight, budget.retries), (0, 0))
-        self.assertEqual(list(registry.in_flight()), [])
-        self.assertEqual(len(plane.clients.connections), 0)
-        self.assertEqual([each for each in scene.endpoints if each.is_open], [])
+        self.play(scene, [STEPS[step] for step in steps])
         self.assertEqual(scene.http2._codec.streams, {})
+        self.check_records(scene)
 
     def check_records(self, scene: Scene) -> None:
         requests = [each.request for each in scene.records if each.request is not None]

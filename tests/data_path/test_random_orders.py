@@ -8,9 +8,9 @@ as in flight at the end, and no connection is left open.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -286,7 +286,30 @@ def read_chunks(received: bytes) -> tuple[int | None, bytes]:
     return None, b""
 
 
-class RandomOrderTests(SynchronousTestCase):
+class RandomOrderCase(SynchronousTestCase):
+    """What holds at the end of any order of events, whatever the client speaks."""
+
+    def play(self, scene: Scene, actions: Iterable[Callable[[Any], object]]) -> None:
+        """Have these things happen, and then all end; nothing may be left."""
+        for act in actions:
+            scene.wire.network.settle()
+            act(scene)
+        scene.finish()
+        self.check_nothing_left(scene)
+        # Policies that took too long are all that may be logged.
+        errors = self.flushLoggedErrors()
+        self.assertEqual([error for error in errors if error.type is not TimeoutError], [])
+
+    def check_nothing_left(self, scene: Scene) -> None:
+        plane, registry = scene.wire.plane, scene.wire.registry
+        budget = plane.calls.retry_budget
+        self.assertEqual((budget.in_flight, budget.retries), (0, 0))
+        self.assertEqual(list(registry.in_flight()), [])
+        self.assertEqual(len(plane.clients.connections), 0)
+        self.assertEqual([each for each in scene.endpoints if each.is_open], [])
+
+
+class RandomOrderTests(RandomOrderCase):
     @settings(max_examples=250)
     @given(
         st.lists(
@@ -300,23 +323,8 @@ class RandomOrderTests(SynchronousTestCase):
     def test_everything_ends(self, steps: list[str], phases: set[Phase], retries: bool) -> None:
         """Nothing is left behind, and the records say what the client has seen."""
         scene = Scene(phases, retries=retries)
-        for step in steps:
-            scene.wire.network.settle()
-            STEPS[step](scene)
-        scene.finish()
-        self.check_nothing_left(scene)
+        self.play(scene, [STEPS[step] for step in steps])
         self.check_records(scene)
-        # Policies that took too long are all that may be logged.
-        errors = self.flushLoggedErrors()
-        self.assertEqual([error for error in errors if error.type is not TimeoutError], [])
-
-    def check_nothing_left(self, scene: Scene) -> None:
-        plane, registry = scene.wire.plane, scene.wire.registry
-        budget = plane.calls.retry_budget
-        self.assertEqual((budget.in_flight, budget.retries), (0, 0))
-        self.assertEqual(list(registry.in_flight()), [])
-        self.assertEqual(len(plane.clients.connections), 0)
-        self.assertEqual([each for each in scene.endpoints if each.is_open], [])
 
     def check_records(self, scene: Scene) -> None:
         requests = [each.request for each in scene.records if each.request is not None]
