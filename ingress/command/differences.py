@@ -133,26 +133,25 @@ def _compare(old: Route | None, new: Route | None) -> tuple[tuple[str, ...], boo
     changes = []
     if _target(old) != _target(new):
         changes.append(f"{_target(old)} -> {_target(new)}")
+    was, now = _features(old), _features(new)
     if old is None or new is None:
-        changes += [f"+ {_words(feature)}" for key, feature in _features(new) if key not in _OF_ALL]
+        changes += [f"+ {_words(feature)}" for feature in now if feature.key() not in _OF_ALL]
         return tuple(changes), False
-    before, after = dict(_features(old)), dict(_features(new))
-    opens = False
-    for key in sorted(before.keys() | after.keys()):
-        was, now = before.get(key), after.get(key)
-        if was == now:
+    gone = [feature for feature in was if feature not in now]
+    come = [feature for feature in now if feature not in was]
+    for feature in gone:
+        # Two policies of the configuration may be of one class, and have the same key.
+        other = next((each for each in come if each.key() == feature.key()), None)
+        if other is None:
+            changes.append(f"- {_words(feature)}")
             continue
-        if now is None:
-            assert was is not None
-            opens = opens or was.guards
-            changes.append(f"- {_words(was)}")
-        elif was is None:
-            changes.append(f"+ {_words(now)}")
-        elif was.guards or _words(was) != _words(now) or was.shown() != now.shown():
-            opens = opens or was.guards
-            same = "" if _words(was) != _words(now) else " (in the same words)"
-            changes.append(f"~ {_words(was)} -> {_words(now)}{same}")
-    return tuple(changes), opens
+        come.remove(other)
+        same = _words(feature) == _words(other)
+        if feature.guards or not same or feature.shown() != other.shown():
+            note = " (in the same words)" if same else ""
+            changes.append(f"~ {_words(feature)} -> {_words(other)}{note}")
+    changes += [f"+ {_words(feature)}" for feature in come]
+    return tuple(changes), any(feature.guards for feature in gone)
 
 
 def _target(route: Route | None) -> str:
@@ -161,9 +160,9 @@ def _target(route: Route | None) -> str:
     return upstream_name(route.upstream)
 
 
-def _features(route: Route | None) -> Iterator[tuple[str, RouteFeature]]:
-    if route is not None:
-        yield from ((feature.key(), feature) for feature in route.features)
+def _features(route: Route | None) -> list[RouteFeature]:
+    features = route.features if route is not None else ()
+    return sorted(features, key=lambda feature: feature.key())
 
 
 def _words(feature: RouteFeature) -> str:

@@ -109,6 +109,30 @@ class DiffTests(SynchronousTestCase):
             status, lines = self.diff(old, new, "--fail-on", "access")
             self.assertEqual((status, lines[0][0]), (1, "!"), lines)
 
+    def test_policies_of_one_class(self) -> None:
+        """Of two policies of the same class, neither hides that the other is gone."""
+        config = Path(self.mktemp()).with_suffix(".yaml")
+        config.parent.mkdir(parents=True, exist_ok=True)
+        policies = {}
+        for name in ("staff", "admin"):
+            tokens = config.with_name(f"{name}.txt").absolute()
+            tokens.write_text(f"token-of-{name}\n")
+            policies[name] = {
+                "class": "examples.policies.token_file.TokenFile",
+                "file": str(tokens),
+            }
+        config.write_text(yaml.safe_dump({"source": {"files": ["."]}, "policies": policies}))
+        both, *one = (
+            self.file(self.ingress({"/": "web"}, annotations={"txingress.dev/policies": names}))
+            for names in ("staff, admin", "staff", "admin")
+        )
+        for new in one:
+            status, lines = self.diff(both, new, "--config", str(config), "--fail-on", "access")
+            self.assertEqual((status, lines[0][:16]), (1, "! shop.example/*"), lines)
+            self.assertEqual(
+                self.diff(new, both, "--config", str(config), "--fail-on", "access")[0], 0
+            )
+
     def test_rule_without_guard(self) -> None:
         """A rule that takes URLs from a guarded one opens them."""
         old = self.file(self.ingress({"/": "web"}, annotations=RANGES))
