@@ -241,11 +241,13 @@ class UpstreamRequest:
     :ivar fields: the client's fields that go on, with edits applied.
     :ivar request_id: the X-Request-ID field; empty where edits took it out.
     :ivar forwarded: the forwarded fields, a line each, as HTTP/1.1 writes them.
+    :ivar connection: the Connection field in HTTP/1.1, ``close`` or ``keep-alive``; empty for none.
     :ivar edits: the edits that have been applied, for what comes behind the head.
     """
 
     __slots__ = (
         "authority",
+        "connection",
         "edits",
         "fields",
         "forwarded",
@@ -271,6 +273,7 @@ class UpstreamRequest:
         self.fields = fields
         self.request_id = request_id
         self.forwarded = forwarded
+        self.connection = b""
         self.edits: tuple[FieldEdits, ...] = ()
 
     def __repr__(self) -> str:

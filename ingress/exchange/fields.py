@@ -162,6 +162,8 @@ def upstream_head(
     )
     if edits is not NO_EDITS:
         edit_own_fields(head, edits)
+    if route is not None and route.connection is not None:
+        head.connection = route.connection.value
     return head
 
 

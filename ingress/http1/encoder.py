@@ -113,8 +113,11 @@ def encode_request_head(request: UpstreamRequest) -> bytes:
         ours = _CHUNKED
     if framing.wants_websocket:
         ours += _UPGRADE
-    elif framing.takes_trailers:
-        ours += _TAKES_TRAILERS
+    else:
+        if framing.takes_trailers:
+            ours += _TAKES_TRAILERS
+        if request.connection:
+            ours += b"Connection: %b\r\n" % request.connection
     form = _REQUEST_HEAD if request.request_id else _WITHOUT_ID
     return form % (
         request.method,

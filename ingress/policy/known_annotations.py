@@ -71,7 +71,6 @@ _NO_EFFECT: Final = "the annotation is ignored"
 _FAMILIES: Final = {
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
-    "connection-proxy-header": "endpoints get the proxy's own Connection field",
     "ssl-passthrough": "TLS ends at this proxy, with its own certificate",
     "ssl-ciphers ssl-prefer-server-ciphers": "the ciphers are those of every host",
     "enable-rewrite-log": "rewrites are not logged",
@@ -91,7 +90,6 @@ _CONSEQUENCES: Final = {
 
 
 _HARMLESS: Final[Mapping[str, tuple[str, ...]]] = {
-    "connection-proxy-header": ("keep-alive",),
     "enable-modsecurity": ("false",),
     "enable-owasp-core-rules": ("false",),
     "enable-rewrite-log": ("false",),

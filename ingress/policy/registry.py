@@ -29,6 +29,7 @@ from ingress.policy.client_limits import ClientLimits
 from ingress.policy.client_requests import ClientRequests
 from ingress.policy.compression import Compression
 from ingress.policy.configured_fields import ConfiguredFields
+from ingress.policy.connection_field import ConnectionField
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.cors import CORS
 from ingress.policy.custom_errors import CustomErrors
@@ -192,6 +193,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     Buffering,
     Canary,
     Compression,
+    ConnectionField,
     CookieAffinity,
     HealthCheck,
     LoadBalance,

@@ -14,6 +14,7 @@ from ingress.policy.access_logging import AccessLogging
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.canary_rule import Canaries, CanaryRule
 from ingress.policy.compression import Compression
+from ingress.policy.connection_field import ConnectionField
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.mirror import Mirror
@@ -76,6 +77,9 @@ class Route(CallSettings):
 
     conditions: tuple[Condition, ...] = ()
     """Further conditions on a request; all of them must hold."""
+
+    connection: ConnectionField | None = None
+    """The Connection field that endpoints get; None for one that says nothing."""
 
     logging: AccessLogging | None = None
     """Which requests have no line in the access log; None if all have one."""
@@ -150,7 +154,14 @@ class Route(CallSettings):
             found = tuple(map(self._canary_route, self.canaries.rules))
             object.__setattr__(self, "canary_routes", found)
         is_plain = not self.policies and self.response_edits is None and self.paths is None
-        extras = (self.rewrite, self.pace, self.compression, self.mirror, self.canaries)
+        extras = (
+            self.rewrite,
+            self.pace,
+            self.compression,
+            self.mirror,
+            self.canaries,
+            self.connection,
+        )
         has_extras = any(extra is not None for extra in extras)
         object.__setattr__(self, "is_plain", is_plain and not has_extras)
 
@@ -197,6 +208,7 @@ class Route(CallSettings):
             self.pace,
             self.mirror,
             self.compression,
+            self.connection,
             self.canaries,
             self.logging,
             self.canary_rule,

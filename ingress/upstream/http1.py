@@ -112,6 +112,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         self._body = None
         self._interim_count = 0
         self._has_answered = False
+        self._keep_alive = request.connection != b"close"
         if framing.body_length == 0:
             self.state = _WAITING
             self._may_skip_body = False
@@ -251,8 +252,9 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
             is_whole = response.body_length == following
             self._body = EMPTY_BODY if is_whole else new_body()
             # An endpoint that ignored the body could take it for its next request.
-            self._keep_alive = response.keep_alive and not self._may_skip_body
-            if not response.keep_alive:
+            keep_alive = response.keep_alive and self._keep_alive
+            self._keep_alive = keep_alive and not self._may_skip_body
+            if not keep_alive:
                 self._may_send_more = request.method == b"HEAD" or response.status in (204, 304)
             receiver.response_started(response)
             return is_whole

@@ -62,8 +62,8 @@ class WhyIgnoredTests(SynchronousTestCase):
     def test_known(self) -> None:
         """An annotation of ingress-nginx is not implemented here, with what follows from that."""
         self.assertEqual(
-            why_ignored("connection-proxy-header"),
-            "not implemented; endpoints get the proxy's own Connection field",
+            why_ignored("enable-rewrite-log"),
+            "not implemented; rewrites are not logged",
         )
         self.assertEqual(
             why_ignored("proxy-busy-buffers-size"), "not implemented; the annotation is ignored"

@@ -237,6 +237,18 @@ class ResponseTests(UpstreamCase):
             self.assertTrue(endpoint.saw_end)
             self.assertFalse(self.is_kept(connection))
 
+    def test_asked_to_close(self) -> None:
+        """An endpoint that is asked to close the connection gets no further request on it."""
+        for connection_field, is_kept in ((b"close", False), (b"keep-alive", True)):
+            connection, endpoint = self.connect()
+            receiver, head = Receiver(), get()
+            head.connection = connection_field
+            connection.send_head(receiver, head, ProxySettings())
+            self.assertIn(b"\r\nConnection: " + connection_field + b"\r\n", endpoint.read())
+            endpoint.send(OK)
+            self.assertEqual(receiver.end, "whole")
+            self.assertEqual(self.is_kept(connection), is_kept)
+
     def test_http_10_keep_alive(self) -> None:
         """An endpoint of HTTP/1.0 that keeps its connection is asked again on it."""
         _, connection, endpoint = self.ask()
