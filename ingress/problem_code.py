@@ -44,6 +44,7 @@ class Code(StrEnum):
     ANNOTATION_WITHOUT_EFFECT = "ANN006"
     INGRESS_CLOSED = "ANN007"
     SHARED_HOST = "ANN008"
+    ANNOTATION_DIFFERS = "ANN009"
 
     RULE_TAKEN = "RUL001"
     HOST_TAKEN = "RUL002"
@@ -66,6 +67,17 @@ class Code(StrEnum):
 
     CONFIG_MAP_KEY = "CMP001"
     CONFIG_MAP_FOREIGN = "CMP002"
+
+    PATTERN_LOOSE = "NGX001"
+    PATTERN_OF_ANOTHER = "NGX002"
+    REWRITE_IMPLIES_PATTERN = "NGX003"
+    NO_SLASH_REDIRECT = "NGX004"
+    PATH_NOT_DECODED = "NGX005"
+
+    OTHER_CLASS = "CLS001"
+
+    PASSWORDS_IN_THE_CLEAR = "SEC001"
+    EVERYBODY_TRUSTED = "SEC002"
 
 
 class Kind(NamedTuple):
@@ -94,6 +106,7 @@ KINDS: Final = MappingProxyType(
         Code.ANNOTATION_WITHOUT_EFFECT: Kind(_I, "an annotation has no effect here"),
         Code.INGRESS_CLOSED: Kind(_E, "an Ingress is closed because of what it asks for"),
         Code.SHARED_HOST: Kind(_D, "several namespaces share a host, and one of them decides"),
+        Code.ANNOTATION_DIFFERS: Kind(_N, "an annotation differs from ingress-nginx in details"),
         Code.RULE_TAKEN: Kind(_E, "an older Ingress has the same rule"),
         Code.HOST_TAKEN: Kind(_E, "the host belongs to another namespace"),
         Code.BACKEND_NO_SERVICE: Kind(_E, "a backend is no Service"),
@@ -111,6 +124,14 @@ KINDS: Final = MappingProxyType(
         Code.CONFIG_MAP_MISSING: Kind(_D, "the ConfigMap of the configuration is not there"),
         Code.CONFIG_MAP_KEY: Kind(_D, "a key of the ConfigMap is not carried out as written"),
         Code.CONFIG_MAP_FOREIGN: Kind(_I, "a ConfigMap of ingress-nginx has no effect"),
+        Code.PATTERN_LOOSE: Kind(_N, "a regular expression takes more paths than it seems to"),
+        Code.PATTERN_OF_ANOTHER: Kind(_N, "another Ingress makes a path a regular expression"),
+        Code.REWRITE_IMPLIES_PATTERN: Kind(_N, "a rewrite makes regular expressions of paths"),
+        Code.NO_SLASH_REDIRECT: Kind(_D, "a path without its last slash is not redirected"),
+        Code.PATH_NOT_DECODED: Kind(_D, "escapes of a path are not decoded before it is compared"),
+        Code.OTHER_CLASS: Kind(_N, "an Ingress has a class that is not served"),
+        Code.PASSWORDS_IN_THE_CLEAR: Kind(_N, "passwords are asked for over plain http"),
+        Code.EVERYBODY_TRUSTED: Kind(_N, "every client is believed what it says of itself"),
     }
 )
 """All codes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.offline import load
+from ingress.command.remarks import remarks_of
 from ingress.problem_code import KINDS, Code
 from tests.support.process import CHECKOUT
 
@@ -36,6 +37,7 @@ class PageTests(SynchronousTestCase):
                 file = Path(self.mktemp()).with_suffix(".yaml")
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
-                found = {problem.code for problem in load(None, [str(file)]).problems}
+                offline = load(None, [str(file)], remark=remarks_of)
+                found = {problem.code for problem in (*offline.problems, *offline.remarks)}
                 with self.subTest(code=code, kind=kind):
                     self.assertEqual(code in found, kind == "found", (code, found, text))

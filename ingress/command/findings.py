@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ingress.command.offline import Offline
+from ingress.command.offline import Offline, place_of
 from ingress.problem import Problem
 from ingress.problem_code import KINDS, Code, Severity
 
@@ -74,8 +74,9 @@ class Finding:
 
 
 def findings_of(offline: Offline) -> list[Finding]:
-    """:return: all of them, in the order of files and lines."""
-    return [_as_of_files(Finding.of(problem), problem, offline) for problem in offline.problems]
+    """:return: Problems and remarks, in the order of files and lines."""
+    found = sorted((*offline.problems, *offline.remarks), key=place_of)
+    return [_as_of_files(Finding.of(problem), problem, offline) for problem in found]
 
 
 def _as_of_files(finding: Finding, problem: Problem, offline: Offline) -> Finding:

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,6 +40,9 @@ class Offline:
     built: Built
     problems: tuple[Problem, ...]
     """In the order of files and lines; with the line of the field."""
+
+    remarks: tuple[Problem, ...]
+    """What was asked for beside the Problems, in the same order."""
 
     skipped: Mapping[str, int]
     """The number of objects of each kind that is not read."""
@@ -105,22 +108,38 @@ def readable(paths: Sequence[str]) -> Iterator[list[str]]:
         yield [str(file) if path == STANDARD_INPUT else path for path in paths]
 
 
-def load(file: str | None, paths: Sequence[str], *, now: datetime | None = None) -> Offline:
+def no_remarks(built: Built) -> Iterable[Problem]:
+    """:return: nothing beside the Problems of serving."""
+    return ()
+
+
+def load(
+    file: str | None,
+    paths: Sequence[str],
+    *,
+    now: datetime | None = None,
+    remark: Callable[[Built], Iterable[Problem]] = no_remarks,
+) -> Offline:
     """
     Read and build once.
 
     :param file: the configuration, if there is one.
     :param paths: files and folders; `STANDARD_INPUT` is one of them.
     :param now: decides which certificates are valid; the present if None.
+    :param remark: finds more to say about the result, which gets its lines as Problems do.
     :raises CannotRun: if nothing can be read.
     """
     with readable(paths) as real:
         config = read_config(file, real)
-        loaded = _load(config, now or datetime.now(UTC))
+        loaded = _load(config, now or datetime.now(UTC), remark)
     names = dict(zip(real, paths, strict=True))
     if real == list(paths):
         return loaded
-    return replace(loaded, problems=tuple(_renamed(each, names) for each in loaded.problems))
+    return replace(
+        loaded,
+        problems=tuple(_renamed(each, names) for each in loaded.problems),
+        remarks=tuple(_renamed(each, names) for each in loaded.remarks),
+    )
 
 
 def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
@@ -128,7 +147,7 @@ def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
     return replace(problem, origin=Origin(file, problem.origin.line))
 
 
-def _load(config: Config, now: datetime) -> Offline:
+def _load(config: Config, now: datetime, remark: Callable[[Built], Iterable[Problem]]) -> Offline:
     clock, store = Clock(), ObjectStore()
     source = FilesSource(
         clock,
@@ -143,11 +162,21 @@ def _load(config: Config, now: datetime) -> Offline:
     _wait(clock, source.start())
     built = build(store.view(), config, now=now)
     found = [problem for those in source.problems.values() for problem in those]
-    located: list[Problem] = []
-    source.locate([*found, *built.all_problems()]).addCallback(located.extend)
+    problems = _located(source, [*found, *built.all_problems()])
+    remarks = _located(source, remark(built))
     source.stop()
-    located.sort(key=lambda problem: (problem.origin.file, problem.origin.line))
-    return Offline(config, built, tuple(located), Counter(source.skipped))
+    return Offline(config, built, problems, remarks, Counter(source.skipped))
+
+
+def _located(source: FilesSource, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    located: list[Problem] = []
+    source.locate([*problems]).addCallback(located.extend)
+    return tuple(sorted(located, key=place_of))
+
+
+def place_of(problem: Problem) -> tuple[str, int]:
+    """:return: what Problems are sorted by: file and line."""
+    return (problem.origin.file, problem.origin.line)
 
 
 def _wait(clock: Clock, done: Deferred[None]) -> None:

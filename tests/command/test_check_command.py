@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -44,7 +45,7 @@ class CheckTests(SynchronousTestCase):
         status, text, _ = run("check", self.file())
         self.assertEqual(status, 0)
         self.assertIn("SVC001 note", text)
-        self.assertIn("1 Ingresses: 1 as written", text)
+        self.assertIn("1 Ingress: 1 as written", text)
 
     def test_severities(self) -> None:
         """Each severity is told, and makes the status 1 if it is asked for."""
@@ -89,6 +90,54 @@ class CheckTests(SynchronousTestCase):
         self.assertLessEqual({result["ruleId"] for result in log["results"]}, rules)
         region = log["results"][0]["locations"][0]["physicalLocation"]["region"]
         self.assertEqual(region["startLine"], 5)
+
+    def test_sarif_place(self) -> None:
+        """The place of a result is a URI, whatever characters the path of its file has."""
+        folder = Path(self.mktemp())
+        folder.mkdir(parents=True)
+        file = folder / "a b#1.yaml"
+        file.write_text(INGRESS.format(annotation="proxy-body-size: big") + SERVICE)
+        for given, uri in (
+            (str(file), quote(str(file))),
+            (str(file.absolute()), file.absolute().as_uri()),
+        ):
+            text = run("check", given, "--format", "sarif")[1]
+            (log,) = json.loads(text)["runs"]
+            places = log["results"][0]["locations"][0]["physicalLocation"]
+            self.assertEqual(places["artifactLocation"]["uri"], uri)
+
+    def test_show(self) -> None:
+        """What is not listed still counts."""
+        file = self.file("proxy-body-size: big")
+        status, text, _ = run("check", file, "--show", "error")
+        self.assertEqual(status, 1)
+        self.assertEqual(
+            text.splitlines(),
+            ["1 Ingress: 0 as written, 1 differ, 0 with something ignored, 0 with an error"],
+        )
+
+    def test_wrong_severity(self) -> None:
+        """A severity that does not exist is refused with those that do."""
+        for option in ("--show", "--fail-on"):
+            status, _, remarks = run("check", self.file(), option, "errors")
+            self.assertEqual(status, 2)
+            self.assertIn("errors: error, differs, ignored, note are accepted", remarks)
+
+    def test_other_class(self) -> None:
+        """An Ingress that is not ours is told, and not counted."""
+        more = (
+            SERVICE
+            + """---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: ours}
+spec: {controller: txingress.dev/ingress}
+"""
+        )
+        status, text, _ = run("check", self.file(more=more))
+        self.assertEqual(status, 0)
+        self.assertIn("CLS001 note", text)
+        self.assertIn("0 Ingresses: 0 as written", text)
 
     def test_markdown(self) -> None:
         """A table, in which a value cannot end a cell."""
