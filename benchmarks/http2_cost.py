@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections import Counter
 from time import process_time
 
 import hpack
 
 from ingress.config import Limits
 from ingress.encoded_fields import EncodedFields
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.frame import PREFACE, headers_frames, settings_frame
 from ingress.http2.hpack_encoder import encode_fields, encode_status
 from ingress.http2.server import ServerConnection, ServerEvents
@@ -90,7 +90,7 @@ def measure(exchanges: int) -> float:
     begin, reads = client_reads(exchanges)
     # No window of the connection ends the run.
     update = b"\0\0\x04\x08\0\0\0\0\0" + (2**30).to_bytes(4, "big")
-    connection = ServerConnection(Answering(), Limits(), 100, process_time, Counter())
+    connection = ServerConnection(Answering(), Limits(), 100, process_time, HTTP2Counts())
     connection.receive(begin + update)
     connection.begin()
     connection.take()

@@ -12,6 +12,7 @@ from ingress.telemetry.endpoint_state import with_unhealthy
 from ingress.telemetry.exposition import MEDIA_TYPE
 from ingress.telemetry.metrics import make_registry, metrics
 from ingress.telemetry.observed_proxy import ObservedProxy
+from ingress.telemetry.vitals import all_http2
 
 
 def make_pages(proxy: ObservedProxy) -> Mapping[str, Page]:
@@ -33,6 +34,7 @@ def make_pages(proxy: ObservedProxy) -> Mapping[str, Page]:
             proxy.published.published_at,
             proxy.problems,
             with_unhealthy(proxy.reports.endpoints(), proxy.unhealthy()),
+            all_http2(proxy.reports.vitals()),
         )
         host = query.get("host")
         if host is None:

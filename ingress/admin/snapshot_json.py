@@ -4,8 +4,10 @@ The Snapshot in force as one JSON document, written in pieces.
 ::
 
     {"generation": …, "publishedAt": …, "config": {…}, "foreignIngresses": {"nginx": …},
+     "http2": {"client": {"connections": …, "streams": …}, "endpoint": {…}},
      "hosts": [{"host": …, "paths": [{"path": …, "upstream": …, …}], "default": …}],
-     "upstreams": {"default/web:80": {"endpoints": [{"address": …, "inFlight": …, "ejected": …}]}},
+     "upstreams": {"default/web:80": {"endpoints": [{"address": …, "inFlight": …, "ejected": …,
+                                                     "http2": {"connections": …, "streams": …}}]}},
      "certificates": [{"host": …, "names": […], "notAfter": …, …}],
      "problems": [{"code": …, "kind": …, "name": …, "field": …, "message": …, "file": …, …}]}
 
@@ -32,6 +34,7 @@ from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, VirtualHost
 from ingress.steps import STRIDE
 from ingress.telemetry.endpoint_state import EndpointState, EndpointStates
+from ingress.telemetry.vitals import HTTP2Vitals
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ class Published(NamedTuple):
     published_at: datetime | None
     problems: Iterable[Problem]
     endpoints: EndpointStates
+    http2: HTTP2Vitals = HTTP2Vitals()
 
 
 def snapshot_json(published: Published) -> Iterator[bytes]:
@@ -104,6 +108,7 @@ def _document(
         "config": _plain(built.snapshot.config),
         "defaultBackend": route_json(default) if default is not None else None,
         "foreignIngresses": dict(largest_classes(built.foreign_classes)),
+        "http2": published.http2.shown(),
     }
     yield _encoded(head).removesuffix(b"}")
     yield b',\n"hosts":['
@@ -170,14 +175,18 @@ def _endpoints(
     entries = []
     for endpoint in endpoints:
         state = states.get(endpoint, _NO_STATE)
-        entries.append(
-            {
-                "address": str(endpoint),
-                "inFlight": state.in_flight,
-                "ejected": upstream in state.ejected_for,
-                "unhealthy": upstream in state.unhealthy_for,
+        entry: dict[str, object] = {
+            "address": str(endpoint),
+            "inFlight": state.in_flight,
+            "ejected": upstream in state.ejected_for,
+            "unhealthy": upstream in state.unhealthy_for,
+        }
+        if state.http2_connections:
+            entry["http2"] = {
+                "connections": state.http2_connections,
+                "streams": state.http2_streams,
             }
-        )
+        entries.append(entry)
     yield _encoded(entries)[1:-1]
 
 

@@ -4,13 +4,13 @@ What all connections of clients share: their number, and its limits.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from ingress.config import Config, Limits
 from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.admission import Admission
 from ingress.downstream.open_connections import OpenConnections
+from ingress.http2.counts import HTTP2Counts
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -27,8 +27,8 @@ class Clients:
         self.limits = _DEFAULT_LIMITS
         """The limits of the configuration in force."""
 
-        self.glitches = Counter[str]()
-        """What clients of HTTP/2 did that is odd, or that a bound forbids, by kind."""
+        self.http2 = HTTP2Counts()
+        """What clients of HTTP/2 did, and their open connections."""
 
         self.is_draining = False
         """Whether responses must say ``Connection: close`` because the process ends."""

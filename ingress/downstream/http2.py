@@ -63,7 +63,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         self._client = client
         self._limits = limits = clients.limits
         self._codec = ServerConnection(
-            self, limits, limits.http2_streams, exchanges.now, clients.glitches
+            self, limits, limits.http2_streams, exchanges.now, clients.http2
         )
         self._writers: dict[int, StreamWriter] = {}
         """The streams with exchanges, by number."""
@@ -109,6 +109,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         """IProtocol."""
         self.transport.registerProducer(self, True)
         self._clients.connections.add(self)
+        self._clients.http2.opened(self._codec)
         self._deadlines.watch(self)
         self._set_deadline()
         self._flush()
@@ -151,6 +152,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         self._lose_streams()
         self._codec.let_go()
         self._resuming.clear()
+        self._clients.http2.closed(self._codec)
         # Last: with the last connection the process may end, and take its log with it.
         self._clients.connections.discard(self)
 

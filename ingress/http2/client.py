@@ -4,7 +4,6 @@ A connection to an endpoint in HTTP/2: requests out, responses in.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +12,7 @@ from mypy_extensions import mypyc_attr
 from ingress.config import Limits
 from ingress.errors import ResponseError
 from ingress.http2.connection import Connection
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import (
     PROTOCOL_ERROR,
     REFUSED_STREAM,
@@ -75,9 +75,9 @@ class ClientConnection(Connection):
         events: ClientEvents,
         limits: Limits,
         now: Callable[[], float],
-        glitches: Counter[str],
+        counts: HTTP2Counts,
     ) -> None:
-        super().__init__(limits, now, glitches)
+        super().__init__(limits, now, counts)
         self.is_going_away = False
         """Whether the endpoint has sent GOAWAY."""
 
@@ -140,6 +140,7 @@ class ClientConnection(Connection):
         self.is_going_away = True
         for stream in list(self.streams.values()):
             if stream.stream_id > last_id and not stream.is_closed:
+                self.counts.refused += 1
                 self._forget(stream)
                 stream.events.stream_reset(REFUSED_STREAM)
         self._events.going_away(code)

@@ -10,10 +10,10 @@ transport is to be closed once everything is sent. The owner says when the trans
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from ingress.config import Limits
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import (
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
@@ -63,8 +63,8 @@ class Connection(StreamTable):
     :ivar is_over: whether nothing more is read; the reason is in `fault`.
     """
 
-    def __init__(self, limits: Limits, now: Callable[[], float], glitches: Counter[str]) -> None:
-        super().__init__(limits, now, glitches)
+    def __init__(self, limits: Limits, now: Callable[[], float], counts: HTTP2Counts) -> None:
+        super().__init__(limits, now, counts)
         self.is_over = False
         self.fault: ConnectionFault | None = None
         self._waiting = b""
@@ -72,6 +72,12 @@ class Connection(StreamTable):
 
         self._has_settings = False
         """Whether the peer's first frame, which is its SETTINGS, has come."""
+
+        self._announced = -1
+        """The code of our GOAWAY; negative if none was sent."""
+
+        self._goodbye = -1
+        """The code of the peer's GOAWAY; negative if none has come."""
 
         self._block_id = 0
         """The stream of a field block that is incomplete; 0 for none."""
@@ -134,7 +140,14 @@ class Connection(StreamTable):
             self._waiting = b""
             self._block = []
             self.output.is_blocked = False
-            self.output.last(goaway_frame(self._answered_id(), code, detail))
+            self._announce(self._answered_id(), code, detail)
+
+    def _announce(self, last_id: int, code: int = NO_ERROR, detail: bytes = b"") -> None:
+        """Send a GOAWAY; an end in several steps counts once."""
+        if self._announced != code:
+            self._announced = code
+            self.counts.sent_goaway(code)
+        self.output.last(goaway_frame(last_id, code, detail))
 
     def let_go(self) -> None:
         """The transport is gone, and the users of streams know: forget them all."""
@@ -290,8 +303,10 @@ class Connection(StreamTable):
             self._reset_ids.pop(stream_id, None)
             self.guard.glitch("late_frame", self._now())
             return
+        code: int = read_word(payload)[0]
+        self.counts.received_reset(code)
         self._forget(stream)
-        stream.events.stream_reset(read_word(payload)[0])
+        stream.events.stream_reset(code)
         self._was_reset(stream)
 
     def _take_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
@@ -337,7 +352,11 @@ class Connection(StreamTable):
             raise ConnectionFault(PROTOCOL_ERROR, "GOAWAY has a stream.")
         if len(payload) < 8:
             raise ConnectionFault(FRAME_SIZE_ERROR, "GOAWAY is too short.")
-        self.goaway_received(read_word(payload)[0] & MAX_STREAM_ID, read_word(payload, 4)[0])
+        code: int = read_word(payload, 4)[0]
+        if self._goodbye != code:
+            self._goodbye = code
+            self.counts.received_goaway(code)
+        self.goaway_received(read_word(payload)[0] & MAX_STREAM_ID, code)
 
     def _priority(self, stream_id: int, payload: bytes) -> None:
         if not stream_id:

@@ -4,7 +4,6 @@ A client's connection in HTTP/2: requests in, responses out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +12,7 @@ from mypy_extensions import mypyc_attr
 from ingress.config import Limits
 from ingress.errors import PeerError, RequestError
 from ingress.http2.connection import Connection
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import (
     NO_ERROR,
     PROTOCOL_ERROR,
@@ -30,7 +30,6 @@ from ingress.http2.frame import (
     MAX_STREAM_ID,
     NO_RFC7540_PRIORITIES,
     PREFACE,
-    goaway_frame,
     ping_frame,
     read_word,
     rst_stream_frame,
@@ -86,9 +85,9 @@ class ServerConnection(Connection):
         limits: Limits,
         max_streams: int,
         now: Callable[[], float],
-        glitches: Counter[str],
+        counts: HTTP2Counts,
     ) -> None:
-        super().__init__(limits, now, glitches)
+        super().__init__(limits, now, counts)
         self.last_id = -1
         self.is_leaving = False
         """Whether the first GOAWAY of an orderly end was sent."""
@@ -162,15 +161,14 @@ class ServerConnection(Connection):
         """Begin an orderly end: streams that the client opens meanwhile are still served."""
         if not self.is_leaving and not self.is_over:
             self.is_leaving = True
-            self.output.last(
-                goaway_frame(MAX_STREAM_ID, NO_ERROR) + ping_frame(_SHUTDOWN_PING, is_ack=False)
-            )
+            self._announce(MAX_STREAM_ID)
+            self.output.last(ping_frame(_SHUTDOWN_PING, is_ack=False))
 
     def finish_leaving(self) -> None:
         """Say which stream was the last one; called a second after `leave` at the latest."""
         if not self.has_left and not self.is_over:
             self.is_leaving = self.has_left = True
-            self.output.last(goaway_frame(self._answered_id(), NO_ERROR))
+            self._announce(self._answered_id())
 
     def let_go(self) -> None:
         """Connection."""
@@ -219,6 +217,8 @@ class ServerConnection(Connection):
 
     def _refuse_stream(self, stream_id: int) -> None:
         self._remember_reset(stream_id)
+        self.counts.refused += 1
+        self.counts.sent_reset(REFUSED_STREAM)
         self.output.control(rst_stream_frame(stream_id, REFUSED_STREAM))
 
     def _open(self, stream_id: int, block: bytes, is_end: bool) -> None:

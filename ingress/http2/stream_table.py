@@ -4,11 +4,11 @@ The streams of a connection: their input and output, and how they end.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from ingress.config import Limits
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import (
     NO_ERROR,
     PROTOCOL_ERROR,
@@ -37,18 +37,19 @@ class StreamTable(StreamOwner):
 
     :param limits: bounds heads; may be replaced at any time.
     :param now: the time in seconds.
-    :param glitches: counts what peers do wrong, by kind.
+    :param counts: those of all connections of this side.
     :ivar streams: the open streams, by number.
     :ivar last_id: the highest stream that the peer has opened.
     :ivar settings: what the peer has said.
     """
 
-    def __init__(self, limits: Limits, now: Callable[[], float], glitches: Counter[str]) -> None:
+    def __init__(self, limits: Limits, now: Callable[[], float], counts: HTTP2Counts) -> None:
         self.limits = limits
         self.streams: dict[int, Stream] = {}
         self.last_id = 0
         self.settings = PeerSettings()
-        self.guard = Guard(limits, glitches)
+        self.counts = counts
+        self.guard = Guard(limits, counts.glitches)
         self.output = Output(self.guard, now)
         self._now = now
         self._reader = BlockReader()
@@ -57,6 +58,11 @@ class StreamTable(StreamOwner):
         self._reset_ids: dict[int, None] = {}
         self._has_gaps = False
         """Whether the peer has left out numbers of streams, which are then closed as well."""
+
+    @property
+    def stream_count(self) -> int:
+        """OpenConnection."""
+        return len(self.streams)
 
     # StreamOwner.
 
@@ -72,6 +78,7 @@ class StreamTable(StreamOwner):
     def reset(self, stream: Stream, code: int) -> None:
         self._forget(stream)
         self._remember_reset(stream.stream_id)
+        self.counts.sent_reset(code)
         self.output.last(rst_stream_frame(stream.stream_id, code))
 
     def return_credit(self, stream: Stream, size: int) -> None:
@@ -206,6 +213,7 @@ class StreamTable(StreamOwner):
         self.guard.kinds["stream_fault"] += 1
         if stream is None:
             if stream_id not in self._reset_ids:
+                self.counts.sent_reset(fault.code)
                 self.output.control(rst_stream_frame(stream_id, fault.code))
         else:
             events = stream.events

@@ -8,12 +8,15 @@ from collections import Counter, defaultdict
 from typing import Final
 
 from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.http2.counts import code_name
+from ingress.http2.fault import REFUSED_STREAM
 from ingress.serving.data_plane import DataPlane
-from ingress.telemetry.counts import Counters
+from ingress.telemetry.counts import Counters, HTTP2End
 from ingress.telemetry.endpoint_state import EndpointState
-from ingress.telemetry.vitals import Connections, Usage, Vitals, own_vitals
+from ingress.telemetry.vitals import Connections, HTTP2Vitals, Usage, Vitals, own_vitals
 
 _NO_USAGE: Final = Usage()
+_REFUSED: Final = code_name(REFUSED_STREAM)
 
 
 def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
@@ -39,7 +42,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     counters.beyond_share = Counter({"connections": admission.beyond_share, **requests})
     counters.limited = Counter(plane.exchanges.policy_states.limiter.refused)
     counters.gave_way = admission.gave_way
-    counters.http2_glitches = plane.clients.glitches + plane.calls.registry.glitches
+    _read_http2(counters, plane)
     recorder = plane.recorder
     if recorder is not None:
         counters.retries = recorder.retries
@@ -48,21 +51,57 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     return counters
 
 
+def _read_http2(counters: Counters, plane: DataPlane) -> None:
+    clients, endpoints = plane.clients.http2, plane.calls.registry.http2
+    counters.http2_glitches = clients.glitches + endpoints.glitches
+    counters.http2_refused = Counter(
+        client=clients.refused,
+        endpoint=endpoints.refused + endpoints.resets_received[_REFUSED],
+    )
+    for side, counts in (("client", clients), ("endpoint", endpoints)):
+        for direction, resets, goaways in (
+            ("sent", counts.resets_sent, counts.goaways_sent),
+            ("received", counts.resets_received, counts.goaways_received),
+        ):
+            for code, count in resets.items():
+                counters.http2_resets[HTTP2End(side, direction, code)] = count
+            for code, count in goaways.items():
+                counters.http2_goaways[HTTP2End(side, direction, code)] = count
+
+
 def read_vitals(plane: DataPlane) -> Vitals:
     """The vitals of this process."""
     activities = plane.clients.connections.activities()
-    return own_vitals(Connections(**activities))
+    clients, endpoints = plane.clients.http2, plane.calls.registry.http2
+    http2 = HTTP2Vitals(
+        len(clients.connections),
+        clients.stream_count,
+        len(endpoints.connections),
+        endpoints.stream_count,
+    )
+    return own_vitals(Connections(**activities), http2)
 
 
 def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:
-    """The states of endpoints that have requests in flight or are ejected."""
+    """
+    The states of endpoints that have requests in flight or connections in HTTP/2, or are ejected.
+    """
     in_flight = Counter[Endpoint]()
     for endpoint, count in plane.calls.registry.in_flight():
         in_flight[endpoint] += count
+    connections, streams = Counter[Endpoint](), Counter[Endpoint]()
+    for endpoint, count in plane.calls.registry.http2_connections():
+        connections[endpoint] += 1
+        streams[endpoint] += count
     ejected_for = defaultdict[Endpoint, set[UpstreamKey]](set)
     for upstream, endpoint, _ in plane.calls.balancer.health.ejected:
         ejected_for[endpoint].add(upstream)
     return {
-        endpoint: EndpointState(in_flight[endpoint], frozenset(ejected_for[endpoint]))
-        for endpoint in ejected_for.keys() | in_flight.keys()
+        endpoint: EndpointState(
+            in_flight[endpoint],
+            frozenset(ejected_for[endpoint]),
+            http2_connections=connections[endpoint],
+            http2_streams=streams[endpoint],
+        )
+        for endpoint in ejected_for.keys() | in_flight.keys() | connections.keys()
     }

@@ -13,6 +13,19 @@ from ingress.policy.limiter import LimitLabels
 from ingress.telemetry.traffic import Traffic, TrafficCounts
 
 
+class HTTP2End(NamedTuple):
+    """How a stream or a connection of HTTP/2 ended before its time."""
+
+    side: str
+    """``client`` or ``endpoint``: who was at the other end."""
+
+    direction: str
+    """``sent`` if we ended it, ``received`` if the peer did."""
+
+    code: str
+    """The name of the error code (RFC 9113 section 7); ``other`` for all that it does not have."""
+
+
 @dataclass(slots=True)
 class Counters:
     """Counters other than those of traffic; none of them ever falls."""
@@ -67,7 +80,16 @@ class Counters:
     """Spans (OpenTelemetry), by what became of them."""
 
     http2_glitches: Counter[str] = field(default_factory=Counter)
-    """What clients of HTTP/2 did that is odd, or that a bound forbids, by kind."""
+    """What peers in HTTP/2 did that is odd, or that a bound forbids, by kind."""
+
+    http2_refused: Counter[str] = field(default_factory=Counter)
+    """Streams of HTTP/2 that were refused, by side."""
+
+    http2_resets: Counter[HTTP2End] = field(default_factory=Counter)
+    """Streams of HTTP/2 that were reset."""
+
+    http2_goaways: Counter[HTTP2End] = field(default_factory=Counter)
+    """Connections of HTTP/2 whose end was announced."""
 
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
@@ -96,10 +118,17 @@ class Counters:
         self.gave_way += sign * other.gave_way
         for labels, count in other.limited.items():
             self.limited[labels] += sign * count
+        for ends, other_ends in (
+            (self.http2_resets, other.http2_resets),
+            (self.http2_goaways, other.http2_goaways),
+        ):
+            for end, count in other_ends.items():
+                ends[end] += sign * count
         for own, others in (
             (self.outcomes, other.outcomes),
             (self.beyond_share, other.beyond_share),
             (self.http2_glitches, other.http2_glitches),
+            (self.http2_refused, other.http2_refused),
             (self.policy_failures, other.policy_failures),
             (self.slow_policy_calls, other.slow_policy_calls),
             (self.mirror_copies, other.mirror_copies),

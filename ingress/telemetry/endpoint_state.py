@@ -20,9 +20,17 @@ class EndpointState(NamedTuple):
     unhealthy_for: frozenset[UpstreamKey] = frozenset()
     """The Upstreams for which it fails its health checks."""
 
+    http2_connections: int = 0
+    """Connections in HTTP/2 that are open to it."""
+
+    http2_streams: int = 0
+    """Streams that are open on them."""
+
 
 EndpointStates = Mapping[Endpoint, EndpointState]
-"""The states of all endpoints that have requests in flight or are ejected."""
+"""
+The states of all endpoints that have requests in flight or connections in HTTP/2, or are ejected.
+"""
 
 
 def together(states: Iterable[EndpointStates]) -> EndpointStates:
@@ -32,7 +40,10 @@ def together(states: Iterable[EndpointStates]) -> EndpointStates:
         for endpoint, state in of_one.items():
             before = total.get(endpoint, _NOTHING)
             total[endpoint] = EndpointState(
-                before.in_flight + state.in_flight, before.ejected_for | state.ejected_for
+                before.in_flight + state.in_flight,
+                before.ejected_for | state.ejected_for,
+                http2_connections=before.http2_connections + state.http2_connections,
+                http2_streams=before.http2_streams + state.http2_streams,
             )
     return total
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from ingress.telemetry.controller_families import OWN_PREFIX
 from ingress.telemetry.counts import Counters
 from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text, line
+from ingress.telemetry.http2_families import http2_families
 from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.traffic_families import PREFIX
 from ingress.telemetry.vitals import Connections, Vitals, own_usage
@@ -23,6 +24,7 @@ def process_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> Iter
     vitals = list(proxy.reports.vitals())
     yield from _connections(proxy.totals.counters, vitals, constants)
     yield from _usage(proxy, vitals, label_text(constants))
+    yield from http2_families(proxy.totals.counters, vitals)
     yield from _own(proxy)
 
 
@@ -111,12 +113,6 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Client connections that were closed to make room for those of other clients",
         counters.gave_way,
     )
-    family = Family(
-        f"{OWN_PREFIX}_http2_glitches_total",
-        "counter",
-        "What clients of HTTP/2 did that is odd, or that a bound forbids",
-    )
-    yield by_label(family, "kind", counters.http2_glitches)
     yield from _policies(counters)
     yield _limited(counters)
     family = Family(

@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,6 +26,31 @@ class Connections(NamedTuple):
     """Idle connections."""
 
 
+class HTTP2Vitals(NamedTuple):
+    """What is open in HTTP/2."""
+
+    client_connections: int = 0
+    client_streams: int = 0
+    endpoint_connections: int = 0
+    endpoint_streams: int = 0
+
+    def shown(self) -> dict[str, dict[str, int]]:
+        """:return: connections and streams by side, as names and numbers."""
+        return {
+            "client": {"connections": self.client_connections, "streams": self.client_streams},
+            "endpoint": {
+                "connections": self.endpoint_connections,
+                "streams": self.endpoint_streams,
+            },
+        }
+
+
+def all_http2(vitals: Iterable[Vitals]) -> HTTP2Vitals:
+    """:return: what is open in all processes together."""
+    columns = zip(*(each.http2 for each in vitals), strict=True)
+    return HTTP2Vitals(*map(sum, columns))
+
+
 class Vitals(NamedTuple):
     """Those of one process, at the moment."""
 
@@ -38,6 +64,11 @@ class Vitals(NamedTuple):
     started_at: float = 0.0
     """Seconds since 1970."""
 
+    http2: HTTP2Vitals = HTTP2Vitals()
+
+
+_NO_HTTP2: Final = HTTP2Vitals()
+
 
 class Usage(NamedTuple):
     """What a process has used since its start."""
@@ -50,10 +81,10 @@ class Usage(NamedTuple):
     """To storage."""
 
 
-def own_vitals(connections: Connections) -> Vitals:
+def own_vitals(connections: Connections, http2: HTTP2Vitals = _NO_HTTP2) -> Vitals:
     """The vitals of this process."""
     virtual, resident = _memory()
-    return Vitals(connections, resident, virtual, _started_at())
+    return Vitals(connections, resident, virtual, _started_at(), http2)
 
 
 def own_usage() -> Usage:

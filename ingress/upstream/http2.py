@@ -7,7 +7,6 @@ an `ingress.upstream.shared_pool`.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import ClassVar, Final
 
 from mypy_extensions import trait
@@ -17,8 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.deadline import NEVER
+from ingress.endpoint import Endpoint
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError
 from ingress.http2.client import ClientConnection, ClientEvents
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.stream import NOBODY, Stream, StreamEvents
 from ingress.stream_protocol import StreamProtocol
 from ingress.upstream.connection import ConnectionOwner
@@ -58,19 +59,20 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
 
     :param owner: the pool.
     :param shared: the pool as well.
-    :param glitches: counts what endpoints do wrong, by kind.
+    :param counts: those of the connections to all endpoints.
     """
 
     log: ClassVar[Logger] = Logger()
 
-    def __init__(self, owner: ConnectionOwner, shared: SharedOwner, glitches: Counter[str]) -> None:
+    def __init__(self, owner: ConnectionOwner, shared: SharedOwner, counts: HTTP2Counts) -> None:
         self.deadline = NEVER
         self._unsent = 0
         self._owner = owner
         self._shared = shared
         self._deadlines = owner.deadlines
         self._now = owner.deadlines.now
-        self._codec = ClientConnection(self, owner.limits, self._now, glitches)
+        self._codec = ClientConnection(self, owner.limits, self._now, counts)
+        self._counts = counts
         self._users: dict[int, HTTP2Stream] = {}
         """The open streams, by number."""
 
@@ -93,6 +95,16 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
 
     def __repr__(self) -> str:
         return f"<HTTP2Upstream {self._owner.endpoint} {self._codec}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint at the other end."""
+        return self._owner.endpoint
+
+    @property
+    def stream_count(self) -> int:
+        """OpenConnection."""
+        return len(self._users)
 
     # The pool's side.
 
@@ -167,6 +179,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self._deadlines.watch(self)
+        self._counts.opened(self)
         self._set_deadline()
         self._flush()
         self._shared.opened(self)
@@ -201,6 +214,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         """IProtocol."""
         self._is_lost = True
         self._deadlines.forget(self)
+        self._counts.closed(self)
         if self._turn is not None and self._turn.active():
             self._turn.cancel()
         self._turn = None

@@ -4,16 +4,17 @@ The pools of all endpoints, with the live state of each one; they outlive Snapsh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint
+from ingress.http2.counts import HTTP2Counts
 from ingress.policy.backend_tls import BackendTLS
 from ingress.routing.snapshot import Snapshot
 from ingress.upstream.dialer import Dialer
 from ingress.upstream.endpoint_load import EndpointLoad
+from ingress.upstream.http2 import HTTP2Upstream
 from ingress.upstream.pool import EndpointPool, PoolLimits
 from ingress.upstream.shared_pool import SharedPool
 
@@ -46,8 +47,8 @@ class EndpointRegistry:
         self._shared_pools: dict[EndpointKey, SharedPool] = {}
         """Those of endpoints that are spoken to in HTTP/2."""
 
-        self.glitches = Counter[str]()
-        """What endpoints do wrong in HTTP/2, by kind."""
+        self.http2 = HTTP2Counts()
+        """What endpoints do in HTTP/2, and the open connections."""
 
     def __repr__(self) -> str:
         return f"<EndpointRegistry of {len(self._pools)} pools>"
@@ -75,7 +76,7 @@ class EndpointRegistry:
     def _make_shared(self, key: EndpointKey) -> SharedPool:
         endpoint, tls = key
         made = self._shared_pools[key] = SharedPool(
-            endpoint, self._dialer(key), self._deadlines, self._limits, tls, self.glitches
+            endpoint, self._dialer(key), self._deadlines, self._limits, tls, self.http2
         )
         self._share_load(made, self._pools.get(key))
         return made
@@ -104,6 +105,12 @@ class EndpointRegistry:
             is_counted = key in self._pools and pool is self._shared_pools.get(key)
             if pool.load.in_flight and not is_counted:
                 yield key[0], pool.load.in_flight
+
+    def http2_connections(self) -> Iterator[tuple[Endpoint, int]]:
+        """Yield the endpoint of each open connection in HTTP/2, and the number of its streams."""
+        for connection in self.http2.connections:
+            if isinstance(connection, HTTP2Upstream):
+                yield connection.endpoint, connection.stream_count
 
     def _all(self) -> Iterator[tuple[EndpointKey, EndpointPool]]:
         yield from self._pools.items()

@@ -4,8 +4,6 @@ The connections to one endpoint that speaks HTTP/2: few, and shared by all reque
 
 from __future__ import annotations
 
-from collections import Counter
-
 from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
@@ -14,6 +12,7 @@ from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint
 from ingress.errors import DialFailed, PeerError
 from ingress.http2.client import STREAMS_BEFORE_SETTINGS
+from ingress.http2.counts import HTTP2Counts
 from ingress.policy.backend_tls import H2, BackendTLS
 from ingress.stream_protocol import StreamProtocol
 from ingress.upstream.dialer import Dialer, dial_error
@@ -31,7 +30,7 @@ class SharedPool(EndpointPool, SharedOwner):
     Over TLS an endpoint may agree on HTTP/1.1 instead, if its settings allow that: then this is a
     pool like any other, because it is one.
 
-    :param glitches: counts what endpoints do wrong, by kind.
+    :param counts: those of the connections to all endpoints.
     """
 
     def __init__(
@@ -41,10 +40,10 @@ class SharedPool(EndpointPool, SharedOwner):
         deadlines: Deadlines,
         limits: PoolLimits,
         tls: BackendTLS | None,
-        glitches: Counter[str],
+        counts: HTTP2Counts,
     ) -> None:
         super().__init__(endpoint, dial, deadlines, limits, tls)
-        self.glitches = glitches
+        self.counts = counts
         self._connections: list[HTTP2Upstream] = []
         """Those that may take streams, the oldest first."""
 
@@ -251,7 +250,7 @@ class _Opened(HTTP2Upstream):
     """A connection whose first streams are wanted already."""
 
     def __init__(self, pool: SharedPool, waiting: list[Waiting]) -> None:
-        super().__init__(pool, pool, pool.glitches)
+        super().__init__(pool, pool, pool.counts)
         self._pool = pool
         self._waiting = waiting
 

@@ -22,6 +22,7 @@ from ingress.policy.guard import GuardedPolicy
 from ingress.problem import Origin, Problem
 from ingress.routing.route import Route
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.vitals import HTTP2Vitals
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import (
     FILES,
@@ -90,6 +91,23 @@ class SnapshotTests(SynchronousTestCase):
             [{"name": name, "forAll": True, **shown[name]} for name in ("stamp", "plain")],
         )
         self.assertNotIn("hidden", json.dumps(document))
+
+    def test_http2(self) -> None:
+        """Connections in HTTP/2 are told with their streams: of all, and of each endpoint."""
+        self.endpoints = {
+            Endpoint("10.0.0.1", 8080): EndpointState(3, http2_connections=1, http2_streams=3)
+        }
+        published = self.published(ingress("a.example", {"/": "web:80"}), served("web"))
+        document = read(snapshot_json(published._replace(http2=HTTP2Vitals(4, 5, 1, 3))))
+        (endpoint,) = document["upstreams"]["default/web:80"]["endpoints"]
+        self.assertEqual(endpoint["http2"], {"connections": 1, "streams": 3})
+        self.assertEqual(
+            document["http2"],
+            {
+                "client": {"connections": 4, "streams": 5},
+                "endpoint": {"connections": 1, "streams": 3},
+            },
+        )
 
     def test_foreign(self) -> None:
         """Ingresses of other classes are counted by class."""
@@ -210,6 +228,7 @@ class SnapshotTests(SynchronousTestCase):
                 {"address": "10.0.0.2:8080", "inFlight": 0, "ejected": True, "unhealthy": False},
             ],
         )
+        self.assertNotIn("http2", web["endpoints"][0])
         self.assertEqual([each["address"] for each in web["lingering"]], ["10.0.0.3:8080"])
         self.assertEqual(web["name"], "default-web-80")
         self.assertIsNone(web["fault"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import h2.config
 import h2.connection
 import h2.events
@@ -14,6 +12,7 @@ from ingress.config import Limits
 from ingress.errors import PeerError, ResponseError
 from ingress.http1.body import Trailers
 from ingress.http2.client import STREAMS_BEFORE_SETTINGS, ClientConnection, ClientEvents
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import PROTOCOL_ERROR, REFUSED_STREAM
 from ingress.http2.frame import GOAWAY, PREFACE, PUSH_PROMISE, RST_STREAM
 from ingress.http2.hpack_encoder import encode_fields
@@ -69,7 +68,7 @@ class Watcher(ClientEvents):
 class ClientConnectionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.events = Watcher()
-        self.connection = ClientConnection(self.events, Limits(), lambda: 1.0, Counter())
+        self.connection = ClientConnection(self.events, Limits(), lambda: 1.0, HTTP2Counts())
         config = h2.config.H2Configuration(
             client_side=False,
             header_encoding=None,
@@ -215,7 +214,7 @@ class ClientConnectionTests(SynchronousTestCase):
             frame(1, 5, 7, b"\x88"),
             frame(0, 1, 7, b"x"),
         ):
-            connection = ClientConnection(Watcher(), Limits(), lambda: 1.0, Counter())
+            connection = ClientConnection(Watcher(), Limits(), lambda: 1.0, HTTP2Counts())
             sent = connection.take()
             self.assertTrue(sent.startswith(PREFACE))
             connection.receive(settings())

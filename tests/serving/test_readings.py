@@ -9,14 +9,18 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
+from ingress.policy.backend_version import BackendVersion
+from ingress.routing.route import Route
 from ingress.serving.readings import read_counters, read_endpoints, read_vitals
 from ingress.telemetry.access_log import AccessLog
-from ingress.telemetry.counts import Counters
+from ingress.telemetry.counts import Counters, HTTP2End
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
-from ingress.telemetry.vitals import Connections, Usage
+from ingress.telemetry.vitals import Connections, HTTP2Vitals, Usage
 from ingress.upstream.health import MAX_FAILURES
+from tests.support.h2_endpoint import H2Endpoint
+from tests.support.http2_wire import HTTP2Client
 from tests.support.wire import (
     ENDPOINT,
     GET,
@@ -89,6 +93,56 @@ class CountersTests(SynchronousTestCase):
             read_counters(wire.plane, Usage(2.5, 512, 1024)),
             Counters(accepted=1, cpu_seconds=2.5, read_bytes=512, written_bytes=1024),
         )
+
+
+class HTTP2Tests(SynchronousTestCase):
+    """A client and an endpoint that speak HTTP/2."""
+
+    def setUp(self) -> None:
+        route = Route(ingress=("default", "web"), upstream=UPSTREAM, version=BackendVersion(True))
+        self.wire = Wire(route=route)
+        self.client = HTTP2Client(self.wire)
+        self.streams = [self.client.request() for _ in range(3)]
+        self.wire.advance(0)
+        self.endpoint = H2Endpoint(self.wire.accept())
+
+    def test_open(self) -> None:
+        """Connections and streams are told as they are at the moment, and with their endpoint."""
+        asked = self.endpoint.look()
+        self.assertEqual(read_vitals(self.wire.plane).http2, HTTP2Vitals(1, 3, 1, 3))
+        self.assertEqual(
+            read_endpoints(self.wire.plane),
+            {ENDPOINT: EndpointState(3, http2_connections=1, http2_streams=3)},
+        )
+        self.endpoint.answer(asked[0])
+        self.client.settle()
+        self.assertEqual(read_vitals(self.wire.plane).http2, HTTP2Vitals(1, 2, 1, 2))
+        self.client.peer.close()
+        self.endpoint.look()
+        self.endpoint.peer.close()
+        self.assertEqual(read_vitals(self.wire.plane).http2, HTTP2Vitals())
+        self.assertEqual(read_endpoints(self.wire.plane), {})
+
+    def test_ends(self) -> None:
+        """A stream that is cancelled, or refused, counts on both sides; so does an end of all."""
+        asked = self.endpoint.look()
+        self.client.reset(self.streams[0])
+        self.wire.advance(0)
+        self.endpoint.look()
+        self.endpoint.reset(asked[1], 7)
+        self.wire.plane.clients.connections.drain()
+        self.client.settle()
+        counters = read_counters(self.wire.plane)
+        self.assertEqual(counters.http2_refused, {"client": 0, "endpoint": 1})
+        self.assertEqual(
+            counters.http2_resets,
+            {
+                HTTP2End("client", "received", "CANCEL"): 1,
+                HTTP2End("endpoint", "sent", "CANCEL"): 1,
+                HTTP2End("endpoint", "received", "REFUSED_STREAM"): 1,
+            },
+        )
+        self.assertEqual(counters.http2_goaways, {HTTP2End("client", "sent", "NO_ERROR"): 1})
 
 
 class VitalsTests(SynchronousTestCase):

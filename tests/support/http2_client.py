@@ -6,7 +6,6 @@ It writes frames that nobody else would write, and reads what comes back frame b
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ import hpack
 from ingress.config import Limits
 from ingress.errors import PeerError
 from ingress.http1.body import Trailers
+from ingress.http2.counts import HTTP2Counts
 from ingress.http2.frame import (
     CONTINUATION,
     DATA,
@@ -174,9 +174,10 @@ class Client:
     ) -> None:
         self.now = 1000.0
         self.site = Site(body)
-        self.glitches: Counter[str] = Counter()
+        self.counts = HTTP2Counts()
+        self.glitches = self.counts.glitches
         self.connection = ServerConnection(
-            self.site, limits or Limits(), max_streams, lambda: self.now, self.glitches
+            self.site, limits or Limits(), max_streams, lambda: self.now, self.counts
         )
         self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder()

@@ -8,7 +8,7 @@ from collections import Counter
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.routing.route import Route
-from ingress.telemetry.counts import Counters, CountsCollector
+from ingress.telemetry.counts import Counters, CountsCollector, HTTP2End
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import TAKEN_AT_ONCE, Traffic
 
@@ -35,6 +35,15 @@ class CountersTests(SynchronousTestCase):
             *(0, 1, 2, 3, 4, 5.5, 6, 7, Counter(ok=6, no_route=1), 8, Counter(route=1), 4)
         )
         self.assertEqual(after.since(before), expected)
+
+    def test_http2(self) -> None:
+        """Ends of streams are counted by who ended them and why, and can be sent to a process."""
+        end = HTTP2End("client", "sent", "CANCEL")
+        one = Counters(http2_refused=Counter(client=1), http2_resets=Counter({end: 2}))
+        total = pickle.loads(pickle.dumps(one))
+        total.add(one)
+        self.assertEqual(total.http2_resets, {end: 4})
+        self.assertEqual(total.since(one), one)
 
 
 class CountsCollectorTests(SynchronousTestCase):

@@ -22,3 +22,11 @@ class TogetherTests(SynchronousTestCase):
             together(states), {ONE: EndpointState(3, web | shop), OTHER: EndpointState(3)}
         )
         self.assertEqual(together([]), {})
+
+    def test_http2(self) -> None:
+        """So are the connections that requests share, and their streams."""
+        state = EndpointState(http2_connections=1, http2_streams=2)
+        self.assertEqual(
+            together([{ONE: state}, {ONE: state}]),
+            {ONE: EndpointState(http2_connections=2, http2_streams=4)},
+        )

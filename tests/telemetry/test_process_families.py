@@ -89,7 +89,6 @@ class ProcessFamiliesTests(SynchronousTestCase):
                 dropped_fields=5,
                 beyond_share=Counter(connections=6),
                 gave_way=7,
-                http2_glitches=Counter(malformed=3),
                 policy_failures=Counter(token=8),
                 spans=Counter(dropped=11),
                 slow_policy_calls=Counter(token=9),
@@ -100,7 +99,7 @@ class ProcessFamiliesTests(SynchronousTestCase):
         refusals = "txingress_share_refusals_total"
         self.assertEqual(self.value(refusals, share="connections"), 6)
         self.assertEqual(self.value("txingress_connections_given_up_total"), 7)
-        self.assertEqual(self.value("txingress_http2_glitches_total", kind="malformed"), 3)
+        self.assertEqual(self.value("txingress_http2_streams", side="client"), 0)
         self.assertEqual(self.value("txingress_policy_failures_total", policy="token"), 8)
         self.assertEqual(self.value("txingress_spans_total", result="dropped"), 11)
         self.assertEqual(self.value("txingress_policy_slow_calls_total", policy="token"), 9)
