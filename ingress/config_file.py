@@ -230,7 +230,10 @@ def _read_public_ports(root: Section, default: PublicPorts) -> PublicPorts:
 
 def _read_admin(root: Section) -> Admin:
     with root.section("admin") as section:
-        return Admin(section.take_all("hosts", accept.admin_host, _DEFAULT.admin.hosts))
+        return Admin(
+            section.take_all("hosts", accept.admin_host, _DEFAULT.admin.hosts),
+            section.take_all("clients", accept.network, _DEFAULT.admin.clients),
+        )
 
 
 def _read_source(root: Section, folder: Path) -> tuple[FilesSource, Cluster | None]:

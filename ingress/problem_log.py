@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
@@ -19,7 +20,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ingress.problem import Problem, printable
+from ingress.problem import Origin, Problem, printable
 from ingress.steps import STRIDE, Steps
 from ingress.token_bucket import TokenBucket
 
@@ -71,6 +72,16 @@ class _Change(NamedTuple):
     is_located: bool
 
 
+class Found(NamedTuple):
+    """What the log knows of a present Problem."""
+
+    since: datetime
+    """When it was found first."""
+
+    origin: Origin
+    """Its place at that time, with the line of the field if it is known."""
+
+
 class ProblemLog:
     """
     The present Problems, and the log of their changes.
@@ -78,14 +89,20 @@ class ProblemLog:
     :param clock: schedules the turns.
     :param locate: finds the places of Problems whose source knows only where an object
         was when it was read.
+    :param now: the time of day.
     """
 
     log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, locate: Locate = lambda problems: succeed(list(problems))
+        self,
+        clock: IReactorTime,
+        locate: Locate = lambda problems: succeed(list(problems)),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._clock = clock
+        self._now = now
+        self._found: dict[Problem, Found] = {}
         self._locate = locate
         self._reports: dict[str, Grouped] = {}
         self._counts: Counter[Problem] = Counter()
@@ -131,6 +148,10 @@ class ProblemLog:
     def __contains__(self, problem: Problem) -> bool:
         """Whether the Problem is present."""
         return problem in self._counts
+
+    def found(self, problem: Problem) -> Found | None:
+        """:return: what is known of a present Problem; None before its line is written."""
+        return self._found.get(problem)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """
@@ -249,6 +270,10 @@ class ProblemLog:
     def _write_one(self) -> None:
         change, located = self._unwritten.popleft()
         line = None if change.is_there else self._lines.pop(change.problem, None)
+        if change.is_there:
+            self._found[change.problem] = Found(self._now(), located.origin)
+        else:
+            self._found.pop(change.problem, None)
         if (change.is_there or line is not None) and not self._may_write():
             self._leave_out()
         elif change.is_there:

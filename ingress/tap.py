@@ -10,7 +10,6 @@ import os
 import select
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
@@ -23,6 +22,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
 
+from ingress.admin.access_check import AccessCheck
 from ingress.admin.host_check import HostCheck
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
@@ -32,14 +32,13 @@ from ingress.config import Config
 from ingress.config_file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
 from ingress.controller import BuildSteps, Controller, utc_now
+from ingress.data_side import Given, make_local_serving, make_workers
 from ingress.dns.lookup import Lookup, client_maker
 from ingress.dns.name_resolver import NameResolver
 from ingress.dns.route import can_reach
 from ingress.dns.system_files import SystemFiles
 from ingress.downstream.bound_socket import ListenError
-from ingress.downstream.listeners import Listeners, bind_listeners
-from ingress.downstream.self_signed import make_self_signed
-from ingress.downstream.tls import TLSContexts
+from ingress.downstream.listeners import bind_listeners
 from ingress.exchange.loop_marker import LoopMarker, make_token
 from ingress.foreign_log import ForeignLog
 from ingress.health.checks import HealthChecks
@@ -58,7 +57,6 @@ from ingress.kube.store import ObjectStore
 from ingress.kube.writing.cluster_writer import ClusterWriter, Runtime
 from ingress.local_addresses import LocalAddresses, own_addresses
 from ingress.memory import settle_objects
-from ingress.policy.limiter import SharedLimits
 from ingress.problem_log import ProblemLog
 from ingress.process_log import PROCESS_LOG
 from ingress.reopening import Reopening
@@ -66,21 +64,10 @@ from ingress.routing.build import build_steps
 from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
-from ingress.serving import Serving
-from ingress.serving.local_plane import make_plane
-from ingress.serving.local_reports import LocalReports
-from ingress.serving.local_serving import LocalServing
-from ingress.serving.readings import read_counters, read_endpoints, read_vitals
-from ingress.telemetry.counts import Counters, CountsCollector
 from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
 from ingress.telemetry.totals import Totals
-from ingress.telemetry.vitals import own_usage
 from ingress.termination import Termination
-from ingress.worker.fork_client import launch_forks
-from ingress.worker.process import DataSide, run_worker
-from ingress.worker.reports import WorkerReports, WorkerState
-from ingress.worker.workers import Workers, WorkersCallbacks
 
 if hasattr(select, "epoll"):
     # Before any import of the reactor. Without epoll Twisted's default is used.
@@ -153,8 +140,9 @@ def makeService(options: Options) -> IService:
     readiness = Readiness(start="the first snapshot is not published yet")
     termination = Termination(reactor)
     totals = Totals()
-    make = _make_local_serving if config.workers == 1 else _make_workers
-    serving, reports, lost = make(reactor, options, totals, termination, readiness)
+    make = make_local_serving if config.workers == 1 else make_workers
+    given = Given(options["marker"], listeners, options["twins"])
+    serving, reports, lost = make(reactor, given, totals, termination, readiness)
     cluster = None
     if config.cluster is not None:
         cluster = _Cluster(reactor, config, options["api"])
@@ -176,9 +164,12 @@ def makeService(options: Options) -> IService:
     checks.problems = control_plane.problem_log
     readiness.add_notes(control_plane.problem_log.notes)
     names = (gethostname(), os.environ.get("POD_NAME", ""))
-    check = HostCheck(names, lambda: control_plane.live_config.current.admin.hosts)
+    live = control_plane.live_config
+    access = AccessCheck(
+        HostCheck(names, lambda: live.current.admin.hosts), lambda: live.current.admin.clients
+    )
     pages = make_pages(
-        _observed_proxy(control_plane, cluster, totals, reports, lost, checks, health)
+        _observed_proxy(control_plane, cluster, totals, reports, lost, checks, health), reactor
     )
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
@@ -188,7 +179,7 @@ def makeService(options: Options) -> IService:
     process.addService(
         IngressService(
             reactor,
-            Admin(listeners.admin, make_admin_site(readiness, reactor, pages, check), readiness),
+            Admin(listeners.admin, make_admin_site(readiness, reactor, pages, access), readiness),
             control_plane,
             serving,
             termination,
@@ -321,6 +312,7 @@ def _observed_proxy(
         published=control_plane.controller,
         configured=control_plane.live_config,
         problems=control_plane.problem_log,
+        found=control_plane.problem_log.found,
         totals=totals,
         reports=reports,
         now=utc_now,
@@ -337,62 +329,3 @@ def _observed_proxy(
         pod=os.environ.get("POD_NAME", ""),
         namespace=os.environ.get("POD_NAMESPACE", ""),
     )
-
-
-_Served = tuple[Serving, Reports, Callable[[], int]]
-"""What serves, its reports for the metrics, and the number of lost worker processes."""
-
-
-def _make_local_serving(reactor: Any, options: Options, totals: Totals, *_: object) -> _Served:
-    """The data plane in this process."""
-    plane, recorder = make_plane(reactor, options["marker"])
-    contexts = TLSContexts(lambda: plane.exchanges.snapshot, make_self_signed(datetime.now(UTC)))
-    serving = LocalServing(reactor, options["listeners"], plane, contexts, [recorder])
-    return serving, LocalReports(reactor, plane, recorder.traffic, totals), int
-
-
-def _make_workers(
-    reactor: Any,
-    options: Options,
-    totals: Totals,
-    termination: Termination,
-    readiness: Readiness,
-) -> _Served:
-    """The data plane in processes of its own."""
-    twins = options["twins"]
-    count = len(twins)
-    # Workers share it: its keys seal the TLS sessions that any of them may resume.
-    contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
-    limits = SharedLimits(count)
-    make = partial(_make_data_side, contexts, options["marker"], limits, count)
-    launch = partial(
-        launch_forks, reactor, twins, partial(run_worker, make), kept=[limits.descriptor]
-    )
-    callbacks = WorkersCallbacks(
-        totals.merge, termination.fail, partial(readiness.set, "workers", "no worker accepts")
-    )
-    workers = Workers(reactor, options["listeners"], twins, launch, callbacks)
-    readiness.add_notes(workers.notes)
-    return workers, WorkerReports(workers), lambda: workers.lost
-
-
-def _make_data_side(
-    contexts: TLSContexts,
-    marker: LoopMarker,
-    limits: SharedLimits,
-    count: int,
-    reactor: Any,
-    listeners: Listeners,
-) -> DataSide:
-    """The data plane of one of `count` workers, in its own process."""
-    plane, recorder = make_plane(reactor, marker, limits.limiter())
-    contexts.current_snapshot = lambda: plane.exchanges.snapshot
-    serving = LocalServing(reactor, listeners, plane, contexts, [recorder], count)
-
-    def count_all() -> Counters:
-        return read_counters(plane, own_usage())
-
-    def read_state() -> WorkerState:
-        return WorkerState(read_vitals(plane), read_endpoints(plane))
-
-    return DataSide(serving, CountsCollector(recorder.traffic, count_all), read_state)

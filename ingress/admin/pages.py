@@ -1,12 +1,16 @@
 """
-The pages of the admin listener: ``/metrics`` and ``/snapshot``.
+The pages of the admin listener.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from ingress.admin.site import Content, Page, PageError, Query
+from ingress.admin.html_pages import HTML_PAGES
+from ingress.admin.page import Content, Page, PageError, PageRequest
+from ingress.admin.representation import resource_page
+from ingress.admin.resources import make_resources
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
 from ingress.telemetry.endpoint_state import with_unhealthy
 from ingress.telemetry.exposition import MEDIA_TYPE
@@ -15,15 +19,18 @@ from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.vitals import all_http2
 
 
-def make_pages(proxy: ObservedProxy) -> Mapping[str, Page]:
-    """The pages by name."""
+def make_pages(proxy: ObservedProxy, clock: Any) -> Mapping[str, Page]:
+    """
+    :param clock: schedules long work.
+    :return: the pages by name.
+    """
     registry = make_registry()
 
-    async def metrics_page(query: Query) -> Content:
+    async def metrics_page(request: PageRequest) -> Content:
         await proxy.reports.refresh()
         return Content(MEDIA_TYPE, metrics(proxy, registry))
 
-    async def snapshot_page(query: Query) -> Content:
+    async def snapshot_page(request: PageRequest) -> Content:
         built = proxy.published.built
         if built is None:
             raise PageError(503, "the first snapshot is not published yet")
@@ -36,12 +43,20 @@ def make_pages(proxy: ObservedProxy) -> Mapping[str, Page]:
             with_unhealthy(proxy.reports.endpoints(), proxy.unhealthy()),
             all_http2(proxy.reports.vitals()),
         )
-        host = query.get("host")
-        if host is None:
+        if "host" not in request.query:
             return Content(b"application/json", snapshot_json(published))
-        found = host_json(published, host)
+        found = host_json(published, request.query.text("host"))
         if found is None:
             raise PageError(404, "no rule is for this host")
         return Content(b"application/json", found)
 
-    return {"metrics": metrics_page, "snapshot": snapshot_page}
+    resources = make_resources(proxy, clock)
+    return {
+        # Programs that scrape may have parameters of their own.
+        "metrics": Page(metrics_page, None),
+        "snapshot": Page(snapshot_page, frozenset({"host"})),
+        **{
+            name: resource_page(resource, HTML_PAGES.get(name))
+            for name, resource in resources.items()
+        },
+    }

@@ -4,8 +4,7 @@ The HTTP site of the admin listener.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -19,40 +18,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.server import Request as SiteRequest
 
-from ingress.admin.host_check import HostCheck
+from ingress.admin.access_check import AccessCheck
+from ingress.admin.page import Page, PageError, PageRequest
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
 
 TIMEOUT = 60.0
 """Seconds that a client of the admin listener may be silent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The content of a page."""
-
-    media_type: bytes
-    pieces: Iterator[bytes]
-    """The body, as `Stream` takes it."""
-
-
-class PageError(Exception):
-    """
-    A page cannot answer this request.
-
-    :param detail: the line of the answer.
-    """
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-
-
-Query = Mapping[str, str]
-"""The query of a request; the last value of each name."""
-
-Page = Callable[[Query], Coroutine[Any, Any, Content]]
-"""Makes the content of a page; a PageError becomes an error response."""
 
 
 _NO_PAGES: Mapping[str, Page] = {}
@@ -62,7 +34,7 @@ def make_admin_site(
     readiness: Readiness,
     reactor: Any,
     pages: Mapping[str, Page] = _NO_PAGES,
-    check: HostCheck | None = None,
+    access: AccessCheck | None = None,
 ) -> Site:
     """
     The factory of the admin listener.
@@ -71,8 +43,8 @@ def make_admin_site(
     as in ingress-nginx. ``/readyz`` answers 200, or 503 with one reason a line;
     notes follow.
 
-    :param pages: by name, which is their path.
-    :param check: refuses requests for foreign hosts.
+    :param pages: by name, which is their path; the empty one is that of ``/``.
+    :param access: decides who gets what.
     """
 
     def healthz() -> tuple[int, str]:
@@ -88,7 +60,7 @@ def make_admin_site(
     for name, page in pages.items():
         root.putChild(name.encode(), _Paged(page, reactor))
     site = _AdminSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
-    site.check = check if check is not None else HostCheck()
+    site.access = access if access is not None else AccessCheck()
     return site
 
 
@@ -124,7 +96,7 @@ class _AdminRequest(SiteRequest):
 
 class _AdminSite(Site):
     """
-    Answers requests for our own hosts.
+    Answers those who may ask, under our own names.
 
     It logs no requests: a line for each probe would hide all others.
     """
@@ -132,14 +104,17 @@ class _AdminSite(Site):
     noisy = False
     displayTracebacks = False
     requestFactory = _AdminRequest
-    check: HostCheck
+    access: AccessCheck
 
     def getResourceFor(self, request: Any) -> Any:
-        """Site: before any page is looked for, the request must be for us."""
+        """Site: before any page is looked for, the client must be allowed to ask us."""
         fields = request.requestHeaders
-        own_address = getattr(request.getHost(), "host", "")
-        refusal = self.check.refusal(
-            fields.getRawHeaders(b"host", ()), fields.getRawHeaders(b"origin", ()), own_address
+        refusal = self.access.refusal(
+            request.path,
+            fields.getRawHeaders(b"host", ()),
+            fields.getRawHeaders(b"origin", ()),
+            getattr(request.getHost(), "host", ""),
+            getattr(request.getClientAddress(), "host", ""),
         )
         if refusal is not None:
             return _Refusal(*refusal)
@@ -221,13 +196,10 @@ class _Paged(_Leaf):
         return NOT_DONE_YET
 
     async def _answer(self, request: Any) -> None:
-        query = {
-            name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
-            for name, values in request.args.items()
-        }
-        content = await self._page(query)
+        query = self._page.read_query(request.args)
+        content = await self._page.answer(PageRequest(query, request.getHeader(b"accept")))
         request.setHeader(b"content-type", content.media_type)
-        request.setHeader(b"vary", b"Accept-Encoding")
+        request.setHeader(b"vary", b"Accept, Accept-Encoding")
         pieces = content.pieces
         if takes_gzip(request.getHeader(b"accept-encoding")):
             request.setHeader(b"content-encoding", b"gzip")

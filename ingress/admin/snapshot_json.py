@@ -104,7 +104,7 @@ def _document(
     default = built.snapshot.default_route
     head = {
         "generation": published.generation,
-        "publishedAt": _moment(published.published_at),
+        "publishedAt": moment_text(published.published_at),
         "config": _plain(built.snapshot.config),
         "defaultBackend": route_json(default) if default is not None else None,
         "foreignIngresses": dict(largest_classes(built.foreign_classes)),
@@ -197,8 +197,8 @@ def _certificate(item: tuple[str, ServerCertificate]) -> Iterator[bytes]:
         {
             "host": host,
             "names": certificate.names,
-            "notBefore": _moment(certificate.not_before),
-            "notAfter": _moment(certificate.not_after),
+            "notBefore": moment_text(certificate.not_before),
+            "notAfter": moment_text(certificate.not_after),
             "secret": "/".join(identity.secret),
             "issuer": identity.issuer,
             "serialNumber": identity.serial_number,
@@ -229,7 +229,7 @@ def _encoded(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-def _moment(moment: datetime | None) -> str | None:
+def moment_text(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -141,6 +141,9 @@ class Admin:
     hosts: tuple[str, ...] = ()
     """Hosts that requests may be for, beside our own addresses and names."""
 
+    clients: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Who gets more than probes and metrics, beside this machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessLogSettings:

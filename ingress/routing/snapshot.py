@@ -172,15 +172,21 @@ class Snapshot:
             found.append(self.any_host)
         return found
 
+    def host_named(self, name: str) -> VirtualHost | None:
+        """
+        :param name: as a VirtualHost has it: ``*.example.com`` for a wildcard, or empty.
+        :return: the VirtualHost of exactly that name.
+        """
+        host = name.encode("utf-8", "replace")
+        if not host:
+            return self.any_host
+        if host.startswith(b"*."):
+            return self.wildcard_hosts.get(host[2:])
+        return self.hosts.get(host)
+
     def has_rule(self, rule: RuleIdentity) -> bool:
         """Whether a rule is served here."""
-        host = rule.host.encode()
-        if not host:
-            found = self.any_host
-        elif host.startswith(b"*."):
-            found = self.wildcard_hosts.get(host[2:])
-        else:
-            found = self.hosts.get(host)
+        found = self.host_named(rule.host)
         return found is not None and any(route.identity == rule for route in found.routes())
 
     def client_trusts(self) -> Iterator[tuple[str, ClientTrust]]:

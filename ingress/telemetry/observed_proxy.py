@@ -12,6 +12,7 @@ from typing import Protocol
 from ingress.config import Config
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Problem
+from ingress.problem_log import Found
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointStates
 from ingress.telemetry.totals import Totals
@@ -108,6 +109,9 @@ class ObservedProxy:
 
     lost_workers: Callable[[], int] = int
     """The number of workers that ended unexpectedly."""
+
+    found: Callable[[Problem], Found | None] = lambda problem: None
+    """What is known of a present Problem beside what it says."""
 
     pod: str = ""
     """The name of our Pod; its namespace is `namespace`."""

@@ -8,10 +8,11 @@ import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.admin.page import Content, PageError, PageRequest, Query
 from ingress.admin.pages import make_pages
-from ingress.admin.site import Content, PageError
 from tests.support.metrics import sample_value
 from tests.support.objects import built, ingress, served
 from tests.support.observed_proxy import HandProxy
@@ -20,7 +21,7 @@ from tests.support.observed_proxy import HandProxy
 class PagesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.hand = HandProxy()
-        self.pages = make_pages(self.hand.proxy)
+        self.pages = make_pages(self.hand.proxy, Clock())
 
     def publish(self) -> None:
         self.hand.published.publish(
@@ -32,7 +33,8 @@ class PagesTests(SynchronousTestCase):
         )
 
     def ask(self, name: str, **query: str) -> Deferred[Content]:
-        return Deferred.fromCoroutine(self.pages[name](query))
+        given = Query({key: [value] for key, value in query.items()})
+        return Deferred.fromCoroutine(self.pages[name].answer(PageRequest(given)))
 
     def snapshot(self, **query: str) -> dict[str, Any]:
         content = self.successResultOf(self.ask("snapshot", **query))

@@ -5,6 +5,7 @@ Tests for `ingress.admin.site`.
 from __future__ import annotations
 
 from io import BytesIO
+from ipaddress import ip_network
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -13,8 +14,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.admin.access_check import AccessCheck
+from ingress.admin.page import Content, Page, PageError, PageRequest, Query
 from ingress.admin.readiness import Readiness
-from ingress.admin.site import Content, PageError, Query, make_admin_site
+from ingress.admin.site import make_admin_site
+
+LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 
 
 class SiteTests(SynchronousTestCase):
@@ -22,14 +27,15 @@ class SiteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.readiness = Readiness(snapshot="no routes yet")
-        self.site = make_admin_site(self.readiness, Clock())
+        access = AccessCheck(clients=lambda: (ip_network("192.0.2.0/24"),))
+        self.site = make_admin_site(self.readiness, Clock(), access=access)
         self.site.doStart()
         self.addCleanup(self.site.doStop)
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str]:
         """The status and the body."""
         protocol = self.site.buildProtocol(None)
-        transport = StringTransport()
+        transport = StringTransport(peerAddress=LOCAL)
         protocol.makeConnection(transport)
         protocol.dataReceived(f"{method} {path} HTTP/1.0\r\n\r\n".encode())
         head, _, body = transport.value().decode().partition("\r\n\r\n")
@@ -71,26 +77,27 @@ class SiteTests(SynchronousTestCase):
             ("Transfer-Encoding: chunked", b"%x\r\n" % size),
         ):
             protocol = self.site.buildProtocol(None)
-            protocol.makeConnection(StringTransport())
+            protocol.makeConnection(StringTransport(peerAddress=LOCAL))
             protocol.dataReceived(f"POST /healthz HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode())
             protocol.dataReceived(begin + b"x" * (size - 1))
             (request,) = protocol._channel.requests
             self.assertIsInstance(request.content, BytesIO, field)
             self.assertEqual(request.content.getvalue(), b"", field)
 
-    def exchange(self, request: str) -> str:
+    def exchange(self, request: str, client: str = "127.0.0.1") -> str:
         """The whole response to a request that came to 127.0.0.1:10254."""
         protocol = self.site.buildProtocol(None)
         address = IPv4Address("TCP", "127.0.0.1", 10254)
-        transport = StringTransport(hostAddress=address)
+        peer = IPv4Address("TCP", client, 50000)
+        transport = StringTransport(hostAddress=address, peerAddress=peer)
         protocol.makeConnection(transport)
         protocol.dataReceived(request.encode())
         response: str = transport.value().decode()
         return response
 
     def test_rebound_browser(self) -> None:
-        """A browser whose page made its name resolve to us gets nothing, on any path."""
-        for path in ("/healthz", "/readyz", "/missing", "/"):
+        """A browser whose page made its name resolve to us learns nothing of what is served."""
+        for path in ("/missing", "/", "/snapshot", "/%68ealthz"):
             response = self.exchange(
                 f"GET {path} HTTP/1.1\r\nHost: attacker.example:10254\r\n"
                 "User-Agent: Mozilla/5.0\r\nAccept: */*\r\nConnection: keep-alive\r\n"
@@ -109,9 +116,33 @@ class SiteTests(SynchronousTestCase):
         """A script of another origin gets nothing, not even the answer to its preflight."""
         fields = "Host: 127.0.0.1:10254\r\nOrigin: http://attacker.example\r\n\r\n"
         for method in ("GET", "OPTIONS", "POST"):
-            response = self.exchange(f"{method} /readyz HTTP/1.1\r\n{fields}")
+            response = self.exchange(f"{method} /snapshot HTTP/1.1\r\n{fields}")
             self.assertTrue(response.startswith("HTTP/1.1 403 Forbidden\r\n"), response)
             self.assertNotIn("access-control", response.lower())
+
+    def test_open(self) -> None:
+        """Probes and metrics are answered under any Host, to whoever asks."""
+        for path in ("/healthz", "/readyz"):
+            response = self.exchange(
+                f"GET {path} HTTP/1.1\r\nHost: metrics.example\r\n\r\n", client="192.0.2.1"
+            )
+            self.assertNotIn(response.split()[1], ("421", "403"), response)
+
+    def test_other_clients(self) -> None:
+        """Only this machine and the clients of the configuration learn what is served."""
+        request = "GET /snapshot HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        for client, status in (
+            ("127.0.0.1", "404"),
+            ("::ffff:127.0.0.1", "404"),
+            ("::1", "404"),
+            ("192.0.2.1", "404"),
+            ("::ffff:192.0.2.1", "404"),
+            ("192.0.3.1", "403"),
+            ("fe80::1%eth0", "403"),
+        ):
+            response = self.exchange(request, client=client)
+            self.assertEqual(response.split()[1], status, client)
+        self.assertIn("admin.clients in the configuration can list its address", response)
 
     def test_own_host(self) -> None:
         """A probe to our address, and a browser on this machine, are answered."""
@@ -149,14 +180,16 @@ class PageTests(SynchronousTestCase):
         self.clock = Clock()
         self.asked: list[Query] = []
         self.waiting: Deferred[None] | None = None
-        site = make_admin_site(Readiness(), self.clock, {"page": self.page})
+        page = Page(self.page, frozenset({"host", "x", "missing", "broken"}), frozenset({"host"}))
+        site = make_admin_site(Readiness(), self.clock, {"page": page})
         site.doStart()
         self.addCleanup(site.doStop)
         self.protocol = site.buildProtocol(None)
-        self.transport = StringTransport()
+        self.transport = StringTransport(peerAddress=LOCAL)
         self.protocol.makeConnection(self.transport)
 
-    async def page(self, query: Query) -> Content:
+    async def page(self, request: PageRequest) -> Content:
+        query = request.query
         self.asked.append(query)
         if self.waiting is not None:
             await self.waiting
@@ -178,8 +211,23 @@ class PageTests(SynchronousTestCase):
         """A page is asked with the query, and answers in its own media type."""
         self.request("/page?host=a.example&host=b.example&x=1")
         self.assertEqual(self.answer(), (200, "{}"))
-        self.assertEqual(self.asked, [{"host": "b.example", "x": "1"}])
+        self.assertEqual(self.asked, [Query({"host": ["a.example", "b.example"], "x": ["1"]})])
         self.assertIn(b"\r\nContent-Type: application/json\r\n", self.transport.value())
+
+    def test_unknown_parameter(self) -> None:
+        """A parameter that a page does not know is refused, and those that it knows are named."""
+        self.request("/page?other=1")
+        self.assertEqual(
+            self.answer(),
+            (400, "a parameter is unknown; accepted are broken, host, missing, x\n"),
+        )
+
+    def test_twice(self) -> None:
+        """A parameter that has one value is not given twice."""
+        self.request("/page?x=1&x=2")
+        status, body = self.answer()
+        self.assertEqual(status, 400)
+        self.assertTrue(body.startswith("x is given twice; accepted are "), body)
 
     def test_head(self) -> None:
         """HEAD is answered without body."""

@@ -13,8 +13,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.admin.page import Content, Page, PageRequest
 from ingress.admin.readiness import Readiness
-from ingress.admin.site import Content, Query, make_admin_site
+from ingress.admin.site import make_admin_site
 from ingress.admin.streaming import (
     SLICE,
     STALL_TIMEOUT,
@@ -38,14 +39,14 @@ class StreamTests(SynchronousTestCase):
         self.is_closed = False
         self.pieces = [b"piece"] * 5
         self.cost = 0.0
-        site = make_admin_site(Readiness(), self.clock, {"page": self.page})
+        site = make_admin_site(Readiness(), self.clock, {"page": Page(self.page)})
         site.doStart()
         self.addCleanup(site.doStop)
         self.protocol = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
-        self.transport = StringTransport()
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 1))
         self.protocol.makeConnection(self.transport)
 
-    async def page(self, query: Query) -> Content:
+    async def page(self, request: PageRequest) -> Content:
         return Content(b"text/plain", self.produce())
 
     def produce(self) -> Iterator[bytes]:

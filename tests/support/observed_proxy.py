@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from ingress.config import Config
 from ingress.endpoint import Endpoint
 from ingress.problem import Problem
+from ingress.problem_log import Found
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.observed_proxy import ObservedProxy
@@ -74,6 +75,7 @@ class HandProxy:
     api_watch_failures: dict[str, float] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
     ingress_checks: list[tuple[tuple[str, str], int]] = field(default_factory=list)
+    found: dict[Problem, Found] = field(default_factory=dict)
 
     @property
     def proxy(self) -> ObservedProxy:
@@ -91,6 +93,7 @@ class HandProxy:
             leases=lambda: self.leases,
             ingress_checks=self.ingress_checks,
             lost_workers=lambda: 2,
+            found=self.found.get,
             pod="ingress-1",
             namespace="ingress",
         )

@@ -1,0 +1,71 @@
+"""
+A resource of the admin listener: a value, which is shown as JSON or as HTML.
+
+The value is made in one place and knows nothing of its forms. The field Accept chooses the
+form: JSON unless the client prefers HTML, as browsers do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from ingress.admin.negotiation import choose_type
+from ingress.admin.page import Content, Page, PageRequest, Query
+
+JSON: Final = "application/json"
+HTML: Final = "text/html"
+
+Value = Mapping[str, Any]
+"""Plain values, as `json.dumps` takes them."""
+
+Render = Callable[[Value, Query], Iterator[bytes]]
+"""Makes HTML of a value and of the query that it answers; in pieces, as `Stream` takes them."""
+
+
+class Resource(NamedTuple):
+    """One resource."""
+
+    read: Callable[[Query], Coroutine[Any, Any, Value]]
+    parameters: frozenset[str] = frozenset()
+    repeatable: frozenset[str] = frozenset()
+    """Those of the parameters that may be given more than once."""
+
+
+def resource_page(resource: Resource, render: Render | None = None) -> Page:
+    """
+    :param render: for HTML; without it there is JSON alone.
+    :return: the page of a resource.
+    """
+    offered = [JSON] if render is None else [JSON, HTML]
+
+    async def answer(request: PageRequest) -> Content:
+        value = await resource.read(request.query)
+        if render is not None and choose_type(request.accept, offered) == HTML:
+            return Content(b"text/html; charset=utf-8", render(value, request.query))
+        return Content(JSON.encode(), json_pieces(value))
+
+    return Page(answer, resource.parameters, resource.repeatable)
+
+
+def json_pieces(value: Value) -> Iterator[bytes]:
+    """:return: a value as JSON in ASCII; its lists, which may be long, entry by entry."""
+    separator = b"{"
+    for name, item in value.items():
+        yield separator + _encoded(name) + b":"
+        separator = b",\n"
+        if not isinstance(item, list):
+            yield _encoded(item)
+            continue
+        between = b"["
+        for entry in item:
+            yield between + _encoded(entry)
+            between = b",\n"
+        yield b"]" if item else b"[]"
+    yield b"}\n" if value else b"{}\n"
+
+
+def _encoded(value: object) -> bytes:
+    # A lone surrogate, which the path of a rule may have, has no UTF-8 encoding.
+    return json.dumps(value, separators=(",", ":")).encode("ascii")

@@ -1,0 +1,73 @@
+"""
+The resources of the admin listener by name: how the value of each is made of what is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingress.admin.certificates import certificate_steps
+from ingress.admin.endpoints import upstream_steps
+from ingress.admin.page import PageError, Query
+from ingress.admin.paging import PAGING
+from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
+from ingress.admin.problems import problem_steps
+from ingress.admin.representation import Resource, Value
+from ingress.admin.routes import route_steps
+from ingress.admin.turns import in_slices
+from ingress.routing.build import Built
+from ingress.telemetry.endpoint_state import EndpointStates, with_unhealthy
+from ingress.telemetry.observed_proxy import ObservedProxy
+
+
+class _Reader:
+    """
+    Reads the values of the resources from a proxy.
+
+    :param clock: schedules long work.
+    """
+
+    def __init__(self, proxy: ObservedProxy, clock: Any) -> None:
+        self._proxy = proxy
+        self._clock = clock
+
+    def _built(self) -> Built:
+        built = self._proxy.published.built
+        if built is None:
+            raise PageError(503, "the first snapshot is not published yet")
+        return built
+
+    async def _states(self) -> EndpointStates:
+        """The states of all endpoints at this moment."""
+        await self._proxy.reports.refresh()
+        return with_unhealthy(self._proxy.reports.endpoints(), self._proxy.unhealthy())
+
+    async def routes(self, query: Query) -> Value:
+        return await in_slices(self._clock, route_steps(self._built().snapshot, query))
+
+    async def endpoints(self, query: Query) -> Value:
+        built = self._built()
+        return await in_slices(self._clock, upstream_steps(built, await self._states(), query))
+
+    async def certificates(self, query: Query) -> Value:
+        steps = certificate_steps(self._built().snapshot, self._proxy.now(), query)
+        return await in_slices(self._clock, steps)
+
+    async def problems(self, query: Query) -> Value:
+        steps = problem_steps(self._proxy.problems, self._proxy.found, query)
+        return await in_slices(self._clock, steps)
+
+
+def make_resources(proxy: ObservedProxy, clock: Any) -> Mapping[str, Resource]:
+    """
+    :param clock: schedules long work.
+    :return: the resources by name.
+    """
+    reader = _Reader(proxy, clock)
+    return {
+        "routes": Resource(reader.routes, PAGING | {"host"}),
+        "endpoints": Resource(reader.endpoints, PAGING | {"state"}),
+        "certificates": Resource(reader.certificates, PAGING),
+        "problems": Resource(reader.problems, PROBLEM_PARAMETERS),
+    }

@@ -1,0 +1,207 @@
+"""
+Tests for `ingress.admin.resources`, and for the rows of each.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.admin.page import PageError, Query
+from ingress.admin.resources import make_resources
+from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.problem import Origin, Problem
+from ingress.problem_code import Code
+from ingress.problem_log import Found
+from ingress.telemetry.endpoint_state import EndpointState
+from tests.support.certs import CertificateAuthority
+from tests.support.objects import NOW, built, ingress, secret, served
+from tests.support.observed_proxy import HandProxy
+
+WEB = UpstreamKey("default", "web", "80")
+ENDPOINT = Endpoint("10.0.0.1", 8080)
+
+
+class ResourceTestCase(SynchronousTestCase):
+    """A proxy made of values."""
+
+    def setUp(self) -> None:
+        self.hand = HandProxy()
+
+    def ask(self, name: str, **query: str) -> Deferred[Any]:
+        resource = make_resources(self.hand.proxy, Clock())[name]
+        self.assertLessEqual(query.keys(), resource.parameters)
+        given = Query({key: [value] for key, value in query.items()})
+        return Deferred.fromCoroutine(resource.read(given))
+
+    def value(self, name: str, **query: str) -> Any:
+        return self.successResultOf(self.ask(name, **query))
+
+    def refusal(self, name: str, **query: str) -> str:
+        error = self.failureResultOf(self.ask(name, **query), PageError).value
+        self.assertEqual(error.status, 400)
+        return str(error)
+
+
+class BeginTests(ResourceTestCase):
+    def test_nothing_yet(self) -> None:
+        """Before the first Snapshot there is no list of what is served."""
+        for name in ("routes", "endpoints", "certificates"):
+            error = self.failureResultOf(self.ask(name), PageError).value
+            self.assertEqual(error.status, 503)
+
+
+class RouteTests(ResourceTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.hand.published.publish(
+            built(
+                ingress("b.example", {"/": "web:80", "/api": "web:80"}, name="second"),
+                ingress("a.example", {"/": "web:80"}),
+                ingress("", {"/any": "web:80"}, name="third"),
+                ingress("*.a.example", {"/wild": "web:80"}, name="fourth"),
+                served("web"),
+            )
+        )
+
+    def paths(self, **query: str) -> list[str]:
+        return [row["host"] + row["path"] for row in self.value("routes", **query)["routes"]]
+
+    def test_all(self) -> None:
+        """All rules are listed by host; those of all other hosts come last."""
+        expected = ["*.a.example/wild", "a.example/", "b.example/", "b.example/api", "*/any"]
+        self.assertEqual(sorted(self.paths()), sorted(expected))
+        self.assertEqual(self.paths()[-1], "*/any")
+        (row,) = self.value("routes", host="a.example")["routes"]
+        self.assertEqual(row["upstream"], "default/web:80")
+        self.assertEqual(row["ingress"], "default/web")
+
+    def test_page(self) -> None:
+        """A page has so many rows, and the number of all of them."""
+        every = self.paths()
+        value = self.value("routes", limit="2", offset="1")
+        self.assertEqual((value["total"], value["limit"], value["offset"]), (5, 2, 1))
+        self.assertEqual([row["host"] + row["path"] for row in value["routes"]], every[1:3])
+        self.assertEqual(self.value("routes", offset="9")["routes"], [])
+
+    def test_filter(self) -> None:
+        """Rules are those of a host, or those that contain a text."""
+        self.assertEqual(self.paths(host="*"), ["*/any"])
+        self.assertEqual(self.paths(host="*.A.example"), ["*.a.example/wild"])
+        self.assertEqual(self.paths(host="c.example"), [])
+        self.assertEqual(self.paths(text="API"), ["b.example/api"])
+        self.assertEqual(self.paths(text="default/third"), ["*/any"])
+        self.assertEqual(len(self.paths(text="web:80")), 5)
+        self.assertEqual(self.value("routes", text="/api", limit="0")["total"], 1)
+
+    def test_wrong_numbers(self) -> None:
+        """A number that is none, or too large, is refused with what is accepted."""
+        for wrong in ("-1", "1001", "x", "1.0", "9" * 50, "", "\u0661"):
+            self.assertEqual(
+                self.refusal("routes", limit=wrong),
+                "limit: a whole number from 0 to 1000 is accepted",
+            )
+
+
+class EndpointTests(ResourceTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.hand.published.publish(
+            built(
+                ingress("a.example", {"/": "web:80", "/x": "gone:80"}),
+                served("web"),
+            )
+        )
+
+    def row(self) -> Any:
+        rows = self.value("endpoints", text="default/web:80")["endpoints"]
+        self.assertEqual(len(rows), 1)
+        return rows[0]
+
+    def test_states(self) -> None:
+        """An endpoint is ok, failing or ejected, and has its requests in flight."""
+        self.assertEqual(
+            self.row()["endpoints"],
+            [{"address": "10.0.0.1:8080", "state": "ok", "terminating": False, "inFlight": 0}],
+        )
+        for state, word in (
+            (EndpointState(3), "ok"),
+            (EndpointState(3, frozenset({WEB})), "ejected"),
+            (EndpointState(3, frozenset(), frozenset({WEB})), "failing"),
+            (EndpointState(3, frozenset({WEB._replace(port="81")})), "ok"),
+        ):
+            self.hand.reports.states = {ENDPOINT: state}
+            (endpoint,) = self.row()["endpoints"]
+            self.assertEqual((endpoint["state"], endpoint["inFlight"]), (word, 3))
+
+    def test_filter(self) -> None:
+        """Service ports are those that have an endpoint in a state, or contain a text."""
+        self.hand.reports.states = {ENDPOINT: EndpointState(0, frozenset({WEB}))}
+        for query, expected in (
+            ({"state": "ejected"}, ["default/web:80"]),
+            ({"state": "ok"}, []),
+            ({"text": "10.0.0.1:80"}, ["default/web:80"]),
+            ({"text": "gone"}, ["default/gone:80"]),
+        ):
+            rows = self.value("endpoints", **query)["endpoints"]
+            self.assertEqual([row["service"] for row in rows], expected, query)
+        self.assertEqual(
+            self.refusal("endpoints", state="dead"), "state: ok, failing, ejected is accepted"
+        )
+
+    def test_fault(self) -> None:
+        """A Service port that cannot answer says why."""
+        (row,) = self.value("endpoints", text="gone")["endpoints"]
+        self.assertIn("does not exist", row["fault"])
+        self.assertEqual(row["endpoints"], [])
+
+
+class CertificateTests(ResourceTestCase):
+    def test_rows(self) -> None:
+        """Certificates are listed by their ends, without their keys."""
+        authority = CertificateAuthority()
+        begin = NOW - timedelta(days=1)
+        soon, late = (
+            authority.issue(host, not_before=begin, not_after=NOW + timedelta(days=days))
+            for host, days in (("a.example", 3), ("b.example", 30))
+        )
+        self.hand.published.publish(
+            built(
+                ingress("b.example", {"/": "web:80"}, tls={"late": ["b.example"]}),
+                ingress("a.example", {"/": "web:80"}, name="x", tls={"soon": ["a.example"]}),
+                secret("soon", soon.chain_pem, soon.key_pem),
+                secret("late", late.chain_pem, late.key_pem),
+                served("web"),
+            )
+        )
+        rows = self.value("certificates")["certificates"]
+        self.assertEqual(
+            [(row["host"], row["secret"], row["daysLeft"]) for row in rows],
+            [("a.example", "default/soon", 3), ("b.example", "default/late", 30)],
+        )
+        self.assertNotIn("PRIVATE", str(rows))
+        rows = self.value("certificates", text="LATE")["certificates"]
+        self.assertEqual([row["host"] for row in rows], ["b.example"])
+
+
+class ProblemTests(ResourceTestCase):
+    def test_rows(self) -> None:
+        """Problems have their places and times, and the newest comes first."""
+        old = Problem("old", "Ingress", "default", "a", code=Code.RULE_TAKEN)
+        new = Problem("new", "Service", "default", "b", "spec", code=Code.CONFIG_MAP_KEY)
+        self.hand.problems = [old, new]
+        self.hand.found[new] = Found(NOW, Origin("a.yaml", 7))
+        first, second = self.value("problems")["problems"]
+        self.assertEqual(
+            (first["file"], first["line"], first["object"]), ("a.yaml", 7, "Service default/b")
+        )
+        self.assertEqual(first["since"], f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
+        self.assertEqual((second["message"], second["since"], second["file"]), ("old", None, None))
+        for query in ({"code": "RUL001"}, {"severity": "error"}, {"text": "default/a"}):
+            rows = self.value("problems", **query)["problems"]
+            self.assertEqual([row["message"] for row in rows], ["old"], query)
+        self.assertIn("error, differs", self.refusal("problems", severity="bad"))
