@@ -39,7 +39,18 @@ def main() -> int:
         option = f"--rcfile={file}"
         part = Path(folder, "part")
         # As one part, in the process that is measured: coverage does not follow into others.
-        command = [*coverage, "run", option, "-m", "tests", "--unit", "--part", f"0/1/{part}"]
+        command = [
+            *coverage,
+            "run",
+            option,
+            "-m",
+            "tests",
+            "--unit",
+            "--part",
+            part,
+            "--turns",
+            f"{part}.turns",
+        ]
         subprocess.run(command, check=True)
         result = Part.read(part)
         assert result is not None, "the tests have not ended"

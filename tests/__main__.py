@@ -82,7 +82,7 @@ def run_parts(jobs: int, arguments: list[str]) -> Tally:
         for number in range(jobs):
             file = Path(folder, str(number))
             command = [sys.executable, "-m", "tests", *arguments]
-            command += ["--part", f"{number}/{jobs}/{file}"]
+            command += ["--part", str(file), "--turns", str(Path(folder, "turns"))]
             with file.with_suffix(".out").open("wb") as out:
                 started.append((subprocess.Popen(command, stdout=out, stderr=out), file))
         for process, file in started:
@@ -123,12 +123,11 @@ def main() -> int:
     parser.add_argument("--no-lint", action="store_true", help="tests alone")
     parser.add_argument("--ci", action="store_true", help="also on compiled modules")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--turns", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.part is not None:
-        number, count, file = arguments.part.split("/", 2)
-        choice = Choice(tuple(arguments.names), arguments.unit)
-        run_part(int(number), int(count), Path(file), choice)
+        run_part(arguments.turns, arguments.part, Choice(tuple(arguments.names), arguments.unit))
         return 0
     if arguments.ci:
         os.environ["TXINGRESS_TEST_CONTAINER"] = "1"

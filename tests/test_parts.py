@@ -5,11 +5,21 @@ Tests for tests/support/parts.py: which tests run, and what is counted.
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import TestResult
 
 from twisted.trial.runner import TestLoader
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.parts import USES_SOCKETS, Choice, Part, Tally, group_by_class
+from tests.support.parts import (
+    LONG,
+    USES_SOCKETS,
+    Choice,
+    NextGroup,
+    Part,
+    Tally,
+    Turns,
+    group_by_class,
+)
 
 
 class ChoiceTests(SynchronousTestCase):
@@ -33,8 +43,8 @@ class ChoiceTests(SynchronousTestCase):
         self.assertFalse(choice.has("tests.e2e.test_tls.ATests.test_b"))
 
     def test_listed(self) -> None:
-        """Everything that is listed as using sockets is there."""
-        for name in USES_SOCKETS:
+        """Everything that is listed as using sockets, or as long, is there."""
+        for name in (*USES_SOCKETS, *LONG):
             self.assertGreater(
                 TestLoader().loadByName(name, recurse=True).countTestCases(), 0, name
             )
@@ -60,3 +70,29 @@ class PartTests(SynchronousTestCase):
         groups = group_by_class([self, PartTests("test_read"), ChoiceTests("test_all")])
         names = [[test.id().split(".")[-1] for test in group] for group in groups]
         self.assertEqual(names, [["test_all"], ["test_classes", "test_read"]])
+
+
+class TurnsTests(SynchronousTestCase):
+    """Processes share the tests."""
+
+    def test_once(self) -> None:
+        """Each number is taken once, whoever takes it."""
+        file = Path(self.mktemp())
+        one, other = Turns(file), Turns(file)
+        self.addCleanup(one.close)
+        self.addCleanup(other.close)
+        taken = [turns.take() for _ in range(6) for turns in (one, other)]
+        self.assertEqual(taken, list(range(12)))
+
+    def test_groups(self) -> None:
+        """Whoever is next runs the next group, until none is left."""
+        turns = Turns(Path(self.mktemp()))
+        self.addCleanup(turns.close)
+        groups = [[PartTests("test_sum")], [PartTests("test_read"), PartTests("test_sum")]]
+        counts = []
+        for _ in range(3):
+            result = TestResult()
+            NextGroup(groups, turns).run(result)
+            self.assertTrue(result.wasSuccessful())
+            counts.append(result.testsRun)
+        self.assertEqual(counts, [1, 2, 0])

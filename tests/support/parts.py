@@ -1,17 +1,19 @@
 """
-Runs a part of the tests in a process of its own; `tests.__main__` adds the parts up.
+Runs tests in one of several processes, which share them; `tests.__main__` adds the results up.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import TestSuite
+from unittest import TestCase, TestSuite
 
 from twisted.trial.reporter import TextReporter
 from twisted.trial.runner import TestLoader, TrialRunner
@@ -66,6 +68,9 @@ USES_SOCKETS = (
     "tests.worker.test_process",
 )
 """Packages, modules, classes and tests that open sockets or start processes; ``--unit`` skips them."""
+
+LONG = ("tests.e2e", "tests.test_documentation", "tests.test_examples", "tests.worker")
+"""Packages and modules with classes of tests that take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +153,67 @@ def _is_below(test: str, names: Iterable[str]) -> bool:
     return any(test == name or test.startswith(f"{name}.") for name in names)
 
 
-def run_part(number: int, count: int, file: Path, choice: Choice) -> None:
+class Turns:
     """
-    Run one part and write its result.
+    Numbers that several processes take in turn, each number once.
 
-    :param number: of the part, from 0.
-    :param count: of parts. Classes are dealt out in turn, because neighbours are alike.
+    :param file: where the next number is; it begins at 0 if there is no such file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+
+    def take(self) -> int:
+        """:return: a number that no other process has."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            number = int(os.pread(self._file, 20, 0) or b"0")
+            os.pwrite(self._file, str(number + 1).encode(), 0)
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        return number
+
+    def close(self) -> None:
+        """Take no more."""
+        os.close(self._file)
+
+
+class NextGroup(TestCase):
+    """
+    Runs whichever group of tests is next, so that no process is idle while another one has
+    several groups left.
+    """
+
+    def __init__(self, groups: Sequence[list[Any]], turns: Turns) -> None:
+        super().__init__("run")
+        self._groups = groups
+        self._turns = turns
+
+    def run(self, result: Any = None) -> Any:
+        """Run it; nothing if no group is left."""
+        number = self._turns.take()
+        if number < len(self._groups):
+            TestSuite(self._groups[number]).run(result)
+        return result
+
+
+def run_part(turns: Path, file: Path, choice: Choice) -> None:
+    """
+    Run tests until none are left, and write the result.
+
+    :param turns: the file of the `Turns` of all processes.
+    :param file: of the result.
     """
     found = TestLoader().loadPackage(tests, recurse=True)
-    chosen = group_by_class(test for test in find_tests(found) if choice.has(test.id()))
+    groups = group_by_class(test for test in find_tests(found) if choice.has(test.id()))
+    # What takes long comes first, so that the processes end at about the same time.
+    groups.sort(key=lambda group: not _is_below(group[0].id(), LONG))
     if choice.is_unit:
         forbid_sockets()
-    suite = TestSuite(TestSuite(each) for each in chosen[number::count])
+    numbers = Turns(turns)
+    suite = TestSuite(NextGroup(groups, numbers) for _ in groups)
     result: Any = TrialRunner(TimingReporter).run(suite)
+    numbers.close()
     tally = Tally(
         passed=result.successes + len(result.expectedFailures),
         failed=len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses),
