@@ -168,9 +168,8 @@ def makeService(options: Options) -> IService:
     access = AccessCheck(
         HostCheck(names, lambda: live.current.admin.hosts), lambda: live.current.admin.clients
     )
-    pages = make_pages(
-        _observed_proxy(control_plane, cluster, totals, reports, lost, checks, health), reactor
-    )
+    observed = _observed_proxy(control_plane, cluster, totals, reports, lost, checks, health)
+    pages = make_pages(observed, reactor, run_in_thread)
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))

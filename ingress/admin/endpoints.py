@@ -50,11 +50,12 @@ def upstream_row(built: Built, upstream: Upstream, states: EndpointStates) -> di
         "fault": built.memo.upstreams.faults.get(key),
         "healthCheck": check.check.explain() if check is not None else None,
         "count": len(upstream.endpoints) + len(upstream.lingering),
-        "endpoints": [*_endpoints(upstream, states)][:MAX_ENDPOINTS],
+        "endpoints": [*endpoint_rows(upstream, states)][:MAX_ENDPOINTS],
     }
 
 
-def _endpoints(upstream: Upstream, states: EndpointStates) -> Iterator[dict[str, Any]]:
+def endpoint_rows(upstream: Upstream, states: EndpointStates) -> Iterator[dict[str, Any]]:
+    """Yield the endpoints of a Service port as plain values."""
     key = upstream.key
     for endpoint in upstream.endpoints[:MAX_ENDPOINTS]:
         yield endpoint_row(key, endpoint, states)
@@ -76,7 +77,7 @@ def upstream_steps(built: Built, states: EndpointStates, query: Query) -> Steps[
 
     def fits(key: UpstreamKey) -> bool:
         upstream = upstreams[key]
-        if wanted and not any(row["state"] == wanted for row in _endpoints(upstream, states)):
+        if wanted and not any(row["state"] == wanted for row in endpoint_rows(upstream, states)):
             return False
         if window.contains(upstream_name(key)):
             return True

@@ -12,6 +12,7 @@ from ingress.admin.page import Content, Page, PageError, PageRequest
 from ingress.admin.representation import resource_page
 from ingress.admin.resources import make_resources
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
+from ingress.live_config import RunInThread
 from ingress.telemetry.endpoint_state import with_unhealthy
 from ingress.telemetry.exposition import MEDIA_TYPE
 from ingress.telemetry.metrics import make_registry, metrics
@@ -19,9 +20,10 @@ from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.vitals import all_http2
 
 
-def make_pages(proxy: ObservedProxy, clock: Any) -> Mapping[str, Page]:
+def make_pages(proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> Mapping[str, Page]:
     """
     :param clock: schedules long work.
+    :param run_in_thread: for work that cannot be done in slices.
     :return: the pages by name.
     """
     registry = make_registry()
@@ -50,7 +52,7 @@ def make_pages(proxy: ObservedProxy, clock: Any) -> Mapping[str, Page]:
             raise PageError(404, "no rule is for this host")
         return Content(b"application/json", found)
 
-    resources = make_resources(proxy, clock)
+    resources = make_resources(proxy, clock, run_in_thread)
     return {
         # Programs that scrape may have parameters of their own.
         "metrics": Page(metrics_page, None),

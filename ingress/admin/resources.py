@@ -7,8 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.internet.defer import DeferredLock
+
 from ingress.admin.certificates import certificate_steps
 from ingress.admin.endpoints import upstream_steps
+from ingress.admin.explanation import PARAMETERS as EXPLAINED
+from ingress.admin.explanation import REPEATABLE, asked_of, explained, explanation_value
 from ingress.admin.page import PageError, Query
 from ingress.admin.paging import PAGING
 from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
@@ -16,6 +20,7 @@ from ingress.admin.problems import problem_steps
 from ingress.admin.representation import Resource, Value
 from ingress.admin.routes import route_steps
 from ingress.admin.turns import in_slices
+from ingress.live_config import RunInThread
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointStates, with_unhealthy
 from ingress.telemetry.observed_proxy import ObservedProxy
@@ -26,11 +31,15 @@ class _Reader:
     Reads the values of the resources from a proxy.
 
     :param clock: schedules long work.
+    :param run_in_thread: for work that cannot be done in slices.
     """
 
-    def __init__(self, proxy: ObservedProxy, clock: Any) -> None:
+    def __init__(self, proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> None:
         self._proxy = proxy
         self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._explaining = DeferredLock()
+        """One explanation at a time takes a thread."""
 
     def _built(self) -> Built:
         built = self._proxy.published.built
@@ -58,14 +67,25 @@ class _Reader:
         steps = problem_steps(self._proxy.problems, self._proxy.found, query)
         return await in_slices(self._clock, steps)
 
+    async def explanation(self, query: Query) -> Value:
+        built, generation = self._built(), self._proxy.published.generation
+        arguments = (explained, built, asked_of(query), self._proxy.found)
+        explanation = await self._explaining.run(self._run_in_thread, *arguments)
+        states = await self._states()
+        return explanation_value(explanation, generation=generation, states=states)
 
-def make_resources(proxy: ObservedProxy, clock: Any) -> Mapping[str, Resource]:
+
+def make_resources(
+    proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread
+) -> Mapping[str, Resource]:
     """
     :param clock: schedules long work.
+    :param run_in_thread: for work that cannot be done in slices.
     :return: the resources by name.
     """
-    reader = _Reader(proxy, clock)
+    reader = _Reader(proxy, clock, run_in_thread)
     return {
+        "explain": Resource(reader.explanation, EXPLAINED, REPEATABLE),
         "routes": Resource(reader.routes, PAGING | {"host"}),
         "endpoints": Resource(reader.endpoints, PAGING | {"state"}),
         "certificates": Resource(reader.certificates, PAGING),

@@ -132,6 +132,7 @@ class _Leaf(Resource):
     def render(self, request: Any) -> Any:
         """IResource. Twisted's own logs HEAD requests and describes itself for other methods."""
         request.setHeader(b"cache-control", b"no-store")
+        request.setHeader(b"x-content-type-options", b"nosniff")
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"allow", b"GET, HEAD")
             return _text(request, 405, "only GET and HEAD are served")
@@ -165,6 +166,7 @@ class _Refusal(Resource):
     def render(self, request: Any) -> Any:
         """IResource."""
         request.setHeader(b"cache-control", b"no-store")
+        request.setHeader(b"x-content-type-options", b"nosniff")
         return _text(request, self._status, self._reason)
 
 

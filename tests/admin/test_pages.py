@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,7 +21,7 @@ from tests.support.observed_proxy import HandProxy
 class PagesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.hand = HandProxy()
-        self.pages = make_pages(self.hand.proxy, Clock())
+        self.pages = make_pages(self.hand.proxy, Clock(), maybeDeferred)
 
     def publish(self) -> None:
         self.hand.published.publish(

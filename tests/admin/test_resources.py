@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,16 +32,18 @@ class ResourceTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.hand = HandProxy()
 
-    def ask(self, name: str, **query: str) -> Deferred[Any]:
-        resource = make_resources(self.hand.proxy, Clock())[name]
+    def ask(self, name: str, **query: str | list[str]) -> Deferred[Any]:
+        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)[name]
         self.assertLessEqual(query.keys(), resource.parameters)
-        given = Query({key: [value] for key, value in query.items()})
+        given = Query(
+            {key: [value] if isinstance(value, str) else value for key, value in query.items()}
+        )
         return Deferred.fromCoroutine(resource.read(given))
 
-    def value(self, name: str, **query: str) -> Any:
+    def value(self, name: str, **query: str | list[str]) -> Any:
         return self.successResultOf(self.ask(name, **query))
 
-    def refusal(self, name: str, **query: str) -> str:
+    def refusal(self, name: str, **query: str | list[str]) -> str:
         error = self.failureResultOf(self.ask(name, **query), PageError).value
         self.assertEqual(error.status, 400)
         return str(error)
@@ -205,3 +207,54 @@ class ProblemTests(ResourceTestCase):
             rows = self.value("problems", **query)["problems"]
             self.assertEqual([row["message"] for row in rows], ["old"], query)
         self.assertIn("error, differs", self.refusal("problems", severity="bad"))
+
+
+class ExplanationTests(ResourceTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.hand.published.publish(
+            built(
+                ingress("a.example", {"/": "web:80", "/x": "gone:80"}),
+                served("web"),
+            )
+        )
+
+    def test_answered(self) -> None:
+        """A request is explained as by the command, with the state of its endpoints."""
+        self.hand.reports.states = {ENDPOINT: EndpointState(2, frozenset({WEB}))}
+        value = self.value(
+            "explain",
+            url="http://a.example/y?z=1",
+            method="POST",
+            client="192.0.2.1",
+            header=["X-A: 1", "Authorization: Basic eA=="],
+        )
+        self.assertEqual(value["request"]["client"], "192.0.2.1")
+        self.assertEqual(
+            value["request"]["headers"], [["X-A", "1"], ["Authorization", "(not shown)"]]
+        )
+        self.assertEqual(value["upstream"], "default/web:80")
+        self.assertEqual(value["live"]["generation"], 1)
+        (endpoint,) = value["live"]["endpoints"]
+        self.assertEqual((endpoint["state"], endpoint["inFlight"]), ("ejected", 2))
+
+    def test_refused(self) -> None:
+        """A request that the proxy answers has its status, and the places of its Problems."""
+        published = self.hand.published.built
+        assert published is not None
+        (problem,) = [each for each in published.all_problems() if "gone" in str(each)]
+        self.hand.found[problem] = Found(NOW, Origin("shop.yaml", 12))
+        value = self.value("explain", url="a.example/x")
+        self.assertEqual((value["status"], value["outcome"]), (503, "no_endpoint"))
+        self.assertTrue(value["problems"][0].startswith("shop.yaml, line 12: "), value["problems"])
+
+    def test_wrong(self) -> None:
+        """What no client could ask for is refused, with what is accepted."""
+        for query, words in (
+            ({}, "url is missing"),
+            ({"url": "ftp://a.example/"}, "https://shop.example/cart is accepted"),
+            ({"url": "http://a.example/", "client": "me"}, "an IP address is accepted"),
+            ({"url": "http://a.example/", "method": "A B"}, "the name of a method"),
+            ({"url": "http://a.example/", "header": "X: 1\r\nY: 2"}, "in one line"),
+        ):
+            self.assertIn(words, self.refusal("explain", **query))

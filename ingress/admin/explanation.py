@@ -1,0 +1,87 @@
+"""
+Why a request would get its answer at this moment: for ``/explain``.
+
+The reasons are those of `ingress.explain`, which serves the request without sockets. What only the
+running process knows is added as ``live``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any, Final
+
+from ingress.admin.endpoints import MAX_ENDPOINTS, endpoint_rows
+from ingress.admin.page import PageError, Query
+from ingress.explain.as_json import as_json
+from ingress.explain.asked import Asked, NotAsked, ask
+from ingress.explain.explanation import Explanation, explain
+from ingress.problem import Problem
+from ingress.problem_log import Found
+from ingress.routing.build import Built
+from ingress.telemetry.endpoint_state import EndpointStates
+
+PARAMETERS: Final = frozenset({"client", "header", "method", "url"})
+REPEATABLE: Final = frozenset({"header"})
+
+
+def asked_of(query: Query) -> Asked:
+    """
+    :return: the request that a query is about.
+    :raises PageError: if no client could send it.
+    """
+    url, client = query.text("url"), query.text("client", "127.0.0.1")
+    if not url:
+        raise PageError(400, "url is missing: a URL such as https://shop.example/cart is accepted")
+    try:
+        ip_address(client)
+    except ValueError:
+        raise PageError(400, "client: an IP address is accepted") from None
+    try:
+        return ask(url, query.text("method", "GET"), query.all("header"), client)
+    except NotAsked as error:
+        raise PageError(400, str(error)) from None
+
+
+def explained(built: Built, asked: Asked, found: Callable[[Problem], Found | None]) -> Explanation:
+    """
+    Explain a request. This may take some tenths of a second if there are many rules.
+
+    :param found: gives the places of Problems as they are known.
+    """
+    explanation = explain(built, asked)
+    return replace(
+        explanation, problems=tuple(_placed(each, found(each)) for each in explanation.problems)
+    )
+
+
+def _placed(problem: Problem, found: Found | None) -> Problem:
+    return problem if found is None else replace(problem, origin=found.origin)
+
+
+def explanation_value(
+    explanation: Explanation,
+    *,
+    generation: int,
+    states: EndpointStates,
+    exchanges: Sequence[Mapping[str, Any]] = (),
+    limits: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """
+    :param generation: the number of the Snapshot.
+    :param states: those of all endpoints.
+    :param exchanges: the last ones of the rule, as rows.
+    :param limits: how full the limits of this client are.
+    :return: the explanation as plain values.
+    """
+    upstream = explanation.upstream
+    endpoints = [] if upstream is None else list(endpoint_rows(upstream, states))
+    return as_json(explanation) | {
+        "live": {
+            "generation": generation,
+            "endpoints": endpoints[:MAX_ENDPOINTS],
+            "limits": list(limits),
+            "exchanges": list(exchanges),
+        }
+    }
