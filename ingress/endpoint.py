@@ -29,6 +29,12 @@ class UpstreamKey(NamedTuple):
             return f"{self.service}:{self.port}"
         return f"{self.namespace}-{self.service}-{self.port}"
 
+    @property
+    def full_name(self) -> str:
+        """A unique name; two Service ports may have the same name in the access log."""
+        name = f"{self.namespace}/{self.service}:{self.port}"
+        return f"{name} (service)" if self.is_by_service else name
+
 
 class Endpoint(NamedTuple):
     """

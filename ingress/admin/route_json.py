@@ -29,6 +29,5 @@ def route_json(route: Route) -> dict[str, Any]:
 
 
 def upstream_name(key: UpstreamKey) -> str:
-    """A unique name; two Service ports may have the same name in the access log."""
-    name = f"{key.namespace}/{key.service}:{key.port}"
-    return f"{name} (service)" if key.is_by_service else name
+    """:return: a unique name."""
+    return key.full_name

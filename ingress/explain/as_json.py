@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ingress.admin.route_json import upstream_name
 from ingress.explain.as_text import summary
 from ingress.explain.explanation import Explanation, FieldChanges, shown_field
 from ingress.routing.route import Route
@@ -64,7 +63,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
 
 
 def _upstream(route: Route | None) -> str | None:
-    return None if route is None or route.upstream is None else upstream_name(route.upstream)
+    return None if route is None or route.upstream is None else route.upstream.full_name
 
 
 def _certificate(explanation: Explanation) -> dict[str, Any] | None:

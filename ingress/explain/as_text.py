@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ingress.admin.route_json import upstream_name
 from ingress.explain.candidates import HostCandidate, HostKind
 from ingress.explain.explanation import Explanation, FieldChanges
 from ingress.problem import Origin, printable
@@ -156,7 +155,7 @@ def endpoint_is_elsewhere(explanation: Explanation) -> bool:
 
 
 def _service(route: Route) -> str:
-    return "no Service" if route.upstream is None else upstream_name(route.upstream)
+    return "no Service" if route.upstream is None else route.upstream.full_name
 
 
 def _request(explanation: Explanation) -> Iterator[str]:
