@@ -4,10 +4,12 @@ Hold what an exchange costs: instructions of standard exchanges, of a base commi
 Both are compiled, from copies below ``build/guard/``, with the same interpreter, compiler and
 libraries, and run below callgrind: instructions do not depend on what else the machine does.
 Client and endpoint are included. ``guard.toml`` names the base, how much an exchange may have
-grown, and the reasons where one may have grown by more.
+grown, and the reasons where one may have grown by more. What a policy adds to a small GET has a
+limit as well; it is compared with the base only if that is named.
 
-Usage: ``python -m benchmarks.guard [SCENARIO...] [--base COMMIT]``; exit status 1 where an
-exchange costs too much. Valgrind with its headers and a C compiler are needed.
+Usage: ``python -m benchmarks.guard [SCENARIO...] [--base COMMIT]``; ``policies`` stands for all of
+these. Exit status 1 where an exchange costs too much. Valgrind with its headers and a C compiler
+are needed.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
-from benchmarks.guard_scenario import SCENARIOS
+from benchmarks.guard_scenario import SCENARIOS, STANDARD
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FOLDER = CHECKOUT / "build" / "guard"
@@ -36,6 +38,10 @@ FIGURES = CHECKOUT / "benchmarks" / "guard.toml"
 CALLGRIND = CHECKOUT / "benchmarks" / "guard.c"
 COUNTING = ("guard.c", "guard_program.py", "guard_scenario.py")
 """The files that figures depend on, beside what they are of."""
+
+SMALL = "small-get"
+GROUP = "policies"
+"""Stands for every exchange that has a limit on top of a small GET, and for that one."""
 
 ROUNDS = 4
 """The least of them counts: accidents of the interpreter's caches can make 5 % in one of them."""
@@ -239,13 +245,55 @@ def compare(
     return lines, is_well
 
 
+def expand(names: list[str], on_top: Iterable[str]) -> list[str]:
+    """
+    :param names: of exchanges, or `GROUP`; none for the standard ones.
+    :param on_top: the members of the group.
+    :return: the exchanges to count, each once.
+    """
+    if not names:
+        return list(STANDARD)
+    found: list[str] = []
+    for name in names:
+        found += (SMALL, *on_top) if name == GROUP else (name,)
+    return list(dict.fromkeys(found))
+
+
+def compare_on_top(
+    base: dict[str, float],
+    now: dict[str, float],
+    limits: dict[str, float],
+    reasons: dict[str, str],
+) -> tuple[list[str], bool]:
+    """
+    :param base: the figures of the base; empty if it is not measured.
+    :param limits: what an exchange may cost on top of a small GET, as a share.
+    :return: a table of those that have been measured, and whether all is well.
+    """
+    lines = [f"{'on top of small-get':26}{'base':>12}{'now':>12}{'limit':>9}"]
+    is_well = True
+    for name, limit in limits.items():
+        if name not in now:
+            continue
+        added = now[name] / now[SMALL] - 1
+        before = f"{base[name] / base[SMALL] - 1:+.1%}" if name in base else ""
+        line = f"{name:26}{before:>12}{added:+12.1%}{limit:9.0%}"
+        if added > limit:
+            reason = reasons.get(name)
+            line += f"  {reason or 'TOO MUCH'}"
+            is_well = is_well and reason is not None
+        lines.append(line)
+    return lines, is_well
+
+
 def read_settings(file: Path) -> dict[str, Any]:
-    """:raises ValueError: if there is a reason for an exchange that is not counted."""
+    """:raises ValueError: for an exchange that is not counted."""
     settings = tomllib.loads(file.read_text())
-    unknown = set(settings["reasons"]) - set(SCENARIOS)
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        raise ValueError(f"{file}: reasons: {names}: must be of {', '.join(SCENARIOS)}")
+    for table in ("reasons", "on-top", "on-top-reasons"):
+        unknown = set(settings[table]) - set(SCENARIOS)
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            raise ValueError(f"{file}: {table}: {names}: must be of {', '.join(SCENARIOS)}")
     return settings
 
 
@@ -253,21 +301,29 @@ def main() -> int:
     """Measure both, and compare."""
     settings = read_settings(FIGURES)
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument("--base", default=settings["base"], help="a commit; see guard.toml")
+    known = [*SCENARIOS, GROUP]
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(known))
+    parser.add_argument("--base", help="a commit; see guard.toml")
     arguments = parser.parse_args()
-    scenarios = arguments.scenarios or list(SCENARIOS)
-    for unknown in sorted(set(scenarios) - set(SCENARIOS)):
-        parser.error(f"{unknown}: must be one of {', '.join(SCENARIOS)}")
+    for unknown in sorted(set(arguments.scenarios) - set(known)):
+        parser.error(f"{unknown}: must be one of {', '.join(known)}")
+    scenarios = expand(arguments.scenarios, settings["on-top"])
     try:
         tools = Toolchain()
         tools.prepare()
-        base = Commit(arguments.base, tools).measure(scenarios)
+        # The base of guard.toml is older than most policies.
+        compared = scenarios if arguments.base else [name for name in scenarios if name in STANDARD]
+        base = Commit(arguments.base or settings["base"], tools).measure(compared)
         now = WorkingTree(tools).measure(scenarios)
     except Failed as error:
         print(f"guard: {error}", file=sys.stderr)
         return 2
-    lines, is_well = compare(base, now, scenarios, settings["allowed"], settings["reasons"])
+    lines, is_well = compare(base, now, compared, settings["allowed"], settings["reasons"])
+    if SMALL in scenarios:
+        on_top = settings["on-top"]
+        added, is_low = compare_on_top(base, now, on_top, settings["on-top-reasons"])
+        lines += added
+        is_well = is_well and is_low
     print("\n".join(lines))
     return 0 if is_well else 1
 

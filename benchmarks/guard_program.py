@@ -58,9 +58,13 @@ PATIENCE = 600
 
 
 class Process:
-    """The proxy, served by calling its reactor, with an endpoint beside it."""
+    """
+    The proxy, served by calling its reactor, with an endpoint beside it.
 
-    def __init__(self, folder: Path) -> None:
+    :param scenarios: those that are counted.
+    """
+
+    def __init__(self, folder: Path, scenarios: Sequence[Scenario]) -> None:
         self._folder = folder
         # Folders that are watched: nothing else is written there.
         watched = folder / "etc"
@@ -72,6 +76,12 @@ class Process:
         self.ports = {name: _free_port() for name in ("http", "https", "admin")}
         hosts = ["guard.example", "secure.example", "canary.example"]
         self.write("guard", hosts, secure=["secure.example"], canaries=["canary.example"])
+        own = [
+            ingress(each.host, each.host, annotations=each.annotations, path=each.path)
+            for each in scenarios
+            if each.host
+        ]
+        self._write("policies", own)
         config = watched / "ingress.json"
         config.write_text(json.dumps(self._configuration()))
 
@@ -120,8 +130,11 @@ class Process:
             objects.append(ingress(f"{host}-canary", host, "new", CANARY))
         if not list(self._manifests.iterdir()):
             objects += map(service, ("web", "new"))
+        self._write(name, objects)
+
+    def _write(self, name: str, objects: Sequence[object]) -> None:
         beside = self._folder / name
-        beside.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        beside.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects]}))
         beside.rename(self._manifests / f"{name}.json")
 
     def turn(self) -> None:
@@ -315,6 +328,12 @@ class Runs:
         client = Client(self._process, scenario.is_secure)
         self._process.settle()
         gc.collect()
+        if scenario.questions:
+            client.send(next(scenario.requests))
+            for _ in range(scenario.questions):
+                self._process.answer(0, scenario.response)
+            self._process.answer(0, scenario.response)
+            client.read(scenario.response[-8:], scenario.status)
         client = self._run(scenario, client, WARM_UP)
         self._counter.start()
         client = self._run(scenario, client, PERIOD)
@@ -376,7 +395,7 @@ def measure() -> dict[str, float]:
     kept = shuffle(int(number) * TYPES)
     # What is done once a second would be counted by chance.
     time.time = repeat(time.time()).__next__
-    process = Process(Path(folder))
+    process = Process(Path(folder), [SCENARIOS[name] for name in names])
     process.wait(process.accepts, "the listener")
     runs = Runs(process, Counter(library, files))
     figures = {name: runs.measure(name) for name in names}

@@ -5,7 +5,7 @@ The standard exchanges that `benchmarks.guard` counts, and the manifests that th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, cycle, repeat
 from typing import Any
 
@@ -26,8 +26,12 @@ CHUNKED = (
 )
 
 
-def get(host: str = "guard.example", target: str = "/") -> bytes:
-    return HEAD.format(method="GET", target=target, host=host, fields="").encode()
+PREFIX = "nginx.ingress.kubernetes.io/"
+NO_ANNOTATIONS: Mapping[str, str] = {}
+
+
+def get(host: str = "guard.example", target: str = "/", fields: str = "") -> bytes:
+    return HEAD.format(method="GET", target=target, host=host, fields=fields).encode()
 
 
 def post() -> bytes:
@@ -46,6 +50,8 @@ class Scenario:
     :ivar requests: what the client sends, one after the other.
     :ivar response: of the endpoint; empty where none is asked.
     :ivar status: of what the client gets.
+    :ivar host: has an Ingress of its own, with these annotations and this path; empty for none.
+    :ivar questions: requests that the endpoint gets before the first one of the client.
     """
 
     requests: Iterator[bytes]
@@ -54,9 +60,13 @@ class Scenario:
     is_secure: bool = False
     connects: bool = False
     hosts: int = 1
+    host: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    path: str = "/"
+    questions: int = 0
 
 
-SCENARIOS = {
+STANDARD = {
     "small-get": Scenario(repeat(get())),
     "small-get-tls": Scenario(repeat(get()), is_secure=True),
     "varying-target": Scenario(get(target=f"/items/{number}") for number in count()),
@@ -75,11 +85,73 @@ SCENARIOS = {
 }
 
 
-NO_ANNOTATIONS: Mapping[str, str] = {}
-CANARY = {
-    "nginx.ingress.kubernetes.io/canary": "true",
-    "nginx.ingress.kubernetes.io/canary-weight": "50",
+def guarded(
+    name: str,
+    annotations: Mapping[str, str],
+    *,
+    target: str = "/",
+    fields: str = "",
+    path: str = "/",
+    questions: int = 0,
+) -> Scenario:
+    """
+    :param annotations: of an Ingress for this exchange alone, without their prefix.
+    :return: a small GET to it, whose name is its host.
+    """
+    host = f"{name}.example"
+    prefixed = {f"{PREFIX}{key}": value for key, value in annotations.items()}
+    requests = repeat(get(host, target, fields))
+    return Scenario(requests, host=host, annotations=prefixed, path=path, questions=questions)
+
+
+RANGES = 10_000
+UNREACHED = {"limit-rps": "1000000"}
+"""A limit that a client never meets."""
+
+POLICIES = {
+    each.host.removesuffix(".example"): each
+    for each in (
+        guarded(
+            "rewrite",
+            {"use-regex": "true", "rewrite-target": "/$2"},
+            target="/below/items",
+            path="/below(/|$)(.*)",
+        ),
+        guarded("cors", {"enable-cors": "true"}, fields="Origin: https://app.example\r\n"),
+        guarded(
+            "cors-origins",
+            {"enable-cors": "true", "cors-allow-origin": "https://app.example, https://b.example"},
+            fields="Origin: https://app.example\r\n",
+        ),
+        guarded(
+            "source-ranges",
+            {
+                "allowlist-source-range": ",".join(
+                    ["127.0.0.0/8"]
+                    + [f"10.{each >> 8}.{each & 255}.0/25" for each in range(RANGES - 1)]
+                )
+            },
+        ),
+        guarded("limit-rps", UNREACHED),
+        guarded("limit-connections", {**UNREACHED, "limit-connections": "100"}),
+        guarded(
+            "auth-cached",
+            {
+                "auth-url": "http://web.default.svc.cluster.local/check",
+                "auth-response-headers": "Content-Type",
+                "auth-cache-key": "$remote_user$http_authorization",
+                "auth-cache-duration": "200 1h",
+            },
+            fields="Authorization: Bearer 0123456789abcdef\r\n",
+            questions=1,
+        ),
+    )
 }
+"""What is counted beside a small GET: a policy each."""
+
+SCENARIOS = STANDARD | POLICIES
+
+CANARY = {f"{PREFIX}canary": "true", f"{PREFIX}canary-weight": "50"}
 """Those of a canary that gets half of the requests; a version without canaries serves none."""
 
 
@@ -90,14 +162,17 @@ def ingress(
     annotations: Mapping[str, str] = NO_ANNOTATIONS,
     *,
     is_secure: bool = False,
+    path: str = "/",
 ) -> dict[str, Any]:
     """
-    :param host: has one rule, for every path.
+    :param host: has one rule.
+    :param path: of that rule; below ``/`` a regular expression.
     :param backend: the name of a Service.
     :return: the manifest of an Ingress.
     """
     to_backend = {"service": {"name": backend, "port": {"number": 80}}}
-    paths = [{"path": "/", "pathType": "Prefix", "backend": to_backend}]
+    path_type = "Prefix" if path == "/" else "ImplementationSpecific"
+    paths = [{"path": path, "pathType": path_type, "backend": to_backend}]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",

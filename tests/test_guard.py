@@ -8,8 +8,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.guard import FIGURES, compare, read_settings
-from benchmarks.guard_scenario import SCENARIOS
+from benchmarks.guard import FIGURES, compare, compare_on_top, expand, read_settings
+from benchmarks.guard_scenario import POLICIES, SCENARIOS, STANDARD
 
 
 class CompareTests(SynchronousTestCase):
@@ -42,6 +42,48 @@ class CompareTests(SynchronousTestCase):
         self.assertFalse(is_well)
 
 
+class OnTopTests(SynchronousTestCase):
+    """What a policy adds to a small GET has a limit."""
+
+    def compare(self, now: float, **reasons: str) -> tuple[list[str], bool]:
+        figures = {"small-get": 1000.0, "cors": now}
+        before = {"small-get": 1000.0, "cors": 1200.0}
+        return compare_on_top(before, figures, {"cors": 0.10, "canary": 0.10}, reasons)
+
+    def test_within(self) -> None:
+        """What adds less than its limit passes; what is not measured is left out."""
+        lines, is_well = self.compare(1090)
+        self.assertTrue(is_well)
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[-1], r"^cors +\+20\.0% +\+9\.0% +10%$")
+
+    def test_too_much(self) -> None:
+        """What adds more fails."""
+        lines, is_well = self.compare(1110)
+        self.assertFalse(is_well)
+        self.assertTrue(lines[-1].endswith("TOO MUCH"))
+
+    def test_reason(self) -> None:
+        """What adds more passes if there is a reason, which is printed."""
+        lines, is_well = self.compare(1110, cors="it does more")
+        self.assertTrue(is_well)
+        self.assertIn("it does more", lines[-1])
+
+
+class ExpandTests(SynchronousTestCase):
+    """The exchanges that are counted."""
+
+    def test_default(self) -> None:
+        """Without a name the standard ones are counted, and no policies."""
+        self.assertEqual(expand([], ["cors"]), list(STANDARD))
+
+    def test_group(self) -> None:
+        """The name of the group stands for its members beside a small GET, each once."""
+        self.assertEqual(
+            expand(["cors", "policies"], ["canary", "cors"]), ["cors", "small-get", "canary"]
+        )
+
+
 class SettingsTests(SynchronousTestCase):
     """guard.toml is what the guard reads."""
 
@@ -50,6 +92,7 @@ class SettingsTests(SynchronousTestCase):
         settings = read_settings(FIGURES)
         self.assertEqual(settings["allowed"], 0.02)
         self.assertLessEqual(set(settings["reasons"]), set(SCENARIOS))
+        self.assertEqual(set(settings["on-top"]), {*POLICIES, "canary"})
 
     def test_unknown(self) -> None:
         """A reason for an exchange that there is not is refused."""
