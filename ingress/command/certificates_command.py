@@ -10,7 +10,7 @@ from typing import Final
 
 from ingress.command.failure import FINE
 from ingress.command.offline import load
-from ingress.command.options import add_format, add_objects, print_rows
+from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
 EXAMPLES: Final = "example:\n  txingress certificates --config ingress.yaml\n"
 HEADS: Final = ("host", "until", "secret", "names", "issuer")
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    snapshot = load(arguments.config, arguments.paths).built.snapshot
+    snapshot = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built.snapshot
     found = list(snapshot.certificates.items())
     if snapshot.default_certificate is not None:
         found.append(("(default)", snapshot.default_certificate))

@@ -13,7 +13,7 @@ from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.finding_formats import FORMATS
 from ingress.command.findings import Finding, findings_of
 from ingress.command.offline import Offline, load
-from ingress.command.options import add_format, add_objects
+from ingress.command.options import add_format, add_objects, cluster_of
 from ingress.command.remarks import remarks_of
 from ingress.problem_code import Code, Severity
 
@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    offline = load(arguments.config, arguments.paths, remark=remarks_of)
+    offline = load(
+        arguments.config, arguments.paths, cluster=cluster_of(arguments), remark=remarks_of
+    )
     shown = _severities(arguments.show)
     found = findings_of(offline)
     findings = [finding for finding in found if finding.severity in shown]

@@ -11,13 +11,14 @@ from typing import Final
 
 from ingress.command.differences import Difference, find_differences
 from ingress.command.failure import FINE, FOUND, CannotRun
-from ingress.command.offline import STANDARD_INPUT, load
-from ingress.command.options import add_format
+from ingress.command.offline import STANDARD_INPUT, Offline, load, load_change
+from ingress.command.options import add_cluster, add_format, cluster_of
 
 EXAMPLES: Final = """examples:
   txingress diff released/ k8s/
   helm template shop | txingress diff k8s/ - --format markdown
   txingress diff --config ingress.yaml old/ new/ --fail-on access
+  txingress diff --kubeconfig ~/.kube/config k8s/
 """
 
 
@@ -25,9 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Subcommand."""
     parser.add_argument("--config", metavar="FILE", help="the configuration, but for its objects")
     parser.add_argument(
-        "old", metavar="OLD", help="a file or folder of manifests; - is standard input"
+        "paths",
+        metavar="OLD NEW",
+        nargs="+",
+        help="files or folders of manifests, or - for standard input; with a cluster, the one that "
+        "is applied to it",
     )
-    parser.add_argument("new", metavar="NEW", help="another")
+    add_cluster(parser)
     add_format(parser, "text", "json", "markdown")
     parser.add_argument(
         "--fail-on",
@@ -39,10 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    if arguments.old == arguments.new == STANDARD_INPUT:
-        raise CannotRun("standard input can be only one of the two")
-    old, new = (load(arguments.config, [path]).built for path in (arguments.old, arguments.new))
-    found = find_differences(old, new)
+    old, new = _load_both(arguments)
+    found = find_differences(old.built, new.built)
     write = {"text": _as_text, "json": _as_json, "markdown": _as_markdown}[arguments.format]
     for line in write(found):
         print(line)
@@ -52,6 +55,23 @@ def run(arguments: argparse.Namespace) -> int:
         "none": False,
     }
     return FOUND if failing[arguments.fail_on] else FINE
+
+
+def _load_both(arguments: argparse.Namespace) -> tuple[Offline, Offline]:
+    """
+    :raises CannotRun: if the arguments name no two sets, or one cannot be read.
+    """
+    paths, cluster = arguments.paths, cluster_of(arguments)
+    if cluster is not None:
+        if len(paths) != 1:
+            raise CannotRun("beside a cluster, name the one file or folder that is applied to it")
+        return load_change(arguments.config, paths[0], cluster)
+    if len(paths) != 2:
+        raise CannotRun("name two files or folders, the old and the new")
+    if paths[0] == paths[1] == STANDARD_INPUT:
+        raise CannotRun("standard input can be only one of the two")
+    old, new = (load(arguments.config, [path]) for path in paths)
+    return old, new
 
 
 def _summary(found: Sequence[Difference]) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from ingress.admin.route_json import upstream_name
 from ingress.command.failure import FINE
 from ingress.command.offline import load
-from ingress.command.options import add_format, add_objects, print_rows
+from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
 EXAMPLES: Final = "example:\n  txingress endpoints --config ingress.yaml\n"
 HEADS: Final = ("service", "endpoints", "terminating", "fault")
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    built = load(arguments.config, arguments.paths).built
+    built = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built
     rows = [
         {
             "service": upstream_name(upstream.key),

@@ -10,7 +10,7 @@ from typing import Final
 
 from ingress.command.failure import FINE
 from ingress.command.offline import load
-from ingress.command.options import add_objects
+from ingress.command.options import add_objects, cluster_of
 from ingress.explain.as_json import as_json
 from ingress.explain.as_text import as_text
 from ingress.explain.asked import ask
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
     asked = ask(arguments.url, arguments.method, tuple(arguments.header), arguments.client)
-    offline = load(arguments.config, arguments.paths)
+    offline = load(arguments.config, arguments.paths, cluster=cluster_of(arguments))
     explanation = explain(offline.built, asked, problems=offline.problems, seed=arguments.seed)
     if arguments.json:
         print(json.dumps(as_json(explanation), indent=2, ensure_ascii=False))

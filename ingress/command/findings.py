@@ -82,11 +82,14 @@ def findings_of(offline: Offline) -> list[Finding]:
 def _as_of_files(finding: Finding, problem: Problem, offline: Offline) -> Finding:
     """
     Lower the severity of what is usual in files: pods, and so endpoints, are known to a cluster
-    alone. A Service that is not among the files at all may well be a mistake.
+    alone. A Service that is not among the files at all may well be a mistake. Names outside of
+    the cluster are not resolved here.
     """
     if problem.code is not Code.SERVICE_WITHOUT_ENDPOINTS:
         return finding
-    service = problem.value.strip('"').partition(":")[0]
-    if (problem.namespace, service) not in offline.built.memo.objects.services:
+    name = problem.value.strip('"').partition(":")[0]
+    service = offline.built.memo.objects.services.get((problem.namespace, name))
+    if service is None:
         return finding
-    return replace(finding, severity=Severity.NOTE)
+    is_known = offline.config.cluster is not None and service.spec.type != "ExternalName"
+    return finding if is_known else replace(finding, severity=Severity.NOTE)

@@ -1,5 +1,5 @@
 """
-Files read and built once, without a reactor: the same readers and the same build as in serving.
+Files, or a cluster, read and built once: by the same readers and the same build as in serving.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from ingress.command.failure import CannotRun
-from ingress.config import Config
+from ingress.command.overlay import with_objects
+from ingress.config import Cluster, Config
 from ingress.config import FilesSource as FilesSetting
 from ingress.config_file import ConfigError, load_config
 from ingress.kube.files import FilesSource
-from ingress.kube.store import ObjectStore
+from ingress.kube.objects import Ingress, Objects
+from ingress.kube.store import FIELDS, ObjectStore
 from ingress.problem import Origin, Problem
 from ingress.routing.build import Built, build
+
+if TYPE_CHECKING:
+    from ingress.command.cluster_reading import ClusterContent
 
 STANDARD_INPUT: Final = "-"
 
@@ -68,15 +73,19 @@ def _run_now(function: Callable[..., Any], *arguments: object) -> Deferred[Any]:
     return maybeDeferred(function, *arguments)
 
 
-def read_config(file: str | None, paths: Sequence[str]) -> Config:
+def read_config(file: str | None, paths: Sequence[str], cluster: Cluster | None = None) -> Config:
     """
     :param file: a configuration; without it the defaults hold, but for the objects.
     :param paths: files and folders that take the place of the configuration's.
+    :param cluster: takes the place of the configuration's objects as well.
     :raises CannotRun: if there is neither, or if the configuration is wrong.
     """
     if file is None:
-        if not paths:
-            raise CannotRun("name files or folders with manifests, or a configuration (--config)")
+        if not paths and cluster is None:
+            raise CannotRun(
+                "name files or folders with manifests, a cluster (--kubeconfig, --in-cluster) or a "
+                "configuration (--config)"
+            )
         config = Config()
     else:
         try:
@@ -91,8 +100,10 @@ def read_config(file: str | None, paths: Sequence[str]) -> Config:
         return replace(
             config, cluster=None, source=FilesSetting(tuple(map(Path, paths)), endpoints)
         )
-    if config.cluster is not None:
-        raise CannotRun(f"{file}: its objects come from a cluster; name files or folders")
+    if cluster is not None:
+        namespaces = config.cluster.namespaces if config.cluster is not None else ()
+        named = replace(cluster, namespaces=namespaces)
+        return replace(config, cluster=named, source=FilesSetting())
     return config
 
 
@@ -117,6 +128,7 @@ def load(
     file: str | None,
     paths: Sequence[str],
     *,
+    cluster: Cluster | None = None,
     now: datetime | None = None,
     remark: Callable[[Built], Iterable[Problem]] = no_remarks,
 ) -> Offline:
@@ -125,13 +137,21 @@ def load(
 
     :param file: the configuration, if there is one.
     :param paths: files and folders; `STANDARD_INPUT` is one of them.
+    :param cluster: what is read in place of files, and of the configuration's objects.
     :param now: decides which certificates are valid; the present if None.
     :param remark: finds more to say about the result, which gets its lines as Problems do.
     :raises CannotRun: if nothing can be read.
     """
+    if paths and cluster is not None:
+        raise CannotRun("name files and folders, or a cluster")
+    now = now or datetime.now(UTC)
     with readable(paths) as real:
-        config = read_config(file, real)
-        loaded = _load(config, now or datetime.now(UTC), remark)
+        config = read_config(file, real, cluster)
+        if config.cluster is not None:
+            content = _read_cluster(config)
+            return _offline(config, content.objects, content.problems, now, remark)
+        with _reading_files(config) as files:
+            loaded = _offline(config, files.objects, files.problems, now, remark, files.source)
     names = dict(zip(real, paths, strict=True))
     if real == list(paths):
         return loaded
@@ -142,12 +162,56 @@ def load(
     )
 
 
+def load_change(
+    file: str | None, path: str, cluster: Cluster, *, now: datetime | None = None
+) -> tuple[Offline, Offline]:
+    """
+    Read a cluster, and what it would be if some files were applied to it.
+
+    :param file: the configuration, if there is one.
+    :param path: a file or folder, or `STANDARD_INPUT`.
+    :raises CannotRun: if one of the two cannot be read.
+    """
+    now = now or datetime.now(UTC)
+    with readable([path]) as real:
+        setting = read_config(file, real)
+        config = read_config(file, (), cluster)
+        with _reading_files(setting) as files:
+            further = tuple(files.objects.ingresses.values())
+            content = _read_cluster(config, further)
+            given = (
+                item for field in FIELDS.values() for item in getattr(files.objects, field).values()
+            )
+            objects = with_objects(content.objects, given)
+            old = _offline(config, content.objects, content.problems, now, no_remarks)
+            new = _offline(config, objects, files.problems, now, no_remarks, files.source)
+    return old, new
+
+
 def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
     file = names.get(problem.origin.file, problem.origin.file)
     return replace(problem, origin=Origin(file, problem.origin.line))
 
 
-def _load(config: Config, now: datetime, remark: Callable[[Built], Iterable[Problem]]) -> Offline:
+def _read_cluster(config: Config, further: Iterable[Ingress] = ()) -> ClusterContent:
+    # The client of the API server takes longer to import than ten files to check.
+    from ingress.command.cluster_reading import read_cluster
+
+    return read_cluster(config, further)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What files contain, before anything is built of it."""
+
+    source: FilesSource
+    objects: Objects
+    problems: tuple[Problem, ...]
+
+
+@contextmanager
+def _reading_files(config: Config) -> Iterator[_Files]:
+    """Read the files of a configuration, and keep their lines for as long as they are needed."""
     clock, store = Clock(), ObjectStore()
     source = FilesSource(
         clock,
@@ -160,17 +224,38 @@ def _load(config: Config, now: datetime, remark: Callable[[Built], Iterable[Prob
         configuration=config.path,
     )
     _wait(clock, source.start())
-    built = build(store.view(), config, now=now)
-    found = [problem for those in source.problems.values() for problem in those]
+    found = tuple(problem for those in source.problems.values() for problem in those)
+    try:
+        yield _Files(source, store.view(), found)
+    finally:
+        source.stop()
+
+
+def _offline(
+    config: Config,
+    objects: Objects,
+    found: Iterable[Problem],
+    now: datetime,
+    remark: Callable[[Built], Iterable[Problem]],
+    source: FilesSource | None = None,
+) -> Offline:
+    """
+    :param found: the Problems of reading.
+    :param source: knows the lines; None for the objects of a cluster.
+    """
+    built = build(objects, config, now=now)
     problems = _located(source, [*found, *built.all_problems()])
     remarks = _located(source, remark(built))
-    source.stop()
-    return Offline(config, built, problems, remarks, Counter(source.skipped))
+    skipped = source.skipped if source is not None else {}
+    return Offline(config, built, problems, remarks, Counter(skipped))
 
 
-def _located(source: FilesSource, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def _located(source: FilesSource | None, problems: Iterable[Problem]) -> tuple[Problem, ...]:
     located: list[Problem] = []
-    source.locate([*problems]).addCallback(located.extend)
+    if source is None:
+        located.extend(problems)
+    else:
+        source.locate([*problems]).addCallback(located.extend)
     return tuple(sorted(located, key=place_of))
 
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from ingress.command.failure import CannotRun
+from ingress.config import Cluster
 
 
 def add_objects(parser: argparse.ArgumentParser, *, behind: bool = False) -> None:
@@ -23,6 +27,18 @@ def add_objects(parser: argparse.ArgumentParser, *, behind: bool = False) -> Non
     if behind:
         text += "; they stand behind --"
     parser.add_argument("paths", metavar="PATH", nargs="*", help=text)
+    add_cluster(parser)
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a cluster."""
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE", help="read the objects of a cluster in place of files"
+    )
+    parser.add_argument("--context", metavar="NAME", help="a context of the kubeconfig")
+    parser.add_argument(
+        "--in-cluster", action="store_true", help="the same, by the service account of this pod"
+    )
 
 
 def add_format(parser: argparse.ArgumentParser, *formats: str) -> None:
@@ -61,3 +77,19 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "-"
     return str(value)
+
+
+def cluster_of(arguments: argparse.Namespace) -> Cluster | None:
+    """
+    :param arguments: with the options of `add_cluster`.
+    :return: the cluster that they name; None for none.
+    :raises CannotRun: if they contradict each other.
+    """
+    kubeconfig, context = arguments.kubeconfig, arguments.context
+    if arguments.in_cluster and (kubeconfig or context):
+        raise CannotRun("--in-cluster uses the service account of the pod, and no kubeconfig")
+    if context and not kubeconfig:
+        raise CannotRun("--context is one of --kubeconfig FILE")
+    if kubeconfig:
+        return Cluster(kubeconfig=Path(kubeconfig).expanduser(), context=context)
+    return Cluster() if arguments.in_cluster else None

@@ -9,7 +9,7 @@ from typing import Final
 
 from ingress.command.failure import FINE, FOUND
 from ingress.command.offline import load
-from ingress.command.options import add_format, add_objects, print_rows
+from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
 EXAMPLES: Final = "example:\n  txingress problems k8s/\n"
 HEADS: Final = ("file", "line", "object", "field", "value", "message")
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    problems = load(arguments.config, arguments.paths).problems
+    problems = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).problems
     if arguments.format == "text":
         for problem in problems:
             print(problem)

@@ -10,7 +10,7 @@ from typing import Final
 from ingress.admin.routes import all_routes, route_row
 from ingress.command.failure import FINE
 from ingress.command.offline import load
-from ingress.command.options import add_format, add_objects, print_rows
+from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
 EXAMPLES: Final = "example:\n  txingress routes k8s/\n"
 HEADS: Final = ("host", "path", "type", "upstream", "ingress", "features")
@@ -24,6 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    snapshot = load(arguments.config, arguments.paths).built.snapshot
+    snapshot = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built.snapshot
     print_rows(list(map(route_row, all_routes(snapshot))), arguments.format, HEADS)
     return FINE

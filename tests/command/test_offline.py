@@ -64,7 +64,7 @@ class LoadTests(SynchronousTestCase):
             (None, [], "name files or folders"),
             (None, ["/nowhere"], "/nowhere: there is no such file or folder"),
             (str(bad), [], "did you mean files?"),
-            (str(cluster), [], "come from a cluster"),
+            (str(cluster), [], "KUBERNETES_SERVICE_HOST"),
         ):
             with self.assertRaises(CannotRun) as raised:
                 load(file, paths)
