@@ -52,6 +52,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "endpoints": _endpoints(explanation),
         "endpoint": str(explanation.endpoint) if explanation.endpoint is not None else None,
         "sent": {
+            "protocol": explanation.endpoint_protocol or None,
             "target": explanation.sent_target or None,
             "headers": _changes(explanation.request_changes),
         },
@@ -91,6 +92,7 @@ def _client(explanation: Explanation) -> dict[str, Any] | None:
         "host": client.authority.decode("ascii", "replace"),
         "trusted": client.is_trusted,
         "reason": explanation.client_reason,
+        "protocol": explanation.client_protocol,
     }
 
 

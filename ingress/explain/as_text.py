@@ -88,6 +88,7 @@ def _client(explanation: Explanation) -> Iterator[str]:
     scheme = "https" if client.is_secure else "http"
     address = client.address.decode("ascii", "replace")
     yield f"{address} over {scheme}; {explanation.client_reason}"
+    yield explanation.client_protocol
 
 
 def _host(candidate: HostCandidate) -> str:
@@ -159,6 +160,7 @@ def _service(route: Route) -> str:
 
 
 def _request(explanation: Explanation) -> Iterator[str]:
+    yield explanation.endpoint_protocol
     yield f"{explanation.asked.method} {explanation.sent_target}"
     yield from _changes(explanation.request_changes)
 

@@ -23,6 +23,7 @@ from ingress.endpoint import Endpoint
 from ingress.exchange.client import Client
 from ingress.exchange.mirrored_call import Mirrors
 from ingress.exchange.policy_journal import PolicyJournal
+from ingress.explain.dry_endpoint import answer_dry
 from ingress.explain.memory_transport import MemoryTransport
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.policy import Policy
@@ -34,8 +35,6 @@ from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
 from ingress.upstream.registry import EndpointRegistry
-
-_PLAIN_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass
@@ -70,7 +69,10 @@ class DryExchange:
     """The settings of TLS with the endpoint."""
 
     upstream_head: bytes = b""
-    """The head that the endpoint would get; empty if none is asked."""
+    """The head that the endpoint would get, as HTTP/1.1 has it; empty if none is asked."""
+
+    is_http2: bool = False
+    """Whether the endpoint is asked in HTTP/2."""
 
     answer: bytes = b""
     """The answer of the proxy's own, or its form of a plain 200 without a body."""
@@ -221,18 +223,7 @@ def serve_dry(
     transport.connect(protocol)
     protocol.dataReceived(data)
     if dials.factory is not None:
-        _answer(dials.factory, kept)
+        request = answer_dry(dials.factory, kept.tls, clock)
+        kept.upstream_head, kept.is_http2 = request.head, request.is_http2
     kept.answer = bytes(transport.written)
     return kept
-
-
-def _answer(factory: ClientFactory, kept: DryExchange) -> None:
-    """Take the request as the endpoint, and answer it with a plain 200."""
-    protocol: Any = factory.buildProtocol(None)
-    if protocol is None:
-        return
-    transport = MemoryTransport()
-    transport.connect(protocol)
-    head, end, _ = bytes(transport.written).partition(b"\r\n\r\n")
-    kept.upstream_head = head + end
-    protocol.dataReceived(_PLAIN_RESPONSE)

@@ -23,6 +23,7 @@ from ingress.explain.candidates import (
     same_path_elsewhere,
 )
 from ingress.explain.dry_run import DryExchange, PolicyDecision, serve_dry
+from ingress.explain.protocols import client_protocol, endpoint_protocol
 from ingress.http1.request_head import parse_request_head
 from ingress.kube.objects import Ingress
 from ingress.message import Request
@@ -83,6 +84,12 @@ class Explanation:
     certificate_reason: str
     client: BelievedClient | None
     client_reason: str
+    client_protocol: str
+    """What the client's connection may speak, and what decides that."""
+
+    endpoint_protocol: str
+    """What the endpoint is spoken to in; empty if none is asked."""
+
     candidates: Candidates | None
     route: Route | None
     origin: Origin
@@ -144,6 +151,8 @@ def explain(
         certificate_reason=certificate_reason,
         client=client,
         client_reason=client_reason,
+        client_protocol=client_protocol(snapshot.config.limits, is_secure=asked.is_secure),
+        endpoint_protocol=endpoint_protocol(dry),
         candidates=candidates,
         route=route,
         origin=ingress.origin if ingress is not None else Origin(),

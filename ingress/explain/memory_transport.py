@@ -20,21 +20,24 @@ class MemoryTransport:
     One end of such a connection, made by `connect`.
 
     :ivar written: what the protocol has written.
+    :param negotiated: what ALPN has agreed on; None for a connection in the clear.
+    :ivar protocol: the protocol, which may give its place to another one; None after the end.
     :ivar unsent: bytes that wait to be sent: none, because all that is written is taken.
     """
 
     unsent = 0
 
-    def __init__(self) -> None:
+    def __init__(self, negotiated: bytes | None = None) -> None:
         self.written = bytearray()
-        self._protocol: StreamProtocol | None = None
+        self.negotiated_protocol = negotiated
+        self.protocol: StreamProtocol | None = None
 
     def __repr__(self) -> str:
-        return f"<MemoryTransport of {self._protocol}, {len(self.written)} bytes written>"
+        return f"<MemoryTransport of {self.protocol}, {len(self.written)} bytes written>"
 
     def connect(self, protocol: StreamProtocol) -> None:
         """Become the transport of a protocol."""
-        self._protocol = protocol
+        self.protocol = protocol
         protocol.makeConnection(self)
 
     def has_input(self) -> bool:
@@ -51,7 +54,7 @@ class MemoryTransport:
 
     def loseConnection(self) -> None:
         """ITransport."""
-        protocol, self._protocol = self._protocol, None
+        protocol, self.protocol = self.protocol, None
         if protocol is not None:
             protocol.connectionLost(connectionDone)
 
