@@ -114,6 +114,11 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         return 0 if self._is_leaving or self._is_lost else self._codec.room
 
     @property
+    def max_streams(self) -> int:
+        """How many streams the endpoint takes at once, as far as it has said."""
+        return self._codec.settings.max_streams
+
+    @property
     def is_in_use(self) -> bool:
         """Whether a request is in flight."""
         return bool(self._users)

@@ -4,14 +4,15 @@ The connections to one endpoint that speaks HTTP/2: few, and shared by all reque
 
 from __future__ import annotations
 
+from typing import Final
+
 from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
-from ingress.deadline import Deadlines
+from ingress.deadline import NEVER, Deadlines
 from ingress.endpoint import Endpoint
-from ingress.errors import DialFailed, PeerError
-from ingress.http2.client import STREAMS_BEFORE_SETTINGS
+from ingress.errors import DialFailed, DialTimeout, PeerError
 from ingress.http2.counts import HTTP2Counts
 from ingress.policy.backend_tls import H2, BackendTLS
 from ingress.stream_protocol import StreamProtocol
@@ -21,6 +22,12 @@ from ingress.upstream.http2 import HTTP2Upstream, SharedOwner
 from ingress.upstream.http2_stream import HTTP2Stream
 from ingress.upstream.pool import CONNECT_TIMEOUT, EndpointPool, PoolLimits
 from ingress.upstream.stream import EndpointStream, PendingStream, StreamReceiver
+
+EXPECTED_STREAMS: Final = 100
+"""
+How many requests wait for one connection to an endpoint that has not said yet how many streams it
+takes: the fewest that RFC 9113 section 6.5.2 recommends, so most take as many or more.
+"""
 
 
 class SharedPool(EndpointPool, SharedOwner):
@@ -47,17 +54,19 @@ class SharedPool(EndpointPool, SharedOwner):
         self._connections: list[HTTP2Upstream] = []
         """Those that may take streams, the oldest first."""
 
-        self._leaving: set[HTTP2Upstream] = set()
-        """Those that take no further stream and are not closed yet."""
-
         self._dials: list[SharedDial] = []
+        """Those whose endpoint has not sent its settings yet; requests may wait for them."""
+
+        self._expected = EXPECTED_STREAMS
+        """How many streams a new connection will take."""
+
         self._speaks_http1 = False
         """Whether the endpoint has agreed on HTTP/1.1."""
 
     @property
     def is_in_use(self) -> bool:
         """As `EndpointPool.is_in_use`."""
-        return bool(self._connections or self._leaving or self._dials) or super().is_in_use
+        return bool(self._connections or self._dials) or super().is_in_use
 
     def acquire(
         self, receiver: StreamReceiver, timeout: float = CONNECT_TIMEOUT, *, is_new: bool = False
@@ -68,9 +77,9 @@ class SharedPool(EndpointPool, SharedOwner):
         # The oldest first, so that the others run empty and can be closed.
         for connection in self._connections:
             if connection.room:
-                return self._stream(connection)
+                return self.stream(connection)
         for dial in self._dials:
-            if len(dial.waiting) < STREAMS_BEFORE_SETTINGS:
+            if dial.expects < self._expected:
                 return dial.add(receiver)
         dial = SharedDial(self)
         waiting = dial.add(receiver)
@@ -78,21 +87,22 @@ class SharedPool(EndpointPool, SharedOwner):
         dial.begin(timeout)
         return waiting
 
-    def _stream(self, connection: HTTP2Upstream) -> HTTP2Stream:
+    def stream(self, connection: HTTP2Upstream) -> HTTP2Stream:
+        """:return: a stream on a connection that has room."""
         return HTTP2Stream(connection, self.deadlines.now, is_secure=self.tls is not None)
 
     # SharedOwner.
 
     def opened(self, connection: HTTP2Upstream) -> None:
-        if self.is_retired:
-            self._leaving.add(connection)
-            connection.leave()
-        else:
+        if not self.is_retired:
             self._connections.append(connection)
 
     def left(self, connection: HTTP2Upstream) -> None:
         if connection in self._connections:
             self._connections.remove(connection)
+        for dial in list(self._dials):
+            if dial.connection is connection:
+                dial.fail(DialFailed("The endpoint closed the connection."))
 
     # The dials' side.
 
@@ -101,16 +111,9 @@ class SharedPool(EndpointPool, SharedOwner):
         if dial in self._dials:
             self._dials.remove(dial)
 
-    def serve(self, connection: HTTP2Upstream, waiting: list[Waiting]) -> None:
-        """Give the streams of a new connection to those who wait for it."""
-        for each in waiting:
-            receiver = each.take()
-            if receiver is None:
-                continue
-            if connection.room:
-                receiver.stream_acquired(self._stream(connection))
-            else:
-                self._acquire_again(each, receiver)
+    def learned(self, streams: int) -> None:
+        """An endpoint has said how many streams it takes on a connection."""
+        self._expected = max(1, streams)
 
     def serve_http1(self, waiting: list[Waiting]) -> StreamProtocol | None:
         """
@@ -128,10 +131,11 @@ class SharedPool(EndpointPool, SharedOwner):
             if protocol is None:
                 protocol = HTTP1Upstream(self, receiver)
             else:
-                self._acquire_again(each, receiver)
+                self.acquire_again(each, receiver)
         return protocol
 
-    def _acquire_again(self, waiting: Waiting, receiver: StreamReceiver) -> None:
+    def acquire_again(self, waiting: Waiting, receiver: StreamReceiver) -> None:
+        """Let somebody who waited for a connection that is full have another one."""
         acquired = self.acquire(receiver)
         if isinstance(acquired, EndpointStream):
             receiver.stream_acquired(acquired)
@@ -174,14 +178,25 @@ class Waiting(PendingStream):
 
 
 class SharedDial(ClientFactory):
-    """A connection that is being made, and who waits for it."""
+    """
+    A connection that is being made, and who waits for it.
+
+    Once it is made, a few get their streams at once. The others wait until the endpoint has said
+    how many it takes: a request that it refuses has cost a round trip as well.
+
+    :ivar connection: the connection, once it is made.
+    :ivar deadline: when the endpoint must have sent its settings.
+    """
 
     noisy = False
 
     def __init__(self, pool: SharedPool) -> None:
         self.waiting: list[Waiting] = []
+        self.connection: HTTP2Upstream | None = None
+        self.deadline = NEVER
         self._pool = pool
         self._connector: IConnector | None = None
+        self._must_settle_by = NEVER
         self._is_over = False
 
     def __repr__(self) -> str:
@@ -189,7 +204,14 @@ class SharedDial(ClientFactory):
 
     def begin(self, timeout: float) -> None:
         """Start it."""
+        self._must_settle_by = self._pool.deadlines.now() + timeout
         self._connector = self._pool.dial(self, timeout)
+
+    @property
+    def expects(self) -> int:
+        """How many streams the connection is wanted for, those included that are open already."""
+        connection = self.connection
+        return len(self.waiting) + (0 if connection is None else connection.stream_count)
 
     def add(self, receiver: StreamReceiver) -> Waiting:
         """Wait for it as well."""
@@ -201,17 +223,21 @@ class SharedDial(ClientFactory):
         """Somebody waits no more; the dial ends with the last of them."""
         if waiting in self.waiting:
             self.waiting.remove(waiting)
-        if not self.waiting and not self._is_over:
+        if not self.waiting and not self._is_over and self.connection is None:
             self._end()
             if self._connector is not None:
                 self._connector.disconnect()
 
     def _end(self) -> list[Waiting]:
-        """:return: those who wait."""
+        """:return: those who still wait."""
         self._is_over = True
         self._pool.dial_ended(self)
+        self._pool.deadlines.forget(self)
+        self.connection = None
         waiting, self.waiting = self.waiting, []
         return waiting
+
+    # Before there is a connection.
 
     def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.
         self, addr: IAddress | None
@@ -227,38 +253,88 @@ class SharedDial(ClientFactory):
         :return: its protocol; None if it is not wanted.
         """
         pool = self._pool
-        waiting = self._end()
         if pool.tls is not None and negotiated != H2:
             if H2 in pool.tls.alpn and len(pool.tls.alpn) > 1:
-                return pool.serve_http1(waiting)
-            self._refuse(waiting, DialFailed("The endpoint does not agree on HTTP/2."))
+                return pool.serve_http1(self._end())
+            self.fail(DialFailed("The endpoint does not agree on HTTP/2."))
             return None
-        return _Opened(pool, waiting)
+        return _Opened(pool, self)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """ClientFactory: no connection was made."""
-        self._refuse(self._end(), dial_error(reason))
+        self.fail(dial_error(reason))
 
-    def _refuse(self, waiting: list[Waiting], error: PeerError) -> None:
-        for each in waiting:
+    def fail(self, error: PeerError) -> None:
+        """There will be no stream for those who still wait."""
+        for each in self._end():
             receiver = each.take()
             if receiver is not None:
                 receiver.stream_refused(error)
+
+    # The connection's side.
+
+    def opened(self, connection: HTTP2Upstream) -> None:
+        """The connection takes its first streams."""
+        self.connection = connection
+        self.deadline = self._must_settle_by
+        self._pool.deadlines.watch(self)
+        self._serve(connection)
+        if self._pool.is_retired:
+            self.fail(DialFailed("The endpoint is gone."))
+            connection.leave()
+
+    def settled(self, connection: HTTP2Upstream, streams: int) -> None:
+        """
+        The endpoint's settings have come.
+
+        :param streams: how many it takes at once.
+        """
+        self._pool.learned(streams)
+        self._serve(connection)
+        if not streams:
+            # Another connection would take none either.
+            self.fail(DialFailed("The endpoint takes no requests."))
+        for each in self._end():
+            receiver = each.take()
+            if receiver is not None:
+                self._pool.acquire_again(each, receiver)
+
+    def _serve(self, connection: HTTP2Upstream) -> None:
+        """Give streams to those who wait, as far as there are any."""
+        while self.waiting and connection.room:
+            receiver = self.waiting.pop(0).take()
+            if receiver is not None:
+                receiver.stream_acquired(self._pool.stream(connection))
+
+    def deadline_passed(self) -> None:
+        """Timed."""
+        self.fail(DialTimeout("The endpoint did not say in time how many requests it takes."))
 
 
 class _Opened(HTTP2Upstream):
     """A connection whose first streams are wanted already."""
 
-    def __init__(self, pool: SharedPool, waiting: list[Waiting]) -> None:
+    def __init__(self, pool: SharedPool, dial: SharedDial) -> None:
         super().__init__(pool, pool, pool.counts)
-        self._pool = pool
-        self._waiting = waiting
+        self._dial: SharedDial | None = dial
+        self._has_settled = False
 
     def connectionMade(self) -> None:
         """IProtocol."""
         super().connectionMade()
-        waiting, self._waiting = self._waiting, []
-        self._pool.serve(self, waiting)
+        if self._dial is not None:
+            self._dial.opened(self)
+
+    def settings_changed(self) -> None:
+        """ClientEvents."""
+        self._has_settled = True
+
+    def dataReceived(self, data: bytes) -> None:
+        """IProtocol: those who wait are served after a whole read, which may end the connection."""
+        super().dataReceived(data)
+        if self._has_settled and self._dial is not None:
+            dial, self._dial = self._dial, None
+            dial.settled(self, self.max_streams)
 
 
 class _Agreement(StreamProtocol):

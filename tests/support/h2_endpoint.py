@@ -31,6 +31,7 @@ class H2Request:
         self.body = b""
         self.trailers: list[tuple[bytes, bytes]] = []
         self.is_whole = False
+        self.is_answered = False
         self.reset_code: int | None = None
 
     def field(self, name: bytes) -> bytes | None:
@@ -41,9 +42,10 @@ class H2Endpoint:
     """
     :param peer: the endpoint's end of a connection.
     :param streams: how many streams it takes at once.
+    :param is_lenient: whether it does not end the connection for more of them.
     """
 
-    def __init__(self, peer: Peer, streams: int = 100) -> None:
+    def __init__(self, peer: Peer, streams: int = 100, *, is_lenient: bool = False) -> None:
         self.peer = peer
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
         self.h2.local_settings = Settings(
@@ -55,6 +57,8 @@ class H2Endpoint:
         """Whether windows are opened for what is read."""
 
         self.h2.initiate_connection()
+        if is_lenient:
+            self.h2.local_settings = Settings(client=False)
         self.flush()
         self.look()
 
@@ -99,6 +103,7 @@ class H2Endpoint:
         trailers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Send a whole response."""
+        request.is_answered = True
         head = [(":status", str(status)), *fields]
         is_bare = not body and not trailers
         self.h2.send_headers(request.stream_id, head, end_stream=is_bare)
@@ -109,5 +114,6 @@ class H2Endpoint:
         self.flush()
 
     def reset(self, request: H2Request, code: int) -> None:
+        request.is_answered = True
         self.h2.reset_stream(request.stream_id, code)
         self.flush()

@@ -97,12 +97,17 @@ class HTTP2Client:
         :param end: whether the request is whole then.
         :return: its stream.
         """
-        stream_id = self._next
-        self._next += 2
+        stream_id = self.next_stream()
         self.h2.send_headers(stream_id, fields, end_stream=end and body is None)
         if body is not None:
             self.send(stream_id, body, end=end)
         self.settle()
+        return stream_id
+
+    def next_stream(self) -> int:
+        """:return: the number of a stream that has not been used."""
+        stream_id = self._next
+        self._next += 2
         return stream_id
 
     def send(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
