@@ -112,8 +112,8 @@ class SharedPool(EndpointPool, SharedOwner):
             self._dials.remove(dial)
 
     def learned(self, streams: int) -> None:
-        """An endpoint has said how many streams it takes on a connection."""
-        self._expected = max(1, streams)
+        """An endpoint has said how many streams it takes on a connection; 0 is only for now."""
+        self._expected = streams or self._expected
 
     def serve_http1(self, waiting: list[Waiting]) -> StreamProtocol | None:
         """
