@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.encoded_fields import FieldLines
 from ingress.endpoint import UpstreamKey
 from ingress.errors import BodyTooLarge, Outcome, PeerError
 from ingress.exchange.call import NO_ENDPOINT, Call
@@ -18,13 +19,7 @@ from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUTING, ExchangeState
-from ingress.exchange.fields import (
-    downstream_fields,
-    downstream_trailers,
-    own_request_id,
-    upstream_head,
-    without_body,
-)
+from ingress.exchange.fields import downstream_fields, downstream_trailers, upstream_head
 from ingress.exchange.held_response import HeldResponse
 from ingress.exchange.mirrored_call import MirroredCall
 from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, early_refusal, write_answer
@@ -99,7 +94,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         # Not kept: an exchange of many hours would free the whole Snapshot in one go at its end.
         snapshot = resources.snapshot
         assert snapshot is not None, "nothing is accepted before the first snapshot"
-        record.request_id = own_request_id(request) or resources.make_request_id()
+        record.request_id = resources.request_id_of(request)
         client = self._client.believed(request, snapshot.config)
         record.client_address = client.address
         route = record.route = find_route(snapshot, request.host, request.path, request)
@@ -189,10 +184,9 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         if self._policies is not None:
             self._policies.change(head)
         calls, mirrors, config = resources.calls, resources.mirrors, snapshot.config
-        if self._earlier_tries is not None:
-            call = Call(calls, upstream, route.for_diversion(), head, client, self, config)
-        elif self._is_plain or route.mirror is None:
-            call = Call(calls, upstream, route, head, client, self, config)
+        settings = route if self._earlier_tries is None else route.for_diversion()
+        if self._is_plain or settings is not route or route.mirror is None:
+            call = Call(calls, upstream, settings, head, client, self, config)
         else:
             call = MirroredCall(calls, upstream, route, head, client, self, snapshot, mirrors)
         self._call, record.tries, self.state = call, call.tries, CALLING
@@ -204,13 +198,17 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     # RequestReader: the client's side.
 
     def body_received(self, data: bytes) -> None:
-        if self.state is ENDED:
+        if self.state is ENDED or self._earlier_tries is not None:
             return
         record, call = self._record, self._call
         record.request_size += len(data)
         length = record.request_size - self.request.length
         if record.route is not None and record.route.proxy.is_too_large(length):
-            self.refuse(BodyTooLarge(TOO_LARGE.detail))
+            if call is None:
+                self.refuse(BodyTooLarge(TOO_LARGE.detail))
+            else:
+                call.cancel()
+                self.call_failed(TOO_LARGE)
         elif call is not None:
             call.send_body(data)
         elif self._early_body is not None:
@@ -224,13 +222,9 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._early_body.trailers = trailers
 
     def refuse(self, error: PeerError) -> None:
-        answer = Answer.from_error(error)
         self._drop_call()
-        if self.state is RESPONDING:
-            self._end(answer.outcome, answer.detail)
-            self._writer.abort()
-        elif self.state is not ENDED:
-            self._send_answer(answer)
+        if self.state is not ENDED:
+            self._send_answer(Answer.from_error(error))
 
     def client_lost(self) -> None:
         if self.state is not ENDED:
@@ -284,7 +278,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return False
         self._drop_call()
         self._earlier_tries, self._record.tries = [*self._record.tries], ()
-        request = without_body(self.request)
+        request = policies.request_without_body()
         self._start_call(policies.snapshot, policies.diversion, route, request, policies.client)
         # The rest of the body goes nowhere; a client that is not read could not be seen to leave.
         if self.state is not ENDED:
@@ -296,12 +290,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         call, status = self._call, response.status
         self.state = RESPONDING
         self._record.status = status
-        fields = downstream_fields(response, self._response_edits)
-        edits = NO_EDITS if self._policies is None else self._policies.edits_for(status)
-        if edits is not NO_EDITS:
-            fields = edits.apply(fields)
-        if call is not None and call.cookie is not None:
-            fields = [*fields, (b"Set-Cookie", call.cookie)]
+        fields = self._fields(response)
         if self._is_plain or call is None:
             self._writer.send_head(status, response.reason, fields, response.body_length)
             return self
@@ -309,11 +298,20 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._writer.send_head(status, response.reason, shaped.fields, shaped.body_length)
         return shaped.receiver
 
+    def _fields(self, response: Response) -> FieldLines:
+        """Return the endpoint's fields that the client gets, edited, with those of its session."""
+        call, fields = self._call, downstream_fields(response, self._response_edits)
+        if self._policies is not None:
+            fields = self._policies.edited(fields, response.status)
+        if call is not None and call.cookie is not None:
+            fields = [*fields, (b"Set-Cookie", call.cookie)]
+        return fields
+
     def call_switched(self, response: Response, stream: EndpointStream) -> StreamReceiver:
         self._record.status = response.status
         self.state = ExchangeState.TUNNELLING
         tunnel = Tunnel(self._writer, stream, self._record, self)
-        self._writer.switch(downstream_fields(response, NO_EDITS), tunnel)
+        self._writer.switch(self._fields(response), tunnel)
         return tunnel
 
     def call_body(self, data: bytes) -> None:
@@ -338,9 +336,6 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def call_failed(self, answer: Answer) -> None:
         if self._held is not None:
             self._held.failure = answer
-        elif self.state is RESPONDING:
-            self._end(answer.outcome, answer.detail)
-            self._writer.abort()
         else:
             self._answer(answer)
 
@@ -354,8 +349,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def _answer(self, answer: Answer) -> None:
         """Answer in the endpoint's place, unless a policy replaces the answer."""
-        policies = self._policies
-        if policies is not None and policies.has_replacement:
+        policies, has_begun = self._policies, self.state is RESPONDING
+        if policies is not None and policies.has_replacement and not has_begun:
             policies.replace(answer, self._replaced)
             self._note_wait(policies)
         else:
@@ -368,6 +363,11 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._send_answer(answer)
 
     def _send_answer(self, answer: Answer) -> None:
+        """Send an answer; a response that has begun can only be cut short instead."""
+        if self.state is RESPONDING:
+            self._end(answer.outcome, answer.detail)
+            self._writer.abort()
+            return
         request, record, edits = self.request, self._record, self._response_edits
         if self._policies is not None:
             edits = edits.then(self._policies.edits_for(answer.status))

@@ -11,11 +11,12 @@ from twisted.python.failure import Failure
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.encoded_fields import FieldLines
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome, RequestError
 from ingress.exchange.canary_choice import choose_canary
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.fields import apply_edits
+from ingress.exchange.fields import apply_edits, without_body
 from ingress.exchange.own_answer import NO_ROUTE
 from ingress.exchange.policy_run import Done, PolicyRun
 from ingress.field_edits import NO_EDITS, FieldEdits
@@ -207,6 +208,10 @@ class ExchangePolicies:
             self._resources.shares.move(before, self.route)
         return self.request
 
+    def request_without_body(self) -> Request:
+        """:return: the request as a server gets it that is asked in the endpoint's place."""
+        return without_body(self.request)
+
     def route_edits(self) -> FieldEdits:
         """:return: the changes of the route to responses, for the client's scheme."""
         resources, is_secure = self._resources, self.client.is_secure
@@ -236,6 +241,11 @@ class ExchangePolicies:
         if self._success_edits is not NO_EDITS and status in SUCCESSES:
             return self.response_edits.then(self._success_edits)
         return self.response_edits
+
+    def edited(self, fields: FieldLines, status: int) -> FieldLines:
+        """:return: the fields of a response of this status, with the changes."""
+        edits = self.edits_for(status)
+        return fields if edits is NO_EDITS else edits.apply(fields)
 
     def review(self, response: Response, done: Done) -> None:
         """

@@ -15,7 +15,7 @@ from ingress.errors import Outcome
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.compressor import MemoryBudget
 from ingress.exchange.field_names import FieldNames
-from ingress.exchange.fields import answer_fields
+from ingress.exchange.fields import answer_fields, own_request_id
 from ingress.exchange.grpc_answer import grpc_answer
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.mirrored_call import Mirrors
@@ -139,6 +139,10 @@ class ExchangeResources:
         Whether gates are all that decides on a route. A journal wants to see the phases instead.
         """
         return bool(route.gates) and self.policy_journal is None
+
+    def request_id_of(self, request: Request) -> bytes:
+        """:return: the id that the client gave its request, if it is a token, or a new one."""
+        return own_request_id(request) or self.make_request_id()
 
     def make_request_id(self) -> bytes:
         """:return: 32 hexadecimal digits, like nginx's ``$request_id``."""

@@ -10,6 +10,7 @@ from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.decision import Proceed
 from ingress.policy.policy import Policy
+from ingress.policy.proxy_settings import ProxySettings
 from ingress.telemetry.record import ExchangeRecord
 from tests.exchange.test_exchange_policies import OTHER, Erring, PolicyCase, Responding
 from tests.support.kept_records import KeptRecords
@@ -26,6 +27,7 @@ from tests.support.wire import (
     response,
 )
 
+CHUNKED_POST = request(b"POST", b"Transfer-Encoding: chunked")
 TO_OTHER = Proceed(upstream=OTHER)
 MISSING = Proceed(upstream=UpstreamKey("default", "missing", "80"))
 
@@ -117,6 +119,20 @@ class DiversionTests(PolicyCase):
         other.send(OK)
         self.assertEqual(self.client.receive().status, 200)
         self.assertEqual(self.wire.dials[0].endpoint, ENDPOINT)
+
+    def test_too_large(self) -> None:
+        """An answer to a body that is too large is replaced, whatever comes of the body."""
+        chunks = b"a\r\n0123456789\r\n" * 2
+        for data, rest in ((post(20) + b"0" * 20, b""), (CHUNKED_POST + chunks, chunks)):
+            self.serve(Erring(lambda context: TO_OTHER))
+            self.route = replace(self.route, proxy=ProxySettings(body_size=15))
+            self.publish()
+            self.ask(data)
+            other = self.wire.accept()
+            self.assertTrue(other.read().endswith(b"\r\n\r\n"))
+            self.client.send(rest)
+            other.send(response(200, b"Content-Length: 4") + b"page")
+            self.assertEqual(self.client.receive().rest, b"page")
 
     def test_tunnel(self) -> None:
         """A request for a tunnel is diverted as an ordinary one, which 101 does not answer."""

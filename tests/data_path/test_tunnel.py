@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.field_edits import FieldEdits, ResponseEdits
+from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.routing.route import Route
 from tests.support.memory_socket import CAPACITY
-from tests.support.wire import LIMITS, OK, SWITCHING, UPGRADE, Message, Peer, Wire, request
+from tests.support.wire import (
+    ENDPOINT,
+    LIMITS,
+    OK,
+    SWITCHING,
+    UPGRADE,
+    UPSTREAM,
+    Message,
+    Peer,
+    Wire,
+    request,
+    snapshot_of,
+)
 
 MUCH = b"x" * (8 * CAPACITY)
 
@@ -41,6 +56,18 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(message.values(b"Upgrade"), [b"websocket"])
         self.assertEqual(message.values(b"Connection"), [b"Upgrade"])
         self.assertEqual(message.values(b"Sec-WebSocket-Accept"), [b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="])
+
+    def test_edits(self) -> None:
+        """The agreement has the fields of all responses of the rule, and that of a session."""
+        edits = ResponseEdits(FieldEdits(replace=((b"X-Rule", b"1"),)))
+        route = Route(("default", "web"), UPSTREAM, response_edits=edits, affinity=CookieAffinity())
+        self.wire.plane.publish(snapshot_of(ENDPOINT, route=route))
+        self.client.send(UPGRADE)
+        self.wire.accept().send(SWITCHING)
+        message = Message.parse(self.client.read())
+        self.assertEqual(message.values(b"X-Rule"), [b"1"])
+        self.assertEqual(message.values(b"Upgrade"), [b"websocket"])
+        self.assertEqual(len(message.values(b"Set-Cookie")), 1)
 
     def test_both_ways(self) -> None:
         """Bytes go through in both directions as they are."""
