@@ -18,7 +18,6 @@ import json
 import os
 import re
 import socket
-import ssl
 import sys
 import time
 import traceback
@@ -27,6 +26,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+from benchmarks.guard_client import PIECE, Client
 from benchmarks.guard_scenario import (
     BODY,
     CANARY,
@@ -46,9 +46,6 @@ WARM_UP = 500
 
 TYPES = 97
 """Types more in each round."""
-
-PIECE = 16384
-"""Bytes that are sent at once."""
 
 SETTLING = 0.5
 """Seconds: less than the interval of anything that is done again and again."""
@@ -210,75 +207,6 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port: int = sock.getsockname()[1]
         return port
-
-
-class Client:
-    """A connection to the proxy."""
-
-    def __init__(self, process: Process, is_secure: bool) -> None:
-        self._process = process
-        port = process.ports["https" if is_secure else "http"]
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if is_secure:
-            self._handshake()
-
-    def _handshake(self) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self._socket.setblocking(False)
-        secured = self._socket = context.wrap_socket(
-            self._socket, server_hostname="guard.example", do_handshake_on_connect=False
-        )
-
-        def has_shaken_hands() -> bool:
-            try:
-                secured.do_handshake()
-            except ssl.SSLWantReadError:
-                return False
-            return True
-
-        self._process.wait(has_shaken_hands, "a handshake")
-
-    def send(self, request: bytes) -> None:
-        """In pieces, so that no buffer of a socket is too small for it."""
-        for start in range(0, len(request), PIECE):
-            if start:
-                self._process.poll(0)
-            self._socket.send(request[start : start + PIECE])
-
-    def read(self, end: bytes, status: bytes) -> None:
-        """
-        :param end: of the response; empty where it is complete once its head has come.
-        """
-        self._process.poll(0)
-        received = self._receive()
-        if not _is_ended(received, end):
-            collected = bytearray(received)
-
-            def is_whole() -> bool:
-                collected.extend(self._receive())
-                return _is_ended(collected, end)
-
-            self._process.wait(is_whole, "a response")
-            received = bytes(collected)
-        assert received.startswith(status, 9), received[:1000]
-
-    def _receive(self) -> bytes:
-        try:
-            if isinstance(self._socket, ssl.SSLSocket):
-                return self._socket.recv(2 * BODY)
-            return self._socket.recv(2 * BODY, socket.MSG_DONTWAIT)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return b""
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def _is_ended(response: bytes | bytearray, end: bytes) -> bool:
-    return response.endswith(end) if end else b"\r\n\r\n" in response
 
 
 class Counter:
