@@ -31,7 +31,7 @@ def asked_of(query: Query) -> Asked:
     :return: the request that a query is about.
     :raises PageError: if no client could send it.
     """
-    url, client = query.text("url"), query.text("client", "127.0.0.1")
+    url, client = query.text("url"), query.text("client") or "127.0.0.1"
     if not url:
         raise PageError(400, "url is missing: a URL such as https://shop.example/cart is accepted")
     try:
@@ -39,7 +39,9 @@ def asked_of(query: Query) -> Asked:
     except ValueError:
         raise PageError(400, "client: an IP address is accepted") from None
     try:
-        return ask(url, query.text("method", "GET"), query.all("header"), client)
+        # A form sends the fields that were left empty as well.
+        headers = tuple(filter(None, query.all("header")))
+        return ask(url, query.text("method") or "GET", headers, client)
     except NotAsked as error:
         raise PageError(400, str(error)) from None
 

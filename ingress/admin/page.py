@@ -17,6 +17,9 @@ class Content:
     pieces: Iterator[bytes]
     """The body, as `Stream` takes it."""
 
+    fields: tuple[tuple[bytes, bytes], ...] = ()
+    """Further fields of the answer."""
+
 
 class PageError(Exception):
     """

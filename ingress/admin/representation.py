@@ -11,11 +11,14 @@ import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from ingress.admin.html.fields import FIELDS
 from ingress.admin.negotiation import choose_type
 from ingress.admin.page import Content, Page, PageRequest, Query
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
+
+_HTML_TYPE: Final = b"text/html; charset=utf-8"
 
 Value = Mapping[str, Any]
 """Plain values, as `json.dumps` takes them."""
@@ -43,7 +46,7 @@ def resource_page(resource: Resource, render: Render | None = None) -> Page:
     async def answer(request: PageRequest) -> Content:
         value = await resource.read(request.query)
         if render is not None and choose_type(request.accept, offered) == HTML:
-            return Content(b"text/html; charset=utf-8", render(value, request.query))
+            return Content(_HTML_TYPE, render(value, request.query), FIELDS)
         return Content(JSON.encode(), json_pieces(value))
 
     return Page(answer, resource.parameters, resource.repeatable)

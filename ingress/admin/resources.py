@@ -13,6 +13,8 @@ from ingress.admin.certificates import certificate_steps
 from ingress.admin.endpoints import upstream_steps
 from ingress.admin.explanation import PARAMETERS as EXPLAINED
 from ingress.admin.explanation import REPEATABLE, asked_of, explained, explanation_value
+from ingress.admin.overview import PARAMETERS as OVERVIEW_PARAMETERS
+from ingress.admin.overview import Overview
 from ingress.admin.page import PageError, Query
 from ingress.admin.paging import PAGING
 from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
@@ -84,10 +86,12 @@ def make_resources(
     :return: the resources by name.
     """
     reader = _Reader(proxy, clock, run_in_thread)
-    return {
+    resources = {
         "explain": Resource(reader.explanation, EXPLAINED, REPEATABLE),
         "routes": Resource(reader.routes, PAGING | {"host"}),
         "endpoints": Resource(reader.endpoints, PAGING | {"state"}),
         "certificates": Resource(reader.certificates, PAGING),
         "problems": Resource(reader.problems, PROBLEM_PARAMETERS),
     }
+    overview = Overview(proxy, resources, clock)
+    return {"": Resource(overview.read, OVERVIEW_PARAMETERS), **resources}

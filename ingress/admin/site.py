@@ -5,7 +5,6 @@ The HTTP site of the admin listener.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.server import Request as SiteRequest
 
 from ingress.admin.access_check import AccessCheck
+from ingress.admin.leaf import NOT_FOUND, Leaf, text
 from ingress.admin.page import Page, PageError, PageRequest
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
@@ -28,6 +28,7 @@ TIMEOUT = 60.0
 
 
 _NO_PAGES: Mapping[str, Page] = {}
+_NO_LEAVES: Mapping[str, Resource] = {}
 
 
 def make_admin_site(
@@ -35,6 +36,7 @@ def make_admin_site(
     reactor: Any,
     pages: Mapping[str, Page] = _NO_PAGES,
     access: AccessCheck | None = None,
+    leaves: Mapping[str, Resource] = _NO_LEAVES,
 ) -> Site:
     """
     The factory of the admin listener.
@@ -45,6 +47,7 @@ def make_admin_site(
 
     :param pages: by name, which is their path; the empty one is that of ``/``.
     :param access: decides who gets what.
+    :param leaves: what answers in another way than a page, likewise by its path.
     """
 
     def healthz() -> tuple[int, str]:
@@ -59,12 +62,11 @@ def make_admin_site(
     root.putChild(b"readyz", _Check(readyz))
     for name, page in pages.items():
         root.putChild(name.encode(), _Paged(page, reactor))
+    for name, leaf in leaves.items():
+        root.putChild(name.encode(), leaf)
     site = _AdminSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
     site.access = access if access is not None else AccessCheck()
     return site
-
-
-NOT_FOUND = (404, "not found")
 
 
 class _Root(Resource):
@@ -124,35 +126,6 @@ class _AdminSite(Site):
         """HTTPFactory."""
 
 
-class _Leaf(Resource):
-    """Serves GET and HEAD, for its own path alone."""
-
-    isLeaf = True
-
-    def render(self, request: Any) -> Any:
-        """IResource. Twisted's own logs HEAD requests and describes itself for other methods."""
-        request.setHeader(b"cache-control", b"no-store")
-        request.setHeader(b"x-content-type-options", b"nosniff")
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"allow", b"GET, HEAD")
-            return _text(request, 405, "only GET and HEAD are served")
-        if request.postpath:
-            return _text(request, *NOT_FOUND)
-        return self.answer(request)
-
-    def answer(self, request: Any) -> Any:
-        """:return: see `IResource.render`."""
-        raise NotImplementedError
-
-
-def _text(request: Any, status: int, text: str) -> bytes:
-    body = f"{text}\n".encode()
-    request.setResponseCode(status, HTTPStatus(status).phrase.encode("ascii"))
-    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-    request.setHeader(b"content-length", b"%d" % len(body))
-    return b"" if request.method == b"HEAD" else body
-
-
 class _Refusal(Resource):
     """Answers with a status and its reason, whatever the path."""
 
@@ -167,10 +140,10 @@ class _Refusal(Resource):
         """IResource."""
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"x-content-type-options", b"nosniff")
-        return _text(request, self._status, self._reason)
+        return text(request, self._status, self._reason)
 
 
-class _Check(_Leaf):
+class _Check(Leaf):
     """Answers with the status and the text that a function returns."""
 
     def __init__(self, check: Callable[[], tuple[int, str]]) -> None:
@@ -178,10 +151,10 @@ class _Check(_Leaf):
         self._check = check
 
     def answer(self, request: Any) -> Any:
-        return _text(request, *self._check())
+        return text(request, *self._check())
 
 
-class _Paged(_Leaf):
+class _Paged(Leaf):
     """Answers with a page, in pieces."""
 
     log = Logger()
@@ -202,6 +175,8 @@ class _Paged(_Leaf):
         content = await self._page.answer(PageRequest(query, request.getHeader(b"accept")))
         request.setHeader(b"content-type", content.media_type)
         request.setHeader(b"vary", b"Accept, Accept-Encoding")
+        for field in content.fields:
+            request.setHeader(*field)
         pieces = content.pieces
         if takes_gzip(request.getHeader(b"accept-encoding")):
             request.setHeader(b"content-encoding", b"gzip")
@@ -216,9 +191,9 @@ class _Paged(_Leaf):
         if isinstance(error, CancelledError):
             return  # The client is gone.
         if isinstance(error, PageError):
-            text = _text(request, error.status, str(error))
+            body = text(request, error.status, str(error))
         else:
             self.log.failure("{path} cannot be served", failure, path=request.path)
-            text = _text(request, 500, "internal error; the log has the details")
-        request.write(text)
+            body = text(request, 500, "internal error; the log has the details")
+        request.write(body)
         request.finish()

@@ -1,0 +1,59 @@
+"""
+The rules, and the Service ports with their endpoints, as long tables.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingress.admin.html.cells import code, explained, lines, place, state
+from ingress.admin.html.markup import Child, link, tag
+from ingress.admin.html.tables import Column, Row
+from ingress.admin.html.words import NOTHING, count
+
+
+def _path(row: Row) -> Child:
+    if row["host"].startswith("*"):
+        return code(row["path"])
+    return explained(row["host"], row["path"], code(row["path"]))
+
+
+def _service(row: Row) -> Child:
+    if not row["upstream"]:
+        return "no Service"
+    return tag("a", code(row["upstream"]), href=link("/endpoints", text=row["upstream"]))
+
+
+ROUTE_COLUMNS: Final = (
+    Column(
+        "Host",
+        lambda row: tag("a", code(row["host"]), href=link("/routes", host=row["host"])),
+        "whole",
+    ),
+    Column("Path", lambda row: lines(_path(row), row["type"]), "half"),
+    Column("Service", _service, "half"),
+    Column("Ingress", lambda row: lines(code(row["ingress"]), place(row)), "half"),
+    Column("Features", lambda row: ", ".join(row["features"]) or NOTHING, "half"),
+)
+
+
+def endpoint_rows(row: Row) -> list[Row]:
+    """:return: a row for each endpoint of a Service port, or one that says that it has none."""
+    name = {"service": row["service"], "fault": row["fault"], "healthCheck": row["healthCheck"]}
+    shown: list[Row] = [{**name, **each} for each in row["endpoints"]]
+    return shown or [{**name, "address": None, "state": None, "inFlight": None}]
+
+
+def _condition(row: Row) -> Child:
+    if row["state"] is None:
+        return tag("span", row["fault"] or "no endpoint", class_="state bad")
+    draining = ", terminating" if row["terminating"] else None
+    return [state(row["state"]), draining]
+
+
+ENDPOINT_COLUMNS: Final = (
+    Column("Service", lambda row: lines(code(row["service"]), row["healthCheck"]), "whole"),
+    Column("Endpoint", lambda row: code(row["address"]) or NOTHING, "half"),
+    Column("State", _condition),
+    Column("In flight", lambda row: count(row["inFlight"]), "number"),
+)

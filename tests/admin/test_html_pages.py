@@ -1,0 +1,192 @@
+"""
+Tests for `ingress.admin.html_pages`: each page as a browser would read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ingress.admin.html_pages import HTML_PAGES
+from ingress.admin.page import Query
+from ingress.admin.resources import make_resources
+from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.problem import Origin, Problem
+from ingress.problem_code import Code
+from ingress.telemetry.endpoint_state import EndpointState
+from tests.admin.html.test_markup import HOSTILE, Seen
+from tests.support.certs import CertificateAuthority
+from tests.support.objects import built, ingress, secret, served
+from tests.support.observed_proxy import HandProxy
+
+WEB = UpstreamKey("default", "web", "80")
+
+QUERIES: Mapping[str, Mapping[str, str]] = {
+    "": {"q": "https://shop.example/cart?x=1"},
+    "explain": {"url": "http://shop.example/nowhere"},
+}
+"""What pages are asked for; all others without parameters."""
+
+KEPT = re.compile(r"\d{4}-\d\d-\d\dT")
+"""Moments stay what they are; nobody else writes them."""
+
+
+def changed(value: Any, change: Callable[[str], str]) -> Any:
+    """The same value with other texts, but for names and moments."""
+    if isinstance(value, str):
+        return value if KEPT.match(value) else change(value)
+    if isinstance(value, Mapping):
+        return {name: changed(each, change) for name, each in value.items()}
+    if isinstance(value, list):
+        return [changed(each, change) for each in value]
+    return value
+
+
+class PagesTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hand = HandProxy()
+        issued = CertificateAuthority().issue("shop.example")
+        self.hand.published.publish(
+            built(
+                ingress(
+                    "shop.example",
+                    {"/": "web:80", "=/cart": "cart:80"},
+                    tls={"shop-tls": ["shop.example"]},
+                ),
+                ingress("*.example", {"/": "web:80"}, name="wild"),
+                served("web"),
+                secret("shop-tls", issued.chain_pem, issued.key_pem),
+            )
+        )
+        self.hand.reports.states[Endpoint("10.0.0.1", 8080)] = EndpointState(3, frozenset({WEB}))
+        self.hand.problems.append(
+            Problem(
+                "must be a number",
+                "Ingress",
+                "default",
+                "shop",
+                "spec.x",
+                '"y"',
+                Origin("a.yaml", 3),
+                Code.OBJECT_INVALID,
+            )
+        )
+
+    def value(self, name: str) -> tuple[Any, Query]:
+        query = Query({key: [each] for key, each in QUERIES.get(name, {}).items()})
+        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)[name]
+        return self.successResultOf(Deferred.fromCoroutine(resource.read(query))), query
+
+    def page(self, name: str) -> Seen:
+        return self.render(name, *self.value(name))
+
+    def render(self, name: str, value: Any, query: Query) -> Seen:
+        return Seen(b"".join(HTML_PAGES[name](value, query)).decode())
+
+
+class ContentTests(PagesTestCase):
+    def test_overview(self) -> None:
+        """The page has the answer to the search, the map, Problems and certificates."""
+        seen = self.page("")
+        for text in (
+            "shop.example",
+            "/cart",
+            "10.0.0.1:8080",
+            "ejected",
+            "default/cart:80",
+            "no endpoint",
+            "must be a number",
+            "a.yaml:3",
+            "default/shop-tls",
+        ):
+            self.assertIn(text, seen.text)
+
+    def test_search(self) -> None:
+        """The search is a form that works without scripts, and keeps what was asked."""
+        elements = self.page("").elements
+        fields = [each for name, each in elements if name == "input" and each.get("name") == "q"]
+        self.assertEqual([each["type"] for each in fields], ["search"])
+        self.assertEqual(fields[0]["value"], QUERIES[""]["q"])
+        forms = [each for name, each in elements if name == "form" and each.get("role") == "search"]
+        self.assertEqual((forms[0]["action"], forms[0]["method"]), ("/", "get"))
+
+    def test_tables(self) -> None:
+        """Lists are tables whose columns have names."""
+        for name in HTML_PAGES.keys() - {"explain"}:
+            elements = [element for element, _ in self.page(name).elements]
+            self.assertIn("table", elements, name)
+            self.assertIn("th", elements, name)
+
+    def test_labels(self) -> None:
+        """Each field of a form has a name that is read aloud, and each image and graph a text."""
+        for name in HTML_PAGES:
+            page = b"".join(HTML_PAGES[name](*self.value(name))).decode()
+            labelled = re.findall(r"<label[^>]*>[^<]*<(?:input|select|textarea)", page)
+            fields = re.findall(r"<(?:input|select|textarea)[^>]*>", page)
+            named = [each for each in fields if "aria-label=" in each or 'type="hidden"' in each]
+            self.assertEqual(len(fields), len(labelled) + len(named), name)
+            for svg in re.findall(r"<svg[^>]*>", page):
+                self.assertIn("aria-label=", svg)
+
+
+class HostileTests(PagesTestCase):
+    """Whatever texts the values have, the elements of a page stay the same."""
+
+    def check(self, name: str, hostile: str) -> None:
+        value, query = self.value(name)
+        for fitting in (lambda text: f"{text}{hostile}", lambda text: hostile):
+            seen = self.render(name, changed(value, fitting), query)
+            for element, attributes in seen.elements:
+                self.assertNotIn(
+                    element,
+                    {"img", "iframe", "object", "embed", "style", "base"}
+                    - ({"img"} if attributes.get("src") == "/assets/icon.svg" else set()),
+                )
+                self.assertFalse([each for each in attributes if each.startswith("on")])
+                self.assertNotIn("style", attributes)
+                if element == "script":
+                    self.assertEqual(attributes["src"], "/assets/page.js")
+                for each in ("href", "src", "action"):
+                    reference = attributes.get(each) or "/"
+                    self.assertRegex(reference, r"^[/?#](?!/)")
+            self.assertEqual(seen.others, 1, "the document type")
+            scripts = [element for element, _ in seen.elements if element == "script"]
+            self.assertEqual(len(scripts), 1)
+
+    def test_values(self) -> None:
+        """No host, path, annotation, message or name becomes more than text."""
+        for name in HTML_PAGES:
+            for hostile in HOSTILE:
+                self.check(name, hostile)
+
+    def test_query(self) -> None:
+        """No parameter of a request becomes more than text."""
+        for name in HTML_PAGES:
+            value, _ = self.value(name)
+            for hostile in HOSTILE:
+                everything = {
+                    each: [hostile]
+                    for each in (
+                        "q",
+                        "text",
+                        "host",
+                        "state",
+                        "url",
+                        "code",
+                        "severity",
+                        "method",
+                        "header",
+                        "client",
+                        "limit",
+                        "outcome",
+                    )
+                }
+                seen = self.render(name, value, Query(everything))
+                elements = [element for element, _ in seen.elements]
+                self.assertEqual(elements.count("script"), 1)
+                self.assertFalse([a for _, given in seen.elements for a in given if a[:2] == "on"])
