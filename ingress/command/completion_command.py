@@ -24,22 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    from ingress.command.main import SUBCOMMANDS, make_parser
+    from ingress.command.main import SUBCOMMANDS, make_parser, subparser
 
-    options = {each.name: _options(make_parser(each.name), each.name) for each in SUBCOMMANDS}
+    names = [each.name for each in SUBCOMMANDS]
+    options = {name: _options(subparser(make_parser(name), name)) for name in names}
     summaries = {each.name: each.summary for each in SUBCOMMANDS}
     make = {"bash": _bash, "zsh": _zsh, "fish": _fish}[arguments.shell]
     print(make(summaries, options), end="")
     return FINE
 
 
-def _options(parser: argparse.ArgumentParser, name: str) -> list[str]:
+def _options(parser: argparse.ArgumentParser) -> list[str]:
     """The long options of one subcommand."""
-    (commands,) = (each for each in parser._actions if isinstance(each.choices, dict))
-    assert isinstance(commands.choices, dict)
-    sub: argparse.ArgumentParser = commands.choices[name]
     return sorted(
-        option for each in sub._actions for option in each.option_strings if option[:2] == "--"
+        option for each in parser._actions for option in each.option_strings if option[:2] == "--"
     )
 
 

@@ -15,6 +15,9 @@ from typing import Final, NamedTuple, Protocol
 
 from ingress.command.failure import UNABLE
 
+BEHIND: Final = "are_paths_behind"
+"""The name of the default that tells whether the PATHs of a subcommand stand behind ``--``."""
+
 
 class Subcommand(NamedTuple):
     """One subcommand."""
@@ -49,6 +52,7 @@ SUBCOMMANDS: Final = (
     Subcommand("check", "show all that is wrong, or will behave differently", "check"),
     Subcommand("diff", "show what changes for whom between two sets of manifests", "diff"),
     Subcommand("explain", "show why a URL gets its answer", "explain"),
+    Subcommand("simulate", "compare an access log with what would be decided", "simulate"),
     Subcommand("routes", "list the rules", "routes"),
     Subcommand("endpoints", "list the Services and their endpoints", "endpoints"),
     Subcommand("certificates", "list the certificates", "certificates"),
@@ -96,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = next((word for word in written if word in names), "")
     parser = make_parser(wanted)
     try:
-        parsed = parser.parse_args(written)
+        parsed = _parse(parser, wanted, written)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else UNABLE
     if parsed.version:
@@ -108,6 +112,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return UNABLE
     return _run(parsed)
+
+
+def subparser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    """:return: the parser of a subcommand, which `make_parser` has made."""
+    (commands,) = (each for each in parser._actions if isinstance(each.choices, dict))
+    assert isinstance(commands.choices, dict)
+    found: argparse.ArgumentParser = commands.choices[name]
+    return found
+
+
+def _parse(parser: argparse.ArgumentParser, wanted: str, written: list[str]) -> argparse.Namespace:
+    """Parse arguments; argparse itself takes no paths behind options that follow another one."""
+    if "--" not in written or not wanted or not subparser(parser, wanted).get_default(BEHIND):
+        return parser.parse_args(written)
+    index = written.index("--")
+    parsed = parser.parse_args(written[:index])
+    parsed.paths = [*parsed.paths, *written[index + 1 :]]
+    return parsed
 
 
 def _run(parsed: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
+from ingress.command.assumed_endpoints import assumed_endpoints
 from ingress.command.failure import CannotRun
 from ingress.command.overlay import with_objects
 from ingress.config import Cluster, Config
@@ -131,6 +132,7 @@ def load(
     cluster: Cluster | None = None,
     now: datetime | None = None,
     remark: Callable[[Built], Iterable[Problem]] = no_remarks,
+    assumes_endpoints: bool = False,
 ) -> Offline:
     """
     Read and build once.
@@ -140,6 +142,7 @@ def load(
     :param cluster: what is read in place of files, and of the configuration's objects.
     :param now: decides which certificates are valid; the present if None.
     :param remark: finds more to say about the result, which gets its lines as Problems do.
+    :param assumes_endpoints: whether Services without endpoints get one (`assumed_endpoints`).
     :raises CannotRun: if nothing can be read.
     """
     if paths and cluster is not None:
@@ -151,7 +154,10 @@ def load(
             content = _read_cluster(config)
             return _offline(config, content.objects, content.problems, now, remark)
         with _reading_files(config) as files:
-            loaded = _offline(config, files.objects, files.problems, now, remark, files.source)
+            objects = files.objects
+            if assumes_endpoints:
+                objects = assumed_endpoints(objects, config)
+            loaded = _offline(config, objects, files.problems, now, remark, files.source)
     names = dict(zip(real, paths, strict=True))
     if real == list(paths):
         return loaded

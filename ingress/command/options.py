@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ingress.command.failure import CannotRun
+from ingress.command.main import BEHIND
 from ingress.config import Cluster
 
 
@@ -26,6 +27,7 @@ def add_objects(parser: argparse.ArgumentParser, *, behind: bool = False) -> Non
     text = "files and folders of manifests in place of the configuration's; - is standard input"
     if behind:
         text += "; they stand behind --"
+        parser.set_defaults(**{BEHIND: True})
     parser.add_argument("paths", metavar="PATH", nargs="*", help=text)
     add_cluster(parser)
 

@@ -17,6 +17,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from ingress.client_session import ClientSession
 from ingress.deadline import Deadlines
 from ingress.downstream.http1 import HTTP1Downstream
 from ingress.endpoint import Endpoint
@@ -28,6 +29,7 @@ from ingress.explain.memory_transport import MemoryTransport
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.policy import Policy
 from ingress.policy.subrequest import Asking, Subrequest, Subresponse
+from ingress.routing.match import find_client_trust
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
@@ -227,3 +229,29 @@ def serve_dry(
         kept.upstream_head, kept.is_http2 = request.head, request.is_http2
     kept.answer = bytes(transport.written)
     return kept
+
+
+def serve_assumed(
+    snapshot: Snapshot, data: bytes, client: Client, *, seed: int = 0, now: float = 0.0
+) -> tuple[DryExchange, list[Policy]]:
+    """
+    Serve one request as `serve_dry` does; what something outside decides is taken to let it pass.
+
+    :return: what happened, and the policies that something outside decides.
+    """
+    assumed: list[Policy] = []
+    while True:
+        dry = serve_dry(snapshot, data, client=client, seed=seed, now=now, assumed=assumed)
+        waiting = dry.waiting_for
+        if waiting is None or waiting in assumed:
+            return dry, assumed
+        assumed.append(waiting)
+
+
+def client_of(snapshot: Snapshot, address: str, server_name: str, *, is_secure: bool) -> Client:
+    """Make the client of a connection, which shows no certificate where it is asked for one."""
+    client = Client(address, is_secure=is_secure)
+    if is_secure:
+        trust = find_client_trust(snapshot, server_name)
+        client.session = None if trust is None else ClientSession(trust, None, {})
+    return client

@@ -11,7 +11,6 @@ from typing import Final
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
-from ingress.client_session import ClientSession
 from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import RequestError
 from ingress.exchange.client import Client
@@ -22,7 +21,7 @@ from ingress.explain.candidates import (
     nearest_hosts,
     same_path_elsewhere,
 )
-from ingress.explain.dry_run import DryExchange, PolicyDecision, serve_dry
+from ingress.explain.dry_run import DryExchange, PolicyDecision, client_of, serve_assumed
 from ingress.explain.protocols import client_protocol, endpoint_protocol
 from ingress.http1.request_head import parse_request_head
 from ingress.kube.objects import Ingress
@@ -30,10 +29,9 @@ from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, PREFIX
 from ingress.policy.decision import Proceed
 from ingress.policy.feature import RouteFeature
-from ingress.policy.policy import Policy
 from ingress.problem import Origin, Problem
 from ingress.routing.build import Built
-from ingress.routing.match import find_certificate, find_client_trust
+from ingress.routing.match import find_certificate
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate
 
@@ -128,8 +126,10 @@ def explain(
     :param seed: of what is left to chance.
     """
     moment = now or datetime.now(UTC)
-    dry, open_policies = _serve(built, asked, moment, seed)
     snapshot = built.snapshot
+    dry, open_policies = serve_assumed(
+        snapshot, asked.head(), _client(built, asked), seed=seed, now=moment.timestamp()
+    )
     request = _parse(built, asked)
     record = dry.records[-1] if dry.records else None
     route = record.route if record is not None else None
@@ -172,33 +172,8 @@ def explain(
     )
 
 
-def _serve(
-    built: Built, asked: Asked, now: datetime, seed: int
-) -> tuple[DryExchange, list[Policy]]:
-    """Serve the request; what something outside decides is taken to let it pass."""
-    assumed: list[Policy] = []
-    while True:
-        dry = serve_dry(
-            built.snapshot,
-            asked.head(),
-            client=_client(built, asked),
-            seed=seed,
-            now=now.timestamp(),
-            assumed=assumed,
-        )
-        waiting = dry.waiting_for
-        if waiting is None or waiting in assumed:
-            return dry, assumed
-        assumed.append(waiting)
-
-
 def _client(built: Built, asked: Asked) -> Client:
-    """Make the client of the connection, which shows no certificate where it is asked for one."""
-    client = Client(asked.client, is_secure=asked.is_secure)
-    if asked.is_secure:
-        trust = find_client_trust(built.snapshot, asked.server_name)
-        client.session = None if trust is None else ClientSession(trust, None, {})
-    return client
+    return client_of(built.snapshot, asked.client, asked.server_name, is_secure=asked.is_secure)
 
 
 def _parse(built: Built, asked: Asked) -> Request | None:

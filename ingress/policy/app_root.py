@@ -14,9 +14,11 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import NOTHING, Input, Inputs
 from ingress.policy.own_location import own_location
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
@@ -80,6 +82,10 @@ class AppRoot(Policy):
             "The application begins elsewhere.",
             fields=((b"Location", location),),
         )
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: the path alone, and only for ``/``."""
+        return frozenset({Input.TARGET}) if request.path == b"/" else NOTHING
 
     def explain(self) -> str:
         """Feature."""

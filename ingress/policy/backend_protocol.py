@@ -13,9 +13,11 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 
@@ -39,6 +41,10 @@ class BackendProtocol(Policy):
     def request(self, context: PolicyContext) -> Decision:
         """Policy: requests that the rules of access let pass cannot be sent."""
         return _UNSPOKEN
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

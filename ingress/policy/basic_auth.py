@@ -25,6 +25,7 @@ from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Verdict
 from ingress.policy.feature import ObjectReference
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.password_checker import (
     Attempt,
     ChecksRefused,
@@ -175,6 +176,10 @@ class BasicAuth(Policy):
 
     def _decided(self, is_right: bool) -> Verdict:
         return None if is_right else _unauthorized(self.realm)
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.FIELDS})
 
     def explain(self) -> str:
         """Feature."""

@@ -16,9 +16,11 @@ from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.linear_pattern import TextTooLong
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 from ingress.value_map import ValueMap
@@ -58,6 +60,13 @@ class BlockedClients(Policy):
         if _is_listed(self.referers, request.field(b"referer")):
             return _REFERER
         return None
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        found = {Input.CLIENT} if self.addresses else set()
+        if self.user_agents or self.referers:
+            found.add(Input.DESCRIPTION)
+        return frozenset(found)
 
     def explain(self) -> str:
         """Feature."""

@@ -22,12 +22,14 @@ from ingress.client_session import ClientSession, ClientTrust
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
 from ingress.linear_pattern import LinearPattern, PatternRefused, TextTooLong
+from ingress.message import Request
 from ingress.object_name import parse_object_name
 from ingress.openssl import read_revocations
 from ingress.policy.annotation import Annotations, Extent
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.feature import ObjectReference, RouteFeature
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.refusal import certificate_loss
 from ingress.policy.scope import OWN_NAMESPACE, HostScope, ReadContext
@@ -217,6 +219,10 @@ class ClientCertificates(Policy):
             return answer
         location = (b"Location", self.error_page.encode("ascii"))
         return Answer(302, answer.outcome, answer.detail, fields=(location,))
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.SCHEME, Input.SESSION})
 
     def explain(self) -> str:
         """Feature."""

@@ -17,10 +17,12 @@ from typing import ClassVar, Final
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.bucket_table import ONE, Rate, Refusal
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.limiter import Limiter, LimitLabels, client_of
 from ingress.policy.policy import Gate
 from ingress.policy.scope import ReadContext, RuleScope
@@ -207,6 +209,10 @@ class ClientLimits(Gate):
         seconds = b"%d" % max(1, -(-wait // 1000))
         status = self.statuses[limit == _CONNECTIONS]
         return Answer(status, Outcome.LIMITED, _DETAILS[limit], fields=((b"Retry-After", seconds),))
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: how many requests a client has made is state."""
+        return frozenset({Input.STATE})
 
     def explain(self) -> str:
         """Feature."""

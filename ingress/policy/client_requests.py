@@ -12,9 +12,11 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.limiter import LimitLabels, client_of
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
@@ -58,6 +60,10 @@ class ClientRequests(Policy):
             return _REFUSED
         context.ends.append(partial(flights.end, client))
         return None
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: how many requests a client has made is state."""
+        return frozenset({Input.STATE})
 
     def explain(self) -> str:
         """Feature."""

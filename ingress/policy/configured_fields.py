@@ -14,9 +14,11 @@ from typing import ClassVar, Final
 
 from ingress.config.nginx_settings import HeaderDefaults, HeaderFields
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Phase, Policy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.variables import REQUEST_VARIABLES, VariableText
@@ -92,6 +94,10 @@ class ConfiguredFields(Policy):
             for name, text in self.varying
         )
         return Proceed(_set(tuple(fields)))
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: it answers nothing."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

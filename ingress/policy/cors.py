@@ -17,10 +17,12 @@ from typing import ClassVar, Final
 from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits, FieldPairs
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.cors_origin import OriginList, read_origins
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 
@@ -121,6 +123,12 @@ class CORS(Policy):
         if request.method == b"OPTIONS":
             return _preflight(self.fields, origin)
         return _proceed(self.fields, origin)
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: only preflights are answered."""
+        if self.origins is None or request.method != b"OPTIONS":
+            return frozenset({Input.METHOD})
+        return frozenset({Input.METHOD, Input.FIELDS})
 
     def explain(self) -> str:
         """Feature."""

@@ -16,10 +16,11 @@ from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
-from ingress.message import Response
+from ingress.message import Request, Response
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 
@@ -153,6 +154,10 @@ class CustomErrors(Policy):
             # Another Host is for the endpoints of the rule.
             fields.append((b"Host", host))
         return FieldEdits(replace=tuple(fields))
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

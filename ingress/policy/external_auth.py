@@ -21,6 +21,7 @@ from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits, FieldPairs
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.auth_cache import AuthCache, CacheDurations, Kept, lifetime
 from ingress.policy.auth_question import question_edits, source_of
@@ -35,6 +36,7 @@ from ingress.policy.external_auth_reading import (
 )
 from ingress.policy.feature import ObjectReference
 from ingress.policy.hash_key import HashKey
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.server_url import ServerURL
@@ -323,6 +325,10 @@ class ExternalAuth(Policy):
         )
 
     # Showing.
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.FIELDS, Input.OUTSIDE})
 
     def explain(self) -> str:
         """Feature: never a value that may hold a secret."""

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.template import ACCEPTED, Template
@@ -75,6 +77,10 @@ class ForwardedPrefix(Policy):
     def request(self, context: PolicyContext) -> Decision:
         """Policy."""
         return Proceed(_edits(self.prefix.expand(context.captures)))
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: it answers nothing."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

@@ -19,9 +19,10 @@ from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits
-from ingress.message import Response
+from ingress.message import Request, Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
+from ingress.policy.inputs import Inputs
 from ingress.policy.policy import Phase, Policy, phases_of
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.scope import RuleScope
@@ -117,6 +118,10 @@ class GuardedPolicy(Policy):
     def error(self, context: PolicyContext, answer: Answer) -> Decision:
         """Policy."""
         return self._asked(context, Phase.ERROR, self.policy.error, answer)
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return self.policy.decides_by(request)
 
     def explain(self) -> str:
         """Feature."""

@@ -12,9 +12,11 @@ from typing import ClassVar
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 
@@ -101,6 +103,13 @@ class HttpsRedirect(Policy):
             "This host is served over https.",
             fields=((b"Location", self._location(request.target, context.client.host)),),
         )
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: the path only where some are exempt."""
+        found = {Input.SCHEME, Input.HOST}
+        if any(_is_below(request.path, exempt) for exempt in self.exempt):
+            found.add(Input.TARGET)
+        return frozenset(found)
 
     def explain(self) -> str:
         """Policy."""

@@ -22,11 +22,13 @@ from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Request
 from ingress.object_name import NAME
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
 from ingress.policy.feature import ObjectReference
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.jwt_bearer import VerifiedTokens, text_of, token_of
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
@@ -252,6 +254,10 @@ class JWTAuth(Policy):
         pairs = ((name.encode(), text_of(claims.get(claim))) for claim, name in self.claims)
         fields = tuple((name, value) for name, value in pairs if value is not None)
         return FieldEdits(replace=fields) if fields else NO_EDITS
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.FIELDS, Input.OUTSIDE})
 
     def explain(self) -> str:
         """Feature."""

@@ -11,11 +11,12 @@ from typing import ClassVar, Final
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
-from ingress.message import Response
+from ingress.message import Request, Response
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.gradient import Gradient
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.limiter import LimitLabels
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
@@ -97,6 +98,10 @@ class LoadShedding(Policy):
             if isinstance(end, _Ticket):
                 end.answered(context.now())
         return None
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.STATE})
 
     def explain(self) -> str:
         """Feature."""

@@ -20,6 +20,7 @@ from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 from ingress.policy.trace_context import TraceContext, begin, read_parent, read_state
@@ -123,6 +124,10 @@ class OpenTelemetry(Policy):
             trace = self.begin(context.request, context.random, context.client.is_secure)
             context.trace = trace
         return Proceed(request_edits=trace.edits)
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: it answers nothing."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

@@ -12,8 +12,10 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 
 _ANSWER: Final = Answer(
@@ -37,6 +39,10 @@ class PathRefusal(Policy):
     def access(self, context: PolicyContext) -> Decision:
         """Policy: no request passes."""
         return _ANSWER
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

@@ -27,10 +27,11 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.field_edits import NO_EDITS, FieldEdits
-from ingress.message import Response
+from ingress.message import Request, Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.feature import RouteFeature
+from ingress.policy.inputs import ANYTHING, Input, Inputs
 from ingress.policy.limiter import Limiter
 
 
@@ -85,6 +86,14 @@ class Policy(RouteFeature):
         """Changes to every response of the rule, added up when the Route is built."""
         return NO_EDITS
 
+    def decides_by(self, request: Request) -> Inputs:
+        """
+        Say what its decisions in the phases access, request and error depend on, so that tools can
+        use one decision for many requests: two for which this gives the same, and which agree in
+        it, get an answer of the same status, or none, and the same Upstream.
+        """
+        return ANYTHING
+
     def access(self, context: PolicyContext) -> Decision:
         """Decide whether the client may have what it asks for."""
         return None
@@ -124,6 +133,10 @@ class Gate(Policy):
         :return: None if the client gets access.
         """
         raise NotImplementedError
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.CLIENT})
 
     def access(self, context: PolicyContext) -> Decision:
         """Policy."""

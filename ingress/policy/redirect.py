@@ -13,9 +13,11 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.own_location import own_location
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
@@ -89,6 +91,10 @@ class Redirect(Policy):
         if self.is_relative or not location.startswith(b"/"):
             return location
         return own_location(context, location)
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: the status is always the same."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

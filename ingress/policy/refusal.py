@@ -12,9 +12,11 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Closing, Extent, Subject
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import HostScope
 
@@ -68,6 +70,10 @@ class Refusal(Policy):
     def access(self, context: PolicyContext) -> Decision:
         """Policy: no request passes."""
         return _ANSWERS[self.subject]
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

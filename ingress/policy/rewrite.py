@@ -13,10 +13,12 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.feature import Setting
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.template import ACCEPTED, Template
@@ -124,6 +126,10 @@ class RewriteElsewhere(Policy):
         return Answer(
             302, Outcome.REDIRECTED, "This place is elsewhere.", fields=((b"Location", location),)
         )
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: the status is always the same."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

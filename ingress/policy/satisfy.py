@@ -16,12 +16,14 @@ from twisted.internet.defer import Deferred
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.basic_auth import BasicAuth
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Verdict
 from ingress.policy.external_auth import ExternalAuth
 from ingress.policy.feature import ObjectReference, RouteFeature
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.source_ranges import SourceRanges
@@ -148,6 +150,10 @@ class SatisfyAny(Policy):
             return verdict
         further: Callable[..., Decision] = self._ask
         return cast(Verdict, further(index, _better(refusal, verdict), context))
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset[Input]().union(*(each.decides_by(request) for each in self.policies))
 
     def explain(self) -> str:
         """Feature."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from ingress.endpoint import UpstreamKey
+from ingress.message import Request
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
+from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 
 
@@ -41,6 +43,10 @@ class TrafficSplit(Policy):
             if left < 0:
                 break
         return Proceed(upstream=share.upstream)
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.STATE})
 
     def explain(self) -> str:
         """Feature."""

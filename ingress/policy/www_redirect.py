@@ -13,10 +13,12 @@ from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.feature import OtherName
+from ingress.policy.inputs import NOTHING, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.variables import REQUEST_VARIABLES
@@ -77,6 +79,10 @@ class WwwRedirect(Policy):
             "This host has another name.",
             fields=((b"Location", location),),
         )
+
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy: the status is always the same."""
+        return NOTHING
 
     def explain(self) -> str:
         """Feature."""

@@ -44,6 +44,9 @@ class SlowStart:
     def published(self, upstreams: Mapping[UpstreamKey, Upstream]) -> None:
         """Find the endpoints that have become ready, and forget those that are gone or warm."""
         before, self._upstreams = self._upstreams, upstreams
+        if not before:
+            # Nothing becomes ready later than everything else.
+            return
         now = self._now()
         for key, since in list(self.fresh.items()):
             upstream = upstreams.get(key)
