@@ -62,6 +62,7 @@ is no module of ours: the API server of the tests.
 
 TESTS_WITHOUT_MODULE = {
     "test_build",
+    "test_ci_example",
     "test_comparison",
     "test_conformance",
     "test_container",

@@ -46,6 +46,7 @@ USES_SOCKETS = (
     "tests.telemetry.test_log_writer",
     "tests.telemetry.test_vitals",
     "tests.test_build",
+    "tests.test_ci_example",
     "tests.test_comparison",
     "tests.test_container.EntryPointTests",
     "tests.test_contributing",
