@@ -118,6 +118,7 @@ COMPILED = (
     "ingress/upstream/stream.py",
     # Counters and the access log.
     "ingress/telemetry/access_log.py",
+    "ingress/telemetry/exchange_ring.py",
     "ingress/telemetry/log_line.py",
     "ingress/telemetry/record.py",
     "ingress/telemetry/recorder.py",

@@ -19,7 +19,12 @@ from ingress.serving import Serving
 from ingress.serving.local_plane import make_plane
 from ingress.serving.local_reports import LocalReports
 from ingress.serving.local_serving import LocalServing
-from ingress.serving.readings import read_counters, read_endpoints, read_vitals
+from ingress.serving.readings import (
+    read_counters,
+    read_endpoints,
+    read_last_exchanges,
+    read_vitals,
+)
 from ingress.telemetry.counts import Counters, CountsCollector
 from ingress.telemetry.observed_proxy import Reports
 from ingress.telemetry.totals import Totals
@@ -96,4 +101,9 @@ def _make_data_side(
     def read_state() -> WorkerState:
         return WorkerState(read_vitals(plane), read_endpoints(plane))
 
-    return DataSide(serving, CountsCollector(recorder.traffic, count_all), read_state)
+    return DataSide(
+        serving,
+        CountsCollector(recorder.traffic, count_all),
+        read_state,
+        partial(read_last_exchanges, plane),
+    )

@@ -21,6 +21,18 @@ class Content:
     """Further fields of the answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class LiveContent:
+    """The content of a page that goes on until the client leaves."""
+
+    media_type: bytes
+    next: Callable[[], Coroutine[Any, Any, bytes]]
+    """Makes what comes next, once a second; empty if there is nothing new."""
+
+    heartbeat: bytes = b"\n"
+    """What a client gets now and then while there is nothing new."""
+
+
 class PageError(Exception):
     """
     A page cannot answer this request.
@@ -93,7 +105,7 @@ class PageRequest(NamedTuple):
     """The field Accept, if there is one."""
 
 
-Answer = Callable[[PageRequest], Coroutine[Any, Any, Content]]
+Answer = Callable[[PageRequest], Coroutine[Any, Any, Content | LiveContent]]
 """Makes the content of a page; a PageError becomes an error response."""
 
 

@@ -8,15 +8,17 @@ form: JSON unless the client prefers HTML, as browsers do.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ingress.admin.html.fields import FIELDS
 from ingress.admin.negotiation import choose_type
-from ingress.admin.page import Content, Page, PageRequest, Query
+from ingress.admin.page import Content, LiveContent, Page, PageRequest, Query
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
+JSON_LINES: Final = "application/x-ndjson"
+EVENTS: Final = "text/event-stream"
 
 _HTML_TYPE: Final = b"text/html; charset=utf-8"
 
@@ -27,6 +29,10 @@ Render = Callable[[Value, Query], Iterator[bytes]]
 """Makes HTML of a value and of the query that it answers; in pieces, as `Stream` takes them."""
 
 
+Next = Callable[[], Coroutine[Any, Any, Sequence[Value]]]
+"""Reads what is new since it was called last, the oldest first."""
+
+
 class Resource(NamedTuple):
     """One resource."""
 
@@ -34,6 +40,9 @@ class Resource(NamedTuple):
     parameters: frozenset[str] = frozenset()
     repeatable: frozenset[str] = frozenset()
     """Those of the parameters that may be given more than once."""
+
+    follow: Callable[[Query], Next | None] = lambda query: None
+    """For a query that asks for what comes from now on; None for one that asks for what is."""
 
 
 def resource_page(resource: Resource, render: Render | None = None) -> Page:
@@ -43,13 +52,29 @@ def resource_page(resource: Resource, render: Render | None = None) -> Page:
     """
     offered = [JSON] if render is None else [JSON, HTML]
 
-    async def answer(request: PageRequest) -> Content:
+    async def answer(request: PageRequest) -> Content | LiveContent:
+        following = resource.follow(request.query)
+        if following is not None:
+            return live_content(following, choose_type(request.accept, [JSON_LINES, EVENTS]))
         value = await resource.read(request.query)
         if render is not None and choose_type(request.accept, offered) == HTML:
             return Content(_HTML_TYPE, render(value, request.query), FIELDS)
         return Content(JSON.encode(), json_pieces(value))
 
     return Page(answer, resource.parameters, resource.repeatable)
+
+
+def live_content(following: Next, media_type: str) -> LiveContent:
+    """
+    :param media_type: `JSON_LINES`, or `EVENTS` (Server-Sent Events).
+    :return: the values as they come, one a line.
+    """
+    begin, end = (b"data: ", b"\n\n") if media_type == EVENTS else (b"", b"\n")
+
+    async def make_next() -> bytes:
+        return b"".join(begin + _encoded(value) + end for value in await following())
+
+    return LiveContent(media_type.encode(), make_next, b":\n\n" if media_type == EVENTS else b"\n")
 
 
 def json_pieces(value: Value) -> Iterator[bytes]:

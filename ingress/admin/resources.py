@@ -4,13 +4,15 @@ The resources of the admin listener by name: how the value of each is made of wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
 
 from ingress.admin.certificates import certificate_steps
 from ingress.admin.endpoints import upstream_steps
+from ingress.admin.exchanges import PARAMETERS as EXCHANGE_PARAMETERS
+from ingress.admin.exchanges import Following, is_followed, wanted_of
 from ingress.admin.explanation import PARAMETERS as EXPLAINED
 from ingress.admin.explanation import REPEATABLE, asked_of, explained, explanation_value
 from ingress.admin.overview import PARAMETERS as OVERVIEW_PARAMETERS
@@ -19,12 +21,14 @@ from ingress.admin.page import PageError, Query
 from ingress.admin.paging import PAGING
 from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
 from ingress.admin.problems import problem_steps
-from ingress.admin.representation import Resource, Value
+from ingress.admin.representation import Next, Resource, Value
 from ingress.admin.routes import route_steps
 from ingress.admin.turns import in_slices
 from ingress.live_config import RunInThread
 from ingress.routing.build import Built
+from ingress.routing.route import Route
 from ingress.telemetry.endpoint_state import EndpointStates, with_unhealthy
+from ingress.telemetry.exchange_rows import ExchangeQuestion, Wanted, together
 from ingress.telemetry.observed_proxy import ObservedProxy
 
 
@@ -69,12 +73,31 @@ class _Reader:
         steps = problem_steps(self._proxy.problems, self._proxy.found, query)
         return await in_slices(self._clock, steps)
 
+    async def exchanges(self, query: Query) -> Value:
+        wanted = wanted_of(query)
+        parts = await self._proxy.reports.exchanges(ExchangeQuestion(wanted))
+        return {"exchanges": together(parts, wanted.limit)}
+
+    def follow_exchanges(self, query: Query) -> Next | None:
+        return Following(self._proxy.reports, wanted_of(query)).next if is_followed(query) else None
+
     async def explanation(self, query: Query) -> Value:
         built, generation = self._built(), self._proxy.published.generation
         arguments = (explained, built, asked_of(query), self._proxy.found)
         explanation = await self._explaining.run(self._run_in_thread, *arguments)
         states = await self._states()
-        return explanation_value(explanation, generation=generation, states=states)
+        exchanges = await self._last_exchanges(explanation.route)
+        return explanation_value(
+            explanation, generation=generation, states=states, exchanges=exchanges
+        )
+
+    async def _last_exchanges(self, route: Route | None) -> Sequence[Value]:
+        """The last exchanges of a rule; of no rule those that no rule matched."""
+        if route is None:
+            return ()
+        wanted = Wanted(rule=route.labels)
+        parts = await self._proxy.reports.exchanges(ExchangeQuestion(wanted))
+        return together(parts, wanted.limit)
 
 
 def make_resources(
@@ -87,6 +110,9 @@ def make_resources(
     """
     reader = _Reader(proxy, clock, run_in_thread)
     resources = {
+        "exchanges": Resource(
+            reader.exchanges, EXCHANGE_PARAMETERS, follow=reader.follow_exchanges
+        ),
         "explain": Resource(reader.explanation, EXPLAINED, REPEATABLE),
         "routes": Resource(reader.routes, PAGING | {"host"}),
         "endpoints": Resource(reader.endpoints, PAGING | {"state"}),

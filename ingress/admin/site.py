@@ -19,7 +19,8 @@ from twisted.web.server import Request as SiteRequest
 
 from ingress.admin.access_check import AccessCheck
 from ingress.admin.leaf import NOT_FOUND, Leaf, text
-from ingress.admin.page import Page, PageError, PageRequest
+from ingress.admin.live_stream import LiveStream
+from ingress.admin.page import LiveContent, Page, PageError, PageRequest
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
 
@@ -175,6 +176,14 @@ class _Paged(Leaf):
         content = await self._page.answer(PageRequest(query, request.getHeader(b"accept")))
         request.setHeader(b"content-type", content.media_type)
         request.setHeader(b"vary", b"Accept, Accept-Encoding")
+        if isinstance(content, LiveContent):
+            # A page that is left open is a page that is read: compressing would delay it.
+            request.setHeader(b"x-accel-buffering", b"no")
+            if request.method == b"HEAD":
+                request.finish()
+            else:
+                LiveStream(request, content, self._reactor).start()
+            return
         for field in content.fields:
             request.setHeader(*field)
         pieces = content.pieces

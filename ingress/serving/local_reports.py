@@ -4,16 +4,22 @@ The reports of a data plane in this process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from ingress.serving.data_plane import DataPlane
-from ingress.serving.readings import read_counters, read_endpoints, read_vitals
+from ingress.serving.readings import (
+    read_counters,
+    read_endpoints,
+    read_last_exchanges,
+    read_vitals,
+)
 from ingress.telemetry.counts import CountsCollector
 from ingress.telemetry.endpoint_state import EndpointStates
+from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import Traffic
 from ingress.telemetry.vitals import Vitals
@@ -41,6 +47,11 @@ class LocalReports:
             self._totals.merge(counts)
             # A part takes some milliseconds: requests get their turn between two parts.
             await deferLater(self._clock, 0)
+
+    async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
+        """Reports."""
+        read = read_last_exchanges(self._plane, question)
+        return () if read is None else (read,)
 
     def vitals(self) -> Iterable[Vitals]:
         """Reports."""

@@ -4,6 +4,8 @@ Reads counters and states from the data plane of one process.
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter, defaultdict
 from typing import Final
 
@@ -13,6 +15,7 @@ from ingress.http2.fault import REFUSED_STREAM
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.counts import Counters, HTTP2End
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges, read_exchanges
 from ingress.telemetry.vitals import Connections, HTTP2Vitals, Usage, Vitals, own_vitals
 
 _NO_USAGE: Final = Usage()
@@ -67,6 +70,19 @@ def _read_http2(counters: Counters, plane: DataPlane) -> None:
                 counters.http2_resets[HTTP2End(side, direction, code)] = count
             for code, count in goaways.items():
                 counters.http2_goaways[HTTP2End(side, direction, code)] = count
+
+
+def read_last_exchanges(plane: DataPlane, question: ExchangeQuestion) -> Exchanges | None:
+    """
+    :return: the last exchanges of this process; None if nothing records them.
+    """
+    recorder, now = plane.recorder, plane.deadlines.now
+    if recorder is None:
+        return None
+    offset = time.time() - now()
+    return read_exchanges(
+        recorder, question, process=os.getpid(), wall_time=lambda moment: moment + offset
+    )
 
 
 def read_vitals(plane: DataPlane) -> Vitals:

@@ -4,7 +4,7 @@ The parts of the proxy that metrics and admin pages read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,7 @@ from ingress.problem import Problem
 from ingress.problem_log import Found
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointStates
+from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.vitals import Vitals
 
@@ -55,6 +56,9 @@ class Reports(Protocol):
 
     async def refresh(self) -> None:
         """Bring the `Totals` up to date."""
+
+    async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
+        """Read the last exchanges of each process that answers in time."""
 
     def vitals(self) -> Iterable[Vitals]:
         """Those of each process, including the one that answers."""

@@ -106,6 +106,11 @@ class ExchangeRecord:
     line = b""
     """The beginning of what the client sent, if that was no valid request."""
 
+    method = b""
+    host = b""
+    path = b""
+    """What is left of the request in a ring of records (`ingress.telemetry.exchange_ring`)."""
+
     def __init__(
         self, client_address: bytes, began_at: float, request: Request | None = None
     ) -> None:

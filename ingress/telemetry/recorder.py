@@ -14,6 +14,7 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint
 from ingress.errors import Outcome
 from ingress.telemetry.access_log import AccessLog
+from ingress.telemetry.exchange_ring import ExchangeRing
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord, RecordReceiver
 from ingress.telemetry.traffic import Traffic
 
@@ -35,6 +36,12 @@ class Recorder(RecordReceiver):
         self.ok = 0
         self.not_ok: Counter[str] = Counter()
         """Exchanges by outcome; `ok` is apart, because looking up an Outcome takes long."""
+
+        self.answered = ExchangeRing()
+        """The last exchanges that an endpoint has answered."""
+
+        self.unanswered = ExchangeRing()
+        """The last ones that ended in another way: a busy rule does not push them out."""
 
     def start(self) -> None:
         """Observer."""
@@ -69,10 +76,6 @@ class Recorder(RecordReceiver):
             record.request_size,
             record.body_size,
         )
-        if record.outcome is _OK:
-            self.ok += 1
-        else:
-            self.not_ok[record.outcome] += 1
         try:
             route = record.route
             logging = route.logging if route is not None else None
@@ -81,6 +84,13 @@ class Recorder(RecordReceiver):
         except Exception:
             # The caller has a response to send.
             self.log.failure("A line of the access log could not be written")
+        # At the end: a ring does not keep the request.
+        if record.outcome is _OK:
+            self.ok += 1
+            self.answered.put(record)
+        else:
+            self.not_ok[record.outcome] += 1
+            self.unanswered.put(record)
 
 
 _OK: Final = Outcome.OK

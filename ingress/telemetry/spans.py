@@ -92,7 +92,6 @@ class SpanRecorder(RecordReceiver):
 
     def record(self, record: ExchangeRecord) -> None:
         """RecordReceiver."""
-        self._inner.record(record)
         trace = record.trace
         try:
             if trace is None and (record.outcome is not _OK or record.route is None):
@@ -102,6 +101,8 @@ class SpanRecorder(RecordReceiver):
         except Exception:
             # The caller has a response to send.
             self.log.failure("The spans of a request could not be recorded")
+        # At the end, because it may keep the record without its request.
+        self._inner.record(record)
 
     def _begin(self, record: ExchangeRecord) -> TraceContext | None:
         """:return: the span of an exchange that ended before its policies were asked, if any."""

@@ -135,7 +135,10 @@ class Queue:
 
         :param value: becomes JSON; None becomes an empty message.
         """
-        content = b"" if value is None else json.dumps(value).encode()
+        self.put_content(kind, b"" if value is None else json.dumps(value).encode())
+
+    def put_content(self, kind: Kind, content: bytes) -> None:
+        """Append a message with this content."""
         self._waiting.append((kind, content))
 
     def take(self) -> Message | None:

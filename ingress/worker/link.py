@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -69,6 +70,9 @@ class WorkerLink:
         self._started = self._excused = clock.seconds()
         self._heard = float("-inf")
         self._asking: list[Deferred[None]] = []
+        self._questions: deque[Deferred[Any]] = deque()
+        """Those without an answer, the oldest first."""
+
         self._has_ended = False
         self._has_closed = False
         self.channel = Channel(self._receive, self._closed, (self._commands, self._feed))
@@ -129,10 +133,31 @@ class WorkerLink:
             self.command(Kind.ASK)
         return answered
 
+    def question(self, question: object) -> Deferred[Any]:
+        """
+        :param question: for `DataSide.answer`.
+        :return: fires with the answer; with None if there will never be one.
+        """
+        answered: Deferred[Any] = Deferred()
+        if self._has_closed:
+            answered.callback(None)
+            return answered
+        self._questions.append(answered)
+        self._commands.put_content(Kind.QUESTION, pickle.dumps(question, pickle.HIGHEST_PROTOCOL))
+        self.channel.wake()
+        return answered
+
     def _answer(self) -> None:
         asking, self._asking = self._asking, []
         for each in asking:
             each.callback(None)
+
+    def _answer_question(self, answer: object) -> None:
+        if self._questions:
+            answered = self._questions.popleft()
+            # One that nobody waits for any more has been cancelled.
+            if not answered.called:
+                answered.callback(answer)
 
     def ended(self, status: int | None) -> None:
         """
@@ -147,6 +172,8 @@ class WorkerLink:
     def _closed(self) -> None:
         self._has_closed = True
         self._answer()
+        while self._questions:
+            self._answer_question(None)
         self._look_whether_over()
 
     def _look_whether_over(self) -> None:
@@ -164,6 +191,8 @@ class WorkerLink:
         elif kind == Kind.STATE:
             self.state = pickle.loads(content)  # noqa: S301
             self._answer()
+        elif kind == Kind.ANSWER:
+            self._answer_question(pickle.loads(content))  # noqa: S301
         elif kind == Kind.LOG:
             republish(content, self._number)
         elif kind == Kind.PUBLISHED:

@@ -40,6 +40,9 @@ class Kind(IntEnum):
     LISTEN = 8
     """Listen again: other processes took the share of new connections. `ACCEPTING` answers."""
 
+    QUESTION = 9
+    """A question of somebody who looks, pickled (`DataSide.answer`). `ANSWER` follows."""
+
     # From a worker.
 
     PUBLISHED = 11
@@ -68,6 +71,9 @@ class Kind(IntEnum):
 
     DRAINED = 18
     """The last exchange is over."""
+
+    ANSWER = 19
+    """The answer to the oldest question that has none, pickled."""
 
 
 class Source(Protocol):

@@ -8,6 +8,7 @@ import json
 import pickle
 import random
 import socket
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -72,6 +73,9 @@ class DataSide:
     read_state: Callable[[], object] = lambda: None
     """Reads the state of the worker for the control plane, to be pickled."""
 
+    answer: Callable[[Any], object] = lambda question: None
+    """Answers a question of somebody who looks, in some milliseconds; both are pickled."""
+
 
 MakeDataSide = Callable[[Any, Listeners], DataSide]
 """Makes a DataSide from a reactor and the listeners to accept on."""
@@ -85,6 +89,7 @@ class Reports:
         self._is_due = False
         self._are_counts_due = False
         self._is_asked = False
+        self._questions: deque[bytes] = deque()
 
     def begin(self) -> None:
         """Begin a report; the rest of an unfinished one becomes part of it."""
@@ -93,6 +98,10 @@ class Reports:
     def ask(self) -> None:
         """Send all counts, and the state."""
         self._are_counts_due = self._is_asked = True
+
+    def put(self, question: bytes) -> None:
+        """:param question: is answered when its turn comes."""
+        self._questions.append(question)
 
     def take(self) -> Message | None:
         """Source."""
@@ -108,6 +117,11 @@ class Reports:
             self._is_asked = False
             state = self._data_side.read_state()
             return Kind.STATE, pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
+        if self._questions:
+            # Only the control plane can write to the socket that the question came over.
+            question = pickle.loads(self._questions.popleft())  # noqa: S301
+            answer = self._data_side.answer(question)
+            return Kind.ANSWER, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
         return None
 
 
@@ -185,6 +199,9 @@ class WorkerProcess:
             self._serving.reopen()
         elif kind == Kind.ASK:
             self._reports.ask()
+            self.channel.wake()
+        elif kind == Kind.QUESTION:
+            self._reports.put(content)
             self.channel.wake()
 
     # What is served.

@@ -4,12 +4,13 @@ The reports of all workers together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 
 from ingress.telemetry.endpoint_state import EndpointStates, together
+from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
 from ingress.telemetry.vitals import Connections, Vitals, own_vitals
 
 
@@ -30,6 +31,9 @@ class Asked(Protocol):
     def ask(self) -> Deferred[None]:
         """Bring `states` up to date, and merge all counts."""
 
+    def question(self, question: object) -> Deferred[list[Any]]:
+        """Ask each worker something, and collect the answers."""
+
 
 class WorkerReports:
     """Reads the workers (`Reports`)."""
@@ -40,6 +44,11 @@ class WorkerReports:
     async def refresh(self) -> None:
         """Reports."""
         await self._workers.ask()
+
+    async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
+        """Reports."""
+        answers: Sequence[Exchanges] = await self._workers.question(question)
+        return answers
 
     def vitals(self) -> Iterable[Vitals]:
         """Reports."""

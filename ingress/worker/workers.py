@@ -149,6 +149,21 @@ class Workers:
         asked = DeferredList(answers, consumeErrors=True)
         return asked.addCallback(lambda _: None)
 
+    def question(self, question: object) -> Deferred[list[Any]]:
+        """
+        :param question: for `DataSide.answer` of each worker.
+        :return: fires with the answers of those that answer within `PATIENCE`.
+        """
+        answers = [
+            link.question(question).addTimeout(PATIENCE, self._reactor) for link in self._links()
+        ]
+        asked = DeferredList(answers, consumeErrors=True)
+        return asked.addCallback(
+            lambda results: [
+                answer for is_given, answer in results if is_given and answer is not None
+            ]
+        )
+
     def _links(self) -> list[WorkerLink]:
         return [slot.link for slot in self._slots if slot.link is not None]
 

@@ -34,7 +34,12 @@ class PagesTests(SynchronousTestCase):
 
     def ask(self, name: str, **query: str) -> Deferred[Content]:
         given = Query({key: [value] for key, value in query.items()})
-        return Deferred.fromCoroutine(self.pages[name].answer(PageRequest(given)))
+        return Deferred.fromCoroutine(self._ask(name, given))
+
+    async def _ask(self, name: str, query: Query) -> Content:
+        content = await self.pages[name].answer(PageRequest(query))
+        assert isinstance(content, Content)
+        return content
 
     def snapshot(self, **query: str) -> dict[str, Any]:
         content = self.successResultOf(self.ask("snapshot", **query))

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.admin.page import Content, PageRequest, Query
+from ingress.admin.page import Content, LiveContent, PageRequest, Query
 from ingress.admin.representation import Resource, Value, json_pieces, resource_page
 
 
@@ -26,7 +26,25 @@ class ResourceTests(SynchronousTestCase):
         resource = Resource(self.read, frozenset({"x"}))
         page = resource_page(resource, self.render if has_html else None)
         request = PageRequest(Query({"x": ["1"]}), accept)
-        return self.successResultOf(Deferred.fromCoroutine(page.answer(request)))
+        content = self.successResultOf(Deferred.fromCoroutine(page.answer(request)))
+        assert isinstance(content, Content)
+        return content
+
+    def test_followed(self) -> None:
+        """What comes from now on is one value a line, or an event each."""
+
+        async def follow() -> list[Value]:
+            return [{"a": 1}, {"b": "\n"}]
+
+        for accept, expected in (
+            (None, b'{"a":1}\n{"b":"\\n"}\n'),
+            (b"text/event-stream", b'data: {"a":1}\n\ndata: {"b":"\\n"}\n\n'),
+        ):
+            resource = Resource(self.read, follow=lambda query: follow)
+            answer = resource_page(resource).answer(PageRequest(accept=accept))
+            content = self.successResultOf(Deferred.fromCoroutine(answer))
+            assert isinstance(content, LiveContent)
+            self.assertEqual(self.successResultOf(Deferred.fromCoroutine(content.next())), expected)
 
     def test_forms(self) -> None:
         """A value is JSON, or HTML where there is a form of it and the client prefers that."""

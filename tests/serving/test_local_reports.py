@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.routing.route import Route
 from ingress.serving.local_reports import LocalReports
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.exchange_rows import ExchangeQuestion
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.traffic import TAKEN_AT_ONCE, Traffic
 from ingress.telemetry.vitals import Connections
@@ -49,6 +50,11 @@ class LocalReportsTests(SynchronousTestCase):
         for refreshed in both:
             self.successResultOf(refreshed)
         self.assertEqual(self.totals.traffic.requests, 3 * TAKEN_AT_ONCE)
+
+    def test_exchanges(self) -> None:
+        """The last exchanges are those of this process, if it records them."""
+        question = Deferred.fromCoroutine(self.reports.exchanges(ExchangeQuestion()))
+        self.assertEqual(self.successResultOf(question), ())
 
     def test_read(self) -> None:
         """Connections and endpoints are those of the moment."""

@@ -13,6 +13,7 @@ from ingress.problem import Problem
 from ingress.problem_log import Found
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
 from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.totals import Totals
 from ingress.telemetry.vitals import Connections, Vitals
@@ -50,6 +51,12 @@ class HandReports:
     processes: list[Vitals] = field(default_factory=lambda: [Vitals(Connections(1, 2, 3), 1000)])
     states: dict[Endpoint, EndpointState] = field(default_factory=dict)
     refreshed: int = 0
+    last: list[Exchanges] = field(default_factory=list)
+    questions: list[ExchangeQuestion] = field(default_factory=list)
+
+    async def exchanges(self, question: ExchangeQuestion) -> list[Exchanges]:
+        self.questions.append(question)
+        return self.last
 
     async def refresh(self) -> None:
         self.refreshed += 1

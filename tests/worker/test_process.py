@@ -61,7 +61,7 @@ class WorkerProcessTests(SynchronousTestCase):
         self.serving = HandServing(self.events)
         self.tally = Tally()
         self.relay = LogRelay()
-        data_side = DataSide(self.serving, self.tally, lambda: "fine")
+        data_side = DataSide(self.serving, self.tally, lambda: "fine", "answer to {}".format)
         self.worker = WorkerProcess(self.reactor, data_side, self.relay)
         self.transport = StringTransport()
         self.told: Snapshot | None = None
@@ -192,6 +192,16 @@ class WorkerProcessTests(SynchronousTestCase):
         self.assertEqual(
             [(kind, pickle.loads(content)) for kind, content in self.heard()],
             [(Kind.COUNTS, "one"), (Kind.COUNTS, "two"), (Kind.STATE, "fine")],
+        )
+
+    def test_question(self) -> None:
+        """A question is answered, after what was asked before."""
+        self.heard()
+        for question in ("one", "two"):
+            self.say((Kind.QUESTION, pickle.dumps(question)))
+        self.assertEqual(
+            [(kind, pickle.loads(content)) for kind, content in self.heard()],
+            [(Kind.ANSWER, "answer to one"), (Kind.ANSWER, "answer to two")],
         )
 
     def test_counts(self) -> None:

@@ -4,11 +4,14 @@ Tests for `ingress.worker.reports`.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.exchange_rows import ExchangeQuestion
 from ingress.telemetry.vitals import Connections, Vitals
 from ingress.worker.reports import WorkerReports, WorkerState
 
@@ -26,6 +29,16 @@ class WorkerReportsTests(SynchronousTestCase):
     def ask(self) -> Deferred[None]:
         """Asked."""
         return self.asked
+
+    def question(self, question: object) -> Deferred[list[Any]]:
+        """Asked."""
+        return succeed([question])
+
+    def test_exchanges(self) -> None:
+        """Exchanges are asked of each worker."""
+        question = ExchangeQuestion()
+        answers = Deferred.fromCoroutine(self.reports.exchanges(question))
+        self.assertEqual(self.successResultOf(answers), [question])
 
     def test_refresh(self) -> None:
         """A refresh waits for the workers."""

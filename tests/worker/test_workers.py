@@ -303,6 +303,26 @@ class ServingTests(WorkersTestCase):
         self.forks.workers[1].close()
         self.successResultOf(self.workers.ask())
 
+    def test_question(self) -> None:
+        """A question goes to all; the answers are those of the workers that give one in time."""
+        self.serve()
+        first = self.workers.question("how much?")
+        for worker in self.forks.workers:
+            self.assertEqual(worker.listen(), [Kind.QUESTION])
+        second = self.workers.question("how many?")
+        one, two = self.forks.workers
+        one.say(Kind.ANSWER, pickle.dumps(1))
+        one.say(Kind.ANSWER, pickle.dumps(11))
+        self.clock.advance(PATIENCE)
+        self.assertEqual(self.successResultOf(first), [1])
+        self.assertEqual(self.successResultOf(second), [11])
+        # What comes too late is the answer to nothing else.
+        third = self.workers.question("how long?")
+        for late in (2, 22, 222):
+            two.say(Kind.ANSWER, pickle.dumps(late))
+        one.close()
+        self.assertEqual(self.successResultOf(third), [222])
+
     def test_log(self) -> None:
         """What a worker logs is logged here."""
         self.serve()

@@ -1,0 +1,90 @@
+"""
+What the admin listener of a process with two workers says.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.e2e.case import ProcessTestCase
+from tests.support.client import HTTPClient, Reply
+from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.process import PATIENCE, wait_until
+
+MANY = 12
+"""Requests on as many connections, of which both workers get some."""
+
+
+class AdminTests(ProcessTestCase):
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        web = cls.echo("web")
+        cls.serve(
+            folder,
+            ingress_manifest("web", "a.example", {"/": "web", "/gone": "gone"}),
+            *served_manifests("web", web.port),
+            workers=2,
+        )
+
+    def ask(self, target: str, fields: str = "", **query: str) -> Reply:
+        """Ask the admin listener."""
+        with HTTPClient(self.process.port("admin")) as client:
+            target = f"{target}?{urlencode(query)}" if query else target
+            return client.request(target, "localhost", fields=f"{fields}Connection: close\r\n")
+
+    def value(self, target: str, **query: str) -> Any:
+        reply = self.ask(target, **query)
+        self.assertEqual(reply.status, 200, reply.body)
+        self.assertEqual(reply.field("Content-Type"), "application/json")
+        return json.loads(reply.body)
+
+    def test_exchanges(self) -> None:
+        """The last requests of all workers are shown, without what may be secret in them."""
+        for _ in range(MANY):
+            self.get("/first?token=secret", fields="Authorization: Basic c2VjcmV0\r\n")
+        self.assertEqual(self.get("/gone").status, 503)
+        rows = self.value("/exchanges", host="a.example", status="200")["exchanges"]
+        rows = [row for row in rows if row["path"] == "/first"]
+        self.assertEqual(len(rows), MANY)
+        self.assertNotIn("secret", str(rows))
+        self.assertEqual(len({row["process"] for row in rows}), 2)
+        self.assertEqual([row["at"] for row in rows], sorted(r["at"] for r in rows)[::-1])
+        (row, *_) = self.value("/exchanges", outcome="no_endpoint")["exchanges"]
+        self.assertEqual(
+            (row["path"], row["status"], row["rule"]), ("/gone", 503, "a.example/gone")
+        )
+        self.assertEqual(self.value("/exchanges", host="b.example")["exchanges"], [])
+
+    def test_followed(self) -> None:
+        """Requests are shown as they come."""
+        self.get("/before")
+        with socket.create_connection(("127.0.0.1", self.process.port("admin"))) as connection:
+            connection.settimeout(PATIENCE)
+            connection.sendall(
+                b"GET /exchanges?follow=true&limit=1 HTTP/1.1\r\nHost: localhost\r\n"
+                b"Accept: text/event-stream\r\n\r\n"
+            )
+            seen = b""
+            while b"/before" not in seen:
+                seen += connection.recv(65536)
+            self.assertIn(b"Content-Type: text/event-stream", seen)
+            self.get("/after")
+            while b'"path":"/after"' not in seen:
+                seen += connection.recv(65536)
+
+    def test_explained(self) -> None:
+        """An explanation says what the process knows, and what the last requests met."""
+        self.get("/gone")
+        wait_until(
+            lambda: self.value("/explain", url="http://a.example/gone")["live"]["exchanges"],
+            "the request among those of its rule",
+        )
+        value = self.value("/explain", url="http://a.example/gone")
+        self.assertEqual((value["status"], value["outcome"]), (503, "no_endpoint"))
+        for row in value["live"]["exchanges"]:
+            self.assertEqual((row["rule"], row["status"]), ("a.example/gone", 503))
+        self.assertEqual(self.ask("/explain", url="http://a.example/", what="1").status, 400)
