@@ -53,6 +53,7 @@ SUBCOMMANDS: Final = (
     Subcommand("diff", "show what changes for whom between two sets of manifests", "diff"),
     Subcommand("explain", "show why a URL gets its answer", "explain"),
     Subcommand("simulate", "compare an access log with what would be decided", "simulate"),
+    Subcommand("test", "compare answers with those that files expect", "test"),
     Subcommand("routes", "list the rules", "routes"),
     Subcommand("endpoints", "list the Services and their endpoints", "endpoints"),
     Subcommand("certificates", "list the certificates", "certificates"),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingress.explain.as_text import summary
-from ingress.explain.explanation import Explanation, FieldChanges, shown_field
+from ingress.explain.explanation import Explanation
+from ingress.explain.heads import FieldChanges, shown_field
 from ingress.routing.route import Route
 
 

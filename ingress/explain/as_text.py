@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ingress.explain.candidates import HostCandidate, HostKind
-from ingress.explain.explanation import Explanation, FieldChanges
+from ingress.explain.explanation import Explanation
+from ingress.explain.heads import FieldChanges
 from ingress.problem import Origin, printable
 from ingress.routing.route import Route
 

@@ -5,7 +5,7 @@ The explanation of one request: why it gets its answer, from the certificate to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +22,13 @@ from ingress.explain.candidates import (
     same_path_elsewhere,
 )
 from ingress.explain.dry_run import DryExchange, PolicyDecision, client_of, serve_assumed
+from ingress.explain.heads import (
+    FieldChanges,
+    changes_between,
+    field_pairs,
+    response_changes,
+    target_of,
+)
 from ingress.explain.protocols import client_protocol, endpoint_protocol
 from ingress.http1.request_head import parse_request_head
 from ingress.kube.objects import Ingress
@@ -35,21 +42,7 @@ from ingress.routing.match import find_certificate
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate
 
-FieldPairs = tuple[tuple[str, str], ...]
-
 _NO_CERTIFICATE: Final = "no tls entry has this host with a certificate that is for it"
-
-_NEVER_SHOWN: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
-"""Fields whose values may be secrets."""
-
-
-@dataclass(frozen=True)
-class FieldChanges:
-    """The difference between the fields that came and those that go on."""
-
-    added: FieldPairs = ()
-    changed: FieldPairs = ()
-    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +96,12 @@ class Explanation:
     sent_target: str
     request_changes: FieldChanges
     response_changes: FieldChanges
+    sent_head: bytes = field(repr=False)
+    """The head that the endpoint gets, as HTTP/1.1 has it, secrets included; empty without one."""
+
+    answer_head: bytes = field(repr=False)
+    """The head that the client gets if an endpoint answers 200, or that of the proxy's answer."""
+
     settings: tuple[str, ...]
     problems: tuple[Problem, ...]
     hints: tuple[str, ...]
@@ -161,11 +160,13 @@ def explain(
         upstream=upstream,
         upstream_fault=_upstream_fault(built, route),
         endpoint=dry.endpoint,
-        sent_target=_target_of(dry.upstream_head),
-        request_changes=_changes(asked.head(), dry.upstream_head)
+        sent_target=target_of(dry.upstream_head),
+        request_changes=changes_between(asked.head(), dry.upstream_head)
         if dry.upstream_head
         else FieldChanges(),
-        response_changes=_response_changes(dry.answer) if not answered else FieldChanges(),
+        response_changes=response_changes(dry.answer) if not answered else FieldChanges(),
+        sent_head=dry.upstream_head,
+        answer_head=dry.answer.partition(b"\r\n\r\n")[0],
         settings=_settings(route),
         problems=_problems(built, route, problems),
         hints=tuple(_hints(built, request, candidates, route)),
@@ -322,44 +323,5 @@ def _hints(
         yield f"Ingresses of other classes are not served: {classes}"
 
 
-# Heads as text.
-
-
-def _target_of(head: bytes) -> str:
-    line = head.partition(b"\r\n")[0].decode("latin-1")
-    return line.split(" ")[1] if line.count(" ") > 1 else ""
-
-
-def _fields_of(head: bytes) -> dict[str, tuple[str, str]]:
-    """The fields of a head by their names in lower case."""
-    lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
-    pairs = (line.partition(":") for line in lines)
-    return {name.lower(): (name, value.strip()) for name, _, value in pairs}
-
-
-def _changes(before: bytes, after: bytes) -> FieldChanges:
-    old, new = _fields_of(before), _fields_of(after)
-    return FieldChanges(
-        added=tuple(shown_field(*pair) for key, pair in new.items() if key not in old),
-        changed=tuple(
-            shown_field(*pair) for key, pair in new.items() if key in old and old[key][1] != pair[1]
-        ),
-        removed=tuple(name for key, (name, _) in old.items() if key not in new),
-    )
-
-
-def shown_field(name: str, value: str) -> tuple[str, str]:
-    """:return: the field as it may be shown: without the value of one that holds secrets."""
-    return name, "(not shown)" if name.lower() in _NEVER_SHOWN else value
-
-
-def _response_changes(answer: bytes) -> FieldChanges:
-    """The changes to a plain response of an endpoint."""
-    added = [
-        pair for key, pair in _fields_of(answer).items() if key not in ("content-length", "date")
-    ]
-    return FieldChanges(added=tuple(shown_field(*pair) for pair in added))
-
-
 def _location(dry: DryExchange) -> str:
-    return _fields_of(dry.answer).get("location", ("", ""))[1]
+    return field_pairs(dry.answer).get("location", ("", ""))[1]
