@@ -134,6 +134,9 @@ class ClientConnection(Connection):
         self._events.ping_answered(data)
 
     def settings_received(self) -> None:
+        if self.settings.asks_for_pushes:
+            # RFC 9113 section 6.5.2.
+            raise ConnectionFault(PROTOCOL_ERROR, "A server sets ENABLE_PUSH.")
         self._events.settings_changed()
 
     def goaway_received(self, last_id: int, code: int) -> None:
@@ -144,6 +147,10 @@ class ClientConnection(Connection):
                 self._forget(stream)
                 stream.events.stream_reset(REFUSED_STREAM)
         self._events.going_away(code)
+
+    def _prioritise(self, payload: bytes) -> None:
+        # RFC 9218 section 7.1.
+        raise ConnectionFault(PROTOCOL_ERROR, "A server sends PRIORITY_UPDATE.")
 
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id >= self._next_id or stream_id & 1 == 0
@@ -199,6 +206,14 @@ class ClientConnection(Connection):
         stream.is_remote_closed = True
         stream.take_end()
         self._close_if_done(stream)
+
+    def _take_data(self, stream: Stream, data: bytes, is_end: bool) -> None:
+        if not stream.is_response_begun:
+            # RFC 9113 section 8.1. Nobody would know what it is a part of.
+            self._return_credit(len(data))
+            self._message_fault(stream, "Data precedes the response.")
+            return
+        super()._take_data(stream, data, is_end)
 
     def _message_fault(self, stream: Stream, detail: str) -> None:
         self._refuse(stream, ResponseError(detail))

@@ -314,8 +314,9 @@ class ServerConnection(Connection):
 
     def _prioritise(self, payload: bytes) -> None:
         stream_id: int = read_word(payload)[0] & MAX_STREAM_ID
-        if not stream_id:
-            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE has no stream.")
+        if stream_id & 1 == 0:
+            # RFC 9218 section 7.1: this includes pushes that were never promised.
+            raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE has no stream of the client.")
         stream = self.streams.get(stream_id)
         if stream is not None:
             stream.priority = parse_priority(payload[4:])

@@ -36,15 +36,24 @@ class PeerSettings:
     :ivar max_streams: how many streams of ours the peer takes at once.
     :ivar has_come: whether the peer has sent any settings.
     :ivar takes_connect: whether it takes the CONNECT of RFC 8441.
+    :ivar asks_for_pushes: whether it has set ENABLE_PUSH, which only a client may.
     """
 
-    __slots__ = ("_table_size", "has_come", "initial_window", "max_streams", "takes_connect")
+    __slots__ = (
+        "_table_size",
+        "asks_for_pushes",
+        "has_come",
+        "initial_window",
+        "max_streams",
+        "takes_connect",
+    )
 
     def __init__(self) -> None:
         self.initial_window = DEFAULT_WINDOW
         self.max_streams = UNLIMITED
         self.has_come = False
         self.takes_connect = False
+        self.asks_for_pushes = False
         self._table_size = TABLE_SIZE
 
     def __repr__(self) -> str:
@@ -77,7 +86,9 @@ class PeerSettings:
     def _flag(self, key: int, value: int) -> None:
         if value > 1:
             raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS has a flag that is neither 0 nor 1.")
-        if key == ENABLE_CONNECT_PROTOCOL:
+        if key == ENABLE_PUSH:
+            self.asks_for_pushes = bool(value)
+        elif key == ENABLE_CONNECT_PROTOCOL:
             if self.takes_connect and not value:
                 # RFC 8441 section 3.
                 raise ConnectionFault(PROTOCOL_ERROR, "SETTINGS takes back a promise.")

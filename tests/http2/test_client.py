@@ -14,7 +14,15 @@ from ingress.http1.body import Trailers
 from ingress.http2.client import STREAMS_BEFORE_SETTINGS, ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import PROTOCOL_ERROR, REFUSED_STREAM
-from ingress.http2.frame import GOAWAY, PREFACE, PUSH_PROMISE, RST_STREAM
+from ingress.http2.frame import (
+    DATA,
+    END_STREAM,
+    GOAWAY,
+    PREFACE,
+    PRIORITY_UPDATE,
+    PUSH_PROMISE,
+    RST_STREAM,
+)
 from ingress.http2.hpack_encoder import encode_fields
 from ingress.http2.stream import Stream, StreamUser
 from ingress.message import Response
@@ -163,6 +171,20 @@ class ClientConnectionTests(SynchronousTestCase):
             self.exchange()
             self.assertIsInstance(answer.error, ResponseError)
 
+    def test_data_first(self) -> None:
+        """DATA before the head of a response resets its stream; its user gets none of it."""
+        for flags in (0, END_STREAM):
+            stream, answer = self.open()
+            self.exchange()
+            for end in (0, flags):
+                self.connection.receive(frame(DATA, end, stream.stream_id, b"HTTP/1.1 200 OK"))
+            self.exchange()
+            self.assertIsInstance(answer.error, ResponseError)
+            self.assertEqual((answer.body, answer.trailers), (b"", None))
+            resets = [each for each in self.came if isinstance(each, h2.events.StreamReset)]
+            self.assertEqual(resets[-1].error_code, PROTOCOL_ERROR)
+            self.assertIsNone(self.connection.fault)
+
     def test_room(self) -> None:
         """There is room for a few streams, and after the settings for as many as they say."""
         self.assertEqual(self.connection.room, STREAMS_BEFORE_SETTINGS)
@@ -207,12 +229,14 @@ class ClientConnectionTests(SynchronousTestCase):
         self.assertIn(b"12345678", self.events.told)
 
     def test_faults(self) -> None:
-        """Pushes and frames on streams that we have not opened end the connection."""
+        """What no server may send ends the connection, such as frames on streams not opened."""
         for piece in (
             frame(PUSH_PROMISE, 4, 1, word(2)),
             frame(1, 5, 2, b"\x88"),
             frame(1, 5, 7, b"\x88"),
             frame(0, 1, 7, b"x"),
+            settings((2, 1)),
+            frame(PRIORITY_UPDATE, 0, 0, word(1) + b"u=1"),
         ):
             connection = ClientConnection(Watcher(), Limits(), lambda: 1.0, HTTP2Counts())
             sent = connection.take()

@@ -30,6 +30,7 @@ from tests.support.http2_client import (
     answer,
     frame,
     window_update,
+    word,
 )
 from tests.support.http2_client import settings as settings_frame
 
@@ -400,6 +401,13 @@ class PriorityTests(SynchronousTestCase):
         client = self.begin(None, None)
         client.send(frame(0x10, 0, 0, b"\0\0\0\3u=0"), window_update(0, 1 << 20))
         self.assertEqual(self.order(client), [3, 3, 1, 1])
+
+    def test_update_of_push(self) -> None:
+        """PRIORITY_UPDATE for no stream, or for a push, which there is none of, is a fault."""
+        for stream_id in (0, 2):
+            client = self.begin(None)
+            client.send(frame(0x10, 0, 0, word(stream_id) + b"u=0"))
+            self.assertEqual(client.goaway(), PROTOCOL_ERROR)
 
     def test_starvation(self) -> None:
         """A stream that has waited for more than a second gets a frame."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
+from ingress.http2.frame import DATA, END_STREAM
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
 from tests.support.h2_endpoint import H2Endpoint
+from tests.support.http2_client import frame
 from tests.support.wire import ENDPOINT, GET, OTHER_ENDPOINT, UPSTREAM, Peer, Wire, post, request
 
 REFUSED_STREAM = 7
@@ -154,6 +156,16 @@ class FailureTests(HTTP2UpstreamTestCase):
         self.assertEqual(client.receive().status, 502)
         endpoint.answer(second, 204)
         self.assertEqual(other.receive().status, 204)
+
+    def test_data_first(self) -> None:
+        """DATA before the head of a response reaches no client, and is 502 for the request."""
+        for flags in (0, END_STREAM):
+            self.wire = Wire(route=route())
+            client = self.ask(post(0))
+            endpoint = self.accept()
+            endpoint.look()
+            endpoint.peer.send(frame(DATA, flags, 1, b"HTTP/1.1 200 OK\r\n\r\n"))
+            self.assertEqual(client.receive().status, 502)
 
     def test_another_endpoint(self) -> None:
         """A GET whose stream is reset goes to another endpoint."""
