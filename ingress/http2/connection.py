@@ -215,8 +215,10 @@ class Connection(StreamTable):
             self._goaway(stream_id, payload)
         elif kind == PRIORITY_UPDATE:
             self.guard.priority()
-            if stream_id or len(payload) < 4:
-                raise ConnectionFault(PROTOCOL_ERROR, "A PRIORITY_UPDATE frame is malformed.")
+            if len(payload) < 4:
+                raise ConnectionFault(FRAME_SIZE_ERROR, "PRIORITY_UPDATE is too short.")
+            if stream_id:
+                raise ConnectionFault(PROTOCOL_ERROR, "PRIORITY_UPDATE has a stream.")
             self._prioritise(payload)
         elif kind == PUSH_PROMISE:
             raise ConnectionFault(PROTOCOL_ERROR, "The peer pushes.")

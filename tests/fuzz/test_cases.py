@@ -1,0 +1,26 @@
+"""
+The first cases of each fuzzer of HTTP/2, and those that were findings.
+
+``make fuzz`` goes on for as long as one likes.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.fuzz import hpack_blocks, http2_frames
+from tests.fuzz.campaign import Check, try_case
+
+
+class CaseTests(SynchronousTestCase):
+    def run_cases(self, check: Check, count: int) -> None:
+        for number in range(count):
+            try_case(check, number)
+
+    def test_frames(self) -> None:
+        """`h2` and `ngh2` accept, refuse and read frames as we do, in both roles."""
+        self.run_cases(http2_frames.check, 150)
+
+    def test_blocks(self) -> None:
+        """`hpack` and `ngh2` read and write field blocks as we do; no old block is a new one."""
+        self.run_cases(hpack_blocks.check, 500)
