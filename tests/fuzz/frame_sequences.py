@@ -108,7 +108,9 @@ class Sequence:
             self.encoder.header_table_size = random.choice([0, 100, 200, 4096])
         if self.is_odd():
             fields = fields[:]
-            fields.insert(random.randrange(len(fields) + 1), random.choice(ODD_FIELDS))
+            odd = random.choice(ODD_FIELDS)
+            if odd[0] != b"host" or (fields[:1] and fields[0][0] == b":method"):
+                fields.insert(random.randrange(len(fields) + 1), odd)
         if self.is_odd() and fields:
             fields = fields[:]
             fields.pop(random.randrange(len(fields)))

@@ -41,6 +41,9 @@ OURS_ALONE = {
     # RFC 9113 section 5.1: a head after the end of the stream. `ngh2` ignores it.
     "A frame follows the end of its stream.",
     "A stream has a lower number than another one.",
+    # The others wait for the whole frame, and look at the last value of a setting alone.
+    "A frame is larger than allowed.",
+    "The frame size of SETTINGS is invalid.",
     # RFC 9218 section 2.1, RFC 8441 section 3.
     "SETTINGS has a flag that is neither 0 nor 1.",
     # Checks of HTTP/1.1.
