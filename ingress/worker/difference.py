@@ -39,6 +39,11 @@ _LIGHT_AT_ONCE: Final = 1000
 
 _FIELDS: Final = tuple(one.name for one in fields(Snapshot) if one.init)
 
+_CONDITIONS: Final = tuple(
+    one.name for one in fields(Upstream) if one.name not in ("key", "endpoints", "lingering")
+)
+"""The fields of an Upstream that are true or false."""
+
 
 class Difference:
     """
@@ -140,7 +145,8 @@ def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
             yield Endpoints(some)
         key, lingering = value.key, len(value.lingering)
         service = (key.namespace, key.service, key.port, key.is_by_service)
-        yield Service(name, service, lingering, value.is_unresolved, value.is_own)
+        conditions = {each: True for each in _CONDITIONS if getattr(value, each)}
+        yield Service(name, service, lingering, conditions)
     else:
         yield Value(name, key, value)
 

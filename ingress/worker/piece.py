@@ -200,8 +200,8 @@ class Service(NamedTuple):
     lingering: int
     """How many of the endpoints, the last ones, are lingering."""
 
-    is_unresolved: bool
-    is_own: bool
+    conditions: Mapping[str, bool]
+    """Those fields of the Upstream that are true, by name."""
 
     def apply(self, assembly: Assembly) -> None:
         """Make it, and set it."""
@@ -209,8 +209,7 @@ class Service(NamedTuple):
         endpoints = tuple(assembly.endpoints)
         count = len(endpoints) - self.lingering
         assembly.endpoints = []
-        conditions = (self.is_unresolved, self.is_own)
-        upstream = Upstream(key, endpoints[:count], endpoints[count:], *conditions)
+        upstream = Upstream(key, endpoints[:count], endpoints[count:], **self.conditions)
         assembly.put(self.field, key, upstream)
 
 

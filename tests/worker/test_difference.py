@@ -4,7 +4,7 @@ Tests for `ingress.worker.difference`, `ingress.worker.piece` and `ingress.worke
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,6 +140,17 @@ class EqualityTests(ReplicaTestCase):
         by_service = WEB._replace(is_by_service=True)
         address = Upstream(by_service, every[:1])
         snapshot = Snapshot(Config(), upstreams={WEB: upstream, by_service: address})
+        self.assertEqual(self.tell(snapshot), snapshot)
+
+    def test_conditions(self) -> None:
+        """Whatever else is known of an Upstream comes over, each on its own."""
+        known = [each.name for each in fields(Upstream) if each.type == "bool"]
+        self.assertIn("speaks_http2", known)
+        upstreams = {}
+        for name in known:
+            key = UpstreamKey("default", name, "80")
+            upstreams[key] = Upstream(key, **{name: True})
+        snapshot = Snapshot(Config(), upstreams=upstreams)
         self.assertEqual(self.tell(snapshot), snapshot)
 
     @given(st.data())
