@@ -70,5 +70,8 @@ class Upstream:
     speaks_http2: bool = False
     """Whether the Service port says that its endpoints speak HTTP/2 in the clear."""
 
+    speaks_tls: bool = False
+    """Whether the Service port says that its endpoints speak HTTP/1.1 over TLS."""
+
     is_own: bool = False
     """Whether there is no endpoint because it is this proxy that the host leads to."""

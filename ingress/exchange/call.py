@@ -115,6 +115,8 @@ class Call(StreamReceiver, Flow):
         receiver: CallReceiver,
         config: Config,
     ) -> None:
+        if settings.tls is not None or upstream.speaks_tls:
+            settings = settings.towards(upstream, client)
         self.state = CallState.CHOOSING
         self.tries: list[AttemptRecord] = []
         """The records of the attempts, in order."""
@@ -138,8 +140,7 @@ class Call(StreamReceiver, Flow):
         self._wants_new_connection = False
         """Whether a kept connection was stale. After one, the call takes new connections only."""
 
-        is_whole = head.request.body_length == 0
-        self._is_request_whole = is_whole
+        is_whole = self._is_request_whole = head.request.body_length == 0
         self._body = None if is_whole else ReplayableBody()
         """The body so far; None if the request has none."""
 
@@ -283,11 +284,10 @@ class Call(StreamReceiver, Flow):
 
     def _attempt_failed(self, error: PeerError) -> None:
         """Ask another endpoint; fail if there is none."""
+        is_lost = isinstance(error, (DialFailed, EndpointClosed))
+        condition = _ERROR if is_lost else _INVALID_HEADER
         if isinstance(error, (DialTimeout, EndpointTimeout)):
             condition = _TIMEOUT
-        else:
-            is_lost = isinstance(error, (DialFailed, EndpointClosed))
-            condition = _ERROR if is_lost else _INVALID_HEADER
         self._end_attempt(False, 504 if condition is _TIMEOUT else 502)
         other = self._next_endpoint(condition)
         if other is not None:

@@ -236,5 +236,6 @@ def _targets(snapshot: Snapshot) -> Iterator[tuple[_Key, UpstreamCheck]]:
     for key, target in snapshot.health_checks.items():
         upstream = snapshot.upstreams.get(key)
         if upstream is not None:
+            adapted = target.of(upstream)
             for endpoint in upstream.endpoints:
-                yield (key, endpoint), target
+                yield (key, endpoint), adapted

@@ -1,6 +1,9 @@
 """
 TLS towards endpoints: ``backend-protocol: HTTPS`` with its ``proxy-ssl-*`` annotations.
 
+With ``AUTO_HTTP`` the client's scheme decides, and without ``backend-protocol`` the ``appProtocol``
+of the Service port.
+
 As in ingress-nginx, an endpoint's certificate is verified only if an Ingress asks
 for it. A setting that makes the connection safer and cannot be honoured closes the
 paths: no request is sent with less protection than its Ingress asks for.
@@ -13,14 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import ClassVar, Final
 
 from OpenSSL import SSL
 
+from ingress.endpoint import UpstreamKey
 from ingress.object_name import parse_object_name
-from ingress.policy.annotation import Annotations, Subject
+from ingress.policy.annotation import PREFIX, Annotations, Subject
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import ObjectReference, Setting
 from ingress.policy.scope import OWN_NAMESPACE, ReadContext, RuleScope
@@ -48,6 +53,17 @@ H2: Final = b"h2"
 """Names of protocols (RFC 7301)."""
 
 
+class Use(Enum):
+    """Which requests go over TLS."""
+
+    ALWAYS = "always"
+    FOR_SECURE_CLIENTS = "for secure clients"
+    """``AUTO_HTTP``: those of clients that came over TLS."""
+
+    FOR_SECURE_PORTS = "for secure ports"
+    """Those for Service ports that say so (`Upstream.speaks_tls`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendTLS(Setting):
     """The settings for TLS towards endpoints; equal settings may share connections."""
@@ -64,8 +80,9 @@ class BackendTLS(Setting):
         "proxy-ssl-ciphers",
     )
     differences: ClassVar[Mapping[str, str]] = {
-        "backend-protocol": "`HTTP`, `HTTPS`, `GRPC` and `GRPCS`; `FCGI` is answered with "
-        "502, others are reported and replaced by `HTTP`",
+        "backend-protocol": "`HTTP`, `HTTPS`, `AUTO_HTTP`, `GRPC` and `GRPCS`; `FCGI` is answered "
+        "with 502, others are reported and replaced by `HTTP`; without the annotation, "
+        "`appProtocol` of the Service port decides",
         "proxy-ssl-verify": "with or without `proxy-ssl-secret`; a setting that cannot be "
         "honoured closes the paths with 503",
         "proxy-ssl-name": "without it, a certificate is verified for `SERVICE.NAMESPACE.svc`, "
@@ -112,24 +129,28 @@ class BackendTLS(Setting):
     alpn: tuple[bytes, ...] = (HTTP1,)
     """The protocols that the handshake may agree on, the preferred one first."""
 
+    use: Use = Use.ALWAYS
+    """`CallSettings.towards` decides about the others."""
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> BackendTLS | None:
         """Feature: None for plain HTTP."""
-        if _is_encrypted(annotations):
-            return _Reader(annotations, context).read()
-        for name in annotations:
-            if name.startswith("proxy-ssl-"):
-                annotations.fault(
-                    name,
-                    "without effect where backend-protocol is not HTTPS",
-                    code=Code.ANNOTATION_WITHOUT_EFFECT,
-                )
-        return None
+        use = _use(annotations)
+        if use in (Use.ALWAYS, Use.FOR_SECURE_CLIENTS):
+            return _Reader(annotations, context, use).read()
+        written = [name for name in annotations if name.startswith("proxy-ssl-")]
+        read = None if use is None or not written else _Reader(annotations, context, use).read()
+        why = _IN_THE_CLEAR if use is None else _ON_PLAIN_PORTS
+        faulty = {fault.name for fault in annotations.faults}
+        for name in written:
+            if PREFIX + name not in faulty:
+                annotations.fault(name, why, code=Code.ANNOTATION_WITHOUT_EFFECT)
+        return read
 
     @classmethod
     def references(cls, annotations: Annotations, namespace: str) -> Iterable[ObjectReference]:
         """Feature: the Secret with certificates, if one is named and will be looked at."""
-        if _is_encrypted(annotations):
+        if _use(annotations) is not None:
             key, _ = _read_secret_key(annotations)
             if key is not None:
                 yield ("Secret", *key)
@@ -144,9 +165,10 @@ class BackendTLS(Setting):
 
     def explain(self) -> str:
         """Feature."""
+        whose = f"Endpoints are asked over TLS{_WHERE[self.use]}"
         if not self.is_verified:
-            return "Endpoints are asked over TLS; their certificates are not verified."
-        return f"Endpoints are asked over TLS and must have a certificate for {self.name}."
+            return f"{whose}; their certificates are not verified."
+        return f"{whose} and must have a certificate for {self.name}."
 
     def shown(self) -> Mapping[str, object]:
         """Feature: it shows whether we have a certificate, and never the key."""
@@ -156,6 +178,7 @@ class BackendTLS(Setting):
                 "verified": self.is_verified,
                 "serverName": self.sends_name,
                 "clientCertificate": self.chain_pem is not None,
+                **({} if self.use is Use.ALWAYS else {"use": self.use.value}),
             }
         }
 
@@ -179,37 +202,59 @@ def _read_secret_key(annotations: Annotations) -> tuple[tuple[str, str] | None, 
     return key, "" if key is not None else "NAMESPACE/NAME of a Secret is accepted"
 
 
-def _is_encrypted(annotations: Annotations) -> bool:
-    written = annotations.text("backend-protocol")
-    protocol = written.upper()
-    if protocol in ("", "HTTP", "HTTPS", "GRPC", "GRPCS"):
-        return protocol in ("HTTPS", "GRPCS")
-    annotations.fault("backend-protocol", _IN_THE_CLEAR.get(protocol, _UNKNOWN))
-    return False
+def secure_port_tls(key: UpstreamKey) -> BackendTLS:
+    """:return: the settings for a Service port that says TLS, without annotations."""
+    return BackendTLS(f"{key.service}.{key.namespace}.svc", use=Use.FOR_SECURE_PORTS)
 
 
-_IN_THE_CLEAR: Final = {
-    "FCGI": "not implemented; requests get 502",
-    "AUTO_HTTP": "not implemented; HTTP/1.1 is spoken instead",
+def _use(annotations: Annotations) -> Use | None:
+    """:return: None if endpoints are asked in the clear."""
+    protocol = annotations.text("backend-protocol").upper()
+    if protocol in _USES:
+        return _USES[protocol]
+    is_fcgi = protocol == "FCGI"
+    annotations.fault("backend-protocol", _NO_FASTCGI if is_fcgi else _UNKNOWN)
+    return None
+
+
+_USES: Final[Mapping[str, Use | None]] = {
+    "": Use.FOR_SECURE_PORTS,
+    "HTTP": None,
+    "HTTPS": Use.ALWAYS,
+    "AUTO_HTTP": Use.FOR_SECURE_CLIENTS,
+    "GRPC": None,
+    "GRPCS": Use.ALWAYS,
 }
-"""What follows from a protocol that is not implemented."""
 
-_UNKNOWN: Final = "HTTP, HTTPS, GRPC or GRPCS is accepted; HTTP is spoken instead"
+_WHERE: Final[Mapping[Use, str]] = {
+    Use.ALWAYS: "",
+    Use.FOR_SECURE_CLIENTS: " where the client came over TLS",
+    Use.FOR_SECURE_PORTS: " where their Service port says kubernetes.io/wss",
+}
+
+_NO_FASTCGI: Final = "not implemented; requests get 502"
+_UNKNOWN: Final = "HTTP, HTTPS, AUTO_HTTP, GRPC or GRPCS is accepted; HTTP is spoken instead"
+_IN_THE_CLEAR: Final = "without effect where backend-protocol is not HTTPS"
+_ON_PLAIN_PORTS: Final = (
+    "without effect where neither backend-protocol is HTTPS nor the Service port has appProtocol: "
+    "kubernetes.io/wss"
+)
 
 
 class _Reader:
     """The ``proxy-ssl-*`` annotations of one Ingress while they are read."""
 
-    def __init__(self, annotations: Annotations, context: ReadContext) -> None:
+    def __init__(self, annotations: Annotations, context: ReadContext, use: Use) -> None:
         self._annotations = annotations
         self._context = context
+        self._use = use
         self._is_refused = False
 
     def read(self) -> BackendTLS:
         name = self._annotations.text("proxy-ssl-name", _NAME, "the name of a host")
         sends_name = self._annotations.choice("proxy-ssl-server-name", ("off", "on")) == "on"
         secret = self._secret()
-        return BackendTLS(
+        read = BackendTLS(
             name=name.lower().removesuffix("."),
             has_own_name=bool(name),
             sends_name=sends_name,
@@ -221,15 +266,26 @@ class _Reader:
             chain_pem=secret.chain_pem,
             key_pem=secret.key_pem,
             alpn=self._alpn(),
+            use=self._use,
         )
+        if self._is_refused and self._use is Use.FOR_SECURE_PORTS:
+            # The paths are open, for ports in the clear: no handshake succeeds without authorities.
+            return replace(read, is_verified=True, ca_pem=b"")
+        return read
 
     def _alpn(self) -> tuple[bytes, ...]:
+        if self._use is not Use.ALWAYS:
+            return (HTTP1,)
         if self._annotations.text("backend-protocol").upper() == "GRPCS":
             return (H2,)
         return (H2, HTTP1) if self._context.config.http2 else (HTTP1,)
 
     def _refuse(self, name: str, message: str) -> None:
-        self._annotations.close(name, message, subject=Subject.ENCRYPTION, is_shown=True)
+        if self._use is Use.FOR_SECURE_PORTS:
+            why = f"{_ON_PLAIN_PORTS}; there requests get 502: {message}"
+            self._annotations.fault(name, why, code=Code.ANNOTATION_WITHOUT_EFFECT)
+        else:
+            self._annotations.close(name, message, subject=Subject.ENCRYPTION, is_shown=True)
         self._is_refused = True
 
     def _secret(self) -> BackendSecret:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingress.believed_client import BelievedClient
 from ingress.endpoint import Upstream
 from ingress.message import Request
-from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.backend_tls import BackendTLS, Use, secure_port_tls
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import LoadBalance
@@ -40,6 +41,28 @@ class CallSettings:
         version = self.version
         is_http2 = upstream.speaks_http2 if version is None else version.is_http2
         return is_http2 and not request.wants_websocket
+
+    def towards(self, upstream: Upstream, client: BelievedClient) -> CallSettings:
+        """
+        :return: the settings of one call, in which `tls` is for its requests or None. It needs to
+            be asked only if there are such settings, or if the Service port speaks TLS.
+        """
+        tls = self.tls
+        if tls is None:
+            chosen = secure_port_tls(upstream.key) if self.version is None else None
+        elif tls.use is Use.FOR_SECURE_CLIENTS:
+            chosen = tls if client.is_secure else None
+        elif tls.use is Use.FOR_SECURE_PORTS:
+            chosen = tls if upstream.speaks_tls else None
+        else:
+            return self
+        return CallSettings(
+            affinity=self.affinity,
+            load_balance=self.load_balance,
+            proxy=self.proxy,
+            tls=chosen,
+            version=self.version,
+        )
 
     def for_diversion(self) -> CallSettings:
         """

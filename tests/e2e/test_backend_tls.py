@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from tests.e2e.case import ProcessTestCase
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued
-from tests.support.client import Reply
+from tests.support.client import HTTPClient, Reply, trusting_all
 from tests.support.endpoints import EchoEndpoint, RawEndpoint
 from tests.support.manifest import (
     Manifest,
@@ -69,6 +69,10 @@ class BackendTLSTests(ProcessTestCase):
             cls.ingress("pair.example", {**VERIFIED, "proxy-ssl-secret": "default/pair"}, "asking"),
             cls.ingress("missing.example", {**VERIFIED, "proxy-ssl-secret": "default/no"}, "good"),
             cls.ingress("clear.example", {}, "good"),
+            cls.ingress("auto.example", {**VERIFIED, "backend-protocol": "AUTO_HTTP"}, "good"),
+            cls.ingress("port.example", {}, "wss"),
+            service_manifest("wss", app_protocol="kubernetes.io/wss"),
+            *endpoint_manifests("wss", cls.endpoints["good"].port),
         )
 
     @classmethod
@@ -143,6 +147,17 @@ class BackendTLSTests(ProcessTestCase):
         """An endpoint that asks for our certificate gets that of the Secret; without, 502."""
         self.assert_served("asking", "pair.example")
         self.assertEqual(self.ask("asking", "checked.example").status, 502)
+
+    def test_auto(self) -> None:
+        """With AUTO_HTTP a client over TLS is served over TLS, and another one in the clear."""
+        port = self.process.port("https")
+        with HTTPClient(port, tls=trusting_all(), server_name="auto.example") as client:
+            self.assertEqual(client.request("/good", "auto.example").echo["name"], "good")
+        self.assertEqual(self.ask("good", "auto.example").status, 502)
+
+    def test_service_port(self) -> None:
+        """A Service port with appProtocol: kubernetes.io/wss is spoken to over TLS."""
+        self.assertEqual(self.ask("wss", "port.example").echo["name"], "good")
 
     def test_missing_secret(self) -> None:
         """Where the Secret is missing, nothing goes out."""

@@ -14,15 +14,21 @@ from ingress.explain.as_text import as_text
 from ingress.explain.asked import ask
 from ingress.explain.explanation import Explanation, explain
 from ingress.explain.protocols import client_protocol
-from tests.support.objects import FILES, NOW, built, ingress, served
+from ingress.kube.objects import ServicePort
+from tests.support.objects import FILES, NOW, built, endpoint_slice, ingress, service
 
 
 def explained(
-    backend: str = "HTTP", *fields: str, config: Config = FILES, scheme: str = "https"
+    backend: str = "HTTP",
+    *fields: str,
+    config: Config = FILES,
+    scheme: str = "https",
+    port: ServicePort | None = None,
 ) -> Explanation:
     annotations = {"backend-protocol": backend, "ssl-redirect": "false"}
     web = ingress("a.example", {"/": "web:80"}, annotations=annotations)
-    result = built(web, *served("web"), config=config)
+    parts = (service("web", *([port] if port else [])), endpoint_slice("web", "10.0.0.1"))
+    result = built(web, *parts, config=config)
     return explain(result, ask(f"{scheme}://a.example/x?y", fields=fields), now=NOW)
 
 
@@ -56,6 +62,26 @@ class EndpointProtocolTests(SynchronousTestCase):
             self.assertEqual(
                 as_json(explanation)["sent"]["protocol"], explanation.endpoint_protocol
             )
+
+    def test_auto(self) -> None:
+        """With AUTO_HTTP the endpoint is spoken to as the client speaks."""
+        for scheme, told in (("http", "HTTP/1.1"), ("https", "HTTP/1.1 over TLS")):
+            self.assertEqual(explained("AUTO_HTTP", scheme=scheme).endpoint_protocol, told)
+
+    def test_port(self) -> None:
+        """The Service port decides where the annotation does not."""
+        for app_protocol, backend, told in (
+            ("kubernetes.io/h2c", "", "HTTP/2 in the clear"),
+            ("kubernetes.io/h2c", "HTTP", "HTTP/1.1"),
+            ("kubernetes.io/wss", "", "HTTP/1.1 over TLS"),
+            ("kubernetes.io/wss", "HTTP", "HTTP/1.1"),
+            ("kubernetes.io/ws", "", "HTTP/1.1"),
+            ("https", "", "HTTP/1.1"),
+        ):
+            port = ServicePort(port=80, app_protocol=app_protocol)
+            explanation = explained(backend, port=port)
+            found = explanation.endpoint_protocol.partition(" (h2c)")[0]
+            self.assertEqual(found, told, (app_protocol, backend))
 
     def test_head(self) -> None:
         """The head that an endpoint gets in HTTP/2 is told like any other."""

@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
 from ingress.policy.backend_secret import BackendSecret
-from ingress.policy.backend_tls import H2, BackendTLS
+from ingress.policy.backend_tls import H2, HTTP1, BackendTLS, Use
 from ingress.testing import Reading, read_annotations, rule_scope
+from ingress.upstream.tls import ClientContexts, UnusableTLS
 
 SECRETS = {
     ("default", "all"): BackendSecret(b"chain", b"key", b"ca"),
@@ -82,8 +83,7 @@ class ProtocolTests(SettingsTestCase):
         """What is not implemented, or unknown, is a fault and HTTP."""
         for protocol, message in (
             ("fcgi", "not implemented; requests get 502"),
-            ("AUTO_HTTP", "not implemented; HTTP"),
-            ("AJP", "HTTP, HTTPS, GRPC or GRPCS is accepted; HTTP is spoken"),
+            ("AJP", "HTTP, HTTPS, AUTO_HTTP, GRPC or GRPCS is accepted; HTTP is spoken"),
         ):
             feature, faults, _ = read(protocol)
             self.assertIsNone(feature)
@@ -95,6 +95,31 @@ class ProtocolTests(SettingsTestCase):
         assert isinstance(feature, BackendTLS)
         self.assertTrue(feature.is_verified)
         self.assertEqual((feature.alpn, faults), ((H2,), {}))
+
+    def test_auto(self) -> None:
+        """The client decides, and what was meant to be verified is, or closed."""
+        feature, faults, _ = read("auto_http", verify="on", secret="default/ca")
+        assert isinstance(feature, BackendTLS)
+        self.assertEqual((feature.use, feature.alpn), (Use.FOR_SECURE_CLIENTS, (HTTP1,)))
+        self.assertEqual((feature.is_verified, faults), (True, {}))
+        self.assertEqual(read("AUTO_HTTP", verify="on").closing, CLOSED)
+
+    def test_open(self) -> None:
+        """Without a protocol the settings are for Service ports that speak TLS."""
+        self.assertEqual(read(""), (None, {}, None))
+        feature, faults, closing = read("", verify="on", secret="default/ca")
+        assert isinstance(feature, BackendTLS)
+        self.assertEqual((feature.use, feature.is_verified), (Use.FOR_SECURE_PORTS, True))
+        self.assertEqual((set(faults), closing), ({"proxy-ssl-verify", "proxy-ssl-secret"}, None))
+
+    def test_open_and_wrong(self) -> None:
+        """Then a bad setting closes no path, but no handshake succeeds with it."""
+        for values in ({"verify": "on"}, {"secret": "default/bad"}, {"ciphers": "none!"}):
+            feature, _, closing = read("", **values)
+            assert isinstance(feature, BackendTLS)
+            self.assertIsNone(closing)
+            with self.assertRaises(UnusableTLS):
+                ClientContexts().context(feature)
 
     def test_without_effect(self) -> None:
         """Who asks for verification without TLS is told."""

@@ -5,6 +5,7 @@ Tests for `ingress.worker.difference`, `ingress.worker.piece` and `ingress.worke
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,7 +150,8 @@ class EqualityTests(ReplicaTestCase):
         upstreams = {}
         for name in known:
             key = UpstreamKey("default", name, "80")
-            upstreams[key] = Upstream(key, **{name: True})
+            condition: dict[str, Any] = {name: True}
+            upstreams[key] = Upstream(key, **condition)
         snapshot = Snapshot(Config(), upstreams=upstreams)
         self.assertEqual(self.tell(snapshot), snapshot)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import ObjectKey
-from ingress.policy.backend_tls import BackendTLS
+from ingress.policy.backend_tls import BackendTLS, secure_port_tls
+from ingress.policy.backend_version import BackendVersion
 from ingress.policy.health_check import HealthCheck
 from ingress.policy.scope import RuleScope
 from ingress.routing.build.change import Index
@@ -22,6 +23,7 @@ from ingress.upstream_check import UpstreamCheck
 
 _CHECK = HealthCheck.key()
 _TLS = BackendTLS.key()
+_VERSION = BackendVersion.key()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def _add(found: dict[UpstreamKey, UpstreamCheck], rules: RuleSet, host: str, rul
     check, tls = rule.features.get(_CHECK), rule.features.get(_TLS)
     if not isinstance(check, HealthCheck):
         return
+    is_open = _VERSION not in rule.features
     source = rules.source
     for backend in rule.backends:
         key = backend.upstream
@@ -74,5 +77,7 @@ def _add(found: dict[UpstreamKey, UpstreamCheck], rules: RuleSet, host: str, rul
             scope = RuleScope(
                 source.namespace, source.name, host, rule.written, rule.path_type, key
             )
-            adapted = tls.at(scope) if isinstance(tls, BackendTLS) else None
+            adapted = secure_port_tls(key) if is_open else None
+            if isinstance(tls, BackendTLS):
+                adapted = tls.at(scope)
             found.setdefault(key, UpstreamCheck(check, adapted))

@@ -298,9 +298,11 @@ def _normalized(address: str, family: str) -> str:
 
 def with_version(upstream: Upstream, port: ServicePort | None) -> Upstream:
     """:return: the Upstream with what the Service port says of its endpoints (KEP 3726)."""
-    if port is None or port.app_protocol != "kubernetes.io/h2c":
+    if port is None or not port.app_protocol:
         return upstream
-    return replace(upstream, speaks_http2=True)
+    is_http2 = port.app_protocol == "kubernetes.io/h2c"
+    is_secure = port.app_protocol == "kubernetes.io/wss"
+    return replace(upstream, speaks_http2=is_http2, speaks_tls=is_secure)
 
 
 def _choose(
