@@ -215,6 +215,20 @@ class ClientConnection(Connection):
             return
         super()._take_data(stream, data, is_end)
 
+    def _close_if_done(self, stream: Stream) -> None:
+        # A response that is whole may still wait for its reader.
+        if stream.was_told:
+            super()._close_if_done(stream)
+
+    def _reset_received(self, stream: Stream, code: int) -> None:
+        if stream.is_remote_closed:
+            # RFC 9113 section 8.1: the rest of the request is not wanted, but the response counts.
+            stream.is_ended = stream.is_local_closed = True
+            self.output.forget(stream)
+            self._close_if_done(stream)
+        else:
+            super()._reset_received(stream, code)
+
     def _message_fault(self, stream: Stream, detail: str) -> None:
         self._refuse(stream, ResponseError(detail))
 

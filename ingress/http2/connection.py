@@ -307,9 +307,7 @@ class Connection(StreamTable):
             return
         code: int = read_word(payload)[0]
         self.counts.received_reset(code)
-        self._forget(stream)
-        stream.events.stream_reset(code)
-        self._was_reset(stream)
+        self._reset_received(stream, code)
 
     def _take_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         if stream_id:

@@ -307,7 +307,8 @@ class ServerConnection(Connection):
             self.guard.kinds["malformed"] += 1
             self.guard.reset(self._now())
 
-    def _was_reset(self, stream: Stream) -> None:
+    def _reset_received(self, stream: Stream, code: int) -> None:
+        super()._reset_received(stream, code)
         self._not_whole.pop(stream.stream_id, None)
         if not stream.is_head_sent:
             self.guard.reset(self._now())

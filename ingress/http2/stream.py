@@ -106,6 +106,10 @@ class StreamOwner:
         """Bytes of the body have reached their reader: the peer may send as many more."""
         raise NotImplementedError
 
+    def end_told(self, stream: Stream) -> None:
+        """The stream's user knows that the message is whole."""
+        raise NotImplementedError
+
 
 class Stream:
     """
@@ -309,6 +313,7 @@ class Stream:
         if self.is_remote_closed and not self.was_told and not self.is_closed:
             self.was_told = True
             self.events.body_ended(self.trailers)
+            self.owner.end_told(self)
 
     def take_refusal(self, error: PeerError) -> None:
         """The message is malformed: what is held of it is dropped (called by the connection)."""

@@ -88,6 +88,9 @@ class StreamTable(StreamOwner):
                 self.output.last(window_update_frame(stream.stream_id, increment))
         self._return_credit(size)
 
+    def end_told(self, stream: Stream) -> None:
+        self._close_if_done(stream)
+
     # What the roles add.
 
     def ping_acknowledged(self, data: bytes) -> None:
@@ -115,8 +118,10 @@ class StreamTable(StreamOwner):
         """The message is whole."""
         stream.take_end()
 
-    def _was_reset(self, stream: Stream) -> None:
-        """The peer has reset a stream, which is forgotten already."""
+    def _reset_received(self, stream: Stream, code: int) -> None:
+        """The peer has reset a stream."""
+        self._forget(stream)
+        stream.events.stream_reset(code)
 
     def _prioritise(self, payload: bytes) -> None:
         """A PRIORITY_UPDATE frame has come (RFC 9218 section 7.1)."""

@@ -165,7 +165,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
             self._plan_turn()
 
     def _plan_turn(self) -> None:
-        if self._turn is None and not self._is_lost:
+        if self._turn is None and (self._resuming or not self._is_lost):
             # Other streams will have something to send in this turn, too: one write for all.
             self._turn = self._deadlines.clock.callLater(0, self._end_turn)
 
@@ -284,9 +284,9 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         self._fail_streams(error)
 
     def _fail_streams(self, error: PeerError) -> None:
-        users, self._users = list(self._users.values()), {}
-        for user in users:
-            user.fail(error)
+        for user in list(self._users.values()):
+            if not user.has_all:
+                user.fail(error)
 
     # Deadlines.
 

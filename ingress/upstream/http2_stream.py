@@ -155,6 +155,11 @@ class HTTP2Stream(EndpointStream):
         """Tell the receiver that nothing more is at hand."""
         self._receiver.response_flush()
 
+    @property
+    def has_all(self) -> bool:
+        """Whether the whole response has come, which its receiver may be too slow to have got."""
+        return self._stream is not None and self._stream.is_remote_closed
+
     def fail(self, error: PeerError) -> None:
         """The connection has ended."""
         receiver = self._receiver

@@ -13,7 +13,7 @@ from ingress.errors import PeerError, ResponseError
 from ingress.http1.body import Trailers
 from ingress.http2.client import STREAMS_BEFORE_SETTINGS, ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
-from ingress.http2.fault import PROTOCOL_ERROR, REFUSED_STREAM
+from ingress.http2.fault import NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM
 from ingress.http2.frame import (
     DATA,
     END_STREAM,
@@ -184,6 +184,28 @@ class ClientConnectionTests(SynchronousTestCase):
             resets = [each for each in self.came if isinstance(each, h2.events.StreamReset)]
             self.assertEqual(resets[-1].error_code, PROTOCOL_ERROR)
             self.assertIsNone(self.connection.fault)
+
+    def test_paused(self) -> None:
+        """A response that is whole before its user reads on is passed on all the same."""
+        for body, is_end in ((b"", True), (b"held", True), (b"", False), (b"held", False)):
+            stream, answer = self.open(end=is_end)
+            self.exchange()
+            stream_id = stream.stream_id
+            self.endpoint.send_headers(stream_id, [(b":status", b"200")])
+            self.endpoint.send_data(stream_id, b"some")
+            self.exchange()
+            stream.pause_input()
+            if body:
+                self.endpoint.send_data(stream_id, body)
+            self.endpoint.send_headers(stream_id, [(b"x-sum", b"1")], end_stream=True)
+            self.exchange()
+            self.assertEqual((answer.body, answer.trailers), (b"some", None))
+            # RFC 9113 section 8.1: this says that the rest of the request is not wanted.
+            self.connection.receive(frame(RST_STREAM, 0, stream_id, word(NO_ERROR)))
+            self.assertIsNone(answer.reset)
+            stream.resume_input()
+            self.assertEqual((answer.body, answer.trailers), (b"some" + body, [(b"x-sum", b"1")]))
+            self.assertEqual(self.connection.streams, {})
 
     def test_room(self) -> None:
         """There is room for a few streams, and after the settings for as many as they say."""

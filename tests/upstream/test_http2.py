@@ -4,15 +4,17 @@ Tests for `ingress.upstream.http2` and its streams, with an endpoint of another 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.http2.frame import DATA, END_STREAM
+from ingress.http2.frame import DATA, END_STREAM, GOAWAY, RST_STREAM
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
 from tests.support.h2_endpoint import H2Endpoint
-from tests.support.http2_client import frame
+from tests.support.http2_client import frame, word
 from tests.support.wire import ENDPOINT, GET, OTHER_ENDPOINT, UPSTREAM, Peer, Wire, post, request
 
 REFUSED_STREAM = 7
@@ -306,3 +308,39 @@ class PressureTests(HTTP2UpstreamTestCase):
         received = len(client.read())
         self.wire.advance(0)
         self.assertGreater(received + len(client.read()), 0)
+
+    def test_whole_before_read(self) -> None:
+        """
+        A client that reads slowly gets all of a response that its endpoint has ended, whatever
+        becomes of the connection then.
+        """
+        body = bytes(range(256)) * 700
+        endings: dict[str, Callable[[H2Endpoint], object]] = {
+            "nothing": lambda endpoint: None,
+            "reset": lambda endpoint: endpoint.peer.send(frame(RST_STREAM, 0, 1, word(0))),
+            "goaway": lambda endpoint: endpoint.peer.send(frame(GOAWAY, 0, 0, word(1) + word(0))),
+            "end": lambda endpoint: endpoint.peer.end(),
+            "cut": lambda endpoint: endpoint.peer.reset(),
+        }
+        for name, end in endings.items():
+            self.wire = Wire(route=route())
+            client = self.ask()
+            endpoint = self.accept()
+            endpoint.look()
+            endpoint.h2.send_headers(1, [(":status", "200"), ("content-length", "179200")])
+            sent = 0
+            while sent < len(body):
+                room = min(endpoint.h2.local_flow_control_window(1), 16_384)
+                self.assertGreater(room, 0)
+                piece = body[sent : sent + room]
+                sent += len(piece)
+                endpoint.h2.send_data(1, piece, end_stream=sent == len(body))
+                endpoint.flush()
+                endpoint.look()
+            end(endpoint)
+            received = b""
+            while some := client.read():
+                received += some
+                self.wire.advance(0)
+            self.assertEqual(received.partition(b"\r\n\r\n")[2], body, name)
+            self.assertTrue(client.is_open)
