@@ -10,6 +10,7 @@ from typing import Final
 from ingress.config.nginx_settings import COOKIE_DOMAINS, COOKIE_PATHS, REDIRECT_TEXT
 from ingress.config_map import value as accept
 from ingress.config_map.key import no_effect, unsupported, works
+from ingress.pattern_replacement import REPLACEMENT as REDIRECT_REPLACEMENT
 
 _TIMEOUT: Final = accept.seconds(0.1, 86400.0)
 _STREAMED: Final = "bodies are passed on as they come, so that there is no such buffer"
@@ -62,14 +63,14 @@ _REDIRECTS: Final = (
     no_effect("use-port-in-redirects", "there are no redirects of this kind", "false"),
     works(
         "proxy-redirect-from",
-        accept.off_or(REDIRECT_TEXT, "text of a URL"),
+        accept.off_or_replaced(REDIRECT_TEXT, "text of a URL", with_text=False),
         "nginx.redirects.proxy_redirect_from",
         "what is replaced in Location and Refresh, as the annotation has it",
         "off",
     ),
     works(
         "proxy-redirect-to",
-        accept.off_or(REDIRECT_TEXT, "text of a URL"),
+        accept.off_or(REDIRECT_REPLACEMENT, "text of a URL"),
         "nginx.redirects.proxy_redirect_to",
         "what takes its place",
         "off",
@@ -111,14 +112,14 @@ _ENDPOINTS: Final = (
     ),
     works(
         "proxy-cookie-domain",
-        accept.off_or(COOKIE_DOMAINS, "two domains with a blank between them"),
+        accept.off_or_replaced(COOKIE_DOMAINS, "two domains with a blank between", with_text=True),
         "nginx.proxy.cookie_domain",
         "as the annotation",
         "off",
     ),
     works(
         "proxy-cookie-path",
-        accept.off_or(COOKIE_PATHS, "two paths with a blank between them"),
+        accept.off_or_replaced(COOKIE_PATHS, "two paths with a blank between", with_text=True),
         "nginx.proxy.cookie_path",
         "as the annotation",
         "off",

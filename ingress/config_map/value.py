@@ -19,6 +19,7 @@ from ingress.duration import parse_duration
 from ingress.field_edits import check_field
 from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.object_name import parse_object_name
+from ingress.pattern_replacement import PatternReplacement, ReplacementRefused, read_pattern
 from ingress.value_map import ValueMap, ValueRefused
 
 RETRY_CONDITIONS: Final = frozenset(
@@ -122,6 +123,31 @@ def off_or(pattern: re.Pattern[str], accepted: str) -> AcceptText:
     def accept(written: str) -> str:
         if written != "off" and pattern.fullmatch(written) is None:
             raise NotAccepted(f"off, or {accepted}, is accepted")
+        return written
+
+    return accept
+
+
+def off_or_replaced(pattern: re.Pattern[str], accepted: str, *, with_text: bool) -> AcceptText:
+    """
+    Accept ``off``, a text, or a regular expression after ``~`` that replaces more than that.
+
+    :param pattern: of a text, which `accepted` describes.
+    :param with_text: whether what takes its place follows behind a blank.
+    """
+
+    def accept(written: str) -> str:
+        if not written.startswith("~"):
+            off_or(pattern, accepted)(written)
+            return written
+        try:
+            if with_text:
+                expression, _, replacement = written.partition(" ")
+                PatternReplacement.read(expression, replacement.strip())
+            else:
+                read_pattern(written)
+        except ReplacementRefused as error:
+            raise NotAccepted(f"off, {accepted}, or a regular expression; {error}") from error
         return written
 
     return accept

@@ -2,7 +2,7 @@
 Cookies of endpoints, changed on their way to the client: ``proxy-cookie-domain`` and ``-path``.
 
 Source of the rules: docs/compatibility.md, section 2.6; they are those of nginx's directives
-``proxy_cookie_domain`` and ``proxy_cookie_path`` for text.
+``proxy_cookie_domain`` and ``proxy_cookie_path`` for text and for regular expressions.
 """
 
 from __future__ import annotations
@@ -10,23 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from ingress.config.nginx_settings import COOKIE_DOMAINS, COOKIE_PATHS
 from ingress.field_edits import FieldEdits
 from ingress.message import Response
+from ingress.pattern_replacement import PatternReplacement, ReplacementRefused
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext
 
+_UNCHANGED: Final = "cookies reach the client as the endpoint sets them"
+
 
 class Replacement(NamedTuple):
     """A text, and what takes its place."""
 
     old: bytes
+    """The text, or the regular expression as it is written."""
+
     new: bytes
+    pattern: PatternReplacement | None = None
+    """None for text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,10 @@ class ProxyCookie(Policy):
     name: ClassVar[str] = "proxy-cookie"
     annotations: ClassVar[tuple[str, ...]] = ("proxy-cookie-domain", "proxy-cookie-path")
     differences: ClassVar[Mapping[str, str]] = {
-        "proxy-cookie-domain": "text alone: two domains, or the beginnings of two paths; "
-        "regular expressions and variables are reported and ignored",
-        "proxy-cookie-path": "text alone: two domains, or the beginnings of two paths; "
-        "regular expressions and variables are reported and ignored",
+        "proxy-cookie-domain": "regular expressions after `~` are matched by RE2, with `$1` to "
+        "`$9` and no other variable",
+        "proxy-cookie-path": "regular expressions after `~` or `~*` are matched by RE2, with `$1` "
+        "to `$9` and no other variable",
     }
 
     domain: Replacement | None = None
@@ -79,12 +86,18 @@ class ProxyCookie(Policy):
     def _changed_attribute(self, attribute: bytes) -> bytes:
         name, equals, written = attribute.partition(b"=")
         key, value = name.strip().lower(), written.strip()
-        if self.domain is not None and key == b"domain":
-            if value.removeprefix(b".").lower() == self.domain.old.lower():
-                return name + equals + self.domain.new
-        elif self.path is not None and key == b"path" and value.startswith(self.path.old):
-            return name + equals + self.path.new + value.removeprefix(self.path.old)
-        return attribute
+        pair = self.domain if key == b"domain" else self.path if key == b"path" else None
+        if pair is None:
+            return attribute
+        if pair.pattern is not None:
+            return name + equals + pair.pattern.apply(value)
+        if key == b"path":
+            is_met = value.startswith(pair.old)
+            return name + equals + pair.new + value[len(pair.old) :] if is_met else attribute
+        domain = value.removeprefix(b".")
+        is_met = domain.lower() == pair.old.lower()
+        # As in nginx, the dot stays.
+        return name + equals + value[: -len(domain)] + pair.new if is_met else attribute
 
     def explain(self) -> str:
         """Feature."""
@@ -112,12 +125,27 @@ def _pair(
     value = annotations.text(name) or default
     if value in ("", "off"):
         return None
+    if value.startswith("~"):
+        return _pattern_pair(annotations, name, value)
     found = pattern.fullmatch(value)
     if found is None:
         annotations.fault(
             name,
-            f"off, or {accepted} with a blank between them, without variables and regular "
-            "expressions, is accepted; cookies reach the client as the endpoint sets them",
+            f"off, or {accepted} with a blank between them, without variables, is accepted, or a "
+            f"regular expression after ~ and what takes its place; {_UNCHANGED}",
         )
         return None
     return Replacement(found[1].encode(), found[2].encode())
+
+
+def _pattern_pair(annotations: Annotations, name: str, value: str) -> Replacement | None:
+    pattern, _, replacement = value.partition(" ")
+    replacement = replacement.strip()
+    try:
+        # Domains have no case.
+        ignores_case = name == "proxy-cookie-domain"
+        found = PatternReplacement.read(pattern, replacement, ignores_case=ignores_case)
+    except ReplacementRefused as error:
+        annotations.fault(name, f"{error}; {_UNCHANGED}")
+        return None
+    return Replacement(pattern.encode(), replacement.encode(), found)

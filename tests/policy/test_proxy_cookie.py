@@ -38,11 +38,13 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(read("off", "off"), (None, []))
 
     def test_bad_values(self) -> None:
-        """Variables, regular expressions and what ends a field are faults, and replace nothing."""
+        """Variables, bad patterns and what ends a field are faults, and replace nothing."""
         for bad in (
             "a",
             "a b c",
-            "~a b",
+            "~(a b",
+            "~a",
+            "~a $host",
             "$host a",
             "/a $1",
             "/a ;/b",
@@ -76,13 +78,13 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual(phases_of(ProxyCookie), {Phase.RESPONSE})
 
     def test_domain(self) -> None:
-        """A domain is replaced if it is the same, without regard to case and a dot."""
-        for written in (
-            b"Domain=inner.example",
-            b"Domain=.INNER.example",
-            b"Domain= inner.example ",
+        """A domain is replaced if it is the same, without regard to case; a dot stays before it."""
+        for written, expected in (
+            (b"Domain=inner.example", b"Domain=a.example"),
+            (b"Domain=.INNER.example", b"Domain=.a.example"),
+            (b"Domain= inner.example ", b"Domain=a.example"),
         ):
-            self.assertEqual(self.changed(b"a=b; " + written), b"a=b; Domain=a.example")
+            self.assertEqual(self.changed(b"a=b; " + written), b"a=b; " + expected)
         for written in (b"Domain=x.inner.example", b"Domain=inner.example.org", b"Domain"):
             self.assertEqual(self.changed(b"a=b; " + written), b"a=b; " + written)
 
@@ -94,6 +96,18 @@ class DecisionTests(SynchronousTestCase):
         )
         for cookie in (b"a=b; Path=/other/app/", b"a=b; Path=/APP/", b"a=b"):
             self.assertEqual(self.changed(cookie), cookie)
+
+    def test_patterns(self) -> None:
+        """Regular expressions replace the whole attribute, those of domains without a case."""
+        policy, _ = read(r"~^\.?(\w+)\.inner\.example$ $1.a.example", "~*^/App/([^/]*) /$1")
+        assert isinstance(policy, ProxyCookie)
+        self.policy = policy
+        self.assertEqual(
+            self.changed(b"a=b; Domain=.X.Inner.example; Path=/app/y/z; HttpOnly"),
+            b"a=b; Domain=X.a.example; Path=/y; HttpOnly",
+        )
+        cookie = b"a=b; Domain=inner.example; Path=/other/"
+        self.assertEqual(self.changed(cookie), cookie)
 
     def test_name(self) -> None:
         """A cookie may be called like an attribute."""

@@ -40,10 +40,8 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(read(INNER, replacement), (None, ["proxy-redirect-from"]))
 
     def test_bad_values(self) -> None:
-        """Variables, regular expressions and what ends a field are faults, and replace nothing."""
+        """Variables and what ends a field are faults, and replace nothing."""
         for bad in (
-            "~^http://(.*)$",
-            "~/x",
             "http://$host/",
             "a b",
             "a\r\nX: y",
@@ -57,6 +55,17 @@ class ReadTests(SynchronousTestCase):
         ):
             self.assertEqual(read(bad, OUTER), (None, ["proxy-redirect-from"]))
             self.assertEqual(read(INNER, bad), (None, ["proxy-redirect-to"]))
+
+    def test_pattern(self) -> None:
+        """A regular expression replaces the whole URL; a bad one is a fault."""
+        for beginning, replacement, faults in (
+            ("~*^http://inner(/.*)$", "https://a.example$1", []),
+            ("~^(?!x)", "/", ["proxy-redirect-from"]),
+            ("~/x", "$host", ["proxy-redirect-from"]),
+            ("~/x", "~y", []),
+        ):
+            feature, found = read(beginning, replacement)
+            self.assertEqual((feature is None, found), (bool(faults), faults))
 
 
 class DecisionTests(SynchronousTestCase):
@@ -88,6 +97,19 @@ class DecisionTests(SynchronousTestCase):
                 [(b"Refresh", b"3; " + url + OUTER.encode() + b"x")],
             )
         self.assertEqual(self.changed((b"Refresh", b"3")), [(b"Refresh", b"3")])
+
+    def test_pattern(self) -> None:
+        """A regular expression is looked for in the URL alone."""
+        policy, _ = read("~^http://inner:[0-9]+/(app)/(.*)", "https://a.example/$2#$1")
+        assert isinstance(policy, ProxyRedirect)
+        self.policy = policy
+        for name, before in ((b"Location", b""), (b"Refresh", b"3; url=")):
+            self.assertEqual(
+                self.changed((name, before + INNER.encode() + b"x")),
+                [(name, before + b"https://a.example/x#app")],
+            )
+            self.assertEqual(self.changed((name, before + b"/y")), [(name, before + b"/y")])
+        self.assertIn("in which ~^http://inner", policy.explain())
 
     def test_others(self) -> None:
         """Other redirects stay, and other responses are not touched."""
