@@ -27,6 +27,7 @@ from ingress.config import (
 )
 from ingress.config import value as accept
 from ingress.config.compression_section import read_compression
+from ingress.config.explain_section import read_explain
 from ingress.config.otlp_section import read_otlp
 from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
@@ -185,6 +186,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             log=_read_process_log(root),
             access_log=_read_access_log(root, folder),
             otlp=read_otlp(root),
+            explain=read_explain(root, folder),
             workers=root.take("workers", accept.workers, _DEFAULT.workers),
         )
 

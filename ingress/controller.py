@@ -10,6 +10,7 @@ build that fails leaves what was published last in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -232,8 +233,8 @@ class Controller:
             return
         is_first, is_large = not self.generation, spent >= LARGE_WORK
         if previous is None or is_first or built.snapshot is not previous.snapshot:
-            self._publish(built.snapshot)
             self.generation += 1
+            self._publish(replace(built.snapshot, generation=self.generation))
             self.published_at = self._now()
         self._problems.report("build", built.problems)
         if previous is None or is_first or built.served is not previous.served:

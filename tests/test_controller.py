@@ -132,7 +132,8 @@ class PublishTests(ControllerTestCase):
         self.change("a.example")
         self.clock.advance(HOLDOFF_DELAY)
         assert self.controller.built is not None
-        self.assertIs(self.controller.built.snapshot, self.snapshots[-1])
+        self.assertEqual(self.controller.built.snapshot, self.snapshots[-1])
+        self.assertEqual([each.generation for each in self.snapshots], [1, 2])
         self.assertEqual(self.controller.generation, 2)
         self.assertEqual(self.controller.published_at, self.now())
 

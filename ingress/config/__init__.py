@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingress.config.compression import CompressionSettings
+from ingress.config.explain import ExplainSettings
 from ingress.config.limit_store import LimitStore as LimitStore
 from ingress.config.limits import Limits as Limits
 from ingress.config.nginx_settings import NginxSettings
@@ -302,6 +303,9 @@ class Config:
 
     otlp: OtlpSettings = OtlpSettings()
     """Which requests have spans, and where these are sent."""
+
+    explain: ExplainSettings = ExplainSettings()
+    """Who may ask for explanations on the wire."""
 
     workers: int = 1
     """How many processes share the listeners."""

@@ -29,9 +29,9 @@ from ingress.downstream.prior_knowledge import hand_over, speaks_http2
 from ingress.encoded_fields import FieldLines
 from ingress.errors import InternalError, PeerError, RequestTimeout
 from ingress.exchange.client import Client
-from ingress.exchange.exchange import Exchange
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.fields import interim_fields
+from ingress.exchange.new_exchange import new_exchange
 from ingress.exchange.own_answer import refuse_client
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.http1.decoder import RequestDecoder
@@ -184,7 +184,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     def _begin(self, request: Request) -> None:
         self._limits, self._request = self._clients.limits, request
         self._request_count += 1
-        exchange = self._exchange = Exchange(self._exchanges, self, self._client, request)
+        exchange = self._exchange = new_exchange(self._exchanges, self, self._client, request)
         self.state = ANSWERING
         self.deadline = NEVER
         if self._decoder.is_in_body:

@@ -25,8 +25,8 @@ from ingress.downstream.http2_stream import (
 )
 from ingress.errors import InternalError, PeerError
 from ingress.exchange.client import Client
-from ingress.exchange.exchange import Exchange
 from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.new_exchange import new_exchange
 from ingress.exchange.own_answer import refuse_client
 from ingress.http2.fault import CANCEL, ENHANCE_YOUR_CALM, ConnectionFault
 from ingress.http2.server import ServerConnection, ServerEvents
@@ -168,7 +168,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         writer = StreamWriter(self, stream)
         self._writers[stream.stream_id] = writer
         stream.events = StreamInput(writer, self)
-        exchange = Exchange(self._exchanges, writer, self._client, request)
+        exchange = new_exchange(self._exchanges, writer, self._client, request)
         writer.reader = exchange
         try:
             exchange.begin()

@@ -14,6 +14,7 @@ from ingress.error_pages import NO_PAGES
 from ingress.errors import Outcome
 from ingress.exchange.call_resources import CallResources
 from ingress.exchange.compressor import MemoryBudget
+from ingress.exchange.explained_response import Explaining
 from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import answer_fields, own_request_id
 from ingress.exchange.grpc_answer import grpc_answer
@@ -88,6 +89,9 @@ class ExchangeResources:
         self.error_pages = NO_PAGES
         """The bodies of errors."""
 
+        self.explaining: Explaining | None = None
+        """Explains responses to those who know the token; None where there is none."""
+
         self._request_ids: list[bytes] = []
 
     def __repr__(self) -> str:
@@ -101,10 +105,17 @@ class ExchangeResources:
             config = snapshot.config
             self.field_names.apply(config.field_names, config.nginx.forwarded_for.field)
             self.error_pages = snapshot.config.error_pages
+            self._explain(config.explain.token_file)
             self.compression_memory.maximum = snapshot.config.compression.memory
             self.policy_faults.timeout = snapshot.config.limits.policy_timeout
         if previous is not None:
             self.policy_states.prune(snapshot.has_rule)
+
+    def _explain(self, token: bytes) -> None:
+        """Explain responses to those who know the token; if it is empty to nobody."""
+        used = self.explaining
+        if token != (used.token if used is not None else b""):
+            self.explaining = Explaining(token, self.calls.deadlines.clock) if token else None
 
     def end(self, record: ExchangeRecord, outcome: Outcome, detail: str) -> None:
         """Fill in the record of an exchange that is over, and take it."""

@@ -17,6 +17,7 @@ from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
 from ingress.error_pages import NO_PAGES, ErrorPages
+from ingress.exchange.explained_response import EXPLAIN
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
 from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
@@ -52,7 +53,7 @@ _REPLACED: Final = b"x-original-forwarded-"
 
 # `Proxy` would become the variable HTTP_PROXY of a CGI program (httpoxy, CVE-2016-5385).
 # CDN-Loop is added in `upstream_fields`, so that neither Connection nor edits remove it.
-_NEVER_UPSTREAM: Final = HOP_BY_HOP | _FORWARDED | {b"proxy", FIELD_KEY}
+_NEVER_UPSTREAM: Final = HOP_BY_HOP | _FORWARDED | {b"proxy", EXPLAIN, FIELD_KEY}
 
 # RFC 9110 section 8.6: no Content-Length in a message without a body.
 _NEVER_INTERIM: Final = HOP_BY_HOP | {b"content-length"}

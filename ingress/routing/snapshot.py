@@ -159,6 +159,9 @@ class Snapshot:
     default_certificate: ServerCertificate | None = None
     """The configured certificate; None if the self-signed one is used."""
 
+    generation: int = field(default=0, compare=False)
+    """How many Snapshots have been published, with this one; 0 for one that never was."""
+
     response_edits: ResponseEdits = field(init=False, repr=False, compare=False)
     """Changes to every response of a route that has none of its own: HSTS, over https."""
 

@@ -8,12 +8,14 @@ import json
 import socket
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tests.e2e.case import ProcessTestCase
 from tests.support.client import HTTPClient, Reply
 from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import PATIENCE, wait_until
+
+TOKEN = "0123456789abcdef"
 
 MANY = 12
 """Requests on as many connections, of which both workers get some."""
@@ -23,11 +25,19 @@ class AdminTests(ProcessTestCase):
     @classmethod
     def prepare(cls, folder: Path) -> None:
         web = cls.echo("web")
+        (folder / "token").write_text(f"{TOKEN}\n")
         cls.serve(
             folder,
             ingress_manifest("web", "a.example", {"/": "web", "/gone": "gone"}),
+            ingress_manifest(
+                "refused",
+                "b.example",
+                {"/": "web"},
+                annotations={"whitelist-source-range": "192.0.2.1"},
+            ),
             *served_manifests("web", web.port),
             workers=2,
+            explain={"token-file": "token"},
         )
 
     def ask(self, target: str, fields: str = "", **query: str) -> Reply:
@@ -76,6 +86,33 @@ class AdminTests(ProcessTestCase):
             while b'"path":"/after"' not in seen:
                 seen += connection.recv(65536)
 
+    def test_on_the_wire(self) -> None:
+        """A response explains itself as the admin listener does; the token goes no further."""
+        for url, expected in (
+            ("http://a.example/x?y=1", 200),
+            ("http://a.example/gone", 503),
+            ("http://b.example/", 403),
+            ("http://c.example/", 404),
+        ):
+            parts = urlsplit(url)
+            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            reply = self.get(target, parts.netloc, fields=f"X-Explain: {TOKEN}\r\n")
+            self.assertEqual(reply.status, expected)
+            self.assertNotIn(TOKEN, reply.text)
+            written = reply.field("X-Explanation")
+            assert written is not None
+            said = {name: rest for name, _, rest in map(_halves, written.split("; "))}
+            value = self.value("/explain", url=url)
+            rule = "none" if value["path"] is None else (value["host"] or "*") + value["path"]
+            self.assertEqual(said["rule"], rule)
+            self.assertEqual(said["outcome"], value["outcome"] or "ok")
+            self.assertEqual(int(said["snapshot"]), value["live"]["generation"])
+            for name in ("ingress", "upstream"):
+                self.assertEqual(said.get(name), value[name], name)
+            self.assertEqual(said.get("endpoint"), value["endpoint"])
+            self.assertEqual(value["status"], None if expected == 200 else expected)
+            self.assertIsNone(self.get(target, parts.netloc).field("X-Explanation"))
+
     def test_explained(self) -> None:
         """An explanation says what the process knows, and what the last requests met."""
         self.get("/gone")
@@ -88,3 +125,7 @@ class AdminTests(ProcessTestCase):
         for row in value["live"]["exchanges"]:
             self.assertEqual((row["rule"], row["status"]), ("a.example/gone", 503))
         self.assertEqual(self.ask("/explain", url="http://a.example/", what="1").status, 400)
+
+
+def _halves(part: str) -> tuple[str, str, str]:
+    return part.partition("=")
