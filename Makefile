@@ -9,7 +9,6 @@
 #   make check-wheel    install as a user would and as the Containerfile does, and try that
 #   make ci             what continuous integration runs
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
-#   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make docs           write the tables of README.md and docs that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
@@ -33,7 +32,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard page clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -91,9 +90,6 @@ venv: .venv/developer
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
 	    --requirement .venv/requirements-developer.txt; \
 	touch .venv/developer
-
-page: .venv/developer
-	@TXINGRESS_TEST_PAGE=1 TXINGRESS_SCREENSHOTS="$(SHOTS)" $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_page
 
 check-wheel: .venv/developer
 	@$(IN_CHECKOUT) .ci/check_wheel.py

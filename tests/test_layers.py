@@ -50,7 +50,7 @@ FORBIDDEN = [
     ("ingress", "ingress.control_plane", ("ingress.service", "ingress.tap")),
     ("ingress", "ingress.service", ("ingress.tap",)),
     ("ingress", "ingress.tap", ()),
-    ("ingress", "twisted.internet.reactor", ("ingress.tap", "ingress.command.cluster_reading")),
+    ("ingress", "twisted.internet.reactor", ("ingress.tap", "ingress.command.api_run")),
     ("ingress", "tests", ()),
 ]
 

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import TimeoutError
 
+from ingress.command.api_run import run_with_client
 from ingress.command.failure import CannotRun
 from ingress.command.overlay import with_objects
 from ingress.config import Config
-from ingress.config_file import ConfigError
 from ingress.kube.api.client import APIClient
-from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.cluster.reading import read_object
 from ingress.kube.cluster.reflector import Access
@@ -54,29 +53,11 @@ def read_cluster(
     :param further: Ingresses that are not in the cluster; the Secrets that they name are read too.
     :raises CannotRun: if the API server cannot be reached, or does not show what is needed.
     """
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed
     assert config.cluster is not None
-    try:
-        access = find_api(config.cluster, environment)
-    except ConfigError as error:
-        raise CannotRun(str(error)) from None
-    results: list[object] = []
-
-    def begin() -> None:
-        client = connect(reactor, access, environment)
-        reading = Deferred.fromCoroutine(_read(reactor, client, config, tuple(further)))
-        reading.addBoth(results.append)
-        reading.addCallback(lambda _: Deferred.fromCoroutine(client.close()))
-        reading.addBoth(lambda _: reactor.stop())
-
-    reactor.callWhenRunning(begin)
-    reactor.run()
-    (result,) = results or [CannotRun("interrupted")]
-    if isinstance(result, ClusterContent):
-        return result
-    raise result.value if hasattr(result, "value") else result  # type: ignore[misc]
+    those = tuple(further)
+    return run_with_client(
+        config.cluster, lambda reactor, client: _read(reactor, client, config, those), environment
+    )
 
 
 async def _read(

@@ -57,6 +57,7 @@ SUBCOMMANDS: Final = (
     Subcommand("routes", "list the rules", "routes"),
     Subcommand("endpoints", "list the Services and their endpoints", "endpoints"),
     Subcommand("certificates", "list the certificates", "certificates"),
+    Subcommand("certificate", "get a certificate by CertificateSigningRequest", "certificate"),
     Subcommand("problems", "list the problems", "problems"),
     Subcommand("completion", "write the completion of a shell", "completion"),
 )

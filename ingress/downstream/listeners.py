@@ -20,11 +20,10 @@ from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import AddressRefused, parse_listen_address
 
-ADMIN_CONNECTIONS = 64
+ADMIN_CONNECTIONS = 16
 """
 The limit of the admin listener, apart from `limits.connections`: few clients probe and
-scrape, and each browser that shows the page has up to six. Beyond it the oldest connections
-are cut (`YieldingLimit`).
+scrape. Beyond it the oldest connections are cut (`YieldingLimit`).
 """
 
 MIN_CONNECTIONS = 16

@@ -324,6 +324,53 @@ class RefusalTests(RecordedTestCase):
         self.assertIsNotNone(watching.ended)
 
 
+class SigningRequestTests(RecordedTestCase):
+    """A CertificateSigningRequest from its creation to the certificate."""
+
+    def test_signing(self) -> None:
+        """It is created, approved and signed, and a watch sees it."""
+        names = (
+            "create request",
+            "approve it (what kubectl certificate approve does)",
+            "the signer stores the certificate",
+        )
+        watching = None
+        for name in names:
+            recorded = exchange("certificate-signing-request", name)
+            sent = recorded.sent
+            if "spec" in sent and "username" in sent["spec"]:
+                ours = self.api.get(sent["apiVersion"], sent["kind"], "kubia-tls")
+                assert ours is not None
+                sent = {**sent, "metadata": ours["metadata"], "spec": ours["spec"]}
+            answer = self.repeat(recorded, sent=sent)
+            self.assertEqual(answer.code, recorded.status, answer.body)
+            found, theirs = answer.document, json.loads(recorded.answer)
+            self.assertEqual(_of_signing(found), _of_signing(theirs))
+            if watching is None:
+                watching = self.watch(
+                    recorded.path,
+                    fieldSelector="metadata.name=kubia-tls",
+                    resourceVersion=found["metadata"]["resourceVersion"],
+                )
+        assert watching is not None
+        self.advance(0)
+        events = [json.loads(piece) for piece in watching.pieces]
+        self.assertEqual([each["type"] for each in events], ["MODIFIED", "MODIFIED"])
+        self.assertTrue(events[-1]["object"]["status"]["certificate"])
+
+
+def _of_signing(document: Document) -> Document:
+    """:return: what the servers have in common: not who asked, and when."""
+    document = comparable(document)
+    document["metadata"].pop("managedFields", None)
+    for field in ("groups", "extra"):
+        document["spec"].pop(field, None)
+    for condition in document["status"].get("conditions", ()):
+        for field in ("lastUpdateTime", "lastTransitionTime"):
+            condition[field] = "..." if condition.get(field) else ""
+    return document
+
+
 class DiscoveryTests(RecordedTestCase):
     """Discovery."""
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from ipaddress import ip_address
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -127,6 +128,39 @@ class CertificateAuthority:
             key_pem=to_pem(key),
             names=names,
         )
+
+    def sign(
+        self,
+        request_pem: bytes,
+        *,
+        key: PrivateKey | None = None,
+        names: tuple[str, ...] = (),
+        not_after: datetime = NEXT_MONTH,
+    ) -> bytes:
+        """
+        Sign a request (PKCS #10).
+
+        :param key: that of another request, for a certificate that does not fit.
+        :param names: others than those of the request.
+        :return: the chain, as PEM.
+        """
+        request = x509.load_pem_x509_csr(request_pem)
+        asked = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        public: Any = key.public_key() if key is not None else request.public_key()
+        if names:
+            asked = x509.SubjectAlternativeName([_general_name(name) for name in names])
+        leaf = (
+            x509.CertificateBuilder()
+            .subject_name(request.subject)
+            .issuer_name(self._name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(YESTERDAY)
+            .not_valid_after(not_after)
+            .add_extension(asked, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return leaf.public_bytes(Encoding.PEM) + self._chain_pem
 
     def revoke(self, *revoked: Issued, next_update: datetime = NEXT_MONTH) -> bytes:
         """:return: a list of revoked certificates of this authority, in PEM."""

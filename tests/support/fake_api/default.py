@@ -37,6 +37,7 @@ class Defaults:
             "poddisruptionbudgets": self._with_status,
             "horizontalpodautoscalers": self._with_status,
             "deployments": self._with_status,
+            "certificatesigningrequests": self._with_status,
         }
 
     def fill_in(self, kind: Kind, document: Document, before: Document | None) -> Document:

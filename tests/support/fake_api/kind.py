@@ -18,6 +18,7 @@ STATUS_VERBS = ("get", "patch", "update")
 class Kind:
     """
     :ivar has_status: whether status is a subresource, which is the only way to write it.
+    :ivar subresources: those besides status that can be updated.
     :ivar has_generation: whether ``metadata.generation`` counts changes of the desired state.
     :ivar merge_keys: the lists that a strategic merge merges item by item, by path, each with
         the field that identifies its items; all other lists are replaced.
@@ -31,6 +32,7 @@ class Kind:
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
     has_status: bool = False
+    subresources: tuple[str, ...] = ()
     has_generation: bool = False
     merge_keys: dict[str, str] = field(default_factory=dict, hash=False)
     empty: Document = field(default_factory=dict, hash=False)
@@ -112,6 +114,14 @@ KINDS = (
         *("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
         short_names=("hpa",),
         has_status=True,
+    ),
+    Kind(
+        *("certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests"),
+        False,
+        short_names=("csr",),
+        has_status=True,
+        subresources=("approval",),
+        empty={"spec": {"request": None, "signerName": ""}, "status": {}},
     ),
     Kind("coordination.k8s.io", "v1", "Lease", "leases", empty={"spec": {}}),
     Kind(

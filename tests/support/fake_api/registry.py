@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from tests.support.fake_api import patch, status
+from tests.support.fake_api.access import ANONYMOUS, User
 from tests.support.fake_api.default import Defaults
 from tests.support.fake_api.event import from_stored, to_stored
 from tests.support.fake_api.field_owner import FieldOwners, Owner, Path, leaves, remove
@@ -38,6 +39,7 @@ class Write:
     """
     The way in which an object is written.
 
+    :ivar user: who writes.
     :ivar manager: the owner of the fields that the write sets.
     :ivar applied: the fields that server-side apply names; None for other writes.
     :ivar is_dry_run: whether the result is discarded instead of stored.
@@ -45,6 +47,7 @@ class Write:
 
     manager: str = "unknown"
     subresource: str = ""
+    user: User = ANONYMOUS
     applied: frozenset[Path] | None = None
     is_dry_run: bool = False
 
@@ -86,6 +89,9 @@ class Registry:
         metadata = self._new_metadata(kind, namespace, document.get("metadata") or {})
         if kind.has_status:
             document.pop("status", None)
+        if kind.plural == "certificatesigningrequests":
+            who = {"username": write.user.name, "groups": list(write.user.groups)}
+            document["spec"] = {**document.get("spec", {}), **who}
         new = self._defaults.fill_in(kind, {**document, "metadata": metadata}, None)
         self._check(kind, new, None)
         assert _NAMESPACES is not None
@@ -206,6 +212,11 @@ class Registry:
             raise status.conflict(kind, key[1], _precondition("UID", asked["uid"], was["uid"]))
         if write.subresource == "status":
             new = {**before, "status": {**kind.empty["status"], **(document.get("status") or {})}}
+        elif write.subresource == "approval":
+            conditions = (document.get("status") or {}).get("conditions") or ()
+            now = {"lastUpdateTime": self._now(), "lastTransitionTime": self._now()}
+            stamped = [{**condition, **now, **condition} for condition in conditions]
+            new = {**before, "status": {**before["status"], "conditions": stamped}}
         else:
             given = {name: was[name] for name in GIVEN_BY_THE_SERVER if name in was}
             new = {**document, "metadata": _ordered({**asked, **given, "name": key[1]}, key[0])}

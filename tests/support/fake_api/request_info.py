@@ -78,4 +78,4 @@ def parse_request(method: str, path: str, query: dict[str, str]) -> RequestInfo 
 
 
 def _is_subresource(kind: Kind, subresource: str) -> bool:
-    return not subresource or (subresource == "status" and kind.has_status)
+    return subresource in ("", *kind.subresources) or (subresource == "status" and kind.has_status)

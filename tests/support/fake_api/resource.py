@@ -123,7 +123,7 @@ class APIResource(Resource):
                     fail(request, fault)
                 return
             self._access.check(user, info)
-            code = self._answer(request, info, query)
+            code = self._answer(request, user, info, query)
         except status.StatusError as error:
             code = error.code
             raise
@@ -131,7 +131,7 @@ class APIResource(Resource):
             group, where = info.kind.group, (info.namespace, info.name)
             self.log.append(LoggedRequest(user.name, info.verb, group, info.resource, *where, code))
 
-    def _answer(self, request: Any, info: RequestInfo, query: dict[str, str]) -> int:
+    def _answer(self, request: Any, user: User, info: RequestInfo, query: dict[str, str]) -> int:
         """:return: the status."""
         if not info.verb or (info.verb in ("create", "list", "watch") and info.subresource):
             raise status.no_such_method()
@@ -142,7 +142,7 @@ class APIResource(Resource):
         if info.verb in answers:
             answers[info.verb](request, info, query)
             return 200
-        code, document = self._of_object(request, info, query)
+        code, document = self._of_object(request, user, info, query)
         if document.get("kind") == "Status":
             answer(request, code, document)
         else:
@@ -150,12 +150,11 @@ class APIResource(Resource):
         return code
 
     def _of_object(
-        self, request: Any, info: RequestInfo, query: dict[str, str]
+        self, request: Any, user: User, info: RequestInfo, query: dict[str, str]
     ) -> tuple[int, Document]:
         kind, key = info.kind, (info.namespace, info.name)
-        write = Write(
-            _manager(request, query), info.subresource, is_dry_run=query.get("dryRun") == "All"
-        )
+        is_dry_run = query.get("dryRun") == "All"
+        write = Write(_manager(request, query), info.subresource, user, is_dry_run=is_dry_run)
         match info.verb:
             case "get":
                 return 200, self._registry.get(kind, *key)

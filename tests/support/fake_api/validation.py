@@ -4,9 +4,12 @@ The server's validation rules that a controller or its tests may run into.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
+
+from cryptography import x509
 
 from tests.support.fake_api.default import OLD_CLASS
 from tests.support.fake_api.kind import Document, Kind
@@ -200,7 +203,28 @@ def _series(series: Document | None) -> Iterator[Cause]:
         yield _required("series.lastObservedTime", "")
 
 
+def _signing_request(kind: Kind, document: Document, before: Document | None) -> Iterator[Cause]:
+    spec = document.get("spec") or {}
+    if before is not None and spec != before["spec"]:
+        yield _invalid("spec", "{...}", "field is immutable")
+        return
+    try:
+        x509.load_pem_x509_csr(base64.b64decode(spec.get("request") or ""))
+    except ValueError:
+        message = "unable to parse a certificate request"
+        yield _invalid("spec.request", str(spec.get("request")), message)
+    if not spec.get("usages"):
+        yield _required("spec.usages", "usages is required")
+    if "/" not in (spec.get("signerName") or ""):
+        message = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
+        yield _invalid("spec.signerName", str(spec.get("signerName")), message)
+    if spec.get("expirationSeconds", 600) < 600:
+        message = "may not specify a duration less than 600 seconds"
+        yield _invalid("spec.expirationSeconds", str(spec["expirationSeconds"]), message)
+
+
 _CHECKS: dict[str, Check] = {
+    "certificatesigningrequests": _signing_request,
     "ingresses": _ingress,
     "endpointslices": _endpoint_slice,
     "endpoints": _endpoints,

@@ -1,0 +1,3 @@
+"""
+Certificates by CertificateSigningRequest: a key is made here, and a signer of the cluster signs it.
+"""

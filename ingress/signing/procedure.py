@@ -1,0 +1,104 @@
+"""
+From hosts to a key and a certificate, or to the reason why there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred, TimeoutError
+
+from ingress.kube.api.client import APIClient
+from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.problem import printable
+from ingress.routing.snapshot import ServerCertificate
+from ingress.signing import signing_request
+from ingress.signing.key_pair import check_certificate, make_key, make_request
+from ingress.signing.signing_request import Order, SigningFailed, SigningRequest
+
+
+class Wish(NamedTuple):
+    """The certificate that somebody wants."""
+
+    hosts: Sequence[str]
+    """At least one, in lower case; wildcards as ``*.example.com``."""
+
+    signer: str
+    duration: int | None = None
+    """Seconds of validity; None leaves it to the signer."""
+
+    is_rsa: bool = False
+    approves: bool = False
+    """Whether the request is approved by us, too: that needs a right of its own."""
+
+    timeout: float = 600.0
+    """Seconds to wait for the certificate."""
+
+
+class Obtained(NamedTuple):
+    """A certificate that fits."""
+
+    chain_pem: bytes
+    key_pem: bytes
+    certificate: ServerCertificate
+
+
+Tell = Callable[[str], None]
+"""Receives a sentence at each step, for people who wait."""
+
+
+async def obtain(
+    client: APIClient, clock: Any, wish: Wish, now: Callable[[], datetime], tell: Tell
+) -> Obtained:
+    """
+    Make a key, have it signed, and check the result. The key leaves this process nowhere.
+
+    A request that is denied or fails is left for people to look at. One that nobody has answered
+    in time is removed: its key is gone, so that approving it would be in vain.
+
+    :param clock: for timeouts.
+    :param now: gives the time with a zone.
+    :raises SigningFailed: if there is no certificate.
+    :raises UnfitCertificate: if there is one that cannot be used.
+    :raises APIError: if we lack a right.
+    :raises APIUnreachable: if the API server does not answer at the beginning.
+    """
+    key_pem = make_key(is_rsa=wish.is_rsa)
+    order = Order(make_request(key_pem, wish.hosts), wish.signer, wish.duration)
+    name = (await signing_request.create(client, order)).name
+    if wish.approves:
+        tell(f"Approving CertificateSigningRequest {name}")
+        hosts = ", ".join(wish.hosts)
+        await signing_request.approve(client, name, f"txingress certificate for {hosts}")
+    else:
+        tell(
+            f"CertificateSigningRequest {name} waits for approval; to give it: "
+            f"kubectl certificate approve {name}"
+        )
+    chain_pem = await _waited(client, clock, wish, name, tell)
+    return Obtained(chain_pem, key_pem, check_certificate(chain_pem, key_pem, wish.hosts, now()))
+
+
+async def _waited(client: APIClient, clock: Any, wish: Wish, name: str, tell: Tell) -> bytes:
+    told: set[str] = set()
+
+    def look(request: SigningRequest) -> None:
+        if request.is_approved and not told:
+            told.add(name)
+            tell(f"It is approved, and waits for its signer {printable(wish.signer)}")
+
+    waiting = Deferred.fromCoroutine(signing_request.wait(client, clock, name, look))
+    try:
+        return await waiting.addTimeout(wish.timeout, clock)
+    except TimeoutError:
+        missing = "was approved, but not signed" if told else "was not approved"
+        try:
+            await signing_request.remove(client, name)
+            left = "it has been removed, because its key is gone"
+        except (APIError, APIUnreachable) as error:
+            left = f"it is still there ({error}), but its key is gone, so remove it"
+        raise SigningFailed(
+            f"CertificateSigningRequest {name} {missing} within {wish.timeout:.0f} s; {left}"
+        ) from None

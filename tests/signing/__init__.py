@@ -1,0 +1,3 @@
+"""
+Tests for `ingress.signing`.
+"""
