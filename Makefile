@@ -9,6 +9,7 @@
 #   make check-wheel    install as a user would and as the Containerfile does, and try that
 #   make ci             what continuous integration runs
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
+#   make explained      ask a process 20,000 requests, and compare with their explanations
 #   make docs           write the tables of README.md and docs that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
@@ -32,7 +33,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -102,6 +103,9 @@ test-compiled: .venv/developer
 # SCENARIOS=small-get has it count some of them, BASE=COMMIT compare with another commit.
 guard: .venv/developer
 	@$(IN_CHECKOUT) -m benchmarks.guard $(SCENARIOS) $(if $(BASE),--base $(BASE))
+
+explained: .venv/developer
+	@TXINGRESS_EXPLAINED=20000 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_explained
 
 clean:
 	rm -rf .venv build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -106,7 +106,8 @@ class _EchoHandler(BaseHTTPRequestHandler):
             {
                 "name": self.owner.name,
                 "method": self.command,
-                "target": self.path,
+                # `path` has one slash where it began with several.
+                "target": self.requestline.split(" ")[1],
                 "fields": self.headers.items(),
                 "length": length,
             }
