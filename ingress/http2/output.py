@@ -145,7 +145,14 @@ class Output:
 
     def window_changed(self, stream: Stream) -> None:
         """The peer takes more of a stream, or less."""
-        if stream.queued and stream.send_window > 0 and not stream.is_queued:
+        if stream.send_window <= 0:
+            if stream.is_queued:
+                # SETTINGS may take away what was announced, and more (RFC 9113 section 6.9.2).
+                stream.is_queued = False
+                self._ready.remove(stream)
+                if stream.waits_since == NOT_WAITING:
+                    stream.waits_since = self._now()
+        elif stream.queued and not stream.is_queued:
             stream.is_queued = True
             self._ready.append(stream)
 

@@ -402,6 +402,27 @@ class PriorityTests(SynchronousTestCase):
         client.send(frame(0x10, 0, 0, b"\0\0\0\3u=0"), window_update(0, 1 << 20))
         self.assertEqual(self.order(client), [3, 3, 1, 1])
 
+    def test_smaller_windows(self) -> None:
+        """A stream that is to send waits when SETTINGS take its window away, and goes on later."""
+        for window in (0, 1):
+            client = Client(None).handshake((4, 100))
+            for stream_id in (1, 3):
+                client.send(client.head(stream_id))
+            for received in client.site.received:
+                received.stream.send_head(encode_status(200), is_end=False)
+                received.stream.send_data(b"a" * 50)
+            self.assertEqual(len(client.read()), 4)
+            for received in client.site.received:
+                received.stream.send_data(b"b" * 20)
+            client.connection.receive(settings_frame((4, window)))
+            client.read()
+            self.assertEqual([len(each.payload) for each in client.of(DATA)], [50, 50])
+            waiting = client.connection.stalled(client.now + 1)
+            self.assertEqual([each.stream_id for each in waiting], [1, 3])
+            client.send(settings_frame((4, 100)))
+            self.assertEqual(client.body(1), b"a" * 50 + b"b" * 20)
+            self.assertEqual(client.connection.stalled(client.now + 1), [])
+
     def test_update_of_push(self) -> None:
         """PRIORITY_UPDATE for no stream, or for a push, which there is none of, is a fault."""
         for stream_id in (0, 2):
