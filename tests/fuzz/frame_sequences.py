@@ -109,7 +109,10 @@ class Sequence:
         if self.is_odd():
             fields = fields[:]
             odd = random.choice(ODD_FIELDS)
-            if odd[0] != b"host" or (fields[:1] and fields[0][0] == b":method"):
+            # Which trailers are dropped, and which refused, is a matter of taste.
+            if odd[0] not in (b"host", b"content-length") or (
+                fields[:1] and fields[0][0] == b":method"
+            ):
                 fields.insert(random.randrange(len(fields) + 1), odd)
         if self.is_odd() and fields:
             fields = fields[:]

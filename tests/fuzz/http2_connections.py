@@ -80,9 +80,9 @@ class Conversation:
 
     # Steps.
 
-    def message(self, begin: Fields, *, may_be_long: bool = True) -> Sent:
+    def message(self, begin: Fields) -> Sent:
         random = self.random
-        size = random.choice([0, 0, 1, 100, 5000, 70_000, 300_000 if may_be_long else 1])
+        size = random.choice([0, 0, 1, 100, 5000, 70_000, 200_000])
         fields = [*begin, *(random.choice(PLAIN) for _ in range(random.randrange(4)))]
         if size and not random.randrange(3):
             fields.append((b"content-length", b"%d" % size))
@@ -119,7 +119,9 @@ class Conversation:
             return
         stream_id = self.random.choice(waiting)
         sent = self.message([(b":status", self.random.choice([b"200", b"404"]))])
-        for _ in range(self.random.choice([0, 0, 0, 1, 2])):
+        # `h2` takes none for a stream that it has reset.
+        takes_interim = not isinstance(self.client.party, H2Party)
+        for _ in range(self.random.choice([0, 0, 0, 1, 2]) * takes_interim):
             sent.interim += 1
             server.party.head(stream_id, [(b":status", b"103"), (b"x-early", b"1")], is_end=False)
         self.begin(server, stream_id, sent)
@@ -204,9 +206,9 @@ class Conversation:
 
     def finish(self) -> None:
         """Send all that is to be sent, read all that is to be read."""
-        for side in (self.client, self.server):
-            side.party.change_settings(65_535, 4096)
+        narrow = [self.client, self.server]
         for _ in range(10_000):
+            narrow = [side for side in narrow if not side.party.change_settings(65_535, 4096)]
             for side in (self.client, self.server):
                 side.party.read_again()
                 for stream_id in [key for key, sent in side.sent.items() if not sent.is_ended]:
@@ -226,7 +228,9 @@ class Conversation:
         for source, target in ((self.client, self.server), (self.server, self.client)):
             for stream_id, sent in source.sent.items():
                 message = target.party.received.get(stream_id)
-                if stream_id in gone:
+                is_answered = target is self.server and stream_id in target.sent
+                if stream_id in gone or (is_answered and isinstance(target.party, OurParty)):
+                    # Our server drops what it has not read of a request before the answer is whole.
                     if message is not None:
                         assert sent.body.startswith(message.body), stream_id
                         assert not message.is_whole or sent.body == message.body, stream_id

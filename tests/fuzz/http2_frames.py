@@ -36,6 +36,7 @@ OURS_ALONE = {
     # Bounds.
     "The peer sends empty DATA.",
     "A field block has too many frames.",
+    "The peer sends too many WINDOW_UPDATE frames.",
     # RFC 7540 section 5.3.1, which h2spec still tests.
     "A stream depends on itself.",
     # RFC 9113 section 5.1: a head after the end of the stream. `ngh2` ignores it.
@@ -164,12 +165,13 @@ def is_theirs_alone(frames: Sequence[bytes], h2: list[Objection], ngh2: list[Obj
     if is_kind(last, WINDOW_UPDATE):
         # `h2` does not ignore the reserved bit.
         return bool(h2)
+    if is_kind(last, SETTINGS):
+        # `h2` gives windows to streams that are closed. `ngh2` counts acknowledgements, and minds a
+        # change of NO_RFC7540_PRIORITIES.
+        return True
     if h2:
         # It takes no empty field block, which is what trailers without any field are.
         return is_kind(last, HEADERS) or is_kind(last, CONTINUATION)
-    if is_kind(last, SETTINGS):
-        # It counts acknowledgements, and minds a change of NO_RFC7540_PRIORITIES.
-        return True
     # It minds a Content-Length in 1xx and 204, and one that is no number in trailers.
     return is_kind(last, HEADERS) or is_kind(last, CONTINUATION)
 

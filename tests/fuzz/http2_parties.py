@@ -7,7 +7,6 @@ or left unread as it is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import h2.config
@@ -64,8 +63,10 @@ class Party:
     def ping(self) -> None:
         raise NotImplementedError
 
-    def change_settings(self, window: int, table: int) -> None:
-        """Ours never changes its settings."""
+    def change_settings(self, window: int, table: int) -> bool:
+        """:return: whether that is possible now."""
+        # Ours never changes its settings.
+        return True
 
     def read_again(self) -> None:
         """Read what was left unread, and from now on what comes."""
@@ -214,6 +215,7 @@ class H2Party(Party):
             values[codes.ENABLE_PUSH] = 0
         self.h2.local_settings = h2.settings.Settings(client=is_client, initial_values=values)
         self.h2.initiate_connection()
+        self._unacknowledged = 1
         self._pending: dict[int, list[Any]] = {}
         self._unread: dict[int, int] = {}
 
@@ -233,9 +235,14 @@ class H2Party(Party):
     def ping(self) -> None:
         self.h2.ping(b"12345678")
 
-    def change_settings(self, window: int, table: int) -> None:
+    def change_settings(self, window: int, table: int) -> bool:
+        if self._unacknowledged:
+            # It takes any acknowledgement for that of its last change.
+            return False
+        self._unacknowledged += 1
         codes = h2.settings.SettingCodes
         self.h2.update_settings({codes.INITIAL_WINDOW_SIZE: window, codes.HEADER_TABLE_SIZE: table})
+        return True
 
     def read_again(self) -> None:
         self.reads = True
@@ -292,6 +299,8 @@ class H2Party(Party):
         elif kind is h2.events.StreamReset:
             self._pending.pop(event.stream_id, None)
             self.resets[event.stream_id] = int(event.error_code)
+        elif kind is h2.events.SettingsAcknowledged:
+            self._unacknowledged -= 1
         assert kind is not h2.events.ConnectionTerminated, event
 
     def is_at_rest(self) -> bool:
@@ -337,8 +346,9 @@ class NGH2Party(Party):
     def ping(self) -> None:
         self.ngh2.ping(b"12345678")
 
-    def change_settings(self, window: int, table: int) -> None:
+    def change_settings(self, window: int, table: int) -> bool:
         self.ngh2.update_settings({4: window, 1: table})
+        return True
 
     def read_again(self) -> None:
         self.reads = True
@@ -379,9 +389,3 @@ class NGH2Party(Party):
 
     def is_at_rest(self) -> bool:
         return self.ngh2.queued_body_size() == 0
-
-
-def pseudo_first(fields: Sequence[tuple[bytes, bytes]]) -> tuple[Fields, Fields]:
-    """:return: the pseudo-fields of a head, and the others."""
-    pseudo = [field for field in fields if field[0].startswith(b":")]
-    return pseudo, [field for field in fields if not field[0].startswith(b":")]

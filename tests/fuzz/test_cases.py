@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.fuzz import hpack_blocks, http2_frames
+from tests.fuzz import downgrade, hpack_blocks, http2_connections, http2_frames
 from tests.fuzz.campaign import Check, try_case
 
 
@@ -24,3 +24,11 @@ class CaseTests(SynchronousTestCase):
     def test_blocks(self) -> None:
         """`hpack` and `ngh2` read and write field blocks as we do; no old block is a new one."""
         self.run_cases(hpack_blocks.check, 500)
+
+    def test_connections(self) -> None:
+        """Conversations with `h2` and `ngh2`, and with ourselves, lose and change nothing."""
+        self.run_cases(http2_connections.check, 20)
+
+    def test_downgrade(self) -> None:
+        """A stream is one request for an endpoint that speaks HTTP/1.1, or none."""
+        self.run_cases(downgrade.check, 100)
