@@ -63,11 +63,11 @@ class ChangeLog:
             # Every host is made anew then, so that comparing them says nothing.
             self._is_reconfigured = True
         else:
-            for name, existed in _changed_hosts(last, snapshot):
+            for name, existed in changed_hosts(last, snapshot):
                 self._hosts.setdefault(name, existed)
-        for name in _changed(last.certificates, snapshot.certificates):
+        for name in changed_keys(last.certificates, snapshot.certificates):
             self._certificates.setdefault(name, name in last.certificates)
-        for key in _changed(last.upstreams, snapshot.upstreams):
+        for key in changed_keys(last.upstreams, snapshot.upstreams):
             before = last.upstreams.get(key)
             if before != snapshot.upstreams.get(key):
                 self._endpoints.setdefault(key, len(before.endpoints) if before else 0)
@@ -105,13 +105,13 @@ class ChangeLog:
             yield f"endpoints of {_some(endpoints)}"
 
 
-def _changed_hosts(last: Snapshot, now: Snapshot) -> Iterator[tuple[str, bool]]:
+def changed_hosts(last: Snapshot, now: Snapshot) -> Iterator[tuple[str, bool]]:
     """The hosts that differ, and whether they existed."""
     for before, after in (
         (last.hosts, now.hosts),
         (last.wildcard_hosts, now.wildcard_hosts),
     ):
-        for key in _changed(before, after):
+        for key in changed_keys(before, after):
             yield (after.get(key) or before[key]).name, key in before
     if last.any_host is not now.any_host:
         yield "", last.any_host is not None
@@ -125,7 +125,7 @@ def _has_host(snapshot: Snapshot, name: str) -> bool:
     return name.encode() in snapshot.hosts
 
 
-def _changed(before: Mapping[K, object], after: Mapping[K, object]) -> Iterator[K]:
+def changed_keys(before: Mapping[K, object], after: Mapping[K, object]) -> Iterator[K]:
     """The keys of objects that are not the same; a build keeps the others."""
     if before is after:
         return

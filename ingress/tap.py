@@ -41,6 +41,7 @@ from ingress.dns.system_files import SystemFiles
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import bind_listeners
 from ingress.exchange.loop_marker import LoopMarker, make_token
+from ingress.explain.history import SnapshotHistory
 from ingress.foreign_log import ForeignLog
 from ingress.health.checks import HealthChecks
 from ingress.health.probe import asking
@@ -149,12 +150,14 @@ def makeService(options: Options) -> IService:
         cluster = _Cluster(reactor, config, options["api"])
         readiness.add_notes(cluster.source.contacts.notes)
     changes = ChangeLog(reactor)
+    history = SnapshotHistory(reactor, utc_now)
 
     health = HealthChecks(reactor, Random(), asking(reactor), serving.publish)  # noqa: S311
 
     def publish(snapshot: Snapshot) -> None:
         health.publish(snapshot)
         changes.take(snapshot)
+        history.take(snapshot)
 
     checks = IngressChecks()
     own = own_addresses(listeners.tcp_addresses, os.environ)
@@ -169,7 +172,9 @@ def makeService(options: Options) -> IService:
     access = AccessCheck(
         HostCheck(names, lambda: live.current.admin.hosts), lambda: live.current.admin.clients
     )
-    observed = _observed_proxy(control_plane, cluster, totals, reports, lost, checks, health)
+    observed = _observed_proxy(
+        control_plane, cluster, totals, reports, lost, checks, health, history
+    )
     pages = make_pages(observed, reactor, run_in_thread)
     site = make_admin_site(readiness, reactor, pages, access, make_leaves(observed, reactor))
     process: Any = MultiService()
@@ -307,6 +312,7 @@ def _observed_proxy(
     lost: Callable[[], int],
     checks: IngressChecks,
     health: HealthChecks,
+    history: SnapshotHistory,
 ) -> ObservedProxy:
     return ObservedProxy(
         version=find_version(),
@@ -327,6 +333,7 @@ def _observed_proxy(
         unhealthy=lambda: health.unhealthy,
         health_check_results=health.results,
         lost_workers=lost,
+        changes=history,
         pod=os.environ.get("POD_NAME", ""),
         namespace=os.environ.get("POD_NAMESPACE", ""),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import DeferredLock
 
 from ingress.admin.certificates import certificate_steps
+from ingress.admin.changes import change_steps
 from ingress.admin.endpoints import upstream_steps
 from ingress.admin.exchanges import PARAMETERS as EXCHANGE_PARAMETERS
 from ingress.admin.exchanges import Following, is_followed, wanted_of
@@ -73,6 +74,9 @@ class _Reader:
         steps = problem_steps(self._proxy.problems, self._proxy.found, query)
         return await in_slices(self._clock, steps)
 
+    async def changes(self, query: Query) -> Value:
+        return await in_slices(self._clock, change_steps(self._proxy.changes, query))
+
     async def exchanges(self, query: Query) -> Value:
         wanted = wanted_of(query)
         parts = await self._proxy.reports.exchanges(ExchangeQuestion(wanted))
@@ -113,6 +117,7 @@ def make_resources(
         "exchanges": Resource(
             reader.exchanges, EXCHANGE_PARAMETERS, follow=reader.follow_exchanges
         ),
+        "changes": Resource(reader.changes, PAGING),
         "explain": Resource(reader.explanation, EXPLAINED, REPEATABLE),
         "routes": Resource(reader.routes, PAGING | {"host"}),
         "endpoints": Resource(reader.endpoints, PAGING | {"state"}),

@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ingress.command.differences import Difference, find_differences
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.offline import STANDARD_INPUT, Offline, load, load_change
 from ingress.command.options import add_cluster, add_format, cluster_of
+from ingress.explain.differences import Difference, find_differences
 
 EXAMPLES: Final = """examples:
   txingress diff released/ k8s/

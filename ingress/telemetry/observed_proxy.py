@@ -13,6 +13,7 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Problem
 from ingress.problem_log import Found
+from ingress.published_change import PublishedChange
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointStates
 from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
@@ -116,6 +117,9 @@ class ObservedProxy:
 
     found: Callable[[Problem], Found | None] = lambda problem: None
     """What is known of a present Problem beside what it says."""
+
+    changes: Iterable[PublishedChange] = ()
+    """What differed in the last Snapshots, the newest first."""
 
     pod: str = ""
     """The name of our Pod; its namespace is `namespace`."""

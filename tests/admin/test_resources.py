@@ -17,6 +17,7 @@ from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.problem_log import Found
+from ingress.published_change import PublishedChange
 from ingress.telemetry.endpoint_state import EndpointState
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import NOW, built, ingress, secret, served
@@ -258,3 +259,26 @@ class ExplanationTests(ResourceTestCase):
             ({"url": "http://a.example/", "header": "X: 1\r\nY: 2"}, "in one line"),
         ):
             self.assertIn(words, self.refusal("explain", **query))
+
+
+class ChangeTests(ResourceTestCase):
+    def test_rows(self) -> None:
+        """Changes are listed as they were found, and can be filtered by text."""
+        self.hand.changes = [
+            PublishedChange(3, 2, NOW, ("a.example/*: + auth: x",), 4, True),
+            PublishedChange(1, 1, NOW, ("endpoints of default/web:80: 1 -> 2",)),
+        ]
+        first, _ = self.value("changes")["changes"]
+        self.assertEqual(
+            first,
+            {
+                "generation": 3,
+                "first": 2,
+                "at": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+                "opens": True,
+                "changes": ["a.example/*: + auth: x"],
+                "more": 4,
+            },
+        )
+        (row,) = self.value("changes", text="endpoints")["changes"]
+        self.assertEqual(row["generation"], 1)

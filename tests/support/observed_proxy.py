@@ -11,6 +11,7 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint
 from ingress.problem import Problem
 from ingress.problem_log import Found
+from ingress.published_change import PublishedChange
 from ingress.routing.build import Built
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
@@ -83,6 +84,7 @@ class HandProxy:
     leases: dict[str, float] = field(default_factory=dict)
     ingress_checks: list[tuple[tuple[str, str], int]] = field(default_factory=list)
     found: dict[Problem, Found] = field(default_factory=dict)
+    changes: list[PublishedChange] = field(default_factory=list)
 
     @property
     def proxy(self) -> ObservedProxy:
@@ -101,6 +103,7 @@ class HandProxy:
             ingress_checks=self.ingress_checks,
             lost_workers=lambda: 2,
             found=self.found.get,
+            changes=self.changes,
             pod="ingress-1",
             namespace="ingress",
         )

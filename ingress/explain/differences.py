@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final
 
-from ingress.admin.route_json import upstream_name
 from ingress.errors import RequestError
 from ingress.policy.feature import RouteFeature
 from ingress.routing.build import Built
@@ -54,13 +53,39 @@ def find_differences(old: Built, new: Built) -> list[Difference]:
     """:return: those that may open access first; then by host and path."""
     before, after = old.snapshot, new.snapshot
     found: list[Difference] = []
-    had, has = ({host.name: host for host in each.virtual_hosts()} for each in (before, after))
-    for host in sorted(had.keys() | has.keys()):
-        found += _of_host(host, _classes(had.get(host)), _classes(has.get(host)), before, after)
+    hosts = {host.name for each in (before, after) for host in each.virtual_hosts()}
+    for host in sorted(hosts):
+        found += find_host_differences(host, before, after)
     return sorted(found, key=lambda difference: not difference.opens)
 
 
-def _of_host(
+def find_host_differences(name: str, before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """
+    :param name: that of a host in one of the Snapshots, or in both.
+    :return: those of its rules, and of its certificate.
+    """
+    had, has = _classes(before.host_named(name)), _classes(after.host_named(name))
+    yield from _of_rules(name, had, has, before, after)
+    yield from find_certificate_difference(name, before, after)
+
+
+def find_certificate_difference(
+    name: str, before: Snapshot, after: Snapshot
+) -> Iterator[Difference]:
+    """
+    :param name: that of a host; empty for all those that no certificate is for.
+    :return: none or one.
+    """
+    certificates = [
+        find_certificate(snapshot, name) if name else snapshot.default_certificate
+        for snapshot in (before, after)
+    ]
+    if _identity(certificates[0]) != _identity(certificates[1]):
+        change = " -> ".join(map(_certificate, certificates))
+        yield Difference(f"certificate of {name or 'all other hosts'}", (change,))
+
+
+def _of_rules(
     name: str,
     own: dict[tuple[str, str], Route],
     others: dict[tuple[str, str], Route],
@@ -77,13 +102,6 @@ def _of_host(
         changes, opens = _compare(old, new)
         if changes:
             yield Difference(_subject(name, path, kind), changes, opens)
-    certificates = [
-        find_certificate(snapshot, name) if name else snapshot.default_certificate
-        for snapshot in (before, after)
-    ]
-    if _identity(certificates[0]) != _identity(certificates[1]):
-        change = " -> ".join(map(_certificate, certificates))
-        yield Difference(f"certificate of {name or 'all other hosts'}", (change,))
 
 
 def _classes(host: VirtualHost | None) -> dict[tuple[str, str], Route]:
@@ -157,7 +175,7 @@ def _compare(old: Route | None, new: Route | None) -> tuple[tuple[str, ...], boo
 def _target(route: Route | None) -> str:
     if route is None or route.upstream is None:
         return "404"
-    return upstream_name(route.upstream)
+    return route.upstream.full_name
 
 
 def _features(route: Route | None) -> list[RouteFeature]:
