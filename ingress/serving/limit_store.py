@@ -33,6 +33,15 @@ PATIENCE: Final = 0.05
 REST: Final = 1.0
 """Seconds for which the store is not asked after it was too slow."""
 
+SILENCE: Final = 5.0
+"""Seconds without any reply after which another connection is made."""
+
+MOST_OWED: Final = 10_000
+"""Replies that a connection may owe; with more, another one is made."""
+
+LONGEST_WAIT: Final = 24 * 3600 * 1000
+"""Milliseconds that a client may be told to wait."""
+
 MOST_WAITING: Final = 10_000
 """Requests that wait for it at the same time; the buckets of this replica decide on more."""
 
@@ -103,6 +112,9 @@ class RedisLimitStore:
 
         self._timer: IDelayedCall | None = None
         self._rests_until = 0.0
+        self._heard = (-1, 0.0)
+        """The number of replies on this connection when it was too slow, and since when."""
+
         self._is_known_lost = self._has_been_used = False
         factory = Factory.forProtocol(lambda: RedisConnection(store, self._lost))
         factory.noisy = False
@@ -140,7 +152,7 @@ class RedisLimitStore:
         )
 
     def _greeted(self, connection: RedisConnection, _: None) -> None:
-        self._connection = connection
+        self._connection, self._heard = connection, (-1, 0.0)
         connection.send("SCRIPT", "LOAD", SCRIPT).addErrback(lambda failure: None)
         if self._is_known_lost or not self._has_been_used:
             state = "back" if self._is_known_lost else "used"
@@ -188,7 +200,7 @@ class RedisLimitStore:
         self._waiting.append((now, reply))
         if self._timer is None:
             self._timer = self._reactor.callLater(PATIENCE, self._look)
-        return reply.addCallbacks(_refusal, self._unknown)
+        return reply.addCallbacks(partial(_refusal, len(rates)), self._unknown)
 
     def _unknown(self, failure: Failure) -> None:
         """Whatever the store says in place of a decision, the request passes."""
@@ -208,9 +220,20 @@ class RedisLimitStore:
         now = float(self._reactor.seconds())
         if self._expire(now - PATIENCE):
             self._rests_until = now + REST
+            self._check(now)
         if self._waiting:
             oldest, _ = self._waiting[0]
             self._timer = self._reactor.callLater(max(oldest + PATIENCE - now, 0.001), self._look)
+
+    def _check(self, now: float) -> None:
+        """Make another connection if this one is silent, or owes more than can be kept."""
+        connection, (count, since) = self._connection, self._heard
+        if connection is None:
+            return
+        if connection.reply_count != count:
+            count, since = self._heard = (connection.reply_count, now)
+        if now - since >= SILENCE or connection.owed > MOST_OWED:
+            connection.abort()
 
     def _expire(self, until: float) -> bool:
         """Give up waiting for what was asked until then; return whether anything was."""
@@ -224,11 +247,14 @@ class RedisLimitStore:
         return has_expired
 
 
-def _refusal(reply: Any) -> Refusal | None:
-    """:return: what the script decided; None for anything that it would not say."""
+def _refusal(rates: int, reply: Any) -> Refusal | None:
+    """
+    :param rates: how many there are.
+    :return: what the script decided; None for anything that it would not say.
+    """
     match reply:
-        case [int(number), int(wait)] if number > 0:
-            return Refusal(number - 1, wait)
+        case [int(number), int(wait)] if 0 < number <= rates and wait >= 0:
+            return Refusal(number - 1, min(wait, LONGEST_WAIT))
     return None
 
 

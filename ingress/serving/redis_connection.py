@@ -4,9 +4,10 @@ A connection to a server that speaks the protocol of Redis, with commands in fli
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 import hiredis
 from twisted.internet.defer import Deferred
@@ -16,6 +17,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.config.limit_store import LimitStore
+
+MOST_UNREAD: Final = 64 * 1024
+"""
+Bytes of a reply that is not whole. What is asked for has some hundred bytes at most: this leaves
+room for long errors.
+"""
+
+_TOO_MUCH: Final = re.compile(rb"[*$%~>|=!][0-9]{5}")
+"""
+The head of a list or text of 10,000 and more: hiredis makes a list of the announced size at once.
+"""
+
+_HEAD_LENGTH: Final = 8
+"""Bytes that may have come before of what `_TOO_MUCH` looks for."""
 
 Part = bytes | str | int
 """A part of a command."""
@@ -36,9 +51,19 @@ class RedisConnection(Protocol):
         self._is_over = is_over
         self._reader = hiredis.Reader()
         self._waiting: deque[Deferred[Any]] = deque()
+        self._last = b""
+        """The last bytes that have come."""
+
+        self.reply_count = 0
+        """Replies so far."""
 
     def __repr__(self) -> str:
         return f"<RedisConnection to {self._store}, {len(self._waiting)} in flight>"
+
+    @property
+    def owed(self) -> int:
+        """How many replies have yet to come, of which nobody may be waiting for any."""
+        return len(self._waiting)
 
     def greet(self) -> Deferred[None]:
         """
@@ -78,15 +103,25 @@ class RedisConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        self._reader.feed(data)
-        try:
-            while self._waiting and (reply := self._reader.gets()) is not False:
-                self._take(reply)
-        except hiredis.ProtocolError:
-            self.log.warn("The store of limits sent what is not the protocol of Redis")
+        last = self._last + data
+        self._last = last[-_HEAD_LENGTH:]
+        if _TOO_MUCH.search(last) or not self._read(data):
+            self.log.warn("The store of limits sent what it was not asked for")
             self.abort()
 
+    def _read(self, data: bytes) -> bool:
+        """Take the replies that are whole; return whether the rest can be the next ones."""
+        reader = self._reader
+        reader.feed(data)
+        try:
+            while self._waiting and (reply := reader.gets()) is not False:
+                self._take(reply)
+        except hiredis.ProtocolError:
+            return False
+        return reader.len() <= MOST_UNREAD if self._waiting else not reader.has_data()
+
     def _take(self, reply: Any) -> None:
+        self.reply_count += 1
         waiting = self._waiting.popleft()
         if waiting.called:
             return

@@ -17,7 +17,14 @@ from ingress.config.limit_store import LimitStore
 from ingress.policy.bucket_table import Rate, Refusal
 from ingress.policy.client_limits import ClientLimits
 from ingress.policy.live_state import PolicyStates
-from ingress.serving.limit_store import PATIENCE, REST, RedisLimitStore
+from ingress.serving.limit_store import (
+    LONGEST_WAIT,
+    MOST_OWED,
+    PATIENCE,
+    REST,
+    SILENCE,
+    RedisLimitStore,
+)
 from ingress.testing import deferred_of, policy_context, read_annotations, rule_scope, verdict_of
 
 RATES = (Rate(1000, 5000, 0), Rate(16, 5000, 9))
@@ -164,6 +171,40 @@ class LimitStoreTests(SynchronousTestCase):
             self.receive(reply)
             self.assertIsNone(self.successResultOf(decision), reply)
             self.clock.advance(REST)
+
+    def test_what_no_script_says(self) -> None:
+        """A refusal by a rate that there is not, or with an impossible wait, is none."""
+        self.start()
+        for reply in (b":3\r\n:1", b":99\r\n:1", b":-1\r\n:1", b":1\r\n:-5", b"+1\r\n:1"):
+            decision = self.take()
+            self.receive(b"*2\r\n" + reply + b"\r\n")
+            self.assertIsNone(self.successResultOf(decision), reply)
+        decision = self.take()
+        self.receive(b"*2\r\n:2\r\n:9223372036854775807\r\n")
+        self.assertEqual(self.successResultOf(decision), Refusal(1, LONGEST_WAIT))
+
+    def test_silent(self) -> None:
+        """A connection on which nothing comes any more is given up after a while."""
+        self.start()
+        began = self.clock.seconds()
+        while len(self.endpoint.transports) < 2:
+            if self.store.take("default/web", b"192.0.2.1", RATES) is None:
+                self.clock.advance(REST / 10)
+            self.clock.advance(PATIENCE)
+            self.assertLess(self.clock.seconds() - began, SILENCE + 10 * REST)
+        self.assertGreater(self.clock.seconds() - began, SILENCE)
+
+    def test_owes_too_much(self) -> None:
+        """So is one that replies to a few of many commands."""
+        self.start()
+        while len(self.endpoint.transports) < 2:
+            for _ in range(MOST_OWED // 4):
+                self.store.take("default/web", b"192.0.2.1", RATES)
+            connection = self.endpoint.transports[-1].protocol
+            if len(self.endpoint.transports) < 2:
+                self.receive(b"*2\r\n:0\r\n:0\r\n")
+            self.clock.advance(REST + 2 * PATIENCE)
+            self.assertLess(connection.owed, 2 * MOST_OWED)
 
     def test_stopped(self) -> None:
         """Nothing waits for a store that is used no more, and no timer is left."""

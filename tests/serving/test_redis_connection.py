@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config.limit_store import LimitStore
-from ingress.serving.redis_connection import RedisConnection
+from ingress.serving.redis_connection import MOST_UNREAD, RedisConnection
 
 
 class RedisConnectionTests(SynchronousTestCase):
@@ -90,3 +90,33 @@ class RedisConnectionTests(SynchronousTestCase):
         connection.dataReceived(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         self.assertTrue(self.transport.disconnecting or self.transport.disconnected)
         reply.addErrback(lambda failure: None)
+
+    def test_endless(self) -> None:
+        """A reply without end, or of a size that nobody asked for, ends the connection."""
+        for head, more in (
+            (b"$9999\r\n", b""),
+            (b"$1048576\r\n", b""),
+            (b"$", b"5368709120000000\r\n"),
+            (b"*", b"4000000000\r\n"),
+            (b"*2\r\n*99", b"999\r\n"),
+            (b"%2147483647\r\n", b""),
+            (b"+", b"x" * MOST_UNREAD),
+            (b"-", b"x" * MOST_UNREAD),
+            (b"*9999\r\n", b"$9000\r\n" + b"x" * MOST_UNREAD),
+            (b":1\r\n:2\r\n", b""),
+            (b":1\r\n$5\r\n", b""),
+        ):
+            connection = self.connect(LimitStore("redis"))
+            connection.send("PING").addErrback(lambda failure: None)
+            for data in (head, more):
+                for start in range(0, len(data), 1000):
+                    if not self.transport.disconnected:
+                        connection.dataReceived(data[start : start + 1000])
+            has_more = head == b"$9999\r\n"
+            self.assertEqual(self.transport.disconnected, not has_more, (head, more[:9]))
+
+    def test_unasked(self) -> None:
+        """What comes without a command ends the connection."""
+        connection = self.connect(LimitStore("redis"))
+        connection.dataReceived(b"+")
+        self.assertTrue(self.transport.disconnected)
