@@ -10,6 +10,7 @@
 #   make ci             what continuous integration runs
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
 #   make explained      ask a process 20,000 requests, and compare with their explanations
+#   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make docs           write the tables of README.md and docs that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
@@ -33,7 +34,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained page clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -91,6 +92,9 @@ venv: .venv/developer
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
 	    --requirement .venv/requirements-developer.txt; \
 	touch .venv/developer
+
+page: .venv/developer
+	@TXINGRESS_TEST_PAGE=1 TXINGRESS_SCREENSHOTS="$(SHOTS)" $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_page
 
 check-wheel: .venv/developer
 	@$(IN_CHECKOUT) .ci/check_wheel.py

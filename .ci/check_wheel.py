@@ -108,6 +108,10 @@ class Installation:
             process.start()
             with HTTPClient(process.port("http")) as client:
                 assert client.request().echo["name"] == "web"
+            with HTTPClient(process.port("admin")) as client:
+                page = client.request("/", "localhost", fields="Accept: text/html\r\n")
+                assert "a.example" in page.text, page
+                assert client.request("/assets/page.css", "localhost").status == 200
         finally:
             process.stop()
             endpoint.stop()

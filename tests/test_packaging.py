@@ -59,6 +59,21 @@ class SetupTests(SynchronousTestCase):
             sorted(self.lines("options", "packages")), sorted({*here, "twisted.plugins"})
         )
 
+    def test_data(self) -> None:
+        """Every file of a package that is no module is data of it."""
+        listed = {
+            file
+            for package, patterns in self.setup["options.package_data"].items()
+            for pattern in patterns.split()
+            for file in CHECKOUT.joinpath(*package.split(".")).glob(pattern)
+        }
+        here = {
+            file
+            for file in (CHECKOUT / "ingress").rglob("*")
+            if file.is_file() and file.suffix not in (".py", ".pyc")
+        }
+        self.assertEqual(here, listed)
+
     def test_requirements(self) -> None:
         """What is installed satisfies what is asked for, extra by extra."""
         groups = [self.lines("options", "install_requires")]

@@ -9,9 +9,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ingress.admin.html.certificates_view import CERTIFICATE_COLUMNS
+from ingress.admin.html.exchanges_view import (
+    exchange_columns,
+    exchange_filters,
+    exchange_key,
+    exchange_panel,
+)
 from ingress.admin.html.explanation_view import explanation_panel
 from ingress.admin.html.frame import document
 from ingress.admin.html.list_page import TEXT, Filter, list_document
+from ingress.admin.html.markup import HOLE, filled, tag
 from ingress.admin.html.overview import overview
 from ingress.admin.html.problems_view import problem_columns
 from ingress.admin.html.routes_view import ENDPOINT_COLUMNS, ROUTE_COLUMNS, endpoint_rows
@@ -84,9 +91,29 @@ def _problems(value: Value, query: Query) -> Iterator[bytes]:
     )
 
 
+def _exchanges(value: Value, query: Query) -> Iterator[bytes]:
+    names = ("host", "ingress", "status", "outcome", "limit")
+    return list_document(
+        "/exchanges",
+        "Exchanges",
+        value,
+        {name: query.text(name) for name in names if name in query},
+        exchange_columns(),
+        value["exchanges"],
+        filters=exchange_filters(),
+        empty="No exchange is like this.",
+        key=exchange_key,
+        note="the last ones, the newest first",
+        pace=1,
+    )
+
+
 def _explain(value: Value, query: Query) -> Iterator[bytes]:
     title = f"{value['summary']}: {value['request']['url']}"
-    return document("/explain", title, [explanation_panel(value)], q=value["request"]["url"])
+    rows = value["live"]["exchanges"]
+    exchanges = exchange_panel(rows, "Last exchanges of this rule", "No request has come.")
+    stacked = tag("div", explanation_panel(value), HOLE, class_="stacked")
+    return document("/explain", title, filled(stacked, exchanges), q=value["request"]["url"])
 
 
 HTML_PAGES: Final[Mapping[str, Render]] = {
@@ -96,5 +123,6 @@ HTML_PAGES: Final[Mapping[str, Render]] = {
     "certificates": _certificates,
     "problems": _problems,
     "explain": _explain,
+    "exchanges": _exchanges,
 }
 """By the name of the resource; the empty one is for ``/``."""

@@ -36,11 +36,30 @@ STALL_TIMEOUT: Final = 60.0
 class Change(NamedTuple):
     """What an event says."""
 
-    state: str
-    """Differs if rules, endpoints, Problems or processes differ."""
+    revision: str
 
     flow: int
     """The number of requests so far."""
+
+
+def revision(proxy: ObservedProxy) -> str:
+    """:return: a text that differs if rules, endpoints, Problems or processes differ."""
+    problems = tuple(proxy.problems)
+    states = proxy.reports.endpoints()
+    bad = frozenset(
+        (endpoint, state.ejected_for) for endpoint, state in states.items() if state.ejected_for
+    )
+    parts = (
+        proxy.published.generation,
+        len(problems),
+        hash(problems[-1:]),
+        hash(bad),
+        hash(frozenset(proxy.unhealthy())),
+        sum(1 for _ in proxy.reports.vitals()),
+        proxy.lost_workers(),
+        proxy.configured.has_mistakes,
+    )
+    return f"{hash(parts) & 0xFFFFFFFFFFFF:x}"
 
 
 @implementer(IPushProducer)
@@ -123,8 +142,8 @@ class Live:
 
     async def _refresh(self) -> None:
         await self._proxy.reports.refresh()
-        change = Change(self._state(), self._proxy.totals.traffic.requests)
-        said = {"version": self._version, "state": change.state, "flow": change.flow}
+        change = Change(revision(self._proxy), self._proxy.totals.traffic.requests)
+        said = {"version": self._version, "revision": change.revision, "flow": change.flow}
         data = b"data: %b\n\n" % json.dumps(said, separators=(",", ":")).encode("ascii")
         now = self.clock.seconds()
         for follower in tuple(self._followers):
@@ -134,25 +153,6 @@ class Live:
             elif follower.sent != change or now - follower.sent_at >= HEARTBEAT:
                 follower.sent, follower.sent_at = change, now
                 follower.send(data)
-
-    def _state(self) -> str:
-        proxy = self._proxy
-        problems = tuple(proxy.problems)
-        states = proxy.reports.endpoints()
-        bad = frozenset(
-            (endpoint, state.ejected_for) for endpoint, state in states.items() if state.ejected_for
-        )
-        parts = (
-            proxy.published.generation,
-            len(problems),
-            hash(problems[-1:]),
-            hash(bad),
-            hash(frozenset(proxy.unhealthy())),
-            sum(1 for _ in proxy.reports.vitals()),
-            proxy.lost_workers(),
-            proxy.configured.has_mistakes,
-        )
-        return f"{hash(parts) & 0xFFFFFFFFFFFF:x}"
 
     def _failed(self, failure: Failure) -> None:
         self.log.failure("Changes cannot be told", failure)

@@ -5,9 +5,11 @@ The pages of the admin listener.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ingress.admin.html_pages import HTML_PAGES
+from ingress.admin.live import revision
 from ingress.admin.page import Content, Page, PageError, PageRequest
 from ingress.admin.representation import resource_page
 from ingress.admin.resources import make_resources
@@ -58,7 +60,7 @@ def make_pages(proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> 
         "metrics": Page(metrics_page, None),
         "snapshot": Page(snapshot_page, frozenset({"host"})),
         **{
-            name: resource_page(resource, HTML_PAGES.get(name))
+            name: resource_page(resource, HTML_PAGES.get(name), partial(revision, proxy))
             for name, resource in resources.items()
         },
     }

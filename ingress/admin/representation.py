@@ -45,9 +45,12 @@ class Resource(NamedTuple):
     """For a query that asks for what comes from now on; None for one that asks for what is."""
 
 
-def resource_page(resource: Resource, render: Render | None = None) -> Page:
+def resource_page(
+    resource: Resource, render: Render | None = None, revision: Callable[[], str] = str
+) -> Page:
     """
     :param render: for HTML; without it there is JSON alone.
+    :param revision: tells what the page shows from what it would show later.
     :return: the page of a resource.
     """
     offered = [JSON] if render is None else [JSON, HTML]
@@ -56,9 +59,11 @@ def resource_page(resource: Resource, render: Render | None = None) -> Page:
         following = resource.follow(request.query)
         if following is not None:
             return live_content(following, choose_type(request.accept, [JSON_LINES, EVENTS]))
+        # Before the value is read: a page may say too early that it is old, never too late.
+        shown = (b"x-revision", revision().encode("ascii"))
         value = await resource.read(request.query)
         if render is not None and choose_type(request.accept, offered) == HTML:
-            return Content(_HTML_TYPE, render(value, request.query), FIELDS)
+            return Content(_HTML_TYPE, render(value, request.query), (*FIELDS, shown))
         return Content(JSON.encode(), json_pieces(value))
 
     return Page(answer, resource.parameters, resource.repeatable)

@@ -20,10 +20,11 @@ from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import AddressRefused, parse_listen_address
 
-ADMIN_CONNECTIONS = 16
+ADMIN_CONNECTIONS = 64
 """
 The limit of the admin listener, apart from `limits.connections`: few clients probe and
-scrape. Beyond it the oldest connections are cut (`YieldingLimit`).
+scrape, and each browser that shows the page has up to six. Beyond it the oldest connections
+are cut (`YieldingLimit`).
 """
 
 MIN_CONNECTIONS = 16

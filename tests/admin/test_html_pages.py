@@ -19,6 +19,7 @@ from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.exchange_rows import Exchanges, Place
 from tests.admin.html.test_markup import HOSTILE, Seen
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import built, ingress, secret, served
@@ -64,6 +65,7 @@ class PagesTestCase(SynchronousTestCase):
             )
         )
         self.hand.reports.states[Endpoint("10.0.0.1", 8080)] = EndpointState(3, frozenset({WEB}))
+        self.hand.reports.last = [Exchanges(1, [dict(EXCHANGE)], Place(1, 0))]
         self.hand.problems.append(
             Problem(
                 "must be a number",
@@ -89,6 +91,31 @@ class PagesTestCase(SynchronousTestCase):
         return Seen(b"".join(HTML_PAGES[name](value, query)).decode())
 
 
+EXCHANGE: Mapping[str, Any] = {
+    "at": "2026-11-23T00:00:00.123Z",
+    "id": "4c7b",
+    "client": "192.0.2.7",
+    "method": "GET",
+    "host": "shop.example",
+    "path": "/cart",
+    "status": 502,
+    "outcome": "dial_failed",
+    "detail": "No connection could be made.",
+    "ingress": "default/web",
+    "rule": "shop.example/cart",
+    "upstream": "default/web:80",
+    "endpoint": "10.0.0.2:80",
+    "tries": [
+        {"address": "10.0.0.1:80", "status": 502, "seconds": None},
+        {"address": "10.0.0.2:80", "status": None, "seconds": 0.1},
+    ],
+    "seconds": 0.25,
+    "requestBytes": 1,
+    "responseBytes": 2,
+    "process": 1,
+}
+
+
 class ContentTests(PagesTestCase):
     def test_overview(self) -> None:
         """The page has the answer to the search, the map, Problems and certificates."""
@@ -103,6 +130,7 @@ class ContentTests(PagesTestCase):
             "must be a number",
             "a.yaml:3",
             "default/shop-tls",
+            "dial_failed",
         ):
             self.assertIn(text, seen.text)
 

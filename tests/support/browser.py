@@ -228,6 +228,10 @@ class Page:
         self.command("Page.navigate", url=url)
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
+    def close(self) -> None:
+        """Close the tab."""
+        self._browser.command("Target.closeTarget", targetId=self._target)
+
     def evaluate(self, expression: str) -> Any:
         """:return: the value of an expression in the page; scripts of the page's may be off."""
         found = self.command(
@@ -249,7 +253,7 @@ class Page:
             return self.evaluate(expression)
         except AssertionError as error:
             # Between two documents.
-            if "context" in str(error) or "navigated" in str(error):
+            if any(word in str(error) for word in ("context", "navigated", "of null")):
                 return None
             raise
 

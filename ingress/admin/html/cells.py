@@ -81,3 +81,10 @@ def lines(*content: Child) -> Markup:
     """:return: the first one, and the others as notes below it."""
     first, *others = content
     return join(first, [tag("span", each, class_="note") for each in others if each])
+
+
+def outcome(word: str, detail: str | None) -> Markup:
+    """:return: how an exchange ended, and why."""
+    kind = "ok" if word in GOOD_OUTCOMES else "bad"
+    reason = tag("span", detail, class_="note") if detail else None
+    return join(tag("span", word, class_=f"state {kind}"), reason)

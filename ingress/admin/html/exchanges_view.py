@@ -4,11 +4,15 @@ The last exchanges, with how each of them ended and why.
 
 from __future__ import annotations
 
-from ingress.admin.html.cells import clock, code, status
-from ingress.admin.html.explanation_view import outcome
-from ingress.admin.html.markup import Child, tag
-from ingress.admin.html.tables import Column, Row
+from collections.abc import Iterator, Sequence
+
+from ingress.admin.html.cells import clock, code, lines, outcome, status
+from ingress.admin.html.frame import panel
+from ingress.admin.html.list_page import Filter
+from ingress.admin.html.markup import HOLE, Child, Markup, filled, tag
+from ingress.admin.html.tables import Column, Row, table
 from ingress.admin.html.words import NOTHING, milliseconds
+from ingress.errors import Outcome
 
 
 def exchange_key(row: Row) -> str:
@@ -41,4 +45,28 @@ def _request(row: Row) -> Child:
 
 
 def _endpoint(row: Row) -> Child:
-    return code(row["endpoint"]) or NOTHING
+    *failed, last = row["tries"] or [None]
+    if last is None:
+        return NOTHING
+    before = [f"{each['address']} {each['status'] or 'gave up'}" for each in failed]
+    return lines(code(last["address"]), f"after {', '.join(before)}" if before else None)
+
+
+def exchange_panel(rows: Sequence[Row], title: str, empty: str) -> Iterator[Markup]:
+    """:return: the panel of the last exchanges, in pieces."""
+    if not rows:
+        return iter([panel("exchanges", title, tag("p", empty))])
+    more = tag("a", "Follow and filter", href="/exchanges")
+    around = panel("exchanges", title, HOLE, more=more)
+    return filled(around, table(exchange_columns(), rows, key=exchange_key))
+
+
+def exchange_filters() -> tuple[Filter, ...]:
+    """:return: the fields of the form above the table."""
+    outcomes = (("", "any"), *((str(each), str(each)) for each in Outcome))
+    return (
+        Filter("host", "Host"),
+        Filter("ingress", "Ingress (NAMESPACE/NAME)"),
+        Filter("status", "Status (404, 5xx)"),
+        Filter("outcome", "Outcome", outcomes),
+    )

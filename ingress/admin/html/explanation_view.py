@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ingress.admin.html.cells import GOOD_OUTCOMES, code, place, state
-from ingress.admin.html.markup import Child, Markup, join, tag
+from ingress.admin.html.cells import code, place, state
+from ingress.admin.html.markup import Child, Markup, tag
 
 Value = Mapping[str, Any]
 
@@ -205,7 +205,9 @@ def _service(value: Value) -> Iterator[Markup]:
     if value["upstreamFault"]:
         yield _plain(tag("span", value["upstreamFault"], class_="state bad"))
     addresses = [each["address"] for each in value["endpoints"]]
-    for each in value["endpoints"]:
+    live = {each["address"]: each for each in value.get("live", {}).get("endpoints", ())}
+    for listed in value["endpoints"]:
+        each = {**listed, **live.get(listed["address"], {})}
         yield _line([code(each["address"]), " ", _endpoint_state(each)], is_chosen=each["picked"])
     if value["endpoint"] and value["endpoint"] not in addresses:
         yield _line(
@@ -217,7 +219,7 @@ def _endpoint_state(endpoint: Value) -> Child:
     word: str = endpoint["state"]
     shown = state({"ready": "ok", "terminating": "draining"}.get(word, word))
     load = endpoint.get("inFlight")
-    picked = ", asked next" if endpoint["picked"] else ""
+    picked = ", asked next" if endpoint["picked"] and word in ("ok", "ready") else ""
     return [shown, f", {load} in flight" if load is not None else "", picked]
 
 
@@ -237,10 +239,3 @@ def _changes(changes: Value) -> Iterator[Markup]:
         yield _plain("changes ", code(f"{name}: {written}"))
     for name in changes["removed"]:
         yield _plain("removes ", code(name))
-
-
-def outcome(word: str, detail: str | None) -> Markup:
-    """:return: how an exchange ended, and why."""
-    kind = "ok" if word in GOOD_OUTCOMES else "bad"
-    reason = tag("span", detail, class_="note") if detail else None
-    return join(tag("span", word, class_=f"state {kind}"), reason)

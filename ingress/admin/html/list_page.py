@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ingress.admin.html.frame import document, panel
-from ingress.admin.html.markup import HOLE, Child, Markup, filled, join, tag
+from ingress.admin.html.frame import PACE, document, panel
+from ingress.admin.html.markup import HOLE, Child, Markup, filled, tag
 from ingress.admin.html.tables import Column, Row, pages, table
 from ingress.admin.html.words import count
 
@@ -76,23 +76,26 @@ def list_document(
     filters: Sequence[Filter] = (TEXT,),
     empty: str = "Nothing is here.",
     key: Callable[[Row], str] | None = None,
-    beside: Child = None,
+    note: Child = None,
+    pace: int = PACE,
 ) -> Iterator[bytes]:
     """
     :param value: with ``total``, ``offset`` and ``limit``.
     :param query: the parameters of the request.
     :param empty: said if there are no rows.
+    :param note: stands beside the title, in place of the number of rows.
+    :param pace: see `document`.
     :return: a page with a form and a table.
     """
     name = path.strip("/")
-    total = value["total"]
+    total = value.get("total", len(value.get(name, ())))
     around = panel(
         name,
         title,
         filter_form(path, filters, query),
         HOLE,
-        pages(path, query, value),
-        note=join(f"{count(total)} in all", beside),
+        pages(path, query, value) if "total" in value else None,
+        note=f"{count(total)} in all" if note is None else note,
     )
     content = table(columns, rows, key=key) if total else iter([tag("p", empty)])
-    return document(path, title, filled(around, content))
+    return document(path, title, filled(around, content), pace=pace)

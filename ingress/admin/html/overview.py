@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ingress.admin.html.certificates_view import SHORT_CERTIFICATE
 from ingress.admin.html.controller_view import changes_panel, controller_panel
-from ingress.admin.html.exchanges_view import exchange_columns, exchange_key
+from ingress.admin.html.exchanges_view import exchange_panel
 from ingress.admin.html.explanation_view import explanation_panel, refusal_panel
 from ingress.admin.html.figures import figures
 from ingress.admin.html.frame import document, panel
@@ -19,6 +19,9 @@ from ingress.admin.html.markup import HOLE, Child, Markup, filled, link, tag
 from ingress.admin.html.problems_view import short_problem
 from ingress.admin.html.tables import Column, Row, table
 from ingress.admin.html.words import count, moment
+
+EXCHANGES: Final = 12
+"""Exchanges that the page shows."""
 
 Value = Mapping[str, Any]
 
@@ -53,18 +56,13 @@ def _content(value: Value) -> Iterator[Markup]:
 
 def _middle(value: Value) -> Iterator[Markup]:
     yield from map_panel(value["map"], value["q"])
-    yield from _exchanges(value["exchanges"])
-
-
-def _exchanges(value: Value) -> Iterator[Markup]:
-    if not value["exchanges"]:
-        words = "No request has come since somebody began to look."
-        yield panel("exchanges", "Last exchanges", tag("p", words))
-        return
-    around = panel(
-        "exchanges", "Last exchanges", HOLE, more=tag("a", "Follow and filter", href="/exchanges")
-    )
-    yield from filled(around, table(exchange_columns(), value["exchanges"], key=exchange_key))
+    explanation = value["explanation"]
+    if explanation is not None and explanation["ingress"] is not None:
+        rows = explanation["live"]["exchanges"][:EXCHANGES]
+        yield from exchange_panel(rows, "Last exchanges of this rule", "No request has come.")
+    else:
+        rows = value["exchanges"]["exchanges"]
+        yield from exchange_panel(rows, "Last exchanges", "No request has come.")
 
 
 def _side(value: Value, now: datetime) -> Iterator[Child]:

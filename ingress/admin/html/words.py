@@ -14,8 +14,8 @@ _KIBI: Final = 1024
 
 
 def count(number: float | None) -> str:
-    """:return: a whole number with thin gaps between thousands."""
-    return NOTHING if number is None else f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    """:return: a whole number with commas between thousands."""
+    return NOTHING if number is None else f"{number:,.0f}"
 
 
 def rate(per_second: float | None) -> str:

@@ -15,7 +15,8 @@ const MOST = 0.1; // the share of the time that requests may take
 
 let isPaused = false;
 let isLost = false;
-let seen = null;
+let seen = null; // the last event
+let shown = ""; // the revision of what the page shows
 let timer = 0;
 let dueAt = Infinity;
 let notBefore = 0;
@@ -69,14 +70,17 @@ function refresh() {
   request.timeout = 20000;
   request.onloadend = () => {
     const fresh = request.response;
-    const isFine = request.status < 500;
+    const isFine = request.status > 0 && request.status < 500;
+    const revision = request.getResponseHeader("X-Revision");
     request = null;
     notBefore = performance.now() + Math.max(900, (performance.now() - began) / MOST);
     const main = fresh?.querySelector("main");
     if (main && isFine && !isPaused && !isSelecting()) {
       replace(document.querySelector("main"), main);
       document.title = fresh.title;
+      shown = revision;
       root.dataset.refreshed = String(Number(root.dataset.refreshed || 0) + 1);
+      compare();
     } else {
       refreshAt(performance.now() + 2000);
     }
@@ -93,15 +97,23 @@ function take(message) {
       reloadOnce(change.version);
       return;
     }
-    const now = performance.now();
-    if (!seen || wasLost || change.state !== seen.state) {
-      refreshAt(now + SOON);
-    } else if (change.flow !== seen.flow) {
-      refreshAt(now + Number(root.dataset.pace || 5) * 1000);
+    if (wasLost) {
+      shown = "";
+    }
+    if (seen && change.flow !== seen.flow) {
+      refreshAt(performance.now() + Number(root.dataset.pace || 5) * 1000);
     }
     seen = change;
+    compare();
   }
   show();
+}
+
+/** Load what is newer than what the page shows. */
+function compare() {
+  if (seen && seen.revision !== shown) {
+    refreshAt(performance.now() + SOON);
+  }
 }
 
 /** Load the page of another version, whose scripts and style are others. */
@@ -135,6 +147,7 @@ function follow() {
 function leave() {
   unfollow?.();
   unfollow = null;
+  shown = "";
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
