@@ -24,7 +24,6 @@ from twisted.python import usage
 
 from ingress.admin.access_check import AccessCheck
 from ingress.admin.host_check import HostCheck
-from ingress.admin.page_leaves import make_leaves
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
@@ -176,7 +175,6 @@ def makeService(options: Options) -> IService:
         control_plane, cluster, totals, reports, lost, checks, health, history
     )
     pages = make_pages(observed, reactor, run_in_thread)
-    site = make_admin_site(readiness, reactor, pages, access, make_leaves(observed, reactor))
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
@@ -185,7 +183,7 @@ def makeService(options: Options) -> IService:
     process.addService(
         IngressService(
             reactor,
-            Admin(listeners.admin, site, readiness),
+            Admin(listeners.admin, make_admin_site(readiness, reactor, pages, access), readiness),
             control_plane,
             serving,
             termination,

@@ -109,6 +109,9 @@ class RunTests(SynchronousTestCase):
         text = self.output.read_text()
         commands = re.findall(r"^  (curl .*)$", text.replace("\\\n", " "), re.MULTILINE)
         outputs = [self.shell(command) for command in commands]
+        page = f"http://localhost:{self.ports['10254']}/"
+        self.assertIn(f"  {page}\n", text)
+        self.assertIn("<!DOCTYPE html>", self.shell(f"curl -H 'Accept: text/html' {page}"))
         kubia, by_path, foo, no_path, other_foo, bar, redirect, secure, sticky = outputs
         self.assertEqual(sorted(kubia), [f"You've hit kubia-{number}" for number in (1, 2, 3)])
         self.assertIn("You've hit kubia-", by_path[0])

@@ -38,7 +38,11 @@ HTTP, HTTPS, ADMIN = 8080, 8443, 10254
 PODS = {"kubia-1": 18001, "kubia-2": 18002, "kubia-3": 18003, "foo-1": 18011, "bar-1": 18012}
 
 GREETING = """
-Ready on {http} for http and on {https} for https. To try, in another terminal and in this folder:
+Ready on {http} for http and on {https} for https.
+
+The page with everything that is served, live:  http://localhost:{admin}/
+
+To try, in another terminal and in this folder:
 
   # Three endpoints take turns.
   curl -H 'Host: kubia.example.com' 'http://localhost:{http}/[1-3]'
@@ -171,6 +175,7 @@ def greet(certificate: Path) -> None:
         GREETING.format(
             http=HTTP,
             https=HTTPS,
+            admin=ADMIN,
             certificate=from_here(certificate),
             manifests=from_here(DEMO / "manifests"),
             config=from_here(DEMO / "ingress.yaml"),

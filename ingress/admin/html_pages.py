@@ -10,6 +10,7 @@ from typing import Final
 
 from ingress.admin.html.certificates_view import CERTIFICATE_COLUMNS
 from ingress.admin.html.exchanges_view import (
+    TERSE,
     exchange_columns,
     exchange_filters,
     exchange_key,
@@ -105,6 +106,7 @@ def _exchanges(value: Value, query: Query) -> Iterator[bytes]:
         key=exchange_key,
         note="the last ones, the newest first",
         pace=1,
+        class_=TERSE,
     )
 
 

@@ -8,38 +8,24 @@ its pieces have one size, however much is served. Nothing runs while nobody foll
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.internet.interfaces import IReactorTime
 
+from ingress.admin.html.assets import VERSION
+from ingress.admin.page import LiveContent, Page, PageError, PageRequest
+from ingress.admin.representation import EVENTS
 from ingress.telemetry.observed_proxy import ObservedProxy
 
-MEDIA_TYPE: Final = b"text/event-stream"
-
-INTERVAL: Final = 1.0
-"""Seconds between two looks for changes."""
-
-HEARTBEAT: Final = 10.0
-"""Seconds after which an event is sent that says nothing new: pages know that the stream lives."""
-
 MAX_FOLLOWERS: Final = 8
-"""Half of what the admin listener may have of connections; a browser opens one."""
+"""Browsers that may follow at a time."""
 
-STALL_TIMEOUT: Final = 60.0
-"""Seconds that a follower may take nothing."""
+_BEGIN: Final = b"retry: 1000\n\n"
+_HEARTBEAT: Final = b"event: beat\ndata:\n\n"
+"""An event, which scripts hear of, unlike a comment: a silent stream may be a broken one."""
 
-
-class Change(NamedTuple):
-    """What an event says."""
-
-    revision: str
-
-    flow: int
-    """The number of requests so far."""
+_FRESH: Final = 0.5
+"""Seconds for which followers share a look."""
 
 
 def revision(proxy: ObservedProxy) -> str:
@@ -62,102 +48,57 @@ def revision(proxy: ObservedProxy) -> str:
     return f"{hash(parts) & 0xFFFFFFFFFFFF:x}"
 
 
-@implementer(IPushProducer)
-class _Follower:
-    """One stream."""
-
-    def __init__(self, request: Any, live: Live) -> None:
-        self._request = request
-        self._live = live
-        self.paused_at: float | None = None
-        self.sent: Change | None = None
-        self.sent_at = 0.0
-
-    def resumeProducing(self) -> None:
-        """IPushProducer."""
-        self.paused_at = None
-
-    def pauseProducing(self) -> None:
-        """IPushProducer."""
-        self.paused_at = self._live.clock.seconds()
-
-    def stopProducing(self) -> None:
-        """IPushProducer: the client is gone."""
-
-    def send(self, data: bytes) -> None:
-        """Write an event."""
-        self._request.write(data)
-
-    def cut(self) -> None:
-        """End the connection of a client that takes nothing."""
-        self._request.unregisterProducer()
-        self._request.transport.abortConnection()
-
-
 class Live:
-    """
-    The streams of all browsers.
+    """The streams of all browsers."""
 
-    :param version: that of the page's files.
-    """
-
-    log = Logger()
-
-    def __init__(self, proxy: ObservedProxy, clock: IReactorTime, version: str) -> None:
-        self.clock = clock
+    def __init__(self, proxy: ObservedProxy, clock: IReactorTime) -> None:
         self._proxy = proxy
-        self._version = version
-        self._followers: dict[_Follower, None] = {}
-        self._call: IDelayedCall | None = None
-        self._is_looking = False
+        self._clock = clock
+        self._followers: set[_Follower] = set()
+        self._seen = b""
+        self._seen_at = -_FRESH
 
     def __repr__(self) -> str:
         return f"<Live: {len(self._followers)} follow>"
 
     @property
-    def is_full(self) -> bool:
-        """Whether nobody else may follow."""
-        return len(self._followers) >= MAX_FOLLOWERS
+    def page(self) -> Page:
+        """The page of the stream."""
+        return Page(self._answer)
 
-    def follow(self, request: Any) -> None:
-        """Begin to write events; the fields of the answer are set."""
-        follower = _Follower(request, self)
-        gone: Deferred[Any] = request.notifyFinish()
-        gone.addBoth(self._gone, follower)
-        request.registerProducer(follower, True)
-        self._followers[follower] = None
-        request.write(b"retry: 1000\n\n")
-        if self._call is None and not self._is_looking:
-            self._call = self.clock.callLater(0, self._look)
+    async def _answer(self, request: PageRequest) -> LiveContent:
+        if len(self._followers) >= MAX_FOLLOWERS:
+            raise PageError(503, "too many browsers follow; close one of them")
+        follower = _Follower(self)
+        self._followers.add(follower)
+        return LiveContent(
+            EVENTS.encode(), follower.next, _HEARTBEAT, lambda: self._followers.discard(follower)
+        )
 
-    def _gone(self, _: object, follower: _Follower) -> None:
-        self._followers.pop(follower, None)
-        if not self._followers and self._call is not None:
-            self._call.cancel()
-            self._call = None
+    async def look(self) -> bytes:
+        """:return: the event of what is so now; equal to the last one if nothing has changed."""
+        if self._clock.seconds() - self._seen_at >= _FRESH:
+            await self._proxy.reports.refresh()
+            said = {
+                "version": VERSION,
+                "revision": revision(self._proxy),
+                "flow": self._proxy.totals.traffic.requests,
+            }
+            self._seen = b"data: %b\n\n" % json.dumps(said, separators=(",", ":")).encode("ascii")
+            self._seen_at = self._clock.seconds()
+        return self._seen
 
-    def _look(self) -> None:
-        self._call, self._is_looking = None, True
-        Deferred.fromCoroutine(self._refresh()).addErrback(self._failed).addBoth(self._later)
 
-    async def _refresh(self) -> None:
-        await self._proxy.reports.refresh()
-        change = Change(revision(self._proxy), self._proxy.totals.traffic.requests)
-        said = {"version": self._version, "revision": change.revision, "flow": change.flow}
-        data = b"data: %b\n\n" % json.dumps(said, separators=(",", ":")).encode("ascii")
-        now = self.clock.seconds()
-        for follower in tuple(self._followers):
-            if follower.paused_at is not None:
-                if now - follower.paused_at > STALL_TIMEOUT:
-                    follower.cut()
-            elif follower.sent != change or now - follower.sent_at >= HEARTBEAT:
-                follower.sent, follower.sent_at = change, now
-                follower.send(data)
+class _Follower:
+    """One stream."""
 
-    def _failed(self, failure: Failure) -> None:
-        self.log.failure("Changes cannot be told", failure)
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._told = b""
 
-    def _later(self, _: object) -> None:
-        self._is_looking = False
-        if self._followers:
-            self._call = self.clock.callLater(INTERVAL, self._look)
+    async def next(self) -> bytes:
+        """:return: what has changed since the last call; empty if nothing has."""
+        told, self._told = self._told, await self._live.look()
+        if told == self._told:
+            return b""
+        return self._told if told else _BEGIN + self._told

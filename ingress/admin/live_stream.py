@@ -117,6 +117,8 @@ class LiveStream:
             self._request.transport.abortConnection()
 
     def _end(self) -> None:
+        if not self._is_over:
+            self._content.ended()
         self._is_over = True
         if self._call is not None:
             self._call.cancel()

@@ -32,6 +32,9 @@ class LiveContent:
     heartbeat: bytes = b"\n"
     """What a client gets now and then while there is nothing new."""
 
+    ended: Callable[[], None] = lambda: None
+    """Called once, when the client is gone."""
+
 
 class PageError(Exception):
     """

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ingress.admin.html_pages import HTML_PAGES
-from ingress.admin.live import revision
+from ingress.admin.live import Live, revision
 from ingress.admin.page import Content, Page, PageError, PageRequest
 from ingress.admin.representation import resource_page
 from ingress.admin.resources import make_resources
@@ -59,6 +59,7 @@ def make_pages(proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> 
         # Programs that scrape may have parameters of their own.
         "metrics": Page(metrics_page, None),
         "snapshot": Page(snapshot_page, frozenset({"host"})),
+        "live": Live(proxy, clock).page,
         **{
             name: resource_page(resource, HTML_PAGES.get(name), partial(revision, proxy))
             for name, resource in resources.items()

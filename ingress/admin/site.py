@@ -21,6 +21,7 @@ from ingress.admin.access_check import AccessCheck
 from ingress.admin.leaf import NOT_FOUND, Leaf, text
 from ingress.admin.live_stream import LiveStream
 from ingress.admin.page import LiveContent, Page, PageError, PageRequest
+from ingress.admin.page_files import PageFiles
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
 
@@ -29,7 +30,6 @@ TIMEOUT = 60.0
 
 
 _NO_PAGES: Mapping[str, Page] = {}
-_NO_LEAVES: Mapping[str, Resource] = {}
 
 
 def make_admin_site(
@@ -37,7 +37,6 @@ def make_admin_site(
     reactor: Any,
     pages: Mapping[str, Page] = _NO_PAGES,
     access: AccessCheck | None = None,
-    leaves: Mapping[str, Resource] = _NO_LEAVES,
 ) -> Site:
     """
     The factory of the admin listener.
@@ -48,7 +47,6 @@ def make_admin_site(
 
     :param pages: by name, which is their path; the empty one is that of ``/``.
     :param access: decides who gets what.
-    :param leaves: what answers in another way than a page, likewise by its path.
     """
 
     def healthz() -> tuple[int, str]:
@@ -63,8 +61,7 @@ def make_admin_site(
     root.putChild(b"readyz", _Check(readyz))
     for name, page in pages.items():
         root.putChild(name.encode(), _Paged(page, reactor))
-    for name, leaf in leaves.items():
-        root.putChild(name.encode(), leaf)
+    root.putChild(b"assets", PageFiles())  # type: ignore[no-untyped-call]
     site = _AdminSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
     site.access = access if access is not None else AccessCheck()
     return site
@@ -180,6 +177,7 @@ class _Paged(Leaf):
             # A page that is left open is a page that is read: compressing would delay it.
             request.setHeader(b"x-accel-buffering", b"no")
             if request.method == b"HEAD":
+                content.ended()
                 request.finish()
             else:
                 LiveStream(request, content, self._reactor).start()

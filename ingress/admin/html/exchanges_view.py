@@ -5,6 +5,7 @@ The last exchanges, with how each of them ended and why.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ingress.admin.html.cells import clock, code, lines, outcome, status
 from ingress.admin.html.frame import panel
@@ -13,6 +14,9 @@ from ingress.admin.html.markup import HOLE, Child, Markup, filled, tag
 from ingress.admin.html.tables import Column, Row, table
 from ingress.admin.html.words import NOTHING, milliseconds
 from ingress.errors import Outcome
+
+TERSE: Final = "wide-table terse"
+"""The class of the table: on a phone a row is a few lines without labels."""
 
 
 def exchange_key(row: Row) -> str:
@@ -28,8 +32,8 @@ def exchange_columns() -> tuple[Column, ...]:
         Column("Request", _request, "whole"),
         Column("Outcome", lambda row: outcome(row["outcome"], row["detail"]), "half"),
         Column("Endpoint", _endpoint, "half"),
-        Column("Took", lambda row: milliseconds(row["seconds"]), "number"),
-        Column("Client", lambda row: code(row["client"]), "half"),
+        Column("Took", lambda row: milliseconds(row["seconds"]), "number took"),
+        Column("Client", lambda row: code(row["client"]), "client"),
     )
 
 
@@ -58,7 +62,7 @@ def exchange_panel(rows: Sequence[Row], title: str, empty: str) -> Iterator[Mark
         return iter([panel("exchanges", title, tag("p", empty))])
     more = tag("a", "Follow and filter", href="/exchanges")
     around = panel("exchanges", title, HOLE, more=more)
-    return filled(around, table(exchange_columns(), rows, key=exchange_key))
+    return filled(around, table(exchange_columns(), rows, class_=TERSE, key=exchange_key))
 
 
 def exchange_filters() -> tuple[Filter, ...]:

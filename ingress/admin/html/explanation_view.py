@@ -101,13 +101,15 @@ def _answer(value: Value) -> Markup:
     )
 
 
-def _sentence(value: Value) -> str:
-    """:return: the answer in one sentence that begins like one."""
-    summary = str(value["summary"])
-    prefix = f"{value['status']} "
-    if value["status"] is not None and summary.startswith(prefix):
-        summary = summary.removeprefix(prefix)
-    return summary[:1].upper() + summary[1:]
+def _sentence(value: Value) -> Child:
+    """:return: the answer in words, with the name of the outcome."""
+    if value["undecided"] or value["status"] is None:
+        summary = str(value["summary"])
+        return summary[:1].upper() + summary[1:]
+    outcome = tag("span", value["outcome"], class_="badge code")
+    if value["redirect"]:
+        return ["To ", code(value["redirect"]), " ", outcome]
+    return [value["detail"] or "The proxy answers by itself.", " ", outcome]
 
 
 def _step(name: str, lines: Sequence[Markup]) -> Markup:

@@ -78,6 +78,7 @@ def list_document(
     key: Callable[[Row], str] | None = None,
     note: Child = None,
     pace: int = PACE,
+    class_: str = "wide-table",
 ) -> Iterator[bytes]:
     """
     :param value: with ``total``, ``offset`` and ``limit``.
@@ -97,5 +98,5 @@ def list_document(
         pages(path, query, value) if "total" in value else None,
         note=f"{count(total)} in all" if note is None else note,
     )
-    content = table(columns, rows, key=key) if total else iter([tag("p", empty)])
+    content = table(columns, rows, class_=class_, key=key) if total else iter([tag("p", empty)])
     return document(path, title, filled(around, content), pace=pace)

@@ -47,6 +47,8 @@ def milliseconds(seconds: float | None) -> str:
     if seconds >= 1:
         return f"{seconds:.1f} s"
     amount = seconds * 1000
+    if 0 < amount < 0.1:
+        return "<0.1 ms"
     return f"{amount:.0f} ms" if amount >= 10 else f"{amount:.1f} ms"
 
 

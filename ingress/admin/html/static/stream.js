@@ -3,7 +3,7 @@
  */
 
 const RETRY = 1500; // milliseconds
-const SILENCE = 35000; // the server says something every ten seconds
+const SILENCE = 35000; // the server says something every fifteen seconds
 
 /**
  * @param {(message: {state: string, change?: object}) => void} say is told of each event.
@@ -21,6 +21,7 @@ export function openStream(say) {
       watch();
       say({ state: "live", change: JSON.parse(event.data) });
     };
+    source.addEventListener("beat", watch);
     source.onerror = () => {
       say({ state: "lost" });
       // It tries again by itself only after some of the failures.
