@@ -67,6 +67,7 @@ from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
+from ingress.telemetry.rate_keeper import RateKeeper
 from ingress.telemetry.totals import Totals
 from ingress.termination import Termination
 
@@ -180,6 +181,7 @@ def makeService(options: Options) -> IService:
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
     process.addService(local)
     process.addService(health)
+    process.addService(RateKeeper(reactor, reports, totals.rates))
     process.addService(
         IngressService(
             reactor,

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from ingress.admin.controller_state import controller_state
 from ingress.admin.map import MapQuery, map_steps
 from ingress.admin.page import PageError, Query
+from ingress.admin.rates import all_rates, rule_rates
 from ingress.admin.representation import Resource, Value
 from ingress.admin.snapshot_json import moment_text
 from ingress.admin.turns import in_slices
 from ingress.routing.build import Built
 from ingress.routing.match import find_host
-from ingress.routing.route import RouteLabels
 from ingress.telemetry.endpoint_state import EndpointStates, with_unhealthy
 from ingress.telemetry.observed_proxy import ObservedProxy
 
@@ -72,7 +73,10 @@ class Overview:
             "explanation": None,
             "refusal": None,
             "map": await in_slices(
-                self._clock, map_steps(built, states, rates_of, wanted, proxy.now())
+                self._clock,
+                map_steps(
+                    built, states, partial(rule_rates, proxy.totals.rates), wanted, proxy.now()
+                ),
             ),
             "endpoints": _endpoint_counts(built, states),
             "controller": controller_state(proxy, built),
@@ -84,7 +88,7 @@ class Overview:
                 value["refusal"] = str(error)
         for name, limit in _PARTS.items():
             value[name] = await self._part(name, {"limit": [str(limit)]})
-        value["rates"] = _NO_RATES
+        value["rates"] = all_rates(proxy.totals.rates)
         return value
 
     async def _part(self, name: str, query: dict[str, list[str]]) -> Value:
@@ -132,16 +136,3 @@ def _endpoint_counts(built: Built, states: EndpointStates) -> dict[str, int]:
         if key in upstreams
     )
     return counts
-
-
-_NO_RATES: Final[dict[str, Any]] = {
-    "rate": None,
-    "errors": None,
-    "p50": None,
-    "p99": None,
-    "history": {"rate": [], "errors": [], "p50": [], "p99": []},
-}
-
-
-def rates_of(labels: RouteLabels) -> dict[str, Any]:
-    return {**_NO_RATES, "history": []}

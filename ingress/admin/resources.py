@@ -22,6 +22,7 @@ from ingress.admin.page import PageError, Query
 from ingress.admin.paging import PAGING
 from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
 from ingress.admin.problems import problem_steps
+from ingress.admin.rates import rate_steps
 from ingress.admin.representation import Next, Resource, Value
 from ingress.admin.routes import route_steps
 from ingress.admin.turns import in_slices
@@ -74,6 +75,9 @@ class _Reader:
         steps = problem_steps(self._proxy.problems, self._proxy.found, query)
         return await in_slices(self._clock, steps)
 
+    async def rates(self, query: Query) -> Value:
+        return await in_slices(self._clock, rate_steps(self._proxy.totals.rates, query))
+
     async def changes(self, query: Query) -> Value:
         return await in_slices(self._clock, change_steps(self._proxy.changes, query))
 
@@ -117,6 +121,7 @@ def make_resources(
         "exchanges": Resource(
             reader.exchanges, EXCHANGE_PARAMETERS, follow=reader.follow_exchanges
         ),
+        "rates": Resource(reader.rates, PAGING),
         "changes": Resource(reader.changes, PAGING),
         "explain": Resource(reader.explanation, EXPLAINED, REPEATABLE),
         "routes": Resource(reader.routes, PAGING | {"host"}),

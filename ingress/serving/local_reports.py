@@ -48,6 +48,10 @@ class LocalReports:
             # A part takes some milliseconds: requests get their turn between two parts.
             await deferLater(self._clock, 0)
 
+    async def gather(self) -> None:
+        """Reports: what was counted is near."""
+        await self.refresh()
+
     async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
         """Reports."""
         read = read_last_exchanges(self._plane, question)

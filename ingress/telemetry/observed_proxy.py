@@ -58,6 +58,9 @@ class Reports(Protocol):
     async def refresh(self) -> None:
         """Bring the `Totals` up to date."""
 
+    async def gather(self) -> None:
+        """Bring the `Totals` up to date as far as that costs next to nothing."""
+
     async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
         """Read the last exchanges of each process that answers in time."""
 

@@ -45,6 +45,9 @@ class WorkerReports:
         """Reports."""
         await self._workers.ask()
 
+    async def gather(self) -> None:
+        """Reports: workers tell what they have counted once a second."""
+
     async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
         """Reports."""
         answers: Sequence[Exchanges] = await self._workers.question(question)

@@ -18,7 +18,11 @@ from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.problem_log import Found
 from ingress.published_change import PublishedChange
+from ingress.routing.route import Route
+from ingress.steps import finish
 from ingress.telemetry.endpoint_state import EndpointState
+from ingress.telemetry.rates import TICKS_OF_MINUTE
+from ingress.telemetry.traffic import Traffic
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import NOW, built, ingress, secret, served
 from tests.support.observed_proxy import HandProxy
@@ -282,3 +286,23 @@ class ChangeTests(ResourceTestCase):
         )
         (row,) = self.value("changes", text="endpoints")["changes"]
         self.assertEqual(row["generation"], 1)
+
+
+class RateTests(ResourceTestCase):
+    def test_rates(self) -> None:
+        """There are the rates of all requests, and those of each rule."""
+        traffic = Traffic()
+        for status in (200, 200, 200, 502):
+            route = Route(("default", "web"), None, "/cart", host="a.example")
+            traffic.count(route, b"GET", status, 0.2, None, None, None, 1, 1)
+        rates = self.hand.totals.rates
+        rates.add(traffic.take())
+        for _ in range(TICKS_OF_MINUTE):
+            finish(rates.tick())
+        value = self.value("rates")
+        self.assertEqual(value["all"]["history"]["seconds"], 20.0)
+        self.assertEqual(value["all"]["history"]["errors"], [0.25, None, None])
+        (row,) = value["rules"]
+        self.assertEqual((row["host"], row["path"], row["errors"]), ("a.example", "/cart", 0.25))
+        self.assertEqual(row["history"], [0.0667])
+        self.assertEqual(self.value("rates", text="b.example")["rules"], [])

@@ -55,6 +55,9 @@ class HandReports:
     last: list[Exchanges] = field(default_factory=list)
     questions: list[ExchangeQuestion] = field(default_factory=list)
 
+    async def gather(self) -> None:
+        self.refreshed += 1
+
     async def exchanges(self, question: ExchangeQuestion) -> list[Exchanges]:
         self.questions.append(question)
         return self.last
