@@ -177,6 +177,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             hsts=_read_hsts(root),
             policies=read_policies(root, folder),
             limits=_read_limits(root),
+            certificate_signers=root.take_all("certificate-signers", accept.signer_name, ()),
             snippets=root.take(
                 "snippets", accept.one_of("refuse", "ignore", "interpret"), _DEFAULT.snippets
             ),

@@ -13,6 +13,14 @@ LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 NAME: Final = rf"(?=.{{1,253}}\Z){LABEL}(?:\.{LABEL})*"
 """The pattern of an object's name: a DNS subdomain (RFC 1123)."""
 
+SIGNER: Final = re.compile(
+    rf"(?!(?:[^/]*\.)?kubernetes\.io/){LABEL}(?:\.{LABEL})+/[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,251}}[A-Za-z0-9])?"
+)
+"""
+The name of a signer of CertificateSigningRequests. Those of Kubernetes itself sign no certificates
+of servers for clients from outside.
+"""
+
 _REFERENCE: Final = re.compile(rf"(?:({LABEL})/)?({NAME})")
 
 

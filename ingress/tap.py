@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
@@ -65,6 +65,7 @@ from ingress.routing.build import build_steps
 from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
+from ingress.signing.keeper import CertificateKeeper
 from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
 from ingress.telemetry.rate_keeper import RateKeeper
@@ -164,6 +165,8 @@ def makeService(options: Options) -> IService:
     run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     local = LocalAddresses(own, reactor, run_in_thread, is_from_cluster=cluster is not None)
     control_plane = _make_control_plane(reactor, config, cluster, publish, checks, _building(local))
+    if cluster is not None:
+        cluster.signers = lambda: control_plane.config.certificate_signers
     local.changed = control_plane.controller.rebuild
     checks.problems = control_plane.problem_log
     readiness.add_notes(control_plane.problem_log.notes)
@@ -216,6 +219,17 @@ class _Cluster:
         runtime = Runtime(reactor, random, os.environ, utc_now)
         self.writer = ClusterWriter(
             client, config.cluster, self.store, statuses, self.problem_log, runtime
+        )
+        self.signers: Callable[[], Collection[str]] = lambda: config.certificate_signers
+        self.writer.add(
+            CertificateKeeper(
+                client,
+                lambda: self.store.view().secrets,
+                lambda: self.signers(),
+                self.writer.tell,
+                clock=reactor,
+                now=utc_now,
+            )
         )
 
 

@@ -214,7 +214,7 @@ class FitTests(ManifestTestCase):
     def test_listed(self) -> None:
         """Every file of the folder is applied, and its image is of this version."""
         kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
-        files = {file.name for file in DEPLOY.iterdir()} - {"kustomization.yaml"}
+        files = {file.name for file in DEPLOY.iterdir() if file.is_file()} - {"kustomization.yaml"}
         self.assertEqual(set(kustomization["resources"]), files)
         setup = ConfigParser()
         setup.read(CHECKOUT / "setup.cfg")
@@ -252,6 +252,18 @@ class KustomizeTests(ManifestTestCase):
             (config.ingress_class.name, config.ingress_class.controller),
             ("nginx", "k8s.io/ingress-nginx"),
         )
+
+    def test_certificates(self) -> None:
+        """The rights for certificates go to the account of the Deployment, and add nothing else."""
+        documents = kustomize(DEPLOY / "certificates")
+        self.assertEqual(
+            {each["kind"] for each in documents}, {"ClusterRole", "ClusterRoleBinding"}
+        )
+        account = only(self.documents, "ServiceAccount")["metadata"]
+        for each in documents:
+            for subject in each.get("subjects", ()):
+                self.assertEqual(subject["name"], account["name"])
+                self.assertEqual(subject["namespace"], "txingress")
 
     def test_instead(self) -> None:
         """In its place its class is ours, and so is the status."""

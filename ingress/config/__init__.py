@@ -293,6 +293,9 @@ class Config:
     """In the order in which they are asked."""
 
     limits: Limits = Limits()
+    certificate_signers: tuple[str, ...] = ()
+    """Who may be asked for the certificates of Ingresses, such as ``example.com/ingress``."""
+
     snippets: Literal["refuse", "ignore", "interpret"] = "refuse"
     shutdown_grace: float = 30.0
     """In seconds."""

@@ -29,7 +29,7 @@ from ingress.listen_address import (
     is_ip_address,
     parse_listen_address,
 )
-from ingress.object_name import LABEL, NAME, parse_object_name
+from ingress.object_name import LABEL, NAME, SIGNER, parse_object_name
 
 T = TypeVar("T")
 
@@ -65,6 +65,7 @@ context_name = text(re.compile(r"[^\0\r\n]+"), "the name of a context of the kub
 installation = text(
     re.compile(r"[A-Za-z0-9._-]{1,64}"), "a name of at most 64 letters, digits, dots, - and _"
 )
+signer_name = text(SIGNER, "a signer such as example.com/ingress, and none of kubernetes.io")
 controller_name = text(_CONTROLLER, "the name of a controller as DOMAIN/PATH: example.com/ingress")
 
 

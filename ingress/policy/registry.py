@@ -23,6 +23,7 @@ from ingress.policy.backend_version import BackendVersion
 from ingress.policy.blocked_clients import BlockedClients
 from ingress.policy.buffering import Buffering
 from ingress.policy.canary import Canary
+from ingress.policy.certificate_signer import CertificateSigner
 from ingress.policy.chosen import chosen_policies
 from ingress.policy.client_certificates import ClientCertificates
 from ingress.policy.client_limits import ClientLimits
@@ -203,6 +204,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     ResponsePace,
     Rewrite,
     ServerAlias,
+    CertificateSigner,
     ServiceUpstream,
     # Changes to every request.
     ForwardedPrefix,

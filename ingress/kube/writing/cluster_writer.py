@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
@@ -27,6 +27,7 @@ from ingress.kube.objects import Ingress, ObjectName
 from ingress.kube.store import ObjectStore
 from ingress.kube.writing.address_reader import AddressReader
 from ingress.kube.writing.election import Elector
+from ingress.kube.writing.event import Notice
 from ingress.kube.writing.event_writer import EventWriter
 from ingress.kube.writing.status import StatusWriter
 from ingress.problem_log import ProblemLog
@@ -59,6 +60,19 @@ class Runtime:
     now: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
     host_name: Callable[[], str] = socket.gethostname
+
+
+class LeaderWork(Protocol):
+    """More that only the leader does."""
+
+    def serve(self, served: Mapping[ObjectName, Ingress]) -> None:
+        """Take over which Ingresses are served from now on."""
+
+    def start(self) -> None:
+        """Begin: this process leads."""
+
+    def stop(self) -> None:
+        """End: it leads no longer. It may begin again later."""
 
 
 class ClusterWriter:
@@ -125,6 +139,7 @@ class ClusterWriter:
                 random=random,
                 now=runtime.now,
             )
+        self._works: list[LeaderWork] = []
         self._clears = config.status.clear_on_shutdown
 
     def __repr__(self) -> str:
@@ -144,12 +159,23 @@ class ClusterWriter:
         """By name of the Lease: 1 if this process holds it, 0 if not."""
         return {self._elector.name[1]: float(self.is_leader)}
 
+    def add(self, work: LeaderWork) -> None:
+        """Have the leader do more; before `start`."""
+        self._works.append(work)
+
+    def tell(self, notice: Notice) -> None:
+        """Write an Event of something that has happened, if Events are written."""
+        if self._events is not None:
+            self._events.tell(notice)
+
     def serve(self, served: Mapping[ObjectName, Ingress]) -> None:
         """
         Take over which Ingresses are served from now on.
 
         :param served: by name; never changed.
         """
+        for work in self._works:
+            work.serve(served)
         if self._statuses is not None:
             self._statuses.serve(served)
         if self._events is not None:
@@ -192,8 +218,12 @@ class ClusterWriter:
             self._statuses.start()
         if self._events is not None:
             self._events.start(self._elector.led_before)
+        for work in self._works:
+            work.start()
 
     def _stop_writing(self) -> None:
+        for work in self._works:
+            work.stop()
         self._reader.stop()
         if self._statuses is not None:
             self._statuses.stop()

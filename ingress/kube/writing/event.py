@@ -67,6 +67,27 @@ class Event(NamedTuple):
         return f"{self.regarding[1][:MAX_NAME].rstrip('-.')}.{digest}"
 
 
+class Notice(NamedTuple):
+    """Something that has happened to an Ingress, and is not a Problem of it."""
+
+    ingress: ObjectName
+    reason: str
+    """One word, for machines."""
+
+    note: str
+    """For people; never a secret."""
+
+    is_warning: bool
+
+
+def notice_event(notice: Notice, uid: str) -> Event:
+    """
+    :param uid: of the Ingress.
+    """
+    note = _bounded(notice.note)
+    return Event(notice.ingress, uid, notice.reason, note, is_warning=notice.is_warning)
+
+
 def problem_event(problem: Problem, uid: str) -> Event:
     """
     :param problem: of an Ingress.

@@ -21,8 +21,10 @@ from ingress.kube.writing.answer import decode_answer
 from ingress.kube.writing.event import (
     TIME_TO_LIVE,
     Event,
+    Notice,
     event_body,
     event_path,
+    notice_event,
     problem_event,
     series_body,
     served_event,
@@ -54,7 +56,7 @@ class News(IntEnum):
     """The kinds of news, the most urgent first."""
 
     WARNING = 0
-    """A Problem that has appeared while we lead."""
+    """A Problem that has appeared while we lead, or something else that has happened."""
 
     SERVED = 1
     """An Ingress is served."""
@@ -86,8 +88,8 @@ class WrittenBefore(NamedTuple):
     """The time of the last write."""
 
 
-Topic = Problem | ObjectName
-"""The subject of an Event: a Problem, or the name of an Ingress that is served."""
+Topic = Problem | Notice | ObjectName
+"""The subject of an Event: a Problem, a notice, or the name of an Ingress that is served."""
 
 
 class EventWriter:
@@ -173,6 +175,10 @@ class EventWriter:
                 # Events of the object that it replaces are not shown for this one.
                 self._queue.add_all(self._problems_again(name))
 
+    def tell(self, notice: Notice) -> None:
+        """Write an Event of something that has happened, if we write Events."""
+        self._queue.add(notice)
+
     def start(self, led_before: datetime | None = None) -> None:
         """
         Write Events until `stop`.
@@ -218,7 +224,7 @@ class EventWriter:
     def _kind(self, topic: Topic) -> News:
         if isinstance(topic, Problem):
             return News.WARNING if topic in self._fresh else News.REPEAT
-        return News.SERVED
+        return News.WARNING if isinstance(topic, Notice) else News.SERVED
 
     def _problems(self) -> Iterator[Problem]:
         """All Problems of Ingresses, the newest first."""
@@ -270,6 +276,9 @@ class EventWriter:
             is_there = topic in self._problem_log
             ingress = self._find((topic.namespace, topic.name)) if is_there else None
             return problem_event(topic, ingress.metadata.uid) if ingress is not None else None
+        if isinstance(topic, Notice):
+            ingress = self._find(topic.ingress)
+            return notice_event(topic, ingress.metadata.uid) if ingress is not None else None
         ingress = self._served.get(topic) if self._served is not None else None
         return served_event(ingress) if ingress is not None else None
 
@@ -354,5 +363,8 @@ class EventWriter:
 
 def _doing(topic: Topic) -> str:
     """The activity, by namespace: rights are granted by namespace too."""
-    namespace = topic.namespace if isinstance(topic, Problem) else topic[0]
+    if isinstance(topic, Problem):
+        namespace = topic.namespace
+    else:
+        namespace, _ = topic.ingress if isinstance(topic, Notice) else topic
     return f"Writing Events in namespace {namespace}"

@@ -1,0 +1,73 @@
+"""
+Which certificates the Ingresses of a cluster want, and which of these they may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from ingress.kube.objects import Ingress, ObjectName
+from ingress.policy.certificate_signer import CERTIFICATE_SIGNER
+
+
+class Wanted(NamedTuple):
+    """A Secret that an Ingress wants to have filled by a signer."""
+
+    secret: ObjectName
+    hosts: tuple[str, ...]
+    """In lower case, each once, sorted: equal wishes are equal values."""
+
+    signer: str
+    ingress: ObjectName
+    """The Ingress that is told about it."""
+
+    refusal: str = ""
+    """Why nobody is asked; empty if somebody may be."""
+
+
+def wanted_certificates(
+    served: Mapping[ObjectName, Ingress], signers: Collection[str]
+) -> dict[ObjectName, Wanted]:
+    """
+    :param served: all Ingresses that are served.
+    :param signers: those that the configuration lists.
+    :return: by Secret; the first Ingress by name decides about a Secret that several name.
+    """
+    namespaces = _namespaces_by_host(served)
+    wanted: dict[ObjectName, Wanted] = {}
+    for name in sorted(served):
+        ingress = served[name]
+        signer = ingress.metadata.annotations.get(CERTIFICATE_SIGNER, "").strip()
+        if signer not in signers:
+            continue  # That is a Problem already.
+        for each in _wishes(ingress, signer, namespaces):
+            wanted.setdefault(each.secret, each)
+    return wanted
+
+
+def _namespaces_by_host(served: Mapping[ObjectName, Ingress]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for (namespace, _), ingress in served.items():
+        for rule in ingress.spec.rules:
+            found.setdefault(rule.host.lower(), set()).add(namespace)
+    return found
+
+
+def _wishes(ingress: Ingress, signer: str, namespaces: Mapping[str, set[str]]) -> Iterator[Wanted]:
+    own = {rule.host.lower() for rule in ingress.spec.rules if rule.host}
+    for entry in ingress.spec.tls:
+        if not entry.secret_name:
+            continue
+        hosts = tuple(sorted({host.lower() for host in entry.hosts} or own))
+        refusal = ""
+        foreign = [host for host in hosts if host not in own]
+        shared = [host for host in hosts if len(namespaces.get(host, ())) > 1]
+        if not hosts:
+            refusal = "it names no host"
+        elif foreign:
+            refusal = f"this Ingress has no rules for {foreign[0]}"
+        elif shared:
+            refusal = f"another namespace has rules for {shared[0]} as well"
+        secret = (ingress.metadata.namespace, entry.secret_name)
+        yield Wanted(secret, hosts, signer, ingress.key, refusal)
