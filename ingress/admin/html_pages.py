@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ingress.admin.html.certificates_view import CERTIFICATE_COLUMNS
+from ingress.admin.html.controller_view import change_columns, change_key
 from ingress.admin.html.exchanges_view import (
     TERSE,
     exchange_columns,
@@ -92,6 +93,20 @@ def _problems(value: Value, query: Query) -> Iterator[bytes]:
     )
 
 
+def _changes(value: Value, query: Query) -> Iterator[bytes]:
+    return list_document(
+        "/changes",
+        "Changes",
+        value,
+        _given(query),
+        change_columns(datetime.now(UTC)),
+        value["changes"],
+        empty="Nothing like this has changed.",
+        key=change_key,
+        note="the last hundred Snapshots that differ from the one before",
+    )
+
+
 def _exchanges(value: Value, query: Query) -> Iterator[bytes]:
     names = ("host", "ingress", "status", "outcome", "limit")
     return list_document(
@@ -126,5 +141,6 @@ HTML_PAGES: Final[Mapping[str, Render]] = {
     "problems": _problems,
     "explain": _explain,
     "exchanges": _exchanges,
+    "changes": _changes,
 }
 """By the name of the resource; the empty one is for ``/``."""

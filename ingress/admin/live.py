@@ -44,6 +44,7 @@ def revision(proxy: ObservedProxy) -> str:
         sum(1 for _ in proxy.reports.vitals()),
         proxy.lost_workers(),
         proxy.configured.has_mistakes,
+        next((change.generation for change in proxy.changes), 0),
     )
     return f"{hash(parts) & 0xFFFFFFFFFFFF:x}"
 

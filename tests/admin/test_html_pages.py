@@ -18,11 +18,12 @@ from ingress.admin.resources import make_resources
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
+from ingress.published_change import PublishedChange
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.exchange_rows import Exchanges, Place
 from tests.admin.html.test_markup import HOSTILE, Seen
 from tests.support.certs import CertificateAuthority
-from tests.support.objects import built, ingress, secret, served
+from tests.support.objects import NOW, built, ingress, secret, served
 from tests.support.observed_proxy import HandProxy
 
 WEB = UpstreamKey("default", "web", "80")
@@ -66,6 +67,8 @@ class PagesTestCase(SynchronousTestCase):
         )
         self.hand.reports.states[Endpoint("10.0.0.1", 8080)] = EndpointState(3, frozenset({WEB}))
         self.hand.reports.last = [Exchanges(1, [dict(EXCHANGE)], Place(1, 0))]
+        lines = ("shop.example/: + redirect to https", "a.example: gone", "c: x", "d: y")
+        self.hand.changes.append(PublishedChange(7, 5, NOW, lines, 2, opens=True))
         self.hand.problems.append(
             Problem(
                 "must be a number",
@@ -131,6 +134,9 @@ class ContentTests(PagesTestCase):
             "a.yaml:3",
             "default/shop-tls",
             "dial_failed",
+            "+ redirect to https",
+            "and 3 more",
+            "may open access",
         ):
             self.assertIn(text, seen.text)
 

@@ -220,7 +220,14 @@ class PageTests(ShopCase):
         self.assertIn("ok", page.row(self.two.address))
         self.assertIn("as of ", page.text)
         self.assertNotIn("Pause", page.text)
-        for path in ("/routes", "/endpoints", "/certificates", "/problems", "/exchanges"):
+        for path in (
+            "/routes",
+            "/endpoints",
+            "/certificates",
+            "/problems",
+            "/exchanges",
+            "/changes",
+        ):
             page.open(self.url + path)
             self.assertTrue(page.evaluate("document.querySelector('main h2') !== null"))
         self.assertNotIn(f"{self.url}/live", page.requested)
@@ -239,6 +246,7 @@ class LookTests(ShopCase):
         "/certificates",
         "/problems",
         "/exchanges",
+        "/changes",
         "/explain?url=http://shop.example/",
     )
 

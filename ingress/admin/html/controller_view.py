@@ -6,42 +6,69 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ingress.admin.html.cells import since
 from ingress.admin.html.frame import panel
-from ingress.admin.html.markup import Child, Markup, tag
+from ingress.admin.html.markup import Child, Markup, join, tag
+from ingress.admin.html.tables import Column, Row, table
 from ingress.admin.html.words import count, size, span
 
 Value = Mapping[str, Any]
+
+LINES: Final = 3
+"""Lines of a change on the narrow side of the page."""
 
 
 def changes_panel(value: Value, now: datetime) -> Markup:
     """
     :param value: `ingress.admin.changes`.
-    :return: what changed when, the last change first.
+    :return: what changed when, the last change first; of each change the first lines.
     """
-    if not value["changes"]:
+    changes = value["changes"]
+    if not changes:
         return panel("changes", "Changes", tag("p", "Nothing has changed since the start."))
-    rows = [_change(each, now) for each in value["changes"]]
-    head = tag("thead", tag("tr", [tag("th", each, scope="col") for each in ("When", "What")]))
-    return panel(
-        "changes",
-        "Changes",
-        tag("table", head, tag("tbody", rows), class_="slim"),
-        more=tag("a", "All", href="/changes"),
+    columns = (
+        Column("When", lambda row: [since(row["at"], now), " ago"], "side muted"),
+        Column("What", lambda row: change_lines(row, LINES)),
+    )
+    more = tag("a", f"All {count(value['total'])}", href="/changes")
+    made = Markup("".join(table(columns, changes, class_="slim", key=change_key)))
+    return panel("changes", "Changes", made, more=more if value["total"] > len(changes) else None)
+
+
+def change_columns(now: datetime) -> tuple[Column, ...]:
+    """:return: the columns of the table of all changes."""
+    return (
+        Column("Snapshot", lambda row: _snapshot(row), "nowrap"),
+        Column("When", lambda row: [since(row["at"], now), " ago"], "nowrap"),
+        Column("What changed", lambda row: change_lines(row), "whole"),
     )
 
 
-def _change(change: Value, now: datetime) -> Markup:
-    words = [tag("span", each, class_="note") for each in change["changes"]]
-    when = tag("td", since(change["at"], now), " ago", class_="side muted")
-    return tag(
-        "tr",
-        when,
-        tag("td", f"Snapshot {change['generation']}", words),
-        data_key=f"change-{change['generation']}",
-    )
+def change_key(row: Row) -> str:
+    """:return: what identifies a change."""
+    return f"change-{row['generation']}"
+
+
+def change_lines(row: Row, most: int | None = None) -> Markup:
+    """:param most: the number of lines that are shown; the others are counted."""
+    lines: Sequence[str] = row["changes"]
+    shown = [tag("li", each) for each in lines[:most]]
+    left = len(lines) - len(shown) + row["more"]
+    if left:
+        shown.append(tag("li", f"and {count(left)} more", class_="muted"))
+    warning = None
+    if row["opens"]:
+        warning = tag("span", "may open access", class_="state warn")
+    if not shown:
+        return tag("span", "nothing that clients notice", class_="muted")
+    return join(warning, tag("ul", shown, class_="changes"))
+
+
+def _snapshot(row: Row) -> str:
+    first, last = row["first"], row["generation"]
+    return str(last) if first == last else f"{first} to {last}"
 
 
 def controller_panel(value: Value, now: datetime) -> Markup:

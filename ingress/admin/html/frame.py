@@ -21,6 +21,7 @@ _PLACES: Final = (
     ("/exchanges", "Exchanges"),
     ("/problems", "Problems"),
     ("/certificates", "Certificates"),
+    ("/changes", "Changes"),
 )
 
 _PLACEHOLDER: Final = "A URL, host, path or Service"
