@@ -54,6 +54,18 @@ def _namespaces_by_host(served: Mapping[ObjectName, Ingress]) -> dict[str, set[s
     return found
 
 
+def _others(host: str, namespace: str, namespaces: Mapping[str, set[str]]) -> bool:
+    """:return: whether another namespace serves a host of the certificate, or covers it."""
+    if any(other != namespace for other in namespaces.get(host, ())):
+        return True
+    _, _, parent = host.partition(".")
+    if host.startswith("*."):
+        covered = (name for name in namespaces if name.partition(".")[2] == parent)
+    else:
+        covered = (name for name in (f"*.{parent}",) if name in namespaces)
+    return any(other != namespace for name in covered for other in namespaces[name])
+
+
 def _wishes(ingress: Ingress, signer: str, namespaces: Mapping[str, set[str]]) -> Iterator[Wanted]:
     own = {rule.host.lower() for rule in ingress.spec.rules if rule.host}
     for entry in ingress.spec.tls:
@@ -62,12 +74,12 @@ def _wishes(ingress: Ingress, signer: str, namespaces: Mapping[str, set[str]]) -
         hosts = tuple(sorted({host.lower() for host in entry.hosts} or own))
         refusal = ""
         foreign = [host for host in hosts if host not in own]
-        shared = [host for host in hosts if len(namespaces.get(host, ())) > 1]
+        shared = [host for host in hosts if _others(host, ingress.metadata.namespace, namespaces)]
         if not hosts:
             refusal = "it names no host"
         elif foreign:
             refusal = f"this Ingress has no rules for {foreign[0]}"
         elif shared:
-            refusal = f"another namespace has rules for {shared[0]} as well"
+            refusal = f"another namespace has rules for {shared[0]} as well, or for a part of it"
         secret = (ingress.metadata.namespace, entry.secret_name)
         yield Wanted(secret, hosts, signer, ingress.key, refusal)

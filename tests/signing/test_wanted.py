@@ -61,6 +61,22 @@ class WantedTests(SynchronousTestCase):
         (each,) = wanted(ingress("", paths, annotations=ASKS, tls={"s": []}))
         self.assertIn("no host", each.refusal)
 
+    def test_wildcards(self) -> None:
+        """A wildcard covers hosts of others, and a host may be covered by a wildcard of others."""
+        for host, other, is_refused in (
+            ("*.example", "a.example", True),
+            ("a.example", "*.example", True),
+            ("*.example", "a.b.example", False),
+            ("a.example", "b.example", False),
+            ("*.example", "*.b.example", False),
+        ):
+            own = ingress(host, {"/": "web:80"}, annotations=ASKS, tls={"s": [host]})
+            neighbour = moved(ingress(other, {"/": "web:80"}, name="n"), "shop")
+            (each,) = wanted(own, neighbour)
+            self.assertEqual(bool(each.refusal), is_refused, (host, other))
+            (each,) = wanted(own, ingress(other, {"/": "web:80"}, name="n"))
+            self.assertEqual(each.refusal, "")
+
     def test_shared_secret(self) -> None:
         """The first Ingress decides about a Secret that two of them name."""
         tls = {"s": ["a.example"]}
