@@ -11,6 +11,8 @@
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
 #   make explained      ask a process 20,000 requests, and compare with their explanations
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
+#   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of four fuzzers, TESTS=downgrade with one
+#   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
 #   make docs           write the tables of README.md and docs that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
@@ -34,7 +36,8 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained page clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained page fuzz \
+	grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -110,6 +113,20 @@ guard: .venv/developer
 
 explained: .venv/developer
 	@TXINGRESS_EXPLAINED=20000 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_explained
+
+FUZZERS = http2_frames hpack_blocks http2_connections downgrade
+SECONDS = 900
+
+fuzz: .venv/developer
+	@for fuzzer in $(or $(TESTS),$(FUZZERS)); do \
+	    $(IN_CHECKOUT) -m tests.fuzz.$$fuzzer --seconds $(SECONDS) || exit 1; \
+	done
+
+grpc-js: .venv/developer
+	@mkdir -p build/grpc-js
+	@cp tests/support/grpc_js/package.json tests/support/grpc_js/package-lock.json build/grpc-js
+	@cd build/grpc-js && npm ci --ignore-scripts --no-audit --no-fund
+	@$(IN_CHECKOUT) -m twisted.trial tests.e2e.test_grpc_js
 
 clean:
 	rm -rf .venv build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,21 +21,25 @@ from tests.support.manifest import (
     secret_manifest,
     service_manifest,
 )
+from tests.support.process import wait_until
 
 HOST = "grpc.example"
 SAFE_HOST = "grpcs.example"
 
 
-class GRPCTests(ProcessTestCase):
-    """Each kind of call, as grpcio's own tests have them."""
+class GRPCProcessTestCase(ProcessTestCase):
+    """A process in front of two services, one of them with TLS."""
 
     authority: ClassVar[CertificateAuthority]
-    ports: ClassVar[dict[str, int]]
+    authorities: ClassVar[Path]
+    """A file with the certificate of the authority."""
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
         cls.authority = CertificateAuthority()
         issued = cls.authority.issue(SAFE_HOST, HOST)
+        cls.authorities = folder / "authorities.pem"
+        cls.authorities.write_bytes(cls.authority.root_pem)
         (folder / "chain.pem").write_bytes(issued.chain_pem)
         (folder / "key.pem").write_bytes(issued.key_pem)
         plain = cls.keep(GRPCService())
@@ -61,6 +66,10 @@ class GRPCTests(ProcessTestCase):
                 annotations={"whitelist-source-range": "10.0.0.0/8", "backend-protocol": "GRPC"},
             ),
         )  # fmt: skip
+
+
+class GRPCTests(GRPCProcessTestCase):
+    """Each kind of call, as grpcio's own tests have them."""
 
     def channel(self, host: str = HOST, *, is_secure: bool = False) -> Any:
         """A channel to the proxy; names are checked as always."""
@@ -150,6 +159,34 @@ class GRPCTests(ProcessTestCase):
         call.cancel()
         self.assertTrue(call.cancelled())
         self.assertEqual(echo(b"next", timeout=TIMEOUT), b"next")
+
+    def test_cancelled_stream(self) -> None:
+        """A stream that is cancelled in the middle ends for the service, too."""
+        for channel in self.channels():
+            ended = channel.unary_unary("/t.T/Ended", same, same)
+            before = int(ended(b"", timeout=TIMEOUT))
+            messages = channel.unary_stream("/t.T/Endless", same, same)(b"", timeout=TIMEOUT)
+            self.assertEqual([next(messages) for _ in range(3)], [b"more"] * 3)
+            messages.cancel()
+            with self.assertRaises(grpc.RpcError) as raised:
+                list(messages)
+            error: Any = raised.exception
+            self.assertEqual(error.code(), grpc.StatusCode.CANCELLED)
+            wait_until(partial(self.has_ended, ended, before), "the service to notice")
+
+    def has_ended(self, ended: Any, before: int) -> bool:
+        return int(ended(b"", timeout=TIMEOUT)) > before
+
+    def test_slow_reader(self) -> None:
+        """4 MiB arrive at who reads slowly, and other calls on the connection are not held up."""
+        for channel in self.channels():
+            echo = channel.unary_unary("/t.T/Echo", same, same)
+            size = 0
+            for message in channel.unary_stream("/t.T/Large", same, same)(b"", timeout=TIMEOUT):
+                size += len(message)
+                if size % (1 << 19) == 0:
+                    self.assertEqual(echo(b"other", timeout=TIMEOUT), b"other")
+            self.assertEqual(size, 4 << 20)
 
     def test_own_answers(self) -> None:
         """What the proxy answers itself is a status of gRPC with the reason."""

@@ -45,9 +45,36 @@ def each(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
         yield b"re:" + message
 
 
+def large(message: bytes, context: Any) -> Iterator[bytes]:
+    """Answer with 4 MiB in messages of 64 KiB."""
+    for _ in range(64):
+        yield bytes(1 << 16)
+
+
+ENDED: list[bytes] = []
+"""An entry for each call of `endless` that has ended."""
+
+
+def endless(message: bytes, context: Any) -> Iterator[bytes]:
+    """Answer until the client is gone."""
+    try:
+        while context.is_active():
+            yield b"more"
+    finally:
+        ENDED.append(message)
+
+
+def ended(message: bytes, context: Any) -> bytes:
+    """Answer with the number of calls of `endless` that have ended."""
+    return b"%d" % len(ENDED)
+
+
 HANDLERS = {
     "/t.T/Echo": grpc.unary_unary_rpc_method_handler(unary),
     "/t.T/Many": grpc.unary_stream_rpc_method_handler(many),
+    "/t.T/Large": grpc.unary_stream_rpc_method_handler(large),
+    "/t.T/Endless": grpc.unary_stream_rpc_method_handler(endless),
+    "/t.T/Ended": grpc.unary_unary_rpc_method_handler(ended),
     "/t.T/Joined": grpc.stream_unary_rpc_method_handler(joined),
     "/t.T/Each": grpc.stream_stream_rpc_method_handler(each),
 }
