@@ -23,7 +23,13 @@ from ingress.admin.html.list_page import TEXT, Filter, list_document
 from ingress.admin.html.markup import HOLE, filled, tag
 from ingress.admin.html.overview import overview
 from ingress.admin.html.problems_view import problem_columns
-from ingress.admin.html.routes_view import ENDPOINT_COLUMNS, ROUTE_COLUMNS, endpoint_rows
+from ingress.admin.html.routes_view import (
+    ENDPOINT_COLUMNS,
+    RATE_COLUMNS,
+    ROUTE_COLUMNS,
+    endpoint_rows,
+)
+from ingress.admin.html.words import count
 from ingress.admin.page import Query
 from ingress.admin.representation import Render, Value
 from ingress.problem_code import Severity
@@ -107,6 +113,19 @@ def _changes(value: Value, query: Query) -> Iterator[bytes]:
     )
 
 
+def _rates(value: Value, query: Query) -> Iterator[bytes]:
+    return list_document(
+        "/rates",
+        "Rates",
+        value,
+        _given(query),
+        RATE_COLUMNS,
+        value["rules"],
+        empty="No rule like this has had requests in the last hour.",
+        note=f"{count(value['total'])} rules that had requests in the last hour",
+    )
+
+
 def _exchanges(value: Value, query: Query) -> Iterator[bytes]:
     names = ("host", "ingress", "status", "outcome", "limit")
     return list_document(
@@ -142,5 +161,6 @@ HTML_PAGES: Final[Mapping[str, Render]] = {
     "explain": _explain,
     "exchanges": _exchanges,
     "changes": _changes,
+    "rates": _rates,
 }
 """By the name of the resource; the empty one is for ``/``."""

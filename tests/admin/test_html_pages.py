@@ -19,8 +19,11 @@ from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.published_change import PublishedChange
+from ingress.routing.route import Route
+from ingress.steps import finish
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.exchange_rows import Exchanges, Place
+from ingress.telemetry.traffic import Traffic
 from tests.admin.html.test_markup import HOSTILE, Seen
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import NOW, built, ingress, secret, served
@@ -49,6 +52,14 @@ def changed(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+def built_route(hand: HandProxy) -> Route:
+    """The rule that has had requests."""
+    snapshot = hand.published.built
+    assert snapshot is not None
+    host = snapshot.snapshot.hosts[b"shop.example"]
+    return next(route for route in host.routes() if route.path == "/cart")
+
+
 class PagesTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.hand = HandProxy()
@@ -67,6 +78,14 @@ class PagesTestCase(SynchronousTestCase):
         )
         self.hand.reports.states[Endpoint("10.0.0.1", 8080)] = EndpointState(3, frozenset({WEB}))
         self.hand.reports.last = [Exchanges(1, [dict(EXCHANGE)], Place(1, 0))]
+        traffic = Traffic()
+        route = built_route(self.hand)
+        for status in (200, 200, 503):
+            traffic.count(route, b"GET", status, 0.03, None, None, None, 10, 10)
+        rates = self.hand.totals.rates
+        rates.add(traffic.take())
+        for _ in range(12):
+            finish(rates.tick())
         lines = ("shop.example/: + redirect to https", "a.example: gone", "c: x", "d: y")
         self.hand.changes.append(PublishedChange(7, 5, NOW, lines, 2, opens=True))
         self.hand.problems.append(
@@ -137,6 +156,7 @@ class ContentTests(PagesTestCase):
             "+ redirect to https",
             "and 3 more",
             "may open access",
+            "33 %",
         ):
             self.assertIn(text, seen.text)
 

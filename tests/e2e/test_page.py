@@ -245,6 +245,7 @@ class LookTests(ShopCase):
         "/endpoints",
         "/certificates",
         "/problems",
+        "/rates",
         "/exchanges",
         "/changes",
         "/explain?url=http://shop.example/",

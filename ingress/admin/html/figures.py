@@ -5,54 +5,64 @@ The four figures at the top of the page, with the last hour of each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ingress.admin.html.cells import expiry
-from ingress.admin.html.graph import Values, chart
+from ingress.admin.html.graph import Values, chart, padded
 from ingress.admin.html.markup import Child, Markup, tag
-from ingress.admin.html.words import count, milliseconds, rate, share
+from ingress.admin.html.words import count, quantile, rate, share, span
 
 Value = Mapping[str, Any]
+
+FIRST_SECONDS: Final = 300
+"""The time that the graphs show after the start; it grows to an hour."""
+
+_DRAWN: Final = ("rate", "errors", "p50", "p99")
 
 
 def figures(value: Value) -> Markup:
     """:param value: `ingress.admin.overview`."""
     rates = value["rates"]
+    step = rates["history"]["seconds"]
+    points = max(len(rates["history"]["rate"]), round(FIRST_SECONDS / step))
+    history = {name: padded(rates["history"][name], points) for name in _DRAWN}
+    begin = f"{span(points * step)} ago"
     return tag(
         "div",
         _figure(
             "Requests a second",
             rate(rates["rate"]),
             chart(
-                [(rates["history"]["rate"], "first")],
+                [(history["rate"], "first")],
                 f"Requests a second in the last hour, now {rate(rates['rate'])}",
-                _axis(rates["history"]["rate"], rate),
+                _axis(begin, history["rate"], rate),
             ),
         ),
         _figure(
             "Errors (5xx)",
             share(rates["errors"]),
             chart(
-                [(rates["history"]["errors"], "bad")],
+                [(history["errors"], "bad")],
                 f"Share of errors in the last hour, now {share(rates['errors'])}",
-                _axis(rates["history"]["errors"], share),
+                _axis(begin, history["errors"], share),
             ),
         ),
         _figure(
             "Time to answer",
             [
-                milliseconds(rates["p50"]),
+                quantile(rates["p50"]),
                 tag("small", " p50  "),
-                milliseconds(rates["p99"]),
+                quantile(rates["p99"]),
                 tag("small", " p99"),
             ],
             chart(
-                [(rates["history"]["p50"], "first"), (rates["history"]["p99"], "second")],
-                f"Times in the last hour, now {milliseconds(rates['p50'])} at p50 "
-                f"and {milliseconds(rates['p99'])} at p99",
+                [(history["p50"], "first"), (history["p99"], "second")],
+                f"Times in the last hour, now {quantile(rates['p50'])} at p50 "
+                f"and {quantile(rates['p99'])} at p99",
                 _axis(
-                    rates["history"]["p99"],
-                    milliseconds,
+                    begin,
+                    history["p99"],
+                    quantile,
                     tag(
                         "span",
                         tag("span", "p50", class_="key"),
@@ -78,10 +88,10 @@ def _figure(title: str, shown: Child, graph: Markup) -> Markup:
     )
 
 
-def _axis(values: Values, words: Any, between: Child = None) -> Markup:
+def _axis(begin: str, values: Values, words: Any, between: Child = None) -> Markup:
     known: Sequence[float] = [value for value in values if value is not None]
     most = f"at most {words(max(known))}" if known else "nothing is known yet"
-    return tag("p", tag("span", "1 h"), between, tag("span", most), class_="axis")
+    return tag("p", tag("span", begin), between, tag("span", most), class_="axis")
 
 
 def _counts(value: Value) -> Markup:

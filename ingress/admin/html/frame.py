@@ -18,6 +18,7 @@ _PLACES: Final = (
     ("/", "Overview"),
     ("/routes", "Routes"),
     ("/endpoints", "Endpoints"),
+    ("/rates", "Rates"),
     ("/exchanges", "Exchanges"),
     ("/problems", "Problems"),
     ("/certificates", "Certificates"),

@@ -18,6 +18,11 @@ _SPARK_POINTS: Final = 60
 _POINTS: Final = 180
 
 
+def padded(values: Values, points: int) -> Values:
+    """:return: so many values at least; before the first one nothing is known."""
+    return [*[None] * (points - len(values)), *values]
+
+
 def sparkline(values: Values, label: str, *, is_bad: bool = False) -> Markup:
     """
     :param label: says in words what the line shows.

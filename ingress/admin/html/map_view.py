@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from ingress.admin.html.cells import code, explained, place, state
 from ingress.admin.html.frame import panel
-from ingress.admin.html.graph import sparkline
+from ingress.admin.html.graph import padded, sparkline
 from ingress.admin.html.markup import HOLE, Child, Markup, filled, link, tag
 from ingress.admin.html.tables import pages
-from ingress.admin.html.words import count, milliseconds, rate, share
+from ingress.admin.html.words import count, quantile, rate, share
 
 _COLUMNS: Final = (
     ("Path", ""),
@@ -28,6 +28,9 @@ _COLUMNS: Final = (
 )
 
 Value = Mapping[str, Any]
+
+FIRST_MINUTES: Final = 10
+"""Minutes of a graph after the start; it grows to an hour."""
 
 
 def map_panel(value: Value, q: str) -> Iterator[Markup]:
@@ -116,8 +119,8 @@ def _path(host: Value, path: Value) -> list[Markup]:
         *_endpoint(path, endpoints[0] if endpoints else None),
         _number(rate(rates["rate"]), "Req/s", height),
         _number(share(rates["errors"]), "Errors", height, is_bad=(rates["errors"] or 0) >= 0.05),
-        _number(milliseconds(rates["p50"]), "p50", height),
-        _number(milliseconds(rates["p99"]), "p99", height),
+        _number(quantile(rates["p50"]), "p50", height),
+        _number(quantile(rates["p99"]), "p99", height),
         tag("td", _spark(path, rates), rowspan=height, class_="whole"),
     ]
     rows = [tag("tr", first, class_="rule")]
@@ -166,4 +169,5 @@ def _number(words: str, label: str, height: int, *, is_bad: bool = False) -> Mar
 def _spark(path: Value, rates: Value) -> Markup | None:
     if not any(rates["history"]):
         return None
-    return sparkline(rates["history"], f"Requests a second of {path['path']} in the last hour")
+    words = f"Requests a second of {path['path']} in the last hour"
+    return sparkline(padded(rates["history"], FIRST_MINUTES), words)

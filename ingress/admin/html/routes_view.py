@@ -7,9 +7,11 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.admin.html.cells import code, explained, lines, place, state
+from ingress.admin.html.graph import padded, sparkline
+from ingress.admin.html.map_view import FIRST_MINUTES
 from ingress.admin.html.markup import Child, link, tag
 from ingress.admin.html.tables import Column, Row
-from ingress.admin.html.words import NOTHING, count
+from ingress.admin.html.words import NOTHING, count, quantile, rate, share
 
 
 def _path(row: Row) -> Child:
@@ -35,6 +37,22 @@ ROUTE_COLUMNS: Final = (
     Column("Ingress", lambda row: lines(code(row["ingress"]), place(row)), "half"),
     Column("Features", lambda row: ", ".join(row["features"]) or NOTHING, "half"),
 )
+
+
+RATE_COLUMNS: Final = (
+    Column("Host", lambda row: code(row["host"]), "half"),
+    Column("Path", lambda row: lines(_path(row), row["ingress"]), "half"),
+    Column("Req/s", lambda row: rate(row["rate"]), "number"),
+    Column("Errors", lambda row: share(row["errors"]), "number"),
+    Column("p50", lambda row: quantile(row["p50"]), "number"),
+    Column("p99", lambda row: quantile(row["p99"]), "number"),
+    Column("Last hour", lambda row: _spark(row), "whole"),
+)
+
+
+def _spark(row: Row) -> Child:
+    words = f"Requests a second of {row['host']}{row['path']} in the last hour"
+    return sparkline(padded(row["history"], FIRST_MINUTES), words)
 
 
 def endpoint_rows(row: Row) -> list[Row]:

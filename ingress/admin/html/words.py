@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from ingress.telemetry.histogram import DURATIONS
+
 NOTHING: Final = "\N{EN DASH}"
 """Stands for a value that is not known."""
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -50,6 +52,15 @@ def milliseconds(seconds: float | None) -> str:
     if 0 < amount < 0.1:
         return "<0.1 ms"
     return f"{amount:.0f} ms" if amount >= 10 else f"{amount:.1f} ms"
+
+
+def quantile(seconds: float | None) -> str:
+    """:param seconds: estimated from the buckets of a histogram, which has bounds."""
+    if seconds is None:
+        return NOTHING
+    if seconds < DURATIONS[0]:
+        return f"<{DURATIONS[0] * 1000:.0f} ms"
+    return f"≥{DURATIONS[-1]:.0f} s" if seconds >= DURATIONS[-1] else milliseconds(seconds)
 
 
 def size(amount: float | None) -> str:
