@@ -4,6 +4,7 @@ Reading of the configuration file: YAML in, a frozen Config or a list of all mis
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from ingress.config.explain_section import read_explain
 from ingress.config.otlp_section import read_otlp
 from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
+from ingress.config.store_value import authorities, limit_store
 from ingress.error_pages import ErrorPages
 from ingress.errors import IngressError
 from ingress.listen_address import TCPAddress, parse_listen_address
@@ -176,7 +178,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             mirror_verify=root.take("mirror-verify", accept.boolean, _DEFAULT.mirror_verify),
             hsts=_read_hsts(root),
             policies=read_policies(root, folder),
-            limits=_read_limits(root),
+            limits=_read_limits(root, folder),
             certificate_signers=root.take_all("certificate-signers", accept.signer_name, ()),
             snippets=root.take(
                 "snippets", accept.one_of("refuse", "ignore", "interpret"), _DEFAULT.snippets
@@ -376,12 +378,15 @@ def _read_hsts(root: Section) -> HSTS | None:
         )
 
 
-def _read_limits(root: Section) -> Limits:
+def _read_limits(root: Section, folder: Path) -> Limits:
     with root.section("limits") as section:
         limits = {
             name: section.take(name.replace("_", "-"), accepted, getattr(_DEFAULT.limits, name))
             for name, accepted in _LIMITS.items()
         }
-        store = section.take_secret("store", accept.limit_store, _DEFAULT.limits.store)
+        store = section.take_secret("store", limit_store, _DEFAULT.limits.store)
+        trusted = section.take("store-ca", accept.or_null(authorities(folder)), None)
+        if trusted is not None and store is not None:
+            store = replace(store, authorities=trusted)
         concurrency = section.take("concurrency", accept.or_null(_AUTO), None)
     return Limits(store=store, concurrency=concurrency, **limits)

@@ -32,6 +32,7 @@ from ingress.config.limit_store import LimitStore
 from ingress.config.root import MAX_FILE_SIZE
 from ingress.config_file import ConfigError, load_config
 from ingress.document import load_documents
+from tests.support.certs import CertificateAuthority
 
 SOURCE = "source: {files: [manifests]}\n"
 DOCUMENTED = Path(__file__).resolve().parents[1] / "etc" / "ingress.yaml"
@@ -177,6 +178,22 @@ class LoadTests(ConfigTestCase):
             )
             self.assertNotIn("hunter2", str(error))
             self.assertIn("limits.store: redis://[USER:PASSWORD@]HOST", str(error))
+
+    def test_store_authorities(self) -> None:
+        """The authorities of the store come from a file, which must have some."""
+        authority = CertificateAuthority()
+        folder = Path(self.mktemp()).resolve()
+        folder.mkdir()
+        (folder / "ca.pem").write_bytes(authority.root_pem)
+        (folder / "empty.pem").write_bytes(b"")
+        (folder / "large.pem").write_bytes(authority.root_pem + b"\n" * (1 << 20))
+        text = SOURCE + "limits: {store: 'rediss://a', store-ca: '%s'}\n"
+        store = self.load(text % (folder / "ca.pem")).limits.store
+        assert store is not None
+        self.assertEqual(store.authorities, authority.root_pem)
+        for name in ("none.pem", "empty.pem", "large.pem", ""):
+            error = self.assertRaises(ConfigError, self.load, text % (folder / name))
+            self.assertIn("limits.store-ca", str(error))
 
     def test_no_limit(self) -> None:
         """Nought is no limit where there may be none."""

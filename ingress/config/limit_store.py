@@ -20,7 +20,10 @@ class LimitStore:
     user: str = ""
     password: str = field(default="", repr=False)
     is_secure: bool = False
-    """Whether TLS is spoken; the certificate is verified with the authorities of the system."""
+    """Whether TLS is spoken; the certificate is verified for the host."""
+
+    authorities: bytes | None = field(default=None, repr=False)
+    """The certificates (PEM) of the authorities to trust; None for those of the system."""
 
     def __str__(self) -> str:
         """Its address, without credentials."""

@@ -11,14 +11,12 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
-from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TypeVar
 
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config import LocalAddress, LocalService
-from ingress.config.limit_store import LimitStore, parse_store
 from ingress.config.section import Accept, NotAccepted
 from ingress.cores import usable_cores
 from ingress.error_pages import ErrorPages, PagesRefused, read_pages
@@ -212,23 +210,6 @@ def path(folder: Path) -> Accept[Path]:
         raise NotAccepted("a path")
 
     return accept
-
-
-def limit_store(value: object) -> LimitStore | None:
-    """
-    The URL of a server that speaks the protocol of Redis, or null. No message has any part of the
-    value, which may hold a password.
-    """
-    if value is None:
-        return None
-    store = parse_store(value) if isinstance(value, str) else None
-    if store is None:
-        raise NotAccepted(
-            "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS; or null"
-        )
-    if find_spec("hiredis") is None:
-        raise NotAccepted("null, because hiredis is not installed (pip install txingress[redis])")
-    return store
 
 
 STDOUT = "stdout"

@@ -14,12 +14,18 @@ from hashlib import sha1
 from typing import Any, ClassVar, Final, cast
 
 import hiredis
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.ssl import (
+    Certificate,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -262,5 +268,16 @@ def _endpoint(reactor: Any, store: LimitStore) -> IStreamClientEndpoint:
     plain = HostnameEndpoint(reactor, store.host, store.port, timeout=CONNECT_TIMEOUT)
     if not store.is_secure:
         return plain
-    wrapped: IStreamClientEndpoint = wrapClientTLS(optionsForClientTLS(store.host), plain)
+    wrapped: IStreamClientEndpoint = wrapClientTLS(_options(store), plain)
     return wrapped
+
+
+def _options(store: LimitStore) -> Any:
+    """:return: the settings of TLS, with the authorities that may vouch for the store."""
+    if store.authorities is None:
+        return optionsForClientTLS(store.host)
+    found = [
+        Certificate.loadPEM(each.public_bytes(Encoding.PEM))
+        for each in x509.load_pem_x509_certificates(store.authorities)
+    ]
+    return optionsForClientTLS(store.host, trustRoot=trustRootFromCertificates(found))

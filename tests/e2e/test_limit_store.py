@@ -33,10 +33,13 @@ class LimitStoreTests(SynchronousTestCase):
         self.redis = RedisServer()
         self.resources.callback(self.redis.stop)
 
-    def replica(self, url: str, workers: int = 1, **environment: str) -> IngressProcess:
+    def replica(
+        self, url: str, workers: int = 1, ca: Path | None = None, **environment: str
+    ) -> IngressProcess:
         folder = Path(tempfile.mkdtemp(prefix="ingress-"))
         self.resources.callback(shutil.rmtree, folder)
-        process = IngressProcess(folder, limits={"store": url}, workers=workers)
+        store = {"store": url, "store-ca": None if ca is None else str(ca)}
+        process = IngressProcess(folder, limits=store, workers=workers)
         process.environment = {**process.environment, **environment}
         limits = {"limit-rpm": "1", "limit-burst-multiplier": "20"}
         process.write(
@@ -113,7 +116,7 @@ class LimitStoreTests(SynchronousTestCase):
         return process.log.count("is back") >= 2
 
     def test_tls(self) -> None:
-        """Over TLS the certificate must be one that the system trusts, for the name of the store."""
+        """Over TLS the certificate must be one for the name of the store that is trusted."""
         folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.resources.callback(shutil.rmtree, folder)
         authority = CertificateAuthority()
@@ -126,7 +129,10 @@ class LimitStoreTests(SynchronousTestCase):
                 file.write_bytes(data)
             server = RedisServer(tls=files)
             self.resources.callback(server.stop)
-            replicas = [self.replica(server.url(), SSL_CERT_FILE=str(root)) for _ in range(2)]
+            replicas = [
+                self.replica(server.url(), SSL_CERT_FILE=str(root)),
+                self.replica(server.url(), ca=root),
+            ]
             if works:
                 for process in replicas:
                     self.wait_for_store(process, 1)
