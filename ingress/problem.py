@@ -66,6 +66,11 @@ class Problem:
         return ": ".join(part for part in parts if part)
 
 
+def coded(problem: Problem) -> str:
+    """:return: the Problem as text, behind its code."""
+    return f"{problem.code} {problem}" if problem.code is not None else str(problem)
+
+
 _MAX_SHOWN = 80
 """Characters of a value that a Problem shows: a log line stays one."""
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from ingress.command.failure import FINE
@@ -14,7 +16,11 @@ from ingress.command.options import add_objects, cluster_of
 from ingress.explain.as_json import as_json
 from ingress.explain.as_text import as_text
 from ingress.explain.asked import ask
-from ingress.explain.explanation import explain
+from ingress.explain.explanation import explain, routes_of, with_hints
+from ingress.explain.places import pointers
+from ingress.policy.live_state import RuleIdentity
+from ingress.problem import Problem
+from ingress.routing.build import Built
 
 EXAMPLES: Final = """examples:
   txingress explain --config ingress.yaml https://shop.example/cart
@@ -40,10 +46,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
     asked = ask(arguments.url, arguments.method, tuple(arguments.header), arguments.client)
-    offline = load(arguments.config, arguments.paths, cluster=cluster_of(arguments))
+    rules: dict[tuple[str, str, str], RuleIdentity] = {}
+
+    def point_at_rules(built: Built) -> Iterable[Problem]:
+        """Have the lines of the rules found that the explanation will name."""
+        candidates = explain(built, asked, problems=()).candidates
+        found = pointers(built, routes_of(candidates))
+        rules.update((_field(pointer), rule) for rule, pointer in found.items())
+        return found.values()
+
+    offline = load(
+        arguments.config, arguments.paths, cluster=cluster_of(arguments), remark=point_at_rules
+    )
     explanation = explain(offline.built, asked, problems=offline.problems, seed=arguments.seed)
+    places = {rules[_field(pointer)]: pointer.origin for pointer in offline.remarks}
+    placed = replace(explanation, places={**explanation.places, **places})
+    explanation = with_hints(offline.built, placed)
     if arguments.json:
         print(json.dumps(as_json(explanation), indent=2, ensure_ascii=False))
     else:
         print(as_text(explanation), end="")
     return FINE
+
+
+def _field(pointer: Problem) -> tuple[str, str, str]:
+    return (pointer.namespace, pointer.name, pointer.field)

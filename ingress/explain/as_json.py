@@ -1,5 +1,5 @@
 """
-An explanation as plain values, for JSON; docs/explain.md has the schema.
+An explanation as plain values, for JSON; docs/command.md has the schema.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 from ingress.explain.as_text import summary
 from ingress.explain.explanation import Explanation
 from ingress.explain.heads import FieldChanges, shown_field
+from ingress.problem import Origin, coded
 from ingress.routing.route import Route
 
 
@@ -59,7 +60,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         },
         "response": {"headers": _changes(explanation.response_changes)},
         "settings": list(explanation.settings),
-        "problems": [str(problem) for problem in explanation.problems],
+        "problems": [coded(problem) for problem in explanation.problems],
         "hints": list(explanation.hints),
     }
 
@@ -125,6 +126,8 @@ def _rules(explanation: Explanation) -> list[dict[str, Any]]:
             "upstream": _upstream(each.route),
             "chosen": each.is_chosen,
             "reason": each.reason,
+            "file": explanation.places.get(each.route.identity, Origin()).file or None,
+            "line": explanation.places.get(each.route.identity, Origin()).line or None,
         }
         for each in candidates.rules
     ]

@@ -4,12 +4,13 @@ An explanation as text, for people under stress: the answer first, then the reas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ingress.explain.candidates import HostCandidate, HostKind
 from ingress.explain.explanation import Explanation
 from ingress.explain.heads import FieldChanges
-from ingress.problem import Origin, printable
+from ingress.explain.hints import placed
+from ingress.problem import Origin, coded, printable
 from ingress.routing.route import Route
 
 _WIDTH = 14
@@ -55,7 +56,7 @@ def _sections(explanation: Explanation) -> Iterator[tuple[str, Iterable[str]]]:
     yield "certificate", _certificate(explanation)
     yield "client", _client(explanation)
     if explanation.candidates is not None:
-        yield "host", map(_host, explanation.candidates.hosts)
+        yield "host", map(_host, _worth_telling(explanation.candidates.hosts))
         yield "rules", _rules(explanation)
     yield "Ingress", _ingress(explanation)
     yield "policies", _policies(explanation)
@@ -64,7 +65,7 @@ def _sections(explanation: Explanation) -> Iterator[tuple[str, Iterable[str]]]:
         yield "to endpoint", _request(explanation)
         yield "to client", _changes(explanation.response_changes)
     yield "settings", explanation.settings
-    yield "problems", (str(problem) for problem in explanation.problems)
+    yield "problems", map(coded, explanation.problems)
 
 
 def _certificate(explanation: Explanation) -> Iterator[str]:
@@ -92,6 +93,12 @@ def _client(explanation: Explanation) -> Iterator[str]:
     yield explanation.client_protocol
 
 
+def _worth_telling(hosts: Sequence[HostCandidate]) -> Iterator[HostCandidate]:
+    """Leave out what there is not, unless nothing was found."""
+    is_found = any(each.is_chosen for each in hosts)
+    yield from (each for each in hosts if each.exists or not is_found)
+
+
 def _host(candidate: HostCandidate) -> str:
     name = candidate.name or "hosts that no rule names"
     if candidate.kind is HostKind.ANY and not candidate.exists:
@@ -110,7 +117,7 @@ def _rules(explanation: Explanation) -> Iterator[str]:
             if candidates.host and route is candidates.host.default
             else (f"{route.path_type} {route.path}")
         )
-        owner = "/".join(route.ingress)
+        owner = placed("/".join(route.ingress), explanation.places.get(route.identity))
         yield f"{_mark(rule.is_chosen)} {path} of {owner}: {rule.reason}"
     if candidates.others:
         yield f"  and {candidates.others} more that do not match"

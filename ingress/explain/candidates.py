@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple
 
 from ingress.message import Request
@@ -122,13 +122,45 @@ def _hosts(snapshot: Snapshot, host: bytes) -> tuple[tuple[HostCandidate, ...], 
     return listed, chosen
 
 
-def _distance(route: Route, path: bytes) -> tuple[int, str]:
+def _distance(route: Route, path: bytes) -> tuple[int, int, str]:
+    """:return: what sorts rules: those that would match if one thing were otherwise come first."""
+    miss = _miss(route, path)
+    return (list(_Miss).index(miss), -_common(route, path), route.path)
+
+
+def _common(route: Route, path: bytes) -> int:
+    """:return: how many bytes a rule and a path have in common at the beginning."""
     written = route.path.encode("utf-8", "replace")
-    common = next(
+    return next(
         (index for index, (a, b) in enumerate(zip(written, path, strict=False)) if a != b),
         min(len(written), len(path)),
     )
-    return (-common, route.path)
+
+
+class _Miss(Enum):
+    """Why a path does not match, the nearest miss first."""
+
+    CASE = auto()
+    SLASH = auto()
+    SEGMENT = auto()
+    BELOW = auto()
+    PATTERN = auto()
+    OTHER = auto()
+
+
+def _miss(route: Route, path: bytes) -> _Miss:
+    if route.pattern is not None:
+        return _Miss.PATTERN
+    written, asked = route.path, path.decode("utf-8", "replace")
+    is_exact = route.path_type == "Exact"
+    if is_exact and asked.rstrip("/") == written.rstrip("/"):
+        return _Miss.SLASH
+    if asked.lower().startswith(written.lower()) and not asked.startswith(written):
+        return _Miss.CASE if not is_exact or len(asked) == len(written) else _Miss.OTHER
+    if is_exact:
+        is_below = len(written) > 1 and asked.startswith(f"{written.rstrip('/')}/")
+        return _Miss.BELOW if is_below else _Miss.OTHER
+    return _Miss.SEGMENT if asked.startswith(written) else _Miss.OTHER
 
 
 def why_no_match(route: Route, path: bytes) -> str:
@@ -137,18 +169,33 @@ def why_no_match(route: Route, path: bytes) -> str:
     :param path: a canonical path.
     :return: the reason in a few words.
     """
-    if route.pattern is not None:
-        return "the pattern does not match the beginning of the path"
-    written, asked = route.path, path.decode("utf-8", "replace")
-    if asked.lower().startswith(written.lower()) and not asked.startswith(written):
-        return "upper and lower case differ"
-    if route.path_type == "Exact":
-        if asked.rstrip("/") == written.rstrip("/"):
-            return "Exact: a slash at the end makes another path"
-        return "Exact: the path is another one"
-    if route.path_type == "Prefix" and asked.startswith(written):
-        return "Prefix: only whole segments count"
-    return f"{route.path_type}: the path does not begin with it"
+    miss, kind = _miss(route, path), route.path_type
+    return {
+        _Miss.CASE: "upper and lower case differ",
+        _Miss.SLASH: "a slash at the end makes another path of an Exact one",
+        _Miss.SEGMENT: "a Prefix counts whole segments",
+        _Miss.BELOW: "Exact is not for what is below it",
+        _Miss.PATTERN: "the expression does not match the beginning of the path",
+        _Miss.OTHER: "the path is another one" if kind == "Exact" else "the path begins otherwise",
+    }[miss]
+
+
+def remedy_for(route: Route, path: bytes) -> str:
+    """
+    :param route: the nearest rule whose path does not match.
+    :param path: a canonical path.
+    :return: what would have to change for the rule, or another one, to match.
+    """
+    asked, written = path.decode("utf-8", "replace"), route.path
+    wider = f"a further rule for {asked}, or pathType Prefix with the path / for all else"
+    return {
+        _Miss.CASE: f"the URL to {written}, or the path to {asked[: len(written)]}",
+        _Miss.SLASH: f"the URL to {written}, or pathType to Prefix, which takes both",
+        _Miss.SEGMENT: f"pathType to ImplementationSpecific, for all that begins with {written}",
+        _Miss.BELOW: f"pathType to Prefix, which takes all below {written}",
+        _Miss.PATTERN: f"the expression, so that it matches {asked} from the beginning",
+        _Miss.OTHER: wider,
+    }[_miss(route, path)]
 
 
 def nearest_hosts(snapshot: Snapshot, host: bytes, most: int = 3) -> list[str]:

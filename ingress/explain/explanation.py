@@ -5,7 +5,7 @@ The explanation of one request: why it gets its answer, from the certificate to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,11 +15,12 @@ from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import RequestError
 from ingress.exchange.client import Client
 from ingress.explain.asked import Asked
-from ingress.explain.candidates import (
-    Candidates,
-    find_candidates,
-    nearest_hosts,
-    same_path_elsewhere,
+from ingress.explain.candidates import Candidates, find_candidates
+from ingress.explain.certificate import (
+    OF_TLS,
+    certificate_for,
+    certificate_hints,
+    owners_of_tls,
 )
 from ingress.explain.dry_run import DryExchange, PolicyDecision, client_of, serve_assumed
 from ingress.explain.heads import (
@@ -29,6 +30,8 @@ from ingress.explain.heads import (
     response_changes,
     target_of,
 )
+from ingress.explain.hints import hints_of, loop_hints, next_url
+from ingress.explain.places import Places, places_of
 from ingress.explain.protocols import client_protocol, endpoint_protocol
 from ingress.http1.request_head import parse_request_head
 from ingress.kube.objects import Ingress
@@ -36,13 +39,13 @@ from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, PREFIX
 from ingress.policy.decision import Proceed
 from ingress.policy.feature import RouteFeature
-from ingress.problem import Origin, Problem
+from ingress.problem import Origin, Problem, quoted
+from ingress.problem_code import Code
 from ingress.routing.build import Built
-from ingress.routing.match import find_certificate
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate
 
-_NO_CERTIFICATE: Final = "no tls entry has this host with a certificate that is for it"
+MOST_REDIRECTS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Explanation:
     """
 
     asked: Asked
+    moment: datetime
     status: int | None
     outcome: str
     detail: str
@@ -104,6 +108,9 @@ class Explanation:
 
     settings: tuple[str, ...]
     problems: tuple[Problem, ...]
+    places: Places
+    """Where the rules of `candidates` stand, as far as it is known."""
+
     hints: tuple[str, ...]
     """What is near, and what would have to change for another answer."""
 
@@ -134,14 +141,15 @@ def explain(
     route = record.route if record is not None else None
     candidates = find_candidates(snapshot, request) if request is not None else None
     client, client_reason = _believe(built, asked, request)
-    certificate, certificate_reason = _certificate(built, asked)
+    certificate, certificate_reason = certificate_for(built, asked)
     answered = record is not None and dry.endpoint is None
     ingress = _ingress(built, route)
     upstream = None
     if route is not None and route.upstream is not None:
         upstream = snapshot.upstreams.get(route.upstream)
-    return Explanation(
+    explanation = Explanation(
         asked=asked,
+        moment=moment,
         status=record.status if answered and record is not None and not open_policies else None,
         outcome=str(record.outcome) if answered and record is not None else "",
         detail=record.detail if answered and record is not None else "",
@@ -168,9 +176,42 @@ def explain(
         sent_head=dry.upstream_head,
         answer_head=dry.answer.partition(b"\r\n\r\n")[0],
         settings=_settings(route),
-        problems=_problems(built, route, problems),
-        hints=tuple(_hints(built, request, candidates, route)),
+        problems=_problems(built, route, problems, asked),
+        places=places_of(built, routes_of(candidates)),
+        hints=(),
     )
+    return with_hints(built, explanation)
+
+
+def routes_of(candidates: Candidates | None) -> list[Route]:
+    """:return: the rules that could have been met."""
+    return [] if candidates is None else [each.route for each in candidates.rules]
+
+
+def with_hints(built: Built, explanation: Explanation) -> Explanation:
+    """:return: the same with its hints, which depend on everything else in it."""
+    request = _parse(built, explanation.asked)
+    hints = list(hints_of(built, explanation, request))
+    if explanation.redirect:
+        hints += loop_hints(explanation.asked, _redirects(built, explanation))
+    hints += certificate_hints(built, explanation)
+    return replace(explanation, hints=tuple(hints))
+
+
+def _redirects(built: Built, explanation: Explanation) -> list[str]:
+    """:return: where a client is led, one after the other, for as long as this proxy answers."""
+    found, location, asked = list[str](), explanation.redirect, explanation.asked
+    while location and location not in found and len(found) < MOST_REDIRECTS:
+        found.append(location)
+        following = next_url(asked, location)
+        if following is None:
+            break
+        dry, open_policies = serve_assumed(
+            built.snapshot, following.head(), _client(built, following)
+        )
+        location = "" if open_policies or dry.endpoint is not None else _location(dry)
+        asked = following
+    return found
 
 
 def _client(built: Built, asked: Asked) -> Client:
@@ -194,18 +235,6 @@ def _believe(
     if believed.is_trusted:
         return believed, "it is one of trusted-proxies, so its forwarded fields are believed"
     return believed, "it is none of trusted-proxies, so its forwarded fields are not believed"
-
-
-def _certificate(built: Built, asked: Asked) -> tuple[ServerCertificate | None, str]:
-    if not asked.is_secure:
-        return None, ""
-    snapshot, name = built.snapshot, asked.server_name
-    found = find_certificate(snapshot, name)
-    if found is None:
-        return None, f"{_NO_CERTIFICATE}, so the self-signed one is served"
-    if found is snapshot.default_certificate:
-        return found, f"{_NO_CERTIFICATE}, so the default one is served"
-    return found, "a tls entry has this host, and the certificate is for it"
 
 
 def _ingress(built: Built, route: Route | None) -> Ingress | None:
@@ -282,45 +311,28 @@ def _settings(route: Route | None) -> tuple[str, ...]:
 
 
 def _problems(
-    built: Built, route: Route | None, problems: Sequence[Problem] | None
+    built: Built, route: Route | None, problems: Sequence[Problem] | None, asked: Asked
 ) -> tuple[Problem, ...]:
-    """The Problems of the Ingress and the Service of a rule."""
-    if route is None:
-        return ()
-    owners = [("Ingress", *route.ingress)]
-    if route.upstream is not None:
-        owners.append(("Service", *route.upstream[:2]))
+    """
+    The Problems of the Ingress and the Service of a rule, and of the certificates of its host; not
+    those of other backends.
+    """
     known = built.all_problems() if problems is None else problems
-    return tuple(each for each in known if (each.kind, each.namespace, each.name) in owners)
-
-
-def _hints(
-    built: Built, request: Request | None, candidates: Candidates | None, route: Route | None
-) -> Iterable[str]:
-    if request is None or candidates is None or route is not None:
-        return
-    snapshot = built.snapshot
-    host = request.host.decode("ascii", "replace")
-    if candidates.host is None:
-        names = nearest_hosts(snapshot, request.host)
-        if names:
-            yield f"similar hosts have rules: {', '.join(names)}"
-    elif candidates.rules:
-        nearest = candidates.rules[0]
-        yield (
-            f"the nearest rule of this host is {nearest.route.path_type} {nearest.route.path} of "
-            f"{'/'.join(nearest.route.ingress)}: {nearest.reason}"
+    owners = {("Ingress", *route.ingress)} if route is not None else set()
+    upstream = route.upstream if route is not None else None
+    if upstream is not None:
+        owners.add(("Service", *upstream[:2]))
+    named = "" if upstream is None else quoted(f"{upstream.service}:{upstream.port}")
+    tls = owners_of_tls(built, asked.server_name) if asked.is_secure else ()
+    return tuple(
+        each
+        for each in known
+        if (
+            (each.kind, each.namespace, each.name) in owners
+            and (each.code is not Code.SERVICE_WITHOUT_ENDPOINTS or each.value in ("", named))
         )
-    for other in same_path_elsewhere(snapshot, request.path):
-        if other.host != host:
-            yield (
-                f"the host {other.host} has {other.path_type} {other.path} of "
-                f"{'/'.join(other.ingress)}"
-            )
-    counts = built.foreign_classes
-    if counts:
-        classes = ", ".join(f"{name or '(none)'} {count}" for name, count in counts.items())
-        yield f"Ingresses of other classes are not served: {classes}"
+        or (each.code in OF_TLS and (each.kind, each.namespace, each.name) in tls)
+    )
 
 
 def _location(dry: DryExchange) -> str:

@@ -57,7 +57,7 @@ class Canaries(Setting):
             f"{rule.upstream} (Ingress {'/'.join(rule.ingress)}) gets {rule.canary.explain()}"
             for rule in self.rules
         )
-        return f"Canaries get some of the requests: {'; '.join(parts)}."
+        return f"The canaries of the rule: {'; '.join(parts)}."
 
     def shown(self) -> Mapping[str, object]:
         """Feature."""

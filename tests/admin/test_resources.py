@@ -251,7 +251,9 @@ class ExplanationTests(ResourceTestCase):
         self.hand.found[problem] = Found(NOW, Origin("shop.yaml", 12))
         value = self.value("explain", url="a.example/x")
         self.assertEqual((value["status"], value["outcome"]), (503, "no_endpoint"))
-        self.assertTrue(value["problems"][0].startswith("shop.yaml, line 12: "), value["problems"])
+        self.assertTrue(
+            value["problems"][0].startswith("SVC001 shop.yaml, line 12: "), value["problems"]
+        )
 
     def test_wrong(self) -> None:
         """What no client could ask for is refused, with what is accepted."""

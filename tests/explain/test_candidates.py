@@ -55,11 +55,12 @@ class CandidatesTests(SynchronousTestCase):
             ingress("a.example", {"=/a": "web:80", "/b": "web:80", "~/c": "web:80"}), served("web")
         ).snapshot
         for path, rule, reason in (
-            ("/a/", "/a", "Exact: a slash at the end makes another path"),
-            ("/ab", "/a", "Exact: the path is another one"),
-            ("/bc", "/b", "Prefix: only whole segments count"),
+            ("/a/", "/a", "a slash at the end makes another path of an Exact one"),
+            ("/ab", "/a", "the path is another one"),
+            ("/bc", "/b", "a Prefix counts whole segments"),
             ("/B/x", "/b", "upper and lower case differ"),
-            ("/x", "/c", "ImplementationSpecific: the path does not begin with it"),
+            ("/a/b", "/a", "Exact is not for what is below it"),
+            ("/x", "/c", "the path begins otherwise"),
         ):
             found = find_candidates(snapshot, asked(path)).rules
             reasons = {each.route.path: each.reason for each in found}

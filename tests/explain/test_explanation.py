@@ -59,11 +59,11 @@ class ExplanationTests(SynchronousTestCase):
         explanation = explained("http://shop.example/cart/", exact, other)
         self.assertEqual(explanation.status, 404)
         hints = " ".join(explanation.hints)
-        self.assertIn("Exact /cart of default/shop: Exact: a slash at the end", hints)
+        self.assertIn("Exact /cart of Ingress default/shop: a slash at the end", hints)
         explanation = explained("http://shp.example/cart", exact)
         hints = " ".join(explanation.hints)
         self.assertIn("similar hosts have rules: shop.example", hints)
-        self.assertIn("the host shop.example has Exact /cart of default/shop", hints)
+        self.assertIn("another host, shop.example: Exact /cart of Ingress default/shop", hints)
 
     def test_bad_request(self) -> None:
         """A request that is refused before any rule has a status, and neither client nor rule."""

@@ -23,7 +23,7 @@ class CanariesTests(SynchronousTestCase):
         """People are told which canary gets which requests."""
         self.assertEqual(
             CANARIES.explain(),
-            "Canaries get some of the requests: shop-new-80 (Ingress shop/next) gets 20 of 100; "
+            "The canaries of the rule: shop-new-80 (Ingress shop/next) gets 20 of 100; "
             "shop-eu-80 (Ingress shop/eu) gets those with the cookie eu=always.",
         )
 
