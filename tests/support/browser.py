@@ -62,16 +62,20 @@ def find_browser() -> str:
 
 
 class Browser:
-    """A browser with a profile of its own; it ends with `stop`."""
+    """
+    A browser with a profile of its own; it ends with `stop`.
 
-    def __init__(self) -> None:
+    :param options: beside `OPTIONS`.
+    """
+
+    def __init__(self, *options: str) -> None:
         program = find_browser()
         self._profile = tempfile.mkdtemp(prefix="chromium-")
         asked, self._ask = os.pipe()
         self._answers, answered = os.pipe()
-        options = [*OPTIONS, f"--user-data-dir={self._profile}"]
+        options = (*OPTIONS, *options, f"--user-data-dir={self._profile}")
         if os.geteuid() == 0:
-            options.append("--no-sandbox")
+            options = (*options, "--no-sandbox")
         high = [os.dup(each) for each in (asked, answered)]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _DUP, *map(str, high), program, *options, "about:blank"],
