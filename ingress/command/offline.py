@@ -250,19 +250,22 @@ def _offline(
     :param source: knows the lines; None for the objects of a cluster.
     """
     built = build(objects, config, now=now)
-    problems = _located(source, [*found, *built.all_problems()])
-    remarks = _located(source, remark(built))
+    served = [*found, *built.all_problems()]
+    # Together, because the lines of an object are looked for once.
+    located = _located(source, [*served, *remark(built)])
+    problems = tuple(sorted(located[: len(served)], key=place_of))
+    remarks = tuple(sorted(located[len(served) :], key=place_of))
     skipped = source.skipped if source is not None else {}
     return Offline(config, built, problems, remarks, Counter(skipped))
 
 
-def _located(source: FilesSource | None, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    located: list[Problem] = []
+def _located(source: FilesSource | None, problems: list[Problem]) -> list[Problem]:
+    """:return: the same in the same order, each with the line of its field."""
     if source is None:
-        located.extend(problems)
-    else:
-        source.locate([*problems]).addCallback(located.extend)
-    return tuple(sorted(located, key=place_of))
+        return problems
+    located: list[Problem] = []
+    source.locate(problems).addCallback(located.extend)
+    return located
 
 
 def place_of(problem: Problem) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ingress.document import DocumentText, Path
-from ingress.document.line_index import index_lines
+from ingress.document.line_index import LineIndex, index_lines
 from ingress.kube.folder import FoundFile
 from ingress.kube.manifest_file import read_content
 
@@ -67,17 +67,24 @@ class _Lines:
         self._text = source.text
         self._line = source.line
         self._position = 0
+        self._index: tuple[int, LineIndex] | None = None
+        """The first line of the object that was looked at last, and the lines in it."""
 
     def __repr__(self) -> str:
         return f"<_Lines {self._line}>"
 
     def find(self, line: int, path: Path) -> int:
         """The line of a field of the object that begins on ``line``."""
+        if self._index is None or self._index[0] != line:
+            self._index = (line, self._index_from(line))
+        return self._index[1].find(path)
+
+    def _index_from(self, line: int) -> LineIndex:
         self._go_to(line)
         before = _BEFORE_OBJECT.match(self._text, self._position)
         start = before.end() if before is not None else self._position
         indent = " " * (start - self._position)
-        return index_lines(indent + self._text[start : start + MAX_OBJECT], line).find(path)
+        return index_lines(indent + self._text[start : start + MAX_OBJECT], line)
 
     def _go_to(self, line: int) -> None:
         """Move the position to the beginning of a line."""
