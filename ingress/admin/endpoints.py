@@ -23,11 +23,21 @@ _NO_STATE: Final = EndpointState()
 
 
 def endpoint_row(
-    key: UpstreamKey, endpoint: Endpoint, states: EndpointStates, *, is_terminating: bool = False
+    key: UpstreamKey,
+    endpoint: Endpoint,
+    states: EndpointStates | None,
+    *,
+    is_terminating: bool = False,
 ) -> dict[str, Any]:
-    """:return: one endpoint of a Service port, as plain values."""
-    state = states.get(endpoint, _NO_STATE)
-    if key in state.ejected_for:
+    """
+    :param states: None where nothing is known of them.
+    :return: one endpoint of a Service port, as plain values.
+    """
+    state = _NO_STATE if states is None else states.get(endpoint, _NO_STATE)
+    word: str | None
+    if states is None:
+        word = None
+    elif key in state.ejected_for:
         word = "ejected"
     elif key in state.unhealthy_for:
         word = "failing"
@@ -37,12 +47,15 @@ def endpoint_row(
         "address": str(endpoint),
         "state": word,
         "terminating": is_terminating,
-        "inFlight": state.in_flight,
+        "inFlight": state.in_flight if states is not None else None,
     }
 
 
-def upstream_row(built: Built, upstream: Upstream, states: EndpointStates) -> dict[str, Any]:
-    """:return: the row of a Service port, as plain values."""
+def upstream_row(built: Built, upstream: Upstream, states: EndpointStates | None) -> dict[str, Any]:
+    """
+    :param states: None where nothing is known of them.
+    :return: the row of a Service port, as plain values.
+    """
     key = upstream.key
     check = built.snapshot.health_checks.get(key)
     return {
@@ -50,11 +63,12 @@ def upstream_row(built: Built, upstream: Upstream, states: EndpointStates) -> di
         "fault": built.memo.upstreams.faults.get(key),
         "healthCheck": check.check.explain() if check is not None else None,
         "count": len(upstream.endpoints) + len(upstream.lingering),
+        "terminating": len(upstream.lingering),
         "endpoints": [*endpoint_rows(upstream, states)][:MAX_ENDPOINTS],
     }
 
 
-def endpoint_rows(upstream: Upstream, states: EndpointStates) -> Iterator[dict[str, Any]]:
+def endpoint_rows(upstream: Upstream, states: EndpointStates | None) -> Iterator[dict[str, Any]]:
     """Yield the endpoints of a Service port as plain values."""
     key = upstream.key
     for endpoint in upstream.endpoints[:MAX_ENDPOINTS]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ingress.admin.endpoints import MAX_ENDPOINTS, endpoint_rows
 from ingress.admin.page import PageError, Query
 from ingress.explain.as_json import as_json
+from ingress.explain.as_text import as_text
 from ingress.explain.asked import Asked, NotAsked, ask
 from ingress.explain.explanation import Explanation, explain
 from ingress.problem import Problem
@@ -80,10 +81,11 @@ def explanation_value(
     upstream = explanation.upstream
     endpoints = [] if upstream is None else list(endpoint_rows(upstream, states))
     return as_json(explanation) | {
+        "text": as_text(explanation),
         "live": {
             "generation": generation,
             "endpoints": endpoints[:MAX_ENDPOINTS],
             "limits": list(limits),
             "exchanges": list(exchanges),
-        }
+        },
     }

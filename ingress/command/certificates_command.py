@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC
-from typing import Final
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
 
+from ingress.admin.certificates import all_certificates, certificate_row
 from ingress.command.failure import FINE
+from ingress.command.live import add_live, live_process
 from ingress.command.offline import load
 from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
@@ -19,25 +22,21 @@ HEADS: Final = ("host", "until", "secret", "names", "issuer")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Subcommand."""
     add_objects(parser)
+    add_live(parser)
     add_format(parser, "text", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    snapshot = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built.snapshot
-    found = list(snapshot.certificates.items())
-    if snapshot.default_certificate is not None:
-        found.append(("(default)", snapshot.default_certificate))
-    found.sort(key=lambda item: (item[1].not_after, item[0]))
-    rows = [
-        {
-            "host": host,
-            "until": f"{certificate.not_after.astimezone(UTC):%Y-%m-%d}",
-            "secret": "/".join(certificate.identity.secret),
-            "names": list(certificate.names),
-            "issuer": certificate.identity.issuer,
-        }
-        for host, certificate in found
-    ]
+    rows = [{**row, "until": row["notAfter"].partition("T")[0]} for row in _rows(arguments)]
     print_rows(rows, arguments.format, HEADS)
     return FINE
+
+
+def _rows(arguments: argparse.Namespace) -> list[Mapping[str, Any]]:
+    with live_process(arguments) as process:
+        if process is not None:
+            return process.rows("certificates")
+    offline = load(arguments.config, arguments.paths, cluster=cluster_of(arguments))
+    now = datetime.now(UTC)
+    return [certificate_row(item, now) for item in all_certificates(offline.built.snapshot)]

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from ingress.command.failure import FINE
+from ingress.command.live import LiveProcess, add_live, live_process
 from ingress.command.offline import load
 from ingress.command.options import add_objects, cluster_of
 from ingress.explain.as_json import as_json
@@ -25,6 +26,7 @@ from ingress.routing.build import Built
 EXAMPLES: Final = """examples:
   txingress explain --config ingress.yaml https://shop.example/cart
   txingress explain shop.example/cart -X POST -H 'Origin: https://a.example' -- k8s/
+  txingress explain https://shop.example/cart --deployment txingress --namespace ingress
 """
 
 
@@ -41,10 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of what is left to chance")
     parser.add_argument("--json", action="store_true", help="the same as data")
     add_objects(parser, behind=True)
+    add_live(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
+    with live_process(arguments) as process:
+        if process is not None:
+            return _run_live(arguments, process)
     asked = ask(arguments.url, arguments.method, tuple(arguments.header), arguments.client)
     rules: dict[tuple[str, str, str], RuleIdentity] = {}
 
@@ -71,3 +77,36 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _field(pointer: Problem) -> tuple[str, str, str]:
     return (pointer.namespace, pointer.name, pointer.field)
+
+
+def _run_live(arguments: argparse.Namespace, process: LiveProcess) -> int:
+    """Ask a running process, which knows the state of endpoints and what became of requests."""
+    query = [("url", arguments.url), ("method", arguments.method), ("client", arguments.client)]
+    query += [("header", field) for field in arguments.header]
+    value = process.read("explain", query)
+    if arguments.json:
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+        return FINE
+    print(value["text"], end="")
+    for line in _live_lines(value["live"]):
+        print(line)
+    return FINE
+
+
+def _live_lines(live: Mapping[str, Any]) -> Iterator[str]:
+    label = "now"
+    for endpoint in live["endpoints"]:
+        state = f"{endpoint['state']}, {endpoint['inFlight']} in flight"
+        yield f"{label:<14}{endpoint['address']}: {state}"
+        label = ""
+    label = "lately"
+    for row in live["exchanges"][:_LATELY]:
+        what = f"{row['method']} {row['path']} -> {row['status']} {row['outcome']}"
+        yield f"{label:<14}{row['at']} {what} ({row['seconds']:.3f} s)"
+        label = ""
+    if len(live["exchanges"]) > _LATELY:
+        yield f"{label:<14}and {len(live['exchanges']) - _LATELY} more"
+
+
+_LATELY: Final = 10
+"""Exchanges that are shown."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from ingress.admin.routes import all_routes, route_row
 from ingress.command.failure import FINE
+from ingress.command.live import add_live, live_process
 from ingress.command.offline import load
 from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
@@ -19,11 +20,17 @@ HEADS: Final = ("host", "path", "type", "upstream", "ingress", "features")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Subcommand."""
     add_objects(parser)
+    add_live(parser)
     add_format(parser, "text", "json")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
-    snapshot = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built.snapshot
-    print_rows(list(map(route_row, all_routes(snapshot))), arguments.format, HEADS)
+    with live_process(arguments) as process:
+        if process is not None:
+            print_rows(process.rows("routes"), arguments.format, HEADS)
+            return FINE
+    offline = load(arguments.config, arguments.paths, cluster=cluster_of(arguments))
+    rows = [*map(route_row, all_routes(offline.built.snapshot))]
+    print_rows(rows, arguments.format, HEADS)
     return FINE

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from ingress.command.main import main
 from tests.e2e.case import ProcessTestCase
 from tests.support.client import HTTPClient, Reply
 from tests.support.manifest import ingress_manifest, served_manifests
@@ -112,6 +115,26 @@ class AdminTests(ProcessTestCase):
             self.assertEqual(said.get("endpoint"), value["endpoint"])
             self.assertEqual(value["status"], None if expected == 200 else expected)
             self.assertIsNone(self.get(target, parts.netloc).field("X-Explanation"))
+
+    def test_command(self) -> None:
+        """The command shows the tables of a running process, and its explanations."""
+        self.get("/gone")
+        admin = f"http://127.0.0.1:{self.process.port('admin')}"
+        for name, status, expected in (
+            ("routes", 0, "default/gone:80"),
+            ("endpoints", 0, "Service default/gone does not exist"),
+            ("certificates", 0, "HOST"),
+            ("problems", 1, "default/gone"),
+        ):
+            out = StringIO()
+            with redirect_stdout(out):
+                self.assertEqual(main([name, "--admin", admin]), status)
+            self.assertIn(expected, out.getvalue())
+        out = StringIO()
+        with redirect_stdout(out):
+            self.assertEqual(main(["explain", "http://a.example/gone", "--admin", admin]), 0)
+        self.assertIn("-> 503 no_endpoint", out.getvalue().splitlines()[1])
+        self.assertIn("GET /gone -> 503 no_endpoint", out.getvalue())
 
     def test_explained(self) -> None:
         """An explanation says what the process knows, and what the last requests met."""
