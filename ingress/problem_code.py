@@ -78,6 +78,7 @@ class Code(StrEnum):
 
     PASSWORDS_IN_THE_CLEAR = "SEC001"
     EVERYBODY_TRUSTED = "SEC002"
+    KEYS_IN_THE_CLEAR = "SEC003"
 
 
 class Kind(NamedTuple):
@@ -132,6 +133,7 @@ KINDS: Final = MappingProxyType(
         Code.OTHER_CLASS: Kind(_N, "an Ingress has a class that is not served"),
         Code.PASSWORDS_IN_THE_CLEAR: Kind(_N, "passwords are asked for over plain http"),
         Code.EVERYBODY_TRUSTED: Kind(_N, "every client is believed what it says of itself"),
+        Code.KEYS_IN_THE_CLEAR: Kind(_D, "the keys of tokens come over plain http"),
     }
 )
 """All codes."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
@@ -36,6 +37,7 @@ from ingress.policy.secret_content import SecretData, SecretFault
 from ingress.policy.server_url import ServerURL, URLRefused, parse_server_url
 from ingress.policy.subrequest import Subrequest, Subresponse
 from ingress.policy.variables import VariableUnknown
+from ingress.problem_code import Code
 
 if TYPE_CHECKING:
     # PyJWT is an extra, which only rules with tokens need.
@@ -83,10 +85,10 @@ class JWTAuth(Policy):
     annotations: ClassVar[tuple[str, ...]] = _NAMES
     differences: ClassVar[Mapping[str, str]] = {
         _ISSUER: "requests need a token (JWT) as `Authorization: Bearer`, whose `iss` is this; "
-        "needs the extra `jwt`",
+        "whatever `satisfy` says; needs the extra `jwt`",
         _AUDIENCE: "a list of which `aud` must have one",
         _URL: "where the issuer's keys are: a URL like that of `auth-url`, always verified over "
-        "https",
+        "https, and reported where it is http from outside of the cluster",
         _SECRET: "or a Secret of the namespace with a JWK Set under `jwks`, which alone may have "
         "shared secrets",
         _CLAIMS: "claims that endpoints get as fields: `sub=X-User, groups=X-Groups`",
@@ -320,7 +322,22 @@ def _read_url(annotations: Annotations, written: str, context: ReadContext) -> S
     if url.upstream is None or "$" in url.target.written:
         annotations.close(_URL, "a URL without variables is accepted")
         return None
+    is_near = bool(url.upstream.namespace) or _is_loopback(url.host)
+    if not url.is_secure and not is_near:
+        annotations.fault(
+            _URL,
+            "the keys come over plain http: whoever is between can let anybody in",
+            is_shown=False,
+            code=Code.KEYS_IN_THE_CLEAR,
+        )
     return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read_secret(secret: SecretData) -> bytes:

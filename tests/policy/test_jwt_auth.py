@@ -80,6 +80,21 @@ class ReadTests(SynchronousTestCase):
         ):
             self.assertEqual(reading.closing, CLOSED, reading)
 
+    def test_in_the_clear(self) -> None:
+        """Keys that come over plain http from elsewhere are served, and reported."""
+        for host, is_reported in (
+            ("issuer.example", True),
+            ("192.0.2.7:8080", True),
+            ("issuer.default.svc.cluster.local", False),
+            ("127.0.0.1:9000", False),
+            ("localhost", False),
+            ("[::1]", False),
+        ):
+            reading = read(jwks_url=f"http://{host}/keys")
+            self.assertIsNone(reading.closing)
+            self.assertEqual(bool(reading.faults), is_reported, host)
+            self.assertIsInstance(reading.feature, JWTAuth)
+
     def test_nothing(self) -> None:
         """Without any of the annotations there is no policy."""
         self.assertEqual(read_annotations(JWTAuth, {}), Reading(None, {}, None))
