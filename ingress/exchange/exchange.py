@@ -22,7 +22,7 @@ from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUT
 from ingress.exchange.fields import downstream_fields, downstream_trailers, upstream_head
 from ingress.exchange.held_response import HeldResponse
 from ingress.exchange.mirrored_call import MirroredCall
-from ingress.exchange.own_answer import NO_ROUTE, NO_SERVICE, TOO_LARGE, early_refusal, write_answer
+from ingress.exchange.own_answer import NO_SERVICE, TOO_LARGE, early_refusal, no_route, write_answer
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.exchange.shaping import shape_response
 from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
@@ -100,7 +100,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         route = record.route = find_route(snapshot, request.host, request.path, request)
         self._response_edits = resources.https_edits if client.is_secure else resources.http_edits
         if route is None:
-            self._answer(NO_ROUTE)
+            self._answer(no_route(snapshot.config, request, client))
         elif route.is_plain and not resources.shares.is_active:
             self._admit(snapshot, route, client)
         else:

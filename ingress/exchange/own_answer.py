@@ -10,12 +10,14 @@ from twisted.python.failure import Failure
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.config import Config
 from ingress.encoded_fields import FieldLines
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.response_writer import ResponseWriter
 from ingress.message import Request
+from ingress.policy.blocked_clients import BlockedClients
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.routing.upstream_target import check_path
@@ -66,6 +68,13 @@ def _gate_refusal(
         if answer is not None:
             return answer
     return None
+
+
+def no_route(config: Config, request: Request, client: BelievedClient) -> Answer:
+    """:return: the answer to a request that meets no rule, which has no policies."""
+    blocked = BlockedClients.of(config)
+    refusal = None if blocked is None else blocked.refusal(client.address, request)
+    return NO_ROUTE if refusal is None else refusal
 
 
 def refuse_client(

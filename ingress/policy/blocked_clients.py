@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
+from ingress.config import Config
 from ingress.errors import Outcome
 from ingress.linear_pattern import TextTooLong
 from ingress.message import Request
@@ -43,7 +44,12 @@ class BlockedClients(Policy):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> BlockedClients | None:
         """Feature: the ConfigMap alone decides, whose lists have been checked."""
-        block = context.config.nginx.block
+        return cls.of(context.config)
+
+    @classmethod
+    def of(cls, config: Config) -> BlockedClients | None:
+        """:return: who is blocked; None if nobody is."""
+        block = config.nginx.block
         if not (block.cidrs or block.user_agents or block.referers):
             return None
         return cls(
@@ -51,9 +57,17 @@ class BlockedClients(Policy):
         )
 
     def access(self, context: PolicyContext) -> Decision:
-        """Policy: a field that is too long to be searched is blocked as well."""
-        request = context.request
-        if self.addresses.has(context.client.address):
+        """Policy."""
+        return self.refusal(context.client.address, context.request)
+
+    def refusal(self, address: bytes, request: Request) -> Answer | None:
+        """
+        A field that is too long to be searched is blocked as well.
+
+        :param address: of the client, as `BelievedClient` has it.
+        :return: None for a client that nobody blocks.
+        """
+        if self.addresses.has(address):
             return _ADDRESS
         if _is_listed(self.user_agents, request.field(b"user-agent")):
             return _USER_AGENT

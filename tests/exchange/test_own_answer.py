@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Config
+from ingress.config.nginx_settings import BlockRules, NginxSettings
 from ingress.errors import RequestError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.own_answer import refuse_client
+from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.kept_records import KeptRecords
 from tests.support.recording_writer import RecordingWriter
-from tests.support.wire import LIMITS, Wire
+from tests.support.wire import LIMITS, Wire, request
+
+
+class NoRouteTests(SynchronousTestCase):
+    def test_blocked(self) -> None:
+        """A request that meets no rule is not found, or blocked as those that meet one are."""
+        nginx = NginxSettings(block=BlockRules(user_agents=("bad",)))
+        snapshot = Snapshot(Config(nginx=nginx))
+        for field, status in ((b"User-Agent: good", 404), (b"User-Agent: bad", 403)):
+            wire = Wire()
+            wire.plane.publish(snapshot)
+            client = wire.connect()
+            client.send(request(b"GET", field))
+            self.assertEqual(client.receive().status, status)
 
 
 class RefuseClientTests(SynchronousTestCase):
