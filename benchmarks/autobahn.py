@@ -8,9 +8,10 @@ Usage: ``python -m benchmarks.autobahn --wstest PATH [--cases 1.* --cases 2.*]``
     python2.7 -m virtualenv autobahn
     autobahn/bin/pip install autobahntestsuite
 
-It asks `benchmarks.websocket_echo` (which needs wsproto) once directly and once through a
-``twistd ingress``. A proxy that is no part of the conversation changes no outcome: each
-difference is printed, and the exit status is 1 if there is one.
+It asks `benchmarks.websocket_echo` (which needs wsproto) three times: directly, through a
+``twistd ingress``, and through that over HTTP/2, by `tests.support.websocket_bridge`. A proxy that
+is no part of the conversation changes no outcome: each difference is printed, and the exit status
+is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -32,22 +33,37 @@ CASES = [*(f"{group}.*" for group in range(1, 11)), "12.*.1", "13.*.1"]
 Results = dict[str, dict[str, str]]
 """By case: ``behavior``, ``behaviorClose`` and ``remoteCloseCode``."""
 
+AGENTS = ("direct", "proxied", "http2")
+
 COMPARED = ("behavior", "behaviorClose", "remoteCloseCode")
 
 
-def run_suite(wstest: str, cases: list[str], folder: Path) -> tuple[Results, Results]:
-    """:return: the outcomes without the proxy, and with it."""
-    echo = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.websocket_echo"],
-        cwd=CHECKOUT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+class Helper:
+    """A process that prints its port."""
+
+    def __init__(self, *module: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *module],
+            cwd=CHECKOUT,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def run_suite(wstest: str, cases: list[str], folder: Path) -> dict[str, Results]:
+    """:return: the outcomes by agent."""
+    echo = Helper("benchmarks.websocket_echo")
+    port = echo.port
     process = IngressProcess(folder)
+    bridge: Helper | None = None
     try:
-        assert echo.stdout is not None
-        port = int(echo.stdout.readline())
         process.write(
             "all.yaml",
             service_manifest("echo"),
@@ -55,14 +71,17 @@ def run_suite(wstest: str, cases: list[str], folder: Path) -> tuple[Results, Res
             ingress_manifest("echo", "", {"/": "echo"}),
         )
         process.start()
+        proxied = process.port("http")
+        bridge = Helper("tests.support.websocket_bridge", str(proxied))
+        ports = (port, proxied, bridge.port)
         spec = folder / "spec.json"
         spec.write_text(
             json.dumps(
                 {
                     "outdir": str(folder / "reports"),
                     "servers": [
-                        {"agent": "direct", "url": f"ws://127.0.0.1:{port}"},
-                        {"agent": "proxied", "url": f"ws://127.0.0.1:{process.port('http')}"},
+                        {"agent": agent, "url": f"ws://127.0.0.1:{number}"}
+                        for agent, number in zip(AGENTS, ports, strict=True)
                     ],
                     "cases": cases,
                     "exclude-cases": [],
@@ -72,12 +91,13 @@ def run_suite(wstest: str, cases: list[str], folder: Path) -> tuple[Results, Res
         )
         command = [wstest, "-m", "fuzzingclient", "-s", str(spec)]
         subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
-        index = json.loads((folder / "reports" / "index.json").read_text())
-        return index["direct"], index["proxied"]
+        index: dict[str, Results] = json.loads((folder / "reports" / "index.json").read_text())
+        return index
     finally:
+        if bridge is not None:
+            bridge.stop()
         process.stop()
-        echo.kill()
-        echo.communicate()
+        echo.stop()
 
 
 def main() -> int:
@@ -86,16 +106,19 @@ def main() -> int:
     parser.add_argument("--cases", action="append")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="autobahn-") as folder:
-        direct, proxied = run_suite(arguments.wstest, arguments.cases or CASES, Path(folder))
-    for name, results in (("direct", direct), ("proxied", proxied)):
-        counted = Counter(result["behavior"] for result in results.values())
-        print(f"{name}: {len(results)} cases: {dict(counted)}")
+        results = run_suite(arguments.wstest, arguments.cases or CASES, Path(folder))
+    for agent in AGENTS:
+        counted = Counter(result["behavior"] for result in results[agent].values())
+        print(f"{agent}: {len(results[agent])} cases: {dict(counted)}")
     differences = 0
-    for case in sorted(direct.keys() | proxied.keys()):
-        pair = [[side.get(case, {}).get(key) for key in COMPARED] for side in (direct, proxied)]
-        if pair[0] != pair[1]:
-            differences += 1
-            print(f"{case}: {pair[0]} without the proxy, {pair[1]} with it")
+    for case in sorted(set().union(*results.values())):
+        direct, *others = [
+            [results[agent].get(case, {}).get(key) for key in COMPARED] for agent in AGENTS
+        ]
+        for agent, found in zip(AGENTS[1:], others, strict=True):
+            if found != direct:
+                differences += 1
+                print(f"{case}: {direct} directly, {found} {agent}")
     return 1 if differences else 0
 
 

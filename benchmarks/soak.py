@@ -3,12 +3,12 @@ A real process under load for as long as one likes: no request fails, nothing le
 
 Usage: ``python -m benchmarks.soak --seconds N``
 
-Clients of every kind (`benchmarks.soak_load`) ask a ``twistd ingress`` on loopback,
-while every 100 ms its configuration, its certificate, its endpoints, its Ingresses or
-one of its Services change, and endpoints die and come back. Then a table tells how many
-requests there were and how many failed, and what memory and descriptors the process had
-at the beginning (idle, warm), in the middle and at the end (idle again). The exit status
-is 1 if a request failed, if the process ended or logged a traceback, or if it leaks.
+Clients of every kind (`benchmarks.soak_load`), in HTTP/1.1, HTTP/2 and gRPC, ask a ``twistd
+ingress`` on loopback, while every 100 ms its configuration, its certificate, its endpoints, its
+Ingresses or one of its Services change, and endpoints die and come back. Then a table tells how
+many requests there were and how many failed, and what memory and descriptors the process had at the
+beginning (idle, warm), in the middle and at the end (idle again). The exit status is 1 if a request
+failed, if the process ended or logged a traceback, or if it leaks.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from benchmarks.soak_load import HOST, Load, Tally
+from benchmarks.soak_load import GRPC_HOST, HOST, Load, Tally
 from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, trusting
 from tests.support.disk import Disk
+from tests.support.grpc_channel import GRPCService
 from tests.support.manifest import endpoint_manifests, ingress_manifest, service_manifest
 from tests.support.process import CHECKOUT, ENVIRONMENT, IngressProcess, wait_until
+from tests.support.websocket_bridge import WebSocketBridge
 
 CHANGE_INTERVAL = 0.1
 """Seconds between two changes."""
@@ -97,7 +99,10 @@ class Endpoints:
 class Changes:
     """What changes under the process while it serves."""
 
-    def __init__(self, process: IngressProcess, endpoints: Endpoints) -> None:
+    def __init__(
+        self, process: IngressProcess, endpoints: Endpoints, services: list[GRPCService]
+    ) -> None:
+        self._grpc_ports = [service.port for service in services]
         self.number = 0
         self.deaths = 0
         self._process = process
@@ -143,6 +148,7 @@ class Changes:
         for service, ports in (
             ("mortal", self._endpoints.mortal),
             ("steady", self._endpoints.steady),
+            ("grpc", self._grpc_ports),
         ):
             left_out = step % (len(ports) + 1)
             left = [port for index, port in enumerate(ports) if index != left_out]
@@ -172,11 +178,17 @@ class Changes:
                 tls={"soak": [HOST]},
                 annotations={"load-balance": algorithm},
             ),
+            ingress_manifest(
+                "grpc",
+                GRPC_HOST,
+                {"/": "grpc"},
+                annotations={"backend-protocol": "GRPC", "load-balance": algorithm},
+            ),
             ingress_manifest(f"other-{step % 20}", f"h{step % 20}.example", {"/": "mortal"}),
         )
 
     def _service(self, step: int) -> None:
-        services = [service_manifest("mortal"), service_manifest("steady")]
+        services = [service_manifest(name) for name in ("mortal", "steady", "grpc")]
         if step % 2:
             services.append(service_manifest(f"other-{step % 20}"))
         self._process.write("services.yaml", *services)
@@ -277,15 +289,18 @@ class SoakResult:
 def soak(seconds: float, folder: Path) -> SoakResult:
     """Do it."""
     endpoints = Endpoints()
+    services = [GRPCService(), GRPCService()]
     process = IngressProcess(folder, **SETTINGS)
     try:
-        changes = Changes(process, endpoints)
+        changes = Changes(process, endpoints, services)
         changes.write_all()
         process.start()
         return _run(process, changes, seconds)
     finally:
         process.stop()
         endpoints.stop()
+        for service in services:
+            service.stop()
 
 
 def _run(process: IngressProcess, changes: Changes, seconds: float) -> SoakResult:
@@ -296,7 +311,10 @@ def _run(process: IngressProcess, changes: Changes, seconds: float) -> SoakResul
     time.sleep(SETTLING)
     samples, is_over = Samples(), threading.Event()
     samples.take(process)
-    load = Load(http, https, tls)
+    tls_http2 = trusting(changes.root_pem)
+    tls_http2.set_alpn_protocols(["h2"])
+    bridge = WebSocketBridge(http)
+    load = Load(http, https, bridge.port, tls, tls_http2)
     changing = threading.Thread(target=changes.keep_changing, args=(is_over,))
     began = time.monotonic()
     load.start()
@@ -308,6 +326,7 @@ def _run(process: IngressProcess, changes: Changes, seconds: float) -> SoakResul
     is_over.set()
     changing.join()
     load.stop()
+    bridge.stop()
     seconds = time.monotonic() - began
     outcome = SoakResult(load.tally, samples, changes.number, changes.deaths, seconds, faults)
     _finish(process, outcome)

@@ -14,10 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
+import grpc
+
 from benchmarks.soak_endpoint import LARGE
+from benchmarks.soak_http2 import Answer, HTTP2Client
 from tests.support.client import HTTPClient, Reply
+from tests.support.grpc_channel import same
+from tests.support.process import PATIENCE
 
 HOST = "soak.example"
+GRPC_HOST = "grpc.example"
 
 PAUSE = 0.005
 """Seconds between two requests of a client: the point is that it lasts, not that it is fast."""
@@ -50,14 +56,20 @@ class Load:
 
     :param http: the port.
     :param https: the port.
+    :param bridge: the port of a `tests.support.websocket_bridge`.
     :param tls: a context that trusts its certificates.
+    :param tls_http2: another one, which asks for HTTP/2.
     """
 
-    def __init__(self, http: int, https: int, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, http: int, https: int, bridge: int, tls: ssl.SSLContext, tls_http2: ssl.SSLContext
+    ) -> None:
         self.tally = Tally()
+        self._bridge = bridge
         self._http = http
         self._https = https
         self._tls = tls
+        self._tls_http2 = tls_http2
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -69,6 +81,10 @@ class Load:
             ("upload", self._upload, 2),
             ("download", self._download, 2),
             ("WebSocket", self._tunnel, 2),
+            ("small, HTTP/2", self._small_http2, 2),
+            ("large, HTTP/2", self._large_http2, 2),
+            ("WebSocket, HTTP/2", self._tunnel_http2, 1),
+            ("gRPC", self._grpc, 2),
             (ABORTED, self._abort, 2),
         ]
         for name, once, number in kinds:
@@ -94,7 +110,7 @@ class Load:
         while not self._is_over.is_set():
             try:
                 once(random)
-            except (OSError, AssertionError, ValueError) as error:
+            except (OSError, AssertionError, ValueError, grpc.RpcError) as error:
                 kind = threading.current_thread().name
                 if kind != ABORTED:
                     self._failed(kind, error)
@@ -147,18 +163,86 @@ class Load:
 
     def _tunnel(self, random: Random) -> None:
         with self._connect(secure=random.random() < 0.5) as client:
-            client.send(UPGRADE)
-            status = client.read_head()[1]
-            assert status == 101, f"status {status}"
+            self._talk(client, random)
+
+    def _tunnel_http2(self, random: Random) -> None:
+        with HTTPClient(self._bridge) as client:
+            self._talk(client, random)
+
+    def _talk(self, client: HTTPClient, random: Random) -> None:
+        """Have a WebSocket echo something."""
+        client.send(UPGRADE)
+        status = client.read_head()[1]
+        assert status == 101, f"status {status}"
+        for _ in range(random.randint(1, REQUESTS_A_CONNECTION)):
+            data = random.randbytes(random.choice([1, 125, 126, 65536]))
+            client.send(data)
+            assert client.read_exactly(len(data)) == data, "another echo"
+            if not self._done():
+                return
+
+    def _connect_http2(self, random: Random) -> HTTP2Client:
+        if random.random() < 0.5:
+            return HTTP2Client(self._https, HOST, self._tls_http2, PATIENCE)
+        return HTTP2Client(self._http, HOST, None, PATIENCE)
+
+    def _small_http2(self, random: Random) -> None:
+        """Many requests at once."""
+        with self._connect_http2(random) as client:
+            for _ in range(random.randint(1, 10)):
+                asked = [client.ask("/mortal/small") for _ in range(random.randint(1, 20))]
+                going_on = True
+                for stream_id in asked:
+                    _check(client.wait(stream_id), b"small")
+                    going_on = self._done()
+                if not going_on:
+                    return
+
+    def _large_http2(self, random: Random) -> None:
+        """Uploads and downloads at once; some downloads are cancelled in the middle."""
+        with self._connect_http2(random) as client:
+            for _ in range(random.randint(1, 5)):
+                body = random.randbytes(random.randint(1, 1 << 18))
+                cancelled = client.ask("/steady/large")
+                download = client.ask("/steady/large")
+                upload = client.ask("/steady/upload", method="POST", body=body)
+                if random.random() < 0.5:
+                    client.read()
+                    client.reset(cancelled)
+                else:
+                    _check(client.wait(cancelled), LARGE)
+                _check(client.wait(upload), b"%d %d" % (len(body), zlib.crc32(body)))
+                _check(client.wait(download), LARGE)
+                if not self._done():
+                    return
+
+    def _grpc(self, random: Random) -> None:
+        """Calls of each kind; streams that are cancelled."""
+        options = [
+            ("grpc.default_authority", GRPC_HOST),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        with grpc.insecure_channel(f"127.0.0.1:{self._http}", options=options) as channel:
+            echo = channel.unary_unary("/t.T/Echo", same, same)
+            each = channel.stream_stream("/t.T/Each", same, same)
+            endless = channel.unary_stream("/t.T/Endless", same, same)
             for _ in range(random.randint(1, REQUESTS_A_CONNECTION)):
-                data = random.randbytes(random.choice([1, 125, 126, 65536]))
-                client.send(data)
-                assert client.read_exactly(len(data)) == data, "another echo"
+                message = random.randbytes(random.choice([1, 1000, 1 << 18]))
+                assert echo(message, timeout=PATIENCE) == message, "another message"
+                messages = [b"%d" % number for number in range(random.randint(1, 20))]
+                answers = list(each(iter(messages), timeout=PATIENCE))
+                assert answers == [b"re:" + message for message in messages], "other messages"
+                stream = endless(b"", timeout=PATIENCE)
+                next(stream)
+                stream.cancel()
                 if not self._done():
                     return
 
     def _abort(self, random: Random) -> None:
         """Go away in the middle of everything; nothing is expected of the proxy."""
+        if random.random() < 0.2:
+            self._abort_http2(random)
+            return
         is_secure = random.random() < 0.3
         with self._connect(secure=is_secure) as client:
             self._done()
@@ -182,6 +266,17 @@ class Load:
                 with suppress(OSError):
                     client.reset()
 
+    def _abort_http2(self, random: Random) -> None:
+        """Leave a connection with streams in every state."""
+        with self._connect_http2(random) as client:
+            self._done()
+            asked = [client.ask(f"/steady/{random.choice(['small', 'large'])}") for _ in range(5)]
+            asked.append(client.ask("/steady/upload", method="POST", body=bytes(1 << 20)))
+            client.read()
+            client.reset(random.choice(asked))
+            if random.random() < 0.5:
+                client.read()
+
 
 def _send_chunks(client: HTTPClient, body: bytes, random: Random) -> Reply:
     client.send(f"POST /steady/upload HTTP/1.1\r\nHost: {HOST}\r\n".encode())
@@ -194,6 +289,6 @@ def _send_chunks(client: HTTPClient, body: bytes, random: Random) -> Reply:
     return client.read_reply("POST")
 
 
-def _check(reply: Reply, body: bytes) -> None:
+def _check(reply: Reply | Answer, body: bytes) -> None:
     assert reply.status == 200, f"status {reply.status}: {reply.body[:200]!r}"
     assert reply.body == body, f"another body, {len(reply.body)} bytes of {len(body)}"

@@ -22,7 +22,10 @@ class SoakTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, folder)
         outcome = soak(SECONDS, folder)
         self.assertEqual(outcome.faults, [], "\n".join(outcome.report()))
-        for kind in ("small, http", "small, https", "upload", "download", "WebSocket", "aborted"):
+        for kind in (
+            *("small, http", "small, https", "small, HTTP/2", "upload", "download"),
+            *("large, HTTP/2", "WebSocket", "WebSocket, HTTP/2", "gRPC", "aborted"),
+        ):
             self.assertGreater(outcome.tally.requests[kind], 0, kind)
         self.assertGreater(outcome.changes, 0)
         self.assertGreater(outcome.deaths, 0)
