@@ -12,10 +12,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.command.main import main
 from ingress.config_file import load_config
 from ingress.document import load_documents
 from ingress.kube.manifest import read_objects
@@ -70,6 +73,22 @@ class ManifestTests(SynchronousTestCase):
         """Nothing is at fault but the Secret, which `run.py` makes."""
         problems = list(build_demo().all_problems())
         self.assertEqual([problem.field for problem in problems], ["spec.tls[0].secretName"])
+
+
+class ReadmeTests(SynchronousTestCase):
+    """The beginning of README.md."""
+
+    def test_explanation(self) -> None:
+        """The explanation of a 404 is the one that the command gives."""
+        readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+        found = re.search(r"^\$ txingress (explain .*)\n((?:.*\n)*?)```", readme, re.MULTILINE)
+        assert found is not None
+        written = StringIO()
+        arguments = found[1].replace("etc/demo", str(DEMO)).split()
+        with redirect_stdout(written):
+            self.assertEqual(main(arguments), 0)
+        self.assertEqual(found[2], written.getvalue())
+        self.assertIn("404", found[2])
 
 
 class RunTests(SynchronousTestCase):

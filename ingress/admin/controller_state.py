@@ -4,12 +4,23 @@ The state of the controller itself: source, leader, workers, memory, versions.
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import metadata
+from platform import python_version
+from typing import Any, Final
+
+from cryptography.hazmat.backends.openssl.backend import backend
 
 from ingress.admin.snapshot_json import moment_text
 from ingress.routing.build import Built
 from ingress.routing.build.foreign_table import largest_classes
 from ingress.telemetry.observed_proxy import ObservedProxy
+
+VERSIONS: Final = {
+    "Python": python_version(),
+    "Twisted": metadata.version("Twisted"),
+    "OpenSSL": backend.openssl_version_text().split()[1],
+}
+"""The versions of what serves."""
 
 
 def controller_state(proxy: ObservedProxy, built: Built) -> dict[str, Any]:
@@ -18,6 +29,7 @@ def controller_state(proxy: ObservedProxy, built: Built) -> dict[str, Any]:
     leases = proxy.leases()
     return {
         "version": proxy.version,
+        "versions": VERSIONS,
         "generation": proxy.published.generation,
         "publishedAt": moment_text(proxy.published.published_at),
         "sourceAges": dict(proxy.api_ages()),

@@ -79,6 +79,7 @@ def controller_panel(value: Value, now: datetime) -> Markup:
 
 def _facts(value: Value, now: datetime) -> Iterator[tuple[str, Child]]:
     yield "Version", value["version"]
+    yield "Runs on", ", ".join(f"{name} {version}" for name, version in value["versions"].items())
     yield "Snapshot", [f"{value['generation']}, ", since(value["publishedAt"], now), " ago"]
     yield "Source", _source(value)
     if value["leader"] is not None:

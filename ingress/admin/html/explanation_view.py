@@ -179,6 +179,8 @@ def _client(value: Value) -> Iterator[Markup]:
     client = value["client"]
     if client is not None:
         yield _plain(code(client["address"]), f" over {client['scheme']}; {client['reason']}")
+        if client["protocol"]:
+            yield _plain(tag("span", client["protocol"], class_="muted"))
 
 
 def _ingress(value: Value) -> Iterator[Markup]:
@@ -230,7 +232,9 @@ def _sent(value: Value) -> Iterable[Markup]:
         return
     target = value["sent"]["target"]
     if target:
-        yield _plain(code(f"{value['request']['method']} {target}"))
+        protocol = value["sent"]["protocol"]
+        over = f" in {protocol}" if protocol else None
+        yield _plain(code(f"{value['request']['method']} {target}"), over)
     yield from _changes(value["sent"]["headers"])
 
 

@@ -51,9 +51,9 @@ def figures(value: Value) -> Markup:
             "Time to answer",
             [
                 quantile(rates["p50"]),
-                tag("small", " p50  "),
+                tag("small", "p50"),
                 quantile(rates["p99"]),
-                tag("small", " p99"),
+                tag("small", "p99"),
             ],
             chart(
                 [(history["p50"], "first"), (history["p99"], "second")],

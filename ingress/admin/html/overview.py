@@ -20,6 +20,9 @@ from ingress.admin.html.problems_view import short_problem
 from ingress.admin.html.tables import Column, Row, table
 from ingress.admin.html.words import count, moment
 
+PACE: Final = 2
+"""Seconds between two looks at the traffic."""
+
 EXCHANGES: Final = 12
 """Exchanges that the page shows."""
 
@@ -32,7 +35,7 @@ def overview(value: Value) -> Iterator[bytes]:
     :return: the page.
     """
     q = value["q"]
-    return document("/", _title(value), _content(value), q=q)
+    return document("/", _title(value), _content(value), q=q, pace=PACE)
 
 
 def _title(value: Value) -> str:
