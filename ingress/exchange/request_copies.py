@@ -30,7 +30,7 @@ from ingress.http1.body import Trailers
 from ingress.message import Request, Response, UpstreamRequest
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.mirror import Mirror
-from ingress.policy.proxy_settings import ProxySettings
+from ingress.policy.proxy_settings import ProxySettings, RetryCondition
 from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
@@ -168,7 +168,8 @@ class _Sent(RequestCopy):
             read_timeout=limits.read_timeout,
             # Tries again would use up those of requests that somebody waits for.
             tries=1,
-            retry_on=frozenset(),
+            # But what a kept connection has lost may be sent again, even if it arrives twice.
+            retry_on=frozenset({RetryCondition.NON_IDEMPOTENT}),
         )
         copied = UpstreamRequest(
             head.request if self._has_body else without_body(head.request),

@@ -137,6 +137,23 @@ class CopyTests(MirrorCase):
         self.answer(endpoint)
         self.assertEqual(self.results(), {"sent": 1})
 
+    def test_stale(self) -> None:
+        """A copy that a kept connection has lost is sent again on another one, and no oftener."""
+        self.serve()
+        self.ask()
+        endpoint, server = self.both()
+        server.read()
+        server.send(OK)
+        self.answer(endpoint)
+        self.client.send(post(5) + b"hello")
+        self.assertTrue(server.read().endswith(b"\r\n\r\nhello"))
+        server.close()
+        again = self.wire.accept()
+        self.assertTrue(again.read().endswith(b"\r\n\r\nhello"))
+        again.close()
+        self.assertEqual(self.wire.dials, [])
+        self.assertEqual(self.results(), {"sent": 1, "failed": 1})
+
     def test_chunked(self) -> None:
         """A body of unknown length is copied as well."""
         self.serve()
