@@ -124,6 +124,7 @@ COMPILED = (
     "ingress/telemetry/log_line.py",
     "ingress/telemetry/record.py",
     "ingress/telemetry/recorder.py",
+    "ingress/telemetry/series_counts.py",
     "ingress/telemetry/traffic.py",
 )
 

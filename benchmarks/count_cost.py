@@ -1,5 +1,5 @@
 """
-What it costs to count a request: for each one, and for those at whose turn it is folded or taken.
+What it costs to count a request, and to take what was counted.
 
 Usage: ``python -m benchmarks.count_cost``
 """
@@ -33,7 +33,7 @@ def routes(count: int) -> list[Route]:
 
 
 def cost(count: int) -> tuple[float, float]:
-    """Microseconds a request, folds included, and milliseconds that the longest call took."""
+    """Microseconds a request, and milliseconds that the longest call took."""
     traffic = Traffic()
     cycle = routes(count) * (REQUESTS // count)
 

@@ -3,27 +3,24 @@ The number, duration and size of requests, by rule, method and status.
 
 ::
 
-    count ─► samples ─► fold: rows of this process ─► take ─► TrafficCounts ─► TrafficTotals
+    count ─► SeriesCounts of this process ─► take ─► TrafficCounts ─► TrafficTotals
 
-`count` runs once a request and does next to nothing: it appends its arguments to a
-list. A full list is folded into rows. A row belongs to one series and has the numbers
-of all its histograms. `TrafficTotals` adds up the counts of all processes.
+`count` runs once a request. A rule has a `SeriesCounts` for each method and status, with the
+numbers of all histograms. `TrafficTotals` adds up the counts of all processes.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
 from dataclasses import dataclass, field
-from itertools import compress
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ingress.routing.route import Route, RouteLabels
 from ingress.telemetry.folding import OTHER
-from ingress.telemetry.histogram import HISTOGRAMS, REQUESTS, ROW_SIZE, Row
+from ingress.telemetry.histogram import Row
+from ingress.telemetry.series_counts import SeriesCounts
 
 MAX_SERIES: Final = 20_000
-"""Series of one process between two takes: 10,000 rules with two outcomes each take 15 MB."""
+"""Series of one process between two takes: 10,000 rules with two outcomes each take 20 MB."""
 
 CROWDED: Final = MAX_SERIES * 3 // 4
 """The number of series from which on new ones are folded."""
@@ -44,16 +41,8 @@ METHODS: Final = frozenset(
 STATUSES: Final = range(100, 600)
 """All other statuses are counted as ``-``."""
 
-_SAMPLES_AT_ONCE: Final = 1000
-"""Requests between two folds. A fold takes a millisecond or two."""
-
 TAKEN_AT_ONCE: Final = 500
 """Series of one take: taking and merging them takes a few milliseconds."""
-
-_FEW_SERIES: Final = 8
-"""Up to so many series in one fold, counting the values of each series together is faster."""
-
-_EMPTY_ROW: Final = [0.0] * ROW_SIZE
 
 NO_ROUTE: Final = RouteLabels("_")
 """
@@ -62,10 +51,6 @@ host: clients could make up any number of hosts.
 """
 
 _OTHER: Final = OTHER.encode("ascii")
-
-_KEY: Final = 3
-_WIDTH: Final = _KEY + len(HISTOGRAMS)
-"""The length of a sample: labels, method and status, and the observed values."""
 
 
 class Series(NamedTuple):
@@ -88,25 +73,37 @@ class TrafficCounts:
     """Whether everything was taken."""
 
 
+class _RouteSeries:
+    """
+    The series of one rule.
+
+    :ivar by_outcome: by method and status; 0 for unknown statuses, one digit for a class of them.
+    """
+
+    __slots__ = ("by_outcome", "last", "last_method", "last_status")
+
+    def __init__(self) -> None:
+        self.by_outcome: dict[tuple[bytes, int], SeriesCounts] = {}
+        self.last: SeriesCounts | None = None
+        """The series of the last request: the next one mostly has the same method and status."""
+
+        self.last_method = b""
+        self.last_status = 0
+
+
 class Traffic:
     """What the exchanges of one process have counted since the last take."""
 
     def __init__(self) -> None:
-        self._samples: list[Any] = []
-        """
-        Sample after sample in one list: neither a list for each series, which would
-        be many, nor a tuple for each sample, which the garbage collector would see.
-        """
+        self._routes: dict[RouteLabels, _RouteSeries] = {}
+        self._count = 0
+        """How many series there are."""
 
-        self._rows: dict[tuple[RouteLabels, bytes, int], list[float]] = {}
-        self._series_of: Counter[RouteLabels] = Counter()
-        """How many of the rows each rule has."""
-
-        self._overflowing = _EMPTY_ROW[:]
-        """The row of all requests that are in no series."""
+        self._overflow = 0
+        """Requests that are in no series."""
 
     def __repr__(self) -> str:
-        return f"<Traffic {len(self._rows)} series, {len(self._samples) // _WIDTH} samples>"
+        return f"<Traffic {self._count} series of {len(self._routes)} rules>"
 
     def count(
         self,
@@ -127,71 +124,63 @@ class Traffic:
         :param response_time: None if no endpoint answered; the next two likewise.
         :param connect_time: None as well if a connection was reused.
         """
-        samples = self._samples
-        samples += (
-            NO_ROUTE if route is None else route.labels,
-            method,
-            status,
-            request_time,
-            response_time,
-            header_time,
-            connect_time,
-            request_size,
-            response_size,
-        )
-        if len(samples) >= _SAMPLES_AT_ONCE * _WIDTH:
-            self._fold()
+        labels = NO_ROUTE if route is None else route.labels
+        found = self._routes.get(labels)
+        if found is None:
+            found = self._routes[labels] = _RouteSeries()
+        counts = found.last
+        if counts is None or status != found.last_status or method != found.last_method:
+            counts = self._find(found, method, status)
+            if counts is None:
+                self._overflow += 1
+                if not found.by_outcome:
+                    del self._routes[labels]
+                return
+        counts.time.observe(request_time)
+        if response_time is not None:
+            counts.response_time.observe(response_time)
+        if header_time is not None:
+            counts.header_time.observe(header_time)
+        if connect_time is not None:
+            counts.connect_time.observe(connect_time)
+        counts.request.observe(float(request_size))
+        counts.response.observe(float(response_size))
+
+    def _find(self, route: _RouteSeries, method: bytes, status: int) -> SeriesCounts | None:
+        """:return: the series, which may be new; None if there is no room for one."""
+        known = status if status in STATUSES else 0
+        key = (method if method in METHODS else b"-", known)
+        series = route.by_outcome
+        counts = series.get(key)
+        if counts is None and (self._count >= CROWDED or len(series) >= MAX_ROUTE_SERIES):
+            key = (_OTHER, known // 100)
+            counts = series.get(key)
+        if counts is None:
+            if self._count >= MAX_SERIES:
+                return None
+            counts = series[key] = SeriesCounts()
+            self._count += 1
+        route.last, route.last_method, route.last_status = counts, method, status
+        return counts
 
     def take(self, most: int = TAKEN_AT_ONCE) -> TrafficCounts:
         """
         :param most: how many series to take; the others are for the next take.
         :return: what was counted since the last take.
         """
-        self._fold()
-        count = min(most, len(self._rows))
-        taken = [self._rows.popitem() for _ in range(count)]
-        self._series_of.subtract(labels for (labels, _, _), _ in taken)
-        if not self._rows:
-            self._series_of.clear()
-        overflow, self._overflowing = self._overflowing, _EMPTY_ROW[:]
-        return TrafficCounts(
-            {_series(*key): array("d", row) for key, row in taken},
-            int(sum(overflow[REQUESTS.start : REQUESTS.sum_index])),
-            is_last=not self._rows,
-        )
-
-    def _fold(self) -> None:
-        samples, self._samples = self._samples, []
-        all_rows = self._rows
-        keys = list(zip(samples[::_WIDTH], samples[1::_WIDTH], samples[2::_WIDTH], strict=True))
-        rows = {key: all_rows.get(key) or self._row(*key) for key in dict.fromkeys(keys)}
-        columns = [samples[column::_WIDTH] for column in range(_KEY, _WIDTH)]
-        if len(rows) <= _FEW_SERIES:
-            for own, row in rows.items():
-                is_own = [key == own for key in keys]
-                for histogram, values in zip(HISTOGRAMS, columns, strict=True):
-                    histogram.observe_all(row, compress(values, is_own))
-        else:
-            own_rows = [rows[key] for key in keys]
-            for histogram, values in zip(HISTOGRAMS, columns, strict=True):
-                histogram.observe(own_rows, values)
-
-    def _row(self, labels: RouteLabels, method: bytes, status: int) -> list[float]:
-        """:return: the row of a series that has none yet, or is known by another key."""
-        key = (labels, method if method in METHODS else b"-", status if status in STATUSES else 0)
-        row = self._rows.get(key)
-        if row is None and self._is_crowded(labels):
-            key = (labels, _OTHER, key[2] // 100)
-            row = self._rows.get(key)
-        if row is None and len(self._rows) >= MAX_SERIES:
-            return self._overflowing
-        if row is None:
-            row = self._rows[key] = _EMPTY_ROW[:]
-            self._series_of[labels] += 1
-        return row
-
-    def _is_crowded(self, labels: RouteLabels) -> bool:
-        return len(self._rows) >= CROWDED or self._series_of[labels] >= MAX_ROUTE_SERIES
+        rows: dict[Series, Row] = {}
+        while self._routes and len(rows) < most:
+            labels, route = self._routes.popitem()
+            series = route.by_outcome
+            while series and len(rows) < most:
+                (method, status), counts = series.popitem()
+                rows[_series(labels, method, status)] = counts.row()
+            if series:
+                route.last = None
+                self._routes[labels] = route
+        self._count -= len(rows)
+        overflow, self._overflow = self._overflow, 0
+        return TrafficCounts(rows, overflow, is_last=not self._routes)
 
 
 def _series(labels: RouteLabels, method: bytes, status: int) -> Series:
