@@ -17,6 +17,7 @@ COMPILED = (
     "ingress/believed_client.py",
     "ingress/deadline.py",
     "ingress/message.py",
+    "ingress/recent_values.py",
     "ingress/stream_protocol.py",
     # Bytes to messages and back.
     "ingress/http1/body.py",

@@ -8,8 +8,9 @@ from typing import Final
 
 from ingress.config import Limits
 from ingress.http1.body import BodyDecoder, Trailers
-from ingress.http1.head import EMPTY_BODY, HEAD_END
+from ingress.http1.head import EMPTY_BODY, find_head_end
 from ingress.http1.request_head import (
+    KNOWN,
     check_unfinished_request_head,
     parse_request_head,
     skip_empty_lines,
@@ -72,20 +73,25 @@ class RequestDecoder:
         :raises RequestError: or a subclass, if the request must be refused.
         """
         data = self.waiting
+        checked = self._checked
+        if not checked:
+            # Most heads have been seen before, and nothing follows them.
+            known = KNOWN.find(data, limits)
+            if known is not None:
+                self.waiting = b""
+                self.is_in_head = False
+                return known
         if data.startswith(b"\r\n"):
             data = self.waiting = skip_empty_lines(data)
-            self._checked = 0
+            checked = self._checked = 0
         if not data:
             return None
-        checked = self._checked
-        # Its end may have begun in the last three bytes.
-        end = data.find(HEAD_END, checked - 3 if checked > 3 else 0)
+        end = find_head_end(data, checked)
         if end < 0:
             check_unfinished_request_head(data, limits, checked)
             self._checked = len(data)
             self.is_in_head = True
             return None
-        end += len(HEAD_END)
         request, body = parse_request_head(data[:end], limits)
         self.waiting = data[end:]
         self.is_in_head = False

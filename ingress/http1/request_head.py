@@ -5,7 +5,6 @@ The heads of requests: checked as a whole, then parsed by llhttp (`ingress.http1
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -25,13 +24,13 @@ from ingress.http1.head import (
     TOKEN,
     FieldCollector,
     Framing,
-    Uncacheable,
     has_bare_line_end,
     is_websocket,
     keeps_connection,
     split_fields,
 )
 from ingress.message import Fields, Request
+from ingress.recent_values import RecentValues
 from ingress.routing.path import canonical_path
 
 # Method, target, path, version, and the value of Host if that is the first field, which it nearly
@@ -71,6 +70,51 @@ _METHODS_OF_OTHERS: Final = frozenset(
 """
 Methods of RTSP, and the one in HTTP/2's preface. llhttp knows them and refuses them in an
 HTTP/1.1 request line; here they are unknown methods.
+"""
+
+
+class KnownRequests:
+    """
+    Requests without a body, by their heads to the last byte: most clients send some of their heads
+    again and again. They are known for one set of limits, those of the last one that was kept.
+    """
+
+    __slots__ = ("_limits", "_requests")
+
+    def __init__(self) -> None:
+        self._limits: Limits | None = None
+        self._requests: RecentValues[bytes, Request] = RecentValues(KEPT_HEADS)
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def find(self, data: bytes, limits: Limits) -> Request | None:
+        """
+        :param data: what may be a whole head, and nothing behind it.
+        :return: the request, as `parse_request_head` made it before; it must not be changed.
+        """
+        if len(data) > MAX_KEPT or limits is not self._limits:
+            return None
+        return self._requests.get(data)
+
+    def keep(self, data: bytes, limits: Limits, request: Request) -> None:
+        """Know a request that was not, if its head may be kept."""
+        if limits is not self._limits:
+            self._limits = limits
+            self._requests.clear()
+        if len(data) <= MAX_KEPT and len(request.fields) <= MAX_KEPT_FIELDS:
+            self._requests.put(data, request)
+
+
+KNOWN: Final = KnownRequests()
+
+_Head = tuple[bytes, bytes, bytes, bool]
+_KEPT: Final[RecentValues[_Head, Request]] = RecentValues(KEPT_HEADS)
+"""Requests by what `_kept_request` makes them of."""
+
+_HOSTS: Final[RecentValues[bytes, bytes]] = RecentValues(16_384)
+"""
+Hosts by authority, as many as a large cluster has: 4 MiB, or 12 MiB if clients invent long ones.
 """
 
 
@@ -114,7 +158,7 @@ def check_unfinished_request_head(
 def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Request, BodyDecoder]:
     """
     :param data: a whole head, from its request line to its empty line.
-    :return: the request and the decoder of the body that follows it.
+    :return: the request, which must not be changed, and the decoder of the body that follows it.
     :raises RequestError: or a subclass, if the head must be refused.
     """
     begin = _BEGIN.match(data)
@@ -129,10 +173,7 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     if len(lines) <= MAX_KEPT and target.startswith(b"/"):
         # Only the path depends on a target in origin-form, and only `authority` and `host` depend
         # on a valid Host, so neither is part of what is kept.
-        try:
-            kept = _kept_request(method, version, lines, authority is None)
-        except Uncacheable as refusal:
-            kept = refusal.parsed
+        kept = _kept_request(method, version, lines, authority is None)
         host = kept.host
         if authority is None:
             authority = kept.authority
@@ -149,6 +190,7 @@ def parse_request_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Re
     request.length = len(data)
     length = request.body_length
     if length == 0:
+        KNOWN.keep(data, limits, request)
         return request, EMPTY_BODY
     return request, ChunkedBody(RequestError) if length is None else LengthBody(length)
 
@@ -166,11 +208,7 @@ def parse_fields(method: bytes, lines: bytes) -> Request:
     """
     if len(lines) > MAX_KEPT:
         return _parse_request(method, b"/", _HTTP_2, b"Host: host\r\n" + lines)
-    try:
-        return _kept_request(method, _HTTP_2, lines, False)
-    except Uncacheable as refusal:
-        kept: Request = refusal.parsed
-        return kept
+    return _kept_request(method, _HTTP_2, lines, False)
 
 
 def aim_request(kept: Request, target: bytes, authority: bytes, limits: Limits) -> Request:
@@ -194,18 +232,21 @@ def aim_request(kept: Request, target: bytes, authority: bytes, limits: Limits) 
     return kept.aimed_at(target, canonical_path(path), authority, _normal_host(authority))
 
 
-@lru_cache(maxsize=KEPT_HEADS)
 def _kept_request(method: bytes, version: bytes, lines: bytes, has_host: bool) -> Request:
     """
     :param lines: those of the fields.
     :param has_host: whether Host has to be among them; else it may not, and is that of some host.
     :return: a request for ``/``, never changed.
-    :raises Uncacheable: with what would be returned.
     """
-    made = _parse_request(method, b"/", version, lines if has_host else b"Host: host\r\n" + lines)
-    if len(made.fields) > MAX_KEPT_FIELDS:
-        raise Uncacheable(made)
-    return made
+    key = (method, version, lines, has_host)
+    kept = _KEPT.get(key)
+    if kept is None:
+        kept = _parse_request(
+            method, b"/", version, lines if has_host else b"Host: host\r\n" + lines
+        )
+        if len(kept.fields) <= MAX_KEPT_FIELDS:
+            _KEPT.put(key, kept)
+    return kept
 
 
 def _parse_request(method: bytes, target: bytes, version: bytes, lines: bytes) -> Request:
@@ -297,14 +338,16 @@ def _origin_form(method: bytes, target: bytes, authority: bytes) -> bytes:
     return rest if rest.startswith(b"/") else b"/" + rest
 
 
-@lru_cache(maxsize=16_384)
 def _normal_host(authority: bytes) -> bytes:
-    """
-    Return the host in lower case, without port and trailing dot.
+    """Return the host in lower case, without port and trailing dot."""
+    host = _HOSTS.get(authority)
+    if host is None:
+        host = _checked_host(authority)
+        _HOSTS.put(authority, host)
+    return host
 
-    The cache holds as many hosts as a large cluster has: 4 MiB, or 12 MiB if clients invent long
-    ones.
-    """
+
+def _checked_host(authority: bytes) -> bytes:
     match = _HOST.fullmatch(authority)
     if (
         match is None

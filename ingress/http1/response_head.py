@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 import httptools
@@ -24,16 +24,23 @@ from ingress.http1.head import (
     MAX_KEPT_FIELDS,
     FieldCollector,
     Framing,
-    Uncacheable,
     has_bare_line_end,
     keeps_connection,
     split_fields,
 )
 from ingress.message import Response
+from ingress.recent_values import RecentValues
 
 _RESPONSE_HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*+)?\r\n" + FIELD_LINES
 )
+
+_Parsed = tuple[Response, Callable[[], BodyDecoder]]
+_KEPT: Final[RecentValues[bytes, _Parsed]] = RecentValues(KEPT_HEADS)
+"""What heads are parsed to, of responses to any method but HEAD."""
+
+_KEPT_OF_HEAD: Final[RecentValues[bytes, _Parsed]] = RecentValues(KEPT_HEADS // 8)
+"""The same for HEAD, which decides on the body and is rare."""
 
 MAX_STATUS: Final = 599
 """Statuses above belong to no class (RFC 9110 section 15)."""
@@ -66,17 +73,19 @@ def parse_response_head(
     """
     if len(data) > limits.head_size:
         raise ResponseError("The head of the response is too large.")
-    parse = _kept_response if len(data) <= MAX_KEPT else _parse_response
-    try:
-        parsed = parse(data, request_method == b"HEAD")
-    except Uncacheable as refusal:
-        parsed = refusal.parsed
+    is_of_head = request_method == b"HEAD"
+    kept = _KEPT_OF_HEAD if is_of_head else _KEPT
+    parsed = kept.get(data) if len(data) <= MAX_KEPT else None
+    if parsed is None:
+        parsed = _parse_response(data, is_of_head)
+        if len(data) <= MAX_KEPT and len(parsed[0].fields) <= MAX_KEPT_FIELDS:
+            kept.put(data, parsed)
     if len(parsed[0].fields) > limits.head_fields:
         raise ResponseError("The head of the response has too many fields.")
     return parsed
 
 
-def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
+def _parse_response(data: bytes, is_of_head: bool) -> _Parsed:
     """
     :param is_of_head: whether the request's method was HEAD.
     :return: the response, and a function that makes a decoder for its body.
@@ -112,15 +121,6 @@ def _parse_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[
         keep_alive=keep_alive,
     )
     return response, new_body
-
-
-@lru_cache(maxsize=KEPT_HEADS)
-def _kept_response(data: bytes, is_of_head: bool) -> tuple[Response, Callable[[], BodyDecoder]]:
-    """:raises Uncacheable: with the result, if it has too many fields to be kept."""
-    parsed = _parse_response(data, is_of_head)
-    if len(parsed[0].fields) > MAX_KEPT_FIELDS:
-        raise Uncacheable(parsed)
-    return parsed
 
 
 def _malformed(head: bytes) -> ResponseError:

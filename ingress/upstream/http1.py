@@ -22,7 +22,7 @@ from ingress.errors import (
 )
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, Trailers, encode_chunk
 from ingress.http1.encoder import encode_request_head
-from ingress.http1.head import EMPTY_BODY, HEAD_END, is_websocket
+from ingress.http1.head import EMPTY_BODY, find_head_end, is_websocket
 from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
 from ingress.message import Request, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
@@ -214,15 +214,14 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         """Pass on what came; return the bytes that follow the end of the response."""
         while self._body is None:
             checked = len(self._buffer)
-            data = self._buffer + data
-            # The end of the head may have begun in the last three bytes.
-            end = data.find(HEAD_END, checked - 3 if checked > 3 else 0)
+            if checked:
+                data = self._buffer + data
+            end = find_head_end(data, checked)
             if end < 0:
                 if data:
                     check_unfinished_response_head(data, self._owner.limits, checked)
                 self._buffer = data
                 return b""
-            end += len(HEAD_END)
             self._buffer = b""
             head, data = data[:end], data[end:]
             is_whole = self._head(receiver, head, len(data))

@@ -39,7 +39,7 @@ class SeriesCountsTests(SynchronousTestCase):
     def test_row(self) -> None:
         """The numbers of each histogram are in its place of the row."""
         counts = SeriesCounts()
-        parts = (
+        parts: tuple[DurationCounts | SizeCounts, ...] = (
             counts.time,
             counts.response_time,
             counts.header_time,
