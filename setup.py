@@ -68,6 +68,7 @@ COMPILED = (
     "ingress/exchange/call.py",
     "ingress/exchange/call_receiver.py",
     "ingress/exchange/call_resources.py",
+    "ingress/exchange/call_state.py",
     "ingress/exchange/canary_choice.py",
     "ingress/exchange/client.py",
     "ingress/exchange/compressor.py",

@@ -50,6 +50,7 @@ class Attempt:
         self._is_retry = is_retry
         self.record = AttemptRecord(endpoint, now)
         pool = self.pool = resources.registry.pool(endpoint, tls, is_http2=is_http2)
+        self.record.endpoint_name = pool.name
         pool.load.in_flight += 1
         budget = resources.retry_budget
         budget.in_flight += 1

@@ -5,27 +5,12 @@ A call knows no client connection. Its starter gives it the head and then the bo
 the response as its `CallReceiver`. The exchange starts one for the request of its client; requests
 to an authentication server, a mirror or a server of error pages are calls as well.
 
-::
-
-    CHOOSING ── no endpoint ────────────────────────────────► ENDED
-       │  acquire a stream
-       ▼            refused: another endpoint, else 502 or 504
-    ACQUIRING ◄─────────────────────────────────┐
-       │  stream acquired: send the head        │ a kept connection was stale
-       ▼                                        │ and the request may be repeated
-    WAITING ────────────────────────────────────┘
-       │  response started                 failed: another endpoint, else 502 or 504 ► ENDED
-       ├──────────────► TUNNELLING ────────────────────────────► ENDED
-       ▼
-    RESPONDING ── response ended, or failed ──────────────────► ENDED
-
-`Call.cancel` ends every state.
+`ingress.exchange.call_state` has the states and their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, auto
 from typing import Final
 
 from ingress.answer import Answer
@@ -44,6 +29,14 @@ from ingress.errors import (
 from ingress.exchange.attempt import Attempt
 from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.call_resources import CallResources
+from ingress.exchange.call_state import (
+    ACQUIRING,
+    CHOOSING,
+    ENDED,
+    RESPONDING,
+    TUNNELLING,
+    WAITING,
+)
 from ingress.exchange.endpoint_choice import EndpointChoice
 from ingress.exchange.fields import upstream_trailers
 from ingress.exchange.replayable_body import ReplayableBody
@@ -60,30 +53,7 @@ NO_ENDPOINT: Final = Answer(503, Outcome.NO_ENDPOINT, "The Service has no endpoi
 UNRESOLVED: Final = Answer(502, Outcome.DIAL_FAILED, "The name of the endpoint has no address.")
 
 
-class CallState(Enum):
-    CHOOSING = auto()
-    """Nothing has been tried yet."""
-
-    ACQUIRING = auto()
-    """The pool of the chosen endpoint has yet to give a stream."""
-
-    WAITING = auto()
-    """The request has a stream, and no final response has begun."""
-
-    RESPONDING = auto()
-    """The receiver has got the head of the response: no other endpoint is tried any more."""
-
-    TUNNELLING = auto()
-    ENDED = auto()
-
-
 # Reading a member of an enumeration costs as much as a call (Python 3.11).
-_ACQUIRING: Final = CallState.ACQUIRING
-_WAITING: Final = CallState.WAITING
-_RESPONDING: Final = CallState.RESPONDING
-_TUNNELLING: Final = CallState.TUNNELLING
-_ENDED: Final = CallState.ENDED
-
 _ERROR: Final = RetryCondition.ERROR
 _TIMEOUT: Final = RetryCondition.TIMEOUT
 _INVALID_HEADER: Final = RetryCondition.INVALID_HEADER
@@ -117,7 +87,7 @@ class Call(StreamReceiver, Flow):
     ) -> None:
         if settings.tls is not None or upstream.speaks_tls:
             settings = settings.towards(upstream, client)
-        self.state = CallState.CHOOSING
+        self.state = CHOOSING
         self.tries: list[AttemptRecord] = []
         """The records of the attempts, in order."""
 
@@ -127,7 +97,9 @@ class Call(StreamReceiver, Flow):
         self._head = head
         self._receiver = receiver
         self._config = config
-        self._is_http2 = settings.asks_http2(upstream, head.request)
+        # Not compiled, so it is asked only where the answer can be yes.
+        may_be_http2 = upstream.speaks_http2 or settings.version is not None
+        self._is_http2 = may_be_http2 and settings.asks_http2(upstream, head.request)
         self._choice = EndpointChoice(resources, upstream, settings, head, client)
         self._attempt: Attempt | None = None
         """The attempt under way."""
@@ -169,7 +141,7 @@ class Call(StreamReceiver, Flow):
     def send_body(self, data: bytes) -> None:
         """Send some of the request's body; never empty."""
         body, stream = self._body, self._stream
-        if body is None or self.state is _ENDED:
+        if body is None or self.state is ENDED:
             return
         body.add(data, is_forwarded=stream is not None)
         if stream is not None:
@@ -194,7 +166,7 @@ class Call(StreamReceiver, Flow):
     def pass_through(self, stages: Sequence[Stage]) -> None:
         """Have the rest of a response that has begun pass through `stages`, in their order."""
         self._stages = stages
-        if self.state is not _ENDED:
+        if self.state is not ENDED:
             self._receiver = stages[0]
 
     def hold(self) -> None:
@@ -246,7 +218,7 @@ class Call(StreamReceiver, Flow):
             self._use(acquired)
         else:
             self._pending = acquired
-            self.state = _ACQUIRING
+            self.state = ACQUIRING
             if not self._is_request_whole:
                 self._receiver.pause_request()
 
@@ -254,7 +226,7 @@ class Call(StreamReceiver, Flow):
         """Send the request as far as it has come."""
         self._stream = stream
         self._is_request_sent = True
-        self.state = _WAITING
+        self.state = WAITING
         stream.send_head(self, self._head, self._settings.proxy)
         body = self._body
         if body is None:
@@ -322,7 +294,7 @@ class Call(StreamReceiver, Flow):
             self._attempt.answered(status)
         if status >= 400 and self._settings.proxy.retries_status(status) and self._leave(status):
             return
-        self.state = _RESPONDING
+        self.state = RESPONDING
         self._receiver.call_started(response)
 
     def _leave(self, status: int) -> bool:
@@ -342,7 +314,7 @@ class Call(StreamReceiver, Flow):
         assert stream is not None
         if self._attempt is not None:
             self._attempt.answered(response.status)
-        self.state = _TUNNELLING
+        self.state = TUNNELLING
         return self._receiver.call_switched(response, stream)
 
     def response_body(self, data: bytes) -> None:
@@ -358,7 +330,7 @@ class Call(StreamReceiver, Flow):
 
     def stream_failed(self, error: PeerError) -> None:
         self._stream = None
-        if self.state is _RESPONDING:
+        if self.state is RESPONDING:
             self._end(False).call_failed(Answer.from_error(error))
         elif (
             isinstance(error, StaleConnection)
@@ -390,7 +362,7 @@ class Call(StreamReceiver, Flow):
         :param succeeded: for the attempt under way, as in `Attempt.ended`.
         :return: the receiver, which the call has let go.
         """
-        self.state = _ENDED
+        self.state = ENDED
         self._end_attempt(succeeded)
         receiver, self._receiver = self._receiver, _NOBODY
         return receiver

@@ -19,17 +19,21 @@ from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUTING, ExchangeState
-from ingress.exchange.fields import downstream_fields, downstream_trailers, upstream_head
+from ingress.exchange.fields import (
+    UNCHANGED,
+    downstream_fields,
+    downstream_trailers,
+    upstream_head,
+)
 from ingress.exchange.held_response import HeldResponse
 from ingress.exchange.mirrored_call import MirroredCall
 from ingress.exchange.own_answer import NO_SERVICE, TOO_LARGE, early_refusal, no_route, write_answer
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.exchange.shaping import shape_response
 from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
-from ingress.field_edits import NO_EDITS
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
-from ingress.routing.match import find_route
+from ingress.routing.match import find_route, find_upstream
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
@@ -62,7 +66,6 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._writer = writer
         self._client = client
         self._record = ExchangeRecord(client.address, resources.now(), request)
-        self._record.request_size = request.length
         self._call: Call | None = None
         self._earlier_tries: list[AttemptRecord] | None = None
         """The attempts of a call whose response a policy has replaced."""
@@ -71,7 +74,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._early_body: EarlyBody | None = None
         """The body so far, until there is a call; None if no policy decides before that."""
 
-        self._response_edits = NO_EDITS
+        self._response_edits = UNCHANGED
         """The route's changes to the response, for the client's scheme."""
 
         self._is_plain = True
@@ -168,13 +171,14 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         request: Request,
         client: BelievedClient,
     ) -> None:
-        upstream = snapshot.upstreams.get(key)
+        upstream = find_upstream(snapshot, key)
         if upstream is None:
             self._answer(NO_ENDPOINT)
             return
         resources, record = self._resources, self._record
         names, marker, identity = resources.field_names, resources.marker, record.request_id
-        edits, special = (NO_EDITS, None) if self._is_plain else (route.request_edits, route)
+        edits = UNCHANGED if self._is_plain else route.request_edits
+        special = None if self._is_plain else route
         try:
             head = upstream_head(request, client, identity, names, edits, marker, special)
         except PeerError as error:

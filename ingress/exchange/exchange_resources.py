@@ -92,7 +92,9 @@ class ExchangeResources:
         self.explaining: Explaining | None = None
         """Explains responses to those who know the token; None where there is none."""
 
-        self._request_ids: list[bytes] = []
+        self._request_ids = b""
+        self._next_id = 0
+        """Where the next one begins in `_request_ids`."""
 
     def __repr__(self) -> str:
         return f"<ExchangeResources {self.calls}>"
@@ -157,10 +159,11 @@ class ExchangeResources:
 
     def make_request_id(self) -> bytes:
         """:return: 32 hexadecimal digits, like nginx's ``$request_id``."""
-        ids = self._request_ids
-        if not ids:
+        start = self._next_id
+        if start >= len(self._request_ids):
             # Many at once, because each alone would take five times as long.
             octets = self.calls.random.randbytes(16 * REQUEST_IDS_AT_ONCE)
-            digits = octets.hex().encode("ascii")
-            ids.extend(digits[start : start + 32] for start in range(0, len(digits), 32))
-        return ids.pop()
+            self._request_ids = octets.hex().encode("ascii")
+            start = 0
+        self._next_id = start + 32
+        return self._request_ids[start : start + 32]

@@ -26,6 +26,9 @@ from ingress.message import EditedFields, Request, Response, UpstreamRequest
 from ingress.routing.route import Route
 from ingress.routing.upstream_target import route_target
 
+UNCHANGED: Final = NO_EDITS
+"""Known to compiled code: a name of a module that is not compiled is looked up each time."""
+
 HOP_BY_HOP: Final = CONNECTION_FIELDS - {b"content-length"}
 
 _FORWARDED: Final = frozenset(
@@ -161,7 +164,7 @@ def upstream_head(
         identity,
         client.forwarded,
     )
-    if edits is not NO_EDITS:
+    if edits is not UNCHANGED:
         edit_own_fields(head, edits)
     if route is not None and route.connection is not None:
         head.connection = route.connection.value
@@ -222,13 +225,13 @@ def upstream_fields(
     :raises LoopDetected: if the request has passed through here too often.
     """
     key = _TRUSTED if is_trusted else names.key
-    if edits is not NO_EDITS:
+    if edits is not UNCHANGED:
         key += edits.key
     kept = request.cache.upstream.get(key)
     if kept is not None:
         return kept
     found, is_plain = _passing_fields(request, is_trusted, names)
-    if edits is not NO_EDITS:
+    if edits is not UNCHANGED:
         found = edits.apply_to_request(found)
     found.append(marker.mark(request))
     fields = EncodedFields(found)
@@ -274,7 +277,7 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
         edits that are made for a single response to the result instead.
     :return: fields that may be shared with other responses, and must not be changed.
     """
-    key = b"" if edits is NO_EDITS else edits.key
+    key = b"" if edits is UNCHANGED else edits.key
     kept = response.cache.downstream.get(key)
     if kept is not None:
         return kept

@@ -87,11 +87,17 @@ class VirtualHost:
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether the tree and the path alone decide, as on almost all hosts."""
 
+    only: Route | None = field(init=False, repr=False, compare=False)
+    """The Route of every path, if the host has a rule for all of them and no other."""
+
     index: PatternIndex | None = field(init=False, repr=False, compare=False)
     """The index of `patterns`, if there are any."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_plain", not self.patterns and not self.has_conditions)
+        root = self.root
+        is_alone = self.is_plain and not root.children and not root.partials
+        object.__setattr__(self, "only", root.prefix if is_alone else None)
         index = PatternIndex(self.patterns, self.default) if self.patterns else None
         object.__setattr__(self, "index", index)
 

@@ -89,21 +89,22 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         only = tries[0]
         took = only.response_time or 0.0
         tried = b"%b %d %b %b" % (
-            _endpoint_name(only.endpoint),
+            only.endpoint_name or _endpoint_name(only.endpoint),
             size if only.header_time is not None else 0,
             _MILLISECONDS[int(took * 1000)] if 0 <= took < 1 else _seconds(took),
             _STATUS_TEXTS[only.status],
         )
     else:
         tried = _tried(tries, size) if tries else _NOBODY_ASKED
-    return b'%b - %b [%b] "%b %b HTTP/%b" %d %d %b %d %b %b %b %b %b\n' % (
+    status = record.status
+    return b'%b - %b [%b] "%b %b HTTP/%b" %b %d %b %d %b %b %b %b %b\n' % (
         record.client_address or b"unix:",
         user,
         time,
         request.method,
         target,
         b"1.0" if request.is_http_10 else b"2.0" if request.is_http_2 else b"1.1",
-        record.status,
+        _STATUS_TEXTS[status] if status else b"0",
         size,
         fields,
         record.request_size,

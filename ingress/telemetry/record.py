@@ -33,9 +33,18 @@ class AttemptRecord:
     :ivar connect_time: the time to make a new connection; None if a connection was reused.
     :ivar header_time: from sending the request to the head of the response; None without one.
     :ivar response_time: from sending the request to the end of the response, or to its failure.
+    :ivar endpoint_name: the endpoint as the log writes it, if that is known already.
     """
 
-    __slots__ = ("began_at", "connect_time", "endpoint", "header_time", "response_time", "status")
+    __slots__ = (
+        "began_at",
+        "connect_time",
+        "endpoint",
+        "endpoint_name",
+        "header_time",
+        "response_time",
+        "status",
+    )
 
     def __init__(
         self,
@@ -52,6 +61,7 @@ class AttemptRecord:
         self.connect_time = connect_time
         self.header_time = header_time
         self.response_time = response_time
+        self.endpoint_name = b""
 
     def __repr__(self) -> str:
         return f"<AttemptRecord {self.endpoint} {self.status}>"
@@ -92,9 +102,6 @@ class ExchangeRecord:
     body_size = 0
     """Bytes of the response body that were sent."""
 
-    request_size = 0
-    """Bytes of head and body that were received."""
-
     duration = 0.0
     outcome: Outcome = _OK
     detail = ""
@@ -117,6 +124,8 @@ class ExchangeRecord:
         self.client_address = client_address
         self.began_at = began_at
         self.request = request
+        self.request_size = 0 if request is None else request.length
+        """Bytes of head and body that were received."""
 
     def __repr__(self) -> str:
         return f"<ExchangeRecord {self.request} {self.status} {self.outcome}>"

@@ -53,6 +53,9 @@ class EndpointPool(ConnectionOwner):
     ) -> None:
         super().__init__(endpoint, deadlines)
         self.tls = tls
+        self.name = str(endpoint).encode()
+        """The endpoint as the access log writes it."""
+
         self.load = EndpointLoad()
         self.is_retired = False
         self._dial = dial

@@ -11,8 +11,9 @@ from ingress.believed_client import BelievedClient
 from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import Outcome
-from ingress.exchange.call import Call, CallState
+from ingress.exchange.call import Call
 from ingress.exchange.call_receiver import CallReceiver
+from ingress.exchange.call_state import CallState
 from ingress.http1.body import Trailers
 from ingress.message import Response
 from ingress.policy.call_settings import CallSettings
