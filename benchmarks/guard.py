@@ -53,6 +53,10 @@ NEEDED = ("ingress", "twisted", "etc/build", "setup.cfg", "setup.py", "pyproject
 """What is compiled and run of a checkout."""
 
 
+Figures = dict[str, float | None]
+"""Instructions an exchange, by scenario; None for what a version cannot do."""
+
+
 class Failed(Exception):
     """Nothing can be measured; says why."""
 
@@ -120,10 +124,10 @@ class Version:
         self._copy = FOLDER / name / "source"
         self._kept = FOLDER / name / "figures.json"
 
-    def measure(self, scenarios: Iterable[str]) -> dict[str, float]:
+    def measure(self, scenarios: Iterable[str]) -> Figures:
         """:return: instructions an exchange, by scenario; those measured before are kept."""
         kept = json.loads(self._kept.read_text()) if self._kept.exists() else {}
-        figures: dict[str, float] = kept.get(self._key, {})
+        figures: Figures = kept.get(self._key, {})
         missing = [name for name in scenarios if name not in figures]
         if missing:
             self._compile()
@@ -154,13 +158,17 @@ class Version:
             raise Failed(f"{self.name} cannot be compiled:\n{ended.stdout}{ended.stderr}")
         stamp.write_text(self._key)
 
-    def _run(self, scenarios: list[str]) -> dict[str, float]:
+    def _run(self, scenarios: list[str]) -> Figures:
         print(f"Counting {self.name}", file=sys.stderr, flush=True)
         with ThreadPool(os.cpu_count()) as pool:
             rounds = pool.map(partial(self._count, scenarios), range(ROUNDS))
-        return {name: min(counted[name] for counted in rounds) for name in scenarios}
+        found: Figures = {}
+        for name in scenarios:
+            counts = [count for counted in rounds if (count := counted[name]) is not None]
+            found[name] = min(counts, default=None)
+        return found
 
-    def _count(self, scenarios: list[str], number: int) -> dict[str, float]:
+    def _count(self, scenarios: list[str], number: int) -> Figures:
         with tempfile.TemporaryDirectory(prefix="guard-") as folder:
             counts = str(Path(folder) / "counts")
             command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
@@ -175,7 +183,7 @@ class Version:
             )
         if ended.returncode:
             raise Failed(f"{self.name} failed:\n{ended.stdout}{ended.stderr}")
-        figures: dict[str, float] = json.loads(ended.stdout)
+        figures: Figures = json.loads(ended.stdout)
         return figures
 
 
@@ -222,8 +230,8 @@ def _output(*command: str) -> str:
 
 
 def compare(
-    base: dict[str, float],
-    now: dict[str, float],
+    base: Figures,
+    now: Figures,
     scenarios: Iterable[str],
     allowed: float,
     reasons: dict[str, str],
@@ -235,8 +243,13 @@ def compare(
     lines = [f"{'instructions an exchange':26}{'base':>12}{'now':>12}{'':>9}"]
     is_well = True
     for name in scenarios:
-        growth = now[name] / base[name] - 1
-        line = f"{name:26}{base[name]:12,.0f}{now[name]:12,.0f}{growth:+9.1%}"
+        before, count = base[name], now[name]
+        if before is None or count is None:
+            # One of both cannot do it.
+            lines.append(f"{name:26}{_figure(before):>12}{_figure(count):>12}")
+            continue
+        growth = count / before - 1
+        line = f"{name:26}{_figure(before):>12}{_figure(count):>12}{growth:+9.1%}"
         if growth > allowed:
             reason = reasons.get(name)
             line += f"  {reason or 'TOO MUCH'}"
@@ -286,6 +299,14 @@ def compare_on_top(
     return lines, is_well
 
 
+def _counted(figures: Figures) -> dict[str, float]:
+    return {name: count for name, count in figures.items() if count is not None}
+
+
+def _figure(count: float | None) -> str:
+    return "-" if count is None else f"{count:,.0f}"
+
+
 def read_settings(file: Path) -> dict[str, Any]:
     """:raises ValueError: for an exchange that is not counted."""
     settings = tomllib.loads(file.read_text())
@@ -321,7 +342,8 @@ def main() -> int:
     lines, is_well = compare(base, now, compared, settings["allowed"], settings["reasons"])
     if SMALL in scenarios:
         on_top = settings["on-top"]
-        added, is_low = compare_on_top(base, now, on_top, settings["on-top-reasons"])
+        reasons = settings["on-top-reasons"]
+        added, is_low = compare_on_top(_counted(base), _counted(now), on_top, reasons)
         lines += added
         is_well = is_well and is_low
     print("\n".join(lines))

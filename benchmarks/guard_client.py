@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
-from benchmarks.guard_scenario import BODY
+from benchmarks.guard_scenario import BODY, HTTP2_ANSWER, HTTP2_OPENING, HTTP2_SETTINGS
 
 PIECE = 16384
 """Bytes that are sent at once."""
@@ -23,17 +23,42 @@ class Proxy(Protocol):
 
     def wait(self, attempt: Callable[[], bool], what: str) -> None: ...
 
+    def settle(self) -> None: ...
+
+
+class Unsupported(Exception):
+    """This version cannot do what is to be measured."""
+
 
 class Client:
     """A connection to the proxy."""
 
-    def __init__(self, process: Proxy, is_secure: bool) -> None:
+    def __init__(self, process: Proxy, *, is_secure: bool = False, is_http2: bool = False) -> None:
+        """:raises Unsupported: if the proxy does not speak HTTP/2, and is to."""
         self._process = process
         port = process.ports["https" if is_secure else "http"]
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if is_secure:
             self._handshake()
+        if is_http2:
+            self._open_http2()
+
+    def _open_http2(self) -> None:
+        self._socket.send(HTTP2_OPENING)
+        received = bytearray()
+
+        def has_settings() -> bool:
+            received.extend(self._receive())
+            return len(received) > 9
+
+        self._process.wait(has_settings, "SETTINGS")
+        if not received.startswith(HTTP2_SETTINGS, 3):
+            raise Unsupported
+        self._socket.send(HTTP2_ANSWER)
+        # The acknowledgement of ours.
+        self._process.settle()
+        self._receive()
 
     def _handshake(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -26,7 +26,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks.guard_client import PIECE, Client
+from benchmarks.guard_client import PIECE, Client, Unsupported
 from benchmarks.guard_scenario import (
     BODY,
     CANARY,
@@ -248,12 +248,15 @@ class Runs:
         self._process = process
         self._counter = counter
 
-    def measure(self, name: str) -> float:
-        """:return: instructions an exchange."""
+    def measure(self, name: str) -> float | None:
+        """:return: instructions an exchange; None if this version has none of that kind."""
         scenario = SCENARIOS[name]
         if scenario.hosts > 1:
             self._load_hosts(scenario.hosts)
-        client = Client(self._process, scenario.is_secure)
+        try:
+            client = self._connect(scenario)
+        except Unsupported:
+            return None
         self._process.settle()
         gc.collect()
         if scenario.questions:
@@ -276,7 +279,7 @@ class Runs:
         request = get(hosts[-1])
 
         def is_served() -> bool:
-            client = Client(self._process, False)
+            client = Client(self._process)
             client.send(request)
             self._process.turn()
             self._process.turn()
@@ -292,13 +295,16 @@ class Runs:
         for _ in range(10):
             self._process.settle()
 
+    def _connect(self, scenario: Scenario) -> Client:
+        return Client(self._process, is_secure=scenario.is_secure, is_http2=scenario.is_http2)
+
     def _run(self, scenario: Scenario, client: Client, number: int) -> Client:
         process, response = self._process, scenario.response
         end = response[-8:]
         for _ in range(number):
             if scenario.connects:
                 client.close()
-                client = Client(process, scenario.is_secure)
+                client = self._connect(scenario)
             request = next(scenario.requests)
             client.send(request)
             if response:
@@ -317,7 +323,7 @@ def shuffle(number: int) -> list[type]:
     return made
 
 
-def measure() -> dict[str, float]:
+def measure() -> dict[str, float | None]:
     """:return: the instructions of the scenarios named."""
     folder, library, files, number, *names = sys.argv[1:]
     kept = shuffle(int(number) * TYPES)

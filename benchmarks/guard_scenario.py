@@ -44,6 +44,27 @@ def post() -> bytes:
     return head.encode() + b"x" * BODY
 
 
+HTTP2_OPENING = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    # SETTINGS without any, and a window for all that will come.
+    b"\0\0\0\x04\0\0\0\0\0" + b"\0\0\x04\x08\0\0\0\0\0" + b"\x3f\xff\0\0"
+)
+HTTP2_SETTINGS = b"\x04\0\0\0\0\0"
+"""Type, flags and stream of the first frame of a server that speaks HTTP/2."""
+
+HTTP2_ANSWER = b"\0\0\0\x04\x01\0\0\0\0"
+"""The acknowledgement of the server's SETTINGS."""
+
+HTTP2_OK = b"\x88"
+"""The status 200 in a field block; it is where HTTP/1.1 has the status, behind nine bytes."""
+
+
+def http2_get(stream: int) -> bytes:
+    """:return: the HEADERS of a GET, with END_STREAM; nothing of it changes a dynamic table."""
+    block = b"\x82\x86\x84" + (b"\x01\x0dguard.example" + b"\x0f\x2b\x05guard" + b"\x0f\x04\x03*/*")
+    return len(block).to_bytes(3, "big") + b"\x01\x05" + stream.to_bytes(4, "big") + block
+
+
 @dataclass(frozen=True)
 class Scenario:
     """
@@ -52,6 +73,7 @@ class Scenario:
     :ivar status: of what the client gets.
     :ivar host: has an Ingress of its own, with these annotations and this path; empty for none.
     :ivar questions: requests that the endpoint gets before the first one of the client.
+    :ivar is_http2: whether the client speaks HTTP/2; a version that does not has no figure.
     """
 
     requests: Iterator[bytes]
@@ -64,11 +86,15 @@ class Scenario:
     annotations: Mapping[str, str] = field(default_factory=dict)
     path: str = "/"
     questions: int = 0
+    is_http2: bool = False
 
 
 STANDARD = {
     "small-get": Scenario(repeat(get())),
     "small-get-tls": Scenario(repeat(get()), is_secure=True),
+    "h2-small-get": Scenario(
+        (http2_get(stream) for stream in count(1, 2)), status=HTTP2_OK, is_http2=True
+    ),
     "varying-target": Scenario(get(target=f"/items/{number}") for number in count()),
     "body-up": Scenario(repeat(post())),
     "body-down": Scenario(repeat(get()), LARGE),

@@ -15,6 +15,12 @@ from benchmarks.guard_scenario import POLICIES, SCENARIOS, STANDARD
 class CompareTests(SynchronousTestCase):
     """An exchange may not grow by more than is allowed, unless there is a reason."""
 
+    def test_unsupported(self) -> None:
+        """An exchange that one of both versions cannot do is not compared."""
+        lines, is_well = compare({"h2": None}, {"h2": 1030.0}, ["h2"], 0.02, {})
+        self.assertEqual(lines[-1].split(), ["h2", "-", "1,030"])
+        self.assertTrue(is_well)
+
     def compare(self, now: float, **reasons: str) -> tuple[list[str], bool]:
         return compare({"get": 1000.0}, {"get": now}, ["get"], 0.02, reasons)
 

@@ -19,12 +19,7 @@ from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUTING, ExchangeState
-from ingress.exchange.fields import (
-    UNCHANGED,
-    downstream_fields,
-    downstream_trailers,
-    upstream_head,
-)
+from ingress.exchange.fields import UNCHANGED, downstream_fields, downstream_trailers, upstream_head
 from ingress.exchange.held_response import HeldResponse
 from ingress.exchange.mirrored_call import MirroredCall
 from ingress.exchange.own_answer import NO_SERVICE, TOO_LARGE, early_refusal, no_route, write_answer
