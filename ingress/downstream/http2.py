@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from ingress.deadline import NEVER
 from ingress.downstream.clients import Clients
-from ingress.downstream.http2_state import CLOSING, LEAVING, LINGERING, LOST, OPEN
+from ingress.downstream.http2_state import CLOSING, LEAVING, LINGERING, LOST, OPEN, idle_time
 from ingress.downstream.http2_stream import (
     StreamConnection,
     StreamInput,
@@ -207,7 +207,8 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
     def stream_ended(self, writer: StreamWriter) -> None:
         stream = writer.stream
         stream.events = NOBODY
-        self._writers.pop(stream.stream_id, None)
+        if stream.stream_id in self._writers:
+            del self._writers[stream.stream_id]
 
     def _end_turn(self) -> None:
         self._turn = None
@@ -253,7 +254,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         codec = self._codec
         output = codec.output
         self._is_busy = True
-        while not output.is_blocked:
+        while output.has_some and not output.is_blocked:
             out = codec.take()
             if not out:
                 break
@@ -336,8 +337,11 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         """Bound the current state; that of a stalled client is bounded already."""
         if self._is_stalled or self._has_closed:
             return
-        now = self._now()
         codec = self._codec
+        is_watched = bool(codec.streams) and self._idle_since == NEVER and self.deadline != NEVER
+        if is_watched and self._head_since == NEVER and not codec.is_in_head:
+            return  # Streams were open before: the next look at them is due in time.
+        now = self._now()
         self._head_since = min(self._head_since, now) if codec.is_in_head else NEVER
         if codec.streams:
             self._idle_since = NEVER
@@ -345,14 +349,9 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
             return
         if self._idle_since == NEVER:
             self._idle_since = now
-        self.deadline = self._idle_since + self._idle_time()
+        self.deadline = self._idle_since + idle_time(self._limits, self._codec.last_id)
         if self._head_since != NEVER:
             self.deadline = min(self.deadline, self._head_since + self._limits.head_timeout)
-
-    def _idle_time(self) -> float:
-        """:return: for how many seconds the connection may be without a stream."""
-        limits = self._limits
-        return limits.keep_alive_timeout if self._codec.last_id > 0 else limits.head_timeout
 
     def deadline_passed(self) -> None:
         """Timed."""
@@ -370,7 +369,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
             self._settle()
         elif self._codec.streams:
             self._look_at_streams(now)
-        elif self._idle_since + self._idle_time() <= now:
+        elif self._idle_since + idle_time(self._limits, self._codec.last_id) <= now:
             self._finish()
         else:
             self._set_deadline()
@@ -393,6 +392,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
 
     def resumeProducing(self) -> None:
         self._is_stalled = self._codec.output.is_blocked = False
+        self.deadline = NEVER
         if self.state is LINGERING:
             self._end_output()
         elif not self._has_closed:

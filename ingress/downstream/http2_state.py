@@ -16,6 +16,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
+from ingress.config import Limits
+
 
 class HTTP2State(Enum):
     OPEN = auto()
@@ -49,3 +51,11 @@ FOLLOWING: Final = {
     LOST: frozenset[HTTP2State](),
 }
 """The states that may follow each state."""
+
+
+def idle_time(limits: Limits, last_id: int) -> float:
+    """
+    :param last_id: the last stream that the client has opened; 0 or less for none.
+    :return: for how many seconds the connection may be without a stream.
+    """
+    return limits.keep_alive_timeout if last_id > 0 else limits.head_timeout

@@ -109,8 +109,9 @@ class Connection(StreamTable):
         out = output.take()
         if output.closed:
             self._look_at_closed()
-            # Frames that follow the end of a stream.
-            out += output.take()
+            if output.has_some:
+                # Frames that follow the end of a stream.
+                out += output.take()
         return out
 
     @property

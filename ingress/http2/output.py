@@ -85,6 +85,11 @@ class Output:
         """:return: whether bodies may be queued without exceeding the connection's bound."""
         return self.queued < MAX_QUEUED
 
+    @property
+    def has_some(self) -> bool:
+        """Whether `take` may have something to return."""
+        return bool(self._frames or self._ready)
+
     # Frames that wait for no window.
 
     def control(self, frame: bytes) -> None:
@@ -239,7 +244,8 @@ class Output:
         """
         first = stream.queue[0]
         start = stream.offset
-        size = min(len(first) - start, FRAME_SIZE, stream.send_window, self.window)
+        # Two by two, which is compiled.
+        size = min(min(len(first) - start, FRAME_SIZE), min(stream.send_window, self.window))
         if start + size == len(first):
             piece = first[start:] if start else first
             stream.queue.pop(0)
