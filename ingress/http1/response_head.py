@@ -24,6 +24,7 @@ from ingress.http1.head import (
     MAX_KEPT_FIELDS,
     FieldCollector,
     Framing,
+    find_head_end,
     has_bare_line_end,
     keeps_connection,
     split_fields,
@@ -83,6 +84,53 @@ def parse_response_head(
     if len(parsed[0].fields) > limits.head_fields:
         raise ResponseError("The head of the response has too many fields.")
     return parsed
+
+
+class ResponseHeads:
+    """
+    Reads the heads of the responses of one endpoint, which mostly repeats the last one.
+
+    :ivar response: the response that `read` found last.
+    :ivar new_body: makes a decoder for its body.
+    """
+
+    __slots__ = ("_known", "_limits", "new_body", "response")
+
+    def __init__(self) -> None:
+        self.response: Response
+        self.new_body: Callable[[], BodyDecoder] = _no_body
+        self._known = b""
+        """The head of `response`; empty if it may not be taken for the next one's."""
+
+        self._limits = DEFAULT_LIMITS
+
+    def read(self, data: bytes, checked: int, method: bytes, limits: Limits) -> int:
+        """
+        :param data: what has come of a response.
+        :param checked: how many bytes of it this method has seen before.
+        :param method: of the request.
+        :return: the length of the head; -1 while it is incomplete.
+        :raises ResponseError: for a head that is malformed or too large.
+        """
+        known = self._known
+        if (
+            known
+            and not checked
+            and data.startswith(known)
+            and limits is self._limits
+            and method != b"HEAD"
+        ):
+            return len(known)
+        end = find_head_end(data, checked)
+        if end < 0:
+            if data:
+                check_unfinished_response_head(data, limits, checked)
+            return end
+        head = data[:end]
+        self.response, self.new_body = parse_response_head(head, method, limits)
+        self._known = head if end <= MAX_KEPT and method != b"HEAD" else b""
+        self._limits = limits
+        return end
 
 
 def _parse_response(data: bytes, is_of_head: bool) -> _Parsed:

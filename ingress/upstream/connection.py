@@ -7,6 +7,7 @@ from __future__ import annotations
 from ingress.config import Limits
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint
+from ingress.http1.response_head import ResponseHeads
 from ingress.upstream.stream import EndpointStream
 
 
@@ -31,11 +32,13 @@ class ConnectionOwner:
 
     :ivar endpoint: the endpoint at the other end.
     :ivar deadlines: end idle connections and unanswered requests.
+    :ivar heads: reads the heads of its responses in HTTP/1.1.
     """
 
     def __init__(self, endpoint: Endpoint, deadlines: Deadlines) -> None:
         self.endpoint = endpoint
         self.deadlines = deadlines
+        self.heads = ResponseHeads()
 
     @property
     def limits(self) -> Limits:

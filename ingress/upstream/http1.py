@@ -22,8 +22,8 @@ from ingress.errors import (
 )
 from ingress.http1.body import LAST_CHUNK, BodyDecoder, Trailers, encode_chunk
 from ingress.http1.encoder import encode_request_head
-from ingress.http1.head import EMPTY_BODY, find_head_end, is_websocket
-from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
+from ingress.http1.head import EMPTY_BODY, is_websocket
+from ingress.http1.response_head import ResponseHeads
 from ingress.message import Request, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.stream_protocol import StreamProtocol
@@ -216,15 +216,15 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
             checked = len(self._buffer)
             if checked:
                 data = self._buffer + data
-            end = find_head_end(data, checked)
+            owner, request = self._owner, self._request
+            assert request is not None
+            end = owner.heads.read(data, checked, request.method, owner.limits)
             if end < 0:
-                if data:
-                    check_unfinished_response_head(data, self._owner.limits, checked)
                 self._buffer = data
                 return b""
             self._buffer = b""
-            head, data = data[:end], data[end:]
-            is_whole = self._head(receiver, head, len(data))
+            data = data[end:]
+            is_whole = self._head(receiver, request, owner.heads, len(data))
             if self._receiver is not receiver:
                 return data
             if is_whole:
@@ -236,20 +236,20 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
             receiver.response_body(body)
         return rest
 
-    def _head(self, receiver: StreamReceiver, head: bytes, following: int) -> bool:
+    def _head(
+        self, receiver: StreamReceiver, request: Request, heads: ResponseHeads, following: int
+    ) -> bool:
         """
         Handle the head of a response.
 
-        :param head: the head, with the empty line that ends it.
+        :param heads: has just read it.
         :param following: the number of bytes that came with it.
         :return: whether these are the whole body, as they mostly are.
         """
-        request = self._request
-        assert request is not None
-        response, new_body = parse_response_head(head, request.method, self._owner.limits)
+        response = heads.response
         if response.status >= 200:
             is_whole = response.body_length == following
-            self._body = EMPTY_BODY if is_whole else new_body()
+            self._body = EMPTY_BODY if is_whole else heads.new_body()
             # An endpoint that ignored the body could take it for its next request.
             keep_alive = response.keep_alive and self._keep_alive
             self._keep_alive = keep_alive and not self._may_skip_body

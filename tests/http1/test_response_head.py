@@ -11,7 +11,11 @@ from ingress.errors import ResponseError
 from ingress.http1 import response_head
 from ingress.http1.body import ChunkedBody, LengthBody, UntilCloseBody
 from ingress.http1.head import EMPTY_BODY, HEAD_END, MAX_KEPT, MAX_KEPT_FIELDS
-from ingress.http1.response_head import check_unfinished_response_head, parse_response_head
+from ingress.http1.response_head import (
+    ResponseHeads,
+    check_unfinished_response_head,
+    parse_response_head,
+)
 from ingress.message import Response
 from tests.support.corpus import BAD_RESPONSES
 from tests.support.head import feed
@@ -237,3 +241,55 @@ class KeptHeadTests(SynchronousTestCase):
             made = response(b"HTTP/1.1 200 OK" + many + HEAD_END)
             self.assertEqual(len(made.fields), MAX_KEPT_FIELDS + 1)
         self.assertEqual(len(response_head._KEPT), 0)
+
+
+class ResponseHeadsTests(SynchronousTestCase):
+    HEADS = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * MAX_KEPT + HEAD_END,
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nbad\r\n\r\n",
+    )
+    METHODS = (b"GET", b"HEAD")
+    LIMITS = (Limits(), Limits(head_fields=0), Limits(head_size=40))
+
+    def told(self, heads: ResponseHeads, data: bytes, method: bytes, limits: Limits) -> object:
+        try:
+            end = heads.read(data, 0, method, limits)
+        except ResponseError as error:
+            return str(error)
+        if end < 0:
+            return end
+        response = heads.response
+        return end, response.status, response.fields, response.body_length, type(heads.new_body())
+
+    @settings(deadline=None, max_examples=200)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(HEADS),
+                st.sampled_from((b"", b"abc", HEAD_END)),
+                st.sampled_from(METHODS),
+                st.sampled_from(LIMITS),
+            ),
+            max_size=12,
+        )
+    )
+    def test_repeated(self, read: list[tuple[bytes, bytes, bytes, Limits]]) -> None:
+        """A head is read as it would be if no other had come before it."""
+        heads = ResponseHeads()
+        for head, rest, method, limits in read:
+            found = self.told(heads, head + rest, method, limits)
+            expected = self.told(ResponseHeads(), head + rest, method, limits)
+            self.assertEqual(found, expected)
+
+    def test_incomplete(self) -> None:
+        """A head that comes in pieces is read when its end has come, wherever it is cut."""
+        head = self.HEADS[0]
+        for cut in range(1, len(head)):
+            heads = ResponseHeads()
+            self.assertEqual(heads.read(head[:cut], 0, b"GET", self.LIMITS[0]), -1)
+            self.assertEqual(heads.read(head + b"abc", cut, b"GET", self.LIMITS[0]), len(head))
