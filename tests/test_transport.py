@@ -330,6 +330,15 @@ class UNIXTests(SynchronousTestCase):
         self.assertEqual((protocol.lost, far.recv(1)), (ConnectionDone, b""))
 
 
+class OwnCodeTests(SynchronousTestCase):
+    def test_not_shared(self) -> None:
+        """No class of transports shares with another one what runs for each piece of data."""
+        transports = (ImmediateServer, ImmediateUNIXServer, ImmediateClient)
+        for name in ("doRead", "has_input", "write", "writeSomeData"):
+            codes = [id(getattr(each, name).__code__) for each in transports]
+            self.assertEqual(len(set(codes)), len(transports), name)
+
+
 class GarbageTests(SynchronousTestCase):
     """A connection that is over is freed at once: the collector may never look at it."""
 

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from ingress.client_session import ClientSession
 from ingress.openssl import client_session
 from ingress.tls_stream import TLSStream
-from ingress.transport import ImmediateServer, ImmediateUNIXServer
+from ingress.transport import ImmediateServer, ImmediateUNIXServer, with_own_code
 
 OpenConnection = Callable[[socket.socket], SSL.Connection]
 """Makes the server's side of a TLS connection on an accepted socket."""
@@ -55,10 +55,12 @@ class _Accepted(TLSStream):
         return None
 
 
+@with_own_code
 class TLSServer(_Accepted, ImmediateServer):
     """An accepted TCP connection over TLS."""
 
 
+@with_own_code
 class TLSUNIXServer(_Accepted, ImmediateUNIXServer):
     """An accepted connection of a UNIX socket over TLS."""
 

@@ -21,11 +21,12 @@ from twisted.python.failure import Failure
 from ingress.endpoint import Endpoint
 from ingress.policy.backend_tls import BackendTLS
 from ingress.tls_stream import TLSStream
-from ingress.transport import ImmediateClient, ImmediateConnector
+from ingress.transport import ImmediateClient, ImmediateConnector, with_own_code
 from ingress.upstream.dialer import Dialer, HandshakeFailed
 from ingress.upstream.tls import ClientContexts, EndpointTLS
 
 
+@with_own_code
 class TLSClient(TLSStream, ImmediateClient):
     """
     A TLS connection that we make; `connect_tls` makes these.
@@ -39,7 +40,7 @@ class TLSClient(TLSStream, ImmediateClient):
     def __init__(self, endpoint_tls: EndpointTLS, *arguments: Any) -> None:
         # First of all: the attempt may fail before all else is done.
         self._endpoint_tls = endpoint_tls
-        super().__init__(*arguments)  # type: ignore[no-untyped-call]
+        super().__init__(*arguments)
 
     def _connectDone(self) -> None:
         """TCP has connected (`tcp.BaseClient`): the handshake begins."""
