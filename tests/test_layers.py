@@ -61,6 +61,7 @@ is no module of ours: the API server of the tests.
 """
 
 TESTS_WITHOUT_MODULE = {
+    "test_admin_api",
     "test_build",
     "test_ci_example",
     "test_comparison",

@@ -14,8 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 from ingress.command.main import main
 from tests.e2e.case import ProcessTestCase
+from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, Reply
-from tests.support.manifest import ingress_manifest, served_manifests
+from tests.support.manifest import ingress_manifest, secret_manifest, served_manifests
+from tests.support.open_api import json_paths, mistakes_in, parameters_of
 from tests.support.process import PATIENCE, wait_until
 
 TOKEN = "0123456789abcdef"
@@ -28,10 +30,13 @@ class AdminTests(ProcessTestCase):
     @classmethod
     def prepare(cls, folder: Path) -> None:
         web = cls.echo("web")
+        certificate = CertificateAuthority().issue("tls.example")
         (folder / "token").write_text(f"{TOKEN}\n")
         cls.serve(
             folder,
+            secret_manifest("pair", certificate),
             ingress_manifest("web", "a.example", {"/": "web", "/gone": "gone"}),
+            ingress_manifest("tls", "tls.example", {"/": "web"}, tls={"pair": ["tls.example"]}),
             ingress_manifest(
                 "refused",
                 "b.example",
@@ -43,17 +48,49 @@ class AdminTests(ProcessTestCase):
             explain={"token-file": "token"},
         )
 
-    def ask(self, target: str, fields: str = "", **query: str) -> Reply:
+    def ask(
+        self, target: str, *, method: str = "GET", own_host: str = "localhost", **query: str
+    ) -> Reply:
         """Ask the admin listener."""
         with HTTPClient(self.process.port("admin")) as client:
             target = f"{target}?{urlencode(query)}" if query else target
-            return client.request(target, "localhost", fields=f"{fields}Connection: close\r\n")
+            return client.request(target, own_host, method=method, fields="Connection: close\r\n")
 
     def value(self, target: str, **query: str) -> Any:
         reply = self.ask(target, **query)
         self.assertEqual(reply.status, 200, reply.body)
         self.assertEqual(reply.field("Content-Type"), "application/json")
         return json.loads(reply.body)
+
+    def test_documented(self) -> None:
+        """Every value is what the OpenAPI document says, and so are the parameters."""
+        self.get("/documented")
+        self.get("/gone")
+        self.process.write("more.yaml", ingress_manifest("more", "more.example", {"/": "web"}))
+        wait_until(lambda: self.value("/changes")["changes"], "the change")
+        targets: list[tuple[str, dict[str, str]]] = [(path, {}) for path in json_paths()]
+        targets.remove(("/explain", {}))
+        targets += [
+            ("/explain", {"url": url})
+            for url in (
+                "https://tls.example/",
+                "tls.example",
+                "a.example/gone",
+                "b.example",
+                "c.example/x?y=z",
+            )
+        ]
+        targets += [("/", {"q": "https://tls.example/x"}), ("/", {"q": "http://[x"})]
+        targets += [("/snapshot", {"host": "a.example"}), ("/endpoints", {"state": "ok"})]
+        for path, query in targets:
+            self.assertEqual(mistakes_in(self.value(path, **query), path), [])
+        for path in json_paths():
+            reply = self.ask(path, unknown="1")
+            self.assertEqual(reply.status, 400)
+            accepted = reply.text.partition("accepted are ")[2].strip()
+            self.assertEqual(set(accepted.split(", ")), parameters_of(path))
+            self.assertEqual(self.ask(path, method="POST").status, 405)
+            self.assertEqual(self.ask(path, own_host="rebound.example").status, 421)
 
     def test_exchanges(self) -> None:
         """The last requests of all workers are shown, without what may be secret in them."""
