@@ -121,7 +121,7 @@ class Subrequests:
             request, asking.client.is_trusted, names, NO_EDITS, marker
         )
         if asking.trace is not None:
-            fields = asking.trace.edits.apply_to_request(fields)
+            fields = asking.trace.own_edits.apply_to_request(fields)
         return subrequest.edits.apply_to_request(fields)
 
     def _call(

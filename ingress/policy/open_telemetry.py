@@ -113,6 +113,7 @@ class OpenTelemetry(Policy):
             parent,
             state,
             is_sampled=is_sampled,
+            attempt_id=random.getrandbits(64) if is_sampled else 0,
             operation_name=self.operation_name,
             is_secure=is_secure,
         )

@@ -58,11 +58,22 @@ class TraceContext(NamedTuple):
     """Whether it is recorded."""
 
     edits: FieldEdits
-    """The changes by which whoever is asked for the request continues the trace."""
+    """
+    The changes by which endpoints continue the trace, below `attempt_id` if it is sampled. All
+    attempts send the same head, so that in the end the last one gets this id.
+    """
+
+    attempt_id: int
+    """The span of an attempt; that of the exchange if it is not sampled."""
 
     operation_name: str = ""
     is_secure: bool | None = None
     """Whether the client uses https; None if nobody has looked."""
+
+    @property
+    def own_edits(self) -> FieldEdits:
+        """The changes by which whoever is asked for another reason does so, below the exchange."""
+        return _edits(self.trace_id, self.span_id, self.parent, self.state, self.is_sampled)
 
 
 def read_parent(request: Request) -> TraceParent | None:
@@ -105,19 +116,28 @@ def begin(
     state: bytes,
     *,
     is_sampled: bool,
+    attempt_id: int = 0,
     operation_name: str = "",
     is_secure: bool | None = None,
 ) -> TraceContext:
     """
     :param trace_id: that of `parent`, or a new one.
     :param state: of a trace that is continued; empty to drop what the client sent.
-    :return: the span, with the changes that make it the parent of those of the endpoint.
+    :param attempt_id: the span that is the parent of those of the endpoint; 0 for `span_id`.
+    :return: the span, with the changes that say so to the endpoint.
     """
+    attempt_id = attempt_id or span_id
+    edits = _edits(trace_id, attempt_id, parent, state, is_sampled)
+    return TraceContext(
+        trace_id, span_id, parent, state, is_sampled, edits, attempt_id, operation_name, is_secure
+    )
+
+
+def _edits(
+    trace_id: int, span_id: int, parent: TraceParent | None, state: bytes, is_sampled: bool
+) -> FieldEdits:
     flags = (_SAMPLED if is_sampled else 0) | (parent.flags & _RANDOM if parent is not None else 0)
     value = b"00-%032x-%016x-%02x" % (trace_id, span_id, flags)
     fields = ((TRACEPARENT, value), (TRACESTATE, state)) if state else ((TRACEPARENT, value),)
     removed = frozenset[bytes]() if state else frozenset({TRACESTATE})
-    edits = FieldEdits(replace=fields, remove=removed)
-    return TraceContext(
-        trace_id, span_id, parent, state, is_sampled, edits, operation_name, is_secure
-    )
+    return FieldEdits(replace=fields, remove=removed)

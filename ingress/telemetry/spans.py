@@ -144,14 +144,13 @@ class SpanRecorder(RecordReceiver):
             end_time=int(ended * _NANOSECONDS),
             instrumentation_scope=_SCOPE,
         )
-        method = _method(request)
+        method, last = _method(request), len(record.tries) - 1
         for number, attempt in enumerate(record.tries):
+            span_id = trace.attempt_id if number == last else self._random.getrandbits(64) or 1
             start = began + attempt.began_at - record.began_at
             yield ReadableSpan(
                 method,
-                SpanContext(
-                    trace.trace_id, self._random.getrandbits(64) or 1, False, _SAMPLED, state
-                ),
+                SpanContext(trace.trace_id, span_id, False, _SAMPLED, state),
                 context,
                 self._resource,
                 _attributes_of(attempt, number, method),

@@ -62,10 +62,10 @@ class TraceTests(SynchronousTestCase):
         assert trace is not None
         assert trace.parent is not None
         self.assertEqual(trace.parent.span_id, int(b"b" * 16, 16))
-        return b"00-%032x-%016x-01" % (trace.trace_id, trace.span_id)
+        return b"00-%032x-%016x-01" % (trace.trace_id, trace.attempt_id)
 
     def test_recorded(self) -> None:
-        """The endpoint is told of the span of the record."""
+        """The endpoint is told of the span of the attempt."""
         self.serve({})
         _, got = self.sent()
         self.assertEqual(got, [self.recorded()])

@@ -138,7 +138,10 @@ class AccessTests(SynchronousTestCase):
         self.assertEqual((trace.operation_name, trace.is_secure), ("x", True))
         _, trace_id, span_id, flags = sent[b"traceparent"].split(b"-")
         self.assertEqual((trace_id, flags), (TRACE, b"01"))
-        self.assertEqual(int(span_id, 16), trace.span_id)
+        self.assertEqual(int(span_id, 16), trace.attempt_id)
+        self.assertNotEqual(trace.attempt_id, trace.span_id)
+        own = dict(trace.own_edits.apply_to_request([]))
+        self.assertEqual(int(own[b"traceparent"].split(b"-")[2], 16), trace.span_id)
         self.assertNotEqual(span_id, SPAN)
         self.assertEqual(sent[b"tracestate"], b"a=1")
 
@@ -170,6 +173,7 @@ class AccessTests(SynchronousTestCase):
         ):
             trace, sent = self.ask(policy, policy_context(fields=fields))
             self.assertFalse(trace.is_sampled)
+            self.assertEqual(trace.attempt_id, trace.span_id)
             self.assertEqual(sent[b"traceparent"][-3:], b"-00")
 
     def test_once(self) -> None:

@@ -119,6 +119,7 @@ class SpanRecorderTests(SynchronousTestCase):
         self.assertEqual((client["name"], client["kind"]), ("GET", "SpanKind.CLIENT"))
         self.assertEqual(client["parent_id"], server["context"]["span_id"])
         self.assertEqual(client["context"]["trace_id"], f"0x{PARENT.trace_id:032x}")
+        self.assertEqual(client["context"]["span_id"], f"0x{trace.attempt_id:016x}")
         self.assertEqual(
             client["attributes"],
             {
@@ -151,8 +152,11 @@ class SpanRecorderTests(SynchronousTestCase):
             AttemptRecord(Endpoint("10.0.0.8", 80), 100.0, 0),
             AttemptRecord(Endpoint("10.0.0.9", 80), 100.0, 404),
         ]
-        record = answered(request, trace=self.trace(request), tries=tries, status=404)
+        trace = self.trace(request)
+        record = answered(request, trace=trace, tries=tries, status=404)
         spans = self.spans(record)
+        ids = [span["context"]["span_id"] for span in spans]
+        self.assertEqual((ids[-1], len(set(ids))), (f"0x{trace.attempt_id:016x}", 4))
         self.assertEqual(
             [
                 (span["status"]["status_code"], span["attributes"].get("error.type"))
