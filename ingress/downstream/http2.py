@@ -345,7 +345,8 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         self._head_since = min(self._head_since, now) if codec.is_in_head else NEVER
         if codec.streams:
             self._idle_since = NEVER
-            self.deadline = now + SWEEP
+            # Not later than it is: however much goes on, each stream is looked at.
+            self.deadline = min(self.deadline, now + SWEEP)
             return
         if self._idle_since == NEVER:
             self._idle_since = now

@@ -131,6 +131,9 @@ class StreamWriter(ResponseWriter):
         self._head = encode_status(status) + encode_fields(fields)
 
     def send_body(self, data: bytes) -> None:
+        if self.deadline != NEVER:
+            # Who is being answered may have nothing to say for a while, as in a call of gRPC.
+            self._connection.restart_body_deadline(self)
         self._send_head()
         if not self.stream.send_data(data) and self.reader is not None:
             self.reader.pause_response()

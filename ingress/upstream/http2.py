@@ -294,7 +294,11 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         if self._is_stalled or self._is_closing or self._is_lost:
             return
         now = self._now()
-        self.deadline = now + (SWEEP if self._users else self._owner.idle_timeout)
+        if self._users:
+            # Not later than it is: however much goes on, each stream is looked at.
+            self.deadline = min(self.deadline, now + SWEEP)
+        else:
+            self.deadline = now + self._owner.idle_timeout
 
     def deadline_passed(self) -> None:
         """Timed."""
@@ -319,7 +323,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
             self._ping_at = now + PING_TIME
             self._codec.ping(_PING)
         for user in list(self._users.values()):
-            if user.deadline <= now:
+            if user.has_expired(now):
                 user.expire(EndpointTimeout(_NO_PROGRESS))
         self._settle()
 

@@ -86,6 +86,9 @@ class HTTP2Stream(EndpointStream):
         """Whether the final response has begun."""
 
         self._is_response_paused = False
+        self._waits_for_windows = False
+        """Whether the deadline is for some of the request that is still to be sent."""
+
         self._interim_count = 0
 
     def __repr__(self) -> str:
@@ -166,6 +169,14 @@ class HTTP2Stream(EndpointStream):
         self._forget()
         receiver.stream_failed(error)
 
+    def has_expired(self, now: float) -> bool:
+        """:return: whether the endpoint has been too slow."""
+        stream = self._stream
+        if self._waits_for_windows and stream is not None and not stream.queued:
+            # Nobody says when the last of a body is sent.
+            self._restart_deadline()
+        return self.deadline <= now
+
     def expire(self, error: PeerError) -> None:
         """The endpoint is too slow: end the stream, and not the connection."""
         receiver = self._receiver
@@ -239,9 +250,11 @@ class HTTP2Stream(EndpointStream):
         is for the client, whose stream has a deadline of its own.
         """
         stream = self._stream
+        self._waits_for_windows = False
         if stream is None or self._is_response_paused:
             self.deadline = NEVER
         elif stream.queued:
+            self._waits_for_windows = True
             self.deadline = self._now() + self._timeouts.send_timeout
         elif self._is_request_whole:
             self.deadline = self._now() + self._timeouts.read_timeout

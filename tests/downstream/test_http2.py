@@ -298,7 +298,7 @@ class PaceTests(HTTP2TestCase):
         self.serve(body_size=None)
         stream = self.client.request([*POST, (LENGTH, b"5000000")], end=False)
         endpoint = self.wire.accept()
-        sent = self.client.upload(stream, 5_000_000)
+        sent = self.client.upload(stream, b"x" * 5_000_000)
         self.assertLess(sent, 1_100_000)
         other = self.client.request(POST, b"hello")
         answering = self.wire.accept()
@@ -310,7 +310,7 @@ class PaceTests(HTTP2TestCase):
         for _ in range(1000):
             if received >= 5_000_000:
                 break
-            sent += self.client.upload(stream, 5_000_000 - sent)
+            sent += self.client.upload(stream, b"x" * (5_000_000 - sent))
             received += len(endpoint.read())
             self.client.settle()
         self.assertEqual(received, 5_000_000)
@@ -357,6 +357,42 @@ class PaceTests(HTTP2TestCase):
         self.assertEqual((answer.status, answer.reset), (408, NO_ERROR))
         self.assertTrue(endpoint.saw_reset)
         self.assertTrue(self.client.peer.is_open)
+
+    def advance_beside_others(self, seconds: float) -> None:
+        """Let time pass, in which something comes on the connection all the time."""
+        for _ in range(int(seconds / 0.4)):
+            self.client.h2.ping(b"12345678")
+            self.client.settle()
+            self.wire.network.advance(0.4)
+
+    def test_slow_upload_beside_others(self) -> None:
+        """What else goes on on the connection does not prolong the time of a body."""
+        stream = self.client.request([*POST, (LENGTH, b"5")], b"x", end=False)
+        self.wire.accept()
+        self.advance_beside_others(LIMITS.body_timeout + 3)
+        self.assertEqual(self.client.answers[stream].status, 408)
+
+    def test_stream_without_window_beside_others(self) -> None:
+        """Nor that of a stream whose window stays closed."""
+        self.client = HTTP2Client(self.wire, window=10, reads=False)
+        stream = self.client.request()
+        self.answer(self.wire.accept(), response(200, b"Content-Length: 100") + b"x" * 100)
+        self.advance_beside_others(LIMITS.send_timeout + 3)
+        self.assertIsNotNone(self.client.answers[stream].reset)
+
+    def test_upload_that_waits(self) -> None:
+        """A body may pause for as long as pieces of the response come."""
+        stream = self.client.request([*POST, (LENGTH, b"5")], b"x", end=False)
+        endpoint = self.wire.accept()
+        endpoint.send(CHUNKED_OK)
+        for _ in range(5):
+            self.answer(endpoint, b"1\r\nx\r\n")
+            self.wire.advance(LIMITS.body_timeout - 5)
+        self.client.send(stream, b"four", end=True)
+        self.answer(endpoint, b"0\r\n\r\n")
+        answer = self.client.answers[stream]
+        self.assertEqual((answer.body, answer.is_whole, answer.reset), (b"xxxxx", True, None))
+        self.assertTrue(endpoint.read().endswith(b"xfour"))
 
 
 class EndingTests(HTTP2TestCase):

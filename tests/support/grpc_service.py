@@ -8,6 +8,7 @@ speaks TLS. Messages are plain bytes; ``/t.T/Echo`` and its relatives answer wit
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
@@ -69,6 +70,19 @@ def ended(message: bytes, context: Any) -> bytes:
     return b"%d" % len(ENDED)
 
 
+def ticks(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
+    """Answer the first message for a while, whatever else the client does."""
+    message = next(messages)
+    for _ in range(TICKS):
+        yield message
+        time.sleep(TICK)
+
+
+TICKS = 8
+TICK = 0.4
+"""Seconds between two messages of `ticks`."""
+
+
 HANDLERS = {
     "/t.T/Echo": grpc.unary_unary_rpc_method_handler(unary),
     "/t.T/Many": grpc.unary_stream_rpc_method_handler(many),
@@ -76,6 +90,7 @@ HANDLERS = {
     "/t.T/Endless": grpc.unary_stream_rpc_method_handler(endless),
     "/t.T/Ended": grpc.unary_unary_rpc_method_handler(ended),
     "/t.T/Joined": grpc.stream_unary_rpc_method_handler(joined),
+    "/t.T/Ticks": grpc.stream_stream_rpc_method_handler(ticks),
     "/t.T/Each": grpc.stream_stream_rpc_method_handler(each),
 }
 

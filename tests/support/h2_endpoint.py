@@ -32,6 +32,7 @@ class H2Request:
         self.trailers: list[tuple[bytes, bytes]] = []
         self.is_whole = False
         self.is_answered = False
+        self.unread = 0
         self.reset_code: int | None = None
 
     def field(self, name: bytes) -> bytes | None:
@@ -77,8 +78,9 @@ class H2Endpoint:
             self.requests[stream_id] = H2Request(stream_id, fields)
         elif isinstance(event, DataReceived):
             self.requests[stream_id].body += event.data
-            if self.acknowledges and event.flow_controlled_length:
-                self.h2.acknowledge_received_data(event.flow_controlled_length, stream_id)
+            self.requests[stream_id].unread += event.flow_controlled_length
+            if self.acknowledges:
+                self.give_back(self.requests[stream_id])
         elif isinstance(event, TrailersReceived):
             trailers = [(bytes(name), bytes(value)) for name, value in event.headers]
             self.requests[stream_id].trailers = trailers
@@ -88,6 +90,13 @@ class H2Endpoint:
             self.requests[stream_id].reset_code = int(event.error_code)
         elif isinstance(event, ConnectionTerminated):
             self.is_terminated = True
+
+    def give_back(self, request: H2Request) -> None:
+        """Give what was received of a body back to the windows."""
+        unread, request.unread = request.unread, 0
+        if unread:
+            self.h2.acknowledge_received_data(unread, request.stream_id)
+            self.flush()
 
     def flush(self) -> None:
         data = self.h2.data_to_send()

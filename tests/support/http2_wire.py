@@ -29,11 +29,15 @@ class Answer:
 
     def __init__(self) -> None:
         self.fields: dict[bytes, bytes] = {}
+        self.pairs: list[tuple[bytes, bytes]] = []
+        """The same, with each field that comes more than once."""
+
         self.interim: list[int] = []
         self.body = b""
         self.trailers: list[tuple[bytes, bytes]] = []
         self.is_whole = False
         self.reset: int | None = None
+        self.unread = 0
 
     def __repr__(self) -> str:
         return f"<Answer {self.fields} {self.body[:50]!r} {self.is_whole} reset={self.reset}>"
@@ -118,16 +122,25 @@ class HTTP2Client:
             self.h2.end_stream(stream_id)
         self.settle()
 
-    def upload(self, stream_id: int, size: int) -> int:
-        """:return: how many bytes of `size` were sent before the proxy took no more."""
+    def upload(self, stream_id: int, data: bytes) -> int:
+        """:return: how many bytes were sent before the proxy took no more."""
         sent = 0
-        while sent < size:
-            room = min(self.h2.local_flow_control_window(stream_id), 16_384, size - sent)
+        while sent < len(data) and self.answers[stream_id].reset is None:
+            room = min(self.h2.local_flow_control_window(stream_id), 16_384)
             if room <= 0:
                 break
-            self.send(stream_id, b"x" * room)
-            sent += room
+            piece = data[sent : sent + room]
+            self.send(stream_id, piece)
+            sent += len(piece)
         return sent
+
+    def give_back(self) -> None:
+        """Give all that was received back to the windows, where that waits for this call."""
+        for stream_id, answer in list(self.answers.items()):
+            if answer.unread:
+                unread, answer.unread = answer.unread, 0
+                self.h2.acknowledge_received_data(unread, stream_id)
+        self.settle()
 
     def reset(self, stream_id: int) -> None:
         self.h2.reset_stream(stream_id, 8)
@@ -163,11 +176,15 @@ class HTTP2Client:
     def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ResponseReceived):
             self.answers[event.stream_id].fields = dict(event.headers)
+            self.answers[event.stream_id].pairs = list(event.headers)
         elif isinstance(event, h2.events.InformationalResponseReceived):
             status = int(dict(event.headers)[b":status"])
             self.answers[event.stream_id].interim.append(status)
         elif isinstance(event, h2.events.DataReceived):
             self.answers[event.stream_id].body += event.data
+            self.answers[event.stream_id].unread += (
+                0 if self._reads else (event.flow_controlled_length)
+            )
             if self._reads:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):

@@ -233,6 +233,33 @@ class FailureTests(HTTP2UpstreamTestCase):
         endpoint.answer(endpoint.look()[-1], 204)
         self.assertEqual(other.receive().status, 204)
 
+    def test_slow_beside_others(self) -> None:
+        """What goes on on other streams does not prolong the time for a response."""
+        self.wire = Wire(route=route(read_timeout=5.0, retry_on=frozenset()))
+        client = self.ask()
+        endpoint = self.accept()
+        for _ in range(20):
+            other = self.ask()
+            endpoint.answer(endpoint.look()[-1], 204)
+            self.assertEqual(other.receive().status, 204)
+            self.wire.network.advance(0.4)
+        self.assertEqual(client.receive().status, 504)
+
+    def test_slow_after_a_body(self) -> None:
+        """Once a body is sent the time for the response counts, be it shorter or longer."""
+        for read_timeout, waits in ((5.0, 8), (200.0, 150)):
+            self.wire = Wire(route=route(read_timeout=read_timeout, retry_on=frozenset()))
+            client = self.ask(post(5) + b"hello")
+            endpoint = self.accept()
+            for _ in range(waits):
+                self.wire.advance(1)
+                endpoint.look()
+            if read_timeout > waits:
+                endpoint.answer(endpoint.look()[0], 204)
+                self.assertEqual(client.receive().status, 204)
+            else:
+                self.assertEqual(client.receive().status, 504)
+
     def test_broken_protocol(self) -> None:
         """An endpoint that does not speak HTTP/2 is 502."""
         client = self.ask()
