@@ -32,10 +32,7 @@ from ingress.policy.subrequest import Asking, Subrequest, Subresponse
 from ingress.routing.match import find_client_trust
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
-from ingress.telemetry.access_log import AccessLog
-from ingress.telemetry.record import ExchangeRecord
-from ingress.telemetry.recorder import Recorder
-from ingress.telemetry.traffic import Traffic
+from ingress.telemetry.record import ExchangeRecord, RecordReceiver
 from ingress.upstream.registry import EndpointRegistry
 
 
@@ -107,11 +104,10 @@ class _Journal(PolicyJournal):
         self._kept.decisions.append(PolicyDecision(policy, is_open=True))
 
 
-class _Recorder(Recorder):
+class _Recorder(RecordReceiver):
     """Keeps the record of an exchange, and counts and logs nothing."""
 
-    def __init__(self, kept: DryExchange, clock: Clock) -> None:
-        super().__init__(Traffic(), AccessLog(clock, None, clock.seconds))
+    def __init__(self, kept: DryExchange) -> None:
         self._kept = kept
 
     def record(self, record: ExchangeRecord) -> None:
@@ -211,8 +207,8 @@ def serve_dry(
         Random(seed),  # noqa: S311 (nothing of it is secret)
         wall_clock=clock.seconds,
         process=0,
-        recorder=_Recorder(kept, clock),
     )
+    plane.exchanges.recorder = _Recorder(kept)
     plane.publish(snapshot)
     plane.exchanges.asker = _SilentAsker()
     # A copy is for nobody's answer, and its server is not the endpoint.

@@ -61,6 +61,7 @@ class ClientCertificateTests(ProcessTestCase):
                 "open", "open.example", {"/": "web"}, tls={"pair": ["open.example"]},
                 annotations={"ssl-redirect": "false"},
             ),
+            ingress_manifest("bare", "bare.example", {"/": "web"}),
             cls.ingress("on"),
             cls.ingress("optional", verify_client="optional"),
             cls.ingress("any", verify_client="optional_no_ca"),
@@ -234,7 +235,11 @@ class ClientCertificateTests(ProcessTestCase):
         self.assertEqual(self.get(host="open.example").status, 200)
 
     def statuses_over_http2(
-        self, server_name: str, issued: Issued | None, *hosts: str
+        self,
+        server_name: str,
+        issued: Issued | None,
+        *hosts: str,
+        fields: tuple[tuple[str, str], ...] = (),
     ) -> dict[str, int]:
         """What requests for several hosts get on one connection, as browsers share them."""
         context = self.context(issued)
@@ -250,15 +255,15 @@ class ClientCertificateTests(ProcessTestCase):
             asked[stream] = host
             authority = f"{host}.example"
             pseudo = {":method": "GET", ":path": "/", ":scheme": "https", ":authority": authority}
-            http2.send_headers(stream, list(pseudo.items()), end_stream=True)
+            http2.send_headers(stream, [*pseudo.items(), *fields], end_stream=True)
         client.send(http2.data_to_send())
         while len(found) < len(asked):
             data = client.socket.recv(65536)
             self.assertTrue(data, "the connection has ended")
             for event in http2.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived):
-                    fields = {bytes(name): bytes(value) for name, value in event.headers}
-                    found[asked[event.stream_id]] = int(fields[b":status"])
+                    head = {bytes(name): bytes(value) for name, value in event.headers}
+                    found[asked[event.stream_id]] = int(head[b":status"])
         return found
 
     def test_http2(self) -> None:
@@ -272,6 +277,22 @@ class ClientCertificateTests(ProcessTestCase):
             self.statuses_over_http2("open.example", self.alice, *hosts),
             dict(zip(hosts, (421, 421, 421, 200, 421, 421, 503), strict=True)),
         )
+        # Clients of gRPC know 421 as well: it is no status of gRPC.
+        grpc = (("content-type", "application/grpc"), ("te", "trailers"))
+        self.assertEqual(
+            self.statuses_over_http2("open.example", None, "on", "missing", fields=grpc),
+            {"on": 421, "missing": 200},
+        )
+
+    def test_http2_without_certificate(self) -> None:
+        """Hosts without a certificate of their own are served on any connection, as in HTTP/1.1."""
+        for name in ("open.example", "bare.example", "nobody.example"):
+            self.assertEqual(
+                self.statuses_over_http2(name, None, "bare", "nobody", "on"),
+                {"bare": 200, "nobody": 404, "on": 421},
+                name,
+            )
+        self.assertEqual(self.ask("bare", server_name="open.example").status, 200)
 
     def test_resumed(self) -> None:
         """No session of another host, and none at all where clients are asked, is taken up again."""

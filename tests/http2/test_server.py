@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import h2.config
 import h2.connection
@@ -20,7 +21,17 @@ from ingress.http2.fault import (
     PROTOCOL_ERROR,
     REFUSED_STREAM,
 )
-from ingress.http2.frame import DATA, FRAME_SIZE, GOAWAY, HEADERS, PING, RST_STREAM, WINDOW_UPDATE
+from ingress.http2.frame import (
+    DATA,
+    FRAME_SIZE,
+    GOAWAY,
+    HEADERS,
+    PING,
+    PREFACE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+)
 from ingress.http2.hpack_encoder import encode_fields, encode_status
 from tests.support.http2_client import (
     GET,
@@ -429,6 +440,64 @@ class PriorityTests(SynchronousTestCase):
             client = self.begin(None)
             client.send(frame(0x10, 0, 0, word(stream_id) + b"u=0"))
             self.assertEqual(client.goaway(), PROTOCOL_ERROR)
+
+    def test_announced(self) -> None:
+        """Clients are told that the priorities of RFC 7540 are not used; PRIORITY means nothing."""
+        client = Client(b"x" * 2 * FRAME_SIZE)
+        client.send(PREFACE, settings_frame((4, 1 << 20)))
+        (announced, *_) = client.of(SETTINGS)
+        entries = [announced.payload[at : at + 6] for at in range(0, len(announced.payload), 6)]
+        self.assertIn(b"\0\x09\0\0\0\1", entries)
+        client.frames.clear()
+        client.connection.output.window = 0
+        client.send(client.head(1), frame(2, 0, 1, b"\0\0\0\3\0"))
+        client.send(client.head(3), frame(2, 0, 3, b"\x80\0\0\0\xff"))
+        client.send(window_update(0, 1 << 20))
+        self.assertEqual(self.order(client), [1, 3, 1, 3])
+
+    def test_update_again(self) -> None:
+        """The last PRIORITY_UPDATE counts, over what the request said; others mean nothing."""
+        client = self.begin(b"u=1", b"u=2")
+        client.send(
+            frame(0x10, 0, 0, b"\0\0\0\1u=6"),
+            frame(0x10, 0, 0, b"\0\0\0\1u=5"),
+            frame(0x10, 0, 0, b"\0\0\0\x77u=0"),
+            frame(0x10, 0, 0, b"\0\0\0\3, u=99;;"),
+            window_update(0, 1 << 20),
+        )
+        self.assertEqual(self.order(client), [3, 3, 1, 1])
+        self.assertIsNone(client.goaway())
+
+    def test_starvation_over_time(self) -> None:
+        """
+        Beside a response that always has something more urgent to send, each other one gets a frame
+        a second, on a connection that has room for ten.
+        """
+        client = Client(None).handshake((4, 1 << 30))
+        client.connection.output.window = 0
+        for stream_id, priority in ((1, b"u=7"), (3, b"u=0"), (5, b"u=6, i"), (7, b"u=7")):
+            client.send(client.head(stream_id, [*GET, (b"priority", priority)]))
+        at: dict[int, list[float]] = {1: [], 3: [], 5: [], 7: []}
+        for each in client.site.received:
+            each.stream.send_head(encode_status(200), is_end=False)
+            each.stream.send_data(b"x" * 12 * FRAME_SIZE)
+        urgent = client.site.received[1].stream
+        for _ in range(100):
+            client.now += 0.1
+            client.frames.clear()
+            # Not through the guard: this client opens a window for each frame.
+            client.connection.output.window = FRAME_SIZE
+            if urgent.queued < 5 * FRAME_SIZE:
+                urgent.send_data(b"x" * FRAME_SIZE)
+            client.read()
+            for stream_id in self.order(client):
+                at[stream_id].append(client.now)
+        for stream_id in (1, 5, 7):
+            times = at[stream_id]
+            self.assertGreaterEqual(len(times), 7, stream_id)
+            longest = max(later - sooner for sooner, later in pairwise(times))
+            self.assertLess(longest, 1.5, stream_id)
+        self.assertGreater(len(at[3]), 60)
 
     def test_starvation(self) -> None:
         """A stream that has waited for more than a second gets a frame."""

@@ -37,9 +37,7 @@ def cases_with_wire(
     :raises ValueError: if a test that is left out does not exist.
     """
     module = with_wire(name, wire)
-    title = "".join(part.title() for part in name.removeprefix("tests.").split(".")).replace(
-        "_", ""
-    )
+    title = f"{wire.__name__}_{name.removeprefix('tests.').replace('.', '_')}_"
     made: dict[str, type[SynchronousTestCase]] = {}
     unknown = set(left_out)
     for case in list(vars(module).values()):

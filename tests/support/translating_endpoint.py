@@ -180,7 +180,7 @@ class StreamPeer:
             self._unsent = self._unsent[room:]
             self._endpoint.flush()
             self._endpoint.look()
-            if request.reset_code is not None:
+            if self._has_ended(request):
                 return
         if body.is_complete:
             trailers = [(name.lower(), value) for name, value in body.trailers]
@@ -190,6 +190,10 @@ class StreamPeer:
                 h2.end_stream(request.stream_id)
             self._endpoint.flush()
             self._answered()
+
+    @staticmethod
+    def _has_ended(request: H2Request) -> bool:
+        return request.reset_code is not None
 
     def close(self) -> None:
         """The connection ends, or the response that ends with it."""
