@@ -79,7 +79,7 @@ def make_workers(
     )
     workers = Workers(reactor, given.listeners, twins, launch, callbacks)
     readiness.add_notes(workers.notes)
-    return workers, WorkerReports(workers), lambda: workers.lost
+    return workers, WorkerReports(workers, limits), lambda: workers.lost
 
 
 def _make_data_side(

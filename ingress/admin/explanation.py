@@ -18,6 +18,8 @@ from ingress.explain.as_json import as_json
 from ingress.explain.as_text import as_text
 from ingress.explain.asked import Asked, NotAsked, ask
 from ingress.explain.explanation import Explanation, explain
+from ingress.policy.client_limits import ClientLimits
+from ingress.policy.limiter import LimitLevels
 from ingress.problem import Problem
 from ingress.problem_log import Found
 from ingress.routing.build import Built
@@ -61,6 +63,25 @@ def explained(built: Built, asked: Asked, found: Callable[[Problem], Found | Non
 
 def _placed(problem: Problem, found: Found | None) -> Problem:
     return problem if found is None else replace(problem, origin=found.origin)
+
+
+def limit_rows(
+    explanation: Explanation, levels: LimitLevels | None, now: float
+) -> list[dict[str, Any]]:
+    """
+    :param levels: the state of limits; None if nobody knows it.
+    :param now: in seconds, by the clock of requests.
+    :return: how full the limits of the rule are for this client.
+    """
+    route, client = explanation.route, explanation.client
+    if route is None or client is None or levels is None:
+        return []
+    return [
+        {"limit": limit, "used": used, "most": most}
+        for policy in route.policies
+        if isinstance(policy, ClientLimits)
+        for limit, used, most in policy.levels(client.address, levels, now)
+    ]
 
 
 def explanation_value(

@@ -15,7 +15,13 @@ from ingress.admin.endpoints import upstream_steps
 from ingress.admin.exchanges import PARAMETERS as EXCHANGE_PARAMETERS
 from ingress.admin.exchanges import Following, is_followed, wanted_of
 from ingress.admin.explanation import PARAMETERS as EXPLAINED
-from ingress.admin.explanation import REPEATABLE, asked_of, explained, explanation_value
+from ingress.admin.explanation import (
+    REPEATABLE,
+    asked_of,
+    explained,
+    explanation_value,
+    limit_rows,
+)
 from ingress.admin.overview import PARAMETERS as OVERVIEW_PARAMETERS
 from ingress.admin.overview import Overview
 from ingress.admin.page import PageError, Query
@@ -96,7 +102,13 @@ class _Reader:
         states = await self._states()
         exchanges = await self._last_exchanges(explanation.route)
         return explanation_value(
-            explanation, generation=generation, states=states, exchanges=exchanges
+            explanation,
+            generation=generation,
+            states=states,
+            exchanges=exchanges,
+            limits=limit_rows(
+                explanation, self._proxy.reports.limit_levels(), self._clock.seconds()
+            ),
         )
 
     async def _last_exchanges(self, route: Route | None) -> Sequence[Value]:

@@ -99,6 +99,10 @@ def _live_lines(live: Mapping[str, Any]) -> Iterator[str]:
         state = f"{endpoint['state']}, {endpoint['inFlight']} in flight"
         yield f"{label:<14}{endpoint['address']}: {state}"
         label = ""
+    for limit in live["limits"]:
+        used = f"{limit['used']:g} of {limit['most']} used by this client"
+        yield f"{label:<14}limit {limit['limit']}: {used}"
+        label = ""
     label = "lately"
     for row in live["exchanges"][:_LATELY]:
         what = f"{row['method']} {row['path']} -> {row['status']} {row['outcome']}"

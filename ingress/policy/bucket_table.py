@@ -121,6 +121,16 @@ class BucketTable:
             if is_locked:
                 lock.give_back(stripe)
 
+    def level(self, client: int, now: int, rate: Rate) -> int:
+        """
+        Look at a bucket of a client, without a lock: for people, who need no exact value.
+
+        :param client: as for `take`; so are the others.
+        :return: what is in it, in thousandths of a request.
+        """
+        base = (client & self._mask) * _SET
+        return max(self._fill(base, client, now, rate).excess - ONE, 0)
+
     def _take(self, client: int, zone: int, now: int, rates: Sequence[Rate]) -> Refusal | None:
         base = (client & self._mask) * _SET
         if len(rates) == 1:

@@ -9,7 +9,7 @@ Source of the rules: docs/compatibility.md, sections 2.6 and 6, "Limits".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Final
@@ -23,7 +23,7 @@ from ingress.policy.bucket_table import ONE, Rate, Refusal
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
 from ingress.policy.inputs import Input, Inputs
-from ingress.policy.limiter import Limiter, LimitLabels, client_of
+from ingress.policy.limiter import Limiter, LimitLabels, LimitLevels, client_of
 from ingress.policy.policy import Gate
 from ingress.policy.scope import ReadContext, RuleScope
 
@@ -213,6 +213,25 @@ class ClientLimits(Gate):
     def decides_by(self, request: Request) -> Inputs:
         """Policy: how many requests a client has made is state."""
         return frozenset({Input.STATE})
+
+    def levels(
+        self, address: bytes, levels: LimitLevels, now: float
+    ) -> Iterator[tuple[str, float, int]]:
+        """
+        Yield each limit with what a client has used of it, and what it may use.
+
+        :param address: of the client.
+        :param levels: reads the state of limits.
+        :param now: in seconds, as for `refusal`.
+        """
+        if self.exempt is not None and self.exempt.has(address):
+            return
+        client = hash((self.zone, client_of(address)))
+        for (limit, _), rate in zip(self.rates, self.buckets, strict=True):
+            used = levels.buckets.level(client, int(now * 1000), rate)
+            yield limit, used / ONE, rate.burst // ONE
+        if self.connections:
+            yield _CONNECTIONS, levels.in_flight(client), self.connections
 
     def explain(self) -> str:
         """Feature."""

@@ -127,6 +127,10 @@ class InFlight:
                 lock.give_back(stripe)
         return True
 
+    def count(self, client: int) -> int:
+        """:return: how many requests of a client are in flight in all processes."""
+        return self._own.get(client, 0) + sum(other.count(client) for other in self._others)
+
     def end(self, client: int) -> None:
         """A request that was counted is over."""
         left = self._own[client] - 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 import mmap
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
@@ -70,6 +70,22 @@ class SharedLimits:
             BucketTable(self._buckets, lock), InFlight([*map(Region, self._regions)], lock)
         )
 
+    def levels(self) -> LimitLevels:
+        """:return: those of all workers, seen from the process that has made them."""
+        regions = [*map(Region, self._regions)]
+        return LimitLevels(
+            BucketTable(self._buckets),
+            lambda client: sum(region.count(client) for region in regions),
+        )
+
+
+class LimitLevels(NamedTuple):
+    """How full the limits of clients are, for people who look."""
+
+    buckets: BucketTable
+    in_flight: Callable[[int], int]
+    """Counts the requests in flight of a client, by the hash of client and zone."""
+
 
 class SharedBuckets(Protocol):
     """The buckets that all replicas share (``limits.store``)."""
@@ -105,6 +121,10 @@ class Limiter:
 
     def __repr__(self) -> str:
         return f"<Limiter {self.refused.total()} refused>"
+
+    def levels(self) -> LimitLevels:
+        """:return: those of this process, or of all workers."""
+        return LimitLevels(self.buckets, self.in_flight.count)
 
     def count(self, labels: LimitLabels) -> None:
         """Count a request beyond a limit."""

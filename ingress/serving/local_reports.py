@@ -10,6 +10,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from ingress.policy.limiter import LimitLevels
 from ingress.serving.data_plane import DataPlane
 from ingress.serving.readings import (
     read_counters,
@@ -56,6 +57,10 @@ class LocalReports:
         """Reports."""
         read = read_last_exchanges(self._plane, question)
         return () if read is None else (read,)
+
+    def limit_levels(self) -> LimitLevels:
+        """Reports."""
+        return self._plane.exchanges.policy_states.limiter.levels()
 
     def vitals(self) -> Iterable[Vitals]:
         """Reports."""

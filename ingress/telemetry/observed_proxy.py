@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ingress.config import Config
 from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.policy.limiter import LimitLevels
 from ingress.problem import Problem
 from ingress.problem_log import Found
 from ingress.published_change import PublishedChange
@@ -63,6 +64,9 @@ class Reports(Protocol):
 
     async def exchanges(self, question: ExchangeQuestion) -> Sequence[Exchanges]:
         """Read the last exchanges of each process that answers in time."""
+
+    def limit_levels(self) -> LimitLevels | None:
+        """How full the limits of clients are in all processes; None if nobody knows."""
 
     def vitals(self) -> Iterable[Vitals]:
         """Those of each process, including the one that answers."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 
+from ingress.policy.limiter import LimitLevels, SharedLimits
 from ingress.telemetry.endpoint_state import EndpointStates, together
 from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges
 from ingress.telemetry.vitals import Connections, Vitals, own_vitals
@@ -36,10 +37,15 @@ class Asked(Protocol):
 
 
 class WorkerReports:
-    """Reads the workers (`Reports`)."""
+    """
+    Reads the workers (`Reports`).
 
-    def __init__(self, workers: Asked) -> None:
+    :param limits: the memory that they share.
+    """
+
+    def __init__(self, workers: Asked, limits: SharedLimits | None = None) -> None:
         self._workers = workers
+        self._levels = limits.levels() if limits is not None else None
 
     async def refresh(self) -> None:
         """Reports."""
@@ -52,6 +58,10 @@ class WorkerReports:
         """Reports."""
         answers: Sequence[Exchanges] = await self._workers.question(question)
         return answers
+
+    def limit_levels(self) -> LimitLevels | None:
+        """Reports."""
+        return self._levels
 
     def vitals(self) -> Iterable[Vitals]:
         """Reports."""

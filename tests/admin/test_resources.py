@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.page import PageError, Query
 from ingress.admin.resources import make_resources
 from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.policy.client_limits import ClientLimits
+from ingress.policy.limiter import Limiter
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.problem_log import Found
@@ -242,6 +244,29 @@ class ExplanationTests(ResourceTestCase):
         self.assertEqual(value["live"]["generation"], 1)
         (endpoint,) = value["live"]["endpoints"]
         self.assertEqual((endpoint["state"], endpoint["inFlight"]), ("ejected", 2))
+
+    def test_limits(self) -> None:
+        """The limits of the rule say how much of them the client has used."""
+        limits = {"limit-rps": "2", "limit-connections": "4"}
+        self.hand.published.publish(
+            built(ingress("a.example", {"/": "web:80"}, annotations=limits), served("web"))
+        )
+        self.assertEqual(self.value("explain", url="a.example")["live"]["limits"], [])
+        limiter = Limiter()
+        self.hand.reports.levels = limiter.levels()
+        published = self.hand.published.built
+        assert published is not None
+        (route,) = published.snapshot.hosts[b"a.example"].routes()
+        (policy,) = (each for each in route.policies if isinstance(each, ClientLimits))
+        client = hash((policy.zone, b"192.0.2.1"))
+        for _ in range(3):
+            limiter.buckets.take(client, hash(policy.zone), 0, policy.buckets)
+        limiter.in_flight.begin(client, 4)
+        for address, used in (("192.0.2.1", [2, 1]), ("192.0.2.2", [0, 0])):
+            rows = self.value("explain", url="a.example", client=address)["live"]["limits"]
+            self.assertEqual([row["limit"] for row in rows], ["rps", "connections"])
+            self.assertEqual([row["used"] for row in rows], used)
+            self.assertEqual([row["most"] for row in rows], [10, 4])
 
     def test_refused(self) -> None:
         """A request that the proxy answers has its status, and the places of its Problems."""

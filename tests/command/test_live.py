@@ -142,6 +142,7 @@ class LiveTests(SynchronousTestCase):
     def test_explained(self) -> None:
         """An explanation is shown as it would be offline, with what the process knows."""
         live = {
+            "limits": [{"limit": "rps", "used": 3.5, "most": 5}],
             "endpoints": [{"address": "10.0.0.1:80", "state": "failing", "inFlight": 3}],
             "exchanges": [
                 {
@@ -160,7 +161,8 @@ class LiveTests(SynchronousTestCase):
             "explain", "a.example/x", "-H", "A: 1", "-H", "B: 2", "-X", "PUT", "--admin", self.url
         )
         self.assertEqual(status, 0)
-        first, second, third, *_, last = text.splitlines()
+        first, second, limit, third, *_, last = text.splitlines()
+        self.assertEqual(limit.strip(), "limit rps: 3.5 of 5 used by this client")
         self.assertEqual(
             (first, second.split()[1:]),
             ("because", ["10.0.0.1:80:", "failing,", "3", "in", "flight"]),

@@ -43,6 +43,9 @@ class AdminTests(ProcessTestCase):
                 {"/": "web"},
                 annotations={"whitelist-source-range": "192.0.2.1"},
             ),
+            ingress_manifest(
+                "limited", "limited.example", {"/": "web"}, annotations={"limit-rpm": "10"}
+            ),
             *served_manifests("web", web.port),
             workers=2,
             explain={"token-file": "token"},
@@ -172,6 +175,18 @@ class AdminTests(ProcessTestCase):
             self.assertEqual(main(["explain", "http://a.example/gone", "--admin", admin]), 0)
         self.assertIn("-> 503 no_endpoint", out.getvalue().splitlines()[1])
         self.assertIn("GET /gone -> 503 no_endpoint", out.getvalue())
+
+    def test_limits(self) -> None:
+        """An explanation says how much of a limit a client has used, with all workers."""
+        for _ in range(6):
+            self.assertEqual(self.get("/", "limited.example").status, 200)
+        (limit,) = self.value("/explain", url="http://limited.example/")["live"]["limits"]
+        self.assertEqual((limit["limit"], limit["most"]), ("rpm", 50))
+        self.assertGreater(limit["used"], 2)
+        (limit,) = self.value("/explain", url="http://limited.example/", client="192.0.2.1")[
+            "live"
+        ]["limits"]
+        self.assertEqual(limit["used"], 0)
 
     def test_explained(self) -> None:
         """An explanation says what the process knows, and what the last requests met."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from ingress.config import Config
 from ingress.endpoint import Endpoint
+from ingress.policy.limiter import LimitLevels
 from ingress.problem import Problem
 from ingress.problem_log import Found
 from ingress.published_change import PublishedChange
@@ -54,6 +55,11 @@ class HandReports:
     refreshed: int = 0
     last: list[Exchanges] = field(default_factory=list)
     questions: list[ExchangeQuestion] = field(default_factory=list)
+
+    levels: LimitLevels | None = None
+
+    def limit_levels(self) -> LimitLevels | None:
+        return self.levels
 
     async def gather(self) -> None:
         self.refreshed += 1
