@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID, ObjectIdentifier
+if TYPE_CHECKING:
+    # cryptography takes long to import; whoever has a certificate has imported it.
+    from cryptography import x509
 
 _NAMES: Final = {
-    NameOID.EMAIL_ADDRESS: "emailAddress",
-    NameOID.SERIAL_NUMBER: "serialNumber",
-    NameOID.SURNAME: "SN",
-    NameOID.GIVEN_NAME: "GN",
-    NameOID.TITLE: "title",
-    NameOID.INITIALS: "initials",
-    NameOID.DN_QUALIFIER: "dnQualifier",
-    ObjectIdentifier("2.5.4.13"): "description",
+    "1.2.840.113549.1.9.1": "emailAddress",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.4": "SN",
+    "2.5.4.42": "GN",
+    "2.5.4.12": "title",
+    "2.5.4.43": "initials",
+    "2.5.4.46": "dnQualifier",
+    "2.5.4.13": "description",
 }
 """OpenSSL's short names, which nginx shows, of attributes that RFC 4514 has no name for."""
 
@@ -101,6 +101,8 @@ class ClientSession:
         """All common names of the subject; normally there is one."""
         if self.certificate is None:
             return ()
+        from cryptography.x509.oid import NameOID
+
         found = self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return tuple(str(each.value) for each in found)
 
@@ -109,11 +111,20 @@ class ClientSession:
         """The certificate in PEM, escaped as in a URL: nginx's ``$ssl_client_escaped_cert``."""
         if self.certificate is None:
             return ""
+        from cryptography.hazmat.primitives.serialization import Encoding
+
         return quote(self.certificate.public_bytes(Encoding.PEM), safe="")
 
 
+@cache
+def _names() -> dict[x509.ObjectIdentifier, str]:
+    from cryptography.x509 import ObjectIdentifier
+
+    return {ObjectIdentifier(number): short for number, short in _NAMES.items()}
+
+
 def _written(name: x509.Name) -> str:
-    written = name.rfc4514_string(_NAMES)
+    written = name.rfc4514_string(_names())
     return _ESCAPED.sub(_hexadecimal, written)
 
 

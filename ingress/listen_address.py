@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
-
 from ingress.errors import IngressError
 
 HOST_AND_PORT = "HOST:PORT with an IP address, an IPv6 address in brackets and * for every address"
@@ -82,6 +80,9 @@ def parse_listen_address(description: str, folder: Path) -> ListenAddress:
     kind = description.partition(":")[0]
     if kind not in ACCEPTED:
         raise AddressRefused("; ".join((HOST_AND_PORT, *ACCEPTED.values())))
+    # Takes long to import, and most descriptions do not need it.
+    from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+
     recorder = _Recorder(folder)
     try:
         endpoint = serverFromString(cast(Any, recorder), description)

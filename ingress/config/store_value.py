@@ -8,8 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-
 from ingress.config.limit_store import LimitStore, parse_store
 from ingress.config.section import Accept, NotAccepted
 from ingress.config.value import existing_path
@@ -37,6 +35,9 @@ def limit_store(value: object) -> LimitStore | None:
 
 def authorities(folder: Path) -> Accept[bytes]:
     """Accept the path of a file with certificates of authorities (PEM), which is read."""
+    # Takes long to import, and few configurations need it.
+    from cryptography import x509
+
     accept_path = existing_path(folder)
 
     def accept(value: object) -> bytes:

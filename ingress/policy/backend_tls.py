@@ -19,9 +19,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, lru_cache
 from ipaddress import ip_address
-from typing import ClassVar, Final
-
-from OpenSSL import SSL
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ingress.endpoint import UpstreamKey
 from ingress.object_name import parse_object_name
@@ -30,6 +28,9 @@ from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.feature import ObjectReference, Setting
 from ingress.policy.scope import OWN_NAMESPACE, ReadContext, RuleScope
 from ingress.problem_code import Code
+
+if TYPE_CHECKING:
+    from OpenSSL import SSL
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")
 """The versions in use; RFC 8996 deprecates all earlier ones."""
@@ -347,6 +348,8 @@ class _Reader:
 @lru_cache(maxsize=256)
 def _takes_ciphers(written: str) -> bool:
     """Return whether OpenSSL finds a cipher in the list."""
+    from OpenSSL import SSL
+
     try:
         _probe().set_cipher_list(written.encode("ascii"))
     except SSL.Error:
@@ -357,6 +360,9 @@ def _takes_ciphers(written: str) -> bool:
 @cache
 def _probe() -> SSL.Context:
     """Return one context for all trials: making one takes far longer than a trial."""
+    # Takes long to import, and few manifests need it.
+    from OpenSSL import SSL
+
     return SSL.Context(SSL.TLS_CLIENT_METHOD)
 
 

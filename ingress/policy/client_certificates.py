@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Final
 
-from cryptography import x509
-
 from ingress.answer import Answer
 from ingress.client_session import ClientSession, ClientTrust
 from ingress.errors import Outcome
@@ -24,7 +22,6 @@ from ingress.field_edits import FieldEdits
 from ingress.linear_pattern import LinearPattern, PatternRefused, TextTooLong
 from ingress.message import Request
 from ingress.object_name import parse_object_name
-from ingress.openssl import read_revocations
 from ingress.policy.annotation import Annotations, Extent
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed
@@ -308,6 +305,11 @@ def read_authorities(secret: SecretData) -> tuple[bytes, bytes]:
     ca_pem, crl_pem = secret.data.get(AUTHORITIES_KEY), secret.data.get(REVOCATIONS_KEY)
     if not ca_pem:
         raise SecretFault(f"has no {AUTHORITIES_KEY}")
+    # These take long to import, and most manifests do not need them.
+    from cryptography import x509
+
+    from ingress.openssl import read_revocations
+
     try:
         for authority in x509.load_pem_x509_certificates(ca_pem):
             authority.public_key()

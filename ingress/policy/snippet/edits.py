@@ -5,9 +5,8 @@ The changes to fields that a level asks for.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from email.utils import formatdate
 from typing import Final
-
-from twisted.web.http import datetimeToString
 
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.policy.decision import SUCCESSES
@@ -100,6 +99,6 @@ def _expires_edits(expires: Expires, run: SnippetRun) -> FieldEdits:
     date, control = expires.date, expires.control
     if expires.seconds is not None:
         now = run.context.wall_clock()
-        date = datetimeToString(max(0.0, now + expires.seconds))
+        date = formatdate(max(0.0, now + expires.seconds), usegmt=True).encode()
         control = b"no-cache" if expires.seconds < 0 else b"max-age=%d" % expires.seconds
     return FieldEdits(replace=((b"Expires", date), (b"Cache-Control", control)))

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from sys import intern
@@ -23,13 +21,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
-from ingress.errors import IngressError
 from ingress.kube.objects import Secret
 from ingress.openssl import PrivateKey
+from ingress.routing.build.secret_pair import CERTIFICATE_KEY as CERTIFICATE_KEY
+from ingress.routing.build.secret_pair import PRIVATE_KEY_KEY as PRIVATE_KEY_KEY
+from ingress.routing.build.secret_pair import PairError as PairError
+from ingress.routing.build.secret_pair import covers as covers
 from ingress.routing.snapshot import CertificateIdentity, ServerCertificate
-
-CERTIFICATE_KEY = "tls.crt"
-PRIVATE_KEY_KEY = "tls.key"
 
 _ALGORITHMS = (
     (rsa.RSAPublicKey, "RSA"),
@@ -38,56 +36,6 @@ _ALGORITHMS = (
     (ed448.Ed448PublicKey, "Ed448"),
 )
 """Names as ingress-nginx's metrics have them."""
-
-
-class PairError(IngressError):
-    """A fault of a pair, in words that reveal nothing of its content."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecretPair:
-    """The TLS pair of a Secret."""
-
-    secret: Secret
-    certificate: ServerCertificate | None
-    """The pair that the Secret holds, or the last good one that it held."""
-
-    fault: str = ""
-    """Why the Secret cannot be used now; empty if it can."""
-
-
-def read_secret(secret: Secret, previous: SecretPair | None) -> SecretPair:
-    """
-    :param previous: the previous pair of the Secret of this name, if any.
-    :return: its pair; if the Secret turned bad, the last good one with a fault.
-    """
-    if previous is not None:
-        if previous.secret is secret:
-            return previous
-        if _has_same_pair(previous.secret, secret):
-            return SecretPair(secret, previous.certificate, previous.fault)
-    try:
-        return SecretPair(secret, read_pair(secret))
-    except PairError as error:
-        last_good = previous.certificate if previous is not None else None
-        return SecretPair(secret, last_good, str(error))
-
-
-def covers(certificate: ServerCertificate, host: str) -> bool:
-    """
-    :param host: in lower case, a wildcard as ``*.example.com``.
-    :return: whether a client that connects to `host` would accept the certificate.
-    """
-    if host in certificate.names:
-        return True
-    _, _, parent = host.partition(".")
-    return not host.startswith("*") and f"*.{parent}" in certificate.names
-
-
-def _has_same_pair(one: Secret, other: Secret) -> bool:
-    return all(
-        one.data.get(key) == other.data.get(key) for key in (CERTIFICATE_KEY, PRIVATE_KEY_KEY)
-    )
 
 
 def read_pair(secret: Secret) -> ServerCertificate:
@@ -248,19 +196,3 @@ def _issuer(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
         return ""
     # Nearly all of ten thousand certificates are from one issuer.
     return intern(str(attributes[0].value)) if attributes else ""
-
-
-def next_change(certificate: ServerCertificate, now: datetime) -> datetime | None:
-    """Return the time at which the result of `lapse` will change, if any."""
-    return next((at for at in (certificate.not_before, certificate.not_after) if at > now), None)
-
-
-def lapse(certificate: ServerCertificate, now: datetime) -> str:
-    """
-    :return: why clients do not accept the certificate at this time; empty if they do.
-    """
-    if now < certificate.not_before:
-        return f"the certificate is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
-    if now >= certificate.not_after:
-        return f"the certificate expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC"
-    return ""

@@ -12,7 +12,6 @@ from ingress.config import Config
 from ingress.kube.objects import ObjectKey, ObjectName, Secret
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.secret_content import SecretFault
-from ingress.routing.build.backend_secret import read_backend_secret
 from ingress.routing.build.change import Index
 from ingress.routing.build.missing_secret import why_missing
 from ingress.routing.build.rule_table import Move, moved_users
@@ -86,6 +85,9 @@ class NamedSecretUpdate:
 
     def backend_secret_of(self, name: ObjectName) -> BackendSecret:
         """Return the content of a Secret for TLS towards endpoints."""
+        # cryptography takes long to import, and few manifests have such Secrets.
+        from ingress.routing.build.backend_secret import read_backend_secret
+
         try:
             return self.secret_of(name, read_backend_secret)
         except SecretFault as fault:

@@ -11,10 +11,11 @@ from datetime import datetime
 from ingress.config import Config
 from ingress.kube.objects import ObjectKey, ObjectName, Secret
 from ingress.problem import shown
-from ingress.routing.build.certificate import SecretPair, lapse, next_change, read_secret
 from ingress.routing.build.change import Index
 from ingress.routing.build.missing_secret import why_missing
 from ingress.routing.build.rule_table import Move, moved_users
+from ingress.routing.build.secret_pair import SecretPair, lapse, next_change
+from ingress.routing.build.secret_reading import read_secret
 from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 

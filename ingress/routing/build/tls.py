@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem, shown
 from ingress.problem_code import Code
-from ingress.routing.build.certificate import covers
 from ingress.routing.build.host import ProblemsByObject
 from ingress.routing.build.host_owner import HostOwners, belongs_to, wildcard_of
 from ingress.routing.build.rule_set import RuleSet
+from ingress.routing.build.secret_pair import covers
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.tls_entry import CertificateOf
 from ingress.routing.snapshot import ServerCertificate

@@ -10,8 +10,8 @@ from typing import Final
 from ingress.kube.objects import Ingress, IngressTLS, ObjectName
 from ingress.problem import Problem
 from ingress.problem_code import Code
-from ingress.routing.build.certificate import covers
 from ingress.routing.build.rule_set import RuleSource, TLSEntry
+from ingress.routing.build.secret_pair import covers
 from ingress.routing.snapshot import ServerCertificate
 from ingress.steps import STRIDE, Steps
 

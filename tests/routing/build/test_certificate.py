@@ -16,7 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.routing.build.certificate import SecretPair, covers, lapse, next_change, read_secret
+from ingress.routing.build.secret_pair import (
+    SecretPair,
+    covers,
+    lapse,
+    next_change,
+)
+from ingress.routing.build.secret_reading import read_secret
 from ingress.routing.snapshot import CertificateIdentity
 from tests.support.certs import CertificateAuthority, Issued, rsa_key, to_pem
 from tests.support.objects import NOW, secret
