@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -25,6 +26,8 @@ from ingress.downstream.listeners import bind_listeners
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
 from ingress.exchange.loop_marker import LoopMarker, make_token
+from ingress.health.checks import HealthChecks
+from ingress.health.probe import asking
 from ingress.kube.manifest import read_objects
 from ingress.kube.store import ObjectStore
 from ingress.local_addresses import own_addresses, read_local_addresses
@@ -58,6 +61,8 @@ class EmbeddedProxy:
             lambda: self.plane.exchanges.snapshot, make_self_signed(datetime.now(UTC))
         )
         self._serving = LocalServing(reactor, self.listeners, self.plane, contexts, [recorder])
+        publish = self._serving.publish
+        self._health = HealthChecks(reactor, Random(), asking(reactor), publish)  # noqa: S311
 
     def __repr__(self) -> str:
         return f"<EmbeddedProxy {self._serving}>"
@@ -82,7 +87,7 @@ class EmbeddedProxy:
         if self._built is None:
             self._serving.prepare()
         self._built = built
-        self._serving.publish(built.snapshot)
+        self._health.publish(built.snapshot)
         return [*problems, *built.all_problems()]
 
     def listen(self) -> Deferred[None]:
@@ -104,4 +109,5 @@ class EmbeddedProxy:
         """
         if self._built is None:
             return self.listeners.stop()
+        self._health.stopService()
         return self._serving.drain(self._config.shutdown_grace if grace is None else grace)

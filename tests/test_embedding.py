@@ -21,32 +21,41 @@ from tests.support.manifest import ingress_manifest, service_manifest
 
 
 class Web(Resource):
-    """An endpoint."""
+    """An endpoint, which may fail its health checks."""
 
     isLeaf = True
 
+    def __init__(self, text: bytes, is_healthy: bool = True) -> None:
+        super().__init__()
+        self.text = text
+        self.is_healthy = is_healthy
+
     def render_GET(self, request: Any) -> bytes:
-        return b"hello"
+        if request.path == b"/health" and not self.is_healthy:
+            request.setResponseCode(503)
+        return self.text
 
 
 class EmbeddedProxyTests(TestCase):
     def setUp(self) -> None:
         any_reactor: Any = reactor
-        port = any_reactor.listenTCP(0, Site(Web()), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        self.proxy = EmbeddedProxy(
-            reactor,
-            Config(
-                listen=Listen(http=("127.0.0.1:0",), https=()),
-                source=FilesSource(
-                    endpoints={("default", "web", ""): (("127.0.0.1", port.getHost().port),)}
-                ),
-                access_log=None,
-            ),
-        )
-        self.addCleanup(lambda: self.proxy.stop(0))
+        ports = []
+        for web in (Web(b"hello"), Web(b"ill", is_healthy=False)):
+            port = any_reactor.listenTCP(0, Site(web), interface="127.0.0.1")
+            self.addCleanup(port.stopListening)
+            ports.append(("127.0.0.1", port.getHost().port))
+        self.ports = ports
+        self.proxy = self.embed("web", *ports[:1])
         self.pool = HTTPConnectionPool(reactor)
         self.addCleanup(self.pool.closeCachedConnections)
+
+    def embed(self, service: str, *endpoints: tuple[str, int]) -> EmbeddedProxy:
+        """A proxy with the endpoints of one Service."""
+        source = FilesSource(endpoints={("default", service, ""): endpoints})
+        listen = Listen(http=("127.0.0.1:0",), https=())
+        proxy = EmbeddedProxy(reactor, Config(listen=listen, source=source, access_log=None))
+        self.addCleanup(proxy.stop, 0)
+        return proxy
 
     async def status(self, path: str) -> tuple[int, str]:
         """What a client gets."""
@@ -69,6 +78,24 @@ class EmbeddedProxyTests(TestCase):
         self.proxy.publish(self.manifests("/b"))
         self.assertEqual(await self.status("/b"), (200, "hello"))
         self.assertEqual((await self.status("/a"))[0], 404)
+
+    async def test_health_checks(self) -> None:
+        """An endpoint that fails its checks gets no requests any more."""
+        self.proxy = self.embed("two", *self.ports)
+        checks = {"path": "/health", "interval": "1s", "unhealthy-threshold": "1"}
+        rules = ingress_manifest(
+            "two",
+            "a.example",
+            {"/": "two"},
+            annotations={f"txingress.dev/health-check-{name}": checks[name] for name in checks},
+        )
+        text: str = yaml.safe_dump_all([rules, service_manifest("two")])
+        self.proxy.publish(text.replace("host: a.example", "host: ''"))
+        await self.proxy.listen()
+        seen: set[str] = {"ill"}
+        while "ill" in seen:
+            seen = {(await self.status("/"))[1] for _ in range(6)}
+        self.assertEqual(seen, {"hello"})
 
     async def test_problems(self) -> None:
         """Everything that is wrong with the manifests is returned; the rest is served."""
