@@ -8,6 +8,7 @@ about a millisecond for ten thousand (docs/adr/0006-deadlines-by-sweep.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -41,7 +42,7 @@ class Deadlines:
 
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
-        self.now = clock.seconds
+        self.now: Callable[[], float] = clock.seconds
         """The time on that clock in seconds. A method around it would cost a request four calls."""
 
         self._watched: dict[Timed, None] = {}

@@ -207,8 +207,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
     def stream_ended(self, writer: StreamWriter) -> None:
         stream = writer.stream
         stream.events = NOBODY
-        if stream.stream_id in self._writers:
-            del self._writers[stream.stream_id]
+        self._writers.pop(stream.stream_id, None)
 
     def _end_turn(self) -> None:
         self._turn = None

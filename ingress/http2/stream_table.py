@@ -198,8 +198,7 @@ class StreamTable(StreamOwner):
         if stream.is_closed:
             return
         stream.is_closed = True
-        if stream.stream_id in self.streams:
-            del self.streams[stream.stream_id]
+        self.streams.pop(stream.stream_id, None)
         self.output.forget(stream)
         stream.window.close()
         if stream.held_size:
