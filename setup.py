@@ -19,6 +19,7 @@ COMPILED = (
     "ingress/message.py",
     "ingress/recent_values.py",
     "ingress/stream_protocol.py",
+    "ingress/turn_end.py",
     # Bytes to messages and back.
     "ingress/http1/body.py",
     "ingress/http1/decoder.py",

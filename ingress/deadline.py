@@ -15,6 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ingress.turn_end import TurnEnd
+
 NEVER: Final = float("inf")
 
 SWEEP_INTERVAL: Final = 1.0
@@ -44,6 +46,9 @@ class Deadlines:
         self.clock = clock
         self.now: Callable[[], float] = clock.seconds
         """The time on that clock in seconds. A method around it would cost a request four calls."""
+
+        self.turn_end = TurnEnd(clock)
+        """Calls at the end of a turn, by the same clock."""
 
         self._watched: dict[Timed, None] = {}
         self._sweeping = LoopingCall(self._sweep)

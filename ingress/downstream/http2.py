@@ -34,6 +34,7 @@ from ingress.http2.stream import NOBODY, Stream
 from ingress.message import Request
 from ingress.stream_protocol import StreamProtocol
 from ingress.telemetry.record import ExchangeRecord
+from ingress.turn_end import TurnUser
 
 LEAVING_TIME: Final = 1.0
 """Seconds that the first GOAWAY has to reach the client before the second one follows."""
@@ -42,7 +43,7 @@ SWEEP: Final = 1.0
 """Seconds between two looks at the times of open streams."""
 
 
-class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
+class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
     """
     One client connection.
 
@@ -79,9 +80,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         """When the field block that is incomplete began."""
 
         self._resuming: list[StreamWriter] = []
-        self._turn: IDelayedCall | None = None
-        """The call at the end of this turn of the reactor."""
-
+        self.awaits_turn = False
         self._leaving: IDelayedCall | None = None
 
     def __repr__(self) -> str:
@@ -146,9 +145,8 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         """IProtocol."""
         self.state = LOST
         self._deadlines.forget(self)
-        for call in (self._turn, self._leaving):
-            if call is not None and call.active():
-                call.cancel()
+        if self._leaving is not None and self._leaving.active():
+            self._leaving.cancel()
         self._lose_streams()
         self._codec.let_go()
         self._resuming.clear()
@@ -188,18 +186,18 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
     # StreamConnection.
 
     def flush_soon(self) -> None:
-        if self._is_busy or self._turn is not None or self._has_closed:
+        if self._is_busy or self.awaits_turn or self._has_closed:
             return
         if len(self._codec.streams) <= 1:
             self._settle()
         else:
             # Other streams will have something to send in this turn, too: one write for all.
-            self._turn = self._deadlines.clock.callLater(0, self._end_turn)
+            self._deadlines.turn_end.tell(self)
 
     def resume_soon(self, writer: StreamWriter) -> None:
         self._resuming.append(writer)
-        if self._turn is None and not self._has_closed:
-            self._turn = self._deadlines.clock.callLater(0, self._end_turn)
+        if not self._has_closed:
+            self._deadlines.turn_end.tell(self)
 
     def restart_body_deadline(self, writer: StreamWriter) -> None:
         writer.deadline = self._now() + self._limits.body_timeout
@@ -209,8 +207,10 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection):
         stream.events = NOBODY
         self._writers.pop(stream.stream_id, None)
 
-    def _end_turn(self) -> None:
-        self._turn = None
+    def turn_ended(self) -> None:
+        """TurnUser."""
+        if self.state is LOST:
+            return
         resuming, self._resuming = self._resuming, []
         self._is_busy = True
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from mypy_extensions import trait
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,6 +21,7 @@ from ingress.http2.client import ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
 from ingress.http2.stream import NOBODY, Stream, StreamEvents
 from ingress.stream_protocol import StreamProtocol
+from ingress.turn_end import TurnUser
 from ingress.upstream.connection import ConnectionOwner
 from ingress.upstream.http2_stream import HTTP2Stream, SharedConnection
 
@@ -53,7 +53,7 @@ class SharedOwner:
         raise NotImplementedError
 
 
-class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
+class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     """
     One connection to an endpoint.
 
@@ -90,7 +90,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         self._ping_at = NEVER
         """When the answer to a PING must have come."""
 
-        self._turn: IDelayedCall | None = None
+        self.awaits_turn = False
         self._resuming: list[HTTP2Stream] = []
 
     def __repr__(self) -> str:
@@ -165,12 +165,14 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
             self._plan_turn()
 
     def _plan_turn(self) -> None:
-        if self._turn is None and (self._resuming or not self._is_lost):
+        if self._resuming or not self._is_lost:
             # Other streams will have something to send in this turn, too: one write for all.
-            self._turn = self._deadlines.clock.callLater(0, self._end_turn)
+            self._deadlines.turn_end.tell(self)
 
-    def _end_turn(self) -> None:
-        self._turn = None
+    def turn_ended(self) -> None:
+        """TurnUser."""
+        if self._is_lost and not self._resuming:
+            return
         resuming, self._resuming = self._resuming, []
         for user in resuming:
             user.resume()
@@ -220,9 +222,6 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection):
         self._is_lost = True
         self._deadlines.forget(self)
         self._counts.closed(self)
-        if self._turn is not None and self._turn.active():
-            self._turn.cancel()
-        self._turn = None
         self._shared.left(self)
         self._fail_streams(EndpointClosed(_GONE))
 
