@@ -135,10 +135,6 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         if self._has_closed:
             self._lose_connection()
             return
-        for stream in list(self._codec.streams.values()):
-            if not stream.is_remote_closed:
-                # The request is not whole, and will not be.
-                self._lose_stream(stream)
         self._settle()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -229,6 +225,10 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         """Send what is to be sent, and begin or end what waited for that."""
         self._flush()
         codec = self._codec
+        if self._is_input_over:
+            for stream in codec.unfinishable():
+                self._lose_stream(stream)
+            self._flush()
         if self._has_closed:
             return
         if codec.is_over:

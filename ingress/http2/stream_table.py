@@ -226,6 +226,18 @@ class StreamTable(StreamOwner):
             events.stream_reset(fault.code)
         self.guard.reset(self._now())
 
+    def unfinishable(self) -> list[Stream]:
+        """
+        :return: the streams that cannot end where the peer sends no more: the rest of a message, or
+            a larger window, will not come.
+        """
+        waits = not self.output.is_blocked
+        return [
+            each
+            for each in self.streams.values()
+            if not each.is_remote_closed or (waits and each.queued)
+        ]
+
     def stalled(self, before: float) -> list[Stream]:
         """:return: the streams that have had something to send since then, and sent nothing."""
         if self.output.is_blocked:

@@ -492,6 +492,26 @@ class EndingTests(HTTP2TestCase):
         self.wire.advance(LIMITS.linger_timeout + 2)
         self.assertEqual(len(self.wire.plane.clients.connections), 0)
 
+    def test_half_closed_without_window(self) -> None:
+        """A client that sends no more opens no window: what waits for one is over at once."""
+        for is_early in (True, False):
+            self.wire = Wire()
+            client = HTTP2Client(self.wire, reads=False)
+            stream = client.request()
+            endpoint = self.wire.accept()
+            endpoint.read()
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n"
+            if is_early:
+                client.peer.end()
+            endpoint.send_some(head + bytes(200_000))
+            self.wire.advance(0)
+            if not is_early:
+                client.peer.end()
+            client.settle()
+            self.assertEqual(len(client.answers[stream].body), 65_535)
+            self.assertFalse(endpoint.is_open)
+            self.assertTrue(client.peer.saw_end)
+
     def test_half_closed(self) -> None:
         """A client that sends no more still gets the answers to requests that are whole."""
         stream = self.client.request()

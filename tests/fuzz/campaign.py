@@ -11,8 +11,12 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
+
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
 
 Check = Callable[[Random], object]
 """Tries one case; raises what is a finding."""
@@ -28,6 +32,30 @@ def try_case(check: Check, number: int) -> None:
     except Exception as error:
         error.add_note(f"case {number}")
         raise
+
+
+@contextmanager
+def no_failures() -> Iterator[None]:
+    """:raises AssertionError: if a failure is logged meanwhile: what it interrupts may look fine."""
+    observer = _FailureObserver()
+    globalLogPublisher.addObserver(observer)
+    try:
+        yield
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert not observer.failures, observer.failures[0]
+
+
+@implementer(ILogObserver)
+class _FailureObserver:
+    """Keeps the tracebacks of failures."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if "log_failure" in event:
+            self.failures.append(event["log_failure"].getTraceback())
 
 
 def run(name: str, check: Check) -> int:

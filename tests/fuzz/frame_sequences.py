@@ -57,10 +57,15 @@ class Sequence:
         """The streams on which more may be sent, with what their Content-Length still demands."""
 
         self.last_id = -1
+        self.was_odd = False
+        """Whether anything so far may be broken."""
+
         self._has_acknowledged = False
 
     def is_odd(self) -> bool:
-        return not self.random.randrange(self.oddity)
+        is_odd = not self.random.randrange(self.oddity)
+        self.was_odd |= is_odd
+        return is_odd
 
     def frames(self, count: int) -> list[bytes]:
         """:return: about so many frames, behind a SETTINGS frame."""
@@ -129,7 +134,7 @@ class Sequence:
             flags |= PADDED
             size = random.randrange(9)
             before, after = bytes([size]) + before, bytes(size)
-        if random.randrange(5):
+        if random.randrange(5) or len(block) < 2:
             return [frame(HEADERS, flags | END_HEADERS, stream_id, before + block + after)]
         cuts = sorted(
             {random.randrange(1, max(len(block), 2)) for _ in range(random.randrange(1, 4))}
