@@ -105,7 +105,14 @@ def read_config(file: str | None, paths: Sequence[str], cluster: Cluster | None 
         namespaces = config.cluster.namespaces if config.cluster is not None else ()
         named = replace(cluster, namespaces=namespaces)
         return replace(config, cluster=named, source=FilesSetting())
-    return config
+    seen = tuple(map(_from_here, config.source.paths))
+    return replace(config, source=replace(config.source, paths=seen))
+
+
+def _from_here(path: Path) -> Path:
+    """:return: the same path as people in the current folder write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) and path != here else path
 
 
 @contextmanager

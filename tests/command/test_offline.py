@@ -4,6 +4,7 @@ Tests for `ingress.command.offline`.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -52,6 +53,16 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(load(str(file), []).problems, ())
         other = self.folder(other="kind: List\napiVersion: v1\nitems: []\n")
         self.assertEqual(load(str(file), [str(other)]).built.snapshot.hosts, {})
+
+    def test_places(self) -> None:
+        """Files below the current folder are named as somebody in it would write them."""
+        folder = self.folder()
+        (folder / "manifests").mkdir()
+        (folder / "manifests" / "a.yaml").write_text("kind: Ingress")
+        config = folder / "ingress.yaml"
+        config.write_text("source: {files: [manifests]}")
+        (problem,) = load(str(config), []).problems
+        self.assertEqual(problem.origin.file, os.path.relpath(folder / "manifests" / "a.yaml"))
 
     def test_refused(self) -> None:
         """What cannot be read at all is told, with what to do."""
