@@ -13,7 +13,7 @@
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of four fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
-#   make docs           write the tables of README.md and docs that come from the code
+#   make docs           write the tables and the man page that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
 #

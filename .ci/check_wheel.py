@@ -24,6 +24,9 @@ from tests.support.endpoints import EchoEndpoint
 from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import IngressProcess
 
+NAMES = (("txingress",), ("kubectl-txingress",), ("python", "-m", "ingress"))
+"""What the command can be called by."""
+
 MAKE_SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 
 
@@ -75,12 +78,28 @@ class Installation:
             yield "mypy is installed, which is for building alone"
         if not (self._venv / "share" / "txingress" / "ingress.yaml").exists():
             yield "share/txingress/ingress.yaml is not there"
+        if not (self._venv / "share" / "man" / "man1" / "txingress.1").exists():
+            yield "share/man/man1/txingress.1 is not there"
+        versions = set(map(self._version_of, NAMES))
+        if len(versions) != 1:
+            yield f"{' and '.join(map(' '.join, NAMES))} have different versions: {versions}"
         if not self._lists_plugin():
             yield "twistd does not list the plugin"
         log = self._serve()
         kind = "compiled" if must_be_compiled else ""
         if f"data path {kind}" not in log:
             yield f"the process does not say that its data path is {kind}:\n{log}"
+
+    def _version_of(self, command: tuple[str, ...]) -> str:
+        name, *arguments = command
+        return subprocess.run(
+            [self._venv / "bin" / name, *arguments, "--version"],
+            cwd=self._folder,
+            env=self._environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
 
     def _lists_plugin(self) -> bool:
         listed = subprocess.run(

@@ -1,5 +1,5 @@
 """
-Write the tables of README.md and docs that come from the code.
+Write the tables of README.md and docs that come from the code, and the man page.
 
 A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
 With ``--check``, nothing is written: the command fails if a table is not what the code says.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ingress.command.manual import manual
 from ingress.config_map.key import Key
 from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.table import KEYS
@@ -73,6 +74,9 @@ TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
 """The makers of tables by file and name."""
 
 
+MANUAL = "etc/man/txingress.1"
+
+
 def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) -> str:
     """
     :raises ValueError: if the text has no place for a table.
@@ -89,16 +93,16 @@ def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) ->
 
 def main() -> int:
     stale = []
-    for name, makers in TABLES.items():
+    files = {name: with_tables((CHECKOUT / name).read_text(), TABLES[name]) for name in TABLES}
+    for name, made in {**files, MANUAL: manual()}.items():
         file = CHECKOUT / name
-        text = file.read_text()
-        made = with_tables(text, makers)
+        text = file.read_text() if file.exists() else ""
         if made != text and "--check" in sys.argv:
             stale.append(name)
         elif made != text:
             file.write_text(made)
     if stale:
-        print(f"{' and '.join(stale)}: the tables are not what the code says; run make docs")
+        print(f"{' and '.join(stale)}: not what the code says; run make docs")
     return len(stale)
 
 

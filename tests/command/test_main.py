@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from configparser import ConfigParser
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.main import SUBCOMMANDS, main
+from ingress.installation import describe
 from tests.support.process import CHECKOUT
 
 DEMO = str(CHECKOUT / "etc" / "demo" / "ingress.yaml")
@@ -47,8 +49,18 @@ class CommandTests(SynchronousTestCase):
             self.assertTrue(remark or not arguments)
 
     def test_version(self) -> None:
-        """The version is that of twistd ingress."""
-        self.assertIn("txingress", run("--version")[1])
+        """The version is that of twistd ingress, by whatever name the command is called."""
+        self.assertEqual(run("--version")[1], f"{describe()}\n")
+        scripts = ConfigParser()
+        scripts.read(CHECKOUT / "setup.cfg")
+        named = scripts["options.entry_points"]["console_scripts"].split("\n")
+        self.assertEqual(
+            sorted(filter(None, named)),
+            [
+                "kubectl-txingress = ingress.command.main:main",
+                "txingress = ingress.command.main:main",
+            ],
+        )
 
     def test_explain(self) -> None:
         """An explanation is text or JSON, and ends with 0 whatever the answer is."""

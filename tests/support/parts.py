@@ -25,6 +25,7 @@ USES_SOCKETS = (
     "tests.command.test_main.CommandTests.test_broken_pipe",
     "tests.command.test_main.CommandTests.test_completion",
     "tests.command.test_main.CommandTests.test_light",
+    "tests.command.test_manual.ManualTests.test_formatted",
     "tests.config.test_value.AcceptTests.test_log_file_that_may_not_be_written",
     "tests.dns.test_client",
     "tests.dns.test_route",
