@@ -21,6 +21,9 @@ PAGING: Final = frozenset({"limit", "offset", "text"})
 """The parameters of every long list."""
 
 _ROWS: Final = 100
+_ROWS_A_STEP: Final = 50
+"""Rows that are made in one step: half a millisecond."""
+
 _FARTHEST: Final = 100_000_000
 
 
@@ -71,6 +74,8 @@ def page_steps(
         if item is not None:
             if window.offset <= total < window.offset + window.limit:
                 rows.append(make_row(item))
+                if len(rows) % _ROWS_A_STEP == 0:
+                    yield
             total += 1
         if count % STRIDE == STRIDE - 1:
             yield

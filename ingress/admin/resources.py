@@ -30,11 +30,12 @@ from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
 from ingress.admin.problems import problem_steps
 from ingress.admin.rates import rate_steps
 from ingress.admin.representation import Next, Resource, Value
-from ingress.admin.routes import route_steps
+from ingress.admin.routes import HostOrder, order_steps, route_steps
 from ingress.admin.turns import in_slices
 from ingress.live_config import RunInThread
 from ingress.routing.build import Built
 from ingress.routing.route import Route
+from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.endpoint_state import EndpointStates, with_unhealthy
 from ingress.telemetry.exchange_rows import ExchangeQuestion, Wanted, together
 from ingress.telemetry.observed_proxy import ObservedProxy
@@ -55,6 +56,9 @@ class _Reader:
         self._explaining = DeferredLock()
         """One explanation at a time takes a thread."""
 
+        self._order: tuple[int, HostOrder] | None = None
+        """That of the hosts, with the number of its Snapshot."""
+
     def _built(self) -> Built:
         built = self._proxy.published.built
         if built is None:
@@ -67,7 +71,16 @@ class _Reader:
         return with_unhealthy(self._proxy.reports.endpoints(), self._proxy.unhealthy())
 
     async def routes(self, query: Query) -> Value:
-        return await in_slices(self._clock, route_steps(self._built().snapshot, query))
+        snapshot = self._built().snapshot
+        steps = route_steps(snapshot, await self._order_of(snapshot), query)
+        return await in_slices(self._clock, steps)
+
+    async def _order_of(self, snapshot: Snapshot) -> HostOrder:
+        """Order the hosts, once for each Snapshot."""
+        generation = self._proxy.published.generation
+        if self._order is None or self._order[0] != generation:
+            self._order = generation, await in_slices(self._clock, order_steps(snapshot))
+        return self._order[1]
 
     async def endpoints(self, query: Query) -> Value:
         built = self._built()

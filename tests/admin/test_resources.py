@@ -96,6 +96,21 @@ class RouteTests(ResourceTestCase):
         self.assertEqual((value["total"], value["limit"], value["offset"]), (5, 2, 1))
         self.assertEqual([row["host"] + row["path"] for row in value["routes"]], every[1:3])
         self.assertEqual(self.value("routes", offset="9")["routes"], [])
+        for limit in range(1, 6):
+            pages = [self.paths(limit=str(limit), offset=str(n)) for n in range(0, 5, limit)]
+            self.assertEqual([path for page in pages for path in page], every)
+
+    def test_changed(self) -> None:
+        """The order of hosts is that of the present Snapshot."""
+        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)["routes"]
+
+        def hosts() -> list[str]:
+            value = self.successResultOf(Deferred.fromCoroutine(resource.read(Query())))
+            return [row["host"] for row in value["routes"]]
+
+        self.assertIn("a.example", hosts())
+        self.hand.published.publish(built(ingress("0.example", {"/": "web:80"}), served("web")))
+        self.assertEqual(hosts(), ["0.example"])
 
     def test_filter(self) -> None:
         """Rules are those of a host, or those that contain a text."""
