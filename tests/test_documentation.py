@@ -11,11 +11,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.config import Limits
 from tests.support.client import HTTPClient
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering
 from tests.support.process import CHECKOUT, PATIENCE, TWISTD, wait_until
@@ -202,10 +204,26 @@ class FileTests(SynchronousTestCase):
             numbers.append(number)
         self.assertEqual(len(numbers), len(set(numbers)))
 
+    def test_bounds(self) -> None:
+        """docs/http2.md has each key of HTTP/2's limits, and each kind of glitch in the code."""
+        text = (DOCS / "http2.md").read_text()
+        keys = [each.name.replace("_", "-") for each in fields(Limits) if "http2" in each.name]
+        kinds: set[str] = set()
+        for module in (CHECKOUT / "ingress" / "http2").glob("*.py"):
+            code = module.read_text()
+            kinds |= set(re.findall(r'(?:kinds\[|glitch\()"([a-z_]+)"[\],]', code))
+            kinds |= {f"too_many_{name}" for name in re.findall(r'_fail\("([a-z_]+)"', code)}
+        self.assertGreater(len(keys), 6)
+        self.assertGreater(len(kinds), 8)
+        self.assertEqual([name for name in (*keys, *kinds) if f"`{name}`" not in text], [])
+
     def test_metrics(self) -> None:
         """docs/observing.md has each metric of our own whose name stands in the code."""
         text = (DOCS / "observing.md").read_text()
         code = (CHECKOUT / "ingress" / "telemetry" / "process_families.py").read_text()
         names = re.findall(r"\{OWN_PREFIX\}_([a-z0-9_]+)", code)
         self.assertGreater(len(names), 10)
+        code = (CHECKOUT / "ingress" / "telemetry" / "http2_families.py").read_text()
+        names += [f"http2_{name}" for name in re.findall(r"\{_PREFIX\}_([a-z0-9_]+)", code)]
+        names += ["http2_connections", "http2_streams"]
         self.assertEqual([name for name in names if f"txingress_{name}" not in text], [])

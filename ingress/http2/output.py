@@ -102,6 +102,7 @@ class Output:
         if self.is_blocked:
             self._unsent += 1
             if self._unsent > MAX_UNSENT:
+                self._guard.kinds["unread_answers"] += 1
                 raise ConnectionFault(ENHANCE_YOUR_CALM, "The peer does not read what it asks for.")
 
     def last(self, frame: bytes) -> None:

@@ -77,6 +77,9 @@ class H2Socket:
         self.goaways: list[int] = []
         """The codes of GOAWAY frames."""
 
+        self.unread: set[int] = set()
+        """Streams whose windows stay as they are."""
+
         self.is_over = False
         """Whether the proxy has ended the connection."""
 
@@ -169,7 +172,11 @@ class H2Socket:
             answer.fields = [(str(name), str(value)) for name, value in event.headers]
         elif isinstance(event, h2.events.DataReceived):
             answer.body += event.data
-            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if event.stream_id in self.unread:
+                # Only the connection has room for more.
+                self.h2.increment_flow_control_window(event.flow_controlled_length)
+            else:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.TrailersReceived):
             answer.trailers = [(str(name), str(value)) for name, value in event.headers]
         elif isinstance(event, h2.events.StreamEnded):
