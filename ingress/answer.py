@@ -45,6 +45,12 @@ class Answer:
     page: tuple[bytes, bytes] | None = None
     """The media type and the body that it has in place of one that says why."""
 
+    is_repeatable: bool = False
+    """
+    Whether no endpoint has looked at the request, though it cannot be sent to another one: a client
+    of HTTP/2 is told by REFUSED_STREAM to send it again (RFC 9113 section 8.7).
+    """
+
     @classmethod
     def from_error(cls, error: PeerError) -> Answer:
         return cls(error.status, error.outcome, str(error))

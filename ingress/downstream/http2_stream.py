@@ -18,7 +18,7 @@ from ingress.errors import PeerError, RequestTimeout
 from ingress.exchange.fields import interim_fields
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.http1.body import Trailers
-from ingress.http2.fault import INTERNAL_ERROR, NO_ERROR
+from ingress.http2.fault import INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM
 from ingress.http2.hpack_encoder import encode_fields, encode_status
 from ingress.http2.server import refusal_code
 from ingress.http2.stream import Stream, StreamEvents
@@ -158,6 +158,11 @@ class StreamWriter(ResponseWriter):
     def abort(self) -> None:
         self.stream.reset(self._refusal or INTERNAL_ERROR)
         self._ended()
+
+    def refuse_unprocessed(self) -> bool:
+        self.stream.reset(REFUSED_STREAM)
+        self._ended()
+        return True
 
     def pause_request(self) -> None:
         self.wants_input = False

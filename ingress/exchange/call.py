@@ -11,6 +11,7 @@ to an authentication server, a mirror or a server of error pages are calls as we
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ingress.answer import Answer
@@ -25,6 +26,7 @@ from ingress.errors import (
     Outcome,
     PeerError,
     StaleConnection,
+    StreamRefused,
 )
 from ingress.exchange.attempt import Attempt
 from ingress.exchange.call_receiver import CallReceiver
@@ -265,7 +267,10 @@ class Call(StreamReceiver, Flow):
         if other is not None:
             self._ask(other)
         else:
-            self._fail(Answer.from_error(error))
+            answer = Answer.from_error(error)
+            if isinstance(error, StreamRefused) and not self._is_body_replayable:
+                answer = replace(answer, is_repeatable=True)
+            self._fail(answer)
 
     def _end_attempt(self, succeeded: bool | None, status: int = 0) -> None:
         attempt = self._attempt

@@ -121,6 +121,8 @@ def write_answer(
     :param length: of the body in bytes, also where none is sent.
     :param body: empty in the answer to a HEAD.
     """
+    if answer.is_repeatable and writer.refuse_unprocessed():
+        return
     writer.send_head(answer.status, answer.phrase, fields, length)
     if body:
         writer.send_body(body)

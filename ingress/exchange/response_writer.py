@@ -91,6 +91,14 @@ class ResponseWriter:
         """End a response that will never be whole, in such a way that the client sees it."""
         raise NotImplementedError
 
+    def refuse_unprocessed(self) -> bool:
+        """
+        End the exchange without a response, because nobody has looked at the request.
+
+        :return: whether the client can be told that; if not, it is to be answered.
+        """
+        return False
+
     def pause_request(self) -> None:
         """Receive no more of the request for now."""
         raise NotImplementedError

@@ -62,11 +62,13 @@ class SettingsTests(ProcessTestCase):
             **dict.fromkeys(("h2", "only-h2"), secure.port),
             **dict.fromkeys(("web", "annotated", "ws"), echo.port),
             "safe": safe.port,
+            "wss": safe.port,
         }
         protocols = {
             "h2c": "kubernetes.io/h2c",
             "annotated": "kubernetes.io/h2c",
             "ws": "kubernetes.io/ws",
+            "wss": "kubernetes.io/wss",
         }
         versions = {
             "grpc": "GRPC",
@@ -131,10 +133,10 @@ class SettingsTests(ProcessTestCase):
 
     def test_endpoints_of_http1(self) -> None:
         """Endpoints that do not agree on h2, WebSockets, and an annotation keep HTTP/1.1."""
-        for name in ("safe", "annotated", "ws"):
+        for name in ("safe", "annotated", "ws", "wss"):
             reply = self.get(host=f"{name}.example")
             self.assertEqual(reply.status, 200, (name, reply))
-            self.assertEqual(reply.echo["name"], "safe" if name == "safe" else "web")
+            self.assertEqual(reply.echo["name"], "safe" if name in ("safe", "wss") else "web")
         refused = self.call("safe")
         self.assertEqual((refused.status, refused.field("grpc-status")), (200, None))
 

@@ -15,6 +15,7 @@ from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
 from tests.support.h2_endpoint import H2Endpoint
 from tests.support.http2_client import frame, word
+from tests.support.http2_wire import POST, HTTP2Client
 from tests.support.wire import ENDPOINT, GET, OTHER_ENDPOINT, UPSTREAM, Peer, Wire, post, request
 
 REFUSED_STREAM = 7
@@ -168,6 +169,28 @@ class FailureTests(HTTP2UpstreamTestCase):
             endpoint.look()
             endpoint.peer.send(frame(DATA, flags, 1, b"HTTP/1.1 200 OK\r\n\r\n"))
             self.assertEqual(client.receive().status, 502)
+
+    def test_refused_beyond_what_is_kept(self) -> None:
+        """
+        A request that cannot be sent again is refused in the same way to clients of HTTP/2, so that
+        they send it again; others get 502.
+        """
+        client = HTTP2Client(self.wire)
+        stream_id = client.request(POST, b"x" * 60_000, end=False)
+        endpoint = self.accept()
+        (asked,) = endpoint.look()
+        client.settle()
+        client.upload(stream_id, b"x" * 20_000)
+        endpoint.reset(endpoint.look()[0], REFUSED_STREAM)
+        client.settle()
+        self.assertEqual(client.answers[stream_id].reset, REFUSED_STREAM)
+        self.assertEqual(client.answers[stream_id].fields, {})
+        old = self.ask(post(100_000) + b"x" * 80_000)
+        endpoint.reset(endpoint.look()[-1], REFUSED_STREAM)
+        self.assertEqual(old.receive().status, 502)
+        self.assertEqual(self.wire.dials, [])
+        self.assertTrue(client.peer.is_open)
+        self.assertFalse(asked.is_whole)
 
     def test_another_endpoint(self) -> None:
         """A GET whose stream is reset goes to another endpoint."""
