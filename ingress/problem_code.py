@@ -73,6 +73,7 @@ class Code(StrEnum):
     REWRITE_IMPLIES_PATTERN = "NGX003"
     NO_SLASH_REDIRECT = "NGX004"
     PATH_NOT_DECODED = "NGX005"
+    PORT_DECIDES_PROTOCOL = "NGX006"
 
     OTHER_CLASS = "CLS001"
 
@@ -130,6 +131,7 @@ KINDS: Final = MappingProxyType(
         Code.REWRITE_IMPLIES_PATTERN: Kind(_N, "a rewrite makes regular expressions of paths"),
         Code.NO_SLASH_REDIRECT: Kind(_D, "a path without its last slash is not redirected"),
         Code.PATH_NOT_DECODED: Kind(_D, "escapes of a path are not decoded before it is compared"),
+        Code.PORT_DECIDES_PROTOCOL: Kind(_D, "a Service port says how endpoints are spoken to"),
         Code.OTHER_CLASS: Kind(_N, "an Ingress has a class that is not served"),
         Code.PASSWORDS_IN_THE_CLEAR: Kind(_N, "passwords are asked for over plain http"),
         Code.EVERYBODY_TRUSTED: Kind(_N, "every client is believed what it says of itself"),

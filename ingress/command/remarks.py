@@ -34,6 +34,7 @@ def remarks_of(built: Built) -> Iterator[Problem]:
         _other_classes(built),
         _passwords_in_the_clear(built),
         _everybody_believed(built),
+        _ports_that_decide(built),
     )
 
 
@@ -148,3 +149,29 @@ def _everybody_believed(built: Built) -> Iterator[Problem]:
             value=quoted(network),
             code=Code.EVERYBODY_TRUSTED,
         )
+
+
+def _ports_that_decide(built: Built) -> Iterator[Problem]:
+    """Each Ingress of which a Service port says how its endpoints are spoken to."""
+    found: set[ObjectName] = set()
+    for host in built.snapshot.virtual_hosts():
+        for route in host.routes():
+            upstream = None
+            if route.version is None and route.upstream is not None:
+                upstream = built.snapshot.upstreams.get(route.upstream)
+            ingress = built.memo.objects.ingresses.get(route.ingress)
+            if upstream is None or ingress is None or route.ingress in found:
+                continue
+            if upstream.speaks_http2 or upstream.speaks_tls:
+                found.add(route.ingress)
+                how = "HTTP/2 in the clear" if upstream.speaks_http2 else "HTTP/1.1 over TLS"
+                yield Problem(
+                    f"the Service port {upstream.key} has an appProtocol, so that its endpoints "
+                    f"are asked in {how}; ingress-nginx asks them in HTTP/1.1 in the clear, as "
+                    "backend-protocol: HTTP would here",
+                    KIND,
+                    *route.ingress,
+                    "spec",
+                    origin=ingress.origin,
+                    code=Code.PORT_DECIDES_PROTOCOL,
+                )

@@ -10,10 +10,18 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.remarks import remarks_of
-from ingress.kube.objects import Secret
+from ingress.kube.objects import Secret, ServicePort
 from ingress.problem_code import Code
 from ingress.routing.build import Built
-from tests.support.objects import FILES, built, ingress, ingress_class, metadata
+from tests.support.objects import (
+    FILES,
+    built,
+    endpoint_slice,
+    ingress,
+    ingress_class,
+    metadata,
+    service,
+)
 
 PATHS = {"/": "web:80"}
 
@@ -79,6 +87,26 @@ class RemarkTests(SynchronousTestCase):
                 ),
             )
             self.assertEqual(fields(closed, Code.PASSWORDS_IN_THE_CLEAR), [])
+
+    def test_ports(self) -> None:
+        """A Service port that decides is told, unless the annotation does."""
+        for app_protocol, written, told in (
+            ("kubernetes.io/h2c", {}, "HTTP/2"),
+            ("kubernetes.io/wss", {}, "over TLS"),
+            ("kubernetes.io/ws", {}, ""),
+            ("kubernetes.io/h2c", {"backend-protocol": "HTTP"}, ""),
+        ):
+            port = ServicePort(port=80, app_protocol=app_protocol)
+            paths = {"/": "web:80", "/b": "web:80"}
+            result = built(
+                ingress("a.example", paths, annotations=written),
+                service("web", port),
+                endpoint_slice("web", "10.0.0.1"),
+            )
+            code = Code.PORT_DECIDES_PROTOCOL
+            found = [each.message for each in remarks_of(result) if each.code is code]
+            self.assertEqual(len(found), bool(told), app_protocol)
+            self.assertIn(told, "".join(found))
 
     def test_everybody(self) -> None:
         """Trust in everybody is told, and trust in a network is not."""
