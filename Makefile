@@ -11,7 +11,7 @@
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
 #   make explained      ask a process 20,000 requests, and compare with their explanations
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
-#   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of four fuzzers, TESTS=downgrade with one
+#   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
 #   make docs           write the tables and the man page that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
@@ -114,7 +114,7 @@ guard: .venv/developer
 explained: .venv/developer
 	@TXINGRESS_EXPLAINED=20000 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_explained
 
-FUZZERS = http2_frames hpack_blocks http2_connections downgrade
+FUZZERS = http2_frames hpack_blocks http2_connections downgrade endpoint_frames
 SECONDS = 900
 
 fuzz: .venv/developer

@@ -1,7 +1,8 @@
 """
 The Autobahn test suite through the proxy, beside the same without it.
 
-Usage: ``python -m benchmarks.autobahn --wstest PATH [--cases 1.* --cases 2.*]``
+Usage: ``python -m benchmarks.autobahn --wstest PATH [--cases 1.* --cases 2.*]
+[--agents direct http2]``
 
 ``wstest`` is of the package autobahntestsuite, which needs Python 2.7::
 
@@ -57,7 +58,7 @@ class Helper:
         self._process.communicate()
 
 
-def run_suite(wstest: str, cases: list[str], folder: Path) -> dict[str, Results]:
+def run_suite(wstest: str, cases: list[str], agents: list[str], folder: Path) -> dict[str, Results]:
     """:return: the outcomes by agent."""
     echo = Helper("benchmarks.websocket_echo")
     port = echo.port
@@ -73,15 +74,15 @@ def run_suite(wstest: str, cases: list[str], folder: Path) -> dict[str, Results]
         process.start()
         proxied = process.port("http")
         bridge = Helper("tests.support.websocket_bridge", str(proxied))
-        ports = (port, proxied, bridge.port)
+        ports = {"direct": port, "proxied": proxied, "http2": bridge.port}
         spec = folder / "spec.json"
         spec.write_text(
             json.dumps(
                 {
                     "outdir": str(folder / "reports"),
                     "servers": [
-                        {"agent": agent, "url": f"ws://127.0.0.1:{number}"}
-                        for agent, number in zip(AGENTS, ports, strict=True)
+                        {"agent": agent, "url": f"ws://127.0.0.1:{ports[agent]}"}
+                        for agent in agents
                     ],
                     "cases": cases,
                     "exclude-cases": [],
@@ -104,21 +105,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.autobahn")
     parser.add_argument("--wstest", default="wstest")
     parser.add_argument("--cases", action="append")
+    parser.add_argument("--agents", nargs="+", choices=AGENTS, default=AGENTS)
     arguments = parser.parse_args()
+    agents = list(arguments.agents)
     with tempfile.TemporaryDirectory(prefix="autobahn-") as folder:
-        results = run_suite(arguments.wstest, arguments.cases or CASES, Path(folder))
-    for agent in AGENTS:
+        results = run_suite(arguments.wstest, arguments.cases or CASES, agents, Path(folder))
+    for agent in agents:
         counted = Counter(result["behavior"] for result in results[agent].values())
         print(f"{agent}: {len(results[agent])} cases: {dict(counted)}")
     differences = 0
     for case in sorted(set().union(*results.values())):
-        direct, *others = [
-            [results[agent].get(case, {}).get(key) for key in COMPARED] for agent in AGENTS
+        first, *others = [
+            [results[agent].get(case, {}).get(key) for key in COMPARED] for agent in agents
         ]
-        for agent, found in zip(AGENTS[1:], others, strict=True):
-            if found != direct:
+        for agent, found in zip(agents[1:], others, strict=True):
+            if found != first:
                 differences += 1
-                print(f"{case}: {direct} directly, {found} {agent}")
+                print(f"{case}: {first} {agents[0]}, {found} {agent}")
     return 1 if differences else 0
 
 

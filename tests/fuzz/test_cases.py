@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.fuzz import downgrade, hpack_blocks, http2_connections, http2_frames
+from tests.fuzz import (
+    downgrade,
+    endpoint_frames,
+    hpack_blocks,
+    http2_connections,
+    http2_frames,
+)
 from tests.fuzz.campaign import Check, try_case
 
 
@@ -32,3 +38,7 @@ class CaseTests(SynchronousTestCase):
     def test_downgrade(self) -> None:
         """A stream is one request for an endpoint that speaks HTTP/1.1, or none."""
         self.run_cases(downgrade.check, 100)
+
+    def test_endpoint_frames(self) -> None:
+        """A client in HTTP/1.1 gets what its endpoint in HTTP/2 has sent it, or a visible cut."""
+        self.run_cases(endpoint_frames.check, 100)
