@@ -49,6 +49,9 @@ class Sequence:
     :param oddity: one frame of so many is broken.
     """
 
+    may_prioritise = True
+    """Whether PRIORITY_UPDATE is right."""
+
     def __init__(self, random: Random, oddity: int) -> None:
         self.random = random
         self.oddity = oddity
@@ -104,6 +107,12 @@ class Sequence:
             return max(self.last_id, 1)
         return self.random.randrange(0, 12)
 
+    def priority(self, stream_id: int) -> bytes:
+        """The five bytes of RFC 7540 section 6.3."""
+        other = self.random.randrange(20)
+        self.was_odd |= other == stream_id
+        return word(other) + b"\x10"
+
     # Field blocks.
 
     def head(self, stream_id: int, fields: Fields, *, is_end: bool) -> list[bytes]:
@@ -129,7 +138,7 @@ class Sequence:
         before, after = b"", b""
         if not random.randrange(8):
             flags |= HAS_PRIORITY
-            before = word(random.randrange(20)) + b"\x10"
+            before = self.priority(stream_id)
         if not random.randrange(8):
             flags |= PADDED
             size = random.randrange(9)
@@ -215,8 +224,10 @@ class Sequence:
             self.open.pop(stream_id, None)
             return frame(RST_STREAM, 0, stream_id, word(random.choice([0, 1, 7, 8, 99])))
         if kind < 16:
-            return frame(PRIORITY, 0, self.stream_id() or 1, word(random.randrange(20)) + b"\1")
+            stream_id = self.stream_id() or 1
+            return frame(PRIORITY, 0, stream_id, self.priority(stream_id))
         if kind < 17:
+            self.was_odd |= not self.may_prioritise
             return frame(PRIORITY_UPDATE, 0, 0, word(self.stream_id() or 1) + b"u=2")
         if kind < 18 and self.is_odd():
             return frame(GOAWAY, 0, 0, word(random.choice([0, 1, 2**31 - 1])) + word(0) + b"why")
@@ -283,6 +294,8 @@ class ServerSequence(Sequence):
     :param streams: those that the client has opened.
     """
 
+    may_prioritise = False
+
     def __init__(self, random: Random, oddity: int, streams: list[int]) -> None:
         super().__init__(random, oddity)
         self._waiting = streams[:]
@@ -298,6 +311,9 @@ class ServerSequence(Sequence):
             return self.head(stream_id, [(b":status", interim)], is_end=self.is_odd())
         if random.randrange(15):
             self._waiting.remove(stream_id)
+        else:
+            # Another head will follow.
+            self.was_odd = True
         fields = [(b":status", random.choice([b"200", b"200", b"404", b"204", b"304"]))]
         fields += (random.choice(FIELDS[:4]) for _ in range(random.randrange(4)))
         is_end = not random.randrange(3) or fields[0][1] in (b"204", b"304")
