@@ -137,7 +137,12 @@ def _steps(value: Value) -> Iterator[tuple[str, list[Markup]]]:
         "Path",
         [
             _line(
-                [code(each["path"]), f" {each['pathType']} of {each['ingress']}: {each['reason']}"],
+                [
+                    code(each["path"]),
+                    f" {each['pathType']} of {each['ingress']}",
+                    _written(each),
+                    f": {each['reason']}",
+                ],
                 is_chosen=each["chosen"],
             )
             for each in value["rules"]
@@ -153,6 +158,14 @@ def _steps(value: Value) -> Iterator[tuple[str, list[Markup]]]:
         "Problems",
         [tag("li", tag("span", each, class_="state bad")) for each in value["problems"]],
     )
+
+
+def _written(rule: Value) -> Markup | None:
+    """:return: where a rule is written, without the folders of the file."""
+    where = place(rule)
+    if not where:
+        return None
+    return tag("span", f", {where.rpartition('/')[2]}", class_="muted", title=where)
 
 
 def _plain(*content: Child) -> Markup:
