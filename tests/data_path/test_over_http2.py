@@ -4,10 +4,10 @@ is an exchange.
 
 They speak HTTP/1.1 to a translator, so some of them are left out: those about the bytes of HTTP/1.1
 (empty lines, chunks that are broken, HTTP/1.0, reason phrases, the case of names), about one
-connection for each request (``Connection: close``, pipelining, a connection that closed while it was
-idle, an endpoint that is never read and so answers no PING), and about the sizes of buffers, which
-windows take the place of. `tests.downstream.test_http2` and `tests.upstream.test_http2` have what
-takes their place.
+connection for each request (``Connection: close``, pipelining, a connection that closed while it
+was idle, an endpoint that is never read and so answers no PING), and about the sizes of buffers,
+which windows take the place of; and a few that take long and say nothing of a codec.
+`tests.downstream.test_http2` and `tests.upstream.test_http2` have what takes their place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from tests.support.translating_peer import HTTP2Wire
 
 OF_CLIENTS: Final[dict[str, str]] = {
     "data_path.test_diversion": "",
-    "data_path.test_external_auth": "",
+    "data_path.test_external_auth": """
+        MatrixTests.test_closed
+        MatrixTests.test_open
+        MatrixTests.test_unreachable
+    """,
     "data_path.test_kept_connection": "",
     "data_path.test_limits": """
         LimitTests.test_changed_while_a_connection_is_kept
@@ -105,10 +109,13 @@ OF_CLIENTS: Final[dict[str, str]] = {
     "exchange.test_pacer": """
         PacerTests.test_http_10
     """,
-    "exchange.test_request_copies": "",
+    "exchange.test_request_copies": """
+        NeverInTheWayTests.test_many
+    """,
     "exchange.test_shaping": "",
     "exchange.test_subrequests": """
         AskTests.test_head
+        FailureTests.test_bound
     """,
     "policy.test_app_root": "",
     "policy.test_client_limits": "",
@@ -129,7 +136,9 @@ OF_ENDPOINTS: Final[dict[str, str]] = {
         UntoldTests.test_unasked_answer
     """,
     "data_path.test_limits": "",
-    "data_path.test_path_readings": "",
+    "data_path.test_path_readings": """
+        GuardedHostTests.test_pieces
+    """,
     "data_path.test_records": """
         BadResponseTests.test_broken_body
         BadResponseTests.test_ended
@@ -150,8 +159,11 @@ OF_ENDPOINTS: Final[dict[str, str]] = {
         DownloadTests.test_interim_responses
         DownloadTests.test_no_answer_for_who_leaves_the_last_unread
         KeepAliveTests.test_head_larger_than_what_is_kept
+        KeepAliveTests.test_pipelined_without_bound
         OneRequestTests.test_chunked_request
         OneRequestTests.test_whole
+        RefusalTests.test_bad_bodies
+        RefusalTests.test_bad_heads
         RefusalTests.test_fault_of_our_own
         RefusalTests.test_fault_of_our_own_behind_another_request
         UploadTests.test_early_response_that_waits_for_its_reader
@@ -202,6 +214,7 @@ OF_ENDPOINTS: Final[dict[str, str]] = {
     """,
     "exchange.test_subrequests": """
         AskTests.test_head
+        FailureTests.test_bound
         FailureTests.test_broken
     """,
     "policy.test_client_limits": "",

@@ -53,7 +53,8 @@ def cases_with_wire(
                 unknown -= names
                 # The module is a copy, which nobody else has.
                 delattr(case, test)
-        made[f"{title}{case.__name__}"] = type(case.__name__, (case,), {"__module__": module_name})
+        name_there = f"{title}{case.__name__}"
+        made[name_there] = type(name_there, (case,), {"__module__": module_name})
     if unknown:
         raise ValueError(f"{name} has no {', '.join(sorted(unknown))}")
     return made

@@ -162,7 +162,8 @@ class TranslatingPeer:
         if found is None:
             answer = self._client.answers[stream_id]
             if method == _TUNNEL and answer.status == 200:
-                fields = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
+                fields = [pair for pair in answer.pairs if pair[0][:1] != b":"]
+                fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
                 told = ToldMessage(b"HTTP/1.1 101 Switching Protocols", fields, has_body=False)
                 return self._told.setdefault(stream_id, told)
             has_body = method != b"HEAD" and answer.status not in (204, 304)
