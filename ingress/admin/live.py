@@ -17,7 +17,7 @@ from ingress.admin.page import LiveContent, Page, PageError, PageRequest
 from ingress.admin.representation import EVENTS
 from ingress.telemetry.observed_proxy import ObservedProxy
 
-MAX_FOLLOWERS: Final = 8
+MAX_FOLLOWERS: Final = 16
 """Browsers that may follow at a time."""
 
 _BEGIN: Final = b"retry: 1000\n\n"

@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.admin.live import revision
+from ingress.admin.live import MAX_FOLLOWERS, revision
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
@@ -125,8 +125,8 @@ class LiveTests(SynchronousTestCase):
         self.assertTrue(stream.disconnected)
 
     def test_bounded(self) -> None:
-        """The ninth browser is refused, until one of the others is gone."""
-        for _ in range(8):
+        """One browser too many is refused, until one of the others is gone."""
+        for _ in range(MAX_FOLLOWERS):
             self.ask("/live")
         last = self.protocol
         self.assertEqual(self.status("/live"), 503)
@@ -139,7 +139,7 @@ class LiveTests(SynchronousTestCase):
 
     def test_head(self) -> None:
         """HEAD begins no stream."""
-        for _ in range(20):
+        for _ in range(MAX_FOLLOWERS + 1):
             self.assertEqual(self.status("/live", "HEAD"), 200)
         self.clock.pump([1] * 3)
         self.assertEqual(self.hand.reports.refreshed, 0)

@@ -27,7 +27,7 @@ function show() {
   const state = isPaused ? "paused" : isLost ? "lost" : seen ? "live" : "waiting";
   const words = {
     paused: "paused",
-    lost: "connection lost, trying again",
+    lost: "connection lost",
     live: "live",
     waiting: "connecting",
   };
