@@ -34,6 +34,13 @@ _KEPT_AS_WRITTEN: Final = frozenset(b"/\\")
 _UNRESOLVED: Final = re.compile(rb"//|/(?:\.|%2[Ee]){1,2}(?:/|\Z)")
 """An empty segment before the end of a path, or a dot segment."""
 
+_UNAMBIGUOUS: Final[set[bytes]] = set()
+"""Paths without other readings: to find one here takes a fifth of searching it."""
+
+_MOST_KEPT: Final = 4096
+_MAX_KEPT: Final = 256
+"""Bytes of a path that is kept; all together have 1.5 MiB at most."""
+
 _AMBIGUOUS: Final = re.compile(rb";|%(?:2[Ff]|5[Cc])")
 _SEPARATORS: Final = tuple(
     re.compile(expression) for expression in (rb"%2[Ff]", rb"%5[Cc]", rb"%(?:2[Ff]|5[Cc])")
@@ -85,7 +92,13 @@ def other_readings(path: bytes) -> tuple[bytes, ...]:
     :raises RequestError: if `canonical_path` refuses a reading, or a path with other readings has
         more than `MAX_AMBIGUOUS` bytes.
     """
+    if path in _UNAMBIGUOUS:
+        return ()
     if _AMBIGUOUS.search(path) is None:
+        if len(path) <= _MAX_KEPT:
+            if len(_UNAMBIGUOUS) >= _MOST_KEPT:
+                _UNAMBIGUOUS.clear()
+            _UNAMBIGUOUS.add(path)
         return ()
     if len(path) > MAX_AMBIGUOUS:
         raise RequestError("The path is too long for one that can be read in several ways.")

@@ -52,9 +52,10 @@ class Match:
     :ivar path: the path that was searched for.
     :ivar route: None if no pattern matches.
     :ivar rule: the Route with the pattern; `route` may be one that refuses the request instead.
+    :ivar rewritten: the path that endpoints get instead; None if it has not been made yet.
     """
 
-    __slots__ = ("captures", "path", "route", "rule")
+    __slots__ = ("captures", "path", "rewritten", "route", "rule")
 
     def __init__(
         self, path: bytes, route: Route | None, captures: Captures, rule: Route | None = None
@@ -63,6 +64,7 @@ class Match:
         self.route = route
         self.captures = captures
         self.rule = route if rule is None else rule
+        self.rewritten: bytes | None = None
 
 
 class _Kept:
@@ -89,11 +91,17 @@ def captures_of(route: Route, path: bytes) -> Captures:
     :param route: a Route that was found for this path.
     :return: what the groups of its pattern match; empty for one without.
     """
-    last = _KEPT.last
-    if last.route is route and last.path == path:
+    last = last_match(route, path)
+    if last is not None:
         return last.captures
     pattern = route.pattern
     return _NOTHING if pattern is None else pattern.captures(path) or _NOTHING
+
+
+def last_match(route: Route, path: bytes) -> Match | None:
+    """:return: the result for this path, if it was the one that was searched for last."""
+    last = _KEPT.last
+    return last if last.route is route and last.path == path else None
 
 
 class PatternIndex:

@@ -14,6 +14,7 @@ from ingress.policy.rewrite import Rewrite, is_sound_path
 from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import has_segments_to_resolve, other_readings
 from ingress.routing.path_handling import PathHandling
+from ingress.routing.pattern_index import last_match
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 
@@ -22,6 +23,9 @@ OTHER_ACCESS: Final = "The path can be read as another one that has other access
 
 
 REWRITTEN: Final = "The path that the endpoint would get has dot segments or a broken escape."
+
+_MAX_KEPT: Final = 256
+"""Bytes of a path that is kept with the one that it was made from."""
 
 
 def route_target(request: Request, route: Route) -> bytes:
@@ -37,6 +41,22 @@ def route_target(request: Request, route: Route) -> bytes:
 
 
 def _rewritten(request: Request, route: Route, rewrite: Rewrite) -> bytes:
+    match = last_match(route, request.path)
+    path = None if match is None else match.rewritten
+    if path is None:
+        path = _rewritten_path(request, route, rewrite)
+        if match is not None and len(path) <= _MAX_KEPT:
+            match.rewritten = path
+    if request.target == request.path:
+        return path
+    _, _, query = request.target.partition(b"?")
+    return path + b"?" + query if query else path
+
+
+def _rewritten_path(request: Request, route: Route, rewrite: Rewrite) -> bytes:
+    """
+    :raises RequestError: if endpoints may read the path in several ways.
+    """
     template = rewrite.target
     path = template.texts[0]
     if template.groups:
@@ -50,8 +70,7 @@ def _rewritten(request: Request, route: Route, rewrite: Rewrite) -> bytes:
         path = b"/" + path.lstrip(b"/")
     if not is_sound_path(path):
         raise RequestError(REWRITTEN)
-    _, _, query = request.target.partition(b"?")
-    return path + b"?" + query if query else path
+    return path
 
 
 def upstream_target(request: Request, handling: PathHandling) -> bytes:
