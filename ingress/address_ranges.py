@@ -7,9 +7,8 @@ from __future__ import annotations
 import socket
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _BITS = {4: 32, 6: 128}
 _MAPPED = 0xFFFF << 32
@@ -24,16 +23,26 @@ class Range(NamedTuple):
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+Numbers = tuple[tuple[int, ...], tuple[int, ...]]
+"""Addresses as numbers in ascending order, IPv4 and IPv6."""
+
+
 class AddressRanges:
     """
-    IPv4 and IPv6 addresses: disjoint ranges in ascending order, by family.
+    IPv4 and IPv6 addresses: disjoint ranges in ascending order, by family. It is a value, and never
+    changed.
 
     An IPv4 address that is mapped into IPv6 is the IPv4 address.
+
+    :param firsts: the first addresses of the ranges.
+    :param lasts: the last ones, in the same order.
     """
 
-    firsts: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-    lasts: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    __slots__ = ("firsts", "lasts")
+
+    def __init__(self, firsts: Numbers = ((), ()), lasts: Numbers = ((), ())) -> None:
+        self.firsts = firsts
+        self.lasts = lasts
 
     @classmethod
     def of(cls, ranges: Iterable[Range]) -> AddressRanges:
@@ -52,6 +61,20 @@ class AddressRanges:
         """Whether there is any address."""
         return any(self.firsts)
 
+    def __repr__(self) -> str:
+        return f"AddressRanges({self.firsts}, {self.lasts})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AddressRanges) and (
+            self.firsts == other.firsts and self.lasts == other.lasts
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.firsts, self.lasts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AddressRanges, (self.firsts, self.lasts)
+
     def has(self, address: bytes) -> bool:
         """
         :param address: in text form, as `Client` has it; empty for a UNIX socket, which is in
@@ -61,8 +84,12 @@ class AddressRanges:
         if found is None:
             return False
         family, number = found
-        index = bisect_right(self.firsts[family], number) - 1
-        return index >= 0 and number <= self.lasts[family][index]
+        firsts = self.firsts[0] if family == 0 else self.firsts[1]
+        index = bisect_right(firsts, number) - 1
+        if index < 0:
+            return False
+        lasts = self.lasts[0] if family == 0 else self.lasts[1]
+        return number <= lasts[index]
 
     @property
     def count(self) -> int:

@@ -12,7 +12,8 @@ class BelievedClient:
     The client of a request, as described by the connection and, if the peer is trusted, by the
     request's forwarded fields.
 
-    Requests of a connection that say the same share one of these, so it must not be changed.
+    Requests of a connection that say the same share one of these, so it must not be changed. Only
+    what is made of it alone may be kept in `memo`.
 
     :ivar address: the client's IP address; empty for a Unix socket.
     :ivar is_secure: whether the client came over TLS, here or in front of a trusted proxy.
@@ -20,10 +21,11 @@ class BelievedClient:
     :ivar authority: the Host field that goes upstream, unless an edit replaces it.
     :ivar forwarded: the forwarded fields that the endpoint gets, a line each, as HTTP/1.1
         writes them.
+    :ivar memo: what the gate of limits that was asked last has made of the address.
     :ivar session: the TLS handshake of the connection, if that has asked for a certificate.
     """
 
-    __slots__ = ("address", "authority", "forwarded", "is_secure", "is_trusted", "session")
+    __slots__ = ("address", "authority", "forwarded", "is_secure", "is_trusted", "memo", "session")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class BelievedClient:
         self.is_secure = is_secure
         self.is_trusted = is_trusted
         self.session = session
+        self.memo: object = None
 
     @property
     def host(self) -> bytes:

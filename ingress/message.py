@@ -24,9 +24,9 @@ NO_OPTIONS: frozenset[bytes] = frozenset()
 
 class EditedFields:
     """
-    Fields of a request to an endpoint, with edits applied that were made for this request alone.
+    Fields of a head that is sent on, with edits applied that were made for this message alone.
 
-    A policy whose decisions are used again gives the same edits for many requests.
+    A policy whose decisions are used again gives the same edits for many messages.
 
     :ivar source: the fields before.
     :ivar edits: the edits.
@@ -86,8 +86,8 @@ class HeadCache:
 
         self.edited: EditedFields | None = None
         """
-        The result of the last edits that were made for a single request
-        (`ingress.exchange.exchange_policies`).
+        The result of the last edits that were made for a single message
+        (`ingress.exchange.message_edits`).
         """
 
         self.decision: object = None

@@ -15,12 +15,14 @@ canaries either: they must not become the whole site by accident.
 from __future__ import annotations
 
 from random import Random
-from typing import Final
+from typing import Final, cast
 
+from ingress.endpoint import Upstream, UpstreamKey
 from ingress.linear_pattern import TextTooLong
 from ingress.message import Request
 from ingress.policy.canary import Canary
 from ingress.policy.cookie_affinity import CookieAffinity
+from ingress.routing.extra_work import CanaryWork
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 
@@ -34,48 +36,49 @@ def choose_canary(route: Route, snapshot: Snapshot, request: Request, random: Ra
     :param random: randomness that need not be secret.
     :return: the Route of the canary that gets the request; `route` itself if none does.
     """
-    upstreams, key = snapshot.upstreams, route.upstream
+    work, key, upstreams = route.work, route.upstream, _upstreams(snapshot)
     own = upstreams.get(key) if key is not None else None
-    if own is None or not own.endpoints:
+    if work is None or own is None or not own.endpoints:
         return route
-    if route.affinity is not None and _is_in_session(request, route.affinity, route):
+    if route.affinity is not None and _is_in_session(request, route.affinity, key):
         return route
-    canaries: list[Route] = []
-    for canary in route.canary_routes:
-        upstream = upstreams.get(canary.upstream) if canary.upstream is not None else None
+    canaries: list[CanaryWork] = []
+    for each in work.canaries:
+        upstream = upstreams.get(each.upstream)
         if upstream is not None and upstream.endpoints:
-            if canary.affinity is not None and _is_in_session(request, canary.affinity, canary):
-                return canary
-            canaries.append(canary)
-    undecided: list[Route] = []
-    for canary in canaries:
-        rule = canary.canary_rule
-        assert rule is not None
-        wanted = _is_wanted(request, rule.canary)
+            if each.affinity is not None and _is_in_session(request, each.affinity, each.upstream):
+                return cast("Route", each.route)
+            canaries.append(each)
+    undecided: list[CanaryWork] = []
+    for each in canaries:
+        wanted = None if each.canary is None else _is_wanted(request, each.canary)
         if wanted:
-            return canary
-        if wanted is None and rule.share:
-            undecided.append(canary)
+            return cast("Route", each.route)
+        if wanted is None and each.share:
+            undecided.append(each)
     return _drawn(undecided, random) or route if undecided else route
 
 
-def _drawn(canaries: list[Route], random: Random) -> Route | None:
+def _upstreams(snapshot: Snapshot) -> dict[UpstreamKey, Upstream]:
+    # A native look-up.
+    return cast("dict[UpstreamKey, Upstream]", snapshot.upstreams)
+
+
+def _drawn(canaries: list[CanaryWork], random: Random) -> Route | None:
     """Draw lots; return None where none of the canaries is drawn."""
     left = random.random()
-    for canary in canaries:
-        rule = canary.canary_rule
-        assert rule is not None
-        left -= rule.share
+    for each in canaries:
+        left -= each.share
         if left < 0:
-            return canary
+            return cast("Route", each.route)
     return None
 
 
-def _is_in_session(request: Request, affinity: CookieAffinity, route: Route) -> bool:
-    """Whether a request has a session with the Service of this Route."""
+def _is_in_session(request: Request, affinity: CookieAffinity, key: UpstreamKey | None) -> bool:
+    """Whether a request has a session with this Service."""
     cookies = [value for key, _, value in request.fields if key == b"cookie"]
     session = affinity.session(cookies) if cookies else None
-    return session is not None and affinity.is_with(session, route.upstream)
+    return session is not None and affinity.is_with(session, key)
 
 
 def _is_wanted(request: Request, canary: Canary) -> bool | None:

@@ -15,19 +15,21 @@ from ingress.exchange.call import NO_ENDPOINT, Call
 from ingress.exchange.call_receiver import CallReceiver
 from ingress.exchange.canary_choice import choose_canary
 from ingress.exchange.client import Client
-from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_policies import ExchangePolicies
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.exchange_state import CALLING, ENDED, OK, RESPONDING, ROUTING, ExchangeState
-from ingress.exchange.fields import UNCHANGED, downstream_fields, downstream_trailers, upstream_head
+from ingress.exchange.fields import downstream_fields, downstream_trailers, upstream_head
 from ingress.exchange.held_response import HeldResponse
+from ingress.exchange.message_edits import UNCHANGED
 from ingress.exchange.mirrored_call import MirroredCall
-from ingress.exchange.own_answer import NO_SERVICE, TOO_LARGE, early_refusal, no_route, write_answer
+from ingress.exchange.own_answer import NO_SERVICE, TOO_LARGE, no_route, write_answer
+from ingress.exchange.passage import Passage, find_passage
 from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.exchange.shaping import shape_response
 from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
+from ingress.routing.extra_work import ExtraWork
 from ingress.routing.match import find_route, find_upstream
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
@@ -66,17 +68,15 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         """The attempts of a call whose response a policy has replaced."""
 
         self._is_request_whole = request.body_length == 0
-        self._early_body: EarlyBody | None = None
-        """The body so far, until there is a call; None if no policy decides before that."""
-
         self._response_edits = UNCHANGED
         """The route's changes to the response, for the client's scheme."""
 
-        self._is_plain = True
-        """Whether there is nothing to do but to ask an endpoint."""
+        self._work: ExtraWork | None = None
+        """What there is to do beside asking an endpoint; None if there is nothing."""
 
+        self._passage: Passage | None = None
         self._policies: ExchangePolicies | None = None
-        """The policies of the route; None if it has none."""
+        """What has been decided about it; both are one if policies have been given a context."""
 
         self._held: HeldResponse | None = None
         """The response that a policy has yet to decide on."""
@@ -106,23 +106,24 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def _begin_special(self, snapshot: Snapshot, route: Route, client: BelievedClient) -> None:
         """Begin if the route asks for more than an endpoint, or if the process is crowded."""
-        self._is_plain = False
-        resources, request, identity = self._resources, self.request, self._record.request_id
-        if route.canaries is not None:
-            route = choose_canary(route, snapshot, request, resources.calls.random)
-            self._record.route = route
-        self._response_edits = route.edits_for(self._response_edits, is_secure=client.is_secure)
-        refusal = early_refusal(resources, snapshot, request, route, client, self._client.address)
-        if refusal is not None:
-            self._answer(refusal)
-        elif route.has_phases and not resources.asks_gates(route):
-            policies = ExchangePolicies(resources, snapshot, route, request, client, identity)
-            self._policies = policies
-            self._early_body = EarlyBody()
+        resources, request, record, work = self._resources, self.request, self._record, route.work
+        if work is not None and work.canaries:
+            route = record.route = choose_canary(route, snapshot, request, resources.calls.random)
+            work = route.work
+        self._work = work
+        if work is not None:
+            self._response_edits = work.edits_for(self._response_edits, client.is_secure)
+        passage = find_passage(resources, snapshot, request, route, client, self._client, record)
+        self._passage = passage
+        if passage is None or passage.is_open:
+            self._admit(snapshot, route, client)
+        elif passage.answer is not None:
+            self._answer(passage.answer)
+        else:
+            policies = ExchangePolicies(resources, snapshot, route, request, passage, record)
+            self._policies = self._passage = policies
             policies.admit(self._admitted)
             self._note_wait(policies)
-        else:
-            self._admit(snapshot, route, client)
 
     def _note_wait(self, policies: ExchangePolicies) -> None:
         """Stop reading the body while a policy has yet to decide."""
@@ -138,7 +139,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         assert policies is not None
         if policies.request is not self.request:
             self.request = policies.move(self._record)
-            self._response_edits = policies.route_edits()
+            self._response_edits, self._work = policies.route_edits(), policies.route.work
         if self.state is ExchangeState.DECIDING:
             self._writer.resume_request()
         if answer is None:
@@ -170,29 +171,28 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         if upstream is None:
             self._answer(NO_ENDPOINT)
             return
-        resources, record = self._resources, self._record
+        resources, record, work = self._resources, self._record, self._work
         names, marker, identity = resources.field_names, resources.marker, record.request_id
-        edits = UNCHANGED if self._is_plain else route.request_edits
-        special = None if self._is_plain else route
+        edits = UNCHANGED if work is None else work.request_edits
+        special = None if work is None or not work.changes(request) else route
         try:
             head = upstream_head(request, client, identity, names, edits, marker, special)
         except PeerError as error:
             # No policy may replace this answer: the replacement could be a part of a loop.
             self._send_answer(Answer.from_error(error))
             return
-        if self._policies is not None:
-            self._policies.change(head)
+        if self._passage is not None:
+            self._passage.change(head)
         calls, mirrors, config = resources.calls, resources.mirrors, snapshot.config
         settings = route if self._earlier_tries is None else route.for_diversion()
-        if self._is_plain or settings is not route or route.mirror is None:
+        if work is None or not work.is_mirrored or settings is not route:
             call = Call(calls, upstream, settings, head, client, self, config)
         else:
             call = MirroredCall(calls, upstream, route, head, client, self, snapshot, mirrors)
         self._call, record.tries, self.state = call, call.tries, CALLING
         call.start()
-        early, self._early_body = self._early_body, None
-        if early is not None:
-            early.send_to(call)
+        if self._policies is not None:
+            self._policies.send_early_body(call)
 
     # RequestReader: the client's side.
 
@@ -210,15 +210,15 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
                 self.call_failed(TOO_LARGE)
         elif call is not None:
             call.send_body(data)
-        elif self._early_body is not None:
-            self._early_body.pieces.append(data)
+        elif self._policies is not None:
+            self._policies.keep_body(data)
 
     def body_ended(self, trailers: Trailers) -> None:
         self._is_request_whole = True
         if self._call is not None:
             self._call.end_body(trailers)
-        elif self._early_body is not None:
-            self._early_body.trailers = trailers
+        elif self._policies is not None:
+            self._policies.keep_end(trailers)
 
     def refuse(self, error: PeerError) -> None:
         self._drop_call()
@@ -290,7 +290,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self.state = RESPONDING
         self._record.status = status
         fields = self._fields(response)
-        if self._is_plain or call is None:
+        if self._work is None or not self._work.shapes or call is None:
             self._writer.send_head(status, response.reason, fields, response.body_length)
             return self
         shaped = shape_response(response, fields, self._record, call, self, self._resources)
@@ -300,8 +300,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
     def _fields(self, response: Response) -> FieldLines:
         """Return the endpoint's fields that the client gets, edited, with those of its session."""
         call, fields = self._call, downstream_fields(response, self._response_edits)
-        if self._policies is not None:
-            fields = self._policies.edited(fields, response.status)
+        if self._passage is not None:
+            fields = self._passage.edited(fields, response)
         if call is not None and call.cookie is not None:
             fields = [*fields, (b"Set-Cookie", call.cookie)]
         return fields
@@ -368,8 +368,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             self._writer.abort()
             return
         request, record, edits = self.request, self._record, self._response_edits
-        if self._policies is not None:
-            edits = edits.then(self._policies.edits_for(answer.status))
+        if self._passage is not None:
+            edits = edits.then(self._passage.edits_for(answer.status))
         answer, fields, body = self._resources.written(answer, request, record.request_id, edits)
         sent = b"" if request.method == b"HEAD" else body
         record.status, record.body_size = answer.status, len(sent)
@@ -391,8 +391,8 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
 
     def _end(self, outcome: Outcome, detail: str = "") -> None:
         self.state, self._call, self._held = ENDED, None, None
-        if self._policies is not None:
-            self._policies.ended(self._record)
+        if self._passage is not None:
+            self._passage.ended(self._record)
         record, self.outcome = self._record, outcome
         if self._earlier_tries is not None:
             record.tries = [*self._earlier_tries, *record.tries]

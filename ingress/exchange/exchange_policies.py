@@ -10,19 +10,21 @@ from typing import Final
 from twisted.python.failure import Failure
 
 from ingress.answer import Answer
-from ingress.believed_client import BelievedClient
-from ingress.encoded_fields import FieldLines
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome, RequestError
+from ingress.exchange.call import Call
 from ingress.exchange.canary_choice import choose_canary
+from ingress.exchange.early_body import EarlyBody
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.fields import apply_edits, without_body
+from ingress.exchange.fields import without_body
+from ingress.exchange.message_edits import UNCHANGED, apply_edits
 from ingress.exchange.own_answer import NO_ROUTE
+from ingress.exchange.passage import Passage
 from ingress.exchange.policy_run import Done, PolicyRun
-from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.field_edits import FieldEdits
+from ingress.http1.body import Trailers
 from ingress.message import Request, Response, UpstreamRequest
 from ingress.policy.context import PolicyContext
-from ingress.policy.decision import SUCCESSES
 from ingress.routing.match import find_captures, find_route
 from ingress.routing.path import canonical_path
 from ingress.routing.route import Route
@@ -38,18 +40,18 @@ _TOO_OFTEN: Final = Answer(
 )
 
 
-class ExchangePolicies:
+class ExchangePolicies(Passage):
     """
     The context of a route's policies, and their decisions so far.
+
+    :param passage: what gates have decided already.
 
     :ivar snapshot: the Snapshot that the exchange is served from.
     :ivar route: the rule of the request; a policy may have had another one found.
     :ivar request: the request, with the target that a policy has had a rule found for.
-    :ivar client: what is believed of the client.
     :ivar upstream: the Upstream to ask; None for the route's.
     :ivar diversion: the Upstream to ask although there is a response, or an answer of the proxy's
         own, which it replaces.
-    :ivar response_edits: changes to the head of the response, in addition to the route's.
     :ivar has_waited: whether a policy did not decide at once.
     """
 
@@ -59,24 +61,26 @@ class ExchangePolicies:
         snapshot: Snapshot,
         route: Route,
         request: Request,
-        client: BelievedClient,
-        request_id: bytes,
+        passage: Passage,
+        record: ExchangeRecord,
     ) -> None:
+        super().__init__(passage.client, resources.policy_states.limiter)
         self.snapshot = snapshot
-        self.client = client
         self.route = route
         self.request = request
         self.upstream: UpstreamKey | None = None
         self.diversion: UpstreamKey | None = None
-        self.response_edits = NO_EDITS
-        self._success_edits = NO_EDITS
         self.has_waited = False
         self._resources = resources
-        self._request_id = request_id
+        self._request_id = record.request_id
         self._searches = 0
         """How many times another path had its rule found."""
 
         self._run = PolicyRun(resources.policy_faults, resources.policy_journal)
+        self.asked, self.counted = passage.asked, passage.counted
+        self._run.request_edits = passage.request_edits
+        self._run.response_edits = passage.response_edits
+        self._run.success_edits = passage.success_edits
         self._done: Done | None = None
         """Takes the answer of the phase under way. Not kept longer, or it would be a cycle."""
 
@@ -85,6 +89,9 @@ class ExchangePolicies:
 
         self._is_decided = False
         """Whether the response is decided: policies do not see the one that a diversion brings."""
+
+        self._early_body: EarlyBody | None = EarlyBody()
+        """The body so far, until there is a call."""
 
         self._ends: list[Callable[[], None]] = []
         """What policies want to be called at the end, those of all rules that were found."""
@@ -140,10 +147,10 @@ class ExchangePolicies:
 
         :param done: takes the answer to the client; None if the request may pass.
         """
-        context, run = self._context, self._run
+        context, run, policies = self._context, self._run, self.route.access_policies
         self._done = done
         run.ask(
-            self.route.access_policies,
+            policies[self.asked :] if self.asked else policies,
             lambda policy: policy.access(context.after(run.request_edits)),
             self._accessed,
         )
@@ -161,6 +168,7 @@ class ExchangePolicies:
     def _search(self, target: bytes) -> None:
         """Find the rule of another target, and ask its policies."""
         self._searches += 1
+        self.asked = 0
         answer = None
         if self._searches > MAX_SEARCHES:
             answer = _TOO_OFTEN
@@ -224,7 +232,7 @@ class ExchangePolicies:
             return
         self.upstream = self._run.upstream
         self.response_edits = self._run.response_edits
-        self._success_edits = self._run.success_edits
+        self.success_edits = self._run.success_edits
         self._finish(answer)
 
     def change(self, head: UpstreamRequest) -> None:
@@ -233,19 +241,8 @@ class ExchangePolicies:
         if run.target is not None:
             head.target = run.target
         edits = run.request_edits
-        if edits is not NO_EDITS:
+        if edits is not UNCHANGED:
             apply_edits(head, edits)
-
-    def edits_for(self, status: int) -> FieldEdits:
-        """:return: the changes to the head of a response of this status."""
-        if self._success_edits is not NO_EDITS and status in SUCCESSES:
-            return self.response_edits.then(self._success_edits)
-        return self.response_edits
-
-    def edited(self, fields: FieldLines, status: int) -> FieldLines:
-        """:return: the fields of a response of this status, with the changes."""
-        edits = self.edits_for(status)
-        return fields if edits is NO_EDITS else edits.apply(fields)
 
     def review(self, response: Response, done: Done) -> None:
         """
@@ -279,6 +276,22 @@ class ExchangePolicies:
             self.route.error_policies, lambda policy: policy.error(context, answer), self._decided
         )
 
+    def keep_body(self, data: bytes) -> None:
+        """Keep some of the request's body while there is no call."""
+        if self._early_body is not None:
+            self._early_body.pieces.append(data)
+
+    def keep_end(self, trailers: Trailers) -> None:
+        """Keep the end of the body."""
+        if self._early_body is not None:
+            self._early_body.trailers = trailers
+
+    def send_early_body(self, call: Call) -> None:
+        """Send the call what has come of the body, unless an earlier call has got it."""
+        early, self._early_body = self._early_body, None
+        if early is not None:
+            early.send_to(call)
+
     def cancel(self) -> None:
         """Wait for no further decision."""
         self._run.cancel()
@@ -286,6 +299,7 @@ class ExchangePolicies:
 
     def ended(self, record: ExchangeRecord) -> None:
         """Tell the policies that asked for it that the exchange is over; note its span."""
+        Passage.ended(self, record)
         record.trace = self._context.trace
         ends = self._ends
         while ends:
@@ -300,7 +314,7 @@ class ExchangePolicies:
         run = self._run
         self._is_decided = True
         self.response_edits = self.response_edits.then(run.response_edits)
-        self._success_edits = self._success_edits.then(run.success_edits)
+        self.success_edits = self.success_edits.then(run.success_edits)
         self.diversion = run.upstream
         self._finish(self._replaced if answer is None else answer)
 

@@ -28,7 +28,6 @@ from ingress.policy.limiter import Limiter
 from ingress.policy.live_state import PolicyStates
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.subrequest import Asker, NoAsker
-from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, RecordReceiver
 
@@ -146,12 +145,6 @@ class ExchangeResources:
             answer = grpc_answer(answer, request)
             accept = request.field(b"accept")
         return answer, *answer_fields(answer, accept, identity, edits, self.error_pages)
-
-    def asks_gates(self, route: Route) -> bool:
-        """
-        Whether gates are all that decides on a route. A journal wants to see the phases instead.
-        """
-        return bool(route.gates) and self.policy_journal is None
 
     def request_id_of(self, request: Request) -> bytes:
         """:return: the id that the client gave its request, if it is a token, or a new one."""

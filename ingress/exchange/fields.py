@@ -20,14 +20,12 @@ from ingress.error_pages import NO_PAGES, ErrorPages
 from ingress.exchange.explained_response import EXPLAIN
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
 from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
-from ingress.field_edits import CONNECTION_FIELDS, NO_EDITS, FieldEdits, plain_spelling
+from ingress.exchange.message_edits import UNCHANGED, edit_own_fields
+from ingress.field_edits import CONNECTION_FIELDS, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
-from ingress.message import EditedFields, Request, Response, UpstreamRequest
+from ingress.message import Request, Response, UpstreamRequest
 from ingress.routing.route import Route
 from ingress.routing.upstream_target import route_target
-
-UNCHANGED: Final = NO_EDITS
-"""Known to compiled code: a name of a module that is not compiled is looked up each time."""
 
 HOP_BY_HOP: Final = CONNECTION_FIELDS - {b"content-length"}
 
@@ -98,7 +96,6 @@ The beginning of the key that the fields of a trusted proxy are kept by. That of
 _STAYS_HERE: Final = -1
 _READS_AS_OURS: Final = 100
 
-_REQUEST_ID_KEY: Final = b"x-request-id"
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _MAX_CACHED_NAME: Final = 64
 """Bytes of a field name that a cache keeps, so that clients cannot fill it with long ones."""
@@ -169,35 +166,6 @@ def upstream_head(
     if route is not None and route.connection is not None:
         head.connection = route.connection.value
     return head
-
-
-def apply_edits(head: UpstreamRequest, edits: FieldEdits) -> None:
-    """
-    Apply edits that were made for a single request. The result is kept for the next request with
-    the same head whose edits are the same object, and nothing more.
-    """
-    cache, source = head.request.cache, head.fields
-    kept = cache.edited
-    if kept is not None and kept.source is source and kept.edits is edits:
-        head.fields = kept.fields
-    else:
-        head.fields = EncodedFields(edits.apply_to_request(source))
-        cache.edited = EditedFields(source, edits, head.fields)
-    edit_own_fields(head, edits)
-
-
-def edit_own_fields(head: UpstreamRequest, edits: FieldEdits) -> None:
-    """
-    Apply edits to the fields that do not come from the client: Host, and those of the proxy. The
-    head keeps them for its trailers.
-    """
-    head.edits = (*head.edits, edits)
-    if edits.host is not None:
-        head.authority = edits.host
-    if edits.drops_own_lines:
-        head.forwarded = edits.apply_to_lines(head.forwarded)
-    if _REQUEST_ID_KEY in edits.dropped_spellings:
-        head.request_id = b""
 
 
 def upstream_fields(

@@ -6,68 +6,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from twisted.python.failure import Failure
-
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.config import Config
 from ingress.encoded_fields import FieldLines
-from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestError, RequestTimeout
+from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
 from ingress.exchange.response_writer import ResponseWriter
 from ingress.message import Request
 from ingress.policy.blocked_clients import BlockedClients
-from ingress.routing.route import Route
-from ingress.routing.snapshot import Snapshot
-from ingress.routing.upstream_target import check_path
 from ingress.telemetry.record import ExchangeRecord
 
 TOO_LARGE: Final = Answer.from_error(BodyTooLarge("The body is larger than this path accepts."))
 NO_ROUTE: Final = Answer(404, Outcome.NO_ROUTE, "No rule matches this host and path.")
 NO_SERVICE: Final = Answer(404, Outcome.NO_ROUTE, "The rule names no Service.")
-
-
-def early_refusal(
-    resources: ExchangeResources,
-    snapshot: Snapshot,
-    request: Request,
-    route: Route,
-    client: BelievedClient,
-    peer: bytes,
-) -> Answer | None:
-    """
-    Check a request whose route asks for more than an endpoint, or that comes while the process is
-    crowded.
-
-    :param peer: the address at the other end of the connection.
-    :return: the refusal of a request that exceeds a share, whose path endpoints may read in
-        another way than the rules do, or that a gate refuses; None if the request may go on.
-    """
-    if resources.shares.is_active:
-        beyond = resources.shares.refusal(peer, client, route)
-        if beyond is not None:
-            return beyond
-    if route.paths is not None:
-        try:
-            check_path(snapshot, request, route, route.paths)
-        except RequestError as error:
-            return Answer.from_error(error)
-    return _gate_refusal(resources, route, client) if resources.asks_gates(route) else None
-
-
-def _gate_refusal(
-    resources: ExchangeResources, route: Route, client: BelievedClient
-) -> Answer | None:
-    limiter, now = resources.policy_states.limiter, resources.now()
-    for gate in route.gates:
-        try:
-            answer: Answer | None = gate.refusal(client.address, limiter, now)
-        except BaseException:
-            return resources.policy_faults.failed(gate.label, Failure())
-        if answer is not None:
-            return answer
-    return None
 
 
 def no_route(config: Config, request: Request, client: BelievedClient) -> Answer:

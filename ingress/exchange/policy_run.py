@@ -14,8 +14,9 @@ from twisted.python.failure import Failure
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
+from ingress.exchange.message_edits import UNCHANGED
 from ingress.exchange.policy_journal import PolicyJournal
-from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.field_edits import FieldEdits
 from ingress.policy.decision import Decision, Proceed
 from ingress.policy.policy import Policy
 from ingress.policy.policy_faults import PolicyFaults
@@ -70,9 +71,9 @@ class PolicyRun:
     """
 
     def __init__(self, faults: PolicyFaults, journal: PolicyJournal | None = None) -> None:
-        self.request_edits = NO_EDITS
-        self.response_edits = NO_EDITS
-        self.success_edits = NO_EDITS
+        self.request_edits = UNCHANGED
+        self.response_edits = UNCHANGED
+        self.success_edits = UNCHANGED
         self.target: bytes | None = None
         self.upstream: UpstreamKey | None = None
         self.finds_rule_again = False
@@ -198,9 +199,9 @@ class PolicyRun:
         if not isinstance(decision, Proceed):
             wanted = "a policy decides with an Answer, a Proceed, None, or a Deferred of these"
             raise TypeError(f"{wanted}; this is a {type(decision).__name__}")
-        self.request_edits = _added(self.request_edits, decision.request_edits)
-        self.response_edits = _added(self.response_edits, decision.response_edits)
-        self.success_edits = _added(self.success_edits, decision.success_edits)
+        self.request_edits = added(self.request_edits, decision.request_edits)
+        self.response_edits = added(self.response_edits, decision.response_edits)
+        self.success_edits = added(self.success_edits, decision.success_edits)
         if decision.target is not None:
             self.target = decision.target
         if decision.upstream is not None:
@@ -209,12 +210,13 @@ class PolicyRun:
         return None
 
 
-def _added(before: FieldEdits, edits: object) -> FieldEdits:
+def added(before: FieldEdits, edits: object) -> FieldEdits:
     """
+    :return: both edits together.
     :raises TypeError: for what are no edits.
     """
-    if edits is NO_EDITS:
+    if edits is UNCHANGED:
         return before
     if not isinstance(edits, FieldEdits):
         raise TypeError("the edits of a Proceed are FieldEdits")
-    return edits if before is NO_EDITS else before.then(edits)
+    return edits if before is UNCHANGED else before.then(edits)

@@ -20,7 +20,7 @@ from ingress.http1.request_head import parse_request_head
 from ingress.message import Request
 from ingress.policy.inputs import Input, Inputs
 from ingress.policy.limiter import Limiter
-from ingress.policy.policy import Gate, Phase, Policy
+from ingress.policy.policy import GatedPolicy, Phase, Policy
 from ingress.routing.match import find_route
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
@@ -118,7 +118,7 @@ class Decider:
         refusals = None
         for policy in policies:
             found = policy.decides_by(request)
-            if isinstance(policy, Gate) and found == _CLIENT:
+            if isinstance(policy, GatedPolicy) and found == _CLIENT:
                 # Most logs have many clients, and most rules with ranges two kinds of them.
                 refusals = (*(refusals or ()), self._refuses(policy, request, asked))
             else:
@@ -135,11 +135,12 @@ class Decider:
             asked.fields if Input.DESCRIPTION in inputs or Input.FIELDS in inputs else None,
         )
 
-    def _refuses(self, gate: Gate, request: Request, asked: LoggedRequest) -> bool:
-        """:return: whether a gate refuses the client of a request."""
+    def _refuses(self, policy: GatedPolicy, request: Request, asked: LoggedRequest) -> bool:
+        """:return: whether a policy refuses the client of a request."""
         client = Client(asked.client, is_secure=asked.is_secure)
         believed = client.believed(request, self.snapshot.config)
-        return gate.refusal(believed.address, self._limiter, self._now) is not None
+        found = policy.gate.decide(request, believed, None, self._limiter, self._now)
+        return found is not None
 
     def _handling(self, request: Request, route: Route) -> str:
         """:return: the reason for which the path is refused; empty if it is not."""

@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
-from ingress.errors import Outcome
 from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.bucket_table import ONE, Rate, Refusal
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.gate import COUNTED
 from ingress.policy.inputs import Input, Inputs
-from ingress.policy.limiter import Limiter, LimitLabels, LimitLevels, client_of
-from ingress.policy.policy import Gate
+from ingress.policy.limit_gate import CONNECTIONS, LIMITS, LimitedClient, LimitGate
+from ingress.policy.limiter import LimitLevels, client_of
+from ingress.policy.policy import GatedPolicy
 from ingress.policy.scope import ReadContext, RuleScope
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -42,17 +43,10 @@ _PERIODS: Final = {"rps": 1, "rpm": 60}
 """Seconds, by limit."""
 
 _SALTS: Final = {"rps": 0, "rpm": 0x5DEECE66D}
-_CONNECTIONS: Final = "connections"
-
-_DETAILS: Final = {
-    "rps": "This client has sent more requests within a second than the path accepts.",
-    "rpm": "This client has sent more requests within a minute than the path accepts.",
-    _CONNECTIONS: "This client has as many requests in progress as the path accepts.",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class ClientLimits(Gate):
+class ClientLimits(GatedPolicy):
     """
     Refuses what a client sends beyond a limit.
 
@@ -101,15 +95,30 @@ class ClientLimits(Gate):
     statuses: tuple[int, int] = (503, 503)
     """Of refusals beyond a rate, and beyond the requests in progress."""
 
+    gate: LimitGate = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        gate = LimitGate(
+            self.zone,
+            tuple(limit for limit, _ in self.rates),
+            self.buckets,
+            self.connections,
+            self.exempt,
+            self.is_dry,
+            self.is_shared,
+            self.statuses,
+        )
+        object.__setattr__(self, "gate", gate)
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ClientLimits | None:
         """Feature."""
-        limits = {limit: _limit(annotations, f"limit-{limit}") for limit in _DETAILS}
+        limits = {limit: _limit(annotations, f"limit-{limit}") for limit in LIMITS}
         multiplier = _multiplier(annotations)
         exempt = _exempt(annotations)
         is_dry = annotations.boolean(_DRY_RUN, False)
         rates = tuple((limit, limits[limit]) for limit in _PERIODS if limits[limit])
-        if not rates and not limits[_CONNECTIONS]:
+        if not rates and not limits[CONNECTIONS]:
             return None
         buckets = tuple(
             Rate(
@@ -124,7 +133,7 @@ class ClientLimits(Gate):
         return cls(
             rates,
             multiplier,
-            limits[_CONNECTIONS],
+            limits[CONNECTIONS],
             exempt,
             is_dry,
             buckets=buckets,
@@ -141,74 +150,35 @@ class ClientLimits(Gate):
         """Feature: an Ingress is a zone."""
         return replace(self, zone=(rule.namespace, rule.ingress))
 
-    @property
-    def is_gate(self) -> bool:
-        """Gate: a request that is counted until it ends needs a context."""
-        return not self.connections and not self.is_shared
-
-    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
-        """Gate: the limits of requests alone. Each line here is a part of the cost of a request."""
-        if self.exempt is not None and self.exempt.has(address):
+    def judge(self, context: PolicyContext) -> Decision:
+        """GatedPolicy: all replicas count together, and the store that they share is asked."""
+        gate, limiter, client = self.gate, context.limiter, context.client
+        limited, refusal = gate.limited(client), None
+        if limited.is_exempt:
             return None
-        who = client_of(address) if b":" in address else address
-        zone = self.zone
-        beyond = limiter.buckets.take(hash((zone, who)), hash(zone), int(now * 1000), self.buckets)
-        return None if beyond is None else self._rate_refused(limiter, beyond)
-
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy: the limits of requests first, as in nginx."""
-        if self.is_gate:
-            return Gate.access(self, context)
-        address = context.client.address
-        if self.exempt is not None and self.exempt.has(address):
-            return None
-        who = client_of(address) if b":" in address else address
-        client, limiter = hash((self.zone, who)), context.limiter
         if self.buckets:
-            now = int(context.now() * 1000)
-            refusal = limiter.buckets.take(client, hash(self.zone), now, self.buckets)
+            refusal = gate.take(limited, limiter, context.now())
             if refusal is None and limiter.store is not None:
                 # What this replica alone would refuse, all together would refuse as well.
-                decision = limiter.store.take("/".join(self.zone), who, self.buckets)
+                zone, who = "/".join(self.zone), client_of(client.address)
+                decision = limiter.store.take(zone, who, self.buckets)
                 if decision is not None:
-                    return decision.addCallback(partial(self._rated, context, client))
-            return self._rated(context, client, refusal)
-        return self._begin(context, client)
+                    return decision.addCallback(partial(self._rated, context, limited))
+        return self._rated(context, limited, refusal)
 
-    def _rated(self, context: PolicyContext, client: int, refusal: Refusal | None) -> Answer | None:
+    def _rated(
+        self, context: PolicyContext, limited: LimitedClient, refusal: Refusal | None
+    ) -> Answer | None:
         """Go on after the limits of requests, of which one may refuse."""
-        if refusal is not None:
-            answer = self._rate_refused(context.limiter, refusal)
-            if answer is not None:
-                return answer
-        return self._begin(context, client)
-
-    def _begin(self, context: PolicyContext, client: int) -> Answer | None:
-        """Begin a request that the limits of requests have let pass."""
-        if not self.connections:
+        gate, limiter = self.gate, context.limiter
+        answer = None if refusal is None else gate.beyond_rate(refusal, limiter)
+        if answer is not None:
+            return answer
+        begun = gate.begin(limited, limiter)
+        if begun is COUNTED:
+            context.ends.append(partial(gate.ended, context.client, limiter))
             return None
-        flights = context.limiter.in_flight
-        if not flights.begin(client, self.connections):
-            return self._refuse(context.limiter, _CONNECTIONS, 0)
-        context.ends.append(partial(flights.end, client))
-        return None
-
-    def _rate_refused(self, limiter: Limiter, refusal: Refusal) -> Answer | None:
-        limit, _ = self.rates[refusal.which]
-        return self._refuse(limiter, limit, refusal.wait)
-
-    def _refuse(self, limiter: Limiter, limit: str, wait: int) -> Answer | None:
-        """
-        Count a request beyond a limit.
-
-        :param wait: milliseconds until another request may pass.
-        """
-        limiter.count(LimitLabels(*self.zone, limit, self.is_dry))
-        if self.is_dry:
-            return None
-        seconds = b"%d" % max(1, -(-wait // 1000))
-        status = self.statuses[limit == _CONNECTIONS]
-        return Answer(status, Outcome.LIMITED, _DETAILS[limit], fields=((b"Retry-After", seconds),))
+        return cast("Answer | None", begun)
 
     def decides_by(self, request: Request) -> Inputs:
         """Policy: how many requests a client has made is state."""
@@ -222,16 +192,16 @@ class ClientLimits(Gate):
 
         :param address: of the client.
         :param levels: reads the state of limits.
-        :param now: in seconds, as for `refusal`.
+        :param now: in seconds, as for `Gate.decide`.
         """
-        if self.exempt is not None and self.exempt.has(address):
+        if self.gate.exempts(address):
             return
-        client = hash((self.zone, client_of(address)))
+        client = self.gate.number(address)
         for (limit, _), rate in zip(self.rates, self.buckets, strict=True):
             used = levels.buckets.level(client, int(now * 1000), rate)
             yield limit, used / ONE, rate.burst // ONE
         if self.connections:
-            yield _CONNECTIONS, levels.in_flight(client), self.connections
+            yield CONNECTIONS, levels.in_flight(client), self.connections
 
     def explain(self) -> str:
         """Feature."""
@@ -254,7 +224,7 @@ class ClientLimits(Gate):
         if self.rates:
             limits["burstMultiplier"] = self.multiplier
         if self.connections:
-            limits[_CONNECTIONS] = self.connections
+            limits[CONNECTIONS] = self.connections
         if self.exempt:
             limits["exempt"] = self.exempt.count
         return {"limits": {**limits, "isDryRun": self.is_dry}}

@@ -6,8 +6,7 @@ A bound of the requests that one client has in progress, at all rules together:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
@@ -16,9 +15,11 @@ from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.gate import Gate
 from ingress.policy.inputs import Input, Inputs
-from ingress.policy.limiter import LimitLabels, client_of
-from ingress.policy.policy import Policy
+from ingress.policy.limiter import LimitLabels
+from ingress.policy.policy import GatedPolicy
+from ingress.policy.progress_gate import LABEL, ProgressGate
 from ingress.policy.scope import ReadContext
 
 _REFUSED: Final = Answer(
@@ -27,11 +28,10 @@ _REFUSED: Final = Answer(
     "This client has as many requests in progress as one client may have.",
     fields=((b"Retry-After", b"1"),),
 )
-_LABEL: Final = "client-requests"
 
 
 @dataclass(frozen=True, slots=True)
-class ClientRequests(Policy):
+class ClientRequests(GatedPolicy):
     """
     Refuses what a client sends while it has enough in progress, over all workers of a replica.
 
@@ -42,24 +42,22 @@ class ClientRequests(Policy):
 
     most: int
 
+    gate: Gate = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", ProgressGate(self.most))
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ClientRequests | None:
         """Feature: the configuration asks for it, for all rules."""
         most = context.config.limits.requests_per_client
         return None if most is None else cls(most)
 
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy."""
-        address = context.client.address
-        if not address:
-            return None
-        client, flights = hash((_LABEL, client_of(address))), context.limiter.in_flight
-        if not flights.begin(client, self.most):
-            rule = context.rule
-            context.limiter.count(LimitLabels(rule.namespace, rule.ingress, _LABEL))
-            return _REFUSED
-        context.ends.append(partial(flights.end, client))
-        return None
+    def judge(self, context: PolicyContext) -> Decision:
+        """GatedPolicy: the client has enough in progress."""
+        rule = context.rule
+        context.limiter.count(LimitLabels(rule.namespace, rule.ingress, LABEL))
+        return _REFUSED
 
     def decides_by(self, request: Request) -> Inputs:
         """Policy: how many requests a client has made is state."""

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from ingress.answer import Answer
-from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits, FieldPairs
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
-from ingress.policy.context import PolicyContext
+from ingress.policy.cors_gate import CORSGate, cors_edits
 from ingress.policy.cors_origin import OriginList, read_origins
-from ingress.policy.decision import Decision, Proceed
+from ingress.policy.gate import Gate
 from ingress.policy.inputs import Input, Inputs
-from ingress.policy.policy import Policy
+from ingress.policy.policy import GatedPolicy
 from ingress.policy.scope import ReadContext
 
 _METHODS: Final = "GET, PUT, POST, DELETE, PATCH, OPTIONS"
@@ -40,27 +37,11 @@ _MAX_LIST: Final = 4096
 _METHOD_LIST: Final = re.compile(r"(?:[A-Za-z]+|\*)(?: *, *(?:[A-Za-z]+|\*))*(?: *,)?")
 _NAME_LIST: Final = re.compile(r"(?:[A-Za-z0-9_\-]+|\*)(?: *, *(?:[A-Za-z0-9_\-]+|\*))*(?: *,)?")
 
-_ALLOW_ORIGIN: Final = b"Access-Control-Allow-Origin"
-_DROPPED: Final = frozenset(
-    {
-        b"access-control-allow-credentials",
-        b"access-control-allow-headers",
-        b"access-control-allow-methods",
-        b"access-control-allow-origin",
-        b"access-control-max-age",
-    }
-)
-"""
-The fields by which an endpoint could let in more origins than the annotations do. Those that it
-exposes stay if no annotation lists others.
-"""
-
-_NOBODY: Final = Proceed(response_edits=FieldEdits(remove=_DROPPED))
 _VARY: Final = FieldEdits(add=((b"Vary", b"Origin"),))
 
 
 @dataclass(frozen=True, slots=True)
-class CORS(Policy):
+class CORS(GatedPolicy):
     """Answers preflights, and gives every response the fields that browsers look for."""
 
     name: ClassVar[str] = "cors"
@@ -84,6 +65,11 @@ class CORS(Policy):
 
     fields: FieldPairs
     """What responses have, beside the allowed origin."""
+
+    gate: Gate = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", CORSGate(self.origins, self.fields))
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> CORS | None:
@@ -110,19 +96,7 @@ class CORS(Policy):
         """Policy: what everybody may read is the same for all requests."""
         if self.origins is not None:
             return _VARY
-        return _edits(self.fields, b"*")
-
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy: preflights have no credentials, so they are answered before access is decided."""
-        request = context.request
-        if self.origins is None:
-            return _PREFLIGHT if request.method == b"OPTIONS" else None
-        origin = request.field(b"origin")
-        if origin is None or not self.origins.has(origin):
-            return _NOBODY
-        if request.method == b"OPTIONS":
-            return _preflight(self.fields, origin)
-        return _proceed(self.fields, origin)
+        return cors_edits(self.fields, b"*")
 
     def decides_by(self, request: Request) -> Inputs:
         """Policy: only preflights are answered."""
@@ -142,31 +116,6 @@ class CORS(Policy):
         origins = ["*"] if self.origins is None else list(self.origins.written)
         fields = {name.decode(): value.decode() for name, value in self.fields}
         return {"cors": {"origins": origins, "fields": fields}}
-
-
-_PREFLIGHT: Final = Answer(
-    204, Outcome.PREFLIGHT, "The proxy answers preflights itself.", has_body=False
-)
-
-
-def _edits(fields: FieldPairs, origin: bytes) -> FieldEdits:
-    return FieldEdits(replace=((_ALLOW_ORIGIN, origin), *fields), remove=_DROPPED)
-
-
-@lru_cache(maxsize=1024)
-def _proceed(fields: FieldPairs, origin: bytes) -> Proceed:
-    return Proceed(response_edits=_edits(fields, origin))
-
-
-@lru_cache(maxsize=1024)
-def _preflight(fields: FieldPairs, origin: bytes) -> Answer:
-    return Answer(
-        204,
-        _PREFLIGHT.outcome,
-        _PREFLIGHT.detail,
-        fields=((_ALLOW_ORIGIN, origin), *fields),
-        has_body=False,
-    )
 
 
 def _list(annotations: Annotations, name: str, pattern: re.Pattern[str]) -> str:

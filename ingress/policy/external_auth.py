@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from twisted.python.failure import Failure
 
@@ -24,6 +24,7 @@ from ingress.field_edits import NO_EDITS, FieldEdits, FieldPairs
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.auth_cache import AuthCache, CacheDurations, Kept, lifetime
+from ingress.policy.auth_gate import AuthGate, KeptDecision
 from ingress.policy.auth_question import question_edits, source_of
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.context import PolicyContext
@@ -37,7 +38,7 @@ from ingress.policy.external_auth_reading import (
 from ingress.policy.feature import ObjectReference
 from ingress.policy.hash_key import HashKey
 from ingress.policy.inputs import Input, Inputs
-from ingress.policy.policy import Policy
+from ingress.policy.policy import GatedPolicy
 from ingress.policy.scope import ReadContext, RuleScope
 from ingress.policy.server_url import ServerURL
 from ingress.policy.sign_in import SignIn
@@ -58,29 +59,8 @@ _UNSENDABLE: Final = Answer(
 )
 
 
-class _LastDecision(NamedTuple):
-    """
-    A kept decision, for requests with the same head: where the key depends on the fields alone, it
-    need not be made again.
-    """
-
-    policy: ExternalAuth
-    route: object
-    host: bytes
-    kept: Kept
-
-    def holds(self, policy: ExternalAuth, context: PolicyContext, now: float) -> bool:
-        """Whether it is a decision about this request, too."""
-        return (
-            self.policy is policy
-            and self.route is context.route
-            and self.kept.until > now
-            and self.host == context.request.host
-        )
-
-
 @dataclass(frozen=True, slots=True)
-class ExternalAuth(Policy):
+class ExternalAuth(GatedPolicy):
     """
     Asks a server about each request, with the client's fields and without its body. 2xx lets it
     pass, 401 and 403 refuse it, and everything else closes: no answer opens a path.
@@ -144,12 +124,15 @@ class ExternalAuth(Policy):
     digest: bytes = field(default=b"", init=False, repr=False, compare=False)
     """Stands for all settings in keys of the cache."""
 
+    gate: AuthGate = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         removed = frozenset(name.lower().encode("ascii") for name in self.copied)
         object.__setattr__(self, "edits", FieldEdits(remove=removed) if removed else NO_EDITS)
         object.__setattr__(self, "tls", self.url.tls(is_verified=self.is_verified))
         settings = (self.url, self.method, self.copied, self.set_fields, self.redirect)
         object.__setattr__(self, "digest", sha256(repr(settings).encode()).digest())
+        object.__setattr__(self, "gate", AuthGate(self.sign_in is not None))
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ExternalAuth | None:
@@ -208,20 +191,19 @@ class ExternalAuth(Policy):
 
     # Deciding.
 
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy."""
+    def judge(self, context: PolicyContext) -> Decision:
+        """GatedPolicy."""
         if self.cache_key is None:
             return self._ask(context, self._decided, context)
-        head, now = context.request.cache, context.now()
-        last = head.decision
-        if type(last) is _LastDecision and last.holds(self, context, now):
-            return self._answered(last.kept.verdict, context)
+        request, now = context.request, context.now()
         cache = context.process_state(self.name, AuthCache)
         key, has_value = self._key(context)
         kept = cache.find(context.rule, key, now, lambda names: _values(context, names))
         if kept is not None:
             if self.cache_key.depends_on_fields_alone:
-                head.decision = _LastDecision(self, context.route, context.request.host, kept)
+                request.cache.decision = KeptDecision(
+                    self.gate, context.route, request.authority, kept.verdict, kept.until
+                )
             return self._answered(kept.verdict, context)
         return self._ask(context, self._keep, context, cache, key, has_value)
 

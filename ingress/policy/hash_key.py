@@ -5,9 +5,13 @@ The hash key of a request, as ``upstream-hash-by`` describes it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ingress.policy.scope import RuleScope
 from ingress.policy.variables import REQUEST_VARIABLES, RequestSource, VariableText
+
+_OF_FIELDS: Final = ("", "http_", "cookie_", "remote_user")
+"""The variables that depend on the fields of a request alone, and the text between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class HashKey:
     @property
     def depends_on_fields_alone(self) -> bool:
         """Whether requests with the same fields, beside Host, have the same key."""
-        return all(part.variable in ("", "http_", "cookie_") for part in self.text.parts)
+        return all(part.variable in _OF_FIELDS for part in self.text.parts)
 
     def at(self, rule: RuleScope) -> HashKey:
         """:return: the key of the requests of a rule."""

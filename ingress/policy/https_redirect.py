@@ -7,7 +7,7 @@ Source of the rules: docs/compatibility.md, section 2.2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from ingress.answer import Answer
@@ -16,9 +16,11 @@ from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
+from ingress.policy.gate import Gate
 from ingress.policy.inputs import Input, Inputs
-from ingress.policy.policy import Policy
+from ingress.policy.policy import GatedPolicy
 from ingress.policy.scope import ReadContext, RuleScope
+from ingress.policy.secure_gate import SecureGate
 
 HTTPS_PORT = 443
 
@@ -32,7 +34,7 @@ _NO_HOST = Answer(400, Outcome.BAD_REQUEST, "The request names no host.")
 
 
 @dataclass(frozen=True, slots=True)
-class HttpsRedirect(Policy):
+class HttpsRedirect(GatedPolicy):
     """Answers requests over http with a redirect to the same place over https."""
 
     name: ClassVar[str] = "https-redirect"
@@ -61,6 +63,11 @@ class HttpsRedirect(Policy):
     exempt: tuple[bytes, ...] = (_ACME_PATH,)
     """Canonical paths that are served over http, and all below them."""
 
+    gate: Gate = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", SecureGate())
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> HttpsRedirect | None:
         """Feature: an annotation takes precedence over the configuration."""
@@ -88,10 +95,10 @@ class HttpsRedirect(Policy):
             return self
         return replace(self, hosts=rule.https_hosts) if rule.https_hosts else None
 
-    def access(self, context: PolicyContext) -> Decision:
-        """Policy: requests that are secure, not covered, or a certificate challenge pass."""
+    def judge(self, context: PolicyContext) -> Decision:
+        """GatedPolicy: requests that are not covered, or a certificate challenge, pass."""
         request = context.request
-        if context.client.is_secure or not self._covers(request.host):
+        if not self._covers(request.host):
             return None
         if any(_is_below(request.path, exempt) for exempt in self.exempt):
             return None

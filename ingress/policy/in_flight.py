@@ -28,6 +28,9 @@ _COLUMN: Final = Struct(f"{WAYS}q")
 SIZE: Final = SETS * _SET * _WORD
 """Bytes of a region: 2 MiB, of which the kernel provides what is used."""
 
+MOST_IDLE: Final = 4096
+"""Counts that are kept although a client has nothing in flight: it will soon again."""
+
 _STRIPES: Final = 1024
 _FIRST_STRIPE: Final = 1 << 20
 """Behind the stripes of the buckets."""
@@ -72,6 +75,26 @@ class Region:
                 words[place + WAYS] = count
 
 
+class Flight:
+    """
+    The requests in flight of a client in this process.
+
+    :ivar client: a hash of the client and the zone, of 64 bits.
+    :ivar count: how many there are.
+    :ivar is_kept: whether it still counts; if not, there is another one for the client.
+    """
+
+    __slots__ = ("client", "count", "is_kept")
+
+    def __init__(self, client: int) -> None:
+        self.client = client
+        self.count = 0
+        self.is_kept = True
+
+    def __repr__(self) -> str:
+        return f"<Flight {self.client:x} of {self.count}>"
+
+
 class InFlight:
     """
     :param regions: those of all processes; empty if there is one process.
@@ -81,7 +104,10 @@ class InFlight:
     log: ClassVar[Logger] = Logger()
 
     def __init__(self, regions: Sequence[Region] = (), lock: ProcessLock | None = None) -> None:
-        self._own: dict[int, int] = {}
+        self._own: dict[int, Flight] = {}
+        self._most = MOST_IDLE
+        """So many are kept before those without a request in flight are forgotten."""
+
         self._region: Region | None = None
         self._others: tuple[Region, ...] = ()
         self._lock = lock
@@ -89,7 +115,11 @@ class InFlight:
             self._join(regions, lock)
 
     def __repr__(self) -> str:
-        return f"<InFlight of {len(self._own)} clients>"
+        clients = sum(1 for flight in self._own.values() if flight.count)
+        return f"<InFlight of {clients} clients>"
+
+    def __len__(self) -> int:
+        return len(self._own)
 
     def _join(self, regions: Sequence[Region], lock: ProcessLock) -> None:
         number = lock.claim(len(regions))
@@ -100,28 +130,47 @@ class InFlight:
         self._region.clear()
         self._others = (*regions[:number], *regions[number + 1 :])
 
-    def begin(self, client: int, most: int) -> bool:
+    def flight_of(self, client: int) -> Flight:
+        """
+        :param client: a hash of the client and the zone, of 64 bits.
+        :return: the count of this client.
+        """
+        found = self._own.get(client)
+        if found is None:
+            if len(self._own) >= self._most:
+                self._forget()
+            found = self._own[client] = Flight(client)
+        return found
+
+    def _forget(self) -> None:
+        for flight in [each for each in self._own.values() if not each.count]:
+            flight.is_kept = False
+            del self._own[flight.client]
+        # Twice as many as there are, so that it is not done for each new client.
+        self._most = max(MOST_IDLE, 2 * len(self._own))
+
+    def begin(self, flight: Flight, most: int) -> bool:
         """
         Count a request that begins, unless the client has enough in flight.
 
-        :param client: a hash of the client and the zone, of 64 bits.
+        :param flight: that of the client, which is kept.
         :param most: how many requests it may have.
         :return: whether it was counted; then call `end` when it is over.
         """
-        own = self._own.get(client, 0)
-        if own >= most:
+        if flight.count >= most:
             return False
         region, lock = self._region, self._lock
         if region is None or lock is None:
-            self._own[client] = own + 1
+            flight.count += 1
             return True
+        client = flight.client
         stripe = _FIRST_STRIPE + (client & (_STRIPES - 1))
         is_locked = lock.take(stripe)
         try:
-            if own + sum(other.count(client) for other in self._others) >= most:
+            if flight.count + sum([other.count(client) for other in self._others]) >= most:
                 return False
-            self._own[client] = own + 1
-            region.put(client, own + 1)
+            flight.count += 1
+            region.put(client, flight.count)
         finally:
             if is_locked:
                 lock.give_back(stripe)
@@ -129,14 +178,12 @@ class InFlight:
 
     def count(self, client: int) -> int:
         """:return: how many requests of a client are in flight in all processes."""
-        return self._own.get(client, 0) + sum(other.count(client) for other in self._others)
+        own = self._own.get(client)
+        others = sum([other.count(client) for other in self._others])
+        return others if own is None else others + own.count
 
-    def end(self, client: int) -> None:
+    def end(self, flight: Flight) -> None:
         """A request that was counted is over."""
-        left = self._own[client] - 1
-        if left:
-            self._own[client] = left
-        else:
-            del self._own[client]
+        flight.count -= 1
         if self._region is not None:
-            self._region.put(client, left)
+            self._region.put(flight.client, flight.count)

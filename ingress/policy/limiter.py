@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 
 from ingress.policy import bucket_table, in_flight
-from ingress.policy.bucket_table import BucketTable, Rate, Refusal
+from ingress.policy.bucket_table import Buckets, BucketTable, LocalBuckets, Rate, Refusal
 from ingress.policy.in_flight import InFlight, Region
 from ingress.policy.process_lock import ProcessLock, open_lock_file
 
@@ -82,7 +82,7 @@ class SharedLimits:
 class LimitLevels(NamedTuple):
     """How full the limits of clients are, for people who look."""
 
-    buckets: BucketTable
+    buckets: Buckets
     in_flight: Callable[[int], int]
     """Counts the requests in flight of a client, by the hash of client and zone."""
 
@@ -110,8 +110,8 @@ class Limiter:
     :param buckets: None for those of this process alone; so is `flights`.
     """
 
-    def __init__(self, buckets: BucketTable | None = None, flights: InFlight | None = None) -> None:
-        self.buckets = BucketTable() if buckets is None else buckets
+    def __init__(self, buckets: Buckets | None = None, flights: InFlight | None = None) -> None:
+        self.buckets = LocalBuckets() if buckets is None else buckets
         self.in_flight = InFlight() if flights is None else flights
         self.store: SharedBuckets | None = None
         """None if each replica counts for itself."""
@@ -139,11 +139,13 @@ def client_of(address: bytes) -> bytes:
     :return: whom limits count as one client: an IPv4 address, or a network of 64 bits with IPv6,
         which is the least that a site gets (RFC 6177).
     """
-    return _network(address) if b":" in address else address
+    return _client_of(address)
 
 
 @lru_cache(maxsize=4096)
-def _network(address: bytes) -> bytes:
+def _client_of(address: bytes) -> bytes:
+    if b":" not in address:
+        return address
     octets = socket.inet_pton(socket.AF_INET6, address.decode("ascii"))
     if octets.startswith(_MAPPED):
         return socket.inet_ntop(socket.AF_INET, octets[12:]).encode("ascii")

@@ -23,16 +23,17 @@ phase.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Final
+from functools import partial
+from typing import ClassVar, Final, cast
 
 from ingress.answer import Answer
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.message import Request, Response
 from ingress.policy.context import PolicyContext
-from ingress.policy.decision import Decision
+from ingress.policy.decision import Decision, Verdict
 from ingress.policy.feature import RouteFeature
-from ingress.policy.inputs import ANYTHING, Input, Inputs
-from ingress.policy.limiter import Limiter
+from ingress.policy.gate import COUNTED, UNDECIDED, Gate
+from ingress.policy.inputs import ANYTHING, Inputs
 
 
 class Phase(StrEnum):
@@ -111,36 +112,32 @@ class Policy(RouteFeature):
         return None
 
 
-class Gate(Policy):
+class GatedPolicy(Policy):
     """
-    A policy that decides at once who gets access, by the address of the client alone.
+    A policy that decides in the phase access, and of which a `Gate` decides most.
 
-    If all policies of a route that decide anything are gates, its exchanges need neither contexts
-    nor phases.
+    If all policies of a route are such, and their gates decide on a request, its exchange needs
+    neither context nor phases. A subclass has the field `gate`, which takes no part in comparisons:
+
+        gate: Gate = field(init=False, repr=False, compare=False)
     """
 
     __slots__ = ()
 
-    @property
-    def is_gate(self) -> bool:
-        """Whether this one, with its settings, decides at once and by the address alone."""
-        return True
-
-    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
-        """
-        :param address: of the client, as `BelievedClient` has it.
-        :param now: in seconds on the clock of the process.
-        :return: None if the client gets access.
-        """
-        raise NotImplementedError
-
-    def decides_by(self, request: Request) -> Inputs:
-        """Policy."""
-        return frozenset({Input.CLIENT})
+    gate: Gate
 
     def access(self, context: PolicyContext) -> Decision:
         """Policy."""
-        return self.refusal(context.client.address, context.limiter, context.now())
+        gate, client, limiter = self.gate, context.client, context.limiter
+        found = gate.decide(context.request, client, context.route, limiter, context.now())
+        if found is COUNTED:
+            context.ends.append(partial(gate.ended, client, limiter))
+            return None
+        return self.judge(context) if found is UNDECIDED else cast(Verdict, found)
+
+    def judge(self, context: PolicyContext) -> Decision:
+        """Decide on a request that the gate does not decide on."""
+        raise NotImplementedError
 
 
 _METHODS: Final = {

@@ -7,16 +7,17 @@ Source of the rules: docs/compatibility.md, section 2.6; what a bad value closes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
-from ingress.answer import Answer
-from ingress.errors import Outcome
+from ingress.message import Request
+from ingress.policy.address_gate import AddressGate
 from ingress.policy.annotation import Annotations
-from ingress.policy.limiter import Limiter
-from ingress.policy.policy import Gate
+from ingress.policy.gate import Gate
+from ingress.policy.inputs import Input, Inputs
+from ingress.policy.policy import GatedPolicy
 from ingress.policy.scope import ReadContext
 
 _ALLOW: Final = ("allowlist-source-range", "whitelist-source-range")
@@ -24,16 +25,12 @@ _ALLOW: Final = ("allowlist-source-range", "whitelist-source-range")
 
 _DENY: Final = "denylist-source-range"
 
-_NOT_ALLOWED: Final = Answer(
-    403, Outcome.ACCESS_REFUSED, "The address of the client may not use this path."
-)
-
 _SHOWN: Final = 20
 """The entries of a list that are shown; a list may have thousands."""
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRanges(Gate):
+class SourceRanges(GatedPolicy):
     """
     Answers clients with 403 whose address is denied, or is not among those that are allowed.
 
@@ -58,6 +55,11 @@ class SourceRanges(Gate):
     written: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """The entries of both lists as written, of each the first ones."""
 
+    gate: Gate = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gate", AddressGate(self.allowed, self.denied))
+
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> SourceRanges | None:
         """Feature: a list that lets everybody in, as cert-manager writes it, asks for nothing."""
@@ -80,13 +82,9 @@ class SourceRanges(Gate):
         """Feature: it decides who gets access."""
         return True
 
-    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
-        """Gate: denied addresses first, then those that are not allowed."""
-        if self.denied is not None and self.denied.has(address):
-            return _NOT_ALLOWED
-        if self.allowed is not None and not self.allowed.has(address):
-            return _NOT_ALLOWED
-        return None
+    def decides_by(self, request: Request) -> Inputs:
+        """Policy."""
+        return frozenset({Input.CLIENT})
 
     def explain(self) -> str:
         """Feature."""

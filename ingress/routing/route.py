@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
@@ -18,11 +19,12 @@ from ingress.policy.connection_field import ConnectionField
 from ingress.policy.feature import RouteFeature
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.mirror import Mirror
-from ingress.policy.policy import Gate, Phase, Policy
+from ingress.policy.policy import GatedPolicy, Phase, Policy
 from ingress.policy.response_pace import ResponsePace
 from ingress.policy.rewrite import Rewrite
 from ingress.policy.traffic_split import TrafficSplit
 from ingress.routing.condition import Condition
+from ingress.routing.extra_work import CanaryWork, ExtraWork
 from ingress.routing.path_handling import PathHandling
 from ingress.routing.path_pattern import PathPattern
 
@@ -130,8 +132,8 @@ class Route(CallSettings):
     has_phases: bool = field(default=False, init=False, repr=False, compare=False)
     """Whether a policy decides anything; those that only edit all heads are ready-made."""
 
-    gates: tuple[Gate, ...] = field(default=(), init=False, repr=False, compare=False)
-    """The policies that decide anything, if all of them are gates that decide at once."""
+    work: ExtraWork | None = field(default=None, init=False, repr=False, compare=False)
+    """What exchanges do beside that; None if the route is plain."""
 
     upstream_names: bytes = field(init=False, repr=False, compare=False)
     """
@@ -162,8 +164,26 @@ class Route(CallSettings):
             self.canaries,
             self.connection,
         )
-        has_extras = any(extra is not None for extra in extras)
-        object.__setattr__(self, "is_plain", is_plain and not has_extras)
+        if not is_plain or any(extra is not None for extra in extras):
+            object.__setattr__(self, "is_plain", False)
+            object.__setattr__(self, "work", self._extra_work())
+
+    def _extra_work(self) -> ExtraWork:
+        # A context is needed anyway for policies that see responses.
+        elsewhere = self.request_policies or self.response_policies or self.error_policies
+        gates = [] if elsewhere else [*takewhile(_has_gate, self.access_policies)]
+        return ExtraWork(
+            self.request_edits,
+            self.response_edits,
+            tuple(each.gate for each in gates if isinstance(each, GatedPolicy)),
+            len(gates) == len(self.access_policies),
+            self.paths,
+            self.has_phases,
+            tuple(map(_canary_work, self.canary_routes)),
+            self.rewrite is not None or self.connection is not None,
+            self.mirror is not None,
+            self.pace is not None or self.compression is not None,
+        )
 
     def _canary_route(self, rule: CanaryRule) -> Route:
         """Everything that the rule's own Ingress asks for holds for its canaries, too."""
@@ -189,10 +209,6 @@ class Route(CallSettings):
             if found:
                 object.__setattr__(self, _FIELD_OF[phase], found)
                 object.__setattr__(self, "has_phases", True)
-        deciding = [policy for policy in self.policies if policy.phases]
-        gates = tuple(each for each in deciding if isinstance(each, Gate) and each.is_gate)
-        if len(gates) == len(deciding):
-            object.__setattr__(self, "gates", gates)
 
     @property
     def features(self) -> Iterator[RouteFeature]:
@@ -242,3 +258,17 @@ class Route(CallSettings):
         for policy in self.policies:
             edits = edits.then(policy.response_edits)
         return ResponseEdits(edits, hsts.then(edits)) if edits else None
+
+
+def _has_gate(policy: Policy) -> bool:
+    return isinstance(policy, GatedPolicy)
+
+
+def _canary_work(route: Route) -> CanaryWork:
+    rule = route.canary_rule
+    assert rule is not None
+    canary = rule.canary
+    is_asked_for = bool(canary.header or canary.cookie)
+    return CanaryWork(
+        route, rule.upstream, rule.share, canary if is_asked_for else None, route.affinity
+    )

@@ -273,10 +273,10 @@ class ExplanationTests(ResourceTestCase):
         assert published is not None
         (route,) = published.snapshot.hosts[b"a.example"].routes()
         (policy,) = (each for each in route.policies if isinstance(each, ClientLimits))
-        client = hash((policy.zone, b"192.0.2.1"))
+        client = policy.gate.number(b"192.0.2.1")
         for _ in range(3):
-            limiter.buckets.take(client, hash(policy.zone), 0, policy.buckets)
-        limiter.in_flight.begin(client, 4)
+            limiter.buckets.take(client, 1, 0, policy.buckets)
+        limiter.in_flight.begin(limiter.in_flight.flight_of(client), 4)
         for address, used in (("192.0.2.1", [2, 1]), ("192.0.2.2", [0, 0])):
             rows = self.value("explain", url="a.example", client=address)["live"]["limits"]
             self.assertEqual([row["limit"] for row in rows], ["rps", "connections"])

@@ -18,6 +18,7 @@ from ingress.exchange.fields import (
     upstream_trailers,
 )
 from ingress.exchange.loop_marker import LoopMarker
+from ingress.exchange.message_edits import apply_edits
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.http1.response_head import parse_response_head
 from ingress.message import Response
@@ -251,6 +252,6 @@ class RequestTrailersTests(SynchronousTestCase):
         client = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
         static = FieldEdits(remove=frozenset({b"x-user", b"x-group"}))
         head = upstream_head(request, client, b"", FieldNames(), static, LoopMarker())
-        fields_module.apply_edits(head, FieldEdits(replace=((b"X-Claim", b"1"),)))
+        apply_edits(head, FieldEdits(replace=((b"X-Claim", b"1"),)))
         trailers = [(name, b"1") for name in (b"X-User", b"x-group", b"X-Claim", b"X-Checksum")]
         self.assertEqual(upstream_trailers(trailers, head), [(b"X-Checksum", b"1")])

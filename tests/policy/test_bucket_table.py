@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.policy.bucket_table import SIZE, WAYS, BucketTable, Rate, Refusal
+from ingress.policy.bucket_table import (
+    SIZE,
+    WAYS,
+    Buckets,
+    BucketTable,
+    LocalBuckets,
+    Rate,
+    Refusal,
+)
 
 ONE_A_SECOND = Rate(1000, 5000, 0)
 ONE_A_MINUTE = Rate(16, 5000, 7)
@@ -94,37 +102,45 @@ REQUESTS = st.lists(
 """Clients, and milliseconds that pass before each request; the clock may go back."""
 
 
-class TakeTests(SynchronousTestCase):
-    def statuses(self, table: BucketTable, rate: Rate, *moments: int, client: int = 1) -> str:
+class LocalTests(SynchronousTestCase):
+    """The buckets of one process."""
+
+    def make(self, sets: int = 1) -> Buckets:
+        return LocalBuckets(sets)
+
+    def statuses(self, table: Buckets, rate: Rate, *moments: int, client: int = 1) -> str:
         """``+`` for each request that is admitted, ``-`` for one that is refused."""
         taken = (table.take(client, 0, moment, (rate,)) for moment in moments)
         return "".join("+" if refusal is None else "-" for refusal in taken)
 
-    @given(rates(), REQUESTS)
-    def test_as_nginx(self, limits: tuple[Rate, ...], requests: list[tuple[int, int]]) -> None:
-        """Every request is admitted or refused as nginx does."""
-        nginx, table, now = NginxLimits(limits), BucketTable(sets=1 << 4), 10**7
+    def check_as_nginx(self, limits: tuple[Rate, ...], requests: list[tuple[int, int]]) -> None:
+        nginx, table, now = NginxLimits(limits), self.make(1 << 4), 10**7
         for client, passed in requests:
             now = max(1, now + passed)
             admitted = table.take(HASHES + client, 0, now, limits) is None
             self.assertEqual(admitted, nginx.handle(client, now), (client, now))
 
+    @given(rates(), REQUESTS)
+    def test_as_nginx(self, limits: tuple[Rate, ...], requests: list[tuple[int, int]]) -> None:
+        """Every request is admitted or refused as nginx does."""
+        self.check_as_nginx(limits, requests)
+
     def test_burst(self) -> None:
         """One more than the burst passes at once, then one for each that has leaked."""
-        table = BucketTable(sets=1)
+        table = self.make()
         self.assertEqual(self.statuses(table, ONE_A_SECOND, *[1000] * 8), "++++++--")
         self.assertEqual(self.statuses(table, ONE_A_SECOND, 1999, 2000, 2000), "-+-")
         self.assertEqual(self.statuses(table, ONE_A_SECOND, *[9000] * 8), "++++++--")
 
     def test_slow(self) -> None:
         """nginx rounds a rate a minute down to thousandths a second: one needs 62.5 s."""
-        table, full = BucketTable(sets=1), [1] * 6
+        table, full = self.make(), [1] * 6
         self.assertEqual(self.statuses(table, ONE_A_MINUTE, *full, 62_500, 62_501), "++++++-+")
 
     def test_wait(self) -> None:
         """A refusal says when a request would pass, and one a millisecond before does not."""
         for rate in (ONE_A_SECOND, ONE_A_MINUTE, Rate(333, 1000, 0), Rate(7000, 35_000, 0)):
-            table = BucketTable(sets=1)
+            table = self.make()
             refusal = None
             while refusal is None:
                 refusal = table.take(1, 0, 5, (rate,))
@@ -135,7 +151,7 @@ class TakeTests(SynchronousTestCase):
 
     def test_all_or_none(self) -> None:
         """A request that one limit refuses takes nothing from the other, and the first one is told."""
-        table = BucketTable(sets=1)
+        table = self.make()
         small, large = Rate(1000, 1000, 2), Rate(1000, 3000, 4)
         for _ in range(2):
             self.assertIsNone(table.take(1, 0, 0, (large, small)))
@@ -145,14 +161,14 @@ class TakeTests(SynchronousTestCase):
 
     def test_clients(self) -> None:
         """Clients have buckets of their own, in one set and in others."""
-        table = BucketTable(sets=4)
+        table = self.make(4)
         for client in (1, 2, 5, -1, -(2**63), 2**63 - 1):
             expected = "++++++-"
             self.assertEqual(self.statuses(table, ONE_A_SECOND, *[0] * 7, client=client), expected)
 
     def test_sprayed(self) -> None:
         """A client at its limit stays there, however many come once."""
-        table = BucketTable(sets=1)
+        table = self.make()
         self.statuses(table, ONE_A_SECOND, *[0] * 6, client=-1)
         for client in range(1, 1000):
             self.assertIsNone(table.take(client, 0, 0, (ONE_A_SECOND,)))
@@ -160,7 +176,7 @@ class TakeTests(SynchronousTestCase):
 
     def test_zones(self) -> None:
         """A zone that many clients come to pushes out its own, and not those of another zone."""
-        table = BucketTable(sets=1)
+        table = self.make()
         self.assertIsNone(table.take(-1, 1, 0, (Rate(1000, 0, 0),)))
         for client in range(1, 1000):
             self.assertIsNone(table.take(client, 2, 0, (ONE_A_MINUTE,)))
@@ -168,13 +184,32 @@ class TakeTests(SynchronousTestCase):
 
     def test_leaked(self) -> None:
         """Buckets that are empty give way first, so that no full one is forgotten."""
-        table = BucketTable(sets=1)
+        table = self.make()
         for client in range(1, WAYS):
             self.assertEqual(self.statuses(table, ONE_A_SECOND, 0, client=client), "+")
         self.statuses(table, ONE_A_SECOND, *[0] * 6, client=-1)
         for client in range(100, 200):
             self.assertEqual(self.statuses(table, ONE_A_SECOND, 1001 + client, client=client), "+")
         self.assertEqual(self.statuses(table, ONE_A_SECOND, 1300, 1300, client=-1), "+-")
+
+    def test_largest(self) -> None:
+        """The largest limit and burst fit into the memory, whatever the time is."""
+        table, most = self.make(), 10**9 * 1000
+        for rate in (Rate(most, most, 0), Rate(16, most, 1)):
+            for now in (0, 10**12):
+                self.assertIsNone(table.take(1, 2**63 - 1, now, (rate,)))
+
+
+class SharedTests(LocalTests):
+    """The same in memory that processes share."""
+
+    def make(self, sets: int = 1) -> Buckets:
+        return BucketTable(sets=sets)
+
+    @given(rates(), REQUESTS)
+    def test_as_nginx(self, limits: tuple[Rate, ...], requests: list[tuple[int, int]]) -> None:
+        """Every request is admitted or refused as nginx does."""
+        self.check_as_nginx(limits, requests)
 
     def test_shared(self) -> None:
         """Two views of one memory are one table."""
@@ -184,10 +219,3 @@ class TakeTests(SynchronousTestCase):
             self.assertIsNone(tables[number % 2].take(9, 0, 0, (ONE_A_SECOND,)))
         for table in tables:
             self.assertIsNotNone(table.take(9, 0, 0, (ONE_A_SECOND,)))
-
-    def test_largest(self) -> None:
-        """The largest limit and burst fit into the memory, whatever the time is."""
-        table, most = BucketTable(sets=1), 10**9 * 1000
-        for rate in (Rate(most, most, 0), Rate(16, most, 1)):
-            for now in (0, 10**12):
-                self.assertIsNone(table.take(1, 2**63 - 1, now, (rate,)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from ipaddress import ip_network
 from itertools import product
 
@@ -16,12 +15,9 @@ from ingress.config.nginx_settings import LimitDefaults, NginxSettings
 from ingress.errors import Outcome
 from ingress.policy.annotation import Closing, Extent, Subject
 from ingress.policy.client_limits import ClientLimits
-from ingress.policy.client_requests import ClientRequests
 from ingress.policy.context import PolicyContext
-from ingress.policy.limiter import Limiter, LimitLabels
+from ingress.policy.limiter import LimitLabels
 from ingress.policy.live_state import PolicyStates
-from ingress.policy.redirect import Redirect
-from ingress.policy.source_ranges import SourceRanges
 from ingress.routing.route import Route
 from ingress.testing import Reading, policy_context, read_annotations, rule_scope, verdict_of
 from tests.support.wire import GET, OK, SWITCHING, UPGRADE, UPSTREAM, Peer, Wire, request
@@ -332,62 +328,3 @@ class ExchangeTests(SynchronousTestCase):
                     endpoint = endpoint or wire.accept()
                     endpoint.send(OK)
                 self.assertEqual(self.status(client), 200 if number < 2 else status)
-
-
-class Broken(ClientLimits):
-    """A gate that fails."""
-
-    __slots__ = ()
-
-    def refusal(self, address: bytes, limiter: Limiter, now: float) -> Answer | None:
-        raise RuntimeError("this gate is broken")
-
-
-class GateTests(SynchronousTestCase):
-    """Routes on which nothing but gates decides."""
-
-    def test_gates(self) -> None:
-        """Limits of rates and source ranges need no phases; other policies and settings do."""
-        rates, both = limits(rps="1"), limits(rps="1", connections="1")
-        ranges = SourceRanges()
-        redirect = Redirect("/elsewhere")
-        shared = replace(rates, is_shared=True)
-        for policies, are_gates in (
-            ((rates, ranges), True),
-            ((ranges,), True),
-            ((both,), False),
-            ((shared,), False),
-            ((rates, redirect), False),
-            ((), False),
-        ):
-            route = Route(ingress=("default", "web"), upstream=UPSTREAM, policies=policies)
-            self.assertEqual(route.gates, policies if are_gates else ())
-            self.assertEqual(route.has_phases, bool(policies))
-
-    def test_same(self) -> None:
-        """A gate decides the same in a phase."""
-        for policies in ((limits(rps="1"),), (limits(rps="1"), ClientRequests(100))):
-            route = Route(ingress=("default", "web"), upstream=UPSTREAM, policies=policies)
-            wire = Wire(route=route)
-            client, statuses = wire.connect(), []
-            client.send(GET)
-            endpoint = wire.accept()
-            endpoint.send(OK)
-            statuses.append(client.receive().status)
-            for number in range(8):
-                client.send(GET)
-                if number < 5:
-                    endpoint.send(OK)
-                statuses.append(client.receive().status)
-            self.assertEqual(statuses, [200] * 6 + [503] * 3)
-
-    def test_broken(self) -> None:
-        """A gate that fails closes its path, and the log names it."""
-        feature = limits(rps="1")
-        broken = Broken(feature.rates, buckets=feature.buckets)
-        wire = Wire(route=Route(ingress=("default", "web"), upstream=UPSTREAM, policies=(broken,)))
-        client = wire.connect()
-        client.send(GET)
-        self.assertEqual(client.receive().status, 500)
-        self.assertEqual(wire.dials, [])
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

@@ -8,27 +8,39 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.bucket_table import Rate
-from ingress.policy.in_flight import SIZE, WAYS, InFlight, Region
+from ingress.policy.in_flight import MOST_IDLE, SIZE, WAYS, InFlight, Region
 from ingress.policy.limiter import SharedLimits
 from tests.support.forked import Forked, waiting
+
+
+def begin(flights: InFlight, client: int, most: int) -> bool:
+    """Begin a request of a client; return whether it was counted."""
+    return flights.begin(flights.flight_of(client), most)
 
 
 class InFlightTests(SynchronousTestCase):
     def test_bound(self) -> None:
         """A client has so many at most, and another one when one is over."""
         flights = InFlight()
-        self.assertEqual([flights.begin(1, 2) for _ in range(3)], [True, True, False])
-        self.assertTrue(flights.begin(2, 1))
-        flights.end(1)
-        self.assertEqual([flights.begin(1, 2) for _ in range(2)], [True, False])
+        self.assertEqual([begin(flights, 1, 2) for _ in range(3)], [True, True, False])
+        self.assertTrue(begin(flights, 2, 1))
+        flights.end(flights.flight_of(1))
+        self.assertEqual([begin(flights, 1, 2) for _ in range(2)], [True, False])
 
     def test_memory(self) -> None:
-        """Clients without a request in flight take no room."""
+        """Clients without a request in flight are forgotten, and those with one never."""
         flights = InFlight()
-        for client in range(100):
-            flights.begin(client, 1)
-            flights.end(client)
-        self.assertEqual(repr(flights), "<InFlight of 0 clients>")
+        busy, idle = flights.flight_of(-1), flights.flight_of(-2)
+        self.assertTrue(flights.begin(busy, 1))
+        for client in range(3 * MOST_IDLE):
+            flight = flights.flight_of(client)
+            flights.begin(flight, 1)
+            flights.end(flight)
+        self.assertEqual(repr(flights), "<InFlight of 1 clients>")
+        self.assertLessEqual(len(flights), MOST_IDLE)
+        self.assertEqual((busy.is_kept, idle.is_kept), (True, False))
+        self.assertIs(flights.flight_of(-1), busy)
+        self.assertFalse(begin(flights, -1, 1))
 
 
 class RegionTests(SynchronousTestCase):
@@ -61,17 +73,17 @@ class SharedTests(SynchronousTestCase):
     def test_together(self) -> None:
         """What a process has in flight, the others count; when it is killed, they no longer do."""
 
-        def begin() -> int:
+        def begin_some() -> int:
             flights = self.limits.limiter().in_flight
-            return sum(flights.begin(7, 5) for _ in range(3))
+            return sum(begin(flights, 7, 5) for _ in range(3))
 
-        process, wait = waiting(begin)
+        process, wait = waiting(begin_some)
         wait()
         flights = self.limits.limiter().in_flight
-        self.assertEqual([flights.begin(7, 5) for _ in range(3)], [True, True, False])
+        self.assertEqual([begin(flights, 7, 5) for _ in range(3)], [True, True, False])
         process.kill()
         # Its successor begins with nothing in flight.
-        self.assertTrue(Forked(lambda: self.limits.limiter().in_flight.begin(7, 3)).result())
+        self.assertTrue(Forked(lambda: begin(self.limits.limiter().in_flight, 7, 3)).result())
 
     def test_exact(self) -> None:
         """However processes hurry, all together never have more in flight than the bound."""
@@ -79,7 +91,7 @@ class SharedTests(SynchronousTestCase):
         def hurry() -> list[int]:
             flights, admitted = self.limits.limiter().in_flight, []
             for client in range(2000):
-                admitted.append(sum(flights.begin(client, 2) for _ in range(2)))
+                admitted.append(sum(begin(flights, client, 2) for _ in range(2)))
             # The counts of a process stay until another one takes its place.
             return admitted
 
