@@ -15,6 +15,7 @@ from ingress.exchange.explained_response import MAX_SIZE, RATE, explanation
 from ingress.routing.route import Route
 from ingress.telemetry.record import AttemptRecord
 from tests.support.exchange_record import answered
+from tests.support.http2_wire import GET, HTTP2Client
 from tests.support.wire import ENDPOINT, OK, OTHER_ENDPOINT, UPGRADE, UPSTREAM, Wire, request
 
 TOKEN = b"0123456789abcdef"
@@ -88,6 +89,19 @@ class WireTests(SynchronousTestCase):
         got, response = self.exchange(wire, sent, answer)
         self.assertNotIn(b"xplain", got)
         self.assertIn(b"\r\nX-Explanation: ", response)
+
+    def test_http2(self) -> None:
+        """So is a response over HTTP/2."""
+        wire = Wire(config=ON)
+        client = HTTP2Client(wire)
+        stream = client.request([*GET, (b"x-explain", TOKEN)])
+        endpoint = wire.accept()
+        self.assertNotIn(b"xplain", endpoint.read())
+        endpoint.send(OK)
+        client.settle()
+        answer = client.answers[stream]
+        self.assertEqual((answer.status, answer.body), (200, b"ok"))
+        self.assertIn(b"endpoint=10.1.0.1:8080", answer.fields[b"x-explanation"])
 
     def test_own_field(self) -> None:
         """An endpoint cannot explain in our name."""
