@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ingress.problem import Origin, Problem, printable
+from ingress.problem import Origin, Problem, coded, printable
 from ingress.steps import STRIDE, Steps
 from ingress.token_bucket import TokenBucket
 
@@ -277,7 +277,7 @@ class ProblemLog:
         if (change.is_there or line is not None) and not self._may_write():
             self._leave_out()
         elif change.is_there:
-            line = self._lines[change.problem] = printable(str(located)[:MAX_LINE])
+            line = self._lines[change.problem] = printable(coded(located)[:MAX_LINE])
             self.log.warn("{problem}", problem=line)
         elif line is not None:
             self.log.info("gone: {problem}", problem=line)

@@ -16,7 +16,7 @@ from ingress.command.options import add_format, add_objects, cluster_of, print_r
 from ingress.problem import printable
 
 EXAMPLES: Final = "example:\n  txingress problems k8s/\n"
-HEADS: Final = ("file", "line", "object", "field", "value", "message")
+HEADS: Final = ("file", "line", "code", "object", "field", "value", "message")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,4 +49,4 @@ def _line(row: Mapping[str, Any]) -> str:
     """Write a Problem as the log has it."""
     place = f"{row['file']}, line {row['line']}" if row["line"] else row["file"]
     parts = (place, row["object"], row["field"], row["value"], row["message"])
-    return printable(": ".join(filter(None, parts)))
+    return printable(f"{row['code']} {': '.join(filter(None, parts))}")

@@ -137,13 +137,15 @@ def _problems(problems: Iterable[Problem]) -> Family:
     )
 
     def lines() -> Iterator[str]:
-        kinds = Counter[str]()
+        kinds = Counter[tuple[str, str]]()
         for count, problem in enumerate(problems):
             # Without an object it is about a whole file, or the way to the API server.
-            kinds[problem.kind or ("file" if problem.origin.file else "api")] += 1
+            kind = problem.kind or ("file" if problem.origin.file else "api")
+            kinds[kind, str(problem.code or "")] += 1
             if count % STRIDE == STRIDE - 1:
                 yield ""
-        yield from by_label(family, "kind", kinds).lines
+        for (kind, code), count in sorted(kinds.items()):
+            yield line(family.name, label_text({"kind": kind, "code": code}), count)
 
     return family._replace(lines=lines())
 

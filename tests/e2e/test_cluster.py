@@ -140,10 +140,10 @@ class ServingTests(ClusterTestCase):
             r"ConfigMap default/tcp-services: data\[9000\]: .*TCP ports",
         ]
         for each in told:
-            self.process.wait_for_line(rf"#warn\] {each}$", since=self.mark)
+            self.process.wait_for_line(rf"#warn\] [A-Z]+\d+ {each}$", since=self.mark)
         self.kubectl.run("delete", "configmap", "edge-ingress-nginx-controller", "tcp-services")
         for each in told:
-            self.process.wait_for_line(rf"#info\] gone: {each}$", since=self.mark)
+            self.process.wait_for_line(rf"#info\] gone: [A-Z]+\d+ {each}$", since=self.mark)
         self.assertNotIn("default/mine", self.process.log)
         metrics = self.process.get("/metrics", "localhost", "admin").text
         age = sample_value(metrics, "txingress_api_age_seconds", kind="ConfigMap")

@@ -320,7 +320,9 @@ class CarelessAuthorTests(AttackTestCase):
         odd = ("nowhere", "circle", "pipe", "binary", "zeros", "wrong", "deep", "laughs", "tag")
         wait_until(lambda: self.get(host="late.example").status == 200, "the sound one")
         for name in (*odd, "scalar", "huge"):
-            self.process.wait_for_line(rf"#warn\] \S*/{name}\.(yaml|json)\b", since=self.mark)
+            self.process.wait_for_line(
+                rf"#warn\] [A-Z]+\d+ \S*/{name}\.(yaml|json)\b", since=self.mark
+            )
         for path in folder.iterdir():
             if path.name == "folder.yaml":
                 path.rmdir()

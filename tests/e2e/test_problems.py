@@ -38,10 +38,11 @@ class ProblemTests(ProcessTestCase):
         replace_file(path, text)
         self.addCleanup(path.unlink, missing_ok=True)
         beginning = rf"{re.escape(str(path))}, line {line}: {pattern}"
-        told = self.process.wait_for_line(rf"#warn\] ({beginning}.*)", since=self.mark)[1]
+        said = self.process.wait_for_line(rf"#warn\] ([A-Z]+\d+ ({beginning}.*))", since=self.mark)
+        coded, told = said[1], said[2]
         self.assertEqual(self.get(host="sound.example").status, 200)
         path.unlink()
-        self.process.wait_for_line(rf"#info\] gone: {re.escape(told)}$", since=self.mark)
+        self.process.wait_for_line(rf"#info\] gone: {re.escape(coded)}$", since=self.mark)
         lines = [each for each in self.process.log.splitlines()[self.mark :] if told in each]
         self.assertEqual(len(lines), 2, lines)
         return told

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import TLS
 from ingress.kube.objects import KubeObject
 from ingress.problem import Origin, Problem
+from ingress.problem_code import Code
 from ingress.telemetry.controller_families import controller_families
 from ingress.telemetry.exposition import pieces
 from tests.support.certs import NEXT_MONTH, CertificateAuthority
@@ -120,18 +121,26 @@ class ControllerFamiliesTests(SynchronousTestCase):
         self.assertEqual(found, {"nginx": 1, "(none)": 1})
 
     def test_problems(self) -> None:
-        """Problems are counted by the kind of what they are about."""
+        """Problems are counted by the kind of what they are about, and by their codes."""
         self.hand.problems = [
-            Problem("bad", "Ingress", "default", "a"),
-            Problem("bad", "Ingress", "default", "b"),
+            Problem("bad", "Ingress", "default", "a", code=Code.RULE_TAKEN),
+            Problem("bad", "Ingress", "default", "b", code=Code.RULE_TAKEN),
+            Problem("bad", "Ingress", "default", "b", code=Code.HOST_TAKEN),
             Problem("bad", "Secret", "default", "c"),
             Problem("no YAML", origin=Origin("a.yaml")),
             Problem("the API server does not answer"),
         ]
         found = {
-            sample.labels["kind"]: sample.value for sample in self.samples("txingress_problems")
+            (sample.labels["kind"], sample.labels["code"]): sample.value
+            for sample in self.samples("txingress_problems")
         }
-        self.assertEqual(found, {"Ingress": 2, "Secret": 1, "file": 1, "api": 1})
+        self.assertEqual(
+            found,
+            {
+                ("Ingress", "RUL001"): 2, ("Ingress", "RUL002"): 1,
+                ("Secret", ""): 1, ("file", ""): 1, ("api", ""): 1,
+            },
+        )  # fmt: skip
 
     def test_cluster(self) -> None:
         """What only a cluster has: Leases, and how old our knowledge of it is."""

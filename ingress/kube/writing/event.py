@@ -94,7 +94,7 @@ def problem_event(problem: Problem, uid: str) -> Event:
     :param uid: of that Ingress.
     """
     reason = next((each for field, each in _REASONS if field.match(problem.field)), "Problem")
-    parts = (problem.field, problem.value, problem.message)
+    parts = (problem.code, problem.field, problem.value, problem.message)
     note = ": ".join(part for part in parts if part)
     return Event((problem.namespace, problem.name), uid, reason, _bounded(note), is_warning=True)
 
