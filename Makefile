@@ -36,8 +36,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained page fuzz \
-	grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained page fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
