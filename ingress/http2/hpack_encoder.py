@@ -61,6 +61,11 @@ def encode_field(name: bytes, value: bytes) -> bytes:
     return _encode_field(name, value)
 
 
+def encode_fresh_field(name: bytes, value: bytes) -> bytes:
+    """Encode a field whose value does not come again, such as an id, and which is not kept."""
+    return _encode_field(name, value)
+
+
 @lru_cache(maxsize=4096)
 def _short_field(name: bytes, value: bytes) -> bytes:
     return _encode_field(name, value)

@@ -14,7 +14,7 @@ from ingress.deadline import NEVER
 from ingress.errors import EndpointClosed, PeerError, ResponseError, StreamRefused
 from ingress.http1.body import Trailers
 from ingress.http2.fault import CANCEL, NO_ERROR, REFUSED_STREAM
-from ingress.http2.hpack_encoder import encode_field, encode_fields
+from ingress.http2.hpack_encoder import encode_field, encode_fields, encode_fresh_field
 from ingress.http2.stream import Stream, StreamEvents
 from ingress.message import Response, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
@@ -304,7 +304,7 @@ def encode_request(request: UpstreamRequest, *, is_secure: bool) -> bytes:
     if request.request.takes_trailers:
         block += _TE
     if request.request_id:
-        block += encode_field(b"x-request-id", request.request_id)
+        block += encode_fresh_field(b"x-request-id", request.request_id)
     forwarded = request.forwarded
     return block + (
         _lines(forwarded) if len(forwarded) <= MAX_KEPT else _lines.__wrapped__(forwarded)

@@ -114,7 +114,8 @@ class Endpoint:
             payload = each.payload
             if each.flags & PADDED and payload:
                 payload = payload[1 : max(len(payload) - payload[0], 1)]
-            self.bodies[each.stream_id] += payload
+            if each.stream_id not in self.ended:
+                self.bodies[each.stream_id] += payload
         if each.kind in (DATA, HEADERS) and each.flags & END_STREAM:
             self.ended.add(each.stream_id)
         if each.kind == RST_STREAM:

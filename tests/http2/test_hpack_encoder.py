@@ -9,7 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.encoded_fields import EncodedFields
 from ingress.http2.hpack_decoder import HPACKDecoder
-from ingress.http2.hpack_encoder import NO_TABLE, encode_fields, encode_integer, encode_status
+from ingress.http2.hpack_encoder import (
+    NO_TABLE,
+    encode_field,
+    encode_fields,
+    encode_fresh_field,
+    encode_integer,
+    encode_status,
+)
 
 NAME = st.binary(max_size=30).map(bytes.lower) | st.sampled_from([b"set-cookie", b"date"])
 FIELDS = st.lists(st.tuples(NAME, st.binary(max_size=300)), max_size=12)
@@ -32,6 +39,16 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual(
             HPACKDecoder().decode(encode_fields([(b"X-Name", b"Value")])), [(b"x-name", b"Value")]
         )
+
+    def test_fresh(self) -> None:
+        """A value that does not come again is encoded like any other, and not kept."""
+        value = b"only once"
+        block = encode_fresh_field(b"x-request-id", value)
+        self.assertEqual(block, encode_field(b"x-request-id", value))
+        self.assertIs(encode_field(b"x-other", value), encode_field(b"x-other", value))
+        again = encode_fresh_field(b"x-request-id", value)
+        self.assertEqual(again, block)
+        self.assertIsNot(again, block)
 
     def test_kept(self) -> None:
         """Fields that are sent again are encoded once."""
