@@ -12,7 +12,7 @@ from ingress.config import Config, Limits
 from ingress.downstream.http1 import (
     MAX_PIPELINED,
 )
-from ingress.endpoint import Upstream, UpstreamKey
+from ingress.endpoint import Upstream
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from tests.support.corpus import (
@@ -29,6 +29,7 @@ from tests.support.wire import (
     LIMITS,
     OK,
     ONE_BUFFER_TOO_MUCH,
+    UPSTREAM,
     Message,
     Peer,
     Wire,
@@ -42,16 +43,21 @@ MUCH = b"x" * (8 * CAPACITY)
 """More than all buffers between a client and an endpoint hold together."""
 
 
-class Broken(dict[UpstreamKey, Upstream]):
-    """The Upstreams of a Snapshot with a fault of our own."""
+class Broken(Upstream):
+    """An Upstream with a fault of our own."""
 
-    def get(self, key: UpstreamKey, default: object = None) -> NoReturn:
+    @property
+    def speaks_http2(self) -> NoReturn:
         raise ZeroDivisionError
+
+    @speaks_http2.setter
+    def speaks_http2(self, value: bool) -> None:
+        pass
 
 
 def broken_snapshot() -> Snapshot:
     snapshot = snapshot_of(ENDPOINT)
-    return replace(snapshot, upstreams=Broken(snapshot.upstreams))
+    return replace(snapshot, upstreams={UPSTREAM: Broken(UPSTREAM, (ENDPOINT,))})
 
 
 class OneRequestTests(SynchronousTestCase):

@@ -34,9 +34,16 @@ PIECES = (
 )
 
 
+NAMES = (
+    *("method", "target", "path", "authority", "host", "fields", "body_length"),
+    *("connection_options", "is_http_10", "is_http_2", "keep_alive", "wants_websocket"),
+    *("takes_trailers", "length"),
+)
+
+
 def told(request: Request) -> tuple[object, ...]:
     """Everything that a request says."""
-    return tuple(getattr(request, name) for name in Request.__slots__ if name != "cache")
+    return tuple(getattr(request, name) for name in NAMES)
 
 
 def decode(pieces: list[bytes], limits: Limits = LIMITS) -> list[object]:
