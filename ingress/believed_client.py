@@ -13,7 +13,7 @@ class BelievedClient:
     request's forwarded fields.
 
     Requests of a connection that say the same share one of these, so it must not be changed. Only
-    what is made of it alone may be kept in `memo`.
+    what is made of it alone may be kept in `memo` and `admitted`.
 
     :ivar address: the client's IP address; empty for a Unix socket.
     :ivar is_secure: whether the client came over TLS, here or in front of a trusted proxy.
@@ -21,11 +21,21 @@ class BelievedClient:
     :ivar authority: the Host field that goes upstream, unless an edit replaces it.
     :ivar forwarded: the forwarded fields that the endpoint gets, a line each, as HTTP/1.1
         writes them.
+    :ivar admitted: stands for the source ranges that have let the address pass last.
     :ivar memo: what the gate of limits that was asked last has made of the address.
     :ivar session: the TLS handshake of the connection, if that has asked for a certificate.
     """
 
-    __slots__ = ("address", "authority", "forwarded", "is_secure", "is_trusted", "memo", "session")
+    __slots__ = (
+        "address",
+        "admitted",
+        "authority",
+        "forwarded",
+        "is_secure",
+        "is_trusted",
+        "memo",
+        "session",
+    )
 
     def __init__(
         self,
@@ -44,6 +54,7 @@ class BelievedClient:
         self.is_trusted = is_trusted
         self.session = session
         self.memo: object = None
+        self.admitted: object = None
 
     @property
     def host(self) -> bytes:

@@ -92,8 +92,9 @@ class Passage:
     def ended(self, record: ExchangeRecord) -> None:
         """Tell the gates that asked for it that the exchange is over."""
         counted, self.counted = self.counted, None
-        for gate in counted or ():
-            gate.ended(self.client, self._limiter)
+        if counted is not None:
+            for gate in counted:
+                gate.ended(self.client, self._limiter)
 
 
 def find_passage(

@@ -30,6 +30,8 @@ class AddressGate(Gate):
     def __init__(self, allowed: AddressRanges | None, denied: AddressRanges | None) -> None:
         self._allowed = allowed
         self._denied = denied
+        self._token = object()
+        """Stands for it, so that it is recognised without being kept in memory."""
 
     def __repr__(self) -> str:
         return f"<AddressGate allows {self._allowed is not None} denies {self._denied is not None}>"
@@ -46,9 +48,12 @@ class AddressGate(Gate):
         now: float,
     ) -> object:
         """Gate."""
+        if client.admitted is self._token:
+            return None
         address = client.address
         if self._denied is not None and self._denied.has(address):
             return NOT_ALLOWED
         if self._allowed is not None and not self._allowed.has(address):
             return NOT_ALLOWED
+        client.admitted = self._token
         return None
