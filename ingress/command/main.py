@@ -63,6 +63,7 @@ SUBCOMMANDS: Final = (
     Subcommand("certificates", "list the certificates", "certificates"),
     Subcommand("certificate", "get a certificate by CertificateSigningRequest", "certificate"),
     Subcommand("problems", "list the problems", "problems"),
+    Subcommand("top", "watch the rules of a running process", "top"),
     Subcommand("completion", "write the completion of a shell", "completion"),
 )
 
