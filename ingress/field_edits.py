@@ -52,6 +52,12 @@ CONNECTION_FIELDS: Final = frozenset(
 )
 """Fields that frame a message or belong to one connection: the codecs alone write them."""
 
+EXPLAIN: Final = b"x-explain"
+"""
+The field of a request with the token of `ingress.exchange.explained_response`, which is a secret
+between the client and us: no endpoint gets it, and no variable has it.
+"""
+
 OWN_LINES: Final = frozenset(
     {
         b"forwarded",

@@ -18,9 +18,6 @@ from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from ingress.token_bucket import TokenBucket
 
-EXPLAIN: Final = b"x-explain"
-"""The field of a request that has the token; it never reaches an endpoint."""
-
 EXPLANATION: Final = b"X-Explanation"
 
 RATE: Final = 20

@@ -17,11 +17,10 @@ from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
 from ingress.error_pages import NO_PAGES, ErrorPages
-from ingress.exchange.explained_response import EXPLAIN
 from ingress.exchange.field_names import PLAIN, FieldNames, name_kind
 from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.exchange.message_edits import UNCHANGED, edit_own_fields
-from ingress.field_edits import CONNECTION_FIELDS, FieldEdits, plain_spelling
+from ingress.field_edits import CONNECTION_FIELDS, EXPLAIN, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response, UpstreamRequest
 from ingress.routing.route import Route

@@ -7,8 +7,8 @@ from __future__ import annotations
 from ingress.exchange.client import Client
 from ingress.exchange.exchange import Exchange
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.exchange.explained_response import EXPLAIN
 from ingress.exchange.response_writer import ResponseWriter
+from ingress.field_edits import EXPLAIN
 from ingress.message import Request
 
 

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from ingress.believed_client import BelievedClient
 from ingress.errors import IngressError
+from ingress.field_edits import EXPLAIN
 from ingress.message import Request
 from ingress.policy.scope import RuleScope
 
@@ -244,8 +245,13 @@ def _remote_user(source: RequestSource) -> bytes:
 
 
 def _field(source: RequestSource, name: bytes) -> bytes:
-    """Find a field by its name with ``_`` for ``-``; several of one name are a list."""
+    """
+    Find a field by its name with ``_`` for ``-``; several of one name are a list. The token for
+    explanations is no author's business, who could send it to a server of his own.
+    """
     name = name.replace(b"_", b"-")
+    if name == EXPLAIN:
+        return b""
     request = source.request
     if name == b"host":
         return request.authority

@@ -112,6 +112,12 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(value("$http_x_tag", request(x_tag=b"a | b")), b"a, b")
         self.assertEqual(value("$http_absent"), b"")
 
+    def test_explain(self) -> None:
+        """No variable has the token for explanations, however it is spelt."""
+        sent = request(x_explain=b"0123456789abcdef")
+        for written in ("$http_x_explain", "${http_X_Explain}"):
+            self.assertEqual(value(written, sent), b"")
+
     def test_argument(self) -> None:
         """The first argument of the query of this name, in either case, as it is written."""
         for target, expected in (
