@@ -45,12 +45,12 @@ def certificate_for(built: Built, asked: Asked) -> tuple[ServerCertificate | Non
 
 
 def owners_of_tls(built: Built, name: str) -> list[tuple[str, str, str]]:
-    """:return: the objects with a tls entry for a host, by kind, namespace and name."""
-    return [
+    """:return: the objects with a tls entry for a host, by kind, namespace and name, sorted."""
+    return sorted(
         key
         for key, rules in built.memo.rules.sets.items()
         if any(_is_for(name, host) for entry in rules.tls for host in entry.hosts)
-    ]
+    )
 
 
 class Told(Protocol):
