@@ -5,10 +5,13 @@ Which certificates the Ingresses of a cluster want, and which of these they may 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingress.kube.objects import Ingress, ObjectName
+from ingress.policy.annotation import Annotations
 from ingress.policy.certificate_signer import CERTIFICATE_SIGNER
+
+_WWW: Final = "www."
 
 
 class Wanted(NamedTuple):
@@ -49,9 +52,23 @@ def wanted_certificates(
 def _namespaces_by_host(served: Mapping[ObjectName, Ingress]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for (namespace, _), ingress in served.items():
-        for rule in ingress.spec.rules:
-            found.setdefault(rule.host.lower(), set()).add(namespace)
+        for host in _served_hosts(ingress):
+            found.setdefault(host, set()).add(namespace)
     return found
+
+
+def _served_hosts(ingress: Ingress) -> Iterator[str]:
+    """:return: the hosts of the rules, and the names that annotations give them beside these."""
+    hosts = [rule.host.lower() for rule in ingress.spec.rules]
+    yield from hosts
+    if not ingress.metadata.annotations:
+        return
+    annotations = Annotations(ingress.metadata.annotations)
+    for alias in annotations.words("server-alias"):
+        yield alias.lower().removesuffix(".")
+    if annotations.boolean("from-to-www-redirect", False):
+        for host in hosts:
+            yield host.removeprefix(_WWW) if host.startswith(_WWW) else _WWW + host
 
 
 def _others(host: str, namespace: str, namespaces: Mapping[str, set[str]]) -> bool:

@@ -77,6 +77,21 @@ class WantedTests(SynchronousTestCase):
             (each,) = wanted(own, ingress(other, {"/": "web:80"}, name="n"))
             self.assertEqual(each.refusal, "")
 
+    def test_further_names(self) -> None:
+        """A host that a neighbour serves by an annotation is the neighbour's as well."""
+        for host, of_neighbour in (
+            ("b.example", {"server-alias": "c.example, B.example."}),
+            ("b.example", {"server-alias": "*.example"}),
+            ("*.example", {"server-alias": "b.example"}),
+            ("www.a.example", {"from-to-www-redirect": "true"}),
+        ):
+            own = ingress(host, {"/": "web:80"}, annotations=ASKS, tls={"s": [host]})
+            neighbour = ingress("a.example", {"/": "web:80"}, name="n", annotations=of_neighbour)
+            (each,) = wanted(own, moved(neighbour, "shop"))
+            self.assertIn("another namespace", each.refusal, host)
+            (each,) = wanted(own, neighbour)
+            self.assertEqual(each.refusal, "")
+
     def test_shared_secret(self) -> None:
         """The first Ingress decides about a Secret that two of them name."""
         tls = {"s": ["a.example"]}
