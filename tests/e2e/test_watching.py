@@ -63,19 +63,25 @@ class WatchingTests(ProcessTestCase):
         return sample_value(self.metrics, f"{PREFIX}requests", **labels) or 0.0
 
     def test_rebound_browser(self) -> None:
-        """A page that made its name resolve to the loopback address reads nothing."""
+        """
+        A page that made its name resolve to the loopback address reads no more than probes do.
+        """
         port = self.process.port("admin")
         fields = (
             "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
             f"Accept: */*\r\nReferer: http://attacker.example:{port}/\r\n"
             "Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"
         )
-        for path in ("/snapshot", "/metrics", "/readyz", "/healthz"):
+        for path in ("/snapshot", "/routes", "/exchanges", "/explain?url=http://a.example/", "/"):
             with HTTPClient(port) as client:
                 reply = client.request(path, f"attacker.example:{port}", fields=fields)
             self.assertEqual(reply.status, 421, path)
             self.assertIn("admin.hosts", reply.text)
             self.assertIsNone(reply.field("server"))
+        for path in ("/metrics", "/readyz", "/healthz"):
+            with HTTPClient(port) as client:
+                reply = client.request(path, f"attacker.example:{port}", fields=fields)
+            self.assertEqual(reply.status, 200, path)
         own = f"127.0.0.1:{port}"
         for origin, status in ((f"http://{own}", 200), ("http://attacker.example", 403)):
             with HTTPClient(port) as client:
