@@ -58,8 +58,10 @@ class RateKeeper(Service):
 
     def _schedule(self) -> None:
         """Wait for the end of a period; one that was missed is a part of the next."""
-        self._due = max(self._due + TICK, self._clock.seconds())
-        self._call = self._clock.callLater(self._due - self._clock.seconds(), self._gather)
+        # Read once: the time that a second look gives may be past what is due.
+        now = self._clock.seconds()
+        self._due = max(self._due + TICK, now)
+        self._call = self._clock.callLater(self._due - now, self._gather)
 
     def _gather(self) -> None:
         self._call = None
