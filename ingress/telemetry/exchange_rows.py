@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ingress.errors import Outcome
 from ingress.routing.route import RouteLabels
-from ingress.telemetry.exchange_ring import AFTER_LOOK, SIZE, ExchangeRing
+from ingress.telemetry.exchange_ring import SIZE, ExchangeRing
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from ingress.telemetry.recorder import Recorder
 
@@ -100,14 +100,11 @@ def read_exchanges(
     wall_time: Callable[[float], float],
 ) -> Exchanges:
     """
-    Read the last exchanges, and have more kept from now on.
-
     :param process: the id of this process.
     :param wall_time: gives the seconds since the epoch at a moment of the records' clock.
     """
     wanted, is_first = question.wanted, question.since is None
     answered, unanswered = recorder.answered, recorder.unanswered
-    answered.room = AFTER_LOOK
     place = Place(answered.count, unanswered.count)
     before = (question.since or {}).get(process, Place())
     if before.answered > place.answered or before.unanswered > place.unanswered:

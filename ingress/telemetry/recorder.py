@@ -38,7 +38,7 @@ class Recorder(RecordReceiver):
         """Exchanges by outcome; `ok` is apart, because looking up an Outcome takes long."""
 
         self.answered = ExchangeRing()
-        """The last exchanges that an endpoint has answered, while somebody looks."""
+        """The last exchanges that an endpoint has answered."""
 
         self.unanswered = ExchangeRing()
         """The last ones that ended in another way: a busy rule does not push them out."""
@@ -87,8 +87,7 @@ class Recorder(RecordReceiver):
         # At the end: a ring does not keep the request.
         if record.outcome is _OK:
             self.ok += 1
-            if self.answered.room > 0:
-                self.answered.put(record)
+            self.answered.put(record)
         else:
             self.not_ok[record.outcome] += 1
             self.unanswered.put(record)

@@ -14,8 +14,6 @@ from ingress.errors import Outcome
 from ingress.policy.access_logging import AccessLogging
 from ingress.routing.route import Route
 from ingress.telemetry.access_log import AccessLog
-from ingress.telemetry.exchange_ring import AFTER_LOOK, FIRST
-from ingress.telemetry.exchange_rows import ExchangeQuestion, read_exchanges
 from ingress.telemetry.histogram import REQUESTS
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
 from ingress.telemetry.recorder import Recorder
@@ -56,22 +54,6 @@ class RecorderTests(SynchronousTestCase):
             self.recorder.record(answered(outcome=outcome))
         self.assertEqual(self.recorder.ok, 2)
         self.assertEqual(self.recorder.not_ok, Counter(no_route=2))
-
-    def test_kept(self) -> None:
-        """Exchanges that went well are kept at first, and after somebody has looked; others always."""
-        for _ in range(FIRST + 3):
-            self.recorder.record(answered())
-            self.recorder.record(answered(outcome=Outcome.NO_ROUTE))
-        self.assertEqual(self.recorder.answered.count, FIRST)
-        self.assertEqual(self.recorder.unanswered.count, FIRST + 3)
-        record = answered()
-        request = record.request
-        self.recorder.record(record)
-        self.assertIs(record.request, request)
-        read_exchanges(self.recorder, ExchangeQuestion(), process=1, wall_time=float)
-        self.recorder.record(record)
-        self.assertEqual(self.recorder.answered.count, FIRST + 1)
-        self.assertEqual(self.recorder.answered.room, AFTER_LOOK - 1)
 
     def test_traffic(self) -> None:
         """They are counted by rule, method and status, with the times of the last endpoint."""
