@@ -22,6 +22,7 @@ from ingress.routing.snapshot import ServerCertificate
 from ingress.signing.procedure import Wish, obtain
 from ingress.signing.secret_place import OWNER, OWNER_LABEL, read_place
 from ingress.signing.wanted import Wanted, wanted_certificates
+from ingress.token_bucket import TokenBucket
 
 LOOK_PERIOD: Final = 60.0
 """Seconds between two looks at what has to be renewed."""
@@ -31,6 +32,13 @@ AT_ONCE_OF_ONE: Final = 5
 """
 Requests that wait for their signers at the same time, of all namespaces and of one; further ones
 wait for these.
+"""
+
+BURST: Final = 100
+PACE: Final = 60.0
+"""
+Requests of one namespace at once, and then the seconds for each further one: whoever changes an
+Ingress or removes a Secret again and again does not wear out a signer that counts its certificates.
 """
 
 TIMEOUT: Final = 3600.0
@@ -85,6 +93,9 @@ class CertificateKeeper:
         self._working: dict[ObjectName, tuple[Wanted, Deferred[None]]] = {}
         self._failed: dict[ObjectName, _Failed] = {}
         self._refused: dict[ObjectName, Wanted] = {}
+        self._paces: dict[str, TokenBucket] = {}
+        """By namespace; those that are full are forgotten."""
+
         self._look_call: IDelayedCall | None = None
         self._is_running = False
 
@@ -107,7 +118,7 @@ class CertificateKeeper:
         self._look_in(0.0)
 
     def stop(self) -> None:
-        """Ask for nothing more; requests that wait are left, and their keys forgotten."""
+        """Ask for nothing more; requests that wait are removed, because their keys are gone."""
         self._is_running = False
         if self._look_call is not None:
             self._look_call.cancel()
@@ -129,7 +140,7 @@ class CertificateKeeper:
         for secret, each in wanted.items():
             if each.refusal:
                 self._refuse(each)
-            elif self._has_room(secret[0]) and self._is_due(each):
+            elif self._has_room(secret[0]) and self._is_due(each) and self._is_in_pace(secret[0]):
                 self._begin(secret, each)
         self._look_in(LOOK_PERIOD)
 
@@ -137,11 +148,19 @@ class CertificateKeeper:
         of_one = sum(1 for name, _ in self._working if name == namespace)
         return len(self._working) < AT_ONCE and of_one < AT_ONCE_OF_ONE
 
+    def _is_in_pace(self, namespace: str) -> bool:
+        pace = self._paces.get(namespace)
+        if pace is None:
+            pace = self._paces[namespace] = TokenBucket(1 / PACE, BURST)
+        return pace.take(self._clock.seconds()) == 0
+
     def _forget(self, wanted: Mapping[ObjectName, Wanted]) -> None:
         """End what nobody wants any more; what is wanted otherwise begins anew."""
         for secret, (before, working) in tuple(self._working.items()):
             if wanted.get(secret) != before:
                 working.cancel()
+        now = self._clock.seconds()
+        self._paces = {name: pace for name, pace in self._paces.items() if not pace.is_full(now)}
         self._failed = {
             secret: failed
             for secret, failed in self._failed.items()

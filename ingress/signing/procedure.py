@@ -5,10 +5,11 @@ From hosts to a key and a certificate, or to the reason why there is none.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIError, APIUnreachable
@@ -56,7 +57,8 @@ async def obtain(
     Make a key, have it signed, and check the result. The key leaves this process nowhere.
 
     A request that is denied or fails is left for people to look at. One that nobody has answered
-    in time is removed: its key is gone, so that approving it would be in vain.
+    in time, or that is cancelled, is removed: its key is gone, so that approving it would be in
+    vain.
 
     :param clock: for timeouts.
     :param now: gives the time with a zone.
@@ -92,6 +94,10 @@ async def _waited(client: APIClient, clock: Any, wish: Wish, name: str, tell: Te
     waiting = Deferred.fromCoroutine(signing_request.wait(client, clock, name, look))
     try:
         return await waiting.addTimeout(wish.timeout, clock)
+    except CancelledError:
+        # Who has cancelled this waits for nothing.
+        Deferred.fromCoroutine(_withdraw(client, name))
+        raise
     except TimeoutError:
         missing = "was approved, but not signed" if told else "was not approved"
         try:
@@ -102,3 +108,9 @@ async def _waited(client: APIClient, clock: Any, wish: Wish, name: str, tell: Te
         raise SigningFailed(
             f"CertificateSigningRequest {name} {missing} within {wish.timeout:.0f} s; {left}"
         ) from None
+
+
+async def _withdraw(client: APIClient, name: str) -> None:
+    # The API server removes after a day what we cannot.
+    with suppress(APIError, APIUnreachable):
+        await signing_request.remove(client, name)

@@ -11,7 +11,14 @@ import msgspec
 from ingress.kube.objects import Ingress, ObjectName, Secret
 from ingress.kube.writing.event import Notice
 from ingress.policy.certificate_signer import CERTIFICATE_SIGNER
-from ingress.signing.keeper import AT_ONCE_OF_ONE, FIRST_DELAY, LOOK_PERIOD, CertificateKeeper
+from ingress.signing import keeper
+from ingress.signing.keeper import (
+    AT_ONCE_OF_ONE,
+    FIRST_DELAY,
+    LOOK_PERIOD,
+    PACE,
+    CertificateKeeper,
+)
 from tests.signing.case import API, KIND, SIGNER, SigningCase
 from tests.support.deploy import DEPLOY, written
 from tests.support.fake_api import Rule, User
@@ -156,24 +163,21 @@ class KeeperTests(SigningCase):
         self.serve(web())
         self.signers = ()
         self.turn(LOOK_PERIOD + 1)
-        self.sign()
-        self.assertEqual(self.known_secrets(), {})
+        self.assertEqual((self.requests, self.known_secrets()), ([], {}))
 
     def test_not_wanted_any_more(self) -> None:
-        """An Ingress that is gone gets no Secret."""
+        """An Ingress that is gone gets no Secret, and its request is removed."""
         self.serve(web())
         self.serve()
-        self.sign()
-        self.assertEqual(self.known_secrets(), {})
+        self.assertEqual((self.requests, self.known_secrets()), ([], {}))
         self.assertEqual(self.reasons, ["Requested"])
 
     def test_stopped(self) -> None:
         """A process that leads no longer asks and writes no more; it may lead again."""
         self.serve(web())
         self.keeper.stop()
-        self.sign()
-        self.assertEqual(self.known_secrets(), {})
-        self.forget_requests()
+        self.turn()
+        self.assertEqual((self.requests, self.known_secrets()), ([], {}))
         self.turn(2 * LOOK_PERIOD)
         self.assertEqual(self.requests, [])
         self.keeper.start()
@@ -189,6 +193,16 @@ class KeeperTests(SigningCase):
             self.end_one(request["metadata"]["name"])
         self.turn(3)
         self.assertEqual(len(self.requests), AT_ONCE_OF_ONE + 2)
+
+    def test_pace(self) -> None:
+        """Whoever changes an Ingress again and again gets some requests an hour, in the end."""
+        self.patch(keeper, "BURST", 3)
+        for number in range(3 + 5):
+            self.serve(web(host=f"h{number}.example"))
+            self.turn(1)
+        self.assertEqual((self.requests, self.reasons), ([], ["Requested"] * 3))
+        self.turn(PACE + LOOK_PERIOD)
+        self.assertEqual((len(self.requests), self.reasons), (1, ["Requested"] * 4))
 
     def end_one(self, name: str) -> None:
         request = self.api.get(API, KIND, name)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from ingress.kube.api.errors import APIError
 from ingress.signing.key_pair import UnfitCertificate
@@ -97,6 +97,18 @@ class ObtainTests(SigningCase):
         self.turn(2)
         self.assertIn("was not approved within 5 s; it has been removed", self.failed(waiting))
         self.assertEqual(self.requests, [])
+
+    def test_cancelled(self) -> None:
+        """A request whose certificate is not wanted any more is removed, or left without a right."""
+        for is_allowed in (True, False):
+            waiting = self.ask()
+            if not is_allowed:
+                rule = Rule(RIGHTS, ("certificates.k8s.io",), ("certificatesigningrequests",))
+                self.api.grant(User("limited"), rule, token=TOKEN)
+            waiting.cancel()
+            self.failed(waiting, CancelledError)
+            self.turn()
+            self.assertEqual(len(self.requests), 0 if is_allowed else 1)
 
     def test_timeout_without_right(self) -> None:
         """A request that may not be removed is left, and its owner told."""
