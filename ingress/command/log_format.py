@@ -228,7 +228,7 @@ def _guess(member: str) -> str:
 def _of_json(line: bytes, variables: Mapping[str, str] | None) -> LogEntry | None:
     try:
         members = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(members, dict):
         return None

@@ -10,6 +10,7 @@ import io
 import json
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         assumes_endpoints=True,
     ).built
     decider = Decider(built.snapshot, _UNKNOWN, datetime.now(UTC).timestamp())
-    host = arguments.host.encode("idna") if arguments.host else None
+    host = _host(arguments.host) if arguments.host else None
     is_secure = None if arguments.scheme is None else arguments.scheme == "https"
     comparer, tally = LogComparer(built, decider, host, is_secure), Tally(built)
     with ExitStack() as stack:
@@ -108,6 +109,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 _MALFORMED: Final = Comparison(Result.MALFORMED)
+
+
+def _host(written: str) -> bytes:
+    try:
+        return written.encode("idna")
+    except UnicodeError:
+        raise CannotRun(f"--host {shown(written, _MOST_SHOWN)}: a host name is accepted") from None
 
 
 def _opened(name: str) -> BinaryIO:
@@ -139,5 +147,5 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
             line = line.rstrip(b"\r\n")
             if line:
                 yield line
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise CannotRun(f"the log cannot be read to its end: {error}") from None

@@ -140,7 +140,8 @@ class JSONTests(SynchronousTestCase):
         self.assertEqual(entry.method, b"")
 
     def test_malformed(self) -> None:
-        """Other JSON, broken JSON and text that is no UTF-8 are none."""
+        """Other JSON, broken or deep JSON and text that is no UTF-8 are none."""
+        self.assertIsNone(make_reader("")(b'{"a":' * 150_000))
         for line in (b"{", b"{}", b"[]", b'{"status": "x"}', b'{"status": 200}', b'{"a": "\xff"}'):
             self.assertIsNone(make_reader("")(line), line)
 

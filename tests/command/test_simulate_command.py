@@ -230,7 +230,12 @@ class SimulateTests(SynchronousTestCase):
     def test_unable(self) -> None:
         """A log that cannot be read, and standard input for two things."""
         shop = self.shop()
+        broken = self.folder / "broken.log.gz"
+        packed = gzip.compress(b"".join(b"%d\n" % (number * number) for number in range(9999)))
+        broken.write_bytes(packed[:2000] + b"\x5a" * 100 + packed[2100:])
         for arguments in (
+            (str(broken), "--", shop),
+            (self.log(line()), "--host", "a..example", "--", shop),
             ("/nowhere", "--", shop),
             (str(self.folder), "--", shop),
             ("-", "--", "-"),
