@@ -8,6 +8,7 @@ page as Host, and its origin as Origin.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ingress.address import is_loopback, pack_address
@@ -16,6 +17,7 @@ Refusal = tuple[int, str]
 """A status, and a line that says why."""
 
 _LOCALHOST = "localhost"
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]*))(?::[0-9]*)?")
 
 
 class HostCheck:
@@ -77,7 +79,9 @@ def _matches(host: str, packed: bytes | None, listed: str) -> bool:
 
 
 def _host_of(authority: str) -> str:
-    """The host of ``HOST``, ``HOST:PORT`` or ``[ADDRESS]:PORT``, without a final dot."""
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0]
-    return authority.partition(":")[0].removesuffix(".")
+    """
+    The host of ``HOST``, ``HOST:PORT`` or ``[ADDRESS]:PORT``, without a final dot; empty for
+    anything else.
+    """
+    match = _AUTHORITY.fullmatch(authority)
+    return "" if match is None else match[1] or match[2].removesuffix(".")
