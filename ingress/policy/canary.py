@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from ingress.field_edits import EXPLAIN
 from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import RouteFeature
@@ -105,6 +106,10 @@ class Canary(RouteFeature):
                     annotations.fault(name, 'has an effect only beside canary: "true"')
             return None
         header = annotations.text(_HEADER, _TOKEN, "the name of a field").lower()
+        if header.encode() == EXPLAIN:
+            # What goes to a canary would tell its author, bit by bit, the token that is in it.
+            annotations.fault(_HEADER, "the field of explanations decides about no canary")
+            header = ""
         cookie = annotations.text(_COOKIE, _TOKEN, "the name of a cookie").lower()
         weight, total = _weight(annotations)
         pattern, is_refused = _header_pattern(annotations, has_header=bool(header))

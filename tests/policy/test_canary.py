@@ -104,6 +104,8 @@ class CanaryTests(SynchronousTestCase):
         canary, faults = read(canary_by_header="a b", canary_by_cookie="a;b", canary_weight="1")
         self.assertEqual((canary.header, canary.cookie), (b"", b""))
         self.assertEqual(faults.keys(), {"canary-by-header", "canary-by-cookie"})
+        canary, faults = read(canary_by_header="X-Explain", canary_weight="1")
+        self.assertEqual((canary.header, faults.keys()), (b"", {"canary-by-header"}))
 
     def test_told(self) -> None:
         """People are told which requests it gets."""
