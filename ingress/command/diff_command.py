@@ -113,4 +113,5 @@ def _as_markdown(found: Sequence[Difference]) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return escaped.replace("](", "]\\(")  # No value makes a link or shows an image.

@@ -130,6 +130,7 @@ def _as_markdown(findings: list[Finding], counts: Counts) -> Iterator[str]:
     for finding in findings:
         where = f"{finding.file}:{finding.line}" if finding.file else finding.object
         text = f"{finding.object}: {finding.text}".replace("|", "\\|").replace("<", "&lt;")
+        text = text.replace("](", "]\\(")  # No value makes a link or shows an image.
         yield f"| {finding.severity} {finding.code} | {where} | {text} |"
 
 

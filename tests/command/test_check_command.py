@@ -140,7 +140,8 @@ spec: {controller: txingress.dev/ingress}
         self.assertIn("0 Ingresses: 0 as written", text)
 
     def test_markdown(self) -> None:
-        """A table, in which a value cannot end a cell."""
-        text = run("check", self.file("proxy-body-size: 'a|b<i>'"), "--format", "markdown")[1]
+        """A table, in which a value cannot end a cell or make a link."""
+        value = "'a|b<i>![c](d)'"
+        text = run("check", self.file(f"proxy-body-size: {value}"), "--format", "markdown")[1]
         (row,) = [line for line in text.splitlines() if "ANN001" in line]
-        self.assertIn("a\\|b&lt;i>", row)
+        self.assertIn("a\\|b&lt;i>![c]\\(d)", row)
