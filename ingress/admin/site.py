@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
+from twisted.web.http import HTTPChannel, Request
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -24,10 +24,16 @@ from ingress.admin.page import LiveContent, Page, PageError, PageRequest
 from ingress.admin.page_files import PageFiles
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
+from ingress.token_bucket import TokenBucket
 
 TIMEOUT = 60.0
 """Seconds that a client of the admin listener may be silent."""
 
+RATE: Final = 20
+"""
+Requests a second, and at once, of one connection, which ends with the last one of them. Whoever
+sends more at a time than he waits for would keep the process from all else.
+"""
 
 _NO_PAGES: Mapping[str, Page] = {}
 
@@ -94,6 +100,24 @@ class _AdminRequest(SiteRequest):
         """HTTPChannel: drops a piece of the body."""
 
 
+class _AdminChannel(HTTPChannel):
+    """A connection, which does not take as many requests as a client can write."""
+
+    site: Any
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._bucket = TokenBucket(RATE, RATE - 1)
+
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """HTTPChannel: whether another request may follow."""
+        persists: bool = super().checkPersistence(request, version)  # type: ignore[no-untyped-call]
+        if persists and self._bucket.take(self.site.reactor.seconds()) > 0:
+            request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+            return False
+        return persists
+
+
 class _AdminSite(Site):
     """
     Answers those who may ask, under our own names.
@@ -104,6 +128,7 @@ class _AdminSite(Site):
     noisy = False
     displayTracebacks = False
     requestFactory = _AdminRequest
+    protocol = _AdminChannel  # type: ignore[assignment]
     access: AccessCheck
 
     def getResourceFor(self, request: Any) -> Any:

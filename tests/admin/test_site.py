@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.access_check import AccessCheck
 from ingress.admin.page import Content, Page, PageError, PageRequest, Query
 from ingress.admin.readiness import Readiness
-from ingress.admin.site import make_admin_site
+from ingress.admin.site import RATE, make_admin_site
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 
@@ -80,9 +80,16 @@ class SiteTests(SynchronousTestCase):
             protocol.makeConnection(StringTransport(peerAddress=LOCAL))
             protocol.dataReceived(f"POST /healthz HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode())
             protocol.dataReceived(begin + b"x" * (size - 1))
-            (request,) = protocol._channel.requests
+            (request,) = protocol.requests
             self.assertIsInstance(request.content, BytesIO, field)
             self.assertEqual(request.content.getvalue(), b"", field)
+
+    def test_many_at_once(self) -> None:
+        """A connection ends with the last of the requests that are taken at once."""
+        response = self.exchange("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 2 * RATE)
+        self.assertEqual(response.count("HTTP/1.1 200"), RATE)
+        self.assertEqual(response.count("Connection: close"), 1)
+        self.assertIn("Connection: close", response.rpartition("HTTP/1.1 200")[2])
 
     def exchange(self, request: str, client: str = "127.0.0.1") -> str:
         """The whole response to a request that came to 127.0.0.1:10254."""
