@@ -148,23 +148,17 @@ class CanaryTests(ProcessTestCase):
             lambda: "[default-web-80] [default-new-80]" in self.log_file.read_text(),
             "the line of the access log",
         )
-        with HTTPClient(self.process.port("admin")) as client:
-
-            def counted() -> bool:
-                text = client.request("/metrics", "localhost").text
-                return (
-                    re.search(
-                        r'_requests\{canary="default-new-80",.*host="all.example",.*service="web"',
-                        text,
-                    )
-                    is not None
-                )
-
-            wait_until(counted, "the requests of the canary")
-            shown = client.request("/snapshot?host=all.example", "localhost").text
+        pattern = r'_requests\{canary="default-new-80",.*host="all.example",.*service="web"'
+        wait_until(lambda: re.search(pattern, self.admin("/metrics")), "the requests of the canary")
+        shown = self.admin("/snapshot?host=all.example")
         (path,) = yaml.safe_load(shown)["hosts"][0]["paths"]
         (found,) = path["canaries"]
         self.assertEqual((found["upstream"], found["share"]), ("default/new:80", 1.0))
+
+    def admin(self, target: str) -> str:
+        """What the admin listener answers."""
+        with HTTPClient(self.process.port("admin")) as client:
+            return client.request(target, "localhost").text
 
     def test_removed(self) -> None:
         """A canary that is removed gets nothing more."""
