@@ -72,7 +72,7 @@ class ContainerfileTests(SynchronousTestCase):
             copied,
             [
                 *("setup.cfg", "setup.py", "pyproject.toml", "mypyc.ini", "README.md", "LICENSE"),
-                *("etc/build", "etc/ingress.yaml", "ingress", "twisted"),
+                *("etc/build", "etc/ingress.yaml", "etc/man", "ingress", "twisted"),
             ],
         )
 
