@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
-from twisted.logger import Logger
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ingress.admin.page import LiveContent
-from ingress.admin.streaming import STALL_TIMEOUT
+from ingress.admin.streaming import PacedBody
 
 INTERVAL: Final = 1.0
 """Seconds between two pieces."""
@@ -24,8 +22,7 @@ SILENCE: Final = 15.0
 """Seconds without a piece until a client is told that the stream still lives."""
 
 
-@implementer(IPushProducer)
-class LiveStream:
+class LiveStream(PacedBody):
     """
     The body of one answer that does not end by itself.
 
@@ -34,19 +31,12 @@ class LiveStream:
     :param clock: schedules them.
     """
 
-    log = Logger()
-
     def __init__(self, request: Any, content: LiveContent, clock: IReactorTime) -> None:
-        self._request = request
+        super().__init__(request, clock)
         self._content = content
-        self._clock = clock
-        self._call: IDelayedCall | None = None
-        """The next piece, or the timeout while the client does not read."""
-
         self._making: Deferred[None] | None = None
         self._spoken = clock.seconds()
         self._is_paused = False
-        self._is_over = False
 
     def __repr__(self) -> str:
         return f"<LiveStream {'over' if self._is_over else 'paused' if self._is_paused else 'on'}>"
@@ -68,18 +58,7 @@ class LiveStream:
     def pauseProducing(self) -> None:
         """IPushProducer: the client reads slower than we write."""
         self._is_paused = True
-        self._schedule(STALL_TIMEOUT, self._cut)
-
-    def stopProducing(self) -> None:
-        """IPushProducer."""
-        self._end()
-
-    def _schedule(self, delay: float, work: Any) -> None:
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
-        if not self._is_over:
-            self._call = self._clock.callLater(delay, work)
+        super().pauseProducing()
 
     def _make(self) -> None:
         self._call = None
@@ -108,21 +87,10 @@ class LiveStream:
         self.log.failure("{path} cannot go on", failure, path=self._request.path)
         self._cut()
 
-    def _cut(self) -> None:
-        """Abort the connection, so that the client sees an incomplete body."""
-        self._call = None
-        if not self._is_over:
-            self._end()
-            self._request.unregisterProducer()
-            self._request.transport.abortConnection()
-
     def _end(self) -> None:
         if not self._is_over:
             self._content.ended()
-        self._is_over = True
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        super()._end()
         making, self._making = self._making, None
         if making is not None:
             making.cancel()

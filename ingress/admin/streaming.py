@@ -52,7 +52,61 @@ def compressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 @implementer(IPushProducer)
-class Stream:
+class PacedBody:
+    """
+    The body of one answer, which is cut if its client takes nothing for `STALL_TIMEOUT`.
+
+    :param request: has its status and fields set.
+    :param clock: schedules the work.
+    """
+
+    log = Logger()
+
+    def __init__(self, request: Any, clock: IReactorTime) -> None:
+        self._request = request
+        self._clock = clock
+        self._call: IDelayedCall | None = None
+        """The next work, or the timeout while the client does not read."""
+
+        self._is_over = False
+
+    def resumeProducing(self) -> None:
+        """IPushProducer."""
+        raise NotImplementedError
+
+    def pauseProducing(self) -> None:
+        """IPushProducer: the client reads slower than we write."""
+        self._schedule(STALL_TIMEOUT, self._cut)
+
+    def stopProducing(self) -> None:
+        """IPushProducer."""
+        self._end()
+
+    def _schedule(self, delay: float, work: Any) -> None:
+        """Do this next, in place of what was scheduled before."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        if not self._is_over:
+            self._call = self._clock.callLater(delay, work)
+
+    def _cut(self) -> None:
+        """Abort the connection, so that the client sees an incomplete body."""
+        self._call = None
+        if not self._is_over:
+            self._end()
+            self._request.unregisterProducer()
+            self._request.transport.abortConnection()
+
+    def _end(self) -> None:
+        """Do nothing more."""
+        self._is_over = True
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+
+class Stream(PacedBody):
     """
     The body of one answer while it is made and sent.
 
@@ -62,16 +116,9 @@ class Stream:
     :param clock: schedules the slices.
     """
 
-    log = Logger()
-
     def __init__(self, request: Any, pieces: Iterator[bytes], clock: IReactorTime) -> None:
-        self._request = request
+        super().__init__(request, clock)
         self._pieces = pieces
-        self._clock = clock
-        self._call: IDelayedCall | None = None
-        """The next slice, or the timeout while the client does not read."""
-
-        self._is_over = False
 
     def start(self) -> None:
         """Schedule the first slice."""
@@ -84,21 +131,6 @@ class Stream:
     def resumeProducing(self) -> None:
         """IPushProducer."""
         self._schedule(0, self._work)
-
-    def pauseProducing(self) -> None:
-        """IPushProducer: the client reads slower than we write."""
-        self._schedule(STALL_TIMEOUT, self._cut)
-
-    def stopProducing(self) -> None:
-        """IPushProducer."""
-        self._end()
-
-    def _schedule(self, delay: float, work: Any) -> None:
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
-        if not self._is_over:
-            self._call = self._clock.callLater(delay, work)
 
     def _work(self) -> None:
         self._call = None
@@ -131,20 +163,9 @@ class Stream:
             self._request.unregisterProducer()
             self._request.finish()
 
-    def _cut(self) -> None:
-        """Abort the connection, so that the client sees an incomplete body."""
-        self._call = None
-        if not self._is_over:
-            self._end()
-            self._request.unregisterProducer()
-            self._request.transport.abortConnection()
-
     def _client_gone(self, failure: Failure) -> None:
         self._end()
 
     def _end(self) -> None:
-        self._is_over = True
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        super()._end()
         self._pieces = iter(())
