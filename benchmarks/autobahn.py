@@ -26,7 +26,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.support.manifest import endpoint_manifests, ingress_manifest, service_manifest
-from tests.support.process import CHECKOUT, ENVIRONMENT, IngressProcess
+from tests.support.process import IngressProcess, ModuleProcess
 
 CASES = [*(f"{group}.*" for group in range(1, 11)), "12.*.1", "13.*.1"]
 """All but for repetitions of what is compressed, which take hours."""
@@ -39,31 +39,12 @@ AGENTS = ("direct", "proxied", "http2")
 COMPARED = ("behavior", "behaviorClose", "remoteCloseCode")
 
 
-class Helper:
-    """A process that prints its port."""
-
-    def __init__(self, *module: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *module],
-            cwd=CHECKOUT,
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
 def run_suite(wstest: str, cases: list[str], agents: list[str], folder: Path) -> dict[str, Results]:
     """:return: the outcomes by agent."""
-    echo = Helper("benchmarks.websocket_echo")
+    echo = ModuleProcess("benchmarks.websocket_echo")
     port = echo.port
     process = IngressProcess(folder)
-    bridge: Helper | None = None
+    bridge: ModuleProcess | None = None
     try:
         process.write(
             "all.yaml",
@@ -73,7 +54,7 @@ def run_suite(wstest: str, cases: list[str], agents: list[str], folder: Path) ->
         )
         process.start()
         proxied = process.port("http")
-        bridge = Helper("tests.support.websocket_bridge", str(proxied))
+        bridge = ModuleProcess("tests.support.websocket_bridge", str(proxied))
         ports = {"direct": port, "proxied": proxied, "http2": bridge.port}
         spec = folder / "spec.json"
         spec.write_text(

@@ -24,7 +24,7 @@ from ingress.http2.hpack_encoder import encode_fields
 from ingress.http2.server import ServerConnection, ServerEvents
 from ingress.http2.stream import Stream, StreamUser
 from ingress.message import Request, Response
-from tests.fuzz.http2_readers import Message
+from tests.fuzz.http2_readers import NGH2_MESSAGE_EVENTS, Message
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -368,21 +368,10 @@ class NGH2Party(Party):
 
     def _take(self, event: Any) -> None:
         kind = type(event)
-        if kind in (ngh2.RequestReceived, ngh2.ResponseReceived):
-            message = self.message(event.stream_id)
-            message.fields = [(each[0], each[1]) for each in event.headers]
-            message.is_whole = event.end_stream
-        elif kind is ngh2.InformationalResponseReceived:
-            self.message(event.stream_id).interim += 1
-        elif kind is ngh2.DataReceived:
-            message = self.message(event.stream_id)
-            message.body += event.data
-            message.is_whole |= event.end_stream
-            self._unread.append((event.stream_id, len(event.data)))
-        elif kind is ngh2.TrailersReceived:
-            message = self.message(event.stream_id)
-            message.trailers = [(each[0], each[1]) for each in event.headers]
-            message.is_whole = True
+        if kind in NGH2_MESSAGE_EVENTS:
+            self.message(event.stream_id).take_ngh2(event)
+            if kind is ngh2.DataReceived:
+                self._unread.append((event.stream_id, len(event.data)))
         elif kind is ngh2.StreamReset:
             self.resets[event.stream_id] = int(event.error_code)
         assert kind not in (ngh2.ConnectionClosed, ngh2.GoAwayReceived), event

@@ -62,6 +62,28 @@ class Message:
     trailers: Fields = field(default_factory=list)
     is_whole: bool = False
 
+    def take_ngh2(self, event: Any) -> None:
+        """Add what an event of ngh2 says of it; others are passed over."""
+        kind = type(event)
+        if kind in (ngh2.RequestReceived, ngh2.ResponseReceived):
+            self.fields = [(each[0], each[1]) for each in event.headers]
+            self.is_whole = event.end_stream
+        elif kind is ngh2.InformationalResponseReceived:
+            self.interim += 1
+        elif kind is ngh2.DataReceived:
+            self.body += event.data
+            self.is_whole |= event.end_stream
+        elif kind is ngh2.TrailersReceived:
+            self.trailers = [(each[0], each[1]) for each in event.headers]
+            self.is_whole = True
+
+
+NGH2_MESSAGE_EVENTS = (
+    *(ngh2.RequestReceived, ngh2.ResponseReceived, ngh2.InformationalResponseReceived),
+    *(ngh2.DataReceived, ngh2.TrailersReceived),
+)
+"""The events that are about a message."""
+
 
 class Reader:
     """One reader of a conversation."""
@@ -286,23 +308,11 @@ class NGH2Reader(Reader):
 
     def _take(self, event: Any) -> None:
         kind = type(event)
+        if kind not in NGH2_MESSAGE_EVENTS:
+            return
+        message = self.message(event.stream_id)
+        message.take_ngh2(event)
         if kind is ngh2.RequestReceived:
-            message = self.message(event.stream_id)
-            message.fields = request_fields([(each[0], each[1]) for each in event.headers])
-            message.is_whole = event.end_stream
+            message.fields = request_fields(message.fields)
             if self._answers:
                 self.ngh2.send_response(event.stream_id, [(b":status", b"200")], end_stream=True)
-        elif kind is ngh2.ResponseReceived:
-            message = self.message(event.stream_id)
-            message.fields = [(each[0], each[1]) for each in event.headers]
-            message.is_whole = event.end_stream
-        elif kind is ngh2.InformationalResponseReceived:
-            self.message(event.stream_id).interim += 1
-        elif kind is ngh2.DataReceived:
-            message = self.message(event.stream_id)
-            message.body += event.data
-            message.is_whole |= event.end_stream
-        elif kind is ngh2.TrailersReceived:
-            message = self.message(event.stream_id)
-            message.trailers = [(each[0], each[1]) for each in event.headers]
-            message.is_whole = True

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import select
 import socket
-import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -21,7 +20,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
+from tests.support.process import PATIENCE, ModuleProcess
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 section 1.3."""
@@ -161,7 +160,7 @@ class Bridge:
         self._client.close()
 
 
-class WebSocketBridge:
+class WebSocketBridge(ModuleProcess):
     """
     The bridge as a process of its own.
 
@@ -169,19 +168,7 @@ class WebSocketBridge:
     """
 
     def __init__(self, port: int) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.websocket_bridge", str(port)],
-            cwd=CHECKOUT,
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        super().__init__("tests.support.websocket_bridge", str(port))
 
 
 def serve(client: socket.socket, port: int) -> None:
