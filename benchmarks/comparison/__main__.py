@@ -30,7 +30,7 @@ from benchmarks.comparison.process import Failed, Process, niceness, wait_until
 from benchmarks.comparison.report import Report
 from benchmarks.comparison.rounds import Rounds, tell
 from benchmarks.comparison.scenario import BASIS, SCENARIOS, Scenario, latency_scenarios
-from benchmarks.comparison.site import Site, Sites
+from benchmarks.comparison.site import EndpointPorts, Site, Sites
 from benchmarks.comparison.txingress import CHECKOUT
 
 
@@ -46,14 +46,15 @@ class Comparison:
         self._folder = folder
         self._stack = stack
         self._peers = self._find()
-        content_port, sink_port = free_ports(2)
-        nginx = find_program("nginx")
-        sink = [sys.executable, "-m", "benchmarks.comparison.sink", str(sink_port)]
+        ports = EndpointPorts(*free_ports(4))
+        content = content_command(find_program("nginx"), ports.content, folder / "content")
         self._endpoints = [
-            self._endpoint(content_port, content_command(nginx, content_port, folder / "content")),
-            self._endpoint(sink_port, sink),
+            self._endpoint(ports.content, content),
+            self._endpoint(ports.sink, _own("sink", ports.sink)),
+            self._endpoint(ports.unary, _echo(ports.unary, folder)),
+            self._endpoint(ports.stream, _own("message_stream", ports.stream)),
         ]
-        self._site = cache(Sites(folder, content_port, sink_port).make)
+        self._site = cache(Sites(folder, ports).make)
 
     def _find(self) -> list[Peer]:
         found = []
@@ -128,7 +129,25 @@ class Comparison:
             self._report.footprints.append(scales.weigh(peer))
 
 
-NEEDED = {"taskset": "util-linux", "nginx": "nginx", "wrk": "wrk", "h2load": "nghttp2-client"}
+def _own(module: str, port: int) -> list[str]:
+    """The command of an endpoint that is a module beside this one."""
+    return [sys.executable, "-m", f"benchmarks.comparison.{module}", str(port)]
+
+
+def _echo(port: int, folder: Path) -> list[str]:
+    """The command of an endpoint of gRPC that sends each message back."""
+    options = ["--no-tls", "--echo-upload", "--trailer", "grpc-status: 0", "-a", "127.0.0.1"]
+    streams = ["--max-concurrent-streams", "1000"]
+    return [find_program("nghttpd"), *options, *streams, "-d", str(folder), str(port)]
+
+
+NEEDED = {
+    "taskset": "util-linux",
+    "nginx": "nginx",
+    "wrk": "wrk",
+    "h2load": "nghttp2-client",
+    "nghttpd": "nghttp2-server",
+}
 """Programs without which there is nothing, and Debian's packages of them."""
 
 

@@ -61,7 +61,7 @@ def _config(site: Site, place: Place) -> Json:
     pairs = [site.default, *(pair for _, pair in site.pairs)]
     files = [{"certificate": str(pair.chain), "key": str(pair.key)} for pair in pairs]
     servers: Json = {
-        "http": _server(site, place.http, 80),
+        "http": _server(site, place.http, 80, place.h2c),
         "https": _server(site, place.https, 443)
         | {
             "tls_connection_policies": [{"alpn": ["h2", "http/1.1"], "fallback_sni": site.hosts[0]}]
@@ -77,7 +77,7 @@ def _config(site: Site, place: Place) -> Json:
     }
 
 
-def _server(site: Site, port: int, public_port: int) -> Json:
+def _server(site: Site, port: int, public_port: int, *more: int) -> Json:
     routes: list[object] = []
     if public_port == 443:
         fields = {"Strict-Transport-Security": [STS]}
@@ -85,14 +85,14 @@ def _server(site: Site, port: int, public_port: int) -> Json:
     routes += [
         {
             "match": [{"host": list(site.hosts), "path": [f"{prefix.rstrip('/')}/*", prefix]}],
-            "handle": [_handler(endpoint_port, public_port)],
+            "handle": [_handler(endpoint_port, public_port, is_grpc)],
             "terminal": True,
         }
-        for prefix, _, endpoint_port in site.routes
+        for prefix, _, endpoint_port, is_grpc in site.routes
     ]
     return {
-        "listen": [f"127.0.0.1:{port}"],
-        "protocols": ["h1"],
+        "listen": [f"127.0.0.1:{each}" for each in (port, *more)],
+        "protocols": ["h1", "h2", "h2c"],
         "automatic_https": {"disable": True},
         "logs": {"default_logger_name": "access"},
         "idle_timeout": "75s",
@@ -100,7 +100,7 @@ def _server(site: Site, port: int, public_port: int) -> Json:
     }
 
 
-def _handler(endpoint_port: int, public_port: int) -> Json:
+def _handler(endpoint_port: int, public_port: int, is_grpc: bool) -> Json:
     fields = FIELDS | {"X-Forwarded-Port": str(public_port)}
     return {
         "handler": "reverse_proxy",
@@ -109,6 +109,7 @@ def _handler(endpoint_port: int, public_port: int) -> Json:
         "transport": {
             "protocol": "http",
             "compression": False,
+            "versions": ["h2c", "2"] if is_grpc else ["1.1"],
             "keep_alive": {"enabled": True, "max_idle_conns_per_host": 320, "idle_timeout": "60s"},
         },
     }

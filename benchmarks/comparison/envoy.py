@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from benchmarks.comparison.peer import Command, Place, find_program
-from benchmarks.comparison.site import STS, Pair, Site
+from benchmarks.comparison.site import STS, Pair, Site, SiteRoute
 
 Json = dict[str, object]
 
@@ -22,6 +22,8 @@ LOG_FORMAT = (
 """As near to that of ingress-nginx as it gets."""
 
 EXTENSION = "type.googleapis.com/envoy.extensions"
+
+OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 MANY = 100_000
 """For limits that are not to be met."""
@@ -52,6 +54,7 @@ class Envoy:
 def _config(site: Site, place: Place) -> Json:
     listeners = [
         _listener("http", place.http, {"filters": [_manager(site, place, "http")]}),
+        _listener("h2c", place.h2c, {"filters": [_manager(site, place, "http")]}),
         _listener(
             "https",
             place.https,
@@ -65,7 +68,7 @@ def _config(site: Site, place: Place) -> Json:
         "admin": {"address": _address(place.admin)},
         "static_resources": {
             "listeners": listeners,
-            "clusters": [_cluster(name, port) for _, name, port in site.routes],
+            "clusters": [_cluster(route) for route in site.routes],
         },
     }
 
@@ -137,7 +140,7 @@ def _manager(site: Site, place: Place, scheme: str) -> Json:
 def _routes(site: Site, scheme: str) -> Json:
     routes = [
         {"match": {"prefix": prefix}, "route": {"cluster": name, "timeout": "60s"}}
-        for prefix, name, _ in site.routes
+        for prefix, name, *_ in site.routes
     ]
     added = {
         "X-Real-IP": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
@@ -165,13 +168,20 @@ def _field(name: str, value: str) -> Json:
     }
 
 
-def _cluster(name: str, port: int) -> Json:
-    endpoint = {"endpoint": {"address": _address(port)}}
+def _cluster(route: SiteRoute) -> Json:
+    name = route.name
+    endpoint = {"endpoint": {"address": _address(route.port)}}
     most = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), MANY)
+    protocol = "http2_protocol_options" if route.is_grpc else "http_protocol_options"
+    options = {
+        "@type": f"type.googleapis.com/{OPTIONS}",
+        "explicit_http_config": {protocol: {}},
+    }
     return {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
         "circuit_breakers": {"thresholds": [most]},
+        "typed_extension_protocol_options": {OPTIONS: options},
     }

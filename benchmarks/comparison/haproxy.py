@@ -38,6 +38,7 @@ frontend metrics
 
 frontend web
     bind 127.0.0.1:{http} backlog 4096
+    bind 127.0.0.1:{h2c} proto h2 backlog 4096
     bind 127.0.0.1:{https} ssl crt {default} {certificates} alpn h2,http/1.1 backlog 4096
     unique-id-format %{{+X}}o%ci%cp%fi%fp%Ts%rt%pid
     http-request set-header X-Request-ID %[unique-id] unless {{ req.hdr(X-Request-ID) -m found }}
@@ -74,9 +75,10 @@ class HAProxy:
     def command(self, site: Site, place: Place) -> Command:
         assert self._program is not None
         rules, backends = [], []
-        for prefix, name, port in site.routes:
+        for prefix, name, port, is_grpc in site.routes:
             rules.append(f"    use_backend {name} if {{ path_beg {prefix} }}")
-            backends.append(f"backend {name}\n    server {name} 127.0.0.1:{port} maxconn 16384")
+            protocol = "proto h2" if is_grpc else "maxconn 16384"
+            backends.append(f"backend {name}\n    server {name} 127.0.0.1:{port} {protocol}")
         hosts = "".join(f"{host} 1\n" for host in site.hosts)
         place.folder.joinpath("hosts.map").write_text(hosts)
         listed = "".join(f"{pair.both} {host}\n" for host, pair in site.pairs)
@@ -85,6 +87,7 @@ class HAProxy:
             admin=place.admin,
             http=place.http,
             https=place.https,
+            h2c=place.h2c,
             default=site.default.both,
             certificates="crt-list certificates" if listed else "",
             sts=STS,

@@ -84,24 +84,29 @@ def h2load(url: str, core: int, seconds: float, rate: int) -> LoadResult:
     return parse_h2load(run(command, core, seconds + SLACK))
 
 
-def h2load_streams(url: str, core: int, seconds: float, clients: int, streams: int) -> LoadResult:
+def h2load_streams(
+    url: str, core: int, seconds: float, clients: int, streams: int, *arguments: str
+) -> LoadResult:
     """
     As many requests over HTTP/2 as the proxy can take.
 
     :param clients: connections.
     :param streams: requests at once on each.
+    :param arguments: more of h2load's.
     """
     # Connections end after some requests, as those of browsers do.
     rounds = ["-c", str(clients), "-m", str(streams), "-D", f"{seconds:.0f}"]
-    return parse_h2load(run(["h2load", *rounds, url], core, seconds + SLACK))
+    return parse_h2load(run(["h2load", *rounds, *arguments, url], core, seconds + SLACK))
 
 
 def parse_h2load(text: str) -> LoadResult:
     """:raises Failed: if this is not what h2load says."""
     took = re.search(r"finished in ([\d.]+)([a-z]+)", text)
-    done = re.search(r"(\d+) total, \d+ started, (\d+) done, .*", text)
-    good = re.search(r"status codes: (\d+) 2xx.*", text)
-    if took is None or done is None or good is None:
+    done = re.search(r"\d+ total, \d+ started, (\d+) done, \d+ succeeded(.*)", text)
+    codes = re.search(r"status codes: \d+ 2xx(.*)", text)
+    if took is None or done is None or codes is None:
         raise Failed(f"h2load said:\n{text}")
-    faults = "" if done[1] == done[2] == good[1] else f"{done[0]}; {good[0]}"
-    return LoadResult(int(done[2]), float(took[1]) * UNITS[took[2]], faults=faults)
+    # Requests that were under way at the end are neither done nor at fault.
+    is_good = int(done[1]) and not re.search(r"[1-9]", done[2] + re.sub(r"\dxx", "", codes[1]))
+    faults = "" if is_good else f"{done[0]}; {codes[0]}"
+    return LoadResult(int(done[1]), float(took[1]) * UNITS[took[2]], faults=faults)

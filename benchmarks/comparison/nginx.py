@@ -9,7 +9,14 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.comparison.peer import Command, Place, find_program
-from benchmarks.comparison.site import KEEP_ALIVE_REQUESTS, LARGE, SMALL, STS, Site
+from benchmarks.comparison.site import (
+    KEEP_ALIVE_REQUESTS,
+    LARGE,
+    SMALL,
+    STS,
+    Site,
+    SiteRoute,
+)
 
 MIB = 1 << 20
 
@@ -25,22 +32,26 @@ log_format upstreaminfo '$remote_addr - $remote_user [$time_local] "$request" $s
 
 LOCATION = """\
 location {prefix} {{
-    proxy_pass http://{name};
-    proxy_http_version 1.1;
-    proxy_request_buffering off;
-    proxy_max_temp_file_size 0;
-    proxy_set_header Connection "";
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Request-ID $req_id;
-    proxy_set_header X-Real-IP $remote_addr;
-    proxy_set_header X-Forwarded-For $remote_addr;
-    proxy_set_header X-Forwarded-Host $http_host;
-    proxy_set_header X-Forwarded-Port $public_port;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Forwarded-Scheme $scheme;
-    proxy_set_header X-Scheme $scheme;
+    {way}_pass {scheme}://{name};
+    {lines}
+    {way}_set_header Host $http_host;
+    {way}_set_header X-Request-ID $req_id;
+    {way}_set_header X-Real-IP $remote_addr;
+    {way}_set_header X-Forwarded-For $remote_addr;
+    {way}_set_header X-Forwarded-Host $http_host;
+    {way}_set_header X-Forwarded-Port $public_port;
+    {way}_set_header X-Forwarded-Proto $scheme;
+    {way}_set_header X-Forwarded-Scheme $scheme;
+    {way}_set_header X-Scheme $scheme;
 }}
 """
+
+PROXY = """\
+proxy_http_version 1.1;
+    proxy_request_buffering off;
+    proxy_max_temp_file_size 0;
+    proxy_set_header Connection "";"""
+"""Lines of a location whose endpoints speak HTTP/1.1."""
 
 HTTP = """\
 worker_processes 1;
@@ -129,7 +140,7 @@ class Nginx:
         upstreams = "\n".join(
             f"upstream {name} {{ server 127.0.0.1:{port}; keepalive 320; "
             "keepalive_requests 10000; keepalive_timeout 60s; }"
-            for _, name, port in site.routes
+            for _, name, port, _ in site.routes
         )
         text = HTTP.format(
             events=EVENTS,
@@ -146,9 +157,7 @@ class Nginx:
         return Command(_line(self._program, place.folder))
 
     def _servers(self, site: Site, place: Place) -> list[str]:
-        locations = "".join(
-            LOCATION.format(prefix=prefix, name=name) for prefix, name, _ in site.routes
-        )
+        locations = "".join(map(_location, site.routes))
         place.folder.joinpath("locations.conf").write_text(locations)
         own = dict(site.pairs)
         servers = []
@@ -157,6 +166,7 @@ class Nginx:
             lines = [
                 f"listen 127.0.0.1:{place.http}{options};",
                 f"listen 127.0.0.1:{place.https} ssl http2{options};",
+                f"listen 127.0.0.1:{place.h2c} http2{options};",
                 f"server_name {host};",
                 "include locations.conf;",
             ]
@@ -164,6 +174,12 @@ class Nginx:
                 lines += [f"ssl_certificate {pair.chain};", f"ssl_certificate_key {pair.key};"]
             servers.append(f"server {{ {' '.join(lines)} }}")
         return servers
+
+
+def _location(route: SiteRoute) -> str:
+    way, scheme, lines = ("grpc", "grpc", "") if route.is_grpc else ("proxy", "http", PROXY)
+    fields = {"prefix": route.prefix, "name": route.name}
+    return LOCATION.format(way=way, scheme=scheme, lines=lines, **fields)
 
 
 def content_command(program: str, port: int, folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ from benchmarks.comparison.caddy import Caddy
 from benchmarks.comparison.envoy import Envoy
 from benchmarks.comparison.haproxy import HAProxy
 from benchmarks.comparison.machine import Cores
+from benchmarks.comparison.nghttpx import Nghttpx
 from benchmarks.comparison.nginx import Nginx
 from benchmarks.comparison.peer import Peer
 from benchmarks.comparison.rounds import Effort
@@ -27,7 +28,7 @@ NAMES = (*(scenario.name for scenario in SCENARIOS), LATENCY, MEMORY)
 
 QUICK = ("small", "small-tls")
 
-PEERS = (OURS, "nginx", "haproxy", "envoy", "caddy")
+PEERS = (OURS, "nginx", "haproxy", "envoy", "caddy", "nghttpx")
 
 
 @dataclass(frozen=True)
@@ -128,5 +129,6 @@ def _peers(parsed: argparse.Namespace) -> list[Peer]:
         **{name: TxIngress(parsed.python, path, name) for name, path in parsed.also},
         "envoy": Envoy(parsed.envoy),
         "caddy": Caddy(parsed.caddy),
+        "nghttpx": Nghttpx(parsed.nghttpx),
     }
     return [peer for name, peer in everybody.items() if name in parsed.peers or name not in PEERS]

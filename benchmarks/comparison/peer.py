@@ -25,11 +25,17 @@ STARTUP = 180.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where one proxy runs: its folder, and its ports of 127.0.0.1."""
+    """
+    Where one proxy runs: its folder, and its ports of 127.0.0.1.
+
+    :ivar h2c: HTTP/2 in the clear, with prior knowledge; of its own because nginx 1.22 cannot
+        tell it from HTTP/1.1.
+    """
 
     folder: Path
     http: int
     https: int
+    h2c: int
     admin: int
 
     @property
@@ -95,7 +101,7 @@ class Contender:
         self.peer = peer
         self.site = site
         folder.mkdir(parents=True)
-        self.place = Place(folder, *free_ports(3))
+        self.place = Place(folder, *free_ports(4))
         command = peer.command(site, self.place)
         self.process = Process(command.line, core, folder / "output", command.environment)
         try:
@@ -105,8 +111,10 @@ class Contender:
             raise
 
     def url(self, scheme: str, path: str) -> str:
-        port = self.place.https if scheme == "https" else self.place.http
-        return f"{scheme}://{HOST}:{port}{path}"
+        """:param scheme: ``http``, ``https``, or ``h2c`` for HTTP/2 in the clear."""
+        place = self.place
+        port = {"http": place.http, "https": place.https, "h2c": place.h2c}[scheme]
+        return f"{scheme.replace('h2c', 'http')}://{HOST}:{port}{path}"
 
     def _serves(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.place.http, timeout=5)

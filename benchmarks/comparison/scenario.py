@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.comparison.idle import IdleConnections
-from benchmarks.comparison.load import LoadResult, h2load, h2load_streams, wrk
+from benchmarks.comparison.load import SCRIPTS, LoadResult, h2load, h2load_streams, wrk
 from benchmarks.comparison.peer import Contender
-from benchmarks.comparison.site import LARGE, SMALL, UPLOAD
+from benchmarks.comparison.site import LARGE, SMALL, STREAM, UNARY, UPLOAD
 
 CONNECTIONS = 64
 
@@ -66,11 +67,23 @@ def handshake(contender: Contender, core: int, seconds: float) -> LoadResult:
     return h2load(contender.url("https", SMALL), core, seconds, HANDSHAKES)
 
 
-def get_http2(clients: int, streams: int) -> Drive:
-    """As many requests as possible over HTTP/2, which TLS agrees on."""
+def get_http2(scheme: str, clients: int, streams: int) -> Drive:
+    """As many requests as possible over HTTP/2."""
 
     def drive(contender: Contender, core: int, seconds: float) -> LoadResult:
-        return h2load_streams(contender.url("https", SMALL), core, seconds, clients, streams)
+        return h2load_streams(contender.url(scheme, SMALL), core, seconds, clients, streams)
+
+    return drive
+
+
+def call_grpc(method: str, clients: int, streams: int) -> Drive:
+    """As many calls of gRPC as possible, so many at once on each of the connections."""
+    message = ("-d", str(SCRIPTS / "message.grpc"))
+    fields = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+
+    def drive(contender: Contender, core: int, seconds: float) -> LoadResult:
+        url = contender.url("h2c", f"{method}/Call")
+        return h2load_streams(url, core, seconds, clients, streams, *message, *fields)
 
     return drive
 
@@ -94,11 +107,32 @@ def _idle(contender: Contender) -> AbstractContextManager[object]:
     return IdleConnections(contender.place.http, IDLE_CONNECTIONS)
 
 
+_h2, _h2c = partial(get_http2, "https"), partial(get_http2, "h2c")
+
 SCENARIOS = [
     Scenario("small", "Small GETs, 64 connections", get("http")),
     Scenario("small-tls", "Small GETs over TLS, 64 connections", get("https")),
-    Scenario("h2", "Small GETs in HTTP/2, 16 connections of 10 streams", get_http2(16, 10)),
-    Scenario("h2-single", "Small GETs in HTTP/2, 64 connections of 1 stream", get_http2(64, 1)),
+    Scenario(
+        "h2c", "Small GETs in HTTP/2 in the clear, 16 connections of 10 streams", _h2c(16, 10)
+    ),
+    Scenario(
+        "h2c-single", "Small GETs in HTTP/2 in the clear, 64 connections of 1 stream", _h2c(64, 1)
+    ),
+    Scenario("h2", "Small GETs in HTTP/2 over TLS, 16 connections of 10 streams", _h2(16, 10)),
+    Scenario("h2-single", "Small GETs in HTTP/2 over TLS, 64 connections of 1 stream", _h2(64, 1)),
+    Scenario(
+        "grpc",
+        "Unary calls of gRPC, 16 connections of 10 streams",
+        call_grpc(UNARY, 16, 10),
+        "grpc",
+    ),
+    Scenario(
+        "grpc-stream",
+        "Calls of gRPC that stream 1,000 messages of 64 bytes",
+        call_grpc(STREAM, 4, 1),
+        "grpc",
+        saturates=False,
+    ),
     Scenario("connect", "A connection for each GET", get("http", close=True), saturates=False),
     Scenario(
         "connect-ecdsa", "A TLS connection for each GET, ECDSA P-256", handshake, saturates=False

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
@@ -15,6 +16,11 @@ HOST = "localhost"
 """The first host: wrk takes the name for SNI from its URL, so it has to resolve."""
 
 SMALL, LARGE, UPLOAD = "/small", "/large", "/upload"
+
+UNARY, STREAM = "/unary", "/stream"
+"""Methods of gRPC: a message for a message, and `MESSAGES` of `MESSAGE_SIZE` bytes for one."""
+
+MESSAGES, MESSAGE_SIZE = 1_000, 64
 
 STS = "max-age=31536000; includeSubDomains"
 """What answers over TLS say in Strict-Transport-Security, as ours do by default."""
@@ -45,27 +51,60 @@ class Pair:
         return pair
 
 
+class EndpointPorts(NamedTuple):
+    """
+    Of 127.0.0.1.
+
+    :ivar content: everything but what follows.
+    :ivar sink: uploads.
+    :ivar unary: gRPC, in HTTP/2 with prior knowledge.
+    :ivar stream: the same, a server's streams.
+    """
+
+    content: int
+    sink: int
+    unary: int
+    stream: int
+
+
+class SiteRoute(NamedTuple):
+    """
+    :ivar prefix: of the path.
+    :ivar name: of the endpoint.
+    """
+
+    prefix: str
+    name: str
+    port: int
+    is_grpc: bool = False
+
+
 @dataclass(frozen=True)
 class Site:
     """
-    :ivar hosts: each of them has the same two paths.
+    :ivar hosts: each of them has the same paths.
     :ivar default: the certificate for whatever has none of its own.
     :ivar pairs: certificates of hosts that have their own.
-    :ivar content_port: of 127.0.0.1, where everything is but uploads.
-    :ivar sink_port: where uploads go.
+    :ivar has_grpc: whether each host has the methods of gRPC as well.
     """
 
     name: str
     hosts: tuple[str, ...]
     default: Pair
     pairs: tuple[tuple[str, Pair], ...]
-    content_port: int
-    sink_port: int
+    ports: EndpointPorts
+    has_grpc: bool = False
 
     @property
-    def routes(self) -> tuple[tuple[str, str, int], ...]:
-        """Prefix of the path, name of the endpoint, its port; the longest first."""
-        return ((UPLOAD, "sink", self.sink_port), ("/", "content", self.content_port))
+    def routes(self) -> tuple[SiteRoute, ...]:
+        """The longest prefix first."""
+        ports = self.ports
+        grpc = (
+            SiteRoute(UNARY, "unary", ports.unary, is_grpc=True),
+            SiteRoute(STREAM, "stream", ports.stream, is_grpc=True),
+        )
+        rest = (SiteRoute(UPLOAD, "sink", ports.sink), SiteRoute("/", "content", ports.content))
+        return (*grpc, *rest) if self.has_grpc else rest
 
 
 @dataclass(frozen=True)
@@ -73,8 +112,7 @@ class Sites:
     """Makes sites, whose endpoints are the same, and their certificates, below a folder."""
 
     folder: Path
-    content_port: int
-    sink_port: int
+    ports: EndpointPorts
 
     def make(self, name: str) -> Site:
         """By its name: a key of `SITES`."""
@@ -89,7 +127,7 @@ class Sites:
             for number, host in enumerate(hosts):
                 stem = folder / str(number // 100) / str(number)
                 pairs.append((host, Pair.written(authority.issue(host, key=key), stem)))
-        return Site(name, hosts, default, tuple(pairs), self.content_port, self.sink_port)
+        return Site(name, hosts, default, tuple(pairs), self.ports, plan.has_grpc)
 
 
 @dataclass(frozen=True)
@@ -102,11 +140,13 @@ class Plan:
     hosts: int = 1
     is_rsa: bool = False
     own_certificates: bool = False
+    has_grpc: bool = False
 
 
 SITES = {
     "one": Plan(),
     "rsa": Plan(is_rsa=True),
+    "grpc": Plan(has_grpc=True),
     "many": Plan(hosts=10_000),
     "certificates": Plan(hosts=10_000, own_certificates=True),
 }

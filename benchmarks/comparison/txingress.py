@@ -118,7 +118,7 @@ class TxIngress:
     def command(self, site: Site, place: Place) -> Command:
         config = place.folder / "ingress.yaml"
         listen = {
-            "http": f"tcp:{place.http}:interface=127.0.0.1",
+            "http": [f"tcp:{port}:interface=127.0.0.1" for port in (place.http, place.h2c)],
             "https": f"tcp:{place.https}:interface=127.0.0.1",
             "admin": f"tcp:{place.admin}:interface=127.0.0.1",
         }
@@ -141,17 +141,20 @@ class TxIngress:
         own = dict(site.pairs)
         secrets = {"default": site.default}
         objects: list[object] = []
-        paths = {}
-        for prefix, name, port in site.routes:
+        paths: dict[bool, dict[str, str]] = {False: {}, True: {}}
+        for prefix, name, port, is_grpc in site.routes:
             objects += served_manifests(name, port)
-            paths[prefix] = name
+            paths[is_grpc][prefix] = name
         for number, host in enumerate(site.hosts):
             name = f"host-{number}"
             tls = {"default": [host]}
             if pair := own.get(host):
                 secrets[name] = pair
                 tls = {name: [host]}
-            objects.append(ingress_manifest(name, host, paths, tls=tls))
+            objects.append(ingress_manifest(name, host, paths[False], tls=tls))
+            if site.has_grpc:
+                way = {"backend-protocol": "GRPC"}
+                objects.append(ingress_manifest(f"{name}-grpc", host, paths[True], annotations=way))
         folder.joinpath("manifests").mkdir()
         with folder.joinpath("manifests", "all.yaml").open("w") as file:
             yaml.dump_all(objects, file, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
