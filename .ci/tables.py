@@ -14,6 +14,7 @@ from ingress.command.manual import manual
 from ingress.config_map.key import Key
 from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.table import KEYS
+from ingress.migration.flag_table import FLAGS
 from ingress.policy.support import Verdict, support_of_all
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -66,10 +67,22 @@ def _key_verdict(key: Key) -> str:
             return "no effect"
 
 
+def flags() -> Iterator[str]:
+    """Make the table of docs/flags.md: a row for each flag, by name."""
+    yield "| flag | type | default | verdict | key | what it sets, or what follows |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for _, flag in sorted(FLAGS.items()):
+        default = f"`{flag.default}`" if flag.default else ""
+        key = f"`{flag.becomes}`" if flag.becomes else ""
+        kind, verdict = flag.kind.value, flag.verdict.value
+        yield f"| `--{flag.name}` | {kind} | {default} | {verdict} | {key} | {flag.effect} |"
+
+
 TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "README.md": {"annotations": annotation_summary},
     "docs/compatibility.md": {"annotations": annotation_list},
     "docs/configmap.md": {"keys": config_map_keys},
+    "docs/flags.md": {"flags": flags},
 }
 """The makers of tables by file and name."""
 
