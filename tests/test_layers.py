@@ -36,6 +36,9 @@ FORBIDDEN = [
     ("ingress.upstream", "ingress.kube", ()),
     ("ingress.upstream", "ingress.downstream", ()),
     ("ingress.upstream", "ingress.exchange", ()),
+    ("ingress.relay", "ingress.kube", ()),
+    ("ingress.relay", "ingress.downstream", ()),
+    ("ingress.relay", "ingress.exchange", ()),
     ("ingress.kube", "ingress.routing", ()),
     *(
         ("ingress.dns", f"ingress.{name}", ())

@@ -97,6 +97,9 @@ class Limits:
     http2_window_updates: int = 20
     """WINDOW_UPDATE frames for each DATA frame that we have sent."""
 
+    stream_idle_timeout: float = 600.0
+    """For a connection of a TCP service, or one of TLS that is passed through, without a byte."""
+
     store: LimitStore | None = None
     """Where all replicas count what clients send; None if each counts for itself."""
 

@@ -75,6 +75,11 @@ class MemorySocket:
         del self._arrived[:size]
         return data
 
+    def recv_into(self, buffer: memoryview, size: int) -> int:
+        data = self.recv(size)
+        buffer[: len(data)] = data
+        return len(data)
+
     def setsockopt(self, level: int, name: int, value: bytes | int) -> None:
         if (level, name) == (socket.SOL_SOCKET, socket.SO_LINGER):
             self._resets_on_close = True

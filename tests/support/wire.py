@@ -306,6 +306,9 @@ class Wire:
         )
         self.plane.publish(snapshot_of(*(endpoints or (ENDPOINT,)), config=config, route=route))
         self.factory = HTTP1Factory(self.plane.clients, self.plane.exchanges, is_secure=is_secure)
+        self.transport: type[ImmediateServer] = MemoryTransport
+        """The class of the proxy's transports on both sides."""
+
         self._capacity = capacity
 
     def _dial(self, host: str, port: int, factory: ClientFactory, timeout: float) -> Dial:
@@ -341,7 +344,7 @@ class Wire:
         protocol = factory.buildProtocol(address)
         assert protocol is not None, "nobody wants this connection"
         ours, theirs = connected_sockets(self._capacity)
-        transport = MemoryTransport(cast(socket, ours), protocol, ("", 0), _PORT, 0, self.network)
+        transport = self.transport(cast(socket, ours), protocol, ("", 0), _PORT, 0, self.network)
         protocol.makeConnection(transport)
         self.network.settle()
         return Peer(self.network, theirs), transport

@@ -1,0 +1,92 @@
+"""
+What all relays of a process share.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final, Protocol
+
+from ingress.config import Config, Limits
+from ingress.deadline import Deadlines
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.policy.load_balance import LoadBalance
+from ingress.routing.snapshot import Snapshot
+from ingress.telemetry.relay_record import RelayReceiver
+from ingress.upstream.balancer import Balancer
+from ingress.upstream.dialer import Dialer
+
+TRIES: Final = 3
+"""How many endpoints one client is connected to, one after the other: that of ingress-nginx."""
+
+_IN_TURN: Final = LoadBalance()
+"""Relays are balanced by turns: there is no request that a hash could depend on."""
+
+
+class OpenClients(Protocol):
+    """The open connections of clients; `ingress.downstream.open_connections` has them."""
+
+    def add(self, connection: Any) -> None: ...
+
+    def discard(self, connection: Any) -> None: ...
+
+
+class RelayResources:
+    """
+    :param dial: makes connections to endpoints.
+    :param balancer: picks endpoints, and knows which are ejected.
+    :param deadlines: end relays that are idle.
+    :param clients: the connections of clients, of which relays are some.
+    :param recorder: takes the record of each relay.
+    """
+
+    def __init__(
+        self,
+        dial: Dialer,
+        balancer: Balancer,
+        deadlines: Deadlines,
+        clients: OpenClients,
+        recorder: RelayReceiver | None = None,
+    ) -> None:
+        self.dial = dial
+        self.deadlines = deadlines
+        self.clients = clients
+        self.recorder = recorder if recorder is not None else RelayReceiver()
+        self.balancer = balancer
+        self.limits = Limits()
+        self.tries = TRIES
+        self.snapshot: Snapshot | None = None
+        self.in_flight: Counter[Endpoint] = Counter()
+        """The relays of each endpoint that has any."""
+
+    def __repr__(self) -> str:
+        return f"<RelayResources: {self.in_flight.total()} relays>"
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Use `snapshot` for every relay that begins from now on."""
+        self.snapshot = snapshot
+        self._apply(snapshot.config)
+
+    def _apply(self, config: Config) -> None:
+        self.limits = config.limits
+
+    def upstream(self, key: UpstreamKey) -> Upstream | None:
+        """Return the Service port as it is now; None if there is none any more."""
+        return None if self.snapshot is None else self.snapshot.upstreams.get(key)
+
+    def pick(self, upstream: Upstream, tried: list[Endpoint]) -> Endpoint | None:
+        """
+        :param tried: endpoints that could not be connected to for this client.
+        :return: the endpoint whose turn it is; None if none is left to try.
+        """
+        if len(tried) >= self.tries:
+            return None
+        # Without a hash key, nothing asks for the request.
+        request: Any = None
+        return self.balancer.pick(upstream, _IN_TURN, request, tried)
+
+    def count(self, endpoint: Endpoint, change: int) -> None:
+        """Count a relay that has got its endpoint, or is over."""
+        self.in_flight[endpoint] += change
+        if not self.in_flight[endpoint]:
+            del self.in_flight[endpoint]

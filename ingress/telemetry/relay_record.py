@@ -1,0 +1,106 @@
+"""
+The record of a relay, for the counters and the access log.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
+from ingress.endpoint import Endpoint, UpstreamKey
+
+
+class RelayOutcome(StrEnum):
+    """How a relay ended: the reason in the log and in metrics."""
+
+    OK = "ok"
+    """Both sides have ended in an orderly way."""
+
+    CLIENT_LOST = "client_lost"
+    ENDPOINT_BROKE = "endpoint_broke"
+    """The connection to the endpoint broke off."""
+
+    IDLE = "idle_timeout"
+    """Nothing went through for too long."""
+
+    NO_ENDPOINT = "no_endpoint"
+    DIAL_FAILED = "dial_failed"
+    ACCESS_REFUSED = "access_refused"
+    """The client may not have the connection."""
+
+    CUT = "cut"
+    """The proxy has ended it: to make room, or because it ends itself."""
+
+
+STATUSES: Final = {
+    RelayOutcome.OK: 200,
+    RelayOutcome.CLIENT_LOST: 200,
+    RelayOutcome.ENDPOINT_BROKE: 200,
+    RelayOutcome.IDLE: 200,
+    RelayOutcome.CUT: 200,
+    RelayOutcome.NO_ENDPOINT: 502,
+    RelayOutcome.DIAL_FAILED: 502,
+    RelayOutcome.ACCESS_REFUSED: 403,
+}
+"""What nginx has as ``$status`` of a session: 200 if there was a connection to an endpoint."""
+
+
+class RelayRecord:
+    """
+    The record of a relay, or of a session of UDP, which is filled in while it lasts.
+
+    Times are in seconds, sizes in bytes.
+
+    :param protocol: ``TCP`` or ``UDP``.
+    :param client_address: the client's IP address, as believed; empty for a UNIX socket.
+    :param port: the port that the client has connected to; 0 for a UNIX socket.
+    :param upstream: the Service port that is asked.
+    :param began_at: the start, on the clock of the deadlines.
+    """
+
+    endpoint: Endpoint | None = None
+    """The endpoint that was asked last."""
+
+    tries = 0
+    """How many endpoints were asked."""
+
+    connect_time: float | None = None
+    """The time to make the connection that was used; None if there was none."""
+
+    received = 0
+    """Bytes from the client that were passed on."""
+
+    sent = 0
+    """Bytes from the endpoint that were passed on."""
+
+    duration = 0.0
+    outcome = RelayOutcome.OK
+    detail = ""
+    """One sentence that says more, without anything that a peer sent."""
+
+    def __init__(
+        self,
+        protocol: str,
+        client_address: str,
+        port: int,
+        upstream: UpstreamKey,
+        began_at: float,
+    ) -> None:
+        self.protocol = protocol
+        self.client_address = client_address
+        self.port = port
+        self.upstream = upstream
+        self.began_at = began_at
+
+    def __repr__(self) -> str:
+        return f"<RelayRecord {self.upstream} {self.outcome}>"
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class RelayReceiver:
+    """Receives the record of each relay when it is over. This base class ignores them."""
+
+    def relay_ended(self, record: RelayRecord) -> None:
+        """Take the record of a relay that is over."""
