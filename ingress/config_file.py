@@ -387,7 +387,8 @@ def _read_limits(root: Section, folder: Path) -> Limits:
         }
         store = section.take_secret("store", limit_store, _DEFAULT.limits.store)
         trusted = section.take("store-ca", accept.or_null(authorities(folder)), None)
-        if trusted is not None and store is not None:
-            store = replace(store, authorities=trusted)
+        lease = section.take("store-lease", accept.seconds(3600.0, 1.0), 15.0)
+        if store is not None:
+            store = replace(store, authorities=trusted, lease=lease)
         concurrency = section.take("concurrency", accept.or_null(_AUTO), None)
     return Limits(store=store, concurrency=concurrency, **limits)

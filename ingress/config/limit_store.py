@@ -22,6 +22,9 @@ class LimitStore:
     is_secure: bool = False
     """Whether TLS is spoken; the certificate is verified for the host."""
 
+    lease: float = 15.0
+    """Seconds for which requests in progress count that nobody speaks for any more."""
+
     authorities: bytes | None = field(default=None, repr=False)
     """The certificates (PEM) of the authorities to trust; None for those of the system."""
 

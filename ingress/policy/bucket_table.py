@@ -94,7 +94,7 @@ class Refusal(NamedTuple):
     """Why a request is refused."""
 
     which: int
-    """The index of the rate that it exceeds."""
+    """The index of the rate that it exceeds, or of a bound behind these."""
 
     wait: int
     """Milliseconds until a request of the client passes, by that rate."""

@@ -1,7 +1,7 @@
 """
 Limits of what one client may ask for: ``limit-rps``, ``limit-rpm`` and ``limit-connections``, with
 ``limit-burst-multiplier``, ``limit-allowlist`` (``limit-whitelist``), and our own
-``txingress.dev/limit-dry-run``.
+``txingress.dev/limit-dry-run``; and ``limits.requests-per-client`` if all replicas count together.
 
 Source of the rules: docs/compatibility.md, sections 2.6 and 6, "Limits".
 """
@@ -9,23 +9,26 @@ Source of the rules: docs/compatibility.md, sections 2.6 and 6, "Limits".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
 from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.bucket_table import ONE, Rate, Refusal
+from ingress.policy.claim import Claim
+from ingress.policy.client_requests import REFUSED
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision
-from ingress.policy.gate import COUNTED
+from ingress.policy.gate import COUNTED, UNDECIDED
 from ingress.policy.inputs import Input, Inputs
 from ingress.policy.limit_gate import CONNECTIONS, LIMITS, LimitedClient, LimitGate
-from ingress.policy.limiter import LimitLevels, client_of
+from ingress.policy.limiter import LimitLabels, LimitLevels, SharedBound, SharedCounts, client_of
 from ingress.policy.policy import GatedPolicy
+from ingress.policy.progress_gate import LABEL, ProgressGate
 from ingress.policy.scope import ReadContext, RuleScope
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -65,8 +68,9 @@ class ClientLimits(GatedPolicy):
     differences: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(
             ("limit-rps", "limit-rpm", "limit-connections"),
-            "all workers of a replica count together, IPv6 by networks of 64 bits; refusals have "
-            "`Retry-After`; a bad value closes the paths with 503",
+            "all workers of a replica count together, with `limits.store` all replicas; IPv6 "
+            "by networks of 64 bits; refusals have `Retry-After`; a bad value closes the paths "
+            "with 503",
         ),
         _DRY_RUN: "`true` counts what the limits would refuse, and refuses nothing "
         "(`txingress_limit_refusals_total`)",
@@ -95,6 +99,12 @@ class ClientLimits(GatedPolicy):
     statuses: tuple[int, int] = (503, 503)
     """Of refusals beyond a rate, and beyond the requests in progress."""
 
+    most_in_progress: int = 0
+    """
+    Requests that a client may have in progress at all rules, if all replicas count together; 0 for
+    no limit.
+    """
+
     gate: LimitGate = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +128,10 @@ class ClientLimits(GatedPolicy):
         exempt = _exempt(annotations)
         is_dry = annotations.boolean(_DRY_RUN, False)
         rates = tuple((limit, limits[limit]) for limit in _PERIODS if limits[limit])
-        if not rates and not limits[CONNECTIONS]:
+        shared = context.config.limits
+        is_shared = shared.store is not None
+        most_in_progress = (shared.requests_per_client or 0) if is_shared else 0
+        if not rates and not limits[CONNECTIONS] and not most_in_progress:
             return None
         buckets = tuple(
             Rate(
@@ -137,48 +150,108 @@ class ClientLimits(GatedPolicy):
             exempt,
             is_dry,
             buckets=buckets,
-            is_shared=context.config.limits.store is not None,
+            is_shared=is_shared,
             statuses=statuses,
+            most_in_progress=most_in_progress,
         )
 
     @property
     def guards(self) -> bool:
-        """Feature: it decides who gets access."""
-        return True
+        """Feature: limits of the Ingress decide who gets access."""
+        return bool(self.rates or self.connections)
 
     def at(self, rule: RuleScope) -> ClientLimits:
         """Feature: an Ingress is a zone."""
         return replace(self, zone=(rule.namespace, rule.ingress))
 
     def judge(self, context: PolicyContext) -> Decision:
-        """GatedPolicy: all replicas count together, and the store that they share is asked."""
-        gate, limiter, client = self.gate, context.limiter, context.client
-        limited, refusal = gate.limited(client), None
+        """
+        GatedPolicy: all replicas count together. What this one alone would refuse, all together
+        would refuse as well; what it admits, the store that they share is asked about, once.
+        """
+        claim = Claim()
+        context.ends.append(claim.release)
+        limited = self.gate.limited(context.client)
+        answer = self._begin(context, limited, claim)
+        if answer is not None:
+            claim.release()
+            return answer
+        store = context.limiter.store
+        return None if store is None else self._ask(context, limited, claim, store)
+
+    def _begin(self, context: PolicyContext, limited: LimitedClient, claim: Claim) -> Answer | None:
+        """Decide as far as this replica can, and count the request if it may pass."""
+        gate, limiter, client, now = self.gate, context.limiter, context.client, context.now()
+        if self.most_in_progress:
+            progress = ProgressGate(self.most_in_progress)
+            found = progress.decide(context.request, client, context.route, limiter, now)
+            if found is COUNTED:
+                claim.add(partial(progress.ended, client, limiter))
+            elif found is UNDECIDED:
+                return self._beyond_progress(context)
         if limited.is_exempt:
             return None
-        if self.buckets:
-            refusal = gate.take(limited, limiter, context.now())
-            if refusal is None and limiter.store is not None:
-                # What this replica alone would refuse, all together would refuse as well.
-                zone, who = "/".join(self.zone), client_of(client.address)
-                decision = limiter.store.take(zone, who, self.buckets)
-                if decision is not None:
-                    return decision.addCallback(partial(self._rated, context, limited))
-        return self._rated(context, limited, refusal)
-
-    def _rated(
-        self, context: PolicyContext, limited: LimitedClient, refusal: Refusal | None
-    ) -> Answer | None:
-        """Go on after the limits of requests, of which one may refuse."""
-        gate, limiter = self.gate, context.limiter
+        refusal = gate.take(limited, limiter, now) if self.buckets else None
         answer = None if refusal is None else gate.beyond_rate(refusal, limiter)
         if answer is not None:
             return answer
         begun = gate.begin(limited, limiter)
         if begun is COUNTED:
-            context.ends.append(partial(gate.ended, context.client, limiter))
+            claim.add(partial(gate.ended, client, limiter))
+        return begun if isinstance(begun, Answer) else None
+
+    def _ask(
+        self, context: PolicyContext, limited: LimitedClient, claim: Claim, store: SharedCounts
+    ) -> Decision:
+        """Ask whether the request is within what all replicas admit."""
+        zone, client = "/".join(self.zone), context.client.address
+        bounds = []
+        if self.most_in_progress and client:
+            bounds.append(SharedBound("", self.most_in_progress))
+        rates: tuple[Rate, ...] = ()
+        if not limited.is_exempt:
+            rates = self.buckets
+            if self.connections:
+                bounds.append(SharedBound(zone, self.connections))
+        if not rates and not bounds:
             return None
-        return cast("Answer | None", begun)
+        who, place = client_of(client), None
+        if bounds:
+            place = store.hold(who, bounds)
+            claim.add(place.release)
+        asked = store.take(zone, who, rates, place)
+        if asked is None:
+            return None
+        return asked.addCallback(partial(self._answered, context, claim, len(rates), bounds))
+
+    def _answered(
+        self,
+        context: PolicyContext,
+        claim: Claim,
+        rates: int,
+        bounds: Sequence[SharedBound],
+        refusal: Refusal | None,
+    ) -> Answer | None:
+        """The store has decided, or has not done so in time."""
+        if refusal is None:
+            return None
+        if refusal.which < rates:
+            answer = self.gate.beyond_rate(refusal, context.limiter)
+            has_place = answer is None
+        elif bounds[refusal.which - rates].zone:
+            answer = self.gate.beyond_connections(context.limiter)
+            # What a dry run lets pass takes no place, unless it has one at all rules as well.
+            has_place = answer is None and len(bounds) > 1
+        else:
+            answer, has_place = self._beyond_progress(context), False
+        if not has_place:
+            claim.release()
+        return answer
+
+    def _beyond_progress(self, context: PolicyContext) -> Answer:
+        rule = context.rule
+        context.limiter.count(LimitLabels(rule.namespace, rule.ingress, LABEL))
+        return REFUSED
 
     def decides_by(self, request: Request) -> Inputs:
         """Policy: how many requests a client has made is state."""
@@ -212,11 +285,14 @@ class ClientLimits(GatedPolicy):
         ]
         if self.connections:
             parts.append(f"{self.connections} requests in progress")
+        if self.most_in_progress:
+            parts.append(f"{self.most_in_progress} requests in progress at all rules together")
         statuses = " or ".join(map(str, dict.fromkeys(self.statuses)))
         what = f"would get {statuses} (a dry run only counts them)"
         if not self.is_dry:
             what = f"get {statuses}"
-        return f"A client may send {', and have '.join(parts)}; requests beyond that {what}."
+        verb = "send" if self.rates else "have"
+        return f"A client may {verb} {', and have '.join(parts)}; requests beyond that {what}."
 
     def shown(self) -> Mapping[str, object]:
         """Feature."""
@@ -225,6 +301,8 @@ class ClientLimits(GatedPolicy):
             limits["burstMultiplier"] = self.multiplier
         if self.connections:
             limits[CONNECTIONS] = self.connections
+        if self.most_in_progress:
+            limits["clientRequests"] = self.most_in_progress
         if self.exempt:
             limits["exempt"] = self.exempt.count
         return {"limits": {**limits, "isDryRun": self.is_dry}}

@@ -22,7 +22,7 @@ from ingress.policy.policy import GatedPolicy
 from ingress.policy.progress_gate import LABEL, ProgressGate
 from ingress.policy.scope import ReadContext
 
-_REFUSED: Final = Answer(
+REFUSED: Final = Answer(
     503,
     Outcome.LIMITED,
     "This client has as many requests in progress as one client may have.",
@@ -49,15 +49,19 @@ class ClientRequests(GatedPolicy):
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ClientRequests | None:
-        """Feature: the configuration asks for it, for all rules."""
-        most = context.config.limits.requests_per_client
-        return None if most is None else cls(most)
+        """
+        Feature: the configuration asks for it, for all rules. With a store `ClientLimits` has this
+        bound as well, so that both cost one round trip.
+        """
+        limits = context.config.limits
+        most = limits.requests_per_client
+        return None if most is None or limits.store is not None else cls(most)
 
     def judge(self, context: PolicyContext) -> Decision:
         """GatedPolicy: the client has enough in progress."""
         rule = context.rule
         context.limiter.count(LimitLabels(rule.namespace, rule.ingress, LABEL))
-        return _REFUSED
+        return REFUSED
 
     def decides_by(self, request: Request) -> Inputs:
         """Policy: how many requests a client has made is state."""

@@ -169,6 +169,10 @@ class LimitGate(Gate):
             return None
         if limiter.in_flight.begin(_flight(limited, limiter), self._connections):
             return COUNTED
+        return self.beyond_connections(limiter)
+
+    def beyond_connections(self, limiter: Limiter) -> Answer | None:
+        """:return: the answer to a request beyond those in progress; None if it passes anyway."""
         return self._refuse(limiter, CONNECTIONS, 0)
 
     def _refuse(self, limiter: Limiter, limit: str, wait: int) -> Answer | None:

@@ -87,19 +87,50 @@ class LimitLevels(NamedTuple):
     """Counts the requests in flight of a client, by the hash of client and zone."""
 
 
-class SharedBuckets(Protocol):
-    """The buckets that all replicas share (``limits.store``)."""
+class SharedBound(NamedTuple):
+    """How many requests of a client all replicas together may have in progress."""
+
+    zone: str
+    """The name of the zone; empty for all rules together."""
+
+    most: int
+
+
+class Place(Protocol):
+    """What a request in progress takes of such bounds."""
+
+    @property
+    def bounds(self) -> Sequence[SharedBound]:
+        """The bounds, in the order of their refusals."""
+
+    def release(self) -> None:
+        """The request is over; called once."""
+
+
+class SharedCounts(Protocol):
+    """What all replicas count together (``limits.store``)."""
+
+    def hold(self, client: bytes, bounds: Sequence[SharedBound]) -> Place:
+        """
+        Take a place in all of these bounds for a request that this replica admits. It is counted
+        until `Place.release`, or until this process is gone for some time.
+
+        :param client: who counts as one client.
+        """
 
     def take(
-        self, zone: str, client: bytes, rates: Sequence[Rate]
+        self, zone: str, client: bytes, rates: Sequence[Rate], place: Place | None
     ) -> Deferred[Refusal | None] | None:
         """
-        Put a request into the buckets of its client, as `BucketTable.take` does.
+        Put a request into the buckets of its client, as `BucketTable.take` does, and see whether
+        its place is free.
 
         :param zone: the name of the zone.
         :param client: who counts as one client.
+        :param place: from `hold`; None if there are no bounds.
         :return: fires with None, without long delay, if the request is admitted or if nobody says
-            so in time; None if nobody can say.
+            so in time, else with a refusal, whose index counts the bounds behind the rates; None
+            if nobody can say.
         """
 
 
@@ -113,7 +144,7 @@ class Limiter:
     def __init__(self, buckets: Buckets | None = None, flights: InFlight | None = None) -> None:
         self.buckets = LocalBuckets() if buckets is None else buckets
         self.in_flight = InFlight() if flights is None else flights
-        self.store: SharedBuckets | None = None
+        self.store: SharedCounts | None = None
         """None if each replica counts for itself."""
 
         self.refused: Counter[LimitLabels] = Counter()

@@ -1,8 +1,8 @@
 """
-The buckets of clients in a server that all replicas have.
+What clients send, and have in progress, counted in a server that all replicas have.
 
 A store that is slow or gone fails no request: `take` then says that it does not know, and the
-buckets of this replica decide alone.
+counts of this replica decide alone.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from hashlib import sha1
+from secrets import token_hex
 from typing import Any, ClassVar, Final, cast
 
 import hiredis
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.application.internet import ClientService, backoffPolicy
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import (
@@ -31,7 +33,9 @@ from twisted.python.failure import Failure
 
 from ingress.config.limit_store import LimitStore
 from ingress.policy.bucket_table import Rate, Refusal
-from ingress.serving.redis_connection import RedisConnection
+from ingress.policy.limiter import Place, SharedBound
+from ingress.serving.leases import RENEW, HeldPlace, Leases
+from ingress.serving.redis_connection import Part, RedisConnection
 
 PATIENCE: Final = 0.05
 """Seconds for which a request waits for the store."""
@@ -49,7 +53,7 @@ LONGEST_WAIT: Final = 24 * 3600 * 1000
 """Milliseconds that a client may be told to wait."""
 
 MOST_WAITING: Final = 10_000
-"""Requests that wait for it at the same time; the buckets of this replica decide on more."""
+"""Requests that wait for it at the same time; the counts of this replica decide on more."""
 
 LONGEST_DELAY: Final = 10.0
 """Seconds between two attempts to connect, at most."""
@@ -62,8 +66,9 @@ SCRIPT: Final = b"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local found = {}
-for i, key in ipairs(KEYS) do
-  local leak, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+local rates = tonumber(ARGV[1])
+for i = 1, rates do
+  local key, leak, burst = KEYS[i], tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
   local bucket = redis.call('HMGET', key, 'excess', 'last')
   local excess, last = 0, now
   if bucket[1] then
@@ -78,20 +83,33 @@ for i, key in ipairs(KEYS) do
   end
   found[i] = {excess, last, leak}
 end
-for i, key in ipairs(KEYS) do
-  local excess, last, leak = found[i][1], found[i][2], found[i][3]
+for i = 1, rates do
+  local key, excess, last, leak = KEYS[i], found[i][1], found[i][2], found[i][3]
   local numbers = {string.format('%.0f', excess), string.format('%.0f', last)}
   redis.call('HSET', key, 'excess', numbers[1], 'last', numbers[2])
   redis.call('PEXPIRE', key, string.format('%.0f', (excess + 1000) * 1000 / leak + 1000))
 end
+local lease, member = ARGV[2 * rates + 2], ARGV[2 * rates + 3]
+for i = rates + 1, #KEYS do
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', string.format('%.0f', now))
+  if redis.call('ZCARD', KEYS[i]) >= tonumber(ARGV[rates + 3 + i]) then
+    return {i, 0}
+  end
+end
+for i = rates + 1, #KEYS do
+  redis.call('ZADD', KEYS[i], string.format('%.0f', now + tonumber(lease)), member)
+  redis.call('PEXPIRE', KEYS[i], lease)
+end
 return {0, 0}
 """
 """
-The same as `BucketTable.take`, by the clock of the server. Returns the number of the rate that
-refuses, from 1 on, or 0; and milliseconds.
+The same as `BucketTable.take`, by the clock of the server, and then a member in the set of each
+bound (`ingress.serving.leases`). Returns the number of the rate or bound that refuses, from 1 on,
+or 0; and milliseconds.
 """
 
-_DIGEST: Final = sha1(SCRIPT).hexdigest()  # noqa: S324 (the name that EVALSHA has for it)
+_SCRIPTS: Final = (SCRIPT, RENEW)
+_DIGEST, _RENEW_DIGEST = [sha1(each).hexdigest() for each in _SCRIPTS]  # noqa: S324 (EVALSHA's name)
 
 
 class RedisLimitStore:
@@ -122,6 +140,8 @@ class RedisLimitStore:
         """The number of replies on this connection when it was too slow, and since when."""
 
         self._is_known_lost = self._has_been_used = False
+        name = token_hex(8).encode("ascii")
+        self._leases = Leases(reactor, self, name, store.lease)
         factory = Factory.forProtocol(lambda: RedisConnection(store, self._lost))
         factory.noisy = False
         self._service = ClientService(
@@ -146,6 +166,7 @@ class RedisLimitStore:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._leases.stop()
         self._expire(float("inf"))
         return self._service.stopService()
 
@@ -159,11 +180,16 @@ class RedisLimitStore:
 
     def _greeted(self, connection: RedisConnection, _: None) -> None:
         self._connection, self._heard = connection, (-1, 0.0)
-        connection.send("SCRIPT", "LOAD", SCRIPT).addErrback(lambda failure: None)
+        self._load_scripts(connection)
+        self._leases.connected()
         if self._is_known_lost or not self._has_been_used:
             state = "back" if self._is_known_lost else "used"
             self._has_been_used, self._is_known_lost = True, False
             self.log.info("The store of limits is {state}: {store}", state=state, store=self.store)
+
+    def _load_scripts(self, connection: RedisConnection) -> None:
+        for script in _SCRIPTS:
+            connection.send("SCRIPT", "LOAD", script).addErrback(lambda failure: None)
 
     def _refused(self, connection: RedisConnection, failure: Failure) -> Failure:
         self._report(failure)
@@ -186,27 +212,60 @@ class RedisLimitStore:
                 why=why,
             )
 
-    def take(
-        self, zone: str, client: bytes, rates: Sequence[Rate]
-    ) -> Deferred[Refusal | None] | None:
-        """
-        Put a request into the buckets that all replicas share, as `BucketTable.take` does.
+    def hold(self, client: bytes, bounds: Sequence[SharedBound]) -> Place:
+        """SharedCounts."""
+        return self._leases.hold(client, bounds)
 
-        :param zone: the name of the zone.
-        :param client: who counts as one client.
-        :return: fires with None if the request is admitted, or if the store does not say in time;
-            None if it is not asked.
-        """
+    def take(
+        self, zone: str, client: bytes, rates: Sequence[Rate], place: Place | None = None
+    ) -> Deferred[Refusal | None] | None:
+        """SharedCounts: None if the store is not asked."""
         connection, now = self._connection, float(self._reactor.seconds())
         if connection is None or now < self._rests_until or len(self._waiting) >= MOST_WAITING:
             return None
-        keys = [b"%b{%b:%b}:%d" % (_PREFIX, zone.encode(), client, rate.salt) for rate in rates]
-        numbers = [number for rate in rates for number in (rate.leak, rate.burst)]
-        reply = connection.send("EVALSHA", _DIGEST, len(keys), *keys, *numbers)
+        # All keys of a client have one tag, so that they are in one place of a cluster.
+        keys = [b"%b%b:{%b}:%d" % (_PREFIX, zone.encode(), client, rate.salt) for rate in rates]
+        arguments: list[bytes | int] = [len(rates)]
+        for rate in rates:
+            arguments += (rate.leak, rate.burst)
+        if isinstance(place, HeldPlace):
+            keys += place.keys
+            arguments += (self._leases.milliseconds, place.member)
+            arguments += [bound.most for bound in place.bounds]
+        reply = connection.send("EVALSHA", _DIGEST, len(keys), *keys, *arguments)
         self._waiting.append((now, reply))
         if self._timer is None:
             self._timer = self._reactor.callLater(PATIENCE, self._look)
-        return reply.addCallbacks(partial(_refusal, len(rates)), self._unknown)
+        return reply.addCallbacks(partial(_refusal, len(keys)), self._unknown)
+
+    # Server, of leases.
+
+    def owed(self) -> int | None:
+        """
+        End a connection on which the store is silent: perhaps nobody asks it anything else.
+
+        :return: how many replies it owes; None if it cannot be told anything.
+        """
+        if self._connection is not None and self._connection.owed:
+            self._check(float(self._reactor.seconds()))
+        return None if self._connection is None else self._connection.owed
+
+    def tell(self, *command: Part) -> Deferred[Any]:
+        """:return: fires with the reply; fails if there may be none."""
+        connection = self._connection
+        if connection is None or connection.owed > MOST_OWED:
+            return fail(ConnectionDone())
+        return connection.send(*command)
+
+    def renew(self, *arguments: bytes | int) -> None:
+        """Add members to a set, or make them last."""
+        renewed = self.tell("EVALSHA", _RENEW_DIGEST, 1, *arguments)
+        renewed.addErrback(self._not_renewed)
+
+    def _not_renewed(self, failure: Failure) -> None:
+        connection = self._connection
+        if connection is not None and "NOSCRIPT" in str(failure.value):
+            self._load_scripts(connection)
 
     def _unknown(self, failure: Failure) -> None:
         """Whatever the store says in place of a decision, the request passes."""
@@ -215,7 +274,7 @@ class RedisLimitStore:
         connection = self._connection
         if connection is not None and "NOSCRIPT" in str(failure.value):
             # The server has started anew, or was told to forget.
-            connection.send("SCRIPT", "LOAD", SCRIPT).addErrback(lambda failure: None)
+            self._load_scripts(connection)
         else:
             self._rests_until = float(self._reactor.seconds()) + REST
             self._report(failure)
@@ -253,13 +312,13 @@ class RedisLimitStore:
         return has_expired
 
 
-def _refusal(rates: int, reply: Any) -> Refusal | None:
+def _refusal(most: int, reply: Any) -> Refusal | None:
     """
-    :param rates: how many there are.
+    :param most: how many rates and bounds there are.
     :return: what the script decided; None for anything that it would not say.
     """
     match reply:
-        case [int(number), int(wait)] if 0 < number <= rates and wait >= 0:
+        case [int(number), int(wait)] if 0 < number <= most and wait >= 0:
             return Refusal(number - 1, min(wait, LONGEST_WAIT))
     return None
 

@@ -4,8 +4,12 @@ Two replicas that count together in a real Redis, and what becomes of that when 
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import socket
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,14 +17,36 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient
-from tests.support.endpoints import EchoEndpoint
+from tests.support.endpoints import EchoEndpoint, RawEndpoint, read_head
+from tests.support.family import descendants
 from tests.support.manifest import ingress_manifest, served_manifests
-from tests.support.process import IngressProcess, wait_until
+from tests.support.process import PATIENCE, IngressProcess, wait_until
 from tests.support.redis_server import PASSWORD, RedisServer, needs_redis
 
 TRIES = 8
+LEASE = 2
+"""Seconds after which a replica that is gone holds nothing any more."""
+
 HOSTS = [f"host-{number}" for number in range(2 * TRIES)] + ["a", "b", "c"]
 """The names of Ingresses, each of which has a limit of its own."""
+
+MOST_HELD = 4
+HELD = [f"held-{number}" for number in range(3 * TRIES)]
+"""The names of Ingresses at which a client may have `MOST_HELD` requests in progress."""
+
+
+def begin_answer(connection: socket.socket) -> None:
+    """Begin a response, and never end it."""
+    read_head(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+    while connection.recv(1000):
+        pass
+
+
+def close_all(connections: list[socket.socket]) -> None:
+    """Let the requests end."""
+    for connection in connections:
+        connection.close()
 
 
 class LimitStoreTests(SynchronousTestCase):
@@ -30,6 +56,8 @@ class LimitStoreTests(SynchronousTestCase):
         self.addCleanup(self.resources.close)
         self.web = EchoEndpoint("web")
         self.resources.callback(self.web.stop)
+        self.slow = RawEndpoint(begin_answer)
+        self.resources.callback(self.slow.stop)
         self.redis = RedisServer()
         self.resources.callback(self.redis.stop)
 
@@ -38,7 +66,7 @@ class LimitStoreTests(SynchronousTestCase):
     ) -> IngressProcess:
         folder = Path(tempfile.mkdtemp(prefix="ingress-"))
         self.resources.callback(shutil.rmtree, folder)
-        store = {"store": url, "store-ca": None if ca is None else str(ca)}
+        store = {"store": url, "store-ca": None if ca is None else str(ca), "store-lease": LEASE}
         process = IngressProcess(folder, limits=store, workers=workers)
         process.environment = {**process.environment, **environment}
         limits = {"limit-rpm": "1", "limit-burst-multiplier": "20"}
@@ -48,7 +76,17 @@ class LimitStoreTests(SynchronousTestCase):
                 ingress_manifest(name, f"{name}.example", {"/": "web"}, annotations=limits)
                 for name in HOSTS
             ),
+            *(
+                ingress_manifest(
+                    name,
+                    f"{name}.example",
+                    {"/": "slow"},
+                    annotations={"limit-connections": str(MOST_HELD)},
+                )
+                for name in HELD
+            ),
             *served_manifests("web", self.web.port),
+            *served_manifests("slow", self.slow.port),
         )
         self.resources.callback(process.stop)
         process.start()
@@ -78,10 +116,16 @@ class LimitStoreTests(SynchronousTestCase):
         for process, count in zip(replicas, (1, 2), strict=True):
             self.wait_for_store(process, count)
         self.check_common(replicas, 0)
+        self.check_held(replicas, HELD[:TRIES])
 
         self.redis.freeze()
         self.assertEqual(self.admitted(replicas, "b.example"), 42)
+        local = self.hold(replicas, HELD[-1], MOST_HELD + 1)
+        self.assertEqual(len(local), 2 * MOST_HELD)
         self.redis.thaw()
+        # What they have let in meanwhile counts for all.
+        wait_until(lambda: not self.hold(replicas, HELD[-1], 1), "a common count")
+        close_all(local)
 
         marks = [process.mark() for process in replicas]
         self.redis.end()
@@ -94,6 +138,7 @@ class LimitStoreTests(SynchronousTestCase):
             process.wait_for_line("The store of limits is back", since=mark)
         wait_until(lambda: self.redis_has_all(replicas[1]), "the other worker")
         self.check_common(replicas, TRIES)
+        self.check_killed(replicas, HELD[TRIES : 2 * TRIES])
         for process in replicas:
             self.assertNotIn(PASSWORD, process.log)
             self.assertNotIn(PASSWORD.replace(" ", "%20"), process.log)
@@ -110,6 +155,67 @@ class LimitStoreTests(SynchronousTestCase):
         """
         hosts = [f"{name}.example" for name in HOSTS[first : first + TRIES]]
         wait_until(lambda: self.admitted(replicas, hosts.pop()) == 21, "a common count")
+
+    def hold(
+        self, replicas: Sequence[IngressProcess], name: str, count: int
+    ) -> list[socket.socket]:
+        """
+        Begin so many requests on each replica, taking turns.
+
+        :return: the connections of those that are in progress; those of the others are closed.
+        """
+        held = []
+        for process in [*replicas] * count:
+            client = socket.create_connection(("127.0.0.1", process.port("http")), PATIENCE)
+            self.resources.callback(client.close)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: %b.example\r\n\r\n" % name.encode())
+            status = client.recv(12)
+            self.assertIn(status, (b"HTTP/1.1 200", b"HTTP/1.1 503"))
+            if status.endswith(b"200"):
+                held.append(client)
+            else:
+                client.close()
+        return held
+
+    def hold_most(
+        self, replicas: Sequence[IngressProcess], names: list[str]
+    ) -> tuple[str, list[socket.socket]]:
+        """
+        Have as much in progress as a client may, at one of these Ingresses (see `check_common`).
+
+        :return: its name, and the connections.
+        """
+        while True:
+            name = names.pop()
+            held = self.hold(replicas, name, MOST_HELD)
+            if len(held) == MOST_HELD:
+                return name, held
+            close_all(held)
+
+    def check_held(self, replicas: list[IngressProcess], names: list[str]) -> None:
+        """Replicas let in what one would, and again when requests are over."""
+        name, held = self.hold_most(replicas, names)
+        close_all(held)
+        wait_until(lambda: len(self.hold(replicas, name, 1)) == len(replicas), "room")
+
+    def check_killed(self, replicas: list[IngressProcess], names: list[str]) -> None:
+        """
+        What a replica had in progress that was killed counts no more after a while, and what
+        another one has in progress counts all the time.
+        """
+        alive, killed = replicas
+        name, _ = self.hold_most(replicas, names)
+        for pid in [killed.pid, *descendants(killed.pid)]:
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(self.hold([alive], name, 1), [])
+        found: list[socket.socket] = []
+
+        def holds_all() -> bool:
+            found.extend(self.hold([alive], name, 1))
+            return len(found) == MOST_HELD // 2
+
+        wait_until(holds_all, "the end of the lease")
+        self.assertEqual(self.hold([alive], name, 1), [])
 
     def redis_has_all(self, process: IngressProcess) -> bool:
         """Whether both workers have said that the store is back."""

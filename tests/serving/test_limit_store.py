@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -14,8 +15,10 @@ from zope.interface import implementer
 
 from ingress.config import Config, Limits
 from ingress.config.limit_store import LimitStore
+from ingress.policy.annotation import OWN_PREFIX
 from ingress.policy.bucket_table import Rate, Refusal
 from ingress.policy.client_limits import ClientLimits
+from ingress.policy.limiter import LimitLabels, SharedBound
 from ingress.policy.live_state import PolicyStates
 from ingress.serving.limit_store import (
     LONGEST_WAIT,
@@ -76,7 +79,7 @@ class LimitStoreTests(SynchronousTestCase):
     def start(self) -> None:
         """Connect, and have it greeted."""
         self.store.start()
-        self.receive(b"+OK\r\n+PONG\r\n+sha\r\n")
+        self.receive(b"+OK\r\n+PONG\r\n+sha\r\n+sha\r\n")
 
     def receive(self, data: bytes) -> None:
         """Let the server say something on the last connection."""
@@ -95,7 +98,7 @@ class LimitStoreTests(SynchronousTestCase):
         decisions = [self.take() for _ in range(2)]
         sent = self.endpoint.transports[-1].value()
         self.assertEqual(sent.count(b"EVALSHA"), 2)
-        self.assertIn(b"txingress:limit:{default/web:192.0.2.1}:9\r\n", sent)
+        self.assertIn(b"txingress:limit:default/web:{192.0.2.1}:9\r\n", sent)
         self.receive(b"*2\r\n:0\r\n:0\r\n*2\r\n:2\r\n:62500\r\n")
         self.assertEqual(
             [*map(self.successResultOf, decisions)], [None, Refusal(which=1, wait=62500)]
@@ -161,7 +164,7 @@ class LimitStoreTests(SynchronousTestCase):
         self.endpoint.transports[-1].clear()
         self.receive(b"-NOSCRIPT No matching script.\r\n")
         self.assertIsNone(self.successResultOf(decision))
-        self.assertIn(b"SCRIPT\r\n$4\r\nLOAD", self.endpoint.transports[-1].value())
+        self.assertEqual(self.endpoint.transports[-1].value().count(b"SCRIPT\r\n$4\r\nLOAD"), 2)
 
     def test_faulty(self) -> None:
         """Errors and nonsense of the server let requests pass."""
@@ -215,13 +218,35 @@ class LimitStoreTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
-class SharedBuckets:
+class FakePlace:
+    """A place, and how often it was given back."""
+
+    def __init__(self, bounds: Sequence[SharedBound]) -> None:
+        self.bounds = bounds
+        self.released = 0
+
+    def release(self) -> None:
+        """Place."""
+        self.released += 1
+
+
+class FakeStore:
     """A store that decides when the test says so."""
 
     def __init__(self) -> None:
         self.asked: list[Deferred[Refusal | None]] = []
+        self.places: list[FakePlace] = []
+        self.is_gone = False
 
-    def take(self, zone: str, client: bytes, rates: object) -> Deferred[Refusal | None]:
+    def hold(self, client: bytes, bounds: Sequence[SharedBound]) -> FakePlace:
+        """SharedCounts."""
+        self.places.append(FakePlace(bounds))
+        return self.places[-1]
+
+    def take(self, *asked: object) -> Deferred[Refusal | None] | None:
+        """SharedCounts."""
+        if self.is_gone:
+            return None
         self.asked.append(Deferred())
         return self.asked[-1]
 
@@ -231,11 +256,14 @@ class PolicyTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.states = PolicyStates()
-        self.store = self.states.limiter.store = SharedBuckets()
+        self.store = self.states.limiter.store = FakeStore()
 
-    def limits(self, **more: str) -> ClientLimits:
+    def limits(self, requests_per_client: int | None = None, **more: str) -> ClientLimits:
         values = {"limit-rps": "1", **{name.replace("_", "-"): more[name] for name in more}}
-        config = Config(limits=Limits(store=LimitStore("redis.example")))
+        if "dry-run" in values:
+            values[f"{OWN_PREFIX}limit-dry-run"] = values.pop("dry-run")
+        store = LimitStore("redis.example")
+        config = Config(limits=Limits(store=store, requests_per_client=requests_per_client))
         feature = read_annotations(ClientLimits, values, config=config).feature
         assert isinstance(feature, ClientLimits)
         return feature.at(rule_scope())
@@ -254,15 +282,74 @@ class PolicyTests(SynchronousTestCase):
         self.assertNoResult(decisions[2])
 
     def test_in_progress(self) -> None:
-        """A request is in progress from the decision on."""
+        """A request is in progress while the store is asked; what it refuses is not any more."""
+        policy = self.limits(limit_connections="1")
+        contexts = [policy_context(states=self.states) for _ in range(3)]
+        first = deferred_of(policy.access(contexts[0]))
+        self.assertEqual(getattr(verdict_of(policy.access(contexts[1])), "status", 0), 503)
+        self.assertEqual(self.store.places[0].bounds, [SharedBound("default/web", 1)])
+        self.store.asked[0].callback(Refusal(1, 0))
+        answer = self.successResultOf(first)
+        self.assertEqual(getattr(answer, "fields", None), ((b"Retry-After", b"1"),))
+        self.assertEqual(self.store.places[0].released, 1)
+        third = deferred_of(policy.access(contexts[2]))
+        self.store.asked[1].callback(None)
+        self.assertIsNone(self.successResultOf(third))
+        for context in contexts:
+            for end in context.ends:
+                end()
+        self.assertEqual([place.released for place in self.store.places], [1, 1])
+
+    def test_at_all_rules(self) -> None:
+        """What a client has in progress at all rules is asked in the same round trip."""
+        policy = self.limits(3, limit_connections="2", limit_allowlist="192.0.2.9")
+        context = policy_context(states=self.states)
+        decision = deferred_of(policy.access(context))
+        self.assertEqual(len(self.store.asked), 1)
+        self.assertEqual(
+            self.store.places[0].bounds, [SharedBound("", 3), SharedBound("default/web", 2)]
+        )
+        self.store.asked[0].callback(Refusal(1, 0))
+        self.assertEqual(getattr(self.successResultOf(decision), "status", None), 503)
+        labels = LimitLabels("default", "web", "client-requests")
+        self.assertEqual(self.states.limiter.refused, {labels: 1})
+        # An exempt client is bound by it nevertheless, and a client that nobody knows is not.
+        exempt = policy_context(states=self.states, address=b"192.0.2.9")
+        deferred_of(policy.access(exempt))
+        self.assertEqual(self.store.places[1].bounds, [SharedBound("", 3)])
+        deferred_of(policy.access(policy_context(states=self.states, address=b"")))
+        self.assertEqual(self.store.places[2].bounds, [SharedBound("default/web", 2)])
+
+    def test_at_all_rules_alone(self) -> None:
+        """It holds where an Ingress has no limits of its own, and guards nothing there."""
+        policy = self.limits(2, limit_rps="0")
+        self.assertFalse(policy.guards)
+        self.assertIn("may have 2 requests in progress", policy.explain())
+        self.assertEqual(policy.shown()["limits"], {"clientRequests": 2, "isDryRun": False})
+        contexts = [policy_context(states=self.states) for _ in range(3)]
+        for context in contexts[:2]:
+            deferred_of(policy.access(context))
+        self.assertEqual(getattr(verdict_of(policy.access(contexts[2])), "status", None), 503)
+        self.assertEqual(len(self.store.asked), 2)
+
+    def test_gone(self) -> None:
+        """While the store is gone the replica decides; the places count again when it is back."""
+        self.store.is_gone = True
         policy = self.limits(limit_connections="1")
         contexts = [policy_context(states=self.states) for _ in range(2)]
-        decisions = [deferred_of(policy.access(context)) for context in contexts]
-        for asked in self.store.asked:
-            asked.callback(None)
-        statuses = [getattr(self.successResultOf(each), "status", 0) for each in decisions]
-        self.assertEqual(statuses, [0, 503])
-        self.assertEqual([len(context.ends) for context in contexts], [1, 0])
+        self.assertIsNone(verdict_of(policy.access(contexts[0])))
+        self.assertEqual(getattr(verdict_of(policy.access(contexts[1])), "status", None), 503)
+        self.assertEqual([place.released for place in self.store.places], [0])
+
+    def test_dry_run(self) -> None:
+        """What is only counted takes no place."""
+        policy = self.limits(limit_connections="5", dry_run="true")
+        context = policy_context(states=self.states)
+        decision = deferred_of(policy.access(context))
+        self.store.asked[0].callback(Refusal(1, 0))
+        self.assertIsNone(self.successResultOf(decision))
+        self.assertEqual(self.store.places[0].released, 1)
+        self.assertEqual(self.states.limiter.refused.total(), 1)
 
 
 class ConfigurationTests(SynchronousTestCase):
