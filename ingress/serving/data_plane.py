@@ -17,9 +17,11 @@ from ingress.exchange.request_copies import RequestCopies
 from ingress.exchange.request_shares import RequestShares
 from ingress.exchange.subrequests import Subrequests
 from ingress.policy.limiter import Limiter
+from ingress.relay.resources import RelayResources
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import RecordReceiver
-from ingress.telemetry.recorder import Recorder
+from ingress.telemetry.recorder import Recorder, RelayRecorder
+from ingress.upstream.dialer import Dialer
 from ingress.upstream.registry import EndpointRegistry
 
 
@@ -34,6 +36,7 @@ class DataPlane:
     :param marker: marks what is forwarded, so that loops end; the same in all processes of an
         installation.
     :param limiter: the state of limits that all workers share; None if there is one process.
+    :param dial_relay: makes the connections of relays to endpoints; None where there are none.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class DataPlane:
         recorder: Recorder | None = None,
         marker: LoopMarker | None = None,
         limiter: Limiter | None = None,
+        dial_relay: Dialer | None = None,
     ) -> None:
         self.deadlines = deadlines
         self.recorder = recorder
@@ -70,6 +74,13 @@ class DataPlane:
             self.clients.admission.is_crowded, self.clients.connections.in_flight
         )
         self.clients.admission.crowded = shares.look
+        self.relays = RelayResources(
+            dial_relay or registry.dial,
+            self.calls.balancer,
+            deadlines,
+            self.clients.connections,
+            RelayRecorder(recorder) if recorder is not None else None,
+        )
 
     def __repr__(self) -> str:
         return f"<DataPlane {self.clients}>"
@@ -79,6 +90,7 @@ class DataPlane:
         previous = self.exchanges.snapshot
         registry = self.calls.registry
         self.exchanges.publish(snapshot)
+        self.relays.publish(snapshot)
         if previous is None or previous.config is not snapshot.config:
             self.clients.apply(snapshot.config)
             maximum = self.clients.connection_limit.maximum

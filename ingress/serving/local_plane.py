@@ -13,6 +13,7 @@ from typing import Any
 from ingress.deadline import Deadlines
 from ingress.exchange.loop_marker import LoopMarker
 from ingress.policy.limiter import Limiter
+from ingress.relay.transport import connect_relay
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
@@ -43,5 +44,6 @@ def make_plane(
         recorder=recorder,
         marker=marker,
         limiter=limiter,
+        dial_relay=partial(connect_relay, reactor),
     )
     return plane, recorder

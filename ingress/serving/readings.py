@@ -16,6 +16,7 @@ from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.counts import Counters, HTTP2End
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges, read_exchanges
+from ingress.telemetry.relay_counts import combine_relays
 from ingress.telemetry.vitals import Connections, HTTP2Vitals, Usage, Vitals, own_vitals
 
 _NO_USAGE: Final = Usage()
@@ -51,6 +52,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
         counters.retries = recorder.retries
         counters.dropped_lines = recorder.access_log.dropped
         counters.outcomes = Counter({"ok": recorder.ok, **recorder.not_ok})
+        combine_relays(counters.relays, recorder.relays, 1)
     return counters
 
 
@@ -100,11 +102,13 @@ def read_vitals(plane: DataPlane) -> Vitals:
 
 def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:
     """
-    The states of endpoints that have requests in flight or connections in HTTP/2, or are ejected.
+    The states of endpoints that have requests or relays in flight or connections in HTTP/2, or are
+    ejected.
     """
     in_flight = Counter[Endpoint]()
     for endpoint, count in plane.calls.registry.in_flight():
         in_flight[endpoint] += count
+    in_flight.update(plane.relays.in_flight)
     connections, streams = Counter[Endpoint](), Counter[Endpoint]()
     for endpoint, count in plane.calls.registry.http2_connections():
         connections[endpoint] += 1

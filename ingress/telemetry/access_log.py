@@ -16,6 +16,8 @@ from ingress import config
 from ingress.telemetry.log_line import FORMATS, Formatter
 from ingress.telemetry.log_writer import STDOUT, LogWriter
 from ingress.telemetry.record import ExchangeRecord
+from ingress.telemetry.relay_line import RELAY_FORMATS, RelayFormatter
+from ingress.telemetry.relay_record import RelayRecord
 
 FLUSH_LINES: Final = 256
 """Lines that are written together: some 64 KiB."""
@@ -50,6 +52,7 @@ class AccessLog:
         """Earlier writers that still have lines to write."""
 
         self._format: Formatter
+        self._relay_format: RelayFormatter
         self._to_text: Callable[[float], bytes]
         self._lines: list[bytes] = []
         self._flush_call: IDelayedCall | None = None
@@ -109,14 +112,24 @@ class AccessLog:
 
     def write(self, record: ExchangeRecord) -> None:
         """Write the line of an exchange that is over."""
-        if self._writer is None:
-            return
+        if self._writer is not None:
+            self._look_at_clock()
+            self._append(self._format(record, self._time))
+
+    def write_relay(self, record: RelayRecord) -> None:
+        """Write the line of a relay that is over."""
+        if self._writer is not None:
+            self._look_at_clock()
+            self._append(self._relay_format(record, self._time))
+
+    def _look_at_clock(self) -> None:
         now = self._wall_clock()
         if not self._second <= now < self._second + 1:
             self._second = now // 1
             self._time = self._to_text(now)
+
+    def _append(self, line: bytes) -> None:
         lines = self._lines
-        line = self._format(record, self._time)
         lines.append(line)
         if len(lines) >= FLUSH_LINES or len(line) > LONG_LINE:
             self._flush()
@@ -153,6 +166,7 @@ class AccessLog:
 
     def _use(self, settings: config.AccessLog) -> None:
         self._format, self._to_text = FORMATS[settings.format]
+        self._relay_format = RELAY_FORMATS[settings.format]
         self._second = -1.0
 
     def _close(self) -> None:

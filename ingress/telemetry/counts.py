@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingress.policy.limiter import LimitLabels
+from ingress.telemetry.relay_counts import RelayCounts, combine_relays
 from ingress.telemetry.traffic import Traffic, TrafficCounts
 
 
@@ -91,6 +92,12 @@ class Counters:
     http2_goaways: Counter[HTTP2End] = field(default_factory=Counter)
     """Connections of HTTP/2 whose end was announced."""
 
+    relays: RelayCounts = field(default_factory=dict)
+    """Relays that are over."""
+
+    udp: Counter[str] = field(default_factory=Counter)
+    """Datagrams that were not passed on, and sessions that gave way, by reason."""
+
     def add(self, other: Counters) -> None:
         """Add the counts of `other`."""
         self._combine(other, 1)
@@ -116,6 +123,7 @@ class Counters:
         self.written_bytes += sign * other.written_bytes
         self.dropped_fields += sign * other.dropped_fields
         self.gave_way += sign * other.gave_way
+        combine_relays(self.relays, other.relays, sign)
         for labels, count in other.limited.items():
             self.limited[labels] += sign * count
         for ends, other_ends in (
@@ -133,6 +141,7 @@ class Counters:
             (self.slow_policy_calls, other.slow_policy_calls),
             (self.mirror_copies, other.mirror_copies),
             (self.spans, other.spans),
+            (self.udp, other.udp),
         ):
             for name, count in others.items():
                 own[name] += sign * count

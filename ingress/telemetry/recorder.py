@@ -16,13 +16,15 @@ from ingress.errors import Outcome
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.exchange_ring import ExchangeRing
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord, RecordReceiver
+from ingress.telemetry.relay_counts import RelayCounts, count_relay
+from ingress.telemetry.relay_record import RelayReceiver, RelayRecord
 from ingress.telemetry.traffic import Traffic
 
 
 class Recorder(RecordReceiver):
     """
     :param traffic: counts each exchange.
-    :param access_log: writes a line for each exchange.
+    :param access_log: writes a line for each exchange, and for each relay.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -36,6 +38,9 @@ class Recorder(RecordReceiver):
         self.ok = 0
         self.not_ok: Counter[str] = Counter()
         """Exchanges by outcome; `ok` is apart, because looking up an Outcome takes long."""
+
+        self.relays: RelayCounts = {}
+        """The relays that are over."""
 
         self.answered = ExchangeRing()
         """The last exchanges that an endpoint has answered."""
@@ -91,6 +96,26 @@ class Recorder(RecordReceiver):
         else:
             self.not_ok[record.outcome] += 1
             self.unanswered.put(record)
+
+    def relay_ended(self, record: RelayRecord) -> None:
+        """Record a relay that is over."""
+        count_relay(self.relays, record)
+        try:
+            self.access_log.write_relay(record)
+        except Exception:
+            # Both connections are to be forgotten yet.
+            self.log.failure("A line of the access log could not be written")
+
+
+class RelayRecorder(RelayReceiver):
+    """Takes the records of relays to the Recorder of a process."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def relay_ended(self, record: RelayRecord) -> None:
+        """RelayReceiver."""
+        self._recorder.relay_ended(record)
 
 
 _OK: Final = Outcome.OK

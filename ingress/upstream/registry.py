@@ -39,7 +39,9 @@ class EndpointRegistry:
     """
 
     def __init__(self, dial: Dialer, tls_dialers: TLSDialers, deadlines: Deadlines) -> None:
-        self._dial = dial
+        self.dial = dial
+        """Makes connections in the clear."""
+
         self._tls_dialers = tls_dialers
         self._deadlines = deadlines
         self._limits = PoolLimits()
@@ -83,7 +85,7 @@ class EndpointRegistry:
 
     def _dialer(self, key: EndpointKey) -> Dialer:
         endpoint, tls = key
-        return self._dial if tls is None else self._tls_dialers(endpoint, tls)
+        return self.dial if tls is None else self._tls_dialers(endpoint, tls)
 
     def _share_load(self, pool: EndpointPool, other: EndpointPool | None) -> None:
         """An endpoint has one load, whatever it is spoken to in."""
