@@ -1,7 +1,7 @@
 """
 The lines of the access log for connections of TCP services and sessions of UDP services.
 
-``nginx-exact`` is ingress-nginx's ``log-format-stream``; ``nginx``, the default, has more behind it::
+``nginx-exact`` is ingress-nginx's ``log-format-stream``. ``nginx`` has more behind it::
 
     [ADDRESS] [TIME] PROTOCOL STATUS BYTES-SENT BYTES-RECEIVED SECONDS
     PORT [UPSTREAM] ENDPOINT TRIES CONNECT-SECONDS OUTCOME "REASON"
