@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.task import Clock
 
 from ingress.command.assumed_endpoints import assumed_endpoints
 from ingress.command.failure import CannotRun
 from ingress.command.overlay import with_objects
+from ingress.command.still_clock import StillClock
 from ingress.config import Cluster, Config
 from ingress.config import FilesSource as FilesSetting
 from ingress.config_file import ConfigError, load_config
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from ingress.command.cluster_reading import ClusterContent
 
 STANDARD_INPUT: Final = "-"
-
-_MAX_TURNS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -225,7 +223,7 @@ class _Files:
 @contextmanager
 def _reading_files(config: Config) -> Iterator[_Files]:
     """Read the files of a configuration, and keep their lines for as long as they are needed."""
-    clock, store = Clock(), ObjectStore()
+    clock, store = StillClock(), ObjectStore()
     source = FilesSource(
         clock,
         store,
@@ -280,17 +278,15 @@ def place_of(problem: Problem) -> tuple[str, int]:
     return (problem.origin.file, problem.origin.line)
 
 
-def _wait(clock: Clock, done: Deferred[None]) -> None:
+def _wait(clock: StillClock, done: Deferred[None]) -> None:
     """
-    Let the time of the source pass until it has read everything.
+    Do the work of the source until it has read everything.
 
     :raises Exception: what the reading failed with.
     """
     results: list[object] = []
     done.addBoth(results.append)
-    for _ in range(_MAX_TURNS):
-        if results:
-            break
-        clock.advance(0)
-    if results and results[0] is not None:
+    while not results:
+        clock.call_next()
+    if results[0] is not None:
         results[0].raiseException()  # type: ignore[attr-defined]  # A Failure.

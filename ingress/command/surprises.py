@@ -27,7 +27,7 @@ _ENDS: Final = re.compile(r"(?:\.\*\)?|\$\)?)\Z")
 """The end of an expression that takes no longer paths than its author wrote."""
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-_BLANK: Final = re.compile(r"\\s|[ \u0080-\U0010ffff]")
+_BLANK: Final = re.compile(r"\\s|[^\x00-\x1f!-\x7f]")
 """What an expression compares with decoded characters: white space, and all beyond ASCII."""
 
 _Makers = Mapping[tuple[str, str], RuleSet]

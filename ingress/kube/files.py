@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike, fspath
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from ingress.config import Config
+from ingress.kube.change import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, Change
 from ingress.kube.claims import Claims
 from ingress.kube.fault import read_field
 from ingress.kube.field_lines import Wanted, find_field_lines
@@ -27,17 +28,10 @@ from ingress.kube.folder import FoundFile, Listing, find_files, scan_manifests
 from ingress.kube.manifest_file import Content, ManifestFile, update_file
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import scan_secrets
+from ingress.kube.reactor_access import MakeWatcher, run_in_reactor_thread, watch_folders
 from ingress.kube.settling import Settling
 from ingress.kube.slices import SLICE_DURATION, Slices, Stopped
 from ingress.kube.store import ObjectStore
-from ingress.kube.watch import (
-    POLL_DELAY,
-    QUIET_DELAY,
-    WATCHED_POLL_DELAY,
-    Change,
-    ChangeCallback,
-    FolderWatcher,
-)
 from ingress.memory import SlowRelease, settle_objects
 from ingress.problem import Origin, Problem, printable
 from ingress.steps import STRIDE, Steps
@@ -78,7 +72,7 @@ class FilesSource:
         secrets: str | PathLike[str] | None = None,
         run_in_thread: RunInThread | None = None,
         settle: Callable[[], None] = settle_objects,
-        make_watcher: Callable[[Any, ChangeCallback], FolderWatcher] = FolderWatcher,
+        make_watcher: MakeWatcher = watch_folders,
         configuration: str | PathLike[str] | None = None,
     ) -> None:
         self._reactor = reactor
@@ -86,7 +80,7 @@ class FilesSource:
         self._paths = tuple(fspath(path) for path in paths)
         self._secrets = None if secrets is None else fspath(secrets)
         self._configuration = fspath(configuration or "")
-        self._run_in_thread = run_in_thread or self._run_in_reactor_thread
+        self._run_in_thread = run_in_thread or partial(run_in_reactor_thread, reactor)
         self._slices = Slices(reactor, settle)
         self._release = SlowRelease(reactor)
         self._watcher = make_watcher(reactor, self._notice)
@@ -203,9 +197,6 @@ class FilesSource:
     def _say_stopped(self) -> None:
         while self._stopping and not (self._is_busy or self._is_running):
             self._stopping.pop().callback(None)
-
-    def _run_in_reactor_thread(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *args)
 
     def _notice(self, real: str, change: Change) -> None:
         """React to a change in a watched folder."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ingress.kube.change import Change
 from ingress.kube.folder import FoundFile, Listing, Signature
-from ingress.kube.watch import Change
 from ingress.steps import STRIDE, Steps
 
 MAX_WRITING: Final = 10.0

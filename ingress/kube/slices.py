@@ -4,10 +4,11 @@ Runs long work in the reactor's thread, in slices of a few milliseconds.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from twisted.internet.task import Cooperator
+from twisted.internet.defer import Deferred
 
 from ingress.memory import LARGE_WORK
 from ingress.steps import Steps
@@ -42,10 +43,8 @@ class Slices:
         self._reactor = reactor
         self._settle = settle
         self._count = 0
-        self._cooperator = Cooperator(
-            terminationPredicateFactory=self._begin_slice,
-            scheduler=lambda work: reactor.callLater(0, work),
-        )
+        self._works: deque[tuple[Steps[Any], Deferred[Any]]] = deque()
+        self._is_planned = False
         self.duration = SLICE_DURATION
         """Seconds of a slice; longer ones cost less, while nobody is served."""
 
@@ -69,25 +68,40 @@ class Slices:
         :return: the result of the work.
         :raises Stopped: if it is abandoned.
         """
-        results: list[T] = []
+        done: Deferred[T] = Deferred()
+        self._works.append((work, done))
+        self._plan()
+        return await done
 
-        def steps() -> Steps[None]:
-            while self.is_running:
-                try:
-                    next(work)
-                except StopIteration as end:
-                    results.append(end.value)
-                    return
-                yield
-            raise Stopped
+    def _plan(self) -> None:
+        """Have a slice begin soon, if there is work."""
+        if self._works and not self._is_planned:
+            self._is_planned = True
+            self._reactor.callLater(0, self._run_slice)
 
-        await self._cooperator.coiterate(steps())
-        return results[0]
-
-    def _begin_slice(self) -> Callable[[], bool]:
-        """:return: a function that tells whether the slice is over."""
+    def _run_slice(self) -> None:
+        self._is_planned = False
         self._count += 1
         if self._count > LARGE_CYCLE and self._count % SLICES_PER_SETTLING == 0:
             self._settle()
         end = self._reactor.seconds() + self.duration
-        return lambda: bool(self._reactor.seconds() > end)
+        while self._works:
+            work, done = self._works.popleft()
+            self._step(work, done)
+            if self._reactor.seconds() > end:
+                break
+        self._plan()
+
+    def _step(self, work: Steps[Any], done: Deferred[Any]) -> None:
+        """Do one step of a work, whose next turn comes after those of the others."""
+        if not self.is_running:
+            done.errback(Stopped())
+            return
+        try:
+            next(work)
+        except StopIteration as end:
+            done.callback(end.value)
+        except Exception:
+            done.errback()
+        else:
+            self._works.append((work, done))

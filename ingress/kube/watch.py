@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from enum import Enum, auto
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
@@ -18,6 +17,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
+from ingress.kube.change import (
+    POLL_DELAY,
+    QUIET_DELAY,
+    SETTLE_DELAY,
+    WATCHED_POLL_DELAY,
+    Change,
+    ChangeCallback,
+)
 from ingress.kube.folder import Signature, link_folders, sign
 
 try:
@@ -27,41 +34,8 @@ except ImportError:  # no Linux
 
 _log = Logger()
 
-QUIET_DELAY: Final = 0.05
-"""Seconds from the first event to a look, because changes come in bursts."""
-
-SETTLE_DELAY: Final = 0.1
-"""Seconds that a file must stay unchanged, because some are written in two halves."""
-
-POLL_DELAY: Final = 0.5
-"""Seconds between two looks without events."""
-
-WATCHED_POLL_DELAY: Final = 10.0
-"""Seconds between two looks for changes that inotify misses: a full queue, a network disk."""
-
-
 MAX_FILES: Final = 1000
 """Files of a folder that are looked at: more are no configuration."""
-
-
-class Change(Enum):
-    """What happened to a file."""
-
-    WRITING = auto()
-    """A writer is at work."""
-
-    WRITTEN = auto()
-    """A writer has closed it."""
-
-    RENAMED = auto()
-    """Something was renamed to this name, and is complete."""
-
-    REMOVED = auto()
-    OTHER = auto()
-
-
-ChangeCallback = Callable[[str, Change], None]
-"""Takes the real path of what changed, and what happened to it."""
 
 
 class FolderWatcher:

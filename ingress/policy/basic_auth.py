@@ -47,7 +47,9 @@ MAX_CREDENTIALS: Final = 4096
 MAX_REALM: Final = 1024
 """Characters of a realm, which is a field of each refusal."""
 
-_REALM: Final = re.compile(rf"[ -~\u00a0-\ud7ff\ue000-\U0010ffff]{{0,{MAX_REALM}}}")
+_REALM: Final = r"[ -~\u00a0-\ud7ff\ue000-\U0010ffff]*"
+"""Text of one line. It is compiled where a realm needs it, because that takes a while."""
+
 _READERS: Final = {"auth-file": read_password_file, "auth-map": read_password_map}
 
 _REMOVED: Final = FieldEdits(remove=frozenset({b"authorization"}))
@@ -255,7 +257,8 @@ def _read_values(annotations: Annotations) -> tuple[str, str, str]:
 
 def _read_realm(annotations: Annotations) -> str:
     realm = annotations.text("auth-realm")
-    if len(realm) > MAX_REALM or _REALM.fullmatch(realm) is None:
+    is_plain = realm.isascii() and realm.isprintable()
+    if len(realm) > MAX_REALM or not (is_plain or re.fullmatch(_REALM, realm)):
         annotations.fault(
             "auth-realm",
             f"text of one line, {MAX_REALM:,} characters at most, is accepted; an empty realm is "

@@ -18,7 +18,6 @@ from time import thread_time
 from typing import Any, Final, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
@@ -342,6 +341,9 @@ class ReactorThreads:
 
     def run(self, stored: bytes, password: bytes) -> Deferred[Verified]:
         """Threads."""
+        # Commands, which verify nothing, import this module as well.
+        from twisted.internet.threads import deferToThreadPool
+
         pool = self._reactor.getThreadPool()
         return deferToThreadPool(self._reactor, pool, verify_timed, stored, password)
 

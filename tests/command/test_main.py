@@ -150,3 +150,17 @@ class CommandTests(SynchronousTestCase):
             [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_light_check(self) -> None:
+        """Checking files imports no reactor, nothing of TLS, and no inotify."""
+        code = (
+            "import sys\nfrom ingress.command.main import main\nmain(['check', 'etc/demo'])\n"
+            "names = ('base', 'task', 'inotify', 'threads')\n"
+            "heavy = {f'twisted.internet.{name}' for name in names} | {'cryptography', 'OpenSSL'}\n"
+            "heavy &= set(sys.modules)\n"
+            "sys.exit(str(heavy) if heavy else 0)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))

@@ -18,10 +18,11 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import provider
 
 from ingress.config import TLS, Config
+from ingress.kube.change import Change, ChangeCallback
 from ingress.kube.files import RENAME_DELAY, FilesSource
 from ingress.kube.objects import Secret
 from ingress.kube.store import ObjectStore
-from ingress.kube.watch import Change, ChangeCallback, FolderWatcher
+from ingress.kube.watch import FolderWatcher
 from ingress.problem import Problem
 from tests.support.disk import Disk
 

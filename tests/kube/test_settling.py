@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.kube.change import Change
 from ingress.kube.folder import FoundFile, Listing
 from ingress.kube.settling import GONE_DELAY, MAX_WRITING, Settling
-from ingress.kube.watch import Change
 from ingress.steps import finish
 
 

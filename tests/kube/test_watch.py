@@ -13,14 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
-from ingress.kube.watch import (
-    POLL_DELAY,
-    QUIET_DELAY,
-    SETTLE_DELAY,
-    Change,
-    FileWatcher,
-    FolderWatcher,
-)
+from ingress.kube.change import POLL_DELAY, QUIET_DELAY, SETTLE_DELAY, Change
+from ingress.kube.watch import FileWatcher, FolderWatcher
 from tests.support.disk import Disk
 
 reactor: Any = _reactor
