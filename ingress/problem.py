@@ -66,6 +66,20 @@ class Problem:
         return ": ".join(part for part in parts if part)
 
 
+def moved(problem: Problem, origin: Origin) -> Problem:
+    """:return: the same Problem at another place; `dataclasses.replace` takes twice as long."""
+    return Problem(
+        problem.message,
+        problem.kind,
+        problem.namespace,
+        problem.name,
+        problem.field,
+        problem.value,
+        origin,
+        problem.code,
+    )
+
+
 def coded(problem: Problem) -> str:
     """:return: the Problem as text, behind its code."""
     return f"{problem.code} {problem}" if problem.code is not None else str(problem)

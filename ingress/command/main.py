@@ -16,8 +16,11 @@ from typing import Final, NamedTuple, Protocol
 
 from ingress.command.failure import UNABLE
 
-_BETWEEN_COLLECTIONS: Final = 100_000
-"""Objects that may be made before the garbage collector looks at the young ones."""
+_BETWEEN_COLLECTIONS: Final = (100_000, 50)
+"""
+Objects that may be made before the garbage collector looks at the young ones, and how often it does
+before it looks at older ones as well.
+"""
 
 BEHIND: Final = "are_paths_behind"
 """The name of the default that tells whether the PATHs of a subcommand stand behind ``--``."""
@@ -103,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: 0 if all is fine, 1 if something was found, 2 if it could not run.
     """
     # A command makes many objects and ends: collections find little, and take a fifth of its time.
-    gc.set_threshold(_BETWEEN_COLLECTIONS)
+    gc.set_threshold(*_BETWEEN_COLLECTIONS)
     written = list(sys.argv[1:] if arguments is None else arguments)
     names = {each.name for each in SUBCOMMANDS}
     wanted = next((word for word in written if word in names), "")

@@ -9,7 +9,6 @@ looked at one by one: their spans are noted while the document is parsed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import count
 
 import msgspec
@@ -39,8 +38,7 @@ Spans = dict[tuple[str, int], Span]
 """By key and index: the items of the lists that are directly below the root."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineIndex:
+class LineIndex(msgspec.Struct, frozen=True, gc=False):
     """The line of a key or an item, from 0, and the same for what is below it."""
 
     line: int
@@ -55,6 +53,9 @@ class LineIndex:
             node = node.below[step]
         return node.line
 
+
+_VALUES = (ScalarEvent, AliasEvent)
+_COLLECTIONS = (MappingStartEvent, SequenceStartEvent)
 
 _UNICODE_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 
@@ -73,11 +74,9 @@ def index_lines(text: str, line: int) -> LineIndex:
     try:
         events = open_events(text)
         event = events.get_event()
-        while event is not None and not isinstance(
-            event, MappingStartEvent | SequenceStartEvent | ScalarEvent
-        ):
+        while event is not None and not isinstance(event, (*_COLLECTIONS, ScalarEvent)):
             event = events.get_event()
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+        if isinstance(event, _COLLECTIONS):
             _fill(events, event, root, line - line_of_event(event))
     except (yaml.YAMLError, ValueError):
         pass
@@ -87,18 +86,18 @@ def index_lines(text: str, line: int) -> LineIndex:
 def _fill(events: EventSource, start: Event, node: LineIndex, offset: int) -> None:
     """Fill in what is below a collection; its depth was bounded when it was parsed."""
     is_mapping = isinstance(start, MappingStartEvent)
+    next_event, below = events.get_event, node.below
     for index in count():
-        event = events.get_event()
+        event = next_event()
         line = line_of_event(event) + offset
         key: str | int = index
-        if is_mapping and isinstance(event, ScalarEvent | AliasEvent):
+        if is_mapping and isinstance(event, _VALUES):
             key = event.value if isinstance(event, ScalarEvent) else ""
-            event = events.get_event()
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            below = LineIndex(line, {})
-            node.below[key] = below
-            _fill(events, event, below, offset)
-        elif isinstance(event, ScalarEvent | AliasEvent):
-            node.below[key] = LineIndex(line, {})
+            event = next_event()
+        if isinstance(event, _VALUES):
+            below[key] = LineIndex(line, {})
+        elif isinstance(event, _COLLECTIONS):
+            below[key] = LineIndex(line, {})
+            _fill(events, event, below[key], offset)
         else:
             return

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from typing import Final, cast
+from typing import Final
 
 from yaml.events import (
     AliasEvent,
@@ -159,7 +159,12 @@ class _Frame:
 
     __slots__ = ("container", "count", "key", "merges", "start")
 
-    def __init__(self, container: object, start: CollectionStartEvent, count: int) -> None:
+    def __init__(
+        self,
+        container: dict[str, object] | list[object],
+        start: CollectionStartEvent,
+        count: int,
+    ) -> None:
         self.container = container
         self.start = start
         self.count = count
@@ -168,13 +173,12 @@ class _Frame:
 
     def close(self, line: int) -> object:
         """The finished collection, with merged entries."""
-        if self.merges is not None:
-            container = cast("dict[str, object]", self.container)
+        if isinstance(self.container, dict) and self.merges is not None:
             for source in self.merges if isinstance(self.merges, list) else (self.merges,):
                 if not isinstance(source, dict):
                     raise ValueRefused("<< must be followed by mappings", line)
                 for key, value in source.items():
-                    container.setdefault(key, value)
+                    self.container.setdefault(key, value)
         return self.container
 
 
@@ -211,11 +215,10 @@ class _Builder:
             self.root = value
             return
         frame = self._stack[-1]
-        container = frame.container
-        if type(container) is list:
-            container.append(value)
+        mapping = frame.container
+        if isinstance(mapping, list):
+            mapping.append(value)
             return
-        mapping = cast("dict[str, object]", container)
         key = frame.key
         if key is None:
             frame.key = _key(value, event)

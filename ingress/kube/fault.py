@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ingress.document import Path
@@ -48,9 +49,13 @@ def spell_field(path: Path) -> str:
     return spelled
 
 
+_MOST_REMEMBERED: Final = 1024
+"""Fields: faults of many objects are in the same ones."""
+
 _SPELLED_STEP: Final = re.compile(r"\[(?P<key>[^\]]*)\]|(?P<name>[^.\[\]]+)")
 
 
+@lru_cache(_MOST_REMEMBERED)
 def read_field(spelled: str) -> Path:
     """The path that `spell_field` has spelled."""
     path: Path = ()

@@ -33,7 +33,7 @@ from ingress.kube.settling import Settling
 from ingress.kube.slices import SLICE_DURATION, Slices, Stopped
 from ingress.kube.store import ObjectStore
 from ingress.memory import SlowRelease, settle_objects
-from ingress.problem import Origin, Problem, printable
+from ingress.problem import Origin, Problem, moved, printable
 from ingress.steps import STRIDE, Steps
 
 _log = Logger()
@@ -133,7 +133,7 @@ class FilesSource:
             return problem
         delta = file.lines[key] - file.objects[key].origin.line
         origin = Origin(problem.origin.file, problem.origin.line + delta)
-        return replace(problem, origin=origin) if delta else problem
+        return moved(problem, origin) if delta else problem
 
     def locate(self, problems: Sequence[Problem]) -> Deferred[list[Problem]]:
         """The same as `relocate`, with the line of the field; this reads the files."""
@@ -151,7 +151,7 @@ class FilesSource:
             wanted = [Wanted(one.origin.line, read_field(one.field)) for one in those]
             lines = await self._run_in_thread(find_field_lines, found, wanted)
             for index, line in zip(indexes, lines, strict=True):
-                located[index] = replace(located[index], origin=Origin(found.path, line))
+                located[index] = moved(located[index], Origin(found.path, line))
         return located
 
     def start(self) -> Deferred[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from ingress.problem_code import Code
@@ -66,6 +67,9 @@ _FORMER_NAMES: Final = """
 FORMER_NAMES: Final = frozenset(_FORMER_NAMES.split())
 """Annotations that earlier versions had and 1.15 ignores."""
 
+_MOST_REMEMBERED: Final = 256
+"""Names: the same ones are in many Ingresses, and similar names are slow to find."""
+
 _NO_EFFECT: Final = "the annotation is ignored"
 
 _FAMILIES: Final = {
@@ -118,6 +122,7 @@ def code_of_ignored(name: str) -> Code:
     return Code.ANNOTATION_FORMER if name in FORMER_NAMES else Code.ANNOTATION_UNKNOWN
 
 
+@lru_cache(_MOST_REMEMBERED)
 def why_ignored(name: str) -> str:
     """What to say about an annotation under the prefix that no policy reads."""
     if name in NAMES:

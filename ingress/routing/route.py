@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -254,10 +255,17 @@ class Route(CallSettings):
         :param hsts: the changes to every response over https.
         :return: the `response_edits` that the policies ask for; None if they ask for none.
         """
-        edits = NO_EDITS
-        for policy in self.policies:
-            edits = edits.then(policy.response_edits)
-        return ResponseEdits(edits, hsts.then(edits)) if edits else None
+        wanted = tuple(filter(None, (policy.response_edits for policy in self.policies)))
+        return _added_up(wanted, hsts) if wanted else None
+
+
+@lru_cache(1024)
+def _added_up(wanted: tuple[FieldEdits, ...], hsts: FieldEdits) -> ResponseEdits:
+    """Most rules of a cluster ask for the same changes."""
+    edits = NO_EDITS
+    for each in wanted:
+        edits = edits.then(each)
+    return ResponseEdits(edits, hsts.then(edits))
 
 
 def _has_gate(policy: Policy) -> bool:
