@@ -1,5 +1,6 @@
 """
-Write the tables of README.md and docs that come from the code, and the man page.
+Write the tables of README.md and docs that come from the code, the man page, and the schema of the
+chart's values.
 
 A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
 With ``--check``, nothing is written: the command fails if a table is not what the code says.
@@ -9,6 +10,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+
+from chart_schema import schema
 
 from ingress.command.manual import manual
 from ingress.config_map.key import Key
@@ -89,6 +92,8 @@ TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
 
 MANUAL = "etc/man/txingress.1"
 
+SCHEMA = "etc/chart/values.schema.json"
+
 
 def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) -> str:
     """
@@ -107,7 +112,7 @@ def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) ->
 def main() -> int:
     stale = []
     files = {name: with_tables((CHECKOUT / name).read_text(), TABLES[name]) for name in TABLES}
-    for name, made in {**files, MANUAL: manual()}.items():
+    for name, made in {**files, MANUAL: manual(), SCHEMA: schema()}.items():
         file = CHECKOUT / name
         text = file.read_text() if file.exists() else ""
         if made != text and "--check" in sys.argv:

@@ -21,6 +21,7 @@ from twisted.trial.runner import TestLoader, TrialRunner
 import tests
 
 USES_SOCKETS = (
+    "tests.chart",
     "tests.command.test_live",
     "tests.command.test_main.CommandTests.test_broken_pipe",
     "tests.command.test_main.CommandTests.test_completion",

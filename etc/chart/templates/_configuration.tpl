@@ -1,0 +1,106 @@
+{{/*
+ingress.yaml: what the values say, changed by extraArgs, and then by controller.configuration.
+*/}}
+
+{{- define "txingress.configuration" -}}
+{{- $values := .Values.controller -}}
+{{- $namespace := include "txingress.namespace" . -}}
+{{- $listen := dict "admin" (printf "tcp:%d" (int $values.metrics.port)) -}}
+{{- $_ := set $listen "http" (ternary (printf "tcp:%d" (int $values.containerPort.http)) nil (include "txingress.listens" (list . "http") | eq "yes")) -}}
+{{- $_ := set $listen "https" (ternary (printf "tcp:%d" (int $values.containerPort.https)) nil (include "txingress.listens" (list . "https") | eq "yes")) -}}
+{{- $kubernetes := dict "status" (include "txingress.status" . | fromYaml) "lease" (include "txingress.lease" .) -}}
+{{- with include "txingress.scope" . -}}
+{{- $_ := set $kubernetes "namespaces" (list .) -}}
+{{- end -}}
+{{- $class := dict "name" (default $values.ingressClassResource.name $values.ingressClass) "controller" $values.ingressClassResource.controllerValue -}}
+{{- if $values.watchIngressWithoutClass -}}
+{{- $_ := set $class "without-class" true -}}
+{{- end -}}
+{{- $grace := max 1 (sub (int $values.terminationGracePeriodSeconds) 30) -}}
+{{- $config := dict "listen" $listen "public-ports" (include "txingress.publicPorts" . | fromYaml) "source" (dict "kubernetes" $kubernetes) "class" $class "shutdown-grace" $grace -}}
+{{- with include "txingress.configMap" . -}}
+{{- $_ := set $config "config-map" . -}}
+{{- end -}}
+{{- if .Values.defaultBackend.enabled -}}
+{{- $_ := set $config "default-backend" (printf "%s/%s" $namespace (include "txingress.backend" .)) -}}
+{{- end -}}
+{{- $config = mergeOverwrite $config (include "txingress.flags" . | fromYaml) -}}
+{{- toYaml (mergeOverwrite $config (deepCopy $values.configuration)) -}}
+{{- end -}}
+
+{{/* Whether a listener is open: "yes" or "no". [root, "http" or "https"] */}}
+{{- define "txingress.listens" -}}
+{{- $service := (index . 0).Values.controller.service -}}
+{{- $enabled := ternary $service.enableHttp $service.enableHttps (eq (index . 1) "http") -}}
+{{- ternary "yes" "no" $enabled -}}
+{{- end -}}
+
+{{- define "txingress.publicPorts" -}}
+{{- $values := .Values.controller -}}
+{{- if $values.service.enabled -}}
+http: {{ $values.service.ports.http | int }}
+https: {{ $values.service.ports.https | int }}
+{{- else if $values.hostPort.enabled -}}
+http: {{ $values.hostPort.ports.http | int }}
+https: {{ $values.hostPort.ports.https | int }}
+{{- else if $values.hostNetwork -}}
+http: {{ $values.containerPort.http | int }}
+https: {{ $values.containerPort.https | int }}
+{{- else -}}
+http: 80
+https: 443
+{{- end -}}
+{{- end -}}
+
+{{/* source.kubernetes.status */}}
+{{- define "txingress.status" -}}
+{{- $values := .Values.controller -}}
+{{- $own := printf "%s/%s" (include "txingress.namespace" .) (include "txingress.controller" .) -}}
+{{- if and $values.publishService.enabled $values.publishService.pathOverride -}}
+service: {{ $values.publishService.pathOverride }}
+{{- else if and $values.publishService.enabled $values.service.enabled $values.service.external.enabled -}}
+service: {{ $own }}
+{{- else if and $values.publishService.enabled $values.service.enabled $values.service.internal.enabled -}}
+service: {{ $own }}-internal
+{{- else -}}
+nodes: {{ ternary "internal" "external" $values.reportNodeInternalIp }}
+{{- end -}}
+{{- end -}}
+
+{{/* The keys of ingress-nginx's ConfigMap. */}}
+{{- define "txingress.nginxConfig" -}}
+{{- $values := .Values.controller -}}
+{{- $prefix := printf "%s/%s" (include "txingress.namespace" .) (include "txingress.controller" .) -}}
+{{- $data := dict -}}
+{{- if $values.allowSnippetAnnotations -}}
+{{- $_ := set $data "allow-snippet-annotations" "true" -}}
+{{- end -}}
+{{- if $values.addHeaders -}}
+{{- $_ := set $data "add-headers" (printf "%s-add-headers" $prefix) -}}
+{{- end -}}
+{{- if $values.proxySetHeaders -}}
+{{- $_ := set $data "proxy-set-headers" (printf "%s-proxy-set-headers" $prefix) -}}
+{{- end -}}
+{{- range $key, $value := $values.config -}}
+{{- $_ := set $data $key (tpl (include "txingress.text" $value) $) -}}
+{{- end -}}
+{{- toYaml $data -}}
+{{- end -}}
+
+{{/* A scalar as text. Numbers of values are floats, which would be written as 1e+06. */}}
+{{- define "txingress.text" -}}
+{{- if kindIs "float64" . -}}
+{{- ternary (. | int64 | toString) (. | toString) (eq . (float64 (int64 .))) -}}
+{{- else -}}
+{{- . | toString -}}
+{{- end -}}
+{{- end -}}
+
+{{/* config-map: NAMESPACE/NAME if there is one, or nothing. */}}
+{{- define "txingress.configMap" -}}
+{{- if .Values.controller.configMapNamespace -}}
+{{- printf "%s/%s" .Values.controller.configMapNamespace (include "txingress.controller" .) -}}
+{{- else if include "txingress.nginxConfig" . | fromYaml -}}
+{{- printf "%s/%s-nginx" (include "txingress.namespace" .) (include "txingress.controller" .) -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,3 @@
+"""
+Tests for etc/chart: what Helm makes of it, its dashboards and its alerts.
+"""

@@ -1,0 +1,351 @@
+"""
+Tests for etc/chart: what its values mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.chart.test_objects import FURTHER, OF_INGRESS_NGINX
+from tests.support.chart import Document, Rendering, Values
+
+
+def controller(**values: Any) -> Values:
+    return {"controller": values}
+
+
+def pod_of(rendering: Rendering, kind: str = "Deployment") -> Document:
+    spec: Document = rendering.get(kind)["spec"]["template"]["spec"]
+    return spec
+
+
+def refused(**values: Any) -> str:
+    """What Helm says of values that it refuses."""
+    try:
+        Rendering(values)
+    except AssertionError as error:
+        return str(error)
+    raise AssertionError("it is accepted")
+
+
+class RefusalTests(SynchronousTestCase):
+    """Values that mean nothing, or that contradict each other, install nothing."""
+
+    def test_unknown(self) -> None:
+        """An unknown value is refused by its name; one that is nearly right, with that."""
+        self.assertIn("'controler' not allowed", refused(controler={}))
+        said = refused(controller={"replicas": 3, "service": {"load_balancer_ip": "192.0.2.1"}})
+        self.assertIn("'/controller/replicas': value must be 'under the name replicaCount'", said)
+        self.assertIn("load_balancer_ip': value must be 'under the name loadBalancerIP'", said)
+
+    def test_wrong_type(self) -> None:
+        """A value of another type, or none of those that there are, is refused with its place."""
+        said = refused(
+            controller={
+                "replicaCount": "3",
+                "kind": "StatefulSet",
+                "config": {"hsts": {"enabled": True}},
+                "image": {"tag": 1.10},
+                "service": {"type": "Balancer", "ports": {"http": 70000}},
+            },
+            tcp={"ssh": "default/git:22", "22": "git:22"},
+        )
+        for place in (
+            *("controller/replicaCount", "controller/kind", "controller/config/hsts"),
+            *("controller/image/tag", "controller/service/type", "controller/service/ports/http"),
+            *("tcp/22", "tcp"),
+        ):
+            self.assertIn(f"'/{place}'", said)
+
+    def test_other_image(self) -> None:
+        """The image of ingress-nginx, of whom values are taken over, is not run."""
+        image = {"repository": "registry.k8s.io/ingress-nginx/controller", "tag": "v1.15.1"}
+        self.assertIn("is the image of ingress-nginx", refused(controller={"image": image}))
+
+    def test_contradictions(self) -> None:
+        """What cannot work, or would serve more than was asked for, is refused with a way out."""
+        low = {"hostNetwork": True, "containerPort": {"http": 80, "https": 443}}
+        for values, said in (
+            (low, "use controller.hostPort"),
+            ({"hostNetwork": True, "hostPort": {"enabled": True}}, "choose one of the two"),
+            ({"scope": {"namespaceSelector": "team=a"}}, "name one in controller.scope.namespace"),
+            ({"extraArgs": {"watch-namespace-selector": "team=a"}}, "by their labels"),
+            ({"extraArgs": {"annotations-prefix": "x"}}, "none of them would be read"),
+            ({"service": {"enableHttp": False, "enableHttps": False}}, "nothing would be served"),
+        ):
+            self.assertIn(said, refused(controller=values))
+        self.assertIn("objects of all namespaces", refused(rbac={"scope": True}))
+        self.assertIn("there is no default", refused(defaultBackend={"enabled": True}))
+
+
+class NotesTests(SynchronousTestCase):
+    """The notes of a release name what has no effect, a line each, and say nothing else of it."""
+
+    def test_none(self) -> None:
+        """Without such values there is no such list."""
+        self.assertNotIn("no effect", Rendering().notes)
+
+    def test_unused(self) -> None:
+        """Values and flags of ingress-nginx that do nothing."""
+        rendering = Rendering(
+            {
+                "controller": {
+                    "admissionWebhooks": {"enabled": True},
+                    "enableAnnotationValidations": False,
+                    "healthCheckPath": "/healthz",
+                    "maxmindLicenseKey": "abc",
+                    "keda": {"enabled": False},
+                    "extraArgs": {"v": 3, "default-ssl-certificate": "default/tls"},
+                    "lifecycle": {"preStop": {"exec": {"command": ["/wait-shutdown"]}}},
+                    "readinessProbe": {"httpGet": {"path": "/healthz"}, "periodSeconds": 9},
+                },
+                "dhParam": "c2VjcmV0",
+            }
+        )
+        _, _, listed = rendering.notes.partition("These values have no effect:\n\n")
+        self.assertEqual(
+            [line.removeprefix("- ").partition(":")[0] for line in listed.splitlines()],
+            [
+                "controller.admissionWebhooks.enabled",
+                "controller.enableAnnotationValidations",
+                "controller.maxmindLicenseKey",
+                "dhParam",
+                "controller.extraArgs.v",
+                "controller.lifecycle",
+                "controller.readinessProbe.httpGet",
+            ],
+        )
+        [container] = pod_of(rendering)["containers"]
+        self.assertEqual(container["lifecycle"]["preStop"]["exec"]["command"], ["sleep", "15"])
+        probe = container["readinessProbe"]
+        self.assertEqual((probe["httpGet"]["path"], probe["periodSeconds"]), ("/readyz", 9))
+        self.assertNotIn("c2VjcmV0", rendering.notes)
+
+
+class ScaleTests(SynchronousTestCase):
+    """How many pods there are, and who says so."""
+
+    def test_scaled(self) -> None:
+        """The HorizontalPodAutoscaler alone decides, so that an upgrade does not reset it."""
+        rendering = Rendering()
+        self.assertNotIn("replicas", rendering.get("Deployment")["spec"])
+        spec = rendering.get("HorizontalPodAutoscaler")["spec"]
+        self.assertEqual((spec["minReplicas"], spec["maxReplicas"]), (2, 10))
+
+    def test_fixed(self) -> None:
+        """A number of replicas takes its place, unless both are asked for."""
+        rendering = Rendering(controller(replicaCount=3))
+        self.assertEqual(rendering.get("Deployment")["spec"]["replicas"], 3)
+        self.assertEqual(rendering.all("HorizontalPodAutoscaler"), [])
+        both = Rendering(controller(replicaCount=3, autoscaling={"enabled": True}))
+        self.assertNotIn("replicas", both.get("Deployment")["spec"])
+        neither = Rendering(controller(autoscaling={"enabled": False}))
+        self.assertEqual(neither.get("Deployment")["spec"]["replicas"], 2)
+
+    def test_percentages(self) -> None:
+        """The targets of ingress-nginx take the place of the default one."""
+        scaling = {"targetCPUUtilizationPercentage": 50, "targetMemoryUtilizationPercentage": 60}
+        metrics = Rendering(controller(autoscaling=scaling)).get("HorizontalPodAutoscaler")
+        self.assertEqual(
+            {
+                each["resource"]["name"]: each["resource"]["target"].get("averageUtilization")
+                for each in metrics["spec"]["metrics"]
+            },
+            {"cpu": 50, "memory": 60},
+        )
+
+    def test_budget(self) -> None:
+        """Of several pods one may be missing, or as many as are asked for; a single one may go."""
+        for values, budget in (
+            ({}, {"maxUnavailable": 1}),
+            ({"minAvailable": "50%"}, {"minAvailable": "50%"}),
+            ({"minAvailable": 1, "maxUnavailable": 2}, {"maxUnavailable": 2}),
+        ):
+            spec = Rendering(controller(**values)).get("PodDisruptionBudget")["spec"]
+            del spec["selector"]
+            self.assertEqual(spec, budget)
+        self.assertEqual(Rendering(controller(replicaCount=1)).all("PodDisruptionBudget"), [])
+
+    def test_both(self) -> None:
+        """A Deployment and a DaemonSet never select the pods of each other."""
+        rendering = Rendering(FURTHER["both"])
+        selectors = []
+        for kind in ("Deployment", "DaemonSet"):
+            spec = rendering.get(kind)["spec"]
+            labels = spec["template"]["metadata"]["labels"]
+            selectors.append(spec["selector"]["matchLabels"])
+            self.assertLessEqual(selectors[-1].items(), labels.items())
+            service = rendering.get("Service")["spec"]["selector"]
+            self.assertLessEqual(service.items(), labels.items())
+        self.assertNotEqual(*selectors)
+
+    def test_restart(self) -> None:
+        """Pods are replaced for what a process reads only when it starts, and for nothing else."""
+
+        def mark(**configuration: Any) -> str:
+            template = Rendering(controller(configuration=configuration)).get("Deployment")
+            found: str = template["spec"]["template"]["metadata"]["annotations"][
+                "txingress.dev/restart-for"
+            ]
+            return found
+
+        self.assertEqual(mark(log={"level": "debug"}), mark())
+        self.assertNotEqual(mark(workers=2), mark())
+
+
+class PlaceTests(SynchronousTestCase):
+    """Where it listens, and who may reach it."""
+
+    def test_bare_metal(self) -> None:
+        """Ports of the nodes, whose addresses are written to Ingresses; it may read nodes."""
+        rendering = Rendering(FURTHER["bare metal"])
+        self.assertNotIn("Service", rendering.kinds())
+        [container] = pod_of(rendering, "DaemonSet")["containers"]
+        ports = [(each["containerPort"], each.get("hostPort")) for each in container["ports"]]
+        self.assertEqual(ports, [(8080, 80), (8443, 443), (10254, None)])
+        status = rendering.configuration()["source"]["kubernetes"]["status"]
+        self.assertEqual(status, {"nodes": "external"})
+        self.assertIn(
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
+            rendering.get("ClusterRole")["rules"],
+        )
+        self.assertIn("80 and 443", rendering.notes)
+
+    def test_low_ports(self) -> None:
+        """Ports below 1024 need no privileges: the pod opens them to everybody in it."""
+        security = pod_of(Rendering(controller(containerPort={"http": 80})))["securityContext"]
+        self.assertEqual(
+            security["sysctls"],
+            [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        )
+        self.assertNotIn("sysctls", pod_of(Rendering())["securityContext"])
+
+    def test_forwarded(self) -> None:
+        """Forwarded ports are in the ConfigMaps, Service, pods and NetworkPolicy."""
+        rendering = Rendering(OF_INGRESS_NGINX["ports"])
+        self.assertEqual(
+            rendering.get("ConfigMap", "txingress-tcp")["data"], {"9000": "default/test:8080"}
+        )
+        service = rendering.get("Service")["spec"]
+        inside = Rendering(OF_INGRESS_NGINX["hpa"]).get("Service")["spec"]
+        self.assertNotIn("externalTrafficPolicy", inside)
+        self.assertIn(
+            {
+                "name": "port-9001-udp",
+                "port": 9001,
+                "targetPort": "port-9001-udp",
+                "protocol": "UDP",
+                "nodePort": 30091,
+            },
+            service["ports"],
+        )
+        [container] = pod_of(rendering)["containers"]
+        named = {each["name"] for each in container["ports"]}
+        self.assertLessEqual({each["targetPort"] for each in service["ports"]}, named)
+        allowed = rendering.get("NetworkPolicy")["spec"]["ingress"][0]["ports"]
+        self.assertIn({"port": 9001, "protocol": "UDP"}, allowed)
+
+    def test_one_listener(self) -> None:
+        """Without HTTP, nothing listens for it, and no Service leads to it."""
+        rendering = Rendering(controller(service={"enableHttp": False}))
+        self.assertIsNone(rendering.configuration()["listen"]["http"])
+        [port] = rendering.get("Service")["spec"]["ports"]
+        self.assertEqual(port["name"], "https")
+        [container] = pod_of(rendering)["containers"]
+        self.assertEqual([each["name"] for each in container["ports"]], ["https", "admin"])
+
+    def test_internal(self) -> None:
+        """The internal Service has its own annotations, and the ports and type of the other."""
+        rendering = Rendering(OF_INGRESS_NGINX["internal service"])
+        service, internal = rendering.get("Service"), rendering.get("Service", "txingress-internal")
+        self.assertEqual(internal["spec"]["ports"], service["spec"]["ports"])
+        self.assertEqual(internal["spec"]["type"], "ClusterIP")
+        self.assertIn("annotations", internal["metadata"])
+        self.assertNotIn("annotations", service["metadata"])
+        only = {"external": {"enabled": False}, "internal": {"enabled": True}}
+        status = Rendering(controller(service=only)).configuration()["source"]["kubernetes"]
+        self.assertEqual(status["status"], {"service": "txingress/txingress-internal"})
+
+    def test_scoped(self) -> None:
+        """One namespace is served with Roles alone."""
+        rendering = Rendering(FURTHER["scoped"])
+        self.assertEqual({each for each in rendering.kinds() if "Cluster" in each}, set())
+        kubernetes = rendering.configuration()["source"]["kubernetes"]
+        self.assertEqual(kubernetes["namespaces"], ["shop"])
+        self.assertEqual(rendering.get("Role", "txingress-scope")["metadata"]["namespace"], "shop")
+
+
+class ConfigurationTests(SynchronousTestCase):
+    """What values become in the configuration."""
+
+    def test_config_map(self) -> None:
+        """The keys of ingress-nginx are in a ConfigMap that is named, as text, with templates."""
+        rendering = Rendering(
+            {
+                "controller": {
+                    "config": {"keep-alive-requests": 10000000, "use-gzip": True, "a": "{{ 1 }}"},
+                    "addHeaders": {"X-Frame-Options": "deny"},
+                    "allowSnippetAnnotations": True,
+                }
+            },
+            namespace="edge",
+        )
+        self.assertEqual(rendering.configuration()["config-map"], "edge/txingress-nginx")
+        self.assertEqual(
+            rendering.get("ConfigMap", "txingress-nginx")["data"],
+            {
+                "a": "1",
+                "add-headers": "edge/txingress-add-headers",
+                "allow-snippet-annotations": "true",
+                "keep-alive-requests": "10000000",
+                "use-gzip": "true",
+            },
+        )
+        added = rendering.get("ConfigMap", "txingress-add-headers")["data"]
+        self.assertEqual(added, {"X-Frame-Options": "deny"})
+
+    def test_class(self) -> None:
+        """The IngressClass, its copies, and the class without an object."""
+        resource = {"name": "edge", "aliases": ["old"], "default": True}
+        rendering = Rendering(controller(ingressClassResource=resource, ingressClass="nginx"))
+        self.assertEqual(
+            rendering.configuration()["class"],
+            {"name": "nginx", "controller": "txingress.dev/ingress"},
+        )
+        self.assertIn("annotations", rendering.get("IngressClass", "edge")["metadata"])
+        self.assertNotIn("annotations", rendering.get("IngressClass", "old")["metadata"])
+
+    def test_flags(self) -> None:
+        """Flags set what they stand for; what the values say of txingress itself comes last."""
+        flags = FURTHER["flags"]["controller"]["extraArgs"]
+        own = {"tls": {"default": "edge/tls"}, "listen": {"https": None}}
+        found = Rendering(controller(extraArgs=flags, configuration=own)).configuration()
+        self.assertEqual(found["tls"], {"default": "edge/tls"})
+        self.assertIsNone(found["listen"]["https"])
+        self.assertEqual(found["source"]["kubernetes"]["namespaces"], ["shop"])
+        self.assertEqual(
+            found["source"]["kubernetes"]["status"],
+            {
+                "addresses": ["192.0.2.1", "a.example"],
+                "clear-on-shutdown": False,
+                "service": None,
+            },
+        )
+
+    def test_grace(self) -> None:
+        """Requests may take as long as the pod may, less the hook and the Lease."""
+        rendering = Rendering(controller(terminationGracePeriodSeconds=300))
+        self.assertEqual(rendering.configuration()["shutdown-grace"], 270)
+
+    def test_image(self) -> None:
+        """A registry, a repository, a tag and a digest, as in ingress-nginx's chart."""
+        for image, expected in (
+            ({}, "registry.example.com/txingress:0.1.0"),
+            ({"tag": "2"}, "registry.example.com/txingress:2"),
+            ({"repository": "a/b", "digest": "sha256:1"}, "a/b:0.1.0@sha256:1"),
+            ({"registry": ""}, "txingress:0.1.0"),
+        ):
+            [container] = pod_of(Rendering(controller(image=image)))["containers"]
+            self.assertEqual(container["image"], expected)
