@@ -20,6 +20,7 @@ from ingress.config import (
     IngressClassFilter,
     Limits,
     Listen,
+    ListenerKind,
     LocalAddress,
     LocalService,
     ProcessLogSettings,
@@ -29,6 +30,7 @@ from ingress.config import (
 from ingress.config import value as accept
 from ingress.config.compression_section import read_compression
 from ingress.config.explain_section import read_explain
+from ingress.config.listen_section import read_listener
 from ingress.config.otlp_section import read_otlp
 from ingress.config.root import read_root
 from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
@@ -57,6 +59,7 @@ _TIMEOUT = accept.seconds(MAX_TIMEOUT, MIN_TIMEOUT)
 _COUNT = accept.integer(1, 1_000_000)
 
 _LIMITS: dict[str, Accept[Any]] = {
+    "proxy_protocol_header_timeout": _TIMEOUT,
     "tls_handshake_timeout": _TIMEOUT,
     "head_timeout": _TIMEOUT,
     "body_timeout": _TIMEOUT,
@@ -198,16 +201,17 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
 def _read_listen(root: Section, folder: Path) -> Listen:
     default = _DEFAULT.listen
     with root.section("listen") as section:
-
-        def addresses(key: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
-            if section.is_null(key):
-                return ()
-            return section.take_all(key, accept.listen_address(folder), otherwise)
-
+        found = {
+            kind: read_listener(section, kind, folder, default.by_kind[kind])
+            for kind in ListenerKind
+        }
         return Listen(
-            http=addresses("http", default.http),
-            https=addresses("https", default.https),
-            admin=addresses("admin", default.admin),
+            http=found[ListenerKind.HTTP].addresses,
+            https=found[ListenerKind.HTTPS].addresses,
+            admin=found[ListenerKind.ADMIN].addresses,
+            proxy_protocol=frozenset(
+                kind for kind, listener in found.items() if listener.has_proxy_protocol
+            ),
         )
 
 

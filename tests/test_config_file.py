@@ -24,6 +24,7 @@ from ingress.config import (
     IngressClassFilter,
     Limits,
     Listen,
+    ListenerKind,
     ProcessLogSettings,
     PublicPorts,
     StatusAddresses,
@@ -135,6 +136,23 @@ class LoadTests(ConfigTestCase):
                 log=ProcessLogSettings("json", "warn"),
             ),
         )
+
+    def test_proxy_protocol(self) -> None:
+        """A listener for clients may be a mapping, and then want headers."""
+        listen = self.load(
+            f"{SOURCE}listen: {{http: {{endpoint: '81', proxy-protocol: true}},"
+            " https: {endpoint: ['444', '445']}}"
+        ).listen
+        self.assertEqual(listen.proxy_protocol, {ListenerKind.HTTP})
+        self.assertEqual((listen.http, listen.https), (("81",), ("444", "445")))
+        default = self.load(f"{SOURCE}listen: {{https: {{proxy-protocol: true}}}}").listen
+        self.assertEqual(default, Listen(proxy_protocol=frozenset({ListenerKind.HTTPS})))
+        for text, found in (
+            ("{http: {endpoint: 81, proxy-protocol: yes please}}", "listen.http.proxy-protocol"),
+            ("{http: {port: 81}}", "listen.http.port"),
+            ("{admin: {endpoint: '81'}}", "listen.admin"),
+        ):
+            self.assertIn(found, self.mistakes(f"{SOURCE}listen: {text}")[-1])
 
     def test_limits(self) -> None:
         """Each limit arrives where it belongs, none at another's place."""
@@ -510,6 +528,7 @@ class DocumentedTests(ConfigTestCase):
             "ingress-class": "class",
             "source.paths": "source.files",
             "cluster": "source",
+            "listen.proxy-protocol": "listen.http",
         }
         for name in _fields(Config()):
             if name != "path" and not name.startswith(("nginx", "error-pages.")):

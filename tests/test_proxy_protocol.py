@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 import proxyprotocol
 from proxyprotocol.v1 import ProxyProtocolV1
@@ -220,8 +221,9 @@ class OtherReaderTests(SynchronousTestCase):
                 )
                 info, rest = twisted.feed(data)
                 assert info is not None
-                self.assertEqual((ip_address(info.source.host), rest), (source, b""))
-                self.assertEqual(info.source.port, addresses.source_port)
+                found_source: Any = info.source
+                self.assertEqual((ip_address(found_source.host), rest), (source, b""))
+                self.assertEqual(found_source.port, addresses.source_port)
 
     def test_mutations(self) -> None:
         """What we accept they accept, with the same client, unless they know nothing of it."""

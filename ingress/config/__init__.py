@@ -45,6 +45,8 @@ class Listen:
     http: tuple[str, ...] = ("tcp:8080",)
     https: tuple[str, ...] = ("tcp:8443",)
     admin: tuple[str, ...] = ("tcp:10254:interface=127.0.0.1",)
+    proxy_protocol: frozenset[ListenerKind] = frozenset()
+    """The listeners on which connections begin with a header of the PROXY protocol."""
 
     @property
     def by_kind(self) -> Mapping[ListenerKind, tuple[str, ...]]:
@@ -312,6 +314,17 @@ class Config:
 
     workers: int = 1
     """How many processes share the listeners."""
+
+    def has_proxy_protocol(self, kind: ListenerKind) -> bool:
+        """Whether the connections of a listener begin with a header of the PROXY protocol."""
+        is_on = self.nginx.proxy_protocol.is_on
+        return kind in self.listen.proxy_protocol if is_on is None else is_on
+
+    @property
+    def proxy_protocol_peers(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Who may send such headers."""
+        peers = self.nginx.proxy_protocol.peers
+        return self.trusted_proxies if peers is None else peers
 
 
 def changed_needing_restart(old: Config, new: Config) -> tuple[str, ...]:

@@ -106,3 +106,6 @@ class Limits:
     requests_per_client: int | None = None
     concurrency: Literal["auto"] | None = None
     """Whether Services that answer ever later get fewer requests."""
+
+    proxy_protocol_header_timeout: float = 5.0
+    """For the header of the PROXY protocol, where connections begin with one."""

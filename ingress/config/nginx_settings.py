@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 REDIRECT_TEXT: Final = re.compile(
@@ -176,6 +177,17 @@ class ForwardedFor:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyProtocol:
+    """Headers of the PROXY protocol at the beginning of connections, of http and https alike."""
+
+    is_on: bool | None = None
+    """``use-proxy-protocol``; None where the key is absent, so that each listener decides."""
+
+    peers: tuple[IPv4Network | IPv6Network, ...] | None = None
+    """``proxy-real-ip-cidr``: who may send them; None for those of ``trusted-proxies``."""
+
+
+@dataclass(frozen=True, slots=True)
 class NginxSettings:
     """
     The settings of ingress-nginx's ConfigMap; with the defaults of a proxy that has none. Features
@@ -189,6 +201,7 @@ class NginxSettings:
 
     annotations: AnnotationSafety = AnnotationSafety()
     forwarded_for: ForwardedFor = ForwardedFor()
+    proxy_protocol: ProxyProtocol = ProxyProtocol()
     auth: GlobalAuth = GlobalAuth()
     block: BlockRules = BlockRules()
     source_ranges: SourceRangeDefaults = SourceRangeDefaults()

@@ -132,6 +132,10 @@ class Section:
         """Whether the key is ``off`` (which YAML 1.1 reads as false) or has no value."""
         return self.has(key) and self._value[key] in (None, False, "off")
 
+    def is_mapping(self, key: str) -> bool:
+        """Whether the key is present with a mapping of keys and values."""
+        return self.has(key) and isinstance(self._value[key], dict)
+
     def is_empty(self, key: str) -> bool:
         """Whether the key is present with an empty list."""
         return self.has(key) and self._value[key] == []

@@ -25,7 +25,8 @@ _TRUST: Final = (
         "proxy-real-ip-cidr",
         accept.networks,
         "",
-        "the proxies in front that are believed with use-forwarded-headers",
+        "the proxies in front that are believed with use-forwarded-headers, and that may send "
+        "headers of the PROXY protocol",
         "0.0.0.0/0",
     ),
     unsupported(
@@ -49,10 +50,22 @@ _TRUST: Final = (
         "address at the end; what others send is never passed on in it",
         "false",
     ),
-    unsupported(
-        "use-proxy-protocol", "connections that begin with a PROXY header are refused", "false"
+    works(
+        "use-proxy-protocol",
+        accept.boolean,
+        "nginx.proxy_protocol.is_on",
+        "whether connections begin with a header of the PROXY protocol, on http and https alike: "
+        "from the proxies in proxy-real-ip-cidr, or else in trusted-proxies of the configuration; "
+        "those of others are closed",
+        "false",
     ),
-    no_effect("proxy-protocol-header-timeout", "the PROXY protocol is not spoken", "5s"),
+    works(
+        "proxy-protocol-header-timeout",
+        _TIMEOUT,
+        "limits.proxy_protocol_header_timeout",
+        "seconds for a header of the PROXY protocol",
+        "5s",
+    ),
     works(
         "enable-underscores-in-headers",
         accept.boolean,

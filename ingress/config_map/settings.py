@@ -27,13 +27,20 @@ def apply(config: Config, read: ReadData) -> Config:
     :param config: the configuration of the file.
     :return: the same with the values of a ConfigMap.
     """
-    values = read.values
+    values, configured = read.values, config.trusted_proxies
     for name, value in values.items():
         target = KEYS[name].target
         if target:
             config = _replaced(config, target.split("."), value)
     config = replace(config, hsts=_hsts(config.hsts, values))
     config = replace(config, trusted_proxies=_trusted(config.trusted_proxies, values))
+    if isinstance(values.get("proxy-real-ip-cidr"), tuple):
+        config = _replaced(
+            config, ["nginx", "proxy_protocol", "peers"], values["proxy-real-ip-cidr"]
+        )
+    elif values.get("use-proxy-protocol") is True:
+        # Without it `trusted_proxies` may be what use-forwarded-headers makes of them.
+        config = _replaced(config, ["nginx", "proxy_protocol", "peers"], configured)
     if values.get("enable-underscores-in-headers") is True:
         config = replace(config, field_names="underscores")
     if values.get("ignore-invalid-headers") is False:
@@ -75,6 +82,12 @@ def trusts_everybody(config: Config, values: Values) -> bool:
     return bool(values.get("use-forwarded-headers")) and any(
         not network.prefixlen for network in _trusted(config.trusted_proxies, values)
     )
+
+
+def proxies_without_name(config: Config, values: Values) -> bool:
+    """Whether headers of the PROXY protocol are expected, and nobody said from whom."""
+    is_on = values.get("use-proxy-protocol") is True
+    return is_on and not config.trusted_proxies and "proxy-real-ip-cidr" not in values
 
 
 def _trusted(configured: _Networks, values: Values) -> _Networks:

@@ -9,11 +9,11 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -163,6 +163,24 @@ class _Counted:
         super().connectionLost(reason)  # type: ignore[misc]
 
 
+class Opener(Protocol):
+    """Reads what connections begin with (`ingress.downstream.opening`)."""
+
+    def open(
+        self,
+        accepted: socket.socket,
+        address: Any,
+        connect: Callable[[socket.socket, Any, IAddress | None], None],
+    ) -> None:
+        """
+        Read what a connection begins with.
+
+        :param address: of the peer, as `socket.accept` has it.
+        :param connect: sets up a connection; its last argument is the address of the client, or
+            None if it is that of the peer.
+        """
+
+
 class AcceptingPort(tcp.Port):
     """
     A port on a bound socket: TCP, UNIX, or inherited.
@@ -192,6 +210,9 @@ class AcceptingPort(tcp.Port):
         self._clock: IReactorTime = reactor
         self._pause: IDelayedCall | None = None
         self._told = float("-inf")
+        self.opener: Opener | None = None
+        """Reads what connections begin with, before they get transport and protocol."""
+
         self._is_withdrawn = False
         """Whether another process has stopped the listening (`BoundSocket.withdraw`)."""
 
@@ -236,7 +257,10 @@ class AcceptingPort(tcp.Port):
                     self._refused(error)
                     return
             else:
-                self._connect(accepted, address)
+                if self.opener is None:
+                    self._connect(accepted, address)
+                else:
+                    self._open(self.opener, accepted, address)
 
     def resume(self) -> None:
         """Accept again, after a lack of room or of descriptors."""
@@ -280,8 +304,22 @@ class AcceptingPort(tcp.Port):
         """The address that it listens on (`IListeningPort`)."""
         return self._to_address(self.socket.getsockname())
 
-    def _connect(self, accepted: socket.socket, address: Any) -> None:
-        """Set up a connection; its failure does not stop the port."""
+    def _open(self, opener: Opener, accepted: socket.socket, address: Any) -> None:
+        """Let the opener read; its failure does not stop the port."""
+        try:
+            opener.open(accepted, address, self._connect)
+        except Exception:
+            self.log.failure("A connection could not be opened")
+            accepted.close()
+
+    def _connect(
+        self, accepted: socket.socket, address: Any, client: IAddress | None = None
+    ) -> None:
+        """
+        Set up a connection; its failure does not stop the port.
+
+        :param client: the address for the factory; None for that of the peer.
+        """
         try:
             if self.addressFamily == socket.AF_INET6 and address[3]:
                 # A link-local address means nothing without its zone.
@@ -289,7 +327,9 @@ class AcceptingPort(tcp.Port):
                     address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
                 )
                 address = (zoned, *address[1:])
-            protocol = self.factory.buildProtocol(self._to_address(address))  # type: ignore[union-attr]
+            protocol = self.factory.buildProtocol(  # type: ignore[union-attr]
+                client or self._to_address(address)
+            )
             if protocol is None:
                 accepted.close()
                 return

@@ -4,6 +4,7 @@ What all connections of clients share: their number, and its limits.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from ingress.config import Config, Limits
@@ -29,6 +30,9 @@ class Clients:
 
         self.http2 = HTTP2Counts()
         """What clients of HTTP/2 did, and their open connections."""
+
+        self.refused_openings: Counter[str] = Counter()
+        """Connections that were closed because they did not begin as they must, by reason."""
 
         self.is_draining = False
         """Whether responses must say ``Connection: close`` because the process ends."""

@@ -38,7 +38,9 @@ class HTTP1Factory(Factory):
         self, addr: IAddress | None
     ) -> StreamProtocol | None:
         """IProtocolFactory: None closes the connection of a client that is at its limit."""
-        client = Client(getattr(addr, "host", ""), is_secure=self._is_secure)
+        # A proxy in front may have ended TLS for the client (`ingress.downstream.opening`).
+        is_secure = self._is_secure or getattr(addr, "is_secure", False)
+        client = Client(getattr(addr, "host", ""), is_secure=is_secure)
         return self.make_protocol(client) if self._clients.admission.admit(client) else None
 
     def make_protocol(self, client: Client) -> StreamProtocol:

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from ingress.config import Listen, ListenerKind
-from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit
+from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit, Opener
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import AddressRefused, parse_listen_address
 
@@ -53,6 +53,7 @@ class Listener:
         self.name = name
         self._bound = tuple(bound)
         self._ports: list[AcceptingPort] = []
+        self._opener: Opener | None = None
 
     def __repr__(self) -> str:
         state = "listens" if self._ports else "bound"
@@ -101,6 +102,7 @@ class Listener:
         for bound in self._bound:
             made = transport if bound.port is not None else unix_transport
             port = AcceptingPort(reactor, bound, factory, made, limit)
+            port.opener = self._opener
             try:
                 port.startListening()
             except OSError as error:
@@ -146,6 +148,12 @@ class Listener:
         """Stop listening in all processes, until `listen_again` (`BoundSocket.withdraw`)."""
         for bound in self._bound:
             bound.withdraw()
+
+    def open_with(self, opener: Opener | None) -> None:
+        """Have an opener read what the connections of its ports begin with; None for nobody."""
+        self._opener = opener
+        for port in self._ports:
+            port.opener = opener
 
     def listen_again(self) -> None:
         """Have the ports that were withdrawn listen and accept again."""

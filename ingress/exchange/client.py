@@ -13,6 +13,7 @@ from ingress.believed_client import BelievedClient
 from ingress.client_session import ClientSession
 from ingress.config import Config
 from ingress.exchange.forwarded import (
+    Networks,
     Said,
     has_x_forwarded,
     is_inside,
@@ -69,7 +70,11 @@ class Client:
 
     def is_trusted_by(self, config: Config) -> bool:
         """Return whether the peer is a proxy whose forwarded fields are believed."""
-        return self._address is not None and is_inside(self._address, config.trusted_proxies)
+        return self.is_inside(config.trusted_proxies)
+
+    def is_inside(self, networks: Networks) -> bool:
+        """Return whether the peer's address lies in one of the networks."""
+        return self._address is not None and is_inside(self._address, networks)
 
     def believed(self, request: Request, config: Config) -> BelievedClient:
         """

@@ -11,10 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from ingress.config import ListenerKind
 from ingress.config.limit_store import LimitStore
 from ingress.config.otlp import OtlpSettings
 from ingress.downstream.http1_factory import HTTP1Factory, TLSFactory
 from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
+from ingress.downstream.opening import ListenerOpener
 from ingress.downstream.tls import TLSContexts
 from ingress.downstream.tls_transport import tls_transports
 from ingress.observer import ExchangeObserver
@@ -62,6 +64,15 @@ class LocalServing:
         self._contexts = contexts
         self._observers = tuple(observers)
         self._processes = processes
+        self._openers = [
+            (listener, ListenerOpener(reactor, plane.clients, plane.deadlines, kind))
+            for kind, listener in (
+                (ListenerKind.HTTP, listeners.http),
+                (ListenerKind.HTTPS, listeners.https),
+            )
+        ]
+        """What reads the beginnings of connections, where the configuration asks for it."""
+
         self._grace: IDelayedCall | None = None
         self._store: RedisLimitStore | None = None
         """Where limits are counted for all replicas, if anywhere."""
@@ -92,6 +103,8 @@ class LocalServing:
     def publish(self, snapshot: Snapshot) -> None:
         """Serving."""
         self._plane.publish(snapshot)
+        for listener, opener in self._openers:
+            listener.open_with(opener if opener.apply(snapshot.config) else None)
         self._use_store(snapshot.config.limits.store)
         self._use_collector(snapshot.config.otlp)
 

@@ -46,6 +46,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     counters.beyond_share = Counter({"connections": admission.beyond_share, **requests})
     counters.limited = Counter(plane.exchanges.policy_states.limiter.refused)
     counters.gave_way = admission.gave_way
+    counters.refused_openings = Counter(plane.clients.refused_openings)
     _read_http2(counters, plane)
     recorder = plane.recorder
     if recorder is not None:

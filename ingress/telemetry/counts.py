@@ -65,6 +65,9 @@ class Counters:
     gave_way: int = 0
     """Client connections that were closed to make room for others."""
 
+    refused_openings: Counter[str] = field(default_factory=Counter)
+    """Client connections that were closed because they did not begin as they must, by reason."""
+
     policy_failures: Counter[str] = field(default_factory=Counter)
     """Requests that got 500 because a policy failed, by its name."""
 
@@ -135,6 +138,7 @@ class Counters:
         for own, others in (
             (self.outcomes, other.outcomes),
             (self.beyond_share, other.beyond_share),
+            (self.refused_openings, other.refused_openings),
             (self.http2_glitches, other.http2_glitches),
             (self.http2_refused, other.http2_refused),
             (self.policy_failures, other.policy_failures),

@@ -113,6 +113,12 @@ def _own(proxy: ObservedProxy) -> Iterator[Family]:
         "Client connections that were closed to make room for those of other clients",
         counters.gave_way,
     )
+    family = Family(
+        f"{OWN_PREFIX}_refused_openings_total",
+        "counter",
+        "Client connections that were closed because they did not begin as they must",
+    )
+    yield by_label(family, "reason", counters.refused_openings)
     yield from _policies(counters)
     yield _limited(counters)
     family = Family(

@@ -120,3 +120,17 @@ class TrustTests(SynchronousTestCase):
         read = read_data({"use-forwarded-headers": "true"}, {})
         self.assertEqual(apply(Config(), read).trusted_proxies, EVERYBODY)
         self.assertTrue(trusts_everybody(Config(), read.values))
+
+    def test_proxy_protocol(self) -> None:
+        """Headers are believed from the proxies of the ConfigMap, or else of the file."""
+        config = Config(trusted_proxies=(PRIVATE,))
+        on = applied(config, use_proxy_protocol="true", use_forwarded_headers="false")
+        self.assertEqual(on.nginx.proxy_protocol.is_on, True)
+        self.assertEqual((on.proxy_protocol_peers, on.trusted_proxies), ((PRIVATE,), ()))
+        named = applied(config, use_proxy_protocol="true", proxy_real_ip_cidr="192.0.2.7")
+        self.assertEqual(named.proxy_protocol_peers, (IPv4Network("192.0.2.7/32"),))
+        self.assertEqual(applied(use_proxy_protocol="true").proxy_protocol_peers, ())
+        off = applied(use_proxy_protocol="false").nginx.proxy_protocol
+        self.assertEqual((off.is_on, off.peers), (False, None))
+        limits = applied(proxy_protocol_header_timeout="2s").limits
+        self.assertEqual(limits.proxy_protocol_header_timeout, 2)

@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config, OtlpSettings
+from ingress.config import Config, Listen, ListenerKind, OtlpSettings
 from ingress.deadline import Deadlines
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.tls import TLSContexts
@@ -110,6 +110,18 @@ class LocalServingTests(SynchronousTestCase):
         self.serving.prepare()
         self.https.fault = ListenError("taken")
         self.failureResultOf(self.serving.accept(), ListenError)
+        self.serving.drain(0)
+
+    def test_openers(self) -> None:
+        """Beginnings of connections are read as long as a published configuration says so."""
+        self.begin()
+        self.assertEqual((self.http.opener, self.https.opener), (None, None))
+        listen = Listen(proxy_protocol=frozenset({ListenerKind.HTTPS}))
+        self.serving.publish(Snapshot(Config(listen=listen)))
+        self.assertIsNone(self.http.opener)
+        self.assertIsNotNone(self.https.opener)
+        self.serving.publish(Snapshot(Config()))
+        self.assertIsNone(self.https.opener)
         self.serving.drain(0)
 
     def test_reopen(self) -> None:

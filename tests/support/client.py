@@ -54,6 +54,7 @@ class HTTPClient:
     :param tls: None for plain text.
     :param server_name: the SNI; None for none.
     :param buffer_size: the size of the socket's receive buffer, in bytes; the system's if None.
+    :param preface: what is sent before everything else, TLS included.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class HTTPClient:
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
         buffer_size: int | None = None,
+        preface: bytes = b"",
     ) -> None:
         is_tcp = isinstance(port, int)
         plain = socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX)
@@ -73,6 +75,8 @@ class HTTPClient:
             plain.connect(("127.0.0.1", port) if is_tcp else str(port))
             if is_tcp:
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if preface:
+                plain.sendall(preface)
             self.socket = plain
             if tls is not None:
                 self.socket = tls.wrap_socket(plain, server_hostname=server_name)

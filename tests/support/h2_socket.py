@@ -50,6 +50,7 @@ class H2Socket:
     :param tls: None for plain text, and prior knowledge.
     :param server_name: the SNI.
     :param window: of each stream; the connection's grows with what is read.
+    :param preface: what is sent before everything else, TLS included.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class H2Socket:
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
         window: int = 65_535,
+        preface: bytes = b"",
     ) -> None:
         if tls is not None:
             tls.set_alpn_protocols(["h2"])
-        self._client = HTTPClient(port, tls=tls, server_name=server_name)
+        self._client = HTTPClient(port, tls=tls, server_name=server_name, preface=preface)
         self._scheme = "http" if tls is None else "https"
         self.socket = self._client.socket
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))

@@ -33,6 +33,7 @@ USES_SOCKETS = (
     "tests.downstream.test_accepting_port",
     "tests.downstream.test_bound_socket",
     "tests.downstream.test_listeners",
+    "tests.downstream.test_opening",
     "tests.downstream.test_tls",
     "tests.downstream.test_tls_transport",
     "tests.e2e",

@@ -21,11 +21,16 @@ class RecordingListener:
     name: str
     events: list[str]
     fault: ListenError | None = None
+    opener: object = None
 
     def start(self, *_: object, **__: object) -> None:
         if self.fault is not None:
             raise self.fault
         self.events.append(f"{self.name} starts")
+
+    def open_with(self, opener: object) -> None:
+        """Listener: remember who reads the beginnings of connections."""
+        self.opener = opener
 
     def stop(self) -> Deferred[None]:
         self.events.append(f"{self.name} stops")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ingress.config import Config
 from ingress.config_map.reading import KeyFault, ReadData, read_data
-from ingress.config_map.settings import apply, trusts_everybody
+from ingress.config_map.settings import apply, proxies_without_name, trusts_everybody
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.problem import Origin, Problem, shown
 from ingress.problem_code import Code
@@ -27,6 +27,12 @@ KIND = "ConfigMap"
 _EVERYBODY = (
     "the fields of every peer are believed, so that any client can claim another address; "
     "proxy-real-ip-cidr should list the proxies in front"
+)
+
+_NO_PROXIES = (
+    "no proxies are named, and every connection over http and https is closed; name those in front "
+    "in proxy-real-ip-cidr or in trusted-proxies of the configuration (ingress-nginx believes "
+    "everybody)"
 )
 
 
@@ -113,6 +119,8 @@ def _problems(
 ) -> list[Problem]:
     if trusts_everybody(config, read.values):
         faults.append(KeyFault("use-forwarded-headers", "", _EVERYBODY))
+    if proxies_without_name(config, read.values):
+        faults.append(KeyFault("use-proxy-protocol", "true", _NO_PROXIES))
     namespace, name = item.key
     return [
         Problem(

@@ -87,6 +87,8 @@ class ConfigMapTests(SynchronousTestCase):
 
     def test_trust(self) -> None:
         """That everybody is believed is a Problem."""
+        found = messages(built(config_map({"use-proxy-protocol": "true"})))
+        self.assertIn("every connection", found["data[use-proxy-protocol]"])
         found = messages(built(config_map({"use-forwarded-headers": "true"})))
         self.assertIn("any client can claim", found["data[use-forwarded-headers]"])
 
