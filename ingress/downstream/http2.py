@@ -176,8 +176,8 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
     def request_refused(self, stream: Stream, error: PeerError) -> None:
         writer = StreamWriter(self, stream)
         writer.refused(error)
-        timeout = self._limits.head_timeout
-        refuse_client(self._exchanges, writer, self._client, error, stream.line, 0, timeout)
+        line, media_type = stream.line, stream.media_type
+        refuse_client(self._exchanges, writer, self._client, error, line, media_type=media_type)
 
     # StreamConnection.
 

@@ -37,9 +37,11 @@ _MAX_MESSAGE: Final = 1024
 
 def is_grpc(request: Request) -> bool:
     """:return: whether a request is one of gRPC over HTTP/2; gRPC-Web is not."""
-    if not request.is_http_2:
-        return False
-    media_type = request.field(b"content-type") or b""
+    return request.is_http_2 and is_grpc_type(request.field(b"content-type") or b"")
+
+
+def is_grpc_type(media_type: bytes) -> bool:
+    """:return: whether this media type is gRPC's; that of gRPC-Web is another one."""
     return media_type[:16] == _TYPE and media_type[16:17] in (b"", b"+", b";")
 
 
@@ -49,6 +51,11 @@ def grpc_answer(answer: Answer, request: Request) -> Answer:
     """
     if answer.status == _MISDIRECTED or not is_grpc(request):
         return answer
+    return as_grpc(answer)
+
+
+def as_grpc(answer: Answer) -> Answer:
+    """:return: the answer to a request of gRPC."""
     status = _STATUSES.get(answer.status, _UNKNOWN)
     if answer.outcome is Outcome.LIMITED:
         status = _RESOURCE_EXHAUSTED

@@ -13,6 +13,7 @@ from ingress.encoded_fields import FieldLines
 from ingress.errors import BodyTooLarge, Outcome, PeerError, RequestTimeout
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.exchange.grpc_answer import as_grpc, is_grpc_type
 from ingress.exchange.response_writer import ResponseWriter
 from ingress.message import Request
 from ingress.policy.blocked_clients import BlockedClients
@@ -36,8 +37,9 @@ def refuse_client(
     client: Client,
     error: PeerError,
     first_line: bytes,
-    size: int,
-    head_timeout: float,
+    size: int = 0,
+    head_timeout: float = 0.0,
+    media_type: bytes = b"",
 ) -> None:
     """
     Refuse input that is no request, for which there is no exchange, and record the refusal.
@@ -46,10 +48,13 @@ def refuse_client(
     :param client: the client of the connection.
     :param error: the reason.
     :param first_line: the beginning of the input, for the log.
-    :param size: the size of the input in bytes.
-    :param head_timeout: seconds that a head may take.
+    :param size: the size of the input in bytes; 0 if it is not known.
+    :param head_timeout: seconds that a head may take; needed for those that took too long.
+    :param media_type: of the body that a request in HTTP/2 would have; empty if it is not known.
     """
     answer = Answer.from_error(error)
+    if is_grpc_type(media_type):
+        answer = as_grpc(answer)
     identity = resources.make_request_id()
     edits = resources.https_edits if client.is_secure else resources.http_edits
     answer, fields, body = resources.written(answer, None, identity, edits)

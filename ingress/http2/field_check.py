@@ -67,14 +67,16 @@ class BlockReader:
     :ivar decoder: the decoder of the connection.
     :ivar size: of the last list of fields, as HPACK counts it.
     :ivar is_too_large: whether it exceeded its bounds, so that fields are missing.
+    :ivar late_type: the Content-Type among the missing ones.
     """
 
-    __slots__ = ("decoder", "is_too_large", "size")
+    __slots__ = ("decoder", "is_too_large", "late_type", "size")
 
     def __init__(self) -> None:
         self.decoder = HPACKDecoder()
         self.size = 0
         self.is_too_large = False
+        self.late_type = b""
 
     def read_rest(self, name: bytes, max_size: int, max_count: int) -> list[tuple[bytes, bytes]]:
         """
@@ -87,16 +89,20 @@ class BlockReader:
         decoder = self.decoder
         fields: list[tuple[bytes, bytes]] = []
         size = count = 0
+        late_type = b""
         while True:
             value = decoder.value
             size += len(name) + len(value) + ENTRY_OVERHEAD
             count += 1
             if size <= max_size and count <= max_count:
                 fields.append((name, value))
+            elif name == b"content-type":
+                late_type = value[:_MAX_CACHED]
             if decoder.at_end():
                 break
             name = decoder.take_field()
         self.size = size
+        self.late_type = late_type
         self.is_too_large = size > max_size or count > max_count
         return fields
 

@@ -92,9 +92,22 @@ class _Whole:
 class _PseudoFields:
     """The pseudo-fields of a request, as they come."""
 
-    __slots__ = ("authority", "count", "fault", "method", "path", "protocol", "scheme", "size")
+    __slots__ = (
+        "authority",
+        "count",
+        "fault",
+        "media_type",
+        "method",
+        "path",
+        "protocol",
+        "scheme",
+        "size",
+    )
 
     def __init__(self) -> None:
+        self.media_type = b""
+        """The Content-Type among the other fields of a request that is refused."""
+
         self.method = b""
         self.scheme = b""
         self.path = b""
@@ -217,6 +230,10 @@ class RequestHeads:
         line = b"%b %b HTTP/2.0" % (pseudo.method or b"-", pseudo.path or b"-")
         return line[:MAX_FIRST_LINE]
 
+    def refused_type(self) -> bytes:
+        """:return: its Content-Type, empty without one; called before `refused_line`."""
+        return self._pseudo.media_type
+
     def _read(self, block: bytes, limits: Limits) -> Request:
         decoder = self._reader.decoder
         decoder.begin(block)
@@ -239,7 +256,11 @@ class RequestHeads:
         else:
             tail = Tail(pseudo.checked_method(), [], 0)
         decoder.let_go()
-        return self._request(pseudo, tail, len(block), limits)
+        try:
+            return self._request(pseudo, tail, len(block), limits)
+        except RequestError:
+            pseudo.media_type = tail.kept.field(b"content-type") or b""
+            raise
 
     def _find(self, block: bytes, start: int, version: int, method: bytes) -> Tail | None:
         if version != self._version:
@@ -261,9 +282,14 @@ class RequestHeads:
         """Decode the fields behind the pseudo-fields, of which the first one has been taken."""
         reader = self._reader
         fields = reader.read_rest(name, limits.head_size, limits.head_fields)
-        if reader.is_too_large:
-            raise HeadTooLarge("The head is too large.")
-        tail = Tail(pseudo.checked_method(), fields, reader.size)
+        try:
+            if reader.is_too_large:
+                raise HeadTooLarge("The head is too large.")
+            tail = Tail(pseudo.checked_method(), fields, reader.size)
+        except RequestError:
+            types = [value for name, value in fields if name == b"content-type"]
+            pseudo.media_type = types[0] if types else reader.late_type
+            raise
         length = len(block) - start
         if reader.decoder.version == before == self._version and length <= MAX_TAIL:
             if len(self._tails) >= MAX_TAILS:

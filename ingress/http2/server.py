@@ -71,6 +71,10 @@ def refusal_code(error: PeerError) -> int:
     return PROTOCOL_ERROR if isinstance(error, RequestError) and error.status == 400 else NO_ERROR
 
 
+def _media_type(request: Request) -> bytes:
+    return request.field(b"content-type") or b""
+
+
 class ServerConnection(Connection):
     """
     The server's role.
@@ -229,6 +233,7 @@ class ServerConnection(Connection):
             request = heads.read(block, self.limits)
         except RequestError as error:
             stream.is_remote_closed = is_end
+            stream.media_type = heads.refused_type()
             stream.line = heads.refused_line()
             stream.take_refusal(error)
             self._refused(stream, error)
@@ -239,12 +244,14 @@ class ServerConnection(Connection):
         if request.wants_websocket:
             # The body is what goes through the tunnel.
             if is_end or heads.has_length:
+                stream.media_type = _media_type(request)
                 self._message_fault(stream, "A request for a tunnel has no stream for it.")
                 return
         elif is_end:
             # Its user knows that there is no body.
             stream.is_remote_closed = stream.was_told = True
             if request.body_length:
+                stream.media_type = _media_type(request)
                 self._message_fault(stream, "The body is not as long as its Content-Length.")
                 return
         elif not heads.has_length:
@@ -289,9 +296,14 @@ class ServerConnection(Connection):
 
     def _message_fault(self, stream: Stream, detail: str) -> None:
         error = RequestError(detail)
-        begun = self._not_whole.pop(stream.stream_id, None) is None
-        if begun and any(each is stream for each, _ in self._new):
-            self._new = [new for new in self._new if new[0] is not stream]
+        request = self._not_whole.pop(stream.stream_id, None)
+        if request is None:
+            found = [new for new in self._new if new[0] is stream]
+            if found:
+                request = found[0][1]
+                self._new = [new for new in self._new if new[0] is not stream]
+        if request is not None:
+            stream.media_type = _media_type(request)
         if stream.is_ended:
             # The answer did not wait for the body.
             stream.reset(PROTOCOL_ERROR)

@@ -137,6 +137,7 @@ class Stream:
         "is_remote_closed",
         "is_response_begun",
         "line",
+        "media_type",
         "offset",
         "owner",
         "priority",
@@ -178,6 +179,9 @@ class Stream:
 
         self.line = b""
         """The beginning of a request whose head is at fault, for the log."""
+
+        self.media_type = b""
+        """The Content-Type of a request that is refused, as far as it is known."""
 
         self.is_input_paused = True
         """Whether input is held; it is until the stream's user asks for it."""

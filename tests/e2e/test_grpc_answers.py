@@ -85,6 +85,8 @@ class GRPCAnswerTests(ProcessTestCase):
         self, name: str, fields: Pairs = GRPC, *, path: str = "/t.T/Echo", body: bytes = MESSAGE
     ) -> SocketAnswer:
         with H2Socket(self.process.port("http")) as client:
+            client.h2.config.validate_outbound_headers = False
+            client.h2.config.normalize_outbound_headers = False
             return client.ask(f"{name}.example", path, fields, method="POST", body=body)
 
     def check(self, name: str, status: int, part: str = "", **arguments: Any) -> SocketAnswer:
@@ -106,6 +108,26 @@ class GRPCAnswerTests(ProcessTestCase):
         self.check("gone", 14, "refused the connection")
         self.check("silent", 14)
         self.check("small", 8, body=b"\0\0\0\x08\0" + bytes(2048))
+
+    def test_no_exchange(self) -> None:
+        """So is the refusal of a head that becomes no exchange, where it can be answered."""
+        long = ("x", "y" * 30_000)
+        for status, fields in (
+            ("13", (*GRPC, ("bad name", "x"))),
+            ("13", (("connection", "close"), *GRPC)),
+            ("13", (*GRPC, ("content-length", "999999"))),
+            ("13", (*GRPC, long, long, long)),
+            ("13", (long, long, long, *GRPC)),
+            ("13", (*GRPC, ("host", "other.example"))),
+        ):
+            answer = self.call("open", fields)
+            self.assertEqual((answer.status, answer.field("grpc-status")), (200, status), fields[0])
+            self.assertEqual((answer.field("content-type"), answer.body), ("application/grpc", b""))
+        answer = self.call("open", path=f"/{'x' * 40_000}")
+        self.assertEqual((answer.status, answer.field("grpc-status")), (200, "2"))
+        answer = self.call("open", (("content-type", "application/grpc-web"), ("bad name", "x")))
+        self.assertEqual(answer.status, 400)
+        self.assertEqual(self.call("open").field("grpc-status"), "0")
 
     def test_limited(self) -> None:
         """What a limit refuses is exhausted, though its status is that of a Service that is gone."""
