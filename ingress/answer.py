@@ -51,9 +51,12 @@ class Answer:
     of HTTP/2 is told by REFUSED_STREAM to send it again (RFC 9113 section 8.7).
     """
 
+    reset_code: int = 0
+    """As `PeerError.reset_code`, where a response has begun."""
+
     @classmethod
     def from_error(cls, error: PeerError) -> Answer:
-        return cls(error.status, error.outcome, str(error))
+        return cls(error.status, error.outcome, str(error), reset_code=error.reset_code)
 
     def check(self) -> None:
         """

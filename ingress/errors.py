@@ -49,6 +49,8 @@ class PeerError(IngressError):
 
     status = 500
     outcome = Outcome.INTERNAL_ERROR
+    reset_code = 0
+    """The error code of HTTP/2 that tells why a response ends too early; 0 for none."""
 
 
 class InternalError(PeerError):
@@ -126,6 +128,18 @@ class DialTimeout(DialFailed):
 
 class EndpointClosed(ResponseError):
     """The endpoint ended the connection before its response was whole."""
+
+
+class StreamReset(EndpointClosed):
+    """
+    The endpoint reset a stream of HTTP/2.
+
+    :param code: as `reset_code`.
+    """
+
+    def __init__(self, detail: str, code: int) -> None:
+        super().__init__(detail)
+        self.reset_code = code
 
 
 class StaleConnection(EndpointClosed):

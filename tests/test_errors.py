@@ -43,6 +43,7 @@ class PeerErrorTests(SynchronousTestCase):
             errors.ResponseError: (502, "endpoint_broke"),
             errors.EndpointTimeout: (504, "endpoint_timeout"),
             errors.EndpointClosed: (502, "endpoint_broke"),
+            errors.StreamReset: (502, "endpoint_broke"),
             errors.StaleConnection: (502, "endpoint_broke"),
             errors.StreamRefused: (502, "endpoint_broke"),
             errors.DialFailed: (502, "dial_failed"),

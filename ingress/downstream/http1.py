@@ -287,7 +287,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     def end_raw(self) -> None:
         self.transport.loseWriteConnection()
 
-    def abort(self) -> None:
+    def abort(self, code: int = 0) -> None:
         self._exchange = None
         if self._encoder.ends_with_connection:
             # Only a reset tells such a client that this is not the end of the body.

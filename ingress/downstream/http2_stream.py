@@ -155,8 +155,8 @@ class StreamWriter(ResponseWriter):
             stream.end(block, reset_after=self._refusal)
         self._ended()
 
-    def abort(self) -> None:
-        self.stream.reset(self._refusal or INTERNAL_ERROR)
+    def abort(self, code: int = 0) -> None:
+        self.stream.reset(self._refusal or code or INTERNAL_ERROR)
         self._ended()
 
     def refuse_unprocessed(self) -> bool:

@@ -365,7 +365,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         """Send an answer; a response that has begun can only be cut short instead."""
         if self.state is RESPONDING:
             self._end(answer.outcome, answer.detail)
-            self._writer.abort()
+            self._writer.abort(answer.reset_code)
             return
         request, record, edits = self.request, self._record, self._response_edits
         if self._passage is not None:

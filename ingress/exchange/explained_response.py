@@ -113,9 +113,9 @@ class ExplainedWriter(ResponseWriter):
         """ResponseWriter."""
         self._inner.end(trailers)
 
-    def abort(self) -> None:
+    def abort(self, code: int = 0) -> None:
         """ResponseWriter."""
-        self._inner.abort()
+        self._inner.abort(code)
 
     def pause_request(self) -> None:
         """ResponseWriter."""

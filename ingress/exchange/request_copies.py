@@ -353,7 +353,7 @@ class _CopyWriter(ResponseWriter):
     def end(self, trailers: FieldLines) -> None:
         self._sent.end(SENT)
 
-    def abort(self) -> None:
+    def abort(self, code: int = 0) -> None:
         self._sent.end(FAILED)
 
     def pause_request(self) -> None:

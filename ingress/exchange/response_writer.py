@@ -87,8 +87,12 @@ class ResponseWriter:
         """
         raise NotImplementedError
 
-    def abort(self) -> None:
-        """End a response that will never be whole, in such a way that the client sees it."""
+    def abort(self, code: int = 0) -> None:
+        """
+        End a response that will never be whole, in such a way that the client sees it.
+
+        :param code: as `PeerError.reset_code`.
+        """
         raise NotImplementedError
 
     def refuse_unprocessed(self) -> bool:

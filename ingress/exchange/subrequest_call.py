@@ -157,7 +157,7 @@ class SubrequestWriter(ResponseWriter):
     def end(self, trailers: FieldLines) -> None:
         self._end.succeed()
 
-    def abort(self) -> None:
+    def abort(self, code: int = 0) -> None:
         self._end.fail(Outcome.ENDPOINT_BROKE, _BROKEN_OFF)
 
     def pause_request(self) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from ingress.config import Limits
 from ingress.explain.dry_run import DryExchange
-from ingress.http2.client import STREAMS_BEFORE_SETTINGS
 from ingress.policy.backend_tls import HTTP1
 
 
@@ -37,5 +36,5 @@ def endpoint_protocol(dry: DryExchange) -> str:
         version += ", or HTTP/1.1 if the endpoint does not agree by ALPN"
     return (
         f"{version}; requests share connections, each with as many streams as the endpoint allows "
-        f"({STREAMS_BEFORE_SETTINGS} until it has said)"
+        "(one until it has said so for the first time)"
     )

@@ -33,12 +33,6 @@ from ingress.http2.frame import (
 from ingress.http2.response_head import ResponseHeads
 from ingress.http2.stream import ANY_LENGTH, Stream, StreamEvents
 
-STREAMS_BEFORE_SETTINGS: Final = 8
-"""
-How many streams are opened before the endpoint has said how many it takes: one that takes fewer
-refuses the others, and they are repeated.
-"""
-
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ClientEvents:
@@ -68,6 +62,9 @@ class ClientConnection(Connection):
     `StreamEvents`: `response_received`, `body_received`, `body_ended`.
 
     :param events: receives what concerns the connection.
+    :param streams_at_first: how many are opened before the endpoint has said how many it takes. It
+        may end those beyond that as faults of ours, which are not repeated (RFC 9113 section
+        5.1.2).
     """
 
     def __init__(
@@ -76,12 +73,14 @@ class ClientConnection(Connection):
         limits: Limits,
         now: Callable[[], float],
         counts: HTTP2Counts,
+        streams_at_first: int = 1,
     ) -> None:
         super().__init__(limits, now, counts)
         self.is_going_away = False
         """Whether the endpoint has sent GOAWAY."""
 
         self._events = events
+        self._streams_at_first = streams_at_first
         self._heads = ResponseHeads(self._reader)
         self._next_id = 1
         self.output.last(
@@ -98,7 +97,7 @@ class ClientConnection(Connection):
         if self.is_over or self.is_going_away or self._next_id > MAX_STREAM_ID:
             return 0
         settings = self.settings
-        most = settings.max_streams if settings.has_come else STREAMS_BEFORE_SETTINGS
+        most = settings.max_streams if settings.has_come else self._streams_at_first
         return max(0, most - len(self.streams))
 
     def open(

@@ -60,18 +60,25 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     :param owner: the pool.
     :param shared: the pool as well.
     :param counts: those of the connections to all endpoints.
+    :param streams_at_first: how many are opened before the endpoint's settings come.
     """
 
     log: ClassVar[Logger] = Logger()
 
-    def __init__(self, owner: ConnectionOwner, shared: SharedOwner, counts: HTTP2Counts) -> None:
+    def __init__(
+        self,
+        owner: ConnectionOwner,
+        shared: SharedOwner,
+        counts: HTTP2Counts,
+        streams_at_first: int = 1,
+    ) -> None:
         self.deadline = NEVER
         self._unsent = 0
         self._owner = owner
         self._shared = shared
         self._deadlines = owner.deadlines
         self._now = owner.deadlines.now
-        self._codec = ClientConnection(self, owner.limits, self._now, counts)
+        self._codec = ClientConnection(self, owner.limits, self._now, counts, streams_at_first)
         self._counts = counts
         self._users: dict[int, HTTP2Stream] = {}
         """The open streams, by number."""

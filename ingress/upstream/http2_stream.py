@@ -11,9 +11,9 @@ from typing import Final
 from mypy_extensions import trait
 
 from ingress.deadline import NEVER
-from ingress.errors import EndpointClosed, PeerError, ResponseError, StreamRefused
+from ingress.errors import PeerError, ResponseError, StreamRefused, StreamReset
 from ingress.http1.body import Trailers
-from ingress.http2.fault import CANCEL, NO_ERROR, REFUSED_STREAM
+from ingress.http2.fault import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, REFUSED_STREAM
 from ingress.http2.hpack_encoder import encode_field, encode_fields, encode_fresh_field
 from ingress.http2.stream import Stream, StreamEvents
 from ingress.message import Response, UpstreamRequest
@@ -24,6 +24,13 @@ _NOBODY: Final = StreamReceiver()
 _DEFAULT_TIMEOUTS: Final = ProxySettings()
 _TE: Final = encode_field(b"te", b"trailers")
 _SCHEMES: Final = (encode_field(b":scheme", b"http"), encode_field(b":scheme", b"https"))
+_PASSED_ON: Final = frozenset({CANCEL, ENHANCE_YOUR_CALM})
+"""
+Codes of an endpoint that say something about the request, as clients of gRPC understand them
+(cancelled, exhausted). The others are about the connection to the endpoint, or no longer true when
+a response has begun (REFUSED_STREAM): for the client they are INTERNAL_ERROR.
+"""
+
 MAX_INTERIM: Final = 100
 """Interim responses before the final one, as in HTTP/1.1."""
 
@@ -333,4 +340,4 @@ def refusal(code: int) -> PeerError:
     """
     if code == REFUSED_STREAM:
         return StreamRefused("The endpoint refused the stream.")
-    return EndpointClosed("The endpoint reset the stream.")
+    return StreamReset("The endpoint reset the stream.", code if code in _PASSED_ON else 0)

@@ -29,6 +29,12 @@ How many requests wait for one connection to an endpoint that has not said yet h
 takes: the fewest that RFC 9113 section 6.5.2 recommends, so most take as many or more.
 """
 
+STREAMS_AT_FIRST: Final = 8
+"""
+How many requests are sent on a new connection before its endpoint has said how many it takes, if
+it has taken as many on an earlier one. The first connection begins with one.
+"""
+
 
 class SharedPool(EndpointPool, SharedOwner):
     """
@@ -59,6 +65,9 @@ class SharedPool(EndpointPool, SharedOwner):
 
         self._expected = EXPECTED_STREAMS
         """How many streams a new connection will take."""
+
+        self.streams_at_first = 1
+        """How many of them are opened before it has said so."""
 
         self._speaks_http1 = False
         """Whether the endpoint has agreed on HTTP/1.1."""
@@ -114,6 +123,7 @@ class SharedPool(EndpointPool, SharedOwner):
     def learned(self, streams: int) -> None:
         """An endpoint has said how many streams it takes on a connection; 0 is only for now."""
         self._expected = streams or self._expected
+        self.streams_at_first = max(1, min(streams, STREAMS_AT_FIRST))
 
     def serve_http1(self, waiting: list[Waiting]) -> StreamProtocol | None:
         """
@@ -181,7 +191,7 @@ class SharedDial(ClientFactory):
     """
     A connection that is being made, and who waits for it.
 
-    Once it is made, a few get their streams at once. The others wait until the endpoint has said
+    Once it is made, some get their streams at once. The others wait until the endpoint has said
     how many it takes: a request that it refuses has cost a round trip as well.
 
     :ivar connection: the connection, once it is made.
@@ -279,8 +289,8 @@ class SharedDial(ClientFactory):
         self.deadline = self._must_settle_by
         self._pool.deadlines.watch(self)
         self._serve(connection)
-        if self._pool.is_retired:
-            self.fail(DialFailed("The endpoint is gone."))
+        if self._pool.is_retired and not self.waiting:
+            self._end()
             connection.leave()
 
     def settled(self, connection: HTTP2Upstream, streams: int) -> None:
@@ -294,6 +304,9 @@ class SharedDial(ClientFactory):
         if not streams:
             # Another connection would take none either.
             self.fail(DialFailed("The endpoint takes no requests."))
+        if self._pool.is_retired:
+            self.fail(DialFailed("The endpoint is gone."))
+            connection.leave()
         for each in self._end():
             receiver = each.take()
             if receiver is not None:
@@ -315,7 +328,7 @@ class _Opened(HTTP2Upstream):
     """A connection whose first streams are wanted already."""
 
     def __init__(self, pool: SharedPool, dial: SharedDial) -> None:
-        super().__init__(pool, pool, pool.counts)
+        super().__init__(pool, pool, pool.counts, pool.streams_at_first)
         self._dial: SharedDial | None = dial
         self._has_settled = False
 

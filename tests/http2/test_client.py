@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import Limits
 from ingress.errors import PeerError, ResponseError
 from ingress.http1.body import Trailers
-from ingress.http2.client import STREAMS_BEFORE_SETTINGS, ClientConnection, ClientEvents
+from ingress.http2.client import ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
 from ingress.http2.fault import NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM
 from ingress.http2.frame import (
@@ -208,10 +208,11 @@ class ClientConnectionTests(SynchronousTestCase):
             self.assertEqual(self.connection.streams, {})
 
     def test_room(self) -> None:
-        """There is room for a few streams, and after the settings for as many as they say."""
-        self.assertEqual(self.connection.room, STREAMS_BEFORE_SETTINGS)
+        """There is room for what is known, and after the settings for as many as they say."""
+        known = ClientConnection(ClientEvents(), Limits(), lambda: 1.0, HTTP2Counts(), 8)
+        self.assertEqual((self.connection.room, known.room), (1, 8))
         self.open()
-        self.assertEqual(self.connection.room, STREAMS_BEFORE_SETTINGS - 1)
+        self.assertEqual(self.connection.room, 0)
         self.exchange()
         self.assertEqual(self.events.told, ["settings"])
         self.assertEqual(self.connection.room, 99)

@@ -110,14 +110,16 @@ class H2Endpoint:
         body: bytes = b"",
         fields: tuple[tuple[str, str], ...] = (),
         trailers: tuple[tuple[str, str], ...] = (),
+        *,
+        is_end: bool = True,
     ) -> None:
-        """Send a whole response."""
+        """Send a response; without `is_end` only the beginning of one."""
         request.is_answered = True
         head = [(":status", str(status)), *fields]
-        is_bare = not body and not trailers
+        is_bare = is_end and not body and not trailers
         self.h2.send_headers(request.stream_id, head, end_stream=is_bare)
         if body:
-            self.h2.send_data(request.stream_id, body, end_stream=not trailers)
+            self.h2.send_data(request.stream_id, body, end_stream=is_end and not trailers)
         if trailers:
             self.h2.send_headers(request.stream_id, trailers, end_stream=True)
         self.flush()

@@ -54,7 +54,7 @@ class RecordingWriter(ResponseWriter):
     def end_raw(self) -> None:
         self.events.append("end_raw")
 
-    def abort(self) -> None:
+    def abort(self, code: int = 0) -> None:
         self.events.append("abort")
 
     def pause_request(self) -> None:

@@ -160,6 +160,32 @@ class FailureTests(HTTP2UpstreamTestCase):
         endpoint.answer(second, 204)
         self.assertEqual(other.receive().status, 204)
 
+    def test_reset_in_response(self) -> None:
+        """
+        A client of HTTP/2 learns why a response that has begun ends, if that is about its request:
+        for gRPC these are other statuses. All else is an error within the proxy for it.
+        """
+        codes = {0: 2, 1: 2, 2: 2, 3: 2, REFUSED_STREAM: 2, CANCEL: CANCEL, 11: 11, 12: 2, 13: 2}
+        client = HTTP2Client(self.wire)
+        endpoint: H2Endpoint | None = None
+        for code, expected in codes.items():
+            stream_id = client.request()
+            endpoint = endpoint or self.accept()
+            asked = endpoint.look()[-1]
+            endpoint.answer(asked, 200, b"some", is_end=False)
+            client.settle()
+            endpoint.reset(asked, code)
+            client.settle()
+            answer = client.answers[stream_id]
+            self.assertEqual((answer.body, answer.reset), (b"some", expected), code)
+        old = self.ask()
+        assert endpoint is not None
+        asked = endpoint.look()[-1]
+        endpoint.answer(asked, 200, b"some", is_end=False)
+        endpoint.reset(asked, CANCEL)
+        self.assertTrue(old.read().endswith(b"some\r\n"))
+        self.assertFalse(old.is_open)
+
     def test_data_first(self) -> None:
         """DATA before the head of a response reaches no client, and is 502 for the request."""
         for flags in (0, END_STREAM):

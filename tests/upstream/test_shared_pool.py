@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
 from ingress.http2.fault import REFUSED_STREAM
+from ingress.http2.frame import FRAME_HEADER, HEADERS, PREFACE
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
@@ -27,6 +28,15 @@ def route(**settings: object) -> Route:
         version=BackendVersion(True),
         proxy=ProxySettings(**settings),  # type: ignore[arg-type]
     )
+
+
+def count_heads(data: bytes) -> int:
+    """:return: how many HEADERS frames a client sends, from its preface on."""
+    position, count = len(PREFACE), 0
+    while position < len(data):
+        count += data[position + 3] == HEADERS
+        position += FRAME_HEADER + int.from_bytes(data[position : position + 3], "big")
+    return count
 
 
 class SharedPoolTestCase(SynchronousTestCase):
@@ -95,6 +105,34 @@ class DialTests(SharedPoolTestCase):
         self.ask(30)
         self.assertEqual(len(self.wire.dials), 1)
 
+    def test_few(self) -> None:
+        """
+        An endpoint that takes few requests gets no more than that before and after it has said so:
+        it may end those beyond as faults of ours, which are not repeated.
+        """
+        self.ask(12)
+        rounds = []
+        while self.wire.dials:
+            # `h2` ends the connection for one request too many.
+            endpoint = self.accept(streams=3)
+            asked = endpoint.look()
+            self.assertFalse(endpoint.is_terminated)
+            rounds.append(len(asked))
+            for each in asked:
+                endpoint.answer(each, 204)
+        self.assertEqual((rounds, self.statuses()), ([3] * 4, [204] * 12))
+
+    def test_known(self) -> None:
+        """An endpoint that has said what it takes gets some of it before it says so again."""
+        for known, at_first in ((100, 8), (3, 3)):
+            self.wire = Wire(route=route())
+            self.ask(1)
+            endpoint = self.accept(known)
+            endpoint.answer(endpoint.look()[0], 204)
+            endpoint.peer.close()
+            self.ask(20)
+            self.assertEqual(count_heads(self.wire.accept().read()), at_first)
+
     def test_one_stream(self) -> None:
         """An endpoint that takes one request on a connection gets them all, and each one once."""
         self.ask(20)
@@ -124,7 +162,7 @@ class RefusalTests(SharedPoolTestCase):
         once more for those that it has refused.
         """
         self.ask(20)
-        for expected in (12, 20):
+        for expected in (19, 20):
             endpoint = H2Endpoint(self.wire.accept(), 0, is_lenient=True)
             for asked in endpoint.look():
                 endpoint.reset(asked, REFUSED_STREAM)
@@ -136,7 +174,7 @@ class RefusalTests(SharedPoolTestCase):
         self.ask(20)
         peer = self.wire.accept()
         self.wire.advance(LIMITS.connect_timeout + 2)
-        self.assertEqual(self.statuses(), [504] * 12)
+        self.assertEqual(self.statuses(), [504] * 19)
         self.assertEqual(self.wire.dials, [])
         H2Endpoint(peer)
 
@@ -203,7 +241,7 @@ class RetirementTests(SharedPoolTestCase):
         self.wire = Wire(ENDPOINT, OTHER_ENDPOINT, route=route())
         self.ask(20)
         self.wire.plane.publish(snapshot_of(OTHER_ENDPOINT, route=route()))
-        self.assertEqual(len(self.accept().look()), 8)
+        self.assertEqual(len(self.accept(streams=8).look()), 8)
         self.assertEqual(len(self.accept().look()), 12)
         self.assertEqual(self.wire.dials, [])
 
