@@ -57,16 +57,34 @@ class ContainerfileTests(SynchronousTestCase):
         self.assertEqual(self.final.last("USER"), "65532:65532")
 
     def test_entry_point(self) -> None:
-        """twistd is the process itself: in the foreground, without a file for its pid."""
-        command = parse_list(self.final.last("ENTRYPOINT"))
-        self.assertEqual(command[0], "/opt/txingress/bin/twistd")
-        self.assertEqual(command[1:4], ["-n", "--pidfile=", "ingress"])
-        self.assertEqual(self.final.all("CMD"), [])
+        """
+        The command is the process itself: it serves in the foreground, with a configuration or
+        with the arguments of ingress-nginx's Deployment.
+        """
+        self.assertEqual(
+            parse_list(self.final.last("ENTRYPOINT")), ["/opt/txingress/bin/txingress"]
+        )
+        self.assertEqual(
+            parse_list(self.final.last("CMD")), ["run", "--config", "/etc/txingress/ingress.yaml"]
+        )
 
     def test_copied(self) -> None:
-        """The image gets the package and the plugin; tests and history stay outside."""
-        [taken] = self.final.all("COPY")
-        self.assertEqual(taken, f"--from={self.build.name} /opt/txingress /opt/txingress")
+        """
+        The image gets the package and the plugin, and the command under the names of
+        ingress-nginx's programs; tests and history stay outside.
+        """
+        command = "/opt/txingress/bin/txingress"
+        self.assertEqual(
+            self.final.all("COPY"),
+            [
+                f"--from={self.build.name} {taken}"
+                for taken in (
+                    "/opt/txingress /opt/txingress",
+                    f"{command} /nginx-ingress-controller",
+                    f"{command} /wait-shutdown",
+                )
+            ],
+        )
         copied = [name for text in self.build.all("COPY") for name in text.split()[:-1]]
         self.assertEqual(
             copied,
@@ -117,6 +135,19 @@ class EntryPointTests(SynchronousTestCase):
             return [*command, "--no-deps", "--no-build-isolation"]
         return command
 
+    def check_flags(self, process: IngressProcess) -> None:
+        """
+        The arguments of ingress-nginx's Deployment are taken, by each name of the program, up to
+        the credentials that only a Pod has.
+        """
+        for name in ("nginx-ingress-controller", "/nginx-ingress-controller"):
+            process.spawn(name, "--configmap=a/b", "--http-port=0")
+            self.assertEqual(process.wait(), 2, process.log)
+            self.assertIn("--http-port=0: stops the start", process.log)
+            process.spawn(name, "--configmap=a/b", "--election-id=x")
+            self.assertNotEqual(process.wait(), 0, process.log)
+            self.assertIn("KUBERNETES_SERVICE_HOST", process.log)
+
     def set_writable(self, is_writable: bool) -> None:
         """Everything below the folder, or nothing."""
         for path in (self.folder, *self.folder.rglob("*")):
@@ -138,14 +169,16 @@ class EntryPointTests(SynchronousTestCase):
             ingress_manifest("web", "a.example", {"/": "web"}),
             *served_manifests("web", endpoint.port),
         )
-        *command, config = map(self.build.place, parse_list(self.final.last("ENTRYPOINT")))
+        [program] = map(self.build.place, parse_list(self.final.last("ENTRYPOINT")))
+        *command, config = parse_list(self.final.last("CMD"))
         self.assertEqual(config, "/etc/txingress/ingress.yaml")
-        process.command = (*confinement(command[0]), *command)
+        process.command = (*confinement(program), program)
         process.environment = {"PATH": os.environ["PATH"], **self.final.environment}
         self.set_writable(False)
         self.addCleanup(self.set_writable, True)
         before = listing(self.folder)
-        process.spawn(str(process.config))
+        self.check_flags(process)
+        process.spawn(*command, str(process.config))
         with HTTPClient(process.port("http")) as client:
             self.assertEqual(client.request().echo["name"], "web")
         process.signal(signal.SIGTERM)

@@ -162,7 +162,7 @@ class FitTests(ManifestTestCase):
         self.assertEqual(volume["name"], mount["name"])
         config_map = only(self.documents, "ConfigMap")
         self.assertEqual(volume["configMap"]["name"], config_map["metadata"]["name"])
-        command = parse_list(self.final.last("ENTRYPOINT"))
+        command = parse_list(self.final.last("CMD"))
         [file] = config_map["data"]
         self.assertEqual(f"{mount['mountPath']}/{file}", command[-1])
         config = self.read_config(self.documents)

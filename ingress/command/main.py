@@ -26,6 +26,10 @@ BEHIND: Final = "are_paths_behind"
 """The name of the default that tells whether the PATHs of a subcommand stand behind ``--``."""
 
 
+_CONTROLLER: Final = "nginx-ingress-controller"
+_WAIT: Final = "wait-shutdown"
+
+
 class Subcommand(NamedTuple):
     """One subcommand."""
 
@@ -33,6 +37,9 @@ class Subcommand(NamedTuple):
     summary: str
     module: str
     """In `ingress.command`; it has `add_arguments` and `run`."""
+
+    does_serve: bool = False
+    """Whether the process stays, as that of ``twistd``."""
 
 
 class SubcommandModule(Protocol):
@@ -53,7 +60,9 @@ class SubcommandModule(Protocol):
 
 
 SUBCOMMANDS: Final = (
-    Subcommand("run", "serve, in the foreground", "run"),
+    Subcommand("run", "serve, in the foreground", "run", does_serve=True),
+    Subcommand(_CONTROLLER, "serve with flags of ingress-nginx", "controller", does_serve=True),
+    Subcommand(_WAIT, "end the process that serves, from a preStop hook", "wait"),
     Subcommand("init", "write a configuration for the manifests of a folder", "init"),
     Subcommand("config", "show the documented defaults of the configuration", "config"),
     Subcommand("check", "show all that is wrong, or will behave differently", "check"),
@@ -105,11 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: those of the process if None.
     :return: 0 if all is fine, 1 if something was found, 2 if it could not run.
     """
-    # A command makes many objects and ends: collections find little, and take a fifth of its time.
-    gc.set_threshold(*_BETWEEN_COLLECTIONS)
-    written = list(sys.argv[1:] if arguments is None else arguments)
-    names = {each.name for each in SUBCOMMANDS}
-    wanted = next((word for word in written if word in names), "")
+    written = _words(sys.argv) if arguments is None else _words(["", *arguments])
+    known = {each.name: each for each in SUBCOMMANDS}
+    wanted = next((word for word in written if word in known), "")
+    if not wanted or not known[wanted].does_serve:
+        # It makes many objects and ends: collections find little, and take a fifth of its time.
+        gc.set_threshold(*_BETWEEN_COLLECTIONS)
     parser = make_parser(wanted)
     try:
         parsed = _parse(parser, wanted, written)
@@ -126,6 +136,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(parsed)
 
 
+def _words(command: Sequence[str]) -> list[str]:
+    """
+    :param command: the words of a command line, with the name of the program.
+    :return: the arguments. The programs of ingress-nginx's container count as subcommands, whether
+        they are the program or the first argument.
+    """
+    programs = {f"/{name}": name for name in (_CONTROLLER, _WAIT)}
+    called = os.path.basename(command[0])
+    words = list(command[1:])
+    if called in programs.values():
+        return [called, *words]
+    return [programs.get(word, word) for word in words[:1]] + words[1:]
+
+
 def subparser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
     """:return: the parser of a subcommand, which `make_parser` has made."""
     (commands,) = (each for each in parser._actions if isinstance(each.choices, dict))
@@ -135,7 +159,12 @@ def subparser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentPa
 
 
 def _parse(parser: argparse.ArgumentParser, wanted: str, written: list[str]) -> argparse.Namespace:
-    """Parse arguments; argparse itself takes no paths behind options that follow another one."""
+    """Parse arguments, in the two cases that argparse itself does not take."""
+    if wanted == _CONTROLLER:
+        index = written.index(wanted) + 1
+        parsed = parser.parse_args(written[:index])
+        parsed.flags = written[index:]
+        return parsed
     if "--" not in written or not wanted or not subparser(parser, wanted).get_default(BEHIND):
         return parser.parse_args(written)
     index = written.index("--")

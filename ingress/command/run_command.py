@@ -28,14 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
+    serve(arguments.config or _written_for(Path.cwd()))
+    return FINE
+
+
+def serve(config: str) -> None:
+    """
+    Serve until a signal ends the process.
+
+    :param config: the configuration file.
+    """
     from twisted.scripts.twistd import run as run_twistd
 
-    config = arguments.config
-    if config is None:
-        config = _written_for(Path.cwd())
     sys.argv = ["twistd", "-n", "--pidfile=", "ingress", "--config", config]
     run_twistd()
-    return FINE
 
 
 def _written_for(folder: Path) -> str:

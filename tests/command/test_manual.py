@@ -21,7 +21,7 @@ class ManualTests(SynchronousTestCase):
     def test_complete(self) -> None:
         """Each subcommand has its options there."""
         parts = manual().split("\n.SS txingress ")
-        found = {part.split()[0]: part for part in parts[1:]}
+        found = {part.split()[0].replace("\\-", "-"): part for part in parts[1:]}
         self.assertEqual(set(found), {each.name for each in SUBCOMMANDS})
         for name, part in found.items():
             parser = subparser(make_parser(name), name)
