@@ -4,9 +4,7 @@ Reading of the configuration file: YAML in, a frozen Config or a list of all mis
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 from ingress.config import (
     HSTS,
@@ -18,7 +16,6 @@ from ingress.config import (
     FilesSource,
     Hosts,
     IngressClassFilter,
-    Limits,
     Listen,
     ListenerKind,
     LocalAddress,
@@ -30,11 +27,11 @@ from ingress.config import (
 from ingress.config import value as accept
 from ingress.config.compression_section import read_compression
 from ingress.config.explain_section import read_explain
+from ingress.config.limit_section import read_limits
 from ingress.config.listen_section import read_listener
 from ingress.config.otlp_section import read_otlp
 from ingress.config.root import read_root
-from ingress.config.section import Accept, Mistake, Mistakes, NotAccepted, Section
-from ingress.config.store_value import authorities, limit_store
+from ingress.config.section import Mistake, Mistakes, NotAccepted, Section
 from ingress.error_pages import ErrorPages
 from ingress.errors import IngressError
 from ingress.listen_address import TCPAddress, parse_listen_address
@@ -49,55 +46,6 @@ MAX_AGE = (1 << 31) - 1
 SECRETS = "secrets"
 """The default of tls.secrets, next to the configuration file."""
 
-MAX_TIMEOUT = 86400.0
-"""One day, in seconds. A larger value is usually meant for the whole of a stream."""
-
-MIN_TIMEOUT = 0.1
-"""Seconds. No request could be served with less."""
-
-_TIMEOUT = accept.seconds(MAX_TIMEOUT, MIN_TIMEOUT)
-_COUNT = accept.integer(1, 1_000_000)
-
-_LIMITS: dict[str, Accept[Any]] = {
-    "proxy_protocol_header_timeout": _TIMEOUT,
-    "tls_handshake_timeout": _TIMEOUT,
-    "head_timeout": _TIMEOUT,
-    "body_timeout": _TIMEOUT,
-    "keep_alive_timeout": _TIMEOUT,
-    "keep_alive_requests": accept.integer(1, 1_000_000_000),
-    "http2_streams": accept.integer(0, 10_000),
-    "http2_resets": _COUNT,
-    "http2_control_frames": _COUNT,
-    "http2_glitches": _COUNT,
-    "http2_continuations": accept.integer(1, 100),
-    "http2_priorities": _COUNT,
-    "http2_window_updates": _COUNT,
-    "send_timeout": _TIMEOUT,
-    "linger_timeout": accept.seconds(60.0),
-    "head_size": accept.size(1 << 10, 1 << 20),
-    "head_fields": accept.integer(8, 4096),
-    "target_size": accept.size(1 << 8, 1 << 20),
-    "body_size": accept.size_or_no_limit,
-    "connections": _COUNT,
-    "connections_per_client": accept.count_or_no_limit(1_000_000),
-    "requests_per_client": accept.count_or_no_limit(1_000_000),
-    "client_share": accept.number("a share", 0.01, 1),
-    "route_share": accept.number("a share", 0.01, 1),
-    "connect_timeout": _TIMEOUT,
-    "read_timeout": _TIMEOUT,
-    "upstream_send_timeout": _TIMEOUT,
-    "idle_upstream_connections": accept.integer(0, 1_000_000),
-    "idle_upstream_timeout": _TIMEOUT,
-    "retry_budget": accept.number("a share", 0, 1),
-    "response_rate": accept.size_or_no_limit,
-    "response_rate_after": accept.size(0, 1 << 40),
-    "stream_idle_timeout": _TIMEOUT,
-    "policy_timeout": _TIMEOUT,
-    "metric_lines": accept.integer(1000, 100_000_000),
-}
-"""What each limit accepts; the key in the file has hyphens."""
-
-_AUTO: Accept[Literal["auto"]] = accept.one_of("auto")
 _DEFAULT = Config()
 _EMPTY = "it must have source.files or source.kubernetes (see etc/ingress.yaml)"
 _ONE_SOURCE = "exactly one of files and kubernetes"
@@ -182,7 +130,7 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             mirror_verify=root.take("mirror-verify", accept.boolean, _DEFAULT.mirror_verify),
             hsts=_read_hsts(root),
             policies=read_policies(root, folder),
-            limits=_read_limits(root, folder),
+            limits=read_limits(root, folder),
             certificate_signers=root.take_all("certificate-signers", accept.signer_name, ()),
             snippets=root.take(
                 "snippets", accept.one_of("refuse", "ignore", "interpret"), _DEFAULT.snippets
@@ -381,18 +329,3 @@ def _read_hsts(root: Section) -> HSTS | None:
             ),
             preload=section.take("preload", accept.boolean, default.preload),
         )
-
-
-def _read_limits(root: Section, folder: Path) -> Limits:
-    with root.section("limits") as section:
-        limits = {
-            name: section.take(name.replace("_", "-"), accepted, getattr(_DEFAULT.limits, name))
-            for name, accepted in _LIMITS.items()
-        }
-        store = section.take_secret("store", limit_store, _DEFAULT.limits.store)
-        trusted = section.take("store-ca", accept.or_null(authorities(folder)), None)
-        lease = section.take("store-lease", accept.seconds(3600.0, 1.0), 15.0)
-        if store is not None:
-            store = replace(store, authorities=trusted, lease=lease)
-        concurrency = section.take("concurrency", accept.or_null(_AUTO), None)
-    return Limits(store=store, concurrency=concurrency, **limits)

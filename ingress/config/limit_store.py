@@ -9,6 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 _MOST_DATABASES = 1 << 16
 
+LEASE = 15.0
+"""Seconds: the default of `LimitStore.lease`."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimitStore:
@@ -22,7 +25,7 @@ class LimitStore:
     is_secure: bool = False
     """Whether TLS is spoken; the certificate is verified for the host."""
 
-    lease: float = 15.0
+    lease: float = LEASE
     """Seconds for which requests in progress count that nobody speaks for any more."""
 
     authorities: bytes | None = field(default=None, repr=False)
