@@ -17,7 +17,6 @@ from ingress.config import (
     Hosts,
     IngressClassFilter,
     Listen,
-    ListenerKind,
     LocalAddress,
     LocalService,
     ProcessLogSettings,
@@ -28,8 +27,9 @@ from ingress.config import value as accept
 from ingress.config.compression_section import read_compression
 from ingress.config.explain_section import read_explain
 from ingress.config.limit_section import read_limits
-from ingress.config.listen_section import read_listener
+from ingress.config.listen_section import read_listen
 from ingress.config.otlp_section import read_otlp
+from ingress.config.ports_section import read_port_services
 from ingress.config.root import read_root
 from ingress.config.section import Mistake, Mistakes, NotAccepted, Section
 from ingress.error_pages import ErrorPages
@@ -91,12 +91,13 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
     folder = path.parent
     with section as root:
         source, cluster = _read_source(root, folder)
-        listen = _read_listen(root, folder)
+        listen, listed = read_listen(root, path)
         ports = PublicPorts() if cluster is not None else _own_ports(running or listen, folder)
         return Config(
             path=path,
             listen=listen,
             public_ports=_read_public_ports(root, ports),
+            port_services=read_port_services(root, listed),
             source=source,
             cluster=cluster,
             installation=root.take(
@@ -143,23 +144,6 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             otlp=read_otlp(root),
             explain=read_explain(root, folder),
             workers=root.take("workers", accept.workers, _DEFAULT.workers),
-        )
-
-
-def _read_listen(root: Section, folder: Path) -> Listen:
-    default = _DEFAULT.listen
-    with root.section("listen") as section:
-        found = {
-            kind: read_listener(section, kind, folder, default.by_kind[kind])
-            for kind in ListenerKind
-        }
-        return Listen(
-            http=found[ListenerKind.HTTP].addresses,
-            https=found[ListenerKind.HTTPS].addresses,
-            admin=found[ListenerKind.ADMIN].addresses,
-            proxy_protocol=frozenset(
-                kind for kind, listener in found.items() if listener.has_proxy_protocol
-            ),
         )
 
 

@@ -23,6 +23,14 @@ class UpstreamKey(NamedTuple):
     is_by_service: bool = False
     """Whether the address of the Service itself is the only endpoint (``service-upstream``)."""
 
+    is_udp: bool = False
+    """Whether it is a port of UDP; all others are of TCP."""
+
+    @property
+    def protocol(self) -> str:
+        """``TCP`` or ``UDP``, as a Service port has it."""
+        return "UDP" if self.is_udp else "TCP"
+
     def __str__(self) -> str:
         """Return ingress-nginx's name of the upstream, which log parsers know."""
         if not self.namespace:
@@ -33,6 +41,8 @@ class UpstreamKey(NamedTuple):
     def full_name(self) -> str:
         """A unique name; two Service ports may have the same name in the access log."""
         name = f"{self.namespace}/{self.service}:{self.port}"
+        if self.is_udp:
+            return f"{name} (UDP)"
         return f"{name} (service)" if self.is_by_service else name
 
 

@@ -32,28 +32,38 @@ class OwnAddresses:
     front: frozenset[PackedAddress] = frozenset()
     """The addresses in front of us: those of a Service and its load balancers."""
 
+    tcp_services: frozenset[int] = frozenset()
+    """The ports of TCP services, which are open at every local address."""
+
+    udp_services: frozenset[int] = frozenset()
+    """The same for UDP."""
+
     ports: frozenset[int] = field(init=False, repr=False, compare=False)
-    """Every port of `listeners` and `front`: almost no endpoint has one of them."""
+    """Every port of TCP of these: almost no endpoint has one of them."""
 
     def __post_init__(self) -> None:
         ports = frozenset(port for _, port in self.listeners | self.front)
-        object.__setattr__(self, "ports", ports)
+        object.__setattr__(self, "ports", ports | self.tcp_services)
 
-    def claim(self, host: str, port: int) -> str:
+    def claim(self, host: str, port: int, *, is_udp: bool = False) -> str:
         """
         :param host: an IP address, or a name; of names only ``localhost`` is known here.
         :return: what of ours an endpoint is; empty if it is none.
         """
-        if port not in self.ports:
+        if port not in (self.udp_services if is_udp else self.ports):
             return ""
         packed = pack_plain_address("127.0.0.1" if host.lower() == "localhost" else host)
         if packed is None:
             return ""
-        if (packed, port) in self.front:
+        if not is_udp and (packed, port) in self.front:
             return "an address of the Service in front of this proxy"
         if not any(packed):
             packed = _LOOPBACK[len(packed)]
         is_local = packed in self.local or is_loopback(packed)
+        if is_local and port in (self.udp_services if is_udp else self.tcp_services):
+            return f"a {'UDP' if is_udp else 'TCP'} service of this proxy"
+        if is_udp:
+            return ""
         every = (bytes(len(packed)), port)
         if (packed, port) in self.listeners or (is_local and every in self.listeners):
             return "a listener of this proxy"

@@ -75,6 +75,11 @@ class Code(StrEnum):
     PATH_NOT_DECODED = "NGX005"
     PORT_DECIDES_PROTOCOL = "NGX006"
 
+    PORT_ENTRY = "PRT001"
+    PORT_TAKEN = "PRT002"
+    PORT_CLOSED = "PRT003"
+    PORT_DIFFERS = "PRT004"
+
     OTHER_CLASS = "CLS001"
 
     PASSWORDS_IN_THE_CLEAR = "SEC001"
@@ -132,6 +137,10 @@ KINDS: Final = MappingProxyType(
         Code.NO_SLASH_REDIRECT: Kind(_D, "a path without its last slash is not redirected"),
         Code.PATH_NOT_DECODED: Kind(_D, "escapes of a path are not decoded before it is compared"),
         Code.PORT_DECIDES_PROTOCOL: Kind(_D, "a Service port says how endpoints are spoken to"),
+        Code.PORT_ENTRY: Kind(_E, "an entry of TCP or UDP services cannot be carried out"),
+        Code.PORT_TAKEN: Kind(_E, "a port of TCP or UDP services has another use"),
+        Code.PORT_CLOSED: Kind(_E, "a port of TCP or UDP services cannot be listened on"),
+        Code.PORT_DIFFERS: Kind(_D, "a TCP or UDP service is not carried out as it is written"),
         Code.OTHER_CLASS: Kind(_N, "an Ingress has a class that is not served"),
         Code.PASSWORDS_IN_THE_CLEAR: Kind(_N, "passwords are asked for over plain http"),
         Code.EVERYBODY_TRUSTED: Kind(_N, "every client is believed what it says of itself"),

@@ -529,6 +529,10 @@ class DocumentedTests(ConfigTestCase):
             "source.paths": "source.files",
             "cluster": "source",
             "listen.proxy-protocol": "listen.http",
+            "port-services": "listen",
+            "port-services.listed": "listen.tcp",
+            "port-services.tcp": "tcp-services",
+            "port-services.udp": "udp-services",
         }
         for name in _fields(Config()):
             if name != "path" and not name.startswith(("nginx", "error-pages.")):

@@ -19,6 +19,7 @@ from ingress.config.limit_store import LimitStore as LimitStore
 from ingress.config.limits import Limits as Limits
 from ingress.config.nginx_settings import NginxSettings
 from ingress.config.otlp import OtlpSettings as OtlpSettings
+from ingress.config.ports import PortServices as PortServices
 from ingress.error_pages import NO_PAGES, ErrorPages
 
 
@@ -236,6 +237,7 @@ class Config:
 
     listen: Listen = Listen()
     public_ports: PublicPorts = PublicPorts()
+    port_services: PortServices = PortServices()
     source: FilesSource = field(default_factory=FilesSource)
     """Empty if objects come from a cluster."""
 

@@ -17,6 +17,7 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.live_state import RuleIdentity
+from ingress.port_service import PortKey, PortService
 from ingress.routing.pattern_index import PatternIndex
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
@@ -155,6 +156,9 @@ class Snapshot:
     """For requests that no rule matches: the default backend of the configuration."""
 
     upstreams: Mapping[UpstreamKey, Upstream] = field(default_factory=dict)
+
+    ports: Mapping[PortKey, PortService] = field(default_factory=dict)
+    """The TCP and UDP services: ports whose bytes are not understood."""
 
     health_checks: Mapping[UpstreamKey, UpstreamCheck] = field(default_factory=dict)
     """How the endpoints of some Upstreams are checked."""

@@ -143,10 +143,11 @@ def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
             (one.host, one.port, one.name) for one in islice(endpoints, _LIGHT_AT_ONCE)
         ):
             yield Endpoints(some)
-        key, lingering = value.key, len(value.lingering)
-        service = (key.namespace, key.service, key.port, key.is_by_service)
         conditions = {each: True for each in _CONDITIONS if getattr(value, each)}
-        yield Service(name, service, lingering, conditions)
+        key = value.key
+        # A plain tuple, of which pickle makes less.
+        service = (key.namespace, key.service, key.port, key.is_by_service, key.is_udp)
+        yield Service(name, service, len(value.lingering), conditions)
     else:
         yield Value(name, key, value)
 

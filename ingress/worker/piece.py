@@ -196,7 +196,7 @@ class Service(NamedTuple):
     """An Upstream, after its endpoints."""
 
     field: str
-    key: tuple[str, str, str, bool]
+    key: tuple[str, str, str, bool, bool]
     lingering: int
     """How many of the endpoints, the last ones, are lingering."""
 

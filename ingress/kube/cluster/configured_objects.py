@@ -14,8 +14,9 @@ from ingress.kube.objects import ConfigMap, KubeObject, ObjectKey, ObjectName
 
 class ConfiguredObjects:
     """
-    The Secret of ``tls.default``, the ConfigMap of ``config-map``, and the ConfigMaps that this
-    one names. A `Sink` for ConfigMaps, in front of another one, so that it learns of these names.
+    The Secret of ``tls.default``, the ConfigMap of ``config-map`` and those that this one names,
+    and those of ``tcp-services`` and ``udp-services``. A `Sink` for ConfigMaps, in front of another
+    one, so that it learns of these names.
 
     :param changed: called when `keys` has changed because the ConfigMap did.
     """
@@ -33,7 +34,8 @@ class ConfiguredObjects:
     def keys(self) -> frozenset[ObjectKey]:
         """All of them."""
         default, config_map = self._config.tls.default, self._config.config_map
-        keys: set[ObjectKey] = {("ConfigMap", *name) for name in self._named}
+        ports = self._config.port_services.config_maps
+        keys: set[ObjectKey] = {("ConfigMap", *name) for name in self._named | ports}
         if default is not None:
             keys.add(("Secret", *default))
         if config_map is not None:

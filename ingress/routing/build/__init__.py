@@ -45,6 +45,8 @@ from ingress.routing.build.ingress_class import class_rule
 from ingress.routing.build.ingress_table import KIND, reclassed_ingresses, update_served
 from ingress.routing.build.memo import Memo
 from ingress.routing.build.named_secret_table import NamedSecretUpdate
+from ingress.routing.build.port_rules import changed_ports, port_rules
+from ingress.routing.build.port_table import update_ports, with_ports
 from ingress.routing.build.problem_table import Owner, updated_problems
 from ingress.routing.build.route_factory import RouteFactory
 from ingress.routing.build.rule_table import update_rules
@@ -232,17 +234,19 @@ def _update(
     changed |= yield from named.refresh(changed_secrets)
     changed_config_maps = yield from changed_names(old.config_maps, objects.config_maps)
     changed |= yield from memo.config_maps.users_of(changed_config_maps)
+    changed |= changed_ports(memo.rules.sets, changed_config_maps, config)
     changed |= yield from _users_without_tls_hosts(memo, secret_update.changed)
     classes = class_rule(objects.ingress_classes, config)
     if classes != memo.ingresses.class_rule:
         changed |= yield from reclassed_ingresses(memo.rules.sets, objects.ingresses, classes)
-    if config.default_backend is not None and CONFIGURATION not in memo.rules.sets:
+    if CONFIGURATION not in memo.rules.sets:
         changed.add(CONFIGURATION)
     lookup = SecretLookup(
         secret_update.certificate_of,
         named.backend_secret_of,
         named.secret_of,
         partial(data_of, objects.config_maps),
+        partial(port_rules, config_maps=objects.config_maps, config=config),
     )
     reader = IngressReader(objects.ingresses, classes, config, registry, lookup)
     rules, moves = yield from update_rules(memo.rules, changed, reader.read)
@@ -250,7 +254,8 @@ def _update(
     foreign = yield from update_foreign(memo.foreign, changed, objects.ingresses, classes)
     secrets = yield from secret_update.finish(moves, now)
     named_secrets = yield from named.finish(moves)
-    own = own.with_front(front_addresses(objects, config))
+    ports, contended = update_ports(memo.ports, rules, moves, config, own)
+    own = with_ports(own.with_front(front_addresses(objects, config)), ports.services)
     upstreams, unserved = yield from update_upstreams(
         memo.upstreams, old, objects, config, moves, own
     )
@@ -265,7 +270,7 @@ def _update(
         memo.certificates, rules, secrets, secret_update.changed, moves, owners
     )
     moved = (move.key for move in moves)
-    concerned = yield from collected_in_steps(moved, unserved, merged, chosen)
+    concerned = yield from collected_in_steps(moved, unserved, merged, chosen, contended)
     concerned.update(("ConfigMap", *name) for name in changed_config_maps)
     config_maps = yield from memo.config_maps.moved(moves)
     for count, secret in enumerate(secret_update.changed | secret_update.lapsed):
@@ -286,6 +291,7 @@ def _update(
         config_map,
         default or default_route(config, reader.without_annotations, factory),
         checks,
+        ports,
     )
     return updated, concerned
 
@@ -311,6 +317,7 @@ def _snapshot(memo: Memo, config: Config, previous: Built | None) -> Snapshot:
         any_host=memo.hosts.any_host,
         default_route=memo.default_route,
         upstreams=memo.upstreams.upstreams,
+        ports=memo.ports.services,
         health_checks=memo.checks.checks,
         certificates=memo.certificates.certificates,
         default_certificate=memo.secrets.certificate_of(default) if default else None,
@@ -330,6 +337,7 @@ def _is_same(one: Snapshot, other: Snapshot) -> bool:
             "any_host",
             "default_route",
             "upstreams",
+            "ports",
             "health_checks",
             "certificates",
             "default_certificate",

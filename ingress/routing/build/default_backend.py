@@ -1,5 +1,6 @@
 """
-The default backend of the configuration, as rules and as a Route.
+The default backend of the configuration, as rules and as a Route; and the rules of all that the
+configuration lists.
 
 It serves what no rule matches, on known hosts and on others, so it has no host of its own.
 """
@@ -13,6 +14,7 @@ from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import ObjectKey
 from ingress.policy.registry import Features
 from ingress.routing.build.age import Age, comparable_time
+from ingress.routing.build.port_rules import with_listed_ports
 from ingress.routing.build.route_factory import NamespaceOnHost, RouteFactory
 from ingress.routing.build.rule_set import Rule, RuleSet, RuleSource, WeightedBackend
 from ingress.routing.route import Route
@@ -32,9 +34,12 @@ def default_upstream(config: Config) -> UpstreamKey | None:
 
 
 def default_rules(config: Config) -> RuleSet | None:
-    """:return: rules that have no host, and name the Service port."""
+    """:return: rules that have no host, and name the Service ports; None if there are none."""
     key = default_upstream(config)
-    return RuleSet(_SOURCE, _AGE, upstreams={key: FIELD}) if key is not None else None
+    if key is None and not config.port_services.listed:
+        return None
+    rules = RuleSet(_SOURCE, _AGE, upstreams={key: FIELD} if key is not None else {})
+    return with_listed_ports(rules, config)
 
 
 def default_route(config: Config, features: Features, factory: RouteFactory) -> Route | None:

@@ -67,9 +67,10 @@ class EndpointScreen:
     :ivar refused: the latter.
     """
 
-    def __init__(self, own: OwnAddresses) -> None:
+    def __init__(self, own: OwnAddresses, *, is_udp: bool = False) -> None:
         self.refused: set[RefusedEndpoint] = set()
         self._own = own
+        self._is_udp = is_udp
 
     def __repr__(self) -> str:
         return f"<EndpointScreen: {len(self.refused)} refused>"
@@ -80,7 +81,7 @@ class EndpointScreen:
 
         :param owner: the object that names it.
         """
-        claim = self._own.claim(endpoint.host, endpoint.port)
+        claim = self._own.claim(endpoint.host, endpoint.port, is_udp=self._is_udp)
         if claim:
             self.refused.add(RefusedEndpoint(owner, endpoint, claim))
         return not claim

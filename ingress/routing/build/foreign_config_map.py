@@ -41,8 +41,8 @@ def config_map_problems(
 
 def _problems(config_map: ConfigMap) -> Iterator[Problem]:
     protocol = _STREAMS.get(config_map.metadata.name, "")
-    for key in islice(config_map.data, MAX_KEYS):
-        yield _problem(config_map, f"data[{shown(key)}]", _consequence(key, protocol))
+    for each in islice(config_map.data, MAX_KEYS):
+        yield _problem(config_map, f"data[{shown(each)}]", _consequence(each, protocol))
     more = len(config_map.data) - MAX_KEYS
     if more > 0:
         yield _problem(config_map, "data", f"{more} more keys have no effect")
@@ -50,7 +50,10 @@ def _problems(config_map: ConfigMap) -> Iterator[Problem]:
 
 def _consequence(key: str, protocol: str) -> str:
     if protocol:
-        return f"has no effect: this proxy does not forward {protocol} ports"
+        return (
+            f"has no effect: `{protocol.lower()}-services` of the configuration does not name this"
+            " ConfigMap, so that its ports are not open"
+        )
     if _ACCESS.fullmatch(key):
         return f"{_UNNAMED}, and access stays open"
     if _SNIPPET.fullmatch(key):

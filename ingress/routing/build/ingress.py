@@ -65,6 +65,8 @@ class SecretLookup(NamedTuple):
     backend_secret_of: BackendSecretOf
     secret_of: SecretOf = no_secret
     config_map_of: ConfigMapOf = lambda name: None
+    port_rules_of: Callable[[ObjectKey], RuleSet | None] = lambda key: None
+    """Reads the ports that a ConfigMap lists, given its key."""
 
 
 class IngressReader:
@@ -99,10 +101,12 @@ class IngressReader:
         """
         :param key: the key of an Ingress.
         :return: its rules; None if the Ingress is gone or not ours. The key of the configuration
-            stands for its default backend.
+            stands for what that lists, and that of a ConfigMap for its ports.
         """
         if key == CONFIGURATION:
             return default_rules(self.config)
+        if key[0] != KIND:
+            return self.secrets.port_rules_of(key)
         ingress = self._ingresses.get(key[1:])
         if ingress is None or not self._class_rule.is_ours(ingress):
             return None

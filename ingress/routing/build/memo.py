@@ -15,6 +15,7 @@ from ingress.routing.build.foreign_table import ForeignTable
 from ingress.routing.build.host_table import HostTable
 from ingress.routing.build.ingress_table import IngressTable
 from ingress.routing.build.named_secret_table import NamedSecretTable
+from ingress.routing.build.port_table import PortTable
 from ingress.routing.build.rule_table import RuleTable
 from ingress.routing.build.secret_table import SecretTable
 from ingress.routing.build.upstream_table import UpstreamTable
@@ -38,3 +39,4 @@ class Memo:
     config_map: ConfigMapState = ConfigMapState()
     default_route: Route | None = None
     checks: CheckTable = CheckTable()
+    ports: PortTable = PortTable()

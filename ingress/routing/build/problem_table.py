@@ -4,7 +4,7 @@ The Problems of all objects, by the object that has them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem
@@ -14,6 +14,7 @@ from ingress.routing.build.default_backend import CONFIGURATION
 from ingress.routing.build.endpoint_screen import find_object, refusal_problems, service_of
 from ingress.routing.build.foreign_config_map import config_map_problems
 from ingress.routing.build.memo import Memo
+from ingress.routing.build.port_table import fault_of_port, missing_config_maps
 from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.build.tls import secret_problems
 from ingress.steps import STRIDE, Steps
@@ -44,7 +45,11 @@ def updated_problems(
         _put(updated, before, key, found)
         if count % STRIDE == STRIDE - 1:
             yield
-    found = tuple(configuration_problems(memo.secrets, memo.upstreams, memo.config_map))
+    found = (
+        *configuration_problems(memo.secrets, memo.upstreams, memo.config_map),
+        *missing_config_maps(memo.config_map.effective, memo.objects.config_maps),
+        *_port_problems(memo.rules.sets.get(CONFIGURATION), memo),
+    )
     _put(updated, before, CONFIGURATION, found)
     return updated
 
@@ -65,6 +70,8 @@ def _put(
 def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     """Collect all Problems of one object: its own, and those with other objects."""
     key, found = rules.key, list(rules.problems)
+    if rules.ports:
+        return (*found, *_port_problems(rules, memo))
     for host in (*rules.hosts, *rules.canary_hosts, *rules.aliases):
         found += memo.hosts.problems.get(host, {}).get(key, ())
     for upstream, field_path in rules.upstreams.items():
@@ -76,6 +83,18 @@ def _problems_of(rules: RuleSet, memo: Memo) -> tuple[Problem, ...]:
     for host in rules.tls_hosts:
         found += memo.certificates.problems.get(host, {}).get(key, ())
     return tuple(found)
+
+
+def _port_problems(rules: RuleSet | None, memo: Memo) -> Iterator[Problem]:
+    """Yield the Problems of TCP and UDP services that depend on other objects."""
+    if rules is None:
+        return
+    yield from memo.ports.problems.get(rules.key, ())
+    for key, service in rules.ports.items():
+        fault = memo.upstreams.faults.get(service.upstream, "")
+        if fault and memo.ports.services.get(key) == service:
+            message = fault_of_port(fault, key)
+            yield service.source.problem(Code.SERVICE_WITHOUT_ENDPOINTS, message)
 
 
 def _problems_without_rules(key: ObjectKey, memo: Memo) -> tuple[Problem, ...]:

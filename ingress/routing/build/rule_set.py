@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.policy.registry import NO_FEATURES, Features
+from ingress.port_service import PortKey, PortService
 from ingress.problem import Origin, Problem, quoted
 from ingress.problem_code import Code
 from ingress.routing.build.age import Age
@@ -145,6 +146,9 @@ class RuleSet:
 
     config_maps: frozenset[ObjectName] = frozenset()
     """The ConfigMaps that its features depend on."""
+
+    ports: Mapping[PortKey, PortService] = field(default_factory=dict)
+    """The TCP and UDP services that it lists."""
 
     canary: CanarySet | None = None
     """What it asks for if it is a canary, which has no rules of its own; None for all others."""

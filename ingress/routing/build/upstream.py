@@ -34,6 +34,12 @@ from ingress.routing.build.endpoint_screen import (
     RefusedEndpoint,
 )
 from ingress.routing.build.named_endpoint import NameLookup
+from ingress.routing.build.service_port import (
+    named,
+    no_such_port,
+    service_port_of,
+    target_number,
+)
 from ingress.steps import STRIDE, Steps
 
 FAMILIES = ("IPv4", "IPv6", "FQDN")
@@ -101,13 +107,13 @@ def resolve_upstream(
     :param own: the addresses that are no endpoints because they are our own.
     """
     names = NameLookup(objects.names, is_from_cluster=not source.paths)
-    screen = EndpointScreen(own)
+    screen = EndpointScreen(own, is_udp=key.is_udp)
     try:
         upstream = yield from _resolve(key, objects, source, names, screen)
     except _FaultError as error:
         found = _without_endpoint(key, str(error), names, screen)
     else:
-        fault = f"{_named(key)}: {names.fault}" if names.fault else ""
+        fault = f"{named(key)}: {names.fault}" if names.fault else ""
         fault = fault or _address_fault(key, objects.service)
         found = ResolvedUpstream(upstream, fault, names.names)
     return replace(found, refused=frozenset(screen.refused)) if screen.refused else found
@@ -119,7 +125,7 @@ def _without_endpoint(
     if names.is_pending:
         return ResolvedUpstream(Upstream(key), names=names.names)
     if names.fault or screen.reason:
-        fault = f"{_named(key)}: {'; '.join(filter(None, (names.fault, screen.reason)))}"
+        fault = f"{named(key)}: {'; '.join(filter(None, (names.fault, screen.reason)))}"
     is_unresolved = bool(names.fault) and not names.is_refused and not screen.refused
     message = f"{fault}; answered with {502 if is_unresolved else 503}"
     return ResolvedUpstream(Upstream(key, is_unresolved=is_unresolved), message, names.names)
@@ -140,9 +146,9 @@ def _resolve(
         return _local_upstream(key, None, source, screen, "does not exist")
     if service.spec.type == "ExternalName":
         return Upstream(key, _external_endpoints(key, service, names, screen))
-    port = _service_port(key, service)
+    port = service_port_of(key, service)
     if port is None:
-        raise _FaultError(_no_such_port(key, service))
+        raise _FaultError(no_such_port(key, service))
     if key.is_by_service and _has_address(service):
         return with_version(Upstream(key, (_service_endpoint(key, service, port, screen),)), port)
     if objects.slices:
@@ -154,45 +160,6 @@ def _resolve(
         ports = (each for subset in objects.endpoints.subsets for each in subset.ports)
         return (yield from _choose(key, port, "Endpoints", addresses, ports))
     return _local_upstream(key, port, source, screen, "has no endpoints")
-
-
-# Ports.
-
-
-def _service_port(key: UpstreamKey, service: Service) -> ServicePort | None:
-    """
-    Find the port that a backend names by name or number, or else, as in ingress-nginx,
-    by the name or number of the port's target. Without a name it is the first port.
-    """
-    usable = [port for port in service.spec.ports if port.protocol == "TCP"]
-    if not key.port:
-        return usable[0] if usable else None
-    for port in usable:
-        if key.port in (port.name, str(port.port)):
-            return port
-    for port in usable:
-        if key.port == str(port.target_port):
-            return port
-    return None
-
-
-def _no_such_port(key: UpstreamKey, service: Service) -> str:
-    ports = service.spec.ports
-    named = [port for port in ports if key.port in (port.name, str(port.port))]
-    if named:
-        return f"port {key.port} of {_named(key)} is {named[0].protocol}; only TCP can be served"
-    known = [f"{port.port} ({port.name})" if port.name else str(port.port) for port in ports]
-    return f"{_named(key)} has no port {key.port}; it has {', '.join(known) or 'none'}"
-
-
-def _named(key: UpstreamKey) -> str:
-    return f"Service {key.namespace}/{key.service}"
-
-
-def _target_number(port: ServicePort) -> int:
-    """Return the port number of endpoints if only the Service determines it."""
-    target = port.target_port
-    return target if isinstance(target, int) and target else port.port
 
 
 # The address of a Service.
@@ -211,7 +178,7 @@ def _service_endpoint(
     address = service.spec.cluster_ip
     endpoint = Endpoint(_normalized(address, "IPv6" if ":" in address else "IPv4"), port.port)
     if not screen.admits((SERVICE, *service.key), endpoint):
-        raise _FaultError(f"{_named(key)} leads to no address")
+        raise _FaultError(f"{named(key)} leads to no address")
     return endpoint
 
 
@@ -221,7 +188,7 @@ def _address_fault(key: UpstreamKey, service: Service | None) -> str:
         return ""
     is_headless = service is not None and service.spec.cluster_ip == _HEADLESS
     reason = "is headless" if is_headless else "has no ClusterIP"
-    return f"{_named(key)} {reason}: service-upstream has no effect, and its endpoints are asked"
+    return f"{named(key)} {reason}: service-upstream has no effect, and its endpoints are asked"
 
 
 # Endpoints from objects.
@@ -270,14 +237,14 @@ def _numbers(ports: Iterable[EndpointPort], service_port: ServicePort) -> list[i
     Service's target; a target that is a name has none, and what it may be is not guessed.
     """
     return [
-        port.port if port.port is not None else _target_number(service_port)
+        port.port if port.port is not None else target_number(service_port)
         for port in ports
         if _is_same(port, service_port) and not _is_unnumbered(port, service_port)
     ]
 
 
 def _is_same(port: EndpointPort, service_port: ServicePort) -> bool:
-    return port.name == service_port.name and port.protocol == "TCP"
+    return port.name == service_port.name and port.protocol == service_port.protocol
 
 
 def _is_unnumbered(port: EndpointPort, service_port: ServicePort) -> bool:
@@ -341,11 +308,13 @@ def _choose(
         meant = f"named {port.name}" if port.name else "without name"
         if any(_is_unnumbered(each, port) for each in ports):
             raise _FaultError(
-                f"the {kind} of {_named(key)} give no number for the TCP port {meant}, and its"
-                f" targetPort, {port.target_port}, is a name; one of them must be a number"
+                f"the {kind} of {named(key)} give no number for the {port.protocol} port {meant},"
+                f" and its targetPort, {port.target_port}, is a name; one of them must be a number"
             )
-        raise _FaultError(f"the {kind} of {_named(key)} list no address with a TCP port {meant}")
-    raise _FaultError(f"no endpoint of {_named(key)} is ready")
+        raise _FaultError(
+            f"the {kind} of {named(key)} list no address with a {port.protocol} port {meant}"
+        )
+    raise _FaultError(f"no endpoint of {named(key)} is ready")
 
 
 # Endpoints from elsewhere.
@@ -356,18 +325,18 @@ def _external_endpoints(
 ) -> tuple[Endpoint, ...]:
     name = service.spec.external_name
     if not name:
-        raise _FaultError(f"{_named(key)} is an ExternalName without name")
-    port = _service_port(key, service)
+        raise _FaultError(f"{named(key)} is an ExternalName without name")
+    port = service_port_of(key, service)
     if port is not None:
-        number = _target_number(port)
+        number = target_number(port)
     elif key.port.isdecimal():
         number = int(key.port)
     else:
-        raise _FaultError(_no_such_port(key, service))
+        raise _FaultError(no_such_port(key, service))
     owner = (SERVICE, *service.key)
     endpoints = tuple(each for each in names.endpoints(name, number) if screen.admits(owner, each))
     if not endpoints:
-        raise _FaultError(f"{_named(key)} leads to no address")
+        raise _FaultError(f"{named(key)} leads to no address")
     return endpoints
 
 
@@ -393,8 +362,8 @@ def _local_upstream(
             listed = {Endpoint(host, number) for host, number in addresses}
             endpoints = sorted(each for each in listed if screen.admits(CONFIGURATION, each))
             if not endpoints:
-                raise _FaultError(f"{_named(key)} leads to no address")
+                raise _FaultError(f"{named(key)} leads to no address")
             return with_version(Upstream(key, tuple(endpoints)), port)
     line = f"source.endpoints: {{{key.namespace}/{key.service}: 127.0.0.1:3000}}"
     advice = f" (one can be named in the configuration, as in `{line}`)" if source.paths else ""
-    raise _FaultError(f"{_named(key)} {lack}{advice}")
+    raise _FaultError(f"{named(key)} {lack}{advice}")

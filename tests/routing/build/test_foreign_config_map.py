@@ -57,13 +57,14 @@ class ConfigMapTests(SynchronousTestCase):
         )
 
     def test_streams(self) -> None:
-        """The ports of tcp-services and udp-services are not forwarded."""
+        """The ports of tcp-services and udp-services are not open unless a key names them."""
         found = problems(config_map("tcp-services", "9000"), config_map("udp-services", "53"))
+        text = "of the configuration does not name this ConfigMap, so that its ports are not open"
         self.assertEqual(
             found,
             {
-                "tcp-services data[9000]": "has no effect: this proxy does not forward TCP ports",
-                "udp-services data[53]": "has no effect: this proxy does not forward UDP ports",
+                "tcp-services data[9000]": f"has no effect: `tcp-services` {text}",
+                "udp-services data[53]": f"has no effect: `udp-services` {text}",
             },
         )
 
