@@ -56,13 +56,21 @@ def read_cluster(
     assert config.cluster is not None
     those = tuple(further)
     return run_with_client(
-        config.cluster, lambda reactor, client: _read(reactor, client, config, those), environment
+        config.cluster,
+        lambda reactor, client: read_with_client(reactor, client, config, those),
+        environment,
     )
 
 
-async def _read(
+async def read_with_client(
     reactor: Any, client: APIClient, config: Config, further: tuple[Ingress, ...]
 ) -> ClusterContent:
+    """
+    Read a cluster while the reactor runs.
+
+    :param further: as in `read_cluster`.
+    :raises CannotRun: as in `read_cluster`.
+    """
     await _look_whether_it_is_there(client)
     store = ObjectStore()
     source = ClusterSource(

@@ -14,6 +14,10 @@ from urllib.parse import quote
 import msgspec
 
 from ingress.command.failure import CannotRun
+from ingress.routing.build import Built
+
+FORMAT_KEY: Final = "log-format-upstream"
+"""The key of ingress-nginx's ConfigMap that has the format of its lines."""
 
 INGRESS_NGINX: Final = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -113,6 +117,12 @@ def make_reader(written: str) -> Reader:
         return read(line[prefix.end() :]) if prefix is not None else None
 
     return read
+
+
+def configured_format(built: Built) -> str:
+    """:return: ``log-format-upstream`` of ingress-nginx's ConfigMap; empty for none."""
+    item = built.memo.config_map.item
+    return item.data.get(FORMAT_KEY, "").strip() if item is not None else ""
 
 
 def _unfolded(written: str) -> str:

@@ -199,6 +199,16 @@ def load_change(
     return old, new
 
 
+def offline_of(
+    content: ClusterContent, config: Config, remark: Callable[[Built], Iterable[Problem]]
+) -> Offline:
+    """
+    :param content: of a cluster that was read already.
+    :param config: the configuration that it was read for.
+    """
+    return _offline(config, content.objects, content.problems, datetime.now(UTC), remark)
+
+
 def _renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
     file = names.get(problem.origin.file, problem.origin.file)
     return replace(problem, origin=Origin(file, problem.origin.line))

@@ -25,7 +25,7 @@ from ingress.command.log_comparison import (
     examples_text,
     report,
 )
-from ingress.command.log_format import make_reader
+from ingress.command.log_format import configured_format, make_reader
 from ingress.command.offline import STANDARD_INPUT, load
 from ingress.command.options import add_format, add_objects, cluster_of
 from ingress.command.progress import Progress
@@ -58,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log-format",
         default="",
         metavar="FORMAT",
-        help="the format in nginx's syntax; those of ingress-nginx, JSON and our own need none",
+        help="the format in nginx's syntax; that of the ConfigMap, those of ingress-nginx, JSON "
+        "and our own need none",
     )
     parser.add_argument("--host", help="the host of requests whose line has none")
     parser.add_argument(
@@ -81,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         cluster=cluster_of(arguments),
         assumes_endpoints=True,
     ).built
+    if not arguments.log_format and (configured := configured_format(built)):
+        read = make_reader(configured)
     decider = Decider(built.snapshot, _UNKNOWN, datetime.now(UTC).timestamp())
     host = _host(arguments.host) if arguments.host else None
     is_secure = None if arguments.scheme is None else arguments.scheme == "https"

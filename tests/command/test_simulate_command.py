@@ -147,6 +147,23 @@ class SimulateTests(SynchronousTestCase):
         found = self.simulate(shop, own("/x", "upstream-default-backend", 404))
         self.assertIn("no host", found["reasons"][0]["reason"])
 
+    def test_configured_format(self) -> None:
+        """The format of the ConfigMap needs no option."""
+        config_map = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "nginx"},
+            "data": {"log-format-upstream": "$host|$request|$status|$proxy_upstream_name|"},
+        }
+        shop = self.manifests(ingress_manifest("shop", "shop.example", {"/": "web"}), config_map)
+        config = self.folder / "ingress.yaml"
+        files = {"files": [str(Path(shop).absolute())]}
+        config.write_text(yaml.safe_dump({"source": files, "config-map": "default/nginx"}))
+        log = self.log("shop.example|GET / HTTP/1.1|200|default-web-80|\n", line())
+        status, text, _ = run("simulate", log, "--config", str(config))
+        self.assertEqual(status, 0)
+        self.assertIn("2 lines: 1 same, 0 different, 0 undecidable, 1 malformed", text)
+
     def test_host(self) -> None:
         """A host can be given for lines that have none."""
         shop = self.shop()

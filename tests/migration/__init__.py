@@ -1,1 +1,3 @@
-"""Tests for `ingress.migration`."""
+"""
+Tests for `ingress.migration`.
+"""

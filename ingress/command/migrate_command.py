@@ -1,0 +1,259 @@
+"""
+``txingress migrate``: an installation of ingress-nginx as a configuration, manifests and a report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ingress.command.failure import FINE, FOUND, CannotRun
+from ingress.command.migrate_ingresses import judge_ingresses
+from ingress.command.migrate_output import Output, write
+from ingress.command.migrate_reading import read_objects, read_values
+from ingress.command.offline import STANDARD_INPUT, Offline, load, readable
+from ingress.command.options import add_cluster, add_format, cluster_of
+from ingress.command.remarks import remarks_of
+from ingress.config import Cluster, Config
+from ingress.config_file import ConfigError, load_config
+from ingress.migration.config_maps import judge_key, judge_keys, judge_others
+from ingress.migration.configuration import judge_flag, judge_flags, local_settings
+from ingress.migration.controller import Installation, find_installations
+from ingress.migration.helm import CHART, objects_of
+from ingress.migration.helm_values import judge_values
+from ingress.migration.manifests import IMAGE, NAME, as_yaml
+from ingress.migration.raw import RawObject
+from ingress.migration.report import Report, Writer, write_markdown, write_text
+from ingress.migration.report_html import write_html
+from ingress.migration.services import judge_services
+from ingress.migration.verdict import Row, Verdict
+from ingress.migration.workload import judge_workload
+
+EXAMPLES: Final = """examples:
+  txingress migrate k8s/ --values values.yaml --output migration
+  kubectl get ingress,svc,cm,deploy,ingressclass -A -o yaml | txingress migrate - --output migration
+  txingress migrate --kubeconfig ~/.kube/config --output migration --format markdown
+  txingress migrate k8s/ --fail-on closed,differs
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Subcommand."""
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help="files and folders with ingress-nginx's Deployment or DaemonSet, ConfigMaps, Services "
+        "and IngressClasses, and with the Ingresses; - is standard input",
+    )
+    parser.add_argument(
+        "--values",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="values given to ingress-nginx's chart; may be repeated, as for helm",
+    )
+    parser.add_argument("--release", default=CHART, help="the name of its release (%(default)s)")
+    parser.add_argument(
+        "--namespace",
+        action="append",
+        metavar="NAMESPACE",
+        default=[],
+        help="where ingress-nginx runs; may be repeated (ingress-nginx and kube-system)",
+    )
+    add_cluster(parser)
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        help="write the configuration, the manifests and the report into this folder",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite files that exist there")
+    parser.add_argument(
+        "--image", default=IMAGE, metavar="NAME:TAG", help="of this proxy (%(default)s)"
+    )
+    add_format(parser, *FORMATS, "json")
+    parser.add_argument(
+        "--fail-on",
+        default="closed",
+        metavar="VERDICTS",
+        help="those that make the exit status 1, with commas between them; none of closed, "
+        "differs and ignored is also accepted (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Subcommand."""
+    failing = _verdicts(arguments.fail_on)
+    cluster = cluster_of(arguments)
+    if cluster is not None and arguments.paths:
+        raise CannotRun("name files and folders, or a cluster")
+    values = read_values(arguments.values)
+    if cluster is not None:
+        outputs = _of_cluster(arguments, cluster, values)
+    else:
+        outputs = _of_files(arguments, values)
+    if arguments.output is not None:
+        write(Path(arguments.output), outputs, force=arguments.force)
+    reports = [output.report for output in outputs]
+    if arguments.format == "json":
+        print(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
+    else:
+        for number, report in enumerate(reports):
+            print("\n" * bool(number) + "\n".join(FORMATS[arguments.format](report)))
+    rows = [row for report in reports for row in report.rows]
+    return FOUND if any(row.verdict in failing for row in rows) else FINE
+
+
+FORMATS: Final[Mapping[str, Writer]] = {
+    "text": write_text,
+    "markdown": write_markdown,
+    "html": write_html,
+}
+
+
+def _verdicts(text: str) -> frozenset[Verdict]:
+    if text == "none":
+        return frozenset()
+    try:
+        return frozenset(map(Verdict, text.split(",")))
+    except ValueError:
+        accepted = ", ".join(Verdict)
+        raise CannotRun(f"{text}: {accepted} are accepted, with commas, or none") from None
+
+
+# Files.
+
+
+def _of_files(arguments: argparse.Namespace, values: Mapping[str, Any]) -> list[Output]:
+    paths: list[str] = arguments.paths
+    if not paths and not arguments.values:
+        raise CannotRun(
+            "name files or folders with manifests, Helm values (--values FILE), or a cluster "
+            "(--kubeconfig, --in-cluster)"
+        )
+    missing = [path for path in paths if path != STANDARD_INPUT and not os.path.exists(path)]
+    if missing:
+        raise CannotRun(f"{missing[0]}: there is no such file or folder")
+    with readable(paths) as real:
+        names = {one: other for one, other in zip(real, paths, strict=True) if one != other}
+        objects = read_objects(real, names)
+        installations, made = _found(arguments, objects, values)
+        outputs = []
+        for installation, name in _named(installations):
+            files = [os.path.abspath(path) for path in real]
+            output = Output(name, installation, arguments.image, tuple(paths), made, tuple(real))
+            offline = _load_files(output, files)
+            outputs.append(output.with_report(_report(installation, offline, values)))
+        return [output.with_copies() for output in outputs]
+
+
+def _found(
+    arguments: argparse.Namespace, objects: list[RawObject], values: Mapping[str, Any]
+) -> tuple[list[Installation], tuple[RawObject, ...]]:
+    """
+    :return: the installations, and the ConfigMaps that only Helm values tell of.
+    :raises CannotRun: if there is no installation.
+    """
+    installations = find_installations(objects)
+    if installations or not arguments.values:
+        if not installations:
+            raise CannotRun(
+                "there is no Deployment or DaemonSet of ingress-nginx in what was read, and no "
+                "Helm values (--values FILE)"
+            )
+        return installations, ()
+    namespace = arguments.namespace[0] if arguments.namespace else CHART
+    made = objects_of(values, namespace, arguments.release, ", ".join(arguments.values))
+    there = {(each.kind, each.namespace, each.name) for each in objects}
+    further = [each for each in made if (each.kind, each.namespace, each.name) not in there]
+    found = find_installations([*objects, *further])
+    return found, tuple(each for each in further if each.kind in ("ConfigMap", "IngressClass"))
+
+
+def _named(installations: Sequence[Installation]) -> Iterator[tuple[Installation, str]]:
+    """Yield each with the name of what takes its place: one of its own, if there are several."""
+    taken: set[str] = set()
+    for each in installations:
+        name = NAME
+        if len(installations) > 1:
+            name = f"{NAME}-{each.class_name}"
+            if name in taken:
+                name = f"{NAME}-{each.namespace}-{each.workload.name}"
+        taken.add(name)
+        yield each, name
+
+
+def _load_files(output: Output, files: Sequence[str]) -> Offline:
+    """Read what this installation serves, by a configuration that is written for that."""
+    with tempfile.TemporaryDirectory(prefix="txingress-") as folder:
+        source = [*files]
+        if copies := output.made_text():
+            file = Path(folder, "made.yaml")
+            file.write_text(copies)
+            source.append(str(file))
+        config = Path(folder, "ingress.yaml")
+        settings = local_settings(output.installation, {"files": source})
+        # No message names the temporary folder.
+        settings["tls"] = {**settings.get("tls", {}), "secrets": None}
+        config.write_text(as_yaml(settings))
+        return load(str(config), (), remark=remarks_of)
+
+
+# A cluster.
+
+
+def _of_cluster(
+    arguments: argparse.Namespace, cluster: Cluster, values: Mapping[str, Any]
+) -> list[Output]:
+    # The client of the API server takes longer to import than many files to read.
+    from ingress.command.migrate_cluster import NAMESPACES, read_installations
+    from ingress.command.offline import offline_of
+
+    named = {"kubeconfig": str(cluster.kubeconfig.absolute())} if cluster.kubeconfig else {}
+    source = {"kubernetes": {**named, **({"context": cluster.context} if cluster.context else {})}}
+
+    def configure(installation: Installation) -> Config:
+        with tempfile.TemporaryDirectory(prefix="txingress-") as folder:
+            file = Path(folder, "ingress.yaml")
+            file.write_text(as_yaml(local_settings(installation, source)))
+            try:
+                return load_config(file)
+            except ConfigError as error:
+                raise CannotRun(str(error)) from None
+
+    namespaces = arguments.namespace or NAMESPACES
+    found = read_installations(cluster, namespaces, configure)
+    if not found:
+        raise CannotRun(
+            f"no Deployment or DaemonSet of ingress-nginx is in {', '.join(namespaces)}; "
+            "--namespace names another namespace"
+        )
+    contents = {installation.name: (config, content) for installation, config, content in found}
+    outputs = []
+    for installation, name in _named([each[0] for each in found]):
+        config, content = contents[installation.name]
+        offline = offline_of(content, config, remarks_of)
+        output = Output(name, installation, arguments.image, source=source)
+        outputs.append(output.with_report(_report(installation, offline, values)))
+    return outputs
+
+
+# Either.
+
+
+def _report(installation: Installation, offline: Offline, values: Mapping[str, Any]) -> Report:
+    rows: list[Row] = [*judge_ingresses(offline), *judge_flags(installation)]
+    if installation.config_map is not None:
+        rows += judge_keys(installation.config_map)
+    rows += judge_others(installation)
+    rows += judge_values(values, judge_key, judge_flag)
+    rows += judge_workload(installation)
+    rows += judge_services(installation)
+    made = f"{datetime.now(UTC):%Y-%m-%d}"
+    return Report(installation.name, installation.class_name, made, tuple(rows))

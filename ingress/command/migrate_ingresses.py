@@ -1,0 +1,165 @@
+"""
+What becomes of each Ingress at a move: the findings of ``txingress check``, as rows of the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ingress.command.findings import Finding, findings_of
+from ingress.command.offline import Offline
+from ingress.kube.objects import Ingress
+from ingress.migration.verdict import OPERATOR, Part, Row, Verdict, as_value, plain, worst
+from ingress.policy.annotation import PREFIX
+from ingress.problem_code import Code, Severity
+
+_VERDICTS: Final[Mapping[Severity, Verdict]] = {
+    Severity.ERROR: Verdict.CLOSED,
+    Severity.DIFFERS: Verdict.DIFFERS,
+    Severity.IGNORED: Verdict.IGNORED,
+    Severity.NOTE: Verdict.SAME,
+}
+
+_AS_BEFORE: Final = frozenset(
+    {
+        Code.SERVICE_WITHOUT_ENDPOINTS,
+        Code.RULE_TAKEN,
+        Code.BACKEND_NO_SERVICE,
+        Code.SECRET_UNUSABLE,
+        Code.TLS_COVERS_NOTHING,
+        Code.ANNOTATION_UNKNOWN,
+        Code.DEFAULT_CERTIFICATE,
+        Code.OTHER_CLASS,
+    }
+)
+"""What is wrong already, and has the same consequence with ingress-nginx."""
+
+_OF_FILES: Final = frozenset({Code.SERVICE_WITHOUT_ENDPOINTS})
+"""Endpoints are known to a cluster alone, and they come and go."""
+
+_SHOWN_AS_BEFORE: Final = _AS_BEFORE - _OF_FILES
+"""Those that are told."""
+
+_OF_KEYS: Final = frozenset({Code.CONFIG_MAP_KEY, Code.CONFIG_MAP_FOREIGN})
+"""The ConfigMaps of the installation have rows of their own."""
+
+ACTIONS: Final[Mapping[Code, str]] = {
+    Code.FILE_UNREADABLE: "Give migrate what is in it, and run it again.",
+    Code.FILE_NOT_PARSED: "Correct the file, and run migrate again.",
+    Code.OBJECT_INVALID: "Correct the object.",
+    Code.ANNOTATION_VALUE: "Correct the value, or accept what follows.",
+    Code.ANNOTATION_CLOSES: "Decide before the switch: correct or replace the annotation.",
+    Code.INGRESS_CLOSED: "Decide before the switch: see what closes it.",
+    Code.ANNOTATION_UNSUPPORTED: "See whether anybody relies on it; then take it out.",
+    Code.ANNOTATION_WITHOUT_EFFECT: "Nothing has to be done.",
+    Code.SHARED_HOST: "Agree on which namespace decides about the host.",
+    Code.HOST_TAKEN: "Agree on which namespace has the host.",
+    Code.PATH_IMPOSSIBLE: "Correct the path.",
+    Code.PATH_LIKE_PATTERN: "Set use-regex, or make it a plain path.",
+    Code.PATH_PATTERN: "Write the expression in another way.",
+    Code.CANARY_IDLE: "Correct the canary, or remove it.",
+    Code.CERTIFICATE_LOSES: "See which certificate clients get.",
+    Code.NO_SLASH_REDIRECT: "Add a rule for the path without its last slash, if clients use it.",
+    Code.PATH_NOT_DECODED: "Write the path as clients send it.",
+    Code.PORT_DECIDES_PROTOCOL: "Set backend-protocol, if the endpoints are not ready for that.",
+}
+"""What to do, in a sentence; docs/findings says more."""
+
+_MOST: Final = 20
+"""Findings of one Ingress that are told one by one."""
+
+
+def judge_ingresses(offline: Offline) -> Iterator[Row]:
+    """:return: a row for each Ingress that is served, and one for each other finding."""
+    by_object: dict[str, list[Finding]] = {}
+    for finding in findings_of(offline):
+        if finding.code not in _OF_KEYS:
+            by_object.setdefault(finding.object or finding.file, []).append(finding)
+    served = offline.built.served
+    for key, ingress in sorted(served.items()):
+        found = by_object.pop(f"Ingress {'/'.join(key)}", [])
+        yield _row("/".join(key), key[0], found, ingress)
+    for name, found in by_object.items():
+        if found[0].code == Code.OTHER_CLASS:
+            yield Row(Part.OBJECT, name, Verdict.SAME, f"not served, as today: {found[0].message}")
+        elif found[0].kind == "Ingress":
+            plain = name.removeprefix("Ingress ")
+            yield _row(plain, plain.partition("/")[0], found, None)
+        else:
+            verdict = worst(map(_verdict, found))
+            if verdict is not Verdict.SAME:
+                yield _other(name or "files", found, verdict)
+
+
+def _verdict(finding: Finding) -> Verdict:
+    return Verdict.SAME if finding.code in _AS_BEFORE else _VERDICTS[finding.severity]
+
+
+def _row(name: str, namespace: str, found: list[Finding], ingress: Ingress | None) -> Row:
+    ranked = sorted(found, key=lambda each: list(Verdict).index(_verdict(each)))
+    verdict = worst(map(_verdict, found))
+    origin = ingress.origin if ingress is not None else None
+    return Row(
+        Part.INGRESS,
+        name,
+        verdict,
+        _told(ranked),
+        _actions(ranked) if verdict is not Verdict.SAME else "",
+        as_value(", ".join(_hosts(ingress))) if ingress is not None else "",
+        f"the team of namespace {namespace}",
+        tuple(dict.fromkeys(each.code for each in ranked if each.code not in _OF_FILES)),
+        origin.file if origin is not None else "",
+        origin.line if origin is not None else 0,
+    )
+
+
+def _hosts(ingress: Ingress) -> list[str]:
+    return list(dict.fromkeys(rule.host or "every host" for rule in ingress.spec.rules))
+
+
+def _told(found: list[Finding]) -> str:
+    """:return: what follows: from all that is not the same; else what is wrong already."""
+    told = [each for each in found if _verdict(each) is not Verdict.SAME]
+    texts = [_words(each) for each in told[:_MOST]]
+    if len(told) > _MOST:
+        texts.append(f"and {len(told) - _MOST} more (txingress check shows all)")
+    if not told:
+        texts = [f"as today: {_words(each)}" for each in found if each.code in _SHOWN_AS_BEFORE]
+    details = sum(each.code == Code.ANNOTATION_DIFFERS for each in found)
+    if details:
+        names = "annotation" if details == 1 else "annotations"
+        texts.append(f"{details} {names} with differences in detail (txingress check)")
+    return "; ".join(texts)
+
+
+def _words(finding: Finding) -> str:
+    """:return: what a finding says, with the name of an annotation in place of its path."""
+    field = finding.field.removeprefix("metadata.annotations[").removesuffix("]")
+    field = (
+        field.removeprefix(PREFIX) if field != finding.field.removesuffix("]") else finding.field
+    )
+    return ": ".join(filter(None, (field, finding.value, plain(finding.message))))
+
+
+def _actions(found: list[Finding]) -> str:
+    told = {
+        ACTIONS.get(Code(each.code), f"Read docs/findings/{each.code}.md, and decide.")
+        for each in found
+        if _verdict(each) is not Verdict.SAME
+    }
+    return " ".join(sorted(told))
+
+
+def _other(name: str, found: list[Finding], verdict: Verdict) -> Row:
+    return Row(
+        Part.OBJECT,
+        name,
+        verdict,
+        _told(found),
+        _actions(found),
+        owner=OPERATOR,
+        codes=tuple(dict.fromkeys(each.code for each in found)),
+        file=found[0].file,
+        line=found[0].line,
+    )

@@ -1,0 +1,145 @@
+"""
+What ``txingress migrate`` writes: into a folder, nothing over what is there, and never a Secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from ingress.command.failure import CannotRun
+from ingress.command.migrate_reading import read_served
+from ingress.command.offline import STANDARD_INPUT
+from ingress.migration.config_maps import safe_data
+from ingress.migration.configuration import local_settings
+from ingress.migration.controller import Installation
+from ingress.migration.manifests import File, as_yaml, manifest_files
+from ingress.migration.raw import RawObject
+from ingress.migration.report import Report, write_markdown
+from ingress.migration.report_html import write_html
+
+COPIES: Final = "objects/copied.yaml"
+"""What is served on this machine and is in none of the files that were named."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What takes the place of one installation."""
+
+    name: str
+    installation: Installation
+    image: str
+    paths: tuple[str, ...] = ()
+    """Files and folders that were named."""
+
+    made: tuple[RawObject, ...] = ()
+    """ConfigMaps and IngressClasses that only Helm values tell of."""
+
+    real: tuple[str, ...] = ()
+    """The paths, with a file in place of standard input."""
+
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """The cluster that everything came from."""
+
+    rendered: Report | None = None
+    copies: str = ""
+    """Objects that were read from standard input."""
+
+    @property
+    def report(self) -> Report:
+        """What becomes of everything."""
+        assert self.rendered is not None
+        return self.rendered
+
+    def with_report(self, report: Report) -> Output:
+        """:return: the same with its report."""
+        return replace(self, rendered=report)
+
+    def with_copies(self) -> Output:
+        """:return: the same with copies of what no file of the user has, Secrets left out."""
+        texts = [self.made_text()]
+        for path, real in zip(self.paths, self.real, strict=True):
+            if path == STANDARD_INPUT:
+                texts += [as_yaml(_without_secrets(each)) for each in read_served(real)]
+        return replace(self, copies="---\n".join(filter(None, texts)))
+
+    def made_text(self) -> str:
+        """:return: the objects that only Helm values tell of, as YAML; empty for none."""
+        return "---\n".join(as_yaml(_without_secrets(each.value)) for each in self.made)
+
+    def files(self, folder: Path) -> Iterator[File]:
+        """
+        :param folder: where they will be: paths of the configuration are relative to it.
+        :return: all files.
+        """
+        source = self.source
+        if not source:
+            files = [_relative(path, folder) for path in self.paths if path != STANDARD_INPUT]
+            if self.copies:
+                files.append(COPIES)
+                yield File(COPIES, self.copies)
+            source = {"files": files}
+        yield File("ingress.yaml", _HEAD + as_yaml(local_settings(self.installation, source)))
+        yield from manifest_files(self.installation, self.name, self.image)
+        lines = {
+            "report.md": "\n".join(write_markdown(self.report)),
+            "report.html": "\n".join(write_html(self.report)),
+            "report.json": json.dumps(self.report.as_json(), indent=2, ensure_ascii=False),
+        }
+        yield from (File(name, f"{text}\n") for name, text in lines.items())
+
+
+_HEAD: Final = """\
+# A rehearsal on this machine, written by txingress migrate. It serves what the files say, and
+# writes to no cluster:
+#
+#   txingress check --config ingress.yaml
+#   txingress simulate access.log --config ingress.yaml
+#   txingress run --config ingress.yaml
+#
+"""
+
+
+def _relative(path: str, folder: Path) -> str:
+    return os.path.relpath(os.path.abspath(path), folder.absolute())
+
+
+def _without_secrets(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """:return: an object without what may be a secret in a ConfigMap, or kubectl's copy."""
+    metadata = dict(value.get("metadata") or {})
+    annotations = {
+        name: text
+        for name, text in (metadata.get("annotations") or {}).items()
+        if name != "kubectl.kubernetes.io/last-applied-configuration"
+    }
+    metadata.pop("managedFields", None)
+    metadata["annotations"] = annotations
+    made = {**value, "metadata": metadata}
+    if value.get("kind") == "ConfigMap":
+        made["data"], _ = safe_data(RawObject("ConfigMap", "", "", value))
+    return made
+
+
+def write(folder: Path, outputs: Sequence[Output], *, force: bool) -> None:
+    """
+    Write all files: of several installations, each into a folder with its name.
+
+    :raises CannotRun: before anything is written, if a file is there already.
+    """
+    found: dict[Path, str] = {}
+    for output in outputs:
+        own = folder if len(outputs) == 1 else folder / output.name
+        found |= {own / file.path: file.text for file in output.files(own)}
+    there = [path for path in found if path.exists() or path.is_symlink()]
+    if there and not force:
+        raise CannotRun(f"{there[0]} exists; --force overwrites it, or name another folder")
+    try:
+        for path, text in found.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"{error.filename}: {error.strerror}") from None
