@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
-from ingress.command.offline import STANDARD_INPUT, Offline, load, load_change
+from ingress.command.offline import Offline, load, load_change
 from ingress.command.options import add_cluster, add_format, cluster_of
 from ingress.explain.differences import Difference, find_differences
 

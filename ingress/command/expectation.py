@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from ingress.command.failure import CannotRun
@@ -279,12 +278,3 @@ KEYS: Final[Mapping[str, tuple[Callable[[object], Any], Callable[..., Iterator[M
     "certificate": (_text_or_null, _certificate),
 }
 """What may be expected: how it is read, and how compared."""
-
-
-def read_file(file: str) -> list[Expectation]:
-    """:raises CannotRun: if it cannot be read, or has a mistake."""
-    try:
-        data = Path(file).read_bytes()
-    except OSError as error:
-        raise CannotRun(f"{file}: {error.strerror}") from None
-    return read_expectations(file, data)

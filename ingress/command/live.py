@@ -24,6 +24,9 @@ ADMIN_PORT: Final = 10254
 _TIMEOUT: Final = 30.0
 """Seconds to wait for kubectl, and for each answer."""
 
+_MOST: Final = 64 << 20
+"""Bytes of an answer."""
+
 _ROWS: Final = 1000
 """Rows that are asked for at once."""
 
@@ -56,7 +59,10 @@ class LiveProcess:
         request = Request(url, headers={"Accept": "application/json"})  # noqa: S310 (of our user)
         try:
             with self._opener.open(request, timeout=_TIMEOUT) as answer:
-                return json.load(answer)
+                text = answer.read(_MOST + 1)
+            if len(text) > _MOST:
+                raise CannotRun(f"{url} has more than {_MOST >> 20} MiB")
+            return json.loads(text)
         except HTTPError as error:
             with error:
                 text = error.read(1000).decode("utf-8", "replace").strip()

@@ -5,7 +5,6 @@ Files, or a cluster, read and built once: by the same readers and the same build
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from ingress.command.assumed_endpoints import assumed_endpoints
+from ingress.command.bounded_input import copy_input, is_stream
 from ingress.command.failure import CannotRun
 from ingress.command.overlay import with_objects
 from ingress.command.still_clock import StillClock
@@ -32,8 +32,6 @@ from ingress.routing.build import Built, build
 
 if TYPE_CHECKING:
     from ingress.command.cluster_reading import ClusterContent
-
-STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True)
@@ -115,14 +113,19 @@ def _from_here(path: Path) -> Path:
 
 @contextmanager
 def readable(paths: Sequence[str]) -> Iterator[list[str]]:
-    """Put standard input into a file for as long as it is needed."""
-    if STANDARD_INPUT not in paths:
+    """
+    Put standard input, and what pipes such as ``/dev/fd/63`` have, into files for as long as they
+    are needed: serving reads files and folders alone.
+    """
+    streams = dict.fromkeys(filter(is_stream, paths))
+    if not streams:
         yield list(paths)
         return
     with tempfile.TemporaryDirectory(prefix="txingress-") as folder:
-        file = Path(folder, "stdin.yaml")
-        file.write_bytes(sys.stdin.buffer.read())
-        yield [str(file) if path == STANDARD_INPUT else path for path in paths]
+        files = {name: f"{folder}/{number}.yaml" for number, name in enumerate(streams)}
+        for name, file in files.items():
+            copy_input(name, file)
+        yield [files.get(path, path) for path in paths]
 
 
 def no_remarks(built: Built) -> Iterable[Problem]:

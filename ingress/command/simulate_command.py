@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
 import json
 import sys
 import time
-import zlib
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
+from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.log_comparison import (
     Comparison,
@@ -25,8 +22,9 @@ from ingress.command.log_comparison import (
     examples_text,
     report,
 )
-from ingress.command.log_format import configured_format, make_reader
-from ingress.command.offline import STANDARD_INPUT, load
+from ingress.command.log_format import Reader, configured_format, make_reader
+from ingress.command.log_lines import open_log, read_lines
+from ingress.command.offline import load
 from ingress.command.options import add_format, add_objects, cluster_of
 from ingress.command.progress import Progress
 from ingress.explain.decider import Decider
@@ -39,14 +37,13 @@ EXAMPLES: Final = """examples:
   txingress simulate access.log.gz --config ingress.yaml --host shop.example --format json
   txingress simulate a.log --log-format '$remote_addr "$request" $status $host' -- k8s/
 """
-MAX_LINE: Final = 1 << 20
-"""Bytes of a line; the rest of a longer one is another, malformed one."""
+MOST_IN_VAIN: Final = 100_000
+"""Lines of which one has to be of a known format: a wrong file may be endless."""
 
 _UNKNOWN: Final = frozenset({Input.FIELDS, Input.SESSION, Input.OUTSIDE, Input.STATE})
 """What no access log has."""
 
 _MOST_SHOWN: Final = 120
-_GZIP: Final = b"\x1f\x8b"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,20 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
     is_secure = None if arguments.scheme is None else arguments.scheme == "https"
     comparer, tally = LogComparer(built, decider, host, is_secure), Tally(built)
     with ExitStack() as stack:
-        stream = stack.enter_context(_opened(arguments.log))
+        stream = stack.enter_context(open_log(arguments.log))
         progress = stack.enter_context(Progress("lines", sys.stderr, time.monotonic))
-        for number, line in enumerate(_lines(stream), 1):
-            entry = read(line)
-            if entry is None:
-                tally.add(number, shown(line.decode("utf-8", "replace"), _MOST_SHOWN), _MALFORMED)
-            else:
-                found = comparer.compare(entry)
-                if found.result is Result.SAME:
-                    tally.counts[Result.SAME] += 1
-                else:
-                    tally.add(number, examples_text(entry), found)
-            if not number & 0x3FF:
-                progress.show(number)
+        _compare_all(stream, read, comparer, tally, progress)
     if arguments.format == "json":
         print(json.dumps(tally.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -114,41 +100,38 @@ def run(arguments: argparse.Namespace) -> int:
 _MALFORMED: Final = Comparison(Result.MALFORMED)
 
 
+def _compare_all(
+    stream: BinaryIO,
+    read: Reader,
+    comparer: LogComparer,
+    tally: Tally,
+    progress: Progress,
+) -> None:
+    """:raises CannotRun: if this is no access log, or has another format."""
+    for number, line in enumerate(read_lines(stream), 1):
+        if not number & 0x3FF:
+            progress.show(number)
+        if number == MOST_IN_VAIN and tally.counts[Result.MALFORMED] == tally.lines:
+            raise CannotRun(
+                f"none of the first {MOST_IN_VAIN:,} lines has a known format; --log-format names "
+                "another one"
+            )
+        if not line:
+            continue
+        entry = read(line)
+        if entry is None:
+            begin = line[: 4 * _MOST_SHOWN].decode("utf-8", "replace")
+            tally.add(number, shown(begin, _MOST_SHOWN), _MALFORMED)
+            continue
+        found = comparer.compare(entry)
+        if found.result is Result.SAME:
+            tally.counts[Result.SAME] += 1
+        else:
+            tally.add(number, examples_text(entry), found)
+
+
 def _host(written: str) -> bytes:
     try:
         return written.encode("idna")
     except UnicodeError:
         raise CannotRun(f"--host {shown(written, _MOST_SHOWN)}: a host name is accepted") from None
-
-
-def _opened(name: str) -> BinaryIO:
-    """
-    Open a log, compressed or not.
-
-    :raises CannotRun: if it cannot be read.
-    """
-    try:
-        if name == STANDARD_INPUT:
-            raw: BinaryIO = sys.stdin.buffer
-        else:
-            raw = open(name, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
-        stream = io.BufferedReader(cast("io.RawIOBase", raw), 1 << 20)
-        is_compressed = stream.peek(2)[:2] == _GZIP
-    except OSError as error:
-        raise CannotRun(f"{name}: {error.strerror}; a file or - is accepted") from None
-    return cast("BinaryIO", gzip.open(stream) if is_compressed else stream)
-
-
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """
-    Yield lines without their ends, and none that is empty.
-
-    :raises CannotRun: if the compressed data are broken.
-    """
-    try:
-        while line := stream.readline(MAX_LINE):
-            line = line.rstrip(b"\r\n")
-            if line:
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
-        raise CannotRun(f"the log cannot be read to its end: {error}") from None

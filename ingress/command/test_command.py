@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from ingress.command.expectation import Expectation, Miss, misses_of, read_expectations, read_file
+from ingress.command.bounded_input import STANDARD_INPUT, read_input
+from ingress.command.expectation import Expectation, Miss, misses_of, read_expectations
 from ingress.command.failure import FINE, FOUND, CannotRun
-from ingress.command.offline import STANDARD_INPUT, load
+from ingress.command.offline import load
 from ingress.command.options import add_objects, cluster_of
 from ingress.explain.as_text import as_text
 from ingress.explain.explanation import explain
@@ -57,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
     if arguments.files.count(STANDARD_INPUT) + arguments.paths.count(STANDARD_INPUT) > 1:
         raise CannotRun("standard input can be only one of the files")
-    expectations = [each for file in arguments.files for each in _read(file)]
+    expectations = [
+        each for file in arguments.files for each in read_expectations(file, read_input(file))
+    ]
     offline = load(
         arguments.config,
         arguments.paths,
@@ -78,12 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.junit is not None:
         _write_report(arguments.junit, verdicts)
     return FOUND if failed else FINE
-
-
-def _read(file: str) -> list[Expectation]:
-    if file == STANDARD_INPUT:
-        return read_expectations(STANDARD_INPUT, sys.stdin.buffer.read())
-    return read_file(file)
 
 
 def _print(verdict: Verdict) -> None:

@@ -257,7 +257,8 @@ def _take_file(path: str, real: str, status: os.stat_result, index: int, listing
     if not stat.S_ISREG(status.st_mode):
         listing.refuse(path, "is neither a file nor a folder")
     elif status.st_size > MAX_FILE_SIZE:
-        listing.refuse(path, f"is larger than {MAX_FILE_SIZE // 1024**2} MiB")
+        most = f"{MAX_FILE_SIZE // 1024**2} MiB ({MAX_FILE_SIZE:,} bytes) at most"
+        listing.refuse(path, f"has {status.st_size:,} bytes; a file of {most} is read")
     else:
         found = FoundFile(path, (real,), (index, path), sign(status), modified=status.st_mtime)
         listing.files.setdefault(path, found)

@@ -128,7 +128,7 @@ def read_pair(folder: str) -> Reading:
     has_pair = any(os.path.lexists(os.path.join(folder, file)) for file in PAIR)
     for file in FILES:
         try:
-            data[file] = _read_file(os.path.join(folder, file))
+            data[file] = read_pem(os.path.join(folder, file))
         except OSError as error:
             is_needed = has_pair if file in PAIR else not has_pair
             if isinstance(error, FileNotFoundError) and not is_needed:
@@ -155,7 +155,8 @@ def read_pair(folder: str) -> Reading:
     return Reading(0, key, None if problems else secret, tuple(problems))
 
 
-def _read_file(path: str) -> bytes:
+def read_pem(path: str) -> bytes:
+    """:raises OSError: if it is no regular file, or larger than `MAX_PEM_SIZE`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -12,6 +12,7 @@ from typing import Final
 from ingress.errors import IngressError
 from ingress.kube.api.client import APIClient
 from ingress.kube.objects import Metadata, Secret
+from ingress.kube.pem_folder import read_pem
 from ingress.routing.build.certificate import (
     CERTIFICATE_KEY,
     PRIVATE_KEY_KEY,
@@ -59,7 +60,7 @@ class CertificateFolder:
         """The pair that is in it; None if there is none that can be used."""
         try:
             names = (CERTIFICATE_KEY, PRIVATE_KEY_KEY)
-            data = {name: (self._path / name).read_bytes() for name in names}
+            data = {name: read_pem(f"{self._path / name}") for name in names}
             return read_pair(Secret(metadata=Metadata(name=""), data=data))
         except (PairError, OSError):
             return None

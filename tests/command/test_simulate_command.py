@@ -1,5 +1,5 @@
 """
-Tests for `ingress.command.simulate_command` and `ingress.command.log_comparison`.
+Tests for `ingress.command.simulate_command`, `log_comparison` and `log_lines`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.command import log_comparison
+from ingress.command import log_comparison, log_lines, simulate_command
 from ingress.command.log_comparison import Comparison, Result, Tally
 from tests.command.test_main import run
 from tests.support.manifest import ingress_manifest, service_manifest
@@ -260,6 +260,29 @@ class SimulateTests(SynchronousTestCase):
             status, _, remark = run("simulate", *arguments)
             self.assertEqual(status, 2, arguments)
             self.assertTrue(remark)
+
+    def test_no_log(self) -> None:
+        """What is no log ends the command: without the end of a line, or without a known format."""
+        shop = self.shop()
+        self.patch(log_lines, "MAX_SKIPPED", 4 << 20)
+        self.patch(simulate_command, "MOST_IN_VAIN", 3)
+        long = self.folder / "long.gz"
+        long.write_bytes(gzip.compress(line().encode() + bytes(6 << 20)))
+        for log, reason in (
+            (str(long), "line 2 has more than 4 MiB: this is no access log"),
+            ("/dev/zero", "line 1 has more than 4 MiB: this is no access log"),
+            (self.log("a\n", "\n", "b\n"), "none of the first 3 lines has a known format"),
+        ):
+            status, _, remark = run("simulate", log, "--", shop)
+            self.assertEqual(status, 2)
+            self.assertIn(reason, remark)
+
+    def test_long_line(self) -> None:
+        """A line that is too long is one malformed line; the lines have their own numbers."""
+        text = ("x" * (3 << 20) + "\n", "\n", line("/api/x"), "\n")
+        found = self.simulate(self.shop(), *text)
+        self.assertEqual((found["lines"], found["malformed"]), (2, 1))
+        self.assertEqual([each["line"] for each in found["malformedExamples"]], [1])
 
     def test_bounded(self) -> None:
         """Differences beyond a number are counted and not kept."""

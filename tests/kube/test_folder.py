@@ -129,7 +129,10 @@ class ScanTests(FolderTestCase):
         """A file that is too large is a Problem, and keeps what it gave."""
         with open(self.disk.path("a.yaml"), "wb") as file:
             file.truncate(MAX_FILE_SIZE + 1)
-        self.assertEqual(self.problems(""), {"a.yaml": "is larger than 64 MiB"})
+        self.assertEqual(
+            self.problems(""),
+            {"a.yaml": "has 67,108,865 bytes; a file of 64 MiB (67,108,864 bytes) at most is read"},
+        )
         self.assertEqual(self.scan("").hidden, {self.disk.path("a.yaml")})
 
     def test_strange_names(self) -> None:
