@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.migrate_ingresses import judge_ingresses
 from ingress.command.migrate_output import Output, write
 from ingress.command.migrate_reading import read_objects, read_values
-from ingress.command.offline import STANDARD_INPUT, Offline, load, readable
+from ingress.command.offline import Offline, load, readable
 from ingress.command.options import add_cluster, add_format, cluster_of
 from ingress.command.remarks import remarks_of
 from ingress.config import Cluster, Config

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from ingress.command.failure import CannotRun
 from ingress.command.migrate_reading import read_served
-from ingress.command.offline import STANDARD_INPUT
 from ingress.migration.config_maps import safe_data
 from ingress.migration.configuration import local_settings
 from ingress.migration.controller import Installation
@@ -63,7 +62,7 @@ class Output:
         """:return: the same with copies of what no file of the user has, Secrets left out."""
         texts = [self.made_text()]
         for path, real in zip(self.paths, self.real, strict=True):
-            if path == STANDARD_INPUT:
+            if path != real:
                 texts += [as_yaml(_without_secrets(each)) for each in read_served(real)]
         return replace(self, copies="---\n".join(filter(None, texts)))
 
@@ -78,7 +77,7 @@ class Output:
         """
         source = self.source
         if not source:
-            files = [_relative(path, folder) for path in self.paths if path != STANDARD_INPUT]
+            files = [_relative(path, folder) for path in self.paths if path in self.real]
             if self.copies:
                 files.append(COPIES)
                 yield File(COPIES, self.copies)

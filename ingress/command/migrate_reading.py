@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ingress.command.bounded_input import read_input
 from ingress.command.failure import CannotRun
 from ingress.document import (
     Document,
@@ -85,9 +86,7 @@ def read_values(files: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for file in files:
         try:
-            documents = load_documents(decode_text(Path(file).read_bytes()))
-        except OSError as error:
-            raise CannotRun(f"{file}: {error.strerror}") from None
+            documents = load_documents(decode_text(read_input(file)))
         except DocumentError as error:
             raise CannotRun(f"{file}, line {error.line}: {error.message}") from None
         for document in documents:
