@@ -30,8 +30,6 @@ ACCEPTED = {
 _HOST_AND_PORT = re.compile(r"(?:(\*|[0-9.]+|\[[^\[\]]+\])?:)?([0-9]{1,5})")
 """``HOST:PORT``, ``:PORT`` or ``PORT``."""
 
-_PORT = re.compile(r"[0-9]{1,5}")
-
 
 class AddressRefused(IngressError):
     """A description is not an address to listen on; the message says what is accepted."""
@@ -79,9 +77,7 @@ def parse_listen_address(description: str, folder: Path) -> ListenAddress:
     short = _HOST_AND_PORT.fullmatch(description)
     if short is not None:
         return _tcp_address((short[1] or "*").strip("[]"), int(short[2]))
-    kind, _, rest = description.partition(":")
-    if kind == "tcp" and _PORT.fullmatch(rest) and int(rest) <= 65535:
-        return TCPAddress(int(rest))
+    kind = description.partition(":")[0]
     if kind not in ACCEPTED:
         raise AddressRefused("; ".join((HOST_AND_PORT, *ACCEPTED.values())))
     # Takes long to import, and most descriptions do not need it.

@@ -50,12 +50,13 @@ def update_ports(
     sources = [CONFIGURATION, *(_key(name) for name in _ordered_config_maps(config))]
     if table.has_been_made and not any(move.key in sources for move in moves):
         return table, set()
-    reserved = _reserved(config, own)
+    wanted = {source: rules.sets[source].ports for source in sources if source in rules.sets}
+    # Addresses of listeners may take long to read, and few configurations have such services.
+    reserved = _reserved(config, own) if any(wanted.values()) else {}
     services: dict[PortKey, PortService] = {}
     problems: dict[ObjectKey, list[Problem]] = {}
-    for source in sources:
-        found = rules.sets.get(source)
-        for key, service in found.ports.items() if found is not None else ():
+    for source, ports in wanted.items():
+        for key, service in ports.items():
             taken = reserved.get(key) or _taken(services.get(key))
             if taken:
                 problem = service.source.problem(Code.PORT_TAKEN, taken)
