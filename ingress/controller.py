@@ -126,6 +126,12 @@ class Controller:
         self.failures = 0
         """Builds that came to nothing, for a fault of ours."""
 
+        self.builds = 0
+        """Builds that came to an end, whether they changed anything or not."""
+
+        self.build_seconds = 0.0
+        """How long these took together, without the turns of others in between."""
+
     def __repr__(self) -> str:
         state = "building" if self._slice else "waiting" if self._holdoff else "idle"
         return f"<Controller {state}, {self.generation} published>"
@@ -225,6 +231,8 @@ class Controller:
             self._slice = self._clock.callLater(0, self._run, steps, spent + took)
 
     def _finish(self, built: Built, spent: float) -> None:
+        self.builds += 1
+        self.build_seconds += spent
         previous, self._built = self._built, built
         if previous is None or built.names is not previous.names:
             self._request_names(built, is_first=previous is None)

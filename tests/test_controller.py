@@ -372,6 +372,15 @@ class SliceTests(ControllerTestCase):
         self.assertEqual(self.hosts()[1:], [{"a.example"}, {"a.example", "b.example"}])
         self.assertEqual(self.workshop.begun, 3)
 
+    def test_time(self) -> None:
+        """The time of a build is that of its slices, without what happens between them."""
+        self.assertEqual((self.controller.builds, self.controller.build_seconds), (1, 0.0))
+        self.change("a.example")
+        self.clock.advance(HOLDOFF_DELAY)
+        self.clock.pump([100.0] * 12)
+        self.assertEqual(self.controller.builds, 2)
+        self.assertAlmostEqual(self.controller.build_seconds, 10 * SLICE / 2)
+
     def test_no_starvation(self) -> None:
         """Builds come to their end although something changes during each slice."""
         for number in range(30):
@@ -393,6 +402,7 @@ class FailureTests(ControllerTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(self.hosts(), [{"a.example"}])
         self.assertEqual((self.controller.generation, self.controller.failures), (1, 1))
+        self.assertEqual(self.controller.builds, 1)
         self.workshop.failure = None
         self.change("c.example")
         self.clock.advance(HOLDOFF_DELAY)

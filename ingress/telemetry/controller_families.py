@@ -42,6 +42,7 @@ def controller_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> I
     yield _leases(proxy, constants)
     yield _problems(proxy.problems)
     yield from _api(proxy)
+    yield from _builds(proxy)
     built = proxy.published.built
     if built is not None:
         yield from _snapshot(proxy, built.snapshot)
@@ -91,6 +92,20 @@ def _configuration(proxy: ObservedProxy, labels: str) -> Iterator[Family]:
         "Builds of a snapshot that failed; the one before stays in force",
         published.failures,
         labels,
+    )
+
+
+def _builds(proxy: ObservedProxy) -> Iterator[Family]:
+    published = proxy.published
+    yield counter(
+        f"{OWN_PREFIX}_builds_total",
+        "Builds of routes, whether they changed what is served or not",
+        published.builds,
+    )
+    yield counter(
+        f"{OWN_PREFIX}_build_seconds_total",
+        "Seconds that these builds took",
+        published.build_seconds,
     )
 
 

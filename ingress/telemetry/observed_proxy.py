@@ -41,6 +41,14 @@ class Published(Protocol):
     def failures(self) -> int:
         """Builds that failed."""
 
+    @property
+    def builds(self) -> int:
+        """Builds that did not, whether they changed anything or not."""
+
+    @property
+    def build_seconds(self) -> float:
+        """How long these took together."""
+
 
 class Configured(Protocol):
     """The configuration in force (`ingress.live_config.LiveConfig`)."""

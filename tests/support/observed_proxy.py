@@ -30,6 +30,8 @@ class HandPublished:
     generation: int = 0
     published_at: datetime | None = None
     failures: int = 0
+    builds: int = 0
+    build_seconds: float = 0.0
 
     def publish(self, built: Built, *, before: float = 0.0) -> None:
         """:param before: how many seconds ago it was published."""

@@ -76,6 +76,12 @@ class ControllerFamiliesTests(SynchronousTestCase):
         self.assertEqual(self.value(f"{PREFIX}errors"), 3)
         self.assertIn(f"# TYPE {PREFIX}success counter\n", self.text())
 
+    def test_builds(self) -> None:
+        """How many builds there were, and how long they took."""
+        self.hand.published.builds, self.hand.published.build_seconds = 4, 1.5
+        self.assertEqual(self.value("txingress_builds_total"), 4)
+        self.assertEqual(self.value("txingress_build_seconds_total"), 1.5)
+
     def test_build_info(self) -> None:
         """The version is a label."""
         (sample,) = self.samples(f"{PREFIX}build_info")
