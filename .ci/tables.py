@@ -1,6 +1,6 @@
 """
-Write the tables of README.md and docs that come from the code, the man page, and the schema of the
-chart's values.
+Write the tables of README.md and docs that come from the code, the man page, the schema of the
+chart's values, and its dashboards.
 
 A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
 With ``--check``, nothing is written: the command fails if a table is not what the code says.
@@ -11,7 +11,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+import dashboard_controller
+import dashboard_traffic
 from chart_schema import schema
+from dashboards import dumped
 
 from ingress.command.manual import manual
 from ingress.config_map.key import Key
@@ -94,6 +97,11 @@ MANUAL = "etc/man/txingress.1"
 
 SCHEMA = "etc/chart/values.schema.json"
 
+DASHBOARDS = {
+    "etc/chart/dashboards/traffic.json": dashboard_traffic.DASHBOARD,
+    "etc/chart/dashboards/controller.json": dashboard_controller.DASHBOARD,
+}
+
 
 def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) -> str:
     """
@@ -112,7 +120,9 @@ def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) ->
 def main() -> int:
     stale = []
     files = {name: with_tables((CHECKOUT / name).read_text(), TABLES[name]) for name in TABLES}
-    for name, made in {**files, MANUAL: manual(), SCHEMA: schema()}.items():
+    files |= {MANUAL: manual(), SCHEMA: schema()}
+    files |= {name: dumped(dashboard) for name, dashboard in DASHBOARDS.items()}
+    for name, made in files.items():
         file = CHECKOUT / name
         text = file.read_text() if file.exists() else ""
         if made != text and "--check" in sys.argv:

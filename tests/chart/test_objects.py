@@ -139,7 +139,7 @@ FURTHER: dict[str, Values] = {
                 "podMonitor": {"enabled": True, "sampleLimit": 100000},
                 "prometheusRule": {
                     "enabled": True,
-                    "disabled": ["TxingressRestarted"],
+                    "disabled": ["TxingressRestarts"],
                     "rules": [{"alert": "Own", "expr": "vector(1)"}],
                 },
                 "dashboards": {"enabled": True, "namespace": "monitoring"},
