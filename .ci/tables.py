@@ -20,6 +20,7 @@ from ingress.command.manual import manual
 from ingress.config_map.key import Key
 from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.table import KEYS
+from ingress.log_template import FAMILIES, VARIABLES
 from ingress.migration.flag_table import FLAGS
 from ingress.policy.support import Verdict, support_of_all
 
@@ -63,6 +64,12 @@ def config_map_keys() -> Iterator[str]:
         yield f"| `{key.name}` | {default} | {_key_verdict(key)} | {key.effect} |"
 
 
+def log_variables() -> Iterator[str]:
+    """Make the list of docs/configmap.md: the variables of formats of lines."""
+    names = [*sorted(VARIABLES), *(f"{family}NAME" for family in FAMILIES)]
+    yield f"These variables have values: {', '.join(f'`${name}`' for name in names)}."
+
+
 def _key_verdict(key: Key) -> str:
     match key.verdict:
         case KeyVerdict.WORKS:
@@ -87,7 +94,7 @@ def flags() -> Iterator[str]:
 TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "README.md": {"annotations": annotation_summary},
     "docs/compatibility.md": {"annotations": annotation_list},
-    "docs/configmap.md": {"keys": config_map_keys},
+    "docs/configmap.md": {"keys": config_map_keys, "variables": log_variables},
     "docs/flags.md": {"flags": flags},
 }
 """The makers of tables by file and name."""

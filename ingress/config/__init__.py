@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
+from ingress.config.access_log import AccessLog as AccessLog
 from ingress.config.compression import CompressionSettings
 from ingress.config.explain import ExplainSettings
 from ingress.config.limit_store import LimitStore as LimitStore
@@ -125,17 +126,6 @@ class Cluster:
 
     events: bool = True
     """Whether Problems are written as Events of their objects."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccessLog:
-    """A line for each exchange."""
-
-    path: Path | None = None
-    """None for standard output."""
-
-    format: Literal["nginx", "nginx-exact", "json"] = "nginx"
-    """The format of a line (`ingress.telemetry.log_line`)."""
 
 
 @dataclass(frozen=True, slots=True)

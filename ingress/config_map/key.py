@@ -4,8 +4,10 @@ A key of ingress-nginx's ConfigMap, and what becomes of it here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from ingress.config_map.value import AcceptText, text
 
@@ -57,6 +59,11 @@ class Key:
     implied_by: str = ""
     """A key that works; where it is true, this one adds nothing and is no Problem."""
 
+    remark: Callable[[Any], str] | None = None
+    """
+    What else there is to say about a value that applies; empty for nothing. It becomes a Problem.
+    """
+
     @property
     def closes(self) -> bool:
         """Whether its presence closes every rule."""
@@ -75,6 +82,7 @@ def works(
     default: str = "",
     *,
     decides_access: bool = False,
+    remark: Callable[[Any], str] | None = None,
 ) -> Key:
     """A key that works."""
     return Key(
@@ -85,6 +93,7 @@ def works(
         accept,
         target,
         decides_access,
+        remark=remark,
     )
 
 

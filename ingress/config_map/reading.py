@@ -93,6 +93,9 @@ def _read_key(
             values[key.name] = key.accept(text)
     except NotAccepted as error:
         return _bad_value(key, text, str(error), values, last, closed)
+    if key.remark is not None:
+        remark = key.remark(values[key.name])
+        return KeyFault(key.name, "", remark) if remark else None
     if key.verdict is Verdict.WORKS or key.is_harmless(text):
         return None
     if key.closes:

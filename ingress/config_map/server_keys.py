@@ -42,6 +42,16 @@ _TRUST: Final = (
         "the field in which proxies in front forward the address of the client",
         "X-Forwarded-For",
     ),
+    no_effect(
+        "forwarded-for-proxy-protocol-header",
+        "there is no such internal field",
+        "X-Forwarded-For-Proxy-Protocol",
+    ),
+    unsupported(
+        "forwarded-host-header",
+        "X-Original-Forwarded-Host has the X-Forwarded-Host of the client",
+        "X-Forwarded-Host",
+    ),
     works(
         "compute-full-forwarded-for",
         accept.boolean,

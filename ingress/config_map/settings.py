@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from ingress.config import HSTS, Config
+from ingress.config import HSTS, AccessLog, Config
+from ingress.config.access_log import CustomLine
 from ingress.config.otlp import HTTP_PORT
 from ingress.config_map.reading import ReadData, Values
 from ingress.config_map.table import KEYS
+from ingress.log_template import DEFAULT_TEMPLATE, LogTemplate
 
 _Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -47,13 +49,37 @@ def apply(config: Config, read: ReadData) -> Config:
         config = replace(config, field_names="any")
     if values.get("use-http2") is False:
         config = replace(config, limits=replace(config.limits, http2_streams=0))
-    if values.get("disable-access-log") is True:
-        config = replace(config, access_log=None)
+    config = replace(config, access_log=_access_log(config, values))
     host = values.get("otlp-collector-host")
     if host is not None and not config.otlp.endpoint:
         endpoint = f"http://{host}:{HTTP_PORT}/v1/traces"
         config = replace(config, otlp=replace(config.otlp, endpoint=endpoint))
     return replace(config, nginx=replace(config.nginx, closed_by=read.closed_by))
+
+
+def _access_log(config: Config, values: Values) -> AccessLog | None:
+    """Return the settings of the access log, with the format of the ConfigMap."""
+    log = config.access_log
+    if log is None or values.get("disable-access-log") is True:
+        return None
+    log = replace(
+        log,
+        has_exchanges=values.get("disable-http-access-log") is not True,
+        has_relays=values.get("disable-stream-access-log") is not True,
+        has_unmatched=values.get("enable-access-log-for-default-backend") is not False,
+    )
+    escape: Literal["default", "json", "none"] = "default"
+    if values.get("log-format-escape-none"):
+        escape = "none"
+    elif values.get("log-format-escape-json"):
+        escape = "json"
+    template = values.get("log-format-upstream", DEFAULT_TEMPLATE)
+    assert isinstance(template, LogTemplate)
+    if template.is_default and escape == "default":
+        is_asked = "log-format-upstream" in values
+        return replace(log, format="nginx-exact") if is_asked else log
+    ports = config.public_ports
+    return replace(log, custom=CustomLine(template, escape, ports.http, ports.https))
 
 
 def _replaced(part: Any, path: list[str], value: object) -> Any:

@@ -9,16 +9,57 @@ from typing import Final
 from ingress.config_map import otlp_value as otlp
 from ingress.config_map import value as accept
 from ingress.config_map.key import no_effect, unsupported, works
+from ingress.log_template import LogTemplate
 
-_FORMAT: Final = "lines have the format that access-log of the configuration names"
 _MODSECURITY: Final = "no request is filtered by ModSecurity"
 _SYSLOG: Final = "logs go where the configuration and twistd say"
 
+
+def _without_value(template: LogTemplate) -> str:
+    names = template.without_value
+    if not names:
+        return ""
+    listed = ", ".join(f"${name}" for name in names)
+    return f"it applies, but {listed} {'has' if len(names) == 1 else 'have'} no value here"
+
+
 _LOGS: Final = (
     works("disable-access-log", accept.boolean, "", "whether there is no access log", "false"),
-    unsupported("log-format-upstream", _FORMAT),
-    unsupported("log-format-escape-json", _FORMAT, "false"),
-    unsupported("log-format-escape-none", _FORMAT, "false"),
+    works(
+        "disable-http-access-log",
+        accept.boolean,
+        "",
+        "whether there are no lines of requests",
+        "false",
+    ),
+    works(
+        "disable-stream-access-log",
+        accept.boolean,
+        "",
+        "whether there are no lines of connections that are forwarded as they are",
+        "false",
+    ),
+    works(
+        "log-format-upstream",
+        accept.log_template,
+        "",
+        "the format of lines, with [variables](#log-formats)",
+        remark=_without_value,
+    ),
+    works(
+        "log-format-escape-json",
+        accept.boolean,
+        "",
+        "whether values in lines are escaped for JSON",
+        "false",
+    ),
+    works(
+        "log-format-escape-none",
+        accept.boolean,
+        "",
+        "whether values in lines are written as they are, but for control characters",
+        "false",
+    ),
     no_effect("log-format-stream", "this proxy does not forward TCP and UDP ports"),
     unsupported(
         "access-log-path",
@@ -36,10 +77,12 @@ _LOGS: Final = (
         "nginx.skipped_log_targets",
         "URLs without lines in the access log: targets, and regular expressions after `~` or `~*`",
     ),
-    no_effect(
+    works(
         "enable-access-log-for-default-backend",
-        "requests that no rule matches are always logged",
-        harmless=("true",),
+        accept.boolean,
+        "",
+        "whether requests that no rule matches have lines; they have without the key",
+        "false",
     ),
     no_effect("enable-auth-access-log", "authentication requests have no lines", "false"),
     no_effect("error-log-path", _SYSLOG, "/var/log/nginx/error.log"),

@@ -60,6 +60,7 @@ _REDIRECTS: Final = (
         "whether redirects to https keep a slash at the end",
         "false",
     ),
+    no_effect("app-root", "ingress-nginx reads the annotation alone"),
     no_effect("use-port-in-redirects", "there are no redirects of this kind", "false"),
     works(
         "proxy-redirect-from",
@@ -138,7 +139,9 @@ _ENDPOINTS: Final = (
         "how endpoints share requests",
         "round_robin",
     ),
-    unsupported("upstream-hash-by", "requests are balanced as by default"),
+    no_effect("upstream-hash-by", "ingress-nginx reads the annotation alone"),
+    no_effect("upstream-hash-by-subset", "ingress-nginx reads the annotation alone", "false"),
+    no_effect("upstream-hash-by-subset-size", "ingress-nginx reads the annotation alone", "3"),
     works(
         "upstream-keepalive-connections",
         accept.integer(0, 1_000_000),

@@ -18,6 +18,7 @@ from ingress.config.section import NotAccepted
 from ingress.duration import parse_duration
 from ingress.field_edits import check_field
 from ingress.linear_pattern import LinearPattern, PatternRefused
+from ingress.log_template import LogTemplate, TemplateRefused
 from ingress.object_name import parse_object_name
 from ingress.pattern_replacement import PatternReplacement, ReplacementRefused, read_pattern
 from ingress.value_map import ValueMap, ValueRefused
@@ -296,6 +297,14 @@ def media_types(written: str) -> tuple[str, ...]:
     if not members or not all(_MEDIA_TYPE.fullmatch(member) for member in members):
         raise NotAccepted("media types with blanks between them are accepted, or *")
     return tuple(member.lower() for member in members)
+
+
+def log_template(written: str) -> LogTemplate:
+    """Accept a format of lines, as nginx's ``log_format`` has it."""
+    try:
+        return LogTemplate.read(text(written))
+    except TemplateRefused as error:
+        raise NotAccepted(str(error)) from None
 
 
 def reference(written: str) -> tuple[str, str]:

@@ -95,6 +95,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         record.request_id = resources.request_id_of(request)
         client = self._client.believed(request, snapshot.config)
         record.client_address = client.address
+        record.is_secure = client.is_secure
         route = record.route = find_route(snapshot, request.host, request.path, request)
         self._response_edits = resources.https_edits if client.is_secure else resources.http_edits
         if route is None:

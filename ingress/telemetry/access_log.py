@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ingress import config
+from ingress.telemetry.custom_line import compile_line
 from ingress.telemetry.log_line import FORMATS, Formatter
 from ingress.telemetry.log_writer import STDOUT, LogWriter
 from ingress.telemetry.record import ExchangeRecord
@@ -54,6 +55,8 @@ class AccessLog:
         self._format: Formatter
         self._relay_format: RelayFormatter
         self._to_text: Callable[[float], bytes]
+        self._has_exchanges = True
+        self._has_relays = True
         self._lines: list[bytes] = []
         self._flush_call: IDelayedCall | None = None
         self._second = -1.0
@@ -112,13 +115,13 @@ class AccessLog:
 
     def write(self, record: ExchangeRecord) -> None:
         """Write the line of an exchange that is over."""
-        if self._writer is not None:
+        if self._writer is not None and self._has_exchanges:
             self._look_at_clock()
             self._append(self._format(record, self._time))
 
     def write_relay(self, record: RelayRecord) -> None:
         """Write the line of a relay that is over."""
-        if self._writer is not None:
+        if self._writer is not None and self._has_relays:
             self._look_at_clock()
             self._append(self._relay_format(record, self._time))
 
@@ -165,8 +168,14 @@ class AccessLog:
         self._writer.start()
 
     def _use(self, settings: config.AccessLog) -> None:
-        self._format, self._to_text = FORMATS[settings.format]
-        self._relay_format = RELAY_FORMATS[settings.format]
+        self._has_exchanges, self._has_relays = settings.has_exchanges, settings.has_relays
+        custom = settings.custom
+        # A custom format has the time of the format that it takes the place of.
+        name = settings.format if custom is None else "nginx-exact"
+        self._format, self._to_text = FORMATS[name]
+        self._relay_format = RELAY_FORMATS[name]
+        if custom is not None:
+            self._format = compile_line(custom)
         self._second = -1.0
 
     def _close(self) -> None:

@@ -83,15 +83,15 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
     duration = record.duration
     target = request.target
     if _QUOTE in target or _BACKSLASH in target:
-        target = _escaped(target)
+        target = escaped(target)
     user, fields = request.cache.nginx_log or _describe(request)
     if len(tries) == 1:
         only = tries[0]
         took = only.response_time or 0.0
         tried = b"%b %d %b %b" % (
-            only.endpoint_name or _endpoint_name(only.endpoint),
+            only.endpoint_name or endpoint_name(only.endpoint),
             size if only.header_time is not None else 0,
-            _MILLISECONDS[int(took * 1000)] if 0 <= took < 1 else _seconds(took),
+            _MILLISECONDS[int(took * 1000)] if 0 <= took < 1 else seconds_text(took),
             _STATUS_TEXTS[only.status],
         )
     else:
@@ -108,7 +108,7 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
         size,
         fields,
         record.request_size,
-        _MILLISECONDS[int(duration * 1000)] if 0 <= duration < 1 else _seconds(duration),
+        _MILLISECONDS[int(duration * 1000)] if 0 <= duration < 1 else seconds_text(duration),
         _NO_UPSTREAM if route is None else route.upstream_names,
         tried,
         record.request_id,
@@ -120,11 +120,11 @@ def _line_without_request(record: ExchangeRecord, time: bytes) -> bytes:
     return b'%b - - [%b] "%b" %d %d "-" "-" %d %b %b %b %b %b\n' % (
         record.client_address or b"unix:",
         time,
-        _escaped(record.line) or b"-",
+        escaped(record.line) or b"-",
         record.status,
         record.body_size,
         record.request_size,
-        _seconds(record.duration),
+        seconds_text(record.duration),
         _NO_UPSTREAM,
         _NOBODY_ASKED,
         record.request_id,
@@ -149,26 +149,26 @@ def _tried(tries: Sequence[AttemptRecord], size: int) -> bytes:
     if tries[-1].header_time is not None:
         lengths[-1] = b"%d" % size
     columns = (
-        [_endpoint_name(each.endpoint) for each in tries],
+        [endpoint_name(each.endpoint) for each in tries],
         lengths,
-        [_seconds(each.response_time or 0.0) for each in tries],
+        [seconds_text(each.response_time or 0.0) for each in tries],
         [_STATUS_TEXTS[each.status] for each in tries],
     )
     return b" ".join([b", ".join(column) for column in columns])
 
 
-def _seconds(seconds: float) -> bytes:
+def seconds_text(duration: float) -> bytes:
     """
     Seconds with milliseconds, rounded down as in nginx. Less than 0 becomes 0: the clocks
     of other reactors can go back.
     """
-    return b"%d.%03d" % divmod(max(int(seconds * 1000), 0), 1000)
+    return b"%d.%03d" % divmod(max(int(duration * 1000), 0), 1000)
 
 
 @lru_cache(maxsize=1024)
 def _tail(outcome: Outcome, detail: str) -> bytes:
     """Outcome and reason."""
-    reason = _escaped(detail.encode("utf-8")) or b"-"
+    reason = escaped(detail.encode("utf-8")) or b"-"
     return b'%b "%b"' % (outcome.value.encode("ascii"), reason)
 
 
@@ -180,17 +180,17 @@ def _describe(request: Request) -> tuple[bytes, bytes]:
     """
     referer, agent = request.field(b"referer"), request.field(b"user-agent")
     described = request.cache.nginx_log = (
-        _UNSAFE_IN_USER.sub(_escape, _user(request) or b"-"),
+        _UNSAFE_IN_USER.sub(_escape, user_of(request) or b"-"),
         b'"%b" "%b"' % (_field(referer), _field(agent)),
     )
     return described
 
 
 def _field(value: bytes | None) -> bytes:
-    return b"-" if value is None else _escaped(value)
+    return b"-" if value is None else escaped(value)
 
 
-def _user(request: Request) -> bytes:
+def user_of(request: Request) -> bytes:
     """
     The user of Basic credentials (RFC 7617), which are not verified.
 
@@ -208,7 +208,7 @@ def _user(request: Request) -> bytes:
     return user if colon else b""
 
 
-def _escaped(text: bytes) -> bytes:
+def escaped(text: bytes) -> bytes:
     return _UNSAFE.sub(_escape, text) if _UNSAFE.search(text) else text
 
 
@@ -217,7 +217,7 @@ def _escape(match: re.Match[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _endpoint_name(endpoint: Endpoint) -> bytes:
+def endpoint_name(endpoint: Endpoint) -> bytes:
     return str(endpoint).encode("utf-8")
 
 
@@ -279,7 +279,7 @@ def _describe_for_json(request: Request) -> dict[str, object]:
         "version": "1.0" if request.is_http_10 else "2.0" if request.is_http_2 else "1.1",
     }
     for key, value in (
-        ("user", _user(request)),
+        ("user", user_of(request)),
         ("referer", request.field(b"referer")),
         ("user_agent", request.field(b"user-agent")),
     ):

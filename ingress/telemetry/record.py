@@ -90,6 +90,9 @@ class ExchangeRecord:
     trace: TraceContext | None = None
     """The span of the exchange, if the policy of tracing has begun one."""
 
+    is_secure = False
+    """Whether the client came over TLS, as far as that is believed."""
+
     route: Route | None = None
     """None if no rule matched, or the request was refused before."""
 

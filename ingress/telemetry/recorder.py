@@ -45,6 +45,7 @@ class Recorder(RecordReceiver):
         self.answered = ExchangeRing()
         """The last exchanges that an endpoint has answered."""
 
+        self._has_unmatched = True
         self.unanswered = ExchangeRing()
         """The last ones that ended in another way: a busy rule does not push them out."""
 
@@ -62,7 +63,9 @@ class Recorder(RecordReceiver):
 
     def apply(self, config: Config) -> None:
         """Follow a new configuration."""
-        self.access_log.apply(config.access_log)
+        settings = config.access_log
+        self.access_log.apply(settings)
+        self._has_unmatched = settings is None or settings.has_unmatched
 
     def record(self, record: ExchangeRecord) -> None:
         """Record an exchange that is over, or a refusal of what was no valid request."""
@@ -84,7 +87,9 @@ class Recorder(RecordReceiver):
         try:
             route = record.route
             logging = route.logging if route is not None else None
-            if logging is None or not logging.skips(b"" if request is None else request.target):
+            if logging is not None and logging.skips(b"" if request is None else request.target):
+                pass
+            elif self._has_unmatched or not _is_unmatched(record):
                 self.access_log.write(record)
         except Exception:
             # The caller has a response to send.
@@ -116,6 +121,14 @@ class RelayRecorder(RelayReceiver):
     def relay_ended(self, record: RelayRecord) -> None:
         """RelayReceiver."""
         self._recorder.relay_ended(record)
+
+
+def _is_unmatched(record: ExchangeRecord) -> bool:
+    """Whether no rule was for the request, and nobody or the default backend has answered it."""
+    route = record.route
+    if route is None:
+        return record.outcome is Outcome.NO_ROUTE
+    return not route.ingress[1]
 
 
 _OK: Final = Outcome.OK

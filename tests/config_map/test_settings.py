@@ -8,9 +8,10 @@ from ipaddress import IPv4Network, IPv6Network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import HSTS, AccessLog, Config, Limits, OtlpSettings
+from ingress.config import HSTS, AccessLog, Config, Limits, OtlpSettings, PublicPorts
 from ingress.config_map.reading import read_data
 from ingress.config_map.settings import apply, trusts_everybody
+from ingress.log_template import DEFAULT_TEMPLATE
 
 PRIVATE = IPv4Network("10.0.0.0/8")
 EVERYBODY = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
@@ -87,6 +88,36 @@ class ApplyTests(SynchronousTestCase):
         """The access log is switched off."""
         self.assertIsNone(applied(disable_access_log="true").access_log)
         self.assertEqual(applied(disable_access_log="false").access_log, AccessLog())
+
+    def test_log_format(self) -> None:
+        """A format of lines is compiled from the keys for it; the default is a built-in one."""
+        config = Config(public_ports=PublicPorts(8080, 8443))
+        default = "$remote_addr - $remote_user [$time_local] ..."
+        log = applied(config, log_format_upstream=default).access_log
+        assert log is not None
+        assert log.custom is not None
+        self.assertEqual((log.custom.escape, log.custom.https_port), ("default", 8443))
+        for keys, escape in (
+            ({"log_format_escape_json": "true"}, "json"),
+            ({"log_format_escape_json": "true", "log_format_escape_none": "true"}, "none"),
+        ):
+            log = applied(None, **keys).access_log
+            assert log is not None
+            assert log.custom is not None
+            self.assertEqual((log.custom.escape, log.custom.template), (escape, DEFAULT_TEMPLATE))
+
+    def test_log_parts(self) -> None:
+        """Lines of requests, of relays, and of what no rule matches are switched off."""
+        self.assertEqual(
+            applied(disable_http_access_log="true").access_log, AccessLog(has_exchanges=False)
+        )
+        self.assertEqual(
+            applied(disable_stream_access_log="true").access_log, AccessLog(has_relays=False)
+        )
+        self.assertEqual(
+            applied(enable_access_log_for_default_backend="false").access_log,
+            AccessLog(has_unmatched=False),
+        )
 
     def test_head_size(self) -> None:
         """A head may be as large as all buffers together."""

@@ -19,12 +19,18 @@ from ingress.config_map.traffic_keys import TRAFFIC_KEYS
 
 SPECIAL = {
     "disable-access-log",
+    "disable-http-access-log",
+    "disable-stream-access-log",
+    "enable-access-log-for-default-backend",
     "enable-underscores-in-headers",
     "hsts",
     "hsts-include-subdomains",
     "hsts-max-age",
     "hsts-preload",
     "ignore-invalid-headers",
+    "log-format-escape-json",
+    "log-format-escape-none",
+    "log-format-upstream",
     "otlp-collector-host",
     "proxy-real-ip-cidr",
     "use-forwarded-headers",
@@ -76,9 +82,11 @@ block-cidrs block-user-agents block-referers proxy-ssl-location-only default-typ
 global-allowed-response-headers service-upstream ssl-reject-handshake ssl-early-data
 debug-connections strict-validate-path-type grpc-buffer-size-kb relative-redirects
 use-port-in-redirects preserve-trailing-slash disable-proxy-intercept-errors proxy-http-version
-enable-auth-access-log
+enable-auth-access-log app-root disable-http-access-log disable-stream-access-log
+forwarded-for-proxy-protocol-header forwarded-host-header upstream-hash-by
+upstream-hash-by-subset upstream-hash-by-subset-size
 """
-"""The names in the documentation and in the ``config.go`` of version 1.15."""
+"""The names in the documentation and in the ``config.go`` of version 1.15.1."""
 
 
 class TableTests(SynchronousTestCase):
