@@ -14,7 +14,9 @@ from ingress.controller import Controller
 from ingress.kube.watch import FileWatcher
 from ingress.kube.writing.cluster_writer import ClusterWriter
 from ingress.live_config import LiveConfig, RunInThread
+from ingress.port_service import PortKey
 from ingress.problem import Problem
+from ingress.problem_code import Code
 from ingress.problem_log import ProblemLog
 
 
@@ -126,6 +128,21 @@ class ControlPlane:
         self.problem_log.flush()
         stopped.addCallback(lambda _: writer_stopped)
         return stopped.addCallback(lambda _: self._close())
+
+    def report_ports(self, failures: Mapping[PortKey, str]) -> None:
+        """
+        Make Problems of the ports of TCP and UDP services that cannot be opened.
+
+        :param failures: the reason for each.
+        """
+        built = self.controller.built
+        found: dict[PortKey, tuple[Problem, ...]] = {}
+        for key, reason in failures.items():
+            service = built.snapshot.ports.get(key) if built is not None else None
+            if service is not None:
+                message = f"the port is not open: {reason}; it is tried again every few seconds"
+                found[key] = (service.source.problem(Code.PORT_CLOSED, message),)
+        self.problem_log.report("ports", found)
 
     def _configure(self, config: Config) -> None:
         self._configured(config)

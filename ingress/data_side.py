@@ -54,7 +54,8 @@ def make_local_serving(reactor: Any, given: Given, totals: Totals, *_: object) -
     plane, recorder = make_plane(reactor, given.marker)
     contexts = TLSContexts(lambda: plane.exchanges.snapshot, make_self_signed(datetime.now(UTC)))
     serving = LocalServing(reactor, given.listeners, plane, contexts, [recorder])
-    return serving, LocalReports(reactor, plane, recorder.traffic, totals), int
+    reports = LocalReports(reactor, plane, recorder.traffic, totals, serving.ports.sessions)
+    return serving, reports, int
 
 
 def make_workers(
@@ -99,7 +100,7 @@ def _make_data_side(
         return read_counters(plane, own_usage())
 
     def read_state() -> WorkerState:
-        return WorkerState(read_vitals(plane), read_endpoints(plane))
+        return WorkerState(read_vitals(plane, len(serving.ports.sessions)), read_endpoints(plane))
 
     return DataSide(
         serving,

@@ -168,6 +168,7 @@ def makeService(options: Options) -> IService:
     if cluster is not None:
         cluster.signers = lambda: control_plane.config.certificate_signers
     local.changed = control_plane.controller.rebuild
+    serving.port_failures.report = control_plane.report_ports
     checks.problems = control_plane.problem_log
     readiness.add_notes(control_plane.problem_log.notes)
     names = (gethostname(), os.environ.get("POD_NAME", ""))

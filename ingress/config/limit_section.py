@@ -57,6 +57,7 @@ _LIMITS: Final[dict[str, Accept[Any]]] = {
     "response_rate": accept.size_or_no_limit,
     "response_rate_after": accept.size(0, 1 << 40),
     "stream_idle_timeout": _TIMEOUT,
+    "udp_idle_timeout": _TIMEOUT,
     "policy_timeout": _TIMEOUT,
     "metric_lines": accept.integer(1000, 100_000_000),
 }

@@ -100,6 +100,9 @@ class Limits:
     stream_idle_timeout: float = 600.0
     """For a connection of a TCP service, or one of TLS that is passed through, without a byte."""
 
+    udp_idle_timeout: float = 60.0
+    """For a session of UDP without a datagram."""
+
     store: LimitStore | None = None
     """Where all replicas count what clients send; None if each counts for itself."""
 

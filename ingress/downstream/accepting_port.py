@@ -238,6 +238,13 @@ class AcceptingPort(tcp.Port):
         self.factory.doStart()  # type: ignore[union-attr]
         self.startReading()  # type: ignore[no-untyped-call]
 
+    def give_up(self) -> None:
+        """Close the socket of a port that may have begun to listen, or not."""
+        if self.connected:
+            self.stopListening()  # type: ignore[no-untyped-call]
+        else:
+            self._bound.close()
+
     def doRead(self) -> None:
         """Accept waiting connections, up to `ACCEPTS_PER_EVENT` (`IReadDescriptor`)."""
         for _ in range(ACCEPTS_PER_EVENT):

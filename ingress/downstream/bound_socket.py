@@ -14,6 +14,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -155,18 +156,35 @@ class BoundSocket:
 _ALL = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
-def bind(address: ListenAddress) -> list[BoundSocket]:
+def bind(address: ListenAddress, *, is_shared: bool = False) -> list[BoundSocket]:
     """
     Bind an address; TCP on all addresses takes a socket for each family.
 
+    :param is_shared: whether other workers listen on the same TCP address.
     :raises ListenError: if the address is in use, forbidden, or not on this machine.
     """
     try:
         if isinstance(address, TCPAddress):
-            return [BoundSocket(bound) for bound in _bind_tcp(address)]
+            bind_stream = partial(_bind_socket, is_shared=is_shared)
+            bound = _bind_tcp(address, bind_stream)
+            return [BoundSocket(each, is_twin=is_shared) for each in bound]
         if isinstance(address, UNIXPath):
             return [_bind_unix(address)]
         return [_adopt(address)]
+    except OSError as error:
+        raise ListenError(describe(error, address)) from None
+
+
+def bind_datagrams(address: TCPAddress, *, is_shared: bool = False) -> list[socket.socket]:
+    """
+    Bind a port of UDP, on one address or on all: a socket for each family.
+
+    :param is_shared: whether other workers have sockets for the same address; the kernel gives
+        each the datagrams of some clients.
+    :raises ListenError: if the address is in use, forbidden, or not on this machine.
+    """
+    try:
+        return _bind_tcp(address, partial(_bind_datagram_socket, is_shared=is_shared))
     except OSError as error:
         raise ListenError(describe(error, address)) from None
 
@@ -182,27 +200,31 @@ def describe(error: OSError, address: ListenAddress) -> str:
     return reason
 
 
-def _bind_tcp(address: TCPAddress) -> list[socket.socket]:
+BindSocket = Callable[[int, Any], socket.socket]
+"""Makes a socket of a family and binds it to an address."""
+
+
+def _bind_tcp(address: TCPAddress, bind_socket: BindSocket) -> list[socket.socket]:
     if address.interface:
         family = family_of(address.interface)
-        return [_bind_to(family, address.interface, address.port)]
+        return [_bind_to(family, address.interface, address.port, bind_socket)]
     attempts_left = 1 if address.port else _PORT_ATTEMPTS
     while True:
         attempts_left -= 1
         try:
-            return _bind_both_families(address.port)
+            return _bind_both_families(address.port, bind_socket)
         except OSError as error:
             # A port that is free for IPv4 may be taken for IPv6.
             if error.errno != errno.EADDRINUSE or not attempts_left:
                 raise
 
 
-def _bind_both_families(port: int) -> list[socket.socket]:
+def _bind_both_families(port: int, bind_socket: BindSocket) -> list[socket.socket]:
     bound: list[socket.socket] = []
     missing: OSError | None = None
     for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104
         try:
-            bound.append(_bind_to(family, host, port))
+            bound.append(_bind_to(family, host, port, bind_socket))
         except OSError as error:
             if error.errno not in _NO_SUCH_FAMILY:
                 for one in bound:
@@ -216,11 +238,11 @@ def _bind_both_families(port: int) -> list[socket.socket]:
     return bound
 
 
-def _bind_to(family: int, host: str, port: int) -> socket.socket:
+def _bind_to(family: int, host: str, port: int, bind_socket: BindSocket) -> socket.socket:
     numeric = socket.getaddrinfo(
         host, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
     )
-    return _bind_socket(family, numeric[0][4])
+    return bind_socket(family, numeric[0][4])
 
 
 def _bind_socket(family: int, address: Any, *, is_shared: bool = False) -> socket.socket:
@@ -237,6 +259,22 @@ def _bind_socket(family: int, address: Any, *, is_shared: bool = False) -> socke
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
             # Else an IPv4 client would be ::ffff:192.0.2.1 and match no trusted-proxies.
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _bind_datagram_socket(family: int, address: Any, *, is_shared: bool = False) -> socket.socket:
+    # Without SO_REUSEADDR: for datagrams it would let two processes have the same address.
+    bound = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        bound.setblocking(False)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
     except BaseException:

@@ -11,6 +11,7 @@ from ingress.config import Config, Limits
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.policy.load_balance import LoadBalance
+from ingress.port_service import PortKey, PortService
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_record import RelayReceiver
 from ingress.upstream.balancer import Balancer
@@ -57,7 +58,10 @@ class RelayResources:
         self.tries = TRIES
         self.snapshot: Snapshot | None = None
         self.in_flight: Counter[Endpoint] = Counter()
-        """The relays of each endpoint that has any."""
+        """The relays, and the sessions of UDP, of each endpoint that has any."""
+
+        self.udp: Counter[str] = Counter()
+        """Datagrams that were not passed on, and sessions that gave way, by reason."""
 
     def __repr__(self) -> str:
         return f"<RelayResources: {self.in_flight.total()} relays>"
@@ -69,6 +73,10 @@ class RelayResources:
 
     def _apply(self, config: Config) -> None:
         self.limits = config.limits
+
+    def service(self, key: PortKey) -> PortService | None:
+        """Return where a port leads now; None if the port is to be closed."""
+        return None if self.snapshot is None else self.snapshot.ports.get(key)
 
     def upstream(self, key: UpstreamKey) -> Upstream | None:
         """Return the Service port as it is now; None if there is none any more."""

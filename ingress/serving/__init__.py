@@ -9,10 +9,15 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from ingress.routing.snapshot import Snapshot
+from ingress.serving.port_failures import PortFailures
 
 
 class Serving(Protocol):
     """The data plane: in this process, or in several others."""
+
+    @property
+    def port_failures(self) -> PortFailures:
+        """The ports of TCP and UDP services that cannot be opened."""
 
     def launch(self) -> None:
         """

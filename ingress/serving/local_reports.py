@@ -4,7 +4,7 @@ The reports of a data plane in this process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
@@ -32,11 +32,18 @@ class LocalReports:
 
     :param traffic: the counts of `plane`.
     :param totals: receives the counts.
+    :param sessions: those of UDP.
     """
 
     def __init__(
-        self, clock: IReactorTime, plane: DataPlane, traffic: Traffic, totals: Totals
+        self,
+        clock: IReactorTime,
+        plane: DataPlane,
+        traffic: Traffic,
+        totals: Totals,
+        sessions: Sized = (),
     ) -> None:
+        self._sessions = sessions
         self._clock = clock
         self._plane = plane
         self._totals = totals
@@ -64,7 +71,7 @@ class LocalReports:
 
     def vitals(self) -> Iterable[Vitals]:
         """Reports."""
-        return (read_vitals(self._plane),)
+        return (read_vitals(self._plane, len(self._sessions)),)
 
     def endpoints(self) -> EndpointStates:
         """Reports."""

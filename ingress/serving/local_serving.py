@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ingress.config import ListenerKind
@@ -20,8 +21,11 @@ from ingress.downstream.opening import ListenerOpener
 from ingress.downstream.tls import TLSContexts
 from ingress.downstream.tls_transport import tls_transports
 from ingress.observer import ExchangeObserver
+from ingress.relay.udp_sessions import UDPSessions
 from ingress.routing.snapshot import Snapshot
 from ingress.serving.data_plane import DataPlane
+from ingress.serving.open_ports import LAST_REPLIES, OpenPorts
+from ingress.serving.port_failures import PortFailures
 from ingress.telemetry.record import RecordReceiver
 from ingress.transport import ImmediateServer, ImmediateUNIXServer
 
@@ -73,6 +77,10 @@ class LocalServing:
         ]
         """What reads the beginnings of connections, where the configuration asks for it."""
 
+        sessions = UDPSessions(reactor, plane.relays)
+        self.ports = OpenPorts(reactor, plane, sessions, is_shared=processes > 1)
+        """The ports of TCP and UDP services."""
+
         self._grace: IDelayedCall | None = None
         self._store: RedisLimitStore | None = None
         """Where limits are counted for all replicas, if anywhere."""
@@ -83,6 +91,11 @@ class LocalServing:
 
     def __repr__(self) -> str:
         return f"<LocalServing: {self.connections} connections>"
+
+    @property
+    def port_failures(self) -> PortFailures:
+        """Serving."""
+        return self.ports.failures
 
     @property
     def connections(self) -> int:
@@ -97,6 +110,8 @@ class LocalServing:
         self._plane.deadlines.start()
         room = room_for_connections(raise_descriptor_limit())
         self._plane.clients.connection_limit.fit(room, self._processes)
+        # A session takes one descriptor. They get half as many as connections, if these are few.
+        self.ports.sessions.fit(room, self._processes)
         for observer in self._observers:
             observer.start()
 
@@ -105,6 +120,7 @@ class LocalServing:
         self._plane.publish(snapshot)
         for listener, opener in self._openers:
             listener.open_with(opener if opener.apply(snapshot.config) else None)
+        self.ports.published(snapshot.ports)
         self._use_store(snapshot.config.limits.store)
         self._use_collector(snapshot.config.otlp)
 
@@ -170,6 +186,7 @@ class LocalServing:
             transport=tls,
             unix_transport=unix_tls,
         )
+        self.ports.start()
 
     def listen_again(self) -> None:
         """WorkerServing."""
@@ -189,8 +206,12 @@ class LocalServing:
         self._plane.clients.is_draining = True
         for listener in self._listeners.for_clients:
             await listener.stop()
+        await self.ports.stop()
         self._grace = self._reactor.callLater(grace, self.cut)
         await self._plane.clients.connections.drain()
+        if len(self.ports.sessions):
+            await deferLater(self._reactor, min(grace, LAST_REPLIES))
+        self.ports.end()
         patience = FLUSH_PATIENCE
         if self._grace.active():
             left = self._grace.getTime() - self._reactor.seconds()
@@ -210,3 +231,4 @@ class LocalServing:
         if count:
             self.log.warn("Connections that are cut: {count}", count=count)
         self._plane.clients.connections.cut()
+        self.ports.end()

@@ -17,7 +17,14 @@ from ingress.telemetry.counts import Counters, HTTP2End
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.exchange_rows import ExchangeQuestion, Exchanges, read_exchanges
 from ingress.telemetry.relay_counts import combine_relays
-from ingress.telemetry.vitals import Connections, HTTP2Vitals, Usage, Vitals, own_vitals
+from ingress.telemetry.vitals import (
+    Connections,
+    HTTP2Vitals,
+    Relays,
+    Usage,
+    Vitals,
+    own_vitals,
+)
 
 _NO_USAGE: Final = Usage()
 _REFUSED: Final = code_name(REFUSED_STREAM)
@@ -46,6 +53,7 @@ def read_counters(plane: DataPlane, usage: Usage = _NO_USAGE) -> Counters:
     counters.beyond_share = Counter({"connections": admission.beyond_share, **requests})
     counters.limited = Counter(plane.exchanges.policy_states.limiter.refused)
     counters.gave_way = admission.gave_way
+    counters.udp = Counter(plane.relays.udp)
     counters.refused_openings = Counter(plane.clients.refused_openings)
     _read_http2(counters, plane)
     recorder = plane.recorder
@@ -88,7 +96,7 @@ def read_last_exchanges(plane: DataPlane, question: ExchangeQuestion) -> Exchang
     )
 
 
-def read_vitals(plane: DataPlane) -> Vitals:
+def read_vitals(plane: DataPlane, udp_sessions: int = 0) -> Vitals:
     """The vitals of this process."""
     activities = plane.clients.connections.activities()
     clients, endpoints = plane.clients.http2, plane.calls.registry.http2
@@ -98,7 +106,8 @@ def read_vitals(plane: DataPlane) -> Vitals:
         len(endpoints.connections),
         endpoints.stream_count,
     )
-    return own_vitals(Connections(**activities), http2)
+    relays = Relays(plane.relays.in_flight.total() - udp_sessions, udp_sessions)
+    return own_vitals(Connections(**activities), http2)._replace(relays=relays)
 
 
 def read_endpoints(plane: DataPlane) -> dict[Endpoint, EndpointState]:

@@ -11,6 +11,7 @@ from ingress.telemetry.counts import Counters
 from ingress.telemetry.exposition import Family, by_label, counter, gauge, label_text, line
 from ingress.telemetry.http2_families import http2_families
 from ingress.telemetry.observed_proxy import ObservedProxy
+from ingress.telemetry.relay_families import relay_families
 from ingress.telemetry.traffic_families import PREFIX
 from ingress.telemetry.vitals import Connections, Vitals, own_usage
 
@@ -25,6 +26,7 @@ def process_families(proxy: ObservedProxy, constants: Mapping[str, str]) -> Iter
     yield from _connections(proxy.totals.counters, vitals, constants)
     yield from _usage(proxy, vitals, label_text(constants))
     yield from http2_families(proxy.totals.counters, vitals)
+    yield from relay_families(proxy.totals.counters, vitals)
     yield from _own(proxy)
 
 

@@ -30,7 +30,8 @@ def nginx_line(record: RelayRecord, time: bytes) -> bytes:
     """:param time: the result of `log_line.nginx_time`."""
     endpoint = "-" if record.endpoint is None else str(record.endpoint)
     connected = b"-" if record.connect_time is None else _seconds(record.connect_time)
-    rest = f" {record.port} [{record.upstream}] {endpoint} {record.tries} "
+    upstream = f"{record.protocol.lower()}-{record.upstream}"
+    rest = f" {record.port} [{upstream}] {endpoint} {record.tries} "
     tail = f' {record.outcome} "{record.detail or "-"}"\n'
     return _common(record, time) + rest.encode() + connected + tail.encode()
 

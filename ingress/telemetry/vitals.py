@@ -26,6 +26,16 @@ class Connections(NamedTuple):
     """Idle connections."""
 
 
+class Relays(NamedTuple):
+    """What is open of TCP and UDP services."""
+
+    tcp: int = 0
+    """Relays that have their endpoint."""
+
+    udp: int = 0
+    """Sessions."""
+
+
 class HTTP2Vitals(NamedTuple):
     """What is open in HTTP/2."""
 
@@ -65,6 +75,7 @@ class Vitals(NamedTuple):
     """Seconds since 1970."""
 
     http2: HTTP2Vitals = HTTP2Vitals()
+    relays: Relays = Relays()
 
 
 _NO_HTTP2: Final = HTTP2Vitals()

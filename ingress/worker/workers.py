@@ -15,9 +15,11 @@ from twisted.logger import Logger
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import Listeners
 from ingress.routing.snapshot import Snapshot
+from ingress.serving.port_failures import PortFailures
 from ingress.worker.feed import Publication
 from ingress.worker.fork_server import Report, WorkerEvent
 from ingress.worker.link import SHARE_SILENCE, WorkerLink
+from ingress.worker.port_claims import PortClaims
 from ingress.worker.slot import Forks, Slot
 
 WATCH_INTERVAL: Final = 1.0
@@ -95,6 +97,7 @@ class Workers:
         self._launch = launch
         self._callbacks = callbacks
         self._publication = Publication()
+        self._ports = PortClaims(reactor, self._publish)
         self._forks: ForkServerEnd | None = None
         self._slots: list[Slot] = []
         self._watch: IDelayedCall | None = None
@@ -169,6 +172,11 @@ class Workers:
 
     # Serving.
 
+    @property
+    def port_failures(self) -> PortFailures:
+        """Serving."""
+        return self._ports.failures
+
     def launch(self) -> None:
         """Serving."""
         self._forks = self._launch(self._report, self._lose_forks)
@@ -187,6 +195,9 @@ class Workers:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Serving."""
+        self._ports.publish(snapshot)
+
+    def _publish(self, snapshot: Snapshot) -> None:
         self._publication.publish(snapshot)
         for slot in self._slots:
             slot.wake()
@@ -216,6 +227,7 @@ class Workers:
 
     async def _drain(self, grace: float) -> None:
         self._is_draining = True
+        self._ports.stop()
         if self._forks is not None:
             # First, or connections would wait in queues that no worker accepts from.
             self._forks.close_listeners()

@@ -7,8 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
 
 from ingress.routing.snapshot import Snapshot
+from ingress.serving.port_failures import PortFailures
 
 
 @dataclass
@@ -20,6 +22,7 @@ class HandServing:
     drained: Deferred[None] = field(default_factory=lambda: succeed(None))
     connections: int = 0
     snapshot: Snapshot | None = None
+    port_failures: PortFailures = field(default_factory=lambda: PortFailures(Clock(), lambda: None))
 
     def launch(self) -> None:
         self.events.append("serving launches")
