@@ -104,6 +104,47 @@ def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:
     lib.SSL_CTX_set1_curves_list(context._context, b":".join(known))
 
 
+def limit_versions(context: SSL.Context, least: int, most: int) -> None:
+    """
+    :param most: 0 for the newest.
+    :raises SSL.Error: if OpenSSL has none of these versions of TLS.
+    """
+    handle = context._context
+    if not (
+        lib.SSL_CTX_set_min_proto_version(handle, least)
+        and lib.SSL_CTX_set_max_proto_version(handle, most)
+    ):
+        clear_errors()
+        raise SSL.Error([("versions", "", "they are not known")])
+
+
+def limit_ciphers(context: SSL.Context, ciphers: bytes) -> None:
+    """
+    Set the ciphers of TLS 1.2, also for a context that has made connections.
+
+    :param ciphers: a list as OpenSSL has it.
+    :raises SSL.Error: if none of them is known.
+    """
+    if lib.SSL_CTX_set_cipher_list(context._context, ciphers) != 1:
+        clear_errors()
+        raise SSL.Error([("ciphers", "", "none of them is known")])
+
+
+def set_session_lifetime(context: SSL.Context, seconds: int) -> None:
+    """Let sessions that begin from now on be resumed for so long."""
+    lib.SSL_CTX_set_timeout(context._context, seconds)
+
+
+def prefer_own_ciphers(connection: SSL.Connection) -> None:
+    """Choose by our order of ciphers, not by the client's."""
+    lib.SSL_set_options(connection._ssl, SSL.OP_CIPHER_SERVER_PREFERENCE)
+
+
+def refuse_resumption(connection: SSL.Connection) -> None:
+    """Neither take nor give tickets with which a session could be resumed without our memory."""
+    lib.SSL_set_options(connection._ssl, SSL.OP_NO_TICKET)
+
+
 def set_session_context(context: SSL.Context, identity: bytes) -> None:
     """
     Let the connections that `context` makes from now on resume sessions of this identity alone.

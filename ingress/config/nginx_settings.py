@@ -188,6 +188,29 @@ class ProxyProtocol:
 
 
 @dataclass(frozen=True, slots=True)
+class TLSParameters:
+    """TLS with clients: ``ssl-*``."""
+
+    protocols: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
+    """Of these, the versions that are spoken."""
+
+    ciphers: str = ""
+    """A list for TLS 1.2 as OpenSSL has it, the preferred ones first; empty for our own."""
+
+    curves: str = ""
+    """The groups of key agreement with ``:`` between them; empty for our own."""
+
+    tickets: bool = True
+    """Whether sessions can be resumed."""
+
+    session_timeout: float = 600.0
+    """Seconds for which they can."""
+
+    rejects_unknown: bool = False
+    """``ssl-reject-handshake``: whether a host without a certificate of its own gets none."""
+
+
+@dataclass(frozen=True, slots=True)
 class NginxSettings:
     """
     The settings of ingress-nginx's ConfigMap; with the defaults of a proxy that has none. Features
@@ -202,6 +225,7 @@ class NginxSettings:
     annotations: AnnotationSafety = AnnotationSafety()
     forwarded_for: ForwardedFor = ForwardedFor()
     proxy_protocol: ProxyProtocol = ProxyProtocol()
+    tls: TLSParameters = TLSParameters()
     auth: GlobalAuth = GlobalAuth()
     block: BlockRules = BlockRules()
     source_ranges: SourceRangeDefaults = SourceRangeDefaults()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingress.config_map import tls_value as tls
 from ingress.config_map import value as accept
 from ingress.config_map.key import no_effect, unsupported, works
 
@@ -97,25 +98,53 @@ _TLS: Final = (
     works("hsts-max-age", accept.integer(0, _MAX_AGE), "", "its max-age in seconds", "31536000"),
     works("hsts-include-subdomains", accept.boolean, "", "its includeSubDomains", "true"),
     works("hsts-preload", accept.boolean, "", "its preload", "false"),
-    unsupported(
+    works(
         "ssl-protocols",
-        "TLS 1.2 and 1.3 are spoken",
+        tls.protocols,
+        "nginx.tls.protocols",
+        "the versions of TLS, of which 1.2 and 1.3 are spoken",
         "TLSv1.2 TLSv1.3",
-        harmless=("TLSv1.3 TLSv1.2",),
+        remark=tls.old_protocols,
     ),
-    unsupported("ssl-ciphers", "the ciphers are those of every host"),
-    unsupported("ssl-ecdh-curve", "the curves are those of OpenSSL", "auto"),
+    works(
+        "ssl-ciphers",
+        tls.ciphers,
+        "nginx.tls.ciphers",
+        "the ciphers of TLS 1.2, the preferred ones first; without the key they are those of "
+        "Mozilla's intermediate configuration, and clients choose",
+    ),
+    works(
+        "ssl-ecdh-curve",
+        tls.curves,
+        "nginx.tls.curves",
+        "the groups of key agreement, the preferred ones first",
+        "auto",
+    ),
     unsupported("ssl-dh-param", "no cipher with DHE is offered"),
-    unsupported("ssl-session-tickets", "sessions are resumed by tickets", harmless=("true",)),
+    works(
+        "ssl-session-tickets",
+        accept.boolean,
+        "nginx.tls.tickets",
+        "whether sessions are resumed; they are without the key",
+        "false",
+    ),
     unsupported("ssl-session-ticket-key", "the keys of tickets are made at start"),
-    unsupported("ssl-session-timeout", "sessions last as long as by default", "10m"),
+    works(
+        "ssl-session-timeout",
+        accept.seconds(1, 86400),
+        "nginx.tls.session_timeout",
+        "seconds for which a session can be resumed",
+        "10m",
+    ),
     no_effect("ssl-session-cache", "sessions are resumed by tickets", "true"),
     no_effect("ssl-session-cache-size", "sessions are resumed by tickets", "10m"),
     no_effect("ssl-buffer-size", "TLS records have the size of what is sent", "4k"),
     unsupported("ssl-early-data", "early data is not accepted", "false"),
-    unsupported(
+    works(
         "ssl-reject-handshake",
-        "hosts without a certificate are served with the default one",
+        accept.boolean,
+        "nginx.tls.rejects_unknown",
+        "whether handshakes for hosts without a certificate fail, in place of the default one",
         "false",
     ),
     unsupported("enable-ocsp", "no OCSP response is stapled", "false"),

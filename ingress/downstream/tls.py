@@ -13,17 +13,19 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from OpenSSL import SSL, crypto
 from twisted.logger import Logger
 
 from ingress.client_session import ClientTrust
+from ingress.config.nginx_settings import TLSParameters
+from ingress.downstream.tls_parameters import apply_parameters, apply_to_connection
 from ingress.openssl import (
     Connection,
     ask_for_certificate,
     clear_errors,
-    limit_groups,
     set_session_context,
     trust_clients,
     use_certificate,
@@ -31,26 +33,12 @@ from ingress.openssl import (
 from ingress.routing.match import find_certificate, find_client_trust
 from ingress.routing.snapshot import ServerCertificate, Snapshot
 
-# Mozilla's "intermediate" of its Server Side TLS guidelines 6.0 (2026,
-# https://ssl-config.mozilla.org/guidelines/6.0.json). As they recommend, the client's
-# order of suites decides: phones without AES in hardware prefer ChaCha20.
-CIPHERS = (
-    b"ECDHE-ECDSA-AES128-GCM-SHA256",
-    b"ECDHE-RSA-AES128-GCM-SHA256",
-    b"ECDHE-ECDSA-AES256-GCM-SHA384",
-    b"ECDHE-RSA-AES256-GCM-SHA384",
-    b"ECDHE-ECDSA-CHACHA20-POLY1305",
-    b"ECDHE-RSA-CHACHA20-POLY1305",
-)
 TLS_1_3_SUITES = (
     b"TLS_AES_128_GCM_SHA256",
     b"TLS_AES_256_GCM_SHA384",
     b"TLS_CHACHA20_POLY1305_SHA256",
 )
-GROUPS = (b"X25519MLKEM768", b"X25519", b"P-256", b"P-384")
-
-SESSION_LIFETIME = 600
-"""Seconds for which a session can be resumed: ingress-nginx's ssl-session-timeout."""
+"""Those of Mozilla's "intermediate"; no setting changes them, as in nginx."""
 
 SESSION_CONTEXT = b"txingress"
 """The same in all contexts: OpenSSL resumes a session only under the one it was made with."""
@@ -61,6 +49,8 @@ How many certificates have a context at once; the least recently used one is dro
 A context takes 26 KiB and 0.4 ms to make; 10,000 of them would take 260 MB.
 """
 
+
+_USUAL: Final = TLSParameters()
 
 _Key = tuple[str, str]
 """The fingerprints of a certificate, and of the authorities of clients; empty without any."""
@@ -100,6 +90,10 @@ class TLSContexts:
         self._refused: set[_Key] = set()
         self._pruned_for: Snapshot | None = None
         self._default = default
+        self._parameters = _USUAL
+        self._nobody: SSL.Context | None = None
+        """A context without a certificate, in which each handshake fails."""
+
         self._base = make_context(default, self._select_protocol)
         self._base.set_tlsext_servername_callback(self._select_certificate)
 
@@ -116,6 +110,8 @@ class TLSContexts:
         self._follow_snapshot()
         connection = Connection(self._base, sock)
         connection.set_accept_state()
+        if self._parameters is not _USUAL:
+            apply_to_connection(connection, self._parameters)
         return connection
 
     def _follow_snapshot(self) -> None:
@@ -123,9 +119,22 @@ class TLSContexts:
         try:
             snapshot = self.current_snapshot()
             if snapshot is not None and snapshot is not self._pruned_for:
+                self._apply(snapshot.config.nginx.tls)
                 self._prune(snapshot)
         except Exception:
             self.log.failure("Certificates that are gone could not be dropped")
+
+    def _apply(self, parameters: TLSParameters) -> None:
+        """Follow what the ConfigMap says about TLS, for handshakes from now on."""
+        if parameters == self._parameters:
+            return
+        self._parameters = _USUAL if parameters == _USUAL else parameters
+        try:
+            apply_parameters(self._base, parameters)
+        except SSL.Error:
+            self.log.failure("The settings of TLS could not be applied")
+        # Each has ciphers of its own.
+        self._contexts.clear()
 
     def _select_certificate(self, connection: SSL.Connection) -> None:
         """Select the certificate; OpenSSL calls this in every handshake, with and without SNI."""
@@ -137,6 +146,11 @@ class TLSContexts:
             octets = connection.get_servername()
             name = octets.decode("latin-1") if octets else None
             found = find_certificate(snapshot, name)
+            if found is None and self._parameters.rejects_unknown:
+                if self._nobody is None:
+                    self._nobody = SSL.Context(SSL.TLS_SERVER_METHOD)
+                connection.set_context(self._nobody)
+                return
             trust = find_client_trust(snapshot, name)
             context = self._context_of(found, trust) or self._context_of(
                 snapshot.default_certificate, trust
@@ -168,7 +182,7 @@ class TLSContexts:
         if key in self._refused:
             return None
         try:
-            context = make_context(certificate, self._select_protocol)
+            context = make_context(certificate, self._select_protocol, self._parameters)
             if trust is not None:
                 trust_clients(context, trust)
         except (SSL.Error, crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -222,26 +236,24 @@ class TLSContexts:
 def make_context(
     certificate: ServerCertificate,
     select_protocol: Callable[[SSL.Connection, list[bytes]], bytes],
+    parameters: TLSParameters = _USUAL,
 ) -> SSL.Context:
     """
     Make a server's context for `certificate`.
 
-    Settings other than certificate and ALPN take effect only in the base context, but are
-    the same in all contexts, so that callers need not distinguish them.
+    Settings other than certificate, ALPN and the ciphers of TLS 1.2 take effect only in the base
+    context, but are the same in all contexts, so that callers need not distinguish them.
 
     :raises SSL.Error: if OpenSSL refuses the certificate or the key.
     :raises ValueError: if they are not PEM, or the key is of another kind.
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_cipher_list(b":".join(CIPHERS))
     context.set_tls13_ciphersuites(b":".join(TLS_1_3_SUITES))
-    limit_groups(context, GROUPS)
+    apply_parameters(context, parameters)
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
     # An idle connection releases its record buffers (34 KiB) until the next record.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_id(SESSION_CONTEXT)
-    context.set_timeout(SESSION_LIFETIME)
     # The client keeps the session as a ticket, so workers have no sessions to share.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_select_callback(select_protocol)
