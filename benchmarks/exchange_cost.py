@@ -32,14 +32,15 @@ from ingress.deadline import Deadlines
 from ingress.downstream.http1 import HTTP1Downstream
 from ingress.endpoint import Endpoint
 from ingress.exchange.client import Client
-from ingress.reactor import DirectEPollReactor
 from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
-from ingress.transport import ImmediateServer, connect_tcp
+from ingress.transports.connector import connect
+from ingress.transports.reactor import DirectEPollReactor
+from ingress.transports.socket_transport import SocketTransport
 from ingress.upstream.registry import EndpointRegistry
-from ingress.upstream.tls_transport import tls_dialers
+from ingress.upstream.tls import tls_dialers
 from tests.support.objects import FILES, built, ingress, served
 
 REQUESTS = 3000
@@ -70,14 +71,10 @@ class Proxy:
         listening = socket.create_server(("127.0.0.1", 0))
         plane = self.plane = self._plane(Endpoint(*listening.getsockname()), config)
         near, self.client = socket.socketpair()
-        near.setblocking(False)
         self.downstream = HTTP1Downstream(
             plane.clients, plane.exchanges, Client("127.0.0.1", is_secure=False)
         )
-        server: Any = ImmediateServer(
-            near, self.downstream, ("127.0.0.1", 1), None, 0, self.reactor
-        )
-        self.downstream.makeConnection(server)
+        SocketTransport(near, self.reactor, None).start(self.downstream)
         self.client.send(HEAD % 0)
         self.reactor.doPoll(1)
         self.reactor.runUntilCurrent()
@@ -92,7 +89,7 @@ class Proxy:
         log.apply(AccessLogSettings(Path(os.devnull)))
         log.start()
         plane = DataPlane(
-            EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
+            EndpointRegistry(partial(connect, reactor), tls_dialers(reactor), deadlines),
             deadlines,
             Random(),
             wall_clock=time.time,

@@ -87,7 +87,7 @@ def report(shape: str, runs: list[dict[str, list[float]]]) -> None:
 
 def measure(shape: str, count: int) -> None:
     """Print what `run` reads."""
-    from ingress.reactor import install_reactor
+    from ingress.transports.reactor import install_reactor
 
     install_reactor()
     from twisted.internet import reactor as _reactor

@@ -18,11 +18,11 @@ from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.http1.request_head import parse_request_head
 from ingress.policy.hash_key import parse_hash_key
 from ingress.policy.load_balance import Algorithm, LoadBalance
-from ingress.transport import connect_tcp
+from ingress.transports.connector import connect
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.health import MAX_FAILURES
 from ingress.upstream.registry import EndpointRegistry
-from ingress.upstream.tls_transport import tls_dialers
+from ingress.upstream.tls import tls_dialers
 
 PICKS = 5000
 ROUNDS = 9
@@ -39,7 +39,7 @@ WAYS = {
 def cost(way: LoadBalance, count: int, *, is_one_ejected: bool) -> float:
     """Microseconds a pick among `count` endpoints, the best of some rounds."""
     clock = Clock()
-    registry = EndpointRegistry(partial(connect_tcp, None), tls_dialers(None), Deadlines(clock))
+    registry = EndpointRegistry(partial(connect, None), tls_dialers(None), Deadlines(clock))
     # The ejection must not end during the measurement, the latencies must be looked at.
     balancer = Balancer(registry, clock.seconds if is_one_ejected else time.monotonic, Random(0))
     endpoints = tuple(Endpoint(f"10.0.0.{number}", 80) for number in range(count))

@@ -8,11 +8,11 @@ process is its client. What counts is the processor time of the server, which
 does not depend on how fast the client is or who else uses the machine's cores:
 
 - *stock*: Twisted's own TCP transport,
-- *immediate*: `ingress.transport`,
+- *immediate*: `ingress.transports.socket_transport`,
 - *tls-memory*: Twisted's TLS, through memory BIOs,
-- *tls-socket*: `ingress.downstream.tls_transport`,
+- *tls-socket*: `ingress.transports.tls_transport`,
 
-each with Twisted's epoll reactor, and with `ingress.reactor` (*-tight*).
+each with Twisted's epoll reactor, and with `ingress.transports.reactor` (*-tight*).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -39,7 +40,7 @@ KINDS = ("stock", "immediate", "tls-memory", "tls-socket")
 def serve(kind: str, report: Connection) -> None:
     """The server's process: its first line says what a connection is for."""
     if kind.endswith("-tight"):
-        from ingress.reactor import install_reactor
+        from ingress.transports.reactor import install_reactor
 
         install_reactor()
     from twisted.internet import protocol, reactor
@@ -112,8 +113,8 @@ def listen(reactor: Any, kind: str, factory: Any) -> Any:
     """A port whose connections have the transport of that kind."""
     from ingress.downstream.self_signed import make_self_signed
     from ingress.downstream.tls import TLSContexts
-    from ingress.downstream.tls_transport import tls_transports
-    from ingress.transport import ImmediateServer
+    from ingress.transports.server_port import as_server
+    from ingress.transports.tls_transport import TLSTransport
 
     contexts = TLSContexts(lambda: None, make_self_signed(datetime.now(UTC)))
     if kind == "tls-memory":
@@ -130,9 +131,9 @@ def listen(reactor: Any, kind: str, factory: Any) -> Any:
         factory.noisy = False
     port = reactor.listenTCP(0, factory, backlog=4096, interface="127.0.0.1")
     if kind == "immediate":
-        port.transport = ImmediateServer
+        port.transport = as_server()
     elif kind == "tls-socket":
-        port.transport, _ = tls_transports(contexts.open_connection)
+        port.transport = as_server(partial(TLSTransport, contexts))
     return port
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -20,38 +19,17 @@ from OpenSSL import SSL, crypto
 from OpenSSL._util import ffi, lib
 
 from ingress.client_session import ClientSession, ClientTrust
-
-RECORD_SIZE = 16384
-"""The most bytes that a record holds (RFC 8446 section 5.1)."""
+from ingress.transports.tls_channel import clear_errors
 
 CHAIN_TOO_LONG = 22
 """OpenSSL's X509_V_ERR_CERT_CHAIN_TOO_LONG."""
-
-_read_buffer = ffi.new("char[]", RECORD_SIZE)
-"""Shared by all connections: data is copied out of it at once, in the only thread."""
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 """The keys that OpenSSL can serve with."""
 
 
-def clear_errors() -> None:
-    """
-    Clear this thread's queue of OpenSSL errors.
-
-    After a failed write to the socket pyOpenSSL raises `SysCallError` and leaves
-    OpenSSL's own error in the queue. Before OpenSSL 4 the next connection that had no
-    data yet found the error there and failed, too (SSL_get_error(3)).
-    """
-    lib.ERR_clear_error()
-
-
 class Connection(SSL.Connection):
-    """
-    A connection that reads and writes in two thirds of the time.
-
-    pyOpenSSL's own connection makes a buffer for each read, and checks three handshake
-    helpers for failures after each call.
-    """
+    """A connection that knows what the certificate of the client is worth."""
 
     def __init__(self, context: SSL.Context, sock: socket.socket) -> None:
         super().__init__(context, sock)
@@ -60,35 +38,6 @@ class Connection(SSL.Connection):
 
         self.client_faults: dict[int, str] = {}
         """What is wrong with the certificate of the client: text by number of the error."""
-
-        # By default pyOpenSSL continues each read until there is data. A peer that sends only
-        # key updates (RFC 8446 section 4.6.3) or renegotiation requests, without a pause,
-        # would keep the reactor in one read for ever.
-        lib.SSL_clear_mode(self._ssl, lib.SSL_MODE_AUTO_RETRY)
-
-    def recv(self, bufsiz: int = RECORD_SIZE, flags: int | None = None) -> bytes:
-        """
-        :param bufsiz: at most `RECORD_SIZE`.
-        :return: never empty.
-        :raises SSL.Error: as that of `SSL.Connection`.
-        """
-        assert bufsiz <= RECORD_SIZE, "one buffer serves all connections"
-        size = lib.SSL_read(self._ssl, _read_buffer, bufsiz)
-        if size <= 0:
-            self._raise_ssl_error(self._ssl, size)
-        data: bytes = ffi.buffer(_read_buffer, size)[:]
-        return data
-
-    def send(self, buf: Any, flags: int = 0) -> int:
-        """
-        :param buf: bytes or a memoryview of some; not empty.
-        :return: how many of the bytes were sent.
-        :raises SSL.Error: as that of `SSL.Connection`.
-        """
-        size: int = lib.SSL_write(self._ssl, ffi.from_buffer(buf), len(buf))
-        if size <= 0:
-            self._raise_ssl_error(self._ssl, size)
-        return size
 
 
 def limit_groups(context: SSL.Context, groups: Iterable[bytes]) -> None:

@@ -74,7 +74,7 @@ from ingress.termination import Termination
 
 if hasattr(select, "epoll"):
     # Before any import of the reactor. Without epoll Twisted's default is used.
-    from ingress.reactor import install_reactor
+    from ingress.transports.reactor import install_reactor
 
     install_reactor()
 

@@ -142,6 +142,17 @@ class LayerTests(SynchronousTestCase):
                     if _is_below(name, "ingress.kube"):
                         self.assertTrue(_is_below(name, "ingress.kube.objects"), (module, name))
 
+    def test_transports(self) -> None:
+        """The transports can be used without the rest."""
+        used = {
+            name
+            for module, names in self.imports.of.items()
+            if _is_below(module, "ingress.transports")
+            for name in names
+            if _is_below(name, "ingress") and not _is_below(name, "ingress.transports")
+        }
+        self.assertEqual(used, set())
+
     def test_joined(self) -> None:
         """Only the controller, tap, the command and an embedded proxy see store and build."""
         both = {

@@ -8,6 +8,7 @@ ask for a renegotiation, and keep a session in a file.
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import Any, cast
 
 from OpenSSL import SSL
@@ -21,14 +22,15 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ingress.client_session import ClientTrust
 from ingress.downstream.tls import TLSContexts
-from ingress.downstream.tls_transport import tls_transports
 from ingress.openssl import (
-    clear_errors,
     limit_groups,
     read_revocations,
     set_session_context,
     trust_clients,
 )
+from ingress.transports.server_port import as_server
+from ingress.transports.tls_channel import clear_errors
+from ingress.transports.tls_transport import TLSTransport
 from tests.support.certs import CertificateAuthority
 
 OPENSSL = shutil.which("openssl")
@@ -148,7 +150,7 @@ class SClientTests(TestCase):
         factory: Any = Factory.forProtocol(Echo)
         factory.noisy = False
         self.port = cast(Any, reactor.listenTCP(0, factory, interface="127.0.0.1"))
-        self.port.transport, _ = tls_transports(self.contexts.open_connection)
+        self.port.transport = as_server(partial(TLSTransport, self.contexts))
         self.addCleanup(self.port.stopListening)
 
     def s_client(self, dialogue: Dialogue, *arguments: str) -> Deferred[bytes]:

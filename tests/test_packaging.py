@@ -22,15 +22,24 @@ from tests.support.build import compiled_modules
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-COMPILED_PACKAGES = ("ingress/exchange", "ingress/http1", "ingress/upstream")
+COMPILED_PACKAGES = (
+    "ingress/exchange",
+    "ingress/http1",
+    "ingress/transports",
+    "ingress/upstream",
+)
 
 INTERPRETED = {
     # Only for what was refused.
     "ingress/http1/fault.py",
-    # What connects has bases of Twisted's, or is asked once for each connection.
+    # Asked once for each connection.
     "ingress/upstream/dialer.py",
     "ingress/upstream/tls.py",
-    "ingress/upstream/tls_transport.py",
+    # Once for each connection to an endpoint, or not at all.
+    "ingress/transports/connector.py",
+    "ingress/transports/server_port.py",
+    # Its base is Twisted's reactor.
+    "ingress/transports/reactor.py",
     # Only for what is wrong with a response.
     "ingress/upstream/http1_detail.py",
 }

@@ -4,12 +4,12 @@ A port that accepts connections on a bound socket, up to a limit.
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -19,6 +19,9 @@ from twisted.python.failure import Failure
 
 from ingress.config import Limits
 from ingress.downstream.bound_socket import BoundSocket
+from ingress.transports.socket_descriptor import socket_address
+from ingress.transports.socket_transport import SocketTransport
+from ingress.transports.stream import TransportOwner
 
 ACCEPTS_PER_EVENT = 16
 """
@@ -52,7 +55,11 @@ _CONNECTION_GONE = frozenset(
 """Faults of one connection, not of the port (accept(2), "Error handling")."""
 
 
-class ConnectionLimit:
+MakeTransport = Callable[[socket.socket, Any, IAddress, TransportOwner], SocketTransport]
+"""Makes the transport of an accepted socket, as `SocketTransport` itself does."""
+
+
+class ConnectionLimit(TransportOwner):
     """
     Limits the connections that are open at once, over all ports that share it.
 
@@ -90,14 +97,19 @@ class ConnectionLimit:
         """
         Count a connection.
 
-        :param connection: a transport.
+        :param connection: a transport of which this is the owner, or what will be one.
         """
         self._open[connection] = None
 
     def closed(self, connection: object) -> None:
         """A connection is closed: waiting ports accept again."""
         self._open.pop(connection, None)
-        self._resume()
+        if self._waiting:
+            self._resume()
+
+    def transport_lost(self, transport: SocketTransport, reason: Failure) -> None:
+        """TransportOwner."""
+        self.closed(transport)
 
     def apply(self, limits: Limits) -> None:
         """Follow a new configuration, as far as the system has room."""
@@ -152,17 +164,6 @@ class YieldingLimit(ConnectionLimit):
             next(iter(self._open)).abortConnection()
 
 
-class _Counted:
-    """Mixed in before a transport class: reports the end of the connection to the limit."""
-
-    limit: ConnectionLimit
-
-    def connectionLost(self, reason: Failure) -> None:
-        """`ITransport`: the connection is closed."""
-        self.limit.closed(self)
-        super().connectionLost(reason)  # type: ignore[misc]
-
-
 class Opener(Protocol):
     """Reads what connections begin with (`ingress.downstream.opening`)."""
 
@@ -190,8 +191,8 @@ class AcceptingPort(tcp.Port):
     when descriptors run out.
 
     :param bound: the socket; closed with the port.
-    :param transport: the class of accepted connections, with the signature of
-        `tcp.Server`.
+    :param make_transport: makes the transports of accepted connections.
+    :param limit: their owner.
     """
 
     log = Logger()
@@ -201,7 +202,7 @@ class AcceptingPort(tcp.Port):
         reactor: Any,
         bound: BoundSocket,
         factory: IProtocolFactory,
-        transport: type[tcp.Server],
+        make_transport: MakeTransport,
         limit: ConnectionLimit,
     ) -> None:
         super().__init__(0, factory, reactor=reactor)
@@ -219,10 +220,7 @@ class AcceptingPort(tcp.Port):
         self.addressFamily = bound.socket.family
         # Sockets of systemd and of other workers must stay usable after this port.
         self._shouldShutdown = False
-        self.transport = cast(
-            type[tcp.Server],
-            type(transport.__name__, (_Counted, transport), {"limit": limit}),
-        )
+        self._make_transport = make_transport
 
     def startListening(self) -> None:
         """
@@ -230,8 +228,12 @@ class AcceptingPort(tcp.Port):
 
         :raises OSError: if another socket was faster to listen on this address.
         """
-        self._bound.socket.listen(maximum_backlog())
         self.socket = self._bound.socket
+        with contextlib.suppress(OSError):
+            # Accepted sockets inherit it: small segments are sent at once, because protocols
+            # write whole messages (RFC 9293 section 3.7.4). A UNIX socket has no such thing.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.listen(maximum_backlog())
         self.fileno = self.socket.fileno  # type: ignore[method-assign]
         self._realPortNumber = self._bound.port  # for repr and log
         self.connected = True
@@ -309,7 +311,9 @@ class AcceptingPort(tcp.Port):
 
     def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The address that it listens on (`IListeningPort`)."""
-        return self._to_address(self.socket.getsockname())
+        address: IPv4Address | IPv6Address | UNIXAddress
+        address = socket_address(self.addressFamily, self.socket.getsockname())
+        return address
 
     def _open(self, opener: Opener, accepted: socket.socket, address: Any) -> None:
         """Let the opener read; its failure does not stop the port."""
@@ -334,21 +338,19 @@ class AcceptingPort(tcp.Port):
                     address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
                 )
                 address = (zoned, *address[1:])
-            protocol = self.factory.buildProtocol(  # type: ignore[union-attr]
-                client or self._to_address(address)
-            )
+            peer = socket_address(self.addressFamily, address)
+            protocol = self.factory.buildProtocol(client or peer)  # type: ignore[union-attr]
             if protocol is None:
                 accepted.close()
                 return
-            number, self.sessionno = self.sessionno, self.sessionno + 1
-            transport = self.transport(accepted, protocol, address, self, number, self.reactor)
+            transport = self._make_transport(accepted, self.reactor, peer, self._limit)
         except Exception:
             self.log.failure("A connection could not be set up")
             accepted.close()
             return
         self._limit.opened(transport)
         try:
-            protocol.makeConnection(transport)
+            transport.start(protocol)
         except Exception:
             self.log.failure("{transport} could not begin", transport=transport)
             transport.abortConnection()
@@ -368,13 +370,6 @@ class AcceptingPort(tcp.Port):
     def _end_pause(self) -> None:
         self._pause = None
         self.resume()
-
-    def _to_address(self, address: Any) -> IPv4Address | IPv6Address | UNIXAddress:
-        if self.addressFamily == socket.AF_UNIX:
-            return UNIXAddress(os.fsencode(address) or None)
-        if self.addressFamily == socket.AF_INET6:
-            return IPv6Address("TCP", *address)
-        return IPv4Address("TCP", *address)
 
 
 def maximum_backlog() -> int:

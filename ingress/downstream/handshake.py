@@ -14,8 +14,10 @@ from zope.interface import classImplements
 from ingress.deadline import Deadlines
 from ingress.downstream.clients import Clients
 from ingress.exchange.client import Client
-from ingress.stream_protocol import StreamProtocol
+from ingress.openssl import client_session
 from ingress.telemetry.record import ExchangeRecord
+from ingress.transports.stream import StreamProtocol
+from ingress.transports.tls_transport import TLSTransport
 
 MakeProtocol = Callable[[bytes | None], StreamProtocol]
 """Makes the protocol that ALPN has agreed on; the argument is None if it has agreed on none."""
@@ -63,8 +65,9 @@ class Handshake(StreamProtocol):
     def handshakeCompleted(self) -> None:
         """IHandshakeListener."""
         transport = self.transport
-        self._client.session = getattr(transport, "client_session", None)
-        protocol = self._make_protocol(getattr(transport, "negotiated_protocol", None))
+        if isinstance(transport, TLSTransport) and transport.channel is not None:
+            self._client.session = client_session(transport.channel.connection)
+        protocol = self._make_protocol(transport.negotiated_protocol)
         transport.protocol = protocol
         protocol.makeConnection(transport)
         # Last, so that the connection is counted without a gap.

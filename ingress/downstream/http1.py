@@ -37,8 +37,8 @@ from ingress.exchange.response_writer import RequestReader, ResponseWriter
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.encoder import ResponseEncoder
 from ingress.message import Request, Response
-from ingress.stream_protocol import StreamProtocol
 from ingress.telemetry.record import ExchangeRecord
+from ingress.transports.stream import StreamProtocol
 
 MAX_PIPELINED: Final = 64 * 1024
 """Bytes of further requests that are kept while one is answered. Beyond them reading stops."""

@@ -15,7 +15,7 @@ from ingress.downstream.http1 import HTTP1Downstream
 from ingress.downstream.http2 import HTTP2Downstream
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
-from ingress.stream_protocol import StreamProtocol
+from ingress.transports.stream import StreamProtocol
 
 
 class HTTP1Factory(Factory):

@@ -32,8 +32,8 @@ from ingress.http2.fault import CANCEL, ENHANCE_YOUR_CALM, ConnectionFault
 from ingress.http2.server import ServerConnection, ServerEvents
 from ingress.http2.stream import NOBODY, Stream
 from ingress.message import Request
-from ingress.stream_protocol import StreamProtocol
 from ingress.telemetry.record import ExchangeRecord
+from ingress.transports.stream import StreamProtocol
 from ingress.turn_end import TurnUser
 
 LEAVING_TIME: Final = 1.0

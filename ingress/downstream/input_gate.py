@@ -4,7 +4,7 @@ The reasons for which a client's connection is not read.
 
 from __future__ import annotations
 
-from typing import Any
+from ingress.transports.stream import StreamTransport
 
 
 class InputGate:
@@ -26,12 +26,8 @@ class InputGate:
     def __repr__(self) -> str:
         return f"<InputGate paused={self.is_paused} full={self.is_full} over={self.is_over}>"
 
-    def apply(self, transport: Any) -> None:
-        """
-        Make a transport read, or stop reading.
-
-        :param transport: an `IPushProducer`.
-        """
+    def apply(self, transport: StreamTransport) -> None:
+        """Make a transport read, or stop reading."""
         if self.is_paused or self.is_full:
             transport.pauseProducing()
         elif not self.is_over:

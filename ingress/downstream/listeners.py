@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from ingress.config import Listen, ListenerKind
-from ingress.downstream.accepting_port import AcceptingPort, ConnectionLimit, Opener
+from ingress.downstream.accepting_port import (
+    AcceptingPort,
+    ConnectionLimit,
+    MakeTransport,
+    Opener,
+)
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import AddressRefused, parse_listen_address
+from ingress.transports.socket_transport import SocketTransport
 
 ADMIN_CONNECTIONS = 64
 """
@@ -86,22 +91,18 @@ class Listener:
         reactor: Any,
         factory: IProtocolFactory,
         limit: ConnectionLimit,
-        *,
-        transport: type[tcp.Server] = tcp.Server,
-        unix_transport: type[tcp.Server] = unix.Server,
+        make_transport: MakeTransport = SocketTransport,
     ) -> None:
         """
         Listen, and accept.
 
         :param reactor: an `IReactorFDSet` that is an `IReactorTime` as well.
         :param limit: may be shared with other listeners.
-        :param transport: the class of accepted TCP connections.
-        :param unix_transport: the class of accepted connections of UNIX sockets.
+        :param make_transport: makes the transports of accepted connections.
         :raises ListenError: if another process listens on an address meanwhile.
         """
         for bound in self._bound:
-            made = transport if bound.port is not None else unix_transport
-            port = AcceptingPort(reactor, bound, factory, made, limit)
+            port = AcceptingPort(reactor, bound, factory, make_transport, limit)
             port.opener = self._opener
             try:
                 port.startListening()

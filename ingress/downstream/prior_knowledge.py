@@ -7,7 +7,7 @@ the connection handed over, so that clients of HTTP/1.1 pay nothing for the ques
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from ingress.config import Limits
 from ingress.deadline import Timed
@@ -16,6 +16,7 @@ from ingress.downstream.http2 import HTTP2Downstream
 from ingress.downstream.open_connections import ClientConnection
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
+from ingress.transports.stream import StreamTransport
 
 _FIRST_LINE: Final = b"PRI * HTTP/2.0\r\n"
 """The beginning of the preface, which no request of HTTP/1.1 has."""
@@ -33,7 +34,7 @@ def speaks_http2(received: bytes, client: Client, limits: Limits) -> bool:
 class Departing(ClientConnection, Timed, Protocol):
     """A client connection that leaves its transport to another one."""
 
-    transport: Any
+    transport: StreamTransport
 
 
 def hand_over(

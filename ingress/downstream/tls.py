@@ -25,13 +25,13 @@ from ingress.downstream.tls_parameters import apply_parameters, apply_to_connect
 from ingress.openssl import (
     Connection,
     ask_for_certificate,
-    clear_errors,
     set_session_context,
     trust_clients,
     use_certificate,
 )
 from ingress.routing.match import find_certificate, find_client_trust
 from ingress.routing.snapshot import ServerCertificate, Snapshot
+from ingress.transports.tls_channel import TLSChannel, TLSSide, clear_errors
 
 TLS_1_3_SUITES = (
     b"TLS_AES_128_GCM_SHA256",
@@ -60,9 +60,9 @@ class NoCommonProtocol(SSL.Error):
     """The client offered protocols by ALPN, and we speak none of them."""
 
 
-class TLSContexts:
+class TLSContexts(TLSSide):
     """
-    Makes the server's side of TLS connections.
+    The server's side of TLS connections.
 
     :param current_snapshot: returns the published Snapshot; None before the first.
     :param default: the certificate to use if neither SNI nor the Snapshot gives one.
@@ -105,14 +105,14 @@ class TLSContexts:
         """The number of certificates that have a context now."""
         return len(self._contexts)
 
-    def open_connection(self, sock: socket.socket) -> SSL.Connection:
-        """Make the server's side of a TLS connection on `sock`, before its handshake."""
+    def open_channel(self, sock: socket.socket) -> TLSChannel:
+        """TLSSide."""
         self._follow_snapshot()
         connection = Connection(self._base, sock)
         connection.set_accept_state()
         if self._parameters is not _USUAL:
             apply_to_connection(connection, self._parameters)
-        return connection
+        return TLSChannel(connection)
 
     def _follow_snapshot(self) -> None:
         # Before a connection is made, because each takes the identity of its session with it.

@@ -4,18 +4,13 @@ A connection without a socket: what is written to it is kept, and nothing comes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
 from twisted.internet.protocol import connectionDone
-from zope.interface import implementer
 
-from ingress.stream_protocol import StreamProtocol
+from ingress.transports.stream import StreamProtocol, StreamTransport
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
-class MemoryTransport:
+class MemoryTransport(StreamTransport):
     """
     One end of such a connection, made by `connect`.
 
@@ -25,12 +20,13 @@ class MemoryTransport:
     :ivar unsent: bytes that wait to be sent: none, because all that is written is taken.
     """
 
-    unsent = 0
+    protocol: StreamProtocol | None
 
     def __init__(self, negotiated: bytes | None = None) -> None:
+        self.unsent = 0
         self.written = bytearray()
         self.negotiated_protocol = negotiated
-        self.protocol: StreamProtocol | None = None
+        self.protocol = None
 
     def __repr__(self) -> str:
         return f"<MemoryTransport of {self.protocol}, {len(self.written)} bytes written>"
@@ -47,10 +43,6 @@ class MemoryTransport:
     def write(self, data: bytes) -> None:
         """ITransport."""
         self.written += data
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """ITransport."""
-        self.written += b"".join(data)
 
     def loseConnection(self) -> None:
         """ITransport."""
@@ -84,7 +76,4 @@ class MemoryTransport:
         """IPushProducer: nothing comes by itself."""
 
     def resumeProducing(self) -> None:
-        """IPushProducer."""
-
-    def stopProducing(self) -> None:
         """IPushProducer."""

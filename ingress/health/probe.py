@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 
 from ingress.endpoint import Endpoint
 from ingress.policy.health_check import HealthCheck
-from ingress.transport import connect_tcp
+from ingress.transports.connector import connect
 from ingress.upstream.dialer import Dialer, dial_error
-from ingress.upstream.tls_transport import tls_dialers
+from ingress.upstream.tls import tls_dialers
 from ingress.upstream_check import UpstreamCheck
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
@@ -147,7 +147,7 @@ def asking(reactor: Any) -> Callable[[Endpoint, UpstreamCheck], Deferred[str]]:
     :param reactor: makes the connections.
     :return: a function that makes one check.
     """
-    dialers, dial = tls_dialers(reactor), partial(connect_tcp, reactor)
+    dialers, dial = tls_dialers(reactor), partial(connect, reactor)
 
     def ask(endpoint: Endpoint, target: UpstreamCheck) -> Deferred[str]:
         chosen = dial if target.tls is None else dialers(endpoint, target.tls)

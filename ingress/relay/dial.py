@@ -9,7 +9,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from ingress.endpoint import Endpoint
-from ingress.stream_protocol import StreamProtocol
+from ingress.transports.stream import StreamProtocol
 from ingress.upstream.dialer import Dialer
 
 

@@ -25,22 +25,20 @@ from twisted.python.failure import Failure
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.dial import Dial, DialOwner
 from ingress.relay.resources import RelayResources
-from ingress.stream_protocol import StreamProtocol
 from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.relay_record import RelayOutcome, RelayRecord
+from ingress.transports.stream import StreamProtocol
+from ingress.transports.view_transport import LARGEST_VIEW, ViewReceiver
 from ingress.upstream.dialer import dial_error
 
 SMALL_READ: Final = 16 * 1024
 """The first read of a side in bytes, and each one while the other side is the slower one."""
 
-LARGE_READ: Final = 256 * 1024
-"""The largest read: what is read at once costs one turn of the reactor, whatever its size."""
-
 QUIET: Final = 60.0
 """Seconds without a byte after which a relay counts as idle if connections are short."""
 
 
-class RelaySide(StreamProtocol):
+class RelaySide(StreamProtocol, ViewReceiver):
     """
     The protocol on one side of a relay.
 
@@ -106,11 +104,7 @@ class RelaySide(StreamProtocol):
         other.transport.write(data)
 
     def view_received(self, view: memoryview) -> None:
-        """
-        Take data that is gone when this method returns (`ingress.relay.transport`).
-
-        :param view: at most `read_size` bytes.
-        """
+        """ViewReceiver."""
         other = self.other
         if other is None:
             self.relay.received_early(bytes(view))
@@ -121,7 +115,7 @@ class RelaySide(StreamProtocol):
         transport: Any = other.transport
         if not transport.write_view(view):
             self.read_size = SMALL_READ
-        elif count == self.read_size and count < LARGE_READ:
+        elif count == self.read_size and count < LARGEST_VIEW:
             self.read_size = count * 2
 
     def readConnectionLost(self) -> None:

@@ -18,9 +18,9 @@ from ingress.serving.data_plane import DataPlane
 from ingress.telemetry.access_log import AccessLog
 from ingress.telemetry.recorder import Recorder
 from ingress.telemetry.traffic import Traffic
-from ingress.transport import connect_tcp
+from ingress.transports.connector import connect
 from ingress.upstream.registry import EndpointRegistry
-from ingress.upstream.tls_transport import tls_dialers
+from ingress.upstream.tls import tls_dialers
 
 
 def make_plane(
@@ -36,7 +36,7 @@ def make_plane(
     deadlines = Deadlines(reactor)
     recorder = Recorder(Traffic(), AccessLog(reactor, None, time.time))
     plane = DataPlane(
-        EndpointRegistry(partial(connect_tcp, reactor), tls_dialers(reactor), deadlines),
+        EndpointRegistry(partial(connect, reactor), tls_dialers(reactor), deadlines),
         deadlines,
         Random(),  # noqa: S311 (ids and sessions need not be secret)
         wall_clock=time.time,

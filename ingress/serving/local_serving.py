@@ -5,6 +5,7 @@ The data plane in one process: accepting and draining.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -19,7 +20,6 @@ from ingress.downstream.http1_factory import HTTP1Factory, TLSFactory
 from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
 from ingress.downstream.opening import ListenerOpener
 from ingress.downstream.tls import TLSContexts
-from ingress.downstream.tls_transport import tls_transports
 from ingress.observer import ExchangeObserver
 from ingress.relay.udp_sessions import UDPSessions
 from ingress.routing.snapshot import Snapshot
@@ -27,7 +27,7 @@ from ingress.serving.data_plane import DataPlane
 from ingress.serving.open_ports import LAST_REPLIES, OpenPorts
 from ingress.serving.port_failures import PortFailures
 from ingress.telemetry.record import RecordReceiver
-from ingress.transport import ImmediateServer, ImmediateUNIXServer
+from ingress.transports.tls_transport import TLSTransport
 
 if TYPE_CHECKING:
     from ingress.serving.limit_store import RedisLimitStore
@@ -171,20 +171,16 @@ class LocalServing:
 
     async def _accept(self) -> None:
         plane = self._plane
-        tls, unix_tls = tls_transports(self._contexts.open_connection)
         self._listeners.http.start(
             self._reactor,
             HTTP1Factory(plane.clients, plane.exchanges, is_secure=False),
             plane.clients.connection_limit,
-            transport=ImmediateServer,
-            unix_transport=ImmediateUNIXServer,
         )
         self._listeners.https.start(
             self._reactor,
             TLSFactory(plane.clients, plane.exchanges),
             plane.clients.connection_limit,
-            transport=tls,
-            unix_transport=unix_tls,
+            partial(TLSTransport, self._contexts),
         )
         self.ports.start()
 

@@ -19,11 +19,11 @@ from ingress.downstream.bound_socket import ListenError, bind, bind_datagrams
 from ingress.downstream.port_factory import PortFactory
 from ingress.listen_address import TCPAddress
 from ingress.port_service import UDP, PortKey, PortService
-from ingress.relay.transport import RelayServer
 from ingress.relay.udp_port import UDPPort
 from ingress.relay.udp_sessions import UDPSessions
 from ingress.serving.data_plane import DataPlane
 from ingress.serving.port_failures import PortFailures
+from ingress.transports.view_transport import ViewTransport
 
 LAST_REPLIES: Final = 1.0
 """Seconds in which endpoints may still answer datagrams when the process ends."""
@@ -124,7 +124,7 @@ class OpenPorts:
         factory = PortFactory(plane.clients, plane.relays, key)
         limit = plane.clients.connection_limit
         made = [
-            AcceptingPort(self._reactor, bound, factory, RelayServer, limit)
+            AcceptingPort(self._reactor, bound, factory, ViewTransport, limit)
             for bound in bind(address, is_shared=self._is_shared)
         ]
         try:

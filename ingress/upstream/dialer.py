@@ -8,7 +8,6 @@ import errno
 from typing import Protocol
 
 from twisted.internet.error import (
-    ConnectError,
     ConnectionLost,
     ConnectionRefusedError,
     NoRouteError,
@@ -20,6 +19,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from ingress.errors import DialFailed, DialTimeout
+from ingress.transports.connector import HandshakeFailed
 
 
 class Dialer(Protocol):
@@ -31,10 +31,6 @@ class Dialer(Protocol):
     def __call__(
         self, host: str, port: int, factory: ClientFactory, timeout: float
     ) -> IConnector: ...
-
-
-class HandshakeFailed(ConnectError):
-    """TCP has connected, but the TLS handshake has failed."""
 
 
 def dial_error(reason: Failure) -> DialFailed:

@@ -26,7 +26,7 @@ from ingress.http1.head import EMPTY_BODY, is_websocket
 from ingress.http1.response_head import ResponseHeads
 from ingress.message import Request, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
-from ingress.stream_protocol import StreamProtocol
+from ingress.transports.stream import StreamProtocol
 from ingress.upstream.connection import ConnectionOwner, EndpointConnection
 from ingress.upstream.http1_detail import delay, ending
 from ingress.upstream.http1_state import UpstreamState
@@ -163,7 +163,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
     # EndpointConnection.
 
     def has_input(self) -> bool:
-        return self.transport.has_input()  # type: ignore[attr-defined, no-any-return]
+        return self.transport.has_input()
 
     def close(self) -> None:
         self.state = _CLOSING
@@ -175,7 +175,6 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self._owner.deadlines.watch(self)
         receiver, self._receiver = self._receiver, _NOBODY

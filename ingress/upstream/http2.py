@@ -20,7 +20,7 @@ from ingress.errors import EndpointClosed, EndpointTimeout, PeerError
 from ingress.http2.client import ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
 from ingress.http2.stream import NOBODY, Stream, StreamEvents
-from ingress.stream_protocol import StreamProtocol
+from ingress.transports.stream import StreamProtocol
 from ingress.turn_end import TurnUser
 from ingress.upstream.connection import ConnectionOwner
 from ingress.upstream.http2_stream import HTTP2Stream, SharedConnection
@@ -190,7 +190,6 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self._deadlines.watch(self)
         self._counts.opened(self)

@@ -15,7 +15,7 @@ from ingress.endpoint import Endpoint
 from ingress.errors import DialFailed, DialTimeout, PeerError
 from ingress.http2.counts import HTTP2Counts
 from ingress.policy.backend_tls import H2, BackendTLS
-from ingress.stream_protocol import StreamProtocol
+from ingress.transports.stream import StreamProtocol
 from ingress.upstream.dialer import Dialer, dial_error
 from ingress.upstream.http1 import HTTP1Upstream
 from ingress.upstream.http2 import HTTP2Upstream, SharedOwner
@@ -360,8 +360,7 @@ class _Agreement(StreamProtocol):
     def connectionMade(self) -> None:
         """IProtocol."""
         transport = self.transport
-        negotiated = getattr(transport, "negotiated_protocol", None)
-        protocol = self._dial.made(negotiated)
+        protocol = self._dial.made(transport.negotiated_protocol)
         if protocol is None:
             transport.abortConnection()
             return

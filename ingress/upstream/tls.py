@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 from weakref import WeakValueDictionary
 
 from cryptography import x509
@@ -27,12 +29,15 @@ from ingress.address import pack_address
 from ingress.endpoint import Endpoint
 from ingress.openssl import (
     Connection,
-    clear_errors,
     is_resumed,
     use_certificate,
     verification_fault,
 )
 from ingress.policy.backend_tls import BackendTLS
+from ingress.transports.connector import connect
+from ingress.transports.tls_channel import TLSChannel, TLSSide, clear_errors
+from ingress.transports.tls_transport import TLSTransport
+from ingress.upstream.dialer import Dialer
 
 SESSION_LIFETIME = 600.0
 """
@@ -125,9 +130,10 @@ def _verify(context: SSL.Context, tls: BackendTLS) -> None:
     context.set_verify(SSL.VERIFY_PEER)
 
 
-class EndpointTLS:
+class EndpointTLS(TLSSide):
     """
-    TLS with one endpoint, and its session. It belongs to the endpoint's pool, and lives as long.
+    Our side of TLS with one endpoint, and its session. It belongs to the endpoint's pool, and
+    lives as long.
 
     :param contexts: has the context of the settings.
     :param tls: the settings.
@@ -159,12 +165,8 @@ class EndpointTLS:
     def __repr__(self) -> str:
         return f"<EndpointTLS {self.endpoint} as {self.server_name}>"
 
-    def open_connection(self, sock: socket.socket) -> SSL.Connection:
-        """
-        The client's side of a TLS connection on `sock`, before its handshake.
-
-        :raises SSL.Error: if the settings cannot be used.
-        """
+    def open_channel(self, sock: socket.socket) -> TLSChannel:
+        """TLSSide."""
         if self._context is None:
             self._context = self._contexts.context(self._tls)
         connection = Connection(self._context, sock)
@@ -176,14 +178,15 @@ class EndpointTLS:
             else:
                 self._session = None
         connection.set_connect_state()
-        return connection
+        return TLSChannel(connection)
 
-    def accept(self, connection: SSL.Connection) -> None:
+    def accept(self, channel: TLSChannel) -> None:
         """
-        Check the peer of the handshake; OpenSSL has checked the chain.
+        TLSSide: check the peer; OpenSSL has checked the chain.
 
         :raises WrongEndpoint: if it was not the endpoint that is wanted.
         """
+        connection = channel.connection
         protocol = connection.get_alpn_proto_negotiated()
         if protocol and protocol not in self._tls.alpn:
             raise WrongEndpoint(f"it speaks {protocol!r}")
@@ -197,23 +200,20 @@ class EndpointTLS:
                 raise WrongEndpoint(f"its certificate is not one for {self.server_name}") from error
         connection.set_app_data(self._now())
 
-    def ended(self, connection: SSL.Connection) -> None:
-        """An accepted connection is over: its session may save the next one work."""
+    def ended(self, channel: TLSChannel) -> None:
+        """TLSSide: the session of the connection may save the next one work."""
+        connection = channel.connection
         # A session that was resumed from another one is as old as that one.
         if not is_resumed(connection):
             ends = connection.get_app_data() + SESSION_LIFETIME
             if ends >= self._session_ends:
                 self._session, self._session_ends = connection.get_session(), ends
 
-    def failed(self, connection: SSL.Connection | None, error: SSL.Error) -> str:
-        """
-        A handshake has failed.
-
-        :param connection: None where there was none to begin it on.
-        :return: why, in words.
-        """
+    def failed(self, channel: TLSChannel | None, error: SSL.Error) -> str:
+        """TLSSide."""
         self._session = None
-        reason = _reason(connection if self._tls.is_verified else None, error)
+        verified = channel if self._tls.is_verified else None
+        reason = _reason(verified.connection if verified is not None else None, error)
         now = self._now()
         if now >= self._is_quiet_until:
             self._is_quiet_until = now + QUIET_TIME
@@ -223,6 +223,20 @@ class EndpointTLS:
                 reason=reason,
             )
         return reason
+
+
+def tls_dialers(reactor: Any) -> Callable[[Endpoint, BackendTLS], Dialer]:
+    """
+    :param reactor: an `IReactorFDSet` that is an `IReactorTime` as well.
+    :return: makes the `Dialer` of the pool for an endpoint and how it is spoken to.
+    """
+    contexts = ClientContexts()
+
+    def dialer(endpoint: Endpoint, tls: BackendTLS) -> Dialer:
+        side = EndpointTLS(contexts, tls, endpoint, reactor.seconds)
+        return partial(connect, reactor, make_transport=partial(TLSTransport, side))
+
+    return dialer
 
 
 def _verify_name(certificate: x509.Certificate, name: str) -> None:

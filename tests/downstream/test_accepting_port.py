@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import tcp, unix
+from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
@@ -26,11 +26,13 @@ from ingress.downstream.accepting_port import (
     TELL_INTERVAL,
     AcceptingPort,
     ConnectionLimit,
+    MakeTransport,
     YieldingLimit,
     maximum_backlog,
 )
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import ListenAddress, TCPAddress, UNIXPath
+from ingress.transports.socket_transport import SocketTransport
 from tests.support.hand_reactor import HandReactor
 
 
@@ -87,12 +89,12 @@ class PortTestCase(SynchronousTestCase):
         self.factory = Recording()
         self.limit = ConnectionLimit(100)
 
-    def start(self, address: ListenAddress, transport: type[tcp.Server] = tcp.Server) -> None:
+    def start(self, address: ListenAddress, transport: MakeTransport = SocketTransport) -> None:
         (self.bound,) = bind(address)
         self.port = self.start_on(self.bound, transport)
         self.addCleanup(self.stop)
 
-    def start_on(self, bound: BoundSocket, transport: type[tcp.Server]) -> AcceptingPort:
+    def start_on(self, bound: BoundSocket, transport: MakeTransport) -> AcceptingPort:
         port = AcceptingPort(self.reactor, bound, self.factory, transport, self.limit)
         port.startListening()
         return port
@@ -100,7 +102,7 @@ class PortTestCase(SynchronousTestCase):
     def stop(self) -> None:
         for transport in self.reactor.removeAll():
             if transport is not self.port:
-                transport.socket.close()
+                transport.connectionLost(Failure(ConnectionLost()))
         if self.port.connected:
             self.port.stopListening()
             self.reactor.advance(0)
@@ -123,7 +125,7 @@ class AcceptTests(PortTestCase):
     def test_accept(self) -> None:
         """A connection gets a protocol for its address, and the transport asked for."""
 
-        class Transport(tcp.Server):
+        class Transport(SocketTransport):
             pass
 
         self.start(TCPAddress(0, "127.0.0.1"), Transport)
@@ -154,7 +156,7 @@ class AcceptTests(PortTestCase):
     def test_unix(self) -> None:
         """Clients of a UNIX socket have no address; the socket is removed with the port."""
         path = Path(self.mktemp())
-        self.start(UNIXPath(path), unix.Server)
+        self.start(UNIXPath(path))
         self.connect()
         self.assertEqual(self.accepted(), 1)
         self.assertEqual(self.factory.addresses, [UNIXAddress(None)])
@@ -241,7 +243,7 @@ class LimitTests(PortTestCase):
     def test_shared(self) -> None:
         """Ports that share the limit share the room, and all of them resume."""
         (other,) = bind(TCPAddress(0, "127.0.0.1"))
-        self.start_on(other, tcp.Server)
+        self.start_on(other, SocketTransport)
         clients = [self.connect() for _ in range(3)]
         late = socket.socket()
         self.addCleanup(late.close)
@@ -359,7 +361,7 @@ class FailureTests(PortTestCase):
         (bound,) = bind(self.address)
         twin = bound.twin()
         bound.claim()
-        self.port = self.start_on(twin, tcp.Server)
+        self.port = self.start_on(twin, SocketTransport)
         self.addCleanup(self.stop)
         self.bound = twin
         return twin

@@ -13,7 +13,6 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import tcp
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -32,6 +31,7 @@ from ingress.downstream.opening import (
 )
 from ingress.listen_address import ListenAddress, TCPAddress, UNIXPath
 from ingress.proxy_protocol import MAX_LENGTH, SIGNATURE, Version, addresses_of, make_header
+from ingress.transports.socket_transport import SocketTransport
 from tests.support.hand_reactor import HandReactor
 
 LOOPBACK = TCPAddress(0, "127.0.0.1")
@@ -86,7 +86,7 @@ class OpeningTestCase(SynchronousTestCase):
             self.reactor,
             self.bound,
             self.factory,
-            tcp.Server,
+            SocketTransport,
             self.clients.connection_limit,
         )
         self.assertTrue(self.opener.apply(config))

@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.client_session import ClientSession, ClientTrust
 from ingress.config import Config, Limits
 from ingress.downstream.tls import TLSContexts
+from ingress.openssl import client_session
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
 from tests.support.certs import LAST_MONTH, YESTERDAY, CertificateAuthority, Issued, rsa_key
 from tests.support.tls_pair import SELF_SIGNED, TLSPair, client_context, served_names
@@ -263,7 +264,7 @@ class ClientTrustTests(TLSContextsTestCase):
 
     def session(self, name: str | None, issued: Issued | None = None) -> ClientSession | None:
         """What a handshake establishes, with each version of TLS alike."""
-        found = []
+        found: list[ClientSession | None] = []
         for version in BOTH_VERSIONS:
             client = client_context(version)
             if issued is not None:
@@ -271,7 +272,9 @@ class ClientTrustTests(TLSContextsTestCase):
                     path = Path(folder, "client.pem")
                     path.write_bytes(issued.key_pem + issued.chain_pem)
                     client.load_cert_chain(path)
-            found.append(self.connect(name, client=client).transport.client_session)
+            channel = self.connect(name, client=client).transport.channel
+            assert channel is not None
+            found.append(client_session(channel.connection))
         self.assertEqual(
             [each.verification for each in found if each is not None],
             [found[0].verification] * 2 if found[0] is not None else [],
@@ -427,7 +430,8 @@ class ResumptionTests(TLSContextsTestCase):
         self.assertTrue(pair.client.session_reused)
         pair.send(b"hello")
         self.assertEqual(pair.protocol.received, b"hello")
-        self.assertEqual(pair.transport.server_name, "a.example")
+        assert pair.transport.channel is not None
+        self.assertEqual(pair.transport.channel.server_name(), "a.example")
         self.assertEqual(pair.transport.negotiated_protocol, b"http/1.1")
 
     def test_resumed(self) -> None:

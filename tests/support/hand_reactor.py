@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,16 @@ class HandReactor(Clock):
             transport.connectionLost(Failure(why))
 
 
+class Trace:
+    """Is as the address of a peer what only its transport refers to."""
+
+
+def trace(transport: Any) -> weakref.ref[Any]:
+    """Return what is dead once a transport is freed; compiled ones allow no weak reference."""
+    transport.peer = Trace()
+    return weakref.ref(transport.peer)
+
+
 def tcp_pair(buffer_size: int | None = None) -> tuple[socket.socket, socket.socket]:
     """
     Make both ends of a TCP connection on loopback.
@@ -122,4 +133,7 @@ def tcp_pair(buffer_size: int | None = None) -> tuple[socket.socket, socket.sock
             near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_size)
         near.connect(listening.getsockname())
         far, _ = listening.accept()
+    for one in near, far:
+        # As a port has it: else a small segment may wait for the peer's acknowledgement.
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return near, far

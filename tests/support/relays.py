@@ -13,8 +13,8 @@ from ingress.config import Config
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.relay import Relay
 from ingress.relay.resources import RelayResources
-from ingress.relay.transport import RelayServer
 from ingress.telemetry.relay_record import RelayReceiver, RelayRecord
+from ingress.transports.view_transport import ViewTransport
 from tests.support.memory_socket import CAPACITY
 from tests.support.wire import UPSTREAM, Peer, Wire
 
@@ -38,7 +38,7 @@ class RelayWire(Wire):
         self, *endpoints: Endpoint, config: Config | None = None, capacity: int = CAPACITY
     ) -> None:
         super().__init__(*endpoints, config=config, capacity=capacity)
-        self.transport = RelayServer
+        self.transport = ViewTransport
         self.kept = KeptRelays()
         self.resources = RelayResources(
             self._dial,

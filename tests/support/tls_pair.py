@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from cryptography import x509
 from twisted.internet.error import ConnectionLost
@@ -23,10 +23,10 @@ from twisted.python.failure import Failure
 
 from ingress.downstream.self_signed import make_self_signed
 from ingress.downstream.tls import TLSContexts
-from ingress.downstream.tls_transport import OpenConnection, TLSServer, tls_transports
-from ingress.openssl import RECORD_SIZE
+from ingress.transports.connector import connect
+from ingress.transports.tls_channel import RECORD_SIZE, TLSSide
+from ingress.transports.tls_transport import TLSTransport
 from ingress.upstream.tls import EndpointTLS
-from ingress.upstream.tls_transport import TLSClient, connect_tls
 from tests.support.certs import Issued
 from tests.support.hand_reactor import HandReactor, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
@@ -37,8 +37,8 @@ SELF_SIGNED = make_self_signed(datetime.now(UTC))
 
 
 def make_transport(
-    open_connection: OpenConnection, protocol: RecordingProtocol, buffer_size: int | None = None
-) -> tuple[TLSServer, HandReactor, socket.socket]:
+    side: TLSSide, protocol: RecordingProtocol, buffer_size: int | None = None
+) -> tuple[TLSTransport, HandReactor, socket.socket]:
     """
     Make a transport as a port does.
 
@@ -48,9 +48,8 @@ def make_transport(
     reactor = HandReactor()
     near, far = tcp_pair(buffer_size)
     far.setblocking(False)
-    tcp_class, _ = tls_transports(open_connection)
-    transport = tcp_class(near, protocol, near.getpeername(), None, 0, reactor)
-    protocol.makeConnection(transport)
+    transport = TLSTransport(side, near, reactor, None)
+    transport.start(protocol)
     return transport, reactor, far
 
 
@@ -75,9 +74,7 @@ class TLSPair:
     ) -> None:
         contexts = contexts or TLSContexts(lambda: None, SELF_SIGNED)
         self.protocol = protocol or RecordingProtocol()
-        self.transport, self.reactor, far = make_transport(
-            contexts.open_connection, self.protocol, buffer_size
-        )
+        self.transport, self.reactor, far = make_transport(contexts, self.protocol, buffer_size)
         self.client = (client or client_context()).wrap_socket(
             far,
             server_hostname=server_name,
@@ -177,12 +174,18 @@ class DialledPair:
         self.dial = Dial()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-            self.connector = connect_tls(
-                self.reactor, endpoint_tls, "127.0.0.1", port, self.dial, timeout
+            self.connector = connect(
+                self.reactor,
+                "127.0.0.1",
+                port,
+                self.dial,
+                timeout,
+                partial(TLSTransport, endpoint_tls),
             )
-            self.transport: TLSClient = cast(Any, self.connector).transport
-            self.reactor.turn_until(lambda: select.select([listening], [], [], 0)[0])
             self.far, _ = listening.accept()
+            self.reactor.turn_until(lambda: self.connector.transport or self.dial.is_over)
+            self.transport = cast(TLSTransport, self.connector.transport)
+            """None if the attempt failed at once."""
         self.far.setblocking(False)
         if server is not None:
             self.server = self.far = server.wrap_socket(
@@ -222,7 +225,8 @@ class DialledPair:
     def close(self) -> None:
         """Both ends, whatever state they are in."""
         self.far.close()
-        self.transport.connectionLost(Failure(ConnectionLost()))
+        if self.connector.transport is not None:
+            self.transport.connectionLost(Failure(ConnectionLost()))
         self.reactor.turn()
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from socket import socket
-from types import SimpleNamespace
 from typing import cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -36,7 +35,7 @@ from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.serving.data_plane import DataPlane
-from ingress.transport import ImmediateServer
+from ingress.transports.socket_transport import SocketTransport
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets
 
@@ -123,10 +122,6 @@ def snapshot_of(
         any_host=VirtualHost("", root=ReverseProxyResource(prefix=route)),
         upstreams={UPSTREAM: Upstream(UPSTREAM, endpoints)},
     )
-
-
-_PORT = SimpleNamespace(_realPortNumber=0)
-"""The part of a port that a `tcp.Server` needs."""
 
 
 class Peer:
@@ -267,7 +262,7 @@ class Dial:
         return IPv4Address("TCP", self.endpoint.host, self.endpoint.port)
 
 
-class MemoryTransport(ImmediateServer):
+class MemoryTransport(SocketTransport):
     """The transport of either side; a socket in memory knows itself whether it has input."""
 
     def has_input(self) -> bool:
@@ -306,7 +301,7 @@ class Wire:
         )
         self.plane.publish(snapshot_of(*(endpoints or (ENDPOINT,)), config=config, route=route))
         self.factory = HTTP1Factory(self.plane.clients, self.plane.exchanges, is_secure=is_secure)
-        self.transport: type[ImmediateServer] = MemoryTransport
+        self.transport: type[SocketTransport] = MemoryTransport
         """The class of the proxy's transports on both sides."""
 
         self._capacity = capacity
@@ -339,13 +334,13 @@ class Wire:
 
     def join(
         self, factory: Factory, address: IPv4Address | IPv6Address | UNIXAddress | None = None
-    ) -> tuple[Peer, ImmediateServer]:
+    ) -> tuple[Peer, SocketTransport]:
         """Connect a protocol of `factory` to a new Peer."""
         protocol = factory.buildProtocol(address)
         assert protocol is not None, "nobody wants this connection"
         ours, theirs = connected_sockets(self._capacity)
-        transport = self.transport(cast(socket, ours), protocol, ("", 0), _PORT, 0, self.network)
-        protocol.makeConnection(transport)
+        transport = self.transport(cast(socket, ours), self.network, address)
+        transport.start(protocol)
         self.network.settle()
         return Peer(self.network, theirs), transport
 

@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.errors import Outcome
-from ingress.upstream.dialer import HandshakeFailed, dial_error
+from ingress.transports.connector import HandshakeFailed
+from ingress.upstream.dialer import dial_error
 
 
 class DialErrorTests(SynchronousTestCase):

@@ -27,7 +27,8 @@ from zope.interface import implementer
 from ingress.errors import IngressError
 from ingress.kube.api.credentials import ClientCertificate
 from ingress.kube.api.server import Server, is_ip_address
-from ingress.openssl import clear_errors, use_certificate, verification_error_text
+from ingress.openssl import use_certificate, verification_error_text
+from ingress.transports.tls_channel import clear_errors
 
 _VerifyCallback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 

@@ -13,12 +13,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from ingress.transport import ImmediateServer
+from ingress.transports.socket_transport import SocketTransport
 from tests.support.hand_reactor import PATIENCE, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
 
 try:
-    from ingress.reactor import DirectEPollReactor
+    from ingress.transports.reactor import DirectEPollReactor
 except ImportError:  # no epoll on this system
     DirectEPollReactor = None  # type: ignore[assignment,misc]
 
@@ -50,8 +50,7 @@ class DirectEPollReactorTests(SynchronousTestCase):
     def connect(self, protocol: RecordingProtocol) -> Any:
         near, far = tcp_pair()
         self.addCleanup(far.close)
-        transport = ImmediateServer(near, protocol, near.getpeername(), None, 0, self.reactor)
-        protocol.makeConnection(transport)
+        SocketTransport(near, self.reactor, None).start(protocol)
         return far
 
     def test_clock(self) -> None:

@@ -13,18 +13,19 @@ import struct
 import weakref
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL import SSL
 from OpenSSL._util import lib
+from twisted.internet.address import UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.downstream.tls import TLSContexts
-from ingress.downstream.tls_transport import TLSServer, tls_transports
-from ingress.openssl import RECORD_SIZE
-from ingress.tls_stream import RECORDS_PER_READ
+from ingress.transports.tls_channel import RECORD_SIZE, TLSChannel, TLSSide
+from ingress.transports.tls_transport import RECORDS_PER_READ, TLSTransport
 from tests.support.hand_reactor import PATIENCE, HandReactor
 from tests.support.recording_protocol import (
     HalfCloseableRecordingProtocol,
@@ -55,12 +56,10 @@ class HandshakeTests(TLSTestCase):
         """Protocol and server name are unknown before the handshake, and known after it."""
         pair = self.connect(server_name="A.example")
         transport = pair.transport
-        self.assertEqual((transport.negotiated_protocol, transport.server_name), (None, None))
+        self.assertEqual((transport.negotiated_protocol, server_name(transport)), (None, None))
         pair.shake_hands()
         self.assertEqual(transport.negotiated_protocol, b"http/1.1")
-        self.assertEqual(
-            transport.server_name.lower() if transport.server_name else None, "a.example"
-        )
+        self.assertEqual((server_name(transport) or "").lower(), "a.example")
 
     def test_protocol_is_told(self) -> None:
         """A listener's `handshakeCompleted` is called once, before any data."""
@@ -75,13 +74,13 @@ class HandshakeTests(TLSTestCase):
         pair.send(b"hello")
         self.assertEqual(pair.protocol.received, b"hello")
         self.assertIsNone(pair.transport.negotiated_protocol)
-        self.assertIsNone(pair.transport.server_name)
+        self.assertIsNone(server_name(pair.transport))
 
     def test_byte_by_byte(self) -> None:
         """A handshake whose bytes come one at a time, with data behind it, is the same handshake."""
         contexts = TLSContexts(lambda: None, SELF_SIGNED)
         protocol = RecordingProtocol()
-        transport, reactor, far = make_transport(contexts.open_connection, protocol)
+        transport, reactor, far = make_transport(contexts, protocol)
         self.addCleanup(far.close)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = client_context().wrap_bio(incoming, outgoing)
@@ -137,7 +136,7 @@ class HandshakeTests(TLSTestCase):
         """A client that speaks HTTP to the TLS port loses its connection, without a line of the log."""
         contexts = TLSContexts(lambda: None, SELF_SIGNED)
         protocol = RecordingProtocol()
-        _, reactor, far = make_transport(contexts.open_connection, protocol)
+        _, reactor, far = make_transport(contexts, protocol)
         self.addCleanup(far.close)
         far.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
         with capturedLogs() as events:
@@ -243,11 +242,11 @@ class DataTests(TLSTestCase):
 
     def test_unix_socket(self) -> None:
         """A UNIX socket carries TLS as well."""
-        _, unix_class = tls_transports(TLSContexts(lambda: None, SELF_SIGNED).open_connection)
         near, far = socket.socketpair()
         reactor, protocol = HandReactor(), RecordingProtocol()
-        transport = unix_class(near, protocol, b"", None, 0, reactor)
-        protocol.makeConnection(transport)
+        contexts = TLSContexts(lambda: None, SELF_SIGNED)
+        transport = TLSTransport(contexts, near, reactor, UNIXAddress(None))
+        transport.start(protocol)
         far.setblocking(False)
         client = client_context().wrap_socket(far, do_handshake_on_connect=False)
         self.addCleanup(client.close)
@@ -290,6 +289,7 @@ class EndTests(TLSTestCase):
         pair.send(b"more")
         self.assertEqual(pair.protocol.received, b"more")
         pair.transport.loseConnection()
+        pair.reactor.turn()
         self.assertIs(pair.protocol.lost, ConnectionDone)
 
     def test_client_says_goodbye(self) -> None:
@@ -373,27 +373,49 @@ class EndTests(TLSTestCase):
     def test_memory_is_given_back(self) -> None:
         """A transport that is lost keeps nothing of OpenSSL's, even if somebody keeps the transport."""
         pair = self.shake_hands()
-        connection = weakref.ref(pair.transport._tls)
+        assert pair.transport.channel is not None
+        connection = weakref.ref(pair.transport.channel.connection)
         pair.transport.loseConnection()
         pair.reactor.turn()
         gc.collect()
         self.assertIsNone(connection())
 
 
-class ScriptedConnection:
+class ScriptedChannel(TLSChannel):
     """Does what the script says: raises it, or returns it; then works, or has nothing to read."""
 
     def __init__(self, **script: list[Any]) -> None:
+        super().__init__(None)
         self.script = script
 
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any) -> Any:
-            result = self.script[name].pop(0) if self.script.get(name) else None
-            if isinstance(result, Exception):
-                raise result
-            return result
+    def _act(self, name: str, else_: Any = None) -> Any:
+        result = self.script[name].pop(0) if self.script.get(name) else else_
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-        return call
+    def shake_hands(self) -> None:
+        self._act("shake_hands")
+
+    def read(self) -> bytes:
+        return cast(bytes, self._act("read", SSL.WantReadError()))
+
+    def write(self, data: bytes, start: int) -> int:
+        return cast(int, self._act("write", len(data) - start))
+
+    def say_goodbye(self) -> None:
+        self._act("say_goodbye")
+
+    def negotiated_protocol(self) -> bytes | None:
+        return None
+
+
+class ScriptedSide(TLSSide):
+    def __init__(self, channel: TLSChannel) -> None:
+        self._channel = channel
+
+    def open_channel(self, sock: object) -> TLSChannel:
+        return self._channel
 
 
 class WaitTests(SynchronousTestCase):
@@ -401,15 +423,15 @@ class WaitTests(SynchronousTestCase):
 
     def make(self, **script: list[Any]) -> tuple[Any, HandReactor, RecordingProtocol]:
         protocol = RecordingProtocol()
-        connection: Any = ScriptedConnection(**script)
-        transport, reactor, far = make_transport(lambda sock: connection, protocol)
+        side = ScriptedSide(ScriptedChannel(**script))
+        transport, reactor, far = make_transport(side, protocol)
         self.addCleanup(far.close)
-        self.addCleanup(transport.socket.close)
+        self.addCleanup(transport.connectionLost, Failure(ConnectionLost()))
         return transport, reactor, protocol
 
     def test_handshake_wants_to_write(self) -> None:
         """Nothing is read until the socket takes the server's part; then both go on."""
-        transport, reactor, _ = self.make(do_handshake=[SSL.WantWriteError()])
+        transport, reactor, _ = self.make(shake_hands=[SSL.WantWriteError()])
         transport.doRead()
         self.assertEqual((reactor.readers, reactor.writers), (set(), {transport}))
         reactor.turn()
@@ -417,7 +439,7 @@ class WaitTests(SynchronousTestCase):
 
     def test_read_wants_to_write(self) -> None:
         """A read that has to write goes on as soon as it can, without anything new to read."""
-        transport, reactor, protocol = self.make(recv=[SSL.WantWriteError(), b"hello"])
+        transport, reactor, protocol = self.make(read=[SSL.WantWriteError(), b"hello"])
         transport.doRead()
         transport.doRead()
         self.assertEqual((reactor.readers, reactor.writers), (set(), {transport}))
@@ -427,7 +449,7 @@ class WaitTests(SynchronousTestCase):
 
     def test_paused_while_read_wants_to_write(self) -> None:
         """A protocol that pauses meanwhile gets no data until it resumes."""
-        transport, reactor, protocol = self.make(recv=[SSL.WantWriteError(), b"hello"])
+        transport, reactor, protocol = self.make(read=[SSL.WantWriteError(), b"hello"])
         transport.doRead()
         transport.doRead()
         transport.pauseProducing()
@@ -438,7 +460,7 @@ class WaitTests(SynchronousTestCase):
 
     def test_resumed_while_read_wants_to_write(self) -> None:
         """Resuming does not read before the socket is writable."""
-        transport, reactor, _ = self.make(recv=[SSL.WantWriteError(), b"hello"])
+        transport, reactor, _ = self.make(read=[SSL.WantWriteError(), b"hello"])
         transport.doRead()
         transport.doRead()
         transport.pauseProducing()
@@ -447,7 +469,9 @@ class WaitTests(SynchronousTestCase):
 
     def test_write_wants_to_read(self) -> None:
         """A write that has to read first does not spin on a socket that is writable."""
-        transport, reactor, _ = self.make(send=[SSL.WantReadError(), 5], recv=[SSL.WantReadError()])
+        transport, reactor, _ = self.make(
+            write=[SSL.WantReadError(), 5], read=[SSL.WantReadError()]
+        )
         transport.doRead()
         transport.write(b"hello")
         reactor.turn(2)
@@ -455,11 +479,11 @@ class WaitTests(SynchronousTestCase):
         transport.doRead()
         self.assertEqual(reactor.writers, {transport})
         reactor.turn()
-        self.assertEqual((transport.dataBuffer, reactor.writers), (b"", set()))
+        self.assertEqual((transport.unsent, reactor.writers), (0, set()))
 
     def test_goodbye_waits_for_room(self) -> None:
         """close_notify is sent when the socket takes it, and the connection closes then."""
-        transport, reactor, protocol = self.make(shutdown=[SSL.WantWriteError()])
+        transport, reactor, protocol = self.make(say_goodbye=[SSL.WantWriteError()])
         transport.doRead()
         transport.loseConnection()
         transport.doWrite()
@@ -469,7 +493,7 @@ class WaitTests(SynchronousTestCase):
 
     def test_half_closing_goodbye_waits_for_room(self) -> None:
         """close_notify is sent when the socket takes it, if only our side of the connection ends."""
-        transport, reactor, protocol = self.make(shutdown=[SSL.WantWriteError()])
+        transport, reactor, protocol = self.make(say_goodbye=[SSL.WantWriteError()])
         transport.doRead()
         transport.loseWriteConnection()
         transport.doWrite()
@@ -477,10 +501,17 @@ class WaitTests(SynchronousTestCase):
         reactor.turn()
         self.assertEqual((protocol.lost, reactor.writers), (None, set()))
         transport.loseConnection()
+        reactor.turn()
         self.assertIs(protocol.lost, ConnectionDone)
 
 
-def wait_for_bytes(transport: TLSServer, count: int) -> None:
+def server_name(transport: TLSTransport) -> str | None:
+    """Return what the client has called the server."""
+    assert transport.channel is not None
+    return transport.channel.server_name()
+
+
+def wait_for_bytes(transport: TLSTransport, count: int) -> None:
     """Wait until the kernel has at least so many bytes for a transport."""
     transport.socket.settimeout(PATIENCE)
     transport.socket.recv(count, socket.MSG_PEEK | socket.MSG_WAITALL)

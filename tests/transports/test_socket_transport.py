@@ -1,5 +1,8 @@
 """
-The plain transports: on real sockets driven by hand, and over real reactors.
+The plain transport: on real sockets driven by hand, and over real reactors.
+
+What a transport of Twisted promises is tested of Twisted's own as well (`TwistedsOwn`), so that it
+is known to be promised.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
-from twisted.internet import error
+from twisted.internet import error, tcp
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
@@ -21,14 +25,10 @@ from twisted.internet.test.reactormixins import ReactorBuilder
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from ingress.transport import (
-    READ_SIZE,
-    ImmediateClient,
-    ImmediateServer,
-    ImmediateUNIXServer,
-    connect_tcp,
-)
-from tests.support.hand_reactor import PATIENCE, HandReactor, tcp_pair
+from ingress.transports.connector import connect
+from ingress.transports.server_port import as_server
+from ingress.transports.socket_transport import READ_SIZE, SocketTransport
+from tests.support.hand_reactor import PATIENCE, HandReactor, tcp_pair, trace
 from tests.support.recording_protocol import HalfCloseableRecordingProtocol, RecordingProtocol
 
 SMALL_BUFFER = 8192
@@ -44,13 +44,18 @@ class TransportTestCase(SynchronousTestCase):
         self.reactor = HandReactor()
         self.protocol = RecordingProtocol()
 
-    def connect(self, buffer_size: int | None = None) -> ImmediateServer:
+    def connect(self, buffer_size: int | None = None) -> Any:
         near, self.far = tcp_pair(buffer_size)
         self.far.settimeout(PATIENCE)
         self.addCleanup(self.far.close)
-        transport = ImmediateServer(near, self.protocol, near.getpeername(), None, 0, self.reactor)
+        transport = self.make(near)
         self.addCleanup(transport.connectionLost, Failure(ConnectionLost()))
-        self.protocol.makeConnection(transport)
+        return transport
+
+    def make(self, sock: socket.socket) -> Any:
+        """Make the transport of a socket, and connect the protocol."""
+        transport = SocketTransport(sock, self.reactor, IPv4Address("TCP", *sock.getpeername()))
+        transport.start(self.protocol)
         return transport
 
     def read(self, wanted: int) -> bytes:
@@ -73,17 +78,109 @@ class TransportTestCase(SynchronousTestCase):
         self.reactor.turn_until(lambda: self.protocol.lost)
 
 
-class WriteTests(TransportTestCase):
+class TwistedsOwn(TransportTestCase):
+    """Twisted's transport in the place of ours."""
+
+    def make(self, sock: socket.socket) -> Any:
+        peer, reactor = sock.getpeername(), cast(Any, self.reactor)
+        transport = tcp.Server(sock, self.protocol, peer, cast(Any, None), 0, reactor)
+        self.protocol.makeConnection(transport)
+        return transport
+
+
+class SendAtOnceTests(TransportTestCase):
+    """What Twisted's own does not do."""
+
     def test_small_write_is_sent_at_once(self) -> None:
         """What the socket takes is with the peer before the reactor turns, and no event is waited for."""
         self.connect().write(b"hello")
         self.assertEqual(self.reactor.writers, set())
         self.assertEqual(self.far.recv(100), b"hello")
 
+    def test_immediate_again_once_drained(self) -> None:
+        """After the buffer is empty, a write goes out at once again."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.write(b"x" * 300_000)
+        self.assertEqual(len(self.read(300_000)), 300_000)
+        self.reactor.turn()
+        transport.write(b"more")
+        self.assertEqual(self.far.recv(100), b"more")
+
+    def test_what_was_sent_does_not_count(self) -> None:
+        """A large piece of which less than `bufferSize` is left pauses nobody."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.registerProducer(self.protocol, True)
+        transport.write(b"x" * (transport.bufferSize + 1000))
+        self.assertEqual(self.reactor.writers, {transport})
+        self.assertEqual(self.protocol.calls, [])
+
+    def test_unsent(self) -> None:
+        """It is known how much waits, and that nothing does after the end."""
+        transport = self.connect(SMALL_BUFFER)
+        transport.write(b"x" * 300_000)
+        before = transport.unsent
+        self.assertTrue(0 < before < 300_000)
+        transport.write(b"y" * 1000)
+        self.assertEqual(transport.unsent, before + 1000)
+        transport.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(transport.unsent, 0)
+
+    def test_has_input(self) -> None:
+        """Data and ends that the reactor has not reported yet are seen."""
+        transport = self.connect()
+        transport.pauseProducing()
+        self.assertFalse(transport.has_input())
+        self.far.send(b"x")
+        select.select([transport], [], [], PATIENCE)
+        self.assertTrue(transport.has_input())
+        transport.connectionLost(Failure(ConnectionLost()))
+        self.assertTrue(transport.has_input())
+
+    def test_no_end_inside_a_call(self) -> None:
+        """Whatever a protocol asks for, it learns of its end in another turn."""
+        for wish in ("loseConnection", "abortConnection"):
+            self.protocol = HalfCloseableRecordingProtocol()
+            transport = self.connect()
+            transport.loseWriteConnection()
+            self.reactor.turn()
+            getattr(transport, wish)()
+            self.assertIsNone(self.protocol.lost)
+            self.reactor.turn()
+            self.assertIsNotNone(self.protocol.lost)
+
+    def test_silent_after_abort(self) -> None:
+        """A protocol that writes, reads and closes after it has aborted changes nothing."""
+        transport = self.connect()
+        transport.abortConnection()
+        transport.write(b"late")
+        transport.resumeProducing()
+        transport.loseConnection()
+        transport.abortConnection()
+        self.assertEqual((self.reactor.readers, self.reactor.writers), (set(), set()))
+        self.reactor.turn()
+        self.assertIs(self.protocol.lost, ConnectionAborted)
+        self.assertRaises(ConnectionResetError, self.far.recv, 10)
+
+    def test_failing_stop_closes_the_socket(self) -> None:
+        """A producer that fails when it is stopped keeps nothing open, and the protocol is told."""
+        transport = self.connect()
+
+        class Failing:
+            def stopProducing(self) -> None:
+                raise RuntimeError("cannot stop")
+
+        transport.registerProducer(Failing(), True)
+        transport.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertIs(self.protocol.lost, ConnectionLost)
+        self.assertEqual(self.far.recv(1), b"")
+
+
+class WriteTests(TransportTestCase):
     def test_sequence_is_sent_as_one(self) -> None:
         """`writeSequence` sends all its parts in order."""
-        self.connect().writeSequence(iter([b"he", b"", b"llo"]))
-        self.assertEqual(self.far.recv(100), b"hello")
+        self.connect().writeSequence([b"he", b"", b"llo"])
+        self.assertEqual(self.read(5), b"hello")
 
     def test_rest_is_sent_when_there_is_room(self) -> None:
         """What the socket did not take follows in order, whatever is written meanwhile."""
@@ -96,15 +193,6 @@ class WriteTests(TransportTestCase):
         self.assertEqual(self.reactor.writers, {transport})
         self.assertEqual(self.read(len(expected)), expected)
         self.assertEqual(self.reactor.writers, set())
-
-    def test_immediate_again_once_drained(self) -> None:
-        """After the buffer is empty, a write goes out at once again."""
-        transport = self.connect(SMALL_BUFFER)
-        transport.write(b"x" * 300_000)
-        self.assertEqual(len(self.read(300_000)), 300_000)
-        self.reactor.turn()
-        transport.write(b"more")
-        self.assertEqual(self.far.recv(100), b"more")
 
     def test_empty_write_sends_nothing(self) -> None:
         """Writing nothing waits for nothing."""
@@ -119,7 +207,7 @@ class WriteTests(TransportTestCase):
         self.assertRaises(TypeError, transport.write, "text")
         self.assertRaises(TypeError, transport.writeSequence, [b"bytes", "text"])
         transport.write(b"end")
-        self.assertEqual(self.far.recv(100), b"end")
+        self.assertEqual(self.read(3), b"end")
 
     def test_write_after_loss_is_forgotten(self) -> None:
         """A protocol that has not noticed yet may write to a transport that is gone."""
@@ -139,9 +227,19 @@ class WriteTests(TransportTestCase):
         self.reactor.turn()
         self.assertIs(self.protocol.lost, ConnectionLost)
 
-    def test_no_delay(self) -> None:
-        """Small segments do not wait for acknowledgements."""
-        self.assertTrue(self.connect().getTcpNoDelay())
+    def test_options(self) -> None:
+        """The options of the socket can be asked for and set."""
+        transport = self.connect()
+        for option in ("TcpNoDelay", "TcpKeepAlive"):
+            for enabled in (True, False):
+                getattr(transport, f"set{option}")(enabled)
+                self.assertIs(getattr(transport, f"get{option}")(), enabled)
+
+    def test_addresses(self) -> None:
+        """Both ends are known by their addresses."""
+        transport = self.connect()
+        self.assertEqual(transport.getPeer(), IPv4Address("TCP", *self.far.getsockname()))
+        self.assertEqual(transport.getHost(), IPv4Address("TCP", *self.far.getpeername()))
 
 
 class ProducerTests(TransportTestCase):
@@ -156,14 +254,6 @@ class ProducerTests(TransportTestCase):
         self.assertEqual(self.protocol.calls, ["pause"])
         self.read(written)
         self.assertEqual(self.protocol.calls, ["pause", "resume"])
-
-    def test_what_was_sent_does_not_count(self) -> None:
-        """A large piece of which less than `bufferSize` is left pauses nobody."""
-        transport = self.connect(SMALL_BUFFER)
-        transport.registerProducer(self.protocol, True)
-        transport.write(b"x" * (transport.bufferSize + 1000))
-        self.assertEqual(self.reactor.writers, {transport})
-        self.assertEqual(self.protocol.calls, [])
 
     def test_fast_reader_pauses_nobody(self) -> None:
         """As long as the socket takes everything the producer goes on."""
@@ -247,7 +337,16 @@ class ReadTests(TransportTestCase):
         self.reactor.turn_until(lambda: self.protocol.calls)
         self.assertEqual(self.protocol.calls, ["read lost"])
         transport.write(b"answer")
-        self.assertEqual(self.far.recv(100), b"answer")
+        self.assertEqual(self.read(6), b"answer")
+
+    def test_byte_by_byte(self) -> None:
+        """A peer that sends a byte at a time is heard out."""
+        self.connect()
+        for number in range(300):
+            self.far.send(bytes((number % 256,)))
+            self.reactor.turn_until(lambda: self.protocol.received)
+            self.assertEqual(self.protocol.received, bytes((number % 256,)))
+            self.protocol.received = b""
 
 
 class CloseTests(TransportTestCase):
@@ -297,7 +396,24 @@ class CloseTests(TransportTestCase):
         self.reactor.turn_until(lambda: self.protocol.received)
         self.assertEqual(self.protocol.received, b"more")
         transport.loseConnection()
+        self.reactor.turn()
         self.assertIs(self.protocol.lost, ConnectionDone)
+
+    def test_lost_once(self) -> None:
+        """An end for several reasons is told once, and leaves the next socket alone."""
+        transport = self.connect()
+        transport.loseConnection()
+        transport.connectionLost(Failure(ConnectionLost()))
+        transport.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(transport.fileno(), -1)
+        # One of them gets its number.
+        others = tcp_pair()
+        self.reactor.turn(3)
+        self.assertIs(self.protocol.lost, ConnectionLost)
+        others[0].send(b"still here")
+        self.assertEqual(others[1].recv(100), b"still here")
+        for other in others:
+            other.close()
 
     def test_abort(self) -> None:
         """The peer sees a reset, and the protocol is told at the next turn."""
@@ -307,8 +423,25 @@ class CloseTests(TransportTestCase):
         self.assertIsNone(self.protocol.lost)
         self.reactor.turn()
         self.assertIs(self.protocol.lost, ConnectionAborted)
-        self.far.recv(65536)
-        self.assertRaises(ConnectionResetError, self.far.recv, 65536)
+        with self.assertRaises(ConnectionResetError):
+            while self.far.recv(65536):
+                pass
+
+
+class TwistedsWriteTests(TwistedsOwn, WriteTests):
+    """WriteTests."""
+
+
+class TwistedsProducerTests(TwistedsOwn, ProducerTests):
+    """ProducerTests."""
+
+
+class TwistedsReadTests(TwistedsOwn, ReadTests):
+    """ReadTests."""
+
+
+class TwistedsCloseTests(TwistedsOwn, CloseTests):
+    """CloseTests."""
 
 
 class UNIXTests(SynchronousTestCase):
@@ -318,8 +451,9 @@ class UNIXTests(SynchronousTestCase):
         protocol = RecordingProtocol()
         near, far = socket.socketpair()
         self.addCleanup(far.close)
-        transport = ImmediateUNIXServer(near, protocol, b"", None, 0, reactor)
-        protocol.makeConnection(transport)
+        transport = SocketTransport(near, reactor, UNIXAddress(None))
+        transport.start(protocol)
+        transport.setTcpNoDelay(True)
         transport.write(b"hello")
         self.assertEqual(far.recv(100), b"hello")
         far.send(b"answer")
@@ -328,15 +462,6 @@ class UNIXTests(SynchronousTestCase):
         transport.loseConnection()
         reactor.turn()
         self.assertEqual((protocol.lost, far.recv(1)), (ConnectionDone, b""))
-
-
-class OwnCodeTests(SynchronousTestCase):
-    def test_not_shared(self) -> None:
-        """No class of transports shares with another one what runs for each piece of data."""
-        transports = (ImmediateServer, ImmediateUNIXServer, ImmediateClient)
-        for name in ("doRead", "has_input", "write", "writeSomeData"):
-            codes = [id(getattr(each, name).__code__) for each in transports]
-            self.assertEqual(len(set(codes)), len(transports), name)
 
 
 class GarbageTests(SynchronousTestCase):
@@ -351,8 +476,8 @@ class GarbageTests(SynchronousTestCase):
 
     def dial(self, port: int, timeout: float = 5) -> DroppedConnection:
         factory = DroppedConnection()
-        connector = connect_tcp(self.reactor, "127.0.0.1", port, factory, timeout)
-        factory.watch(connector, cast(Any, connector).transport)
+        connector = connect(self.reactor, "127.0.0.1", port, factory, timeout)
+        factory.watch(connector, connector._attempt)
         return factory
 
     def listen(self) -> tuple[socket.socket, int]:
@@ -370,6 +495,7 @@ class GarbageTests(SynchronousTestCase):
         self.reactor.turn_until(lambda: factory.protocol)
         far, _ = listening.accept()
         self.addCleanup(far.close)
+        factory.watched.append(trace(factory.protocol.transport))
         factory.protocol.transport.write(b"hello")
         factory.protocol.transport.loseConnection()
         self.reactor.turn_until(lambda: factory.has_ended)
@@ -380,6 +506,7 @@ class GarbageTests(SynchronousTestCase):
         listening, port = self.listen()
         factory = self.dial(port)
         self.reactor.turn_until(lambda: factory.protocol)
+        factory.watched.append(trace(factory.protocol.transport))
         factory.protocol.transport.registerProducer(factory.protocol, True)
         far, _ = listening.accept()
         reset(far)
@@ -393,6 +520,7 @@ class GarbageTests(SynchronousTestCase):
         self.reactor.turn_until(lambda: factory.protocol)
         far, _ = listening.accept()
         self.addCleanup(far.close)
+        factory.watched.append(trace(factory.protocol.transport))
         factory.protocol.transport.abortConnection()
         self.reactor.turn_until(lambda: factory.has_ended)
         self.assert_all_gone(factory)
@@ -419,8 +547,8 @@ class GarbageTests(SynchronousTestCase):
         for turns in (0, 1):
             with self.subTest(turns=turns), full_backlog() as port:
                 factory = DroppedConnection()
-                connector = connect_tcp(self.reactor, "127.0.0.1", port, factory, 5)
-                factory.watch(connector, cast(Any, connector).transport)
+                connector = connect(self.reactor, "127.0.0.1", port, factory, 5)
+                factory.watch(connector, connector._attempt)
                 self.reactor.turn(turns)
                 connector.disconnect()
                 del connector
@@ -508,7 +636,7 @@ class OverReactor(ReactorBuilder, SynchronousTestCase):
         "twisted.internet.pollreactor.PollReactor",
         "twisted.internet.epollreactor.EPollReactor",
         "twisted.internet.test.reactormixins.AsyncioSelectorReactor",
-        "ingress.reactor.DirectEPollReactor",
+        "ingress.transports.reactor.DirectEPollReactor",
     ]
     requiredInterfaces = (IReactorFDSet,)
 
@@ -520,7 +648,7 @@ class OverReactor(ReactorBuilder, SynchronousTestCase):
             port = reactor.listenTCP(0, factory, interface=interface)
         except error.CannotListenError:
             raise SkipTest(f"no {interface} on this machine") from None
-        port.transport = ImmediateServer
+        port.transport = as_server()
         return int(port.getHost().port)
 
     def run_client(
@@ -528,7 +656,7 @@ class OverReactor(ReactorBuilder, SynchronousTestCase):
     ) -> RecordingClientFactory:
         """Connect, and run until that has failed or the connection is lost."""
         factory = RecordingClientFactory(reactor.stop)
-        connect_tcp(reactor, host, port, factory, timeout)
+        connect(reactor, host, port, factory, timeout)
         self.runReactor(reactor, 20)
         return factory
 
@@ -542,7 +670,7 @@ class OverReactor(ReactorBuilder, SynchronousTestCase):
         reactor = self.buildReactor()
         factory = self.run_client(reactor, "127.0.0.1", self.listen(reactor))
         self.assert_echoed(factory)
-        self.assertIsInstance(factory.client.transport, ImmediateClient)
+        self.assertIsInstance(factory.client.transport, SocketTransport)
 
     def test_ipv6(self) -> None:
         """An IPv6 address is connected to as it is written."""
@@ -560,7 +688,7 @@ class OverReactor(ReactorBuilder, SynchronousTestCase):
         factory = RecordingClientFactory(reactor.stop)
         delays: list[bool] = []
         factory.client.on_data = lambda client: delays.append(client.transport.getTcpNoDelay())
-        connect_tcp(reactor, "127.0.0.1", self.listen(reactor), factory, 10)
+        connect(reactor, "127.0.0.1", self.listen(reactor), factory, 10)
         self.runReactor(reactor, 20)
         self.assertEqual(set(delays), {True})
 
