@@ -162,10 +162,18 @@ class LoadTests(ConfigTestCase):
         text = text.replace("retry-budget: 50", "retry-budget: 0.5")
         text = text.replace("client-share: 43", "client-share: 0.25")
         text = text.replace("route-share: 44", "route-share: 0.75")
+        sizes = ("trailer-size", "table-size", "stream-window", "connection-window", "queue")
+        factors = {f"http2-{key}": 10_000 for key in sizes} | {"http2-table-size": 100}
+        for place, key in enumerate(keys):
+            if key in factors:
+                text = text.replace(f"{key}: {30 + place}", f"{key}: {(30 + place) * factors[key]}")
         for key in ("head-size", "target-size", "metric-lines"):
             text = text.replace(f"{key}: ", f"{key}: 10")  # These have a higher bound.
         limits = self.load(f"{SOURCE}limits:\n{text}").limits
-        places = {limit.name: getattr(limits, limit.name) - 30 for limit in numbers}
+        places = {
+            each.name: getattr(limits, each.name) / factors.get(each.name.replace("_", "-"), 1) - 30
+            for each in numbers
+        }
         expected = {limit.name: float(place) for place, limit in enumerate(numbers)}
         expected |= {"head_size": 1007.0, "target_size": 1009.0, "retry_budget": 0.5 - 30}
         expected |= {"client_share": 0.25 - 30, "route_share": 0.75 - 30, "metric_lines": 1022.0}

@@ -97,6 +97,46 @@ class Limits:
     http2_window_updates: int = 20
     """WINDOW_UPDATE frames for each DATA frame that we have sent."""
 
+    http2_refill: int = 33
+    """What resets, control frames and glitches gain a second, up to their numbers at once."""
+
+    http2_settings: int = 32
+    """Entries of a SETTINGS frame."""
+
+    http2_unread_answers: int = 1000
+    """Answers to PING and SETTINGS frames that a peer leaves unread."""
+
+    http2_empty_frames: int = 1
+    """DATA frames in a row that carry nothing at all."""
+
+    http2_trailer_size: int = 16 * 1024
+    http2_table_size: int = 4096
+    """Bytes of the dynamic table of HPACK that a peer may use."""
+
+    http2_stream_window: int = 1024 * 1024
+    """What the window of a stream may grow to whose reader keeps up; it begins with 64 KiB."""
+
+    http2_connection_window: int = 1024 * 1024
+    """What is held of what a peer sends, for all streams of a connection together."""
+
+    http2_queue: int = 1024 * 1024
+    """What is queued for a peer, for all streams of a connection together."""
+
+    http2_goaway_time: float = 1.0
+    """For a client to learn that its connection ends, before what it sends is dropped."""
+
+    http2_ping_interval: float = 30.0
+    """Silence of an endpoint after a request has begun, after which it is sent a PING."""
+
+    http2_ping_pause: float = 300.0
+    """The same where no request has begun since the last PING."""
+
+    http2_ping_timeout: float = 15.0
+    """For the answer to that."""
+
+    http2_expected_streams: int = 100
+    """Requests that wait for one connection to an endpoint that has not said what it takes."""
+
     stream_idle_timeout: float = 600.0
     """For a connection of a TCP service, or one of TLS that is passed through, without a byte."""
 

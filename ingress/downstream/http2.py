@@ -36,9 +36,6 @@ from ingress.telemetry.record import ExchangeRecord
 from ingress.transports.stream import StreamProtocol
 from ingress.turn_end import TurnUser
 
-LEAVING_TIME: Final = 1.0
-"""Seconds that the first GOAWAY has to reach the client before the second one follows."""
-
 SWEEP: Final = 1.0
 """Seconds between two looks at the times of open streams."""
 
@@ -282,7 +279,8 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         if not self._codec.is_leaving:
             self.state = LEAVING
             self._codec.leave()
-            self._leaving = self._deadlines.clock.callLater(LEAVING_TIME, self._finish_leaving)
+            delay = self._limits.http2_goaway_time
+            self._leaving = self._deadlines.clock.callLater(delay, self._finish_leaving)
             self._flush()
 
     def _finish_leaving(self) -> None:

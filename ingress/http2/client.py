@@ -20,7 +20,6 @@ from ingress.http2.fault import (
     ConnectionFault,
     StreamFault,
 )
-from ingress.http2.flow import CONNECTION_WINDOW
 from ingress.http2.frame import (
     DEFAULT_WINDOW,
     ENABLE_PUSH,
@@ -31,6 +30,7 @@ from ingress.http2.frame import (
     window_update_frame,
 )
 from ingress.http2.response_head import ResponseHeads
+from ingress.http2.settings import table_setting
 from ingress.http2.stream import ANY_LENGTH, Stream, StreamEvents
 
 
@@ -85,8 +85,14 @@ class ClientConnection(Connection):
         self._next_id = 1
         self.output.last(
             PREFACE
-            + settings_frame(((ENABLE_PUSH, 0), (MAX_HEADER_LIST_SIZE, limits.head_size)))
-            + window_update_frame(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+            + settings_frame(
+                (
+                    (ENABLE_PUSH, 0),
+                    (MAX_HEADER_LIST_SIZE, limits.head_size),
+                    *table_setting(limits.http2_table_size),
+                )
+            )
+            + window_update_frame(0, limits.http2_connection_window - DEFAULT_WINDOW)
         )
 
     # The owner's side.

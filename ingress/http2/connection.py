@@ -51,7 +51,6 @@ from ingress.http2.frame import (
     read_settings,
     read_word,
 )
-from ingress.http2.guard import MAX_SETTINGS
 from ingress.http2.stream import NOBODY
 from ingress.http2.stream_table import StreamTable
 
@@ -285,12 +284,12 @@ class Connection(StreamTable):
             raise StreamFault(FLOW_CONTROL_ERROR, "The peer exceeds the stream's window.")
         is_end = flags & END_STREAM != 0
         if not data and not is_end:
-            if stream.was_empty:
+            stream.empty_count += 1
+            if stream.empty_count > self.limits.http2_empty_frames:
                 self.guard.kinds["empty_data"] += 1
                 raise ConnectionFault(ENHANCE_YOUR_CALM, "The peer sends empty DATA.")
-            stream.was_empty = True
         else:
-            stream.was_empty = False
+            stream.empty_count = 0
         if size != len(data):
             self.return_credit(stream, size - len(data))
         self._take_data(stream, data, is_end)
@@ -320,7 +319,7 @@ class Connection(StreamTable):
         if len(payload) % 6:
             raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS is cut off.")
         self.guard.control(self._now())
-        if len(payload) > 6 * MAX_SETTINGS:
+        if len(payload) > 6 * self.limits.http2_settings:
             self.guard.kinds["settings"] += 1
             raise ConnectionFault(ENHANCE_YOUR_CALM, "SETTINGS has too many entries.")
         settings = self.settings

@@ -12,7 +12,7 @@ from typing import Final
 
 from ingress.errors import RequestError, ResponseError
 from ingress.http1.fault import MESSAGES
-from ingress.http2.hpack_decoder import ENTRY_OVERHEAD, HPACKDecoder
+from ingress.http2.hpack_decoder import ENTRY_OVERHEAD, TABLE_SIZE, HPACKDecoder
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _VALUE: Final = re.compile(rb"(?![\t ])[\t\x20-\x7e\x80-\xff]*+(?<![\t ])")
@@ -24,9 +24,6 @@ _OF_CONNECTION: Final = frozenset(
 
 _MAX_CACHED: Final = 64
 """The longest name that a cache keeps, so that peers cannot fill it with long ones."""
-
-_MAX_TRAILERS: Final = 16 * 1024
-"""The size of all trailers together, as in HTTP/1.1."""
 
 _MAX_TRAILER_FIELDS: Final = 256
 
@@ -64,16 +61,19 @@ class BlockReader:
     """
     Decodes field blocks within bounds.
 
+    :param table_size: as for `HPACKDecoder`.
+    :param trailer_size: of all trailers together, in bytes.
     :ivar decoder: the decoder of the connection.
     :ivar size: of the last list of fields, as HPACK counts it.
     :ivar is_too_large: whether it exceeded its bounds, so that fields are missing.
     :ivar late_type: the Content-Type among the missing ones.
     """
 
-    __slots__ = ("decoder", "is_too_large", "late_type", "size")
+    __slots__ = ("_trailer_size", "decoder", "is_too_large", "late_type", "size")
 
-    def __init__(self) -> None:
-        self.decoder = HPACKDecoder()
+    def __init__(self, table_size: int = TABLE_SIZE, trailer_size: int = 16 * 1024) -> None:
+        self.decoder = HPACKDecoder(table_size)
+        self._trailer_size = trailer_size
         self.size = 0
         self.is_too_large = False
         self.late_type = b""
@@ -117,7 +117,7 @@ class BlockReader:
         decoder.begin(block)
         if decoder.at_end():
             return []
-        fields = self.read_rest(decoder.take_field(), _MAX_TRAILERS, _MAX_TRAILER_FIELDS)
+        fields = self.read_rest(decoder.take_field(), self._trailer_size, _MAX_TRAILER_FIELDS)
         decoder.let_go()
         if self.is_too_large:
             raise error(f"The {MESSAGES[error]} has trailers that are too large.")

@@ -12,22 +12,24 @@ from typing import Final
 
 from ingress.http2.frame import DEFAULT_WINDOW
 
-CONNECTION_WINDOW: Final = 1 << 20
-"""The window of a connection, and with it the bound of what is held for all its streams."""
-
-MAX_STREAM_WINDOW: Final = 1 << 20
-
-RESERVE: Final = 1 << 18
-"""The part of the connection's window that growth leaves to streams that have not grown."""
+_RESERVE: Final = 4
+"""One part of so many of a connection's window is left to streams that have not grown."""
 
 
 class SharedGrowth:
-    """What the windows of a connection's streams may still grow by, in bytes."""
+    """
+    What the windows of a connection's streams may grow by.
 
-    __slots__ = ("left",)
+    :param connection_window: that of the connection, in bytes.
+    :param most: what the window of a stream may grow to.
+    :ivar left: what all of them may still grow by.
+    """
 
-    def __init__(self) -> None:
-        self.left = CONNECTION_WINDOW - RESERVE
+    __slots__ = ("left", "most")
+
+    def __init__(self, connection_window: int, most: int) -> None:
+        self.left = connection_window - connection_window // _RESERVE
+        self.most = most
 
 
 class ReceiveWindow:
@@ -88,7 +90,7 @@ class ReceiveWindow:
             if self._has_stalled:
                 self._has_stalled = False
             else:
-                grown = min(self._size, MAX_STREAM_WINDOW - self._size, self._growth.left)
+                grown = min(self._size, self._growth.most - self._size, self._growth.left)
                 self._growth.left -= grown
                 self._size += grown
                 credit += grown

@@ -14,33 +14,30 @@ from typing import Final
 from ingress.config import Limits
 from ingress.http2.fault import ENHANCE_YOUR_CALM, ConnectionFault
 
-MAX_SETTINGS: Final = 32
-"""Entries of a SETTINGS frame; nine are defined."""
-
-MAX_UNSENT: Final = 1000
-"""Control frames of ours that wait because the peer does not read: 17 KiB."""
-
-REFILL: Final = 33.0
-"""What a bucket gains a second: libnghttp2's rate for resets."""
-
 UPDATES: Final = 5
 UPDATES_PER_STREAM: Final = 2
 """WINDOW_UPDATE frames, beside those for each DATA frame: at once, and for each stream opened."""
 
 
 class Bucket:
-    """A token bucket whose clock is an argument."""
+    """
+    A token bucket whose clock is an argument.
 
-    __slots__ = ("_at", "_burst", "_tokens")
+    :param burst: tokens at most, and at first.
+    :param refill: what it gains a second.
+    """
 
-    def __init__(self, burst: int) -> None:
+    __slots__ = ("_at", "_burst", "_refill", "_tokens")
+
+    def __init__(self, burst: int, refill: int) -> None:
         self._burst = float(burst)
+        self._refill = float(refill)
         self._tokens = float(burst)
         self._at = 0.0
 
     def take(self, now: float) -> bool:
         """:return: whether there was a token."""
-        tokens = min(self._burst, self._tokens + (now - self._at) * REFILL)
+        tokens = min(self._burst, self._tokens + (now - self._at) * self._refill)
         self._at = now
         self._tokens = tokens - 1
         if tokens < 1:
@@ -117,7 +114,7 @@ class Guard:
         :raises ConnectionFault: if it does that too often, as all of these do.
         """
         if self._resets is None:
-            self._resets = Bucket(self._limits.http2_resets)
+            self._resets = self._bucket(self._limits.http2_resets)
         if not self._resets.take(now):
             self._fail("reset", "The peer has too many streams reset.")
 
@@ -127,7 +124,7 @@ class Guard:
             self._free_controls = 0
             return
         if self._controls is None:
-            self._controls = Bucket(self._limits.http2_control_frames)
+            self._controls = self._bucket(self._limits.http2_control_frames)
         if not self._controls.take(now):
             self._fail("control", "The peer sends too many PING or SETTINGS frames.")
 
@@ -151,9 +148,12 @@ class Guard:
         """The peer did something odd that is ignored."""
         self.kinds[kind] += 1
         if self._glitches is None:
-            self._glitches = Bucket(self._limits.http2_glitches)
+            self._glitches = self._bucket(self._limits.http2_glitches)
         if not self._glitches.take(now):
             raise ConnectionFault(ENHANCE_YOUR_CALM, "The peer sends too much that is odd.")
+
+    def _bucket(self, burst: int) -> Bucket:
+        return Bucket(burst, self._limits.http2_refill)
 
     def _fail(self, kind: str, detail: str) -> None:
         self.kinds["too_many_" + kind] += 1

@@ -11,7 +11,7 @@ from ingress.http2.huffman import huffman_decode
 from ingress.http2.static_table import STATIC_COUNT, STATIC_TABLE
 
 TABLE_SIZE: Final = 4096
-"""The size of the dynamic table that peers may use: the default of RFC 9113 section 6.5.2."""
+"""The size of the dynamic table that peers use at first: the default of RFC 9113 section 6.5.2."""
 
 ENTRY_OVERHEAD: Final = 32
 """Bytes that count for a field beside its name and value (RFC 7541 section 4.1)."""
@@ -31,14 +31,26 @@ class HPACKDecoder:
 
     Begin a block by `begin`, then take its fields one by one with `take_field` until `at_end`.
 
+    :param table_size: of the dynamic table that the peer may use, no less than the default, which
+        it uses until it knows.
     :ivar size: of the dynamic table, as RFC 7541 section 4.1 counts it.
     :ivar version: changes whenever the dynamic table does: as long as it is the same, equal bytes
         mean equal fields.
     """
 
-    __slots__ = ("_block", "_end", "_entries", "_limit", "_position", "size", "value", "version")
+    __slots__ = (
+        "_block",
+        "_end",
+        "_entries",
+        "_limit",
+        "_most",
+        "_position",
+        "size",
+        "value",
+        "version",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, table_size: int = TABLE_SIZE) -> None:
         self.size = 0
         self.version = 0
         self.value = b""
@@ -47,6 +59,7 @@ class HPACKDecoder:
         self._entries: list[tuple[bytes, bytes]] = []
         """The dynamic table; the newest entry, which has the lowest index, is the last one."""
 
+        self._most = table_size
         self._limit = TABLE_SIZE
         self._block = b""
         self._position = 0
@@ -73,7 +86,7 @@ class HPACKDecoder:
         while self._position < self._end and block[self._position] & 0xE0 == 0x20:
             updates += 1
             limit = self._integer(0x1F)
-            if limit > TABLE_SIZE or updates > MAX_SIZE_UPDATES:
+            if limit > self._most or updates > MAX_SIZE_UPDATES:
                 raise CompressionFault("A field block changes the table's size beyond its bound.")
             self._limit = limit
             self._evict(limit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from ingress.config import Limits
 from ingress.http2.fault import ENHANCE_YOUR_CALM, NO_ERROR, ConnectionFault
 from ingress.http2.frame import (
     DATA,
@@ -16,15 +17,12 @@ from ingress.http2.frame import (
     frame_header,
     headers_frames,
 )
-from ingress.http2.guard import MAX_UNSENT, Guard
+from ingress.http2.guard import Guard
 from ingress.http2.hpack_encoder import NO_TABLE
 from ingress.http2.stream import NOT_WAITING, Stream
 
 TAKEN_AT_ONCE: Final = 64 * 1024
 """Bytes of DATA that one `take` returns at most; after that the transport may be full."""
-
-MAX_QUEUED: Final = (1 << 20) - 64 * 1024
-"""Bytes queued for all streams of a connection at which none may queue more."""
 
 MAX_WAIT: Final = 1.0
 """Seconds after which a stream gets a frame, whatever the urgency of others."""
@@ -36,6 +34,7 @@ class Output:
 
     :param guard: counts frames.
     :param now: the time in seconds.
+    :param limits: bounds what waits for a peer that does not read.
     :ivar window: how many bytes of DATA the peer takes on all streams.
     :ivar is_blocked: whether the transport is full: DATA waits, and control frames are counted.
     :ivar queued: bytes of bodies that wait, of all streams.
@@ -45,6 +44,8 @@ class Output:
         "_drained",
         "_frames",
         "_guard",
+        "_most_queued",
+        "_most_unsent",
         "_now",
         "_ready",
         "_unsent",
@@ -56,7 +57,7 @@ class Output:
         "window",
     )
 
-    def __init__(self, guard: Guard, now: Callable[[], float]) -> None:
+    def __init__(self, guard: Guard, now: Callable[[], float], limits: Limits) -> None:
         self.window = DEFAULT_WINDOW
         self.is_blocked = False
         self.queued = 0
@@ -71,6 +72,10 @@ class Output:
 
         self._guard = guard
         self._now = now
+        self._most_unsent = limits.http2_unread_answers
+        self._most_queued = limits.http2_queue - TAKEN_AT_ONCE
+        """Bytes queued for all streams at which none may queue more."""
+
         self._frames: list[bytes] = []
         self._unsent = 0
         self._ready: list[Stream] = []
@@ -83,7 +88,7 @@ class Output:
 
     def has_room(self) -> bool:
         """:return: whether bodies may be queued without exceeding the connection's bound."""
-        return self.queued < MAX_QUEUED
+        return self.queued < self._most_queued
 
     @property
     def has_some(self) -> bool:
@@ -101,7 +106,7 @@ class Output:
         self._frames.append(frame)
         if self.is_blocked:
             self._unsent += 1
-            if self._unsent > MAX_UNSENT:
+            if self._unsent > self._most_unsent:
                 self._guard.kinds["unread_answers"] += 1
                 raise ConnectionFault(ENHANCE_YOUR_CALM, "The peer does not read what it asks for.")
 
@@ -135,7 +140,7 @@ class Output:
         if not (
             self.is_blocked
             or self.queued > self.window
-            or self.queued >= MAX_QUEUED
+            or self.queued >= self._most_queued
             or stream.queued > stream.send_window
         ):
             return True

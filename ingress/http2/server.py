@@ -21,7 +21,6 @@ from ingress.http2.fault import (
     ConnectionFault,
     StreamFault,
 )
-from ingress.http2.flow import CONNECTION_WINDOW
 from ingress.http2.frame import (
     DEFAULT_WINDOW,
     ENABLE_CONNECT_PROTOCOL,
@@ -38,6 +37,7 @@ from ingress.http2.frame import (
 )
 from ingress.http2.priority import parse_priority
 from ingress.http2.request_head import RequestHeads
+from ingress.http2.settings import table_setting
 from ingress.http2.stream import Stream
 from ingress.message import Request
 
@@ -118,9 +118,10 @@ class ServerConnection(Connection):
                     (MAX_HEADER_LIST_SIZE, limits.head_size),
                     (ENABLE_CONNECT_PROTOCOL, 1),
                     (NO_RFC7540_PRIORITIES, 1),
+                    *table_setting(limits.http2_table_size),
                 )
             )
-            + window_update_frame(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+            + window_update_frame(0, limits.http2_connection_window - DEFAULT_WINDOW)
         )
 
     # The owner's side.

@@ -27,6 +27,14 @@ UNLIMITED: Final = 1 << 31
 """The streams that a peer allows that has not set a bound."""
 
 
+def table_setting(size: int) -> tuple[tuple[int, int], ...]:
+    """
+    :param size: of the table that a peer may use.
+    :return: the entry that says so; none for what holds without it.
+    """
+    return () if size == TABLE_SIZE else ((HEADER_TABLE_SIZE, size),)
+
+
 class PeerSettings:
     """
     What a peer has said; its own MAX_FRAME_SIZE is not used, because we never send larger frames

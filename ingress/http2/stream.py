@@ -121,6 +121,7 @@ class Stream:
     """
 
     __slots__ = (
+        "empty_count",
         "events",
         "expected",
         "held",
@@ -150,7 +151,6 @@ class Stream:
         "trailers",
         "trailers_block",
         "waits_since",
-        "was_empty",
         "was_told",
         "window",
     )
@@ -190,8 +190,8 @@ class Stream:
         self.ignores_input = False
         """Whether the message turned out to be malformed, so that the rest of it is dropped."""
 
-        self.was_empty = False
-        """Whether the last DATA frame was empty."""
+        self.empty_count = 0
+        """How many of the last DATA frames were empty."""
 
         self.was_told = False
         """Whether the user knows that the message is whole."""

@@ -17,7 +17,7 @@ from ingress.http2.fault import (
     StreamFault,
 )
 from ingress.http2.field_check import BlockReader
-from ingress.http2.flow import CONNECTION_WINDOW, ReceiveWindow, SharedGrowth
+from ingress.http2.flow import ReceiveWindow, SharedGrowth
 from ingress.http2.frame import rst_stream_frame, window_update_frame
 from ingress.http2.guard import Guard
 from ingress.http2.output import Output
@@ -50,11 +50,12 @@ class StreamTable(StreamOwner):
         self.settings = PeerSettings()
         self.counts = counts
         self.guard = Guard(limits, counts.glitches)
-        self.output = Output(self.guard, now)
+        self.output = Output(self.guard, now, limits)
         self._now = now
-        self._reader = BlockReader()
-        self._growth = SharedGrowth()
-        self._window = ReceiveWindow(CONNECTION_WINDOW, None)
+        self._reader = BlockReader(limits.http2_table_size, limits.http2_trailer_size)
+        window = limits.http2_connection_window
+        self._growth = SharedGrowth(window, limits.http2_stream_window)
+        self._window = ReceiveWindow(window, None)
         self._reset_ids: dict[int, None] = {}
         self._has_gaps = False
         """Whether the peer has left out numbers of streams, which are then closed as well."""

@@ -28,11 +28,11 @@ from ingress.upstream.http2_stream import HTTP2Stream, SharedConnection
 SWEEP: Final = 1.0
 """Seconds between two looks at the times of open streams."""
 
-PING_AFTER: Final = 30.0
-"""Seconds without input, with streams open, after which the endpoint is sent a PING."""
-
-PING_TIME: Final = 15.0
-"""Seconds that the answer may take."""
+EARLY_PINGS: Final = 2
+"""
+PINGs within `http2-ping-pause` until the endpoint sends something of a response. Servers of gRPC
+take two more than they like, and end the connection with the next one ("too many pings").
+"""
 
 _PING: Final = b"txingres"
 _GONE: Final = "The endpoint closed the connection."
@@ -94,6 +94,10 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         """Whether no further stream is opened."""
 
         self._input_at = self._now()
+        self._has_untried = False
+        """Whether a request was begun since the last PING, so that silence is suspicious."""
+
+        self._early_pings = 0
         self._ping_at = NEVER
         """When the answer to a PING must have come."""
 
@@ -148,6 +152,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     ) -> Stream:
         stream = self._codec.open(events, block, is_end=is_end, is_of_head=is_of_head)
         self._users[stream.stream_id] = user
+        self._has_untried = True
         if self.deadline == NEVER or self.deadline > self._now() + SWEEP:
             self._set_deadline()
         self.flush_soon()
@@ -155,6 +160,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
 
     def touched(self, user: HTTP2Stream) -> None:
         self._touched.append(user)
+        self._early_pings = 0
 
     def resume_soon(self, user: HTTP2Stream) -> None:
         self._resuming.append(user)
@@ -324,13 +330,24 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         if self._ping_at <= now:
             self._fail(EndpointTimeout(_SILENT))
             return
-        if self._ping_at == NEVER and now - self._input_at > PING_AFTER:
-            self._ping_at = now + PING_TIME
+        if self._ping_at == NEVER and self._is_ping_due(now - self._input_at):
+            self._ping_at = now + self._owner.limits.http2_ping_timeout
             self._codec.ping(_PING)
         for user in list(self._users.values()):
             if user.has_expired(now):
                 user.expire(EndpointTimeout(_NO_PROGRESS))
         self._settle()
+
+    def _is_ping_due(self, silence: float) -> bool:
+        """:param silence: seconds without input."""
+        limits = self._owner.limits
+        if silence > limits.http2_ping_pause:
+            return True
+        if silence <= limits.http2_ping_interval or not self._has_untried:
+            return False
+        self._has_untried = False
+        self._early_pings += 1
+        return self._early_pings <= EARLY_PINGS
 
     # IPushProducer, of request bodies: the transport's buffer is full, or empty again.
 

@@ -23,12 +23,6 @@ from ingress.upstream.http2_stream import HTTP2Stream
 from ingress.upstream.pool import CONNECT_TIMEOUT, EndpointPool, PoolLimits
 from ingress.upstream.stream import EndpointStream, PendingStream, StreamReceiver
 
-EXPECTED_STREAMS: Final = 100
-"""
-How many requests wait for one connection to an endpoint that has not said yet how many streams it
-takes: the fewest that RFC 9113 section 6.5.2 recommends, so most take as many or more.
-"""
-
 STREAMS_AT_FIRST: Final = 8
 """
 How many requests are sent on a new connection before its endpoint has said how many it takes, if
@@ -63,8 +57,8 @@ class SharedPool(EndpointPool, SharedOwner):
         self._dials: list[SharedDial] = []
         """Those whose endpoint has not sent its settings yet; requests may wait for them."""
 
-        self._expected = EXPECTED_STREAMS
-        """How many streams a new connection will take."""
+        self._said = 0
+        """How many streams the endpoint has said that it takes on a connection; 0 before that."""
 
         self.streams_at_first = 1
         """How many of them are opened before it has said so."""
@@ -88,7 +82,7 @@ class SharedPool(EndpointPool, SharedOwner):
             if connection.room:
                 return self.stream(connection)
         for dial in self._dials:
-            if dial.expects < self._expected:
+            if dial.expects < (self._said or self._limits.current.http2_expected_streams):
                 return dial.add(receiver)
         dial = SharedDial(self)
         waiting = dial.add(receiver)
@@ -122,7 +116,7 @@ class SharedPool(EndpointPool, SharedOwner):
 
     def learned(self, streams: int) -> None:
         """An endpoint has said how many streams it takes on a connection; 0 is only for now."""
-        self._expected = streams or self._expected
+        self._said = streams or self._said
         self.streams_at_first = max(1, min(streams, STREAMS_AT_FIRST))
 
     def serve_http1(self, waiting: list[Waiting]) -> StreamProtocol | None:

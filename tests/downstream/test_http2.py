@@ -398,6 +398,18 @@ class PaceTests(HTTP2TestCase):
 class EndingTests(HTTP2TestCase):
     """Connections end in an orderly way."""
 
+    def test_time_to_leave(self) -> None:
+        """A client that does not answer the PING of the first step has a time that is configured."""
+        wire = Wire(config=Config(limits=Limits(http2_goaway_time=5)))
+        client = HTTP2Client(wire)
+        client.request()
+        wire.accept()
+        wire.plane.clients.is_draining = True
+        wire.plane.clients.connections.drain()
+        for seconds in (4, 2):
+            wire.advance(seconds)
+            self.assertEqual(client.peer.read().count(b"\x07\0\0\0\0\0"), 1, seconds)
+
     def test_drain(self) -> None:
         """GOAWAY comes in two steps, requests under way are served, and then it ends."""
         stream = self.client.request()

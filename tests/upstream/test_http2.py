@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import h2.events
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config
+from ingress.config import Config, Limits
 from ingress.http2.frame import DATA, END_STREAM, GOAWAY, RST_STREAM
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.proxy_settings import ProxySettings
@@ -324,6 +325,41 @@ class FailureTests(HTTP2UpstreamTestCase):
         peer = self.wire.accept()
         H2Endpoint(peer)
         self.wire.advance(50)
+        self.assertEqual(client.receive().status, 504)
+
+    def test_long_call(self) -> None:
+        """
+        An endpoint that is silent in a long call gets one PING and then one in five minutes; with
+        further requests two more at most until it says something. Servers of gRPC take no more.
+        """
+        self.wire = Wire(route=route(read_timeout=6000.0))
+        client = HTTP2Client(self.wire)
+        client.request()
+        endpoint = self.accept()
+
+        def pings(seconds: int) -> int:
+            """:return: how many come in the next seconds, all of which are answered."""
+            count = 0
+            for _ in range(seconds):
+                self.wire.advance(1)
+                while data := endpoint.peer.read():
+                    events = endpoint.h2.receive_data(data)
+                    count += sum(isinstance(each, h2.events.PingReceived) for each in events)
+                    endpoint.flush()
+            return count
+
+        self.assertEqual([pings(40), pings(250), pings(50), pings(300)], [1, 0, 1, 1])
+        for expected in (1, 0, 0):
+            client.request()
+            self.assertEqual(pings(100), expected)
+
+    def test_silent_for_less(self) -> None:
+        """How long that takes is configured."""
+        limits = Limits(http2_ping_interval=3, http2_ping_timeout=2)
+        self.wire = Wire(config=Config(limits=limits), route=route(read_timeout=600.0))
+        client = self.ask(post(1) + b"x")
+        H2Endpoint(self.wire.accept())
+        self.wire.advance(8)
         self.assertEqual(client.receive().status, 504)
 
     def test_idle(self) -> None:

@@ -247,6 +247,16 @@ class RetirementTests(SharedPoolTestCase):
 
 
 class LimitTests(SynchronousTestCase):
+    def test_expected(self) -> None:
+        """How many requests wait for a first connection is configured."""
+        wire = Wire(config=Config(limits=Limits(http2_expected_streams=10)), route=route())
+        client = HTTP2Client(wire)
+        for _ in range(30):
+            client.h2.send_headers(client.next_stream(), GET, end_stream=True)
+        client.settle()
+        wire.advance(0)
+        self.assertEqual(len(wire.dials), 3)
+
     def test_streams_of_clients(self) -> None:
         """Clients may have more open than an endpoint takes; the others wait, and no dial is lost."""
         wire = Wire(config=Config(limits=Limits(http2_streams=300)), route=route())
