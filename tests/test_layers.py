@@ -49,7 +49,11 @@ FORBIDDEN = [
     ("ingress.telemetry", "ingress.upstream", ()),
     ("ingress.telemetry", "ingress.kube", ()),
     ("ingress.routing", "ingress.telemetry", ()),
-    ("ingress", "ingress.controller", ("ingress.control_plane", "ingress.tap")),
+    (
+        "ingress",
+        "ingress.controller",
+        ("ingress.control_plane", "ingress.tap", "ingress.command.shadow_rules"),
+    ),
     ("ingress", "ingress.control_plane", ("ingress.service", "ingress.tap")),
     ("ingress", "ingress.service", ("ingress.tap",)),
     ("ingress", "ingress.tap", ()),
@@ -161,7 +165,8 @@ class LayerTests(SynchronousTestCase):
             if any(_is_below(name, "ingress.kube.store") for name in names)
             and any(_is_below(name, "ingress.routing.build") for name in names)
         }
-        command = {"ingress.command.cluster_reading", "ingress.command.offline"}
+        readers = ("cluster_reading", "offline", "shadow_rules")
+        command = {f"ingress.command.{name}" for name in readers}
         others = {"ingress.controller", "ingress.embedding", "ingress.tap"}
         self.assertLessEqual(both, command | others)
 

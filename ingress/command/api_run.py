@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 
 from ingress.command.failure import CannotRun
@@ -34,22 +36,44 @@ def run_with_client(
     :raises CannotRun: if there is no such cluster, or if ^C has ended the work.
     :raises Exception: what the work raises.
     """
-    # Only now: help, and what reads files, needs no reactor.
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed
     try:
         access = find_api(cluster, environment)
     except ConfigError as error:
         raise CannotRun(str(error)) from None
+
+    async def with_client(reactor: Any) -> T:
+        client = connect(reactor, access, environment)
+        try:
+            return await work(reactor, client)
+        finally:
+            await client.close()
+
+    return run_with_reactor(with_client)
+
+
+def run_with_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+    """
+    Run the reactor for as long as some work takes, which a process can do once.
+
+    :return: its result.
+    :raises CannotRun: if ^C has ended the work.
+    :raises Exception: what the work raises.
+    """
+    # Only now: help, and what reads files, needs no reactor.
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
     results: list[T | Failure] = []
 
     def begin() -> None:
-        client = connect(reactor, access, environment)
-        working = Deferred.fromCoroutine(work(reactor, client))
+        working = Deferred.fromCoroutine(work(reactor))
         working.addBoth(results.append)
-        working.addCallback(lambda _: Deferred.fromCoroutine(client.close()))
-        working.addBoth(lambda _: reactor.stop())
+        working.addBoth(lambda _: stop())
+
+    def stop() -> None:
+        # A ^C may have stopped it, while the work came to its end.
+        with suppress(ReactorNotRunning):
+            reactor.stop()
 
     reactor.callWhenRunning(begin)
     reactor.run()

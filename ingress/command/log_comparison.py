@@ -96,9 +96,14 @@ class Difference(NamedTuple):
 
 
 class Tally:
-    """The results of all lines, in bounded memory."""
+    """
+    The results of all lines, in bounded memory.
 
-    def __init__(self, built: Built) -> None:
+    :param most: differences that are told apart; `MOST_GROUPS` if None.
+    """
+
+    def __init__(self, built: Built, most: int | None = None) -> None:
+        self._most = MOST_GROUPS if most is None else most
         self.counts = Counter[Result]()
         self.differences: dict[Difference, Group] = {}
         self.reasons: dict[str, Group] = {}
@@ -106,6 +111,10 @@ class Tally:
         self.beyond = 0
         """Lines that differ and are in no group, because there are too many."""
 
+        self._ingresses = built.memo.objects.ingresses
+
+    def rebuilt(self, built: Built) -> None:
+        """Have the places of Ingresses from another build."""
         self._ingresses = built.memo.objects.ingresses
 
     @property
@@ -134,7 +143,7 @@ class Tally:
     def _add(self, groups: dict[Any, Group], key: object, number: int, text: str) -> None:
         group = groups.get(key)
         if group is None:
-            if len(groups) >= MOST_GROUPS:
+            if len(groups) >= self._most:
                 self.beyond += groups is self.differences
                 return
             group = groups[key] = Group()

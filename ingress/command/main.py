@@ -69,6 +69,9 @@ SUBCOMMANDS: Final = (
     Subcommand("diff", "show what changes for whom between two sets of manifests", "diff"),
     Subcommand("explain", "show why a URL gets its answer", "explain"),
     Subcommand("simulate", "compare an access log with what would be decided", "simulate"),
+    Subcommand(
+        "shadow", "decide on the requests of a running ingress-nginx, and compare", "shadow"
+    ),
     Subcommand("migrate", "move an installation of ingress-nginx, with a report", "migrate"),
     Subcommand("test", "compare answers with those that files expect", "test"),
     Subcommand("routes", "list the rules", "routes"),

@@ -72,10 +72,14 @@ class Decider:
 
     :param unknown: inputs that are not known of any of these requests.
     :param now: seconds since the epoch, for all of them.
+    :param most_kept: decisions that are kept; each may have the fields of a request.
     """
 
-    def __init__(self, snapshot: Snapshot, unknown: Inputs, now: float) -> None:
+    def __init__(
+        self, snapshot: Snapshot, unknown: Inputs, now: float, most_kept: int = MOST_KEPT
+    ) -> None:
         self.snapshot = snapshot
+        self._most_kept = most_kept
         self._unknown = unknown
         self._now = now
         self._limiter = Limiter()
@@ -101,7 +105,7 @@ class Decider:
         found = self._kept.get(key)
         if found is None:
             found = self._serve(asked)
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= self._most_kept:
                 self._kept.clear()
             self._kept[key] = found
         return found
