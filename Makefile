@@ -10,6 +10,8 @@
 #   make ci             what continuous integration runs
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
 #   make explained      ask a process 20,000 requests, and compare with their explanations
+#   make dashboards     have a real Prometheus answer what the dashboards ask
+#   make prometheus     unpack Debian's Prometheus into build/, if there is none
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
@@ -36,7 +38,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained page fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained dashboards prometheus page fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -94,6 +96,18 @@ venv: .venv/developer
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
 	    --requirement .venv/requirements-developer.txt; \
 	touch .venv/developer
+
+dashboards: .venv/developer prometheus
+	@TXINGRESS_TEST_DASHBOARDS=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_dashboards tests.chart.test_alerts
+
+# Nothing is installed, so that no service of the system begins to run.
+prometheus:
+	@set -eu; \
+	if ! command -v prometheus >/dev/null && ! test -x build/prometheus/usr/bin/prometheus; then \
+	    mkdir -p build/prometheus; cd build/prometheus; \
+	    apt-get download prometheus; \
+	    dpkg --extract prometheus_*.deb .; \
+	fi
 
 page: .venv/developer
 	@TXINGRESS_TEST_PAGE=1 TXINGRESS_SCREENSHOTS="$(SHOTS)" $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_page

@@ -131,6 +131,7 @@ def main() -> int:
         return 0
     if arguments.ci:
         os.environ["TXINGRESS_TEST_CONTAINER"] = "1"
+        os.environ["TXINGRESS_TEST_DASHBOARDS"] = "1"
     checks = [] if arguments.unit or arguments.no_lint else start_checks()
     tally = Tally()
     if not arguments.lint:

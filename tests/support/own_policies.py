@@ -4,6 +4,7 @@ Policies of one's own, as a configuration of the tests names them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,3 +168,16 @@ class Failing(Policy):
         while context.reactor.seconds() < until:
             pass
         raise ValueError("a fault of one's own")
+
+
+@dataclass(frozen=True)
+class Late(Policy):
+    """Holds the process for longer than it may, and fails where the query asks for it."""
+
+    name: ClassVar[str] = "late"
+
+    def access(self, context: PolicyContext) -> Decision:
+        time.sleep(0.03)
+        if b"?fail" in context.target:
+            raise RuntimeError("as asked")
+        return None
