@@ -61,6 +61,9 @@ class Code(StrEnum):
     CERTIFICATE_LOSES = "TLS002"
     TLS_COVERS_NOTHING = "TLS003"
     DEFAULT_CERTIFICATE = "TLS004"
+    PASSTHROUGH_UNGUARDED = "TLS005"
+    PASSTHROUGH_DIFFERS = "TLS006"
+    PASSTHROUGH_CLOSED = "TLS007"
 
     ENDPOINTS_UNUSED = "CFG001"
     CONFIG_MAP_MISSING = "CFG002"
@@ -127,6 +130,11 @@ KINDS: Final = MappingProxyType(
         Code.CERTIFICATE_LOSES: Kind(_D, "another certificate is served for a host"),
         Code.TLS_COVERS_NOTHING: Kind(_I, "a tls entry covers no host of its Ingress"),
         Code.DEFAULT_CERTIFICATE: Kind(_E, "the default certificate cannot be used"),
+        Code.PASSTHROUGH_UNGUARDED: Kind(
+            _E, "an access rule does not hold where TLS is passed through"
+        ),
+        Code.PASSTHROUGH_DIFFERS: Kind(_D, "something does not hold where TLS is passed through"),
+        Code.PASSTHROUGH_CLOSED: Kind(_E, "connections to be passed through are closed"),
         Code.ENDPOINTS_UNUSED: Kind(_I, "an entry of source.endpoints is not used"),
         Code.CONFIG_MAP_MISSING: Kind(_D, "the ConfigMap of the configuration is not there"),
         Code.CONFIG_MAP_KEY: Kind(_D, "a key of the ConfigMap is not carried out as written"),

@@ -134,6 +134,8 @@ def _host(host: VirtualHost) -> Iterator[bytes]:
     """One line for each path, of which there may be thousands."""
     yield b'{"host":%b,"default":' % _encoded(host.name)
     yield _encoded(route_json(host.default) if host.default is not None else None)
+    if host.passthrough is not None:
+        yield b',"passthrough":' + _encoded(host.passthrough.shown())
     yield b',"paths":['
     yield from _listed(host.path_routes(), _route)
     yield b"]}"

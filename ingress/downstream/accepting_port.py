@@ -167,18 +167,12 @@ class YieldingLimit(ConnectionLimit):
 class Opener(Protocol):
     """Reads what connections begin with (`ingress.downstream.opening`)."""
 
-    def open(
-        self,
-        accepted: socket.socket,
-        address: Any,
-        connect: Callable[[socket.socket, Any, IAddress | None], None],
-    ) -> None:
+    def open(self, port: AcceptingPort, accepted: socket.socket, address: Any) -> None:
         """
-        Read what a connection begins with.
+        Read what a connection begins with, and hand it to `AcceptingPort.connect` or
+        `AcceptingPort.adopt`, or close it.
 
         :param address: of the peer, as `socket.accept` has it.
-        :param connect: sets up a connection; its last argument is the address of the client, or
-            None if it is that of the peer.
         """
 
 
@@ -267,7 +261,7 @@ class AcceptingPort(tcp.Port):
                     return
             else:
                 if self.opener is None:
-                    self._connect(accepted, address)
+                    self.connect(accepted, address)
                 else:
                     self._open(self.opener, accepted, address)
 
@@ -318,27 +312,22 @@ class AcceptingPort(tcp.Port):
     def _open(self, opener: Opener, accepted: socket.socket, address: Any) -> None:
         """Let the opener read; its failure does not stop the port."""
         try:
-            opener.open(accepted, address, self._connect)
+            opener.open(self, accepted, address)
         except Exception:
             self.log.failure("A connection could not be opened")
             accepted.close()
 
-    def _connect(
+    def connect(
         self, accepted: socket.socket, address: Any, client: IAddress | None = None
     ) -> None:
         """
         Set up a connection; its failure does not stop the port.
 
+        :param address: of the peer, as `socket.accept` has it.
         :param client: the address for the factory; None for that of the peer.
         """
         try:
-            if self.addressFamily == socket.AF_INET6 and address[3]:
-                # A link-local address means nothing without its zone.
-                zoned, _ = socket.getnameinfo(
-                    address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-                )
-                address = (zoned, *address[1:])
-            peer = socket_address(self.addressFamily, address)
+            peer = self._peer(address)
             protocol = self.factory.buildProtocol(client or peer)  # type: ignore[union-attr]
             if protocol is None:
                 accepted.close()
@@ -348,6 +337,28 @@ class AcceptingPort(tcp.Port):
             self.log.failure("A connection could not be set up")
             accepted.close()
             return
+        self._start(transport, protocol)
+
+    def adopt(
+        self, accepted: socket.socket, address: Any, make: MakeTransport, protocol: Any
+    ) -> None:
+        """
+        Set up a connection with another transport and protocol than those of this port.
+
+        :param address: of the peer, as `socket.accept` has it.
+        :param make: makes the transport.
+        """
+        self._start(make(accepted, self.reactor, self._peer(address), self._limit), protocol)
+
+    def _peer(self, address: Any) -> Any:
+        """:return: the address of a peer, as transports have it."""
+        if self.addressFamily == socket.AF_INET6 and address[3]:
+            # A link-local address means nothing without its zone.
+            zoned, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+            address = (zoned, *address[1:])
+        return socket_address(self.addressFamily, address)
+
+    def _start(self, transport: SocketTransport, protocol: Any) -> None:
         self._limit.opened(transport)
         try:
             transport.start(protocol)

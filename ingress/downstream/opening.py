@@ -3,30 +3,34 @@ The opening of a connection: what is read of it before its transport and its pro
 
 ::
 
-    accept ─► may its peer send a header? ─► header of the PROXY protocol ─► transport, protocol
-                      │ no                       │ none, malformed, late
-                      ▼                          ▼
-                    closed                     closed
+    accept ─► header of the PROXY protocol ─► ClientHello ─┬─► transport and protocol of the port
+                 │ from a stranger, none,         │ late   └─► a relay: TLS is passed through
+                 ▼ malformed, late                ▼
+               closed                           closed
 
 Listeners that do not ask for it have no opener, and their connections meet none of this. Exactly
-the bytes of the header are taken from the socket: OpenSSL, which reads the socket itself, finds the
-connection as if it began behind it.
+the bytes of the header are taken from the socket, and none of the ClientHello: whoever reads the
+socket next, OpenSSL or a relay, finds the connection as if it began there.
 """
 
 from __future__ import annotations
 
+import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ingress.client_hello import MAX_RECORDS, HelloReader
 from ingress.config import Config, ListenerKind
-from ingress.deadline import Deadlines
+from ingress.deadline import NEVER, Deadlines
+from ingress.downstream.accepting_port import AcceptingPort
 from ingress.downstream.clients import Clients
+from ingress.downstream.passthrough import PassedConnections
 from ingress.exchange.client import Client
 from ingress.proxy_protocol import MAX_LENGTH, Header, HeaderRefused, read_header
 from ingress.telemetry.record import ExchangeRecord
@@ -37,13 +41,22 @@ TELL_INTERVAL: Final = 60.0
 UNTRUSTED: Final = "untrusted_proxy"
 MALFORMED: Final = "proxy_header"
 LATE: Final = "proxy_header_timeout"
+HELLO_LATE: Final = "client_hello_timeout"
 
 REASONS: Final = {
     UNTRUSTED: "it may not send a header of the PROXY protocol (trusted-proxies)",
     MALFORMED: "its header of the PROXY protocol is missing or malformed",
     LATE: "no header of the PROXY protocol came in time (limits.proxy-protocol-header-timeout)",
+    HELLO_LATE: "no whole ClientHello came in time (limits.tls-handshake-timeout)",
 }
 """Why connections are closed that do not begin as they must."""
+
+
+PAUSE: Final = 0.05
+"""Seconds before another look at a ClientHello where the system cannot wait for so many bytes."""
+
+_ENDED: Final = getattr(select, "POLLRDHUP", 0)
+"""Only Linux has it. Elsewhere the deadline ends who has sent half a ClientHello."""
 
 
 @implementer(IAddress)
@@ -60,13 +73,6 @@ class ClientAddress:
         self.is_secure = is_secure
 
 
-Connect = Callable[[socket.socket, Any, "IAddress | None"], None]
-"""
-Makes transport and protocol of an accepted socket with the address of its peer. The last argument
-is the address of the client; None if it is that of the peer.
-"""
-
-
 class ListenerOpener:
     """
     Reads what the connections of one listener begin with (`accepting_port.Opener`).
@@ -75,12 +81,18 @@ class ListenerOpener:
     :param clients: count the connections.
     :param deadlines: end those that take too long.
     :param kind: the listener.
+    :param passed: passes on connections by the name in their ClientHello; None if they have none.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, clients: Clients, deadlines: Deadlines, kind: ListenerKind
+        self,
+        reactor: Any,
+        clients: Clients,
+        deadlines: Deadlines,
+        kind: ListenerKind,
+        passed: PassedConnections | None = None,
     ) -> None:
         self.reactor = reactor
         self.clients = clients
@@ -88,7 +100,14 @@ class ListenerOpener:
         self.config = Config()
         """The configuration in force."""
 
+        self.passed: PassedConnections | None = None
+        """None as well while no host is passed through."""
+
+        self.has_header = False
+        """Whether connections begin with a header of the PROXY protocol."""
+
         self._kind = kind
+        self._passed = passed
         self._told: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -96,28 +115,27 @@ class ListenerOpener:
 
     def apply(self, config: Config) -> bool:
         """
-        Apply a new configuration.
+        Apply a new configuration and the hosts of a new Snapshot.
 
         :return: whether there is anything to read of connections.
         """
         self.config = config
-        return config.has_proxy_protocol(self._kind)
+        self.has_header = config.has_proxy_protocol(self._kind)
+        passed = self._passed
+        self.passed = passed if passed is not None and passed.has_hosts else None
+        return self.has_header or self.passed is not None
 
-    def open(self, accepted: socket.socket, address: Any, connect: Connect) -> None:
-        """
-        Read what an accepted connection begins with, and go on with `connect`.
-
-        :param address: of the peer, as `socket.accept` has it.
-        """
+    def open(self, port: AcceptingPort, accepted: socket.socket, address: Any) -> None:
+        """`accepting_port.Opener`."""
         # A UNIX socket's peer has no address: the mode of its file says who may connect.
         host = address[0] if isinstance(address, tuple) else ""
         peer = Client(host, is_secure=False)
-        if host and not peer.is_inside(self.config.proxy_protocol_peers):
+        if self.has_header and host and not peer.is_inside(self.config.proxy_protocol_peers):
             accepted.close()
             self.refuse(UNTRUSTED, host)
             return
         accepted.setblocking(False)
-        Opening(self, accepted, address, connect, peer.address.decode("ascii")).begin()
+        Opening(self, port, accepted, address, peer).begin()
 
     def refuse(self, reason: str, host: str, detail: str = "") -> None:
         """
@@ -144,29 +162,40 @@ class Opening:
     A connection while its beginning is read: a connection of a client (`ClientConnection`), and a
     descriptor of the reactor (`IReadDescriptor`).
 
+    :param port: has accepted it.
     :param address: of the peer, as `socket.accept` has it.
-    :param host: the IP address of the peer; empty for a UNIX socket.
+    :param client: the peer, until a header names somebody else.
     """
 
     def __init__(
         self,
         opener: ListenerOpener,
+        port: AcceptingPort,
         accepted: socket.socket,
         address: Any,
-        connect: Connect,
-        host: str,
+        client: Client,
     ) -> None:
-        self.address = host
-        limits = opener.config.limits
-        self.deadline = opener.deadlines.now() + limits.proxy_protocol_header_timeout
+        self.address = client.address.decode("ascii")
+        self.deadline = NEVER
         self._opener = opener
+        self._port = port
         self._socket = accepted
         self._number = accepted.fileno()
         self._peer = address
-        self._connect = connect
+        self._client = client
+        self._named: ClientAddress | None = None
+        """The client of the header."""
+
         self._header = b""
         """The beginning of a header that is not whole yet."""
 
+        self._hello: HelloReader | None = None
+        """Reads the ClientHello; None before."""
+
+        self._seen = 0
+        """Bytes of the ClientHello that had come when it was last looked at."""
+
+        self._pause: IDelayedCall | None = None
         self._is_over = False
         self._is_watched = False
 
@@ -175,14 +204,20 @@ class Opening:
 
     def begin(self) -> None:
         """Read what is there; nearly always that is all that is needed."""
+        opener = self._opener
+        if opener.has_header:
+            limits = opener.config.limits
+            self.deadline = opener.deadlines.now() + limits.proxy_protocol_header_timeout
+        else:
+            self._expect_hello()
         self.doRead()
         if not self._is_over:
             self._is_watched = True
-            opener = self._opener
             opener.clients.connections.add(self)
             opener.clients.connection_limit.opened(self)
             opener.deadlines.watch(self)
-            opener.reactor.addReader(self)
+            if self._pause is None:
+                opener.reactor.addReader(self)
 
     # ClientConnection.
 
@@ -205,7 +240,7 @@ class Opening:
 
     def deadline_passed(self) -> None:
         """Timed."""
-        self._refuse(LATE)
+        self._refuse(LATE if self._hello is None else HELLO_LATE)
 
     # IReadDescriptor.
 
@@ -234,11 +269,17 @@ class Opening:
 
     def _read(self) -> None:
         """
-        Read more of the header.
+        Read more of what is to come.
 
         :raises OSError: if there is nothing, or the connection is lost.
-        :raises HeaderRefused: if it is none.
+        :raises HeaderRefused: if there is no header where one must be.
         """
+        if self._hello is None:
+            self._read_header()
+        if self._hello is not None and not self._is_over:
+            self._read_hello(self._hello)
+
+    def _read_header(self) -> None:
         data = self._socket.recv(MAX_LENGTH, socket.MSG_PEEK)
         if not data:
             # Whoever looks whether the port is open sends nothing, and has done no wrong.
@@ -252,19 +293,61 @@ class Opening:
         self._header = whole if found is None else b""
         self._socket.recv(len(data) if found is None else found.length - before)
         if found is not None:
-            self._go_on(found)
+            self._take_header(found)
 
-    def _go_on(self, header: Header) -> None:
-        """Make transport and protocol for the client that the header names."""
-        self._leave()
+    def _take_header(self, header: Header) -> None:
+        """Go on with the client that the header names."""
+        opener = self._opener
         addresses = header.addresses
-        client: ClientAddress | None = None
         if addresses is not None:
-            https = self._opener.config.public_ports.https
-            client = ClientAddress(
-                str(addresses.source), is_secure=addresses.destination_port == https
-            )
-        self._connect(self._socket, self._peer, client)
+            is_secure = addresses.destination_port == opener.config.public_ports.https
+            self._named = ClientAddress(str(addresses.source), is_secure=is_secure)
+            self._client = Client(self._named.host, is_secure=False)
+        if opener.passed is None:
+            self._go_on()
+        else:
+            self._expect_hello()
+
+    def _expect_hello(self) -> None:
+        opener = self._opener
+        self._hello = HelloReader()
+        self.deadline = opener.deadlines.now() + opener.config.limits.tls_handshake_timeout
+
+    def _read_hello(self, hello: HelloReader) -> None:
+        """Look at the ClientHello, which stays in the socket."""
+        data = self._socket.recv(MAX_RECORDS, socket.MSG_PEEK)
+        hello.read(data)
+        if hello.is_over:
+            self._go_on(hello.server_name)
+        elif not data or (len(data) == self._seen and has_ended(self._socket)):
+            self._close()
+        elif len(data) == self._seen or self._socket.family == socket.AF_UNIX:
+            # The system wakes us for less than we want: look again in a while.
+            self._wait()
+        else:
+            self._seen = len(data)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, hello.needed)
+
+    def _wait(self) -> None:
+        reactor = self._opener.reactor
+        reactor.removeReader(self)
+        self._pause = reactor.callLater(PAUSE, self._end_pause)
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        self._opener.reactor.addReader(self)
+
+    def _go_on(self, server_name: bytes | None = None) -> None:
+        """Give the connection to who serves it."""
+        self._leave()
+        if self._seen:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        passed = self._opener.passed
+        found = None if passed is None else passed.find(server_name)
+        if passed is None or found is None:
+            self._port.connect(self._socket, self._peer, self._named)
+        else:
+            passed.begin(self._port, self._socket, self._peer, self._client, found)
 
     # Endings.
 
@@ -279,6 +362,9 @@ class Opening:
     def _leave(self) -> None:
         """Watch the socket no more."""
         self._is_over = True
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         if self._is_watched:
             self._is_watched = False
             opener = self._opener
@@ -286,3 +372,10 @@ class Opening:
             opener.deadlines.forget(self)
             opener.clients.connection_limit.closed(self)
             opener.clients.connections.discard(self)
+
+
+def has_ended(sock: socket.socket) -> bool:
+    """Whether the peer sends no more, even if something is left to be read."""
+    poll = select.poll()
+    poll.register(sock, _ENDED)
+    return bool(poll.poll(0))

@@ -62,6 +62,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "settings": list(explanation.settings),
         "problems": [coded(problem) for problem in explanation.problems],
         "hints": list(explanation.hints),
+        "passthrough": None if explanation.passthrough is None else explanation.passthrough.shown(),
     }
 
 

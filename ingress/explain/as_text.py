@@ -34,6 +34,15 @@ def summary(explanation: Explanation) -> str:
 
 
 def _outcome(explanation: Explanation) -> str:
+    passed = explanation.passthrough
+    if passed is not None:
+        if explanation.detail:
+            return f"the connection is closed: {explanation.detail}"
+        service = "" if passed.upstream is None else passed.upstream.full_name
+        return (
+            f"TLS is passed through to {service}, as Ingress {'/'.join(passed.ingress)} says: its "
+            "endpoint decides about the request"
+        )
     if explanation.endpoint is not None:
         route = explanation.route
         service = "" if route is None else f" of {_service(route)}"

@@ -16,6 +16,7 @@ from ingress.errors import RequestError
 from ingress.policy.feature import RouteFeature
 from ingress.routing.build import Built
 from ingress.routing.match import find_certificate, find_host, find_route
+from ingress.routing.passthrough import Passthrough
 from ingress.routing.path import canonical_path
 from ingress.routing.path_pattern import PathForm
 from ingress.routing.route import Route
@@ -65,8 +66,32 @@ def find_host_differences(name: str, before: Snapshot, after: Snapshot) -> Itera
     :return: those of its rules, and of its certificate.
     """
     had, has = _classes(before.host_named(name)), _classes(after.host_named(name))
+    yield from _of_passthrough(name, before, after)
     yield from _of_rules(name, had, has, before, after)
     yield from find_certificate_difference(name, before, after)
+
+
+def _of_passthrough(name: str, before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """:return: none or one; nothing of a connection is seen any more once it is passed through."""
+    hosts = before.host_named(name), after.host_named(name)
+    old, new = (None if host is None else host.passthrough for host in hosts)
+    if old == new:
+        return
+    opens = new is not None and not new.closed and (old is None or _guards(old) != _guards(new))
+    change = " -> ".join(map(_passed, (old, new)))
+    yield Difference(f"connections over TLS for {name}", (change,), opens)
+
+
+def _guards(passed: Passthrough) -> tuple[object, ...]:
+    return passed.closed, passed.ranges, passed.limits, passed.blocked
+
+
+def _passed(passed: Passthrough | None) -> str:
+    if passed is None:
+        return "TLS ends at the proxy"
+    if passed.upstream is None or passed.closed:
+        return f"closed: {passed.closed}"
+    return f"passed through to {passed.upstream.full_name}"
 
 
 def find_certificate_difference(

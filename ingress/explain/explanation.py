@@ -42,6 +42,8 @@ from ingress.policy.feature import RouteFeature
 from ingress.problem import Origin, Problem, quoted
 from ingress.problem_code import Code
 from ingress.routing.build import Built
+from ingress.routing.match import find_host
+from ingress.routing.passthrough import Passthrough
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate
 
@@ -114,6 +116,9 @@ class Explanation:
     hints: tuple[str, ...]
     """What is near, and what would have to change for another answer."""
 
+    passthrough: Passthrough | None = None
+    """Who gets the connection as it is; None if TLS ends here, or there is none."""
+
 
 def explain(
     built: Built,
@@ -180,7 +185,38 @@ def explain(
         places=places_of(built, routes_of(candidates)),
         hints=(),
     )
+    passthrough = _passthrough(built, asked)
+    if passthrough is not None:
+        return passed_through(explanation, passthrough)
     return with_hints(built, explanation)
+
+
+def _passthrough(built: Built, asked: Asked) -> Passthrough | None:
+    """Find who gets the connection of a request; `ingress.downstream.passthrough` does the same."""
+    if not asked.is_secure or not asked.server_name:
+        return None
+    name = asked.server_name.encode("utf-8", "surrogateescape")
+    host = find_host(built.snapshot, name.lower().removesuffix(b"."))
+    return None if host is None else host.passthrough
+
+
+def passed_through(explanation: Explanation, passthrough: Passthrough) -> Explanation:
+    """:return: the explanation of a request of which nothing is seen but its connection."""
+    client = explanation.client
+    return replace(
+        explanation,
+        status=None,
+        outcome="passed_through",
+        detail=passthrough.refusal(b"" if client is None else client.address),
+        redirect="",
+        certificate=None,
+        certificate_reason="the endpoint has it: TLS is passed through",
+        verdicts=(),
+        undecided=(),
+        endpoint=None,
+        hints=(),
+        passthrough=passthrough,
+    )
 
 
 def routes_of(candidates: Candidates | None) -> list[Route]:

@@ -75,7 +75,6 @@ _NO_EFFECT: Final = "the annotation is ignored"
 _FAMILIES: Final = {
     "enable-modsecurity enable-owasp-core-rules modsecurity-transaction-id": "no request is"
     " filtered by ModSecurity",
-    "ssl-passthrough": "TLS ends at this proxy, with its own certificate",
     "ssl-ciphers ssl-prefer-server-ciphers": "the ciphers are those of every host",
     "enable-rewrite-log": "rewrites are not logged",
     "http2-push-preload": "nothing is pushed: browsers take no pushed responses any more",
@@ -98,7 +97,6 @@ _HARMLESS: Final[Mapping[str, tuple[str, ...]]] = {
     "enable-owasp-core-rules": ("false",),
     "enable-rewrite-log": ("false",),
     "http2-push-preload": ("false",),
-    "ssl-passthrough": ("false",),
     "ssl-prefer-server-ciphers": ("false",),
     "use-port-in-redirects": ("false",),
 }

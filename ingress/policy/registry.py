@@ -59,6 +59,7 @@ from ingress.policy.scope import ReadContext
 from ingress.policy.server_alias import ServerAlias
 from ingress.policy.service_upstream import ServiceUpstream
 from ingress.policy.snippets import ConfigurationSnippet, ServerSnippet
+from ingress.policy.ssl_passthrough import SSLPassthrough
 from ingress.policy.upstream_host import UpstreamHost
 from ingress.policy.www_redirect import WwwRedirect
 
@@ -176,6 +177,7 @@ FEATURES: Final[tuple[Entry, ...]] = (
     BlockedClients,
     HttpsRedirect,
     WwwRedirect,
+    SSLPassthrough,
     ClientCertificates,
     ServerSnippet,
     # Preflights have no credentials: every rule about access comes behind this line.

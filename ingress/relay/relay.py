@@ -161,6 +161,9 @@ class Relay(DialOwner):
         self.preface: Callable[[RelaySide], bytes] | None = None
         """Makes bytes that the endpoint gets first, from the client's side."""
 
+        self.on_end: Callable[[], None] | None = None
+        """Called when the relay is over, however it ends."""
+
         self.deadline = 0.0
         self._resources = resources
         self._now = resources.deadlines.now
@@ -361,3 +364,5 @@ class Relay(DialOwner):
         record.duration = self._now() - record.began_at
         record.outcome = self._outcome if self._outcome is not None else RelayOutcome.CUT
         resources.recorder.relay_ended(record)
+        if self.on_end is not None:
+            self.on_end()

@@ -18,6 +18,7 @@ from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
 from ingress.policy.live_state import RuleIdentity
 from ingress.port_service import PortKey, PortService
+from ingress.routing.passthrough import Passthrough
 from ingress.routing.pattern_index import PatternIndex
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
@@ -84,6 +85,9 @@ class VirtualHost:
 
     client_trust: ClientTrust | None = None
     """Whose certificates handshakes for this host ask for; None if they ask for none."""
+
+    passthrough: Passthrough | None = None
+    """What becomes of connections over TLS for this host, if TLS does not end here."""
 
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether the tree and the path alone decide, as on almost all hosts."""

@@ -19,6 +19,7 @@ from ingress.config.otlp import OtlpSettings
 from ingress.downstream.http1_factory import HTTP1Factory, TLSFactory
 from ingress.downstream.listeners import Listeners, raise_descriptor_limit, room_for_connections
 from ingress.downstream.opening import ListenerOpener
+from ingress.downstream.passthrough import PassedConnections
 from ingress.downstream.tls import TLSContexts
 from ingress.observer import ExchangeObserver
 from ingress.relay.udp_sessions import UDPSessions
@@ -68,11 +69,14 @@ class LocalServing:
         self._contexts = contexts
         self._observers = tuple(observers)
         self._processes = processes
+        passed = PassedConnections(
+            plane.clients.admission, plane.relays, plane.exchanges.policy_states.limiter
+        )
         self._openers = [
-            (listener, ListenerOpener(reactor, plane.clients, plane.deadlines, kind))
-            for kind, listener in (
-                (ListenerKind.HTTP, listeners.http),
-                (ListenerKind.HTTPS, listeners.https),
+            (listener, ListenerOpener(reactor, plane.clients, plane.deadlines, kind, passes))
+            for kind, listener, passes in (
+                (ListenerKind.HTTP, listeners.http, None),
+                (ListenerKind.HTTPS, listeners.https, passed),
             )
         ]
         """What reads the beginnings of connections, where the configuration asks for it."""

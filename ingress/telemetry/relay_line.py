@@ -6,6 +6,9 @@ The lines of the access log for connections of TCP services and sessions of UDP 
     [ADDRESS] [TIME] PROTOCOL STATUS BYTES-SENT BYTES-RECEIVED SECONDS
     PORT [UPSTREAM] ENDPOINT TRIES CONNECT-SECONDS OUTCOME "REASON"
 
+Where TLS was passed through, the protocol is ``TLS``, and the host follows at the end, as a rule
+has it.
+
 Nothing in a line comes from a peer.
 """
 
@@ -32,7 +35,8 @@ def nginx_line(record: RelayRecord, time: bytes) -> bytes:
     connected = b"-" if record.connect_time is None else _seconds(record.connect_time)
     upstream = f"{record.protocol.lower()}-{record.upstream}"
     rest = f" {record.port} [{upstream}] {endpoint} {record.tries} "
-    tail = f' {record.outcome} "{record.detail or "-"}"\n'
+    host = f" {record.host}" if record.host else ""
+    tail = f' {record.outcome} "{record.detail or "-"}"{host}\n'
     return _common(record, time) + rest.encode() + connected + tail.encode()
 
 
@@ -67,6 +71,8 @@ def json_line(record: RelayRecord, time: bytes) -> bytes:
         "listen_port": record.port,
         "outcome": record.outcome.value,
     }
+    if record.host:
+        told["host"] = record.host
     if record.detail:
         told["reason"] = record.detail
     told |= {

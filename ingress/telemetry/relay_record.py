@@ -30,6 +30,9 @@ class RelayOutcome(StrEnum):
     ACCESS_REFUSED = "access_refused"
     """The client may not have the connection."""
 
+    LIMITED = "limited"
+    """The client has as many connections as it may have."""
+
     CUT = "cut"
     """The proxy has ended it: to make room, or because it ends itself."""
 
@@ -43,6 +46,7 @@ STATUSES: Final = {
     RelayOutcome.NO_ENDPOINT: 502,
     RelayOutcome.DIAL_FAILED: 502,
     RelayOutcome.ACCESS_REFUSED: 403,
+    RelayOutcome.LIMITED: 503,
 }
 """What nginx has as ``$status`` of a session: 200 if there was a connection to an endpoint."""
 
@@ -53,7 +57,7 @@ class RelayRecord:
 
     Times are in seconds, sizes in bytes.
 
-    :param protocol: ``TCP`` or ``UDP``.
+    :param protocol: ``TCP`` or ``UDP``; ``TLS`` if that was passed through.
     :param client_address: the client's IP address, as believed; empty for a UNIX socket.
     :param port: the port that the client has connected to; 0 for a UNIX socket.
     :param upstream: the Service port that is asked.
@@ -62,6 +66,9 @@ class RelayRecord:
 
     endpoint: Endpoint | None = None
     """The endpoint that was asked last."""
+
+    host = ""
+    """The host that the connection is for, as a rule has it, if TLS was passed through."""
 
     tries = 0
     """How many endpoints were asked."""

@@ -136,7 +136,15 @@ def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
         ordered = iter(value.patterns)
         while listed := tuple(islice(ordered, _ROUTES_AT_ONCE)):
             yield Patterns(listed)
-        yield Host(name, key, value.name, value.default, value.has_conditions, value.client_trust)
+        yield Host(
+            name,
+            key,
+            value.name,
+            value.default,
+            value.has_conditions,
+            value.client_trust,
+            value.passthrough,
+        )
     elif isinstance(value, Upstream):
         endpoints = iter((*value.endpoints, *value.lingering))
         while some := tuple(

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from ingress.client_session import ClientTrust
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.routing.passthrough import Passthrough
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import VirtualHost
@@ -166,6 +167,7 @@ class Host(NamedTuple):
     default: Route | None
     has_conditions: bool
     client_trust: ClientTrust | None
+    passthrough: Passthrough | None
 
     def apply(self, assembly: Assembly) -> None:
         """Make it, and set it."""
@@ -176,6 +178,7 @@ class Host(NamedTuple):
             tuple(assembly.patterns),
             self.has_conditions,
             self.client_trust,
+            self.passthrough,
         )
         assembly.nodes = []
         assembly.patterns = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from typing import Any, Final
 
 import yaml
 
+from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, Reply, trusting_all
 from tests.support.endpoints import RawEndpoint, read_head
 from tests.support.process import CHECKOUT
+from tests.support.tls_pair import server_context
 
 FOLDER: Final = CHECKOUT / "examples" / "ingress-nginx"
 
@@ -57,11 +60,15 @@ class ExampleEndpoint:
     """
     Answers each request by the first rule whose condition holds, and closes the connection.
 
+    :param tls: None for plain text.
     :ivar heads: the heads of the requests received so far.
     """
 
-    def __init__(self, name: str, rules: tuple[Rule, ...]) -> None:
+    def __init__(
+        self, name: str, rules: tuple[Rule, ...], tls: ssl.SSLContext | None = None
+    ) -> None:
         self.name = name
+        self._tls = tls
         self.heads: list[str] = []
         self._rules = rules
         self._server = RawEndpoint(self._serve)
@@ -71,6 +78,13 @@ class ExampleEndpoint:
         self._server.stop()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls is None:
+            self._answer(connection)
+            return
+        with self._tls.wrap_socket(connection, server_side=True) as secured:
+            self._answer(secured)
+
+    def _answer(self, connection: socket.socket) -> None:
         head = read_head(connection).decode("latin-1")
         self.heads.append(head)
         line, *lines = head.rstrip("\r\n").split("\r\n")
@@ -142,9 +156,12 @@ class Example:
         """
         addresses: dict[str, list[str]] = {}
         for service, written in self.document["services"].items():
+            tls = None
+            if written == "tls":
+                tls, written = server_context(CertificateAuthority().issue("example.com")), 1
             count, rules = _service(written)
             for number in range(count):
-                endpoint = ExampleEndpoint(f"{service}#{number}", rules)
+                endpoint = ExampleEndpoint(f"{service}#{number}", rules, tls)
                 resources.callback(endpoint.stop)
                 addresses.setdefault(service, []).append(f"127.0.0.1:{endpoint.port}")
         return addresses

@@ -31,7 +31,7 @@ def render(snapshot: Snapshot) -> str:
     if snapshot.any_host is not None:
         hosts.append(snapshot.any_host)
     for host in hosts:
-        lines += [f"host {host.name or '(any other)'}", *_rules(host)]
+        lines += [f"host {host.name or '(any other)'}", *_passthrough(host), *_rules(host)]
     for upstream in sorted(snapshot.upstreams.values(), key=lambda item: item.key):
         address = " by its address" if upstream.key.is_by_service else ""
         check = snapshot.health_checks.get(upstream.key)
@@ -42,6 +42,15 @@ def render(snapshot: Snapshot) -> str:
     if snapshot.default_certificate is not None:
         lines.append(f"default certificate: for {', '.join(snapshot.default_certificate.names)}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _passthrough(host: VirtualHost) -> Iterator[str]:
+    passed = host.passthrough
+    if passed is not None:
+        extras = [f"Ingress {'/'.join(passed.ingress)}"]
+        extras += [each.explain() for each in (passed.ranges, passed.limits) if each is not None]
+        target = f"(closed: {passed.closed})" if passed.closed else str(passed.upstream)
+        yield f"  {'TLS passed through':<22} -> {target} ({'; '.join(extras)})"
 
 
 def _rules(host: VirtualHost) -> Iterator[str]:

@@ -17,11 +17,13 @@ from ingress.policy.feature import RouteFeature
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import Features
 from ingress.policy.scope import HostScope
+from ingress.policy.ssl_passthrough import SSLPassthrough
 from ingress.problem import Problem, shown
 from ingress.problem_code import Code
 from ingress.routing.build.canary_set import DEFAULT
 from ingress.routing.build.host_canaries import CanariesOfHost
 from ingress.routing.build.host_owner import belongs_to
+from ingress.routing.build.host_passthrough import asks_for_passthrough, read_passthrough
 from ingress.routing.build.pattern_list import PatternList
 from ingress.routing.build.pattern_rule import (
     NOT_A_PATTERN,
@@ -131,6 +133,8 @@ class _Merge:
         """The objects whose rules are closed, because what guards them is not host-wide here."""
 
         self._client_trust: ClientTrust | None = None
+        self._is_passed_through = False
+        """Whether TLS ends at the endpoints."""
 
         self._prefixes: dict[bytes, Route] = {}
         """The rules of the type Prefix by their paths, without a slash at the end."""
@@ -155,6 +159,13 @@ class _Merge:
             self._problems.setdefault(item.key, []).append(problem)
         if self._client_trust is not None:
             virtual_host = replace(virtual_host, client_trust=self._client_trust)
+        if self._is_passed_through:
+            passthrough, told = read_passthrough(
+                virtual_host, self._sets[0].source.namespace, self._sets
+            )
+            virtual_host = replace(virtual_host, passthrough=passthrough)
+            for item, problem in told:
+                self._problems.setdefault(item.key, []).append(problem)
         return MergedHost(
             virtual_host, {key: tuple(problems) for key, problems in self._problems.items()}
         )
@@ -174,9 +185,10 @@ class _Merge:
         for item in self._sets:
             sets_of.setdefault(item.source.namespace, []).append(item)
         owner = self._sets[0].source
+        features: dict[str, RouteFeature]
         is_guarded = any(self._guards(item) for item in self._sets)
         for namespace, sets in sets_of.items():
-            features: dict[str, RouteFeature] = {}
+            features = {}
             scope = HostScope(self._host, namespace, (owner.namespace, owner.name))
             for item in sets:
                 for key, feature in item.host_wide.items():
@@ -202,6 +214,13 @@ class _Merge:
             self._namespaces[namespace] = NamespaceOnHost(
                 self._host, https_hosts, features, is_guarded
             )
+        passthrough = self._namespaces[owner.namespace].features.get(SSLPassthrough.key())
+        if passthrough is not None:
+            # No request for the host that was decrypted here gets anywhere, whoever has the rule.
+            self._is_passed_through = True
+            for namespace, found in self._namespaces.items():
+                features = {**found.features, SSLPassthrough.key(): passthrough}
+                self._namespaces[namespace] = found._replace(features=features)
 
     def _guards(self, item: RuleSet) -> bool:
         """Return whether one of an object's rules for this host decides who gets access."""
@@ -350,9 +369,12 @@ def hosts_over_https(host: str, sets: Sequence[RuleSet]) -> frozenset[bytes] | N
     Find the requests for `host` that a namespace wants over https. Certificates do not count.
 
     :param sets: the rules of its objects that have any for the host.
-    :return: None for all of them, as on every rule host of an object with tls entries; for
-        rules without host, the hosts that the entries name, wildcards as ``*.example.com``.
+    :return: None for all of them, as on every rule host of an object with tls entries, and where
+        TLS is to end at the endpoints; for rules without host, the hosts that the entries name,
+        wildcards as ``*.example.com``.
     """
+    if host and asks_for_passthrough(sets):
+        return None
     entries = [entry for item in sets for entry in item.tls]
     if not entries:
         return frozenset()
