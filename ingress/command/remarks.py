@@ -139,7 +139,8 @@ def _covers(redirect: HttpsRedirect, host: str) -> bool:
 
 def _everybody_believed(built: Built) -> Iterator[Problem]:
     """Trust in forwarded fields that anybody can write."""
-    networks = built.snapshot.config.trusted_proxies
+    config = built.snapshot.config
+    networks = (*config.trusted_proxies, *config.nginx.forwarded_for.address_proxies)
     everybody: Iterable[str] = (str(each) for each in networks if each.prefixlen == 0)
     for network in everybody:
         yield Problem(

@@ -169,6 +169,12 @@ class ForwardedFor:
     field: bytes = b"x-forwarded-for"
     """``forwarded-for-header`` in lower case: the field with the address of the client."""
 
+    address_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """
+    ``enable-real-ip``: proxies that are believed about the address of the client, and about nothing
+    else, if they are not among `Config.trusted_proxies`.
+    """
+
     is_full: bool = False
     """
     ``compute-full-forwarded-for``: whether endpoints get the list of a trusted proxy with its own

@@ -56,9 +56,6 @@ class Key:
     harmless: tuple[str, ...] = ()
     """Values that are no Problem, although the key does not work: nothing follows from them."""
 
-    implied_by: str = ""
-    """A key that works; where it is true, this one adds nothing and is no Problem."""
-
     remark: Callable[[Any], str] | None = None
     """
     What else there is to say about a value that applies; empty for nothing. It becomes a Problem.
@@ -106,7 +103,6 @@ def unsupported(
     harmless: tuple[str, ...] = (),
     accept: AcceptText = text,
     target: str = "",
-    implied_by: str = "",
 ) -> Key:
     """
     A key that ought to work.
@@ -122,7 +118,6 @@ def unsupported(
         target,
         decides_access,
         harmless,
-        implied_by,
     )
 
 

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 from ingress.config.section import NotAccepted
 from ingress.config_map.key import Key, Verdict
 from ingress.config_map.table import FORMER_KEYS, KEYS
-from ingress.config_map.value import boolean
 
 MAX_KEYS: Final = 400
 """Keys that are read; ingress-nginx has half as many."""
@@ -66,8 +65,7 @@ def read_data(data: Mapping[str, str], last: Values) -> ReadData:
                 closed.append(name)
         elif text:
             fault = _read_key(key, text, values, last, closed)
-            is_implied = bool(key.implied_by) and _is_true(data.get(key.implied_by, ""))
-            if fault is not None and not is_implied:
+            if fault is not None:
                 faults.append(fault)
     if len(data) > MAX_KEYS:
         message = f"{len(data) - MAX_KEYS} more keys are not read"
@@ -75,13 +73,6 @@ def read_data(data: Mapping[str, str], last: Values) -> ReadData:
         closed += beyond
         faults.append(KeyFault("", "", f"{message}; {CLOSED}" if beyond else message))
     return ReadData(values, tuple(faults), tuple(closed))
-
-
-def _is_true(written: str) -> bool:
-    try:
-        return boolean(written.strip())
-    except NotAccepted:
-        return False
 
 
 def _read_key(

@@ -30,11 +30,13 @@ _TRUST: Final = (
         "headers of the PROXY protocol",
         "0.0.0.0/0",
     ),
-    unsupported(
+    works(
         "enable-real-ip",
-        "the addresses of clients come from use-forwarded-headers with proxy-real-ip-cidr alone",
+        accept.boolean,
+        "",
+        "whether proxies in front are believed about the address of the client, and about nothing "
+        "else ([trust.md](trust.md))",
         "false",
-        implied_by="use-forwarded-headers",
     ),
     works(
         "forwarded-for-header",

@@ -8,20 +8,15 @@ take precedence over both (docs/compatibility.md, section 6, "ConfigMap").
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from ingress.config import HSTS, AccessLog, Config
 from ingress.config.access_log import CustomLine
 from ingress.config.otlp import HTTP_PORT
 from ingress.config_map.reading import ReadData, Values
 from ingress.config_map.table import KEYS
+from ingress.config_map.trust import trust
 from ingress.log_template import DEFAULT_TEMPLATE, LogTemplate
-
-_Networks = tuple[IPv4Network | IPv6Network, ...]
-
-EVERYBODY: Final[_Networks] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
-"""The default of ``proxy-real-ip-cidr``: ingress-nginx believes every peer."""
 
 
 def apply(config: Config, read: ReadData) -> Config:
@@ -29,20 +24,13 @@ def apply(config: Config, read: ReadData) -> Config:
     :param config: the configuration of the file.
     :return: the same with the values of a ConfigMap.
     """
-    values, configured = read.values, config.trusted_proxies
+    values = read.values
     for name, value in values.items():
         target = KEYS[name].target
         if target:
             config = _replaced(config, target.split("."), value)
     config = replace(config, hsts=_hsts(config.hsts, values))
-    config = replace(config, trusted_proxies=_trusted(config.trusted_proxies, values))
-    if isinstance(values.get("proxy-real-ip-cidr"), tuple):
-        config = _replaced(
-            config, ["nginx", "proxy_protocol", "peers"], values["proxy-real-ip-cidr"]
-        )
-    elif values.get("use-proxy-protocol") is True:
-        # Without it `trusted_proxies` may be what use-forwarded-headers makes of them.
-        config = _replaced(config, ["nginx", "proxy_protocol", "peers"], configured)
+    config = trust(config, values)
     if values.get("enable-underscores-in-headers") is True:
         config = replace(config, field_names="underscores")
     if values.get("ignore-invalid-headers") is False:
@@ -101,32 +89,3 @@ def _hsts(configured: HSTS | None, values: Values) -> HSTS | None:
     }
     changes: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     return replace(configured or HSTS(), **changes)
-
-
-def trusts_everybody(config: Config, values: Values) -> bool:
-    """Whether forwarded fields are believed from any peer because nobody said from whom."""
-    return bool(values.get("use-forwarded-headers")) and any(
-        not network.prefixlen for network in _trusted(config.trusted_proxies, values)
-    )
-
-
-def proxies_without_name(config: Config, values: Values) -> bool:
-    """Whether headers of the PROXY protocol are expected, and nobody said from whom."""
-    is_on = values.get("use-proxy-protocol") is True
-    return is_on and not config.trusted_proxies and "proxy-real-ip-cidr" not in values
-
-
-def _trusted(configured: _Networks, values: Values) -> _Networks:
-    """
-    Return the peers whose forwarded fields are believed: those of ``proxy-real-ip-cidr``, or else
-    of the configuration, or else everybody, as in ingress-nginx.
-    """
-    is_used = values.get("use-forwarded-headers")
-    if is_used is None:
-        return configured
-    if not is_used:
-        return ()
-    ranges = values.get("proxy-real-ip-cidr")
-    if ranges is None and configured:
-        return configured
-    return ranges if isinstance(ranges, tuple) else EVERYBODY

@@ -106,7 +106,7 @@ class Admission:
 
     def _may_have(self, client: Client) -> bool:
         limits, address = self._config.limits, client.address.decode("ascii")
-        is_exempt = not address or client.is_trusted_by(self._config)
+        is_exempt = not address or client.names_clients_by(self._config)
         own = 0 if is_exempt else self._connections.count(address)
         most = limits.connections_per_client
         if most is not None and own >= most:
@@ -158,7 +158,7 @@ class Admission:
             if self._connections.count(address) > 1:
                 if address not in is_exempt:
                     client = Client(address, is_secure=False)
-                    is_exempt[address] = client.is_trusted_by(self._config)
+                    is_exempt[address] = client.names_clients_by(self._config)
                 if not is_exempt[address]:
                     candidates.append(connection)
         held = [Held(one.address, one.activity != "writing") for one in candidates]

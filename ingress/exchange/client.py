@@ -49,6 +49,7 @@ class Client:
         "_fields",
         "_identity",
         "_is_trusted",
+        "_names_address",
         "address",
         "is_secure",
         "session",
@@ -67,10 +68,18 @@ class Client:
 
         self._believed = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
         self._is_trusted = False
+        self._names_address = False
+        """Whether the address that the peer forwards is believed, and nothing else of it."""
 
     def is_trusted_by(self, config: Config) -> bool:
         """Return whether the peer is a proxy whose forwarded fields are believed."""
         return self.is_inside(config.trusted_proxies)
+
+    def names_clients_by(self, config: Config) -> bool:
+        """Return whether the peer is a proxy that is believed about the addresses of clients."""
+        return self.is_trusted_by(config) or self.is_inside(
+            config.nginx.forwarded_for.address_proxies
+        )
 
     def is_inside(self, networks: Networks) -> bool:
         """Return whether the peer's address lies in one of the networks."""
@@ -95,6 +104,7 @@ class Client:
             self._config = config
             self._identity = None
             self._is_trusted = self.is_trusted_by(config)
+            self._names_address = not self._is_trusted and self.names_clients_by(config)
             ports = config.public_ports
             port = ports.https if self.is_secure else ports.http
             self._fields = _connection_fields(
@@ -105,10 +115,19 @@ class Client:
         original = request.cache.forwarded
         if original is None:
             original = request.cache.forwarded = _original_forwarded(request)
+        address, fields = self.address, self._fields
+        if self._names_address:
+            settings = config.nginx.forwarded_for
+            named = read_x_forwarded(request, settings.address_proxies, settings.field).address
+            if named is not None:
+                ports = config.public_ports
+                port = ports.https if self.is_secure else ports.http
+                address = str(named).encode("ascii")
+                fields = _connection_fields(address, port, is_secure=self.is_secure, chain=address)
         return BelievedClient(
-            self.address,
+            address,
             request.authority,
-            b"%bX-Forwarded-Host: %b\r\n%b" % (self._fields, request.authority, original),
+            b"%bX-Forwarded-Host: %b\r\n%b" % (fields, request.authority, original),
             is_secure=self.is_secure,
             is_trusted=False,
             session=self.session,

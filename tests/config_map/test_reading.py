@@ -66,12 +66,12 @@ class ReadDataTests(SynchronousTestCase):
         read = read_data({"proxy-buffering": "off", "enable-modsecurity": "false"}, {})
         self.assertEqual(read.faults, ())
 
-    def test_implied(self) -> None:
-        """A key that another one implies is no fault beside it."""
-        alone = {"enable-real-ip": "true"}
-        self.assertEqual(len(read_data(alone, {}).faults), 1)
-        self.assertEqual(len(read_data({**alone, "use-forwarded-headers": "no"}, {}).faults), 2)
-        self.assertEqual(read_data({**alone, "use-forwarded-headers": "true"}, {}).faults, ())
+    def test_remark(self) -> None:
+        """A value that applies in part is told, and applies."""
+        read = read_data({"ssl-protocols": "TLSv1.1 TLSv1.2"}, {})
+        (fault,) = read.faults
+        self.assertEqual((fault.key, fault.message), ("ssl-protocols", "TLSv1.1 is not spoken"))
+        self.assertIn("ssl-protocols", read.values)
 
     def test_access(self) -> None:
         """A bad list of addresses closes everything, and is not shown."""

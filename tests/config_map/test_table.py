@@ -22,6 +22,7 @@ SPECIAL = {
     "disable-http-access-log",
     "disable-stream-access-log",
     "enable-access-log-for-default-backend",
+    "enable-real-ip",
     "enable-underscores-in-headers",
     "hsts",
     "hsts-include-subdomains",

@@ -18,6 +18,7 @@ from tests.support.upstream_head import (
     UpstreamHeadCase,
     make_request,
 )
+from tests.support.wire import Message
 
 
 class ForwardedFieldsTests(UpstreamHeadCase):
@@ -438,6 +439,62 @@ class TrustedProxyTests(UpstreamHeadCase):
                 b"Proxy": [],
             },
         )
+
+
+class AddressProxyTests(UpstreamHeadCase):
+    """Proxies that are believed about addresses alone (``enable-real-ip``)."""
+
+    config = replace(
+        CONFIG,
+        nginx=NginxSettings(
+            forwarded_for=ForwardedFor(
+                b"cf-connecting-ip", address_proxies=TRUSTING.trusted_proxies
+            )
+        ),
+    )
+
+    def send_through(
+        self, *fields: bytes, address: str = PROXY, is_secure: bool = False
+    ) -> Message:
+        return self.send(*fields, address=address, config=self.config, is_secure=is_secure)
+
+    def test_address(self) -> None:
+        """The address is that of the field; scheme, host and port are ours."""
+        claims = (
+            b"CF-Connecting-IP: 192.0.2.7",
+            b"X-Forwarded-For: 192.0.2.8",
+            b"X-Forwarded-Host: evil.example",
+            b"X-Forwarded-Proto: https",
+            b"X-Forwarded-Port: 1",
+            b"SSL-Client-Verify: SUCCESS",
+        )
+        expected = {
+            b"Host": [b"a.example"],
+            b"X-Real-IP": [b"192.0.2.7"],
+            b"X-Forwarded-For": [b"192.0.2.7"],
+            b"X-Forwarded-Host": [b"a.example"],
+            b"X-Forwarded-Proto": [b"http"],
+            b"X-Forwarded-Port": [b"8080"],
+            b"X-Original-Forwarded-For": [b"192.0.2.8"],
+            b"SSL-Client-Verify": [],
+        }
+        self.check(self.send_through(*claims), expected)
+        expected |= {b"X-Forwarded-Proto": [b"https"], b"X-Forwarded-Port": [b"8443"]}
+        self.check(self.send_through(*claims, is_secure=True), expected)
+
+    def test_others(self) -> None:
+        """A stranger names nobody, and what is no address leaves that of the connection."""
+        for address, claim in ((STRANGER, b"192.0.2.7"), (PROXY, b"nonsense"), (PROXY, b"")):
+            message = self.send_through(b"CF-Connecting-IP: " + claim, address=address)
+            self.check(message, {b"X-Real-IP": [address.encode()]})
+
+    def test_exempt(self) -> None:
+        """Such a proxy speaks for many clients, as a trusted one does."""
+        client = Client(PROXY, is_secure=False)
+        self.assertTrue(client.names_clients_by(self.config))
+        self.assertFalse(client.is_trusted_by(self.config))
+        self.assertTrue(client.names_clients_by(TRUSTING))
+        self.assertFalse(Client(STRANGER, is_secure=False).names_clients_by(self.config))
 
 
 class OwnLinesTests(SynchronousTestCase):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from ingress.config import Config
 from ingress.config_map.reading import KeyFault, ReadData, read_data
-from ingress.config_map.settings import apply, proxies_without_name, trusts_everybody
+from ingress.config_map.settings import apply
+from ingress.config_map.trust import proxies_without_name, trusts_everybody
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.problem import Origin, Problem, shown
 from ingress.problem_code import Code
@@ -25,7 +26,7 @@ from ingress.routing.build.configured_fields import (
 KIND = "ConfigMap"
 
 _EVERYBODY = (
-    "the fields of every peer are believed, so that any client can claim another address; "
+    "every peer is believed, so that any client can claim another address; "
     "proxy-real-ip-cidr should list the proxies in front"
 )
 
@@ -117,8 +118,9 @@ def update_config_map(
 def _problems(
     item: ConfigMap, read: ReadData, faults: list[KeyFault], config: Config
 ) -> list[Problem]:
-    if trusts_everybody(config, read.values):
-        faults.append(KeyFault("use-forwarded-headers", "", _EVERYBODY))
+    trusting = trusts_everybody(config, read.values)
+    if trusting:
+        faults.append(KeyFault(trusting, "", _EVERYBODY))
     if proxies_without_name(config, read.values):
         faults.append(KeyFault("use-proxy-protocol", "true", _NO_PROXIES))
     namespace, name = item.key
