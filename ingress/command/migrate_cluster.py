@@ -18,6 +18,8 @@ from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.migration.controller import Installation, find_installations
 from ingress.migration.raw import RawObject, as_list, object_of
 
+_NOT_FOUND: Final = 404
+
 NAMESPACES: Final = ("ingress-nginx", "kube-system")
 """Where ingress-nginx usually is."""
 
@@ -35,7 +37,6 @@ _WITHOUT_NAMESPACE: Final = {
         "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
     ),
 }
-_NEEDED: Final = frozenset({"Deployment", "DaemonSet", "ConfigMap"})
 
 
 def read_installations(
@@ -49,16 +50,24 @@ def read_installations(
 
     :param namespaces: where ingress-nginx is looked for.
     :param configure: makes the configuration of an installation, which says what is read.
-    :raises CannotRun: if the API server cannot be reached, or does not show what is needed.
+    :raises CannotRun: if the API server cannot be reached, does not show what is needed, or has no
+        installation.
     """
 
     async def work(reactor: Any, client: APIClient) -> Any:
-        objects = await _objects(client, namespaces)
+        refused: list[str] = []
+        objects = await _objects(client, namespaces, refused)
         found = []
         for installation in find_installations(objects):
             config = configure(installation)
             content = await read_with_client(reactor, client, config, ())
             found.append((installation, config, content))
+        if not found:
+            why = f"; {'; '.join(refused)}" if refused else ""
+            raise CannotRun(
+                f"no Deployment or DaemonSet of ingress-nginx is in {', '.join(namespaces)}, where "
+                f"--namespace says to look{why}"
+            )
         return found
 
     result: list[tuple[Installation, Config, ClusterContent]] = run_with_client(
@@ -67,25 +76,30 @@ def read_installations(
     return result
 
 
-async def _objects(client: APIClient, namespaces: Sequence[str]) -> list[RawObject]:
+async def _objects(
+    client: APIClient, namespaces: Sequence[str], refused: list[str]
+) -> list[RawObject]:
     found: list[RawObject] = []
     for namespace in namespaces:
         for kind, path in _PATHS.items():
-            found += await _list(client, kind, path.format(namespace))
+            found += await _list(client, kind, path.format(namespace), refused)
     for kind, path in _WITHOUT_NAMESPACE.items():
-        found += await _list(client, kind, path)
+        found += await _list(client, kind, path, refused)
     return found
 
 
-async def _list(client: APIClient, kind: str, path: str) -> list[RawObject]:
-    """:return: the objects of a list; none of one that we may not read and need not."""
+async def _list(client: APIClient, kind: str, path: str, refused: list[str]) -> list[RawObject]:
+    """
+    :param refused: gets what we may not read; rows of the report tell what is missing then.
+    :return: the objects of a list.
+    """
     try:
         content = json.loads(await client.get(path))
     except APIUnreachable as error:
         raise CannotRun(f"{client.server.url}: {error}") from None
     except APIError as error:
-        if kind in _NEEDED:
-            raise CannotRun(f"{path}: {error}; the right to list it is needed") from None
+        if error.code != _NOT_FOUND:
+            refused.append(f"{path}: {error}")
         return []
     made = (object_of(each, kind) for each in as_list(content.get("items")))
     return [each for each in made if each is not None]

@@ -230,11 +230,6 @@ def _of_cluster(
 
     namespaces = arguments.namespace or NAMESPACES
     found = read_installations(cluster, namespaces, configure)
-    if not found:
-        raise CannotRun(
-            f"no Deployment or DaemonSet of ingress-nginx is in {', '.join(namespaces)}; "
-            "--namespace names another namespace"
-        )
     contents = {installation.name: (config, content) for installation, config, content in found}
     outputs = []
     for installation, name in _named([each[0] for each in found]):

@@ -92,6 +92,8 @@ class MigrationTests(ProcessTestCase):
         settings = yaml.safe_load(config.read_text())
         settings["listen"] = {"http": LOOPBACK, "https": LOOPBACK, "admin": LOOPBACK}
         settings["public-ports"] = {"http": 80, "https": 443}
+        # No port of the machine is taken.
+        settings.pop("tcp-services")
         settings["source"]["endpoints"] = cls.example.start(resources)
         served = folder / "moved" / "served.yaml"
         served.write_text(yaml.safe_dump(settings))
