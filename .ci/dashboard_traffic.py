@@ -190,6 +190,12 @@ REFUSALS = Row(
             "ops",
             text="Connections and requests refused while most connections were in use.",
         ),
+        Panel(
+            "Connections that do not begin as they must",
+            [(rate("refused_openings_total", "reason"), "{{reason}}")],
+            "ops",
+            text="Without the header of the PROXY protocol, where listeners want one.",
+        ),
     ),
 )
 
@@ -231,6 +237,39 @@ HTTP2 = Row(
     ),
 )
 
+RELAYS = Row(
+    "TCP and UDP services",
+    (
+        Panel(
+            "Open",
+            [(f"sum by (protocol) (txingress_relay_connections{{{OURS}}})", "{{protocol}}")],
+            text="Connections of TCP services, and sessions of UDP services.",
+        ),
+        Panel(
+            "Ended",
+            [
+                (
+                    rate("relay_connections_total", "protocol, port, outcome"),
+                    "{{protocol}} {{port}} {{outcome}}",
+                ),
+                (rate("udp_drops_total", "reason"), "datagrams dropped: {{reason}}"),
+            ],
+            "ops",
+        ),
+        Panel(
+            "Bytes",
+            [
+                (
+                    rate("relay_bytes_total", "protocol, port, direction"),
+                    "{{protocol}} {{port}} {{direction}}",
+                )
+            ],
+            "Bps",
+            text="Of connections and sessions that are over.",
+        ),
+    ),
+)
+
 COPIES = Row(
     "Copies and traces",
     (
@@ -253,7 +292,7 @@ DASHBOARD = Dashboard(
     "txingress-traffic",
     "txingress / Traffic",
     "Requests by host and route, endpoints, limits and HTTP/2.",
-    (OVERVIEW, HOSTS, ROUTES, ENDPOINTS, REFUSALS, HTTP2, COPIES),
+    (OVERVIEW, HOSTS, ROUTES, ENDPOINTS, REFUSALS, HTTP2, RELAYS, COPIES),
     {
         "host": f"label_values({NGINX}_requests{{{OURS}}}, host)",
         "ingress": f'label_values({NGINX}_requests{{{OURS}, host=~"$host"}}, ingress)',

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dashboard_controller
 import dashboard_traffic
+from chart_flags import flag_table
 from chart_schema import schema
 from dashboards import dumped
 
@@ -104,6 +105,8 @@ MANUAL = "etc/man/txingress.1"
 
 SCHEMA = "etc/chart/values.schema.json"
 
+FLAG_TABLE = "etc/chart/flags.yaml"
+
 DASHBOARDS = {
     "etc/chart/dashboards/traffic.json": dashboard_traffic.DASHBOARD,
     "etc/chart/dashboards/controller.json": dashboard_controller.DASHBOARD,
@@ -127,7 +130,7 @@ def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) ->
 def main() -> int:
     stale = []
     files = {name: with_tables((CHECKOUT / name).read_text(), TABLES[name]) for name in TABLES}
-    files |= {MANUAL: manual(), SCHEMA: schema()}
+    files |= {MANUAL: manual(), SCHEMA: schema(), FLAG_TABLE: flag_table()}
     files |= {name: dumped(dashboard) for name, dashboard in DASHBOARDS.items()}
     for name, made in files.items():
         file = CHECKOUT / name

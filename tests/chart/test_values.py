@@ -4,10 +4,15 @@ Tests for etc/chart: what its values mean.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.migration import flags
+from ingress.migration.flag import FlagVerdict
+from ingress.migration.flag_table import FLAGS
+from ingress.migration.flag_value import FlagKind
 from tests.chart.test_objects import FURTHER, OF_INGRESS_NGINX
 from tests.support.chart import Document, Rendering, Values
 
@@ -19,6 +24,21 @@ def controller(**values: Any) -> Values:
 def pod_of(rendering: Rendering, kind: str = "Deployment") -> Document:
     spec: Document = rendering.get(kind)["spec"]["template"]["spec"]
     return spec
+
+
+def found_at(configuration: Document, key: str) -> Any:
+    """The value of a key, ports without the form of their addresses; None if there is none."""
+    found: Any = configuration
+    for name in key.split("."):
+        found = (found or {}).get(name)
+    if key.startswith("listen."):
+        return sorted(re.findall(r"[0-9][0-9.]+", found))
+    if key == "source.kubernetes.status":
+        found = {name: value for name, value in (found or {}).items() if value is not None}
+        # A process of ingress-nginx clears, unless it is told not to.
+        found.pop("clear-on-shutdown", None)
+        return found
+    return found
 
 
 def refused(**values: Any) -> str:
@@ -71,8 +91,10 @@ class RefusalTests(SynchronousTestCase):
             (low, "use controller.hostPort"),
             ({"hostNetwork": True, "hostPort": {"enabled": True}}, "choose one of the two"),
             ({"scope": {"namespaceSelector": "team=a"}}, "name one in controller.scope.namespace"),
-            ({"extraArgs": {"watch-namespace-selector": "team=a"}}, "by their labels"),
-            ({"extraArgs": {"annotations-prefix": "x"}}, "none of them would be read"),
+            ({"extraArgs": {"watch-namespace-selector": "team=a"}}, "are chosen by name"),
+            ({"extraArgs": {"annotations-prefix": "x"}}, "would not be applied"),
+            ({"extraArgs": {"watch-namespaces": "a"}}, "has no such flag"),
+            ({"extraArgs": {"publish-service": "$(POD)/a"}}, "no variable but $(POD_NAMESPACE)"),
             ({"service": {"enableHttp": False, "enableHttps": False}}, "nothing would be served"),
         ):
             self.assertIn(said, refused(controller=values))
@@ -97,7 +119,11 @@ class NotesTests(SynchronousTestCase):
                     "healthCheckPath": "/healthz",
                     "maxmindLicenseKey": "abc",
                     "keda": {"enabled": False},
-                    "extraArgs": {"v": 3, "default-ssl-certificate": "default/tls"},
+                    "extraArgs": {
+                        "enable-ssl-chain-completion": None,
+                        "health-check-path": "/healthz",
+                        "default-ssl-certificate": "default/tls",
+                    },
                     "lifecycle": {"preStop": {"exec": {"command": ["/wait-shutdown"]}}},
                     "readinessProbe": {"httpGet": {"path": "/healthz"}, "periodSeconds": 9},
                 },
@@ -112,7 +138,7 @@ class NotesTests(SynchronousTestCase):
                 "controller.enableAnnotationValidations",
                 "controller.maxmindLicenseKey",
                 "dhParam",
-                "controller.extraArgs.v",
+                "controller.extraArgs.enable-ssl-chain-completion",
                 "controller.lifecycle",
                 "controller.readinessProbe.httpGet",
             ],
@@ -228,6 +254,8 @@ class PlaceTests(SynchronousTestCase):
         self.assertEqual(
             rendering.get("ConfigMap", "txingress-tcp")["data"], {"9000": "default/test:8080"}
         )
+        self.assertEqual(rendering.configuration()["tcp-services"], "txingress/txingress-tcp")
+        self.assertEqual(rendering.configuration()["udp-services"], "txingress/txingress-udp")
         service = rendering.get("Service")["spec"]
         inside = Rendering(OF_INGRESS_NGINX["hpa"]).get("Service")["spec"]
         self.assertNotIn("externalTrafficPolicy", inside)
@@ -319,20 +347,41 @@ class ConfigurationTests(SynchronousTestCase):
 
     def test_flags(self) -> None:
         """Flags set what they stand for; what the values say of txingress itself comes last."""
-        flags = FURTHER["flags"]["controller"]["extraArgs"]
+        given = FURTHER["flags"]["controller"]["extraArgs"]
         own = {"tls": {"default": "edge/tls"}, "listen": {"https": None}}
-        found = Rendering(controller(extraArgs=flags, configuration=own)).configuration()
+        found = Rendering(controller(extraArgs=given, configuration=own)).configuration()
         self.assertEqual(found["tls"], {"default": "edge/tls"})
         self.assertIsNone(found["listen"]["https"])
         self.assertEqual(found["source"]["kubernetes"]["namespaces"], ["shop"])
-        self.assertEqual(
-            found["source"]["kubernetes"]["status"],
-            {
-                "addresses": ["192.0.2.1", "a.example"],
-                "clear-on-shutdown": False,
-                "service": None,
-            },
-        )
+
+    def test_flags_of_process(self) -> None:
+        """Each flag sets what it sets in `txingress nginx-ingress-controller`."""
+        texts = {
+            "kubeconfig": "/etc/kubeconfig",
+            "watch-namespace": "$(POD_NAMESPACE)",
+            "ingress-class": "edge",
+            "controller-class": "example.com/edge",
+            "publish-status-address": "192.0.2.1,a.example",
+            "election-id": "edge-leader",
+            "healthz-host": "192.0.2.2",
+            "http-port": "8081",
+            "https-port": "8444",
+            "healthz-port": "10255",
+            "v": "4",
+        }
+        environment = {"POD_NAMESPACE": "txingress", "NODE_NAME": "node"}
+        sets = [each for each in FLAGS.values() if each.verdict is FlagVerdict.SETS]
+        for flag in sets:
+            if not flag.becomes:
+                continue
+            value = texts.get(flag.name, "edge/name")
+            if flag.kind is FlagKind.BOOLEAN:
+                value = "false" if flag.default == "true" else "true"
+            # Without a Service there is nothing before the addresses of nodes.
+            values = controller(extraArgs={flag.name: value}, publishService={"enabled": False})
+            made = Rendering(values).configuration()
+            read = flags.read([f"--{flag.name}={value}"], environment).settings
+            self.assertEqual(found_at(made, flag.becomes), found_at(read, flag.becomes), flag.name)
 
     def test_grace(self) -> None:
         """Requests may take as long as the pod may, less the hook and the Lease."""

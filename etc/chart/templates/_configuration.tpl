@@ -5,9 +5,15 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- define "txingress.configuration" -}}
 {{- $values := .Values.controller -}}
 {{- $namespace := include "txingress.namespace" . -}}
-{{- $listen := dict "admin" (printf "tcp:%d" (int $values.metrics.port)) -}}
-{{- $_ := set $listen "http" (ternary (printf "tcp:%d" (int $values.containerPort.http)) nil (include "txingress.listens" (list . "http") | eq "yes")) -}}
-{{- $_ := set $listen "https" (ternary (printf "tcp:%d" (int $values.containerPort.https)) nil (include "txingress.listens" (list . "https") | eq "yes")) -}}
+{{- $listen := dict -}}
+{{- range $name := list "http" "https" "admin" -}}
+{{- $isOpen := include "txingress.listens" (list $ $name) | eq "yes" -}}
+{{- $_ := set $listen $name (ternary (printf "tcp:%s" (include "txingress.port" (list $ $name))) nil $isOpen) -}}
+{{- end -}}
+{{- $host := get $values.extraArgs "healthz-host" -}}
+{{- if $host -}}
+{{- $_ := set $listen "admin" (printf "%s:interface=%s" $listen.admin ($host | replace ":" "\\:")) -}}
+{{- end -}}
 {{- $kubernetes := dict "status" (include "txingress.status" . | fromYaml) "lease" (include "txingress.lease" .) -}}
 {{- with include "txingress.scope" . -}}
 {{- $_ := set $kubernetes "namespaces" (list .) -}}
@@ -21,6 +27,11 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- with include "txingress.configMap" . -}}
 {{- $_ := set $config "config-map" . -}}
 {{- end -}}
+{{- range $protocol := list "tcp" "udp" -}}
+{{- if get $.Values $protocol -}}
+{{- $_ := set $config (printf "%s-services" $protocol) (printf "%s/%s-%s" (include "txingress.portsNamespace" (dict "root" $ "protocol" $protocol)) (include "txingress.fullname" $) $protocol) -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.defaultBackend.enabled -}}
 {{- $_ := set $config "default-backend" (printf "%s/%s" $namespace (include "txingress.backend" .)) -}}
 {{- end -}}
@@ -28,11 +39,11 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- toYaml (mergeOverwrite $config (deepCopy $values.configuration)) -}}
 {{- end -}}
 
-{{/* Whether a listener is open: "yes" or "no". [root, "http" or "https"] */}}
+{{/* Whether a listener is open: "yes" or "no". [root, http, https or admin] */}}
 {{- define "txingress.listens" -}}
 {{- $service := (index . 0).Values.controller.service -}}
-{{- $enabled := ternary $service.enableHttp $service.enableHttps (eq (index . 1) "http") -}}
-{{- ternary "yes" "no" $enabled -}}
+{{- $open := dict "http" $service.enableHttp "https" $service.enableHttps "admin" true -}}
+{{- ternary "yes" "no" (get $open (index . 1)) -}}
 {{- end -}}
 
 {{- define "txingress.publicPorts" -}}
@@ -44,8 +55,8 @@ https: {{ $values.service.ports.https | int }}
 http: {{ $values.hostPort.ports.http | int }}
 https: {{ $values.hostPort.ports.https | int }}
 {{- else if $values.hostNetwork -}}
-http: {{ $values.containerPort.http | int }}
-https: {{ $values.containerPort.https | int }}
+http: {{ include "txingress.port" (list . "http") }}
+https: {{ include "txingress.port" (list . "https") }}
 {{- else -}}
 http: 80
 https: 443
@@ -55,15 +66,20 @@ https: 443
 {{/* source.kubernetes.status */}}
 {{- define "txingress.status" -}}
 {{- $values := .Values.controller -}}
+{{- $isInternal := include "txingress.flagOr" (dict "root" . "name" "report-node-internal-ip-address" "or" $values.reportNodeInternalIp) | eq "true" -}}
 {{- $own := printf "%s/%s" (include "txingress.namespace" .) (include "txingress.controller" .) -}}
-{{- if and $values.publishService.enabled $values.publishService.pathOverride -}}
+{{- if include "txingress.flagOr" (dict "root" . "name" "update-status" "or" true) | ne "true" -}}
+service: null
+{{- else if or (hasKey $values.extraArgs "publish-service") (hasKey $values.extraArgs "publish-status-address") -}}
+{}
+{{- else if and $values.publishService.enabled $values.publishService.pathOverride -}}
 service: {{ $values.publishService.pathOverride }}
 {{- else if and $values.publishService.enabled $values.service.enabled $values.service.external.enabled -}}
 service: {{ $own }}
 {{- else if and $values.publishService.enabled $values.service.enabled $values.service.internal.enabled -}}
 service: {{ $own }}-internal
 {{- else -}}
-nodes: {{ ternary "internal" "external" $values.reportNodeInternalIp }}
+nodes: {{ ternary "internal" "external" $isInternal }}
 {{- end -}}
 {{- end -}}
 

@@ -76,7 +76,7 @@ spec:
 {{- $lowest := 65536 -}}
 {{- range $name := list "http" "https" -}}
 {{- if include "txingress.listens" (list $ $name) | eq "yes" -}}
-{{- $lowest = min $lowest (get $.Values.controller.containerPort $name | int) -}}
+{{- $lowest = min $lowest (include "txingress.port" (list $ $name) | int) -}}
 {{- end -}}
 {{- end -}}
 {{- range $port := concat (keys .Values.tcp) (keys .Values.udp) -}}
@@ -134,14 +134,14 @@ spec:
     {{- range $name := list "http" "https" }}
     {{- if include "txingress.listens" (list $ $name) | eq "yes" }}
     - name: {{ $name }}
-      containerPort: {{ get $values.containerPort $name | int }}
+      containerPort: {{ include "txingress.port" (list $ $name) }}
       {{- if $values.hostPort.enabled }}
       hostPort: {{ get $values.hostPort.ports $name | int }}
       {{- end }}
     {{- end }}
     {{- end }}
     - name: admin
-      containerPort: {{ $values.metrics.port | int }}
+      containerPort: {{ include "txingress.port" (list . "admin") }}
     {{- range $protocol := list "tcp" "udp" }}
     {{- range $port, $_ := get $.Values $protocol }}
     - name: {{ include "txingress.portName" (dict "root" $ "port" $port "protocol" $protocol) }}

@@ -15,11 +15,8 @@ NOTES.txt for each that is set. values.schema.json accepts them.
 - {{ $path }}: {{ $reason }}
 {{- end }}
 {{- end }}
-{{- $known := splitList " " (include "txingress.knownFlags" .) }}
-{{- range $flag, $value := .Values.controller.extraArgs }}
-{{- if not (has $flag $known) }}
-- controller.extraArgs.{{ $flag }}: this flag of ingress-nginx has no effect here
-{{- end }}
+{{- with include "txingress.unusedFlags" . | trim }}
+{{ . }}
 {{- end }}
 {{- if contains "/wait-shutdown" (toJson .Values.controller.lifecycle) }}
 - controller.lifecycle: /wait-shutdown is a program of ingress-nginx's image; the drain hook takes its place
