@@ -4,6 +4,7 @@ The chart in a cluster: the process runs with the configuration and the rights t
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from tests.support.chart import Rendering, Values
 from tests.support.chart_process import ADDRESS, NAMESPACE, ChartProcess, install
 from tests.support.fake_api import FakeAPIProcess
 from tests.support.manifest import ingress_manifest, service_manifest
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE, wait_until
 
 
 class ReleaseCase(ProcessTestCase):
@@ -50,6 +51,8 @@ class ReleaseCase(ProcessTestCase):
 class ChartTests(ReleaseCase):
     """With values of ingress-nginx."""
 
+    port: ClassVar[int]
+
     @classmethod
     def prepare(cls, folder: Path) -> None:
         resource = {"name": "nginx", "controllerValue": "k8s.io/ingress-nginx"}
@@ -58,7 +61,9 @@ class ChartTests(ReleaseCase):
             "ingressClassResource": resource,
             "watchIngressWithoutClass": True,
         }
-        cls.install(folder, {"controller": values})
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            cls.port = bound.getsockname()[1]
+        cls.install(folder, {"controller": values, "tcp": {str(cls.port): "default/web:80"}})
 
     def test_serves(self) -> None:
         """
@@ -81,6 +86,18 @@ class ChartTests(ReleaseCase):
         self.assertIn("txingress-0", lease["spec"]["holderIdentity"])
 
         self.check_rights()
+
+    def test_forwarded(self) -> None:
+        """A port of the value tcp is open, by the ConfigMap that the chart makes of it."""
+
+        def is_open() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
+            except ConnectionRefusedError:
+                return False
+            return True
+
+        wait_until(is_open, "the port to be open")
 
 
 class ScopedTests(ReleaseCase):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,7 @@ from tests.support.manifest import (
     secret_manifest,
     served_manifests,
 )
-from tests.support.process import CHECKOUT, replace_file, wait_until
+from tests.support.process import CHECKOUT, LOOPBACK, replace_file, wait_until
 from tests.support.prometheus import Prometheus, find_program
 
 IS_WANTED = bool(os.environ.get("TXINGRESS_TEST_DASHBOARDS"))
@@ -46,6 +47,8 @@ OWN = "tests.support.own_policies"
 
 UNKNOWN_FRAME = b"\x00\x00\x00\xbb\x00\x00\x00\x00\x00"
 """A frame of HTTP/2 of a type that nobody knows."""
+
+PREFACE = b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 80\r\n"
 
 VARIABLES = {
     # All of everything, as the dashboards have it by default.
@@ -68,6 +71,13 @@ def of_class(ingress: Manifest, name: str = "twisted") -> Manifest:
     spec = ingress["spec"]
     assert isinstance(spec, dict)
     return {**ingress, "spec": {**spec, "ingressClassName": name}}
+
+
+def free_port(kind: int) -> int:
+    with socket.socket(socket.AF_INET, kind) as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+    return port
 
 
 class Load(threading.Thread):
@@ -107,6 +117,8 @@ class DashboardTests(ProcessTestCase):
     api: ClassVar[FakeAPIProcess]
     pod: ClassVar[ChartProcess]
     load: ClassVar[Load]
+    tcp: ClassVar[int]
+    udp: ClassVar[int]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
@@ -117,6 +129,8 @@ class DashboardTests(ProcessTestCase):
             folder / "edge-0",
             *manifests,
             otlp={"endpoint": collector.url, "for-all": True, "delay": 0.1},
+            listen=cls.listen(),
+            trusted_proxies=["127.0.0.1"],
             policies={"late": {"class": f"{OWN}.Late"}},
             **{"class": {"name": "twisted", "controller": "txingress.dev/ingress"}},
         )
@@ -139,6 +153,18 @@ class DashboardTests(ProcessTestCase):
         cls.load = Load(cls.play)
         cls.load.start()
         cls.resources.callback(cls.load.stop)
+
+    @classmethod
+    def listen(cls) -> dict[str, object]:
+        """http behind a proxy that sends the PROXY protocol, and ports that are passed on."""
+        cls.tcp, cls.udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+        return {
+            "http": {"endpoint": LOOPBACK, "proxy-protocol": True},
+            "https": LOOPBACK,
+            "admin": LOOPBACK,
+            "tcp": {f"127.0.0.1:{cls.tcp}": "default/web:80"},
+            "udp": {f"127.0.0.1:{cls.udp}": "default/web:80"},
+        }
 
     @classmethod
     def in_cluster(cls, folder: Path) -> None:
@@ -218,10 +244,16 @@ class DashboardTests(ProcessTestCase):
         """A round of clients."""
         http, https = cls.process.port("http"), cls.process.port("https")
         paths = ("/late", "/broken", "/limited", "/copied", "/unreliable", "/missing", "/none")
-        with HTTPClient(http) as client:
+        with HTTPClient(http, preface=PREFACE) as client:
             for path in paths:
                 client.request(path, "b.example")
             client.request("/late?fail", "b.example", method="POST", body=b"x" * 1000)
+        with socket.create_connection(("127.0.0.1", http)) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with HTTPClient(cls.tcp) as client:
+            client.request("/", "a.example", fields="Connection: close\r\n")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            datagrams.sendto(b"x", ("127.0.0.1", cls.udp))
         with HTTPClient(https, tls=trusting_all(), server_name="a.example") as client:
             client.request("/", "a.example")
         with H2Socket(https, tls=trusting_all(), server_name="a.example") as client2:
