@@ -217,6 +217,17 @@ class TLSParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class SnippetSettings:
+    """Snippets for all rules, as programs (`ingress.policy.snippet.program.Block`)."""
+
+    location: object = None
+    """``location-snippet``; None for none."""
+
+    server: object = None
+    """``server-snippet``; None for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class NginxSettings:
     """
     The settings of ingress-nginx's ConfigMap; with the defaults of a proxy that has none. Features
@@ -232,6 +243,7 @@ class NginxSettings:
     forwarded_for: ForwardedFor = ForwardedFor()
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     tls: TLSParameters = TLSParameters()
+    snippets: SnippetSettings = SnippetSettings()
     auth: GlobalAuth = GlobalAuth()
     block: BlockRules = BlockRules()
     source_ranges: SourceRangeDefaults = SourceRangeDefaults()

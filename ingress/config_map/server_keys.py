@@ -238,9 +238,24 @@ _PROCESS: Final = (
     no_effect("debug-connections", "there is no such log"),
 )
 
-_SNIPPETS: Final = tuple(
-    unsupported(name, "snippets are not interpreted, and the access rules in it are not applied")
-    for name in ("main-snippet", "http-snippet", "server-snippet", "location-snippet")
+_SNIPPETS: Final = (
+    works(
+        "location-snippet",
+        accept.snippet,
+        "nginx.snippets.location",
+        "directives of [snippets.md](snippets.md) for all paths; with others it is left out, and "
+        "closes every path if it may decide about access",
+    ),
+    works(
+        "server-snippet",
+        accept.snippet,
+        "nginx.snippets.server",
+        "the same for all hosts, with `location` blocks",
+    ),
+    *(
+        unsupported(name, "it is not interpreted, and access rules in it are not applied")
+        for name in ("main-snippet", "http-snippet")
+    ),
 )
 
 SERVER_KEYS: Final = (*_TRUST, *_TLS, *_CLIENTS, *_PROCESS, *_SNIPPETS)

@@ -302,9 +302,14 @@ def media_types(written: str) -> tuple[str, ...]:
 def log_template(written: str) -> LogTemplate:
     """Accept a format of lines, as nginx's ``log_format`` has it."""
     try:
-        return LogTemplate.read(text(written))
+        return LogTemplate.read(written)
     except TemplateRefused as error:
         raise NotAccepted(str(error)) from None
+
+
+def snippet(written: str) -> str:
+    """Accept text of any length; what it says is read with its objects."""
+    return written
 
 
 def reference(written: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ from ingress.policy.client_limits import ClientLimits
 from ingress.policy.client_requests import ClientRequests
 from ingress.policy.compression import Compression
 from ingress.policy.configured_fields import ConfiguredFields
+from ingress.policy.configured_snippets import EveryLocationSnippet, EveryServerSnippet
 from ingress.policy.connection_field import ConnectionField
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.cors import CORS
@@ -179,9 +180,11 @@ FEATURES: Final[tuple[Entry, ...]] = (
     WwwRedirect,
     SSLPassthrough,
     ClientCertificates,
+    EveryServerSnippet,
     ServerSnippet,
     # Preflights have no credentials: every rule about access comes behind this line.
     CORS,
+    EveryLocationSnippet,
     ConfigurationSnippet,
     # Before who somebody is, as in nginx: guesses at passwords count, too.
     ClientRequests,

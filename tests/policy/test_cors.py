@@ -124,7 +124,9 @@ class EverybodyTests(SynchronousTestCase):
             "blocked-clients",
             "https-redirect",
             "www-redirect",
+            "ssl-passthrough",
             "client-certificates",
+            "every-server-snippet",
             "server-snippet",
             "cors",
         ]

@@ -215,7 +215,7 @@ class ConfigurationTests(SynchronousTestCase):
         policy = self.read(config, custom_http_errors="404,503")
         assert policy is not None
         self.assertEqual(
-            (policy.backend, list(policy.upstreams)), (("errors", "pages", "http", False), [])
+            (policy.backend, list(policy.upstreams)), (UpstreamKey("errors", "pages", "http"), [])
         )
         verdict = verdict_of(policy.response(policy_context(), self.response))
         assert isinstance(verdict, Proceed)

@@ -22,6 +22,7 @@ from ingress.routing.build.configured_fields import (
     find_sources,
     with_fields,
 )
+from ingress.routing.build.configured_snippets import with_snippets
 
 KIND = "ConfigMap"
 
@@ -100,7 +101,8 @@ def update_config_map(
     before = state if state is not None and is_same else ConfigMapState(config, config)
     read, has_been_read = before.read, before.has_been_read
     if item is not None and item is not before.item:
-        read, has_been_read = read_data(item.data, before.read.values), True
+        last = before.read.values
+        read, has_been_read = with_snippets(read_data(item.data, last), last), True
     sources = find_sources(read.values, config_maps, before.sources)
     is_same = is_same and before.item is item and before.configured == config
     if is_same and all(sources[key] is before.sources.get(key) for key in sources):
