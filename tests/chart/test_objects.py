@@ -18,6 +18,7 @@ from ingress.config import Config
 from ingress.config_file import load_config
 from tests.support.chart import CHART, CLUSTER_WIDE, Document, Rendering, Values
 from tests.support.deploy import DEPLOY, written
+from tests.support.kubernetes_rules import faults
 from tests.support.kubernetes_schema import NEWEST, OLDEST, complaints
 from tests.support.process import CHECKOUT
 
@@ -288,6 +289,7 @@ class AcceptedTests(ChartTestCase):
         for version in (OLDEST, NEWEST):
             documents = without_new_fields(rendering.documents, version)
             self.assertEqual(complaints(documents, version), [], name)
+        self.assertEqual(faults(rendering.documents), [], name)
         names = [
             (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
             for each in rendering.documents
@@ -317,6 +319,27 @@ class AcceptedTests(ChartTestCase):
         """Values for other places, and each of those that the others leave out."""
         for name, values in {**FURTHER, **values_files()}.items():
             self.check(name, values)
+
+    def test_long_names(self) -> None:
+        """The longest name of a release that Helm takes leaves room for those of all objects."""
+        values = {
+            **FURTHER["default backend"],
+            "controller": {**FURTHER["monitored"]["controller"], "name": "controller"},
+        }
+        for name in ("r" * 53, "txingress-" + "r" * 43):
+            self.assertEqual(faults(Rendering(values, name).documents), [])
+
+    def test_fits(self) -> None:
+        """What schemas allow and the API server refuses, or nobody finds, is found."""
+        documents = Rendering({"controller": {"hostPort": {"enabled": True}}}).documents
+        by_kind = {each["kind"]: each for each in documents}
+        by_kind["Deployment"]["spec"]["template"]["spec"]["hostNetwork"] = True
+        by_kind["Service"]["spec"]["type"] = "ClusterIP"
+        by_kind["Service"]["spec"]["ports"][0]["targetPort"] = "https2"
+        by_kind["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]["a"] = "b"
+        by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] = "other"
+        by_kind["ConfigMap"]["metadata"]["name"] = "other"
+        self.assertEqual(len(faults(documents)), 6)
 
     def test_check(self) -> None:
         """A field that Kubernetes does not have, or of the wrong type, is found."""
