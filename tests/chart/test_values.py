@@ -124,7 +124,6 @@ class NotesTests(SynchronousTestCase):
                         "health-check-path": "/healthz",
                         "default-ssl-certificate": "default/tls",
                     },
-                    "lifecycle": {"preStop": {"exec": {"command": ["/wait-shutdown"]}}},
                     "readinessProbe": {"httpGet": {"path": "/healthz"}, "periodSeconds": 9},
                 },
                 "dhParam": "c2VjcmV0",
@@ -139,12 +138,10 @@ class NotesTests(SynchronousTestCase):
                 "controller.maxmindLicenseKey",
                 "dhParam",
                 "controller.extraArgs.enable-ssl-chain-completion",
-                "controller.lifecycle",
                 "controller.readinessProbe.httpGet",
             ],
         )
         [container] = pod_of(rendering)["containers"]
-        self.assertEqual(container["lifecycle"]["preStop"]["exec"]["command"], ["sleep", "15"])
         probe = container["readinessProbe"]
         self.assertEqual((probe["httpGet"]["path"], probe["periodSeconds"]), ("/readyz", 9))
         self.assertNotIn("c2VjcmV0", rendering.notes)
@@ -387,6 +384,15 @@ class ConfigurationTests(SynchronousTestCase):
         """Requests may take as long as the pod may, less the hook and the Lease."""
         rendering = Rendering(controller(terminationGracePeriodSeconds=300))
         self.assertEqual(rendering.configuration()["shutdown-grace"], 270)
+
+    def test_hook(self) -> None:
+        """The drain hook, or the one that is asked for; our image has that of ingress-nginx."""
+        hooks: list[Values] = [{}, {"preStop": {"exec": {"command": ["/wait-shutdown"]}}}]
+        commands = []
+        for hook in hooks:
+            [container] = pod_of(Rendering(controller(lifecycle=hook)))["containers"]
+            commands.append(container["lifecycle"]["preStop"]["exec"]["command"])
+        self.assertEqual(commands, [["sleep", "15"], ["/wait-shutdown"]])
 
     def test_image(self) -> None:
         """A registry, a repository, a tag and a digest, as in ingress-nginx's chart."""

@@ -123,4 +123,5 @@ def _between(documents: list[Document]) -> Iterator[str]:
 
 
 def _selects(selector: dict[str, str], workload: Document) -> bool:
-    return selector.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
+    labels: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
+    return selector.items() <= labels.items()

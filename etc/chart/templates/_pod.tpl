@@ -176,7 +176,7 @@ spec:
     {{- toYaml (omit (get $values $probe) "httpGet" "exec" "tcpSocket" "grpc") | nindent 4 }}
   {{- end }}
   lifecycle:
-    {{- if and $values.lifecycle (not (contains "/wait-shutdown" (toJson $values.lifecycle))) }}
+    {{- if $values.lifecycle }}
     {{- toYaml $values.lifecycle | nindent 4 }}
     {{- else }}
     # Load balancers and nodes still send to a terminating pod for a while, so it serves as before

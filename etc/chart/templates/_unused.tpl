@@ -18,9 +18,6 @@ NOTES.txt for each that is set. values.schema.json accepts them.
 {{- with include "txingress.unusedFlags" . | trim }}
 {{ . }}
 {{- end }}
-{{- if contains "/wait-shutdown" (toJson .Values.controller.lifecycle) }}
-- controller.lifecycle: /wait-shutdown is a program of ingress-nginx's image; the drain hook takes its place
-{{- end }}
 {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
 {{- if hasKey (get $.Values.controller $probe) "httpGet" }}
 - controller.{{ $probe }}.httpGet: only the times of the probe are taken
