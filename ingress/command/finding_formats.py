@@ -61,7 +61,7 @@ def _as_github(findings: list[Finding], counts: Counts) -> Iterator[str]:
             for name, value in (
                 ("file", finding.file),
                 ("line", finding.line),
-                ("title", f"{finding.code} {finding.object}"),
+                ("title", f"{finding.code} {finding.object}".strip()),
             )
             if value
         )
@@ -97,11 +97,9 @@ def _as_sarif(findings: list[Finding], counts: Counts) -> Iterator[str]:
             "level": levels[finding.severity],
             "message": {"text": f"{finding.object}: {finding.text}"},
         }
-        if finding.file:
-            place: dict[str, Any] = {"artifactLocation": {"uri": _as_uri(finding.file)}}
-            if finding.line:
-                place["region"] = {"startLine": finding.line}
-            result["locations"] = [{"physicalLocation": place}]
+        location = _location(finding)
+        if location:
+            result["locations"] = [location]
         results.append(result)
     run_of_tool = {"tool": {"driver": {"name": "txingress", "rules": rules}}, "results": results}
     yield json.dumps(
@@ -113,6 +111,19 @@ def _as_sarif(findings: list[Finding], counts: Counts) -> Iterator[str]:
         indent=2,
         ensure_ascii=False,
     )
+
+
+def _location(finding: Finding) -> dict[str, Any]:
+    """:return: the file with the line, and the object; an object of a cluster has no file."""
+    location: dict[str, Any] = {}
+    if finding.file:
+        place: dict[str, Any] = {"artifactLocation": {"uri": _as_uri(finding.file)}}
+        if finding.line:
+            place["region"] = {"startLine": finding.line}
+        location["physicalLocation"] = place
+    if finding.object:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.object}]
+    return location
 
 
 def _as_uri(file: str) -> str:
