@@ -13,7 +13,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from ingress.admin.html.assets import VERSION
-from ingress.admin.page import LiveContent, Page, PageError, PageRequest
+from ingress.admin.page import Content, LiveContent, Page, PageRequest
 from ingress.admin.representation import EVENTS
 from ingress.telemetry.observed_proxy import ObservedProxy
 
@@ -21,6 +21,9 @@ MAX_FOLLOWERS: Final = 16
 """Browsers that may follow at a time."""
 
 _BEGIN: Final = b"retry: 1000\n\n"
+_FULL: Final = b"retry: 10000\nevent: full\n"
+"""For one browser too many: what is so now, and to ask again in ten seconds."""
+
 _HEARTBEAT: Final = b"event: beat\ndata:\n\n"
 """An event, which scripts hear of, unlike a comment: a silent stream may be a broken one."""
 
@@ -67,9 +70,10 @@ class Live:
         """The page of the stream."""
         return Page(self._answer)
 
-    async def _answer(self, request: PageRequest) -> LiveContent:
+    async def _answer(self, request: PageRequest) -> LiveContent | Content:
         if len(self._followers) >= MAX_FOLLOWERS:
-            raise PageError(503, "too many browsers follow; close one of them")
+            # A refusal would tell scripts nothing: they do not see its status.
+            return Content(EVENTS.encode(), iter((_FULL + await self.look(),)))
         follower = _Follower(self)
         self._followers.add(follower)
         return LiveContent(

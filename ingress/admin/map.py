@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from ingress.admin.certificates import certificate_row
 from ingress.admin.endpoints import endpoint_rows
 from ingress.admin.route_json import upstream_name
-from ingress.admin.routes import ANY_HOST
+from ingress.admin.routes import ANY_HOST, place_of
 from ingress.routing.build import Built
 from ingress.routing.match import find_certificate
 from ingress.routing.route import Route, RouteLabels
@@ -122,8 +122,6 @@ def _path(
         () if upstream is None else endpoint_rows(upstream, states),
         key=lambda row: row["state"] == "ok",
     )
-    origin = built.memo.objects.ingresses.get(route.ingress)
-    place = origin.origin if origin is not None else None
     if route.canary_rule is not None:
         kind = "canary"
     else:
@@ -132,8 +130,7 @@ def _path(
         "path": route.path,
         "type": kind,
         "ingress": "/".join(route.ingress),
-        "file": place.file or None if place is not None else None,
-        "line": place.line or None if place is not None else None,
+        **place_of(built, route),
         "upstream": None if key is None else upstream_name(key),
         "fault": None if key is None else built.memo.upstreams.faults.get(key),
         "endpoints": rows[:ENDPOINTS],

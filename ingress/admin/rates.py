@@ -4,6 +4,7 @@ Requests a second, share of errors and times of the last hour: for ``/rates``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ingress.admin.page import Query
@@ -18,29 +19,31 @@ MINUTE_SECONDS = TICK * TICKS_OF_MINUTE
 
 def all_rates(rates: Rates) -> dict[str, Any]:
     """:return: the rates of all requests now, and in the last hour, as plain values."""
-    history = rates.history()
-    return {
-        **_row(rates.current()),
-        "history": {
-            "seconds": POINT_SECONDS,
-            "rate": [point.rate for point in history],
-            "errors": [point.errors for point in history],
-            "p50": [point.p50 for point in history],
-            "p99": [point.p99 for point in history],
-        },
-    }
+    return {**_row(rates.current()), "history": _history(POINT_SECONDS, rates.history())}
 
 
 def rule_rates(rates: Rates, rule: RouteLabels) -> dict[str, Any]:
     """:return: the rates of a rule, as plain values."""
     now, history = rates.of(rule)
-    return {**_row(now), "history": [round(point, 4) for point in history]}
+    return {**_row(now), "history": _history(MINUTE_SECONDS, history)}
+
+
+def _history(seconds: float, points: Sequence[Rate]) -> dict[str, Any]:
+    """:param seconds: between two points."""
+    names = Rate._fields
+    columns = zip(*points, strict=True) if points else ((),) * len(names)
+    return {
+        "seconds": seconds,
+        **{name: [*map(_rounded, values)] for name, values in zip(names, columns, strict=True)},
+    }
 
 
 def _row(rate: Rate) -> dict[str, Any]:
-    return {
-        name: None if value is None else round(value, 6) for name, value in rate._asdict().items()
-    }
+    return {name: _rounded(value) for name, value in rate._asdict().items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
 
 
 def rate_steps(rates: Rates, query: Query) -> Steps[dict[str, Any]]:
@@ -56,7 +59,7 @@ def rate_steps(rates: Rates, query: Query) -> Steps[dict[str, Any]]:
         lambda rule: window.contains(rule.host, rule.path, f"{rule.namespace}/{rule.ingress}"),
     )
     page = yield from page_steps("rules", window, items, lambda rule: _rule_row(rates, rule))
-    return {"all": all_rates(rates), "secondsOfRules": MINUTE_SECONDS, **page}
+    return {"all": all_rates(rates), **page}
 
 
 def _rule_row(rates: Rates, rule: RouteLabels) -> dict[str, Any]:

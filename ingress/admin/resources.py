@@ -71,8 +71,8 @@ class _Reader:
         return with_unhealthy(self._proxy.reports.endpoints(), self._proxy.unhealthy())
 
     async def routes(self, query: Query) -> Value:
-        snapshot = self._built().snapshot
-        steps = route_steps(snapshot, await self._order_of(snapshot), query)
+        built = self._built()
+        steps = route_steps(built, await self._order_of(built.snapshot), query)
         return await in_slices(self._clock, steps)
 
     async def _order_of(self, snapshot: Snapshot) -> HostOrder:

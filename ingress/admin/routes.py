@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from ingress.admin.page import Query
 from ingress.admin.paging import Window, filtered, page_steps
 from ingress.admin.route_json import route_json, upstream_name
+from ingress.routing.build import Built
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.steps import STRIDE, Steps, finish
@@ -42,7 +44,15 @@ class Listed(NamedTuple):
         )
 
 
-def route_row(listed: Listed) -> dict[str, Any]:
+def place_of(built: Built, route: Route) -> dict[str, Any]:
+    """:return: file and line of the Ingress that a rule is of; None for one of a cluster."""
+    ingress = built.memo.objects.ingresses.get(route.ingress)
+    if ingress is None or not ingress.origin.file:
+        return {"file": None, "line": None}
+    return {"file": ingress.origin.file, "line": ingress.origin.line or None}
+
+
+def route_row(built: Built, listed: Listed) -> dict[str, Any]:
     """:return: the row of a rule, as plain values."""
     host, route = listed
     shown = route_json(route)
@@ -52,6 +62,7 @@ def route_row(listed: Listed) -> dict[str, Any]:
         "type": "default" if route is host.default else route.path_type,
         "upstream": shown["upstream"],
         "ingress": "/".join(route.ingress),
+        **place_of(built, route),
         "features": [name for name in shown if name not in _NO_FEATURES],
     }
 
@@ -90,33 +101,34 @@ def _routes_of(snapshot: Snapshot, names: Iterable[str]) -> Iterator[Listed]:
     return (Listed(host, route) for host in hosts if host is not None for route in host.routes())
 
 
-def route_steps(snapshot: Snapshot, order: HostOrder, query: Query) -> Steps[dict[str, Any]]:
+def route_steps(built: Built, order: HostOrder, query: Query) -> Steps[dict[str, Any]]:
     """
     Make the page of rules that a query asks for.
 
-    :param order: that of the hosts of this Snapshot.
+    :param order: that of the hosts of its Snapshot.
     :param query: with `paging.PAGING`; ``host`` is that of rules, ``*`` for those that name none.
     :raises PageError: if a parameter is wrong.
     """
     window = Window.of(query)
     if "host" not in query and not window.text:
-        return _plain_page(snapshot, order, window)
+        return _plain_page(built, order, window)
     name = query.text("host").lower()
     names = order.names if "host" not in query else ["" if name == ANY_HOST else name]
-    routes = _routes_of(snapshot, names)
+    routes = _routes_of(built.snapshot, names)
     items = filtered(routes, lambda listed: window.contains(*listed.words))
-    return page_steps("routes", window, items, route_row)
+    return page_steps("routes", window, items, partial(route_row, built))
 
 
-def _plain_page(snapshot: Snapshot, order: HostOrder, window: Window) -> Steps[dict[str, Any]]:
+def _plain_page(built: Built, order: HostOrder, window: Window) -> Steps[dict[str, Any]]:
     """Make a page of all rules; those before it are not looked at."""
     first = bisect_right(order.ends, window.offset)
     before = order.ends[first - 1] if first else 0
     routes = islice(
-        _routes_of(snapshot, islice(order.names, first, None)),
+        _routes_of(built.snapshot, islice(order.names, first, None)),
         window.offset - before,
         window.offset - before + window.limit,
     )
-    page = yield from page_steps("routes", window._replace(offset=0), routes, route_row)
+    row = partial(route_row, built)
+    page = yield from page_steps("routes", window._replace(offset=0), routes, row)
     total = order.ends[-1] if order.ends else 0
     return {**page, "total": total, "offset": window.offset}

@@ -14,7 +14,7 @@ from ingress.command.offline import load
 from ingress.command.options import add_format, add_objects, cluster_of, print_rows
 
 EXAMPLES: Final = "example:\n  txingress routes k8s/\n"
-HEADS: Final = ("host", "path", "type", "upstream", "ingress", "features")
+HEADS: Final = ("host", "path", "type", "upstream", "ingress", "file", "line", "features")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         if process is not None:
             print_rows(process.rows("routes"), arguments.format, HEADS)
             return FINE
-    offline = load(arguments.config, arguments.paths, cluster=cluster_of(arguments))
-    rows = [*map(route_row, all_routes(offline.built.snapshot))]
+    built = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built
+    rows = [route_row(built, listed) for listed in all_routes(built.snapshot)]
     print_rows(rows, arguments.format, HEADS)
     return FINE

@@ -168,11 +168,11 @@ class Rates:
         """:return: the points of all requests, the oldest first."""
         return list(self._points)
 
-    def of(self, rule: RouteLabels) -> tuple[Rate, list[float]]:
+    def of(self, rule: RouteLabels) -> tuple[Rate, list[Rate]]:
         """
         :param rule: the labels of a rule.
-        :return: its rate now, and its requests a second in each minute of the last hour since the
-            start, the oldest first.
+        :return: its rate now, and that of each minute of the last hour since the start, the oldest
+            first; empty for a rule without requests in that time.
         """
         points, tally = self._rules.get(rule), self._now.get(rule)
         ticks = self._count % TICKS_OF_MINUTE
@@ -180,7 +180,7 @@ class Rates:
         if points is None:
             history = []
         else:
-            history = [points.at(minute).rate for minute in range(first, self._minute)]
+            history = [points.at(minute) for minute in range(first, self._minute)]
         if tally is not None and ticks:
             return _rate(tally, ticks * TICK), history
         last = points.at(self._minute - 1) if points is not None else None

@@ -125,13 +125,22 @@ class LiveTests(SynchronousTestCase):
         self.assertTrue(stream.disconnected)
 
     def test_bounded(self) -> None:
-        """One browser too many is refused, until one of the others is gone."""
+        """
+        One browser too many is told what is so, and to ask again, until one of the others is gone.
+        """
         for _ in range(MAX_FOLLOWERS):
             self.ask("/live")
         last = self.protocol
-        self.assertEqual(self.status("/live"), 503)
+        refused = self.ask("/live")
+        self.clock.pump([0, 0])
+        self.assertIn(b"\nretry: 10000\nevent: full\ndata: ", refused.value())
+        self.assertEqual(len(self.events(refused)), 1)
+        self.assertTrue(refused.value().endswith(b"0\r\n\r\n"))
         last.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.status("/live"), 200)
+        followed = self.ask("/live")
+        self.clock.pump([0, 0])
+        self.assertNotIn(b"event: full", followed.value())
+        self.assertEqual(len(self.events(followed)), 1)
 
     def test_parameters(self) -> None:
         """There is nothing to choose."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import skipUnless
 
+from ingress.admin.live import MAX_FOLLOWERS
 from tests.e2e.case import ProcessTestCase
 from tests.support.browser import Browser, Page
 from tests.support.certs import CertificateAuthority
@@ -361,6 +363,38 @@ class RestartTests(ShopCase):
         self.process.start()
         self.live(page)
         page.wait_for_text("new.example")
+
+
+@skipUnless(IS_WHOLE, "make page runs it")
+class CrowdTests(ShopCase):
+    """What the page does while too many browsers follow."""
+
+    def test_full(self) -> None:
+        """It says so, looks again now and then, and follows when another one is closed."""
+        followers = [self.follow() for _ in range(MAX_FOLLOWERS)]
+        pages = [self.open(width=width, height=844) for width in WIDTHS]
+        for page, width in zip(pages, WIDTHS, strict=True):
+            page.wait_for_text("Too many browsers follow")
+            page.wait_for_text("every 10 seconds")
+            self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), width)
+            self.assertEqual(page.evaluate(LOW_CONTRAST), [])
+            self.shoot(page, f"full-{width}")
+        self.process.write("new.yaml", ingress_manifest("new", "new.example", {"/": "web"}))
+        for page in pages:
+            page.wait_for_text("new.example")
+        for follower in followers:
+            follower.close()
+        for page in pages:
+            self.live(page)
+            self.assertTrue(page.evaluate("document.getElementById('note').hidden"))
+
+    def follow(self) -> socket.socket:
+        """:return: a connection that is one of the browsers that follow."""
+        follower = socket.create_connection(("127.0.0.1", self.process.port("admin")))
+        self.addCleanup(follower.close)
+        follower.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertIn(b" 200 ", follower.recv(1000))
+        return follower
 
 
 @skipUnless(IS_WHOLE, "make page runs it")

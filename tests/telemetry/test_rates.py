@@ -96,7 +96,7 @@ class RatesTests(SynchronousTestCase):
         self.tick(TICKS_OF_MINUTE - 2)
         rate, (point,) = self.rates.of(RULE.labels)
         self.assertAlmostEqual(rate.rate, 2 / 60, 5)
-        self.assertAlmostEqual(point, 2 / 60, 5)
+        self.assertAlmostEqual(point.rate, 2 / 60, 5)
         self.assertEqual(list(self.rates.rules()), [RULE.labels])
         self.assertEqual(self.rates.of(OTHER.labels), (SILENCE, []))
 
@@ -107,13 +107,15 @@ class RatesTests(SynchronousTestCase):
         self.count(RULE, *[200] * 60)
         self.tick(TICKS_OF_MINUTE)
         _, history = self.rates.of(RULE.labels)
-        self.assertEqual([round(point, 2) for point in history], [0.02, 0.0, 0.0, 1.0])
+        self.assertEqual([round(point.rate, 2) for point in history], [0.02, 0.0, 0.0, 1.0])
         self.tick(TICKS_OF_MINUTE * (MINUTES - 2))
         self.count(RULE, *[200] * 60)
         self.tick(TICKS_OF_MINUTE)
         _, history = self.rates.of(RULE.labels)
         self.assertEqual(len(history), MINUTES)
-        self.assertEqual([index for index, point in enumerate(history) if point], [0, MINUTES - 1])
+        self.assertEqual(
+            [index for index, point in enumerate(history) if point.rate], [0, MINUTES - 1]
+        )
 
     def test_forgotten(self) -> None:
         """A rule without requests for an hour is forgotten, and points are no older."""

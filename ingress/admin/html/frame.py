@@ -43,7 +43,7 @@ def document(
     yield b"<!DOCTYPE html>\n"
     yield f'<html lang="en" data-version="{VERSION}" data-pace="{pace}">'.encode()
     yield _head(title).encode()
-    yield f'<body>{_bar(place, as_of)}<main id="main" tabindex="-1">'.encode()
+    yield f'<body>{_bar(place, as_of)}{_note()}<main id="main" tabindex="-1">'.encode()
     if q is not None:
         yield _search(q).encode()
     for piece in content:
@@ -105,6 +105,11 @@ def _bar(place: str, as_of: str) -> Markup:
         tag("button", "Pause", type="button", id="pause", hidden=True),
         class_="bar",
     )
+
+
+def _note() -> Markup:
+    """:return: where scripts say why the page is not live; without them it is empty."""
+    return tag("p", id="note", class_="banner", role="status", hidden=True)
 
 
 def _search(q: str) -> Markup:

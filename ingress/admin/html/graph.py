@@ -12,6 +12,9 @@ from ingress.admin.html.markup import Markup, join, tag
 Values = Sequence[float | None]
 """Values at equal distances, the oldest first; None where nothing is known."""
 
+Lines = Sequence[tuple[Values, str]]
+"""Each with its class; the lines of a graph have one scale, which begins at 0."""
+
 _WIDTH: Final = 100
 _HEIGHT: Final = 30
 _SPARK_POINTS: Final = 60
@@ -23,22 +26,20 @@ def padded(values: Values, points: int) -> Values:
     return [*[None] * (points - len(values)), *values]
 
 
-def sparkline(values: Values, label: str, *, is_bad: bool = False) -> Markup:
+def sparkline(lines: Lines, label: str, *, has_areas: bool = True) -> Markup:
     """
-    :param label: says in words what the line shows.
-    :return: a line without scales, for a cell of a table.
+    :param label: says in words what the lines show.
+    :return: lines without scales, for a cell of a table.
     """
-    drawn = _thinned(values, _SPARK_POINTS)
-    kind = "bad line" if is_bad else "line"
-    inner = join(_area(drawn, _most(drawn), "bad area" if is_bad else "area"))
-    return tag("div", _svg(label, inner, _line(drawn, _most(drawn), kind)), class_="spark")
+    drawn = [(_thinned(values, _SPARK_POINTS), kind) for values, kind in lines]
+    most = max((_most(values) for values, _ in drawn), default=1.0)
+    areas = [_area(values, most, f"{kind} area") for values, kind in drawn if has_areas]
+    shapes = join(areas, [_line(values, most, f"{kind} line") for values, kind in drawn])
+    return tag("div", _svg(label, shapes), class_="spark", title=label)
 
 
-def chart(
-    lines: Sequence[tuple[Values, str]], label: str, axis: Markup, *, has_area: bool = True
-) -> Markup:
+def chart(lines: Lines, label: str, axis: Markup, *, has_area: bool = True) -> Markup:
     """
-    :param lines: each with its class; all have one scale, which begins at 0.
     :param axis: what stands below the graph.
     """
     drawn = [(_thinned(values, _POINTS), kind) for values, kind in lines]

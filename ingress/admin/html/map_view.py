@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from ingress.admin.html.cells import code, explained, place, state
 from ingress.admin.html.frame import panel
-from ingress.admin.html.graph import padded, sparkline
 from ingress.admin.html.markup import HOLE, Child, Markup, filled, link, tag
 from ingress.admin.html.tables import pages
+from ingress.admin.html.trends import trends
 from ingress.admin.html.words import count, quantile, rate, share
 
 _COLUMNS: Final = (
@@ -28,9 +28,6 @@ _COLUMNS: Final = (
 )
 
 Value = Mapping[str, Any]
-
-FIRST_MINUTES: Final = 10
-"""Minutes of a graph after the start; it grows to an hour."""
 
 
 def map_panel(value: Value, q: str) -> Iterator[Markup]:
@@ -121,7 +118,7 @@ def _path(host: Value, path: Value) -> list[Markup]:
         _number(share(rates["errors"]), "Errors", height, is_bad=(rates["errors"] or 0) >= 0.05),
         _number(quantile(rates["p50"]), "p50", height),
         _number(quantile(rates["p99"]), "p99", height),
-        tag("td", _spark(path, rates), rowspan=height, class_="whole"),
+        tag("td", trends(rates["history"], path["path"]), rowspan=height, class_="whole"),
     ]
     rows = [tag("tr", first, class_="rule")]
     rows += [tag("tr", _endpoint(path, each), class_="again") for each in endpoints[1:]]
@@ -164,10 +161,3 @@ def _endpoint(path: Value, endpoint: Value | None) -> list[Markup]:
 def _number(words: str, label: str, height: int, *, is_bad: bool = False) -> Markup:
     shown: Child = tag("span", words, class_="badge bad") if is_bad else words
     return tag("td", shown, class_="number", rowspan=height, data_label=label)
-
-
-def _spark(path: Value, rates: Value) -> Markup | None:
-    if not any(rates["history"]):
-        return None
-    words = f"Requests a second of {path['path']} in the last hour"
-    return sparkline(padded(rates["history"], FIRST_MINUTES), words)

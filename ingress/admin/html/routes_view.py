@@ -7,10 +7,9 @@ from __future__ import annotations
 from typing import Final
 
 from ingress.admin.html.cells import code, explained, lines, place, state
-from ingress.admin.html.graph import padded, sparkline
-from ingress.admin.html.map_view import FIRST_MINUTES
 from ingress.admin.html.markup import Child, link, tag
 from ingress.admin.html.tables import Column, Row
+from ingress.admin.html.trends import request_trend, time_trend
 from ingress.admin.html.words import NOTHING, count, quantile, rate, share
 
 
@@ -46,13 +45,17 @@ RATE_COLUMNS: Final = (
     Column("Errors", lambda row: share(row["errors"]), "number"),
     Column("p50", lambda row: quantile(row["p50"]), "number"),
     Column("p99", lambda row: quantile(row["p99"]), "number"),
-    Column("Last hour", lambda row: _spark(row), "whole"),
+    Column("Last hour: requests, errors", lambda row: _requests(row), "whole"),
+    Column("Last hour: p50, p99", lambda row: _times(row), "whole"),
 )
 
 
-def _spark(row: Row) -> Child:
-    words = f"Requests a second of {row['host']}{row['path']} in the last hour"
-    return sparkline(padded(row["history"], FIRST_MINUTES), words)
+def _requests(row: Row) -> Child:
+    return request_trend(row["history"], f"{row['host']}{row['path']}")
+
+
+def _times(row: Row) -> Child:
+    return time_trend(row["history"], f"{row['host']}{row['path']}")
 
 
 def endpoint_rows(row: Row) -> list[Row]:

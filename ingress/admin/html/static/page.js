@@ -8,6 +8,7 @@ import { openStream } from "./stream.js";
 
 const root = document.documentElement;
 const status = document.getElementById("live");
+const note = document.getElementById("note");
 const button = document.getElementById("pause");
 
 const SOON = 250; // milliseconds from a change to the request for it
@@ -15,6 +16,7 @@ const MOST = 0.1; // the share of the time that requests may take
 
 let isPaused = false;
 let isLost = false;
+let isFull = false; // so many browsers follow that this one has to ask now and then
 let seen = null; // the last event
 let shown = ""; // the revision of what the page shows
 let timer = 0;
@@ -24,16 +26,25 @@ let request = null;
 let unfollow = null;
 
 function show() {
-  const state = isPaused ? "paused" : isLost ? "lost" : seen ? "live" : "waiting";
+  const connected = isFull ? "full" : seen ? "live" : "waiting";
+  const state = isPaused ? "paused" : isLost ? "lost" : connected;
   const words = {
     paused: "paused",
     lost: "connection lost",
     live: "live",
+    full: "every 10 s",
     waiting: "connecting",
   };
   status.dataset.state = state;
   if (status.textContent !== words[state]) {
     status.textContent = words[state];
+  }
+  note.hidden = state !== "full";
+  const told = note.hidden
+    ? ""
+    : "Too many browsers follow what happens here. This page looks again every 10 seconds, until one of the others is closed.";
+  if (note.textContent !== told) {
+    note.textContent = told;
   }
   button.textContent = isPaused ? "Go on" : "Pause";
 }
@@ -91,6 +102,7 @@ function refresh() {
 function take(message) {
   const wasLost = isLost;
   isLost = message.state === "lost";
+  isFull = message.state === "full";
   const change = message.change;
   if (change) {
     if (change.version !== root.dataset.version) {

@@ -3,6 +3,7 @@
  */
 
 const RETRY = 1500; // milliseconds
+const PAUSE = 10000; // between two looks while too many browsers follow
 const SILENCE = 35000; // the server says something every fifteen seconds
 
 /**
@@ -22,6 +23,12 @@ export function openStream(say) {
       say({ state: "live", change: JSON.parse(event.data) });
     };
     source.addEventListener("beat", watch);
+    source.addEventListener("full", (event) => {
+      source.close();
+      clearTimeout(timer);
+      timer = setTimeout(open, PAUSE);
+      say({ state: "full", change: JSON.parse(event.data) });
+    });
     source.onerror = () => {
       say({ state: "lost" });
       // It tries again by itself only after some of the failures.
