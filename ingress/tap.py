@@ -27,6 +27,7 @@ from ingress.admin.host_check import HostCheck
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
+from ingress.admin.turns import Turns
 from ingress.change_log import ChangeLog
 from ingress.config import Config
 from ingress.config_file import ConfigError, load_config
@@ -179,7 +180,8 @@ def makeService(options: Options) -> IService:
     observed = _observed_proxy(
         control_plane, cluster, totals, reports, lost, checks, health, history
     )
-    pages = make_pages(observed, reactor, run_in_thread)
+    turns = Turns(reactor)
+    pages = make_pages(observed, turns, run_in_thread)
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
@@ -189,7 +191,7 @@ def makeService(options: Options) -> IService:
     process.addService(
         IngressService(
             reactor,
-            Admin(listeners.admin, make_admin_site(readiness, reactor, pages, access), readiness),
+            Admin(listeners.admin, make_admin_site(readiness, turns, pages, access), readiness),
             control_plane,
             serving,
             termination,

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.admin.pages import make_pages
+from ingress.admin.turns import Turns
 from ingress.problem_code import Severity
 from tests.support.observed_proxy import HandProxy
 from tests.support.open_api import mistakes_in, open_api, parameters_of
@@ -22,7 +23,7 @@ class DocumentTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """It has every page with its parameters, and no other."""
-        pages = make_pages(HandProxy().proxy, Clock(), maybeDeferred)
+        pages = make_pages(HandProxy().proxy, Turns(Clock()), maybeDeferred)
         documented = open_api()["paths"].keys() - {"/healthz", "/readyz"}
         self.assertEqual(documented, {f"/{name}" for name in pages})
         for name, page in pages.items():

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from twisted.internet.interfaces import IReactorTime
-
 from ingress.admin.html.assets import VERSION
 from ingress.admin.page import Content, LiveContent, Page, PageRequest
 from ingress.admin.representation import EVENTS
+from ingress.admin.turns import Turns
 from ingress.telemetry.observed_proxy import ObservedProxy
 
 MAX_FOLLOWERS: Final = 16
@@ -55,7 +54,7 @@ def revision(proxy: ObservedProxy) -> str:
 class Live:
     """The streams of all browsers."""
 
-    def __init__(self, proxy: ObservedProxy, clock: IReactorTime) -> None:
+    def __init__(self, proxy: ObservedProxy, clock: Turns) -> None:
         self._proxy = proxy
         self._clock = clock
         self._followers: set[_Follower] = set()

@@ -15,7 +15,7 @@ from ingress.admin.page import PageError, Query
 from ingress.admin.rates import all_rates, rule_rates
 from ingress.admin.representation import Resource, Value
 from ingress.admin.snapshot_json import moment_text
-from ingress.admin.turns import in_slices
+from ingress.admin.turns import Turns, in_slices
 from ingress.routing.build import Built
 from ingress.routing.match import find_host
 from ingress.telemetry.endpoint_state import EndpointStates, with_unhealthy
@@ -39,18 +39,18 @@ class Overview:
     Reads what the page shows.
 
     :param resources: those of the other pages.
-    :param clock: schedules long work.
+    :param turns: those of long work.
     """
 
     def __init__(
         self,
         proxy: ObservedProxy,
         resources: Mapping[str, Resource],
-        clock: Any,
+        turns: Turns,
     ) -> None:
         self._proxy = proxy
         self._resources = resources
-        self._clock = clock
+        self._turns = turns
 
     async def read(self, query: Query) -> Value:
         """
@@ -73,7 +73,7 @@ class Overview:
             "explanation": None,
             "refusal": None,
             "map": await in_slices(
-                self._clock,
+                self._turns,
                 map_steps(
                     built, states, partial(rule_rates, proxy.totals.rates), wanted, proxy.now()
                 ),

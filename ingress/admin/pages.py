@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from ingress.admin.html_pages import HTML_PAGES
 from ingress.admin.live import Live, revision
@@ -14,6 +13,7 @@ from ingress.admin.page import Content, Page, PageError, PageRequest
 from ingress.admin.representation import resource_page
 from ingress.admin.resources import make_resources
 from ingress.admin.snapshot_json import Published, host_json, snapshot_json
+from ingress.admin.turns import Turns
 from ingress.live_config import RunInThread
 from ingress.telemetry.endpoint_state import with_unhealthy
 from ingress.telemetry.exposition import MEDIA_TYPE
@@ -22,9 +22,11 @@ from ingress.telemetry.observed_proxy import ObservedProxy
 from ingress.telemetry.vitals import all_http2
 
 
-def make_pages(proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> Mapping[str, Page]:
+def make_pages(
+    proxy: ObservedProxy, turns: Turns, run_in_thread: RunInThread
+) -> Mapping[str, Page]:
     """
-    :param clock: schedules long work.
+    :param turns: those of long work.
     :param run_in_thread: for work that cannot be done in slices.
     :return: the pages by name.
     """
@@ -54,12 +56,12 @@ def make_pages(proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> 
             raise PageError(404, "no rule is for this host")
         return Content(b"application/json", found)
 
-    resources = make_resources(proxy, clock, run_in_thread)
+    resources = make_resources(proxy, turns, run_in_thread)
     return {
         # Programs that scrape may have parameters of their own.
         "metrics": Page(metrics_page, None),
         "snapshot": Page(snapshot_page, frozenset({"host"})),
-        "live": Live(proxy, clock).page,
+        "live": Live(proxy, turns).page,
         **{
             name: resource_page(resource, HTML_PAGES.get(name), partial(revision, proxy))
             for name, resource in resources.items()

@@ -5,7 +5,6 @@ The resources of the admin listener by name: how the value of each is made of wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from twisted.internet.defer import DeferredLock
 
@@ -31,7 +30,7 @@ from ingress.admin.problems import problem_steps
 from ingress.admin.rates import rate_steps
 from ingress.admin.representation import Next, Resource, Value
 from ingress.admin.routes import HostOrder, order_steps, route_steps
-from ingress.admin.turns import in_slices
+from ingress.admin.turns import Turns, in_slices
 from ingress.live_config import RunInThread
 from ingress.routing.build import Built
 from ingress.routing.route import Route
@@ -45,13 +44,13 @@ class _Reader:
     """
     Reads the values of the resources from a proxy.
 
-    :param clock: schedules long work.
+    :param turns: those of long work.
     :param run_in_thread: for work that cannot be done in slices.
     """
 
-    def __init__(self, proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread) -> None:
+    def __init__(self, proxy: ObservedProxy, turns: Turns, run_in_thread: RunInThread) -> None:
         self._proxy = proxy
-        self._clock = clock
+        self._turns = turns
         self._run_in_thread = run_in_thread
         self._explaining = DeferredLock()
         """One explanation at a time takes a thread."""
@@ -73,32 +72,32 @@ class _Reader:
     async def routes(self, query: Query) -> Value:
         built = self._built()
         steps = route_steps(built, await self._order_of(built.snapshot), query)
-        return await in_slices(self._clock, steps)
+        return await in_slices(self._turns, steps)
 
     async def _order_of(self, snapshot: Snapshot) -> HostOrder:
         """Order the hosts, once for each Snapshot."""
         generation = self._proxy.published.generation
         if self._order is None or self._order[0] != generation:
-            self._order = generation, await in_slices(self._clock, order_steps(snapshot))
+            self._order = generation, await in_slices(self._turns, order_steps(snapshot))
         return self._order[1]
 
     async def endpoints(self, query: Query) -> Value:
         built = self._built()
-        return await in_slices(self._clock, upstream_steps(built, await self._states(), query))
+        return await in_slices(self._turns, upstream_steps(built, await self._states(), query))
 
     async def certificates(self, query: Query) -> Value:
         steps = certificate_steps(self._built().snapshot, self._proxy.now(), query)
-        return await in_slices(self._clock, steps)
+        return await in_slices(self._turns, steps)
 
     async def problems(self, query: Query) -> Value:
         steps = problem_steps(self._proxy.problems, self._proxy.found, query)
-        return await in_slices(self._clock, steps)
+        return await in_slices(self._turns, steps)
 
     async def rates(self, query: Query) -> Value:
-        return await in_slices(self._clock, rate_steps(self._proxy.totals.rates, query))
+        return await in_slices(self._turns, rate_steps(self._proxy.totals.rates, query))
 
     async def changes(self, query: Query) -> Value:
-        return await in_slices(self._clock, change_steps(self._proxy.changes, query))
+        return await in_slices(self._turns, change_steps(self._proxy.changes, query))
 
     async def exchanges(self, query: Query) -> Value:
         wanted = wanted_of(query)
@@ -120,7 +119,7 @@ class _Reader:
             states=states,
             exchanges=exchanges,
             limits=limit_rows(
-                explanation, self._proxy.reports.limit_levels(), self._clock.seconds()
+                explanation, self._proxy.reports.limit_levels(), self._turns.seconds()
             ),
         )
 
@@ -134,14 +133,14 @@ class _Reader:
 
 
 def make_resources(
-    proxy: ObservedProxy, clock: Any, run_in_thread: RunInThread
+    proxy: ObservedProxy, turns: Turns, run_in_thread: RunInThread
 ) -> Mapping[str, Resource]:
     """
-    :param clock: schedules long work.
+    :param turns: those of long work.
     :param run_in_thread: for work that cannot be done in slices.
     :return: the resources by name.
     """
-    reader = _Reader(proxy, clock, run_in_thread)
+    reader = _Reader(proxy, turns, run_in_thread)
     resources = {
         "exchanges": Resource(
             reader.exchanges, EXCHANGE_PARAMETERS, follow=reader.follow_exchanges
@@ -154,5 +153,5 @@ def make_resources(
         "certificates": Resource(reader.certificates, PAGING),
         "problems": Resource(reader.problems, PROBLEM_PARAMETERS),
     }
-    overview = Overview(proxy, resources, clock)
+    overview = Overview(proxy, resources, turns)
     return {"": Resource(overview.read, OVERVIEW_PARAMETERS), **resources}

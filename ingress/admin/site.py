@@ -24,6 +24,7 @@ from ingress.admin.page import LiveContent, Page, PageError, PageRequest
 from ingress.admin.page_files import PageFiles
 from ingress.admin.readiness import Readiness
 from ingress.admin.streaming import Stream, compressed, takes_gzip
+from ingress.admin.turns import Turns
 from ingress.token_bucket import TokenBucket
 
 TIMEOUT = 60.0
@@ -40,7 +41,7 @@ _NO_PAGES: Mapping[str, Page] = {}
 
 def make_admin_site(
     readiness: Readiness,
-    reactor: Any,
+    turns: Turns,
     pages: Mapping[str, Page] = _NO_PAGES,
     access: AccessCheck | None = None,
 ) -> Site:
@@ -51,6 +52,7 @@ def make_admin_site(
     as in ingress-nginx. ``/readyz`` answers 200, or 503 with one reason a line;
     notes follow.
 
+    :param turns: those of long work; the clock of the site.
     :param pages: by name, which is their path; the empty one is that of ``/``.
     :param access: decides who gets what.
     """
@@ -66,9 +68,9 @@ def make_admin_site(
     root.putChild(b"healthz", _Check(healthz))
     root.putChild(b"readyz", _Check(readyz))
     for name, page in pages.items():
-        root.putChild(name.encode(), _Paged(page, reactor))
+        root.putChild(name.encode(), _Paged(page, turns))
     root.putChild(b"assets", PageFiles())  # type: ignore[no-untyped-call]
-    site = _AdminSite(root, reactor=reactor, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
+    site = _AdminSite(root, reactor=turns, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
     site.access = access if access is not None else AccessCheck()
     return site
 
@@ -182,10 +184,10 @@ class _Paged(Leaf):
 
     log = Logger()
 
-    def __init__(self, page: Page, reactor: Any) -> None:
+    def __init__(self, page: Page, turns: Turns) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._page = page
-        self._reactor = reactor
+        self._turns: Any = turns
 
     def answer(self, request: Any) -> Any:
         answering = Deferred.fromCoroutine(self._answer(request))
@@ -195,6 +197,8 @@ class _Paged(Leaf):
 
     async def _answer(self, request: Any) -> None:
         query = self._page.read_query(request.args)
+        # Of requests that come together each one waits, and is dropped if its client leaves.
+        await self._turns.wait()
         content = await self._page.answer(PageRequest(query, request.getHeader(b"accept")))
         request.setHeader(b"content-type", content.media_type)
         request.setHeader(b"vary", b"Accept, Accept-Encoding")
@@ -205,7 +209,7 @@ class _Paged(Leaf):
                 content.ended()
                 request.finish()
             else:
-                LiveStream(request, content, self._reactor).start()
+                LiveStream(request, content, self._turns).start()
             return
         for field in content.fields:
             request.setHeader(*field)
@@ -216,7 +220,7 @@ class _Paged(Leaf):
         if request.method == b"HEAD":
             request.finish()
         else:
-            Stream(request, pieces, self._reactor).start()
+            Stream(request, pieces, self._turns).start()
 
     def _failed(self, failure: Failure, request: Any) -> None:
         error = failure.value

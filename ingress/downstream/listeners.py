@@ -25,11 +25,11 @@ from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
 from ingress.listen_address import AddressRefused, parse_listen_address
 from ingress.transports.socket_transport import SocketTransport
 
-ADMIN_CONNECTIONS = 64
+ADMIN_CONNECTIONS = 256
 """
 The limit of the admin listener, apart from `limits.connections`: few clients probe and
 scrape, and each browser that shows the page has up to six. Beyond it the oldest connections
-are cut (`YieldingLimit`).
+are cut (`YieldingLimit`), with answers that are under way.
 """
 
 MIN_CONNECTIONS = 16

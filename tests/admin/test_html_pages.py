@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.html_pages import HTML_PAGES
 from ingress.admin.page import Query
 from ingress.admin.resources import make_resources
+from ingress.admin.turns import Turns
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
@@ -103,7 +104,7 @@ class PagesTestCase(SynchronousTestCase):
 
     def value(self, name: str) -> tuple[Any, Query]:
         query = Query({key: [each] for key, each in QUERIES.get(name, {}).items()})
-        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)[name]
+        resource = make_resources(self.hand.proxy, Turns(Clock()), maybeDeferred)[name]
         return self.successResultOf(Deferred.fromCoroutine(resource.read(query))), query
 
     def page(self, name: str) -> Seen:

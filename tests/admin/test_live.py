@@ -16,6 +16,7 @@ from ingress.admin.live import MAX_FOLLOWERS, revision
 from ingress.admin.pages import make_pages
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
+from ingress.admin.turns import Turns
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.problem import Problem
 from ingress.telemetry.endpoint_state import EndpointState
@@ -52,8 +53,8 @@ class LiveTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.hand = HandProxy()
-        pages = make_pages(self.hand.proxy, self.clock, maybeDeferred)
-        self.site = make_admin_site(Readiness(), self.clock, pages)
+        pages = make_pages(self.hand.proxy, Turns(self.clock), maybeDeferred)
+        self.site = make_admin_site(Readiness(), Turns(self.clock), pages)
         self.site.doStart()
         self.addCleanup(self.site.doStop)
 

@@ -17,6 +17,7 @@ from ingress.admin.page import LiveContent, Page, PageRequest
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
 from ingress.admin.streaming import STALL_TIMEOUT
+from ingress.admin.turns import Turns
 
 
 class LiveStreamTests(SynchronousTestCase):
@@ -27,7 +28,7 @@ class LiveStreamTests(SynchronousTestCase):
         self.made = 0
         self.waiting: Deferred[None] | None = None
         self.is_silent = False
-        site = make_admin_site(Readiness(), self.clock, {"page": Page(self.page)})
+        site = make_admin_site(Readiness(), Turns(self.clock), {"page": Page(self.page)})
         site.doStart()
         self.addCleanup(site.doStop)
         address = IPv4Address("TCP", "127.0.0.1", 1)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.admin.overview import is_url
 from ingress.admin.page import PageError, Query
 from ingress.admin.resources import make_resources
+from ingress.admin.turns import Turns
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.telemetry.endpoint_state import EndpointState
 from tests.support.objects import built, ingress, served
@@ -58,7 +59,7 @@ class OverviewTests(SynchronousTestCase):
         self.hand.published.publish(built(*objects, served("web")))
 
     def ask(self, **query: str) -> Deferred[Any]:
-        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)[""]
+        resource = make_resources(self.hand.proxy, Turns(Clock()), maybeDeferred)[""]
         self.assertLessEqual(query.keys(), resource.parameters)
         return Deferred.fromCoroutine(
             resource.read(Query({name: [value] for name, value in query.items()}))

@@ -15,13 +15,14 @@ from ingress.admin.html import assets
 from ingress.admin.html.assets import ASSETS
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
+from ingress.admin.turns import Turns
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 
 
 class FileTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.site = make_admin_site(Readiness(), Clock())
+        self.site = make_admin_site(Readiness(), Turns(Clock()))
         self.site.doStart()
         self.addCleanup(self.site.doStop)
 

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.admin.page import Content, PageError, PageRequest, Query
 from ingress.admin.pages import make_pages
+from ingress.admin.turns import Turns
 from tests.support.metrics import sample_value
 from tests.support.objects import built, ingress, served
 from tests.support.observed_proxy import HandProxy
@@ -21,7 +22,7 @@ from tests.support.observed_proxy import HandProxy
 class PagesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.hand = HandProxy()
-        self.pages = make_pages(self.hand.proxy, Clock(), maybeDeferred)
+        self.pages = make_pages(self.hand.proxy, Turns(Clock()), maybeDeferred)
 
     def publish(self) -> None:
         self.hand.published.publish(

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.admin.page import PageError, Query
 from ingress.admin.resources import make_resources
+from ingress.admin.turns import Turns
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.policy.client_limits import ClientLimits
 from ingress.policy.limiter import Limiter
@@ -40,7 +41,7 @@ class ResourceTestCase(SynchronousTestCase):
         self.hand = HandProxy()
 
     def ask(self, name: str, **query: str | list[str]) -> Deferred[Any]:
-        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)[name]
+        resource = make_resources(self.hand.proxy, Turns(Clock()), maybeDeferred)[name]
         self.assertLessEqual(query.keys(), resource.parameters)
         given = Query(
             {key: [value] if isinstance(value, str) else value for key, value in query.items()}
@@ -102,7 +103,7 @@ class RouteTests(ResourceTestCase):
 
     def test_changed(self) -> None:
         """The order of hosts is that of the present Snapshot."""
-        resource = make_resources(self.hand.proxy, Clock(), maybeDeferred)["routes"]
+        resource = make_resources(self.hand.proxy, Turns(Clock()), maybeDeferred)["routes"]
 
         def hosts() -> list[str]:
             value = self.successResultOf(Deferred.fromCoroutine(resource.read(Query())))

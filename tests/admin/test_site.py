@@ -18,6 +18,7 @@ from ingress.admin.access_check import AccessCheck
 from ingress.admin.page import Content, Page, PageError, PageRequest, Query
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import RATE, make_admin_site
+from ingress.admin.turns import Turns
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 
@@ -28,7 +29,7 @@ class SiteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.readiness = Readiness(snapshot="no routes yet")
         access = AccessCheck(clients=lambda: (ip_network("192.0.2.0/24"),))
-        self.site = make_admin_site(self.readiness, Clock(), access=access)
+        self.site = make_admin_site(self.readiness, Turns(Clock()), access=access)
         self.site.doStart()
         self.addCleanup(self.site.doStop)
 
@@ -188,7 +189,7 @@ class PageTests(SynchronousTestCase):
         self.asked: list[Query] = []
         self.waiting: Deferred[None] | None = None
         page = Page(self.page, frozenset({"host", "x", "missing", "broken"}), frozenset({"host"}))
-        site = make_admin_site(Readiness(), self.clock, {"page": page})
+        site = make_admin_site(Readiness(), Turns(self.clock), {"page": page})
         site.doStart()
         self.addCleanup(site.doStop)
         self.protocol = site.buildProtocol(None)

@@ -23,6 +23,7 @@ from ingress.admin.streaming import (
     compressed,
     takes_gzip,
 )
+from ingress.admin.turns import Turns
 from tests.support.turn_clock import TurnClock
 
 
@@ -39,7 +40,7 @@ class StreamTests(SynchronousTestCase):
         self.is_closed = False
         self.pieces = [b"piece"] * 5
         self.cost = 0.0
-        site = make_admin_site(Readiness(), self.clock, {"page": Page(self.page)})
+        site = make_admin_site(Readiness(), Turns(self.clock), {"page": Page(self.page)})
         site.doStart()
         self.addCleanup(site.doStop)
         self.protocol = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
