@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from configparser import ConfigParser
 from pathlib import Path
 
 from tests.support.browser import Browser
@@ -43,6 +44,13 @@ def copy_demo(folder: Path) -> Path:
     shutil.copytree(CHECKOUT / "etc" / "demo", demo)
     for name in ("ingress", "twisted"):
         (folder / name).symlink_to(CHECKOUT / name)
+    # As it is named where it is installed.
+    setup = ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg", encoding="utf-8")
+    installed = folder / "txingress.dist-info"
+    installed.mkdir()
+    version = setup["metadata"]["version"]
+    (installed / "METADATA").write_text(f"Name: txingress\nVersion: {version}\n")
     return demo
 
 
