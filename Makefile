@@ -12,6 +12,7 @@
 #   make explained      ask a process 20,000 requests, and compare with their explanations
 #   make dashboards     have a real Prometheus answer what the dashboards ask
 #   make prometheus     unpack Debian's Prometheus into build/, if there is none
+#   make migration      the move of docs/migration.md, command by command, with kubectl and an API server
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
@@ -38,7 +39,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained dashboards prometheus page fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained migration dashboards prometheus page fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -126,6 +127,9 @@ guard: .venv/developer
 
 explained: .venv/developer
 	@TXINGRESS_EXPLAINED=20000 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_explained
+
+migration: .venv/developer
+	@TXINGRESS_TEST_MIGRATION=1 $(IN_CHECKOUT) -m twisted.trial tests.test_documentation.MigrationPageTests
 
 FUZZERS = http2_frames hpack_blocks http2_connections downgrade endpoint_frames
 SECONDS = 900

@@ -18,12 +18,17 @@ from chart_schema import schema
 from dashboards import dumped
 
 from ingress.command.manual import manual
+from ingress.command.migrate_ingresses import ACTIONS, AS_BEFORE
+from ingress.command.migrate_ingresses import VERDICTS as FINDING_VERDICTS
 from ingress.config_map.key import Key
 from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.table import KEYS
 from ingress.log_template import FAMILIES, VARIABLES
 from ingress.migration.flag_table import FLAGS
+from ingress.migration.helm_values import FATES
+from ingress.migration.verdict import Verdict as FindingVerdict
 from ingress.policy.support import Verdict, support_of_all
+from ingress.problem_code import KINDS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -92,9 +97,31 @@ def flags() -> Iterator[str]:
         yield f"| `--{flag.name}` | {kind} | {default} | {verdict} | {key} | {flag.effect} |"
 
 
+def helm_values() -> Iterator[str]:
+    """Make a table of docs/migration.md: a row for each value of ingress-nginx's chart, by path."""
+    yield "| value | verdict | what follows |"
+    yield "| --- | --- | --- |"
+    yield "| `controller.config.*` | that of the key | see [configmap.md](configmap.md) |"
+    yield "| `controller.extraArgs.*` | that of the flag | see [flags.md](flags.md) |"
+    for path, fate in sorted(FATES.items()):
+        yield f"| `{path}` | {fate.verdict} | {fate.follows} |"
+
+
+def findings_at_a_move() -> Iterator[str]:
+    """Make a table of docs/migration.md: a row for each finding that Ingresses may have."""
+    yield "| finding | verdict | what it says | what to do |"
+    yield "| --- | --- | --- | --- |"
+    for code, kind in KINDS.items():
+        as_before = code in AS_BEFORE
+        verdict = FindingVerdict.SAME if as_before else FINDING_VERDICTS[kind.severity]
+        action = "Nothing: it is so today as well." if as_before else ACTIONS.get(code, "")
+        yield f"| [{code}](findings/{code}.md) | {verdict} | {kind.title} | {action} |"
+
+
 TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "README.md": {"annotations": annotation_summary},
     "docs/compatibility.md": {"annotations": annotation_list},
+    "docs/migration.md": {"values": helm_values, "findings": findings_at_a_move},
     "docs/configmap.md": {"keys": config_map_keys, "variables": log_variables},
     "docs/flags.md": {"flags": flags},
 }

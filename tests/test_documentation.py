@@ -4,7 +4,9 @@ The pages of ``docs`` that teach: each file on them, and each command, as it sta
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -18,8 +20,12 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
+from tests.command.test_main import run
+from tests.e2e.test_migration import logged
 from tests.support.client import HTTPClient
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering
+from tests.support.fake_api import FakeAPIProcess
+from tests.support.kubectl import find_kubectl
 from tests.support.process import CHECKOUT, PATIENCE, TWISTD, wait_until
 from tests.support.program import environment, run_trial, serve_configuration
 
@@ -165,6 +171,135 @@ class EmbeddingPageTests(PageCase):
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE)
         self.assertIn("listening on", output)
+
+
+_FAKED = """#!/bin/sh
+# What the API server of the tests cannot do, and what needs pods, only says that it was asked for.
+for word; do
+  case "$word" in
+    logs) exec cat {log} ;;
+    rollout|scale|patch|validatingwebhookconfiguration) echo "$@"; exit 0 ;;
+    apply) validate=--validate=false ;;
+  esac
+done
+exec {kubectl} --kubeconfig {folder}/kubeconfig --cache-dir {folder}/cache "$@" $validate
+"""
+
+
+class MigrationPageTests(SynchronousTestCase):
+    """
+    Each command of docs/migration.md, in its order: with ``TXINGRESS_TEST_MIGRATION=1`` (``make
+    migration``) against an API server, with the real kubectl; else those that read files.
+    """
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        fixture = CHECKOUT / "tests" / "fixtures" / "migration"
+        for file in fixture.glob("*.yaml"):
+            shutil.copy(file, self.folder)
+        self.line = logged("api.shop.example", "/v1/orders", "shop-api-80", 200)
+        self.commands = [
+            found[0]
+            for block in _CONSOLE.findall((DOCS / "migration.md").read_text())
+            for found in _COMMAND.findall(block)
+        ]
+        self.assertGreater(len(self.commands), 12)
+
+    def serve_api(self) -> None:
+        """Start an API server, and put programs of the names on the page into the path."""
+        self.api = FakeAPIProcess(self.folder / "api.log")
+        self.addCleanup(self.api.close)
+        (self.folder / "kubeconfig").write_text(self.api.kubeconfig())
+        self.fill()
+        faked = self.folder / "bin" / "kubectl"
+        faked.parent.mkdir()
+        log = self.folder / "pod.log"
+        log.write_text(self.line)
+        faked.write_text(_FAKED.format(log=log, kubectl=find_kubectl(), folder=self.folder))
+        own = faked.with_name("txingress")
+        own.write_text(f'#!/bin/sh\nexec {sys.executable} -m ingress "$@"\n')
+        for file in (faked, own):
+            file.chmod(0o755)
+
+    def fill(self) -> None:
+        """Put the objects of the fixture into the API server, as far as it knows their kinds."""
+        unknown = ("PodDisruptionBudget", "ValidatingWebhookConfiguration")
+        documents = [
+            each
+            for name in ("ingress-nginx.yaml", "ingresses.yaml", "secrets.yaml")
+            for each in yaml.safe_load_all((self.folder / name).read_text())
+            if each["kind"] not in unknown
+        ]
+        names = {each["metadata"].get("namespace") for each in documents} - {None}
+        spaces = [
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names
+        ]
+        self.api.put(*spaces, *documents)
+
+    def shell(self, command: str) -> str:
+        """:return: what a command prints."""
+        found = environment()
+        path = f"{self.folder / 'bin'}:{found['PATH']}"
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env={**found, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=4 * PATIENCE,
+        )
+        self.assertEqual(done.returncode, 0, f"{command}: {done.stdout}")
+        return done.stdout
+
+    def selector(self) -> str:
+        service = self.api.get("v1", "Service", "ingress-nginx-controller", "ingress-nginx")
+        assert service is not None
+        name: str = service["spec"]["selector"]["app.kubernetes.io/name"]
+        self.assertEqual(len(service["spec"]["selector"]), 3)
+        return name
+
+    def test_files(self) -> None:
+        """The commands that read files work in the order of the page."""
+        (self.folder / "access.log").write_text(self.line)
+        here = Path.cwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(self.folder)
+        outputs = []
+        for command in self.commands:
+            program, *words = shlex.split(command)
+            if program == "txingress" and "--kubeconfig" not in words:
+                status, output, remarks = run(*words)
+                self.assertEqual((status, remarks), (0, ""), command)
+                outputs.append(output)
+        migrated, checked, simulated = outputs
+        self.assertIn("Nothing stops working", migrated)
+        self.assertIn("12 Ingresses", checked)
+        self.assertIn("1 same, 0 different", simulated)
+
+    def test_commands(self) -> None:
+        """The commands work in the order of the page, and the Service follows."""
+        if not os.environ.get("TXINGRESS_TEST_MIGRATION"):
+            self.skipTest("TXINGRESS_TEST_MIGRATION is not set; make migration does that")
+        self.serve_api()
+        selectors = []
+        for command in self.commands:
+            output = self.shell(command)
+            selectors.append(self.selector())
+            if "migrate" in command:
+                self.assertIn("Nothing stops working", output)
+            elif "simulate" in command or "shadow" in command:
+                self.assertIn("1 same, 0 different", output)
+        changes = [name for name, before in zip(selectors[1:], selectors, strict=False)
+                   if name != before]  # fmt: skip
+        self.assertEqual(changes, ["txingress", "ingress-nginx"])
+        deployment = self.api.get("apps/v1", "Deployment", "txingress", "ingress-nginx")
+        self.assertIsNotNone(deployment)
+        settings = self.api.get("v1", "ConfigMap", "txingress", "ingress-nginx")
+        assert settings is not None
+        self.assertIn("status:", settings["data"]["ingress.yaml"])
 
 
 class TableTests(SynchronousTestCase):

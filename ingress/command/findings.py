@@ -87,8 +87,9 @@ def _as_of_files(finding: Finding, problem: Problem, offline: Offline) -> Findin
     """
     if problem.code is not Code.SERVICE_WITHOUT_ENDPOINTS:
         return finding
-    name = problem.value.strip('"').partition(":")[0]
-    service = offline.built.memo.objects.services.get((problem.namespace, name))
+    namespace, _, name = problem.value.strip('"').partition(":")[0].rpartition("/")
+    key = (namespace or problem.namespace, name)
+    service = offline.built.memo.objects.services.get(key)
     if service is None:
         return finding
     is_known = offline.config.cluster is not None and service.spec.type != "ExternalName"

@@ -14,14 +14,14 @@ from ingress.migration.verdict import OPERATOR, Part, Row, Verdict, as_value, pl
 from ingress.policy.annotation import PREFIX
 from ingress.problem_code import Code, Severity
 
-_VERDICTS: Final[Mapping[Severity, Verdict]] = {
+VERDICTS: Final[Mapping[Severity, Verdict]] = {
     Severity.ERROR: Verdict.CLOSED,
     Severity.DIFFERS: Verdict.DIFFERS,
     Severity.IGNORED: Verdict.IGNORED,
     Severity.NOTE: Verdict.SAME,
 }
 
-_AS_BEFORE: Final = frozenset(
+AS_BEFORE: Final = frozenset(
     {
         Code.SERVICE_WITHOUT_ENDPOINTS,
         Code.RULE_TAKEN,
@@ -31,6 +31,7 @@ _AS_BEFORE: Final = frozenset(
         Code.ANNOTATION_UNKNOWN,
         Code.DEFAULT_CERTIFICATE,
         Code.OTHER_CLASS,
+        Code.PASSTHROUGH_DIFFERS,
     }
 )
 """What is wrong already, and has the same consequence with ingress-nginx."""
@@ -38,7 +39,7 @@ _AS_BEFORE: Final = frozenset(
 _OF_FILES: Final = frozenset({Code.SERVICE_WITHOUT_ENDPOINTS})
 """Endpoints are known to a cluster alone, and they come and go."""
 
-_SHOWN_AS_BEFORE: Final = _AS_BEFORE - _OF_FILES
+_SHOWNAS_BEFORE: Final = AS_BEFORE - _OF_FILES
 """Those that are told."""
 
 _OF_KEYS: Final = frozenset({Code.CONFIG_MAP_KEY, Code.CONFIG_MAP_FOREIGN})
@@ -93,7 +94,7 @@ def judge_ingresses(offline: Offline) -> Iterator[Row]:
 
 
 def _verdict(finding: Finding) -> Verdict:
-    return Verdict.SAME if finding.code in _AS_BEFORE else _VERDICTS[finding.severity]
+    return Verdict.SAME if finding.code in AS_BEFORE else VERDICTS[finding.severity]
 
 
 def _row(name: str, namespace: str, found: list[Finding], ingress: Ingress | None) -> Row:
@@ -125,7 +126,7 @@ def _told(found: list[Finding]) -> str:
     if len(told) > _MOST:
         texts.append(f"and {len(told) - _MOST} more (txingress check shows all)")
     if not told:
-        texts = [f"as today: {_words(each)}" for each in found if each.code in _SHOWN_AS_BEFORE]
+        texts = [f"as today: {_words(each)}" for each in found if each.code in _SHOWNAS_BEFORE]
     details = sum(each.code == Code.ANNOTATION_DIFFERS for each in found)
     if details:
         names = "annotation" if details == 1 else "annotations"

@@ -52,8 +52,6 @@ _CARRIED: Final[Mapping[str, tuple[Verdict, str, str]]] = {
         "Delete the ValidatingWebhookConfiguration at the switch: otherwise the API server refuses "
         "every Ingress once ingress-nginx is gone. Run txingress check in CI.",
     ),
-    "tcp-services-configmap": (Verdict.SAME, "its TCP ports are forwarded", ""),
-    "udp-services-configmap": (Verdict.SAME, "its UDP ports are forwarded", ""),
     "update-status-on-shutdown": (
         Verdict.DIFFERS,
         "addresses stay when the last replica ends, so that a restart loses no DNS record",
@@ -104,9 +102,6 @@ def settings_of(installation: Installation, name: str, *, writes_status: bool) -
         "http": f"tcp:{HTTP}", "https": f"tcp:{HTTPS}", "admin": f"tcp:{ADMIN}",
     }  # fmt: skip
     settings["public-ports"] = public_ports(installation.services)
-    for protocol in ("tcp", "udp"):
-        if name_of_map := installation.reference(f"{protocol}-services-configmap"):
-            settings[f"{protocol}-services"] = "/".join(name_of_map)
     kubernetes = settings["source"]["kubernetes"]
     kubernetes["lease"] = lease_of(name)
     kubernetes.pop("kubeconfig", None)

@@ -54,6 +54,8 @@ class Reading:
         }
         for flag, key in (
             ("configmap", "config-map"),
+            ("tcp-services-configmap", "tcp-services"),
+            ("udp-services-configmap", "udp-services"),
             ("default-backend-service", "default-backend"),
         ):
             name = self._object(flag)

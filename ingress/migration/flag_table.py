@@ -78,17 +78,19 @@ _OBJECTS: Final = (
         "config-map",
         "the ConfigMap with keys of ingress-nginx ([configmap.md](configmap.md))",
     ),
-    _told(
+    _sets(
         "tcp-services-configmap",
         _TEXT,
         "",
-        "TCP ports are not forwarded: connections to them are refused",
+        "tcp-services",
+        "the ConfigMap with TCP ports and the Services that they lead to",
     ),
-    _told(
+    _sets(
         "udp-services-configmap",
         _TEXT,
         "",
-        "UDP ports are not forwarded: nothing answers there",
+        "udp-services",
+        "the ConfigMap with UDP ports and the Services that they lead to",
     ),
     _sets(
         "default-backend-service",
@@ -191,11 +193,11 @@ _PORTS: Final = (
     _no_effect("status-port", _INTEGER, "10246", "there is no such internal port"),
     _no_effect("stream-port", _INTEGER, "10247", "there is no such internal port"),
     _no_effect("ssl-passthrough-proxy-port", _INTEGER, "442", "there is no such internal port"),
-    _told(
+    _no_effect(
         "enable-ssl-passthrough",
         _BOOLEAN,
         "false",
-        "TLS is terminated here, for hosts with the annotation ssl-passthrough as well",
+        "TLS of hosts with the annotation ssl-passthrough is passed through without it",
     ),
     _no_effect("internal-logger-address", _TEXT, "127.0.0.1:11514", "there is no such logger"),
     _no_effect("profiling", _BOOLEAN, "true", "there is no profiler of Go"),

@@ -19,45 +19,47 @@ MAX_VALUES: Final = 2000
 """Values that are judged; the chart has some 400."""
 
 
-class _Fate(NamedTuple):
+class Fate(NamedTuple):
+    """What becomes of values below a path."""
+
     verdict: Verdict
     follows: str
     action: str = ""
 
 
-_SAME: Final = _Fate(Verdict.SAME, "carried over into the manifests")
-_AS_FLAG: Final = _Fate(Verdict.SAME, "read as the flag that it sets")
-_OWN: Final = _Fate(Verdict.SAME, "this proxy has its own; nothing depends on it")
-_WEBHOOK: Final = _Fate(
+_SAME: Final = Fate(Verdict.SAME, "carried over into the manifests")
+_AS_FLAG: Final = Fate(Verdict.SAME, "read as the flag or key that it sets")
+_OWN: Final = Fate(Verdict.SAME, "this proxy has its own; nothing depends on it")
+_WEBHOOK: Final = Fate(
     Verdict.DIFFERS,
     "there is no admission webhook: a wrong Ingress is accepted, and reported as an Event and by "
     "txingress check",
     "Remove the ValidatingWebhookConfiguration at the switch, and run txingress check in CI.",
 )
-_PROBES: Final = _Fate(Verdict.SAME, "the probes are those of this proxy")
-_HOST_NETWORK: Final = _Fate(
+_PROBES: Final = Fate(Verdict.SAME, "the probes are those of this proxy")
+_HOST_NETWORK: Final = Fate(
     Verdict.DIFFERS,
     "pods have host ports 80 and 443 in place of the network of their node",
     "See whether the network plugin keeps client addresses with host ports.",
 )
-_NGINX_ONLY: Final = _Fate(Verdict.IGNORED, "it is about nginx itself, and nothing here reads it")
-_POD: Final = _Fate(
+_NGINX_ONLY: Final = Fate(Verdict.IGNORED, "it is about nginx itself, and nothing here reads it")
+_POD: Final = Fate(
     Verdict.IGNORED,
     "it was made for the container of ingress-nginx, and is not carried over",
     "Add what you still need to the Deployment in the output.",
 )
-_TEMPLATE: Final = _Fate(
+_TEMPLATE: Final = Fate(
     Verdict.IGNORED,
     "there is no template of nginx's configuration; what was changed in it no longer holds",
     "Compare the template with the original, and look for access rules in it.",
 )
-_MONITORING: Final = _Fate(
+_MONITORING: Final = Fate(
     Verdict.DIFFERS,
     "metrics are always on, with the same names, at port 10254; the monitor is not written",
     "Point the monitor at the label app.kubernetes.io/name of the new pods.",
 )
 
-_TABLE: Final[Mapping[str, _Fate]] = {
+FATES: Final[Mapping[str, Fate]] = {
     "global": _OWN,
     "commonLabels": _POD,
     "namespaceOverride": _SAME,
@@ -66,28 +68,24 @@ _TABLE: Final[Mapping[str, _Fate]] = {
     "revisionHistoryLimit": _OWN,
     "imagePullSecrets": _SAME,
     "portNamePrefix": _OWN,
-    "rbac": _Fate(Verdict.SAME, "the rights are those of this proxy"),
-    "serviceAccount": _Fate(Verdict.SAME, "the manifests have an account of their own"),
+    "rbac": Fate(Verdict.SAME, "the rights are those of this proxy"),
+    "serviceAccount": Fate(Verdict.SAME, "the manifests have an account of their own"),
     "podSecurityPolicy": _OWN,
     "tcp": _AS_FLAG,
     "udp": _AS_FLAG,
-    "dhParam": _Fate(Verdict.IGNORED, "no cipher with DHE is offered"),
-    "defaultBackend": _Fate(
-        Verdict.SAME,
-        "its Service stays, and gets what no rule matches",
-        "",
-    ),
+    "dhParam": Fate(Verdict.IGNORED, "no cipher with DHE is offered"),
+    "defaultBackend": Fate(Verdict.SAME, "its Service stays, and gets what no rule matches"),
     "controller.name": _SAME,
-    "controller.image": _Fate(Verdict.SAME, "the image is that of this proxy"),
+    "controller.image": Fate(Verdict.SAME, "the image is that of this proxy"),
     "controller.containerName": _OWN,
-    "controller.containerPort": _Fate(
+    "controller.containerPort": Fate(
         Verdict.SAME, "the container listens on 8080 and 8443; the Service maps them"
     ),
     "controller.enableAnnotationValidations": _AS_FLAG,
     "controller.configAnnotations": _POD,
     "controller.configMapNamespace": _AS_FLAG,
-    "controller.proxySetHeaders": _Fate(Verdict.SAME, "the ConfigMap with them stays in use"),
-    "controller.addHeaders": _Fate(Verdict.SAME, "the ConfigMap with them stays in use"),
+    "controller.proxySetHeaders": Fate(Verdict.SAME, "the ConfigMap with them stays in use"),
+    "controller.addHeaders": Fate(Verdict.SAME, "the ConfigMap with them stays in use"),
     "controller.hostname": _POD,
     "controller.dnsConfig": _SAME,
     "controller.dnsPolicy": _SAME,
@@ -103,7 +101,7 @@ _TABLE: Final[Mapping[str, _Fate]] = {
     "controller.allowSnippetAnnotations": _AS_FLAG,
     "controller.hostNetwork": _HOST_NETWORK,
     "controller.hostPort": _SAME,
-    "controller.networkPolicy": _Fate(
+    "controller.networkPolicy": Fate(
         Verdict.DIFFERS,
         "no NetworkPolicy is written: etc/deploy has one",
         "Apply the NetworkPolicy of etc/deploy, if your network plugin enforces them.",
@@ -119,7 +117,7 @@ _TABLE: Final[Mapping[str, _Fate]] = {
     "controller.sysctls": _POD,
     "controller.publishService": _AS_FLAG,
     "controller.scope": _AS_FLAG,
-    "controller.maxmindLicenseKey": _Fate(
+    "controller.maxmindLicenseKey": Fate(
         Verdict.IGNORED,
         "there is no GeoIP here",
         "Look for rules by country, in snippets and in the ConfigMap.",
@@ -143,17 +141,17 @@ _TABLE: Final[Mapping[str, _Fate]] = {
     "controller.minAvailable": _SAME,
     "controller.maxUnavailable": _SAME,
     "controller.unhealthyPodEvictionPolicy": _POD,
-    "controller.resources": _Fate(
+    "controller.resources": Fate(
         Verdict.SAME, "carried over, but never less than this proxy needs (250m, 256Mi)"
     ),
     "controller.resizePolicy": _POD,
     "controller.autoscaling": _SAME,
-    "controller.autoscalingTemplate": _Fate(
+    "controller.autoscalingTemplate": Fate(
         Verdict.IGNORED,
         "metrics of one's own are not carried over",
         "Add them to the HorizontalPodAutoscaler in the output.",
     ),
-    "controller.keda": _Fate(
+    "controller.keda": Fate(
         Verdict.IGNORED,
         "no ScaledObject is written",
         "Point the ScaledObject at the new Deployment.",
@@ -161,7 +159,7 @@ _TABLE: Final[Mapping[str, _Fate]] = {
     "controller.enableMimalloc": _NGINX_ONLY,
     "controller.customTemplate": _TEMPLATE,
     "controller.service": _SAME,
-    "controller.service.internal": _Fate(
+    "controller.service.internal": Fate(
         Verdict.DIFFERS,
         "a second, internal Service is written only if the object itself is read",
         "Give migrate the Services of the cluster as well.",
@@ -171,29 +169,27 @@ _TABLE: Final[Mapping[str, _Fate]] = {
     "controller.extraVolumeMounts": _POD,
     "controller.extraVolumes": _POD,
     "controller.extraInitContainers": _POD,
-    "controller.extraModules": _Fate(
+    "controller.extraModules": Fate(
         Verdict.IGNORED,
         "modules of nginx are not loaded",
         "Find out what each module did, and whether it decided access.",
     ),
     "controller.opentelemetry": _NGINX_ONLY,
     "controller.admissionWebhooks": _WEBHOOK,
-    "controller.metrics": _Fate(
+    "controller.metrics": Fate(
         Verdict.SAME, "metrics are always on, with the same names, at port 10254"
     ),
     "controller.metrics.serviceMonitor": _MONITORING,
     "controller.metrics.podMonitor": _MONITORING,
     "controller.metrics.prometheusRule": _MONITORING,
-    "controller.lifecycle": _Fate(
+    "controller.lifecycle": Fate(
         Verdict.SAME, "the hook is that of this proxy: 15 s in which it serves as before"
     ),
     "controller.priorityClassName": _SAME,
 }
 """By path; the longest that is a beginning of a value's path counts."""
 
-KNOWN_VALUES: Final = frozenset(_TABLE) | {"controller.config", "controller.extraArgs"}
-
-_UNKNOWN: Final = _Fate(
+_UNKNOWN: Final = Fate(
     Verdict.IGNORED,
     "the chart has no such value, or did not use it",
     "Look whether it is mistyped.",
@@ -256,9 +252,9 @@ def _is_on(given: Mapping[str, Any], name: str) -> bool:
     return bool(enabled) or (enabled is None and name == "admissionWebhooks")
 
 
-def _fate(path: tuple[str, ...]) -> _Fate:
+def _fate(path: tuple[str, ...]) -> Fate:
     for length in range(len(path), 0, -1):
-        found = _TABLE.get(".".join(path[:length]))
+        found = FATES.get(".".join(path[:length]))
         if found is not None:
             return found
     return _UNKNOWN

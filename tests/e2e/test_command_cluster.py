@@ -106,38 +106,6 @@ class ClusterCommandTests(SynchronousTestCase):
             self.txingress("diff", self.file(web))[:2], (0, "Nothing changes for clients.\n")
         )
 
-    def test_migrated(self) -> None:
-        """An installation in the cluster is read, and nothing is changed or needed beside."""
-        fixture = CHECKOUT / "tests" / "fixtures" / "migration"
-        kept = ("ConfigMap", "Deployment", "Ingress", "IngressClass", "Service")
-        documents = [
-            each
-            for name in ("ingress-nginx.yaml", "ingresses.yaml")
-            for each in yaml.safe_load_all((fixture / name).read_text())
-            if each["kind"] in kept
-        ]
-        names = {each["metadata"].get("namespace") for each in documents} - {None}
-        spaces = [
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names
-        ]
-        self.api.put(*spaces, *documents)
-        status, text, remarks = self.txingress(
-            "migrate", "--output", str(self.folder / "moved"), "--format", "json"
-        )
-        # Secrets of access are not there.
-        self.assertEqual((status, remarks), (1, ""))
-        [report] = json.loads(text)
-        rows = {f"{row['part']} {row['name']}": row["verdict"] for row in report["rows"]}
-        self.assertEqual(rows["Ingress shop/api"], "same")
-        self.assertEqual(rows["Ingress office/reports"], "closed")
-        self.assertEqual(rows["ConfigMap key use-gzip"], "same")
-        self.assertEqual(rows["object Service ingress-nginx/ingress-nginx-controller"], "same")
-        settings = yaml.safe_load((self.folder / "moved" / "ingress.yaml").read_text())
-        self.assertEqual(settings["source"]["kubernetes"]["kubeconfig"], str(self.kubeconfig))
-        status, _, remarks = self.txingress("migrate", "--namespace", "elsewhere")
-        self.assertEqual(status, 2)
-        self.assertIn("is in elsewhere", remarks)
-
     def test_unreachable(self) -> None:
         """An API server that is not there is told at once, with its address."""
         self.api.stop()

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from tests.command.test_main import run
 from tests.e2e.case import ProcessTestCase
 from tests.support.client import HTTPClient
 from tests.support.example import Example, ExampleRequest
@@ -27,19 +28,6 @@ from tests.support.program import serve_configuration
 FIXTURE = CHECKOUT / "tests" / "fixtures" / "migration"
 CERTIFICATES = CHECKOUT / "examples" / "ingress-nginx" / "client-certificates"
 NAMES = ("ingress-nginx.yaml", "ingresses.yaml", "secrets.yaml")
-
-
-def txingress(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "ingress", *arguments],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=4 * PATIENCE,
-        check=False,
-    )
 
 
 def logged(host: str, path: str, upstream: str, status: int, *, scheme: str = "https") -> str:
@@ -73,7 +61,6 @@ class MigrationTests(ProcessTestCase):
     """What migrate writes is served."""
 
     folder: ClassVar[Path]
-    migrated: ClassVar[subprocess.CompletedProcess[str]]
     example: ClassVar[Example]
 
     @classmethod
@@ -82,9 +69,10 @@ class MigrationTests(ProcessTestCase):
             shutil.copy(FIXTURE / name, folder)
         shutil.copy(FIXTURE / "values.yaml", folder)
         cls.folder = folder
-        cls.migrated = txingress(
-            folder, "migrate", *NAMES, "--values", "values.yaml", "--output", "moved"
-        )
+        names = [str(folder / name) for name in NAMES]
+        options = ("--values", str(folder / "values.yaml"), "--output", str(folder / "moved"))
+        status, text, remarks = run("migrate", *names, *options)
+        assert (status, remarks) == (0, ""), text
         cls.example = Example.read(FIXTURE)
         resources = cls.resources.enter_context(ExitStack())
         config = folder / "moved" / "ingress.yaml"
@@ -103,17 +91,19 @@ class MigrationTests(ProcessTestCase):
 
     def test_migrated(self) -> None:
         """The report ends well, and says of each Ingress what becomes of it."""
-        self.assertEqual((self.migrated.returncode, self.migrated.stderr), (0, ""))
-        self.assertIn("Nothing stops working", self.migrated.stdout)
         report = json.loads((self.folder / "moved" / "report.json").read_text())
+        self.assertIn("Nothing stops working", report["verdict"])
         ingresses = [row for row in report["rows"] if row["part"] == "Ingress"]
         self.assertEqual(len(ingresses), 12)
+        self.assertEqual({row["verdict"] for row in ingresses}, {"same"})
 
     def test_checked(self) -> None:
         """The configuration that is written passes the check, but for what the report told."""
-        done = txingress(self.folder, "check", "--config", "moved/ingress.yaml", "--format", "json")
-        found = json.loads(done.stdout)
-        self.assertEqual(found["summary"]["ingresses"], 12, done.stderr)
+        _, text, remarks = run(
+            "check", "--config", str(self.folder / "moved" / "ingress.yaml"), "--format", "json"
+        )
+        found = json.loads(text)
+        self.assertEqual(found["summary"]["ingresses"], 12, remarks)
         errors = {each["code"] for each in found["findings"] if each["severity"] == "error"}
         # The files have no certificates.
         self.assertLessEqual(errors, {"TLS001"})
@@ -122,13 +112,12 @@ class MigrationTests(ProcessTestCase):
         """Yesterday's log, in the format of the ConfigMap, shows the one request that differs."""
         log = self.folder / "access.log"
         log.write_text("".join((*SAME, DIFFERENT)))
-        done = txingress(
-            self.folder, "simulate", str(log), "--config", "moved/ingress.yaml", "--format", "json"
-        )
-        found = json.loads(done.stdout)
-        self.assertEqual((found["same"], found["malformed"]), (len(SAME), 0), done.stdout)
+        config = str(self.folder / "moved" / "ingress.yaml")
+        status, text, _ = run("simulate", str(log), "--config", config, "--format", "json")
+        found = json.loads(text)
+        self.assertEqual((found["same"], found["malformed"]), (len(SAME), 0), text)
         [difference] = found["differences"]
-        self.assertEqual((done.returncode, difference["ingress"]), (1, "shop/help"))
+        self.assertEqual((status, difference["ingress"]), (1, "shop/help"))
 
     def test_served(self) -> None:
         """Each request gets the answer that ingress-nginx documents."""

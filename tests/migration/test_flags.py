@@ -81,6 +81,8 @@ class SettingsTests(SynchronousTestCase):
             f"--kubeconfig={kubeconfig}",
             "--watch-namespace=shop",
             "--default-backend-service=a/b",
+            "--tcp-services-configmap=a/b",
+            "--udp-services-configmap=a/b",
             "--default-ssl-certificate=a/b",
             "--watch-ingress-without-class",
             "--healthz-host=::1",
