@@ -133,6 +133,8 @@ async def _certify(
     there = place.pair
     if renew_before is not None and there is not None and _lasts(there, wish, renew_before):
         return f"{place} is for these hosts until {there.not_after:%Y-%m-%d %H:%M} (UTC): kept"
+    if isinstance(place, SecretPlace):
+        wish = wish._replace(secret=place.name)
     try:
         obtained = await obtain(client, reactor, wish, _now, _tell)
         await place.write(client, obtained.chain_pem, obtained.key_pem, wish.signer)

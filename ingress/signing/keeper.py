@@ -218,7 +218,13 @@ class CertificateKeeper:
             return  # Our copy is older.
         if place.pair is not None and self._is_good(place.pair, wanted):
             return
-        wish = Wish(wanted.hosts, wanted.signer, timeout=TIMEOUT)
+        wish = Wish(
+            wanted.hosts,
+            wanted.signer,
+            timeout=TIMEOUT,
+            secret=wanted.secret,
+            ingress=wanted.ingress,
+        )
 
         def tell(sentence: str) -> None:
             self._step(wanted, "CertificateRequested", sentence, False)

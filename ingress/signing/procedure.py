@@ -7,17 +7,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIError, APIUnreachable
+from ingress.kube.objects import ObjectName
+from ingress.policy.annotation import OWN_PREFIX
 from ingress.problem import printable
 from ingress.routing.snapshot import ServerCertificate
 from ingress.signing import signing_request
 from ingress.signing.key_pair import check_certificate, make_key, make_request
+from ingress.signing.secret_place import OWNER, OWNER_LABEL
 from ingress.signing.signing_request import Order, SigningFailed, SigningRequest
+
+_MOST_HOSTS: Final = 100
+"""Hosts that an annotation names; the request itself has all of them."""
 
 
 class Wish(NamedTuple):
@@ -36,6 +42,12 @@ class Wish(NamedTuple):
 
     timeout: float = 600.0
     """Seconds to wait for the certificate."""
+
+    secret: ObjectName | None = None
+    """Namespace and name of the Secret that it is for; None for a folder."""
+
+    ingress: ObjectName | None = None
+    """Namespace and name of the Ingress that asks for it; None for a person."""
 
 
 class Obtained(NamedTuple):
@@ -68,7 +80,8 @@ async def obtain(
     :raises APIUnreachable: if the API server does not answer at the beginning.
     """
     key_pem = make_key(is_rsa=wish.is_rsa)
-    order = Order(make_request(key_pem, wish.hosts), wish.signer, wish.duration)
+    request_pem = make_request(key_pem, wish.hosts)
+    order = Order(request_pem, wish.signer, wish.duration, labels_of(wish), annotations_of(wish))
     name = (await signing_request.create(client, order)).name
     if wish.approves:
         tell(f"Approving CertificateSigningRequest {name}")
@@ -81,6 +94,24 @@ async def obtain(
         )
     chain_pem = await _waited(client, clock, wish, name, tell)
     return Obtained(chain_pem, key_pem, check_certificate(chain_pem, key_pem, wish.hosts, now()))
+
+
+def labels_of(wish: Wish) -> dict[str, str]:
+    """:return: what requests can be selected by; a label has no room for names of any length."""
+    labels = {OWNER_LABEL: OWNER}
+    if wish.ingress is not None:
+        labels[f"{OWN_PREFIX}namespace"] = wish.ingress[0]
+    return labels
+
+
+def annotations_of(wish: Wish) -> dict[str, str]:
+    """:return: whom and what a request is for, as far as that is known."""
+    hosts = [*wish.hosts[:_MOST_HOSTS], *(["..."] if len(wish.hosts) > _MOST_HOSTS else [])]
+    found = {"hosts": ",".join(hosts)}
+    for key, name in (("ingress", wish.ingress), ("secret", wish.secret)):
+        if name is not None:
+            found[key] = "/".join(name)
+    return {f"{OWN_PREFIX}{key}": value for key, value in found.items()}
 
 
 async def _waited(client: APIClient, clock: Any, wish: Wish, name: str, tell: Tell) -> bytes:

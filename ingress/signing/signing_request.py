@@ -51,6 +51,8 @@ class Order(NamedTuple):
     """The wanted validity in seconds; None leaves it to the signer."""
 
     labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    """What the request is for, for whoever decides about it; shown by ``kubectl describe csr``."""
 
 
 class Condition(msgspec.Struct):
@@ -119,6 +121,8 @@ async def create(client: APIClient, order: Order) -> SigningRequest:
     metadata: dict[str, Any] = {"generateName": _NAME_PREFIX}
     if order.labels:
         metadata["labels"] = dict(order.labels)
+    if order.annotations:
+        metadata["annotations"] = dict(order.annotations)
     document = {
         "apiVersion": "certificates.k8s.io/v1",
         "kind": "CertificateSigningRequest",

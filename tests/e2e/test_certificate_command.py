@@ -57,6 +57,7 @@ class CertificateCommandTests(SynchronousTestCase):
         said = re.search(r"kubectl certificate approve (\S+)", process.stderr.readline())
         assert said is not None
         request = json.loads(self.kubectl.run("get", "csr", said[1], "-o", "json"))
+        self.assertIn("txingress.dev/hosts=a.example", self.kubectl.run("describe", "csr", said[1]))
         self.assertEqual(request["spec"]["signerName"], SIGNER)
         certificate = self.authority.sign(base64.b64decode(request["spec"]["request"]))
         request["status"] = {

@@ -86,6 +86,28 @@ class KeeperTests(SigningCase):
         self.turn(2 * LOOK_PERIOD)
         self.assertEqual(len(self.requests), 1)
 
+    def test_told(self) -> None:
+        """A request names its Ingress, its Secret and their hosts, for whoever approves it."""
+        long = "w" * 253
+        self.serve(web(long))
+        (request,) = self.requests
+        metadata = request["metadata"]
+        self.assertEqual(
+            metadata["annotations"],
+            {
+                "txingress.dev/hosts": "a.example",
+                "txingress.dev/ingress": f"default/{long}",
+                "txingress.dev/secret": "default/web-tls",
+            },
+        )
+        self.assertEqual(
+            metadata["labels"],
+            {
+                "app.kubernetes.io/managed-by": "txingress",
+                "txingress.dev/namespace": "default",
+            },
+        )
+
     def test_renewed(self) -> None:
         """It is renewed when a third of its time is left, and for other hosts at once."""
         self.serve(web())

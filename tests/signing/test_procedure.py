@@ -50,6 +50,16 @@ class ObtainTests(SigningCase):
             self.assertEqual(len(self.told), 2)
             self.api.delete(API, KIND, name)
 
+    def test_named(self) -> None:
+        """A request says what it is for, as far as that is known, and names so many hosts."""
+        self.ask()
+        self.ask(secret=("default", "web-tls"), hosts=[f"{n}.example" for n in range(1000)])
+        one, many = (each["metadata"] for each in self.requests)
+        self.assertEqual(one["annotations"], {"txingress.dev/hosts": ",".join(HOSTS)})
+        self.assertEqual(one["labels"], {"app.kubernetes.io/managed-by": "txingress"})
+        self.assertEqual(many["annotations"]["txingress.dev/secret"], "default/web-tls")
+        self.assertTrue(many["annotations"]["txingress.dev/hosts"].endswith(",99.example,..."))
+
     def test_approves(self) -> None:
         """It approves its own request if that is wished."""
         waiting = self.ask(approves=True)
