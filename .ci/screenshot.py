@@ -100,7 +100,7 @@ def main(file: Path, seconds: float) -> None:
                         (f"-{width}{'-dark' if dark else ''}", width, 844, {"is_dark": dark})
                         for width in (1440, 390)
                         for dark in (False, True)
-                        if file != PICTURE
+                        if file.resolve() != PICTURE
                     ),
                 ):
                     page = browser.page(width=width, height=height, **emulated)
