@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,6 +43,11 @@ EXAMPLES: Final = """examples:
   txingress migrate --kubeconfig ~/.kube/config --output migration --format markdown
   txingress migrate k8s/ --fail-on closed,differs
 """
+
+
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
+_MAX_NAME: Final = 50
+"""Characters; the longest name made of it has some more, of 63."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -183,11 +189,18 @@ def _named(installations: Sequence[Installation]) -> Iterator[tuple[Installation
     for each in installations:
         name = NAME
         if len(installations) > 1:
-            name = f"{NAME}-{each.class_name}"
+            name = _as_name(f"{NAME}-{each.class_name}")
             if name in taken:
-                name = f"{NAME}-{each.namespace}-{each.workload.name}"
+                name = _as_name(f"{NAME}-{each.namespace}-{each.workload.name}")
+            if name in taken:
+                name = f"{NAME}-{len(taken)}"
         taken.add(name)
         yield each, name
+
+
+def _as_name(text: str) -> str:
+    """:return: text of a file as a name of an object, and of a folder: nothing leads out of it."""
+    return _NOT_IN_NAMES.sub("-", text.lower())[:_MAX_NAME].strip("-")
 
 
 def _load_files(output: Output, files: Sequence[str]) -> Offline:

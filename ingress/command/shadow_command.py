@@ -28,6 +28,7 @@ from ingress.command.shadow_lines import FileFollower, LineSplitter, StreamLines
 from ingress.command.shadow_mirror import CopyFactory, CopyQueue
 from ingress.command.shadow_record import ShadowRecord
 from ingress.command.shadow_rules import LiveRules
+from ingress.command.simulate_command import host_of
 from ingress.config import Config, Listen
 from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.bound_socket import ListenError
@@ -45,6 +46,7 @@ EXAMPLES: Final = """examples:
   txingress shadow --listen 0.0.0.0:8080 --kubeconfig ~/.kube/config --metrics 127.0.0.1:10255
 """
 _CONNECTIONS: Final = 1024
+_MAX_SECONDS: Final = 86400 * 31
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise CannotRun("name a log (--log FILE), or an address for copies (--listen ADDRESS)")
     if any(map(is_stream, arguments.paths)):
         raise CannotRun("manifests are followed: name files and folders, no pipe")
+    if arguments.seconds is not None and not 0 < arguments.seconds <= _MAX_SECONDS:
+        raise CannotRun(
+            f"--for {arguments.seconds:g}: seconds from 0 to {_MAX_SECONDS} are accepted"
+        )
     config = read_config(arguments.config, arguments.paths, cluster_of(arguments))
     shadow = _Shadow(arguments, config)
     if config.cluster is not None:
@@ -119,7 +125,7 @@ class _Shadow:
         self._arguments = arguments
         self._config = config
         self._format = ""
-        host = arguments.host.encode("idna") if arguments.host else None
+        host = host_of(arguments.host) if arguments.host else None
         is_secure = None if arguments.scheme is None else arguments.scheme == "https"
         self.record = ShadowRecord(
             make_reader(arguments.log_format), self._tell, time.time, host, is_secure
@@ -128,6 +134,7 @@ class _Shadow:
         self._queue: CopyQueue | None = None
         self._readiness = Readiness(rules="the first rules are not read yet")
         self._listeners: Listeners | None = None
+        self._over: Deferred[None] = Deferred()
 
     def write(self) -> None:
         """Write the report."""
@@ -139,7 +146,7 @@ class _Shadow:
 
     async def work(self, reactor: Any, client: APIClient | None) -> None:
         """Return when the log has ended, the time is over, or ^C came."""
-        over: Deferred[None] = Deferred()
+        over = self._over
         ended: Deferred[None] = Deferred()
 
         def interrupted() -> Deferred[None]:
@@ -270,7 +277,11 @@ class _Shadow:
 
     def _tell(self, text: str) -> None:
         if self._arguments.format == "text":
-            print(printable(text), flush=True)
+            try:
+                print(printable(text), flush=True)
+            except BrokenPipeError:
+                # Whoever reads has seen enough.
+                _fire(self._over)
 
     def _remark(self, text: str) -> None:
         print(f"txingress shadow: {printable(text)}", file=sys.stderr, flush=True)

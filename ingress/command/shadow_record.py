@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from twisted.logger import Logger
+
 from ingress.command.log_comparison import (
     Comparison,
     Group,
@@ -22,6 +24,8 @@ from ingress.policy.inputs import Input, Inputs
 from ingress.problem import shown
 from ingress.routing.build import Built
 from ingress.telemetry.exposition import Family, counter, gauge, label_text, line
+
+log = Logger()
 
 MOST_DIFFERENCES: Final = 1000
 """Differences that are told apart; others are counted together."""
@@ -119,6 +123,9 @@ class ShadowRecord:
         self.last_seen = 0.0
         """When the last request came, in seconds since the epoch; 0 before."""
 
+        self.failures = 0
+        """Lines and copies that could not be compared, for a fault of ours."""
+
         self.refused = 0
         """Connections and requests that the listener for copies has refused."""
 
@@ -140,7 +147,14 @@ class ShadowRecord:
             self.tally.rebuilt(built)
 
     def take_line(self, line_of_log: bytes) -> None:
-        """Decide about the request of a line."""
+        """Decide about the request of a line; whatever it is, the next one is taken as well."""
+        try:
+            self._take_line(line_of_log)
+        except Exception:
+            self.failures += 1
+            log.failure("A line of the log could not be compared")
+
+    def _take_line(self, line_of_log: bytes) -> None:
         rules, tally = self._rules, self.tally
         if rules is None or tally is None:
             return
@@ -164,6 +178,13 @@ class ShadowRecord:
         :param answer: ``NAMESPACE-SERVICE-PORT STATUS`` or ``STATUS`` of ingress-nginx, if it is
             known; else empty.
         """
+        try:
+            self._take_copy(asked, answer)
+        except Exception:
+            self.failures += 1
+            log.failure("A copy of a request could not be compared")
+
+    def _take_copy(self, asked: LoggedRequest, answer: str) -> None:
         rules = self._rules
         if rules is None:
             return
@@ -261,6 +282,9 @@ class ShadowRecord:
         )
         yield counter(f"{_PREFIX}_rotations_total", "Rotations of the log.", rotations)
         yield counter(f"{_PREFIX}_cut_lines_total", "Lines whose end never came.", cut_lines)
+        yield counter(
+            f"{_PREFIX}_failures_total", "Faults of this program while comparing.", self.failures
+        )
         yield counter(
             f"{_PREFIX}_refused_total", "Connections that were refused or ended.", self.refused
         )

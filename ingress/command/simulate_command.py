@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.log_format and (configured := configured_format(built)):
         read = make_reader(configured)
     decider = Decider(built.snapshot, _UNKNOWN, datetime.now(UTC).timestamp())
-    host = _host(arguments.host) if arguments.host else None
+    host = host_of(arguments.host) if arguments.host else None
     is_secure = None if arguments.scheme is None else arguments.scheme == "https"
     comparer, tally = LogComparer(built, decider, host, is_secure), Tally(built)
     with ExitStack() as stack:
@@ -130,7 +130,7 @@ def _compare_all(
             tally.add(number, examples_text(entry), found)
 
 
-def _host(written: str) -> bytes:
+def host_of(written: str) -> bytes:
     try:
         return written.encode("idna")
     except UnicodeError:

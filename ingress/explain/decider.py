@@ -29,6 +29,9 @@ from ingress.routing.upstream_target import check_path, route_target
 MOST_KEPT: Final = 65_536
 """Decisions that are kept: some 20 MiB."""
 
+MOST_BYTES: Final = 64 << 20
+"""Of targets and fields that decisions are kept for: somebody may send long ones on purpose."""
+
 _CLIENT: Final[Inputs] = frozenset({Input.CLIENT})
 _DECIDING: Final = frozenset({Phase.ACCESS, Phase.REQUEST, Phase.ERROR})
 
@@ -86,6 +89,9 @@ class Decider:
         """For gates, of which none that is asked here looks at it."""
 
         self._kept: dict[Hashable, Decision] = {}
+        self._size = 0
+        """Bytes of targets and fields of those decisions, at most."""
+
         self._policies: dict[int, tuple[Policy, ...]] = {}
         """Of a rule, those that decide in a phase that can change the answer."""
 
@@ -105,8 +111,10 @@ class Decider:
         found = self._kept.get(key)
         if found is None:
             found = self._serve(asked)
-            if len(self._kept) >= self._most_kept:
+            self._size += len(asked.target) + len(asked.fields)
+            if len(self._kept) >= self._most_kept or self._size > MOST_BYTES:
                 self._kept.clear()
+                self._size = 0
             self._kept[key] = found
         return found
 

@@ -141,10 +141,10 @@ class _Chart:
                 port["hostPort"] = at(hosts, "ports", name) or number
             yield port
         for protocol in ("tcp", "udp"):
-            for number in as_mapping(self._values.get(protocol)):
+            for number in _numbers(self._values.get(protocol)):
                 yield {
                     "name": f"{number}-{protocol}",
-                    "containerPort": int(number) if str(number).isdigit() else 0,
+                    "containerPort": number,
                     "protocol": protocol.upper(),
                 }
 
@@ -195,8 +195,8 @@ class _Chart:
             port = {"name": name, "port": numbers[name], "targetPort": targets[name]}
             ports.append({**port, **({"nodePort": nodes[name]} if nodes.get(name) else {})})
         for protocol in ("tcp", "udp"):
-            for number in as_mapping(self._values.get(protocol)):
-                port = {"name": f"{number}-{protocol}", "port": int(number)}
+            for number in _numbers(self._values.get(protocol)):
+                port = {"name": f"{number}-{protocol}", "port": number}
                 ports.append({**port, "protocol": protocol.upper()})
         spec = {
             name: given[name]
@@ -269,6 +269,13 @@ class _Chart:
         yield self._object(
             "PodDisruptionBudget", self._name, {"apiVersion": "policy/v1", "spec": spec}
         )
+
+
+def _numbers(services: object) -> Iterator[int]:
+    """Yield the ports of TCP or UDP services; others are told where their ConfigMap is judged."""
+    for written in as_mapping(services):
+        if str(written).isascii() and str(written).isdigit() and 0 < int(written) < 65536:
+            yield int(written)
 
 
 def _text(value: object) -> str:

@@ -204,6 +204,9 @@ class _Made:
         group = "rbac.authorization.k8s.io"
         whole = self._name if self._name == NAME else f"{NAME}-{self._old.namespace}-{self._name}"
         wide = [_rule(*CLASS_RULE)] if watched else [_rule(*CLASS_RULE), *rules]
+        settings = settings_of(self._old, self._name, writes_status=True)
+        if "nodes" in settings["source"]["kubernetes"].get("status", {}):
+            wide.append(_rule("", "nodes", ("get",)))
         yield {
             "apiVersion": f"{group}/v1",
             "kind": "ClusterRole",

@@ -8,6 +8,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.explain import decider
 from ingress.explain.decider import Decider, LoggedRequest
 from ingress.policy.inputs import Input
 from ingress.routing.build import build
@@ -91,3 +92,13 @@ class DeciderTests(SynchronousTestCase):
         ):
             decision = decider.decide(asked)
             self.assertEqual((decision.status, decision.upstream), (status, b"-"))
+
+    def test_long_targets(self) -> None:
+        """Decisions for long targets are kept only up to a size of all of them together."""
+        self.patch(decider, "MOST_BYTES", 50_000)
+        web = ingress("a.example", {"/": "web:80"}, annotations={"app-root": "/app"})
+        deciding = Decider(built(web, served("web")).snapshot, UNKNOWN, NOW.timestamp())
+        for number in range(100):
+            target = b"/?%d%b" % (number, b"x" * 10_000)
+            deciding.decide(LoggedRequest(b"GET", target, b"a.example", False, "192.0.2.1"))
+            self.assertLess(len(deciding._kept), 6)

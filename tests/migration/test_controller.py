@@ -206,7 +206,9 @@ class ManifestTests(SynchronousTestCase):
 
     def test_one_namespace(self) -> None:
         """With a watched namespace, rights to Secrets are those of a Role in it."""
-        [found] = find_installations(raw(workload(args=["--watch-namespace=shop"])))
+        [found] = find_installations(
+            raw(workload(args=["--watch-namespace=shop", "--publish-service=kube-system/door"]))
+        )
         rights = made(found)["base/rights.yaml"]
         wide = next(each for each in rights if each["kind"] == "ClusterRole")
         self.assertEqual([rule["resources"] for rule in wide["rules"]], [["ingressclasses"]])
@@ -215,6 +217,16 @@ class ManifestTests(SynchronousTestCase):
         [config] = made(found)["beside/config-map.yaml"]
         settings = yaml.safe_load(config["data"]["ingress.yaml"])
         self.assertEqual(settings["source"]["kubernetes"]["namespaces"], ["shop"])
+
+    def test_nodes(self) -> None:
+        """Where the addresses of nodes are published, there is the right to read nodes."""
+        [found] = find_installations(raw(workload()))
+        files = made(found)
+        [config] = files["instead/config-map.yaml"]
+        settings = yaml.safe_load(config["data"]["ingress.yaml"])
+        self.assertEqual(settings["source"]["kubernetes"]["status"], {"nodes": "external"})
+        wide = next(each for each in files["base/rights.yaml"] if each["kind"] == "ClusterRole")
+        self.assertIn(["nodes"], [rule["resources"] for rule in wide["rules"]])
 
     def test_statuses(self) -> None:
         """Only what takes the place of ingress-nginx writes statuses."""
