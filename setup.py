@@ -62,6 +62,7 @@ COMPILED = (
     # The client's connection, the exchange and its calls.
     "ingress/downstream/admission.py",
     "ingress/downstream/clients.py",
+    "ingress/downstream/connection_limit.py",
     "ingress/downstream/handshake.py",
     "ingress/downstream/http1.py",
     "ingress/downstream/http1_state.py",

@@ -20,8 +20,8 @@ from twisted.python.failure import Failure
 
 from ingress.admin.readiness import Readiness
 from ingress.control_plane import ControlPlane
-from ingress.downstream.accepting_port import YieldingLimit
 from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.connection_limit import YieldingLimit
 from ingress.downstream.listeners import ADMIN_CONNECTIONS, Listener
 from ingress.observer import Observer
 from ingress.serving import Serving

@@ -24,9 +24,7 @@ MODULES = (reactor, accepting_port)
 BASES = (tcp.Port, EPollReactor)
 
 METHODS: dict[tuple[type, str], list[str]] = {
-    (EPollReactor, "_disconnectSelectable"): ["selectable", "why", "isRead", "faildict"],
     (tcp.Port, "_logConnectionLostMsg"): [],
-    (EPollReactor, "_doReadOrWrite"): ["selectable", "fd", "event"],
 }
 """What is called or overridden, and its parameters."""
 
@@ -34,7 +32,7 @@ ATTRIBUTES = {
     (tcp.Port, "_realPortNumber"),
     (tcp.Port, "_shouldShutdown"),
     (EPollReactor, "_poller"),
-    (EPollReactor, "_selectables"),
+    (EPollReactor, "_internalReaders"),
 }
 """What is read or set."""
 

@@ -30,8 +30,8 @@ from ingress.command.shadow_record import ShadowRecord
 from ingress.command.shadow_rules import LiveRules
 from ingress.command.simulate_command import host_of
 from ingress.config import Config, Listen
-from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.connection_limit import ConnectionLimit
 from ingress.downstream.listeners import Listeners, bind_listeners
 from ingress.errors import IngressError
 from ingress.kube.api.client import APIClient

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,16 +16,17 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ingress.config import Limits
 from ingress.downstream.bound_socket import BoundSocket
-from ingress.transports.socket_descriptor import socket_address
+from ingress.downstream.connection_limit import TELL_INTERVAL, ConnectionLimit
+from ingress.transports.socket_descriptor import accept, socket_address
 from ingress.transports.socket_transport import SocketTransport
 from ingress.transports.stream import TransportOwner
 
 ACCEPTS_PER_EVENT = 16
 """
-Connections accepted in one turn of the reactor: few, because requests in flight wait
-for all of them.
+Connections accepted at most in one turn of the reactor: few, because requests in flight wait
+for all of them. To ask for one that is not there costs more than another turn, so as many are
+accepted as in the turn before, or twice as many if all of them were there.
 """
 
 ACCEPT_PAUSE = 0.25
@@ -34,9 +34,6 @@ ACCEPT_PAUSE = 0.25
 Seconds without accepting after the system lacked descriptors or memory for a
 connection. New clients wait in the backlog; nginx pauses 0.5 s.
 """
-
-TELL_INTERVAL = 60.0
-"""Seconds between two equal lines of the log, which clients can cause at will."""
 
 _CONNECTION_GONE = frozenset(
     {
@@ -57,111 +54,6 @@ _CONNECTION_GONE = frozenset(
 
 MakeTransport = Callable[[socket.socket, Any, IAddress, TransportOwner], SocketTransport]
 """Makes the transport of an accepted socket, as `SocketTransport` itself does."""
-
-
-class ConnectionLimit(TransportOwner):
-    """
-    Limits the connections that are open at once, over all ports that share it.
-
-    :param maximum: the number of connections at which ports stop accepting.
-    """
-
-    log = Logger()
-    FULL = "All {maximum} connections are in use: new ones wait"
-    """The line that is logged then."""
-
-    def __init__(self, maximum: int) -> None:
-        self.maximum = maximum
-        self._room = sys.maxsize
-        self._processes = 1
-        self._open: dict[Any, None] = {}
-        """The connections in the order in which they were opened."""
-
-        self.can_make_room: Callable[[float], bool] = _never
-        """Whether a connection can give way for another one, at a time in seconds."""
-
-        self._waiting: list[AcceptingPort] = []
-        self._told = float("-inf")
-
-    def __repr__(self) -> str:
-        return f"<ConnectionLimit: {len(self._open)} of {self.maximum}>"
-
-    @property
-    def count(self) -> int:
-        return len(self._open)
-
-    def has_room(self) -> bool:
-        return len(self._open) < self.maximum
-
-    def opened(self, connection: Any) -> None:
-        """
-        Count a connection.
-
-        :param connection: a transport of which this is the owner, or what will be one.
-        """
-        self._open[connection] = None
-
-    def closed(self, connection: object) -> None:
-        """A connection is closed: waiting ports accept again."""
-        self._open.pop(connection, None)
-        if self._waiting:
-            self._resume()
-
-    def transport_lost(self, transport: SocketTransport, reason: Failure) -> None:
-        """TransportOwner."""
-        self.closed(transport)
-
-    def apply(self, limits: Limits) -> None:
-        """Follow a new configuration, as far as the system has room."""
-        part = -(-limits.connections // self._processes)
-        self.maximum = min(part, self._room)
-        self._resume()
-
-    def fit(self, room: int, processes: int = 1) -> None:
-        """
-        Fit the maximum to the system.
-
-        :param room: the number of connections that the system allows.
-        :param processes: the number of processes that share the configured maximum.
-        """
-        self._room = room
-        self._processes = processes
-        self.maximum = min(self.maximum, room)
-
-    def _resume(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for port in waiting:
-            port.resume()
-
-    def wait(self, port: AcceptingPort) -> None:
-        """Have `port` resume when there is room."""
-        self._waiting.append(port)
-        if port.now() >= self._told + TELL_INTERVAL:
-            self._told = port.now()
-            self.log.warn(self.FULL, maximum=self.maximum)
-
-
-def _never(now: float) -> bool:
-    """Nobody gives way."""
-    return False
-
-
-class YieldingLimit(ConnectionLimit):
-    """
-    Keeps no new connection waiting: when the last place is taken, the oldest connection
-    is cut, whether idle or not.
-
-    A kubelet whose probe is not answered kills the process. Otherwise any client could
-    cause that with many silent connections.
-    """
-
-    FULL = "All {maximum} connections are in use: the oldest ones are cut for new ones"
-
-    def opened(self, connection: Any) -> None:
-        """ConnectionLimit."""
-        super().opened(connection)
-        if not self.has_room():
-            next(iter(self._open)).abortConnection()
 
 
 class Opener(Protocol):
@@ -205,6 +97,9 @@ class AcceptingPort(tcp.Port):
         self._clock: IReactorTime = reactor
         self._pause: IDelayedCall | None = None
         self._told = float("-inf")
+        self._accepts = 1
+        """How many connections to accept in the next turn."""
+
         self.opener: Opener | None = None
         """Reads what connections begin with, before they get transport and protocol."""
 
@@ -243,14 +138,15 @@ class AcceptingPort(tcp.Port):
 
     def doRead(self) -> None:
         """Accept waiting connections, up to `ACCEPTS_PER_EVENT` (`IReadDescriptor`)."""
-        for _ in range(ACCEPTS_PER_EVENT):
+        for accepts in range(self._accepts):
             if not self._limit.has_room() and not self._limit.can_make_room(self.now()):
                 self.stopReading()  # type: ignore[no-untyped-call]
                 self._limit.wait(self)
                 return
             try:
-                accepted, address = self.socket.accept()
+                accepted, address = accept(self.socket, self.addressFamily)
             except BlockingIOError:
+                self._accepts = max(accepts, 1)
                 return
             except OSError as error:
                 if error.errno == errno.EINVAL:
@@ -264,6 +160,7 @@ class AcceptingPort(tcp.Port):
                     self.connect(accepted, address)
                 else:
                     self._open(self.opener, accepted, address)
+        self._accepts = min(self._accepts * 2, ACCEPTS_PER_EVENT)
 
     def resume(self) -> None:
         """Accept again, after a lack of room or of descriptors."""

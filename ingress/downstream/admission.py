@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ingress.config import Config
-from ingress.downstream.accepting_port import ConnectionLimit
+from ingress.downstream.connection_limit import ConnectionLimit
 from ingress.downstream.open_connections import ClientConnection, OpenConnections
 from ingress.downstream.shares import Held, is_crowded, may_take, who_gives_way
 from ingress.exchange.client import Client

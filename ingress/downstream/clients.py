@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Final
 
 from ingress.config import Config, Limits
-from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.admission import Admission
+from ingress.downstream.connection_limit import ConnectionLimit
 from ingress.downstream.open_connections import OpenConnections
 from ingress.http2.counts import HTTP2Counts
 

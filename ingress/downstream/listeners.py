@@ -17,11 +17,11 @@ from twisted.logger import Logger
 from ingress.config import Listen, ListenerKind
 from ingress.downstream.accepting_port import (
     AcceptingPort,
-    ConnectionLimit,
     MakeTransport,
     Opener,
 )
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
+from ingress.downstream.connection_limit import ConnectionLimit
 from ingress.listen_address import AddressRefused, parse_listen_address
 from ingress.transports.socket_transport import SocketTransport
 

@@ -1,5 +1,8 @@
 """
 What transports are to a reactor and to the system, whatever they carry.
+
+They go with every `IReactorFDSet`. A reactor that has a `DescriptorTable` (its attribute
+``descriptor_table``) is spoken to through that, which is compiled as well.
 """
 
 from __future__ import annotations
@@ -8,15 +11,34 @@ import contextlib
 import select
 import socket
 import struct
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ingress.transports.stream import StreamTransport
 
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER, so that closing the socket resets the connection."""
+
+
+IN: Final = 1
+OUT: Final = 4
+_BOTH: Final = int(socket.SHUT_RDWR)
+_SOL_SOCKET: Final = int(socket.SOL_SOCKET)
+_SO_LINGER: Final = int(socket.SO_LINGER)
+_STREAM: Final = int(socket.SOCK_STREAM)
+_GONE: Final = 8 | 16
+"""The events of epoll: EPOLLIN, EPOLLOUT, and EPOLLERR or EPOLLHUP."""
+
+# Made once, as the reactors of Twisted do: a Failure costs more than closing a socket.
+DONE: Final = Failure(ConnectionDone())
+LOST: Final = Failure(ConnectionLost())
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -44,6 +66,33 @@ class SocketDescriptor(StreamTransport):
         """Whether the reactor watches the socket for this."""
 
         self._poll: Any = None
+        self._table: DescriptorTable | None = getattr(reactor, "descriptor_table", None)
+
+    def doRead(self) -> Any:
+        """IReadDescriptor: return a reason if the connection, or its input, is over."""
+        raise NotImplementedError
+
+    def doWrite(self) -> Any:
+        """IWriteDescriptor: return a reason if the connection is over."""
+        raise NotImplementedError
+
+    def readConnectionLost(self, reason: Failure) -> None:
+        """IHalfCloseableDescriptor."""
+        raise NotImplementedError
+
+    def connectionLost(self, reason: Failure) -> None:
+        """IReadDescriptor."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """The end of the turn in which `_finish_later` was called."""
+        raise NotImplementedError
+
+    def _finish_later(self) -> None:
+        if self._table is not None:
+            self._table.finishing.append(self)
+        else:
+            self.reactor.callLater(0, self._finish)
 
     def fileno(self) -> int:
         """IFileDescriptor: -1 if the connection is closed."""
@@ -53,25 +102,37 @@ class SocketDescriptor(StreamTransport):
         """Watch the socket for input."""
         if not self._is_reading:
             self._is_reading = True
-            self.reactor.addReader(self)
+            if self._table is not None:
+                self._table.add(self, IN)
+            else:
+                self.reactor.addReader(self)
 
     def stopReading(self) -> None:
         """Watch the socket for input no more."""
         if self._is_reading:
             self._is_reading = False
-            self.reactor.removeReader(self)
+            if self._table is not None:
+                self._table.remove(self, IN)
+            else:
+                self.reactor.removeReader(self)
 
     def startWriting(self) -> None:
         """Watch the socket for room."""
         if not self._is_writing:
             self._is_writing = True
-            self.reactor.addWriter(self)
+            if self._table is not None:
+                self._table.add(self, OUT)
+            else:
+                self.reactor.addWriter(self)
 
     def stopWriting(self) -> None:
         """Watch the socket for room no more."""
         if self._is_writing:
             self._is_writing = False
-            self.reactor.removeWriter(self)
+            if self._table is not None:
+                self._table.remove(self, OUT)
+            else:
+                self.reactor.removeWriter(self)
 
     def has_input(self) -> bool:
         """StreamTransport: this takes half a microsecond."""
@@ -126,12 +187,167 @@ class SocketDescriptor(StreamTransport):
         sock, self.socket = self.socket, None
         self._poll = None
         self._number = -1
-        with contextlib.suppress(OSError):
+        try:
             if is_reset:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                sock.setsockopt(_SOL_SOCKET, _SO_LINGER, _RESET)
             else:
-                sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(_BOTH)
+        except OSError:
+            # The peer has closed or reset it before.
+            pass
         sock.close()
+
+
+class DescriptorTable:
+    """
+    The descriptors of a reactor, watched by epoll.
+
+    :param epoll: a `select.epoll`.
+    :ivar finishing: those whose `_finish` is called at the end of the turn, which is soon.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(self, epoll: Any) -> None:
+        self.epoll = epoll
+        self.finishing: list[SocketDescriptor] = []
+        self._descriptors: dict[int, Any] = {}
+        self._masks: dict[int, int] = {}
+        """By the number of the descriptor, as the descriptors."""
+
+        self._new: set[int] = set()
+        """Those that are watched since the events under way were reported."""
+
+    def __repr__(self) -> str:
+        return f"<DescriptorTable of {len(self._descriptors)}>"
+
+    def add(self, descriptor: Any, mask: int) -> None:
+        """
+        Watch for this as well.
+
+        :param descriptor: an `IReadDescriptor` or `IWriteDescriptor`.
+        :param mask: `IN` or `OUT`.
+        :raises OSError: if the system cannot watch it.
+        """
+        number: int = descriptor.fileno()
+        before = self._masks.get(number, 0)
+        if before & mask:
+            return
+        if before:
+            self.epoll.modify(number, before | mask)
+        else:
+            self.epoll.register(number, mask)
+            self._new.add(number)
+        self._masks[number] = before | mask
+        self._descriptors[number] = descriptor
+
+    def remove(self, descriptor: Any, mask: int) -> bool:
+        """
+        Watch for this no more.
+
+        :return: whether it was watched at all.
+        """
+        number: int = descriptor.fileno()
+        if number < 0:
+            # It was closed too early.
+            number = self._find(descriptor)
+        before = self._masks.get(number, 0)
+        if not before & mask:
+            return number in self._masks
+        if before == mask:
+            del self._masks[number]
+            del self._descriptors[number]
+            # Whoever has closed it already has ended the watch as well.
+            try:  # noqa: SIM105 (costs half as much)
+                self.epoll.unregister(number)
+            except OSError:
+                pass
+        else:
+            self.epoll.modify(number, before ^ mask)
+            self._masks[number] = before ^ mask
+        return True
+
+    def _is_there(self, descriptor: Any) -> bool:
+        number: int = descriptor.fileno()
+        return self._descriptors.get(number) is descriptor
+
+    def _find(self, descriptor: Any) -> int:
+        for number, each in self._descriptors.items():
+            if each is descriptor:
+                return number
+        return -1
+
+    def watched(self, mask: int) -> list[Any]:
+        """Return the descriptors that are watched for this."""
+        return [self._descriptors[number] for number, each in self._masks.items() if each & mask]
+
+    def poll(self, timeout: float | None) -> None:
+        """
+        Wait for events and let their descriptors act on them.
+
+        :param timeout: in seconds; None waits without end.
+        """
+        if self.finishing:
+            timeout = 0.0
+        most = len(self._descriptors) or 1
+        events: list[tuple[int, int]] = self.epoll.poll(-1 if timeout is None else timeout, most)
+        self._new.clear()
+        for number, event in events:
+            # Another descriptor's event may have removed this one. If its number has been given to
+            # a new one since, the event is not that one's.
+            descriptor = self._descriptors.get(number)
+            if descriptor is not None and number not in self._new:
+                try:
+                    self._act(descriptor, event)
+                except Exception:
+                    self.log.failure("{descriptor!r} failed", descriptor=descriptor)
+        if self.finishing:
+            finishing, self.finishing = self.finishing, []
+            for transport in finishing:
+                try:
+                    transport._finish()
+                except Exception:
+                    self.log.failure("{transport!r} failed", transport=transport)
+
+    def _act(self, descriptor: Any, event: int) -> None:
+        """As Twisted's reactors do."""
+        why: Any = None
+        is_read = False
+        if event & _GONE and not event & IN:
+            number: int = descriptor.fileno()
+            is_read = self._masks.get(number, 0) & IN != 0
+            why = CONNECTION_DONE if is_read else CONNECTION_LOST
+        else:
+            try:
+                if event & IN:
+                    is_read = True
+                    if isinstance(descriptor, SocketDescriptor):
+                        why = descriptor.doRead()
+                    else:
+                        why = descriptor.doRead()
+                # Unless the read has closed it.
+                if not why and event & OUT and self._is_there(descriptor):
+                    is_read = False
+                    why = descriptor.doWrite()
+            except Exception as error:
+                self.log.failure("{descriptor!r} failed", descriptor=descriptor)
+                why = error
+        if why:
+            self._lose(descriptor, why, is_read=is_read)
+
+    def _lose(self, descriptor: Any, why: Any, *, is_read: bool) -> None:
+        """Tell a descriptor of its end, or of that of its input."""
+        self.remove(descriptor, IN)
+        is_done = isinstance(why, ConnectionDone)
+        if is_read and is_done and IHalfCloseableDescriptor.providedBy(descriptor):
+            descriptor.readConnectionLost(DONE)
+            return
+        self.remove(descriptor, OUT)
+        if is_done:
+            descriptor.connectionLost(DONE)
+        else:
+            lost = why is CONNECTION_LOST
+            descriptor.connectionLost(LOST if lost else Failure(why))
 
 
 def socket_address(family: int, name: Any) -> Any:
@@ -145,3 +361,16 @@ def socket_address(family: int, name: Any) -> Any:
     if family == socket.AF_INET6:
         return IPv6Address("TCP", name[0], name[1], name[2], name[3])
     return UNIXAddress(name.encode() if isinstance(name, str) and name else name or None)
+
+
+def accept(listening: Any, family: int) -> Any:
+    """
+    Accept a connection as `socket.accept` does, in half of the time: that looks its own family
+    and kind up in enumerations for each connection.
+
+    :param listening: a stream socket of this family.
+    :return: the socket, and the name of the peer.
+    :raises OSError: as `socket.accept`.
+    """
+    number, name = listening._accept()
+    return socket.socket(family, _STREAM, 0, number), name

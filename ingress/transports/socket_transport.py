@@ -19,7 +19,7 @@ from errno import ENOBUFS
 from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
     IHalfCloseableDescriptor,
     IHalfCloseableProtocol,
@@ -33,7 +33,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from ingress.transports.socket_descriptor import SocketDescriptor
+from ingress.transports.socket_descriptor import DONE, SocketDescriptor
 from ingress.transports.stream import StreamProtocol, TransportOwner
 
 READ_SIZE: Final = 65536
@@ -45,9 +45,6 @@ SEND_LIMIT: Final = 131072
 BUFFER_SIZE: Final = 65536
 """Bytes that may wait before a producer is paused: as many as in Twisted's own transports."""
 
-# Made once, as the reactors of Twisted do: a Failure costs more than closing a socket.
-DONE: Final = Failure(ConnectionDone())
-LOST: Final = Failure(ConnectionLost())
 ABORTED: Final = Failure(ConnectionAborted())
 
 
@@ -217,7 +214,7 @@ class SocketTransport(SocketDescriptor):
             and not self._is_aborting
         )
         if self.disconnecting or self._is_half_closing:
-            self._finish_later()
+            self._wish_to_finish()
 
     # IReadWriteDescriptor: what the reactor calls.
 
@@ -279,13 +276,13 @@ class SocketTransport(SocketDescriptor):
             self.stopReading()
             self.disconnecting = True
             self._sends_at_once = False
-            self._finish_later()
+            self._wish_to_finish()
 
     def loseWriteConnection(self) -> None:
         """ITCPTransport: the peer sees an end after everything written."""
         self._is_half_closing = True
         self._sends_at_once = False
-        self._finish_later()
+        self._wish_to_finish()
 
     def abortConnection(self) -> None:
         """ITCPTransport: the peer sees a reset; the protocol learns of it in the next turn."""
@@ -297,12 +294,12 @@ class SocketTransport(SocketDescriptor):
         self.stopWriting()
         self.reactor.callLater(0, self.connectionLost, ABORTED)
 
-    def _finish_later(self) -> None:
+    def _wish_to_finish(self) -> None:
         """Have `_finish` called, unless `doWrite` is going to be."""
         is_sending = self.unsent and self._is_writing
         if self.connected and not is_sending and not self._is_finishing:
             self._is_finishing = True
-            self.reactor.callLater(0, self._finish)
+            self._finish_later()
 
     def _finish(self) -> None:
         """Do what waits until all is sent, if it is."""

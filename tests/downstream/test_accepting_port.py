@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -23,14 +23,12 @@ from ingress.config import Limits
 from ingress.downstream.accepting_port import (
     ACCEPT_PAUSE,
     ACCEPTS_PER_EVENT,
-    TELL_INTERVAL,
     AcceptingPort,
-    ConnectionLimit,
     MakeTransport,
-    YieldingLimit,
     maximum_backlog,
 )
 from ingress.downstream.bound_socket import BoundSocket, ListenError, bind
+from ingress.downstream.connection_limit import TELL_INTERVAL, ConnectionLimit, YieldingLimit
 from ingress.listen_address import ListenAddress, TCPAddress, UNIXPath
 from ingress.transports.socket_transport import SocketTransport
 from tests.support.hand_reactor import HandReactor
@@ -72,11 +70,11 @@ class Unwilling:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bound, name)
 
-    def accept(self) -> tuple[socket.socket, Any]:
+    def _accept(self) -> Any:
         if self.errors:
             number = self.errors.pop(0)
             raise OSError(number, os.strerror(number))
-        return self._bound.accept()
+        return cast(Any, self._bound)._accept()
 
 
 class PortTestCase(SynchronousTestCase):
@@ -169,13 +167,16 @@ class AcceptTests(PortTestCase):
         self.assertEqual(told, [f"Stopped listening on {self.bound.address}"])
 
     def test_some_at_once(self) -> None:
-        """Only a few connections are accepted in one turn of the reactor."""
+        """Only a few connections are accepted in one turn, more of them while more are waiting."""
         self.start(TCPAddress(0, "127.0.0.1"))
-        for _ in range(ACCEPTS_PER_EVENT + 3):
+        for _ in range(3 * ACCEPTS_PER_EVENT):
             self.connect()
-        self.reactor.turn()
-        self.assertEqual(len(self.factory.protocols), ACCEPTS_PER_EVENT)
-        self.assertEqual(self.accepted(), ACCEPTS_PER_EVENT + 3)
+        counts = []
+        for _ in range(7):
+            before = len(self.factory.protocols)
+            self.port.doRead()
+            counts.append(len(self.factory.protocols) - before)
+        self.assertEqual(counts, [1, 2, 4, 8, ACCEPTS_PER_EVENT, ACCEPTS_PER_EVENT, 1])
 
     def test_stop(self) -> None:
         """A port that is stopped accepts no more; what it accepted stays open."""

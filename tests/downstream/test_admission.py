@@ -8,8 +8,8 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
-from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.admission import LOOK_INTERVAL, Admission
+from ingress.downstream.connection_limit import ConnectionLimit
 from ingress.downstream.open_connections import OpenConnections
 from ingress.exchange.client import Client
 

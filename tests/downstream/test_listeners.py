@@ -13,8 +13,8 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Listen
-from ingress.downstream.accepting_port import ConnectionLimit
 from ingress.downstream.bound_socket import ListenError
+from ingress.downstream.connection_limit import ConnectionLimit
 from ingress.downstream.listeners import (
     bind_listeners,
     raise_descriptor_limit,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 import socket
+import struct
 import time
 import weakref
 from collections.abc import Callable
@@ -137,3 +138,9 @@ def tcp_pair(buffer_size: int | None = None) -> tuple[socket.socket, socket.sock
         # As a port has it: else a small segment may wait for the peer's acknowledgement.
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return near, far
+
+
+def reset(sock: socket.socket) -> None:
+    """Close it so that its peer sees a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()

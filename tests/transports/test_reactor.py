@@ -4,7 +4,9 @@ The reactor's shorter way to a descriptor keeps what the longer one promises.
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 import time
 from typing import Any
 
@@ -14,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.transports.socket_transport import SocketTransport
-from tests.support.hand_reactor import PATIENCE, tcp_pair
+from tests.support.hand_reactor import PATIENCE, reset, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
 
 try:
@@ -107,3 +109,86 @@ class DirectEPollReactorTests(SynchronousTestCase):
         self.assertEqual(sorted([first.received, second.received]), [b"", b"hello"])
         for protocol in first, second:
             protocol.transport.connectionLost(Failure(ConnectionDone()))
+
+    def test_close_takes_no_timer(self) -> None:
+        """Connections that close are closed at the end of the turn, or at once if none is under way."""
+        during, between = RecordingProtocol(), RecordingProtocol()
+        during.on_data = lambda protocol: protocol.transport.loseConnection()
+        far = self.connect(during)
+        far.sendall(b"hello")
+        self.reactor.doPoll(PATIENCE)
+        self.assertIs(during.lost, ConnectionDone)
+        self.connect(between)
+        between.transport.loseConnection()
+        self.assertIsNone(between.lost)
+        before = time.monotonic()
+        self.reactor.doPoll(PATIENCE)
+        self.assertLess(time.monotonic() - before, PATIENCE)
+        self.assertIs(between.lost, ConnectionDone)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_number_of_another(self) -> None:
+        """The event of a connection that is closed by another's is not that of the next one."""
+        first, second, third = RecordingProtocol(), RecordingProtocol(), RecordingProtocol()
+        ends = self.connect(first), self.connect(second)
+        transport: Any = second.transport
+        transport.pauseProducing()
+        number = transport.fileno()
+
+        def replace(protocol: RecordingProtocol) -> None:
+            transport.connectionLost(Failure(ConnectionDone()))
+            near, far = tcp_pair()
+            self.addCleanup(far.close)
+            if near.fileno() != number:
+                os.dup2(near.fileno(), number, inheritable=False)
+                near.close()
+                near = socket.socket(fileno=number)
+            made = SocketTransport(near, self.reactor, None)
+            made.start(third)
+            made.pauseProducing()
+            made.startWriting()
+
+        first.on_data = replace
+        ends[0].sendall(b"hello")
+        select.select([first.transport], [], [], PATIENCE)
+        # So that its event is the end alone, and the second one.
+        transport.startWriting()
+        reset(ends[1])
+        select.select([second.transport], [], [], PATIENCE)
+        self.reactor.doPoll(0)
+        self.assertEqual((second.lost, third.lost), (ConnectionDone, None))
+        third.transport.connectionLost(Failure(ConnectionDone()))
+        first.transport.connectionLost(Failure(ConnectionDone()))
+
+    def test_files(self) -> None:
+        """What epoll cannot watch, a file, is watched all the same, as Twisted does it."""
+        with open(__file__, "rb") as file:
+            self.reactor.addReader(file)
+            self.reactor.addWriter(file)
+            self.assertIn(file, self.reactor.getReaders())
+            self.assertIn(file, self.reactor.getWriters())
+            self.reactor.removeReader(file)
+            self.assertEqual(self.reactor.getWriters(), [file])
+            self.assertEqual(self.reactor.removeAll(), [file])
+
+    def test_what_is_watched(self) -> None:
+        """A descriptor that is read and written is one, and all are given up at once."""
+        protocol = RecordingProtocol()
+        self.connect(protocol)
+        transport: Any = protocol.transport
+        for _ in range(2):
+            transport.startWriting()
+            self.assertIn(transport, self.reactor.getReaders())
+            self.assertEqual(self.reactor.getWriters(), [transport])
+        self.assertEqual(self.reactor.removeAll(), [transport])
+        self.assertEqual(self.reactor.getWriters(), [])
+        transport.connectionLost(Failure(ConnectionDone()))
+
+    def test_closed_too_early(self) -> None:
+        """A descriptor whose socket somebody has closed can be removed."""
+        near, far = socket.socketpair()
+        self.addCleanup(far.close)
+        self.reactor.addReader(near)
+        near.close()
+        self.reactor.removeReader(near)
+        self.assertNotIn(near, self.reactor.getReaders())

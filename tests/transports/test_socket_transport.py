@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import select
 import socket
-import struct
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +27,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from ingress.transports.connector import connect
 from ingress.transports.server_port import as_server
 from ingress.transports.socket_transport import READ_SIZE, SocketTransport
-from tests.support.hand_reactor import PATIENCE, HandReactor, tcp_pair, trace
+from tests.support.hand_reactor import PATIENCE, HandReactor, reset, tcp_pair, trace
 from tests.support.recording_protocol import HalfCloseableRecordingProtocol, RecordingProtocol
 
 SMALL_BUFFER = 8192
@@ -722,12 +721,6 @@ def full_backlog() -> Iterator[int]:
             waiting.setblocking(False)
             waiting.connect_ex(listening.getsockname())
         yield listening.getsockname()[1]
-
-
-def reset(sock: socket.socket) -> None:
-    """Close it so that its peer sees a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 globals().update(OverReactor.makeTestCaseClasses())
