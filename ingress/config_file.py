@@ -121,6 +121,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             config_map=root.take(
                 "config-map", accept.or_null(accept.object_name), _DEFAULT.config_map
             ),
+            external_names=root.take("external-names", accept.boolean, _DEFAULT.external_names),
+            catch_all=root.take("catch-all", accept.boolean, _DEFAULT.catch_all),
+            ssl_passthrough=root.take("ssl-passthrough", accept.boolean, _DEFAULT.ssl_passthrough),
             ssl_redirect=root.take("ssl-redirect", accept.boolean, _DEFAULT.ssl_redirect),
             compression=read_compression(root),
             http2=root.take("http2", accept.boolean, _DEFAULT.http2),
@@ -135,6 +138,9 @@ def _read_config(section: Section, path: Path, running: Listen | None) -> Config
             certificate_signers=root.take_all("certificate-signers", accept.signer_name, ()),
             snippets=root.take(
                 "snippets", accept.one_of("refuse", "ignore", "interpret"), _DEFAULT.snippets
+            ),
+            shutdown_delay=root.take(
+                "shutdown-delay", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_delay
             ),
             shutdown_grace=root.take(
                 "shutdown-grace", accept.seconds(MAX_GRACE), _DEFAULT.shutdown_grace
@@ -175,6 +181,7 @@ def _read_admin(root: Section) -> Admin:
         return Admin(
             section.take_all("hosts", accept.admin_host, _DEFAULT.admin.hosts),
             section.take_all("clients", accept.network, _DEFAULT.admin.clients),
+            section.take("health-path", accept.health_path, _DEFAULT.admin.health_path),
         )
 
 
@@ -283,6 +290,7 @@ def _read_class(root: Section) -> IngressClassFilter:
             name=section.take("name", accept.class_name, default.name),
             controller=section.take("controller", accept.controller_name, default.controller),
             without_class=section.take("without-class", accept.boolean, default.without_class),
+            by_name=section.take("by-name", accept.boolean, default.by_name),
         )
 
 

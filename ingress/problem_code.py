@@ -53,6 +53,7 @@ class Code(StrEnum):
     PATH_LIKE_PATTERN = "RUL005"
     PATH_PATTERN = "RUL006"
     CANARY_IDLE = "RUL007"
+    CATCH_ALL_REFUSED = "RUL008"
 
     SERVICE_WITHOUT_ENDPOINTS = "SVC001"
     ENDPOINT_REFUSED = "SVC002"
@@ -124,6 +125,7 @@ KINDS: Final = MappingProxyType(
         Code.PATH_LIKE_PATTERN: Kind(_D, "a path looks like a regular expression and is none"),
         Code.PATH_PATTERN: Kind(_E, "a regular expression cannot be matched"),
         Code.CANARY_IDLE: Kind(_E, "a canary gets no requests, or fewer than it asks for"),
+        Code.CATCH_ALL_REFUSED: Kind(_E, "an Ingress with a default backend is not served"),
         Code.SERVICE_WITHOUT_ENDPOINTS: Kind(_E, "a Service cannot answer"),
         Code.ENDPOINT_REFUSED: Kind(_E, "an endpoint leads to the proxy itself"),
         Code.SECRET_UNUSABLE: Kind(_E, "a Secret has no certificate that can be used"),

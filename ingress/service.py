@@ -9,12 +9,14 @@ close, exchanges in flight have a grace period, and the remaining ones are cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -66,6 +68,11 @@ class IngressService(Service):
         self._termination = termination
         self._observers = tuple(observers)
         self._started: list[Observer] = []
+        self._has_begun = False
+        """Whether there is anybody to serve on for."""
+
+        self._delay: Deferred[None] | None = None
+        """What is waited for before the listeners close."""
 
     # Starting.
 
@@ -76,7 +83,7 @@ class IngressService(Service):
         """
         super().startService()  # type: ignore[no-untyped-call]
         self._serving.launch()
-        self._termination.install(self._serving.cut)
+        self._termination.install(self._cut)
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
@@ -94,6 +101,7 @@ class IngressService(Service):
         if not self.running:
             return
         self.readiness.clear("start")
+        self._has_begun = True
         for observer in self._observers:
             observer.start()
             self._started.append(observer)
@@ -112,9 +120,20 @@ class IngressService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
+    def _cut(self) -> None:
+        if self._delay is not None:
+            self._delay.cancel()
+        self._serving.cut()
+
     async def _stop(self) -> None:
         self.readiness.is_ending = True
         self.readiness.add("drain", "the process is draining")
+        delay = self._control_plane.config.shutdown_delay
+        if delay and self._has_begun:
+            self.log.info("Serving on for {delay} seconds (shutdown-delay)", delay=delay)
+            self._delay = deferLater(self._reactor, delay)
+            with suppress(CancelledError):
+                await self._delay
         ending = [observer.stop() for observer in self._started]
         ending.append(self._control_plane.stop())
         await self._serving.drain(self._control_plane.config.shutdown_grace)

@@ -175,13 +175,16 @@ def makeService(options: Options) -> IService:
     names = (gethostname(), os.environ.get("POD_NAME", ""))
     live = control_plane.live_config
     access = AccessCheck(
-        HostCheck(names, lambda: live.current.admin.hosts), lambda: live.current.admin.clients
+        HostCheck(names, lambda: live.current.admin.hosts),
+        lambda: live.current.admin.clients,
+        config.admin.health_path,
     )
     observed = _observed_proxy(
         control_plane, cluster, totals, reports, lost, checks, health, history
     )
     turns = Turns(reactor)
     pages = make_pages(observed, turns, run_in_thread)
+    site = make_admin_site(readiness, turns, pages, access, config.admin.health_path)
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     process.addService(Reopening(reactor, files, control_plane.live_config.reread))
@@ -191,7 +194,7 @@ def makeService(options: Options) -> IService:
     process.addService(
         IngressService(
             reactor,
-            Admin(listeners.admin, make_admin_site(readiness, turns, pages, access), readiness),
+            Admin(listeners.admin, site, readiness),
             control_plane,
             serving,
             termination,

@@ -542,8 +542,9 @@ class DocumentedTests(ConfigTestCase):
             "port-services.tcp": "tcp-services",
             "port-services.udp": "udp-services",
         }
+        apart = ("nginx", "error-pages.", "access-log.custom", "access-log.has-")
         for name in _fields(Config()):
-            if name != "path" and not name.startswith(("nginx", "error-pages.")):
+            if name != "path" and not name.startswith(apart):
                 outer, dot, inner = name.partition(".")
                 name = renamed.get(name, renamed.get(outer, outer) + dot + inner)
                 self.assertIn(name, keys)

@@ -34,9 +34,11 @@ class HandControlPlane:
     started: Deferred[None] = field(default_factory=Deferred)
     stopped: Deferred[None] = field(default_factory=lambda: succeed(None))
 
+    shutdown_delay: float = 0.0
+
     @property
     def config(self) -> Config:
-        return Config(shutdown_grace=7.0)
+        return Config(shutdown_grace=7.0, shutdown_delay=self.shutdown_delay)
 
     async def start(self) -> None:
         self.events.append("control plane starts")
@@ -149,6 +151,30 @@ class IngressServiceTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.events[-1], "admin stops")
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_delay(self) -> None:
+        """Everything serves on for the delay, but the probes know; a second signal ends it."""
+        for ends_it in ("time", "signal"):
+            self.setUp()
+            self.control_plane.shutdown_delay = 5.0
+            self.begin_whole()
+            stopped = self.service.stopService()
+            self.reactor.advance(4.9)
+            self.assertEqual(self.events, [])
+            self.assertEqual(self.service.readiness.reasons, ("the process is draining",))
+            if ends_it == "time":
+                self.reactor.advance(0.1)
+            else:
+                self.termination.cut_short()
+            self.assertIn("serving drains for 7.0", self.events)
+            self.successResultOf(stopped)
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_delay_before_start(self) -> None:
+        """One that does not serve yet ends at once."""
+        self.control_plane.shutdown_delay = 5.0
+        self.begin()
+        self.successResultOf(self.service.stopService())
 
     def test_slow_end(self) -> None:
         """A slow disk and slow observers are waited for, but nothing else waits for them."""

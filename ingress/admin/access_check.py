@@ -30,15 +30,18 @@ class AccessCheck:
     """
     :param hosts: knows our own names.
     :param clients: returns those of the configuration.
+    :param health_path: a further path that is for everybody; empty for none.
     """
 
     def __init__(
         self,
         hosts: HostCheck | None = None,
         clients: Callable[[], Networks] = tuple,
+        health_path: str = "",
     ) -> None:
         self._hosts = hosts if hosts is not None else HostCheck()
         self._clients = clients
+        self._open_paths = OPEN_PATHS | {health_path.encode()} if health_path else OPEN_PATHS
 
     def refusal(
         self,
@@ -57,7 +60,7 @@ class AccessCheck:
             connect.
         :return: None if the request may be answered.
         """
-        if path in OPEN_PATHS:
+        if path in self._open_paths:
             return None
         if client and not self._may_ask(client):
             return _REFUSED

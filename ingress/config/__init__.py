@@ -138,6 +138,12 @@ class Admin:
     clients: tuple[IPv4Network | IPv6Network, ...] = ()
     """Who gets more than probes and metrics, beside this machine."""
 
+    health_path: str = ""
+    """
+    A path that answers as the probe of ingress-nginx does: 200 while the process serves, 500 before
+    it does and while it ends; empty for none.
+    """
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessLogSettings:
@@ -164,6 +170,8 @@ class IngressClassFilter:
     name: str = "twisted"
     controller: str = "txingress.dev/ingress"
     without_class: bool = False
+    by_name: bool = False
+    """Whether the class called `name` is ours whatever controller it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,15 @@ class Config:
     nginx: NginxSettings = NginxSettings()
     """What the ConfigMap says beyond the other fields; never set by the file."""
 
+    external_names: bool = True
+    """Whether requests are sent to Services of the type ExternalName."""
+
+    catch_all: bool = True
+    """Whether Ingresses with a default backend are served."""
+
+    ssl_passthrough: bool = True
+    """Whether the annotation ``ssl-passthrough`` is carried out."""
+
     ssl_redirect: bool = True
     hsts: HSTS | None = HSTS()
     """None for answers without the field."""
@@ -291,6 +308,9 @@ class Config:
     """Who may be asked for the certificates of Ingresses, such as ``example.com/ingress``."""
 
     snippets: Literal["refuse", "ignore", "interpret"] = "refuse"
+    shutdown_delay: float = 0.0
+    """Seconds for which the process serves as before when it has been told to end."""
+
     shutdown_grace: float = 30.0
     """In seconds."""
 

@@ -39,6 +39,9 @@ _CLASS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 """Wider than an object name: the old annotation holds any name that the operator chose."""
 
 _HOST_NAME = re.compile(NAME)
+_HEALTH_PATH = re.compile(
+    r"/(?!readyz$|metrics$)[A-Za-z0-9._~-]{1,60}(?:/[A-Za-z0-9._~-]{1,60}){0,7}"
+)
 _NUMBERS = re.compile(r"[0-9.]+")
 _CONTROLLER = re.compile(rf"(?=.{{1,250}}\Z){LABEL}(?:\.{LABEL})*/[!-~]+")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
@@ -75,6 +78,15 @@ def admin_host(value: object) -> str:
         if is_ip_address(name) or (is_name and not _NUMBERS.fullmatch(name)):
             return name
     raise NotAccepted("a host name, an IP address, or *.DOMAIN, without a port")
+
+
+def health_path(value: object) -> str:
+    """A path of the admin listener; null for none, which is an empty one."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and _HEALTH_PATH.fullmatch(value):
+        return value
+    raise NotAccepted("a path such as /healthz, and none that the admin listener has; or null")
 
 
 def boolean(value: object) -> bool:

@@ -50,6 +50,8 @@ class Reading:
             "listen": self._listen(),
             "source": {"kubernetes": self._kubernetes()},
             "class": self._class(),
+            "admin": {"health-path": self._text("health-check-path")},
+            "ssl-passthrough": self._value("enable-ssl-passthrough"),
             "shutdown-grace": SHUTDOWN_GRACE,
         }
         for flag, key in (
@@ -64,6 +66,14 @@ class Reading:
         certificate = self._object("default-ssl-certificate")
         if certificate:
             settings["tls"] = {"default": certificate}
+        for flag, key in (
+            ("disable-svc-external-name", "external-names"),
+            ("disable-catch-all", "catch-all"),
+        ):
+            if self._value(flag):
+                settings[key] = False
+        if self._integer("shutdown-grace-period") > 0:
+            settings["shutdown-delay"] = self._integer("shutdown-grace-period")
         if self._integer("v") >= _DEBUG:
             settings["log"] = {"level": "debug"}
         return settings
@@ -169,4 +179,5 @@ class Reading:
             "name": self._text("ingress-class") or FLAGS["ingress-class"].default,
             "controller": self._text("controller-class"),
             "without-class": self._value("watch-ingress-without-class"),
+            "by-name": self._value("ingress-class-by-name"),
         }

@@ -123,17 +123,19 @@ _OBJECTS: Final = (
         "chains are sent as Secrets have them, so that clients which need a missing intermediate "
         "certificate fail",
     ),
-    _stops(
+    _sets(
         "disable-svc-external-name",
         _BOOLEAN,
         "false",
-        "Services of the type ExternalName would still be served",
+        "external-names",
+        "whether Services of the type ExternalName get no requests",
     ),
-    _stops(
+    _sets(
         "disable-catch-all",
         _BOOLEAN,
         "false",
-        "Ingresses with a default backend would still be served",
+        "catch-all",
+        "whether Ingresses with a default backend are not served",
     ),
 )
 
@@ -159,11 +161,12 @@ _CLASSES: Final = (
         "class.without-class",
         "whether Ingresses that name no class are served",
     ),
-    _told(
+    _sets(
         "ingress-class-by-name",
         _BOOLEAN,
         "false",
-        "a class of the name of --ingress-class that has another controller is not served",
+        "class.by-name",
+        "whether the class named by --ingress-class is ours whatever controller it has",
     ),
     _stops(
         "annotations-prefix",
@@ -182,22 +185,24 @@ _PORTS: Final = (
     _sets("https-port", _INTEGER, "443", "listen.https", "the port for https"),
     _sets("healthz-port", _INTEGER, "10254", "listen.admin", "the port for probes and metrics"),
     _sets("healthz-host", _TEXT, "", "listen.admin", "the address for probes and metrics"),
-    _told(
+    _sets(
         "health-check-path",
         _TEXT,
         "/healthz",
-        "probes are answered at /healthz and /readyz alone, and fail at any other path",
+        "admin.health-path",
+        "the path of probes: 200 while the process serves, else 500",
     ),
     _no_effect("health-check-timeout", _INTEGER, "10", "probes are answered at once"),
     _no_effect("default-server-port", _INTEGER, "8181", "there is no such internal port"),
     _no_effect("status-port", _INTEGER, "10246", "there is no such internal port"),
     _no_effect("stream-port", _INTEGER, "10247", "there is no such internal port"),
     _no_effect("ssl-passthrough-proxy-port", _INTEGER, "442", "there is no such internal port"),
-    _no_effect(
+    _sets(
         "enable-ssl-passthrough",
         _BOOLEAN,
         "false",
-        "TLS of hosts with the annotation ssl-passthrough is passed through without it",
+        "ssl-passthrough",
+        "whether the annotation ssl-passthrough is carried out",
     ),
     _no_effect("internal-logger-address", _TEXT, "127.0.0.1:11514", "there is no such logger"),
     _no_effect("profiling", _BOOLEAN, "true", "there is no profiler of Go"),
@@ -314,11 +319,12 @@ _METRICS: Final = (
 )
 
 _PROCESS: Final = (
-    _told(
+    _sets(
         "shutdown-grace-period",
         _INTEGER,
         "0",
-        "the listeners close at SIGTERM; a preStop hook that sleeps keeps them open",
+        "shutdown-delay",
+        "seconds after SIGTERM for which the process serves as before",
     ),
     _no_effect(
         "post-shutdown-grace-period",

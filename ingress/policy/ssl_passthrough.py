@@ -65,6 +65,10 @@ _NOT_DECRYPTED: Final = (
     "are"
 )
 
+_NOT_ALLOWED: Final = (
+    "`ssl-passthrough` of the configuration is false, so that TLS ends here, as in ingress-nginx "
+    "without --enable-ssl-passthrough"
+)
 _OPEN: Final = f"{_NOT_DECRYPTED}, and nobody is kept out by it; the endpoints have to do that"
 
 
@@ -87,6 +91,9 @@ class SSLPassthrough(Policy):
     def read(cls, annotations: Annotations, context: ReadContext) -> SSLPassthrough | None:
         """Feature: whatever else the object asks for is told."""
         if not annotations.boolean(NAME, False):
+            return None
+        if not context.config.ssl_passthrough:
+            annotations.fault(NAME, _NOT_ALLOWED)
             return None
         if not context.config.listen.https:
             annotations.fault(

@@ -58,6 +58,22 @@ class SiteTests(SynchronousTestCase):
         self.readiness.clear("listeners")
         self.assertEqual(self.get("/readyz"), (200, "ok\n"))
 
+    def test_health_path(self) -> None:
+        """A path for all probes is 500 until the process serves and when it ends, to everybody."""
+        for path in ("/healthz", "/health/live"):
+            readiness = Readiness(snapshot="no routes yet")
+            access = AccessCheck(health_path=path)
+            self.site = make_admin_site(readiness, Turns(Clock()), access=access, health_path=path)
+            self.site.doStart()
+            self.addCleanup(self.site.doStop)
+            self.assertEqual(self.get(path), (500, "no routes yet\n"))
+            readiness.clear("snapshot")
+            self.assertEqual(self.get(f"{path}?x"), (200, "ok\n"))
+            readiness.add("drain", "the process is draining")
+            self.assertEqual(self.get(path)[0], 500)
+            self.assertEqual(self.get(f"{path}x")[0], 404)
+            self.assertIsNone(access.refusal(path.encode(), [], [], "", "203.0.113.1"))
+
     def test_query(self) -> None:
         """A query changes nothing."""
         self.assertEqual(self.get("/healthz?verbose")[0], 200)

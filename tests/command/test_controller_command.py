@@ -46,7 +46,8 @@ class WriteTests(SynchronousTestCase):
             (["--controller-class=x"], '--controller-class: "x": the name of a controller'),
             (["--publish-status-address=-,a"], '--publish-status-address: "-"'),
             (["--kubeconfig=/nowhere"], '--kubeconfig: "/nowhere": an existing file'),
-            (["--disable-catch-all"], "--disable-catch-all=true: stops the start"),
+            (["--health-check-path=/readyz"], '--health-check-path: "/readyz": a path such as'),
+            (["--annotations-prefix=x.example"], "--annotations-prefix=x.example: stops the start"),
         ):
             error = self.assertRaises(CannotRun, self.write, *words)
             self.assertIn(message, str(error))

@@ -62,7 +62,10 @@ class SettingsTests(SynchronousTestCase):
                     "name": "nginx",
                     "controller": "k8s.io/ingress-nginx",
                     "without-class": False,
+                    "by-name": False,
                 },
+                "admin": {"health-path": "/healthz"},
+                "ssl-passthrough": False,
                 "shutdown-grace": 240,
                 "config-map": "ingress-nginx/ingress-nginx-controller",
             },
@@ -87,6 +90,11 @@ class SettingsTests(SynchronousTestCase):
             "--watch-ingress-without-class",
             "--healthz-host=::1",
             "--v=5",
+            "--tcp-services-configmap=a/tcp",
+            "--disable-catch-all",
+            "--disable-svc-external-name",
+            "--shutdown-grace-period=7",
+            "--health-check-path=/health/live",
         )
         for words in (
             (),
@@ -149,7 +157,7 @@ class RemarkTests(SynchronousTestCase):
 
     def test_default(self) -> None:
         """A flag that asks for what is the default anyway stops nothing and is not told."""
-        for name in ("disable-svc-external-name=false", "health-check-path=/healthz"):
+        for name in ("annotations-prefix=nginx.ingress.kubernetes.io", "metrics-per-host=true"):
             (remark,) = reading(f"--{name}").remarks
             self.assertEqual(remark.verdict, FlagVerdict.NO_EFFECT)
 

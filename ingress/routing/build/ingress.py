@@ -110,7 +110,17 @@ class IngressReader:
         ingress = self._ingresses.get(key[1:])
         if ingress is None or not self._class_rule.is_ours(ingress):
             return None
+        if not self.config.catch_all and ingress.spec.default_backend is not None:
+            return _refused_catch_all(ingress)
         return (yield from read_ingress(ingress, self))
+
+
+def _refused_catch_all(ingress: Ingress) -> RuleSet:
+    metadata = ingress.metadata
+    source = RuleSource(KIND, metadata.namespace, metadata.name, ingress.origin)
+    message = "`catch-all` of the configuration serves no Ingress that has one; it has no rules"
+    problem = source.problem(Code.CATCH_ALL_REFUSED, "spec.defaultBackend", message)
+    return RuleSet(source, age_of(metadata), problems=(problem,))
 
 
 def read_ingress(ingress: Ingress, reader: IngressReader) -> Steps[RuleSet]:

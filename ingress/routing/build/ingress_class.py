@@ -32,6 +32,9 @@ class ClassRule:
     """The class of Ingresses that name none; empty if there is none."""
 
     configured_name: str
+    is_by_name: bool
+    """Whether the class of this name is ours whatever controller it has."""
+
     without_class: bool
 
     def is_ours(self, ingress: Ingress) -> bool:
@@ -49,7 +52,9 @@ class ClassRule:
         return self.without_class
 
     def _is_class_ours(self, name: str) -> bool:
-        return name in self.ours or (name == self.configured_name and name not in self.others)
+        if name == self.configured_name:
+            return self.is_by_name or name not in self.others
+        return name in self.ours
 
 
 def class_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> ClassRule:
@@ -68,6 +73,7 @@ def class_rule(classes: Mapping[ObjectName, IngressClass], config: Config) -> Cl
         others=frozenset(item.metadata.name for item in classes.values()) - ours,
         default=_default_class(classes) if is_from_files else "",
         configured_name=config.ingress_class.name,
+        is_by_name=config.ingress_class.by_name,
         without_class=config.ingress_class.without_class,
     )
 

@@ -21,6 +21,7 @@ from ingress.routing.build.change import (
 from ingress.routing.build.endpoint_screen import RefusedEndpoint
 from ingress.routing.build.rule_table import Move, moved_users
 from ingress.routing.build.server_host import as_service, resolve_host, service_of_key
+from ingress.routing.build.service_port import named
 from ingress.routing.build.upstream import (
     ResolvedUpstream,
     ServiceObjects,
@@ -29,6 +30,10 @@ from ingress.routing.build.upstream import (
 from ingress.steps import STRIDE, Steps
 
 _ANNOTATION: Final = "metadata.annotations["
+_NOT_EXTERNAL: Final = (
+    "is an ExternalName, to which `external-names` of the configuration sends nothing; answered "
+    "with 503"
+)
 _CONSEQUENCE: Final = "; answered with "
 
 
@@ -229,9 +234,11 @@ def _resolved(
     service = as_service(key, objects.services, source, read)
     if service is None:
         return resolve_host(key, objects.resolved_names, source, own)
-    found = yield from resolve_upstream(
-        service, _service_objects(service, objects, slices), source, own
-    )
+    read_objects = _service_objects(service, objects, slices)
+    item = read_objects.service
+    if not config.external_names and item is not None and item.spec.type == "ExternalName":
+        return ResolvedUpstream(Upstream(key), f"{named(service)} {_NOT_EXTERNAL}")
+    found = yield from resolve_upstream(service, read_objects, source, own)
     if service is key:
         return found
     return replace(found, upstream=replace(found.upstream, key=key))

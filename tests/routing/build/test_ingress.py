@@ -17,6 +17,8 @@ from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.policy.refusal import Refusal
 from ingress.policy.registry import REGISTRY
+from ingress.policy.ssl_passthrough import SSLPassthrough
+from ingress.routing.build import Built, build
 from ingress.routing.build.ingress import (
     MAX_PATH_LENGTH,
     IngressReader,
@@ -26,7 +28,7 @@ from ingress.routing.build.ingress import (
 from ingress.routing.build.ingress_class import class_rule
 from ingress.routing.build.rule_set import RuleSet, WeightedBackend
 from ingress.steps import finish
-from tests.support.objects import FILES, ingress
+from tests.support.objects import FILES, NOW, ingress, objects, served, service
 
 ANNOTATIONS = (
     *("ssl-redirect", "affinity", "affinity-mode", "session-cookie-path", "session-cookie-expires"),
@@ -159,3 +161,56 @@ class ReadIngressTests(SynchronousTestCase):
             with self.subTest(path=path, annotations=annotated):
                 rules = rules_of(ingress("a.example", {path: "web:80"}, annotations=annotated))
                 self.assertEqual(rules.host_wide, expected)
+
+
+class LeftOutTests(SynchronousTestCase):
+    """What the configuration leaves out, live: a change of it builds everything again."""
+
+    def setUp(self) -> None:
+        self.objects = objects(
+            ingress("a.example", {"/": "out:80"}),
+            ingress("b.example", {"/": "web:80"}, name="all", default="web:80"),
+            ingress(
+                "c.example", {"/": "web:80"}, name="raw", annotations={"ssl-passthrough": "true"}
+            ),
+            service("out", kind="ExternalName", external="192.0.2.7"),
+            served("web"),
+        )
+
+    def built(self, before: Built | None = None, **settings: bool) -> Built:
+        return build(self.objects, replace(FILES, **settings), before, now=NOW)  # type: ignore[arg-type]
+
+    def faults(self, result: Built) -> set[tuple[str, str]]:
+        return {(each.name, each.field) for each in result.all_problems()}
+
+    def test_external_names(self) -> None:
+        """An ExternalName has no endpoint, and its Ingress is told."""
+        before = self.built()
+        key = UpstreamKey("default", "out", "80")
+        self.assertTrue(before.snapshot.upstreams[key].endpoints)
+        after = self.built(before, external_names=False)
+        self.assertEqual(after.snapshot.upstreams[key].endpoints, ())
+        added = self.faults(after) - self.faults(before)
+        self.assertEqual({name for name, _ in added}, {"web"})
+        again = self.built(after)
+        self.assertTrue(again.snapshot.upstreams[key].endpoints)
+
+    def test_catch_all(self) -> None:
+        """An Ingress with a default backend is left out whole, and told."""
+        before = self.built()
+        self.assertIn(b"b.example", before.snapshot.hosts)
+        after = self.built(before, catch_all=False)
+        self.assertNotIn(b"b.example", after.snapshot.hosts)
+        self.assertIn(b"a.example", after.snapshot.hosts)
+        self.assertIn(("all", "spec.defaultBackend"), self.faults(after))
+
+    def test_passthrough(self) -> None:
+        """TLS ends here for a host that would pass it through, which is told."""
+        after = self.built(self.built(), ssl_passthrough=False)
+        route = after.snapshot.hosts[b"c.example"].route(b"/")
+        assert route is not None
+        self.assertNotIn(SSLPassthrough, [type(each) for each in route.policies])
+        self.assertIn(
+            ("raw", "metadata.annotations[nginx.ingress.kubernetes.io/ssl-passthrough]"),
+            self.faults(after),
+        )

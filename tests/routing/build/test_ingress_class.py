@@ -37,6 +37,15 @@ class IsOursTests(SynchronousTestCase):
         both = {"class_name": "nginx", "class_annotation": "twisted"}
         self.assertFalse(is_ours(CLUSTER, *classes, **both))
 
+    def test_by_name(self) -> None:
+        """The class of the configured name is ours with another controller, if that is asked for."""
+        other = ingress_class("twisted", controller=OTHER)
+        named = replace(CLUSTER, ingress_class=replace(CLUSTER.ingress_class, by_name=True))
+        self.assertFalse(is_ours(CLUSTER, other, class_name="twisted"))
+        self.assertTrue(is_ours(named, other, class_name="twisted"))
+        foreign = ingress_class("nginx", controller=OTHER)
+        self.assertFalse(is_ours(named, other, foreign, class_name="nginx"))
+
     def test_empty_cluster(self) -> None:
         """A cluster without IngressClass is not a folder without one: only our name counts."""
         self.assertFalse(is_ours(CLUSTER))
