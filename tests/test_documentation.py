@@ -322,6 +322,18 @@ class TableTests(SynchronousTestCase):
 class FileTests(SynchronousTestCase):
     """The files of the documentation."""
 
+    def test_explained(self) -> None:
+        """What README.md says that `txingress explain` prints is what it prints."""
+        here = Path.cwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(CHECKOUT)
+        shown = re.findall(
+            r"^\$ txingress (explain [^\n]*)\n(.*?)^```", Path("README.md").read_text(), re.M | re.S
+        )
+        self.assertTrue(shown)
+        for command, output in shown:
+            self.assertEqual(run(*shlex.split(command)), (0, output, ""), command)
+
     def test_links(self) -> None:
         """Each link to a file of the checkout leads to one."""
         for page in (*CHECKOUT.glob("*.md"), *CHECKOUT.glob("[bde]*/**/*.md")):

@@ -52,7 +52,10 @@ def _bash(summaries: Mapping[str, str], options: Mapping[str, list[str]]) -> str
   esac
   [[ $COMP_CWORD -eq 1 ]] && words='{" ".join(summaries)}'
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
-  [[ $COMP_CWORD -gt 1 && $cur != -* ]] && COMPREPLY+=($(compgen -f -- "$cur"))
+  if [[ $COMP_CWORD -gt 1 && $cur != -* ]]; then
+    local IFS=$'\\n'  # A name of a file may have blanks.
+    COMPREPLY+=($(compgen -f -- "$cur"))
+  fi
 }}
 complete -o filenames -F _txingress txingress kubectl-txingress
 """
@@ -77,7 +80,11 @@ _txingress() {{
 {cases}  esac
   _files
 }}
-compdef _txingress txingress
+if [[ $funcstack[1] == _txingress ]]; then
+  _txingress "$@"  # This is a file of $fpath, which is loaded by the first completion.
+else
+  compdef _txingress txingress kubectl-txingress
+fi
 """
 
 

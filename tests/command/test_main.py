@@ -12,6 +12,7 @@ from configparser import ConfigParser
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from shutil import which
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -126,6 +127,29 @@ class CommandTests(SynchronousTestCase):
             except FileNotFoundError:
                 continue
             self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_completed(self) -> None:
+        """Bash and fish complete commands, options, and names of files with blanks."""
+        folder = Path(self.mktemp())
+        folder.mkdir(parents=True)
+        (folder / "a b.yaml").touch()
+        words = (("che", "check"), ("check --fo", "check --format"), ("check a", "check a b.yaml"))
+        for shell, complete in (
+            ("bash", 'read -ra COMP_WORDS <<< "txingress $1"; COMP_CWORD=$((${#COMP_WORDS[@]}-1))\n'
+                     'source ./script; _txingress; printf "%s\\n" "${COMPREPLY[@]}"'),
+            ("fish", 'source ./script; complete -C "txingress $argv[1]" | string split -f1 \\t'),
+        ):  # fmt: skip
+            if which(shell) is None:
+                continue
+            (folder / "script").write_text(run("completion", shell)[1])
+            for written, completed in words:
+                done = subprocess.run(
+                    [shell, "-c", complete, *(["-"] if shell == "bash" else []), written],
+                    cwd=folder, text=True, capture_output=True,
+                    env={**os.environ, "HOME": str(folder.absolute())},
+                )  # fmt: skip
+                expected = completed.partition(" ")[2] or completed
+                self.assertEqual((done.stdout.splitlines(), done.stderr), ([expected], ""), shell)
 
     def test_broken_pipe(self) -> None:
         """A reader that has seen enough is no failure."""
