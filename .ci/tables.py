@@ -1,6 +1,6 @@
 """
 Write the tables of README.md and docs that come from the code, the man page, the schema of the
-chart's values, and its dashboards.
+chart's values, its table of flags and its dashboards.
 
 A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
 With ``--check``, nothing is written: the command fails if a table is not what the code says.
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import dashboard_controller
 import dashboard_traffic
-from chart_flags import flag_table
 from chart_schema import schema
+from chart_tables import flag_table, unused_values
 from dashboards import dumped
 
 from ingress.command.manual import manual
@@ -124,6 +124,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "docs/migration.md": {"values": helm_values, "findings": findings_at_a_move},
     "docs/configmap.md": {"keys": config_map_keys, "variables": log_variables},
     "docs/flags.md": {"flags": flags},
+    "docs/helm.md": {"unused": unused_values},
 }
 """The makers of tables by file and name."""
 

@@ -199,6 +199,15 @@ class AlertTests(SynchronousTestCase):
             self.assertEqual(rule["annotations"].keys(), {"summary", "description"})
             self.assertFalse(rule["annotations"]["summary"].endswith("."))
 
+    def test_listed(self) -> None:
+        """docs/observing.md lists each alert with its severity."""
+        page = (CHART.parents[1] / "docs" / "observing.md").read_text()
+        rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ", page, re.MULTILINE)
+        self.assertEqual(
+            [row for row in rows if row[1] in ("critical", "warning", "info")],
+            [(rule["alert"], rule["labels"]["severity"]) for rule in self.rules()],
+        )
+
     def test_checked(self) -> None:
         """promtool accepts the file."""
         done = self.promtool("check", "rules", str(ALERTS))

@@ -67,6 +67,12 @@ def _ask(asked: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def parse_set(text: str) -> Values:
+    """The values of ``--set TEXT``, as Helm reads it."""
+    parsed: Values = _ask({"set": text})["made"]
+    return parsed
+
+
 class Rendering:
     """
     What Helm makes of the chart.
