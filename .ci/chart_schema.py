@@ -30,6 +30,7 @@ _PORT_OR_NAME: Schema = {"anyOf": [_PORT, {"type": "string", "minLength": 1}]}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _PERCENTAGE: Schema = {"type": "integer", "minimum": 1}
 _SHARE: Schema = {"anyOf": [_COUNT, {"type": "string", "pattern": "^[0-9]+%?$"}]}
+_DURATION: Schema = {"type": "string", "pattern": r"^$|^([0-9]+(ms|[smhdwy]))+$"}
 _SCALARS: Schema = {"type": "object", "additionalProperties": _SCALAR}
 
 _NODE_PORTS: Schema = {
@@ -87,6 +88,11 @@ _SPECIAL: Mapping[str, Schema] = {
     "controller.service.internal.targetPorts": {
         "type": "object",
         "additionalProperties": _PORT_OR_NAME,
+    },
+    **{
+        f"controller.metrics.{kind}Monitor.{name}": _DURATION
+        for kind in ("service", "pod")
+        for name in ("scrapeInterval", "scrapeTimeout")
     },
     "controller.metrics.port": _PORT,
     "controller.metrics.service.servicePort": _PORT,
@@ -181,8 +187,11 @@ def _closed(values: Mapping[str, Any], path: str) -> Schema:
         slips = sorted(set(_slips(name)) - properties.keys())
         if slips:
             patterns[f"^({'|'.join(slips)})$"] = {"const": f"under the name {name}"}
+    # Null takes a default away, which templates cannot do without, unless it is an empty one.
+    required = [name for name, value in values.items() if value not in ({}, [], "")]
     return {
         "type": "object",
+        "required": required,
         "properties": dict(sorted(properties.items())),
         "patternProperties": patterns,
         "additionalProperties": False,

@@ -14,7 +14,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chart.test_objects import INGRESS_NGINX
-from tests.support.chart import Rendering, Values, parse_set
+from tests.support.chart import Rendering, Values, merged, parse_set
 from tests.support.kubernetes_rules import faults
 from tests.support.kubernetes_schema import complaints
 from tests.support.process import CHECKOUT
@@ -23,16 +23,6 @@ PAGE = CHECKOUT / "docs" / "helm.md"
 
 FILE = re.compile(r"Create `([^`]+)`:\n\n```yaml\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^    (\S.*)$", re.MULTILINE)
-
-
-def merged(values: Values, further: Values) -> Values:
-    """As Helm merges values: mappings one by one, all else as a whole."""
-    made = dict(values)
-    for name, value in further.items():
-        before = made.get(name)
-        is_inner = isinstance(value, dict) and isinstance(before, dict)
-        made[name] = merged(before, value) if is_inner else value
-    return made
 
 
 class PageTests(SynchronousTestCase):
@@ -60,8 +50,8 @@ class PageTests(SynchronousTestCase):
         given = parser.parse_args(words)
         values: Values = {}
         for name in given.f:
-            further: Any = self.files.get(name)
-            if further is None:
+            further: Values = self.files.get(name, {})
+            if name not in self.files:
                 further = yaml.safe_load(Path(CHECKOUT, name).read_text())
             values = merged(values, further)
         for text in given.set:

@@ -4,9 +4,12 @@ Tests for etc/chart: what its values mean.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
+import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.migration import flags
@@ -14,7 +17,8 @@ from ingress.migration.flag import FlagVerdict
 from ingress.migration.flag_table import FLAGS
 from ingress.migration.flag_value import FlagKind
 from tests.chart.test_objects import FURTHER, OF_INGRESS_NGINX
-from tests.support.chart import Document, Rendering, Values
+from tests.support.chart import CHART, Document, Rendering, Values, merged
+from tests.support.kubernetes_schema import complaints
 
 
 def controller(**values: Any) -> Values:
@@ -100,6 +104,85 @@ class RefusalTests(SynchronousTestCase):
             self.assertIn(said, refused(controller=values))
         self.assertIn("objects of all namespaces", refused(rbac={"scope": True}))
         self.assertIn("there is no default", refused(defaultBackend={"enabled": True}))
+
+
+class OddTests(SynchronousTestCase):
+    """Values that YAML could take for something else, and values that are taken away."""
+
+    ALL: ClassVar[Values] = {
+        "defaultBackend": {"enabled": True, "image": {"image": "errors"}},
+        "controller": {
+            "service": {"internal": {"enabled": True}},
+            "metrics": {
+                "enabled": True,
+                "serviceMonitor": {"enabled": True},
+                "podMonitor": {"enabled": True},
+                "prometheusRule": {"enabled": True},
+                "dashboards": {"enabled": True},
+            },
+        },
+    }
+    """All objects."""
+
+    def leaves(self, value: Any, schema: Document, *place: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the place of each value, its schema, and whether there must be one."""
+        for name, inner in value.items():
+            known = schema["properties"].get(name, {})
+            if "properties" in known:
+                yield from self.leaves(inner, known, *place, name)
+            else:
+                is_required = name in schema.get("required", ())
+                yield (*place, name), known, is_required
+
+    def check(self, chosen: Callable[[Document, bool], bool], value: Any) -> None:
+        """All values that are chosen have this value, at once."""
+        values = yaml.safe_load((CHART / "values.yaml").read_text())
+        schema = json.loads((CHART / "values.schema.json").read_text())
+        given = self.ALL
+        count = 0
+        for place, known, is_required in self.leaves(values, schema):
+            is_given = place[:3] == ("defaultBackend", "image", "image")
+            if place[0] != "global" and not is_given and chosen(known, is_required):
+                count += 1
+                odd: Any = value
+                for name in reversed(place):
+                    odd = {name: odd}
+                given = merged(given, odd)
+        self.assertGreater(count, 50)
+        self.assertEqual(complaints(Rendering(given).documents), [])
+
+    def test_words(self) -> None:
+        """Every text stays text: words for booleans, numbers, and what begins a comment."""
+        for value in ("yes", "1e3", "0x10", "a: b #c", "{", "null"):
+            self.check(lambda known, _: known == {"type": "string"}, value)
+
+    def test_nulls(self) -> None:
+        """A value without which nothing is missing may be null, as Helm removes values."""
+        self.check(lambda _, is_required: not is_required, None)
+
+    def test_missing(self) -> None:
+        """Any other one is missed by its name."""
+        self.assertIn("missing property 'service'", refused(controller={"service": None}))
+
+    def test_annotations(self) -> None:
+        """Labels and annotations are text, whatever is written."""
+        odd = {"example.com/a": True, "example.com/b": 1, "example.com/c": "x"}
+        rendering = Rendering(
+            {
+                "commonLabels": odd,
+                "controller": {
+                    "annotations": odd,
+                    "podAnnotations": odd,
+                    "podLabels": odd,
+                    "service": {"annotations": odd, "labels": odd},
+                },
+            }
+        )
+        self.assertEqual(complaints(rendering.documents), [])
+        made = rendering.get("Service")["metadata"]["annotations"]
+        self.assertEqual(
+            made, {"example.com/a": "true", "example.com/b": "1", "example.com/c": "x"}
+        )
 
 
 class NotesTests(SynchronousTestCase):

@@ -73,6 +73,18 @@ def parse_set(text: str) -> Values:
     return parsed
 
 
+def merged(values: Values, further: Values) -> Values:
+    """As Helm merges values: mappings one by one, all else as a whole."""
+    made = dict(values)
+    for name, value in further.items():
+        before = made.get(name)
+        if isinstance(value, dict) and isinstance(before, dict):
+            made[name] = merged(before, value)
+        else:
+            made[name] = value
+    return made
+
+
 class Rendering:
     """
     What Helm makes of the chart.

@@ -10,7 +10,7 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- $isOpen := include "txingress.listens" (list $ $name) | eq "yes" -}}
 {{- $_ := set $listen $name (ternary (printf "tcp:%s" (include "txingress.port" (list $ $name))) nil $isOpen) -}}
 {{- end -}}
-{{- $host := get $values.extraArgs "healthz-host" -}}
+{{- $host := get (default dict $values.extraArgs) "healthz-host" -}}
 {{- if $host -}}
 {{- $_ := set $listen "admin" (printf "%s:interface=%s" $listen.admin ($host | replace ":" "\\:")) -}}
 {{- end -}}
@@ -36,7 +36,7 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- $_ := set $config "default-backend" (printf "%s/%s" $namespace (include "txingress.backend" .)) -}}
 {{- end -}}
 {{- $config = mergeOverwrite $config (include "txingress.flags" . | fromYaml) -}}
-{{- toYaml (mergeOverwrite $config (deepCopy $values.configuration)) -}}
+{{- toYaml (mergeOverwrite $config (default dict $values.configuration | deepCopy)) -}}
 {{- end -}}
 
 {{/* Whether a listener is open: "yes" or "no". [root, http, https or admin] */}}
@@ -70,14 +70,14 @@ https: 443
 {{- $own := printf "%s/%s" (include "txingress.namespace" .) (include "txingress.controller" .) -}}
 {{- if include "txingress.flagOr" (dict "root" . "name" "update-status" "or" true) | ne "true" -}}
 service: null
-{{- else if or (hasKey $values.extraArgs "publish-service") (hasKey $values.extraArgs "publish-status-address") -}}
+{{- else if or (hasKey (default dict $values.extraArgs) "publish-service") (hasKey (default dict $values.extraArgs) "publish-status-address") -}}
 {}
 {{- else if and $values.publishService.enabled $values.publishService.pathOverride -}}
-service: {{ $values.publishService.pathOverride }}
+service: {{ $values.publishService.pathOverride | quote }}
 {{- else if and $values.publishService.enabled $values.service.enabled $values.service.external.enabled -}}
-service: {{ $own }}
+service: {{ $own | quote }}
 {{- else if and $values.publishService.enabled $values.service.enabled $values.service.internal.enabled -}}
-service: {{ $own }}-internal
+service: {{ printf "%s-internal" $own | quote }}
 {{- else -}}
 nodes: {{ ternary "internal" "external" $isInternal }}
 {{- end -}}

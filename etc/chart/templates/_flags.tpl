@@ -76,7 +76,7 @@ itself (make docs), which reads the same flags in `txingress nginx-ingress-contr
 
 {{/* A flag that other values have as well, or that value. root; name: of the flag; or: the value */}}
 {{- define "txingress.flagOr" -}}
-{{- $flags := .root.Values.controller.extraArgs -}}
+{{- $flags := default dict .root.Values.controller.extraArgs -}}
 {{- if hasKey $flags .name -}}
 {{- include "txingress.flag" (dict "root" .root "name" .name "value" (get $flags .name)) -}}
 {{- else -}}

@@ -42,14 +42,14 @@
 
 {{/* By these labels pods are selected, so they never change. */}}
 {{- define "txingress.selector" -}}
-app.kubernetes.io/name: {{ include "txingress.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "txingress.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: controller
 {{- end -}}
 
 {{- define "txingress.backend.selector" -}}
-app.kubernetes.io/name: {{ include "txingress.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "txingress.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: default-backend
 {{- end -}}
 
@@ -61,12 +61,12 @@ app.kubernetes.io/component: default-backend
     "app.kubernetes.io/part-of" (include "txingress.name" .)
     "app.kubernetes.io/managed-by" .Release.Service
     "app.kubernetes.io/component" "controller" -}}
-{{- toYaml (merge $own .Values.commonLabels) -}}
+{{- toYaml (merge $own (default dict .Values.commonLabels)) -}}
 {{- end -}}
 
 {{- define "txingress.backend.labels" -}}
 {{- $own := dict "app.kubernetes.io/component" "default-backend" -}}
-{{- toYaml (merge $own .Values.defaultBackend.labels (include "txingress.labels" . | fromYaml)) -}}
+{{- toYaml (merge $own (default dict .Values.defaultBackend.labels) (include "txingress.labels" . | fromYaml)) -}}
 {{- end -}}
 
 {{/*
@@ -76,21 +76,31 @@ root: the values; name; labels, annotations: further ones, or nothing; namespace
 the release, "-" for none.
 */}}
 {{- define "txingress.metadata" -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- if ne (default "" .namespace) "-" }}
-namespace: {{ default (include "txingress.namespace" .root) .namespace }}
+namespace: {{ default (include "txingress.namespace" .root) .namespace | quote }}
 {{- end }}
 labels:
-  {{- toYaml (merge (include "txingress.labels" .root | fromYaml) (default dict .labels)) | nindent 2 }}
+  {{- include "txingress.texts" (merge (include "txingress.labels" .root | fromYaml) (default dict .labels)) | nindent 2 }}
 {{- with .annotations }}
 annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- include "txingress.texts" . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* A mapping whose values are text, as labels and annotations are, whatever was written. */}}
+{{- define "txingress.texts" -}}
+{{- $texts := dict -}}
+{{- range $name, $value := . -}}
+{{- $_ := set $texts $name (include "txingress.text" $value) -}}
+{{- end -}}
+{{- toYaml $texts -}}
 {{- end -}}
 
 {{/* The name of an image. root; image: its values; tag: where it has none. */}}
 {{- define "txingress.image" -}}
-{{- $registry := default .root.Values.global.image.registry .image.registry -}}
+{{- $global := default dict .root.Values.global.image -}}
+{{- $registry := default $global.registry .image.registry -}}
 {{- $name := .image.repository -}}
 {{- if not $name -}}
 {{- $name = ternary (printf "%s/%s" $registry .image.image) .image.image (not (empty $registry)) -}}
@@ -162,6 +172,6 @@ yes
 
 {{/* The name of the Lease. */}}
 {{- define "txingress.lease" -}}
-{{- $flag := get .Values.controller.extraArgs "election-id" -}}
+{{- $flag := get (default dict .Values.controller.extraArgs) "election-id" -}}
 {{- default (printf "%s-leader" (include "txingress.controller" .)) (default $flag .Values.controller.electionID) -}}
 {{- end -}}

@@ -13,16 +13,16 @@ spec:
     {{- if $monitor.namespaceSelector }}
     {{- toYaml $monitor.namespaceSelector | nindent 4 }}
     {{- else }}
-    matchNames: [{{ include "txingress.namespace" .root }}]
+    matchNames: [{{ include "txingress.namespace" .root | quote }}]
     {{- end }}
   selector:
     matchLabels:
       {{- include "txingress.selector" .root | nindent 6 }}
   {{ ternary "endpoints" "podMetricsEndpoints" (eq .kind "ServiceMonitor") }}:
-    - port: {{ .port }}
-      interval: {{ $monitor.scrapeInterval }}
+    - port: {{ .port | quote }}
+      interval: {{ $monitor.scrapeInterval | quote }}
       {{- with $monitor.scrapeTimeout }}
-      scrapeTimeout: {{ . }}
+      scrapeTimeout: {{ . | quote }}
       {{- end }}
       {{- if $monitor.honorLabels }}
       honorLabels: true
@@ -34,7 +34,7 @@ spec:
       {{- end }}
       {{- end }}
   {{- with $monitor.jobLabel }}
-  jobLabel: {{ . }}
+  jobLabel: {{ . | quote }}
   {{- end }}
   {{- with $monitor.targetLabels }}
   {{ ternary "targetLabels" "podTargetLabels" (eq $.kind "ServiceMonitor") }}:

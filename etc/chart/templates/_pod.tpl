@@ -5,15 +5,15 @@ The template of the pods. root: the values; further: labels beside those that se
 {{- $values := .root.Values.controller -}}
 metadata:
   labels:
-    {{- toYaml (merge (include "txingress.selector" .root | fromYaml) .further $values.podLabels $values.labels .root.Values.commonLabels) | nindent 4 }}
+    {{- include "txingress.texts" (merge (include "txingress.selector" .root | fromYaml) .further (default dict $values.podLabels) (default dict $values.labels) (default dict .root.Values.commonLabels)) | nindent 4 }}
   annotations:
     # New pods for what a running process does not take over.
     txingress.dev/restart-for: {{ include "txingress.restartFor" .root | sha256sum | trunc 16 | quote }}
     {{- with $values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "txingress.texts" . | nindent 4 }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "txingress.serviceAccount" .root }}
+  serviceAccountName: {{ include "txingress.serviceAccount" .root | quote }}
   automountServiceAccountToken: true
   {{- with .root.Values.imagePullSecrets }}
   imagePullSecrets:
@@ -26,7 +26,7 @@ spec:
   hostNetwork: true
   {{- end }}
   {{- if or $values.dnsPolicy $values.hostNetwork }}
-  dnsPolicy: {{ default "ClusterFirstWithHostNet" $values.dnsPolicy }}
+  dnsPolicy: {{ default "ClusterFirstWithHostNet" $values.dnsPolicy | quote }}
   {{- end }}
   {{- range $field := list "dnsConfig" "hostAliases" "hostname" "runtimeClassName" "priorityClassName" "shareProcessNamespace" "tolerations" "affinity" "nodeSelector" }}
   {{- with get $values $field }}
@@ -59,7 +59,7 @@ spec:
   volumes:
     - name: config
       configMap:
-        name: {{ include "txingress.controller" .root }}
+        name: {{ include "txingress.controller" .root | quote }}
     {{- with $values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -79,7 +79,7 @@ spec:
 {{- $lowest = min $lowest (include "txingress.port" (list $ $name) | int) -}}
 {{- end -}}
 {{- end -}}
-{{- range $port := concat (keys .Values.tcp) (keys .Values.udp) -}}
+{{- range $port := concat (keys (default dict .Values.tcp)) (keys (default dict .Values.udp)) -}}
 {{- $lowest = min $lowest (int $port) -}}
 {{- end -}}
 {{- $lowest -}}
@@ -100,14 +100,14 @@ spec:
 {{- end -}}
 {{- $_ := set $security "sysctls" $listed -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $security (deepCopy $values.podSecurityContext)) -}}
+{{- toYaml (mergeOverwrite $security (default dict $values.podSecurityContext | deepCopy)) -}}
 {{- end -}}
 
 {{- define "txingress.container" -}}
 {{- $values := .Values.controller -}}
 {{- $image := $values.image -}}
-- name: {{ $values.containerName }}
-  image: {{ include "txingress.image" (dict "root" . "image" $image "tag" .Chart.AppVersion) }}
+- name: {{ $values.containerName | quote }}
+  image: {{ include "txingress.image" (dict "root" . "image" $image "tag" .Chart.AppVersion) | quote }}
   {{- with $image.pullPolicy }}
   imagePullPolicy: {{ . }}
   {{- end }}
@@ -143,8 +143,8 @@ spec:
     - name: admin
       containerPort: {{ include "txingress.port" (list . "admin") }}
     {{- range $protocol := list "tcp" "udp" }}
-    {{- range $port, $_ := get $.Values $protocol }}
-    - name: {{ include "txingress.portName" (dict "root" $ "port" $port "protocol" $protocol) }}
+    {{- range $port, $_ := default dict (get $.Values $protocol) }}
+    - name: {{ include "txingress.portName" (dict "root" $ "port" $port "protocol" $protocol) | quote }}
       containerPort: {{ $port }}
       {{- if $values.hostPort.enabled }}
       hostPort: {{ $port }}

@@ -26,6 +26,15 @@ healthCheckNodePort: {{ . | int }}
 {{- end }}
 {{- end -}}
 
+{{/* A port by its number or its name. */}}
+{{- define "txingress.portOrName" -}}
+{{- if kindIs "string" . -}}
+{{- quote . -}}
+{{- else -}}
+{{- int . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The spec of a Service in front of the proxy. root; service: its values. */}}
 {{- define "txingress.service" -}}
 {{- $service := .service -}}
@@ -38,7 +47,7 @@ ports:
   {{- if include "txingress.listens" (list $.root $name) | eq "yes" }}
   - name: {{ $name }}
     port: {{ get $service.ports $name | int }}
-    targetPort: {{ get $service.targetPorts $name }}
+    targetPort: {{ include "txingress.portOrName" (get $service.targetPorts $name) }}
     {{- if $service.appProtocol }}
     appProtocol: {{ $name }}
     {{- end }}
@@ -48,10 +57,10 @@ ports:
   {{- end }}
   {{- end }}
   {{- range $protocol := list "tcp" "udp" }}
-  {{- range $port, $_ := get $.root.Values $protocol }}
-  - name: {{ include "txingress.portName" (dict "root" $.root "port" $port "protocol" $protocol) }}
+  {{- range $port, $_ := default dict (get $.root.Values $protocol) }}
+  - name: {{ include "txingress.portName" (dict "root" $.root "port" $port "protocol" $protocol) | quote }}
     port: {{ $port }}
-    targetPort: {{ include "txingress.portName" (dict "root" $.root "port" $port "protocol" $protocol) }}
+    targetPort: {{ include "txingress.portName" (dict "root" $.root "port" $port "protocol" $protocol) | quote }}
     protocol: {{ upper $protocol }}
     {{- with get (get $service.nodePorts $protocol) (toString $port) }}
     {{- if $hasNodePorts }}
