@@ -76,6 +76,7 @@ _SPECIAL: Mapping[str, Schema] = {
     "controller.containerPort.*": _PORT,
     "controller.hostPort.ports.*": _PORT,
     # A mapping in ingress-nginx's chart, though it is a name.
+    "controller.healthCheckPath": {"type": "string", "pattern": "^/"},
     "controller.hostname": {"anyOf": [_TEXT, {"type": "object", "maxProperties": 0}]},
     "controller.publishService.pathOverride": {"type": "string", "pattern": "^$|^[^/]+/[^/]+$"},
     "controller.autoscaling.enabled": {"anyOf": [_FLAG, {"const": "auto"}]},
@@ -132,10 +133,8 @@ _UNUSED: Mapping[str, Schema] = {
     "controller.enableTopologyAwareRouting": _FLAG,
     "controller.extraModules": _LIST,
     "controller.healthCheckHost": _TEXT,
-    "controller.healthCheckPath": _TEXT,
     "controller.image.chroot": _FLAG,
     "controller.image.digestChroot": _TEXT,
-    "controller.ingressClassByName": _FLAG,
     "controller.keda": _OBJECT,
     "controller.maxmindLicenseKey": _TEXT,
     "controller.opentelemetry": _OBJECT,

@@ -199,7 +199,6 @@ class NotesTests(SynchronousTestCase):
                 "controller": {
                     "admissionWebhooks": {"enabled": True},
                     "enableAnnotationValidations": False,
-                    "healthCheckPath": "/healthz",
                     "maxmindLicenseKey": "abc",
                     "keda": {"enabled": False},
                     "extraArgs": {
@@ -299,6 +298,8 @@ class ScaleTests(SynchronousTestCase):
 
         self.assertEqual(mark(log={"level": "debug"}), mark())
         self.assertNotEqual(mark(workers=2), mark())
+        self.assertNotEqual(mark(admin={"health-path": "/alive"}), mark())
+        self.assertEqual(mark(admin={"hosts": ["admin.example"]}), mark())
 
 
 class PlaceTests(SynchronousTestCase):
@@ -422,6 +423,9 @@ class ConfigurationTests(SynchronousTestCase):
             rendering.configuration()["class"],
             {"name": "nginx", "controller": "txingress.dev/ingress"},
         )
+        by_name = Rendering(controller(ingressClassByName=True, healthCheckPath="/alive"))
+        self.assertIs(by_name.configuration()["class"]["by-name"], True)
+        self.assertEqual(by_name.configuration()["admin"], {"health-path": "/alive"})
         self.assertIn("annotations", rendering.get("IngressClass", "edge")["metadata"])
         self.assertNotIn("annotations", rendering.get("IngressClass", "old")["metadata"])
 
@@ -447,6 +451,8 @@ class ConfigurationTests(SynchronousTestCase):
             "http-port": "8081",
             "https-port": "8444",
             "healthz-port": "10255",
+            "health-check-path": "/alive",
+            "shutdown-grace-period": "20",
             "v": "4",
         }
         environment = {"POD_NAMESPACE": "txingress", "NODE_NAME": "node"}
@@ -467,6 +473,8 @@ class ConfigurationTests(SynchronousTestCase):
         """Requests may take as long as the pod may, less the hook and the Lease."""
         rendering = Rendering(controller(terminationGracePeriodSeconds=300))
         self.assertEqual(rendering.configuration()["shutdown-grace"], 270)
+        delayed = Rendering(controller(extraArgs={"shutdown-grace-period": 20}))
+        self.assertEqual(delayed.configuration()["shutdown-grace"], 40)
 
     def test_hook(self) -> None:
         """The drain hook, or the one that is asked for; our image has that of ingress-nginx."""

@@ -22,8 +22,15 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- if $values.watchIngressWithoutClass -}}
 {{- $_ := set $class "without-class" true -}}
 {{- end -}}
-{{- $grace := max 1 (sub (int $values.terminationGracePeriodSeconds) 30) -}}
+{{- if $values.ingressClassByName -}}
+{{- $_ := set $class "by-name" true -}}
+{{- end -}}
+{{- $delay := include "txingress.flagOr" (dict "root" . "name" "shutdown-grace-period" "or" 0) | int -}}
+{{- $grace := max 1 (sub (int $values.terminationGracePeriodSeconds) 30 $delay) -}}
 {{- $config := dict "listen" $listen "public-ports" (include "txingress.publicPorts" . | fromYaml) "source" (dict "kubernetes" $kubernetes) "class" $class "shutdown-grace" $grace -}}
+{{- if ne $values.healthCheckPath "/healthz" -}}
+{{- $_ := set $config "admin" (dict "health-path" $values.healthCheckPath) -}}
+{{- end -}}
 {{- with include "txingress.configMap" . -}}
 {{- $_ := set $config "config-map" . -}}
 {{- end -}}

@@ -54,6 +54,18 @@ itself (make docs), which reads the same flags in `txingress nginx-ingress-contr
 {{- $_ := set $status "addresses" (splitList "," $value) -}}
 {{- else if eq $name "update-status-on-shutdown" -}}
 {{- $_ := set $status "clear-on-shutdown" $isOn -}}
+{{- else if eq $name "health-check-path" -}}
+{{- $_ := set $config "admin" (dict "health-path" $value) -}}
+{{- else if eq $name "enable-ssl-passthrough" -}}
+{{- $_ := set $config "ssl-passthrough" $isOn -}}
+{{- else if eq $name "disable-svc-external-name" -}}
+{{- $_ := set $config "external-names" (not $isOn) -}}
+{{- else if eq $name "disable-catch-all" -}}
+{{- $_ := set $config "catch-all" (not $isOn) -}}
+{{- else if eq $name "shutdown-grace-period" -}}
+{{- $_ := set $config "shutdown-delay" (int $value) -}}
+{{- else if eq $name "ingress-class-by-name" -}}
+{{- $_ := set $class "by-name" $isOn -}}
 {{- else if eq $name "ingress-class" -}}
 {{- $_ := set $class "name" $value -}}
 {{- else if eq $name "controller-class" -}}

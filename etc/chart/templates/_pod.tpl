@@ -68,7 +68,8 @@ spec:
 {{/* The part of the configuration that a process reads only when it starts. */}}
 {{- define "txingress.restartFor" -}}
 {{- $config := include "txingress.configuration" . | fromYaml -}}
-{{- toYaml (pick $config "listen" "source" "installation" "workers") -}}
+{{- $admin := pick (default dict $config.admin) "health-path" -}}
+{{- toYaml (merge (pick $config "listen" "source" "installation" "workers") $admin) -}}
 {{- end -}}
 
 {{/* The lowest port that the process listens on. */}}
