@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from ingress.command.options import add_cluster, add_format, cluster_of
 from ingress.command.remarks import remarks_of
 from ingress.config import Cluster, Config
 from ingress.config_file import ConfigError, load_config
+from ingress.errors import IngressError
 from ingress.migration.config_maps import judge_key, judge_keys, judge_others
 from ingress.migration.configuration import judge_flag, judge_flags, local_settings
 from ingress.migration.controller import Installation, find_installations
@@ -155,8 +157,11 @@ def _of_files(arguments: argparse.Namespace, values: Mapping[str, Any]) -> list[
         for installation, name in _named(installations):
             files = [os.path.abspath(path) for path in real]
             output = Output(name, installation, arguments.image, tuple(paths), made, tuple(real))
-            offline = _load_files(output, files)
-            outputs.append(output.with_report(_report(installation, offline, values)))
+            offline, made_file = _load_files(output, files)
+            # What the report shows in place of temporary files.
+            shown = {os.path.abspath(one): other for one, other in names.items()}
+            shown[made_file] = ", ".join(arguments.values)
+            outputs.append(output.with_report(_report(installation, offline, values, shown)))
         return [output.with_copies() for output in outputs]
 
 
@@ -203,12 +208,17 @@ def _as_name(text: str) -> str:
     return _NOT_IN_NAMES.sub("-", text.lower())[:_MAX_NAME].strip("-")
 
 
-def _load_files(output: Output, files: Sequence[str]) -> Offline:
-    """Read what this installation serves, by a configuration that is written for that."""
+def _load_files(output: Output, files: Sequence[str]) -> tuple[Offline, str]:
+    """
+    Read what this installation serves, by a configuration that is written for that.
+
+    :return: also the file of what only Helm values tell of, which is gone again.
+    :raises CannotRun: if a flag has a value that is none.
+    """
     with tempfile.TemporaryDirectory(prefix="txingress-") as folder:
         source = [*files]
+        file = Path(folder, "made.yaml")
         if copies := output.made_text():
-            file = Path(folder, "made.yaml")
             file.write_text(copies)
             source.append(str(file))
         config = Path(folder, "ingress.yaml")
@@ -216,7 +226,16 @@ def _load_files(output: Output, files: Sequence[str]) -> Offline:
         # No message names the temporary folder.
         settings["tls"] = {**settings.get("tls", {}), "secrets": None}
         config.write_text(as_yaml(settings))
-        return load(str(config), (), remark=remarks_of)
+        try:
+            return load(str(config), (), remark=remarks_of), str(file)
+        except CannotRun as error:
+            raise CannotRun(_of_flags(error, folder)) from None
+
+
+def _of_flags(error: IngressError, folder: str) -> str:
+    """:return: why the configuration that flags make cannot be read."""
+    text = str(error).replace(f"{folder}/ingress.yaml", "what the flags make")
+    return f"the flags of ingress-nginx cannot be carried over: {text}"
 
 
 # A cluster.
@@ -239,7 +258,7 @@ def _of_cluster(
             try:
                 return load_config(file)
             except ConfigError as error:
-                raise CannotRun(str(error)) from None
+                raise CannotRun(_of_flags(error, folder)) from None
 
     namespaces = arguments.namespace or NAMESPACES
     found = read_installations(cluster, namespaces, configure)
@@ -255,9 +274,18 @@ def _of_cluster(
 
 # Either.
 
+_NO_NAMES: Final[Mapping[str, str]] = {}
 
-def _report(installation: Installation, offline: Offline, values: Mapping[str, Any]) -> Report:
-    rows: list[Row] = [*judge_ingresses(offline), *judge_flags(installation)]
+
+def _report(
+    installation: Installation,
+    offline: Offline,
+    values: Mapping[str, Any],
+    shown: Mapping[str, str] = _NO_NAMES,
+) -> Report:
+    """:param shown: what is shown in place of some files."""
+    rows: list[Row] = [_with_names(row, shown) for row in judge_ingresses(offline)]
+    rows += judge_flags(installation)
     if installation.config_map is not None:
         rows += judge_keys(installation.config_map)
     rows += judge_others(installation)
@@ -266,3 +294,10 @@ def _report(installation: Installation, offline: Offline, values: Mapping[str, A
     rows += judge_services(installation)
     made = f"{datetime.now(UTC):%Y-%m-%d}"
     return Report(installation.name, installation.class_name, made, tuple(rows))
+
+
+def _with_names(row: Row, shown: Mapping[str, str]) -> Row:
+    follows, name = row.follows, row.name
+    for file, other in shown.items():
+        follows, name = follows.replace(file, other), name.replace(file, other)
+    return replace(row, follows=follows, name=name, file=shown.get(row.file, row.file))

@@ -63,6 +63,12 @@ ACTIONS: Final[Mapping[Code, str]] = {
     Code.CERTIFICATE_LOSES: "See which certificate clients get.",
     Code.NO_SLASH_REDIRECT: "Add a rule for the path without its last slash, if clients use it.",
     Code.PATH_NOT_DECODED: "Write the path as clients send it.",
+    Code.PASSTHROUGH_UNGUARDED: "Decide before the switch: rules about requests hold for none.",
+    Code.PASSTHROUGH_CLOSED: "Decide before the switch: give the path / a Service.",
+    Code.PORT_ENTRY: "Correct the entry.",
+    Code.PORT_TAKEN: "Give the port to one of them.",
+    Code.PORT_CLOSED: "Free the port.",
+    Code.PORT_DIFFERS: "Read what differs, and accept it or move the port.",
     Code.PORT_DECIDES_PROTOCOL: "Set backend-protocol, if the endpoints are not ready for that.",
 }
 """What to do, in a sentence; docs/findings says more."""

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from ingress.admin.page import Content, Page, PageRequest
 from ingress.admin.readiness import Readiness
 from ingress.admin.site import make_admin_site
+from ingress.admin.turns import Turns
 from ingress.command.api_run import run_with_client, run_with_reactor
 from ingress.command.bounded_input import STANDARD_INPUT, is_stream
 from ingress.command.failure import FINE, FOUND, CannotRun
@@ -222,7 +223,7 @@ class _Shadow:
                 (self._listeners.http, CopyFactory(reactor, self._queue), "copies"),
                 (
                     self._listeners.admin,
-                    make_admin_site(self._readiness, reactor, self._pages()),
+                    make_admin_site(self._readiness, Turns(reactor), self._pages()),
                     "metrics",
                 ),
             ):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingress.migration.verdict import SHOWN_ORDER, WORST_FIRST, Part, Row, Verdict, count
+from ingress.problem import printable
 
 MEANING: Final[Mapping[Verdict, str]] = {
     Verdict.CLOSED: "it answers with an error, or is not served, until somebody decides",
@@ -108,7 +109,11 @@ class Report:
 
 
 def write_text(report: Report) -> Iterator[str]:
-    """:return: lines for a terminal."""
+    """:return: lines for a terminal, which nothing in them steers."""
+    yield from map(printable, _text(report))
+
+
+def _text(report: Report) -> Iterator[str]:
     yield f"{report.title}, class {report.class_name}, {report.made}"
     yield ""
     yield report.verdict_sentence()
