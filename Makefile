@@ -16,6 +16,7 @@
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
+#   make real-servers   ask servers of Debian through TCP and UDP services; .ci/install_servers gets them
 #   make docs           write the tables and the man page that come from the code
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
@@ -39,7 +40,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained migration dashboards prometheus page fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained migration dashboards prometheus page real-servers fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -130,6 +131,9 @@ explained: .venv/developer
 
 migration: .venv/developer
 	@TXINGRESS_TEST_MIGRATION=1 $(IN_CHECKOUT) -m twisted.trial tests.test_documentation.MigrationPageTests
+
+real-servers: .venv/developer
+	@TXINGRESS_REAL_SERVERS=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_real_servers
 
 FUZZERS = http2_frames hpack_blocks http2_connections downgrade endpoint_frames
 SECONDS = 900

@@ -25,6 +25,7 @@ from ingress.admin.overview import PARAMETERS as OVERVIEW_PARAMETERS
 from ingress.admin.overview import Overview
 from ingress.admin.page import PageError, Query
 from ingress.admin.paging import PAGING
+from ingress.admin.ports import port_steps
 from ingress.admin.problems import PARAMETERS as PROBLEM_PARAMETERS
 from ingress.admin.problems import problem_steps
 from ingress.admin.rates import rate_steps
@@ -89,6 +90,9 @@ class _Reader:
         steps = certificate_steps(self._built().snapshot, self._proxy.now(), query)
         return await in_slices(self._turns, steps)
 
+    async def ports(self, query: Query) -> Value:
+        return await in_slices(self._turns, port_steps(self._built().snapshot, query))
+
     async def problems(self, query: Query) -> Value:
         steps = problem_steps(self._proxy.problems, self._proxy.found, query)
         return await in_slices(self._turns, steps)
@@ -151,6 +155,7 @@ def make_resources(
         "routes": Resource(reader.routes, PAGING | {"host"}),
         "endpoints": Resource(reader.endpoints, PAGING | {"state"}),
         "certificates": Resource(reader.certificates, PAGING),
+        "ports": Resource(reader.ports, PAGING),
         "problems": Resource(reader.problems, PROBLEM_PARAMETERS),
     }
     overview = Overview(proxy, resources, turns)

@@ -8,6 +8,7 @@ The Snapshot in force as one JSON document, written in pieces.
      "hosts": [{"host": …, "paths": [{"path": …, "upstream": …, …}], "default": …}],
      "upstreams": {"default/web:80": {"endpoints": [{"address": …, "inFlight": …, "ejected": …,
                                                      "http2": {"connections": …, "streams": …}}]}},
+     "ports": [{"protocol": "TCP", "port": …, "upstream": …, "source": …, …}],
      "certificates": [{"host": …, "names": […], "notAfter": …, …}],
      "problems": [{"code": …, "kind": …, "name": …, "field": …, "message": …, "file": …, …}]}
 
@@ -23,6 +24,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
+from ingress.admin.ports import port_rows
 from ingress.admin.route_json import route_json, upstream_name
 from ingress.config import ConfiguredPolicy
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
@@ -60,8 +62,9 @@ def snapshot_json(published: Published) -> Iterator[bytes]:
     certificates = list(snapshot.certificates.items())
     if snapshot.default_certificate is not None:
         certificates.append(("", snapshot.default_certificate))
+    ports = list(port_rows(snapshot))
     yield from _document(
-        published, hosts, list(snapshot.upstreams), certificates, published.problems
+        published, hosts, list(snapshot.upstreams), certificates, published.problems, ports
     )
 
 
@@ -99,6 +102,7 @@ def _document(
     upstreams: Iterable[UpstreamKey],
     certificates: Iterable[tuple[str, ServerCertificate]],
     problems: Iterable[Problem],
+    ports: Iterable[dict[str, Any]] = (),
 ) -> Iterator[bytes]:
     built = published.built
     default = built.snapshot.default_route
@@ -115,7 +119,9 @@ def _document(
     yield from _listed(hosts, _host)
     yield b'],\n"upstreams":{'
     yield from _listed(upstreams, lambda key: _upstream(key, built, published.endpoints))
-    yield b'},\n"certificates":['
+    yield b'},\n"ports":['
+    yield from _listed(ports, _one)
+    yield b'],\n"certificates":['
     yield from _listed(certificates, _certificate)
     yield b'],\n"problems":['
     yield from _listed(problems, _problem)
@@ -128,6 +134,10 @@ def _listed(items: Iterable[T], encode: Callable[[T], Iterator[bytes]]) -> Itera
         yield separator
         yield from encode(item)
         separator = b",\n"
+
+
+def _one(value: dict[str, Any]) -> Iterator[bytes]:
+    yield _encoded(value)
 
 
 def _host(host: VirtualHost) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from ingress.admin.ports import port_rows
+from ingress.command.explain_port import explained_port, find_port, port_of
 from ingress.command.failure import FINE
 from ingress.command.live import LiveProcess, add_live, live_process
 from ingress.command.offline import load
@@ -27,12 +29,15 @@ EXAMPLES: Final = """examples:
   txingress explain --config ingress.yaml https://shop.example/cart
   txingress explain shop.example/cart -X POST -H 'Origin: https://a.example' -- k8s/
   txingress explain https://shop.example/cart --deployment txingress --namespace ingress
+  txingress explain tcp://:5432 --config ingress.yaml
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Subcommand."""
-    parser.add_argument("url", metavar="URL", help="the URL as a client would write it")
+    parser.add_argument(
+        "url", metavar="URL", help="the URL as a client would write it, or tcp://:PORT"
+    )
     parser.add_argument("-X", "--method", default="GET", help="the method; GET without it")
     parser.add_argument(
         "-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="a field"
@@ -48,9 +53,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
+    port = port_of(arguments.url)
     with live_process(arguments) as process:
+        if process is not None and port is not None:
+            found = [
+                str(each["message"]) for each in process.rows("problems") if _is_of(each, port)
+            ]
+            return _show_port(arguments, process.rows("ports"), port, found)
         if process is not None:
             return _run_live(arguments, process)
+    if port is not None:
+        offline = load(arguments.config, arguments.paths, cluster=cluster_of(arguments))
+        rows = port_rows(offline.built.snapshot)
+        told = [str(each) for each in offline.problems if _is_of({"field": each.field}, port)]
+        return _show_port(arguments, rows, port, told)
     asked = ask(arguments.url, arguments.method, tuple(arguments.header), arguments.client)
     rules: dict[tuple[str, str, str], RuleIdentity] = {}
 
@@ -73,6 +89,30 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(as_text(explanation), end="")
     return FINE
+
+
+def _show_port(
+    arguments: argparse.Namespace,
+    rows: Iterable[Mapping[str, Any]],
+    port: tuple[str, int],
+    problems: Iterable[str],
+) -> int:
+    row = find_port(rows, *port)
+    if arguments.json:
+        value = {"port": row, "problems": list(problems)}
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        for line in explained_port(row, *port, problems):
+            print(line)
+    return FINE
+
+
+def _is_of(problem: Mapping[str, Any], port: tuple[str, int]) -> bool:
+    """Whether a Problem is that of an entry for this port."""
+    protocol, number = port
+    field = str(problem["field"])
+    names = ("data[", f"listen.{protocol.lower()}[")
+    return field.startswith(names) and field.endswith((f"[{number}]", f":{number}]"))
 
 
 def _field(pointer: Problem) -> tuple[str, str, str]:

@@ -1,5 +1,5 @@
 """
-``txingress routes``: all rules, as a table.
+``txingress routes``: all rules, and the ports of TCP and UDP services, as a table.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from ingress.admin.ports import as_route_row, port_rows
 from ingress.admin.routes import all_routes, route_row
 from ingress.command.failure import FINE
 from ingress.command.live import add_live, live_process
@@ -28,9 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
     with live_process(arguments) as process:
         if process is not None:
-            print_rows(process.rows("routes"), arguments.format, HEADS)
+            ports = map(as_route_row, process.rows("ports"))
+            print_rows([*process.rows("routes"), *ports], arguments.format, HEADS)
             return FINE
     built = load(arguments.config, arguments.paths, cluster=cluster_of(arguments)).built
-    rows = [route_row(built, listed) for listed in all_routes(built.snapshot)]
+    ports = map(as_route_row, port_rows(built.snapshot))
+    rows = [*(route_row(built, listed) for listed in all_routes(built.snapshot)), *ports]
     print_rows(rows, arguments.format, HEADS)
     return FINE

@@ -22,7 +22,7 @@ from ingress.relay.resources import RelayResources
 from ingress.routing.match import find_host
 from ingress.routing.passthrough import Passthrough
 from ingress.routing.snapshot import Snapshot
-from ingress.telemetry.relay_record import RelayOutcome
+from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.transports.view_transport import ViewTransport
 
 

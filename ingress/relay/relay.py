@@ -26,7 +26,8 @@ from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.dial import Dial, DialOwner
 from ingress.relay.resources import RelayResources
 from ingress.telemetry.record import ExchangeRecord
-from ingress.telemetry.relay_record import RelayOutcome, RelayRecord
+from ingress.telemetry.relay_outcome import RelayOutcome
+from ingress.telemetry.relay_record import RelayRecord
 from ingress.transports.stream import StreamProtocol
 from ingress.transports.view_transport import LARGEST_VIEW, ViewReceiver
 from ingress.upstream.dialer import dial_error

@@ -17,7 +17,8 @@ from zope.interface import implementer
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint
 from ingress.port_service import PortKey
-from ingress.telemetry.relay_record import RelayOutcome, RelayRecord
+from ingress.telemetry.relay_outcome import RelayOutcome
+from ingress.telemetry.relay_record import RelayRecord
 
 LARGEST: Final = 65535
 """Bytes of the largest datagram."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from ingress.address import pack_plain_address
@@ -22,7 +22,8 @@ from ingress.listen_address import family_of
 from ingress.port_service import UDP, PortKey
 from ingress.relay.resources import RelayResources
 from ingress.relay.udp_session import Ancillary, ReplySocket, SessionKey, UDPSession
-from ingress.telemetry.relay_record import RelayOutcome, RelayRecord
+from ingress.telemetry.relay_outcome import RelayOutcome
+from ingress.telemetry.relay_record import RelayRecord
 
 MAX_SESSIONS: Final = 16_384
 """As many as connections (`limits.connections`); each takes a descriptor and some 2 KiB."""
@@ -42,10 +43,17 @@ class UDPSessions:
     """
     :param reactor: reads the sockets of sessions.
     :param resources: what relays share, which sessions share as well.
+    :param connect: makes a socket that is connected to an address, or raises an OSError.
     """
 
-    def __init__(self, reactor: Any, resources: RelayResources) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        resources: RelayResources,
+        connect: Callable[[tuple[str, int]], socket.socket] | None = None,
+    ) -> None:
         self._reactor = reactor
+        self._socket_to = connect or _connected
         self._resources = resources
         self._sessions: dict[SessionKey, UDPSession] = {}
         self._fresh: OrderedDict[UDPSession, None] = OrderedDict()
@@ -159,7 +167,7 @@ class UDPSessions:
             if health.failing:
                 health.attempt_began((record.upstream, endpoint, None), now)
             try:
-                return _connected(address)
+                return self._socket_to(address)
             except OSError as error:
                 if error.errno in _OURS:
                     resources.udp[NO_SOCKET] += 1

@@ -18,7 +18,8 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from ingress.telemetry.relay_record import STATUSES, RelayRecord
+from ingress.telemetry.relay_outcome import STATUSES
+from ingress.telemetry.relay_record import RelayRecord
 
 RelayFormatter = Callable[[RelayRecord, bytes], bytes]
 """Formats a record and the text of the time as a line, including the line end."""

@@ -26,6 +26,7 @@ from ingress.steps import finish
 from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.rates import TICKS_OF_MINUTE
 from ingress.telemetry.traffic import Traffic
+from tests.routing.build.test_port_rules import build_ports, tcp, udp
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import NOW, built, ingress, secret, served
 from tests.support.observed_proxy import HandProxy
@@ -60,9 +61,23 @@ class ResourceTestCase(SynchronousTestCase):
 class BeginTests(ResourceTestCase):
     def test_nothing_yet(self) -> None:
         """Before the first Snapshot there is no list of what is served."""
-        for name in ("routes", "endpoints", "certificates"):
+        for name in ("routes", "endpoints", "certificates", "ports"):
             error = self.failureResultOf(self.ask(name), PageError).value
             self.assertEqual(error.status, 503)
+
+
+class PortTests(ResourceTestCase):
+    def test_rows(self) -> None:
+        """Ports have rows, in the form that is documented, and can be looked for."""
+        data = {"9000": "default/web:80", "9001": "default/gone:1"}
+        self.hand.published.publish(build_ports(tcp(data), udp({"53": "default/dns:53"})))
+        rows = self.value("ports")["ports"]
+        self.assertEqual([(row["protocol"], row["port"]) for row in rows], [
+            ("TCP", 9000), ("TCP", 9001), ("UDP", 53),
+        ])  # fmt: skip
+        self.assertEqual(rows[0]["endpoints"], ["10.0.0.1:8080"])
+        (row,) = self.value("ports", text="default/dns")["ports"]
+        self.assertEqual(row["upstream"], "default/dns:53 (UDP)")
 
 
 class RouteTests(ResourceTestCase):

@@ -12,7 +12,7 @@ from ingress.config import Config, Limits
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.relay import QUIET, SMALL_READ, Relay
 from ingress.relay.resources import TRIES
-from ingress.telemetry.relay_record import RelayOutcome
+from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.upstream.health import MAX_FAILURES
 from tests.support.memory_socket import CAPACITY
 from tests.support.relays import RelayWire
