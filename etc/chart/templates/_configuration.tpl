@@ -26,7 +26,7 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- $_ := set $class "by-name" true -}}
 {{- end -}}
 {{- $delay := include "txingress.flagOr" (dict "root" . "name" "shutdown-grace-period" "or" 0) | int -}}
-{{- $grace := max 1 (sub (int $values.terminationGracePeriodSeconds) 30 $delay) -}}
+{{- $grace := max 1 (sub (sub (int $values.terminationGracePeriodSeconds) 30) $delay) -}}
 {{- $config := dict "listen" $listen "public-ports" (include "txingress.publicPorts" . | fromYaml) "source" (dict "kubernetes" $kubernetes) "class" $class "shutdown-grace" $grace -}}
 {{- if ne $values.healthCheckPath "/healthz" -}}
 {{- $_ := set $config "admin" (dict "health-path" $values.healthCheckPath) -}}
