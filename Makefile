@@ -14,6 +14,8 @@
 #   make prometheus     unpack Debian's Prometheus into build/, if there is none
 #   make migration      the move of docs/migration.md, command by command, with kubectl and an API server
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
+#   make overload       give a Service more than it can answer, with load shedding and without it
+#   make autobahn       run the Autobahn test suite for WebSockets with WSTEST=PATH, CASES='12.1.1 13.1.1' of it
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
 #   make real-servers   ask servers of Debian through TCP and UDP services; .ci/install_servers gets them
@@ -40,7 +42,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained migration dashboards prometheus page real-servers fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained overload autobahn migration dashboards prometheus page real-servers fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -134,6 +136,16 @@ migration: .venv/developer
 
 real-servers: .venv/developer
 	@TXINGRESS_REAL_SERVERS=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_real_servers
+
+overload: .venv/developer
+	@TXINGRESS_TEST_OVERLOAD=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_load_shedding
+	@$(IN_CHECKOUT) -m benchmarks.shedding
+
+WSTEST = wstest
+CASES =
+
+autobahn: .venv/developer
+	@$(IN_CHECKOUT) -m benchmarks.autobahn --wstest $(WSTEST) $(patsubst %,--cases '%',$(CASES))
 
 FUZZERS = http2_frames hpack_blocks http2_connections downgrade endpoint_frames
 SECONDS = 900

@@ -133,6 +133,7 @@ def main() -> int:
         os.environ["TXINGRESS_TEST_CONTAINER"] = "1"
         os.environ["TXINGRESS_TEST_DASHBOARDS"] = "1"
         os.environ["TXINGRESS_REAL_SERVERS"] = "1"
+        os.environ["TXINGRESS_TEST_OVERLOAD"] = "1"
     checks = [] if arguments.unit or arguments.no_lint else start_checks()
     tally = Tally()
     if not arguments.lint:
