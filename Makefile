@@ -16,6 +16,7 @@
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make overload       give a Service more than it can answer, with load shedding and without it
 #   make autobahn       run the Autobahn test suite for WebSockets with WSTEST=PATH, CASES='12.1.1 13.1.1' of it
+#   make screenshot     take the picture of the page in README.md, in twelve minutes
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
 #   make real-servers   ask servers of Debian through TCP and UDP services; .ci/install_servers gets them
@@ -42,7 +43,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained overload autobahn migration dashboards prometheus page real-servers fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained overload autobahn migration dashboards prometheus page screenshot real-servers fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -115,6 +116,9 @@ prometheus:
 
 page: .venv/developer
 	@TXINGRESS_TEST_PAGE=1 TXINGRESS_SCREENSHOTS="$(SHOTS)" $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_page
+
+screenshot: .venv/developer
+	@$(IN_CHECKOUT) .ci/screenshot.py
 
 check-wheel: .venv/developer
 	@$(IN_CHECKOUT) .ci/check_wheel.py
