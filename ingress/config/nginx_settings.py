@@ -107,6 +107,20 @@ class ProxyDefaults:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamDefaults:
+    """``proxy-stream-*``: connections of TCP services."""
+
+    next_upstream: bool = True
+    """Whether another endpoint is asked if one cannot be connected to."""
+
+    tries: int = 3
+    """The endpoints that are asked for one connection; 0 for all."""
+
+    timeout: float = 600.0
+    """Seconds within which another one is asked; 0 for no limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitDefaults:
     """``limit-*``"""
 
@@ -249,6 +263,7 @@ class NginxSettings:
     source_ranges: SourceRangeDefaults = SourceRangeDefaults()
     redirects: RedirectDefaults = RedirectDefaults()
     proxy: ProxyDefaults = ProxyDefaults()
+    streams: StreamDefaults = StreamDefaults()
     limits: LimitDefaults = LimitDefaults()
     errors: ErrorDefaults = ErrorDefaults()
     headers: HeaderDefaults = HeaderDefaults()

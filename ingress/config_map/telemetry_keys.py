@@ -60,7 +60,11 @@ _LOGS: Final = (
         "whether values in lines are written as they are, but for control characters",
         "false",
     ),
-    no_effect("log-format-stream", "this proxy does not forward TCP and UDP ports"),
+    unsupported(
+        "log-format-stream",
+        "lines of TCP and UDP services have the format that access-log.format names",
+        "[$remote_addr] [$time_local] $protocol $status $bytes_sent $bytes_received $session_time",
+    ),
     unsupported(
         "access-log-path",
         "the access log goes where access-log of the configuration says",
@@ -69,7 +73,9 @@ _LOGS: Final = (
     unsupported(
         "http-access-log-path", "the access log goes where access-log of the configuration says"
     ),
-    no_effect("stream-access-log-path", "this proxy does not forward TCP and UDP ports"),
+    unsupported(
+        "stream-access-log-path", "the access log goes where access-log of the configuration says"
+    ),
     no_effect("access-log-params", "lines are written at once"),
     works(
         "skip-access-log-urls",

@@ -14,8 +14,6 @@ from ingress.pattern_replacement import REPLACEMENT as REDIRECT_REPLACEMENT
 
 _TIMEOUT: Final = accept.seconds(0.1, 86400.0)
 _STREAMED: Final = "bodies are passed on as they come, so that there is no such buffer"
-_TCP: Final = "this proxy does not forward TCP and UDP ports"
-
 
 _REDIRECTS: Final = (
     works(
@@ -313,16 +311,41 @@ _COMPRESSION: Final = (
     ),
 )
 
-_STREAMS: Final = tuple(
-    no_effect(name, _TCP, default)
-    for name, default in (
-        ("proxy-stream-timeout", "600s"),
-        ("proxy-stream-next-upstream", "true"),
-        ("proxy-stream-next-upstream-timeout", "600s"),
-        ("proxy-stream-next-upstream-tries", "3"),
-        ("proxy-stream-responses", "1"),
-        ("stream-snippet", ""),
-    )
+_STREAMS: Final = (
+    works(
+        "proxy-stream-timeout",
+        _TIMEOUT,
+        "limits.stream_idle_timeout",
+        "seconds without a byte after which a connection of a TCP service ends",
+        "600s",
+    ),
+    works(
+        "proxy-stream-next-upstream",
+        accept.boolean,
+        "nginx.streams.next_upstream",
+        "whether another endpoint is asked if one cannot be connected to",
+        "true",
+    ),
+    works(
+        "proxy-stream-next-upstream-tries",
+        accept.integer(0, 1000),
+        "nginx.streams.tries",
+        "endpoints that are asked for a connection; 0 for all",
+        "3",
+    ),
+    works(
+        "proxy-stream-next-upstream-timeout",
+        accept.seconds(0, 86400),
+        "nginx.streams.timeout",
+        "seconds within which another endpoint is asked; 0 for no limit",
+        "600s",
+    ),
+    unsupported(
+        "proxy-stream-responses",
+        "a session of UDP ends when it is idle, whatever the number of replies",
+        "1",
+    ),
+    unsupported("stream-snippet", "the snippet is not carried out"),
 )
 
 TRAFFIC_KEYS: Final = (

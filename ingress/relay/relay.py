@@ -234,7 +234,9 @@ class Relay(DialOwner):
         """Connect to the next endpoint, or give up."""
         resources, record = self._resources, self.record
         upstream = resources.upstream(record.upstream)
-        endpoint = None if upstream is None else resources.pick(upstream, self._tried)
+        endpoint = (
+            None if upstream is None else resources.pick(upstream, self._tried, record.began_at)
+        )
         if endpoint is None:
             if not self._tried:
                 self._decide(RelayOutcome.NO_ENDPOINT, "The Service has no endpoint.")

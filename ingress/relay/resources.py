@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any, Final, Protocol
 
 from ingress.config import Config, Limits
+from ingress.config.nginx_settings import StreamDefaults
 from ingress.deadline import Deadlines
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.policy.load_balance import LoadBalance
@@ -16,9 +17,6 @@ from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_record import RelayReceiver
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.dialer import Dialer
-
-TRIES: Final = 3
-"""How many endpoints one client is connected to, one after the other: that of ingress-nginx."""
 
 _IN_TURN: Final = LoadBalance()
 """Relays are balanced by turns: there is no request that a hash could depend on."""
@@ -55,7 +53,9 @@ class RelayResources:
         self.recorder = recorder if recorder is not None else RelayReceiver()
         self.balancer = balancer
         self.limits = Limits()
-        self.tries = TRIES
+        self.retry = StreamDefaults()
+        """When another endpoint is asked because one could not be connected to."""
+
         self.snapshot: Snapshot | None = None
         self.in_flight: Counter[Endpoint] = Counter()
         """The relays, and the sessions of UDP, of each endpoint that has any."""
@@ -73,6 +73,7 @@ class RelayResources:
 
     def _apply(self, config: Config) -> None:
         self.limits = config.limits
+        self.retry = config.nginx.streams
 
     def service(self, key: PortKey) -> PortService | None:
         """Return where a port leads now; None if the port is to be closed."""
@@ -82,16 +83,23 @@ class RelayResources:
         """Return the Service port as it is now; None if there is none any more."""
         return None if self.snapshot is None else self.snapshot.upstreams.get(key)
 
-    def pick(self, upstream: Upstream, tried: list[Endpoint]) -> Endpoint | None:
+    def pick(self, upstream: Upstream, tried: list[Endpoint], began_at: float) -> Endpoint | None:
         """
         :param tried: endpoints that could not be connected to for this client.
+        :param began_at: when the first of them was asked.
         :return: the endpoint whose turn it is; None if none is left to try.
         """
-        if len(tried) >= self.tries:
+        if tried and not self._may_retry(len(tried), began_at):
             return None
         # Without a hash key, nothing asks for the request.
         request: Any = None
         return self.balancer.pick(upstream, _IN_TURN, request, tried)
+
+    def _may_retry(self, tries: int, began_at: float) -> bool:
+        retry = self.retry
+        if not retry.next_upstream or (retry.tries and tries >= retry.tries):
+            return False
+        return not retry.timeout or self.deadlines.now() < began_at + retry.timeout
 
     def count(self, endpoint: Endpoint, change: int) -> None:
         """Count a relay that has got its endpoint, or is over."""

@@ -154,7 +154,7 @@ class UDPSessions:
         upstream = resources.upstream(record.upstream)
         tried: list[Endpoint] = []
         while upstream is not None:
-            endpoint = resources.pick(upstream, tried)
+            endpoint = resources.pick(upstream, tried, record.began_at)
             if endpoint is None:
                 break
             tried.append(endpoint)

@@ -9,9 +9,9 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
+from ingress.config.nginx_settings import NginxSettings, StreamDefaults
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.relay import QUIET, SMALL_READ, Relay
-from ingress.relay.resources import TRIES
 from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.upstream.health import MAX_FAILURES
 from tests.support.memory_socket import CAPACITY
@@ -296,7 +296,7 @@ class EndpointChoiceTests(SynchronousTestCase):
         """After three endpoints the client's connection is closed, with the reason in the log."""
         wire = RelayWire(*(Endpoint("10.1.0.1", port) for port in range(1, 6)))
         client, _ = wire.relay()
-        for _ in range(TRIES):
+        for _ in range(3):
             dial = wire.next_dial()
             self.assertEqual(dial.timeout, LIMITS.connect_timeout)
             dial.time_out()
@@ -305,6 +305,25 @@ class EndpointChoiceTests(SynchronousTestCase):
         (record,) = wire.records
         self.assertEqual((record.outcome, record.tries), (RelayOutcome.DIAL_FAILED, 3))
         self.assertIn("did not accept the connection in time", record.detail)
+
+    def test_configured_tries(self) -> None:
+        """The ConfigMap of ingress-nginx says how often, how long and whether to ask again."""
+        endpoints = [Endpoint("10.1.0.1", port) for port in range(1, 6)]
+        for settings, expected in (
+            (StreamDefaults(next_upstream=False), 1),
+            (StreamDefaults(tries=2), 2),
+            (StreamDefaults(tries=0), 5),
+            (StreamDefaults(timeout=2.5), 3),
+            (StreamDefaults(timeout=0, tries=4), 4),
+        ):
+            wire = RelayWire(*endpoints, config=Config(nginx=NginxSettings(streams=settings)))
+            wire.relay()
+            count = 0
+            while wire.dials:
+                count += 1
+                wire.advance(1)
+                wire.next_dial().refuse()
+            self.assertEqual(count, expected, settings)
 
     def test_no_endpoint(self) -> None:
         """Without an endpoint the client's connection is closed at once."""
