@@ -3,9 +3,10 @@ A real process under load for as long as one likes: no request fails, nothing le
 
 Usage: ``python -m benchmarks.soak --seconds N``
 
-Clients of every kind (`benchmarks.soak_load`), in HTTP/1.1, HTTP/2 and gRPC, ask a ``twistd
-ingress`` on loopback, while every 100 ms its configuration, its certificate, its endpoints, its
-Ingresses or one of its Services change, and endpoints die and come back. Then a table tells how
+Clients of every kind (`benchmarks.soak_load`), in HTTP/1.1, HTTP/2 and gRPC, and of TCP and UDP
+services (`benchmarks.soak_relay`) ask a ``twistd ingress`` on loopback, while every 100 ms its
+configuration, its certificate, its endpoints, its Ingresses, one of its Services or its ports
+change, and endpoints die and come back. Then a table tells how
 many requests there were and how many failed, and what memory and descriptors the process had at the
 beginning (idle, warm), in the middle and at the end (idle again). The exit status is 1 if a request
 failed, if the process ended or logged a traceback, or if it leaks.
@@ -27,6 +28,7 @@ from random import Random
 from statistics import median
 
 from benchmarks.soak_load import GRPC_HOST, HOST, Load, Tally
+from benchmarks.soak_relay import SoakPorts
 from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, trusting
 from tests.support.disk import Disk
@@ -64,7 +66,7 @@ DESCRIPTOR_SLACK = 3
 
 SETTINGS: dict[str, object] = {
     "ssl_redirect": False,
-    "limits": {"idle-upstream-timeout": 2, "linger-timeout": 1},
+    "limits": {"idle-upstream-timeout": 2, "linger-timeout": 1, "udp-idle-timeout": 2},
 }
 """So that what is kept for a while is gone soon after the load."""
 
@@ -100,8 +102,13 @@ class Changes:
     """What changes under the process while it serves."""
 
     def __init__(
-        self, process: IngressProcess, endpoints: Endpoints, services: list[GRPCService]
+        self,
+        process: IngressProcess,
+        endpoints: Endpoints,
+        services: list[GRPCService],
+        ports: SoakPorts,
     ) -> None:
+        self.ports = ports
         self._grpc_ports = [service.port for service in services]
         self.number = 0
         self.deaths = 0
@@ -119,7 +126,8 @@ class Changes:
 
     def write_all(self) -> None:
         """What there is at the beginning."""
-        self._process.configure(**SETTINGS)
+        self._process.configure(**SETTINGS, **self.ports.settings)
+        self._ports(0)
         self._certificate(0)
         self._ingress(0)
         self._service(0)
@@ -140,6 +148,7 @@ class Changes:
             self._endpoint_slices,
             self._ingress,
             self._service,
+            self._ports,
         )
         kinds[step % len(kinds)](step // len(kinds) + step)
 
@@ -164,7 +173,11 @@ class Changes:
         )
 
     def _config(self, step: int) -> None:
-        self._process.configure(**SETTINGS, hsts={"max-age": 1000 + step % 7})
+        hsts = {"max-age": 1000 + step % 7}
+        self._process.configure(**SETTINGS, **self.ports.settings, hsts=hsts)
+
+    def _ports(self, step: int) -> None:
+        self._process.write("ports.yaml", self.ports.config_map(step))
 
     def _ingress(self, step: int) -> None:
         paths = {"/mortal": "mortal", "/steady": "steady", f"/other-{step % 50}": "steady"}
@@ -290,15 +303,17 @@ def soak(seconds: float, folder: Path) -> SoakResult:
     """Do it."""
     endpoints = Endpoints()
     services = [GRPCService(), GRPCService()]
+    ports = SoakPorts()
     process = IngressProcess(folder, **SETTINGS)
     try:
-        changes = Changes(process, endpoints, services)
+        changes = Changes(process, endpoints, services, ports)
         changes.write_all()
         process.start()
         return _run(process, changes, seconds)
     finally:
         process.stop()
         endpoints.stop()
+        ports.stop()
         for service in services:
             service.stop()
 
@@ -314,7 +329,7 @@ def _run(process: IngressProcess, changes: Changes, seconds: float) -> SoakResul
     tls_http2 = trusting(changes.root_pem)
     tls_http2.set_alpn_protocols(["h2"])
     bridge = WebSocketBridge(http)
-    load = Load(http, https, bridge.port, tls, tls_http2)
+    load = Load(http, https, bridge.port, tls, tls_http2, changes.ports.kinds)
     changing = threading.Thread(target=changes.keep_changing, args=(is_over,))
     began = time.monotonic()
     load.start()

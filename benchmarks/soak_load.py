@@ -9,9 +9,10 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 import grpc
@@ -59,12 +60,20 @@ class Load:
     :param bridge: the port of a `tests.support.websocket_bridge`.
     :param tls: a context that trusts its certificates.
     :param tls_http2: another one, which asks for HTTP/2.
+    :param others: kinds of clients beside those of HTTP, and what one does over and over.
     """
 
     def __init__(
-        self, http: int, https: int, bridge: int, tls: ssl.SSLContext, tls_http2: ssl.SSLContext
+        self,
+        http: int,
+        https: int,
+        bridge: int,
+        tls: ssl.SSLContext,
+        tls_http2: ssl.SSLContext,
+        others: Sequence[tuple[str, Callable[[Random], None]]] = (),
     ) -> None:
         self.tally = Tally()
+        self._others = tuple(others)
         self._bridge = bridge
         self._http = http
         self._https = https
@@ -86,6 +95,7 @@ class Load:
             ("WebSocket, HTTP/2", self._tunnel_http2, 1),
             ("gRPC", self._grpc, 2),
             (ABORTED, self._abort, 2),
+            *((name, partial(self._other, once), 2) for name, once in self._others),
         ]
         for name, once, number in kinds:
             for index in range(number):
@@ -126,6 +136,10 @@ class Load:
         with self._lock:
             self.tally.requests[threading.current_thread().name] += 1
         return not self._is_over.wait(PAUSE)
+
+    def _other(self, once: Callable[[Random], None], random: Random) -> None:
+        once(random)
+        self._done()
 
     def _connect(self, *, secure: bool) -> HTTPClient:
         if secure:

@@ -25,6 +25,7 @@ class SoakTests(SynchronousTestCase):
         for kind in (
             *("small, http", "small, https", "small, HTTP/2", "upload", "download"),
             *("large, HTTP/2", "WebSocket", "WebSocket, HTTP/2", "gRPC", "aborted"),
+            *("TCP", "UDP"),
         ):
             self.assertGreater(outcome.tally.requests[kind], 0, kind)
         self.assertGreater(outcome.changes, 0)
