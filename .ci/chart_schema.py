@@ -165,7 +165,7 @@ def schema() -> str:
     """:return: the text of values.schema.json."""
     values = yaml.safe_load(VALUES.read_text())
     made = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart txingress",
         **_closed(values, ""),
     }
@@ -213,9 +213,9 @@ def _of_default(value: Any, path: str, parent: str) -> Schema:
 def _slips(name: str) -> Iterator[str]:
     """The ways in which a name is misspelled most often."""
     words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
-    yield name.lower()
-    yield name[0].upper() + name[1:]
-    for separator in "_-":
-        yield separator.join(words).lower()
-    yield name[:-1] if name.endswith("s") else f"{name}s"
+    if len(words) > 1:
+        yield name.lower()
+        yield from (separator.join(words).lower() for separator in "_-")
+    if name.endswith("s"):
+        yield name.removesuffix("s")
     yield from _MISSPELLED.get(name, ())

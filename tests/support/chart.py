@@ -59,12 +59,17 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _ask(asked: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(_answer(json.dumps(asked)))
+    return answer
+
+
+@cache
+def _answer(line: str) -> str:
     engine = _engine()
     assert engine.stdin is not None
     assert engine.stdout is not None
-    print(json.dumps(asked), file=engine.stdin, flush=True)
-    answer: dict[str, Any] = json.loads(engine.stdout.readline())
-    return answer
+    print(line, file=engine.stdin, flush=True)
+    return engine.stdout.readline()
 
 
 def parse_set(text: str) -> Values:
