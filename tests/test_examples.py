@@ -12,6 +12,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.admin.ports import port_rows
+from ingress.command.offline import load
 from tests.support.client import HTTPClient, Reply
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, read_head
 from tests.support.process import CHECKOUT, replace_file, wait_until
@@ -94,3 +96,16 @@ class IngressNginxExampleTests(SynchronousTestCase):
         self.assertEqual(
             sorted(listed), sorted(each.parent.name for each in folder.glob("*/requests.yaml"))
         )
+
+
+class PortExampleTests(SynchronousTestCase):
+    """``examples/tcp-udp``."""
+
+    def test_served(self) -> None:
+        """Nothing is wrong with it, and each port has an endpoint."""
+        offline = load(str(EXAMPLES / "tcp-udp" / "ingress.yaml"), [])
+        self.assertEqual(list(offline.problems), [])
+        rows = list(port_rows(offline.built.snapshot))
+        self.assertEqual(len(rows), 5)
+        for row in rows:
+            self.assertEqual(len(row["endpoints"]), 1, row)
