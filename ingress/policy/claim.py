@@ -6,13 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ingress.policy.bucket_table import Rate
+from ingress.policy.limiter import SharedBound
+
 
 class Claim:
-    """What is to be given back when a request is over, or is refused after all."""
+    """
+    What is to be given back when a request is over, or is refused after all.
 
-    __slots__ = ("_ends",)
+    :ivar rates: the limits within which this replica has admitted the request, and which all
+        replicas count together.
+    :ivar bounds: the same of requests in progress.
+    """
+
+    __slots__ = ("_ends", "bounds", "rates")
 
     def __init__(self) -> None:
+        self.rates: tuple[Rate, ...] = ()
+        self.bounds: list[SharedBound] = []
         self._ends: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:

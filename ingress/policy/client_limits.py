@@ -9,7 +9,7 @@ Source of the rules: docs/compatibility.md, sections 2.6 and 6, "Limits".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Final
@@ -177,7 +177,7 @@ class ClientLimits(GatedPolicy):
             claim.release()
             return answer
         store = context.limiter.store
-        return None if store is None else self._ask(context, limited, claim, store)
+        return None if store is None else self._ask(context, claim, store)
 
     def _begin(self, context: PolicyContext, limited: LimitedClient, claim: Claim) -> Answer | None:
         """Decide as far as this replica can, and count the request if it may pass."""
@@ -187,54 +187,42 @@ class ClientLimits(GatedPolicy):
             found = progress.decide(context.request, client, context.route, limiter, now)
             if found is COUNTED:
                 claim.add(partial(progress.ended, client, limiter))
+                claim.bounds.append(SharedBound("", self.most_in_progress))
             elif found is UNDECIDED:
                 return self._beyond_progress(context)
         if limited.is_exempt:
             return None
         refusal = gate.take(limited, limiter, now) if self.buckets else None
-        answer = None if refusal is None else gate.beyond_rate(refusal, limiter)
-        if answer is not None:
-            return answer
+        if refusal is None:
+            claim.rates = self.buckets
+        else:
+            answer = gate.beyond_rate(refusal, limiter)
+            if answer is not None:
+                return answer
         begun = gate.begin(limited, limiter)
         if begun is COUNTED:
             claim.add(partial(gate.ended, client, limiter))
+            claim.bounds.append(SharedBound("/".join(self.zone), self.connections))
         return begun if isinstance(begun, Answer) else None
 
-    def _ask(
-        self, context: PolicyContext, limited: LimitedClient, claim: Claim, store: SharedCounts
-    ) -> Decision:
+    def _ask(self, context: PolicyContext, claim: Claim, store: SharedCounts) -> Decision:
         """Ask whether the request is within what all replicas admit."""
-        zone, client = "/".join(self.zone), context.client.address
-        bounds = []
-        if self.most_in_progress and client:
-            bounds.append(SharedBound("", self.most_in_progress))
-        rates: tuple[Rate, ...] = ()
-        if not limited.is_exempt:
-            rates = self.buckets
-            if self.connections:
-                bounds.append(SharedBound(zone, self.connections))
-        if not rates and not bounds:
+        if not claim.rates and not claim.bounds:
             return None
-        who, place = client_of(client), None
-        if bounds:
-            place = store.hold(who, bounds)
+        client, place = client_of(context.client.address), None
+        if claim.bounds:
+            place = store.hold(client, claim.bounds)
             claim.add(place.release)
-        asked = store.take(zone, who, rates, place)
-        if asked is None:
-            return None
-        return asked.addCallback(partial(self._answered, context, claim, len(rates), bounds))
+        asked = store.take("/".join(self.zone), client, claim.rates, place)
+        return None if asked is None else asked.addCallback(partial(self._answered, context, claim))
 
     def _answered(
-        self,
-        context: PolicyContext,
-        claim: Claim,
-        rates: int,
-        bounds: Sequence[SharedBound],
-        refusal: Refusal | None,
+        self, context: PolicyContext, claim: Claim, refusal: Refusal | None
     ) -> Answer | None:
         """The store has decided, or has not done so in time."""
         if refusal is None:
             return None
+        rates, bounds = len(claim.rates), claim.bounds
         if refusal.which < rates:
             answer = self.gate.beyond_rate(refusal, context.limiter)
             has_place = answer is None

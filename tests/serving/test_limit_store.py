@@ -341,6 +341,15 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual(getattr(verdict_of(policy.access(contexts[1])), "status", None), 503)
         self.assertEqual([place.released for place in self.store.places], [0])
 
+    def test_dry_run_alone(self) -> None:
+        """What this replica would refuse itself is counted once, and asked of nobody."""
+        policy = self.limits(limit_connections="1", dry_run="true")
+        for _ in range(2):
+            deferred_of(policy.access(policy_context(states=self.states)))
+        self.assertEqual([len(place.bounds) for place in self.store.places], [1])
+        self.store.asked[1].callback(None)
+        self.assertEqual(self.states.limiter.refused.total(), 1)
+
     def test_dry_run(self) -> None:
         """What is only counted takes no place."""
         policy = self.limits(limit_connections="5", dry_run="true")
