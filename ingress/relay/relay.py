@@ -24,15 +24,15 @@ from twisted.python.failure import Failure
 
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.dial import Dial, DialOwner
-from ingress.relay.resources import RelayResources
+from ingress.relay.resources import SMALLEST_READ, RelayResources
 from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.telemetry.relay_record import RelayRecord
 from ingress.transports.stream import StreamProtocol
-from ingress.transports.view_transport import LARGEST_VIEW, ViewReceiver
+from ingress.transports.view_transport import ViewReceiver
 from ingress.upstream.dialer import dial_error
 
-SMALL_READ: Final = 16 * 1024
+SMALL_READ: Final = SMALLEST_READ
 """The first read of a side in bytes, and each one while the other side is the slower one."""
 
 QUIET: Final = 60.0
@@ -75,6 +75,15 @@ class RelaySide(StreamProtocol, ViewReceiver):
         receiving.unregisterProducer()
         receiving.loseWriteConnection()
 
+    def close_or_abort(self) -> None:
+        """Close the connection in an orderly way, unless the peer does not take what is left."""
+        if not self.is_lost:
+            transport: Any = self.transport
+            if transport.unsent:
+                self.abort()
+            else:
+                self.close()
+
     def close(self) -> None:
         """Close the connection once everything is sent."""
         if not self.is_lost:
@@ -114,10 +123,13 @@ class RelaySide(StreamProtocol, ViewReceiver):
         self.count += count
         self.relay.moved()
         transport: Any = other.transport
+        largest = self.relay.largest_read()
         if not transport.write_view(view):
             self.read_size = SMALL_READ
-        elif count == self.read_size and count < LARGEST_VIEW:
-            self.read_size = count * 2
+        elif self.read_size > largest:
+            self.read_size = largest
+        elif count == self.read_size:
+            self.read_size = min(count * 2, largest)
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol."""
@@ -295,13 +307,21 @@ class Relay(DialOwner):
 
     # Joined.
 
+    def largest_read(self) -> int:
+        """Return the largest read that the memory for all relays allows."""
+        return self._resources.largest_read
+
     def moved(self) -> None:
         """Something has gone through."""
         self.deadline = self._now() + self._patience
 
     def deadline_passed(self) -> None:
         """Timed: nothing has gone through for too long, or the end takes too long."""
-        self._end(RelayOutcome.IDLE, "Nothing went through for too long.")
+        self._decide(RelayOutcome.IDLE, "Nothing went through for too long.")
+        endpoint = self._endpoint
+        self.client.close_or_abort()
+        if endpoint is not None:
+            endpoint.close_or_abort()
 
     # The end.
 

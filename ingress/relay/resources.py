@@ -15,8 +15,19 @@ from ingress.policy.load_balance import LoadBalance
 from ingress.port_service import PortKey, PortService
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_record import RelayReceiver
+from ingress.transports.view_transport import LARGEST_VIEW
 from ingress.upstream.balancer import Balancer
 from ingress.upstream.dialer import Dialer
+
+MEMORY: Final = 64 * 1024 * 1024
+"""
+Bytes that may wait in one direction while other sides do not take them: the more relays there
+are, the less is read at once.
+"""
+
+SMALLEST_READ: Final = 16 * 1024
+LARGEST_READ: Final = LARGEST_VIEW
+"""The bounds of the largest read."""
 
 _IN_TURN: Final = LoadBalance()
 """Relays are balanced by turns: there is no request that a hash could depend on."""
@@ -60,11 +71,15 @@ class RelayResources:
         self.in_flight: Counter[Endpoint] = Counter()
         """The relays, and the sessions of UDP, of each endpoint that has any."""
 
+        self._count = 0
+        self.largest_read = LARGEST_READ
+        """Bytes that a side of a relay reads at once at most."""
+
         self.udp: Counter[str] = Counter()
         """Datagrams that were not passed on, and sessions that gave way, by reason."""
 
     def __repr__(self) -> str:
-        return f"<RelayResources: {self.in_flight.total()} relays>"
+        return f"<RelayResources: {self._count} relays>"
 
     def publish(self, snapshot: Snapshot) -> None:
         """Use `snapshot` for every relay that begins from now on."""
@@ -103,6 +118,9 @@ class RelayResources:
 
     def count(self, endpoint: Endpoint, change: int) -> None:
         """Count a relay that has got its endpoint, or is over."""
+        self._count += change
+        share = MEMORY // max(self._count, 1)
+        self.largest_read = max(SMALLEST_READ, min(LARGEST_READ, share))
         self.in_flight[endpoint] += change
         if not self.in_flight[endpoint]:
             del self.in_flight[endpoint]

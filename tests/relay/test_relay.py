@@ -12,6 +12,7 @@ from ingress.config import Config, Limits
 from ingress.config.nginx_settings import NginxSettings, StreamDefaults
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.relay.relay import QUIET, SMALL_READ, Relay
+from ingress.relay.resources import LARGEST_READ
 from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.upstream.health import MAX_FAILURES
 from tests.support.memory_socket import CAPACITY
@@ -175,6 +176,20 @@ class RelayTests(SynchronousTestCase):
             endpoint.read()
         self.assertGreater(self.relay.client.read_size, SMALL_READ)
 
+    def test_many(self) -> None:
+        """Very many relays read less at once, those that read much before as well."""
+        client, endpoint = self.joined()
+        for _ in range(8):
+            client.send(BLOCK * 2)
+            endpoint.read()
+        self.wire.resources.count(OTHER_ENDPOINT, 4096)
+        self.assertEqual(self.wire.resources.largest_read, SMALL_READ)
+        client.send(BLOCK * 2)
+        self.assertEqual(endpoint.read(), BLOCK * 2)
+        self.assertEqual(self.relay.client.read_size, SMALL_READ)
+        self.wire.resources.count(OTHER_ENDPOINT, -4096)
+        self.assertEqual(self.wire.resources.largest_read, LARGEST_READ)
+
     # Ends that are none.
 
     def test_client_resets(self) -> None:
@@ -201,8 +216,8 @@ class RelayTests(SynchronousTestCase):
         self.wire.advance(LIMITS.stream_idle_timeout - 2)
         self.assertTrue(client.is_open)
         self.wire.advance(4)
-        self.assertFalse(client.is_open)
-        self.assertFalse(endpoint.is_open)
+        self.assertTrue(client.saw_end)
+        self.assertTrue(endpoint.saw_end)
         self.assertEqual(self.outcome(), RelayOutcome.IDLE)
 
     def test_silent_end(self) -> None:
