@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
 from ingress.config_file import load_config
-from tests.support.chart import CHART, CLUSTER_WIDE, Document, Rendering, Values
+from tests.support.chart import CHART, CLUSTER_WIDE, Document, Rendering, Values, lint
 from tests.support.deploy import DEPLOY, written
 from tests.support.kubernetes_rules import faults
 from tests.support.kubernetes_schema import NEWEST, OLDEST, complaints
@@ -307,6 +307,10 @@ class AcceptedTests(ChartTestCase):
     def test_default(self) -> None:
         """Without values."""
         self.check("default", {})
+
+    def test_lint(self) -> None:
+        """Helm has nothing against the chart."""
+        self.assertEqual(lint(), [])
 
     def test_oldest(self) -> None:
         """The oldest Kubernetes of the chart has every field, but for those that are asked for."""

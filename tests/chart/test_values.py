@@ -16,8 +16,9 @@ from ingress.migration import flags
 from ingress.migration.flag import FlagVerdict
 from ingress.migration.flag_table import FLAGS
 from ingress.migration.flag_value import FlagKind
-from tests.chart.test_objects import FURTHER, OF_INGRESS_NGINX
+from tests.chart.test_objects import FURTHER, OF_INGRESS_NGINX, key, plain
 from tests.support.chart import CHART, Document, Rendering, Values, merged
+from tests.support.deploy import DEPLOY, written
 from tests.support.kubernetes_schema import complaints
 
 
@@ -103,6 +104,8 @@ class RefusalTests(SynchronousTestCase):
         ):
             self.assertIn(said, refused(controller=values))
         self.assertIn("objects of all namespaces", refused(rbac={"scope": True}))
+        self.assertIn("listens there itself (admin)", refused(tcp={"10254": "a/b:1"}))
+        self.assertIn("the Service has that port", refused(tcp={"443": "a/b:1"}))
         self.assertIn("there is no default", refused(defaultBackend={"enabled": True}))
 
 
@@ -384,6 +387,33 @@ class PlaceTests(SynchronousTestCase):
         kubernetes = rendering.configuration()["source"]["kubernetes"]
         self.assertEqual(kubernetes["namespaces"], ["shop"])
         self.assertEqual(rendering.get("Role", "txingress-scope")["metadata"]["namespace"], "shop")
+
+
+class RightsTests(SynchronousTestCase):
+    """The rights beside those without which nothing is served."""
+
+    def test_certificates(self) -> None:
+        """Those of etc/deploy/certificates, where they are asked for; a note says who misses them."""
+        signers = controller(configuration={"certificate-signers": ["example.com/ingress"]})
+        self.assertIn("set rbac.certificates to true", Rendering(signers).notes)
+        rendering = Rendering({**signers, "rbac": {"certificates": True}})
+        self.assertNotIn("set rbac.certificates", rendering.notes)
+        more = [each for each in rendering.documents if "-certificate-" in each["metadata"]["name"]]
+        expected = written(DEPLOY / "certificates")
+        self.assertEqual(
+            {key(each): plain(each) for each in more}, {key(each): plain(each) for each in expected}
+        )
+
+    def test_scoped(self) -> None:
+        """With one namespace, its Secrets alone may be changed."""
+        values = FURTHER["scoped"]
+        rendering = Rendering({**values, "rbac": {"scope": True, "certificates": True}})
+        [bound] = [
+            each
+            for each in rendering.documents
+            if each["kind"].endswith("Binding") and each["metadata"]["name"].endswith("-secrets")
+        ]
+        self.assertEqual((bound["kind"], bound["metadata"]["namespace"]), ("RoleBinding", "shop"))
 
 
 class ConfigurationTests(SynchronousTestCase):

@@ -78,6 +78,13 @@ def parse_set(text: str) -> Values:
     return parsed
 
 
+def lint() -> list[str]:
+    """What ``helm lint`` warns of."""
+    found = _ask({"lint": str(CHART)})["made"]
+    warnings = [each["error"] for each in found["messages"] if each["severity"] > 1]
+    return [*warnings, *found["errors"]]
+
+
 def merged(values: Values, further: Values) -> Values:
     """As Helm merges values: mappings one by one, all else as a whole."""
     made = dict(values)

@@ -1,6 +1,6 @@
 """
 Helm's engine in a process of its own, because the runtime of Go that comes with it takes signals and
-starts threads: it answers a line of JSON, the values and the release, or the text of ``--set``, with one line.
+starts threads: it answers a line of JSON, such as the values and the release, with one line.
 
     python -m tests.support.helm_engine CHART
 """
@@ -16,6 +16,8 @@ import helm_python
 
 def answer(chart: Any, asked: dict[str, Any]) -> dict[str, Any]:
     """:return: the texts by template, or the complaint about the values."""
+    if "lint" in asked:
+        return {"made": helm_python.lint(asked["lint"])}
     if "set" in asked:
         return {"made": helm_python.parse_set_string(asked["set"])}
     try:

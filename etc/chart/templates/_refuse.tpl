@@ -17,6 +17,17 @@
 {{- if and .Values.rbac.scope (not $values.scope.enabled) -}}
 {{- fail "rbac.scope: without controller.scope.enabled objects of all namespaces are read, for which Roles are not enough" -}}
 {{- end -}}
+{{- range $port := keys (default dict .Values.tcp) -}}
+{{- range $name := list "http" "https" "admin" -}}
+{{- $isOpen := include "txingress.listens" (list $ $name) | eq "yes" -}}
+{{- if and $isOpen (eq $port (include "txingress.port" (list $ $name))) -}}
+{{- fail (printf "tcp.%s: the container listens there itself (%s); choose another port, or change controller.containerPort or controller.metrics.port" $port $name) -}}
+{{- end -}}
+{{- if and $isOpen (ne $name "admin") (eq $port (get $values.service.ports $name | int | toString)) -}}
+{{- fail (printf "tcp.%s: the Service has that port already (controller.service.ports.%s)" $port $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if not (or $values.service.enableHttp $values.service.enableHttps) -}}
 {{- fail "controller.service: enableHttp and enableHttps are both false, so that nothing would be served" -}}
 {{- end -}}
