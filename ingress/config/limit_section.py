@@ -67,6 +67,8 @@ _LIMITS: Final[dict[str, Accept[Any]]] = {
     "upstream_send_timeout": _TIMEOUT,
     "idle_upstream_connections": accept.integer(0, 1_000_000),
     "idle_upstream_timeout": _TIMEOUT,
+    "upstream_connection_requests": accept.count_or_no_limit(1_000_000_000),
+    "upstream_connection_age": accept.seconds_or_no_limit(30 * 86400.0),
     "retry_budget": accept.number("a share", 0, 1),
     "response_rate": accept.size_or_no_limit,
     "response_rate_after": accept.size(0, 1 << 40),

@@ -61,6 +61,12 @@ class Limits:
     """Kept for each endpoint."""
 
     idle_upstream_timeout: float = 60.0
+    upstream_connection_requests: int | None = None
+    """Requests on one connection to an endpoint in HTTP/1.1; None for no limit."""
+
+    upstream_connection_age: float | None = None
+    """Seconds after which such a connection is closed behind a response; None for never."""
+
     retry_budget: float = 0.2
     """Share of the requests in flight that may be retries; a few are always allowed."""
 

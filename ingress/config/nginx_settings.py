@@ -172,6 +172,9 @@ class AnnotationSafety:
     blocked_words: tuple[str, ...] = ()
     """``annotation-value-word-blocklist``"""
 
+    strict_paths: bool = False
+    """``strict-validate-path-type``: whether an Ingress with an unusual path is left out."""
+
     allow_cross_namespace: bool = False
     """Whether an Ingress may name objects of other namespaces."""
 

@@ -136,6 +136,12 @@ def seconds(most: float, least: float = 0.0) -> Accept[float]:
     return number("a number of seconds", least, most)
 
 
+def seconds_or_no_limit(most: float) -> Accept[float | None]:
+    """A number of seconds up to a bound; None for 0, which is no limit."""
+    accept_seconds = seconds(most)
+    return lambda value: accept_seconds(value) or None
+
+
 def size(least: int, most: int) -> Accept[int]:
     """A number of bytes within bounds, both included, with or without a unit."""
 

@@ -126,10 +126,13 @@ ACCESS_KEYS: Final = (
         "whether annotations may name Secrets and ConfigMaps of other namespaces",
         "false",
     ),
-    unsupported(
+    works(
         "strict-validate-path-type",
-        "paths of every character are served",
-        harmless=("false",),
+        accept.boolean,
+        "nginx.annotations.strict_paths",
+        "whether an Ingress is left out if an Exact or Prefix path has other characters than "
+        "letters, digits, `.`, `_`, `-` and `/`; it is not without the key",
+        "true",
     ),
     works(
         "global-allowed-response-headers",

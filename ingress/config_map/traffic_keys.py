@@ -154,10 +154,19 @@ _ENDPOINTS: Final = (
         "seconds for which an idle connection to an endpoint is kept",
         "60",
     ),
-    unsupported("upstream-keepalive-time", "a connection to an endpoint has no greatest age", "1h"),
-    unsupported(
+    works(
+        "upstream-keepalive-time",
+        accept.seconds(0.001, 30 * 86400.0),
+        "limits.upstream_connection_age",
+        "seconds after which a connection to an endpoint in HTTP/1.1 is not kept; there is no "
+        "limit without the key",
+        "1h",
+    ),
+    works(
         "upstream-keepalive-requests",
-        "a connection to an endpoint has no greatest number of requests",
+        accept.integer(1, 1_000_000_000),
+        "limits.upstream_connection_requests",
+        "requests on a connection to an endpoint in HTTP/1.1; there is no limit without the key",
         "10000",
     ),
     no_effect("proxy-ssl-location-only", "proxy-ssl-* annotations hold for their own paths only"),

@@ -12,7 +12,15 @@ from ingress.upstream.stream import EndpointStream
 
 
 class EndpointConnection(EndpointStream):
-    """A connection that carries one stream at a time, and then the next."""
+    """
+    A connection that carries one stream at a time, and then the next.
+
+    :ivar made_at: when there was a connection, on the clock of the deadlines.
+    :ivar uses: the streams that have ended while the pool counted them.
+    """
+
+    made_at = 0.0
+    uses = 0
 
     def has_input(self) -> bool:
         """

@@ -65,6 +65,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         self._unsent = 0
         self._owner = owner
         self._now = owner.deadlines.now
+        self.made_at = self._now()
         self._receiver = receiver
         """The receiver of the stream under way; between two streams it ignores everything."""
 

@@ -31,6 +31,15 @@ class PoolLimits:
 
     current: Limits = Limits()
 
+    does_age: bool = False
+    """Whether a connection may have served enough, so that its streams are counted."""
+
+    def apply(self, limits: Limits) -> None:
+        """Take over new limits."""
+        self.current = limits
+        requests, age = limits.upstream_connection_requests, limits.upstream_connection_age
+        self.does_age = requests is not None or age is not None
+
 
 class EndpointPool(ConnectionOwner):
     """
@@ -104,10 +113,23 @@ class EndpointPool(ConnectionOwner):
     def release(self, connection: EndpointConnection) -> None:
         """ConnectionOwner."""
         idle = self._idle
-        if self.is_retired or len(idle) >= self._limits.current.idle_upstream_connections:
+        limits = self._limits
+        if (
+            self.is_retired
+            or len(idle) >= limits.current.idle_upstream_connections
+            or (limits.does_age and self._has_served_enough(connection))
+        ):
             connection.close()
         else:
             idle.append(connection)
+
+    def _has_served_enough(self, connection: EndpointConnection) -> bool:
+        connection.uses += 1
+        limits = self._limits.current
+        requests, age = limits.upstream_connection_requests, limits.upstream_connection_age
+        if requests is not None and connection.uses >= requests:
+            return True
+        return age is not None and self.deadlines.now() - connection.made_at >= age
 
     def lost(self, connection: EndpointConnection) -> None:
         """ConnectionOwner."""

@@ -120,7 +120,8 @@ class EndpointRegistry:
 
     def apply(self, limits: Limits) -> None:
         """Apply new limits of idle connections and of the heads of responses."""
-        before, self._limits.current = self._limits.current, limits
+        before = self._limits.current
+        self._limits.apply(limits)
         is_less = limits.idle_upstream_connections < before.idle_upstream_connections
         if is_less:
             for _, pool in self._all():

@@ -114,6 +114,30 @@ class EndpointPoolTests(SynchronousTestCase):
         self.assertIs(take_idle(self.pool), connections[1])
         self.assertIsNone(take_idle(self.pool))
 
+    def test_served_enough(self) -> None:
+        """A connection is closed behind its last request, by number or by age, once that is set."""
+        for limits, served, seconds in (
+            (Limits(upstream_connection_requests=2), 1, 0.0),
+            (Limits(upstream_connection_age=60.0), 3, 20.0),
+        ):
+            self.setUp()
+            first = self.connection()
+            self.pool.release(first)
+            self.assertIs(take_idle(self.pool), first)
+            self.wire.registry.apply(limits)
+            for _ in range(served - (seconds > 0)):
+                self.wire.advance(seconds)
+                self.pool.release(first)
+                self.assertIs(take_idle(self.pool), first)
+            self.wire.advance(seconds or 0.0)
+            self.pool.release(first)
+            self.assertIsNone(take_idle(self.pool))
+            self.wire.registry.apply(Limits())
+            second = self.connection()
+            self.wire.advance(3600.0)
+            self.pool.release(second)
+            self.assertIs(take_idle(self.pool), second)
+
     def test_in_use(self) -> None:
         """A pool is in use while it has an idle connection, or a request in flight."""
         self.assertFalse(self.pool.is_in_use)

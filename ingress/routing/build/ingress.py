@@ -40,6 +40,7 @@ from ingress.routing.build.default_backend import CONFIGURATION, default_rules
 from ingress.routing.build.host_alias import aliases_of
 from ingress.routing.build.ingress_class import ClassRule
 from ingress.routing.build.ingress_table import KIND
+from ingress.routing.build.left_out import left_out
 from ingress.routing.build.pattern_rule import pattern_features
 from ingress.routing.build.rule_set import (
     Rule,
@@ -110,17 +111,10 @@ class IngressReader:
         ingress = self._ingresses.get(key[1:])
         if ingress is None or not self._class_rule.is_ours(ingress):
             return None
-        if not self.config.catch_all and ingress.spec.default_backend is not None:
-            return _refused_catch_all(ingress)
+        refused = left_out(ingress, self.config)
+        if refused is not None:
+            return refused
         return (yield from read_ingress(ingress, self))
-
-
-def _refused_catch_all(ingress: Ingress) -> RuleSet:
-    metadata = ingress.metadata
-    source = RuleSource(KIND, metadata.namespace, metadata.name, ingress.origin)
-    message = "`catch-all` of the configuration serves no Ingress that has one; it has no rules"
-    problem = source.problem(Code.CATCH_ALL_REFUSED, "spec.defaultBackend", message)
-    return RuleSet(source, age_of(metadata), problems=(problem,))
 
 
 def read_ingress(ingress: Ingress, reader: IngressReader) -> Steps[RuleSet]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
+from ingress.config.nginx_settings import AnnotationSafety, NginxSettings
 from ingress.endpoint import UpstreamKey
 from ingress.kube.objects import Ingress, IngressBackend, IngressRule
 from ingress.policy.annotation import Extent
@@ -200,9 +201,23 @@ class LeftOutTests(SynchronousTestCase):
         before = self.built()
         self.assertIn(b"b.example", before.snapshot.hosts)
         after = self.built(before, catch_all=False)
-        self.assertNotIn(b"b.example", after.snapshot.hosts)
+        self.assertIsNone(after.snapshot.hosts[b"b.example"].route(b"/"))
         self.assertIn(b"a.example", after.snapshot.hosts)
         self.assertIn(("all", "spec.defaultBackend"), self.faults(after))
+
+    def test_strict_paths(self) -> None:
+        """An Ingress with an unusual path of Exact or Prefix is left out, if that is asked for."""
+        strange = ingress("d.example", {"/a b": "web:80", "/": "web:80"}, name="strange")
+        pattern = ingress("e.example", {"~/a|b": "web:80"}, name="pattern")
+        everything = objects(strange, pattern, *self.objects.ingresses.values(), served("web"))
+        config = replace(
+            FILES, nginx=NginxSettings(annotations=AnnotationSafety(strict_paths=True))
+        )
+        result = build(everything, config, now=NOW)
+        self.assertIsNone(result.snapshot.hosts[b"d.example"].route(b"/"))
+        self.assertIsNotNone(result.snapshot.hosts[b"b.example"].route(b"/"))
+        strict = [each for each in result.all_problems() if "strict-validate" in each.message]
+        self.assertEqual([each.name for each in strict], ["strange"])
 
     def test_passthrough(self) -> None:
         """TLS ends here for a host that would pass it through, which is told."""
