@@ -137,7 +137,7 @@ class ServingTests(ClusterTestCase):
         told = [
             r"ConfigMap default/edge-ingress-nginx-controller: data\[whitelist-source-range\]: .*open",
             r"ConfigMap default/edge-ingress-nginx-controller: data\[use-gzip\]: .*ConfigMap",
-            r"ConfigMap default/tcp-services: data\[9000\]: .*TCP ports",
+            r"ConfigMap default/tcp-services: data\[9000\]: .*ports are not open",
         ]
         for each in told:
             self.process.wait_for_line(rf"#warn\] [A-Z]+\d+ {each}$", since=self.mark)

@@ -72,7 +72,9 @@ class StartTests(CommandTestCase):
             self.assertEqual(client.request().status, 200)
         self.assertEqual(list(elsewhere.iterdir()), [])
         # Of its own accord, which a fault of its import would change unnoticed.
-        self.process.wait_for_line(r"reactor class: ingress\.reactor\.DirectEPollReactor")
+        self.process.wait_for_line(
+            r"reactor class: ingress\.transports\.reactor\.DirectEPollReactor"
+        )
 
     def test_streams(self) -> None:
         """Standard output has the access log and nothing else, standard error the rest."""

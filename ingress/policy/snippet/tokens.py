@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Final, NamedTuple
 
 from ingress.errors import IngressError
+from ingress.problem import shown
 
 MAX_LENGTH: Final = 16 * 1024
 """Characters of a snippet."""
@@ -23,6 +24,10 @@ MAX_DEPTH: Final = 4
 _END: Final = "# the end of the snippet"
 
 
+_MAX_MESSAGE: Final = 300
+"""Characters of what is said about a snippet: a line of the log stays one."""
+
+
 class SnippetRefused(IngressError):
     """
     A snippet is not carried out.
@@ -31,7 +36,8 @@ class SnippetRefused(IngressError):
     """
 
     def __init__(self, message: str, line: int) -> None:
-        super().__init__(f"line {line}: {message}")
+        # A message quotes words of the snippet, which may be of any length and of any characters.
+        super().__init__(f"line {line}: {shown(message, _MAX_MESSAGE)}")
         self.line = line
 
 

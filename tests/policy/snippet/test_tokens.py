@@ -23,6 +23,13 @@ class ReadTokensTests(SynchronousTestCase):
         assert second.block is not None
         self.assertEqual([(each.name, each.line) for each in second.block], [("return", 4)])
 
+    def test_quoted(self) -> None:
+        """What is said of a snippet is short and one line, whatever its words are."""
+        for text in ("\x00", "\x1b[31m", "x" * 16_000, "\N{RIGHT-TO-LEFT OVERRIDE}"):
+            told = str(self.assertRaises(SnippetRefused, read_tokens, text))
+            self.assertTrue(told.isprintable(), told)
+            self.assertLess(len(told), 400)
+
     def test_refused(self) -> None:
         """Whatever is left open, or too much, is refused with its line: nothing is left out."""
         for text, line, part in (
