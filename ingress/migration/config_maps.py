@@ -13,7 +13,7 @@ from ingress.config_map.reading import ReadData, read_data
 from ingress.config_map.table import KEYS
 from ingress.migration.controller import Installation, parse_reference
 from ingress.migration.raw import RawObject, as_mapping
-from ingress.migration.verdict import Part, Row, Verdict, as_value, plain
+from ingress.migration.verdict import ACCESS, Part, Row, Verdict, as_value, plain
 
 _SECRET_WORDS: Final = ("password", "secret", "token", "-key", "snippet", "auth", "cookie")
 """Words in the names of keys and fields whose values are never shown."""
@@ -23,7 +23,6 @@ _STREAM: Final = re.compile(r"([^/\s]+/[^:/\s]+):([^:\s]+)((?::PROXY)?(?::PROXY)
 _CLOSED: Final = "Decide before the switch: take the key out, or accept that nothing is served."
 _UNSUPPORTED: Final = "See whether anybody relies on it; then take the key out."
 _WRONG: Final = "Correct the value."
-_ACCESS: Final = "Let somebody who knows the rules of access read it before the switch."
 _MAY_BE_ACCESS: Final = ("snippet", "modsecurity", "geoip")
 MAX_WORKERS: Final = 64
 
@@ -63,7 +62,7 @@ def _row(name: str, value: str, read: ReadData, item: RawObject | None) -> Row:
     elif name == "worker-processes" and workers(value):
         faults = ["carried over into workers of the configuration"]
     elif faults and any(word in name for word in _MAY_BE_ACCESS):
-        verdict, action = Verdict.IGNORED, _ACCESS
+        verdict, action = Verdict.IGNORED, ACCESS
     elif faults:
         verdict, action = Verdict.IGNORED, _UNSUPPORTED
         if known is None or known.verdict is KeyVerdict.NO_EFFECT:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ingress.migration.helm import chart_values
 from ingress.migration.raw import as_mapping
-from ingress.migration.verdict import Part, Row, Verdict, as_value
+from ingress.migration.verdict import ACCESS, Part, Row, Verdict, as_value
 
 JudgeOne = Callable[[str, str], Row]
 """Judges a key of the ConfigMap, or a flag, with its value."""
@@ -51,7 +51,7 @@ _POD: Final = Fate(
 _TEMPLATE: Final = Fate(
     Verdict.IGNORED,
     "there is no template of nginx's configuration; what was changed in it no longer holds",
-    "Compare the template with the original, and look for access rules in it.",
+    ACCESS,
 )
 _MONITORING: Final = Fate(
     Verdict.DIFFERS,
@@ -172,7 +172,7 @@ FATES: Final[Mapping[str, Fate]] = {
     "controller.extraModules": Fate(
         Verdict.IGNORED,
         "modules of nginx are not loaded",
-        "Find out what each module did, and whether it decided access.",
+        ACCESS,
     ),
     "controller.opentelemetry": _NGINX_ONLY,
     "controller.admissionWebhooks": _WEBHOOK,
@@ -243,7 +243,8 @@ def _judge(
 
 def _as(row: Row, name: str, follows: str) -> Row:
     """:return: the row of a value that becomes a key or a flag, which has what follows."""
-    return replace(row, part=Part.VALUE, name=name, follows=follows, action="")
+    told = follows if row.verdict is Verdict.SAME else f"{follows}: {row.follows}"
+    return replace(row, part=Part.VALUE, name=name, follows=told)
 
 
 def _is_on(given: Mapping[str, Any], name: str) -> bool:

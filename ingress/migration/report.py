@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingress.migration.verdict import SHOWN_ORDER, WORST_FIRST, Part, Row, Verdict, count
+from ingress.migration.verdict import ACCESS, SHOWN_ORDER, WORST_FIRST, Part, Row, Verdict, count
 from ingress.problem import printable
 
 MEANING: Final[Mapping[Verdict, str]] = {
@@ -32,6 +32,13 @@ _PLURALS: Final[Mapping[Part, str]] = {
     Part.VALUE: "values given to the Helm chart",
     Part.OBJECT: "other objects and their fields",
 }
+
+
+ABOUT: Final = (
+    "ingress-nginx is the program through which requests reach the applications of a cluster. This "
+    "report says what becomes of each of its parts when txingress takes its place."
+)
+"""For whoever reads nothing else about it."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +94,11 @@ class Report:
                 f"decides; {differs} will be different, {ignored} will have no effect."
             )
         if differs or ignored:
+            access = sum(row.action == ACCESS for row in self.rows)
+            warning = f" {access} of them may have kept somebody out." if access else ""
             return (
                 f"Nothing stops working. Of {total} things, {differs} will be different and "
-                f"{ignored} will have no effect: read these before the switch."
+                f"{ignored} will have no effect: read these before the switch.{warning}"
             )
         return f"All {total} things work as before."
 
@@ -157,7 +166,7 @@ def write_markdown(report: Report) -> Iterator[str]:
     """:return: lines of Markdown, for a wiki or a pull request."""
     yield f"# The move of {_cell(report.title)}"
     yield ""
-    yield f"Class {_cell(report.class_name)}, {report.made}."
+    yield f"Class {_cell(report.class_name)}, {report.made}. {ABOUT}"
     yield ""
     yield f"**{report.verdict_sentence()}**"
     yield ""

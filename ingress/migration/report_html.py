@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from ingress.migration.report import HEADING, MEANING, MOST_NAMED, Report
+from ingress.migration.report import ABOUT, HEADING, MEANING, MOST_NAMED, Report
 from ingress.migration.verdict import SHOWN_ORDER, WORST_FIRST, Row, Verdict
 
 _STYLE: Final = """
@@ -17,6 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { border: 1px solid var(--line); padding: .35rem .6rem; text-align: left;
   vertical-align: top; overflow-wrap: anywhere; }
+table.rows { table-layout: fixed; }
 td.number, th.number { text-align: right; }
 .sentence { font-size: 1.25rem; font-weight: 600; border-left: .4rem solid; padding-left: .8rem; }
 .closed { border-color: #b3261e; } .differs { border-color: #b26a00; }
@@ -41,7 +42,7 @@ def write_html(report: Report) -> Iterator[str]:
     )
     yield f"<title>The move of {escape(report.title)}</title><style>{_STYLE}</style></head><body>"
     yield f"<h1>The move of {escape(report.title)}</h1>"
-    yield f"<p>Class {escape(report.class_name)}, {escape(report.made)}</p>"
+    yield f"<p>Class {escape(report.class_name)}, {escape(report.made)}. {escape(ABOUT)}</p>"
     yield f'<p class="sentence {_worst(report)}">{escape(report.verdict_sentence())}</p>'
     yield from _counts(report)
     yield "<ul>"
@@ -88,9 +89,9 @@ def _rows(report: Report, verdict: Verdict) -> Iterator[str]:
     if not rows:
         return
     yield f'<h2 class="{verdict}">{escape(HEADING[verdict])} ({len(rows)})</h2>'
-    yield "<table><thead><tr>"
-    heads = ("what", "value", "what follows", "what to do")
-    yield "".join(f'<th scope="col">{head}</th>' for head in heads)
+    yield '<table class="rows"><thead><tr>'
+    heads = (("what", 24), ("value", 16), ("what follows", 34), ("what to do", 26))
+    yield "".join(f'<th scope="col" style="width:{width}%">{head}</th>' for head, width in heads)
     yield "</tr></thead><tbody>"
     for row in rows:
         yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(row))}</tr>"

@@ -47,6 +47,9 @@ class Part(StrEnum):
     OBJECT = "object"
 
 
+ACCESS: Final = "Let somebody who knows the rules of access read it before the switch."
+"""What to do about something without effect that may have kept somebody out."""
+
 OPERATOR: Final = "who runs the cluster"
 """Decides about everything but Ingresses."""
 

@@ -53,6 +53,8 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("Do not switch yet: of 3 things, 1", report(*ROWS).verdict_sentence())
         self.assertIn("Nothing stops working", report(*ROWS[::2]).verdict_sentence())
         self.assertEqual(report(ROWS[0]).verdict_sentence(), "All 1 things work as before.")
+        snippet = judge_key("http-snippet", "deny all;")
+        self.assertIn("1 of them may have kept", report(snippet).verdict_sentence())
 
     def test_numbers(self) -> None:
         """Each number stands below its verdict, in each form."""
