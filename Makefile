@@ -13,6 +13,7 @@
 #   make dashboards     have a real Prometheus answer what the dashboards ask
 #   make prometheus     unpack Debian's Prometheus into build/, if there is none
 #   make migration      the move of docs/migration.md, command by command, with kubectl and an API server
+#   make other-proxies  use HAProxy, nginx and OpenSSL on both sides, as Debian has them
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make overload       give a Service more than it can answer, with load shedding and without it
 #   make autobahn       run the Autobahn test suite for WebSockets with WSTEST=PATH, CASES='12.1.1 13.1.1' of it
@@ -43,7 +44,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained overload autobahn migration dashboards prometheus page screenshot real-servers fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -112,6 +113,20 @@ prometheus:
 	    mkdir -p build/prometheus; cd build/prometheus; \
 	    apt-get download prometheus; \
 	    dpkg --extract prometheus_*.deb .; \
+	fi
+
+# Debian's, unpacked and not installed, so that no service of the system begins to run.
+OTHER_PROXIES = haproxy liblua5.3-0 nginx libnginx-mod-stream
+
+other-proxies: .venv/developer proxy-programs
+	@TXINGRESS_TEST_OTHER_PROXIES=1 $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_other_proxies
+
+proxy-programs:
+	@set -eu; \
+	if ! test -x build/other-proxies/usr/sbin/nginx; then \
+	    mkdir -p build/other-proxies; cd build/other-proxies; \
+	    apt-get download $(OTHER_PROXIES); \
+	    for package in *.deb; do dpkg --extract "$$package" .; done; \
 	fi
 
 page: .venv/developer

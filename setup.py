@@ -141,6 +141,7 @@ COMPILED = (
     "ingress/upstream/registry.py",
     "ingress/upstream/retry_budget.py",
     "ingress/upstream/shared_pool.py",
+    "ingress/upstream/single_use.py",
     "ingress/upstream/slow_start.py",
     "ingress/upstream/stream.py",
     # Relays: a class of theirs has a base that is compiled.

@@ -23,6 +23,7 @@ class BelievedClient:
         writes them.
     :ivar admitted: stands for the source ranges that have let the address pass last.
     :ivar memo: what the gate of limits that was asked last has made of the address.
+    :ivar port: its port; 0 if it is not known, because a trusted proxy has named the client.
     :ivar session: the TLS handshake of the connection, if that has asked for a certificate.
     """
 
@@ -34,6 +35,7 @@ class BelievedClient:
         "is_secure",
         "is_trusted",
         "memo",
+        "port",
         "session",
     )
 
@@ -46,6 +48,7 @@ class BelievedClient:
         is_secure: bool,
         is_trusted: bool,
         session: ClientSession | None = None,
+        port: int = 0,
     ) -> None:
         self.address = address
         self.authority = authority
@@ -53,6 +56,7 @@ class BelievedClient:
         self.is_secure = is_secure
         self.is_trusted = is_trusted
         self.session = session
+        self.port = port
         self.memo: object = None
         self.admitted: object = None
 

@@ -58,6 +58,13 @@ class Endpoint(NamedTuple):
     name: str = ""
     """The name that it was found by (ExternalName), which its certificate may need to have."""
 
+    proxy_protocol: str = ""
+    """
+    ``v1`` or ``v2`` if each connection begins with a header of the PROXY protocol, as its Service
+    says. An address that another Service has as well, without a header, is another endpoint: no
+    Service changes the connections of others.
+    """
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

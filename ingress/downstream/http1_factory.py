@@ -40,7 +40,9 @@ class HTTP1Factory(Factory):
         """IProtocolFactory: None closes the connection of a client that is at its limit."""
         # A proxy in front may have ended TLS for the client (`ingress.downstream.opening`).
         is_secure = self._is_secure or getattr(addr, "is_secure", False)
-        client = Client(getattr(addr, "host", ""), is_secure=is_secure)
+        client = Client(
+            getattr(addr, "host", ""), is_secure=is_secure, port=getattr(addr, "port", 0)
+        )
         return self.make_protocol(client) if self._clients.admission.admit(client) else None
 
     def make_protocol(self, client: Client) -> StreamProtocol:

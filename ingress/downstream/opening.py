@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -26,13 +26,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ingress.client_hello import MAX_RECORDS, HelloReader
-from ingress.config import Config, ListenerKind
+from ingress.config import Config
 from ingress.deadline import NEVER, Deadlines
 from ingress.downstream.accepting_port import AcceptingPort
 from ingress.downstream.clients import Clients
 from ingress.downstream.passthrough import PassedConnections
 from ingress.exchange.client import Client
-from ingress.proxy_protocol import MAX_LENGTH, Header, HeaderRefused, read_header
+from ingress.proxy_protocol import MAX_LENGTH, Addresses, Header, HeaderRefused, read_header
 from ingress.telemetry.record import ExchangeRecord
 
 TELL_INTERVAL: Final = 60.0
@@ -64,12 +64,14 @@ class ClientAddress:
     """
     The address of a client as the proxy in front says it, for factories of protocols.
 
-    :ivar host: the IP address; empty if there is none.
+    :ivar host: the IP address.
     :ivar is_secure: whether that proxy has ended TLS for the client.
     """
 
-    def __init__(self, host: str, *, is_secure: bool) -> None:
-        self.host = host
+    def __init__(self, addresses: Addresses, *, is_secure: bool) -> None:
+        self.addresses = addresses
+        self.host = str(addresses.source)
+        self.port = addresses.source_port
         self.is_secure = is_secure
 
 
@@ -80,7 +82,8 @@ class ListenerOpener:
     :param reactor: an `IReactorFDSet`.
     :param clients: count the connections.
     :param deadlines: end those that take too long.
-    :param kind: the listener.
+    :param name: what the log calls the listener.
+    :param wants_header: whether its connections begin with a header of the PROXY protocol.
     :param passed: passes on connections by the name in their ClientHello; None if they have none.
     """
 
@@ -91,7 +94,8 @@ class ListenerOpener:
         reactor: Any,
         clients: Clients,
         deadlines: Deadlines,
-        kind: ListenerKind,
+        name: str,
+        wants_header: Callable[[Config], bool],
         passed: PassedConnections | None = None,
     ) -> None:
         self.reactor = reactor
@@ -106,12 +110,13 @@ class ListenerOpener:
         self.has_header = False
         """Whether connections begin with a header of the PROXY protocol."""
 
-        self._kind = kind
+        self._name = name
+        self._wants_header = wants_header
         self._passed = passed
         self._told: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        return f"<ListenerOpener of listen.{self._kind}>"
+        return f"<ListenerOpener of {self._name}>"
 
     def apply(self, config: Config) -> bool:
         """
@@ -120,7 +125,7 @@ class ListenerOpener:
         :return: whether there is anything to read of connections.
         """
         self.config = config
-        self.has_header = config.has_proxy_protocol(self._kind)
+        self.has_header = self._wants_header(config)
         passed = self._passed
         self.passed = passed if passed is not None and passed.has_hosts else None
         return self.has_header or self.passed is not None
@@ -148,9 +153,9 @@ class ListenerOpener:
         if now >= self._told.get(reason, float("-inf")) + TELL_INTERVAL:
             self._told[reason] = now
             self.log.warn(
-                "listen.{kind}: a connection from {host} was closed: {reason}{detail}"
+                "{name}: a connection from {host} was closed: {reason}{detail}"
                 " (counted in txingress_refused_openings_total)",
-                kind=self._kind,
+                name=self._name,
                 host=host or "a UNIX socket",
                 reason=REASONS[reason],
                 detail=f": {detail}" if detail else "",
@@ -182,7 +187,6 @@ class Opening:
         self._socket = accepted
         self._number = accepted.fileno()
         self._peer = address
-        self._client = client
         self._named: ClientAddress | None = None
         """The client of the header."""
 
@@ -301,8 +305,7 @@ class Opening:
         addresses = header.addresses
         if addresses is not None:
             is_secure = addresses.destination_port == opener.config.public_ports.https
-            self._named = ClientAddress(str(addresses.source), is_secure=is_secure)
-            self._client = Client(self._named.host, is_secure=False)
+            self._named = ClientAddress(addresses, is_secure=is_secure)
         if opener.passed is None:
             self._go_on()
         else:
@@ -347,7 +350,7 @@ class Opening:
         if passed is None or found is None:
             self._port.connect(self._socket, self._peer, self._named)
         else:
-            passed.begin(self._port, self._socket, self._peer, self._client, found)
+            passed.begin(self._port, self._socket, self._peer, self._named, found)
 
     # Endings.
 

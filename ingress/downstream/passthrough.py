@@ -9,6 +9,8 @@ import socket
 from functools import partial
 from typing import Any
 
+from twisted.internet.interfaces import IAddress
+
 from ingress.believed_client import BelievedClient
 from ingress.downstream.accepting_port import AcceptingPort
 from ingress.downstream.admission import Admission
@@ -17,6 +19,7 @@ from ingress.exchange.client import Client
 from ingress.policy.client_limits import ClientLimits
 from ingress.policy.gate import COUNTED
 from ingress.policy.limiter import Limiter
+from ingress.relay.proxy_header import proxy_header
 from ingress.relay.relay import Relay
 from ingress.relay.resources import RelayResources
 from ingress.routing.match import find_host
@@ -75,7 +78,7 @@ class PassedConnections:
         port: AcceptingPort,
         accepted: socket.socket,
         address: Any,
-        client: Client,
+        named: IAddress | None,
         found: Passthrough,
     ) -> None:
         """
@@ -83,8 +86,11 @@ class PassedConnections:
 
         :param port: has accepted it.
         :param address: of the peer, as `socket.accept` has it.
-        :param client: as a header of the PROXY protocol gives it, or the peer.
+        :param named: the address of the client as a header of the PROXY protocol has it; None for
+            that of the peer.
         """
+        host: str = address[0] if isinstance(address, tuple) else ""
+        client = Client(getattr(named, "host", None) or host, is_secure=True)
         if not self._admission.admit(client):
             accepted.close()
             return
@@ -95,6 +101,7 @@ class PassedConnections:
             client.address.decode("ascii"),
             name[1] if isinstance(name, tuple) else 0,
         )
+        relay.preface = partial(proxy_header, named, None)
         relay.record.protocol, relay.record.host = "TLS", found.host
         believed = BelievedClient(client.address, b"", b"", is_secure=True, is_trusted=False)
         outcome, detail = self._refusal(found, believed, relay)

@@ -4,12 +4,16 @@ The factory of the connections of a TCP service.
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from ingress.downstream.clients import Clients
 from ingress.exchange.client import Client
 from ingress.port_service import PortKey
+from ingress.proxy_protocol import Version
+from ingress.relay.proxy_header import proxy_header
 from ingress.relay.relay import Relay, RelaySide
 from ingress.relay.resources import RelayResources
 
@@ -39,4 +43,7 @@ class PortFactory(Factory):
         if service is None or not self._clients.admission.admit(client):
             return None
         address = client.address.decode("ascii")
-        return Relay(self._relays, service.upstream, address, self._key.port).client
+        relay = Relay(self._relays, service.upstream, address, self._key.port)
+        wanted = Version.V1 if service.proxy_out else None
+        relay.preface = partial(proxy_header, addr, wanted)
+        return relay.client

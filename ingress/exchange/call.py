@@ -48,6 +48,7 @@ from ingress.http1.body import Trailers
 from ingress.message import Response, UpstreamRequest
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.proxy_settings import RetryCondition
+from ingress.proxy_protocol import Version, addresses_of, make_header
 from ingress.telemetry.record import AttemptRecord
 from ingress.upstream.stream import EndpointStream, PendingStream, StreamReceiver
 
@@ -350,6 +351,15 @@ class Call(StreamReceiver, Flow):
             self._acquire(self._attempt)
         else:
             self._attempt_failed(error)
+
+    def proxy_header(self, version: str) -> bytes:
+        client, ports = self._choice.client, self._config.public_ports
+        address = client.address.decode("ascii")
+        # Which of our addresses the client has connected to is not known here, and no matter of
+        # this connection. No header without a destination could be written.
+        ours = "::" if ":" in address else "0.0.0.0"  # noqa: S104 (no address to bind)
+        port = ports.https if client.is_secure else ports.http
+        return make_header(Version(version), addresses_of(address, client.port, ours, port))
 
     def pause_request(self) -> None:
         self._receiver.pause_request()

@@ -66,6 +66,7 @@ class Client:
     :param address: the peer's IP address; empty for a Unix socket, which has none. A mapped IPv4
         address counts as IPv4.
     :param is_secure: whether the connection uses TLS.
+    :param port: the peer's port; 0 if it has none.
     :ivar session: its handshake, if that has asked for a certificate; set before any request.
     """
 
@@ -80,14 +81,16 @@ class Client:
         "_names_address",
         "address",
         "is_secure",
+        "port",
         "session",
     )
 
-    def __init__(self, address: str, *, is_secure: bool) -> None:
+    def __init__(self, address: str, *, is_secure: bool, port: int = 0) -> None:
         known = _parse(address)
         self._address = known.parsed
         self.address = known.text
         self.is_secure = is_secure
+        self.port = port
         self.session: ClientSession | None = None
         self._config: Config | None = None
         self._fields = b""
@@ -160,6 +163,7 @@ class Client:
             is_secure=self.is_secure,
             is_trusted=False,
             session=self.session,
+            port=self.port,
         )
 
     def _heard(self, request: Request, config: Config, standard: bytes) -> Said:
@@ -198,6 +202,7 @@ class Client:
             is_secure=is_secure,
             is_trusted=True,
             session=self.session,
+            port=self.port if said.address is None else 0,
         )
 
 

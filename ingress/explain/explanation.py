@@ -152,6 +152,7 @@ def explain(
     upstream = None
     if route is not None and route.upstream is not None:
         upstream = snapshot.upstreams.get(route.upstream)
+    endpoint = _named_endpoint(upstream, dry.endpoint)
     explanation = Explanation(
         asked=asked,
         moment=moment,
@@ -164,7 +165,7 @@ def explain(
         client=client,
         client_reason=client_reason,
         client_protocol=client_protocol(snapshot.config.limits, is_secure=asked.is_secure),
-        endpoint_protocol=endpoint_protocol(dry),
+        endpoint_protocol=_with_header(endpoint_protocol(dry), endpoint),
         candidates=candidates,
         route=route,
         origin=ingress.origin if ingress is not None else Origin(),
@@ -172,7 +173,7 @@ def explain(
         undecided=tuple(policy.label for policy in open_policies),
         upstream=upstream,
         upstream_fault=_upstream_fault(built, route),
-        endpoint=dry.endpoint,
+        endpoint=endpoint,
         sent_target=target_of(dry.upstream_head),
         request_changes=changes_between(asked.head(), dry.upstream_head)
         if dry.upstream_head
@@ -337,6 +338,18 @@ def _upstream_fault(built: Built, route: Route | None) -> str:
     if route is None or route.upstream is None:
         return ""
     return built.memo.upstreams.faults.get(route.upstream) or ""
+
+
+def _named_endpoint(upstream: Upstream | None, asked: Endpoint | None) -> Endpoint | None:
+    """:return: the endpoint as the Upstream has it: only the address of what was asked is known."""
+    known = () if upstream is None else (*upstream.endpoints, *upstream.lingering)
+    return next((each for each in known if asked is not None and each[:2] == asked[:2]), asked)
+
+
+def _with_header(protocol: str, endpoint: Endpoint | None) -> str:
+    if endpoint is None or not endpoint.proxy_protocol:
+        return protocol
+    return f"{protocol}, after a header of the PROXY protocol ({endpoint.proxy_protocol})"
 
 
 def _settings(route: Route | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from ingress.endpoint import Endpoint
 from ingress.policy.health_check import HealthCheck
+from ingress.proxy_protocol import Version, make_header
 from ingress.transports.connector import connect
 from ingress.upstream.dialer import Dialer, dial_error
 from ingress.upstream.tls import tls_dialers
@@ -53,6 +54,9 @@ class Probe(ClientFactory):
             "Accept: */*\r\n"
             "Connection: close\r\n\r\n"
         ).encode("ascii")
+        self.preface = b""
+        if endpoint.proxy_protocol:
+            self.preface = make_header(Version(endpoint.proxy_protocol), None)
         self.done: Deferred[str] = Deferred(lambda _: self._close())
         self._connection: _ProbeConnection | None = None
         self._timer: IDelayedCall | None = clock.callLater(check.timeout, self._too_slow)

@@ -73,7 +73,7 @@ class LocalServing:
             plane.clients.admission, plane.relays, plane.exchanges.policy_states.limiter
         )
         self._openers = [
-            (listener, ListenerOpener(reactor, plane.clients, plane.deadlines, kind, passes))
+            (listener, self._opener(kind, passes))
             for kind, listener, passes in (
                 (ListenerKind.HTTP, listeners.http, None),
                 (ListenerKind.HTTPS, listeners.https, passed),
@@ -92,6 +92,17 @@ class LocalServing:
         self._otlp = OtlpSettings()
         self._spans: SpanExport | None = None
         """Where spans go, if anywhere."""
+
+    def _opener(self, kind: ListenerKind, passed: PassedConnections | None) -> ListenerOpener:
+        plane = self._plane
+        return ListenerOpener(
+            self._reactor,
+            plane.clients,
+            plane.deadlines,
+            f"listen.{kind}",
+            lambda config: config.has_proxy_protocol(kind),
+            passed,
+        )
 
     def __repr__(self) -> str:
         return f"<LocalServing: {self.connections} connections>"

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from ingress.downstream.accepting_port import AcceptingPort
 from ingress.downstream.bound_socket import ListenError, bind, bind_datagrams
+from ingress.downstream.opening import ListenerOpener
 from ingress.downstream.port_factory import PortFactory
 from ingress.listen_address import TCPAddress
 from ingress.port_service import UDP, PortKey, PortService
@@ -38,6 +39,10 @@ class _OpenPort:
         self.interface = service.interface
         self.accepting = accepting
         self.receiving = receiving
+
+    def open_with(self, opener: ListenerOpener | None) -> None:
+        for port in self.accepting:
+            port.opener = opener
 
     def close(self) -> Deferred[None]:
         for port in self.receiving:
@@ -65,6 +70,11 @@ class OpenPorts:
         self._wanted: Mapping[PortKey, PortService] = {}
         self._open: dict[PortKey, _OpenPort] = {}
         self._is_started = False
+        self._opener = ListenerOpener(
+            reactor, plane.clients, plane.deadlines, "a TCP service", lambda config: True
+        )
+        """Takes the headers of the PROXY protocol off the connections that have one."""
+
         self.failures = PortFailures(reactor, self._follow)
 
     def __repr__(self) -> str:
@@ -81,6 +91,9 @@ class OpenPorts:
             self._wanted = ports
             if self._is_started:
                 self._follow()
+        snapshot = self._plane.relays.snapshot
+        if snapshot is not None:
+            self._opener.apply(snapshot.config)
         if len(self.sessions):
             self.sessions.published()
 
@@ -94,6 +107,8 @@ class OpenPorts:
                     self._open[key] = self._opened(service)
                 except ListenError as error:
                     failures[key] = str(error)
+        for key, port in self._open.items():
+            port.open_with(self._opener if self._wanted[key].proxy_in else None)
         self.failures.note(failures)
 
     def _is_wanted(self, key: PortKey, port: _OpenPort) -> bool:

@@ -49,6 +49,8 @@ class Connector(TransportOwner):
     caller keeps: there are no cycles, which only the garbage collector could free.
 
     :param host: an IP address, or a name that the reactor then resolves.
+    :param factory: may have the attribute ``preface``: bytes that are sent before everything
+        else, also before TLS.
     :param timeout: in seconds, for the name, the connection and the handshake together.
     :param make_transport: makes the transport; ``partial(TLSTransport, side)`` for TLS.
     """
@@ -69,6 +71,9 @@ class Connector(TransportOwner):
         self._factory = factory
         self._timeout = timeout
         self._make_transport = make_transport
+        self._preface: bytes = getattr(factory, "preface", b"")
+        """Sent before everything else, TLS included."""
+
         self._attempt: _Attempt | None = None
         self._timer: IDelayedCall | None = None
         self._resolving: Any = None
@@ -133,6 +138,10 @@ class Connector(TransportOwner):
         if isinstance(result, Exception):
             self._fail(Failure(result))
             return
+        if self._preface and not _send_at_once(result, self._preface):
+            result.close()
+            self._fail(Failure(ConnectError(string="it takes no header")))
+            return
         kind = IPv6Address if len(name) > 2 else IPv4Address
         peer = kind("TCP", *name)
         transport = self.transport = self._make_transport(result, self._reactor, peer, self)
@@ -185,6 +194,18 @@ class Connector(TransportOwner):
         """Tell the factory so, unless it has begun anew."""
         if not self._is_connecting:
             self._factory.doStop()
+
+
+def _send_at_once(sock: socket.socket, data: bytes) -> bool:
+    """
+    Send a few bytes as the first ones of a connection, for which a socket always has room.
+
+    :return: whether they are sent.
+    """
+    try:
+        return sock.send(data) == len(data)
+    except OSError:
+        return False
 
 
 def connect(

@@ -108,7 +108,7 @@ class EndpointPool(ConnectionOwner):
             if not connection.has_input():
                 return connection
             connection.close()
-        return _Dial(self, receiver, timeout)
+        return Dial(self, receiver, timeout)
 
     def release(self, connection: EndpointConnection) -> None:
         """ConnectionOwner."""
@@ -156,11 +156,17 @@ class EndpointPool(ConnectionOwner):
         return self._dial(self.endpoint.host, self.endpoint.port, factory, timeout=timeout)
 
 
-class _Dial(PendingStream):
-    """A stream whose connection is being made."""
+class Dial(PendingStream):
+    """
+    A stream whose connection is being made.
 
-    def __init__(self, pool: EndpointPool, receiver: StreamReceiver, timeout: float) -> None:
-        self._factory = _DialFactory(pool, receiver)
+    :param preface: what the endpoint gets before everything else.
+    """
+
+    def __init__(
+        self, pool: EndpointPool, receiver: StreamReceiver, timeout: float, preface: bytes = b""
+    ) -> None:
+        self._factory = _DialFactory(pool, receiver, preface)
         self._connector = pool.dial(self._factory, timeout)
 
     def cancel(self) -> None:
@@ -174,8 +180,9 @@ class _DialFactory(ClientFactory):
 
     noisy = False
 
-    def __init__(self, pool: EndpointPool, receiver: StreamReceiver) -> None:
+    def __init__(self, pool: EndpointPool, receiver: StreamReceiver, preface: bytes) -> None:
         self.pool = pool
+        self.preface = preface
         self.receiver: StreamReceiver | None = receiver
 
     def buildProtocol(  # type: ignore[override]  # An IProtocol, not a Protocol.

@@ -17,6 +17,7 @@ from ingress.upstream.endpoint_load import EndpointLoad
 from ingress.upstream.http2 import HTTP2Upstream
 from ingress.upstream.pool import EndpointPool, PoolLimits
 from ingress.upstream.shared_pool import SharedPool
+from ingress.upstream.single_use import SingleUsePool, SingleUseSharedPool
 
 EndpointKey = tuple[Endpoint, BackendTLS | None]
 """
@@ -69,7 +70,8 @@ class EndpointRegistry:
             return self._shared_pools.get(key) or self._make_shared(key)
         found = self._pools.get(key)
         if found is None:
-            found = self._pools[key] = EndpointPool(
+            made = SingleUsePool if endpoint.proxy_protocol else EndpointPool
+            found = self._pools[key] = made(
                 endpoint, self._dialer(key), self._deadlines, self._limits, tls
             )
             self._share_load(found, self._shared_pools.get(key))
@@ -77,7 +79,8 @@ class EndpointRegistry:
 
     def _make_shared(self, key: EndpointKey) -> SharedPool:
         endpoint, tls = key
-        made = self._shared_pools[key] = SharedPool(
+        kind = SingleUseSharedPool if endpoint.proxy_protocol else SharedPool
+        made = self._shared_pools[key] = kind(
             endpoint, self._dialer(key), self._deadlines, self._limits, tls, self.http2
         )
         self._share_load(made, self._pools.get(key))

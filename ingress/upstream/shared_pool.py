@@ -188,13 +188,15 @@ class SharedDial(ClientFactory):
     Once it is made, some get their streams at once. The others wait until the endpoint has said
     how many it takes: a request that it refuses has cost a round trip as well.
 
+    :ivar preface: what the endpoint gets before everything else.
     :ivar connection: the connection, once it is made.
     :ivar deadline: when the endpoint must have sent its settings.
     """
 
     noisy = False
 
-    def __init__(self, pool: SharedPool) -> None:
+    def __init__(self, pool: SharedPool, preface: bytes = b"") -> None:
+        self.preface = preface
         self.waiting: list[Waiting] = []
         self.connection: HTTP2Upstream | None = None
         self.deadline = NEVER

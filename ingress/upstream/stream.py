@@ -17,6 +17,7 @@ from ingress.errors import PeerError
 from ingress.http1.body import Trailers
 from ingress.message import Response, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.proxy_protocol import Version, make_header
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -55,6 +56,15 @@ class StreamReceiver:
 
     def stream_failed(self, error: PeerError) -> None:
         """The stream has broken: no more of the response will come."""
+
+    def proxy_header(self, version: str) -> bytes:
+        """
+        Make what tells an endpoint for whom a connection is made (`Endpoint.proxy_protocol`); for
+        nobody, unless somebody knows better.
+
+        :param version: ``v1`` or ``v2``.
+        """
+        return make_header(Version(version), None)
 
     def pause_request(self) -> None:
         """The endpoint reads more slowly than the client sends."""

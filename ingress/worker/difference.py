@@ -148,7 +148,8 @@ def _value_pieces(name: str, key: Any, value: object) -> Iterator[Piece]:
     elif isinstance(value, Upstream):
         endpoints = iter((*value.endpoints, *value.lingering))
         while some := tuple(
-            (one.host, one.port, one.name) for one in islice(endpoints, _LIGHT_AT_ONCE)
+            (one.host, one.port, one.name, one.proxy_protocol)
+            for one in islice(endpoints, _LIGHT_AT_ONCE)
         ):
             yield Endpoints(some)
         conditions = {each: True for each in _CONDITIONS if getattr(value, each)}

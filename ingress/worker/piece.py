@@ -188,7 +188,7 @@ class Host(NamedTuple):
 class Endpoints(NamedTuple):
     """Some endpoints of the next Upstream."""
 
-    addresses: Sequence[tuple[str, int, str]]
+    addresses: Sequence[tuple[str, int, str, str]]
 
     def apply(self, assembly: Assembly) -> None:
         """Keep them for `Service`."""

@@ -78,7 +78,16 @@ class OpeningTestCase(SynchronousTestCase):
         self.addCleanup(self.deadlines.stop)
         self.clients = Clients()
         self.factory = KeepingFactory()
-        self.opener = ListenerOpener(self.reactor, self.clients, self.deadlines, ListenerKind.HTTP)
+        self.opener = self.opener_of(ListenerKind.HTTP)
+
+    def opener_of(self, kind: ListenerKind) -> ListenerOpener:
+        return ListenerOpener(
+            self.reactor,
+            self.clients,
+            self.deadlines,
+            f"listen.{kind}",
+            lambda config: config.has_proxy_protocol(kind),
+        )
 
     def start(self, config: Config = CONFIG, address: ListenAddress = LOOPBACK) -> None:
         (self.bound,) = bind(address)
@@ -284,7 +293,7 @@ class RefusalTests(OpeningTestCase):
 class ApplyTests(OpeningTestCase):
     def test_listeners(self) -> None:
         """A listener begins with headers if it says so; the ConfigMap decides for both."""
-        https = ListenerOpener(self.reactor, self.clients, self.deadlines, ListenerKind.HTTPS)
+        https = self.opener_of(ListenerKind.HTTPS)
         self.assertEqual((self.opener.apply(CONFIG), https.apply(CONFIG)), (True, False))
         for is_on in (True, False):
             settings = replace(CONFIG.nginx.proxy_protocol, is_on=is_on)

@@ -5,6 +5,7 @@ The PROXY protocol through the real process, as clients send it and endpoints ge
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -12,12 +13,20 @@ from typing import ClassVar
 from ingress.proxy_protocol import Version, addresses_of, make_header
 from tests.e2e.case import ProcessTestCase, run
 from tests.support.certs import CertificateAuthority
-from tests.support.client import HTTPClient, trusting_all
+from tests.support.client import HTTPClient, Reply, trusting_all
 from tests.support.endpoints import EchoEndpoint
 from tests.support.h2_socket import H2Socket
-from tests.support.manifest import ingress_manifest, secret_manifest, served_manifests
+from tests.support.header_endpoint import HeaderEndpoint
+from tests.support.manifest import (
+    endpoint_manifests,
+    ingress_manifest,
+    secret_manifest,
+    served_manifests,
+    service_manifest,
+)
 from tests.support.metrics import sample_value
 from tests.support.process import LOOPBACK, wait_until
+from tests.support.tls_pair import server_context
 
 CLIENT = "203.0.113.7"
 OTHER = "2001:db8::9"
@@ -35,15 +44,29 @@ def fields_of(echo: Mapping[str, object]) -> dict[str, str]:
     return {name.lower(): value for name, value in pairs}
 
 
-class InTests(ProcessTestCase):
-    """Two workers, whose listeners want headers."""
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        return port
+
+
+class HeaderTests(ProcessTestCase):
+    """Two workers, whose listeners want headers, and endpoints that want them."""
 
     web: ClassVar[EchoEndpoint]
+    headed: ClassVar[HeaderEndpoint]
+    secure: ClassVar[HeaderEndpoint]
+    tcp_port: ClassVar[int]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
         cls.web = cls.echo("web")
-        pair = CertificateAuthority().issue("a.example")
+        pair = CertificateAuthority().issue("a.example", "passed.example")
+        cls.headed = cls.keep(HeaderEndpoint())
+        cls.secure = cls.keep(HeaderEndpoint(server_context(pair)))
+        cls.tcp_port = free_port()
         cls.serve(
             folder,
             secret_manifest("pair", pair),
@@ -56,10 +79,30 @@ class InTests(ProcessTestCase):
                 annotations={"whitelist-source-range": f"{CLIENT}/32"},
             ),
             *served_manifests("web", cls.web.port),
+            ingress_manifest("headed", "headed.example", {"/": "headed"}),
+            ingress_manifest(
+                "secure",
+                "secure.example",
+                {"/": "secure"},
+                annotations={"backend-protocol": "HTTPS"},
+            ),
+            ingress_manifest(
+                "passed",
+                "passed.example",
+                {"/": "secure"},
+                annotations={"ssl-passthrough": "true"},
+            ),
+            service_manifest("headed", annotations={"txingress.dev/proxy-protocol": "v1"}),
+            service_manifest("secure", annotations={"txingress.dev/proxy-protocol": "v2"}),
+            service_manifest("bytes"),
+            *endpoint_manifests("headed", cls.headed.port),
+            *endpoint_manifests("secure", cls.secure.port),
+            *endpoint_manifests("bytes", cls.headed.port),
             listen={
                 "http": {"endpoint": LOOPBACK, "proxy-protocol": True},
                 "https": {"endpoint": [LOOPBACK], "proxy-protocol": True},
                 "admin": LOOPBACK,
+                "tcp": {f"127.0.0.1:{cls.tcp_port}": "default/bytes:80:PROXY:PROXY"},
             },
             trusted_proxies=["127.0.0.1"],
             public_ports={"http": 80, "https": 443},
@@ -130,6 +173,46 @@ class InTests(ProcessTestCase):
         )  # fmt: skip
         self.assertEqual(fields_of(json.loads(found.stdout))["x-real-ip"], "127.0.0.1")
 
+    def told(self, reply: Reply) -> tuple[object, ...]:
+        """The version and the client of the header that an endpoint got."""
+        echo = reply.echo
+        return echo["version"], echo["source"], echo["port"]
+
+    def test_to_endpoints(self) -> None:
+        """Each request has a connection of its own, which begins with its client's header."""
+        client = self.http(header(OTHER))
+        replies = [client.request(host="headed.example") for _ in range(2)]
+        replies.append(self.http(header()).request(host="headed.example"))
+        for reply, address in zip(replies, (OTHER, OTHER, CLIENT), strict=True):
+            self.assertEqual(self.told(reply), ("v1", address, 80))
+        numbers = [reply.echo["number"] for reply in replies]
+        self.assertEqual(len(set(numbers)), 3)
+
+    def test_before_tls(self) -> None:
+        """The header comes before TLS with the endpoint."""
+        reply = self.http(header()).request(host="secure.example")
+        self.assertEqual(self.told(reply), ("v2", CLIENT, 80))
+
+    def test_passthrough(self) -> None:
+        """An endpoint to which TLS is passed through gets the header, with both ends of it."""
+        with HTTPClient(
+            self.process.port("https"),
+            tls=trusting_all(),
+            server_name="passed.example",
+            preface=header(OTHER, port=8443),
+        ) as client:
+            self.assertEqual(self.told(client.request()), ("v2", OTHER, 8443))
+
+    def test_tcp_service(self) -> None:
+        """A port of a TCP service takes a header and sends one, as nginx does, in version 1."""
+        client = HTTPClient(self.tcp_port, preface=header(OTHER, port=9000))
+        self.addCleanup(client.close)
+        self.assertEqual(self.told(client.request()), ("v1", OTHER, 9000))
+        without = HTTPClient(self.tcp_port)
+        self.addCleanup(without.close)
+        without.send(b"GET / HTTP/1.1\r\n\r\n")
+        self.assertTrue(without.is_closed)
+
     def test_refused(self) -> None:
         """Connections without a header, with a bad one, with two or with half of one are closed."""
         bad = b"PROXY TCP4 1.2.3.4 nowhere 1 2\r\n"
@@ -145,4 +228,4 @@ class InTests(ProcessTestCase):
             text = client.request("/metrics", "127.0.0.1", fields="Connection: close\r\n").text
         name = "txingress_refused_openings_total"
         malformed = sample_value(text, name, reason="proxy_header")
-        return malformed == 2 and sample_value(text, name, reason="proxy_header_timeout") == 1
+        return malformed in (2, 3) and sample_value(text, name, reason="proxy_header_timeout") == 1

@@ -62,10 +62,15 @@ def ingress_manifest(
     return _manifest("networking.k8s.io/v1", "Ingress", metadata, spec=spec)
 
 
-def service_manifest(name: str, *, app_protocol: str = "") -> Manifest:
+def service_manifest(
+    name: str, *, app_protocol: str = "", annotations: Mapping[str, str] | None = None
+) -> Manifest:
     """A Service of port 80."""
     port = {"port": 80, **({"appProtocol": app_protocol} if app_protocol else {})}
-    return _manifest("v1", "Service", {"name": name}, spec={"ports": [port]})
+    metadata: Manifest = {"name": name}
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return _manifest("v1", "Service", metadata, spec={"ports": [port]})
 
 
 def external_manifest(name: str, host: str, port: int) -> Manifest:

@@ -226,6 +226,9 @@ class Dial:
     ) -> None:
         self.endpoint = Endpoint(host, port)
         self.timeout = timeout
+        self.preface: bytes = getattr(factory, "preface", b"")
+        """What the endpoint gets before everything else."""
+
         self.is_cancelled = False
         self._wire = wire
         self._factory = factory

@@ -34,6 +34,7 @@ from ingress.routing.build.endpoint_screen import (
     RefusedEndpoint,
 )
 from ingress.routing.build.named_endpoint import NameLookup
+from ingress.routing.build.proxy_header import with_proxy_header
 from ingress.routing.build.service_port import (
     named,
     no_such_port,
@@ -115,6 +116,8 @@ def resolve_upstream(
     else:
         fault = f"{named(key)}: {names.fault}" if names.fault else ""
         fault = fault or _address_fault(key, objects.service)
+        upstream, of_header = with_proxy_header(upstream, objects.service)
+        fault = fault or (f"{named(key)}: {of_header}" if of_header else "")
         found = ResolvedUpstream(upstream, fault, names.names)
     return replace(found, refused=frozenset(screen.refused)) if screen.refused else found
 
