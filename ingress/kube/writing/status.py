@@ -26,7 +26,7 @@ from ingress.kube.ingress_status import (
 )
 from ingress.kube.objects import ObjectName
 from ingress.kube.writing.addresses import are_same
-from ingress.kube.writing.answer import read_listed
+from ingress.kube.writing.answer import decode_answer, read_listed
 from ingress.kube.writing.lanes import Lanes
 from ingress.kube.writing.retry_log import RetryLog
 from ingress.kube.writing.write_queue import Write, WriteQueue
@@ -125,6 +125,8 @@ class StatusWriter:
             random=random,
         )
         self._unsubscribe: Callable[[], None] | None = None
+        self._replaces = False
+        """Whether statuses have to be written whole, because we may not patch them."""
 
     def __repr__(self) -> str:
         return f"<StatusWriter: {self._queue!r}>"
@@ -214,7 +216,7 @@ class StatusWriter:
         while (addresses := self._to_write(name, known)) is not None:
             assert known is not None, "there is something to write"
             try:
-                await self._patch(name, known.resource_version, addresses)
+                await self._put(name, known.resource_version, addresses)
                 self._written[name] = self._clock.seconds()
                 break
             except APIError as error:
@@ -225,6 +227,36 @@ class StatusWriter:
             tries_left -= 1
             known = await self._read(name)
         self._retries.succeeded(_doing(name), name)
+
+    async def _put(self, name: ObjectName, version: str, addresses: Addresses) -> None:
+        """Patch the status, or replace it where that alone is allowed."""
+        if self._replaces and await self._replace(name, addresses):
+            return
+        try:
+            await self._patch(name, version, addresses)
+        except APIError as error:
+            if error.code != 403 or self._replaces or not await self._replace(name, addresses):
+                raise
+            self._replaces = True
+
+    async def _replace(self, name: ObjectName, addresses: Addresses) -> bool:
+        """
+        Read the whole Ingress and write its status. That takes the rights to get Ingresses and to
+        update their statuses, which the role of ingress-nginx has.
+
+        :return: False if it is not allowed.
+        """
+        path = f"{_path(name[0])}/{name[1]}"
+        try:
+            document = decode_answer(await self._client.get(path), dict[str, Any])
+            document["status"] = {"loadBalancer": {"ingress": msgspec.to_builtins(addresses)}}
+            query = {"fieldManager": self._manager}
+            await self._client.send("PUT", f"{path}/status", document, query=query)
+        except APIError as error:
+            if error.code != 403:
+                raise
+            return False
+        return True
 
     async def _patch(self, name: ObjectName, version: str, addresses: Addresses) -> None:
         # In a merge patch, null removes a field.

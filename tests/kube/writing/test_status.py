@@ -347,15 +347,50 @@ class FailureTests(StatusTestCase):
         self.assertEqual((self.api.asked, self.clock.getDelayedCalls()), ([], []))
         self.assertEqual(self.lines.take(), [])
 
+    def forbid(self, name: str) -> None:
+        """Neither patch nor update are allowed."""
+        self.api.take("PATCH", path(name) + "/status").refuse(403, "Forbidden")
+        self.api.take("GET", path(name)).answer(self.record(name))
+        self.api.take("PUT", path(name) + "/status").refuse(403, "Forbidden")
+
+    def test_update(self) -> None:
+        """With the rights of ingress-nginx, which may not patch, statuses are written whole."""
+        self.api.take("PATCH", path("a") + "/status").refuse(403, "Forbidden")
+        self.api.take("GET", path("a")).answer({**self.record("a"), "spec": {"rules": []}})
+        asked = self.api.take("PUT", path("a") + "/status")
+        self.assertEqual(
+            tuple(asked.body["status"]["loadBalancer"]["ingress"]), msgspec.to_builtins(OURS)
+        )
+        self.assertEqual((asked.body["spec"], asked.query), ({"rules": []}, {"fieldManager": US}))
+        asked.answer()
+        self.turn()
+        self.see("b")
+        self.api.take("GET", path("b")).answer(self.record("b"))
+        self.api.take("PUT", path("b") + "/status").refuse(409, "Conflict")
+        self.api.take("GET", LIST).answer({"items": [self.record("b", OURS)]})
+        self.turn()
+        self.assertEqual((self.api.asked, self.lines.take()), ([], []))
+
+    def test_update_taken_away(self) -> None:
+        """If that is not allowed any more, a patch is tried again."""
+        self.api.take("PATCH", path("a") + "/status").refuse(403, "Forbidden")
+        self.api.take("GET", path("a")).answer(self.record("a"))
+        self.api.take("PUT", path("a") + "/status").answer()
+        self.see("b")
+        self.api.take("GET", path("b")).refuse(403, "Forbidden")
+        self.api.take("PATCH", path("b") + "/status").answer()
+        self.turn()
+        self.assertEqual((self.api.asked, self.lines.take()), ([], []))
+
     def test_forbidden(self) -> None:
         """A missing right is one line for a namespace, and keeps no other namespace."""
-        self.api.take("PATCH", path("a") + "/status").refuse(403, "Forbidden")
+        self.forbid("a")
         self.see("b")
-        self.api.take("PATCH", path("b") + "/status").refuse(403, "Forbidden")
+        self.forbid("b")
         self.turn(PASSING_REFUSAL)
         self.assertEqual(self.lines.take(), [])
-        self.api.take("PATCH", path("a") + "/status").refuse(403, "Forbidden")
-        self.api.take("PATCH", path("b") + "/status").refuse(403, "Forbidden")
+        self.forbid("a")
+        self.forbid("b")
         (line,) = self.lines.take()
         self.assertIn("Writing the status of Ingresses in namespace default fails", line)
         self.see("shop/c")
@@ -363,7 +398,7 @@ class FailureTests(StatusTestCase):
         self.turn(3)
         self.api.take("PATCH", path("a") + "/status").answer()
         self.assertEqual(self.lines.take(), [])
-        self.api.take("PATCH", path("b") + "/status").refuse(403, "Forbidden")
+        self.forbid("b")
         self.see("b", OURS)
         self.turn(5)
         self.assertIn("works again", self.lines.take()[0])
