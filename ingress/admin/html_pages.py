@@ -22,6 +22,7 @@ from ingress.admin.html.frame import document
 from ingress.admin.html.list_page import TEXT, Filter, list_document
 from ingress.admin.html.markup import HOLE, filled, tag
 from ingress.admin.html.overview import overview
+from ingress.admin.html.ports_view import PORT_COLUMNS
 from ingress.admin.html.problems_view import problem_columns
 from ingress.admin.html.routes_view import (
     ENDPOINT_COLUMNS,
@@ -99,6 +100,18 @@ def _problems(value: Value, query: Query) -> Iterator[bytes]:
     )
 
 
+def _ports(value: Value, query: Query) -> Iterator[bytes]:
+    return list_document(
+        "/ports",
+        "Ports",
+        value,
+        _given(query),
+        PORT_COLUMNS,
+        value["ports"],
+        empty="No port of a TCP or UDP service is like this.",
+    )
+
+
 def _changes(value: Value, query: Query) -> Iterator[bytes]:
     return list_document(
         "/changes",
@@ -157,6 +170,7 @@ HTML_PAGES: Final[Mapping[str, Render]] = {
     "routes": _routes,
     "endpoints": _endpoints,
     "certificates": _certificates,
+    "ports": _ports,
     "problems": _problems,
     "explain": _explain,
     "exchanges": _exchanges,

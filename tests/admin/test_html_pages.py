@@ -17,6 +17,7 @@ from ingress.admin.page import Query
 from ingress.admin.resources import make_resources
 from ingress.admin.turns import Turns
 from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.port_service import UDP
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.published_change import PublishedChange
@@ -26,6 +27,7 @@ from ingress.telemetry.endpoint_state import EndpointState
 from ingress.telemetry.exchange_rows import Exchanges, Place
 from ingress.telemetry.traffic import Traffic
 from tests.admin.html.test_markup import HOSTILE, Seen
+from tests.routing.build.test_port_table import listed, with_listed
 from tests.support.certs import CertificateAuthority
 from tests.support.objects import NOW, built, ingress, secret, served
 from tests.support.observed_proxy import HandProxy
@@ -75,6 +77,9 @@ class PagesTestCase(SynchronousTestCase):
                 ingress("*.example", {"/": "web:80"}, name="wild"),
                 served("web"),
                 secret("shop-tls", issued.chain_pem, issued.key_pem),
+                config=with_listed(
+                    listed(9000, "default/web:80:PROXY"), listed(53, "default/dns:53", UDP)
+                ),
             )
         )
         self.hand.reports.states[Endpoint("10.0.0.1", 8080)] = EndpointState(3, frozenset({WEB}))

@@ -22,6 +22,7 @@ _PLACES: Final = (
     ("/exchanges", "Exchanges"),
     ("/problems", "Problems"),
     ("/certificates", "Certificates"),
+    ("/ports", "Ports"),
     ("/changes", "Changes"),
 )
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from ingress.address import pack_plain_address
 from ingress.config import Config, ListenerKind
+from ingress.endpoint import Upstream
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.listen_address import AddressRefused, TCPAddress, parse_listen_address
 from ingress.own_addresses import OwnAddresses
@@ -136,6 +138,18 @@ def fault_of_port(fault: str, key: PortKey) -> str:
     :return: the same with what follows for a port.
     """
     return f"{fault.partition('; answered with ')[0]}; {_CLOSED[key.protocol]}"
+
+
+def names_of(upstream: Upstream) -> str:
+    """:return: what is to be said of endpoints of UDP that are names; empty if none is."""
+    names = [
+        each.host
+        for each in upstream.endpoints
+        if each.host.lower() != "localhost" and pack_plain_address(each.host) is None
+    ]
+    if not names or not upstream.key.is_udp:
+        return ""
+    return f"{', '.join(names[:3])}: endpoints of UDP are IP addresses; names get nothing"
 
 
 def missing_config_maps(

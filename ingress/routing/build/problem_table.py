@@ -14,7 +14,7 @@ from ingress.routing.build.default_backend import CONFIGURATION
 from ingress.routing.build.endpoint_screen import find_object, refusal_problems, service_of
 from ingress.routing.build.foreign_config_map import config_map_problems
 from ingress.routing.build.memo import Memo
-from ingress.routing.build.port_table import fault_of_port, missing_config_maps
+from ingress.routing.build.port_table import fault_of_port, missing_config_maps, names_of
 from ingress.routing.build.rule_set import RuleSet
 from ingress.routing.build.tls import secret_problems
 from ingress.steps import STRIDE, Steps
@@ -95,6 +95,10 @@ def _port_problems(rules: RuleSet | None, memo: Memo) -> Iterator[Problem]:
         if fault and memo.ports.services.get(key) == service:
             message = fault_of_port(fault, key)
             yield service.source.problem(Code.SERVICE_WITHOUT_ENDPOINTS, message)
+        upstream = memo.upstreams.upstreams.get(service.upstream)
+        names = names_of(upstream) if upstream is not None else ""
+        if names:
+            yield service.source.problem(Code.PORT_DIFFERS, names)
 
 
 def _problems_without_rules(key: ObjectKey, memo: Memo) -> tuple[Problem, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ingress.config import PortServices
 from ingress.kube.cluster.reflector import MAX_REFUSED
 from tests.kube.cluster.test_source import KINDS, SourceTestCase
 from tests.support.cluster_scene import CONFIG, ClusterScene, served
@@ -153,3 +154,17 @@ class ConfigMapTests(SourceTestCase):
         scene.turn()
         self.successResultOf(third)
         self.assertEqual(scene.names("config_maps"), [])
+
+    def test_ports(self) -> None:
+        """The ConfigMaps of TCP and UDP services are read and followed by their names as well."""
+        ports = PortServices(tcp=("default", "ports"), udp=("default", "udp-services"))
+        scene = self.make(replace(CONFIG, port_services=ports))
+        scene.put(*served(), config_map_manifest("ports", {"1": "a/b:1"}))
+        scene.start()
+        self.successResultOf(scene.started)
+        self.assertEqual(self.data(scene, "ports"), {"1": "a/b:1"})
+        scene.put(config_map_manifest("ports", {"2": "a/b:1"}))
+        scene.put(config_map_manifest("udp-services", {"3": "a/b:1"}))
+        scene.turn()
+        self.assertEqual(self.data(scene, "ports"), {"2": "a/b:1"})
+        self.assertEqual(self.data(scene, "udp-services"), {"3": "a/b:1"})

@@ -67,6 +67,18 @@ class ListedTests(SynchronousTestCase):
         self.assertIn("does not exist", problem.message)
         self.assertIn("closed at once", problem.message)
 
+    def test_names(self) -> None:
+        """An endpoint of UDP that is a name is told; localhost is none."""
+        endpoints = {
+            ("default", "names", ""): (("dns.example", 53), ("localhost", 5353), ("10.0.0.1", 53))
+        }
+        source = replace(FILES.source, endpoints=endpoints)
+        ports = (listed(53, "default/names:53", UDP), listed(54, "default/names:53"))
+        result = built(config=with_listed(*ports, config=replace(FILES, source=source)))
+        (problem,) = result.all_problems()
+        self.assertEqual((problem.code, problem.field), (Code.PORT_DIFFERS, "listen.udp[53]"))
+        self.assertIn("dns.example: endpoints of UDP are IP addresses", problem.message)
+
 
 class TakenTests(SynchronousTestCase):
     """Ports that have another use."""
