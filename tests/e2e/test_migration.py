@@ -16,18 +16,30 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
+import grpc
 import yaml
 
 from tests.command.test_main import run
 from tests.e2e.case import ProcessTestCase
+from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient
 from tests.support.example import Example, ExampleRequest
+from tests.support.grpc_channel import TIMEOUT, GRPCService, same
+from tests.support.manifest import secret_manifest
 from tests.support.process import CHECKOUT, ENVIRONMENT, LOOPBACK, PATIENCE, wait_until
 from tests.support.program import serve_configuration
 
 FIXTURE = CHECKOUT / "tests" / "fixtures" / "migration"
 CERTIFICATES = CHECKOUT / "examples" / "ingress-nginx" / "client-certificates"
 NAMES = ("ingress-nginx.yaml", "ingresses.yaml", "secrets.yaml")
+
+GRPC_HOST = "prices.rpc.example"
+CERTIFIED = (
+    ("shop", "shop-tls", "dashboard.shop.example"),
+    ("rpc", "prices-tls", GRPC_HOST),
+    ("bank", "partners-tls", "partners.bank.example"),
+)
+"""Namespace and name of the Secrets of the Ingresses, and the host of each."""
 
 
 def logged(host: str, path: str, upstream: str, status: int, *, scheme: str = "https") -> str:
@@ -62,6 +74,7 @@ class MigrationTests(ProcessTestCase):
 
     folder: ClassVar[Path]
     example: ClassVar[Example]
+    root: ClassVar[bytes]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
@@ -69,7 +82,15 @@ class MigrationTests(ProcessTestCase):
             shutil.copy(FIXTURE / name, folder)
         shutil.copy(FIXTURE / "values.yaml", folder)
         cls.folder = folder
-        names = [str(folder / name) for name in NAMES]
+        authority = CertificateAuthority()
+        cls.root = authority.root_pem
+        pairs = []
+        for namespace, name, host in CERTIFIED:
+            pair = secret_manifest(name, authority.issue(host))
+            pair["metadata"] = {"name": name, "namespace": namespace}
+            pairs.append(pair)
+        (folder / "certificates.yaml").write_text(yaml.safe_dump_all(pairs))
+        names = [str(folder / name) for name in (*NAMES, "certificates.yaml")]
         options = ("--values", str(folder / "values.yaml"), "--output", str(folder / "moved"))
         status, text, remarks = run("migrate", *names, *options)
         assert (status, remarks) == (0, ""), text
@@ -82,7 +103,11 @@ class MigrationTests(ProcessTestCase):
         settings["public-ports"] = {"http": 80, "https": 443}
         # No port of the machine is taken.
         settings.pop("tcp-services")
-        settings["source"]["endpoints"] = cls.example.start(resources)
+        calls = cls.keep(GRPCService())
+        settings["source"]["endpoints"] = {
+            **cls.example.start(resources),
+            "rpc/prices": f"127.0.0.1:{calls.port}",
+        }
         served = folder / "moved" / "served.yaml"
         served.write_text(yaml.safe_dump(settings))
         cls.process = serve_configuration(served, folder / "beside")
@@ -96,6 +121,10 @@ class MigrationTests(ProcessTestCase):
         ingresses = [row for row in report["rows"] if row["part"] == "Ingress"]
         self.assertEqual(len(ingresses), 12)
         self.assertEqual({row["verdict"] for row in ingresses}, {"same"})
+        written = [file for file in (self.folder / "moved").rglob("*") if file.is_file()]
+        self.assertGreater(len(written), 12)
+        for file in written:
+            self.assertNotIn("PRIVATE KEY", file.read_text(), file)
 
     def test_checked(self) -> None:
         """The configuration that is written passes the check, but for what the report told."""
@@ -105,8 +134,7 @@ class MigrationTests(ProcessTestCase):
         found = json.loads(text)
         self.assertEqual(found["summary"]["ingresses"], 12, remarks)
         errors = {each["code"] for each in found["findings"] if each["severity"] == "error"}
-        # The files have no certificates.
-        self.assertLessEqual(errors, {"TLS001"})
+        self.assertEqual(errors, set())
 
     def test_simulated(self) -> None:
         """Yesterday's log, in the format of the ConfigMap, shows the one request that differs."""
@@ -124,6 +152,21 @@ class MigrationTests(ProcessTestCase):
         ports = {name: self.process.port(name) for name in ("http", "https")}
         for number, written in enumerate(self.example.document["requests"], 1):
             ExampleRequest(f"request {number}", written, CERTIFICATES).check(ports)
+
+    def test_called(self) -> None:
+        """A call of gRPC over TLS, with the certificate of its host, reaches its server."""
+        channel = grpc.secure_channel(
+            f"127.0.0.1:{self.process.port('https')}",
+            grpc.ssl_channel_credentials(self.root),
+            options=[
+                ("grpc.default_authority", GRPC_HOST),
+                ("grpc.ssl_target_name_override", GRPC_HOST),
+                ("grpc.use_local_subchannel_pool", 1),
+            ],
+        )
+        self.addCleanup(channel.close)
+        call = channel.unary_unary("/t.T/Echo", same, same)
+        self.assertEqual(call(b"price", timeout=TIMEOUT), b"price")
 
     def test_shadowed(self) -> None:
         """A log that is written and copies of requests are compared, through all that changes."""
