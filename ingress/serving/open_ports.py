@@ -94,8 +94,7 @@ class OpenPorts:
         snapshot = self._plane.relays.snapshot
         if snapshot is not None:
             self._opener.apply(snapshot.config)
-        if len(self.sessions):
-            self.sessions.published()
+        self.sessions.published()
 
     def _follow(self) -> None:
         for key in [key for key, port in self._open.items() if not self._is_wanted(key, port)]:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.port_service import UDP, PortKey, PortService, PortSource
 from ingress.relay.udp_session import Ancillary
-from ingress.relay.udp_sessions import UDPSessions, socket_address
+from ingress.relay.udp_sessions import ENDED_AT_ONCE, UDPSessions, socket_address
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.upstream.health import MAX_FAILURES
@@ -225,6 +225,25 @@ class SessionsTests(SynchronousTestCase):
         self.assertEqual(self.outcomes, [RelayOutcome.OK])
         self.send(b"x")
         self.assertEqual(self.sockets[1].address[0], "10.1.0.2")
+
+    def test_many_gone(self) -> None:
+        """Very many sessions do not all end in the same turn."""
+        count = 3 * ENDED_AT_ONCE
+        for number in range(count):
+            self.send(b"x", (f"192.0.2.{number % 200}", number))
+        self.publish(OTHER)
+        self.assertEqual(len(self.sessions), count - ENDED_AT_ONCE)
+        self.wire.network.settle()
+        self.assertEqual(len(self.sessions), 0)
+
+    def test_same(self) -> None:
+        """A Snapshot with the same endpoints ends nothing, and is not looked at."""
+        self.send(b"x")
+        snapshot = self.resources.snapshot
+        assert snapshot is not None
+        self.resources.publish(replace(snapshot, generation=2))
+        self.sessions.published()
+        self.assertEqual(len(self.sessions), 1)
 
     def test_port_closed(self) -> None:
         """Sessions end with their port, and no others."""
