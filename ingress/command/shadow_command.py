@@ -161,6 +161,8 @@ class _Shadow:
             self._listen(reactor)
             await rules.start()
             self._readiness.clear("rules")
+            if rules.problems:
+                self._remark(f"{rules.problems} problems; txingress check lists them")
             self._follow(reactor, over)
             if self._arguments.seconds is not None:
                 reactor.callLater(self._arguments.seconds, _fire, over)

@@ -82,6 +82,13 @@ class LiveRules:
         stopped: Deferred[None] = self._source.stop()
         return stopped
 
+    @property
+    def problems(self) -> int:
+        """How many there are: of what is read, and of what is built of it."""
+        built = self._controller.built
+        found = sum(len(those) for those in self._source.problems.values())
+        return found + (sum(1 for _ in built.all_problems()) if built is not None else 0)
+
     def _publish(self, snapshot: Snapshot) -> None:
         built = self._controller.built
         assert built is not None
