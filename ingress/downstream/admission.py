@@ -88,6 +88,23 @@ class Admission:
         self.refused += 1
         return False
 
+    def may_wait(self, client: Client) -> bool:
+        """
+        Make room for a connection whose beginning has to come before it is admitted.
+
+        :param client: the peer.
+        :return: whether it may have a place until then; if not, it is counted as refused.
+        """
+        is_bounded = self._config.limits.connections_per_client is not None
+        if not is_bounded and not self.is_crowded() and self._limit.has_room():
+            return True
+        self.crowded()
+        if self._may_have(client):
+            return True
+        self.accepted += 1
+        self.refused += 1
+        return False
+
     def can_make_room(self, now: float) -> bool:
         """
         Return whether a connection can give way for another one.

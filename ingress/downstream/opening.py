@@ -182,6 +182,7 @@ class Opening:
     ) -> None:
         self.address = client.address.decode("ascii")
         self.deadline = NEVER
+        self._peer_client = client
         self._opener = opener
         self._port = port
         self._socket = accepted
@@ -215,7 +216,11 @@ class Opening:
         else:
             self._expect_hello()
         self.doRead()
-        if not self._is_over:
+        if self._is_over:
+            return
+        if not opener.clients.admission.may_wait(self._peer_client):
+            self._close()
+        else:
             self._is_watched = True
             opener.clients.connections.add(self)
             opener.clients.connection_limit.opened(self)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs, formatEvent
@@ -23,16 +23,21 @@ from ingress.downstream.accepting_port import AcceptingPort
 from ingress.downstream.bound_socket import bind
 from ingress.downstream.clients import Clients
 from ingress.downstream.opening import (
+    HELLO_LATE,
     LATE,
     MALFORMED,
+    PAUSE,
     TELL_INTERVAL,
     UNTRUSTED,
     ListenerOpener,
+    Opening,
 )
+from ingress.downstream.passthrough import PassedConnections
 from ingress.listen_address import ListenAddress, TCPAddress, UNIXPath
 from ingress.proxy_protocol import MAX_LENGTH, SIGNATURE, Version, addresses_of, make_header
 from ingress.transports.socket_transport import SocketTransport
 from tests.support.hand_reactor import HandReactor
+from tests.support.hello import openssl_hello
 
 LOOPBACK = TCPAddress(0, "127.0.0.1")
 CLIENT = "203.0.113.7"
@@ -105,8 +110,10 @@ class OpeningTestCase(SynchronousTestCase):
 
     def stop(self) -> None:
         for each in self.reactor.removeAll():
-            if each is not self.port:
-                socket.close(each.fileno())
+            if isinstance(each, Opening):
+                each.cut()
+            elif each is not self.port:
+                each.abortConnection()
         self.port.stopListening()
         self.reactor.advance(0)
 
@@ -308,3 +315,151 @@ class ApplyTests(OpeningTestCase):
         self.assertEqual(mapped.source, ip_address("::ffff:203.0.113.7"))
         found = self.client_of(make_header(Version.V2, mapped))
         self.assertEqual(ip_address(found), mapped.source)
+
+
+class Passing:
+    """`PassedConnections` for one host, which remembers what it was given."""
+
+    has_hosts = True
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[socket.socket, Any]] = []
+
+    def find(self, server_name: bytes | None) -> object:
+        return self if server_name == b"passed.example" else None
+
+    def begin(
+        self, port: object, accepted: socket.socket, address: object, named: Any, found: object
+    ) -> None:
+        self.begun.append((accepted, named))
+
+
+class HelloTests(OpeningTestCase):
+    """The ClientHello is looked at, and left to whoever comes next."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.passing = Passing()
+        self.opener = ListenerOpener(
+            self.reactor,
+            self.clients,
+            self.deadlines,
+            "listen.https",
+            lambda config: bool(config.listen.proxy_protocol),
+            cast(PassedConnections, self.passing),
+        )
+        self.addCleanup(self.close_all)
+
+    def close_all(self) -> None:
+        for accepted, _ in self.passing.begun:
+            accepted.close()
+
+    def test_passed(self) -> None:
+        """A connection is given away with every byte of its ClientHello."""
+        self.start(Config())
+        data = openssl_hello(b"passed.example")
+        self.connect(data)
+        self.turn()
+        ((accepted, named),) = self.passing.begun
+        self.assertEqual((accepted.recv(65536), named), (data, None))
+        self.assertEqual(accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT), 1)
+
+    def test_others(self) -> None:
+        """Other names, none, and other protocols go to the port's own protocol."""
+        self.start(Config())
+        for data in (openssl_hello(b"a.example"), openssl_hello(None), b"GET / HTTP/1.1\r\n\r\n"):
+            self.connect(data)
+            self.turn()
+            self.assertEqual(self.factory.protocols.pop().data, data)
+        self.assertEqual(self.passing.begun, [])
+
+    def test_pieces(self) -> None:
+        """The reactor is woken for whole records alone, and the name is found nevertheless."""
+        self.start(Config())
+        data = openssl_hello(b"passed.example")
+        client = self.connect(data[:7])
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.turn()
+        (reader,) = self.reactor.readers - {self.port}
+        for index in range(7, len(data) - 1):
+            client.sendall(data[index : index + 1])
+            self.assertEqual(select.select([reader], [], [], 0)[0], [])
+        client.sendall(data[-1:])
+        self.reactor.turn_until(lambda: self.passing.begun)
+        ((accepted, _),) = self.passing.begun
+        self.assertEqual(accepted.recv(65536), data)
+        self.assertEqual(accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT), 1)
+
+    def test_header_and_half_a_hello(self) -> None:
+        """A header is taken, and half a ClientHello behind it waits for the rest."""
+        self.start()
+        data = openssl_hello(b"passed.example")
+        client = self.connect(V1 + data[:50])
+        self.turn()
+        self.assertEqual(self.clients.connections.activities(), {"reading": 1})
+        client.sendall(data[50:])
+        self.turn()
+        ((accepted, named),) = self.passing.begun
+        self.assertEqual((accepted.recv(65536), named.host), (data, CLIENT))
+
+    def test_ended(self) -> None:
+        """A client that ends within its ClientHello is gone, without a loop until the deadline."""
+        self.start(Config())
+        client = self.connect(openssl_hello(b"passed.example")[:50])
+        self.turn()
+        client.shutdown(socket.SHUT_WR)
+        self.assertTrue(self.is_closed(client))
+        self.assert_nothing_left()
+        self.assertFalse(self.refused)
+
+    def test_late(self) -> None:
+        """A ClientHello that is not whole in time is closed and counted."""
+        self.start(Config())
+        client = self.connect(openssl_hello(b"passed.example")[:50])
+        self.turn()
+        self.reactor.pump([1.0] * 11)
+        self.assertTrue(self.is_closed(client))
+        self.assertEqual(self.refused, {HELLO_LATE: 1})
+        self.assert_nothing_left()
+
+    def test_unix(self) -> None:
+        """Where the system wakes us for every byte, the next look is a while later."""
+        self.start(Config(), UNIXPath(Path(self.mktemp()), 0o600, has_lock=False))
+        data = openssl_hello(b"passed.example")
+        client = self.connect(data[:50])
+        self.turn()
+        self.assertEqual(self.reactor.readers, {self.port})
+        client.sendall(data[50:])
+        self.reactor.advance(PAUSE)
+        self.turn()
+        ((accepted, _),) = self.passing.begun
+        self.assertEqual(accepted.recv(65536), data)
+
+    def test_crowded(self) -> None:
+        """Silent connections take no more places than there are."""
+        self.clients.connection_limit.maximum = 4
+        self.start(Config())
+        for _ in range(12):
+            self.connect()
+            self.turn()
+            self.assertLessEqual(self.clients.connection_limit.count, 4)
+        self.assertGreater(self.clients.admission.refused, 0)
+        self.assertEqual(len(self.reactor.readers), 1 + self.clients.connection_limit.count)
+
+    def test_many_of_one_client(self) -> None:
+        """A client has as many connections as it may have before it says anything, too."""
+        limits = replace(Config().limits, connections_per_client=2)
+        config = replace(Config(), limits=limits)
+        self.clients.apply(config)
+        self.start(config)
+        for _ in range(5):
+            self.connect()
+            self.turn()
+        self.assertEqual(self.clients.connection_limit.count, 2)
+        self.assertEqual(self.clients.admission.refused, 3)
+
+    def test_only_while_wanted(self) -> None:
+        """Without a host that is passed through, nothing is looked at."""
+        self.assertTrue(self.opener.apply(Config()))
+        self.passing.has_hosts = False
+        self.assertFalse(self.opener.apply(Config()))
