@@ -13,6 +13,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from ingress.errors import RequestError
+from ingress.explain.port_differences import port_changes
 from ingress.policy.feature import RouteFeature
 from ingress.routing.build import Built
 from ingress.routing.match import find_certificate, find_host, find_route
@@ -57,7 +58,14 @@ def find_differences(old: Built, new: Built) -> list[Difference]:
     hosts = {host.name for each in (before, after) for host in each.virtual_hosts()}
     for host in sorted(hosts):
         found += find_host_differences(host, before, after)
+    found += find_port_differences(before, after)
     return sorted(found, key=lambda difference: not difference.opens)
+
+
+def find_port_differences(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """:return: those of the ports of TCP and UDP services."""
+    for port, change, opens in port_changes(before, after):
+        yield Difference(port, (change,), opens)
 
 
 def find_host_differences(name: str, before: Snapshot, after: Snapshot) -> Iterator[Difference]:

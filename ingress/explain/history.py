@@ -21,6 +21,7 @@ from ingress.explain.differences import (
     Difference,
     find_certificate_difference,
     find_host_differences,
+    find_port_differences,
 )
 from ingress.memory import SlowRelease
 from ingress.published_change import PublishedChange
@@ -165,6 +166,9 @@ def _lines(before: Snapshot, after: Snapshot) -> Steps[_Lines]:
         for difference in find_host_differences(name, before, after):
             found.add(difference)
         yield
+    for difference in find_port_differences(before, after):
+        found.add(difference)
+    yield
     names = set(changed_keys(before.certificates, after.certificates)) - hosts
     if before.default_certificate is not after.default_certificate and "" not in hosts:
         names.add("")
