@@ -16,6 +16,9 @@ from ingress.errors import IngressError
 MAX_SIZE: Final = 16_384
 """Characters of a format."""
 
+_SHOWN: Final = 60
+"""Characters of a name that a message has."""
+
 MAX_VARIABLES: Final = 256
 """Variables in a format: each costs something for each line."""
 
@@ -167,7 +170,7 @@ def _check(name: str) -> None:
     if not is_known:
         close = get_close_matches(name, VARIABLES, 1, 0.7)
         hint = f"; did you mean ${close[0]}?" if close else ""
-        raise TemplateRefused(f"there is no variable ${name}{hint}")
+        raise TemplateRefused(f"there is no variable ${name[:_SHOWN]}{hint}")
 
 
 DEFAULT_TEMPLATE: Final = LogTemplate(tuple(_parts(_DEFAULT)))
