@@ -34,6 +34,19 @@ def rate(metric: str, by: str = "", further: str = "") -> str:
     return f"sum{labels} (rate(txingress_{metric}{{{OURS}{further}}}{RATE}))"
 
 
+def top(expression: str) -> str:
+    """The series with the highest values: there may be thousands of hosts."""
+    return f"topk(20, {expression})"
+
+
+ROUTE = "host, path, ingress"
+
+
+def of_busiest(expression: str) -> str:
+    """Of the hundred routes with most requests."""
+    return f"{expression} and on ({ROUTE}) topk(100, {requests(ROUTE)})"
+
+
 OVERVIEW = Row(
     "Overview",
     (
@@ -55,10 +68,10 @@ OVERVIEW = Row(
 )
 
 HOSTS = Row(
-    "Hosts",
+    "Hosts (the first twenty)",
     (
-        Panel("Requests by host", [(requests("host"), "{{host}}")], "reqps", is_stacked=True),
-        Panel("Failed by host", [(errors("host"), "{{host}}")], "percentunit"),
+        Panel("Requests by host", [(top(requests("host")), "{{host}}")], "reqps", is_stacked=True),
+        Panel("Failed by host", [(top(errors("host")), "{{host}}")], "percentunit"),
         Panel(
             "Requests by status",
             [(requests("status"), "{{status}}")],
@@ -76,14 +89,14 @@ HOSTS = Row(
         ),
         Panel(
             "99 % by host",
-            [(quantile(0.99, "request_duration_seconds", "host"), "{{host}}")],
+            [(top(quantile(0.99, "request_duration_seconds", "host")), "{{host}}")],
             "s",
         ),
         Panel(
             "Bytes by host",
             [
-                (requests("host", metric="response_size_sum"), "{{host}} sent"),
-                (requests("host", metric="request_size_sum"), "{{host}} received"),
+                (top(requests("host", metric="response_size_sum")), "{{host}} sent"),
+                (top(requests("host", metric="request_size_sum")), "{{host}} received"),
             ],
             "Bps",
         ),
@@ -96,15 +109,16 @@ ROUTES = Row(
         Panel(
             "Routes",
             [
-                (requests("host, path, ingress"), ""),
-                (errors("host, path, ingress"), ""),
-                (quantile(0.5, "request_duration_seconds", "host, path, ingress"), ""),
-                (quantile(0.99, "request_duration_seconds", "host, path, ingress"), ""),
-                (requests("host, path, ingress", metric="response_size_sum"), ""),
+                (of_busiest(requests(ROUTE)), ""),
+                (of_busiest(errors(ROUTE)), ""),
+                (of_busiest(quantile(0.5, "request_duration_seconds", ROUTE)), ""),
+                (of_busiest(quantile(0.99, "request_duration_seconds", ROUTE)), ""),
+                (of_busiest(requests(ROUTE, metric="response_size_sum")), ""),
             ],
             "short",
             "table",
             24,
+            text="The hundred with most requests.",
             columns={
                 "Value #A": "Requests/s",
                 "Value #B": "Failed (share)",
@@ -115,7 +129,7 @@ ROUTES = Row(
         ),
         Panel(
             "Requests by route",
-            [(f"topk(20, {requests('host, path')})", "{{host}}{{path}}")],
+            [(top(requests("host, path")), "{{host}}{{path}}")],
             "reqps",
             width=12,
             text="The twenty with most requests.",
