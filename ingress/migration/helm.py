@@ -196,7 +196,8 @@ class _Chart:
             ports.append({**port, **({"nodePort": nodes[name]} if nodes.get(name) else {})})
         for protocol in ("tcp", "udp"):
             for number in _numbers(self._values.get(protocol)):
-                port = {"name": f"{number}-{protocol}", "port": number}
+                name = f"{number}-{protocol}"
+                port = {"name": name, "port": number, "targetPort": name}
                 ports.append({**port, "protocol": protocol.upper()})
         spec = {
             name: given[name]

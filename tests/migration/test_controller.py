@@ -12,10 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.document import load_documents
 from ingress.migration.controller import Installation, find_installations, parse_reference
+from ingress.migration.helm import objects_of
 from ingress.migration.manifests import File, manifest_files
 from ingress.migration.raw import RawObject, read_raw
 from ingress.migration.services import moved_service, new_labels
 from tests.support.deploy import DEPLOY, only, written
+from tests.support.kubernetes_rules import faults
+from tests.support.kubernetes_schema import complaints
 from tests.support.process import CHECKOUT
 
 FIXTURE = CHECKOUT / "tests" / "fixtures" / "migration" / "ingress-nginx.yaml"
@@ -241,6 +244,35 @@ class ManifestTests(SynchronousTestCase):
             {"service": "ingress-nginx/ingress-nginx-controller"},
         )
         self.assertEqual(settings["instead"]["workers"], 2)
+
+
+class AcceptedTests(SynchronousTestCase):
+    """What Kubernetes says to the manifests."""
+
+    def test_accepted(self) -> None:
+        """An API server accepts them, and they fit each other, whatever they are made of."""
+        daemon_set = workload("DaemonSet", args=["--watch-namespace=shop"])
+        daemon_set["spec"]["template"]["spec"]["hostNetwork"] = True
+        values = {
+            "controller": {"replicaCount": 3, "autoscaling": {"enabled": True, "minReplicas": 2}},
+            "tcp": {5432: "a/b:1"},
+            "udp": {53: "a/b:2"},
+        }
+        for objects in (raw(daemon_set), objects_of(values), None):
+            found = find_installations(objects)[0] if objects is not None else fixture()
+            files = made(found)
+            for stage in ("beside", "instead"):
+                documents = [
+                    document
+                    for path, listed in files.items()
+                    for document in listed
+                    if path.startswith(("base/", f"{stage}/"))
+                    and document["kind"] != "Kustomization"
+                    and path != "instead/host-ports.yaml"
+                ]
+                self.assertGreater(len(documents), 7)
+                self.assertEqual(faults(documents), [])
+                self.assertEqual(complaints(documents), [])
 
 
 class FileTests(SynchronousTestCase):
