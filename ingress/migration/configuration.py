@@ -101,6 +101,11 @@ def settings_of(installation: Installation, name: str, *, writes_status: bool) -
     settings["listen"] = {
         "http": f"tcp:{HTTP}", "https": f"tcp:{HTTPS}", "admin": f"tcp:{ADMIN}",
     }  # fmt: skip
+    # The probes of the manifests are our own: alive and ready are two things.
+    admin = settings.pop("admin", {})
+    admin.pop("health-path", None)
+    if admin:
+        settings["admin"] = admin
     settings["public-ports"] = public_ports(installation.services)
     kubernetes = settings["source"]["kubernetes"]
     kubernetes["lease"] = lease_of(name)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ingress.migration.controller import Installation
 from ingress.migration.raw import RawObject, as_list, as_mapping, at
 from ingress.migration.verdict import Part, Row, Verdict
+from ingress.migration.workload import host_ports
 
 LABEL: Final = "app.kubernetes.io/name"
 _KEPT_SPEC: Final = frozenset(
@@ -161,13 +162,15 @@ def budget_of(item: RawObject, name: str, labels: Mapping[str, str]) -> dict[str
 
 def judge_services(installation: Installation) -> Iterator[Row]:
     """:return: rows of the objects around the pods."""
-    if not installation.services:
+    if not installation.services and host_ports(installation):
+        yield Row(Part.OBJECT, "Service", Verdict.SAME, "there is none: pods have host ports")
+    elif not installation.services:
         yield Row(
             Part.OBJECT,
             "Service",
             Verdict.DIFFERS,
             "no Service of ingress-nginx is among what was read, so that none is kept",
-            "Give migrate the Services of its namespace, unless pods have host ports.",
+            "Give migrate the Services of its namespace.",
         )
     for item in installation.services:
         yield _same(item, "keeps its name, and so its address; its selector changes at the switch")
