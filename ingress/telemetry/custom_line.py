@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from socket import gethostname
 from time import time as wall_clock
 from typing import Final
@@ -22,7 +23,6 @@ from typing import Final
 from ingress.config.access_log import CustomLine
 from ingress.errors import Outcome
 from ingress.field_edits import EXPLAIN
-from ingress.log_template import TemplatePart
 from ingress.telemetry.log_line import (
     Formatter,
     endpoint_name,
@@ -61,30 +61,33 @@ def compile_line(custom: CustomLine) -> Formatter:
     """:return: what formats an exchange, with the time as `log_line.nginx_time` has it."""
     escape = _ESCAPES[custom.escape]
     absent = b"-" if custom.escape == "default" else b""
-    pieces = [
-        _piece(part, custom, escape, b"" if part.variable in _EMPTY else absent)
-        for part in custom.template.parts
-    ]
+    text = b""
+    values: list[tuple[Value, bytes]] = []
+    for part in custom.template.parts:
+        if part.variable:
+            text += b"%b"
+            value = _escaped_value(part.variable, custom, escape)
+            values.append((value, b"" if part.variable in _EMPTY else absent))
+        else:
+            octets = _CONTROLS.sub(b" ", part.text.encode("utf-8", "backslashreplace"))
+            text += octets.replace(b"%", b"%%")
+    text += b"\n"
 
     def line(record: ExchangeRecord, time: bytes) -> bytes:
-        return b"".join([piece(record, time) for piece in pieces]) + b"\n"
+        return text % tuple([value(record, time) or other for value, other in values])
 
     return line
 
 
-def _piece(part: TemplatePart, custom: CustomLine, escape: Escape, absent: bytes) -> Value:
-    name = part.variable
-    if not name:
-        text = _CONTROLS.sub(b" ", part.text.encode("utf-8", "backslashreplace"))
-        return lambda record, time: text
+def _escaped_value(name: str, custom: CustomLine, escape: Escape) -> Value:
     ready = _READY.get(name)
     if ready is not None:
-        return lambda record, time: ready(record, time) or absent
+        return ready
     value = _value_of(name, custom)
     if name == "remote_user" and custom.escape == "default":
         # It is not quoted in the default format, so that a blank would end it.
-        return lambda record, time: escape(value(record, time)).replace(b" ", rb"\x20") or absent
-    return lambda record, time: escape(value(record, time)) or absent
+        return lambda record, time: escape(value(record, time)).replace(b" ", rb"\x20")
+    return lambda record, time: escape(value(record, time))
 
 
 def _value_of(name: str, custom: CustomLine) -> Value:
@@ -153,6 +156,12 @@ def _upstream_names(record: ExchangeRecord) -> Sequence[bytes]:
 
 
 def _iso_time(record: ExchangeRecord, time: bytes) -> bytes:
+    return _iso_text(time)
+
+
+@lru_cache(maxsize=4)
+def _iso_text(time: bytes) -> bytes:
+    """:param time: the second for which the text is made: it is made once in each."""
     return datetime.now().astimezone().isoformat(timespec="seconds").encode("ascii")
 
 

@@ -97,6 +97,10 @@ class CompileLineTests(SynchronousTestCase):
         text = line("$cookie_b $arg_y $arg_z $http_x_a_b $http_x_explain $uri", answered(request))
         self.assertEqual(text, b"2 2 - c - /")
 
+    def test_percent(self) -> None:
+        """A % is itself, and so is text that is no ASCII."""
+        self.assertEqual(line("100% %b %% é $status", answered()), "100% %b %% é 200".encode())
+
     def test_scheme(self) -> None:
         """Scheme and port are the client's."""
         record = answered()
