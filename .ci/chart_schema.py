@@ -15,7 +15,12 @@ from typing import Any
 
 import yaml
 
-VALUES = Path(__file__).resolve().parents[1] / "etc" / "chart" / "values.yaml"
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+VALUES = CHECKOUT / "etc" / "chart" / "values.yaml"
+
+CONFIGURATION = CHECKOUT / "etc" / "ingress.yaml"
+"""It has every key of controller.configuration."""
 
 Schema = dict[str, Any]
 
@@ -164,11 +169,13 @@ _MISSPELLED: Mapping[str, tuple[str, ...]] = {
 def schema() -> str:
     """:return: the text of values.schema.json."""
     values = yaml.safe_load(VALUES.read_text())
-    made = {
+    configuration = _configuration(yaml.safe_load(CONFIGURATION.read_text()))
+    made: Schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart txingress",
         **_closed(values, ""),
     }
+    made["properties"]["controller"]["properties"]["configuration"] = configuration
     # Charts that have this one as a dependency pass their own global values on.
     made["properties"]["global"] = _OBJECT
     return json.dumps(made, indent=1) + "\n"
@@ -181,20 +188,31 @@ def _closed(values: Mapping[str, Any], path: str) -> Schema:
         parent, _, name = optional.rpartition(".")
         if parent == path.rstrip("."):
             properties[name] = found
+    # Null takes a default away, which templates cannot do without, unless it is an empty one.
+    required = [name for name, value in values.items() if value not in ({}, [], "")]
+    return {**_named(properties), "required": required}
+
+
+def _named(properties: Mapping[str, Schema]) -> Schema:
+    """An object with these properties alone, which answers a misspelled one with its name."""
     patterns = {}
     for name in properties:
         slips = sorted(set(_slips(name)) - properties.keys())
         if slips:
             patterns[f"^({'|'.join(slips)})$"] = {"const": f"under the name {name}"}
-    # Null takes a default away, which templates cannot do without, unless it is an empty one.
-    required = [name for name, value in values.items() if value not in ({}, [], "")]
     return {
         "type": "object",
-        "required": required,
         "properties": dict(sorted(properties.items())),
         "patternProperties": patterns,
         "additionalProperties": False,
     }
+
+
+def _configuration(keys: Mapping[str, Any]) -> Schema:
+    """Its keys, and those of its limits; the process checks their values."""
+    schema = _named({key: {} for key in keys})
+    schema["properties"]["limits"] = _named({key: {} for key in keys["limits"]})
+    return schema
 
 
 def _of_default(value: Any, path: str, parent: str) -> Schema:

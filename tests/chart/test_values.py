@@ -65,6 +65,15 @@ class RefusalTests(SynchronousTestCase):
         self.assertIn("'/controller/replicas': value must be 'under the name replicaCount'", said)
         self.assertIn("load_balancer_ip': value must be 'under the name loadBalancerIP'", said)
 
+    def test_configuration(self) -> None:
+        """A key that the process would not start with is refused before."""
+        own = {"wokers": 2, "access_log": "off", "limits": {"body_size": "1m", "heads": 1}}
+        said = refused(controller={"configuration": own})
+        self.assertIn("'/controller/configuration': additional properties 'wokers'", said)
+        self.assertIn("access_log': value must be 'under the name access-log'", said)
+        self.assertIn("limits/body_size': value must be 'under the name body-size'", said)
+        self.assertIn("limits': additional properties 'heads'", said)
+
     def test_wrong_type(self) -> None:
         """A value of another type, or none of those that there are, is refused with its place."""
         said = refused(
