@@ -205,11 +205,12 @@ def addresses_of(
     A header has one family: if the ends have different ones, because another header gave the
     client's address, an IPv4 address is written as a mapped one (``::ffff:192.0.2.1``).
 
-    :param source: without a zone; empty if the client has no address.
+    :param source: empty if the client has no address.
     :return: None if one of them is no IP address.
     """
     try:
-        ends = ip_address(source), ip_address(destination.partition("%")[0])
+        # A zone means nothing to others.
+        ends = ip_address(source.partition("%")[0]), ip_address(destination.partition("%")[0])
     except ValueError:
         return None
     if ends[0].version != ends[1].version:

@@ -192,6 +192,11 @@ class AddressesTests(SynchronousTestCase):
         assert mixed is not None
         self.assertEqual(mixed.destination, IPv6Address("::ffff:203.0.113.7"))
 
+    def test_zones(self) -> None:
+        """A zone, which no reader accepts, is left out."""
+        found = addresses_of("fe80::7%eth0", 1, "fe80::1%eth0", 2)
+        self.assertEqual(make_header(Version.V1, found), b"PROXY TCP6 fe80::7 fe80::1 1 2\r\n")
+
     def test_none(self) -> None:
         """A client of a UNIX socket has no address."""
         self.assertIsNone(addresses_of("", 0, "192.0.2.1", 443))

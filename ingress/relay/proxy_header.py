@@ -33,7 +33,9 @@ def _addresses(origin: IAddress | None, side: RelaySide) -> Addresses | None:
     said = getattr(origin, "addresses", None)
     if isinstance(said, Addresses):
         return said
-    here: Any = side.transport.getHost()
     client: Any = origin or side.transport.getPeer()
-    host, port = getattr(client, "host", ""), getattr(client, "port", 0)
-    return addresses_of(host, port, getattr(here, "host", ""), getattr(here, "port", 0))
+    host = getattr(client, "host", "")
+    if not host:
+        return None
+    here: Any = side.transport.getHost()
+    return addresses_of(host, client.port, here.host, here.port)

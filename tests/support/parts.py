@@ -34,6 +34,7 @@ USES_SOCKETS = (
     "tests.downstream.test_bound_socket",
     "tests.downstream.test_listeners",
     "tests.downstream.test_opening",
+    "tests.downstream.test_passthrough",
     "tests.downstream.test_tls",
     "tests.e2e",
     "tests.fake_api",
