@@ -61,7 +61,7 @@ class PageTests(SynchronousTestCase):
     def test_installed(self) -> None:
         """Each installation renders, and what it makes is right."""
         installed = [each for each in self.commands("helm") if each[0] != "get"]
-        self.assertGreater(len(installed), 7)
+        self.assertGreater(len(installed), 6)
         for words in installed:
             name, namespace, values = self.values(words)
             rendering = Rendering(values, name, namespace)
