@@ -61,7 +61,9 @@ class PortsTestCase(ProcessTestCase):
                     "default/other": cls.other.address,
                 },
             },
+            # One ConfigMap for both protocols.
             "tcp-services": TCP,
+            "udp-services": TCP,
             "workers": workers,
             "access-log": {"path": str(folder / "access.log")},
         }
@@ -137,6 +139,19 @@ class PortsMixin(PortsTestCase):
             client.send(b"%d" % number)
         for number, client in enumerate(clients):
             self.assertEqual(client.recv(100), b"one %d" % number)
+
+    def test_address_of_replies(self) -> None:
+        """Replies come from the address that was asked, where a port is open on all of them."""
+        for family, address in (
+            (socket.AF_INET, "127.0.0.5"),
+            (socket.AF_INET, "127.0.0.1"),
+            (socket.AF_INET6, "::1"),
+        ):
+            with socket.socket(family, socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                client.connect((address, self.mapped))
+                client.send(b"hello")
+                self.assertEqual(client.recv(100), b"one hello", address)
 
     def test_ports_come_and_go(self) -> None:
         """A ConfigMap opens, moves and closes ports at once, and cuts no connection."""
