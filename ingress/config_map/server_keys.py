@@ -252,9 +252,10 @@ _SNIPPETS: Final = (
         "nginx.snippets.server",
         "the same for all hosts, with `location` blocks",
     ),
-    *(
-        unsupported(name, "it is not interpreted, and access rules in it are not applied")
-        for name in ("main-snippet", "http-snippet")
+    unsupported("main-snippet", "it is not interpreted"),
+    unsupported(
+        "http-snippet",
+        "it is not interpreted; `deny`, `auth_request` and the like for all hosts close every path",
     ),
 )
 

@@ -102,7 +102,7 @@ def update_config_map(
     read, has_been_read = before.read, before.has_been_read
     if item is not None and item is not before.item:
         last = before.read.values
-        read, has_been_read = with_snippets(read_data(item.data, last), last), True
+        read, has_been_read = with_snippets(read_data(item.data, last), last, item.data), True
     sources = find_sources(read.values, config_maps, before.sources)
     is_same = is_same and before.item is item and before.configured == config
     if is_same and all(sources[key] is before.sources.get(key) for key in sources):

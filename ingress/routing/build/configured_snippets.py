@@ -8,17 +8,23 @@ words tell; else it is left out, and told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from ingress.config_map.reading import CLOSED, KeyFault, ReadData, Values
 from ingress.policy.snippet.program import Block, Settings
 from ingress.policy.snippet.reader import read_snippet
-from ingress.policy.snippet.tokens import SnippetRefused
+from ingress.policy.snippet.tokens import SnippetRefused, read_tokens
 
 PLACES: Final = {"location-snippet": "location", "server-snippet": "server"}
 """The places of the snippets that are carried out, by their keys."""
+
+_OF_ALL: Final = "http-snippet"
+_OF_HTTP: Final = re.compile(
+    r"allow|deny|satisfy|limit_(?:req|conn)|auth_\w+|ssl_verify_client|access_by_\w+|modsecurity"
+)
+"""Directives of http that may keep clients out of every host."""
 
 _ACCESS: Final = re.compile(
     r"(?:^|[\s;{}])(?:allow|deny|return|if|satisfy|internal|valid_referers|limit_(?:req|conn|except)"
@@ -28,11 +34,17 @@ _ACCESS: Final = re.compile(
 """The directives by which a snippet may keep clients out, or send them elsewhere."""
 
 
-def with_snippets(read: ReadData, last: Values) -> ReadData:
+def with_snippets(read: ReadData, last: Values, data: Mapping[str, str]) -> ReadData:
     """
     :param last: the values of before: a snippet that turns bad keeps the last good one.
+    :param data: of the ConfigMap.
     :return: the same with programs in place of the text of snippets.
     """
+    if _keeps_out(data.get(_OF_ALL, "")):
+        told = [fault for fault in read.faults if fault.key != _OF_ALL]
+        fault = KeyFault(_OF_ALL, "", f"it is not interpreted, and decides about access; {CLOSED}")
+        closed_by = (*read.closed_by, _OF_ALL)
+        read = replace(read, faults=(*told, fault), closed_by=closed_by)
     if not any(key in read.values for key in PLACES):
         return read
     values = dict(read.values)
@@ -49,6 +61,19 @@ def with_snippets(read: ReadData, last: Values) -> ReadData:
         faults=(*read.faults, *faults),
         closed_by=(*read.closed_by, *closed),
     )
+
+
+def _keeps_out(text: str) -> bool:
+    """
+    Whether directives of an ``http-snippet`` keep clients out of all hosts. Blocks in it, such as a
+    ``server`` that redirects, are for nobody whom this proxy serves.
+    """
+    try:
+        names = {directive.name for directive in read_tokens(text)}
+    except SnippetRefused:
+        # Whether they stand in a block, nobody can tell.
+        names = set(re.findall(r"(?m)^\s*(\w+)\s", text))
+    return any(_OF_HTTP.fullmatch(name) for name in names)
 
 
 def _read_one(

@@ -84,6 +84,20 @@ class ConfiguredSnippetTests(SynchronousTestCase):
             self.assertEqual(kinds(result, b"b.example"), [Refusal], text)
             self.assertTrue(faults(result)["data[server-snippet]"].endswith(CLOSED))
 
+    def test_http(self) -> None:
+        """What would keep clients out of all hosts closes them; a server of its own does not."""
+        for text, policies in (
+            ("deny 192.0.2.1;", [Refusal]),
+            ("limit_req_zone $x zone=a:1m rate=1r/s;\nlimit_req zone=a;", [Refusal]),
+            ("server { listen 8080; return 308 https://$host; }", []),
+            ("map $a $b { default 1; }\nlimit_req_zone $x zone=a:1m rate=1r/s;", []),
+            ("server {", []),
+            ("server {\n  deny all;", [Refusal]),
+        ):
+            result = built({"http-snippet": text})
+            self.assertEqual(kinds(result, b"b.example"), policies, text)
+            self.assertEqual(CLOSED in faults(result)["data[http-snippet]"], bool(policies))
+
     def test_turned_bad(self) -> None:
         """One that turns bad keeps the last good one, also over several builds."""
         before = built({"location-snippet": "deny 192.0.2.1;"})
