@@ -14,6 +14,7 @@
 #   make prometheus     unpack Debian's Prometheus into build/, if there is none
 #   make migration      the move of docs/migration.md, command by command, with kubectl and an API server
 #   make other-proxies  use HAProxy, nginx and OpenSSL on both sides, as Debian has them
+#   make proxy-programs unpack these into build/, if they are not there
 #   make page           use the page in Chromium; SHOTS=FOLDER keeps screenshots
 #   make overload       give a Service more than it can answer, with load shedding and without it
 #   make autobahn       run the Autobahn test suite for WebSockets with WSTEST=PATH, CASES='12.1.1 13.1.1' of it
