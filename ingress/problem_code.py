@@ -68,6 +68,7 @@ class Code(StrEnum):
 
     ENDPOINTS_UNUSED = "CFG001"
     CONFIG_MAP_MISSING = "CFG002"
+    PROXIES_UNNAMED = "CFG003"
 
     CONFIG_MAP_KEY = "CMP001"
     CONFIG_MAP_FOREIGN = "CMP002"
@@ -139,6 +140,7 @@ KINDS: Final = MappingProxyType(
         Code.PASSTHROUGH_CLOSED: Kind(_E, "connections to be passed through are closed"),
         Code.ENDPOINTS_UNUSED: Kind(_I, "an entry of source.endpoints is not used"),
         Code.CONFIG_MAP_MISSING: Kind(_D, "the ConfigMap of the configuration is not there"),
+        Code.PROXIES_UNNAMED: Kind(_E, "a header is wanted, and nobody is named who may send it"),
         Code.CONFIG_MAP_KEY: Kind(_D, "a key of the ConfigMap is not carried out as written"),
         Code.CONFIG_MAP_FOREIGN: Kind(_I, "a ConfigMap of ingress-nginx has no effect"),
         Code.PATTERN_LOOSE: Kind(_N, "a regular expression takes more paths than it seems to"),

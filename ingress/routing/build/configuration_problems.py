@@ -26,6 +26,11 @@ _NO_COLLECTOR: Final = (
     " (otlp.endpoint, or otlp-collector-host of the ConfigMap); no spans are recorded"
 )
 
+_NO_PROXIES: Final = (
+    "trusted-proxies names nobody who may send headers of the PROXY protocol, so that every"
+    " connection is closed"
+)
+
 
 def configuration_problems(
     secrets: SecretTable, upstreams: UpstreamTable, config_map: ConfigMapState
@@ -44,6 +49,7 @@ def configuration_problems(
     yield from _default_certificate(secrets, config, origin)
     yield from _unused_endpoints(upstreams, config, origin)
     yield from _refused_endpoints(upstreams, config, origin)
+    yield from _unnamed_proxies(config, origin)
     if config.otlp.for_all and not config.otlp.endpoint:
         yield Problem(_NO_COLLECTOR, field="otlp.for-all", origin=origin)
     for coding, package in missing_packages(config):
@@ -53,6 +59,22 @@ def configuration_problems(
             field=f"compression.{coding}",
             origin=origin,
         )
+
+
+def _unnamed_proxies(config: Config, origin: Origin) -> Iterator[Problem]:
+    """Yield a Problem for each listener on which no connection can begin as it must."""
+    for kind, addresses in config.listen.by_kind.items():
+        # Who may connect to a UNIX socket may send a header as well.
+        is_named = all(each.startswith("unix:") for each in addresses)
+        is_wanted = kind in config.listen.proxy_protocol and config.has_proxy_protocol(kind)
+        if is_wanted and not is_named and not config.proxy_protocol_peers:
+            yield Problem(
+                _NO_PROXIES,
+                field=f"listen.{kind}.proxy-protocol",
+                value="true",
+                origin=origin,
+                code=Code.PROXIES_UNNAMED,
+            )
 
 
 def _global_server(upstreams: UpstreamTable, config_map: ConfigMapState) -> Iterator[Problem]:

@@ -36,6 +36,10 @@ KIND: Final = "ConfigMap"
 MAX_PORTS: Final = 1000
 """Ports of one ConfigMap: each takes two descriptors in every worker."""
 
+_NO_PROXIES: Final = (
+    "trusted-proxies names nobody who may send headers of the PROXY protocol, so that every"
+    " connection is closed; ingress-nginx believes everybody"
+)
 _NOT_SERVED: Final = "this port is not opened"
 
 
@@ -94,6 +98,8 @@ def listed_problems(config: Config) -> Iterator[Problem]:
     for each in config.port_services.listed:
         if not _is_read(each, config):
             yield each.source.problem(Code.PORT_ENTRY, _unread(each))
+        elif each.proxy_in and not config.proxy_protocol_peers:
+            yield each.source.problem(Code.PROXIES_UNNAMED, _NO_PROXIES)
 
 
 def _protocols(name: ObjectName, config: Config) -> list[str]:
@@ -136,6 +142,8 @@ def _entry(
     if protocol == UDP and (reference.proxy_in or reference.proxy_out):
         message = "PROXY has no effect for UDP, neither here nor in ingress-nginx"
         yield source.problem(Code.PORT_DIFFERS, message)
+    elif reference.proxy_in and not config.proxy_protocol_peers:
+        yield source.problem(Code.PROXIES_UNNAMED, _NO_PROXIES)
     yield service
 
 

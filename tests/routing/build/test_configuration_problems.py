@@ -7,13 +7,31 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.config import Config, FilesSource, LocalService, OtlpSettings
+from ingress.config import (
+    Config,
+    FilesSource,
+    Listen,
+    ListenerKind,
+    LocalService,
+    OtlpSettings,
+    PortServices,
+)
 from ingress.config.compression import CodingSettings, CompressionSettings
+from ingress.config.nginx_settings import ProxyProtocol
 from ingress.kube.objects import KubeObject
+from ingress.port_service import (
+    TCP,
+    PortKey,
+    PortSource,
+    make_port_service,
+    parse_service_reference,
+)
+from ingress.problem_code import Code
 from ingress.routing.build import Built, build
 from tests.support.objects import FILES, endpoint_slice, ingress, objects, service
 
@@ -113,3 +131,34 @@ class CollectorTests(SynchronousTestCase):
             found = [str(each) for each in built.all_problems() if each.field == "otlp.for-all"]
             self.assertEqual(len(found), count, found)
             self.assertTrue(all("no collector is configured" in each for each in found))
+
+
+class ProxiesTests(SynchronousTestCase):
+    """Listeners that want headers of the PROXY protocol, and nobody may send any."""
+
+    def problems(self, config: Config) -> list[str]:
+        found = build(objects(), config, now=NOW).all_problems()
+        return [each.field for each in found if each.code is Code.PROXIES_UNNAMED]
+
+    def test_unnamed(self) -> None:
+        """Each such listener is a Problem, unless it is a UNIX socket or the ConfigMap says no."""
+        both = frozenset({ListenerKind.HTTP, ListenerKind.HTTPS})
+        config = Config(listen=Listen(http=("unix:/run/http",), proxy_protocol=both))
+        self.assertEqual(self.problems(config), ["listen.https.proxy-protocol"])
+        named = replace(config, trusted_proxies=(ip_network("10.0.0.0/8"),))
+        self.assertEqual(self.problems(named), [])
+        off = replace(config.nginx, proxy_protocol=ProxyProtocol(is_on=False))
+        self.assertEqual(self.problems(replace(config, nginx=off)), [])
+        self.assertEqual(self.problems(Config()), [])
+
+    def test_ports(self) -> None:
+        """So is each TCP service that wants headers, in a ConfigMap or the configuration."""
+        service = make_port_service(
+            PortKey(TCP, 9000),
+            parse_service_reference("default/web:80:PROXY"),
+            PortSource(field="listen.tcp[9000]", value="default/web:80:PROXY"),
+        )
+        config = Config(port_services=PortServices(listed=(service,)))
+        self.assertEqual(self.problems(config), ["listen.tcp[9000]"])
+        named = replace(config, trusted_proxies=(ip_network("10.0.0.0/8"),))
+        self.assertEqual(self.problems(named), [])

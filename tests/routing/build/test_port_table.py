@@ -5,6 +5,7 @@ Tests for `ingress.routing.build.port_table`, within whole builds.
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,7 +41,9 @@ class ListedTests(SynchronousTestCase):
     def test_listed(self) -> None:
         """The configuration lists ports of both protocols, with PROXY for TCP alone."""
         config = with_listed(
-            listed(9000, "default/web:80:PROXY"), listed(53, "default/dns:53:PROXY", UDP)
+            listed(9000, "default/web:80:PROXY"),
+            listed(53, "default/dns:53:PROXY", UDP),
+            config=replace(FILES, trusted_proxies=(ip_network("10.0.0.0/8"),)),
         )
         result = build_ports(config=config)
         ports = result.snapshot.ports
