@@ -147,9 +147,7 @@ _UNUSED: Mapping[str, Schema] = {
     "defaultBackend.autoscaling": _OBJECT,
     "defaultBackend.extraConfigMaps": _LIST,
     "defaultBackend.networkPolicy": _OBJECT,
-    "defaultBackend.service.clusterIPs": _LIST,
     "defaultBackend.serviceAccount": _OBJECT,
-    "defaultBackend.unhealthyPodEvictionPolicy": _TEXT,
     "dhParam": _TEXT,
 }
 

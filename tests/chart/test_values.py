@@ -172,6 +172,28 @@ class OddTests(SynchronousTestCase):
         """A value without which nothing is missing may be null, as Helm removes values."""
         self.check(lambda _, is_required: not is_required, None)
 
+    def test_all_used(self) -> None:
+        """Each value that is accepted is in a template by its name, or told to have no effect."""
+        schema = json.loads((CHART / "values.schema.json").read_text())
+        told = list(yaml.safe_load((CHART / "unused.yaml").read_text()))
+        templates = "".join(file.read_text() for file in (CHART / "templates").iterdir())
+
+        def names(known: Document, place: str) -> Iterator[str]:
+            for name, inner in known.get("properties", {}).items():
+                yield f"{place}{name}"
+                if name != "configuration":
+                    yield from names(inner, f"{place}{name}.")
+
+        accepted = list(names(schema, ""))
+        self.assertGreater(len(accepted), 250)
+        silent = [
+            place
+            for place in accepted
+            if not any(f"{each}.".startswith(f"{place}.") for each in told)
+            and not re.search(rf"[.\"]{place.rpartition('.')[2]}\b", templates)
+        ]
+        self.assertEqual(silent, [])
+
     def test_missing(self) -> None:
         """Any other one is missed by its name."""
         self.assertIn("missing property 'service'", refused(controller={"service": None}))
