@@ -84,6 +84,14 @@ class SocketDescriptor(StreamTransport):
         """IReadDescriptor."""
         raise NotImplementedError
 
+    def writeConnectionLost(self, reason: Failure) -> None:
+        """IHalfCloseableDescriptor."""
+        self.connectionLost(reason)
+
+    def pauseProducing(self) -> None:
+        """IPushProducer."""
+        self.stopReading()
+
     def _finish(self) -> None:
         """The end of the turn in which `_finish_later` was called."""
         raise NotImplementedError
@@ -293,12 +301,23 @@ class DescriptorTable:
         events: list[tuple[int, int]] = self.epoll.poll(-1 if timeout is None else timeout, most)
         self._new.clear()
         for number, event in events:
-            # Another descriptor's event may have removed this one. If its number has been given to
-            # a new one since, the event is not that one's.
+            # Another descriptor's event may have removed this one.
             descriptor = self._descriptors.get(number)
-            if descriptor is not None and number not in self._new:
+            if descriptor is not None:
                 try:
-                    self._act(descriptor, event)
+                    if event == IN and isinstance(descriptor, SocketDescriptor):
+                        # The common case: the same as the other branch, without its checks.
+                        try:
+                            why = descriptor.doRead()
+                        except Exception as error:
+                            self.log.failure("{descriptor!r} failed", descriptor=descriptor)
+                            why = error
+                        if why is not None:
+                            self._lose(descriptor, why, is_read=True)
+                    elif number not in self._new:
+                        # If its number has been given to a new one meanwhile, the event is not
+                        # that one's; to read in vain would do no harm.
+                        self._act(descriptor, event)
                 except Exception:
                     self.log.failure("{descriptor!r} failed", descriptor=descriptor)
         if self.finishing:
@@ -321,10 +340,7 @@ class DescriptorTable:
             try:
                 if event & IN:
                     is_read = True
-                    if isinstance(descriptor, SocketDescriptor):
-                        why = descriptor.doRead()
-                    else:
-                        why = descriptor.doRead()
+                    why = descriptor.doRead()
                 # Unless the read has closed it.
                 if not why and event & OUT and self._is_there(descriptor):
                     is_read = False

@@ -16,7 +16,7 @@ from ingress.relay.resources import RelayResources
 from ingress.telemetry.relay_record import RelayReceiver, RelayRecord
 from ingress.transports.view_transport import ViewTransport
 from tests.support.memory_socket import CAPACITY
-from tests.support.wire import UPSTREAM, Peer, Wire
+from tests.support.wire import UPSTREAM, Peer, Wire, memory_read, memory_send
 
 PORT = 9000
 
@@ -31,6 +31,16 @@ class KeptRelays(RelayReceiver):
         self.records.append(record)
 
 
+class MemoryViewTransport(ViewTransport):
+    """A transport of relays on a socket in memory."""
+
+    def doRead(self) -> Any:
+        return super().doRead() if self._receiver is not None else memory_read(self)
+
+    def _send(self, data: Any, start: int) -> int:
+        return memory_send(self.socket, data, start)
+
+
 class RelayWire(Wire):
     """A `Wire` whose clients are relayed to the endpoints, on the transports of relays."""
 
@@ -38,7 +48,7 @@ class RelayWire(Wire):
         self, *endpoints: Endpoint, config: Config | None = None, capacity: int = CAPACITY
     ) -> None:
         super().__init__(*endpoints, config=config, capacity=capacity)
-        self.transport = ViewTransport
+        self.transport = MemoryViewTransport
         self.kept = KeptRelays()
         self.resources = RelayResources(
             self._dial,

@@ -18,11 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from socket import socket
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IConnector
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import ClientFactory, Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -35,7 +36,7 @@ from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot, VirtualHost
 from ingress.serving.data_plane import DataPlane
-from ingress.transports.socket_transport import SocketTransport
+from ingress.transports.socket_transport import READ_SIZE, SocketTransport
 from ingress.upstream.registry import EndpointRegistry
 from tests.support.memory_socket import CAPACITY, MemoryNetwork, MemorySocket, connected_sockets
 
@@ -270,6 +271,36 @@ class MemoryTransport(SocketTransport):
 
     def has_input(self) -> bool:
         return cast(MemorySocket, self.socket).is_readable
+
+    def doRead(self) -> Any:
+        return memory_read(self)
+
+    def _send(self, data: Any, start: int) -> int:
+        return memory_send(self.socket, data, start)
+
+
+def memory_read(transport: SocketTransport) -> Any:
+    """As `SocketTransport` reads."""
+    try:
+        data = transport.socket.recv(READ_SIZE)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return CONNECTION_LOST
+    if not data:
+        return CONNECTION_DONE
+    transport.protocol.dataReceived(data)
+    return None
+
+
+def memory_send(sock: MemorySocket, data: Any, start: int) -> int:
+    """As `SocketTransport` sends."""
+    try:
+        return sock.send(data[start:])
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return -1
 
 
 class Wire:
