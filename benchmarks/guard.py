@@ -36,7 +36,13 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 FOLDER = CHECKOUT / "build" / "guard"
 FIGURES = CHECKOUT / "benchmarks" / "guard.toml"
 CALLGRIND = CHECKOUT / "benchmarks" / "guard.c"
-COUNTING = ("guard.c", "guard_client.py", "guard_program.py", "guard_scenario.py")
+COUNTING = (
+    "guard.c",
+    "guard_client.py",
+    "guard_endpoint.py",
+    "guard_program.py",
+    "guard_scenario.py",
+)
 """The files that figures depend on, beside what they are of."""
 
 SMALL = "small-get"

@@ -9,7 +9,13 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
-from benchmarks.guard_scenario import BODY, HTTP2_ANSWER, HTTP2_OPENING, HTTP2_SETTINGS
+from benchmarks.guard_scenario import (
+    BODY,
+    GRPC_END,
+    HTTP2_ANSWER,
+    HTTP2_OPENING,
+    HTTP2_SETTINGS,
+)
 
 PIECE = 16384
 """Bytes that are sent at once."""
@@ -115,4 +121,6 @@ class Client:
 
 
 def _is_ended(response: bytes | bytearray, end: bytes) -> bool:
+    if end == GRPC_END:
+        return end in response
     return response.endswith(end) if end else b"\r\n\r\n" in response

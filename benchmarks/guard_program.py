@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.guard_client import PIECE, Client, Unsupported
+from benchmarks.guard_endpoint import GRPCEndpoint
 from benchmarks.guard_scenario import (
     BODY,
     CANARY,
@@ -70,6 +71,7 @@ class Process:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.setblocking(False)
         self._endpoint: socket.socket | None = None
+        self._grpc = GRPCEndpoint(self._listening)
         self.ports = {name: _free_port() for name in ("http", "https", "admin")}
         hosts = ["guard.example", "secure.example", "canary.example"]
         self.write("guard", hosts, secure=["secure.example"], canaries=["canary.example"])
@@ -183,6 +185,12 @@ class Process:
             if start:
                 self.poll(0)
             self._endpoint.send(response[start : start + PIECE])
+
+    def answer_grpc(self) -> None:
+        """The same for a call of gRPC."""
+        self.poll(0)
+        if not self._grpc.answer():
+            self.wait(self._grpc.answer, "a call")
 
     def _receive(self) -> bytes:
         try:
@@ -307,7 +315,9 @@ class Runs:
                 client = self._connect(scenario)
             request = next(scenario.requests)
             client.send(request)
-            if response:
+            if scenario.is_grpc:
+                process.answer_grpc()
+            elif response:
                 process.answer(BODY if len(request) > BODY else 0, response)
             client.read(end, scenario.status)
         return client

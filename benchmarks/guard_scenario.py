@@ -65,6 +65,19 @@ def http2_get(stream: int) -> bytes:
     return len(block).to_bytes(3, "big") + b"\x01\x05" + stream.to_bytes(4, "big") + block
 
 
+def grpc_call(stream: int) -> bytes:
+    """:return: the HEADERS of a unary call, and its message with END_STREAM."""
+    block = b"\x83\x86" + b"\x04\x0b/guard/Call" + b"\x01\x0cgrpc.example"
+    block += b"\x0f\x10\x10application/grpc" + b"\0\x02te\x08trailers"
+    number = stream.to_bytes(4, "big")
+    head = len(block).to_bytes(3, "big") + b"\x01\x04" + number + block
+    return head + b"\0\0\x0a\0\x01" + number + b"\0\0\0\0\x05hello"
+
+
+GRPC_END = b"\x01\x05\0\0"
+"""Type, flags and the first half of the stream of HEADERS that end a stream: of the trailers."""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """
@@ -74,6 +87,7 @@ class Scenario:
     :ivar host: has an Ingress of its own, with these annotations and this path; empty for none.
     :ivar questions: requests that the endpoint gets before the first one of the client.
     :ivar is_http2: whether the client speaks HTTP/2; a version that does not has no figure.
+    :ivar is_grpc: whether the endpoint speaks gRPC; it has a response of its own.
     """
 
     requests: Iterator[bytes]
@@ -87,6 +101,7 @@ class Scenario:
     path: str = "/"
     questions: int = 0
     is_http2: bool = False
+    is_grpc: bool = False
 
 
 STANDARD = {
@@ -94,6 +109,15 @@ STANDARD = {
     "small-get-tls": Scenario(repeat(get()), is_secure=True),
     "h2-small-get": Scenario(
         (http2_get(stream) for stream in count(1, 2)), status=HTTP2_OK, is_http2=True
+    ),
+    "grpc-unary": Scenario(
+        (grpc_call(stream) for stream in count(1, 2)),
+        GRPC_END,
+        HTTP2_OK,
+        host="grpc.example",
+        annotations={f"{PREFIX}backend-protocol": "GRPC"},
+        is_http2=True,
+        is_grpc=True,
     ),
     "varying-target": Scenario(get(target=f"/items/{number}") for number in count()),
     "body-up": Scenario(repeat(post())),
