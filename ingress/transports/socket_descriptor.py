@@ -289,11 +289,11 @@ class DescriptorTable:
         """Return the descriptors that are watched for this."""
         return [self._descriptors[number] for number, each in self._masks.items() if each & mask]
 
-    def poll(self, timeout: float | None) -> None:
+    def poll(self, timeout: Any) -> None:
         """
         Wait for events and let their descriptors act on them.
 
-        :param timeout: in seconds; None waits without end.
+        :param timeout: a number of seconds, or what counts as one; None waits without end.
         """
         if self.finishing:
             timeout = 0.0
