@@ -131,6 +131,8 @@ class Peer:
     def __init__(self, network: MemoryNetwork, sock: MemorySocket) -> None:
         self._network = network
         self._socket = sock
+        self.connector: Dial | None = None
+        """That of the proxy's side, if the proxy has connected."""
 
     def send(self, data: bytes) -> None:
         """Send all of the data; the proxy must accept it."""
@@ -235,9 +237,9 @@ class Dial:
         self._factory = factory
 
     def accept(self) -> Peer:
-        peer, transport = self._wire.join(self._factory)
-        # As in a `tcp.Client`, the connector and its factory live as long as the connection.
-        transport.connector = self  # type: ignore[attr-defined]
+        peer, _ = self._wire.join(self._factory)
+        # The connector and its factory live as long as the connection.
+        peer.connector = self
         return peer
 
     def refuse(self) -> None:
