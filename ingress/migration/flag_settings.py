@@ -147,7 +147,6 @@ class Reading:
             kubernetes["namespaces"] = [self._text("watch-namespace")]
         status = self._status()
         if status:
-            status["clear-on-shutdown"] = self._value("update-status-on-shutdown")
             kubernetes["status"] = status
         return kubernetes
 
@@ -160,7 +159,9 @@ class Reading:
             return {"addresses": list(addresses)}
         service = self._object("publish-service")
         if service:
-            return {"service": service}
+            # Without a Service a replica does not know of the others, and might remove theirs.
+            clears = self._value("update-status-on-shutdown")
+            return {"service": service, "clear-on-shutdown": clears}
         if not self._environment.get("NODE_NAME"):
             self.found.append(
                 (

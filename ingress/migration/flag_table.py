@@ -244,7 +244,7 @@ _STATUS: Final = (
         _BOOLEAN,
         "true",
         "source.kubernetes.status.clear-on-shutdown",
-        "whether the last replica removes the addresses",
+        "whether the last replica removes the addresses of --publish-service; others stay",
     ),
     _no_effect(
         "status-update-interval", _INTEGER, "60", "addresses are read again every 30 seconds"

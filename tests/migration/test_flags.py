@@ -113,13 +113,17 @@ class SettingsTests(SynchronousTestCase):
         for words, status in (
             (["--publish-service=a/b"], {"service": "a/b", "clear-on-shutdown": True}),
             (
-                ["--publish-status-address=192.0.2.1, lb.example", "--update-status-on-shutdown=0"],
-                {"addresses": ["192.0.2.1", "lb.example"], "clear-on-shutdown": False},
+                ["--publish-status-address=192.0.2.1, lb.example"],
+                {"addresses": ["192.0.2.1", "lb.example"]},
             ),
-            ([], {"nodes": "external", "clear-on-shutdown": True}),
+            (
+                ["--publish-service=a/b", "--update-status-on-shutdown=0"],
+                {"service": "a/b", "clear-on-shutdown": False},
+            ),
+            ([], {"nodes": "external"}),
             (
                 ["--report-node-internal-ip-address"],
-                {"nodes": "internal", "clear-on-shutdown": True},
+                {"nodes": "internal"},
             ),
             (["--publish-service=a/b", "--update-status=false"], None),
         ):
