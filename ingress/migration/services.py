@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
+from ingress.migration.config_maps import data_of
 from ingress.migration.controller import Installation
 from ingress.migration.raw import RawObject, as_list, as_mapping, at
-from ingress.migration.verdict import Part, Row, Verdict
+from ingress.migration.verdict import Part, Row, Verdict, as_value
 from ingress.migration.workload import host_ports
 
 LABEL: Final = "app.kubernetes.io/name"
@@ -27,7 +28,7 @@ _KEPT_SPEC: Final = frozenset(
 """Fields that people write; addresses, which the cluster gives, stay as they are at an apply."""
 
 _NOT_KEPT: Final = ("kubectl.kubernetes.io/", "meta.helm.sh/", "deployment.kubernetes.io/")
-_OWN_PORTS: Final = frozenset({"http", "https"})
+_OWN_PORTS: Final = ("http", "https", "admin")
 
 
 def kept_metadata(item: RawObject, name: str = "") -> dict[str, Any]:
@@ -112,11 +113,18 @@ def _named(port: Mapping[str, Any]) -> dict[str, Any]:
 
 def stream_ports(installation: Installation) -> list[dict[str, Any]]:
     """:return: the ports of the container beside those of HTTP, for tcp- and udp-services."""
+    numbers: set[str] = set()
+    for protocol in ("tcp", "udp"):
+        item = installation.config_maps.get(
+            installation.reference(f"{protocol}-services-configmap") or ("", "")
+        )
+        numbers |= data_of(item).keys()
     found = []
     for port in as_list(installation.container.get("ports")):
-        number, protocol = at(port, "containerPort"), at(port, "protocol") or "TCP"
-        name = str(at(port, "name") or "")
-        if name.endswith(("-tcp", "-udp")) and isinstance(number, int):
+        number, name = at(port, "containerPort"), str(at(port, "name") or "")
+        is_stream = str(number) in numbers or name.endswith(("-tcp", "-udp"))
+        if is_stream and name not in (*_OWN_PORTS, "") and isinstance(number, int):
+            protocol = at(port, "protocol") or "TCP"
             found.append({"name": name, "containerPort": number, "protocol": protocol})
     return found
 
@@ -172,7 +180,12 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             "no Service of ingress-nginx is among what was read, so that none is kept",
             "Give migrate the Services of its namespace.",
         )
+    known = {*_OWN_PORTS, *(port["name"] for port in stream_ports(installation))}
     for item in installation.services:
+        for port in as_list(item.at("spec", "ports")):
+            target = at(port, "targetPort")
+            if isinstance(target, str) and target not in known:
+                yield _other_port(item, port, target)
         yield _same(item, "keeps its name, and so its address; its selector changes at the switch")
     for item in installation.classes:
         yield _same(item, "stays, and is served")
@@ -198,6 +211,20 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             file=item.file,
             line=item.line,
         )
+
+
+def _other_port(item: RawObject, port: Any, target: str) -> Row:
+    return Row(
+        Part.OBJECT,
+        f"Service {item.namespace}/{item.name}: port {as_value(at(port, 'name'))}",
+        Verdict.DIFFERS,
+        f"it led to {as_value(target)}, a port that somebody has added to ingress-nginx; now it "
+        f"leads to {as_value(_named(port).get('targetPort'))}",
+        "See what listens there (perhaps redirects behind a load balancer with TLS), and correct "
+        "the Service in the output.",
+        file=item.file,
+        line=item.line,
+    )
 
 
 def _same(item: RawObject, follows: str) -> Row:

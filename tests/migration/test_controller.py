@@ -15,7 +15,8 @@ from ingress.migration.controller import Installation, find_installations, parse
 from ingress.migration.helm import objects_of
 from ingress.migration.manifests import File, manifest_files
 from ingress.migration.raw import RawObject, read_raw
-from ingress.migration.services import moved_service, new_labels
+from ingress.migration.services import judge_services, moved_service, new_labels
+from ingress.migration.verdict import Verdict
 from tests.support.deploy import DEPLOY, only, written
 from tests.support.kubernetes_rules import faults
 from tests.support.kubernetes_schema import complaints
@@ -195,6 +196,40 @@ class ManifestTests(SynchronousTestCase):
             self.assertLessEqual(moved["selector"].items(), labels.items())
             self.assertFalse(moved["selector"].items() <= found.pod_labels.items())
             self.assertEqual(moved["ports"], [{"port": 80, "targetPort": "http"}])
+
+    def test_ports(self) -> None:
+        """Ports keep their numbers and names; one that leads to somebody's own port is told."""
+        service = {
+            "kind": "Service",
+            "metadata": {"name": "door", "namespace": "kube-system"},
+            "spec": {
+                "selector": {"app": "door"},
+                "ports": [
+                    {"name": "https", "port": 443, "targetPort": "http"},
+                    {"name": "http", "port": 80, "targetPort": "tohttps"},
+                    {"name": "db", "port": 5432, "targetPort": "postgres"},
+                ],
+            },
+        }
+        ports = [
+            {"name": "http", "containerPort": 80},
+            {"name": "tohttps", "containerPort": 2443},
+            {"name": "postgres", "containerPort": 5432},
+        ]
+        config_map = {
+            "kind": "ConfigMap",
+            "metadata": {"name": "tcp", "namespace": "kube-system"},
+            "data": {"5432": "a/b:1"},
+        }
+        door = workload(ports=ports, args=["--tcp-services-configmap=kube-system/tcp"])
+        [found] = find_installations(raw(door, service, config_map))
+        moved = moved_service(found.services[0], found, "txingress")["spec"]["ports"]
+        self.assertEqual([port["targetPort"] for port in moved], ["http", "http", "postgres"])
+        [own] = made(found)["base/deployment.yaml"]
+        [container] = own["spec"]["template"]["spec"]["containers"]
+        self.assertIn("postgres", [port["name"] for port in container["ports"]])
+        told = [row.name for row in judge_services(found) if row.verdict is Verdict.DIFFERS]
+        self.assertEqual(told, ["Service kube-system/door: port http"])
 
     def test_host_ports(self) -> None:
         """Ports of the node are taken at the switch, not beside ingress-nginx, which has them."""
