@@ -331,6 +331,7 @@ class Opening:
             self._close()
         elif len(data) == self._seen or self._socket.family == socket.AF_UNIX:
             # The system wakes us for less than we want: look again in a while.
+            self._seen = len(data)
             self._wait()
         else:
             self._seen = len(data)

@@ -435,6 +435,16 @@ class HelloTests(OpeningTestCase):
         ((accepted, _),) = self.passing.begun
         self.assertEqual(accepted.recv(65536), data)
 
+    def test_unix_ended(self) -> None:
+        """A client of a UNIX socket that ends within its ClientHello is gone at the next look."""
+        self.start(Config(), UNIXPath(Path(self.mktemp()), 0o600, has_lock=False))
+        client = self.connect(openssl_hello(b"passed.example")[:50])
+        self.turn()
+        client.shutdown(socket.SHUT_WR)
+        self.reactor.advance(PAUSE)
+        self.turn()
+        self.assert_nothing_left()
+
     def test_crowded(self) -> None:
         """Silent connections take no more places than there are."""
         self.clients.connection_limit.maximum = 4
