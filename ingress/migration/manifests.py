@@ -196,48 +196,37 @@ class _Made:
         """Yield roles and bindings: of one namespace, if only that is watched."""
         watched = str(self._old.read.values.get("watch-namespace", ""))
         rules = [_rule(*each) for each in READ_RULES]
-        subject = {
-            "kind": "ServiceAccount",
-            "name": self._name,
-            "namespace": self._old.namespace,
-        }
-        group = "rbac.authorization.k8s.io"
         whole = self._name if self._name == NAME else f"{NAME}-{self._old.namespace}-{self._name}"
         wide = [_rule(*CLASS_RULE)] if watched else [_rule(*CLASS_RULE), *rules]
         settings = settings_of(self._old, self._name, writes_status=True)
         if "nodes" in settings["source"]["kubernetes"].get("status", {}):
             wide.append(_rule("", "nodes", ("get",)))
-        yield {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": whole},
-            "rules": wide,
-        }
-        yield {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": whole},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": whole},
-            "subjects": [subject],
-        }
+        yield from self._role("ClusterRole", {"name": whole}, wide)
         places = [(self._old.namespace, self._name, _lease_rules(lease_of(self._name)))]
         for namespace in sorted({watched, self._old.namespace} - {""}) if watched else ():
             places.append((namespace, f"{self._name}-objects", rules))
         for namespace, name, those in places:
             metadata = {**self._metadata(name), "namespace": namespace}
-            yield {
-                "apiVersion": f"{group}/v1",
-                "kind": "Role",
-                "metadata": metadata,
-                "rules": those,
-            }
-            yield {
-                "apiVersion": f"{group}/v1",
-                "kind": "RoleBinding",
-                "metadata": metadata,
-                "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
-                "subjects": [subject],
-            }
+            yield from self._role("Role", metadata, those)
+
+    def _role(
+        self, kind: str, metadata: dict[str, Any], rules: list[dict[str, Any]]
+    ) -> Iterator[Document]:
+        """Yield a role, and what gives it to our account."""
+        group = "rbac.authorization.k8s.io"
+        account = {
+            "kind": "ServiceAccount",
+            "name": self._name,
+            "namespace": self._old.namespace,
+        }
+        begin = {"apiVersion": f"{group}/v1", "metadata": metadata}
+        yield {**begin, "kind": kind, "rules": rules}
+        yield {
+            **begin,
+            "kind": f"{kind}Binding",
+            "roleRef": {"apiGroup": group, "kind": kind, "name": metadata["name"]},
+            "subjects": [account],
+        }
 
     def workload(self) -> Document:
         spec: dict[str, Any] = {"selector": {"matchLabels": dict(self._labels)}}

@@ -180,12 +180,8 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             "no Service of ingress-nginx is among what was read, so that none is kept",
             "Give migrate the Services of its namespace.",
         )
-    known = {*_OWN_PORTS, *(port["name"] for port in stream_ports(installation))}
+    yield from _other_ports(installation)
     for item in installation.services:
-        for port in as_list(item.at("spec", "ports")):
-            target = at(port, "targetPort")
-            if isinstance(target, str) and target not in known:
-                yield _other_port(item, port, target)
         yield _same(item, "keeps its name, and so its address; its selector changes at the switch")
     for item in installation.classes:
         yield _same(item, "stays, and is served")
@@ -211,6 +207,15 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             file=item.file,
             line=item.line,
         )
+
+
+def _other_ports(installation: Installation) -> Iterator[Row]:
+    known = {*_OWN_PORTS, *(port["name"] for port in stream_ports(installation))}
+    for item in installation.services:
+        for port in as_list(item.at("spec", "ports")):
+            target = at(port, "targetPort")
+            if isinstance(target, str) and target not in known:
+                yield _other_port(item, port, target)
 
 
 def _other_port(item: RawObject, port: Any, target: str) -> Row:

@@ -133,6 +133,14 @@ def judge_workload(installation: Installation) -> Iterator[Row]:
     elif host_ports(installation):
         yield row("hostPort", Verdict.SAME, "the same ports of the node")
     yield from _resources_rows(installation, row)
+    yield from _left_out(installation, row)
+    if "lifecycle" in container:
+        yield row("lifecycle", Verdict.SAME, f"a hook of our own: {DRAIN} s of serving as before")
+
+
+def _left_out(installation: Installation, row: Any) -> Iterator[Row]:
+    """Yield rows of what was made for the container of ingress-nginx."""
+    pod = installation.pod
     others = len(as_list(pod.get("containers"))) - 1
     if others > 0:
         yield row(
@@ -147,7 +155,7 @@ def judge_workload(installation: Installation) -> Iterator[Row]:
             found = [each for each in as_list(found) if at(each, "name") not in _OWN_VOLUMES]
         if found:
             yield row(name, Verdict.IGNORED, follows, "Add what you still need to the output.")
-    variables = [str(at(each, "name")) for each in as_list(container.get("env"))]
+    variables = [str(at(each, "name")) for each in as_list(installation.container.get("env"))]
     if further := [name for name in variables if name not in _OWN_VARIABLES]:
         yield row(
             "env",
@@ -155,8 +163,6 @@ def judge_workload(installation: Installation) -> Iterator[Row]:
             f"environment variables are not carried over: {as_value(', '.join(further))}",
             "See whether they are of nginx alone.",
         )
-    if "lifecycle" in container:
-        yield row("lifecycle", Verdict.SAME, f"a hook of our own: {DRAIN} s of serving as before")
 
 
 def _resources_rows(installation: Installation, row: Any) -> Iterator[Row]:
