@@ -493,6 +493,7 @@ class ConfigurationTests(SynchronousTestCase):
     def test_flags(self) -> None:
         """Flags set what they stand for; what the values say of txingress itself comes last."""
         given = FURTHER["flags"]["controller"]["extraArgs"]
+        self.assertIs(given["update-status-on-shutdown"], False)
         own = {"tls": {"default": "edge/tls"}, "listen": {"https": None}}
         found = Rendering(controller(extraArgs=given, configuration=own)).configuration()
         self.assertEqual(found["tls"], {"default": "edge/tls"})
@@ -530,6 +531,9 @@ class ConfigurationTests(SynchronousTestCase):
                 else str(each.default != "true").lower()
                 for each in group
             }
+            if "update-status-on-shutdown" in given:
+                # It needs one, because nobody else tells of other replicas.
+                given["publish-service"] = "edge/name"
             # Without a Service there is nothing before the addresses of nodes.
             values = controller(extraArgs=given, publishService={"enabled": False})
             made = Rendering(values).configuration()

@@ -43,6 +43,10 @@ ingress.yaml: what the values say, changed by extraArgs, and then by controller.
 {{- $_ := set $config "default-backend" (printf "%s/%s" $namespace (include "txingress.backend" .)) -}}
 {{- end -}}
 {{- $config = mergeOverwrite $config (include "txingress.flags" . | fromYaml) -}}
+{{- /* Without a Service a replica does not know of the others, and might remove their addresses. */ -}}
+{{- if not $kubernetes.status.service -}}
+{{- $_ := unset $kubernetes.status "clear-on-shutdown" -}}
+{{- end -}}
 {{- toYaml (mergeOverwrite $config (default dict $values.configuration | deepCopy)) -}}
 {{- end -}}
 
