@@ -34,12 +34,13 @@ VARIABLES: Final = frozenset(
     args best_http_host body_bytes_sent bytes_sent content_length content_type document_uri host
     hostname http2 https ingress_name is_args location_path msec namespace opentelemetry_span_id
     opentelemetry_trace_id otel_span_id otel_trace_id pass_access_scheme pass_port
-    pass_server_port pid pipe proxy_alternative_upstream_name proxy_host proxy_upstream_name
-    query_string remote_addr remote_user req_id request request_completion request_id
-    request_length request_method request_time request_uri scheme server_name server_port
-    server_protocol service_name service_port status the_real_ip time_iso8601 time_local
-    txingress_outcome txingress_reason upstream_addr upstream_connect_time upstream_header_time
-    upstream_response_length upstream_response_time upstream_status uri
+    pass_server_port pid pipe proxy_add_x_forwarded_for proxy_alternative_upstream_name
+    proxy_host proxy_protocol_addr proxy_upstream_name query_string remote_addr remote_user
+    req_id request request_completion request_id request_length request_method request_time
+    request_uri scheme server_name server_port server_protocol service_name service_port status
+    the_real_ip time_iso8601 time_local txingress_outcome txingress_reason upstream_addr
+    upstream_connect_time upstream_header_time upstream_response_length upstream_response_time
+    upstream_status uri
     """.split()  # noqa: SIM905
 )
 """The variables that have values."""
@@ -59,17 +60,16 @@ WITHOUT_VALUE: Final = frozenset(
     geoip_region_name global_rate_limit_exceeding gzip_ratio http3 invalid_referer
     limit_conn_status limit_rate limit_req_status memcached_key modern_browser msie
     nginx_version opentelemetry_context_b3 opentelemetry_context_traceparent original_uri
-    otel_parent_id otel_parent_sampled proxy_add_x_forwarded_for proxy_internal_body_length
-    proxy_port proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr
-    proxy_protocol_server_port realip_remote_addr realip_remote_port realpath_root redirect_to
-    remote_port request_body request_body_file request_filename secure_link server_addr
-    session_log_id slice_range ssl_alpn_protocol ssl_cipher ssl_ciphers ssl_client_cert
-    ssl_client_escaped_cert ssl_client_fingerprint ssl_client_i_dn ssl_client_raw_cert
-    ssl_client_s_dn ssl_client_serial ssl_client_v_end ssl_client_v_remain ssl_client_v_start
-    ssl_client_verify ssl_curve ssl_curves ssl_early_data ssl_protocol ssl_server_name
-    ssl_session_id ssl_session_reused tcpinfo_rcv_space tcpinfo_rtt tcpinfo_rttvar
-    tcpinfo_snd_cwnd uid_got uid_reset uid_set upstream_bytes_received upstream_bytes_sent
-    upstream_cache_status upstream_last_server_name upstream_queue_time
+    otel_parent_id otel_parent_sampled proxy_internal_body_length proxy_port proxy_protocol_port
+    proxy_protocol_server_addr proxy_protocol_server_port realip_remote_addr realip_remote_port
+    realpath_root redirect_to remote_port request_body request_body_file request_filename
+    secure_link server_addr session_log_id slice_range ssl_alpn_protocol ssl_cipher ssl_ciphers
+    ssl_client_cert ssl_client_escaped_cert ssl_client_fingerprint ssl_client_i_dn
+    ssl_client_raw_cert ssl_client_s_dn ssl_client_serial ssl_client_v_end ssl_client_v_remain
+    ssl_client_v_start ssl_client_verify ssl_curve ssl_curves ssl_early_data ssl_protocol
+    ssl_server_name ssl_session_id ssl_session_reused tcpinfo_rcv_space tcpinfo_rtt
+    tcpinfo_rttvar tcpinfo_snd_cwnd uid_got uid_reset uid_set upstream_bytes_received
+    upstream_bytes_sent upstream_cache_status upstream_last_server_name upstream_queue_time
     """.split()  # noqa: SIM905
 )
 """Variables of nginx and ingress-nginx that have none here."""

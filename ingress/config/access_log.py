@@ -23,6 +23,9 @@ class CustomLine:
     https_port: int = 443
     """The public ports, for ``$server_port``."""
 
+    has_proxy_protocol: bool = False
+    """Whether addresses come from headers of the PROXY protocol: ``$proxy_protocol_addr``."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccessLog:

@@ -67,7 +67,9 @@ def _access_log(config: Config, values: Values) -> AccessLog | None:
         is_asked = "log-format-upstream" in values
         return replace(log, format="nginx-exact") if is_asked else log
     ports = config.public_ports
-    return replace(log, custom=CustomLine(template, escape, ports.http, ports.https))
+    is_proxied = config.nginx.proxy_protocol.is_on
+    custom = CustomLine(template, escape, ports.http, ports.https, bool(is_proxied))
+    return replace(log, custom=custom)
 
 
 def _replaced(part: Any, path: list[str], value: object) -> Any:

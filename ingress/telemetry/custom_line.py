@@ -98,6 +98,8 @@ def _value_of(name: str, custom: CustomLine) -> Value:
     if name in ("server_port", "pass_server_port", "pass_port"):
         http, https = b"%d" % custom.http_port, b"%d" % custom.https_port
         return lambda record, time: https if record.is_secure else http
+    if name == "proxy_protocol_addr" and custom.has_proxy_protocol:
+        return lambda record, time: record.client_address
     for prefix, family in _FAMILIES.items():
         if name.startswith(prefix) and name != prefix:
             return family(name.removeprefix(prefix).encode())
@@ -267,6 +269,11 @@ def _field(name: bytes) -> Value:
     return value
 
 
+def _forwarded_for(record: ExchangeRecord, time: bytes) -> bytes:
+    claimed, address = _field(b"x_forwarded_for")(record, time), record.client_address or b"unix:"
+    return b"%b, %b" % (claimed, address) if claimed else address
+
+
 def _argument(name: bytes) -> Value:
     def value(record: ExchangeRecord, time: bytes) -> bytes:
         for argument in _query(record, time).split(b"&"):
@@ -307,6 +314,7 @@ _PLAIN: Final[dict[str, Value]] = {
     "is_args": lambda record, time: b"?" if _query(record, time) else b"",
     "location_path": lambda record, time: record.route.path.encode() if record.route else b"",
     "namespace": _of_ingress(0),
+    "proxy_add_x_forwarded_for": _forwarded_for,
     "query_string": _query,
     "remote_user": lambda record, time: user_of(record.request) if record.request else b"",
     "req_id": lambda record, time: record.request_id,

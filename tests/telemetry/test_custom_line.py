@@ -97,6 +97,25 @@ class CompileLineTests(SynchronousTestCase):
         text = line("$cookie_b $arg_y $arg_z $http_x_a_b $http_x_explain $uri", answered(request))
         self.assertEqual(text, b"2 2 - c - /")
 
+    def test_documented(self) -> None:
+        """The format in JSON of ingress-nginx's documentation is JSON, with nothing amiss."""
+        written = (
+            '{"time": "$time_iso8601", "remote_addr": "$proxy_protocol_addr", "x_forwarded_for": '
+            '"$proxy_add_x_forwarded_for", "request_id": "$req_id", "remote_user": "$remote_user", '
+            '"bytes_sent": $bytes_sent, "request_time": $request_time, "status": $status, "vhost": '
+            '"$host", "request_proto": "$server_protocol", "path": "$uri", "request_query": "$args", '
+            '"request_length": $request_length, "duration": $request_time,"method": '
+            '"$request_method", "http_referrer": "$http_referer", "http_user_agent": '
+            '"$http_user_agent" }'
+        )
+        self.assertEqual(LogTemplate.read(written).without_value, ())
+        record = answered(request_of({b"x-forwarded-for": b"198.51.100.1"}))
+        told = json.loads(line(written, record, "json"))
+        self.assertEqual(told["x_forwarded_for"], "198.51.100.1, 192.0.2.1")
+        self.assertEqual((told["remote_addr"], told["vhost"]), ("", "a.example"))
+        custom = CustomLine(LogTemplate.read("$proxy_protocol_addr"), has_proxy_protocol=True)
+        self.assertEqual(compile_line(custom)(record, TIME), b"192.0.2.1\n")
+
     def test_percent(self) -> None:
         """A % is itself, and so is text that is no ASCII."""
         self.assertEqual(line("100% %b %% é $status", answered()), "100% %b %% é 200".encode())
