@@ -80,6 +80,8 @@ class Installation:
             yield "share/txingress/ingress.yaml is not there"
         if not (self._venv / "share" / "man" / "man1" / "txingress.1").exists():
             yield "share/man/man1/txingress.1 is not there"
+        if not (self._venv / "share" / "txingress" / "systemd" / "txingress.service").exists():
+            yield "share/txingress/systemd/txingress.service is not there"
         versions = set(map(self._version_of, NAMES))
         if len(versions) != 1:
             yield f"{' and '.join(map(' '.join, NAMES))} have different versions: {versions}"

@@ -42,6 +42,7 @@ class LiveConfig:
         self._is_reading = False
         self._is_due = False
         self._is_asked = False
+        self._reread: Callable[[], None] | None = None
         self._has_stopped = False
 
     def __repr__(self) -> str:
@@ -59,9 +60,14 @@ class LiveConfig:
         else:
             self._read()
 
-    def reread(self) -> None:
-        """Read the file because somebody asked for it: say what came of it in any case."""
+    def reread(self, done: Callable[[], None] | None = None) -> None:
+        """
+        Read the file because somebody asked for it: say what came of it in any case.
+
+        :param done: called when it is applied or refused; not called if `stop` is.
+        """
         self._is_asked = True
+        self._reread = done
         self.look()
 
     def stop(self) -> None:
@@ -80,6 +86,9 @@ class LiveConfig:
         self._is_reading = False
         if not self._is_due:
             self._is_asked = False
+            done, self._reread = self._reread, None
+            if done is not None and not self._has_stopped:
+                done()
         if self._is_due and not self._has_stopped:
             self._read()
 

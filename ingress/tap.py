@@ -66,6 +66,7 @@ from ingress.routing.build import build_steps
 from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
+from ingress.service_manager import ServiceManager, sender
 from ingress.signing.keeper import CertificateKeeper
 from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
@@ -187,7 +188,13 @@ def makeService(options: Options) -> IService:
     site = make_admin_site(readiness, turns, pages, access, config.admin.health_path)
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
-    process.addService(Reopening(reactor, files, control_plane.live_config.reread))
+    manager = ServiceManager(reactor, os.environ, sender(os.environ))
+
+    def reread() -> None:
+        manager.begin_reload()
+        live.reread(manager.end_reload)
+
+    process.addService(Reopening(reactor, files, reread))
     process.addService(local)
     process.addService(health)
     process.addService(RateKeeper(reactor, reports, totals.rates))
@@ -198,8 +205,11 @@ def makeService(options: Options) -> IService:
             control_plane,
             serving,
             termination,
+            [manager],
         )
     )
+    # The last, so that its timer begins behind the forks.
+    process.addService(manager)
     return cast(IService, process)
 
 

@@ -90,7 +90,7 @@ class ContainerfileTests(SynchronousTestCase):
             copied,
             [
                 *("setup.cfg", "setup.py", "pyproject.toml", "mypyc.ini", "README.md", "LICENSE"),
-                *("etc/build", "etc/ingress.yaml", "etc/man", "ingress", "twisted"),
+                *("etc/build", "etc/ingress.yaml", "etc/man", "etc/systemd", "ingress", "twisted"),
             ],
         )
 

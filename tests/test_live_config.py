@@ -83,6 +83,16 @@ class LiveConfigTests(SynchronousTestCase):
         self.assertEqual(self.look(self.live.reread), mistakes)
         self.assertEqual(self.look(), [])
 
+    def test_reread_done(self) -> None:
+        """Whoever asked is told once, when the file is applied, or refused."""
+        done: list[bool] = []
+        self.write(ssl_redirect=False)
+        self.look(lambda: self.live.reread(lambda: done.append(self.live.current.ssl_redirect)))
+        self.write(workers="many")
+        self.look(lambda: self.live.reread(lambda: done.append(self.live.has_mistakes)))
+        self.look()
+        self.assertEqual(done, [False, True])
+
     def test_nothing_changed(self) -> None:
         """A file that says the same applies nothing and is no line of the log."""
         self.write()

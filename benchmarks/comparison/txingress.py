@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 INSTALLED = (
     *("ingress", "twisted", "etc/build", "setup.cfg", "setup.py", "pyproject.toml", "mypyc.ini"),
-    *("etc/ingress.yaml", "etc/man", "README.md", "LICENSE"),
+    *("etc/ingress.yaml", "etc/man", "etc/systemd", "README.md", "LICENSE"),
 )
 """What of a checkout ``pip install`` looks at; older ones do not have all of it."""
 

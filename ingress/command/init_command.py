@@ -16,15 +16,42 @@ from ingress.command.offline import load
 EXAMPLES: Final = """examples:
   txingress init                        writes ingress.yaml beside the manifests
   txingress init k8s --force
+  txingress init --service /etc/txingress
 """
 NAME: Final = "ingress.yaml"
+MANIFESTS: Final = "manifests"
+SECRETS: Final = "secrets"
 _FIRST_PORT: Final = 3000
+_LISTEN: Final = """\
+listen:
+  http: tcp:8080
+  https: tcp:8443
+"""
+_LISTEN_AS_SERVICE: Final = """\
+# The sockets of txingress.socket and txingress-https.socket. Without them: "*:80" and "*:443".
+listen:
+  http: systemd:domain=INET6:name=http
+  https: systemd:domain=INET6:name=https
+"""
+_AS_SERVICE: Final = f"""
+tls:
+  # {SECRETS}/NAMESPACE/NAME/tls.crt and tls.key
+  secrets: {SECRETS}
+
+access-log:
+  path: /var/log/txingress/access.log
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Subcommand."""
     parser.add_argument("folder", metavar="FOLDER", nargs="?", default=".", help="where to write")
     parser.add_argument("--force", action="store_true", help="overwrite a file that exists")
+    parser.add_argument(
+        "--service",
+        action="store_true",
+        help=f"for the service of systemd: with the folders {MANIFESTS} and {SECRETS}",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,16 +62,24 @@ def run(arguments: argparse.Namespace) -> int:
     file = folder / NAME
     if file.exists() and not arguments.force:
         raise CannotRun(f"{file} exists; --force overwrites it")
-    content = propose(folder, ["."])
+    if arguments.service:
+        for name in (MANIFESTS, SECRETS):
+            (folder / name).mkdir(mode=0o750, exist_ok=True)
+        content = propose(folder, [MANIFESTS], is_service=True)
+        serve = "systemctl start txingress"
+    else:
+        content = propose(folder, ["."])
+        serve = f"txingress run --config {file}"
     file.write_text(content)
-    print(f"{file} is written; serve it: txingress run --config {file}", file=sys.stderr)
+    print(f"{file} is written; serve it: {serve}", file=sys.stderr)
     return FINE
 
 
-def propose(folder: Path, files: Sequence[str]) -> str:
+def propose(folder: Path, files: Sequence[str], *, is_service: bool = False) -> str:
     """
     :param folder: with manifests in it.
     :param files: the paths of manifests, relative to the folder.
+    :param is_service: whether etc/systemd has the unit that serves it.
     :return: a configuration with an address for each Service that has no endpoints.
     """
     offline = load(None, [str(folder / file) for file in files])
@@ -54,9 +89,7 @@ def propose(folder: Path, files: Sequence[str]) -> str:
         "# The configuration of txingress for the manifests of this folder.",
         "# `txingress config --defaults` prints every key with its default.",
         "",
-        "listen:",
-        "  http: tcp:8080",
-        "  https: tcp:8443",
+        *(_LISTEN_AS_SERVICE if is_service else _LISTEN).splitlines(),
         "",
         "source:",
         "  # Files and folders of manifests; they are watched.",
@@ -72,4 +105,4 @@ def propose(folder: Path, files: Sequence[str]) -> str:
             f"    {namespace}/{name}: 127.0.0.1:{_FIRST_PORT + number}"
             for number, (namespace, name) in enumerate(services)
         ]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in lines) + (_AS_SERVICE if is_service else "")

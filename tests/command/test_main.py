@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 from shutil import which
 
+import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.main import SUBCOMMANDS, main
@@ -114,6 +115,23 @@ class CommandTests(SynchronousTestCase):
         status, _, remark = run("init", str(folder))
         self.assertEqual(status, 2)
         self.assertIn("--force", remark)
+
+    def test_init_service(self) -> None:
+        """The folders of the service are made once, and what they have is read."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.assertEqual(run("init", "--service", str(folder))[0], 0)
+        file = folder / "ingress.yaml"
+        self.assertEqual(
+            sorted(each.name for each in folder.iterdir()), ["ingress.yaml", "manifests", "secrets"]
+        )
+        text = (CHECKOUT / "etc/demo/manifests/paths.yaml").read_text()
+        (folder / "manifests" / "paths.yaml").write_text(text)
+        self.assertEqual(run("init", "--service", "--force", str(folder))[0], 0)
+        written = yaml.safe_load(file.read_text())
+        self.assertEqual(written["listen"]["https"], "systemd:domain=INET6:name=https")
+        self.assertEqual(written["source"]["endpoints"]["default/foo"], "127.0.0.1:3000")
+        self.assertEqual(written["source"]["files"], ["manifests"])
 
     def test_completion(self) -> None:
         """Each shell takes its completion, which knows the options of each subcommand."""

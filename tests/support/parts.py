@@ -63,6 +63,7 @@ USES_SOCKETS = (
     "tests.test_local_addresses.ReadTests",
     "tests.test_openssl",
     "tests.test_packaging.RequirementsTests",
+    "tests.test_service_manager.SenderTests",
     "tests.test_tap",
     "tests.test_termination",
     "tests.transports",

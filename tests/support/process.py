@@ -55,12 +55,14 @@ class IngressProcess:
         ``_`` for ``-``. The access log is off, because it would mix with the log.
     :ivar command: the command to run; a test may replace it, and the environment, before
         the start.
+    :ivar inherited: descriptors that it gets from this process.
     """
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         self.command: tuple[str, ...] = TWISTD
         self.environment: Mapping[str, str] = ENVIRONMENT
+        self.inherited: tuple[int, ...] = ()
         self.manifests = folder / "manifests"
         self.manifests.mkdir(parents=True, exist_ok=True)
         self.config = folder / "ingress.yaml"
@@ -115,6 +117,7 @@ class IngressProcess:
             [*self.command, *(arguments or self.arguments)],
             cwd=folder or self.folder,
             env=self.environment,
+            pass_fds=self.inherited,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
