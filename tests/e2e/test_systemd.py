@@ -44,8 +44,9 @@ class ServiceTests(SynchronousTestCase):
         self.addCleanup(web.stop)
         self.addCleanup(slow.stop)
         self.process = IngressProcess(folder, listen=LISTEN, policies={"hangs": HANGS})
-        hanging = ingress_manifest("hanging", "hang.example", {"/": "web"})
-        hanging["metadata"]["annotations"] = {"txingress.dev/policies": "hangs"}
+        hanging = ingress_manifest(
+            "hanging", "hang.example", {"/": "web"}, annotations={"txingress.dev/policies": "hangs"}
+        )
         self.process.write(
             "web.yaml",
             ingress_manifest("web", "a.example", {"/": "web", "/slow": "slow"}),
