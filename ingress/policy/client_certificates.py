@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, Final
 
@@ -29,7 +29,7 @@ from ingress.policy.feature import ObjectReference, RouteFeature
 from ingress.policy.inputs import Input, Inputs
 from ingress.policy.policy import Policy
 from ingress.policy.refusal import certificate_loss
-from ingress.policy.scope import OWN_NAMESPACE, HostScope, ReadContext
+from ingress.policy.scope import OWN_NAMESPACE, HostScope, ReadContext, RuleScope
 from ingress.policy.secret_content import SecretData, SecretFault
 
 _MODES: Final = ("on", "off", "optional", "optional_no_ca")
@@ -67,6 +67,12 @@ _NO_CERTIFICATE: Final = Answer(
 _OTHER_NAME: Final = Answer(
     403, Outcome.ACCESS_REFUSED, "The certificate of the client has another common name."
 )
+_CHALLENGES: Final = "/.well-known/acme-challenge"
+"""
+Certificate authorities ask here over http, and have no certificate to show (RFC 8555, section
+8.3): without this exception a host could not renew its own certificate.
+"""
+
 _IN_THE_CLEAR: Final = Answer(403, Outcome.ACCESS_REFUSED, "This host is served over https alone.")
 _MISDIRECTED: Final = Answer(
     421,
@@ -107,6 +113,9 @@ class ClientCertificates(Policy):
     """What the common name of an accepted certificate must match as a whole."""
 
     passes_certificate: bool = False
+
+    serves_challenges: bool = False
+    """Whether the rule is one for challenges, which are answered over http to everybody."""
 
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> ClientCertificates | None:
@@ -184,6 +193,10 @@ class ClientCertificates(Policy):
         is_as_strict = older.mode in ("on", self.mode)
         return is_as_strict and self.common_name in (None, older.common_name)
 
+    def at(self, rule: RuleScope) -> ClientCertificates:
+        """Feature: the path of the rule counts, so that no rule for more is open."""
+        return replace(self, serves_challenges=True) if _is_challenge(rule.path) else self
+
     def access(self, context: PolicyContext) -> Decision:
         """Policy."""
         if not self.guards:
@@ -191,7 +204,7 @@ class ClientCertificates(Policy):
         client = context.client
         session = client.session
         if not client.is_secure:
-            return _IN_THE_CLEAR
+            return _NOT_ASKED if self._lets_in(context.request) else _IN_THE_CLEAR
         if session is None or session.trust != self.trust:
             has_shown = session is not None and session.certificate is not None
             # Browsers share connections of HTTP/2 between hosts, and only 421 makes them stop.
@@ -207,6 +220,10 @@ class ClientCertificates(Policy):
             return _OTHER_NAME
         return _proceed(session, self.passes_certificate)
 
+    def _lets_in(self, request: Request) -> bool:
+        """Whether a request over http is a challenge; a pattern may match other paths as well."""
+        return self.serves_challenges and _is_challenge(request.path.decode("latin-1"))
+
     def _bears(self, session: ClientSession) -> bool:
         """Whether the endpoint is to judge a certificate that is not verified."""
         return self.mode == "optional_no_ca" and _UNKNOWN_AUTHORITY.issuperset(session.faults)
@@ -219,7 +236,10 @@ class ClientCertificates(Policy):
 
     def decides_by(self, request: Request) -> Inputs:
         """Policy."""
-        return frozenset({Input.SCHEME, Input.SESSION})
+        found = {Input.SCHEME, Input.SESSION}
+        if self.serves_challenges:
+            found.add(Input.TARGET)
+        return frozenset(found)
 
     def explain(self) -> str:
         """Feature."""
@@ -230,7 +250,8 @@ class ClientCertificates(Policy):
             "optional": f"Clients may show a certificate of an authority of the Secret {secret}",
             "optional_no_ca": "Clients may show a certificate of any authority",
         }
-        return f"{what[self.mode]} (client certificates)."
+        where = ", but not over http, for challenges" if self.serves_challenges else ""
+        return f"{what[self.mode]}{where} (client certificates)."
 
     def shown(self) -> Mapping[str, object]:
         """Feature."""
@@ -251,6 +272,11 @@ class ClientCertificates(Policy):
 _NOT_ASKED: Final = Proceed(
     request_edits=FieldEdits(replace=((_VERIFY, b"NONE"),), remove=_FIELDS - {_VERIFY})
 )
+
+
+def _is_challenge(path: str) -> bool:
+    """:param path: of a rule, or a canonical one of a request."""
+    return path == _CHALLENGES or path.startswith(f"{_CHALLENGES}/")
 
 
 @lru_cache(maxsize=64)

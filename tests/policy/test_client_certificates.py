@@ -16,7 +16,7 @@ from ingress.config.nginx_settings import AnnotationSafety, NginxSettings
 from ingress.policy.annotation import PREFIX, Annotations, Closing, Extent, Subject
 from ingress.policy.client_certificates import ClientCertificates
 from ingress.policy.decision import Proceed
-from ingress.policy.scope import HostScope
+from ingress.policy.scope import HostScope, RuleScope
 from ingress.testing import Reading, policy_context, read_annotations, verdict_of
 from tests.support.certs import CertificateAuthority
 
@@ -262,6 +262,34 @@ class AccessTests(SynchronousTestCase):
             verdict = verdict_of(policy(verify_client=mode).access(context))
             assert isinstance(verdict, Answer)
             self.assertEqual(verdict.status, 403)
+
+    def test_challenge(self) -> None:
+        """
+        A certificate authority, which has no certificate to show, is let in over http, by rules
+        for its challenges alone; what the client says of a certificate goes to no endpoint.
+        """
+        folder = "/.well-known/acme-challenge"
+        for rule_path, path, is_in in (
+            (f"{folder}/token", f"{folder}/token", True),
+            (folder, f"{folder}/token", True),
+            (f"{folder}/", f"{folder}/token", True),
+            ("/", f"{folder}/token", False),
+            ("/.well-known", f"{folder}/token", False),
+            (f"{folder}s/token", f"{folder}s/token", False),
+            (f"{folder}/token|/.*", "/admin", False),
+        ):
+            asked = policy().at(RuleScope("default", "web", "a.example", rule_path, "Exact", None))
+            self.assertEqual(asked.client_trust, TRUST)
+            verdict = verdict_of(asked.access(policy_context(path=path.encode())))
+            self.assertEqual(isinstance(verdict, Proceed), is_in, rule_path)
+            if isinstance(verdict, Proceed):
+                sent = [(b"ssl-client-verify", b"SUCCESS"), (b"ssl-client-cert", b"x")]
+                left = verdict.request_edits.apply_to_request(sent)
+                self.assertEqual(list(left), [(b"ssl-client-verify", b"NONE")])
+            secure = policy_context(path=path.encode(), is_secure=True)
+            verdict = verdict_of(asked.access(secure))
+            assert isinstance(verdict, Answer)
+            self.assertEqual(verdict.status, 400, "over https it has to show one")
 
     def test_behind_proxy(self) -> None:
         """A proxy that says that the client came over https has shown no certificate for it."""
