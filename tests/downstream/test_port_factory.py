@@ -11,7 +11,7 @@ from ingress.config import Config, Limits
 from ingress.downstream.port_factory import PortFactory
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.port_service import TCP, PortKey, PortService, PortSource
-from ingress.transports.view_transport import ViewTransport
+from tests.support.relays import MemoryViewTransport
 from tests.support.wire import ENDPOINT, OTHER_ENDPOINT, UPSTREAM, Wire, snapshot_of
 
 KEY = PortKey(TCP, 9000)
@@ -21,7 +21,7 @@ OTHER = UpstreamKey("default", "other", "1")
 class FactoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.wire = Wire(config=Config(limits=Limits(connections_per_client=2)))
-        self.wire.transport = ViewTransport
+        self.wire.transport = MemoryViewTransport
         plane = self.wire.plane
         self.factory = PortFactory(plane.clients, plane.relays, KEY)
 
