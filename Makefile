@@ -7,6 +7,7 @@
 #   make coverage       run the unit tests, and hold the coverage of the core to a floor
 #   make test-compiled  run every test on compiled modules; TESTS=tests.http1 runs some
 #   make check-wheel    install as a user would and as the Containerfile does, and try that
+#   make container      carry out the Containerfile in a chroot of Debian, as root, in ten minutes
 #   make ci             what continuous integration runs
 #   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
 #   make explained      ask a process 20,000 requests, and compare with their explanations
@@ -45,7 +46,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel container test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers fuzz grpc-js clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -139,6 +140,13 @@ screenshot: .venv/developer
 check-wheel: .venv/developer
 	@$(IN_CHECKOUT) .ci/check_wheel.py
 	@TXINGRESS_TEST_CONTAINER=1 $(IN_CHECKOUT) -m twisted.trial tests.test_container
+
+container: .venv/developer build/chroot/usr/bin/python3
+	@TXINGRESS_TEST_CHROOT=build/chroot $(IN_CHECKOUT) -m twisted.trial tests.test_container.ChrootTests
+
+build/chroot/usr/bin/python3:
+	@command -v debootstrap >/dev/null || apt-get install --yes debootstrap
+	@debootstrap --variant=minbase --include=python3-dev,python3-venv,ca-certificates bookworm build/chroot
 
 # TESTS=tests.http1 has it run some of them.
 test-compiled: .venv/developer

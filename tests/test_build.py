@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
+import yaml
+from check_jsonschema.builtin_schemas import get_builtin_schema
+from jsonschema import Draft7Validator
 from setuptools import Distribution
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -119,3 +123,23 @@ class ModulesTests(SynchronousTestCase):
         command.ensure_finalized()
         command.run()
         self.assertEqual([file.name for file in folder.rglob("*.*")], ["old.py"])
+
+
+class WheelTests(SynchronousTestCase):
+    """What cibuildwheel makes, and the workflow that runs it."""
+
+    def test_configured(self) -> None:
+        """Wheels are compiled or there are none, and one that is not compiled is no wheel."""
+        settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
+        self.assertEqual(settings["environment"], {"TXINGRESS_COMPILE": "yes"})
+        self.assertIn("twistd ingress --version | grep compiled", settings["test-command"])
+        self.assertEqual(settings["build"][0], "cp311-*", "the oldest of python_requires")
+
+    def test_workflow(self) -> None:
+        """It is one by the schema of GitHub, and builds on both kinds of processors."""
+        workflow = yaml.safe_load((CHECKOUT / "etc" / "build" / "wheels.yaml").read_text())
+        # YAML 1.1 reads the key `on` as a boolean.
+        workflow["on"] = workflow.pop(True)
+        Draft7Validator(get_builtin_schema("vendor.github-workflows")).validate(workflow)
+        machines = workflow["jobs"]["wheels"]["strategy"]["matrix"]["machine"]
+        self.assertEqual(machines, ["ubuntu-24.04", "ubuntu-24.04-arm"])

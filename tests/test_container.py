@@ -48,9 +48,16 @@ class ContainerfileTests(SynchronousTestCase):
         self.build, self.final = stages()
 
     def test_images(self) -> None:
-        """Both stages are of one image, whose tag names a version to the last digit."""
+        """Both stages are of one image: its tag tells readers the version, its digest the engine."""
         self.assertEqual(self.build.image, self.final.image)
-        self.assertRegex(self.final.image, r"/python:3\.\d+\.\d+-slim-[a-z]+$")
+        self.assertRegex(self.final.image, r"/python:3\.\d+\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}$")
+
+    def test_health_check(self) -> None:
+        """The engine asks the interpreter of the image, without a shell and without curl."""
+        _, command = self.final.last("HEALTHCHECK").split(" CMD ")
+        program, option, code = parse_list(command)
+        self.assertEqual((program, option), ("/opt/txingress/bin/python", "-c"))
+        compile(code, "HEALTHCHECK", "exec")
 
     def test_user(self) -> None:
         """It is nobody in particular, and the Deployment says the same."""
@@ -189,6 +196,84 @@ class EntryPointTests(SynchronousTestCase):
         if self.obstacle is not None:
             raise SkipTest(f"it serves, but not compiled: {self.obstacle}")
         self.assertIn("data path compiled", process.log)
+
+
+class ChrootTests(SynchronousTestCase):
+    """The file, command by command as it stands there, in a chroot of Debian: ``make container``."""
+
+    def setUp(self) -> None:
+        folder = os.environ.get("TXINGRESS_TEST_CHROOT", "")
+        if not folder:
+            raise SkipTest("it takes minutes, and needs root: make container")
+        self.root = CHECKOUT / folder
+        self.build, self.final = stages()
+        for path in PATHS:
+            shutil.rmtree(f"{self.root}{path}", ignore_errors=True)
+        # Each command runs in the folder of WORKDIR, also the first ones.
+        Path(f"{self.root}{self.build.last('WORKDIR')}").mkdir()
+        # What the base has: `python`, and a way to the networks of this machine.
+        python = self.root / "usr" / "local" / "bin" / "python"
+        python.unlink(missing_ok=True)
+        python.symlink_to("/usr/bin/python3")
+        for name in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
+            shutil.copyfile(f"/{name}", self.root / name)
+
+    def command(self, command: Command, user: str = "0:0") -> Command:
+        place = self.build.last("WORKDIR") if user == "0:0" else self.final.last("WORKDIR")
+        inside = [each.removeprefix(str(self.root)) for each in command]
+        enter = ["chroot", f"--userspec={user}", str(self.root), "/usr/bin/env", f"--chdir={place}"]
+        return [*enter, *inside]
+
+    def copy(self) -> None:
+        """COPY of the last stage, which is of the same base."""
+        for text in self.final.all("COPY"):
+            _, source, target = text.split()
+            if source != target:
+                place = self.root / target[1:]
+                place.unlink(missing_ok=True)
+                shutil.copy2(f"{self.root}{source}", place)
+
+    def test_built(self) -> None:
+        """It builds, compiled; serves as the user of the image; and the health check tells so."""
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "HOME": "/root",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "PIP_CERT": "/etc/ssl/certs/ca-certificates.crt",
+        }
+        Build(self.root, CHECKOUT, PATHS, self.command, environment).run(self.build)
+        self.copy()
+        endpoint = EchoEndpoint("web")
+        self.addCleanup(endpoint.stop)
+        process = IngressProcess(self.root / "etc" / "txingress")
+        self.addCleanup(shutil.rmtree, process.folder)
+        self.addCleanup(process.stop)
+        process.write(
+            "web.yaml",
+            ingress_manifest("web", "a.example", {"/": "web"}),
+            *served_manifests("web", endpoint.port),
+        )
+        user = self.final.last("USER")
+        entry = parse_list(self.final.last("ENTRYPOINT"))
+        process.command = tuple(self.command(entry, user))
+        process.environment = {"PATH": environment["PATH"], **self.final.environment}
+        process.spawn(*parse_list(self.final.last("CMD")))
+        with HTTPClient(process.port("http")) as client:
+            self.assertEqual(client.request().echo["name"], "web")
+        self.assertIn("data path compiled", process.log)
+        self.check_health(process, user)
+
+    def check_health(self, process: IngressProcess, user: str) -> None:
+        """It says 0 while the process serves, and 1 when it does not."""
+        _, text = self.final.last("HEALTHCHECK").split(" CMD ")
+        port = str(process.port("admin"))
+        command = [each.replace("10254", port) for each in parse_list(text)]
+        asked = self.command(command, user)
+        self.assertEqual(subprocess.run(asked, env={}, check=False).returncode, 0)
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), 0, process.log)
+        ended = subprocess.run(asked, env={}, capture_output=True, check=False)
+        self.assertEqual(ended.returncode, 1)
 
 
 def required() -> list[str]:

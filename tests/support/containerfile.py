@@ -47,14 +47,19 @@ def parse_containerfile(text: str) -> list[Stage]:
     :raises ValueError: if the text is not a Containerfile.
     """
     stages: list[Stage] = []
+    arguments: dict[str, str] = {}
     joined = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE))
     for line in filter(None, map(str.strip, joined.splitlines())):
         name, _, rest = line.partition(" ")
         if name == "FROM":
             image, _, alias = rest.partition(" AS ")
+            image = re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], image)
             stages.append(Stage(image, alias))
         elif stages:
             stages[-1].instructions.append((name, rest.strip()))
+        elif name == "ARG":
+            argument, _, default = rest.partition("=")
+            arguments[argument] = default
         else:
             raise ValueError(f"{name} before FROM")
     return stages

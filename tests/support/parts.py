@@ -52,6 +52,7 @@ USES_SOCKETS = (
     "tests.test_build",
     "tests.test_ci_example",
     "tests.test_comparison",
+    "tests.test_container.ChrootTests",
     "tests.test_container.EntryPointTests",
     "tests.test_contributing",
     "tests.test_demo.RunTests",
