@@ -22,8 +22,9 @@ ACCEPTED = {
     "tcp": r"tcp:PORT or tcp:PORT:interface=ADDRESS, with a port from 0 to 65535"
     r" and every colon of an address as \:",
     "unix": "unix:PATH, unix:PATH:mode=660 or unix:PATH:lockfile=0",
-    "systemd": "systemd:domain=INET:name=NAME, where NAME is the FileDescriptorName of a socket"
-    " that systemd passed on",
+    "systemd": "systemd:domain=INET:name=NAME or systemd:domain=INET6:name=NAME, where NAME is the"
+    " FileDescriptorName of a socket that systemd has passed on to this process: its unit has to be"
+    " enabled",
 }
 """The accepted endpoint strings, by kind."""
 

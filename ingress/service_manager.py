@@ -127,7 +127,8 @@ def watchdog_beat(environment: Mapping[str, str]) -> float | None:
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     limit = environment.get("WATCHDOG_USEC", "")
-    if not (limit.isascii() and limit.isdigit() and int(limit)):
+    # 0 and 2^64 - 1, which is systemd's infinity, are no limits.
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 20 and int(limit)):
         return None
     return int(limit) / 2e6
 

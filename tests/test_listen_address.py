@@ -75,6 +75,7 @@ class ParseTests(SynchronousTestCase):
             ("unix:/run/x:mode=-1", "mode="),
             ("systemd:domain=INET:index=0", "FileDescriptorName"),
             ("systemd:domain=INET", "FileDescriptorName"),
+            ("systemd:domain=INET6:name=http", "has to be enabled"),
         ]:
             error = self.assertRaises(AddressRefused, parse, description)
             self.assertIn(accepted, str(error), description)

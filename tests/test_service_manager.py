@@ -120,6 +120,8 @@ class EnvironmentTests(SynchronousTestCase):
             ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": own}, 15.0),
             ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
             ({"WATCHDOG_USEC": "0"}, None),
+            ({"WATCHDOG_USEC": "18446744073709551615"}, None),
+            ({"WATCHDOG_USEC": "9" * 5000}, None),
             ({"WATCHDOG_USEC": "soon"}, None),
             ({"WATCHDOG_USEC": "²"}, None),
             ({}, None),

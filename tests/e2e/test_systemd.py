@@ -123,11 +123,11 @@ class ServiceTests(SynchronousTestCase):
         self.systemd.wait_for("READY")
         self.assertIn("the configuration is unchanged", self.process.log)
         good = self.process.config.read_text()
-        self.process.config.write_text("listen: [")
+        self.process.config.write_text("listen: {http: 'systemd:domain=INET6:name=web'}")
         self.systemd.reload(self.process)
         self.systemd.wait_for("RELOADING")
         self.systemd.wait_for("READY")
-        self.assertIn("the running configuration stays", self.process.log)
+        self.assertIn("has to be enabled; the running configuration stays", self.process.log)
         self.process.config.write_text(good)
         self.check_answered(self.ask())
 
@@ -174,6 +174,12 @@ class RealSystemdTests(SynchronousTestCase):
         """The service, and the service that binds ports below 1024 itself."""
         self.assertLess(self.exposure("txingress.service"), 1.5)
         self.assertLess(self.exposure("txingress.service", "ports.conf"), 2.0)
+
+    def test_page(self) -> None:
+        """docs/install.md copies each file of the folder that is here, and no other one."""
+        text = (CHECKOUT / "docs" / "install.md").read_text()
+        named = set(re.findall(r"share/txingress/systemd/(\S+)", text))
+        self.assertEqual(named, {file.name for file in UNITS.iterdir()})
 
     def test_verified(self) -> None:
         """systemd finds nothing wrong with the units but that nothing is installed here."""
