@@ -6,46 +6,10 @@ It answers as ``acmesolver`` does: only its host, its path and its token get the
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
-
 FOLDER = "/.well-known/acme-challenge"
-
-
-class SolverPod:
-    """
-    A running solver.
-
-    :param prefix: a command that runs it in the network of the pods.
-    :param address: where it listens, with `port`.
-    """
-
-    def __init__(
-        self, prefix: Sequence[str], address: str, port: int, domain: str, token: str, key: str
-    ) -> None:
-        self._process = subprocess.Popen(
-            [
-                *(*prefix, sys.executable, "-m", "tests.support.acme_solver"),
-                *(address, str(port), domain, token, key),
-            ],
-            cwd=CHECKOUT,
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-
-    def stop(self) -> None:
-        """End it; also for `addCleanup`, a second time."""
-        self._process.kill()
-        self._process.wait(PATIENCE)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 def main(address: str, port: str, domain: str, token: str, key: str) -> None:

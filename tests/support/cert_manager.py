@@ -9,16 +9,19 @@ Source of the objects: ``pkg/issuer/acme/http`` (solver), ``pkg/controller/certi
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tests.support.acme_solver import FOLDER, SolverPod
+from tests.support.acme_solver import FOLDER
 from tests.support.certs import CertificateAuthority, Issued
 from tests.support.fake_api import FakeAPIProcess
 from tests.support.manifest import secret_manifest
 from tests.support.pod_network import PodNetwork
+from tests.support.process import CHECKOUT, ENVIRONMENT, PATIENCE
 
 Document = dict[str, Any]
 
@@ -67,6 +70,38 @@ class Challenge:
             "acme.cert-manager.io/http-token": str(zlib.adler32(self.token.encode())),
             "acme.cert-manager.io/http01-solver": "true",
         }
+
+
+class SolverPod:
+    """
+    A running solver.
+
+    :param prefix: a command that runs it in the network of the pods.
+    :param address: where it listens, with `port`.
+    """
+
+    def __init__(
+        self, prefix: Sequence[str], address: str, port: int, domain: str, token: str, key: str
+    ) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(*prefix, sys.executable, "-m", "tests.support.acme_solver"),
+                *(address, str(port), domain, token, key),
+            ],
+            cwd=CHECKOUT,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def stop(self) -> None:
+        """End it; also for `addCleanup`, a second time."""
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 class CertManager:

@@ -85,7 +85,8 @@ def service_addresses(service: FrontService) -> Addresses:
     external = tuple(LoadBalancerIngress(ip=ip) for ip in spec.external_ips)
     match spec.type:
         case "ExternalName":
-            return in_order([LoadBalancerIngress(hostname=spec.external_name)])
+            # An IP address and a dot at the end are accepted here, but not as the name in a status.
+            return listed_addresses([spec.external_name.removesuffix(".")])
         case "LoadBalancer":
             given = service.status.load_balancer.ingress or ()
             known = {each.ip for each in given}

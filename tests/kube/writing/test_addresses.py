@@ -24,6 +24,7 @@ from ingress.kube.writing.addresses import (
     service_addresses,
 )
 from ingress.kube.writing.answer import decode_answer
+from tests.support.external_dns import targets_of
 from tests.support.recorded import exchange
 
 
@@ -75,9 +76,34 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(service_addresses(service("NodePort")), ips("10.96.0.1"))
 
     def test_external_name(self) -> None:
-        """The name."""
-        found = service_addresses(service("ExternalName", externalName="a.example"))
-        self.assertEqual(found, (LoadBalancerIngress(hostname="a.example"),))
+        """The name, in the form that the API accepts in a status."""
+        for written, expected in (
+            ("a.example", LoadBalancerIngress(hostname="a.example")),
+            ("a.example.", LoadBalancerIngress(hostname="a.example")),
+            ("192.0.2.1", LoadBalancerIngress(ip="192.0.2.1")),
+        ):
+            found = service_addresses(service("ExternalName", externalName=written))
+            self.assertEqual(found, (expected,))
+
+    def test_read(self) -> None:
+        """ExternalDNS finds every address, whatever kind of Service they come from."""
+        balancer = ({"ip": "192.0.2.2", "hostname": "b.example"}, {"hostname": "c.example"})
+        for found, targets in (
+            (
+                service_addresses(service("LoadBalancer", balancer, externalIPs=["192.0.2.1"])),
+                ["c.example", "192.0.2.1", "192.0.2.2", "b.example"],
+            ),
+            (service_addresses(service("NodePort", externalIPs=["192.0.2.1"])), ["192.0.2.1"]),
+            (service_addresses(service("ClusterIP")), ["10.96.0.1"]),
+            (service_addresses(service("ExternalName", externalName="a.example")), ["a.example"]),
+            (
+                listed_addresses(["192.0.2.1", "2001:db8::1", "a.example"]),
+                ["a.example", "192.0.2.1", "2001:db8::1"],
+            ),
+            ((), []),
+        ):
+            status = {"loadBalancer": {"ingress": msgspec.to_builtins(found) or None}}
+            self.assertEqual(targets_of(status), targets)
 
 
 class ListedTests(SynchronousTestCase):

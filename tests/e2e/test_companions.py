@@ -1,5 +1,6 @@
 """
-cert-manager in a cluster: certificates by HTTP-01 for hosts whose own Ingress lets nobody in.
+cert-manager and ExternalDNS in a cluster beside the proxy: certificates by HTTP-01, and records
+by the status of Ingresses.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from tests.e2e.cluster_case import (
     served_ingress,
     with_class,
 )
-from tests.support.cert_manager import CertManager, Challenge, another
+from tests.support.cert_manager import CertManager, Challenge, another, solver_ingress
 from tests.support.certs import CertificateAuthority, Issued
 from tests.support.client import HTTPClient
+from tests.support.external_dns import PREFIX, records
 from tests.support.manifest import (
     backend_secret_manifest,
     config_map_manifest,
@@ -37,9 +39,16 @@ ISSUER = {"cert-manager.io/cluster-issuer": "letsencrypt"}
 OTHER = "other"
 """A namespace."""
 
+BALANCER = (
+    {"ip": "192.0.2.11", "ipMode": "VIP"},
+    {"ip": "192.0.2.10", "hostname": "lb.example"},
+    {"ip": "2001:db8::10"},
+)
+"""The status of the Service in front."""
 
-class CertManagerTests(ClusterTestCase):
-    """One replica; hosts belong to the namespace that has them first."""
+
+class CompanionCase(ClusterTestCase):
+    """One replica behind a load balancer; hosts belong to the namespace that has them first."""
 
     authority: ClassVar[CertificateAuthority]
 
@@ -48,6 +57,10 @@ class CertManagerTests(ClusterTestCase):
         cls.authority = CertificateAuthority()
         cls.prepare_cluster(folder)
         cls.api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OTHER}})
+        service = cls.api.get("v1", "Service", "txingress", NAMESPACE)
+        assert service is not None
+        status = {"loadBalancer": {"ingress": list(BALANCER)}}
+        cls.api.put({"apiVersion": "v1", "kind": "Service", **service, "status": status})
         cls.process = cls.make_replica(
             "txingress-0",
             config_map=f"{NAMESPACE}/{SETTINGS}",
@@ -61,6 +74,65 @@ class CertManagerTests(ClusterTestCase):
         """Replace the data of the ConfigMap; names have _ for -."""
         data = {name.replace("_", "-"): value for name, value in keys.items()}
         cls.api.put(config_map_manifest(SETTINGS, data, namespace=NAMESPACE))
+
+
+class ExternalDNSTests(CompanionCase):
+    """What ExternalDNS makes of the statuses that were written."""
+
+    def test_records(self) -> None:
+        """
+        Each host of an Ingress leads to every address of the load balancer, also that of an entry
+        for TLS alone; one with targets of its own, and one of another class, are left alone.
+        """
+        foreign = with_class(served_ingress("foreign", "foreign.example"), "other")
+        theirs = {"loadBalancer": {"ingress": [{"ip": "192.0.2.99"}]}}
+        self.api.put(
+            served_ingress("web", HOST, tls={"shop-tls": [HOST, "*.tls.example"]}),
+            served_ingress(
+                *("named", "named.example"),
+                annotations={
+                    f"{PREFIX}hostname": "one.example, two.example.",
+                    f"{PREFIX}ingress-hostname-source": "annotation-only",
+                },
+            ),
+            served_ingress(
+                *("aimed", "aimed.example"), annotations={f"{PREFIX}target": "cdn.example."}
+            ),
+            {**foreign, "status": theirs},
+        )
+        names = (HOST, "*.tls.example", "one.example", "two.example")
+        ours = {
+            *((name, "A", ("192.0.2.10", "192.0.2.11")) for name in names),
+            *((name, "AAAA", ("2001:db8::10",)) for name in names),
+            *((name, "CNAME", ("lb.example",)) for name in names),
+            ("aimed.example", "CNAME", ("cdn.example",)),
+        }
+        wait_until(lambda: records(self.ingresses(), ("twisted",)) == ours, "our records")
+        their_records = {("foreign.example", "A", ("192.0.2.99",))}
+        self.assertEqual(records(self.ingresses()), ours | their_records)
+        self.api.put(with_class(served_ingress("web", HOST), "other"))
+        wait_until(lambda: HOST not in self.hosts(), "the records of another class to go")
+        self.assertEqual(records(self.ingresses(), ("other",)), their_records)
+
+    def test_solver(self) -> None:
+        """The short-lived Ingress of a challenge leads its host to the same addresses."""
+        self.api.put(solver_ingress(Challenge(HOST)))
+        wait_until(lambda: HOST in self.hosts(), "its address")
+        found = {kind for name, kind, _ in records(self.ingresses())}
+        self.assertEqual(found, {"A", "AAAA", "CNAME"})
+
+    def ingresses(self) -> list[Document]:
+        """All of the namespace, as ExternalDNS lists them."""
+        names = ("web", "named", "aimed", "foreign", Challenge(HOST).name)
+        found = (self.api.get("networking.k8s.io/v1", "Ingress", name) for name in names)
+        return [each for each in found if each is not None]
+
+    def hosts(self) -> set[str]:
+        return {name for name, _, _ in records(self.ingresses())}
+
+
+class CertManagerTests(CompanionCase):
+    """Certificates by HTTP-01 for hosts whose own Ingress lets nobody in."""
 
     def setUp(self) -> None:
         super().setUp()
