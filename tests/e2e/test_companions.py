@@ -236,7 +236,7 @@ class CertManagerTests(CompanionCase):
             "data": {"tls.crt": "", "tls.key": ""},
         }
         self.api.put(empty, shop())
-        said = r"Secret default/shop-tls"
+        said = "Secret default/shop-tls has no usable certificate: its tls.crt is empty"
         self.process.wait_for_line(rf"#warn\] [A-Z]+\d+ .*{said}", since=self.mark)
         self.wait_for_status(308)
         issued = self.authority.issue(HOST)

@@ -45,7 +45,7 @@ def read_pair(secret: Secret) -> ServerCertificate:
     chain_pem, key_pem = secret.data.get(CERTIFICATE_KEY), secret.data.get(PRIVATE_KEY_KEY)
     for key, value in ((CERTIFICATE_KEY, chain_pem), (PRIVATE_KEY_KEY, key_pem)):
         if not value:
-            raise PairError(f"it has no {key}")
+            raise PairError(f"its {key} is empty" if key in secret.data else f"it has no {key}")
     assert chain_pem is not None
     assert key_pem is not None
     unreadable = f"its {CERTIFICATE_KEY} is no PEM certificate that can be read"

@@ -74,8 +74,8 @@ class ReadSecretTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """A key of the Secret that is missing, or empty, is named."""
-        self.assert_fault(b"", GOOD.key_pem, "it has no tls.crt")
-        self.assert_fault(GOOD.chain_pem, b"", "it has no tls.key")
+        self.assert_fault(b"", GOOD.key_pem, "its tls.crt is empty")
+        self.assert_fault(GOOD.chain_pem, b"", "its tls.key is empty")
 
     def test_unreadable(self) -> None:
         """What is no PEM is a fault, in the middle of a chain as well."""
