@@ -70,6 +70,7 @@ is no module of ours: the Helm chart, and the API server of the tests.
 TESTS_WITHOUT_MODULE = {
     "test_admin_api",
     "test_build",
+    "test_cert_manager_page",
     "test_ci_example",
     "test_comparison",
     "test_conformance",
