@@ -17,10 +17,7 @@ from zope.interface import implementer
 from ingress.port_service import PortKey
 from ingress.relay.resources import RelayResources
 from ingress.relay.udp_session import BUFFER, DATAGRAMS_PER_EVENT, Ancillary
-from ingress.relay.udp_sessions import UDPSessions
-
-UNSENT: Final = "unsent"
-"""What replies are counted as that the system did not take."""
+from ingress.relay.udp_sessions import UNSENT, UDPSessions
 
 IP_PKTINFO: Final = 8
 IPV6_RECVPKTINFO: Final = 49

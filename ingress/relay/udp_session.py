@@ -7,9 +7,11 @@ from anywhere else, and says when the endpoint does not listen.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any, Final, NamedTuple, Protocol
 
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -28,6 +30,12 @@ DATAGRAMS_PER_EVENT: Final = 32
 
 BUFFER: Final = memoryview(bytearray(LARGEST))
 """Holds the datagram that is being passed on."""
+
+_UNSENT: Final = frozenset({errno.EAGAIN, errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM})
+"""
+Why one datagram was not sent, for which no endpoint is to blame: a client may send what is too
+large for its endpoint, because of the path or of another family.
+"""
 
 Ancillary = tuple[tuple[int, int, bytes], ...]
 """What tells the kernel which of our addresses a datagram is to come from; see sendmsg(2)."""
@@ -61,6 +69,8 @@ class SessionOwner(Protocol):
     def refused(self, session: UDPSession) -> None: ...
 
     def replied(self, session: UDPSession) -> None: ...
+
+    def dropped(self) -> None: ...
 
 
 @implementer(IReadDescriptor)
@@ -133,12 +143,17 @@ class UDPSession:
         self._moved()
         try:
             self._socket.send(data)
-        except BlockingIOError:
-            return  # As a network does.
-        except OSError:
-            self._owner.refused(self)
+        except OSError as error:
+            self._failed(error)
             return
         self.record.received += len(data)
+
+    def _failed(self, error: OSError) -> None:
+        """A datagram was dropped, as networks do, or the endpoint does not listen."""
+        if error.errno in _UNSENT:
+            self._owner.dropped()
+        else:
+            self._owner.refused(self)
 
     def _moved(self) -> None:
         self.deadline = self._now() + self.patience
@@ -156,8 +171,8 @@ class UDPSession:
                 size = self._socket.recv_into(BUFFER)
             except BlockingIOError:
                 return
-            except OSError:
-                self._owner.refused(self)
+            except OSError as error:
+                self._failed(error)
                 return
             self._moved()
             self.record.sent += size
@@ -175,5 +190,14 @@ class UDPSession:
         return "UDPSession"
 
     def connectionLost(self, reason: Failure) -> None:
-        """IReadDescriptor: the reactor gives up the socket."""
-        self._owner.ended(self, RelayOutcome.CUT, "The session was cut.")
+        """
+        IReadDescriptor: the reactor gives up the socket.
+
+        It does so for an error of the network as well, which the next read tells.
+        """
+        if reason.check(ConnectionDone, ConnectionLost) is None:
+            self._owner.ended(self, RelayOutcome.CUT, "The session was cut.")
+            return
+        self.doRead()
+        if self._socket.fileno() >= 0:
+            self._reactor.addReader(self)

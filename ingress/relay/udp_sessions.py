@@ -40,6 +40,7 @@ CLIENT_LIMIT: Final = "client_limit"
 FULL: Final = "full"
 NO_ENDPOINT: Final = "no_endpoint"
 NO_SOCKET: Final = "no_socket"
+UNSENT: Final = "unsent"
 """The names of what is counted."""
 
 
@@ -193,6 +194,10 @@ class UDPSessions:
             health.answered(key, began_at)
             health.succeeded(key, began_at)
 
+    def dropped(self) -> None:
+        """SessionOwner: the system did not take a datagram for an endpoint."""
+        self._resources.udp[UNSENT] += 1
+
     def refused(self, session: UDPSession) -> None:
         """SessionOwner: nothing listens there. The client's next datagram asks another endpoint."""
         health = self._resources.balancer.health
@@ -203,8 +208,10 @@ class UDPSessions:
 
     def ended(self, session: UDPSession, outcome: RelayOutcome, detail: str) -> None:
         """SessionOwner."""
-        if self._sessions.pop(session.key, None) is None:
+        if self._sessions.get(session.key) is not session:
+            # It is over; its client may have another one.
             return
+        del self._sessions[session.key]
         resources, record = self._resources, session.record
         host = record.client_address
         self._counts[host] -= 1

@@ -4,7 +4,9 @@ TCP and UDP services of a real process, and of its workers.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import socket
 import threading
 from collections.abc import Mapping
@@ -59,6 +61,7 @@ class PortsTestCase(ProcessTestCase):
                 "endpoints": {
                     "default/one": cls.one.address,
                     "default/other": cls.other.address,
+                    "default/dead": f"127.0.0.1:{free_port()}",
                 },
             },
             # One ConfigMap for both protocols.
@@ -139,6 +142,21 @@ class PortsMixin(PortsTestCase):
             client.send(b"%d" % number)
         for number, client in enumerate(clients):
             self.assertEqual(client.recv(100), b"one %d" % number)
+
+    def test_nothing_listens(self) -> None:
+        """The system says that nothing listens at an endpoint of datagrams."""
+        port = free_port()
+        self.rewrite({port: "default/dead:1"})
+        line = f"UDP 502 0 5 .* {port} .* dial_failed"
+
+        def is_logged() -> bool:
+            # Until the port is open, datagrams are refused.
+            with contextlib.suppress(ConnectionRefusedError):
+                self.udp(port).send(b"hello")
+            return re.search(line, self.lines()) is not None
+
+        wait_until(is_logged, "a line")
+        self.rewrite({})
 
     def test_address_of_replies(self) -> None:
         """Replies come from the address that was asked, where a port is open on all of them."""

@@ -7,6 +7,7 @@ import socket
 from dataclasses import replace
 from typing import Any, cast
 
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
@@ -15,6 +16,7 @@ from ingress.relay.udp_session import Ancillary
 from ingress.relay.udp_sessions import ENDED_AT_ONCE, UDPSessions, socket_address
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_outcome import RelayOutcome
+from ingress.transports.socket_descriptor import DONE
 from ingress.upstream.health import MAX_FAILURES
 from tests.support.relays import RelayWire
 
@@ -210,9 +212,37 @@ class SessionsTests(SynchronousTestCase):
     def test_full_buffer(self) -> None:
         """What the system does not take is dropped, and the session goes on."""
         self.send(b"x")
-        self.sockets[0].error = BlockingIOError()
+        self.sockets[0].error = BlockingIOError(errno.EAGAIN, "full")
         self.send(b"y")
         self.assertEqual(len(self.sessions), 1)
+
+    def test_errors_of_the_network(self) -> None:
+        """The reactor reports them as an end; the next read tells what they are."""
+        self.send(b"x")
+        (session,) = self.reactor.readers
+        for error, left in ((OSError(errno.EMSGSIZE, "large"), 1), (ConnectionRefusedError(), 0)):
+            self.sockets[0].replies.append(error)
+            self.reactor.removeReader(session)
+            session.connectionLost(DONE)
+            self.assertEqual((len(self.sessions), len(self.reactor.readers)), (left, left))
+        self.assertEqual(self.outcomes, [RelayOutcome.DIAL_FAILED])
+
+    def test_fault(self) -> None:
+        """A session that the reactor gives up for a fault of ours is over."""
+        self.send(b"x")
+        self.reactor.readers[0].connectionLost(Failure(ValueError()))
+        self.assertEqual(self.outcomes, [RelayOutcome.CUT])
+
+    def test_refused_by_system(self) -> None:
+        """A datagram that is too large, or meets a lack of memory, is no fault of the endpoint."""
+        self.send(b"x")
+        for number in (errno.EMSGSIZE, errno.ENOBUFS, errno.EPERM):
+            self.sockets[0].error = OSError(number, "not sent")
+            for _ in range(MAX_FAILURES):
+                self.send(b"y")
+        self.assertEqual(len(self.sessions), 1)
+        self.assertEqual(set(self.resources.balancer.health.ejected), set())
+        self.assertEqual(self.resources.udp, {"unsent": 3 * MAX_FAILURES})
 
     # Changes.
 
@@ -235,6 +265,20 @@ class SessionsTests(SynchronousTestCase):
         self.assertEqual(len(self.sessions), count - ENDED_AT_ONCE)
         self.wire.network.settle()
         self.assertEqual(len(self.sessions), 0)
+
+    def test_ended_between(self) -> None:
+        """A session that ends before its turn takes nothing from the next one of its client."""
+        for port in range(ENDED_AT_ONCE + 2):
+            self.send(b"x", ("192.0.2.1", port))
+        self.publish(OTHER)
+        self.reply(0, ConnectionRefusedError())
+        self.send(b"y", ("192.0.2.1", 0))
+        self.wire.network.settle()
+        self.assertEqual(len(self.sessions), 1)
+        self.send(b"z", ("192.0.2.1", 0))
+        self.assertEqual(self.sockets[-1].sent, [b"y", b"z"])
+        self.assertEqual(self.resources.in_flight, {OTHER: 1})
+        self.assertEqual(len(self.outcomes), ENDED_AT_ONCE + 2)
 
     def test_same(self) -> None:
         """A Snapshot with the same endpoints ends nothing, and is not looked at."""
