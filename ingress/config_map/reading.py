@@ -6,7 +6,7 @@ Source of the rules: docs/compatibility.md, sections 3, 5 (first item) and 6, "C
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
@@ -18,6 +18,9 @@ from ingress.config_map.table import FORMER_KEYS, KEYS
 
 MAX_KEYS: Final = 400
 """Keys that are read; ingress-nginx has half as many."""
+
+_SNIPPETS: Final = ("location-snippet", "server-snippet", "http-snippet")
+"""Keys that decide access with some of their values."""
 
 CLOSED: Final = "every path answers 503"
 """What follows if a key that decides access cannot be honoured."""
@@ -48,9 +51,10 @@ class ReadData:
     """The keys that decide access and cannot be honoured."""
 
 
-def read_data(data: Mapping[str, str], last: Values) -> ReadData:
+def read_data(data: Mapping[str, str], last: Values, unreadable: Sequence[str] = ()) -> ReadData:
     """
     :param data: of the ConfigMap.
+    :param unreadable: more keys, whose values cannot be read; an empty one stands for all keys.
     :param last: the values of before: a key whose value turns bad keeps it.
     """
     values: dict[str, object] = {}
@@ -72,7 +76,29 @@ def read_data(data: Mapping[str, str], last: Values) -> ReadData:
         beyond = [name for name in islice(data, MAX_KEYS, None) if _decides_access(name)]
         closed += beyond
         faults.append(KeyFault("", "", f"{message}; {CLOSED}" if beyond else message))
+    faults += _read_unreadable(unreadable, values, last, closed)
     return ReadData(values, tuple(faults), tuple(closed))
+
+
+def _read_unreadable(
+    unreadable: Sequence[str], values: dict[str, object], last: Values, closed: list[str]
+) -> Iterator[KeyFault]:
+    """
+    Keep the last values of entries that cannot be read, and close if one may decide access.
+
+    That it cannot be read is a Problem of the object already.
+    """
+    if "" in unreadable:
+        values.update(last)
+        closed.append("data")
+        yield KeyFault("", "", f"no entry can be read, and each may decide access; {CLOSED}")
+    for name in filter(None, unreadable):
+        if name in last:
+            values[name] = last[name]
+            yield KeyFault(name, "", "the value cannot be read; the last good one still applies")
+        elif _decides_access(name) or name in _SNIPPETS:
+            closed.append(name)
+            yield KeyFault(name, "", f"the value cannot be read; {CLOSED}")
 
 
 def _read_key(

@@ -28,7 +28,7 @@ _TYPE_NAMES: Final = {
     "object": "a mapping",
     "null": "empty",
 }
-_OURS: Final = ("origin", "onlyGuards")
+_OURS: Final = ("origin", "onlyGuards", "unreadable")
 """Fields of ours that the API does not have; a manifest's fields of these names are dropped."""
 
 _ENUMS: Final = {

@@ -29,7 +29,7 @@ from ingress.kube.objects import (
     Service,
 )
 from ingress.kube.obsolete import OBSOLETE
-from ingress.kube.remains import remains_of
+from ingress.kube.remains import remains_of_kind
 from ingress.kube.validation import find_faults
 from ingress.problem import Origin, Problem
 
@@ -57,7 +57,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     """None if the name cannot be read, or if the kind is skipped."""
 
     item: KubeObject | None = None
-    """None if the object is of a kind that is skipped, or has a fault and guards nothing."""
+    """None if the object is of a kind that is skipped, or has a fault and nothing remains of it."""
 
     problems: tuple[Problem, ...] = ()
 
@@ -153,10 +153,10 @@ class _Entry:
     def _refuse_all(self, key: ObjectKey | None, faults: list[Fault]) -> Reading:
         problems = tuple(self._problem(key, fault) for fault in faults)
         line = self._line()
-        if self.kind.lower() == "ingress":
-            remains = remains_of(self.raw, Origin(self.file, line))
-            if remains is not None:
-                return Reading(line, ("Ingress", *remains.key), remains, problems)
+        kind = _SPELLINGS.get(self.kind.lower(), "")
+        remains = remains_of_kind(kind, self.raw, Origin(self.file, line))
+        if remains is not None:
+            return Reading(line, (kind, *remains.key), remains, problems)
         return Reading(line, key, None, problems)
 
     def _line(self) -> int:

@@ -344,6 +344,8 @@ class _Collection:
             outcome = f"its last good version{_of(self._kept[key])} is served"
         elif key in self._objects:
             outcome = "this version is not used"
+        elif key[0] == "ConfigMap" and any(reading.item is not None for reading in readings):
+            outcome = "what can be read of the ConfigMap applies"
         else:
             outcome = "the object is not used"
         for reading in readings:

@@ -238,6 +238,17 @@ class Secret(KubeObject, frozen=True, kw_only=True):
 class ConfigMap(KubeObject, frozen=True, kw_only=True):
     data: dict[str, str] = {}
 
+    unreadable: tuple[str, ...] | None = None
+    """
+    Of the remains of a ConfigMap that has a fault: the keys whose values cannot be read, with an
+    empty one if `data` as a whole cannot. None of a ConfigMap without faults.
+    """
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has no fault, so that these are not its remains."""
+        return self.unreadable is None
+
     @property
     def is_of_ingress_nginx(self) -> bool:
         """Whether it is recognisably one of ingress-nginx."""

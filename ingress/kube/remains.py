@@ -1,10 +1,11 @@
 """
-The remains of an Ingress that has a fault: the paths that it would have guarded.
+The remains of an Ingress or a ConfigMap that has a fault.
 
 The Ingress is not served. But if its annotations decide access, a request for one of its paths
 must not fall through to an open rule of another Ingress (docs/compatibility.md, section 5,
-"Access that cannot be honoured is refused"). The build decides which annotations do; this module
-keeps everything that can still be read.
+"Access that cannot be honoured is refused"). Nor must one bad entry of ingress-nginx's ConfigMap
+undo its lists of addresses. The build decides which annotations and keys decide access; this
+module keeps everything that can still be read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import msgspec
 from ingress.document import Path
 from ingress.kube.fault import value_at
 from ingress.kube.objects import (
+    APPLICATION_LABEL,
+    ConfigMap,
     HTTPIngressPath,
     HTTPIngressRuleValue,
     Ingress,
@@ -35,8 +38,46 @@ _NO_BACKEND: Final = IngressBackend()
 
 
 def is_remains(item: KubeObject | None) -> bool:
-    """Whether the object is the remains of an Ingress, which cannot be served."""
+    """Whether the object is what remains of one that has a fault."""
+    if isinstance(item, ConfigMap):
+        return not item.is_whole
     return isinstance(item, Ingress) and item.only_guards
+
+
+def remains_of_kind(kind: str, raw: object, origin: Origin) -> Ingress | ConfigMap | None:
+    """
+    :param kind: of the object, as the API spells it.
+    :param raw: an object that was refused, of any shape.
+    :return: what remains of it; None if nothing does.
+    """
+    if kind == "Ingress":
+        return remains_of(raw, origin)
+    return remains_of_config_map(raw, origin) if kind == "ConfigMap" else None
+
+
+def remains_of_config_map(raw: object, origin: Origin) -> ConfigMap | None:
+    """
+    :param raw: a ConfigMap that was refused, of any shape.
+    :return: its readable entries, and the keys of the others; None if it has no name.
+    """
+    name = _text(raw, ("metadata", "name"))
+    if not name:
+        return None
+    data = value_at(raw, ("data",))
+    entries = data if isinstance(data, dict) else {}
+    # null is absent, as in a ConfigMap without faults.
+    unreadable = tuple(key for key, value in entries.items() if not isinstance(value, str | None))
+    label = value_at(raw, ("metadata", "labels", APPLICATION_LABEL))
+    return ConfigMap(
+        metadata=Metadata(
+            name=name,
+            namespace=_text(raw, ("metadata", "namespace")) or "default",
+            labels={APPLICATION_LABEL: label} if isinstance(label, str) else {},
+        ),
+        data={key: value for key, value in entries.items() if isinstance(value, str)},
+        unreadable=unreadable if isinstance(data, dict | None) else ("",),
+        origin=origin,
+    )
 
 
 def remains_of(raw: object, origin: Origin) -> Ingress | None:

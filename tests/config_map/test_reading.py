@@ -86,6 +86,30 @@ class ReadDataTests(SynchronousTestCase):
         read = read_data({"whitelist-source-range": "?"}, last)
         self.assertEqual((read.values, read.closed_by), (last, ()))
 
+    def test_unreadable(self) -> None:
+        """An entry that cannot be read closes everything if its key decides access."""
+        unreadable = ("whitelist-source-range", "gzip-level", "block-everybody", "location-snippet")
+        read = read_data({"proxy-read-timeout": "7"}, {}, unreadable)
+        self.assertEqual(read.values, {"proxy-read-timeout": 7})
+        closed = ("whitelist-source-range", "block-everybody", "location-snippet")
+        self.assertEqual(read.closed_by, closed)
+        self.assertEqual([fault.key for fault in read.faults], [*closed])
+        for fault in read.faults:
+            self.assertIn(CLOSED, fault.message)
+
+    def test_unreadable_turned_bad(self) -> None:
+        """An entry that was good before still applies."""
+        last = {"whitelist-source-range": ("10.0.0.0/8",), "gzip-level": 3}
+        read = read_data({}, last, tuple(last))
+        self.assertEqual((read.values, read.closed_by), (last, ()))
+        self.assertEqual([fault.key for fault in read.faults], [*last])
+
+    def test_all_unreadable(self) -> None:
+        """Data whose keys cannot be read may have had any key, and closes everything."""
+        read = read_data({}, {"gzip-level": 3}, ("",))
+        self.assertEqual((read.values, read.closed_by), ({"gzip-level": 3}, ("data",)))
+        self.assertIn(CLOSED, read.faults[0].message)
+
     def test_access_of_tomorrow(self) -> None:
         """Access keys that a later version may have close everything as well."""
         read = read_data({"block-everybody": "true", "global-auth-tomorrow": "x"}, {})

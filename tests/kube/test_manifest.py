@@ -40,6 +40,13 @@ spec:
             port: {number: 80}
 """
 
+CONFIG_MAP = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: controller, namespace: nginx}
+data: {a: b, c: d}
+"""
+
 
 def read(text: str) -> list[Reading]:
     """What every object of a text comes to."""
@@ -222,6 +229,33 @@ class ObjectTests(SynchronousTestCase):
                 self.assertNotEqual(reading.problems, ())
         [reading] = read(INGRESS.replace("number: 80", "number: 0"))
         self.assertIsNone(reading.item)
+
+    def test_remains_of_config_map(self) -> None:
+        """What can be read of a ConfigMap remains of it, whatever its fault, with its Problem."""
+        for old, new, data, unreadable in (
+            ("a: b", "a: 5", {"c": "d"}, ("a",)),
+            ("a: b", "a: [b]", {"c": "d"}, ("a",)),
+            ("a: b", "a: null", {"c": "d"}, None),
+            ("kind: ConfigMap", "kind: Configmap", {"a": "b", "c": "d"}, ()),
+            ("apiVersion: v1", "apiVersion: v2", {"a": "b", "c": "d"}, ()),
+            ("data: {a: b, c: d}", "data: [a]", {}, ("",)),
+            ("data: {a: b, c: d}", "data: {5: {}}", {}, ("5",)),
+        ):
+            with self.subTest(fault=new):
+                [reading] = read(CONFIG_MAP.replace(old, new, 1))
+                item = reading.item
+                assert isinstance(item, ConfigMap)
+                self.assertEqual((item.data, item.unreadable), (data, unreadable))
+                self.assertEqual(reading.key, ("ConfigMap", "nginx", "controller"))
+                self.assertEqual(reading.problems != (), unreadable is not None)
+        [reading] = read(CONFIG_MAP.replace("name: controller", "name: 5"))
+        self.assertIsNone(reading.item)
+
+    def test_whole_config_map(self) -> None:
+        """A manifest cannot say of a ConfigMap that it is remains."""
+        item = read_one(f"{CONFIG_MAP}unreadable: [block-cidrs]\n")
+        assert isinstance(item, ConfigMap)
+        self.assertIsNone(item.unreadable)
 
     def test_namespace(self) -> None:
         """No namespace means default; a kind without namespaces has none."""

@@ -91,9 +91,21 @@ class UpdateTests(SynchronousTestCase):
 
     def test_faulty_from_the_start(self) -> None:
         """An object that never was good is not there, and its Problem says so."""
-        after = update(config_map("z", "5"), self.before)
+        after = update(config_map("z", "5").replace("ConfigMap", "Secret"), self.before)
         self.assertEqual(after.objects, {})
         self.assertIn("put it in quotes; the object is not used", self.messages(after)[0])
+
+    def test_remains(self) -> None:
+        """What remains of a ConfigMap that never was good is there, until a good version comes."""
+        after = update(config_map("z", "5"), self.before)
+        item = after.objects[key("z")]
+        assert isinstance(item, ConfigMap)
+        self.assertEqual(item.unreadable, ("a",))
+        [message] = self.messages(after)
+        self.assertIn("put it in quotes; what can be read of the ConfigMap applies", message)
+        good = update(config_map("z"), after)
+        self.assertEqual(good.problems, ())
+        self.assertIs(update(config_map("z", "5"), good).objects[key("z")], good.objects[key("z")])
 
     def test_other_version(self) -> None:
         """A faulty version beside a good one of the same object is not used."""

@@ -28,7 +28,7 @@ from ingress.kube.objects import (
     Metadata,
     ObjectKey,
 )
-from ingress.kube.remains import remains_of
+from ingress.kube.remains import remains_of_kind
 from ingress.kube.stored import accept_stored
 from ingress.problem import Origin, Problem
 
@@ -77,7 +77,7 @@ def _read_slowly(text: msgspec.Raw | bytes, key: ObjectKey) -> Reading:
 
 
 def _refuse(key: ObjectKey, raw: object, faults: Iterable[Fault]) -> Reading:
-    remains = remains_of(raw, _FROM_CLUSTER) if key[0] == "Ingress" else None
+    remains = remains_of_kind(key[0], raw, _FROM_CLUSTER)
     return Reading(0, key, remains, _problems(key, raw, faults))
 
 
@@ -101,7 +101,9 @@ def _kept(item: KubeObject, key: ObjectKey) -> KubeObject:
     if isinstance(item, EndpointSlice):
         service = metadata.labels.get(SERVICE_NAME_LABEL, "")
         kept = msgspec.structs.replace(kept, labels={SERVICE_NAME_LABEL: service})
-    elif isinstance(item, ConfigMap) and APPLICATION_LABEL in metadata.labels:
-        application = metadata.labels[APPLICATION_LABEL]
-        kept = msgspec.structs.replace(kept, labels={APPLICATION_LABEL: application})
+    elif isinstance(item, ConfigMap):
+        item = msgspec.structs.replace(item, unreadable=None)
+        if APPLICATION_LABEL in metadata.labels:
+            application = metadata.labels[APPLICATION_LABEL]
+            kept = msgspec.structs.replace(kept, labels={APPLICATION_LABEL: application})
     return msgspec.structs.replace(item, metadata=kept, origin=_FROM_CLUSTER)

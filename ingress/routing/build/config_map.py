@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ingress.config import Config
-from ingress.config_map.reading import KeyFault, ReadData, read_data
+from ingress.config_map.reading import KeyFault, ReadData, Values, read_data
 from ingress.config_map.settings import apply
 from ingress.config_map.trust import proxies_without_name, trusts_everybody
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
@@ -102,7 +102,7 @@ def update_config_map(
     read, has_been_read = before.read, before.has_been_read
     if item is not None and item is not before.item:
         last = before.read.values
-        read, has_been_read = with_snippets(read_data(item.data, last), last, item.data), True
+        read, has_been_read = with_snippets(_read(item, last), last, item.data), True
     sources = find_sources(read.values, config_maps, before.sources)
     is_same = is_same and before.item is item and before.configured == config
     if is_same and all(sources[key] is before.sources.get(key) for key in sources):
@@ -115,6 +115,10 @@ def update_config_map(
         faults = [*read.faults, *faults_of(sources)]
         problems = tuple(_problems(item, read, faults, config))
     return ConfigMapState(config, effective, item, read, sources, has_been_read, problems)
+
+
+def _read(item: ConfigMap, last: Values) -> ReadData:
+    return read_data(item.data, last, item.unreadable or ())
 
 
 def _problems(

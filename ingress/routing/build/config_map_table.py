@@ -38,6 +38,6 @@ class ConfigMapTable:
 def data_of(
     config_maps: Mapping[ObjectName, ConfigMap], name: ObjectName
 ) -> Mapping[str, str] | None:
-    """:return: the data of a ConfigMap; None if it does not exist."""
+    """:return: the data of a ConfigMap; None if it does not exist, or has a fault."""
     found = config_maps.get(name)
-    return found.data if found is not None else None
+    return found.data if found is not None and found.is_whole else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.objects import ConfigMap, KubeObject, Metadata
@@ -18,6 +19,7 @@ from ingress.policy.refusal import Refusal
 from ingress.policy.registry import FEATURES, Registry
 from ingress.policy.scope import ReadContext
 from ingress.routing.build import Built, build
+from ingress.routing.build.config_map_table import data_of
 from ingress.routing.route import Route
 from tests.support.objects import FILES, NOW, ingress, objects, served
 
@@ -151,6 +153,20 @@ class ClosedTests(SynchronousTestCase):
             self.assertEqual(route.access_policies, (Refusal(),))
         self.assertIn("every path answers 503", messages(result)["data[whitelist-source-range]"])
 
+    def test_unreadable(self) -> None:
+        """Of the remains of a ConfigMap the readable entries apply; an access key closes."""
+        remains = ConfigMap(
+            metadata=Metadata(namespace=NAME[0], name=NAME[1]),
+            data={"whitelist-source-range": "10.0.0.0/8", "proxy-read-timeout": "7"},
+            unreadable=("gzip-level",),
+        )
+        result = built(remains)
+        self.assertEqual(result.snapshot.config.nginx.closed_by, ())
+        self.assertEqual(route_of(result).proxy.read_timeout, 7)
+        self.assertNotEqual(route_of(result).access_policies, ())
+        closed = built(structs.replace(remains, data={}, unreadable=("whitelist-source-range",)))
+        self.assertEqual(route_of(closed).access_policies, (Refusal(),))
+
     def test_opened(self) -> None:
         """They open again when the key is mended; a list that was good is kept if it breaks."""
         before = built(config_map({"whitelist-source-range": "everybody"}))
@@ -201,3 +217,9 @@ class NamedTests(SynchronousTestCase):
             (greeting,) = (each for each in route.policies if isinstance(each, Greeting))
             seen.append(greeting.words)
         self.assertEqual(seen, [None, ("hello",), ("bye",), None])
+
+    def test_remains(self) -> None:
+        """The remains of a ConfigMap are none for an annotation: it needs all of it."""
+        name = ("default", "words")
+        remains = structs.replace(config_map({"a": "hello"}, name), unreadable=("b",))
+        self.assertIsNone(data_of({name: remains}, name))
