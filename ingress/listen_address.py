@@ -23,13 +23,15 @@ ACCEPTED = {
     r" and every colon of an address as \:",
     "unix": "unix:PATH, unix:PATH:mode=660 or unix:PATH:lockfile=0",
     "systemd": "systemd:domain=INET:name=NAME or systemd:domain=INET6:name=NAME, where NAME is the"
-    " FileDescriptorName of a socket that systemd has passed on to this process: its unit has to be"
-    " enabled",
+    " FileDescriptorName of a socket that systemd passes on",
 }
 """The accepted endpoint strings, by kind."""
 
 _HOST_AND_PORT = re.compile(r"(?:(\*|[0-9.]+|\[[^\[\]]+\])?:)?([0-9]{1,5})")
 """``HOST:PORT``, ``:PORT`` or ``PORT``."""
+
+
+_NAMED = re.compile(r"systemd:domain=(INET6?|UNIX):name=([^:=\\]+)")
 
 
 class AddressRefused(IngressError):
@@ -57,10 +59,16 @@ class UNIXPath:
 
 @dataclass(frozen=True, slots=True)
 class InheritedSocket:
-    """A listening socket that the process was started with."""
+    """
+    A listening socket that the process was started with.
+
+    :ivar descriptor: negative if there is none of this name, which only matters to who listens:
+        commands read configurations as well.
+    """
 
     descriptor: int
     family: int
+    name: str = ""
 
 
 ListenAddress = TCPAddress | UNIXPath | InheritedSocket
@@ -88,6 +96,9 @@ def parse_listen_address(description: str, folder: Path) -> ListenAddress:
     try:
         endpoint = serverFromString(cast(Any, recorder), description)
     except Exception:
+        named = _NAMED.fullmatch(description)
+        if named is not None:
+            return InheritedSocket(-1, getattr(socket, f"AF_{named[1]}"), named[2])
         # Twisted hands the arguments on unchecked: nearly anything may be raised.
         raise AddressRefused(ACCEPTED[kind]) from None
     if isinstance(endpoint, AdoptedStreamServerEndpoint):

@@ -269,10 +269,11 @@ class ChrootTests(SynchronousTestCase):
         port = str(process.port("admin"))
         command = [each.replace("10254", port) for each in parse_list(text)]
         asked = self.command(command, user)
-        self.assertEqual(subprocess.run(asked, env={}, check=False).returncode, 0)
+        path = {"PATH": os.environ["PATH"]}
+        self.assertEqual(subprocess.run(asked, env=path, check=False).returncode, 0)
         process.signal(signal.SIGTERM)
         self.assertEqual(process.wait(), 0, process.log)
-        ended = subprocess.run(asked, env={}, capture_output=True, check=False)
+        ended = subprocess.run(asked, env=path, capture_output=True, check=False)
         self.assertEqual(ended.returncode, 1)
 
 

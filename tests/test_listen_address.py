@@ -4,12 +4,14 @@ Tests for `ingress.listen_address`.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.listen_address import (
     AddressRefused,
+    InheritedSocket,
     ListenAddress,
     TCPAddress,
     UNIXPath,
@@ -75,10 +77,15 @@ class ParseTests(SynchronousTestCase):
             ("unix:/run/x:mode=-1", "mode="),
             ("systemd:domain=INET:index=0", "FileDescriptorName"),
             ("systemd:domain=INET", "FileDescriptorName"),
-            ("systemd:domain=INET6:name=http", "has to be enabled"),
         ]:
             error = self.assertRaises(AddressRefused, parse, description)
             self.assertIn(accepted, str(error), description)
+
+    def test_not_passed_on(self) -> None:
+        """A socket that systemd has not passed on is an address all the same, for commands."""
+        self.assertEqual(
+            parse("systemd:domain=INET6:name=web"), InheritedSocket(-1, socket.AF_INET6, "web")
+        )
 
     def test_kind(self) -> None:
         """A description of another kind is refused without being looked at further."""

@@ -335,6 +335,11 @@ def _remove_unix(path: Path, lock: IO[bytes] | None) -> None:
 
 def _adopt(inherited: InheritedSocket) -> BoundSocket:
     """Adopt a socket of systemd: it listens already, and systemd removes it."""
+    if inherited.descriptor < 0:
+        raise ListenError(
+            f"systemd has passed on no socket of the name {inherited.name} to this process:"
+            " the unit with this FileDescriptorName has to be enabled"
+        )
     descriptor = os.dup(inherited.descriptor)
     try:
         adopted = socket.socket(fileno=descriptor)

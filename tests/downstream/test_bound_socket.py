@@ -179,6 +179,12 @@ class TwinTests(BindTestCase):
         twin.close()
         self.assertTrue(path.exists())
 
+    def test_not_passed_on(self) -> None:
+        """A socket that systemd has not passed on is refused with its name."""
+        missing = InheritedSocket(-1, socket.AF_INET, "web")
+        error = self.assertRaises(ListenError, self.bind, missing)
+        self.assertIn("no socket of the name web", str(error))
+
     def test_inherited(self) -> None:
         """Twins of a socket of systemd's share its queue, and a claim leaves it as it is."""
         with socket.create_server(("127.0.0.1", 0)) as inherited:

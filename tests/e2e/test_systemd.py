@@ -123,11 +123,11 @@ class ServiceTests(SynchronousTestCase):
         self.systemd.wait_for("READY")
         self.assertIn("the configuration is unchanged", self.process.log)
         good = self.process.config.read_text()
-        self.process.config.write_text("listen: {http: 'systemd:domain=INET6:name=web'}")
+        self.process.config.write_text("listen: [")
         self.systemd.reload(self.process)
         self.systemd.wait_for("RELOADING")
         self.systemd.wait_for("READY")
-        self.assertIn("has to be enabled; the running configuration stays", self.process.log)
+        self.assertIn("the running configuration stays", self.process.log)
         self.process.config.write_text(good)
         self.check_answered(self.ask())
 
