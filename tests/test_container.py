@@ -221,7 +221,9 @@ class ChrootTests(SynchronousTestCase):
     def command(self, command: Command, user: str = "0:0") -> Command:
         place = self.build.last("WORKDIR") if user == "0:0" else self.final.last("WORKDIR")
         inside = [each.removeprefix(str(self.root)) for each in command]
-        enter = ["chroot", f"--userspec={user}", str(self.root), "/usr/bin/env", f"--chdir={place}"]
+        # By its path, because the health check has to do without any PATH.
+        chroot = shutil.which("chroot") or "/usr/sbin/chroot"
+        enter = [chroot, f"--userspec={user}", str(self.root), "/usr/bin/env", f"--chdir={place}"]
         return [*enter, *inside]
 
     def copy(self) -> None:
