@@ -153,6 +153,14 @@ class CertManagerTests(CompanionCase):
         users = opaque_manifest("users", auth="alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=")
         clients = backend_secret_manifest("clients", self.authority.root_pem)
         self.api.put(users, clients, shop(**CLOSED))
+        # That the ConfigMap applies shows where nothing else closes.
+        everybody = {"whitelist-source-range": "0.0.0.0/0,::/0"}
+        self.api.put(
+            served_ingress("plain", "plain.example"),
+            served_ingress("any", "any.example", annotations=everybody),
+        )
+        self.wait_for_status(403, host="plain.example")
+        self.wait_for_status(500, host="any.example")
         self.process.wait_for_line("Secret default/shop-tls does not exist", since=self.mark)
         self.wait_for_status(308)
         challenge = Challenge(HOST)
