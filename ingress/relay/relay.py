@@ -355,16 +355,17 @@ class Relay(DialOwner):
                 self._end(
                     RelayOutcome.ENDPOINT_BROKE, "The endpoint has broken off the connection."
                 )
-        if is_clients and self._dial is not None:
-            dial, self._dial = self._dial, None
-            dial.cancel()
         if client.is_lost and (endpoint is None or endpoint.is_lost):
             self._finish()
 
     def _decide(self, outcome: RelayOutcome, detail: str) -> None:
+        """It is over: nothing begins any more, not even later in this turn."""
         if self._outcome is None:
             self._outcome = outcome
             self.record.detail = detail
+            dial, self._dial = self._dial, None
+            if dial is not None:
+                dial.cancel()
 
     def _end(self, outcome: RelayOutcome, detail: str) -> None:
         """Reset both sides."""

@@ -256,6 +256,18 @@ class RelayTests(SynchronousTestCase):
         self.assertTrue(dial.is_cancelled)
         self.assertEqual(self.outcome(), RelayOutcome.CUT)
 
+    def test_cut_in_the_turn_of_the_endpoint(self) -> None:
+        """Who is cut in the same turn as the endpoint accepts leaves no connection behind."""
+        for cut in (Relay.cut, Relay.deadline_passed):
+            _, relay = self.wire.relay()
+            dial = self.wire.next_dial()
+            cut(relay)
+            self.assertTrue(dial.is_cancelled)
+            self.wire.network.settle()
+        self.assertEqual(
+            [record.outcome for record in self.wire.records], [RelayOutcome.CUT, RelayOutcome.IDLE]
+        )
+
     def test_counted(self) -> None:
         """Relays are connections of clients: all are counted, and forgotten at their end."""
         connections = self.wire.plane.clients.connections
