@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
-from ingress.command.migrate_ingresses import judge_ingresses
+from ingress.command.migrate_ingresses import judge_ingresses, judge_secrets
 from ingress.command.migrate_output import Output, write
 from ingress.command.migrate_reading import read_objects, read_values
 from ingress.command.offline import Offline, load, readable
@@ -48,6 +48,7 @@ EXAMPLES: Final = """examples:
 
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
+_IMAGE: Final = re.compile(r"[\w./:@-]+", re.ASCII)
 _MAX_NAME: Final = 50
 """Characters; the longest name made of it has some more, of 63."""
 
@@ -99,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
     failing = _verdicts(arguments.fail_on)
+    _check(arguments)
     cluster = cluster_of(arguments)
     if cluster is not None and arguments.paths:
         raise CannotRun("name files and folders, or a cluster")
@@ -124,6 +126,17 @@ FORMATS: Final[Mapping[str, Writer]] = {
     "markdown": write_markdown,
     "html": write_html,
 }
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """:raises CannotRun: for what would write where nobody asked for, or what nothing can run."""
+    if arguments.output is not None:
+        if not arguments.output:
+            raise CannotRun("--output is empty: the name of a folder is accepted")
+        if os.path.exists(arguments.output) and not os.path.isdir(arguments.output):
+            raise CannotRun(f"{arguments.output} is a file; --output takes a folder")
+    if not _IMAGE.fullmatch(arguments.image):
+        raise CannotRun(f"--image {arguments.image!r}: NAME:TAG is accepted")
 
 
 def _verdicts(text: str) -> frozenset[Verdict]:
@@ -284,7 +297,10 @@ def _report(
     shown: Mapping[str, str] = _NO_NAMES,
 ) -> Report:
     """:param shown: what is shown in place of some files."""
+    # The configuration was written into a folder that is gone again.
+    shown = {**shown, str(offline.config.path): "what the flags make"}
     rows: list[Row] = [_with_names(row, shown) for row in judge_ingresses(offline)]
+    rows += judge_secrets(offline)
     rows += judge_flags(installation)
     if installation.config_map is not None:
         rows += judge_keys(installation.config_map)

@@ -42,7 +42,7 @@ _OF_FILES: Final = frozenset({Code.SERVICE_WITHOUT_ENDPOINTS})
 _SHOWNAS_BEFORE: Final = AS_BEFORE - _OF_FILES
 """Those that are told."""
 
-_OF_KEYS: Final = frozenset({Code.CONFIG_MAP_KEY, Code.CONFIG_MAP_FOREIGN})
+_OF_KEYS: Final = frozenset({Code.CONFIG_MAP_KEY, Code.CONFIG_MAP_FOREIGN, Code.CONFIG_MAP_MISSING})
 """The ConfigMaps of the installation have rows of their own."""
 
 ACTIONS: Final[Mapping[Code, str]] = {
@@ -97,6 +97,35 @@ def judge_ingresses(offline: Offline) -> Iterator[Row]:
             verdict = worst(map(_verdict, found))
             if verdict is not Verdict.SAME:
                 yield _other(name or "files", found, verdict)
+
+
+def judge_secrets(offline: Offline) -> Iterator[Row]:
+    """
+    :return: a row if certificates that Ingresses name are not among what was read: whether they
+        can be used, and what is served in their place, then nobody can tell.
+    """
+    there = offline.built.memo.objects.secrets
+    named = {
+        (namespace, entry.secret_name)
+        for (namespace, _), ingress in offline.built.served.items()
+        for entry in ingress.spec.tls
+        if entry.secret_name
+    }
+    if offline.config.tls.default is not None:
+        named.add(offline.config.tls.default)
+    missing = sorted(f"{namespace}/{name}" for namespace, name in named - there.keys())
+    if not missing:
+        return
+    more = f" and {len(missing) - _MOST} more" if len(missing) > _MOST else ""
+    yield Row(
+        Part.OBJECT,
+        "Secrets with certificates",
+        Verdict.DIFFERS,
+        f"they are not among what was read, and their certificates are not judged: "
+        f"{', '.join(missing[:_MOST])}{more}",
+        "Give migrate these Secrets as well (nothing of them is written), or see that they exist.",
+        owner=OPERATOR,
+    )
 
 
 def _verdict(finding: Finding) -> Verdict:

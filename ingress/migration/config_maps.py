@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ingress.config_map.key import Verdict as KeyVerdict
-from ingress.config_map.reading import ReadData, read_data
+from ingress.config_map.reading import CLOSED, ReadData, read_data
 from ingress.config_map.table import KEYS
 from ingress.migration.controller import Installation, parse_reference
 from ingress.migration.raw import RawObject, as_mapping
@@ -44,6 +44,31 @@ def judge_keys(item: RawObject) -> Iterator[Row]:
     read = read_data(data_of(item), {})
     for name, value in data_of(item).items():
         yield _row(name, value, read, item)
+    yield from _unreadable(item)
+
+
+def _unreadable(item: RawObject) -> Iterator[Row]:
+    """Yield a row for each entry whose value is no text, for which the API refuses the object."""
+    data = item.at("data")
+    entries = data if isinstance(data, Mapping) else {}
+    names = [str(name) for name, value in entries.items() if not isinstance(value, str | None)]
+    if not isinstance(data, Mapping | None):
+        names.append("")
+    read = read_data({}, {}, names)
+    for name in names:
+        closes = (name or "data") in read.closed_by
+        follows = CLOSED if closes else "the default is used instead"
+        yield Row(
+            Part.KEY,
+            name or "data",
+            Verdict.CLOSED if closes else Verdict.DIFFERS,
+            f"{'the value' if name else 'it'} cannot be read: the API server accepts nothing but "
+            f"text there, and refuses the object; if it never was good, {follows}",
+            "Put the value in quotes." if name else "Make it a mapping of text.",
+            codes=("OBJ001",),
+            file=item.file,
+            line=item.line,
+        )
 
 
 def judge_key(name: str, value: str) -> Row:

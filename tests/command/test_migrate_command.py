@@ -188,11 +188,45 @@ class FilesTests(MigrateTests):
             (("--values", self.file([1])), "Helm values are a mapping"),
             ((*MANIFESTS, "--fail-on", "error"), "closed, differs, ignored, same"),
             ((*MANIFESTS, "--kubeconfig", "/x"), "or a cluster"),
-            ((*MANIFESTS, "--output", web), "File exists"),
+            ((*MANIFESTS, "--output", web), "is a file"),
+            ((*MANIFESTS, "--output", ""), "--output is empty"),
+            ((*MANIFESTS, "--image", "a b"), "NAME:TAG"),
         ):
             status, _, remark = run("migrate", *arguments)
             self.assertEqual(status, 2, arguments)
             self.assertIn(words, remark)
+
+    def test_missing(self) -> None:
+        """What is not among the files is told under its own name, and never judged as good."""
+        ingress = ingress_manifest("shop", "a.example", {"/": "web"})
+        ingress["spec"]["ingressClassName"] = "nginx"  # type: ignore[index]
+        ingress["spec"]["tls"] = [{"secretName": "cert"}]  # type: ignore[index]
+        file = self.file(ingress, service_manifest("web"))
+        values = self.file({"controller": {"replicaCount": 1}}, name="values.yaml")
+        [report] = self.report(file, "--values", values)
+        [row] = [row for row in report["rows"] if row["name"] == "Secrets with certificates"]
+        self.assertEqual(row["verdict"], "differs")
+        self.assertIn("default/cert", row["follows"])
+        deployment = self.file(*self.installation("Deployment"), name="deployment.yaml")
+        [report] = self.report(deployment)
+        self.assertNotIn("txingress-", json.dumps(report["rows"]))
+        named = [row["name"] for row in report["rows"] if row["verdict"] == "differs"]
+        self.assertIn("ConfigMap ingress-nginx/ingress-nginx-controller", named)
+
+    def installation(self, *kinds: str) -> list[Any]:
+        """:return: the objects of these kinds of the fixture's ingress-nginx."""
+        documents = yaml.safe_load_all(Path(MANIFESTS[0]).read_text())
+        return [each for each in documents if each["kind"] in kinds]
+
+    def test_unreadable_keys(self) -> None:
+        """A key whose value is no text has a row: it closes if it decides access."""
+        installation = self.installation("Deployment", "ConfigMap")
+        for each in installation:
+            if each["metadata"]["name"] == "ingress-nginx-controller" and "data" in each:
+                each["data"] |= {"block-cidrs": 10, "proxy-read-timeout": 60}
+        rows = self.rows(self.file(*installation), status=1)
+        self.assertEqual(rows["ConfigMap key block-cidrs"], "closed")
+        self.assertEqual(rows["ConfigMap key proxy-read-timeout"], "differs")
 
     def test_broken_files(self) -> None:
         """A file that cannot be read is told, because nobody knows what is in it."""
