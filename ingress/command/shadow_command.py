@@ -29,7 +29,7 @@ from ingress.command.shadow_lines import FileFollower, LineSplitter, StreamLines
 from ingress.command.shadow_mirror import CopyFactory, CopyQueue
 from ingress.command.shadow_record import ShadowRecord
 from ingress.command.shadow_rules import LiveRules
-from ingress.command.simulate_command import host_of
+from ingress.command.simulate_command import host_of, refuse_unread
 from ingress.config import Config, Listen
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.connection_limit import ConnectionLimit
@@ -116,6 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         run_with_reactor(lambda reactor: shadow.work(reactor, None))
     shadow.write()
+    if shadow.record.tally is not None:
+        refuse_unread(shadow.record.tally)
     return FOUND if shadow.record.differs else FINE
 
 

@@ -94,7 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for text in report(tally):
             print(text)
+    refuse_unread(tally)
     return FOUND if tally.counts[Result.DIFFERENT] else FINE
+
+
+def refuse_unread(tally: Tally) -> None:
+    """:raises CannotRun: if no line could be read: then nothing is proved."""
+    if tally.lines and tally.counts[Result.MALFORMED] == tally.lines:
+        raise CannotRun("no line has a known format; --log-format names another one")
 
 
 _MALFORMED: Final = Comparison(Result.MALFORMED)

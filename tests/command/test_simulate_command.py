@@ -74,9 +74,12 @@ class SimulateTests(SynchronousTestCase):
         status, text, remark = run(
             "simulate", self.log(*lines), "--format", "json", *options, "--", manifests
         )
-        self.assertEqual(remark, "")
         found = json.loads(text)
-        self.assertEqual(status, 1 if found["different"] else 0)
+        if found["malformed"] == found["lines"]:
+            self.assertIn("no line has a known format", remark)
+            self.assertEqual(status, 2)
+        else:
+            self.assertEqual((status, remark), (1 if found["different"] else 0, ""))
         numbers = (found[result.name.lower()] for result in Result)
         self.assertEqual(sum(numbers), found["lines"])
         return found
@@ -276,6 +279,15 @@ class SimulateTests(SynchronousTestCase):
             status, _, remark = run("simulate", log, "--", shop)
             self.assertEqual(status, 2)
             self.assertIn(reason, remark)
+
+    def test_nothing_read(self) -> None:
+        """A log without any line of a known format proves nothing, and does not count as fine."""
+        status, text, remark = run("simulate", self.log("a\n", "b\n"), "--", self.shop())
+        self.assertEqual(status, 2)
+        self.assertIn("2 malformed", text)
+        self.assertIn("no line has a known format; --log-format", remark)
+        mixed = self.log("a\n", line())
+        self.assertEqual(run("simulate", mixed, "--", self.shop())[::2], (0, ""))
 
     def test_long_line(self) -> None:
         """A line that is too long is one malformed line; the lines have their own numbers."""
