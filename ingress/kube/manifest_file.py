@@ -29,7 +29,7 @@ from ingress.kube.folder import FoundFile, sign
 from ingress.kube.manifest import Reading, read_objects
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import read_pair, sign_pair
-from ingress.kube.remains import is_remains
+from ingress.kube.remains import is_remains, remains_of_text
 from ingress.problem import Origin, Problem, printable
 from ingress.problem_code import Code
 from ingress.steps import STRIDE, Steps
@@ -212,7 +212,12 @@ def _read_document(file: str, source: DocumentText, before: ManifestFile) -> Ste
     except DocumentError as error:
         message = f"{error.message}; {_served(before, 'document')}"
         problem = Problem(message, origin=Origin(file, error.line), code=Code.FILE_NOT_PARSED)
-        return ReadDocument(source.line, (Reading(error.line, problems=(problem,)),), True)
+        guessed = [
+            Reading(source.line, ("ConfigMap", *item.key), item)
+            for item in remains_of_text(source.text, Origin(file, source.line))
+        ]
+        refused = Reading(error.line, problems=(problem,))
+        return ReadDocument(source.line, (refused, *guessed), True)
     if document.value is None:
         return ReadDocument(source.line, ())
     readings = []
@@ -247,6 +252,7 @@ class _Collection:
         self._lines: dict[ObjectKey, int] = {}
         self._problems: list[Problem] = []
         self._faulty: dict[ObjectKey, list[Reading]] = {}
+        self._guessed: dict[ObjectKey, Reading] = {}
         self._kept: dict[ObjectKey, float] = {}
         self._skipped: Counter[str] = Counter()
         self._is_broken = False
@@ -271,6 +277,7 @@ class _Collection:
         yield from self._keep()
         for key, readings in self._faulty.items():
             self._judge(key, readings)
+        self._guess()
         return ManifestFile(
             documents,
             self._objects,
@@ -299,6 +306,8 @@ class _Collection:
             elif item is None or is_remains(item):
                 if reading.problems:
                     self._faulty.setdefault(key, []).append(reading)
+                elif item is not None:
+                    self._guessed[key] = reading
             elif key in self._objects:
                 here = Origin(item.origin.file, self._lines[key])
                 there = Origin(item.origin.file, reading.line)
@@ -334,9 +343,16 @@ class _Collection:
             if count % STRIDE == STRIDE - 1:
                 yield
             is_good = not is_remains(before.objects[key])
-            if key not in self._objects and (is_good or key not in self._faulty):
+            is_renewed = key in self._faulty or key in self._guessed
+            if key not in self._objects and (is_good or not is_renewed):
                 self._objects[key], self._lines[key] = before.objects[key], before.lines[key]
                 self._kept[key] = before.kept.get(key, before.modified)
+
+    def _guess(self) -> None:
+        """Take what may be in a document that cannot be parsed, where nothing else is known."""
+        for key, reading in self._guessed.items():
+            if reading.item is not None and key not in self._objects:
+                self._objects[key], self._lines[key] = reading.item, reading.line
 
     def _judge(self, key: ObjectKey, readings: list[Reading]) -> None:
         """Report the faults of an object with what follows from them."""
@@ -359,7 +375,7 @@ class _Collection:
 
 def _served(before: ManifestFile, what: str) -> str:
     """What is served in place of a file or document that cannot be read."""
-    if not before.objects:
+    if all(map(is_remains, before.objects.values())):
         return f"the {what} is not used"
     return f"its last good version{_of(before.parsed)} is served"
 

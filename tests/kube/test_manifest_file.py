@@ -107,6 +107,26 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual(good.problems, ())
         self.assertIs(update(config_map("z", "5"), good).objects[key("z")], good.objects[key("z")])
 
+    def test_remains_of_broken(self) -> None:
+        """A ConfigMap in a document that cannot be parsed may have said anything of access."""
+        broken = config_map("z").replace("a: x", "a: x, a: y")
+        after = update(f"{config_map('c')}---\n{broken}", ManifestFile())
+        item = after.objects[key("z")]
+        assert isinstance(item, ConfigMap)
+        self.assertEqual((item.data, item.unreadable), ({}, ("",)))
+        self.assertEqual(set(after.objects), {key("c"), key("z")})
+        [message] = self.messages(after)
+        self.assertIn("appears twice; the document is not used", message)
+        good = update(f"{config_map('c')}---\n{config_map('z')}", after)
+        self.assertEqual(good.problems, ())
+        kept = update(f"{config_map('c')}---\n{broken}", good)
+        self.assertIs(kept.objects[key("z")], good.objects[key("z")])
+        again = update(f"{broken}# still broken", update(broken, ManifestFile()))
+        self.assertEqual((set(again.objects), set(again.kept)), ({key("z")}, set()))
+        self.assertIn("the document is not used", self.messages(again)[0])
+        other = broken.replace("ConfigMap", "Other")
+        self.assertEqual(update(other, ManifestFile()).objects, {})
+
     def test_other_version(self) -> None:
         """A faulty version beside a good one of the same object is not used."""
         after = update(f"{config_map('a', '5')}---\n{config_map('a')}", ManifestFile())
