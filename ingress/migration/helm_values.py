@@ -189,6 +189,16 @@ FATES: Final[Mapping[str, Fate]] = {
 }
 """By path; the longest that is a beginning of a value's path counts."""
 
+_FLAGS: Final = {
+    "controller.disableLeaderElection": "disable-leader-election",
+    "controller.enableTopologyAwareRouting": "enable-topology-aware-routing",
+    "controller.healthCheckPath": "health-check-path",
+    "controller.ingressClassByName": "ingress-class-by-name",
+    "controller.scope.namespaceSelector": "watch-namespace-selector",
+    "controller.watchIngressWithoutClass": "watch-ingress-without-class",
+}
+"""Values that do nothing but set a flag, which has a verdict of its own."""
+
 _UNKNOWN: Final = Fate(
     Verdict.IGNORED,
     "the chart has no such value, or did not use it",
@@ -232,6 +242,9 @@ def _judge(
     if path[:2] == ("controller", "extraArgs") and len(path) > 2:
         flag = ".".join(path[2:])
         return _as(judge_flag(flag, as_value(value)), name, f"as the flag --{flag}")
+    flag = _FLAGS.get(name, "")
+    if flag and _says_anything(value) and not _is_overruled(given, name):
+        return _as(judge_flag(flag, as_value(value)), name, f"as the flag --{flag}")
     found = _fate(path)
     if ".".join(path[:2]) in _OFF and not _is_on(given, path[1]):
         found = _OWN
@@ -239,6 +252,12 @@ def _judge(
         found = _OWN
     shown = "" if any(word in name.lower() for word in _SECRET) else _shown(value)
     return Row(Part.VALUE, name, found.verdict, found.follows, found.action, shown)
+
+
+def _is_overruled(given: Mapping[str, Any], name: str) -> bool:
+    """:return: whether the chart sets no flag for a value, because of another one."""
+    scope = as_mapping(as_mapping(given.get("controller")).get("scope"))
+    return name == "controller.scope.namespaceSelector" and bool(scope.get("enabled"))
 
 
 def _as(row: Row, name: str, follows: str) -> Row:

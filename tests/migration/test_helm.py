@@ -111,6 +111,31 @@ class ValueTests(SynchronousTestCase):
         )
         self.assertTrue(all(row.part is Part.VALUE for row in rows.values()))
 
+    def test_flags_of_values(self) -> None:
+        """A value that only sets a flag has the verdict of the flag."""
+        rows = judged(
+            {
+                "controller": {
+                    "disableLeaderElection": True,
+                    "enableTopologyAwareRouting": False,
+                    "scope": {"namespaceSelector": "a=b"},
+                    "electionID": "x",
+                }
+            }
+        )
+        verdicts = {name.rpartition(".")[2]: row.verdict for name, row in rows.items()}
+        self.assertEqual(
+            verdicts,
+            {
+                "disableLeaderElection": Verdict.IGNORED,
+                "enableTopologyAwareRouting": Verdict.SAME,
+                "namespaceSelector": Verdict.CLOSED,
+                "electionID": Verdict.SAME,
+            },
+        )
+        rows = judged({"controller": {"scope": {"enabled": True, "namespaceSelector": "a=b"}}})
+        self.assertTrue(all(row.verdict is Verdict.SAME for row in rows.values()))
+
     def test_table(self) -> None:
         """The longest known beginning of a path decides; what nobody knows is told."""
         rows = judged(
