@@ -207,8 +207,11 @@ _UNKNOWN: Final = Fate(
 _OFF: Final = ("controller.admissionWebhooks", "controller.keda", "controller.networkPolicy")
 """Values of which nothing follows where ``enabled`` is false."""
 
-_SECRET: Final = ("key", "secret", "token", "password", "dhparam", "env")
-"""Words in the names of values that are not shown."""
+_SECRET: Final = (
+    "key", "secret", "token", "pass", "pwd", "credential", "auth", "cookie", "dhparam", "env",
+    "controller.proxysetheaders.", "controller.addheaders.",
+)  # fmt: skip
+"""Words in the names of values that are not shown; fields may be credentials under any name."""
 
 
 def judge_values(

@@ -111,6 +111,17 @@ class ValueTests(SynchronousTestCase):
         )
         self.assertTrue(all(row.part is Part.VALUE for row in rows.values()))
 
+    def test_fields_and_credentials(self) -> None:
+        """Values of fields are never shown, nor what is named as a credential."""
+        hidden = {
+            "proxySetHeaders": {"Authorization": "hidden", "X-Api": "hidden"},
+            "addHeaders": {"X-Shop": "hidden"},
+            "podAnnotations": {"vault.example/credential": "hidden", "db-pwd": "hidden"},
+        }
+        rows = judged({"controller": hidden, "defaultBackend": {"extraArgs": {"pass": "hidden"}}})
+        self.assertEqual(len(rows), 6)
+        self.assertNotIn("hidden", repr(rows))
+
     def test_flags_of_values(self) -> None:
         """A value that only sets a flag has the verdict of the flag."""
         rows = judged(
