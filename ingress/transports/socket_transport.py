@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from errno import ENOBUFS
+from errno import ENOBUFS, EPIPE
 from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
@@ -93,6 +93,9 @@ class SocketTransport(SocketDescriptor):
         about to end nor asks a pull producer for more after each write.
         """
 
+        self._is_broken = False
+        """Whether a write has met a reset. The system tells it once, and reads then find an end."""
+
         self._first = b""
         self._start: int = 0
         """What waits is this from that byte on, and then the list, which is made when needed."""
@@ -165,7 +168,11 @@ class SocketTransport(SocketDescriptor):
         except BlockingIOError:
             return 0
         except OSError as error:
-            return 0 if error.errno == ENOBUFS else -1
+            if error.errno == ENOBUFS:
+                return 0
+            # EPIPE: the peer had ended its side before, and that end is a true one.
+            self._is_broken = self._is_broken or error.errno != EPIPE
+            return -1
         return sent
 
     def _flush(self) -> bool:
@@ -228,7 +235,7 @@ class SocketTransport(SocketDescriptor):
         except OSError:
             return CONNECTION_LOST
         if not data:
-            return CONNECTION_DONE
+            return CONNECTION_LOST if self._is_broken else CONNECTION_DONE
         protocol = self.protocol
         if isinstance(protocol, StreamProtocol):
             protocol.dataReceived(data)

@@ -69,7 +69,7 @@ class ViewTransport(SocketTransport):
         except OSError:
             return CONNECTION_LOST
         if not count:
-            return CONNECTION_DONE
+            return CONNECTION_LOST if self._is_broken else CONNECTION_DONE
         receiver.view_received(_buffer[:count])
         return None
 

@@ -160,6 +160,27 @@ class SendAtOnceTests(TransportTestCase):
         self.assertIs(self.protocol.lost, ConnectionAborted)
         self.assertRaises(ConnectionResetError, self.far.recv, 10)
 
+    def test_reset_is_no_end(self) -> None:
+        """
+        A reset that a write met first is one for the reader, too, after what came before it.
+
+        The system tells it once, and then says that the peer has ended.
+        """
+        for is_ended in (False, True):
+            self.protocol = HalfCloseableRecordingProtocol()
+            transport = self.connect()
+            self.far.sendall(b"part")
+            if is_ended:
+                self.far.shutdown(socket.SHUT_WR)
+            reset(self.far)
+            select.select([transport], [], [], PATIENCE)
+            transport.write(b"hello")
+            transport.stopWriting()
+            self.reactor.turn_until(lambda: self.protocol.lost or self.protocol.calls)
+            self.assertEqual(self.protocol.received, b"part")
+            self.assertEqual(self.protocol.calls, ["read lost"] if is_ended else [])
+            self.assertIs(self.protocol.lost, None if is_ended else ConnectionLost)
+
     def test_failing_stop_closes_the_socket(self) -> None:
         """A producer that fails when it is stopped keeps nothing open, and the protocol is told."""
         transport = self.connect()
