@@ -33,8 +33,9 @@ _BOTH: Final = int(socket.SHUT_RDWR)
 _SOL_SOCKET: Final = int(socket.SOL_SOCKET)
 _SO_LINGER: Final = int(socket.SO_LINGER)
 _STREAM: Final = int(socket.SOCK_STREAM)
+_ERROR: Final = 8
 _GONE: Final = 8 | 16
-"""The events of epoll: EPOLLIN, EPOLLOUT, and EPOLLERR or EPOLLHUP."""
+"""The events of epoll: EPOLLIN, EPOLLOUT, EPOLLERR, and EPOLLERR or EPOLLHUP."""
 
 # Made once, as the reactors of Twisted do: a Failure costs more than closing a socket.
 DONE: Final = Failure(ConnectionDone())
@@ -332,6 +333,10 @@ class DescriptorTable:
         """As Twisted's reactors do."""
         why: Any = None
         is_read = False
+        if event & _ERROR and isinstance(descriptor, SocketDescriptor) and descriptor._is_reading:
+            # While a reset arrives, the error may be there before the rest. A read tells it, and
+            # Twisted's reactors would take it for an end.
+            event |= IN
         if event & _GONE and not event & IN:
             number: int = descriptor.fileno()
             is_read = self._masks.get(number, 0) & IN != 0

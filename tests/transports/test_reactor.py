@@ -10,7 +10,7 @@ import socket
 import time
 from typing import Any
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -109,6 +109,14 @@ class DirectEPollReactorTests(SynchronousTestCase):
         self.assertEqual(sorted([first.received, second.received]), [b"", b"hello"])
         for protocol in first, second:
             protocol.transport.connectionLost(Failure(ConnectionDone()))
+
+    def test_reset_under_way(self) -> None:
+        """A reset of which the error alone is there yet is none the less a reset."""
+        protocol = RecordingProtocol()
+        reset(self.connect(protocol))
+        select.select([protocol.transport], [], [], PATIENCE)
+        self.reactor.descriptor_table._act(protocol.transport, select.EPOLLERR)
+        self.assertIs(protocol.lost, ConnectionLost)
 
     def test_close_takes_no_timer(self) -> None:
         """Connections that close are closed at the end of the turn, or at once if none is under way."""
