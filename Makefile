@@ -24,6 +24,7 @@
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
 #   make real-servers   ask servers of Debian through TCP and UDP services; .ci/install_servers gets them
 #   make docs           write the tables and the man page that come from the code
+#   make site           build the documentation as a site in build/site, and follow each link of it
 #   make venv           set up .venv with the developers' tools and nothing else
 #   make clean          remove all that the others made
 #
@@ -46,7 +47,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel container test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers fuzz grpc-js clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel container test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers fuzz grpc-js site clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -104,6 +105,19 @@ venv: .venv/developer
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
 	    --requirement .venv/requirements-developer.txt; \
 	touch .venv/developer
+
+site: .venv/documentation
+	@$(IN_CHECKOUT) .ci/site.py build/site
+	@TXINGRESS_TEST_SITE=build/site $(IN_CHECKOUT) -m twisted.trial tests.test_site
+
+# Not needed by the tests: Sphinx.
+.venv/documentation: .venv/developer
+	@set -eu; \
+	echo "Installing what the site is made with into .venv"; \
+	$(VENV_PYTHON) .ci/requirements.py docs > .venv/requirements-documentation.txt; \
+	$(VENV_PYTHON) -m pip install --disable-pip-version-check \
+	    --requirement .venv/requirements-documentation.txt; \
+	touch .venv/documentation
 
 dashboards: .venv/developer prometheus
 	@TXINGRESS_TEST_DASHBOARDS=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_dashboards tests.chart.test_alerts

@@ -79,13 +79,14 @@ TESTS_WITHOUT_MODULE = {
     "test_demo",
     "test_deploy",
     "test_documentation",
-    "test_findings",
     "test_examples",
+    "test_findings",
     "test_golden",
     "test_guard",
     "test_layers",
     "test_packaging",
     "test_parts",
+    "test_site",
     "test_twisted_internals",
 }
 """Those of no module in particular, or of one outside of the package."""

@@ -45,7 +45,7 @@ INTERPRETED = {
 }
 """Modules of those packages that are left out of COMPILED in setup.py."""
 
-DEVELOPERS_EXTRAS = {"bench", "dev", "fuzz"}
+DEVELOPERS_EXTRAS = {"bench", "dev", "docs", "fuzz"}
 
 
 class SetupTests(SynchronousTestCase):

@@ -1,0 +1,18 @@
+"""Sphinx's settings for ``make site``; `.ci/site.py` gives it the pages."""
+
+project = "txingress"
+author = copyright = "The txingress developers"  # the name is Sphinx's
+extensions = ["myst_parser"]
+root_doc = "index"
+
+# Anchors as on GitHub, so that a link is right in both places; one that leads nowhere is a warning.
+myst_heading_anchors = 6
+
+highlight_language = "none"
+html_theme = "furo"
+html_title = "txingress"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_copy_source = False
+html_show_sourcelink = False

@@ -1,0 +1,193 @@
+"""
+Tests for the documentation as a site (`.ci/site.py`): its pages for Sphinx, and the site.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urlsplit
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.process import CHECKOUT
+
+SITE = os.environ.get("TXINGRESS_TEST_SITE")
+
+
+def load_script() -> ModuleType:
+    """`.ci/site.py`, which is in no package."""
+    specification = importlib.util.spec_from_file_location("site_script", CHECKOUT / ".ci/site.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+class PageTests(SynchronousTestCase):
+    """What Sphinx gets."""
+
+    def setUp(self) -> None:
+        self.checkout = Path(self.mktemp())
+        self.folder = Path(self.mktemp())
+        for path, text in {
+            "README.md": "[a](docs/a.md#b) [c](https://example.com/c)\n",
+            "docs/index.md": "# Front\n",
+            "docs/adr/0001-first.md": "# 1. First\n",
+            "docs/findings/README.md": "# Findings\n",
+            "docs/findings/ANN001.md": "# ANN001\n",
+            "etc/ingress.yaml": "# ```\na: 1\n",
+            "etc/deploy/role.yaml": "kind: Role\n",
+            "examples/a.yaml": "b: 2\n",
+        }.items():
+            file = self.checkout / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+    def written(self, text: str) -> str:
+        """What becomes of a page docs/a.md."""
+        (self.checkout / "docs" / "a.md").write_text(text)
+        load_script().Pages(self.checkout, self.folder).write()
+        return self.text("docs/a.md")
+
+    def text(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+    def test_pages(self) -> None:
+        """A link to a page begins at the root, and keeps its anchor; the front page moves there."""
+        text = self.written("[x](../README.md#y) [z](index.md) [w](#v)\n")
+        self.assertEqual(text, "[x](/README.md#y) [z](/index.md) [w](#v)\n")
+        self.assertEqual(self.text("README.md"), "[a](/docs/a.md#b) [c](https://example.com/c)\n")
+
+    def test_file(self) -> None:
+        """A link to another file leads to a page with it, whatever is in it."""
+        text = self.written("[x](../etc/ingress.yaml)\n")
+        self.assertEqual(text, "[x](/etc/ingress.yaml.md)\n")
+        self.assertIn("````yaml\n# ```\na: 1\n", self.text("etc/ingress.yaml.md"))
+
+    def test_folder(self) -> None:
+        """A link to a folder leads to a page with what is in it, and further to each file."""
+        self.assertEqual(self.written("[x](../etc/deploy)\n"), "[x](/etc/deploy/index.md)\n")
+        self.assertIn("[role.yaml](/etc/deploy/role.yaml.md)", self.text("etc/deploy/index.md"))
+        self.assertIn("kind: Role", self.text("etc/deploy/role.yaml.md"))
+
+    def test_below(self) -> None:
+        """The pages beside a README.md are below it, and the decisions below their list."""
+        self.written("")
+        self.assertIn("\nANN001\n", self.text("docs/findings/README.md"))
+        self.assertIn("\n/docs/adr/0001-first\n", self.text("docs/adr/index.md"))
+
+    def test_included(self) -> None:
+        """A file that is included literally is beside the pages; what stands in a fence stays."""
+        page = "```{literalinclude} ../examples/a.yaml\n```\n```yaml\n[a](b)\n```\n"
+        self.assertEqual(self.written(page), page)
+        self.assertEqual(self.text("examples/a.yaml"), "b: 2\n")
+
+    def test_missing(self) -> None:
+        """A link to what is not there is left for Sphinx, which refuses it."""
+        self.assertEqual(self.written("[x](gone.md)\n"), "[x](/docs/gone.md)\n")
+
+
+class Links(HTMLParser):
+    """The links of a page, and its anchors."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.fetched: set[str] = set()
+        self.anchors: set[str] = set()
+        self.text = ""
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value for name, value in attrs if value is not None}
+        if "id" in values:
+            self.anchors.add(values["id"])
+        if tag == "a" and "href" in values:
+            self.links.add(values["href"])
+        elif tag == "link" and "href" in values:
+            self.fetched.add(values["href"])
+        elif "src" in values:
+            self.fetched.add(values["src"])
+
+
+class SiteTests(SynchronousTestCase):
+    """The site itself, which ``make site`` builds first."""
+
+    def setUp(self) -> None:
+        if not SITE:
+            self.skipTest("make site runs this")
+        self.site = CHECKOUT / SITE
+        self.pages = {page: Links(page) for page in self.site.rglob("*.html")}
+
+    def test_links(self) -> None:
+        """Each link within the site leads to a page of it and an anchor there."""
+        self.assertGreater(len(self.pages), 100)
+        faults = []
+        for page, found in self.pages.items():
+            for link in sorted(found.links | found.fetched):
+                parts = urlsplit(link)
+                if parts.scheme or parts.netloc:
+                    continue
+                file = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+                anchor = unquote(parts.fragment)
+                anchors = self.pages[file].anchors if file in self.pages else {anchor}
+                if not file.is_file() or (anchor and anchor not in anchors):
+                    faults.append((page.name, link))
+        self.assertEqual(faults, [])
+
+    def test_alone(self) -> None:
+        """Nothing that a page is shown with comes from elsewhere."""
+        fetched = {link for found in self.pages.values() for link in found.fetched}
+        self.assertGreater(len(fetched), 5)
+        self.assertEqual([link for link in fetched if urlsplit(link).netloc], [])
+
+    def test_literal(self) -> None:
+        """A manifest that a page includes is there as it is, from its first line to its last."""
+        included = [
+            (page, link)
+            for page in (CHECKOUT / "docs").glob("*.md")
+            for link in re.findall(r"^```\{literalinclude\} (\S+)", page.read_text(), re.MULTILINE)
+        ]
+        self.assertGreater(len(included), 3)
+        for page, link in included:
+            shown = self.pages[self.site / "docs" / f"{page.stem}.html"].text
+            self.assertIn((page.parent / link).read_text().strip(), shown, page.name)
+
+    def test_refused(self) -> None:
+        """A page or an anchor that is not there fails the build, and is named."""
+        checkout = Path(self.mktemp()).absolute()
+        (checkout / "docs" / "adr").mkdir(parents=True)
+        (checkout / "etc").mkdir()
+        (checkout / ".ci").mkdir()
+        (checkout / "docs" / "_static").mkdir()
+        for path in (".ci/site.py", "docs/conf.py", "docs/_static/site.css"):
+            (checkout / path).write_bytes((CHECKOUT / path).read_bytes())
+        (checkout / "etc" / "ingress.yaml").write_text("a: 1\n")
+        (checkout / "docs" / "a.md").write_text("# A\n\n## B\n")
+        (checkout / "docs" / "index.md").write_text(
+            "# Front\n\n[b](a.md#b) [c](a.md#c) [d](d.md) [e](../etc/gone)\n\n"
+            "```{toctree}\n/docs/a\n/etc/ingress.yaml\n/docs/adr/index\n```\n"
+        )
+        done = subprocess.run(
+            [sys.executable, ".ci/site.py"],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 1, done.stderr)
+        faults = [line for line in done.stderr.splitlines() if "WARNING" in line]
+        self.assertEqual(len(faults), 3, done.stderr)
+        for name in ("'docs/a': 'c'", "'/docs/d.md'", "'/etc/gone'"):
+            self.assertIn(name, done.stderr)
