@@ -120,6 +120,10 @@ class DialFailed(PeerError):
     outcome = Outcome.DIAL_FAILED
 
 
+class NoDescriptor(DialFailed):
+    """This system has no descriptor or memory left for the connection: no fault of the endpoint."""
+
+
 class DialTimeout(DialFailed):
     """The endpoint did not accept the connection in time."""
 

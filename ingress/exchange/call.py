@@ -23,6 +23,7 @@ from ingress.errors import (
     DialTimeout,
     EndpointClosed,
     EndpointTimeout,
+    NoDescriptor,
     Outcome,
     PeerError,
     StaleConnection,
@@ -263,7 +264,8 @@ class Call(StreamReceiver, Flow):
         condition = _ERROR if is_lost else _INVALID_HEADER
         if isinstance(error, (DialTimeout, EndpointTimeout)):
             condition = _TIMEOUT
-        self._end_attempt(False, 504 if condition is _TIMEOUT else 502)
+        is_ours = isinstance(error, NoDescriptor)
+        self._end_attempt(None if is_ours else False, 504 if condition is _TIMEOUT else 502)
         other = self._next_endpoint(condition)
         if other is not None:
             self._ask(other)

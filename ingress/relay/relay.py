@@ -23,6 +23,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from ingress.endpoint import Endpoint, UpstreamKey
+from ingress.errors import NoDescriptor
 from ingress.relay.dial import Dial, DialOwner
 from ingress.relay.resources import SMALLEST_READ, RelayResources
 from ingress.telemetry.record import ExchangeRecord
@@ -272,8 +273,10 @@ class Relay(DialOwner):
     def dial_failed(self, reason: Failure) -> None:
         """DialOwner: ask the next endpoint."""
         self._dial = None
-        self.record.detail = str(dial_error(reason))
-        self._resources.balancer.health.failed(self._health_key(), self._asked_at)
+        error = dial_error(reason)
+        self.record.detail = str(error)
+        if not isinstance(error, NoDescriptor):
+            self._resources.balancer.health.failed(self._health_key(), self._asked_at)
         self._ask_next()
 
     def _join(self, endpoint: RelaySide) -> None:

@@ -10,7 +10,6 @@ in the middle of something keep their sessions, whoever floods the port.
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
@@ -25,6 +24,7 @@ from ingress.relay.udp_session import Ancillary, ReplySocket, SessionKey, UDPSes
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.relay_outcome import RelayOutcome
 from ingress.telemetry.relay_record import RelayRecord
+from ingress.upstream.dialer import OURS
 
 MAX_SESSIONS: Final = 16_384
 """As many as connections (`limits.connections`); each takes a descriptor and some 2 KiB."""
@@ -177,7 +177,7 @@ class UDPSessions:
             try:
                 return self._socket_to(address)
             except OSError as error:
-                if error.errno in _OURS:
+                if error.errno in OURS:
                     resources.udp[NO_SOCKET] += 1
                     return None
                 health.failed((record.upstream, endpoint, None), now)
@@ -289,10 +289,6 @@ class UDPSessions:
         for session in tuple(self._sessions.values()):
             if of is None or session.key.port in of:
                 self.ended(session, RelayOutcome.CUT, "The port was closed.")
-
-
-_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Faults of this system, for which no endpoint is to blame."""
 
 
 def socket_address(endpoint: Endpoint) -> tuple[str, int] | None:

@@ -5,7 +5,7 @@ Making connections to endpoints, and the reasons why one could not be made.
 from __future__ import annotations
 
 import errno
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.error import (
     ConnectionLost,
@@ -18,8 +18,11 @@ from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
-from ingress.errors import DialFailed, DialTimeout
+from ingress.errors import DialFailed, DialTimeout, NoDescriptor
 from ingress.transports.connector import HandshakeFailed
+
+OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Faults of this system, for which no endpoint is to blame."""
 
 
 class Dialer(Protocol):
@@ -47,6 +50,8 @@ def dial_error(reason: Failure) -> DialFailed:
     if isinstance(error, ConnectionRefusedError):
         return DialFailed("The endpoint refused the connection.")
     number = getattr(error, "osError", None)
+    if number in OURS:
+        return NoDescriptor("The proxy has no descriptor or memory left for a connection.")
     if isinstance(error, NoRouteError) or number == errno.EHOSTUNREACH:
         return DialFailed("The endpoint is unreachable: there is no route to its address.")
     if isinstance(error, ConnectionLost) or number == errno.ECONNRESET:

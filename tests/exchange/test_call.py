@@ -286,6 +286,18 @@ class ClientViewTests(SynchronousTestCase):
             self.wire.plane.calls.balancer.health.is_ejected((UPSTREAM, ENDPOINT, None))
         )
 
+    def test_no_descriptors(self) -> None:
+        """A lack of descriptors ejects nobody, and the client learns that there was no connection."""
+        for _ in range(2 * MAX_FAILURES):
+            client = self.wire.connect()
+            client.send(GET)
+            while self.wire.dials:
+                self.wire.next_dial().lack()
+            self.assertEqual(client.receive().status, 502)
+        self.assertEqual(
+            repr(self.wire.plane.calls.balancer.health), "<Health failing=0 ejected=0>"
+        )
+
     def test_server_errors(self) -> None:
         """An endpoint that answers is not ejected, whatever the status."""
         for _ in range(4 * MAX_FAILURES):

@@ -369,6 +369,17 @@ class EndpointChoiceTests(SynchronousTestCase):
         self.assertTrue(dial.is_cancelled)
         self.assertEqual(wire.records[0].outcome, RelayOutcome.CLIENT_LOST)
 
+    def test_no_descriptors(self) -> None:
+        """A lack of descriptors is no fault of the endpoint."""
+        wire = RelayWire(ENDPOINT, OTHER_ENDPOINT)
+        for _ in range(2 * MAX_FAILURES):
+            wire.relay()
+            while wire.dials:
+                wire.next_dial().lack()
+        self.assertEqual(set(wire.plane.calls.balancer.health.ejected), set())
+        self.assertEqual(wire.records[0].outcome, RelayOutcome.DIAL_FAILED)
+        self.assertIn("no descriptor or memory", wire.records[0].detail)
+
     def test_ejection(self) -> None:
         """An endpoint that keeps refusing is left out, for requests of HTTP as well."""
         wire = RelayWire(ENDPOINT, OTHER_ENDPOINT)

@@ -14,6 +14,7 @@ A test speaks bytes at both ends::
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -21,7 +22,7 @@ from socket import socket
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.error import ConnectionRefusedError, TimeoutError
+from twisted.internet.error import ConnectBindError, ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import IConnector
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import ClientFactory, Factory
@@ -247,6 +248,10 @@ class Dial:
 
     def time_out(self) -> None:
         self._fail(TimeoutError())
+
+    def lack(self) -> None:
+        """No descriptor is left for the connection."""
+        self._fail(ConnectBindError(errno.EMFILE, "Too many open files"))
 
     def _fail(self, error: Exception) -> None:
         self._factory.clientConnectionFailed(self, Failure(error))
