@@ -18,6 +18,9 @@ FRONT = "docs/index.md"
 ALWAYS = ("etc/ingress.yaml", "docs/adr")
 """What the navigation leads to, and no page has to."""
 
+ORPHAN = "---\norphan: true\n---\n"
+"""How a page begins that is not in the navigation."""
+
 _LITERAL = re.compile(r"^```+\{literalinclude\} (\S+)")
 _FENCE = re.compile(r"^ *(```+)")
 _LANGUAGES = {".yaml": "yaml", ".yml": "yaml", ".py": "python", ".json": "json", ".toml": "toml"}
@@ -39,11 +42,15 @@ class Pages:
             for file in sorted(self._checkout.glob(pattern)):
                 path = file.relative_to(self._checkout).as_posix()
                 text = self.converted(path, file.read_text(encoding="utf-8"))
-                if file.name == "README.md" and file.parent != self._checkout:
-                    text += beside_tree(file)
-                self._put(page_of(path), text)
+                self._put(page_of(path), f"{ORPHAN if self._is_listed(path) else ''}{text}")
         for path in ALWAYS:
             self.target(path)
+
+    def _is_listed(self, path: str) -> bool:
+        """Whether another page lists a page, so that the navigation does not, which is on each."""
+        folder, _, name = path.rpartition("/")
+        readme = self._checkout / folder / "README.md"
+        return folder in ALWAYS or bool(folder and name != "README.md" and readme.exists())
 
     def converted(self, path: str, text: str) -> str:
         """The text of a page, with links that begin at the root of the site."""
@@ -92,22 +99,20 @@ class Pages:
 
     def _listing(self, path: str) -> str:
         entries = []
-        pages = []
         for file in sorted((self._checkout / path).rglob("*")):
             name = file.relative_to(self._checkout).as_posix()
             shown = file.relative_to(self._checkout / path)
             if file.is_dir() or "__pycache__" in file.parts:
                 continue
             if file.suffix == ".md":
-                pages.append(f"/{name.removesuffix('.md')}")
+                entries.append(f"- [](/{name})")  # by its title
             elif file.stat().st_size <= _MOST and is_text(file):
                 entries.append(f"- [{shown}]({self.target(name)})")
             else:
                 entries.append(f"- {shown}")
         title = "Decisions" if path == "docs/adr" else f"`{path}`"
-        tree = "\n".join(("```{toctree}", ":maxdepth: 1", "", *pages, "```", "")) if pages else ""
-        orphan = "" if path in ALWAYS else "---\norphan: true\n---\n"
-        return f"{orphan}# {title}\n\n{tree}\n" + "\n".join(entries) + "\n"
+        orphan = "" if path in ALWAYS else ORPHAN
+        return f"{orphan}# {title}\n\n" + "\n".join(entries) + "\n"
 
     def _copy(self, path: str) -> None:
         if (self._checkout / path).is_file():
@@ -122,12 +127,6 @@ class Pages:
 def page_of(path: str) -> str:
     """The place of a page of the checkout within the site."""
     return "index.md" if path == FRONT else path
-
-
-def beside_tree(readme: Path) -> str:
-    """What makes the other pages of its folder pages below this one."""
-    names = sorted(page.stem for page in readme.parent.glob("*.md") if page != readme)
-    return "\n".join(("", "```{toctree}", ":hidden:", "", *names, "```", "")) if names else ""
 
 
 def beside(path: str, link: str) -> str:
@@ -147,7 +146,7 @@ def literal_page(path: str, file: Path) -> str:
     """A page with a file as it is."""
     text = file.read_text(encoding="utf-8")
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
-    orphan = "" if path in ALWAYS else "---\norphan: true\n---\n"
+    orphan = "" if path in ALWAYS else ORPHAN
     language = _LANGUAGES.get(file.suffix, "none")
     return f"{orphan}# `{path}`\n\n{fence}{language}\n{text}\n{fence}\n"
 

@@ -8,6 +8,7 @@ root_doc = "index"
 # Anchors as on GitHub, so that a link is right in both places; one that leads nowhere is a warning.
 myst_heading_anchors = 6
 
+smartquotes = False  # "--" stays what people have to type
 highlight_language = "none"
 html_theme = "furo"
 html_title = "txingress"

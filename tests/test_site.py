@@ -79,10 +79,14 @@ class PageTests(SynchronousTestCase):
         self.assertIn("kind: Role", self.text("etc/deploy/role.yaml.md"))
 
     def test_below(self) -> None:
-        """The pages beside a README.md are below it, and the decisions below their list."""
+        """The decisions have a list; they and the pages beside a README.md need no navigation."""
         self.written("")
-        self.assertIn("\nANN001\n", self.text("docs/findings/README.md"))
-        self.assertIn("\n/docs/adr/0001-first\n", self.text("docs/adr/index.md"))
+        self.assertEqual(
+            self.text("docs/adr/index.md"), "# Decisions\n\n- [](/docs/adr/0001-first.md)\n"
+        )
+        for path in ("docs/adr/0001-first.md", "docs/findings/ANN001.md"):
+            self.assertTrue(self.text(path).startswith("---\norphan: true\n---\n# "), path)
+        self.assertEqual(self.text("docs/findings/README.md"), "# Findings\n")
 
     def test_included(self) -> None:
         """A file that is included literally is beside the pages; what stands in a fence stays."""
@@ -145,6 +149,19 @@ class SiteTests(SynchronousTestCase):
                 if not file.is_file() or (anchor and anchor not in anchors):
                     faults.append((page.name, link))
         self.assertEqual(faults, [])
+
+    def test_reached(self) -> None:
+        """Links lead from the front page to every page."""
+        reached: set[Path] = set()
+        ahead = {self.site / "index.html"}
+        while ahead:
+            page = ahead.pop()
+            reached.add(page)
+            for link in self.pages[page].links:
+                file = (page.parent / unquote(urlsplit(link).path)).resolve()
+                if file in self.pages and file not in reached:
+                    ahead.add(file)
+        self.assertEqual(sorted(self.pages.keys() - reached), [])
 
     def test_alone(self) -> None:
         """Nothing that a page is shown with comes from elsewhere."""
