@@ -47,6 +47,7 @@ class PeerErrorTests(SynchronousTestCase):
             errors.StaleConnection: (502, "endpoint_broke"),
             errors.StreamRefused: (502, "endpoint_broke"),
             errors.DialFailed: (502, "dial_failed"),
+            errors.NoDescriptor: (502, "dial_failed"),
             errors.DialTimeout: (504, "dial_failed"),
         }
         found = {kind: (kind.status, str(kind.outcome)) for kind in kinds_of(errors.PeerError)}
