@@ -15,26 +15,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 
 from ingress.admin.streaming import SLICE
+from ingress.planned_call import PlannedCall
 from ingress.steps import Steps
 
 T = TypeVar("T")
-
-
-class _Turn:
-    """A call that waits for its turn, with what is used of IDelayedCall."""
-
-    def __init__(self, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
-        self.function = function
-        self.arguments = arguments
-        self._is_active = True
-
-    def active(self) -> bool:
-        """IDelayedCall."""
-        return self._is_active
-
-    def cancel(self) -> None:
-        """IDelayedCall."""
-        self._is_active = False
 
 
 class Turns:
@@ -47,7 +31,7 @@ class Turns:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._waiting: deque[_Turn] = deque()
+        self._waiting: deque[PlannedCall] = deque()
         self._is_planned = False
 
     def __repr__(self) -> str:
@@ -64,12 +48,12 @@ class Turns:
 
     def callLater(
         self, delay: float, function: Callable[..., object], *arguments: object
-    ) -> IDelayedCall | _Turn:
+    ) -> IDelayedCall | PlannedCall:
         """IReactorTime."""
         if delay > 0:
             later: IDelayedCall = self._reactor.callLater(delay, function, *arguments)
             return later
-        turn = _Turn(function, arguments)
+        turn = PlannedCall(function, arguments)
         self._waiting.append(turn)
         self._plan()
         return turn
@@ -95,8 +79,7 @@ class Turns:
             return
         # Before the call, which may fail, and may wait for another turn itself.
         self._plan()
-        turn.cancel()
-        turn.function(*turn.arguments)
+        turn.call()
 
 
 async def in_slices(turns: Turns, steps: Steps[T]) -> T:

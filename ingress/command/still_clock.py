@@ -7,22 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-
-class _Call:
-    """A call that is planned, with what a FilesSource uses of IDelayedCall."""
-
-    def __init__(self, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
-        self.function = function
-        self.arguments = arguments
-        self._is_active = True
-
-    def active(self) -> bool:
-        """IDelayedCall."""
-        return self._is_active
-
-    def cancel(self) -> None:
-        """IDelayedCall."""
-        self._is_active = False
+from ingress.planned_call import PlannedCall
 
 
 class StillClock:
@@ -33,15 +18,17 @@ class StillClock:
     """
 
     def __init__(self) -> None:
-        self._due: deque[_Call] = deque()
+        self._due: deque[PlannedCall] = deque()
 
     def seconds(self) -> float:
         """IReactorTime."""
         return 0.0
 
-    def callLater(self, delay: float, function: Callable[..., object], *arguments: object) -> _Call:
+    def callLater(
+        self, delay: float, function: Callable[..., object], *arguments: object
+    ) -> PlannedCall:
         """IReactorTime; a call that is not due now never comes."""
-        call = _Call(function, arguments)
+        call = PlannedCall(function, arguments)
         if not delay:
             self._due.append(call)
         return call
@@ -54,5 +41,4 @@ class StillClock:
         """
         call = self._due.popleft()
         if call.active():
-            call.cancel()
-            call.function(*call.arguments)
+            call.call()

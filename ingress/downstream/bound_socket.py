@@ -253,14 +253,9 @@ def _bind_socket(family: int, address: Any, *, is_shared: bool = False) -> socke
     try:
         # Lingering connections of a predecessor must not block its port.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Accepted connections inherit it: each of our writes is a whole message.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if family == socket.AF_INET6:
-            # Else an IPv4 client would be ::ffff:192.0.2.1 and match no trusted-proxies.
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind(address)
+        _bind(bound, address, is_shared)
     except BaseException:
         bound.close()
         raise
@@ -272,15 +267,20 @@ def _bind_datagram_socket(family: int, address: Any, *, is_shared: bool = False)
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
-        if is_shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind(address)
+        _bind(bound, address, is_shared)
     except BaseException:
         bound.close()
         raise
     return bound
+
+
+def _bind(bound: socket.socket, address: Any, is_shared: bool) -> None:
+    if is_shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if bound.family == socket.AF_INET6:
+        # Else an IPv4 client would be ::ffff:192.0.2.1 and match no trusted-proxies.
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    bound.bind(address)
 
 
 def _bind_unix(address: UNIXPath) -> BoundSocket:
