@@ -268,9 +268,12 @@ def _believe(
     if request is None:
         return None, ""
     config = built.snapshot.config
-    believed = _client(built, asked).believed(request, config)
+    client = _client(built, asked)
+    believed = client.believed(request, config)
     if believed.is_trusted:
         return believed, "it is one of trusted-proxies, so its forwarded fields are believed"
+    if client.names_clients_by(config):
+        return believed, "it is believed about the address of its client alone (enable-real-ip)"
     return believed, "it is none of trusted-proxies, so its forwarded fields are not believed"
 
 

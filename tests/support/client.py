@@ -55,6 +55,7 @@ class HTTPClient:
     :param server_name: the SNI; None for none.
     :param buffer_size: the size of the socket's receive buffer, in bytes; the system's if None.
     :param preface: what is sent before everything else, TLS included.
+    :param source: the address of this machine that it connects from; the system's choice if empty.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class HTTPClient:
         server_name: str | None = None,
         buffer_size: int | None = None,
         preface: bytes = b"",
+        source: str = "",
     ) -> None:
         is_tcp = isinstance(port, int)
         plain = socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX)
@@ -72,6 +74,8 @@ class HTTPClient:
             plain.settimeout(PATIENCE)
             if buffer_size is not None:
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_size)
+            if source:
+                plain.bind((source, 0))
             plain.connect(("127.0.0.1", port) if is_tcp else str(port))
             if is_tcp:
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
