@@ -1,6 +1,6 @@
 """
-Write the tables of README.md and docs that come from the code, the man page, the schema of the
-chart's values, its table of flags and its dashboards.
+Write the tables of docs that come from the code, the reference of the command, the man page, the
+schema of the chart's values, its table of flags and its dashboards.
 
 A table stands between two comments, ``<!-- NAME: make docs -->`` and ``<!-- end of NAME -->``.
 With ``--check``, nothing is written: the command fails if a table is not what the code says.
@@ -15,7 +15,9 @@ import dashboard_controller
 import dashboard_traffic
 from chart_schema import schema
 from chart_tables import flag_table, unused_values
+from command_tables import command_line
 from dashboards import dumped
+from metric_tables import missing_metrics, own_metrics, shared_metrics
 
 from ingress.command.manual import manual
 from ingress.command.migrate_ingresses import ACTIONS, AS_BEFORE
@@ -43,7 +45,7 @@ _HEADINGS: Mapping[Verdict, str] = {
 
 
 def annotation_summary() -> Iterator[str]:
-    """Make the table of README.md: a row for each verdict."""
+    """Make the table of docs/features.md: a row for each verdict."""
     yield "| support | annotations |"
     yield "| --- | --- |"
     supports = sorted(support_of_all())
@@ -119,17 +121,24 @@ def findings_at_a_move() -> Iterator[str]:
 
 
 TABLES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
-    "README.md": {"annotations": annotation_summary},
+    "docs/features.md": {"annotations": annotation_summary},
     "docs/compatibility.md": {"annotations": annotation_list},
     "docs/migration.md": {"values": helm_values, "findings": findings_at_a_move},
     "docs/configmap.md": {"keys": config_map_keys, "variables": log_variables},
     "docs/flags.md": {"flags": flags},
     "docs/helm.md": {"unused": unused_values},
+    "docs/metrics.md": {
+        "shared": shared_metrics,
+        "missing": missing_metrics,
+        "own": own_metrics,
+    },
 }
 """The makers of tables by file and name."""
 
 
 MANUAL = "etc/man/txingress.1"
+
+COMMAND_LINE = "docs/command-line.md"
 
 SCHEMA = "etc/chart/values.schema.json"
 
@@ -158,7 +167,12 @@ def with_tables(text: str, makers: Mapping[str, Callable[[], Iterable[str]]]) ->
 def main() -> int:
     stale = []
     files = {name: with_tables((CHECKOUT / name).read_text(), TABLES[name]) for name in TABLES}
-    files |= {MANUAL: manual(), SCHEMA: schema(), FLAG_TABLE: flag_table()}
+    files |= {
+        MANUAL: manual(),
+        COMMAND_LINE: command_line(),
+        SCHEMA: schema(),
+        FLAG_TABLE: flag_table(),
+    }
     files |= {name: dumped(dashboard) for name, dashboard in DASHBOARDS.items()}
     for name, made in files.items():
         file = CHECKOUT / name

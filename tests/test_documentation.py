@@ -20,6 +20,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Limits
+from ingress.policy.support import Verdict, support_of_all
 from tests.command.test_main import run
 from tests.e2e.test_migration import logged
 from tests.support.client import HTTPClient
@@ -367,13 +368,16 @@ class FileTests(SynchronousTestCase):
         self.assertGreater(len(kinds), 8)
         self.assertEqual([name for name in (*keys, *kinds) if f"`{name}`" not in text], [])
 
-    def test_metrics(self) -> None:
-        """docs/observing.md has each metric of our own whose name stands in the code."""
-        text = (DOCS / "observing.md").read_text()
-        code = (CHECKOUT / "ingress" / "telemetry" / "process_families.py").read_text()
-        names = re.findall(r"\{OWN_PREFIX\}_([a-z0-9_]+)", code)
-        self.assertGreater(len(names), 10)
-        code = (CHECKOUT / "ingress" / "telemetry" / "http2_families.py").read_text()
-        names += [f"http2_{name}" for name in re.findall(r"\{_PREFIX\}_([a-z0-9_]+)", code)]
-        names += ["http2_connections", "http2_streams"]
-        self.assertEqual([name for name in names if f"txingress_{name}" not in text], [])
+    def test_annotations(self) -> None:
+        """README.md says how many annotations of ingress-nginx are not supported."""
+        missing = {Verdict.REFUSED, Verdict.IGNORED}
+        count = sum(each.verdict in missing for each in support_of_all())
+        readme = (CHECKOUT / "README.md").read_text()
+        self.assertIn(f"all but {count} of ingress-nginx's", readme)
+
+    def test_named(self) -> None:
+        """README.md names the command that runs the tests, and that of continuous integration."""
+        readme = (CHECKOUT / "README.md").read_text()
+        self.assertIn("    make test ", readme)
+        self.assertIn("`.ci/run`", readme)
+        self.assertLess(len(readme.splitlines()), 180)

@@ -71,6 +71,7 @@ TESTS_WITHOUT_MODULE = {
     "test_admin_api",
     "test_build",
     "test_cert_manager_page",
+    "test_metric_page",
     "test_ci_example",
     "test_comparison",
     "test_conformance",

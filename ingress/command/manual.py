@@ -7,8 +7,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Final
 
 from ingress.command.main import SUBCOMMANDS, SubcommandModule, make_parser, subparser
+
+MULTIPLE: Final = {"*": "[{}...]", "?": "[{}]", "+": "{}..."}
+"""How arguments are written that may be left out or repeated, by their ``nargs``."""
 
 _HEAD = r"""'\" t
 .\" Made from the parsers by `make docs`; do not edit.
@@ -85,7 +89,7 @@ def _commands() -> Iterator[str]:
 
 def _operand(action: argparse.Action) -> str:
     name = _metavar(action)
-    return {"*": f"[{name}...]", "?": f"[{name}]", "+": f"{name}..."}.get(str(action.nargs), name)
+    return MULTIPLE.get(str(action.nargs), "{}").format(name)
 
 
 def _names(action: argparse.Action) -> str:

@@ -51,7 +51,7 @@ class RouteFeature:
     differences: ClassVar[Mapping[str, str]] = {}
     """
     How an annotation differs from ingress-nginx, or what it is if it is ours: a few words in
-    Markdown, by its name. README.md and docs/compatibility.md have them (``make docs``).
+    Markdown, by its name. docs/compatibility.md has them (``make docs``).
     """
 
     holds_for_canaries: ClassVar[bool] = False

@@ -1,5 +1,5 @@
 """
-The support that each annotation has: the tables of README.md and docs/compatibility.md.
+The support that each annotation has: the tables of docs/features.md and docs/compatibility.md.
 """
 
 from __future__ import annotations

@@ -29,6 +29,18 @@ T = TypeVar("T")
 _HASH_BYTES: Final = 6
 """Bytes of the configuration's hash: a number that a float holds exactly."""
 
+_INFO_LABELS: Final = (
+    "class",
+    "host",
+    "identifier",
+    "issuer_common_name",
+    "issuer_organization",
+    "namespace",
+    "public_key_algorithm",
+    "secret_name",
+    "serial_number",
+)
+
 _ORPHAN_TYPES: Final = ("no-endpoint", "no-service")
 
 
@@ -162,7 +174,7 @@ def _problems(problems: Iterable[Problem]) -> Family:
         for (kind, code), count in sorted(kinds.items()):
             yield line(family.name, label_text({"kind": kind, "code": code}), count)
 
-    return family._replace(lines=lines())
+    return family._replace(lines=lines(), labels=("kind", "code"))
 
 
 def _snapshot(proxy: ObservedProxy, snapshot: Snapshot) -> Iterator[Family]:
@@ -203,6 +215,7 @@ def _certificates(snapshot: Snapshot, proxy: ObservedProxy) -> Iterator[Family]:
             line(expiry, _expiry_labels(host, certificate, common), _not_after(certificate))
             for host, certificate in _certificates_by_host(snapshot)
         ),
+        (*common, "host", "secret_name"),
     )
     info = f"{PREFIX}_ssl_certificate_info"
     yield Family(
@@ -213,6 +226,7 @@ def _certificates(snapshot: Snapshot, proxy: ObservedProxy) -> Iterator[Family]:
             line(info, _info_labels(host, certificate, common["class"]), 1)
             for host, certificate in _certificates_by_host(snapshot)
         ),
+        _INFO_LABELS,
     )
 
 
@@ -262,7 +276,7 @@ def _orphans(built: Built, constants: Mapping[str, str]) -> Family:
                 yield line(name, label_text({**labels, "type": kind}), kind in types)
 
     explanation = "1 if a Service of this Ingress does not exist or has no endpoint"
-    return Family(name, "gauge", explanation, lines())
+    return Family(name, "gauge", explanation, lines(), (*constants, "ingress", "namespace", "type"))
 
 
 def _checks(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
@@ -275,6 +289,7 @@ def _checks(proxy: ObservedProxy, constants: Mapping[str, str]) -> Family:
             line(name, label_text({**constants, "ingress": ingress, "namespace": namespace}), count)
             for (namespace, ingress), count in proxy.ingress_checks
         ),
+        (*constants, "ingress", "namespace"),
     )
 
 

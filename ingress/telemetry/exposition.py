@@ -16,6 +16,8 @@ MEDIA_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 _PIECE_SIZE: Final = 16 * 1024
 """The fewest characters of a piece, unless making them takes long."""
 
+_NAME: Final = re.compile(r'(\w+)="(?:[^"\\]|\\.)*"')
+
 _SPECIAL: Final = re.compile(r"[\\\n\"]")
 _ESCAPES: Final = {"\\": r"\\", "\n": r"\n", '"': r"\""}
 
@@ -34,6 +36,9 @@ class Family(NamedTuple):
     Each string is any number of whole lines; an empty one stands for work without a
     result. A family without lines is left out.
     """
+
+    labels: tuple[str, ...] = ()
+    """The names of the labels that its samples may have; docs/metrics.md is made of them."""
 
 
 def pieces(families: Iterable[Family]) -> Iterator[bytes]:
@@ -97,12 +102,16 @@ def line(name: str, labels: str, value: float) -> str:
 
 def gauge(name: str, explanation: str, value: float, labels: str = "") -> Family:
     """A family of a single sample."""
-    return Family(name, "gauge", explanation, (line(name, labels, value),))
+    return Family(name, "gauge", explanation, (line(name, labels, value),), _names(labels))
 
 
 def counter(name: str, explanation: str, value: float, labels: str = "") -> Family:
     """A family of a single sample."""
-    return Family(name, "counter", explanation, (line(name, labels, value),))
+    return Family(name, "counter", explanation, (line(name, labels, value),), _names(labels))
+
+
+def _names(labels: str) -> tuple[str, ...]:
+    return tuple(_NAME.findall(labels))
 
 
 def by_label(
@@ -119,4 +128,4 @@ def by_label(
         line(family.name, label_text({**(constants or {}), label: key}), values[key])
         for key in sorted(values)
     ]
-    return family._replace(lines=lines)
+    return family._replace(lines=lines, labels=(*(constants or {}), label))

@@ -49,4 +49,4 @@ def http2_families(counters: Counters, vitals: Iterable[Vitals]) -> Iterator[Fam
 
 def _ends(name: str, explanation: str, counts: Counter[HTTP2End]) -> Family:
     lines = [line(name, label_text(end._asdict()), counts[end]) for end in sorted(counts)]
-    return Family(name, "counter", explanation, lines)
+    return Family(name, "counter", explanation, lines, HTTP2End._fields)

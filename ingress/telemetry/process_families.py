@@ -181,7 +181,13 @@ def _limited(counters: Counters) -> Family:
         line(name, label_text(labels.as_text), counters.limited[labels])
         for labels in sorted(counters.limited)
     ]
-    return Family(name, "counter", "Requests beyond a limit of their client", lines)
+    return Family(
+        name,
+        "counter",
+        "Requests beyond a limit of their client",
+        lines,
+        ("namespace", "ingress", "limit", "dry_run"),
+    )
 
 
 def _policies(counters: Counters) -> Iterator[Family]:

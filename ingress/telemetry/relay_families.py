@@ -29,12 +29,13 @@ def relay_families(counters: Counters, vitals: Iterable[Vitals]) -> Iterator[Fam
     )
     yield by_label(family, "protocol", {"TCP": open_now.tcp, "UDP": open_now.udp})
     counts = counters.relays
-    for name, help_text, lines in (
-        ("connections_total", "Connections and sessions that are over", _outcomes(counts)),
-        ("bytes_total", "Bytes from clients (received) and to them (sent)", _bytes(counts)),
-        ("duration_seconds_total", "How long they lasted", _seconds(counts)),
+    for name, help_text, lines, label in (
+        ("connections_total", "Connections and sessions that are over", _outcomes, "outcome"),
+        ("bytes_total", "Bytes from clients (received) and to them (sent)", _bytes, "direction"),
+        ("duration_seconds_total", "How long they lasted", _seconds, ""),
     ):
-        yield Family(f"{_PREFIX}_{name}", "counter", help_text, lines)
+        labels = (*RelayLabels._fields, label) if label else RelayLabels._fields
+        yield Family(f"{_PREFIX}_{name}", "counter", help_text, lines(counts), labels)
     family = Family(
         f"{OWN_PREFIX}_udp_drops_total",
         "counter",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final
 
+from ingress.routing.route import RouteLabels
 from ingress.steps import STRIDE
 from ingress.telemetry.exposition import Family, escaped, number
 from ingress.telemetry.histogram import HISTOGRAMS, Histogram, Row
@@ -17,6 +18,8 @@ from ingress.telemetry.traffic import Series
 from ingress.telemetry.traffic_totals import TrafficTotals
 
 PREFIX: Final = "nginx_ingress_controller"
+
+_OF_SERIES: Final = (*RouteLabels._fields, "method", "status")
 
 _Labelled = tuple[str, Row]
 """The labels of a series as text, and its row."""
@@ -34,6 +37,7 @@ def traffic_families(totals: TrafficTotals, constants: Mapping[str, str]) -> Ite
         "counter",
         "The total number of client requests",
         _requests(_labelled(totals, constants, rows)),
+        (*_OF_SERIES, *constants),
     )
     for histogram in HISTOGRAMS:
         yield Family(
@@ -41,6 +45,7 @@ def traffic_families(totals: TrafficTotals, constants: Mapping[str, str]) -> Ite
             "histogram",
             histogram.help,
             _observations(histogram, rows),
+            (*_OF_SERIES, *constants, "le"),
         )
 
 

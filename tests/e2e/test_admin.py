@@ -17,6 +17,7 @@ from tests.e2e.case import ProcessTestCase
 from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient, Reply
 from tests.support.manifest import ingress_manifest, secret_manifest, served_manifests
+from tests.support.metric_page import differences
 from tests.support.open_api import json_paths, mistakes_in, parameters_of
 from tests.support.process import PATIENCE, wait_until
 
@@ -94,6 +95,13 @@ class AdminTests(ProcessTestCase):
             self.assertEqual(set(accepted.split(", ")), parameters_of(path))
             self.assertEqual(self.ask(path, method="POST").status, 405)
             self.assertEqual(self.ask(path, own_host="rebound.example").status, 421)
+
+    def test_metrics(self) -> None:
+        """What Prometheus gets is what docs/metrics.md says, after requests and before."""
+        self.assertEqual(differences(self.ask("/metrics").text), [])
+        self.get("/first")
+        self.get("/gone")
+        self.assertEqual(differences(self.ask("/metrics").text), [])
 
     def test_exchanges(self) -> None:
         """The last requests of all workers are shown, without what may be secret in them."""

@@ -36,6 +36,7 @@ from tests.support.manifest import (
     secret_manifest,
     served_manifests,
 )
+from tests.support.metric_page import differences, documented, families_of
 from tests.support.process import CHECKOUT, LOOPBACK, replace_file, wait_until
 from tests.support.prometheus import Prometheus, find_program
 
@@ -49,6 +50,9 @@ UNKNOWN_FRAME = b"\x00\x00\x00\xbb\x00\x00\x00\x00\x00"
 """A frame of HTTP/2 of a type that nobody knows."""
 
 PREFACE = b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 80\r\n"
+
+RARE = {"txingress_share_refusals_total", "txingress_udp_drops_total"}
+"""Metrics of what does not happen here."""
 
 VARIABLES = {
     # All of everything, as the dashboards have it by default.
@@ -324,6 +328,21 @@ class DashboardTests(ProcessTestCase):
         self.check(asked)
         replace_file(self.pod.config, text)
         wait_until(lambda: not self.samples(failed), "the mistake to be over")
+
+    def test_documented(self) -> None:
+        """Each metric of docs/metrics.md is there, of the one process or the other."""
+        left = set(documented())
+
+        def all_there() -> bool:
+            for process in (self.process, self.pod):
+                with HTTPClient(process.port("admin")) as client:
+                    text = client.request("/metrics", "localhost").text
+                self.assertEqual(differences(text), [])
+                left.difference_update(families_of(text))
+            # They need more clients than there are here, and a collector that is slow.
+            return left <= RARE
+
+        wait_until(all_there, "all metrics")
 
     def test_alerts(self) -> None:
         """Prometheus evaluates each alert without a complaint."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from ipaddress import ip_network
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +72,27 @@ class ExplanationTests(SynchronousTestCase):
         self.assertEqual((explanation.status, explanation.outcome), (400, "bad_request"))
         self.assertIsNone(explanation.client)
         self.assertIn("400 bad_request", as_text(explanation))
+
+    def test_client(self) -> None:
+        """What the peer says of the client is believed, in whole, in part, or not at all."""
+        networks = (ip_network("10.0.0.0/8"),)
+        named = replace(FILES.nginx.forwarded_for, address_proxies=networks)
+        for config, address, reason in (
+            (FILES, "10.0.0.7", "none of trusted-proxies"),
+            (replace(FILES, trusted_proxies=networks), "203.0.113.7", "are believed"),
+            (
+                replace(FILES, nginx=replace(FILES.nginx, forwarded_for=named)),
+                "203.0.113.7",
+                "about the address of its client alone",
+            ),
+        ):
+            asked = ask(
+                "http://a.example/", fields=("X-Forwarded-For: 203.0.113.7",), client="10.0.0.7"
+            )
+            explanation = explain(built(WEB, config=config), asked, now=NOW)
+            assert explanation.client is not None
+            self.assertEqual(explanation.client.address, address.encode())
+            self.assertIn(reason, explanation.client_reason)
 
     def test_certificate(self) -> None:
         """The certificate of the handshake is named, with what is wrong with it."""
