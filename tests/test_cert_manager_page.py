@@ -54,6 +54,12 @@ class CertManagerPageTests(SynchronousTestCase):
         self.assertRegex(output, r"(?m)^rules +> Prefix / of default/shop .*decides$")
         self.assertIn("Secret default/shop-tls does not exist", output)
 
+    def test_check(self) -> None:
+        """In a pull request its Secret is a note: nobody has to have it in the repository."""
+        (self.folder / "all.yaml").write_text(yaml.safe_dump_all([CLASS, self.ingress]))
+        output = run("check", str(self.folder / "all.yaml"))[1]
+        self.assertRegex(output, r"(?m): TLS001 note .*cert-manager makes it in the cluster ")
+
     def test_no_endpoint(self) -> None:
         """A pod that does not run is 503, whatever the Ingress of the host says."""
         output = self.explain(solver_ingress(self.challenge), solver_service(self.challenge))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ingress.command.awaited_secrets import awaited_secret
 from ingress.command.offline import Offline, place_of
 from ingress.problem import Problem
 from ingress.problem_code import KINDS, Code, Severity
@@ -82,9 +83,12 @@ def findings_of(offline: Offline) -> list[Finding]:
 def _as_of_files(finding: Finding, problem: Problem, offline: Offline) -> Finding:
     """
     Lower the severity of what is usual in files: pods, and so endpoints, are known to a cluster
-    alone. A Service that is not among the files at all may well be a mistake. Names outside of
-    the cluster are not resolved here.
+    alone, and so are Secrets that cert-manager makes. A Service that is not among the files at all
+    may well be a mistake. Names outside of the cluster are not resolved here.
     """
+    awaited = awaited_secret(problem, offline)
+    if awaited:
+        return replace(finding, severity=Severity.NOTE, message=awaited)
     if problem.code is not Code.SERVICE_WITHOUT_ENDPOINTS:
         return finding
     namespace, _, name = problem.value.strip('"').partition(":")[0].rpartition("/")

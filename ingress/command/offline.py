@@ -49,6 +49,11 @@ class Offline:
     skipped: Mapping[str, int]
     """The number of objects of each kind that is not read."""
 
+    is_for_cluster: bool = False
+    """
+    Whether it is made of files that were named: they are applied to a cluster, which has more.
+    """
+
 
 class _NoWatcher:
     """Watches nothing: the files are read once."""
@@ -166,9 +171,10 @@ def load(
             if assumes_endpoints:
                 objects = assumed_endpoints(objects, config)
             loaded = _offline(config, objects, files.problems, now, remark, files.source)
-    names = dict(zip(real, paths, strict=True))
+    loaded = replace(loaded, is_for_cluster=bool(paths))
     if real == list(paths):
         return loaded
+    names = dict(zip(real, paths, strict=True))
     return replace(
         loaded,
         problems=tuple(_renamed(each, names) for each in loaded.problems),
