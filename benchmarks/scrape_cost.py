@@ -7,6 +7,7 @@ Usage: ``python -m benchmarks.scrape_cost``
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import cast
@@ -16,10 +17,12 @@ from prometheus_client.core import HistogramMetricFamily
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ingress.admin.shared_text import SharedText, Stream
 from ingress.admin.snapshot_json import Published, snapshot_json
-from ingress.admin.streaming import Stream, compressed
+from ingress.admin.streaming import compressed
 from ingress.config import Limits
 from ingress.memory import settle_objects
+from ingress.planned_call import PlannedCall
 from ingress.routing.build import Built
 from ingress.telemetry.counts import Counters, Counts
 from ingress.telemetry.metrics import make_registry, metrics
@@ -64,25 +67,25 @@ class Turns:
 
     def __init__(self) -> None:
         self.longest = 0.0
-        self._next: Callable[[], None] | None = None
+        self._due: deque[PlannedCall] = deque()
 
     def seconds(self) -> float:
         return time.process_time()
 
-    def callLater(self, delay: float, work: Callable[[], None]) -> Turns:
-        self._next = work
-        return self
-
-    def cancel(self) -> None:
-        self._next = None
+    def callLater(self, delay: float, work: Callable[[], None]) -> PlannedCall:
+        call = PlannedCall(work, ())
+        if not delay:
+            self._due.append(call)
+        return call
 
     def run(self) -> None:
-        """Until nothing is left to do."""
-        while self._next is not None:
-            work, self._next = self._next, None
-            began = time.process_time()
-            work()
-            self.longest = max(self.longest, time.process_time() - began)
+        """Until nothing is left to do at once."""
+        while self._due:
+            call = self._due.popleft()
+            if call.active():
+                began = time.process_time()
+                call.call()
+                self.longest = max(self.longest, time.process_time() - began)
 
 
 class Asked:
@@ -111,12 +114,16 @@ class Asked:
         pass
 
 
-def measure(name: str, pieces: Iterator[bytes]) -> None:
-    """Print what all of them take, and the longest turn."""
+def measure(name: str, pieces: Iterator[bytes], clients: int = 1) -> None:
+    """Print what all of them take, and the longest turn; lines and bytes are those of a client."""
     turns, asked = Turns(), Asked()
+    clock = cast(IReactorTime, turns)
     settle_objects()
     began = time.process_time()
-    Stream(asked, pieces, cast(IReactorTime, turns)).start()
+    text = SharedText(pieces, clock, "/")
+    for each in (asked, *(Asked() for _ in range(clients - 1))):
+        Stream(each, text, clock).start()
+    text.start()
     turns.run()
     spent, longest = (time.process_time() - began) * 1e3, turns.longest * 1e3
     print(f"{name:44} {asked.lines:9,} {asked.size / 1e6:8.1f} {spent:9.1f} {longest:12.2f}")
@@ -152,6 +159,7 @@ def main() -> None:
         measure(f"metrics of {count} hosts, the first time", metrics(hand.proxy, registry))
         measure(f"metrics of {count} hosts", metrics(hand.proxy, registry))
         measure("the same compressed", compressed(metrics(hand.proxy, registry)))
+        measure("the same for 200 clients", compressed(metrics(hand.proxy, registry)), 200)
         published = Published(result, 1, NOW, (), {})
         measure(f"routing table of {count} hosts", snapshot_json(published))
     measure("prometheus_client: a histogram of 500 series", _generated(OneFamily(500)))

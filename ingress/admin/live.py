@@ -67,7 +67,7 @@ class Live:
     @property
     def page(self) -> Page:
         """The page of the stream."""
-        return Page(self._answer)
+        return Page(self._answer, is_live=lambda query: True)
 
     async def _answer(self, request: PageRequest) -> LiveContent | Content:
         if len(self._followers) >= MAX_FOLLOWERS:

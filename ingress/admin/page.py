@@ -69,6 +69,11 @@ class Query:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    @property
+    def key(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The same for equal queries, in whatever order their names came; it can be hashed."""
+        return tuple(sorted((name, tuple(values)) for name, values in self._values.items()))
+
     def all(self, name: str) -> tuple[str, ...]:
         """:return: every value of a parameter."""
         return tuple(self._values.get(name, ()))
@@ -122,6 +127,15 @@ class Page(NamedTuple):
     repeatable: frozenset[str] = frozenset()
     """Those of them that may be given more than once."""
 
+    forms: tuple[str, ...] = ()
+    """
+    The media types between which the field Accept chooses; empty if there is one. Answers to equal
+    queries in the same form are the same at the same moment.
+    """
+
+    is_live: Callable[[Query], bool] = lambda query: False
+    """Whether the answer to a query may be `LiveContent`, which is for its client alone."""
+
     def read_query(self, given: Mapping[bytes, Sequence[bytes]]) -> Query:
         """
         :param given: the values by name.
@@ -132,7 +146,7 @@ class Page(NamedTuple):
             for name, values in given.items()
         }
         if self.parameters is None:
-            return Query(query)
+            return Query()
         accepted = ", ".join(sorted(self.parameters))
         explained = f"accepted are {accepted}" if accepted else "none is accepted here"
         for name, values in query.items():

@@ -66,7 +66,10 @@ def resource_page(
             return Content(_HTML_TYPE, render(value, request.query), (*FIELDS, shown))
         return Content(JSON.encode(), json_pieces(value))
 
-    return Page(answer, resource.parameters, resource.repeatable)
+    def is_live(query: Query) -> bool:
+        return resource.follow(query) is not None
+
+    return Page(answer, resource.parameters, resource.repeatable, tuple(offered), is_live)
 
 
 def live_content(following: Next, media_type: str) -> LiveContent:

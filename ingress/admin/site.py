@@ -5,6 +5,7 @@ The HTTP site of the admin listener.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any, Final
 
@@ -20,10 +21,12 @@ from twisted.web.server import Request as SiteRequest
 from ingress.admin.access_check import AccessCheck
 from ingress.admin.leaf import NOT_FOUND, Leaf, text
 from ingress.admin.live_stream import LiveStream
-from ingress.admin.page import LiveContent, Page, PageError, PageRequest
+from ingress.admin.page import Content, LiveContent, Page, PageError, PageRequest
 from ingress.admin.page_files import PageFiles
 from ingress.admin.readiness import Readiness
-from ingress.admin.streaming import Stream, compressed, takes_gzip
+from ingress.admin.shared_text import SharedText, Stream
+from ingress.admin.streaming import takes_gzip
+from ingress.admin.texts import FAILED, Texts
 from ingress.admin.turns import Turns
 from ingress.token_bucket import TokenBucket
 
@@ -74,8 +77,9 @@ def make_admin_site(
     root = _Root(health_path.encode(), _Check(health))
     root.putChild(b"healthz", _Check(healthz))
     root.putChild(b"readyz", _Check(readyz))
+    texts = Texts(turns)
     for name, page in pages.items():
-        root.putChild(name.encode(), _Paged(page, turns))
+        root.putChild(name.encode(), _Paged(name, page, texts, turns))
     root.putChild(b"assets", PageFiles())  # type: ignore[no-untyped-call]
     site = _AdminSite(root, reactor=turns, timeout=TIMEOUT)  # type: ignore[no-untyped-call]
     site.access = access if access is not None else AccessCheck()
@@ -204,9 +208,11 @@ class _Paged(Leaf):
 
     log = Logger()
 
-    def __init__(self, page: Page, turns: Turns) -> None:
+    def __init__(self, name: str, page: Page, texts: Texts, turns: Turns) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._name = name
         self._page = page
+        self._texts = texts
         self._turns: Any = turns
 
     def answer(self, request: Any) -> Any:
@@ -217,9 +223,18 @@ class _Paged(Leaf):
 
     async def _answer(self, request: Any) -> None:
         query = self._page.read_query(request.args)
-        # Of requests that come together each one waits, and is dropped if its client leaves.
-        await self._turns.wait()
-        content = await self._page.answer(PageRequest(query, request.getHeader(b"accept")))
+        asked = PageRequest(query, request.getHeader(b"accept"))
+        is_compressed = takes_gzip(request.getHeader(b"accept-encoding"))
+        begin = partial(self._begin, request, is_compressed)
+        await self._texts.answer(self._name, self._page, asked, is_compressed, begin)
+
+    def _begin(
+        self,
+        request: Any,
+        is_compressed: bool,
+        content: Content | LiveContent,
+        shared: SharedText | None,
+    ) -> None:
         request.setHeader(b"content-type", content.media_type)
         request.setHeader(b"vary", b"Accept, Accept-Encoding")
         if isinstance(content, LiveContent):
@@ -233,14 +248,12 @@ class _Paged(Leaf):
             return
         for field in content.fields:
             request.setHeader(*field)
-        pieces = content.pieces
-        if takes_gzip(request.getHeader(b"accept-encoding")):
+        if is_compressed:
             request.setHeader(b"content-encoding", b"gzip")
-            pieces = compressed(pieces)
-        if request.method == b"HEAD":
+        if request.method == b"HEAD" or shared is None:
             request.finish()
         else:
-            Stream(request, pieces, self._turns).start()
+            Stream(request, shared, self._turns).start()
 
     def _failed(self, failure: Failure, request: Any) -> None:
         error = failure.value
@@ -250,6 +263,6 @@ class _Paged(Leaf):
             body = text(request, error.status, str(error))
         else:
             self.log.failure("{path} cannot be served", failure, path=request.path)
-            body = text(request, 500, "internal error; the log has the details")
+            body = text(request, 500, FAILED)
         request.write(body)
         request.finish()

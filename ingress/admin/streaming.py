@@ -1,5 +1,6 @@
 """
-Answers that are made in slices of time, between which the reactor serves traffic.
+What all bodies of answers have in common that are made in slices of time, between which the reactor
+serves traffic.
 """
 
 from __future__ import annotations
@@ -8,10 +9,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 SLICE: Final = 0.001
@@ -21,7 +20,7 @@ meanwhile wait for one slice, two at most.
 """
 
 WRITTEN_AT_ONCE: Final = 64 * 1024
-"""Bytes after which a slice ends as well, to bound memory."""
+"""Bytes after which a slice ends as well, and that are written in one, to bound memory."""
 
 STALL_TIMEOUT: Final = 60.0
 """Seconds that a client may take nothing from a full send buffer."""
@@ -104,68 +103,3 @@ class PacedBody:
         if self._call is not None:
             self._call.cancel()
             self._call = None
-
-
-class Stream(PacedBody):
-    """
-    The body of one answer while it is made and sent.
-
-    :param request: has its status and fields set; it is finished at the end.
-    :param pieces: of the body, each the work of a millisecond at most; empty ones
-        stand for work without a result yet.
-    :param clock: schedules the slices.
-    """
-
-    def __init__(self, request: Any, pieces: Iterator[bytes], clock: IReactorTime) -> None:
-        super().__init__(request, clock)
-        self._pieces = pieces
-
-    def start(self) -> None:
-        """Schedule the first slice."""
-        gone: Deferred[Any] = self._request.notifyFinish()
-        gone.addErrback(self._client_gone)
-        self._request.registerProducer(self, True)
-        if self._call is None and not self._is_over:
-            self.resumeProducing()
-
-    def resumeProducing(self) -> None:
-        """IPushProducer."""
-        self._schedule(0, self._work)
-
-    def _work(self) -> None:
-        self._call = None
-        end = self._clock.seconds() + SLICE
-        made: list[bytes] = []
-        size = 0
-        is_last = False
-        try:
-            while size < WRITTEN_AT_ONCE and self._clock.seconds() < end:
-                piece = next(self._pieces)
-                made.append(piece)
-                size += len(piece)
-        except StopIteration:
-            is_last = True
-        except Exception:
-            self.log.failure("{path} cannot be served to its end", path=self._request.path)
-            self._cut()
-            return
-        # Before writing, which may pause us.
-        if not is_last:
-            self.resumeProducing()
-        if size:
-            self._request.write(b"".join(made))
-        if is_last:
-            self._finish()
-
-    def _finish(self) -> None:
-        if not self._is_over:
-            self._end()
-            self._request.unregisterProducer()
-            self._request.finish()
-
-    def _client_gone(self, failure: Failure) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        super()._end()
-        self._pieces = iter(())

@@ -59,26 +59,26 @@ class AwaitedSecretTests(SynchronousTestCase):
 
     def test_awaited(self) -> None:
         """A Secret that cert-manager will make is a note that says so, and by which annotation."""
-        for annotations, named in (
+        for asked, named in (
             ({ISSUER: "local"}, f'({ISSUER}: "local")'),
             ({CLUSTER_ISSUER: "letsencrypt"}, f'({CLUSTER_ISSUER}: "letsencrypt")'),
             ({"kubernetes.io/tls-acme": "true"}, "(kubernetes.io/tls-acme: true)"),
         ):
-            ((severity, message),) = self.found(str(self.write(shop(annotations))))
-            self.assertEqual(severity, "note", annotations)
+            ((severity, message),) = self.found(str(self.write(shop(asked))))
+            self.assertEqual(severity, "note", asked)
             self.assertIn(f"cert-manager makes it in the cluster {named}", message)
             self.assertIn("until then the default certificate is served", message)
 
     def test_not_asked_for(self) -> None:
         """It is an error where cert-manager makes none."""
-        for annotations in (
+        for asked in (
             {},
             {ISSUER: ""},
             {ISSUER: "a", CLUSTER_ISSUER: "b"},
             {"kubernetes.io/tls-acme": "false"},
             {"cert-manager.io/issuer-kind": "Issuer"},
         ):
-            self.assertEqual(self.severities(shop(annotations)), ["error"], annotations)
+            self.assertEqual(self.severities(shop(asked)), ["error"], asked)
 
     def test_entries(self) -> None:
         """An entry without hosts gets none, nor do two that name the same Secret."""
