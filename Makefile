@@ -135,7 +135,7 @@ prometheus:
 OTHER_PROXIES = haproxy liblua5.3-0 nginx libnginx-mod-stream
 
 other-proxies: .venv/developer proxy-programs
-	@TXINGRESS_TEST_OTHER_PROXIES=1 $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_other_proxies
+	@TXINGRESS_TEST_OTHER_PROXIES=1 $(IN_CHECKOUT) -m tests --no-lint tests.e2e.test_other_proxies tests.e2e.test_other_proxies_page
 
 proxy-programs:
 	@set -eu; \
