@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from ingress.document import DocumentText, Path
 from ingress.document.line_index import LineIndex, index_lines
 from ingress.kube.folder import FoundFile
-from ingress.kube.manifest_file import read_content
+from ingress.kube.manifest_content import read_content
 
 MAX_OBJECT: Final = 256 * 1024
 """Characters of an object in which fields are looked for; it may have one MiB in a cluster."""

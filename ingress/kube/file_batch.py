@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ingress.kube.folder import FoundFile
-from ingress.kube.manifest_file import Content, read_content
+from ingress.kube.manifest_content import Content, read_content
 
 BATCH_FILES: Final = 500
 BATCH_SIZE: Final = 4 << 20

@@ -25,7 +25,9 @@ from ingress.kube.field_lines import Wanted, find_field_lines
 from ingress.kube.file_batch import batches, read_all
 from ingress.kube.file_report import FileReport
 from ingress.kube.folder import FoundFile, Listing, find_files, scan_manifests
-from ingress.kube.manifest_file import Content, ManifestFile, update_file
+from ingress.kube.manifest_content import Content
+from ingress.kube.manifest_file import ManifestFile
+from ingress.kube.manifest_update import update_file
 from ingress.kube.objects import KubeObject, ObjectKey
 from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.reactor_access import MakeWatcher, run_in_reactor_thread, watch_folders

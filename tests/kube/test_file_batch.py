@@ -1,5 +1,5 @@
 """
-Tests for `ingress.kube.file_batch`; reading is tested with `ingress.kube.manifest_file`.
+Tests for `ingress.kube.file_batch`; reading is tested with `ingress.kube.manifest_content`.
 """
 
 from __future__ import annotations
