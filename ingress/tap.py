@@ -289,7 +289,12 @@ def _make_control_plane(
         )
     store = ObjectStore()
     source = FilesSource(
-        reactor, store, config.source.paths, config.tls.secrets, configuration=config.path
+        reactor,
+        store,
+        config.source.paths,
+        config.tls.secrets,
+        configuration=config.path,
+        config_map=config.config_map,
     )
     problem_log = ProblemLog(reactor, source.locate)
     names = _make_resolver(reactor, store)

@@ -252,6 +252,7 @@ def _reading_files(config: Config) -> Iterator[_Files]:
         settle=lambda: None,
         make_watcher=_NoWatcher,  # type: ignore[arg-type]  # It has what a FilesSource calls.
         configuration=config.path,
+        config_map=config.config_map,
     )
     _wait(clock, source.start())
     found = tuple(problem for those in source.problems.values() for problem in those)

@@ -59,7 +59,12 @@ class LiveRules:
             build: BuildSteps = build_steps
         else:
             self._source = FilesSource(
-                reactor, store, config.source.paths, config.tls.secrets, configuration=config.path
+                reactor,
+                store,
+                config.source.paths,
+                config.tls.secrets,
+                configuration=config.path,
+                config_map=config.config_map,
             )
             build = build_assumed
         problems = ProblemLog(reactor)

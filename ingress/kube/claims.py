@@ -72,6 +72,28 @@ class Claims:
         winner = self._winner(key)
         return [order for order in self._claimants[key] if order != winner]
 
+    def settle(
+        self, affected: Mapping[ObjectKey, None]
+    ) -> Steps[tuple[list[KubeObject], list[ObjectKey]]]:
+        """
+        Renew the losses of objects.
+
+        :param affected: what `replace` returned.
+        :return: those that a file has, and the keys of those that none has.
+        """
+        upserts: list[KubeObject] = []
+        deletes: list[ObjectKey] = []
+        for count, key in enumerate(affected):
+            if count % STRIDE == 0:
+                yield
+            item = self.find(key)
+            if item is None:
+                deletes.append(key)
+            else:
+                upserts.append(item)
+            self.judge(key)
+        return upserts, deletes
+
     def judge(self, key: ObjectKey) -> None:
         """Renew the losses of an object after its claimants have changed."""
         self.losses.pop(key, None)

@@ -14,10 +14,11 @@ from functools import partial
 from os import PathLike, fspath
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ingress.config import Config
+from ingress.kube.awaited_config_map import AwaitedConfigMap
 from ingress.kube.change import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, Change
 from ingress.kube.claims import Claims
 from ingress.kube.fault import read_field
@@ -28,7 +29,7 @@ from ingress.kube.folder import FoundFile, Listing, find_files, scan_manifests
 from ingress.kube.manifest_content import Content
 from ingress.kube.manifest_file import ManifestFile
 from ingress.kube.manifest_update import update_file
-from ingress.kube.objects import KubeObject, ObjectKey
+from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.reactor_access import MakeWatcher, run_in_reactor_thread, watch_folders
 from ingress.kube.settling import Settling
@@ -64,6 +65,7 @@ class FilesSource:
     :param make_watcher: makes what reports changes in folders.
     :param settle: called repeatedly during a large load.
     :param configuration: the configuration file, which may be among the manifests and is none.
+    :param config_map: what the configuration names as ``config-map``.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class FilesSource:
         settle: Callable[[], None] = settle_objects,
         make_watcher: MakeWatcher = watch_folders,
         configuration: str | PathLike[str] | None = None,
+        config_map: ObjectName | None = None,
     ) -> None:
         self._reactor = reactor
         self._store = store
@@ -88,6 +91,7 @@ class FilesSource:
         self._watcher = make_watcher(reactor, self._notice)
         self._settling = Settling()
         self._claims = Claims()
+        self._awaited = AwaitedConfigMap(config_map)
         self._known: dict[str, FoundFile] = {}
         self._files: dict[str, ManifestFile] = {}
         self._report = FileReport()
@@ -168,16 +172,18 @@ class FilesSource:
 
     def reconfigure(self, config: Config) -> Deferred[None]:
         """
-        Apply another configuration: its folder of PEM files.
+        Apply another configuration: its folder of PEM files, and its ConfigMap.
 
-        :return: has fired already: everything else that a configuration names is known.
+        :return: fires when the ConfigMap is known, or known to be unknown; everything else that
+            a configuration names is known already.
         """
+        known = self._awaited.configure(config.config_map)
         secrets = config.tls.secrets
         path = None if secrets is None else fspath(secrets)
-        if path != self._secrets:
+        if path != self._secrets or not known.called:
             self._secrets = path
             self._schedule(0)
-        return succeed(None)
+        return known
 
     def stop(self) -> Deferred[None]:
         """
@@ -191,6 +197,7 @@ class FilesSource:
         for call in (self._call, self._rename_call):
             if call is not None and call.active():
                 call.cancel()
+        self._awaited.stop()
         stopped: Deferred[None] = Deferred()
         self._stopping.append(stopped)
         self._say_stopped()
@@ -265,6 +272,7 @@ class FilesSource:
             # A change between the scan and the watch would go unnoticed.
             self._must_look_again = True
         now = self._reactor.seconds()
+        self._awaited.unsettled.clear()
         due, gone, wait = await self._slices.run(
             self._settling.select(listing, self._known, now, settled=not self._is_loaded)
         )
@@ -332,6 +340,7 @@ class FilesSource:
         """Take over the new content of one file."""
         if content.is_unsettled:
             self._must_look_again = True
+            self._awaited.unsettled[found.path] = None
             return
         file = printable(found.path)
         before = self._files.get(file, ManifestFile())
@@ -378,16 +387,8 @@ class FilesSource:
 
     def _publish(self, affected: Mapping[ObjectKey, None], listing: Listing) -> Steps[None]:
         """Change the store once, then report Problems."""
-        upserts: list[KubeObject] = []
-        deletes: list[ObjectKey] = []
-        for count, key in enumerate(affected):
-            if count % STRIDE == 0:
-                yield
-            item = self._claims.find(key)
-            if item is None:
-                deletes.append(key)
-            else:
-                upserts.append(item)
-            self._claims.judge(key)
-        yield from self._store.apply_in_steps(upserts, deletes)
+        upserts, deletes = yield from self._claims.settle(affected)
+        found, missing = self._awaited.changes(self._claims.find, self._files.values(), listing)
+        yield from self._store.apply_in_steps([*upserts, *found], [*deletes, *missing])
+        self._awaited.applied()
         self._report.publish(listing, self._claims.losses.values())

@@ -84,6 +84,9 @@ class Listing:
     hidden: set[str] = field(default_factory=set)
     """Existing paths that cannot be read: files at and below them keep their last content."""
 
+    unread: tuple[str, ...] = ()
+    """Those of `problems` where manifests should be, or may be."""
+
     def miss(self, path: str, message: str) -> None:
         """Note that a path does not exist."""
         self.problems.setdefault(
@@ -165,6 +168,7 @@ def scan_manifests(paths: Iterable[str], listing: Listing) -> None:
                 real = os.path.realpath(path)
                 listing.places.setdefault(real, []).append((path, index))
                 _take_file(path, real, status, index, listing)
+    listing.unread = tuple(listing.problems)
 
 
 def find_files(listing: Listing, paths: Iterable[str]) -> list[FoundFile]:

@@ -16,8 +16,10 @@ from ingress.document import DocumentError, DocumentText, decode_text, split_doc
 from ingress.kube.folder import FoundFile, sign
 from ingress.kube.manifest import Reading
 from ingress.kube.pem_folder import read_pair, sign_pair
+from ingress.kube.unread import TextRemains, Unread, remains_of_text
 from ingress.problem import Origin, Problem, printable
 from ingress.problem_code import Code
+from ingress.steps import finish
 
 DIGESTED_AT_ONCE: Final = 1024 * 1024
 """Characters."""
@@ -41,6 +43,9 @@ class Content:
 
     problem: Problem | None = None
     """Why there is no content."""
+
+    remains: TextRemains = TextRemains()
+    """What may be in a file without content."""
 
     modified: float = 0.0
     """When the file was modified, in seconds since the epoch; 0 if unknown."""
@@ -72,15 +77,38 @@ def read_content(found: FoundFile) -> Content:
         return Content(is_unsettled=True)
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
-        return Content(problem=Problem(message, origin=Origin(file), code=Code.FILE_UNREADABLE))
+        return Content(
+            problem=Problem(message, origin=Origin(file), code=Code.FILE_UNREADABLE),
+            remains=TextRemains((Unread(Origin(file)),)),
+        )
     try:
         return Content(digest_documents(decode_text(data)), modified=found.modified)
     except DocumentError as error:
         return Content(
             problem=Problem(
                 error.message, origin=Origin(file, error.line), code=Code.FILE_NOT_PARSED
-            )
+            ),
+            remains=_remains_of(data, file),
         )
+
+
+def _remains_of(data: bytes, file: str) -> TextRemains:
+    """:return: what can be recognised in a file that is no text; if nothing can, it may be all."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", "replace")
+    else:
+        # UTF-16 without a byte order mark, and most other encodings, have ASCII in them.
+        text = data.replace(b"\0", b"").decode("utf-8", "replace")
+    if "kind" not in text:
+        return TextRemains((Unread(Origin(file)),))
+    found = [
+        finish(remains_of_text(source.text, Origin(file, source.line)))
+        for source in split_documents(text)
+    ]
+    return TextRemains(
+        tuple(each for one in found for each in one.unread),
+        tuple(each for one in found for each in one.guards),
+    )
 
 
 def digest_documents(text: str) -> tuple[DigestedText, ...]:

@@ -11,6 +11,7 @@ import msgspec
 
 from ingress.kube.manifest import Reading
 from ingress.kube.objects import KubeObject, ObjectKey
+from ingress.kube.unread import TextRemains, Unread
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.steps import STRIDE, Steps
@@ -25,6 +26,9 @@ class ReadDocument(msgspec.Struct, frozen=True, gc=False):
     is_broken: bool = False
     """Whether it cannot be parsed, so that its objects are unknown."""
 
+    remains: TextRemains = TextRemains()
+    """What may be in it then."""
+
     def at_line(self, line: int) -> Steps[ReadDocument]:
         """The same document, moved to another line by text before it."""
         delta = line - self.line
@@ -35,7 +39,7 @@ class ReadDocument(msgspec.Struct, frozen=True, gc=False):
             readings.append(_moved(reading, delta))
             if count % STRIDE == STRIDE - 1:
                 yield
-        return ReadDocument(line, tuple(readings), self.is_broken)
+        return ReadDocument(line, tuple(readings), self.is_broken, self.remains)
 
 
 def _moved(reading: Reading, delta: int) -> Reading:
@@ -76,6 +80,12 @@ class ManifestFile(msgspec.Struct, frozen=True, gc=False):
 
     kept: Mapping[ObjectKey, float] = msgspec.field(default_factory=dict)
     """The same of the last good versions that are served now."""
+
+    unread: tuple[Unread, ...] = ()
+    """Where there may be ConfigMaps that are not known."""
+
+    guessed: frozenset[ObjectKey] = frozenset()
+    """Those of the objects that may be in a document, or file, that cannot be read."""
 
 
 def twice(key: ObjectKey, origin: Origin, first: Origin) -> Problem:

@@ -19,8 +19,10 @@ from ingress.document import DocumentError, DocumentText, parse_in_slices
 from ingress.kube.manifest import Reading, read_objects
 from ingress.kube.manifest_content import Content
 from ingress.kube.manifest_file import ManifestFile, ReadDocument, twice
-from ingress.kube.objects import KubeObject, ObjectKey
-from ingress.kube.remains import is_remains, remains_of_text
+from ingress.kube.objects import Ingress, KubeObject, ObjectKey
+from ingress.kube.remains import is_remains
+from ingress.kube.store import key_of
+from ingress.kube.unread import TextRemains, Unread, remains_of_text
 from ingress.problem import Origin, Problem
 from ingress.problem_code import Code
 from ingress.steps import STRIDE, Steps
@@ -33,7 +35,7 @@ def update_file(file: str, content: Content, before: ManifestFile) -> Steps[Mani
     :param file: its path for Problems.
     """
     if content.problem is not None:
-        return _unreadable(content.problem, before)
+        return _unreadable(content.problem, content.remains, before)
     if content.reading is not None:
         return (yield from _Collection(before, content.modified).collect({}, content.reading))
     documents: dict[bytes, ReadDocument] = {}
@@ -50,11 +52,27 @@ def update_file(file: str, content: Content, before: ManifestFile) -> Steps[Mani
     return (yield from _Collection(before, content.modified).collect(documents, *found))
 
 
-def _unreadable(problem: Problem, before: ManifestFile) -> ManifestFile:
-    """The same content, with a Problem more: the known ones are only hidden."""
+def _unreadable(problem: Problem, remains: TextRemains, before: ManifestFile) -> ManifestFile:
+    """
+    The same content, with a Problem more: the known ones are only hidden.
+
+    :param remains: what may be in the file, which guards if nothing of it was ever good.
+    """
     problem = replace(problem, message=f"{problem.message}; {_served(before, 'file')}")
     known = [each for each in before.problems if each is not before.unreadable]
-    return msgspec.structs.replace(before, problems=(problem, *known), unreadable=problem)
+    after = msgspec.structs.replace(
+        before, problems=(problem, *known), unreadable=problem, unread=remains.unread
+    )
+    if not all(map(is_remains, before.objects.values())):
+        return after
+    kept = {key: item for key, item in before.objects.items() if key not in before.guessed}
+    guards = {key_of(item): item for item in remains.guards}
+    return msgspec.structs.replace(
+        after,
+        objects={**guards, **kept},
+        lines={**{key: item.origin.line for key, item in guards.items()}, **before.lines},
+        guessed=frozenset(guards.keys() - kept.keys()),
+    )
 
 
 def _read_document(file: str, source: DocumentText, before: ManifestFile) -> Steps[ReadDocument]:
@@ -63,12 +81,8 @@ def _read_document(file: str, source: DocumentText, before: ManifestFile) -> Ste
     except DocumentError as error:
         message = f"{error.message}; {_served(before, 'document')}"
         problem = Problem(message, origin=Origin(file, error.line), code=Code.FILE_NOT_PARSED)
-        guessed = [
-            Reading(source.line, ("ConfigMap", *item.key), item)
-            for item in remains_of_text(source.text, Origin(file, source.line))
-        ]
-        refused = Reading(error.line, problems=(problem,))
-        return ReadDocument(source.line, (refused, *guessed), True)
+        remains = yield from remains_of_text(source.text, Origin(file, source.line))
+        return ReadDocument(source.line, (Reading(error.line, problems=(problem,)),), True, remains)
     if document.value is None:
         return ReadDocument(source.line, ())
     readings = []
@@ -103,7 +117,8 @@ class _Collection:
         self._lines: dict[ObjectKey, int] = {}
         self._problems: list[Problem] = []
         self._faulty: dict[ObjectKey, list[Reading]] = {}
-        self._guessed: dict[ObjectKey, Reading] = {}
+        self._guards: list[Ingress] = []
+        self._unread: list[Unread] = []
         self._kept: dict[ObjectKey, float] = {}
         self._skipped: Counter[str] = Counter()
         self._is_broken = False
@@ -128,7 +143,7 @@ class _Collection:
         yield from self._keep()
         for key, readings in self._faulty.items():
             self._judge(key, readings)
-        self._guess()
+        guessed = self._guess()
         return ManifestFile(
             documents,
             self._objects,
@@ -139,13 +154,17 @@ class _Collection:
             modified=self._modified,
             parsed=self._before.parsed if self._is_broken else self._modified,
             kept=self._kept,
+            unread=tuple(self._unread),
+            guessed=guessed,
         )
 
     def _take(self, document: ReadDocument | Reading) -> Steps[None]:
-        """Take over the readings of a document."""
+        """Take over the readings of a document, and what may be in it."""
         if isinstance(document, Reading):
             document = ReadDocument(0, (document,))
         self._is_broken = self._is_broken or document.is_broken
+        self._guards += document.remains.guards
+        self._unread += document.remains.unread
         for count, reading in enumerate(document.readings):
             if count % STRIDE == STRIDE - 1:
                 yield
@@ -155,10 +174,7 @@ class _Collection:
             if key is None:
                 self._problems.extend(reading.problems)
             elif item is None or is_remains(item):
-                if reading.problems:
-                    self._faulty.setdefault(key, []).append(reading)
-                elif item is not None:
-                    self._guessed[key] = reading
+                self._faulty.setdefault(key, []).append(reading)
             elif key in self._objects:
                 here = Origin(item.origin.file, self._lines[key])
                 there = Origin(item.origin.file, reading.line)
@@ -194,16 +210,32 @@ class _Collection:
             if count % STRIDE == STRIDE - 1:
                 yield
             is_good = not is_remains(before.objects[key])
-            is_renewed = key in self._faulty or key in self._guessed
+            is_renewed = key in self._faulty or key in before.guessed
             if key not in self._objects and (is_good or not is_renewed):
                 self._objects[key], self._lines[key] = before.objects[key], before.lines[key]
                 self._kept[key] = before.kept.get(key, before.modified)
 
-    def _guess(self) -> None:
-        """Take what may be in a document that cannot be parsed, where nothing else is known."""
-        for key, reading in self._guessed.items():
-            if reading.item is not None and key not in self._objects:
-                self._objects[key], self._lines[key] = reading.item, reading.line
+    def _guess(self) -> frozenset[ObjectKey]:
+        """
+        Let what may be in a document that cannot be parsed guard hosts, unless it is an edited
+        version of what is served.
+
+        :return: the keys of what guards.
+        """
+        served = {
+            rule.host
+            for key in self._kept
+            if isinstance(item := self._objects[key], Ingress) and not item.only_guards
+            for rule in item.spec.rules
+        }
+        guessed = []
+        for item in self._guards:
+            key = key_of(item)
+            hosts = {rule.host for rule in item.spec.rules}
+            if key not in self._objects and served.isdisjoint(hosts):
+                self._objects[key], self._lines[key] = item, item.origin.line
+                guessed.append(key)
+        return frozenset(guessed)
 
     def _judge(self, key: ObjectKey, readings: list[Reading]) -> None:
         """Report the faults of an object with what follows from them."""

@@ -10,10 +10,8 @@ module keeps everything that can still be read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice, product
 from typing import Final, get_args
 
 import msgspec
@@ -36,13 +34,6 @@ from ingress.kube.objects import (
 from ingress.kube.validate_ingress import path_faults
 from ingress.problem import Origin
 
-_SEARCHED: Final = 1 << 20
-"""Characters of a document; no ConfigMap is larger."""
-
-_MOST_NAMES: Final = 20
-_CONFIG_MAP: Final = re.compile(r"\bkind[\"']?[ \t]*:[ \t]*[\"']?ConfigMap(?:List)?\b")
-_NAME: Final = re.compile(r"\bname[\"']?[ \t]*:[ \t]*[\"']?([\w.-]+)")
-_NAMESPACE: Final = re.compile(r"\bnamespace[\"']?[ \t]*:[ \t]*[\"']?([\w.-]+)")
 _NO_BACKEND: Final = IngressBackend()
 
 
@@ -89,26 +80,6 @@ def remains_of_config_map(raw: object, origin: Origin) -> ConfigMap | None:
     )
 
 
-def remains_of_text(text: str, origin: Origin) -> Iterator[ConfigMap]:
-    """
-    :param text: of a document that cannot be parsed.
-    :return: what remains of each ConfigMap that may be in it: that none of its keys is known.
-        Names and namespaces cannot be told from others in the text, so each may belong to each.
-    """
-    text = text[:_SEARCHED]
-    if not _CONFIG_MAP.search(text):
-        return
-    namespaces, names = _values(_NAMESPACE, text) or ["default"], _values(_NAME, text)
-    for namespace, name in product(namespaces, names):
-        metadata = Metadata(name=name, namespace=namespace)
-        yield ConfigMap(metadata=metadata, unreadable=("",), origin=origin)
-
-
-def _values(pattern: re.Pattern[str], text: str) -> list[str]:
-    found = dict.fromkeys(match[1] for match in pattern.finditer(text))
-    return list(islice(found, _MOST_NAMES))
-
-
 def remains_of(raw: object, origin: Origin) -> Ingress | None:
     """
     :param raw: an Ingress that was refused, of any shape.
@@ -152,7 +123,7 @@ def _rules(raw: object) -> Iterator[IngressRule]:
         readable = tuple(entry for entry in entries if entry is not None)
         is_whole = bool(readable) and len(readable) == len(entries)
         http = HTTPIngressRuleValue(paths=readable) if is_whole else None
-        yield IngressRule(host=_meant_host(written or ""), http=http)
+        yield IngressRule(host=meant_host(written or ""), http=http)
 
 
 def _path(raw: object) -> HTTPIngressPath | None:
@@ -163,7 +134,7 @@ def _path(raw: object) -> HTTPIngressPath | None:
     return None if any(path_faults(entry, ())) else entry
 
 
-def _meant_host(written: str) -> str:
+def meant_host(written: str) -> str:
     """The host without common mistakes: capitals, a port, a dot at its end."""
     host, colon, port = written.strip().lower().rpartition(":")
     if not colon or not port.isdigit():

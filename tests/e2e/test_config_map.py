@@ -8,15 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+import yaml
+
 from tests.e2e.case import ProcessTestCase
 from tests.support.endpoints import EchoEndpoint
-from tests.support.manifest import config_map_manifest, ingress_manifest, served_manifests
-from tests.support.process import replace_file, wait_until
+from tests.support.manifest import (
+    Manifest,
+    config_map_manifest,
+    ingress_manifest,
+    served_manifests,
+)
+from tests.support.process import IngressProcess, replace_file, wait_until
 
 SOON = 5.0
 """Seconds until a change is served."""
 
 NAME = "nginx-settings"
+GUARD = {"whitelist-source-range": "10.0.0.0/8"}
 
 
 class ConfigMapTests(ProcessTestCase):
@@ -120,6 +128,39 @@ class ConfigMapTests(ProcessTestCase):
         self.expect(lambda: self.get("/app", fields=json).body == b"page of 403", "the old page")
         self.change({})
         self.expect(lambda: self.status() == 200, "an open path")
+
+
+class UnreadTests(ProcessTestCase):
+    """A process whose files cannot all be read when it starts."""
+
+    web: ClassVar[EchoEndpoint]
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        cls.web = cls.echo("web")
+        cls.process = IngressProcess(folder, config_map=f"default/{NAME}")
+        cls.process.write("all.yaml", *served_manifests("web", cls.web.port), *cls.open())
+        (cls.process.manifests / "settings.yaml").write_bytes(b"\x1f\x8b\xff")
+        admin = ingress_manifest("admin", "b.example", {"/admin": "web"}, annotations=GUARD)
+        (cls.process.manifests / "admin.yaml").write_text(f"{yaml.safe_dump(admin)}\tbroken")
+        cls.resources.callback(cls.process.stop)
+        cls.process.start()
+
+    @staticmethod
+    def open() -> list[Manifest]:
+        return [ingress_manifest(name, f"{name}.example", {"/": "web"}) for name in "ab"]
+
+    def test_start(self) -> None:
+        """Everything is closed until the ConfigMap is known, and what an Ingress guards until it is."""
+        self.assertEqual(self.get().status, 503)
+        self.process.wait_for_line("no entry can be read, and each may decide access")
+        self.process.write("settings.yaml", config_map_manifest(NAME, {}))
+        wait_until(lambda: self.get().status == 200, "an open path", SOON)
+        self.assertEqual(self.get("/admin/x", "b.example").status, 503)
+        self.assertEqual(self.get("/", "b.example").status, 200)
+        admin = ingress_manifest("admin", "b.example", {"/admin": "web"}, annotations=GUARD)
+        self.process.write("admin.yaml", admin)
+        wait_until(lambda: self.get("/admin", "b.example").status == 403, "a guarded path", SOON)
 
 
 class WorkerTests(ConfigMapTests):

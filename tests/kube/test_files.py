@@ -47,10 +47,16 @@ class FilesTestCase(SynchronousTestCase):
         self.store = ObjectStore()
         self.disk.write("m/a.yaml", config_map("a"))
 
+    config_map: str | None = None
+    """The name of what the configuration names."""
+
     def start(self, *names: str) -> FilesSource:
         """A source of some paths of the disk that has loaded everything."""
         paths = [self.disk.path(name) for name in names or ("m",)]
-        source = FilesSource(self.clock, self.store, paths, self.disk.path("s"), execute)
+        awaited = None if self.config_map is None else ("default", self.config_map)
+        source = FilesSource(
+            self.clock, self.store, paths, self.disk.path("s"), execute, config_map=awaited
+        )
         started = source.start()
         self.clock.pump([0] * 100)
         self.successResultOf(started)
@@ -325,6 +331,45 @@ class ProblemTests(FilesTestCase):
                 "m/x.yaml, line 1: is not UTF-8 text; the file is not used",
             ],
         )
+
+    def test_unknown_config_map(self) -> None:
+        """
+        The ConfigMap of the configuration is unknown while something cannot be read, and no file
+        has it; then it is known, or absent.
+        """
+        self.disk.write("m/locked.yaml", b"\xff")
+        self.config_map = "z"
+        source = self.start()
+        unknown = self.store.view().config_maps["default", "z"]
+        self.assertEqual(unknown.unreadable, ("",))
+        self.assertEqual(unknown.origin.file, self.disk.path("m/locked.yaml"))
+        generation = self.store.generation
+        self.disk.write("m/a.yaml", config_map("a", "y"))
+        self.wait()
+        self.assertIs(self.store.view().config_maps["default", "z"], unknown)
+        self.assertEqual(self.store.generation, generation + 1)
+        self.disk.write("m/z.yaml", config_map("z"))
+        self.wait()
+        self.assertEqual(values(self.store), {"a": "y", "z": "x"})
+        known = source.reconfigure(Config(config_map=("default", "other")))
+        self.wait()
+        self.successResultOf(known)
+        self.assertEqual(self.store.view().config_maps["default", "other"].unreadable, ("",))
+        self.disk.write("m/locked.yaml", config_map("b"))
+        self.wait()
+        self.assertEqual(values(self.store), {"a": "y", "z": "x", "b": "x"})
+
+    def test_missing_paths(self) -> None:
+        """It may be at a path that does not exist; a folder of PEM files has none."""
+        os.mkfifo(self.disk.path("s"))
+        self.config_map = "z"
+        self.start()
+        self.assertEqual(set(values(self.store)), {"a"})
+        self.start("m", "gone")
+        self.assertEqual(self.store.view().config_maps["default", "z"].unreadable, ("",))
+        self.disk.write("gone/b.yaml", config_map("b"))
+        self.wait()
+        self.assertEqual(set(values(self.store)), {"a", "b"})
 
     def test_hidden(self) -> None:
         """What cannot be looked at any more keeps what it gave."""

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.folder import FoundFile, Listing, scan_manifests
 from ingress.kube.manifest_content import read_content
 from ingress.kube.manifest_file import ManifestFile
 from ingress.kube.manifest_update import update_file
-from tests.kube.test_manifest_update import config_map, update
+from ingress.steps import finish
+from tests.kube.test_manifest_update import config_map, key, update
 from tests.support.disk import Disk
 
 
@@ -55,6 +57,43 @@ class ReadTests(SynchronousTestCase):
         end = self.assertRaises(StopIteration, next, steps)
         self.assertEqual(end.value.objects, before.objects)
         self.assertIn("its last good version is served", end.value.problems[0].message)
+
+    def test_remains(self) -> None:
+        """Of a file that is no text, what can be recognised counts, until it is text."""
+        text = """kind: ConfigMap
+metadata: {name: a, namespace: b}
+---
+kind: Ingress
+metadata: {annotations: {a.b/c: d}}
+spec: {rules: [{host: h.example}]}
+# \u00fc
+"""
+        for encoding in ("latin-1", "utf-16-le", "utf-16-be"):
+            self.disk.write("a.yaml", text.encode(encoding))
+            content = read_content(self.find("a.yaml"))
+            self.assertIsNotNone(content.problem)
+            [place] = content.remains.unread
+            self.assertTrue(place.may_hold(("b", "a")))
+            self.assertFalse(place.may_hold(("b", "c")))
+            after = finish(update_file("a.yaml", content, ManifestFile()))
+            self.assertEqual([kind for kind, _, _ in after.objects], ["Ingress"])
+            self.assertEqual(after.unread, (place,))
+            good = update(config_map("a"), after)
+            self.assertEqual((set(good.objects), good.unread), ({key("a")}, ()))
+            self.assertEqual(
+                finish(update_file("a.yaml", content, good)).objects, good.objects, "the last good"
+            )
+
+    def test_nothing_recognised(self) -> None:
+        """A file that is no text at all, or that cannot be opened, may hold anything."""
+        self.disk.write("a.yaml", b"\x1f\x8b\xff" * 9)
+        found = self.find("a.yaml")
+        [place] = read_content(found).remains.unread
+        self.assertTrue(place.may_hold(("b", "a")))
+        looped = msgspec.structs.replace(found, path=found.path + "/x")
+        content = read_content(looped)
+        self.assertIn("cannot be read: Not a directory", str(content.problem))
+        self.assertTrue(content.remains.unread[0].may_hold(("b", "a")))
 
     def test_representation(self) -> None:
         """What was read shows no text: it may be a Secret's."""

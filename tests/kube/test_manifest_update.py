@@ -12,7 +12,7 @@ from ingress.kube.manifest_content import Content, digest_documents
 from ingress.kube.manifest_file import ManifestFile
 from ingress.kube.manifest_update import update_file
 from ingress.kube.objects import ConfigMap, Ingress, ObjectKey
-from ingress.problem import Problem
+from ingress.problem import Origin, Problem
 from ingress.steps import finish
 
 
@@ -100,25 +100,52 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual(good.problems, ())
         self.assertIs(update(config_map("z", "5"), good).objects[key("z")], good.objects[key("z")])
 
-    def test_remains_of_broken(self) -> None:
-        """A ConfigMap in a document that cannot be parsed may have said anything of access."""
+    def test_broken_config_map(self) -> None:
+        """A ConfigMap in a document that cannot be parsed may be any of its names."""
         broken = config_map("z").replace("a: x", "a: x, a: y")
         after = update(f"{config_map('c')}---\n{broken}", ManifestFile())
-        item = after.objects[key("z")]
-        assert isinstance(item, ConfigMap)
-        self.assertEqual((item.data, item.unreadable), ({}, ("",)))
-        self.assertEqual(set(after.objects), {key("c"), key("z")})
+        self.assertEqual(set(after.objects), {key("c")})
+        [place] = after.unread
+        self.assertTrue(place.may_hold(("default", "z")))
+        self.assertFalse(place.may_hold(("default", "c")))
+        self.assertEqual(place.origin, Origin("f.yaml", 5))
         [message] = self.messages(after)
         self.assertIn("appears twice; the document is not used", message)
         good = update(f"{config_map('c')}---\n{config_map('z')}", after)
-        self.assertEqual(good.problems, ())
+        self.assertEqual((good.problems, good.unread), ((), ()))
         kept = update(f"{config_map('c')}---\n{broken}", good)
         self.assertIs(kept.objects[key("z")], good.objects[key("z")])
-        again = update(f"{broken}# still broken", update(broken, ManifestFile()))
-        self.assertEqual((set(again.objects), set(again.kept)), ({key("z")}, set()))
-        self.assertIn("the document is not used", self.messages(again)[0])
         other = broken.replace("ConfigMap", "Other")
-        self.assertEqual(update(other, ManifestFile()).objects, {})
+        self.assertEqual(update(other, ManifestFile()).unread, ())
+
+    def test_broken_guard(self) -> None:
+        """What a broken Ingress may guard is there until it is mended, or its former version is."""
+
+        def ingress(host: str, more: str = "") -> str:
+            return (
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\n"
+                f"metadata: {{name: web, annotations: {{a.b/c: d}}}}\n{more}"
+                f"spec: {{rules: [{{host: {host}}}]}}\n"
+            )
+
+        def guarded(file: ManifestFile) -> list[str]:
+            return [
+                rule.host
+                for item in file.objects.values()
+                if isinstance(item, Ingress) and item.only_guards
+                for rule in item.spec.rules
+            ]
+
+        broken = update(ingress("a.example", "\t"), self.before)
+        self.assertEqual(guarded(broken), ["a.example"])
+        self.assertEqual(guarded(update(ingress("b.example", "#\n\t"), broken)), ["b.example"])
+        good = update(ingress("a.example"), broken)
+        self.assertEqual((guarded(good), len(good.objects)), ([], 1))
+        edited = update(ingress("a.example", "\t"), good)
+        self.assertEqual((guarded(edited), len(edited.objects)), ([], 1))
+        added = update(f"{ingress('a.example')}---\n{ingress('b.example', 'x: [')}", good)
+        self.assertEqual(guarded(added), ["b.example"])
+        self.assertEqual(guarded(update("", added)), [])
 
     def test_other_version(self) -> None:
         """A faulty version beside a good one of the same object is not used."""

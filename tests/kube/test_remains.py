@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.kube.objects import Ingress
-from ingress.kube.remains import is_remains, remains_of, remains_of_text
+from ingress.kube.remains import is_remains, remains_of
 from ingress.problem import Origin
 
 ORIGIN = Origin("a.yaml", 7)
@@ -39,32 +39,6 @@ def spelled(raw: object) -> list[tuple[str, list[str] | None]]:
         (rule.host, [f"{it.path_type} {it.path}" for it in rule.http.paths] if rule.http else None)
         for rule in remains(raw).spec.rules
     ]
-
-
-class TextTests(SynchronousTestCase):
-    """A ConfigMap is recognised in text that is neither YAML nor JSON."""
-
-    def keys(self, text: str) -> list[tuple[str, str]]:
-        return [item.key for item in remains_of_text(text, ORIGIN)]
-
-    def test_recognised(self) -> None:
-        """Its kind and its name are enough, however they are written."""
-        for text in (
-            "kind: ConfigMap\nmetadata:\n  name: a\n  namespace: b\ndata:\n\tc: d",
-            "metadata: {namespace: b, name: 'a'}\nkind: \"ConfigMap\" # c\n: :",
-            '{"kind":"ConfigMap","metadata":{"name":"a","namespace":"b"},}',
-            "kind: ConfigMapList\nitems: [metadata: {name: a, namespace: b}",
-        ):
-            with self.subTest(text=text):
-                self.assertEqual(self.keys(text), [("b", "a")])
-        self.assertEqual(self.keys("kind: ConfigMap\nname: a"), [("default", "a")])
-
-    def test_others(self) -> None:
-        """Nothing remains of another kind, or without a name; names are bounded."""
-        for text in ("kind: Ingress\nname: a", "kind: ConfigMap", "", "name: ConfigMap"):
-            self.assertEqual(self.keys(text), [])
-        many = "kind: ConfigMap\n" + "".join(f"name: a{n}\nnamespace: b{n}\n" for n in range(99))
-        self.assertLess(len(self.keys(many)), 1000)
 
 
 class RemainsTests(SynchronousTestCase):

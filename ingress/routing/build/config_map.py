@@ -58,7 +58,7 @@ class ConfigMapState:
     """The ConfigMaps that it names, by its keys."""
 
     has_been_read: bool = False
-    """Whether the ConfigMap has existed."""
+    """Whether the ConfigMap has existed, and anything of it could be read."""
 
     problems: tuple[Problem, ...] = ()
     """Those of the ConfigMap itself."""
@@ -102,7 +102,10 @@ def update_config_map(
     read, has_been_read = before.read, before.has_been_read
     if item is not None and item is not before.item:
         last = before.read.values
-        read, has_been_read = with_snippets(_read(item, last), last, item.data), True
+        read = with_snippets(_read(item, last), last, item.data)
+        has_been_read = has_been_read or "" not in (item.unreadable or ())
+    elif item is None and not has_been_read:
+        read = ReadData()
     sources = find_sources(read.values, config_maps, before.sources)
     is_same = is_same and before.item is item and before.configured == config
     if is_same and all(sources[key] is before.sources.get(key) for key in sources):

@@ -167,6 +167,22 @@ class ClosedTests(SynchronousTestCase):
         closed = built(structs.replace(remains, data={}, unreadable=("whitelist-source-range",)))
         self.assertEqual(route_of(closed).access_policies, (Refusal(),))
 
+    def test_unknown(self) -> None:
+        """One of which nothing can be read closes, and opens again when it turns out to be none."""
+        unknown = structs.replace(config_map({}), unreadable=("",))
+        closed = built(unknown)
+        self.assertEqual(route_of(closed).access_policies, (Refusal(),))
+        self.assertIn("every path answers 503", messages(closed)["data"])
+        absent = built(before=closed)
+        self.assertEqual(absent.snapshot.config.nginx.closed_by, ())
+        self.assertIn("the defaults apply", messages(absent)["config-map"])
+        again = built(unknown, before=absent)
+        self.assertEqual(route_of(again).access_policies, (Refusal(),))
+        known = built(config_map({"proxy-read-timeout": "7"}), before=closed)
+        self.assertEqual(route_of(known).proxy.read_timeout, 7)
+        gone = built(before=known)
+        self.assertEqual(route_of(gone).proxy.read_timeout, 7)
+
     def test_opened(self) -> None:
         """They open again when the key is mended; a list that was good is kept if it breaks."""
         before = built(config_map({"whitelist-source-range": "everybody"}))
