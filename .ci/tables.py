@@ -14,7 +14,7 @@ from pathlib import Path
 import dashboard_controller
 import dashboard_traffic
 from chart_schema import schema
-from chart_tables import flag_table, unused_values
+from chart_tables import flag_table, unused_file, unused_values
 from command_tables import command_line
 from dashboards import dumped
 from metric_tables import missing_metrics, own_metrics, shared_metrics
@@ -27,7 +27,7 @@ from ingress.config_map.key import Verdict as KeyVerdict
 from ingress.config_map.table import KEYS
 from ingress.log_template import FAMILIES, VARIABLES
 from ingress.migration.flag_table import FLAGS
-from ingress.migration.helm_values import FATES
+from ingress.migration.helm_fates import FATES
 from ingress.migration.verdict import Verdict as FindingVerdict
 from ingress.policy.support import Verdict, support_of_all
 from ingress.problem_code import KINDS
@@ -144,6 +144,8 @@ SCHEMA = "etc/chart/values.schema.json"
 
 FLAG_TABLE = "etc/chart/flags.yaml"
 
+UNUSED_TABLE = "etc/chart/unused.yaml"
+
 DASHBOARDS = {
     "etc/chart/dashboards/traffic.json": dashboard_traffic.DASHBOARD,
     "etc/chart/dashboards/controller.json": dashboard_controller.DASHBOARD,
@@ -172,6 +174,7 @@ def main() -> int:
         COMMAND_LINE: command_line(),
         SCHEMA: schema(),
         FLAG_TABLE: flag_table(),
+        UNUSED_TABLE: unused_file(),
     }
     files |= {name: dumped(dashboard) for name, dashboard in DASHBOARDS.items()}
     for name, made in files.items():

@@ -277,7 +277,7 @@ class MigrationPageTests(SynchronousTestCase):
                 outputs.append(output)
         migrated, checked, simulated = outputs
         self.assertIn("Nothing stops working", migrated)
-        self.assertIn("12 Ingresses", checked)
+        self.assertIn("14 Ingresses", checked)
         self.assertIn("1 same, 0 different", simulated)
 
     def test_commands(self) -> None:

@@ -33,8 +33,9 @@ from ingress.migration.helm import CHART, objects_of
 from ingress.migration.helm_values import judge_values
 from ingress.migration.manifests import IMAGE, NAME, as_yaml
 from ingress.migration.raw import RawObject
-from ingress.migration.report import Report, Writer, write_markdown, write_text
+from ingress.migration.report import Report, Writer
 from ingress.migration.report_html import write_html
+from ingress.migration.report_text import write_markdown, write_text
 from ingress.migration.services import judge_services
 from ingress.migration.verdict import Row, Verdict
 from ingress.migration.workload import judge_workload

@@ -10,8 +10,9 @@ from typing import Final
 from ingress.command.findings import Finding, findings_of
 from ingress.command.offline import Offline
 from ingress.kube.objects import Ingress
-from ingress.migration.verdict import OPERATOR, Part, Row, Verdict, as_value, plain, worst
+from ingress.migration.verdict import OPERATOR, WORST_FIRST, Part, Row, Verdict, plain, worst
 from ingress.policy.annotation import PREFIX
+from ingress.problem import printable
 from ingress.problem_code import Code, Severity
 
 VERDICTS: Final[Mapping[Severity, Verdict]] = {
@@ -73,6 +74,32 @@ ACTIONS: Final[Mapping[Code, str]] = {
 }
 """What to do, in a sentence; docs/findings says more."""
 
+NOTICES: Final[Mapping[Code, str]] = {
+    Code.FILE_UNREADABLE: "What is in it is missing in this report.",
+    Code.FILE_NOT_PARSED: "What is in it is missing in this report.",
+    Code.ANNOTATION_VALUE: "What the setting asks for does not happen at these addresses.",
+    Code.ANNOTATION_CLOSES: "People see an error page (503) at these addresses.",
+    Code.INGRESS_CLOSED: "People see an error page (503) at these addresses.",
+    Code.ANNOTATION_UNSUPPORTED: "Nobody sees an error; what the setting asked for is missed.",
+    Code.SHARED_HOST: "The address answers by the settings of one team alone.",
+    Code.HOST_TAKEN: "People see an error page (404), or what another team has there.",
+    Code.PATH_IMPOSSIBLE: "People see an error page (404) at this address.",
+    Code.PATH_LIKE_PATTERN: "People see an error page (404) at addresses that the pattern means.",
+    Code.PATH_PATTERN: "People see an error page at addresses that the pattern means.",
+    Code.CANARY_IDLE: "Everybody gets the old version of the application.",
+    Code.CERTIFICATE_LOSES: "The browser shows another certificate, or warns of it.",
+    Code.NO_SLASH_REDIRECT: "People who leave out the last slash see an error page (404).",
+    Code.PATH_NOT_DECODED: "Addresses with %-signs may lead elsewhere.",
+    Code.PASSTHROUGH_UNGUARDED: "Everybody reaches the application, whatever the rules say.",
+    Code.PASSTHROUGH_CLOSED: "The browser says that the connection was closed.",
+    Code.PORT_ENTRY: "Programs cannot connect to the port.",
+    Code.PORT_TAKEN: "Programs cannot connect to the port.",
+    Code.PORT_CLOSED: "Programs cannot connect to the port.",
+    Code.PORT_DIFFERS: "Programs that use the port may behave differently.",
+    Code.PORT_DECIDES_PROTOCOL: "If the application is not ready for it: an error page (502).",
+}
+"""How people notice it."""
+
 _MOST: Final = 20
 """Findings of one Ingress that are told one by one."""
 
@@ -84,6 +111,7 @@ def judge_ingresses(offline: Offline) -> Iterator[Row]:
         if finding.code not in _OF_KEYS:
             by_object.setdefault(finding.object or finding.file, []).append(finding)
     served = offline.built.served
+    known = offline.built.memo.objects.ingresses
     for key, ingress in sorted(served.items()):
         found = by_object.pop(f"Ingress {'/'.join(key)}", [])
         yield _row("/".join(key), key[0], found, ingress)
@@ -92,7 +120,8 @@ def judge_ingresses(offline: Offline) -> Iterator[Row]:
             yield Row(Part.OBJECT, name, Verdict.SAME, f"not served, as today: {found[0].message}")
         elif found[0].kind == "Ingress":
             plain = name.removeprefix("Ingress ")
-            yield _row(plain, plain.partition("/")[0], found, None)
+            namespace, _, own = plain.partition("/")
+            yield _row(plain, namespace, found, known.get((namespace, own)))
         else:
             verdict = worst(map(_verdict, found))
             if verdict is not Verdict.SAME:
@@ -133,7 +162,7 @@ def _verdict(finding: Finding) -> Verdict:
 
 
 def _row(name: str, namespace: str, found: list[Finding], ingress: Ingress | None) -> Row:
-    ranked = sorted(found, key=lambda each: list(Verdict).index(_verdict(each)))
+    ranked = sorted(found, key=lambda each: WORST_FIRST.index(_verdict(each)))
     verdict = worst(map(_verdict, found))
     origin = ingress.origin if ingress is not None else None
     return Row(
@@ -142,16 +171,33 @@ def _row(name: str, namespace: str, found: list[Finding], ingress: Ingress | Non
         verdict,
         _told(ranked),
         _actions(ranked) if verdict is not Verdict.SAME else "",
-        as_value(", ".join(_hosts(ingress))) if ingress is not None else "",
-        f"the team of namespace {namespace}",
-        tuple(dict.fromkeys(each.code for each in ranked if each.code not in _OF_FILES)),
-        origin.file if origin is not None else "",
-        origin.line if origin is not None else 0,
+        owner=f"the team of namespace {namespace}",
+        codes=tuple(dict.fromkeys(each.code for each in ranked if each.code not in _OF_FILES)),
+        file=origin.file if origin is not None else "",
+        line=origin.line if origin is not None else 0,
+        addresses=tuple(dict.fromkeys(_addresses(ingress))) if ingress is not None else (),
+        notice=_notice(ranked),
     )
 
 
-def _hosts(ingress: Ingress) -> list[str]:
-    return list(dict.fromkeys(rule.host or "every host" for rule in ingress.spec.rules))
+def _addresses(ingress: Ingress) -> Iterator[str]:
+    """Yield what people ask for to meet a rule of an Ingress."""
+    secured = {host for entry in ingress.spec.tls for host in entry.hosts}
+    for rule in ingress.spec.rules:
+        scheme = "https" if rule.host in secured else "http"
+        host = f"{scheme}://{printable(rule.host)}" if rule.host else "every name: "
+        for path in rule.http.paths if rule.http is not None else ():
+            yield host + printable(path.path or "/")
+        if rule.http is None:
+            yield host
+    if ingress.spec.default_backend is not None and not ingress.spec.rules:
+        yield "every address that no rule has"
+
+
+def _notice(found: list[Finding]) -> str:
+    """:return: how people notice the worst of what was found; empty if it is the same."""
+    told = [each for each in found if _verdict(each) is not Verdict.SAME]
+    return NOTICES.get(Code(told[0].code), "") if told else ""
 
 
 def _told(found: list[Finding]) -> str:
@@ -195,6 +241,7 @@ def _other(name: str, found: list[Finding], verdict: Verdict) -> Row:
         _told(found),
         _actions(found),
         owner=OPERATOR,
+        notice=_notice(sorted(found, key=lambda each: WORST_FIRST.index(_verdict(each)))),
         codes=tuple(dict.fromkeys(each.code for each in found)),
         file=found[0].file,
         line=found[0].line,

@@ -18,8 +18,9 @@ from ingress.migration.configuration import local_settings
 from ingress.migration.controller import Installation
 from ingress.migration.manifests import File, as_yaml, manifest_files
 from ingress.migration.raw import RawObject
-from ingress.migration.report import Report, write_markdown
+from ingress.migration.report import Report
 from ingress.migration.report_html import write_html
+from ingress.migration.report_text import write_markdown
 
 COPIES: Final = "objects/copied.yaml"
 """What is served on this machine and is in none of the files that were named."""

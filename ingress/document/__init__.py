@@ -85,6 +85,15 @@ class Document:
             return self.source.line + span.line
         return self.source.line + self._find_index(cast("tuple[str, int]", item)).find(path[2:])
 
+    def part(self, path: Path) -> DocumentPart:
+        """:return: what is at a path, to find lines in it when the document is gone."""
+        item = cast("tuple[str, int]", path[:2])
+        span = self.spans.get(item)
+        if span is None or len(path) != 2:
+            leading = self.line - self.source.line
+            return DocumentPart(self.source.text, self.source.line, leading, path)
+        return DocumentPart(span.cut(self.source.text), self.source.line, span.line)
+
     def _find_index(self, item: tuple[str, int] | None) -> LineIndex:
         """The lines of an item or of the whole document; kept for the next question."""
         if self._index is None or self._indexed != item:
@@ -95,6 +104,29 @@ class Document:
                 self._index = index_lines(self.spans[item].cut(text), self.spans[item].line)
             self._indexed = item
         return self._index
+
+
+@dataclass(slots=True)
+class DocumentPart:
+    """The text of a value in a document, which may hold a Secret."""
+
+    text: str = field(repr=False)
+    line: int
+    """The line of the file, from 1, on which the document starts."""
+
+    root: int
+    """The line of the document, from 0, on which the text has its root."""
+
+    path: Path = ()
+    """Of the value below this root."""
+
+    _index: LineIndex | None = field(default=None, repr=False, compare=False)
+
+    def line_of(self, path: Path) -> int:
+        """:return: the line of the file of a path below the value, or of its nearest parent."""
+        if self._index is None:
+            self._index = index_lines(self.text, self.root)
+        return self.line + self._index.find((*self.path, *path))
 
 
 def decode_text(data: bytes) -> str:

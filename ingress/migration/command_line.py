@@ -28,6 +28,9 @@ class GivenFlag:
     text: str
     """Its value as written; ``true`` for a boolean without one."""
 
+    word: int = 0
+    """Its place among the words of the command line, from 0."""
+
 
 @dataclass(slots=True)
 class CommandLine:
@@ -42,6 +45,9 @@ class CommandLine:
     mistakes: list[tuple[str, str]] = field(default_factory=list)
     """The flag as written, without its value, and what is wrong with it."""
 
+    mistaken: list[int] = field(default_factory=list)
+    """The places of these."""
+
     wants_help: bool = False
 
 
@@ -53,20 +59,22 @@ def split(arguments: Sequence[str]) -> CommandLine:
     line = CommandLine()
     rest = list(arguments)
     while rest:
+        place = len(arguments) - len(rest)
         word = rest.pop(0)
         if word == "--":
             line.arguments += rest
             break
         if word.startswith("--"):
-            _take_long(word[2:], rest, line)
+            _take_long(word[2:], place, rest, line)
         elif word.startswith("-") and word != "-":
-            _take_short(word[1:], rest, line)
+            _take_short(word[1:], place, rest, line)
         else:
             line.arguments.append(word)
+        line.mistaken += [place] * (len(line.mistakes) - len(line.mistaken))
     return line
 
 
-def _take_long(word: str, rest: list[str], line: CommandLine) -> None:
+def _take_long(word: str, place: int, rest: list[str], line: CommandLine) -> None:
     name, has_value, text = word.partition("=")
     if name == "help" and not has_value:
         line.wants_help = True
@@ -75,10 +83,10 @@ def _take_long(word: str, rest: list[str], line: CommandLine) -> None:
     if flag is None:
         line.mistakes.append((f"--{name}", _why_unknown(name)))
     else:
-        _take(flag, f"--{name}", text if has_value else None, rest, line)
+        _take(flag, f"--{name}", text if has_value else None, place, rest, line)
 
 
-def _take_short(word: str, rest: list[str], line: CommandLine) -> None:
+def _take_short(word: str, place: int, rest: list[str], line: CommandLine) -> None:
     letter, following = word[0], word[1:]
     if word == "h":
         line.wants_help = True
@@ -91,16 +99,19 @@ def _take_short(word: str, rest: list[str], line: CommandLine) -> None:
         name = f"-{word.partition('=')[0]}"
         line.mistakes.append((name, f"ingress-nginx has no such flag{hint}"))
     else:
-        _take(flag, f"-{letter}", following.removeprefix("=") if following else None, rest, line)
+        text = following.removeprefix("=") if following else None
+        _take(flag, f"-{letter}", text, place, rest, line)
 
 
-def _take(flag: Flag, written: str, text: str | None, rest: list[str], line: CommandLine) -> None:
+def _take(
+    flag: Flag, written: str, text: str | None, place: int, rest: list[str], line: CommandLine
+) -> None:
     if text is None and flag.kind is FlagKind.BOOLEAN:
         text = "true"
     if text is None and not rest:
         line.mistakes.append((written, "a value is needed"))
         return
-    line.given.append(GivenFlag(flag, rest.pop(0) if text is None else text))
+    line.given.append(GivenFlag(flag, rest.pop(0) if text is None else text, place))
 
 
 def _why_unknown(name: str) -> str:

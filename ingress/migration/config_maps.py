@@ -13,7 +13,7 @@ from ingress.config_map.reading import CLOSED, ReadData, read_data
 from ingress.config_map.table import KEYS
 from ingress.migration.controller import Installation, parse_reference
 from ingress.migration.raw import RawObject, as_mapping
-from ingress.migration.verdict import ACCESS, Part, Row, Verdict, as_value, plain
+from ingress.migration.verdict import ACCESS, NOTHING, Part, Row, Verdict, as_value, plain
 
 _SECRET_WORDS: Final = ("password", "secret", "token", "-key", "snippet", "auth", "cookie")
 """Words in the names of keys and fields whose values are never shown."""
@@ -67,7 +67,7 @@ def _unreadable(item: RawObject) -> Iterator[Row]:
             "Put the value in quotes." if name else "Make it a mapping of text.",
             codes=("OBJ001",),
             file=item.file,
-            line=item.line,
+            line=item.line_of("data", *filter(None, (name,))),
         )
 
 
@@ -91,7 +91,7 @@ def _row(name: str, value: str, read: ReadData, item: RawObject | None) -> Row:
     elif faults:
         verdict, action = Verdict.IGNORED, _UNSUPPORTED
         if known is None or known.verdict is KeyVerdict.NO_EFFECT:
-            action = "Nothing has to be done." if known is not None else "Take the key out."
+            action = NOTHING if known is not None else "Take the key out."
     follows = "; ".join(faults)
     if not faults:
         follows = known.effect if known is not None else ""
@@ -107,7 +107,7 @@ def _row(name: str, value: str, read: ReadData, item: RawObject | None) -> Row:
         "" if hidden else as_value(value),
         codes=("CMP001",) if verdict is not Verdict.SAME else (),
         file=item.file if item is not None else "",
-        line=item.line if item is not None else 0,
+        line=item.line_of("data", name) if item is not None else 0,
     )
 
 
@@ -162,8 +162,9 @@ def _ports(protocol: str, item: RawObject) -> Iterator[Row]:
             else "a port, and NAMESPACE/SERVICE:PORT with :PROXY behind it, are accepted",
             "" if good else _WRONG,
             as_value(target),
+            addresses=(f"{protocol.upper()} port {as_value(port)}",),
             file=item.file,
-            line=item.line,
+            line=item.line_of("data", port),
         )
 
 

@@ -15,6 +15,7 @@ from ingress.migration.controller import Installation
 from ingress.migration.flag import FlagVerdict
 from ingress.migration.flags import FlagRemark, read
 from ingress.migration.raw import RawObject, as_list, at
+from ingress.migration.unused_values import UNUSED
 from ingress.migration.verdict import Part, Row, Verdict, as_value, plain
 
 Settings = dict[str, Any]
@@ -48,7 +49,7 @@ _CARRIED: Final[Mapping[str, tuple[Verdict, str, str]]] = {
     "health-check-path": (Verdict.SAME, "the probes use /healthz and /readyz", ""),
     "validating-webhook": (
         Verdict.DIFFERS,
-        "there is no admission webhook: a wrong Ingress is accepted, and reported as an Event",
+        UNUSED["controller.admissionWebhooks.enabled"].follows,
         "Delete the ValidatingWebhookConfiguration at the switch: otherwise the API server refuses "
         "every Ingress once ingress-nginx is gone. Run txingress check in CI.",
     ),
@@ -65,7 +66,7 @@ def judge_flags(installation: Installation) -> Iterator[Row]:
     """:return: a row for each flag that is given, or that is missed."""
     for remark in installation.read.remarks:
         yield replace(
-            _row(remark), file=installation.workload.file, line=installation.workload.line
+            _row(remark), file=installation.workload.file, line=installation.line_of(remark.word)
         )
 
 

@@ -23,6 +23,9 @@ _IMAGES: Final = re.compile(r"(?:^|/)(?:ingress-nginx/controller|nginx-ingress-c
 Name = tuple[str, str]
 """Namespace and name."""
 
+WordPath = tuple[str, int]
+"""``command`` or ``args``, and the place in it."""
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -32,6 +35,9 @@ class Installation:
     container: Mapping[str, Any]
     read: ReadFlags = field(repr=False)
     """Its command line."""
+
+    words: tuple[WordPath, ...] = ()
+    """Where each word of the command line stands in the container."""
 
     classes: tuple[RawObject, ...] = ()
     services: tuple[RawObject, ...] = ()
@@ -77,6 +83,18 @@ class Installation:
         """The ConfigMap of the controller, if it is among the objects."""
         return self.config_maps.get(self.reference("configmap") or ("", ""))
 
+    def line_of(self, word: int | None) -> int:
+        """
+        :param word: the place of a word of the command line; None for the workload as a whole.
+        :return: the line in the file of the workload.
+        """
+        if word is None or word >= len(self.words):
+            return self.workload.line
+        pods = ("spec", "template", "spec", "containers")
+        containers = as_list(self.workload.at(*pods))
+        number = next((n for n, each in enumerate(containers) if each is self.container), 0)
+        return self.workload.line_of(*pods, number, *self.words[word])
+
     def reference(self, flag: str) -> Name | None:
         """:return: the object that a flag names as NAMESPACE/NAME; None if it names none."""
         return parse_reference(str(self.read.values.get(flag, "")), self.namespace)
@@ -120,7 +138,8 @@ def _installation(
     workload: RawObject, container: Mapping[str, Any], objects: Sequence[RawObject]
 ) -> Installation:
     known = {"POD_NAMESPACE": workload.namespace, "POD_NAME": workload.name, "NODE_NAME": "node"}
-    flags = read(_arguments(container), known)
+    words = _arguments(container)
+    flags = read([text for text, _ in words], known)
     bare = Installation(workload, container, flags)
     labels = bare.pod_labels
     services = [
@@ -140,6 +159,7 @@ def _installation(
         workload,
         container,
         flags,
+        tuple(path for _, path in words),
         tuple(
             each
             for each in objects
@@ -160,12 +180,15 @@ def _installation(
     )
 
 
-def _arguments(container: Mapping[str, Any]) -> list[str]:
+def _arguments(container: Mapping[str, Any]) -> list[tuple[str, WordPath]]:
     """:return: the command line without the name of the program, and what starts that."""
-    words = [*as_list(container.get("command")), *as_list(container.get("args"))]
-    texts = [str(word) for word in words]
-    starts = [index for index, text in enumerate(texts) if text.rpartition("/")[2] == _PROGRAM]
-    return texts[starts[0] + 1 :] if starts else texts
+    words: list[tuple[str, WordPath]] = [
+        (str(word), (field, place))
+        for field in ("command", "args")
+        for place, word in enumerate(as_list(container.get(field)))
+    ]
+    starts = [n for n, (text, _) in enumerate(words) if text.rpartition("/")[2] == _PROGRAM]
+    return words[starts[0] + 1 :] if starts else words
 
 
 def _selects(selector: object, labels: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ingress.migration.command_line import GivenFlag, split
@@ -32,6 +32,9 @@ class FlagRemark:
     verdict: FlagVerdict
     text: str
     """What it sets, or what follows; for people, without a full stop."""
+
+    word: int | None = None
+    """Its place among the arguments, from 0; None for what is missed."""
 
     def __str__(self) -> str:
         """One line: ``--FLAG=VALUE: works: TEXT``."""
@@ -82,16 +85,18 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> ReadFlags:
     """
     line = split([expand(word, environment) for word in arguments])
     remarks = [
-        FlagRemark("", "", FlagVerdict.STOPS, f"{printable(written)}: {why}")
-        for written, why in line.mistakes
+        FlagRemark("", "", FlagVerdict.STOPS, f"{printable(written)}: {why}", place)
+        for (written, why), place in zip(line.mistakes, line.mistaken, strict=True)
     ]
     values: dict[str, FlagValue] = {}
+    words: dict[str, int] = {}
     for given in line.given:
-        remarks.append(_read_one(given, values))
+        remarks.append(replace(_read_one(given, values), word=given.word))
+        words[given.flag.name] = given.word
     reading = Reading(values, environment)
     settings = reading.settings()
     remarks += [
-        FlagRemark(name, _written(name, values), verdict, text)
+        FlagRemark(name, _written(name, values), verdict, text, words.get(name))
         for name, verdict, text in reading.found
     ]
     remarks += [

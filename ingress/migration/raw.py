@@ -7,10 +7,10 @@ Secrets are never kept: nothing of them can get into what is written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ingress.document import Document
+from ingress.document import Document, DocumentPart
 
 KINDS: Final = frozenset(
     {
@@ -21,6 +21,8 @@ KINDS: Final = frozenset(
 """Those that are read."""
 
 _WITHOUT_NAMESPACE: Final = frozenset({"IngressClass", "ValidatingWebhookConfiguration"})
+_WITH_LINES: Final = frozenset({"ConfigMap", "DaemonSet", "Deployment"})
+"""Those of which the report names the lines of keys and arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class RawObject:
     line: int = 0
     """From 1; 0 for objects of a cluster."""
 
+    part: DocumentPart | None = field(default=None, repr=False)
+    """Where its fields are; None for kinds of which nobody asks that."""
+
     @property
     def labels(self) -> Mapping[str, Any]:
         """Of the object itself."""
@@ -45,6 +50,10 @@ class RawObject:
     def at(self, *path: str | int) -> Any:
         """:return: the value at a path; None if there is none."""
         return at(self.value, *path)
+
+    def line_of(self, *path: str | int) -> int:
+        """:return: the line of a field, or of its nearest parent; 0 for objects of a cluster."""
+        return self.part.line_of(path) if self.part is not None else self.line
 
 
 def at(value: object, *path: str | int) -> Any:
@@ -86,7 +95,11 @@ def read_raw(document: Document, file: str) -> Iterator[RawObject]:
             inner = kind.removesuffix("List")
             pending += [(each, inner, (*path, "items", n)) for n, each in reversed(numbered)]
             continue
+        if kind not in KINDS:
+            continue
         found = _object(value, kind, file, document.line_of(path) if path else document.line)
+        if found is not None and kind in _WITH_LINES:
+            found = replace(found, part=document.part(path))
         if found is not None:
             yield found
 

@@ -1,15 +1,26 @@
 """
-The report of a move: rows by verdict, with what people decide, for those who know no YAML.
+The report of a move: rows by verdict, with what people do and decide, for those who know no YAML.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any, Final
 
-from ingress.migration.verdict import ACCESS, SHOWN_ORDER, WORST_FIRST, Part, Row, Verdict, count
-from ingress.problem import printable
+from ingress.migration.verdict import (
+    ACCESS,
+    NOTHING,
+    SHOWN_ORDER,
+    WORST_FIRST,
+    Part,
+    Row,
+    Verdict,
+    count,
+)
 
 MEANING: Final[Mapping[Verdict, str]] = {
     Verdict.CLOSED: "it answers with an error, or is not served, until somebody decides",
@@ -35,10 +46,69 @@ _PLURALS: Final[Mapping[Part, str]] = {
 
 
 ABOUT: Final = (
-    "ingress-nginx is the program through which requests reach the applications of a cluster. This "
-    "report says what becomes of each of its parts when txingress takes its place."
+    "People reach the applications of this cluster through a program, ingress-nginx. Another one, "
+    "txingress, is to take its place, under the same addresses. This report says what that "
+    "changes, for each address and each setting, and what somebody has to do for it. Nothing has "
+    "changed yet."
 )
 """For whoever reads nothing else about it."""
+
+BACK: Final = (
+    "As long as ingress-nginx is kept running, a week at least, one command leads everything back "
+    "to it within seconds, and addresses stay as they are."
+)
+
+LIMITS: Final = (
+    "It was made of what was read on its date. A change since then is not in it.",
+    "It compares rules, not use: which requests people really send, the comparison with a log of "
+    "ingress-nginx shows (step 2 of the procedure).",
+    "What an application itself does is not looked at: it is asked as before.",
+)
+"""What the report cannot say."""
+
+WORDS: Final[Mapping[str, str]] = {
+    "address": "what people type or click: https://shop.example/cart",
+    "Ingress": "a rule by which an address leads to an application; NAMESPACE/NAME is its name",
+    "namespace": "the part of the cluster that one team has",
+    "annotation": "a setting of one Ingress",
+    "ConfigMap key": "a setting for all addresses",
+    "flag": "a setting with which the program starts",
+    "Helm value": "a setting that the program was installed with",
+    "503, 404": "error pages: the address is closed; there is no such address",
+    "TCP port": "a way into the cluster for programs that are not browsers, such as databases",
+}
+"""For whoever knows none of them."""
+
+AGREED: Final = (
+    "I have read what concerns me above, and agree that txingress takes the place of ingress-nginx "
+    "once everything that has to be done for it is done."
+)
+
+MOST_ADDRESSES: Final = 10
+"""Addresses of one row that are shown; the JSON has all."""
+
+MOST_SAME: Final = 200
+"""Addresses of one team that are named where nothing changes."""
+
+
+def _of(rows: Sequence[Row], what: str) -> str:
+    """:return: how many of some rows are not the same."""
+    numbers = Counter(row.verdict for row in rows)
+    told = [
+        f"{numbers[verdict]} {words}"
+        for verdict, words in (
+            (Verdict.CLOSED, "will stop working"),
+            (Verdict.DIFFERS, "will be different"),
+            (Verdict.IGNORED, "will have no effect any more"),
+        )
+        if numbers[verdict]
+    ]
+    if not rows:
+        return ""
+    if not told:
+        return f"All {len(rows)} {what} stay as they are."
+    listed = " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+    return f"Of {len(rows)} {what}, {listed}."
 
 
 @dataclass(frozen=True)
@@ -54,21 +124,25 @@ class Report:
 
     rows: tuple[Row, ...]
 
-    @property
+    @cached_property
+    def by_verdict(self) -> Mapping[Verdict, Sequence[Row]]:
+        """All rows, the worst first, then in the order of parts."""
+        found: dict[Verdict, dict[Part, list[Row]]] = {
+            verdict: {part: [] for part in Part} for verdict in WORST_FIRST
+        }
+        for row in self.rows:
+            found[row.verdict][row.part].append(row)
+        return {verdict: list(chain(*parts.values())) for verdict, parts in found.items()}
+
+    @cached_property
     def undecided(self) -> Sequence[Row]:
         """What is not the same, the worst first."""
-        return [row for row in self.by_verdict() if row.verdict is not Verdict.SAME]
-
-    def by_verdict(self) -> list[Row]:
-        """:return: all rows, the worst first, then in the order of parts."""
-        parts = list(Part)
-        return sorted(
-            self.rows, key=lambda row: (WORST_FIRST.index(row.verdict), parts.index(row.part))
-        )
+        rows = self.by_verdict.items()
+        return [row for verdict, those in rows if verdict is not Verdict.SAME for row in those]
 
     def number(self, verdict: Verdict) -> int:
         """:return: how many rows have a verdict."""
-        return sum(row.verdict is verdict for row in self.rows)
+        return len(self.by_verdict[verdict])
 
     def counts(self) -> list[tuple[str, list[int]]]:
         """:return: for each part, in words, the numbers of `SHOWN_ORDER`."""
@@ -76,6 +150,32 @@ class Report:
             (_PLURALS[part], [numbers[verdict] for verdict in SHOWN_ORDER])
             for part, numbers in count(self.rows).items()
         ]
+
+    def tasks(self) -> Mapping[tuple[str, str], list[Row]]:
+        """:return: the rows of each thing that somebody has to do, by that and by whom."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in self.undecided:
+            if row.action and row.action != NOTHING:
+                found.setdefault((row.action, row.owner), []).append(row)
+        return found
+
+    def same_addresses(self) -> Mapping[str, list[str]]:
+        """:return: the addresses of which nothing changes, by the team that has them."""
+        found: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.verdict is Verdict.SAME and row.addresses:
+                found.setdefault(row.owner, []).extend(row.addresses)
+        return found
+
+    def same_settings(self) -> int:
+        """:return: how many settings and other things stay as they are."""
+        return sum(row.verdict is Verdict.SAME and not row.addresses for row in self.rows)
+
+    def signers(self) -> Iterator[tuple[str, int]]:
+        """Yield who has to agree, with the number of points for each; whoever decides is last."""
+        for owner, rows in self.owners().items():
+            yield owner, len(rows)
+        yield "whoever decides on the switch", len(self.undecided)
 
     def owners(self) -> Mapping[str, list[Row]]:
         """:return: what has to be decided or done, by whom."""
@@ -86,21 +186,21 @@ class Report:
 
     def verdict_sentence(self) -> str:
         """:return: the whole in one sentence."""
-        closed, differs = self.number(Verdict.CLOSED), self.number(Verdict.DIFFERS)
-        ignored, total = self.number(Verdict.IGNORED), len(self.rows)
+        closed = self.number(Verdict.CLOSED)
+        if not self.undecided:
+            return f"Everything works as before ({len(self.rows)} things were looked at)."
+        begin = "Nothing stops working."
         if closed:
-            return (
-                f"Do not switch yet: of {total} things, {closed} will stop working until somebody "
-                f"decides; {differs} will be different, {ignored} will have no effect."
-            )
-        if differs or ignored:
-            access = sum(row.action == ACCESS for row in self.rows)
-            warning = f" {access} of them may have kept somebody out." if access else ""
-            return (
-                f"Nothing stops working. Of {total} things, {differs} will be different and "
-                f"{ignored} will have no effect: read these before the switch.{warning}"
-            )
-        return f"All {total} things work as before."
+            number = "one thing" if closed == 1 else f"{closed} things"
+            begin = f"Do not switch yet: {number} will stop working until somebody decides."
+        rules = [row for row in self.rows if row.part is Part.INGRESS]
+        others = [row for row in self.rows if row.part is not Part.INGRESS]
+        parts = (_of(rules, "rules for addresses"), _of(others, "settings and other things"))
+        access = sum(row.action == ACCESS for row in self.undecided)
+        warning = (
+            f"{access} of what has no effect any more may have kept somebody out." if access else ""
+        )
+        return " ".join(filter(None, (begin, *parts, warning)))
 
     def as_json(self) -> dict[str, Any]:
         """:return: plain values."""
@@ -113,123 +213,8 @@ class Report:
                 str(part): {str(verdict): numbers[verdict] for verdict in SHOWN_ORDER}
                 for part, numbers in count(self.rows).items()
             },
-            "rows": [row.as_json() for row in self.by_verdict()],
+            "rows": [row.as_json() for rows in self.by_verdict.values() for row in rows],
         }
 
-
-def write_text(report: Report) -> Iterator[str]:
-    """:return: lines for a terminal, which nothing in them steers."""
-    yield from map(printable, _text(report))
-
-
-def _text(report: Report) -> Iterator[str]:
-    yield f"{report.title}, class {report.class_name}, {report.made}"
-    yield ""
-    yield report.verdict_sentence()
-    yield ""
-    yield f"{'same':>6}{'differs':>9}{'ignored':>9}{'closed':>8}"
-    for name, (same, differs, ignored, closed) in report.counts():
-        yield f"{same:>6}{differs:>9}{ignored:>9}{closed:>8}  {name}"
-    for verdict in WORST_FIRST[:-1]:
-        rows = [row for row in report.by_verdict() if row.verdict is verdict]
-        if rows:
-            yield ""
-            yield f"{HEADING[verdict]} ({verdict}: {MEANING[verdict]})"
-        for row in rows:
-            yield from _text_row(row)
-    owners = report.owners()
-    if owners:
-        yield ""
-        yield "Who decides"
-    for owner, rows in owners.items():
-        yield f"  {owner}: {len(rows)} ({', '.join(_numbers(rows))})"
-
-
-def _numbers(rows: Sequence[Row]) -> Iterator[str]:
-    for verdict in WORST_FIRST:
-        number = sum(row.verdict is verdict for row in rows)
-        if number:
-            yield f"{number} {verdict}"
-
-
-def _text_row(row: Row) -> Iterator[str]:
-    value = f" = {row.value}" if row.value else ""
-    place = f"   [{row.file}:{row.line}]" if row.line else ""
-    yield f"  {row.part} {row.name}{value}{place}"
-    codes = f" ({', '.join(row.codes)})" if row.codes else ""
-    yield f"      {row.follows}{codes}"
-    if row.action:
-        yield f"      -> {row.action}"
-
-
-def write_markdown(report: Report) -> Iterator[str]:
-    """:return: lines of Markdown, for a wiki or a pull request."""
-    yield f"# The move of {_cell(report.title)}"
-    yield ""
-    yield f"Class {_cell(report.class_name)}, {report.made}. {ABOUT}"
-    yield ""
-    yield f"**{report.verdict_sentence()}**"
-    yield ""
-    yield "| | same | differs | ignored | closed |"
-    yield "| --- | --: | --: | --: | --: |"
-    for name, numbers in report.counts():
-        yield f"| {name} | {' | '.join(map(str, numbers))} |"
-    yield ""
-    for verdict in SHOWN_ORDER:
-        yield f"- **{verdict}**: {MEANING[verdict]}"
-    yield from _markdown_owners(report)
-    for verdict in WORST_FIRST:
-        yield from _markdown_rows(report, verdict)
-    yield ""
-    yield "Read and agreed:"
-    yield ""
-    yield "| name | for | date |"
-    yield "| --- | --- | --- |"
-    for owner in report.owners() or ("all",):
-        yield f"| | {_cell(owner)} | |"
-
-
-def _markdown_owners(report: Report) -> Iterator[str]:
-    owners = report.owners()
-    if not owners:
-        return
-    yield ""
-    yield "## Who decides what"
-    yield ""
-    yield "| who | how many | about what |"
-    yield "| --- | --- | --- |"
-    for owner, rows in owners.items():
-        names = ", ".join(_cell(f"{row.part} {row.name}") for row in rows[:MOST_NAMED])
-        more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-        yield f"| {_cell(owner)} | {', '.join(_numbers(rows))} | {names}{more} |"
-
-
-def _markdown_rows(report: Report, verdict: Verdict) -> Iterator[str]:
-    rows = [row for row in report.by_verdict() if row.verdict is verdict]
-    if not rows:
-        return
-    yield ""
-    yield f"## {HEADING[verdict]} ({len(rows)})"
-    yield ""
-    yield "| what | value | what follows | what to do |"
-    yield "| --- | --- | --- | --- |"
-    for row in rows:
-        codes = f" ({', '.join(row.codes)})" if row.codes else ""
-        what = f"{row.part} {_cell(row.name)}"
-        yield (
-            f"| {what} | {_cell(row.value)} | {_cell(row.follows)}{codes} | {_cell(row.action)} |"
-        )
-
-
-def _cell(text: str) -> str:
-    """:return: text of a file as text of a cell: no value makes a link, an image or markup."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
-    for mark in "|[]*_`":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped.replace("\n", " ")
-
-
-MOST_NAMED: Final = 12
-"""Rows that are named for each owner; the tables have all."""
 
 Writer = Callable[[Report], Iterator[str]]

@@ -50,8 +50,26 @@ class Part(StrEnum):
 ACCESS: Final = "Let somebody who knows the rules of access read it before the switch."
 """What to do about something without effect that may have kept somebody out."""
 
+NOTHING: Final = "Nothing has to be done."
+
 OPERATOR: Final = "who runs the cluster"
 """Decides about everything but Ingresses."""
+
+
+_NOTICED: Final[Mapping[tuple[Verdict, Part | None], str]] = {
+    (Verdict.CLOSED, Part.INGRESS): (
+        "People see an error page at these addresses: 503 (Service Unavailable) or 404 (Not Found)."
+    ),
+    (Verdict.CLOSED, Part.KEY): "People see an error page (503) at every address.",
+    (Verdict.CLOSED, Part.FLAG): "Not at all until somebody misses it: it is left out.",
+    (Verdict.CLOSED, None): "Addresses that depend on it answer with an error, or do not exist.",
+    (Verdict.DIFFERS, Part.INGRESS): (
+        "Some requests to these addresses get another answer; step 2 of the procedure lists which."
+    ),
+    (Verdict.DIFFERS, None): "Whoever works with it sees it; people who use applications do not.",
+    (Verdict.IGNORED, None): "Nobody sees an error; whoever relied on it would miss it.",
+}
+"""How what follows is noticed, where a row does not say it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +99,34 @@ class Row:
     file: str = ""
     line: int = 0
 
+    addresses: tuple[str, ...] = ()
+    """What clients ask for, such as ``https://shop.example/cart``."""
+
+    notice: str = ""
+    """How somebody would notice what follows; empty for `Row.noticed` to say it."""
+
+    @property
+    def place(self) -> str:
+        """Where it is written: file and line; empty if nobody knows."""
+        return f"{self.file}, line {self.line}" if self.file and self.line else self.file
+
+    @property
+    def noticed(self) -> str:
+        """How somebody would notice what follows; empty for what is the same."""
+        if self.notice or self.verdict is Verdict.SAME:
+            return self.notice
+        return _NOTICED.get((self.verdict, self.part)) or _NOTICED[self.verdict, None]
+
     def as_json(self) -> dict[str, Any]:
         """:return: plain values."""
         return {
             "part": str(self.part),
             "name": self.name,
+            "addresses": list(self.addresses),
             "value": self.value or None,
             "verdict": str(self.verdict),
             "follows": self.follows or None,
+            "notice": self.noticed or None,
             "action": self.action or None,
             "owner": self.owner if self.verdict is not Verdict.SAME else None,
             "codes": list(self.codes),

@@ -62,7 +62,7 @@ class FilesTests(MigrateTests):
     def test_fixture(self) -> None:
         """Each flag, key, value and Ingress has a verdict; what is written is read again."""
         rows = self.rows(*MANIFESTS, "--values", VALUES, "--output", str(self.out))
-        self.assertEqual(sum(name.startswith("Ingress ") for name in rows), 12)
+        self.assertEqual(sum(name.startswith("Ingress ") for name in rows), 14)
         self.assertEqual(rows["ConfigMap key use-gzip"], "same")
         self.assertEqual(rows["flag --validating-webhook"], "differs")
         self.assertEqual(rows["Helm value controller.extraModules"], "ignored")
@@ -173,7 +173,7 @@ class FilesTests(MigrateTests):
 
     def test_forms(self) -> None:
         """The report is printed in each form."""
-        for form, begin in (("text", "Deployment"), ("markdown", "# The"), ("html", "<!doctype")):
+        for form, begin in (("text", "Deployment"), ("markdown", "# From"), ("html", "<!doctype")):
             status, text, _ = run("migrate", *MANIFESTS, "--format", form)
             self.assertEqual((status, text[: len(begin)]), (0, begin))
 

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ from tests.command.test_main import run
 from tests.e2e.case import ProcessTestCase
 from tests.support.certs import CertificateAuthority
 from tests.support.client import HTTPClient
+from tests.support.echo_ports import free_port
+from tests.support.endpoints import RawEndpoint
 from tests.support.example import Example, ExampleRequest
 from tests.support.grpc_channel import TIMEOUT, GRPCService, same
 from tests.support.manifest import secret_manifest
@@ -32,6 +35,8 @@ from tests.support.program import serve_configuration
 FIXTURE = CHECKOUT / "tests" / "fixtures" / "migration"
 CERTIFICATES = CHECKOUT / "examples" / "ingress-nginx" / "client-certificates"
 NAMES = ("ingress-nginx.yaml", "ingresses.yaml", "secrets.yaml")
+CLOSED = FIXTURE / "closed.yaml"
+"""What migrate would tell not to switch for; it is served beside the others."""
 
 GRPC_HOST = "prices.rpc.example"
 CERTIFIED = (
@@ -69,17 +74,28 @@ SAME = (
 DIFFERENT = logged("help.shop.example", "/x", "shop-gone-80", 200)
 
 
+def _answer_as_database(connection: socket.socket) -> None:
+    connection.sendall(b"answer to " + connection.recv(100))
+
+
 class MigrationTests(ProcessTestCase):
     """What migrate writes is served."""
 
     folder: ClassVar[Path]
     example: ClassVar[Example]
     root: ClassVar[bytes]
+    database_port: ClassVar[int]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
         for name in NAMES:
             shutil.copy(FIXTURE / name, folder)
+        # The port of the database is one that is free on this machine.
+        cls.database_port = free_port()
+        installation = folder / "ingress-nginx.yaml"
+        text = installation.read_text()
+        assert '"5432": ' in text
+        installation.write_text(text.replace('"5432": ', f'"{cls.database_port}": '))
         shutil.copy(FIXTURE / "values.yaml", folder)
         cls.folder = folder
         authority = CertificateAuthority()
@@ -101,12 +117,15 @@ class MigrationTests(ProcessTestCase):
         settings = yaml.safe_load(config.read_text())
         settings["listen"] = {"http": LOOPBACK, "https": LOOPBACK, "admin": LOOPBACK}
         settings["public-ports"] = {"http": 80, "https": 443}
-        # No port of the machine is taken.
-        settings.pop("tcp-services")
+        settings["source"]["files"].append(str(CLOSED))
         calls = cls.keep(GRPCService())
+        database = cls.keep(RawEndpoint(_answer_as_database))
+        silent = cls.resources.enter_context(socket.create_server(("127.0.0.1", 0)))
         settings["source"]["endpoints"] = {
             **cls.example.start(resources),
             "rpc/prices": f"127.0.0.1:{calls.port}",
+            "data/postgres": f"127.0.0.1:{database.port}",
+            "shop/slow": f"127.0.0.1:{silent.getsockname()[1]}",
         }
         served = folder / "moved" / "served.yaml"
         served.write_text(yaml.safe_dump(settings))
@@ -119,7 +138,7 @@ class MigrationTests(ProcessTestCase):
         report = json.loads((self.folder / "moved" / "report.json").read_text())
         self.assertIn("Nothing stops working", report["verdict"])
         ingresses = [row for row in report["rows"] if row["part"] == "Ingress"]
-        self.assertEqual(len(ingresses), 12)
+        self.assertEqual(len(ingresses), 14)
         self.assertEqual({row["verdict"] for row in ingresses}, {"same"})
         written = [file for file in (self.folder / "moved").rglob("*") if file.is_file()]
         self.assertGreater(len(written), 12)
@@ -132,7 +151,7 @@ class MigrationTests(ProcessTestCase):
             "check", "--config", str(self.folder / "moved" / "ingress.yaml"), "--format", "json"
         )
         found = json.loads(text)
-        self.assertEqual(found["summary"]["ingresses"], 12, remarks)
+        self.assertEqual(found["summary"]["ingresses"], 14, remarks)
         errors = {each["code"] for each in found["findings"] if each["severity"] == "error"}
         self.assertEqual(errors, set())
 
@@ -152,6 +171,12 @@ class MigrationTests(ProcessTestCase):
         ports = {name: self.process.port(name) for name in ("http", "https")}
         for number, written in enumerate(self.example.document["requests"], 1):
             ExampleRequest(f"request {number}", written, CERTIFICATES).check(ports)
+
+    def test_connected(self) -> None:
+        """The port that the ConfigMap of TCP services promises leads to its Service."""
+        with socket.create_connection(("127.0.0.1", self.database_port), PATIENCE) as client:
+            client.sendall(b"select 1")
+            self.assertEqual(client.recv(100), b"answer to select 1")
 
     def test_called(self) -> None:
         """A call of gRPC over TLS, with the certificate of its host, reaches its server."""

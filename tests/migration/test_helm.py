@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.migration.config_maps import judge_key
@@ -13,7 +14,9 @@ from ingress.migration.configuration import judge_flag
 from ingress.migration.controller import Installation, find_installations
 from ingress.migration.helm import objects_of
 from ingress.migration.helm_values import MAX_VALUES, judge_values
-from ingress.migration.verdict import Part, Row, Verdict
+from ingress.migration.unused_values import UNUSED
+from ingress.migration.verdict import Part, Row, Verdict, plain
+from tests.support.process import CHECKOUT
 
 
 def installed(values: dict[str, Any], **names: str) -> Installation:
@@ -121,6 +124,26 @@ class ValueTests(SynchronousTestCase):
         rows = judged({"controller": hidden, "defaultBackend": {"extraArgs": {"pass": "hidden"}}})
         self.assertEqual(len(rows), 6)
         self.assertNotIn("hidden", repr(rows))
+
+    def test_sentences(self) -> None:
+        """The report says of a value what the notes of our chart say of it."""
+        notes = yaml.safe_load((CHECKOUT / "etc" / "chart" / "unused.yaml").read_text())
+        self.assertEqual(list(notes), list(UNUSED))
+        said = 0
+        for name, each in UNUSED.items():
+            self.assertTrue(notes[name]["reason"].startswith(each.follows), name)
+            if each.follows:
+                value: Any = not each.harmless
+                for step in reversed(name.split(".")):
+                    value = {step: value}
+                [row] = judged(value).values()
+                told = (
+                    row.follows.partition(": ")[2] if row.follows.startswith("as ") else row.follows
+                )
+                if not (each.harmless or row.verdict is Verdict.SAME):
+                    self.assertEqual(plain(each.follows), told, name)
+                    said += 1
+        self.assertGreater(said, 5)
 
     def test_flags_of_values(self) -> None:
         """A value that only sets a flag has the verdict of the flag."""
