@@ -58,7 +58,7 @@ NOTES: Mapping[str, str] = {
         "`result` is `sent`, `failed` (the collector did not take them), `dropped` (the queue was "
         "full, or the process ended)"
     ),
-    "txingress_relay_connections_total": "[tcp-udp.md](tcp-udp.md) has the outcomes",
+    "txingress_relay_connections_total": "[TCP and UDP services](tcp-udp.md) has the outcomes",
     "txingress_relay_bytes_total": "Counted when the connection or session is over",
     "txingress_relay_duration_seconds_total": "Counted when they are over",
 }

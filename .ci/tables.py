@@ -103,8 +103,8 @@ def helm_values() -> Iterator[str]:
     """Make a table of docs/migration.md: a row for each value of ingress-nginx's chart, by path."""
     yield "| value | verdict | what follows |"
     yield "| --- | --- | --- |"
-    yield "| `controller.config.*` | that of the key | see [configmap.md](configmap.md) |"
-    yield "| `controller.extraArgs.*` | that of the flag | see [flags.md](flags.md) |"
+    yield "| `controller.config.*` | that of the key | see [its table](configmap.md#all-keys) |"
+    yield "| `controller.extraArgs.*` | that of the flag | see [its table](flags.md#all-flags) |"
     for path, fate in sorted(FATES.items()):
         yield f"| `{path}` | {fate.verdict} | {fate.follows} |"
 

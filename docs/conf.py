@@ -14,6 +14,7 @@ html_theme = "furo"
 html_title = "txingress"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["copy.js"]
 html_use_index = False
 html_show_sphinx = False
 html_copy_source = False

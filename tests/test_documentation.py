@@ -36,6 +36,8 @@ _FILE = re.compile(r"Create `([^`]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _COMMAND = re.compile(r"\$ (.*)\n((?:(?!\$ ).*\n)*)")
 _PORTS = ("8080", "10254", "3000")
+_DEFAULTS = {"http": "8080", "admin": "10254"}
+"""Listeners of a configuration that says nothing of them."""
 
 
 class PageCase(SynchronousTestCase):
@@ -87,6 +89,34 @@ class PageCase(SynchronousTestCase):
                 return client.request(path).status
         except OSError:
             return 0
+
+
+class QuickStartPageTests(PageCase):
+    page = "quick-start.md"
+
+    def test_commands(self) -> None:
+        """What the page serves is served, and each command prints what stands there."""
+        if shutil.which("curl") is None:
+            self.skipTest("curl is not here")
+        listen = {name: f"127.0.0.1:{self.ports[port]}" for name, port in _DEFAULTS.items()}
+        with (self.folder / "ingress.yaml").open("a") as config:
+            config.write(yaml.safe_dump({"listen": {**listen, "https": None}}))
+        program = f"{shlex.quote(sys.executable)} -m ingress"
+        process = self.start(*shlex.split(program), "run", "--config", "ingress.yaml")
+        wait_until(lambda: self.status("/") == 404 or process.poll() is not None, "the proxy")
+        (console,) = (each for each in _CONSOLE.findall(self.text) if "web.example.com" in each)
+        commands = _COMMAND.findall(console)
+        self.assertEqual(len(commands), 3)
+        for command, printed in commands:
+            done = subprocess.run(
+                self.with_ports(command).replace("txingress", program),
+                shell=True,
+                cwd=self.folder,
+                env=environment(self.folder),
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(done.stdout, printed, command)
 
 
 class PolicyPageTests(PageCase):
@@ -345,6 +375,14 @@ class FileTests(SynchronousTestCase):
                 if "://" not in link:
                     with self.subTest(page=page.name, link=link):
                         self.assertTrue((page.parent / link).exists())
+
+    def test_link_texts(self) -> None:
+        """The links of the site say what is behind them, and not the name of a file."""
+        found = []
+        for page in (*DOCS.glob("*.md"), *DOCS.glob("findings/*.md")):
+            texts = re.findall(r"\[(?:docs/)?[a-z-]+\.md\]\(", page.read_text())
+            found += [(page.name, text) for text in texts]
+        self.assertEqual(found, [])
 
     def test_decisions(self) -> None:
         """Each decision has a number of its own, by which its file and its title begin."""

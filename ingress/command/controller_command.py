@@ -25,6 +25,7 @@ from ingress.migration.flag import FlagVerdict
 from ingress.migration.flag_settings import Settings
 from ingress.migration.flag_table import FLAGS
 from ingress.migration.flags import ReadFlags, read
+from ingress.migration.verdict import plain
 
 NAME: Final = "nginx-ingress-controller"
 """That of ingress-nginx's program."""
@@ -132,5 +133,5 @@ def _usage() -> Iterator[str]:
     for name, flag in sorted(FLAGS.items()):
         default = f" (default {flag.default})" if flag.default else ""
         yield f"  --{name} {flag.kind.value}{default}"
-        yield f"      {flag.verdict.value}: {flag.effect}"
+        yield f"      {flag.verdict.value}: {plain(flag.effect)}"
     yield EXAMPLES

@@ -25,6 +25,9 @@ _ENDINGS: Final = (".yaml", ".yml", ".json")
 _SERVED: Final = frozenset(
     {"ConfigMap", "EndpointSlice", "Endpoints", "Ingress", "IngressClass", "Service"}
 )
+_HEADINGS: Final = ("USER-SUPPLIED VALUES", "COMPUTED VALUES")
+"""What ``helm get values`` writes above the values, unless it is asked for YAML."""
+
 MAX_FILES: Final = 20_000
 MAX_SIZE: Final = 64 << 20
 """Bytes of a file."""
@@ -93,6 +96,9 @@ def read_values(files: Sequence[str]) -> dict[str, Any]:
             if not isinstance(document.value, dict):
                 raise CannotRun(f"{file}: Helm values are a mapping, such as controller: {{...}}")
             _merge(values, document.value)
+    for heading in _HEADINGS:
+        if heading in values and values[heading] is None:
+            del values[heading]
     return values
 
 

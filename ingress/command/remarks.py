@@ -11,6 +11,7 @@ from typing import Final
 
 from ingress.command.surprises import surprises_of
 from ingress.kube.objects import CLASS_ANNOTATION, Ingress, ObjectName
+from ingress.migration.verdict import plain
 from ingress.policy.annotation import PREFIX
 from ingress.policy.basic_auth import BasicAuth
 from ingress.policy.https_redirect import HttpsRedirect
@@ -20,7 +21,6 @@ from ingress.problem_code import Code
 from ingress.routing.build import Built
 from ingress.routing.build.ingress_table import KIND
 
-_MARKUP: Final = str.maketrans("", "", "`")
 _MAX_NAMED: Final = 5
 
 
@@ -68,7 +68,7 @@ def _differing_annotations(built: Built) -> Iterator[Problem]:
             support = differing.get(name)
             if support is None or (key, f"metadata.annotations[{name}]") in told:
                 continue
-            text = f"here: {support.text.translate(_MARKUP)}"
+            text = f"here: {plain(support.text)}"
             yield _about_annotation(ingress, name, Code.ANNOTATION_DIFFERS, text)
 
 
@@ -89,7 +89,7 @@ def _other_classes(built: Built) -> Iterator[Problem]:
             field = f"metadata.annotations[{CLASS_ANNOTATION}]"
         yield Problem(
             f"{subject} {whose}, which is not served here: "
-            f"{_accepted(built)}; ingress-class in the configuration changes that",
+            f"{_accepted(built)}; the key class of the configuration changes that",
             KIND,
             *key,
             field if name else "spec",

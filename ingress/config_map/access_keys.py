@@ -101,8 +101,8 @@ ACCESS_KEYS: Final = (
         "allow-snippet-annotations",
         accept.boolean,
         "nginx.annotations.allow_snippets",
-        "whether snippets are interpreted ([snippets.md](snippets.md)); false leaves that to "
-        "`snippets` of the configuration",
+        "whether snippets are interpreted ([the page on snippets](snippets.md)); false leaves that "
+        "to `snippets` of the configuration",
         "false",
     ),
     works(

@@ -35,7 +35,7 @@ _TRUST: Final = (
         accept.boolean,
         "",
         "whether proxies in front are believed about the address of the client, and about nothing "
-        "else ([trust.md](trust.md))",
+        "else ([the page on trust](trust.md))",
         "false",
     ),
     works(
@@ -243,8 +243,8 @@ _SNIPPETS: Final = (
         "location-snippet",
         accept.snippet,
         "nginx.snippets.location",
-        "directives of [snippets.md](snippets.md) for all paths; with others it is left out, and "
-        "closes every path if it may decide about access",
+        "directives of [the page on snippets](snippets.md) for all paths; with others it is left "
+        "out, and closes every path if it may decide about access",
     ),
     works(
         "server-snippet",

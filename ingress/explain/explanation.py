@@ -230,7 +230,7 @@ def with_hints(built: Built, explanation: Explanation) -> Explanation:
     request = _parse(built, explanation.asked)
     hints = list(hints_of(built, explanation, request))
     if explanation.redirect:
-        hints += loop_hints(explanation.asked, _redirects(built, explanation))
+        hints += loop_hints(explanation, _redirects(built, explanation))
     hints += certificate_hints(built, explanation)
     return replace(explanation, hints=tuple(hints))
 

@@ -5,7 +5,7 @@ what would have to change for another answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from ingress.explain.candidates import (
 from ingress.explain.places import Places
 from ingress.kube.objects import Ingress
 from ingress.message import Request
+from ingress.policy.annotation import PREFIX
 from ingress.problem import Origin, Problem, coded
 from ingress.problem_code import Code
 from ingress.routing.build import Built
@@ -31,6 +32,17 @@ _CLOSING: Final = frozenset(
 )
 _MOST_REDIRECTS: Final = 10
 _MOST_LISTED: Final = 3
+
+
+class Decided(Protocol):
+    """What one policy of the rule did."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def annotations(self) -> Mapping[str, str]: ...
 
 
 class Told(Protocol):
@@ -46,6 +58,8 @@ class Told(Protocol):
     def redirect(self) -> str: ...
     @property
     def route(self) -> Route | None: ...
+    @property
+    def verdicts(self) -> Sequence[Decided]: ...
     @property
     def candidates(self) -> Candidates | None: ...
     @property
@@ -111,7 +125,7 @@ def _unknown_host(built: Built, host: str, request: Request) -> Iterator[str]:
         yield (
             f"Ingress {placed(name, each.origin)} has it, but is of the class "
             f"{each.spec.ingress_class_name or '(none)'}, which is not served here: set its "
-            "ingressClassName, or ingress-class in the configuration"
+            "ingressClassName, or change the key class of the configuration"
         )
     names = nearest_hosts(built.snapshot, request.host)
     if names:
@@ -165,6 +179,8 @@ def _closed(built: Built, told: Told) -> Iterator[str]:
 
 def _redirected(told: Told) -> Iterator[str]:
     asked = told.asked
+    if told.route is not None:
+        yield f"by {_redirecting(told)}, at {_rule(told, told.route)}"
     claims = {name.lower(): value.lower() for name, value in asked.fields}
     if asked.is_secure or not told.redirect.startswith("https://"):
         return
@@ -176,18 +192,27 @@ def _redirected(told: Told) -> Iterator[str]:
         yield f"to change: trusted-proxies in the configuration must have {asked.client}"
 
 
-def loop_hints(asked: Asked, redirects: list[str]) -> Iterator[str]:
+def _redirecting(told: Told) -> str:
+    """:return: the annotations that redirect, without their prefix, or else the policy."""
+    for each in told.verdicts:
+        if each.verdict.startswith("answers 3"):
+            return ", ".join(each.annotations).replace(PREFIX, "") or each.name
+    return "a policy"
+
+
+def loop_hints(told: Told, redirects: list[str]) -> Iterator[str]:
     """
     Tell of redirects that lead back.
 
     :param redirects: the URLs that clients are led to, one after the other.
     """
-    way = [asked.url]
+    way = [told.asked.url]
     for url in redirects:
         is_back = any(_plain(url) == _plain(each) for each in way)
         way.append(url)
         if is_back:
             yield f"a loop: {' -> '.join(way)}"
+            yield f"to change: {_redirecting(told)}, so that it leads elsewhere"
             return
 
 

@@ -76,7 +76,7 @@ _OBJECTS: Final = (
         _TEXT,
         "",
         "config-map",
-        "the ConfigMap with keys of ingress-nginx ([configmap.md](configmap.md))",
+        "the ConfigMap with keys of ingress-nginx ([the page on it](configmap.md))",
     ),
     _sets(
         "tcp-services-configmap",

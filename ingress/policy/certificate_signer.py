@@ -23,7 +23,7 @@ class CertificateSigner(RouteFeature):
     differences: ClassVar[Mapping[str, str]] = {
         CERTIFICATE_SIGNER: "one of `certificate-signers` of the configuration, who signs the "
         "certificates of `spec.tls` whose Secret does not exist "
-        "([docs/cluster.md](docs/cluster.md))",
+        "([the page on clusters](docs/cluster.md#the-same-for-ingresses))",
     }
 
     @classmethod

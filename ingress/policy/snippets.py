@@ -201,8 +201,8 @@ class ConfigurationSnippet(_Snippet):
     annotations: ClassVar[tuple[str, ...]] = ("configuration-snippet",)
     differences: ClassVar[Mapping[str, str]] = {
         "configuration-snippet": "with `snippets: interpret`, the directives of "
-        "[docs/snippets.md](docs/snippets.md); a snippet with any other one closes the paths with "
-        "503, as every snippet does without it",
+        "[the page on snippets](docs/snippets.md); a snippet with any other one closes the paths "
+        "with 503, as every snippet does without it",
     }
 
     @classmethod

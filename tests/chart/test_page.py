@@ -67,6 +67,14 @@ class PageTests(SynchronousTestCase):
             rendering = Rendering(values, name, namespace)
             self.assertEqual([*complaints(rendering.documents), *faults(rendering.documents)], [])
 
+    def test_own_values(self) -> None:
+        """Helm is asked for YAML: its table begins with a line that no chart takes as a value."""
+        for page in ("helm.md", "migration.md"):
+            (command,) = re.findall(
+                r"helm get values [^>]+", (CHECKOUT / "docs" / page).read_text()
+            )
+            self.assertIn("--output yaml", command)
+
     def test_files(self) -> None:
         """Each file of values on the page is used by a command, and so is that of kind."""
         used = {word for each in self.commands("helm") + self.commands("kind") for word in each}

@@ -162,6 +162,20 @@ class FilesTests(MigrateTests):
         self.assertEqual(run("migrate", *MANIFESTS, "--output", str(self.out), "--force")[0], 0)
         self.assertNotEqual(there.read_text(), "mine")
 
+    def test_values_of_helm(self) -> None:
+        """The line above what `helm get values` prints is no value, and there may be no values."""
+        shown = Path(self.mktemp()).with_suffix(".yaml")
+        shown.parent.mkdir(parents=True, exist_ok=True)
+        for text in (
+            "USER-SUPPLIED VALUES:\ncontroller:\n  replicaCount: 1\n",
+            "null\n",
+        ):
+            shown.write_text(text)
+            rows = self.rows(
+                *MANIFESTS, "--values", str(shown), "--output", str(self.out), "--force"
+            )
+            self.assertEqual([name for name in rows if "VALUES" in name], [], text)
+
     def test_values(self) -> None:
         """Several files of values are merged as by Helm; null removes a value."""
         first = self.file({"controller": {"replicaCount": 2, "kind": "DaemonSet"}}, name="1.yaml")
