@@ -13,13 +13,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stderr
 from dataclasses import fields
+from io import StringIO
 from pathlib import Path
 
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from ingress.command.main import make_parser, parse_words
 from ingress.config import Limits
+from ingress.config_file import ConfigError, load_config
 from ingress.policy.support import Verdict, support_of_all
 from tests.command.test_main import run
 from tests.e2e.test_migration import logged
@@ -35,6 +39,9 @@ DOCS = CHECKOUT / "docs"
 _FILE = re.compile(r"Create `([^`]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _COMMAND = re.compile(r"\$ (.*)\n((?:(?!\$ ).*\n)*)")
+_TXINGRESS = re.compile(
+    r"^(?:    |\$ )(?:.* \| )?(?:kubectl )?(?:\S*/)?txingress ([a-z][^\n]*)$", re.MULTILINE
+)
 _PORTS = ("8080", "10254", "3000")
 _DEFAULTS = {"http": "8080", "admin": "10254"}
 """Listeners of a configuration that says nothing of them."""
@@ -91,19 +98,46 @@ class PageCase(SynchronousTestCase):
             return 0
 
 
+_SHOP = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+spec:
+  rules:
+    - http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend:
+              service: {name: web, port: {number: 80}}
+          - path: /api
+            pathType: Prefx
+            backend:
+              service: {name: api, port: {number: 80}}
+"""
+
+_BAD = "source:\n  files: [k9s]\npublic-port: {http: 8080}\nshutdown-grace: soon\n"
+
+
 class QuickStartPageTests(PageCase):
     page = "quick-start.md"
+
+    def serve(self) -> None:
+        """Serve the configuration of the page; the output goes into the file ``log``."""
+        listen = {name: f"127.0.0.1:{self.ports[port]}" for name, port in _DEFAULTS.items()}
+        with (self.folder / "ingress.yaml").open("a") as config:
+            config.write(yaml.safe_dump({"listen": {**listen, "https": None}}))
+        serve = shlex.join([sys.executable, "-m", "ingress", "run", "--config", "ingress.yaml"])
+        process = self.start("sh", "-c", f"exec {serve} > log 2>&1")
+        wait_until(lambda: self.status("/") == 404 or process.poll() is not None, "the proxy")
 
     def test_commands(self) -> None:
         """What the page serves is served, and each command prints what stands there."""
         if shutil.which("curl") is None:
             self.skipTest("curl is not here")
-        listen = {name: f"127.0.0.1:{self.ports[port]}" for name, port in _DEFAULTS.items()}
-        with (self.folder / "ingress.yaml").open("a") as config:
-            config.write(yaml.safe_dump({"listen": {**listen, "https": None}}))
+        self.serve()
         program = f"{shlex.quote(sys.executable)} -m ingress"
-        process = self.start(*shlex.split(program), "run", "--config", "ingress.yaml")
-        wait_until(lambda: self.status("/") == 404 or process.poll() is not None, "the proxy")
         (console,) = (each for each in _CONSOLE.findall(self.text) if "web.example.com" in each)
         commands = _COMMAND.findall(console)
         self.assertEqual(len(commands), 3)
@@ -117,6 +151,31 @@ class QuickStartPageTests(PageCase):
                 text=True,
             )
             self.assertEqual(done.stdout, printed, command)
+
+    def block(self, beginning: str) -> str:
+        """A block of the page, with the folder of the test."""
+        [found] = re.findall(rf"```\w*\n({beginning}.*?)```", self.text, re.DOTALL)
+        text: str = found
+        return text.replace("/srv/shop", str(self.folder))
+
+    def test_mistakes(self) -> None:
+        """The log tells of mistakes in a manifest as shown, and of the next when one is mended."""
+        shop = self.folder / "k8s" / "shop.yaml"
+        shop.write_text(_SHOP)
+        self.serve()
+        log = self.folder / "log"
+        first, gone, last = self.block("OBJ001 ").splitlines()
+        wait_until(lambda: first in log.read_text(), "the mistake")
+        shop.write_text(_SHOP.replace("Prefx", "Prefix"))
+        wait_until(lambda: gone in log.read_text() and last in log.read_text(), "the next one")
+
+    def test_refused(self) -> None:
+        """A configuration with mistakes is refused in these words."""
+        (self.folder / "bad.yaml").write_text(_BAD)
+        with self.assertRaises(ConfigError) as caught:
+            load_config(self.folder / "bad.yaml")
+        printed = self.block("\\$ twistd ").partition("\n")[2].rstrip()
+        self.assertEqual(str(caught.exception).replace(f"{self.folder}/bad", "bad"), printed)
 
 
 class PolicyPageTests(PageCase):
@@ -177,6 +236,21 @@ class PolicyPageTests(PageCase):
             fields = [reply.field(name) for name in ("X-Server", "X-File", "X-Later")]
             self.assertEqual((reply.status, fields), (200, ["yes", "read", "yes"]))
             self.process.stop()
+
+
+class ConfigurationPageTests(SynchronousTestCase):
+    """The example of docs/configuration.md."""
+
+    def test_example(self) -> None:
+        """It has no mistake, if the files that it names exist."""
+        folder = Path(self.mktemp())
+        for each in ("k8s", "more", "secrets"):
+            (folder / each).mkdir(parents=True)
+        (folder / "more" / "ingress.yaml").touch()
+        text = (DOCS / "configuration.md").read_text()
+        [config] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+        (folder / "ingress.yaml").write_text(config)
+        self.assertEqual(load_config(folder / "ingress.yaml").limits.body_size, 8 << 20)
 
 
 class EmbeddingPageTests(PageCase):
@@ -364,6 +438,26 @@ class FileTests(SynchronousTestCase):
         self.assertTrue(shown)
         for command, output in shown:
             self.assertEqual(run(*shlex.split(command)), (0, output, ""), command)
+
+    def test_commands(self) -> None:
+        """Each `txingress` on a page has arguments that it takes."""
+        pages = [CHECKOUT / "README.md", *DOCS.rglob("*.md"), *CHECKOUT.glob("examples/**/*.md")]
+        pages.remove(DOCS / "command-line.md")
+        found = [
+            (page, match)
+            for page in pages
+            for match in _TXINGRESS.findall(page.read_text().replace("\\\n", " "))
+        ]
+        self.assertGreater(len(found), 30)
+        for page, command in found:
+            # Behind it are other programs, and comments.
+            words = shlex.split(re.split(r" \| | > |  +", command)[0])
+            said = StringIO()
+            with redirect_stderr(said), self.subTest(page=page.name, command=command):
+                try:
+                    parse_words(make_parser(words[0]), words[0], words)
+                except SystemExit:
+                    self.fail(said.getvalue())
 
     def test_links(self) -> None:
         """Each link to a file of the checkout leads to one."""

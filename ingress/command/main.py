@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.set_threshold(*_BETWEEN_COLLECTIONS)
     parser = make_parser(wanted)
     try:
-        parsed = _parse(parser, wanted, written)
+        parsed = parse_words(parser, wanted, written)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else UNABLE
     if parsed.version:
@@ -162,7 +162,9 @@ def subparser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentPa
     return found
 
 
-def _parse(parser: argparse.ArgumentParser, wanted: str, written: list[str]) -> argparse.Namespace:
+def parse_words(
+    parser: argparse.ArgumentParser, wanted: str, written: list[str]
+) -> argparse.Namespace:
     """Parse arguments, in the two cases that argparse itself does not take."""
     if wanted == _CONTROLLER:
         index = written.index(wanted) + 1
