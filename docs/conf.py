@@ -12,7 +12,16 @@ smartquotes = False  # "--" stays what people have to type
 highlight_language = "none"
 html_theme = "furo"
 html_title = "txingress"
-html_static_path = ["_static"]
+html_static_path = ["_static", "../ingress/admin/html/static/icon.svg"]
+html_favicon = "../ingress/admin/html/static/icon.svg"
+html_theme_options = {
+    "light_logo": "icon.svg",
+    "dark_logo": "icon.svg",
+    "light_css_variables": {
+        "color-sidebar-link-text--top-level": "var(--color-foreground-primary)"
+    },
+    "dark_css_variables": {"color-sidebar-link-text--top-level": "var(--color-foreground-primary)"},
+}
 html_css_files = ["site.css"]
 html_js_files = ["copy.js"]
 html_use_index = False

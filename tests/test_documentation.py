@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.main import make_parser, parse_words
 from ingress.config import Limits
-from ingress.config_file import ConfigError, load_config
+from ingress.config_file import load_config
 from ingress.policy.support import Verdict, support_of_all
 from tests.command.test_main import run
 from tests.e2e.test_migration import logged
@@ -31,7 +31,7 @@ from tests.support.client import HTTPClient
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, answering
 from tests.support.fake_api import FakeAPIProcess
 from tests.support.kubectl import find_kubectl
-from tests.support.process import CHECKOUT, PATIENCE, TWISTD, wait_until
+from tests.support.process import CHECKOUT, PATIENCE, TWISTD, replace_file, wait_until
 from tests.support.program import environment, run_trial, serve_configuration
 
 DOCS = CHECKOUT / "docs"
@@ -98,84 +98,79 @@ class PageCase(SynchronousTestCase):
             return 0
 
 
-_SHOP = """\
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata:
-  name: shop
-spec:
-  rules:
-    - http:
-        paths:
-          - path: /
-            pathType: Prefix
-            backend:
-              service: {name: web, port: {number: 80}}
-          - path: /api
-            pathType: Prefx
-            backend:
-              service: {name: api, port: {number: 80}}
-"""
-
-_BAD = "source:\n  files: [k9s]\npublic-port: {http: 8080}\nshutdown-grace: soon\n"
-
-
 class QuickStartPageTests(PageCase):
     page = "quick-start.md"
 
-    def serve(self) -> None:
-        """Serve the configuration of the page; the output goes into the file ``log``."""
-        listen = {name: f"127.0.0.1:{self.ports[port]}" for name, port in _DEFAULTS.items()}
-        with (self.folder / "ingress.yaml").open("a") as config:
-            config.write(yaml.safe_dump({"listen": {**listen, "https": None}}))
-        serve = shlex.join([sys.executable, "-m", "ingress", "run", "--config", "ingress.yaml"])
-        process = self.start("sh", "-c", f"exec {serve} > log 2>&1")
-        wait_until(lambda: self.status("/") == 404 or process.poll() is not None, "the proxy")
-
-    def test_commands(self) -> None:
-        """What the page serves is served, and each command prints what stands there."""
+    def test_followed(self) -> None:
+        """Each command prints what stands there, and the log has the lines of the page."""
         if shutil.which("curl") is None:
             self.skipTest("curl is not here")
-        self.serve()
-        program = f"{shlex.quote(sys.executable)} -m ingress"
-        (console,) = (each for each in _CONSOLE.findall(self.text) if "web.example.com" in each)
-        commands = _COMMAND.findall(console)
-        self.assertEqual(len(commands), 3)
+        listen = {name: f"127.0.0.1:{self.ports[port]}" for name, port in _DEFAULTS.items()}
+        config = self.folder / "ingress.yaml"
+        with config.open("a") as written:
+            written.write(yaml.safe_dump({"listen": {**listen, "https": None}}))
+        process = serve_configuration(config, self.folder / "beside", self.folder)
+        self.addCleanup(process.stop)
+        consoles = [each for each in _CONSOLE.findall(self.text) if "txingress" in each]
+        commands = [found for each in consoles for found in _COMMAND.findall(each)]
+        self.assertEqual(len(commands), 4)
         for command, printed in commands:
-            done = subprocess.run(
-                self.with_ports(command).replace("txingress", program),
-                shell=True,
-                cwd=self.folder,
-                env=environment(self.folder),
-                capture_output=True,
-                text=True,
-            )
-            self.assertEqual(done.stdout, printed, command)
+            expected = self.with_ports(self.in_folder(printed))
+            self.assertEqual(self.shell(command), expected, command)
+        (block,) = re.findall(r"```\n(OBJ001 .*?)```", self.text, re.DOTALL)
+        *told, other = self.in_folder(block.replace("\n  ", " ")).splitlines()
+        manifest = self.folder / "k8s" / "web.yaml"
+        good = manifest.read_text()
+        changed = (good.replace("Prefix", "Prefx"), good, good.replace("name: web,", "name: api,"))
+        for text, line in zip(changed, (*told, other), strict=True):
+            replace_file(manifest, text)
+            parts = re.split(r"\d{4}-\d\d-\d\d [\d:]{8}", line)
+            process.wait_for_line(r"[-\d: ]{19}".join(map(re.escape, parts)) + "$")
 
-    def block(self, beginning: str) -> str:
-        """A block of the page, with the folder of the test."""
-        [found] = re.findall(rf"```\w*\n({beginning}.*?)```", self.text, re.DOTALL)
-        text: str = found
-        return text.replace("/srv/shop", str(self.folder))
+    def shell(self, command: str) -> str:
+        """:return: what a command of the page prints, on both outputs."""
+        program = f"{shlex.quote(sys.executable)} -m ingress"
+        done = subprocess.run(
+            self.with_ports(command).replace("txingress", program),
+            shell=True,
+            cwd=self.folder,
+            env=environment(self.folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.stdout
 
-    def test_mistakes(self) -> None:
-        """The log tells of mistakes in a manifest as shown, and of the next when one is mended."""
-        shop = self.folder / "k8s" / "shop.yaml"
-        shop.write_text(_SHOP)
-        self.serve()
-        log = self.folder / "log"
-        first, gone, last = self.block("OBJ001 ").splitlines()
-        wait_until(lambda: first in log.read_text(), "the mistake")
-        shop.write_text(_SHOP.replace("Prefx", "Prefix"))
-        wait_until(lambda: gone in log.read_text() and last in log.read_text(), "the next one")
+    def in_folder(self, text: str) -> str:
+        return text.replace("/srv/shop", str(self.folder.resolve()))
 
-    def test_refused(self) -> None:
-        """A configuration with mistakes is refused in these words."""
-        (self.folder / "bad.yaml").write_text(_BAD)
-        with self.assertRaises(ConfigError) as caught:
-            load_config(self.folder / "bad.yaml")
-        printed = self.block("\\$ twistd ").partition("\n")[2].rstrip()
-        self.assertEqual(str(caught.exception).replace(f"{self.folder}/bad", "bad"), printed)
+
+class RewritePageTests(SynchronousTestCase):
+    """docs/rewrite.md: what `txingress explain` says of the manifest on it."""
+
+    def setUp(self) -> None:
+        self.text = (DOCS / "rewrite.md").read_text()
+        here = Path.cwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(CHECKOUT / "examples" / "ingress-nginx" / "rewrite")
+
+    def test_explained(self) -> None:
+        """The command on the page prints what stands there."""
+        (console,) = _CONSOLE.findall(self.text)
+        ((command, printed),) = _COMMAND.findall(console)
+        words = shlex.split(command.removesuffix(" | head -6"))
+        status, output, _ = run(*words[1:])
+        self.assertEqual((status, "".join(output.splitlines(True)[:6])), (0, printed))
+
+    def test_rows(self) -> None:
+        """Each path of the table becomes what stands beside it."""
+        rows = re.findall(r"^\| `(/.*?)` \| (?:`(/.*?)`|nothing)", self.text, re.MULTILINE)
+        self.assertEqual(len(rows), 5)
+        for asked, sent in rows:
+            url = f"http://rewrite.bar.com{asked}"
+            _, output, _ = run("explain", url, "--", "manifests.yaml")
+            told = f"an endpoint would get: GET {sent}\n" if sent else "404 no_route"
+            self.assertIn(told, output, asked)
 
 
 class PolicyPageTests(PageCase):

@@ -14,6 +14,7 @@ function typed(text) {
 }
 
 function addButton(block) {
+  if (/[─│►▼]/.test(block.textContent)) return; // a drawing
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";

@@ -6,9 +6,11 @@ what would have to change for another answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import Outcome
 from ingress.explain.asked import Asked, NotAsked, ask
 from ingress.explain.candidates import (
@@ -18,6 +20,8 @@ from ingress.explain.candidates import (
     remedy_for,
     same_path_elsewhere,
 )
+from ingress.explain.dry_run import client_of, serve_assumed
+from ingress.explain.heads import target_of
 from ingress.explain.places import Places
 from ingress.kube.objects import Ingress
 from ingress.message import Request
@@ -32,6 +36,8 @@ _CLOSING: Final = frozenset(
 )
 _MOST_REDIRECTS: Final = 10
 _MOST_LISTED: Final = 3
+_SOMEBODY: Final = Endpoint("192.0.2.1", 80)
+"""An endpoint that nothing is ever sent to (RFC 5737)."""
 
 
 class Decided(Protocol):
@@ -79,6 +85,7 @@ def hints_of(built: Built, told: Told, request: Request | None) -> Iterator[str]
         yield from _not_found(built, told, candidates, request)
     elif told.outcome == Outcome.NO_ENDPOINT:
         yield from _no_endpoint(told)
+        yield from _would_get(built, told)
     elif told.status is not None and told.status >= 400:
         yield from _closed(built, told)
     elif told.redirect:
@@ -168,6 +175,23 @@ def _no_endpoint(told: Told) -> Iterator[str]:
     else:
         slices = f"endpointslices -l kubernetes.io/service-name={service}"
         yield f"to look: kubectl -n {namespace} get {slices}"
+
+
+def _would_get(built: Built, told: Told) -> Iterator[str]:
+    """Tell what an endpoint would be asked for, where that is not what the client asks for."""
+    asked, route, snapshot = told.asked, told.route, built.snapshot
+    if route is None or route.upstream is None:
+        return
+    upstream = snapshot.upstreams.get(route.upstream, Upstream(route.upstream))
+    answering = {route.upstream: replace(upstream, endpoints=(_SOMEBODY,))}
+    dry, _ = serve_assumed(
+        replace(snapshot, upstreams={**snapshot.upstreams, **answering}),
+        asked.head(),
+        client_of(snapshot, asked.client, asked.server_name, is_secure=asked.is_secure),
+    )
+    target = target_of(dry.upstream_head)
+    if target and target != target_of(asked.head()):
+        yield f"an endpoint would get: {asked.method} {target}"
 
 
 def _closed(built: Built, told: Told) -> Iterator[str]:
