@@ -187,10 +187,12 @@ class SiteTests(SynchronousTestCase):
         checkout = Path(self.mktemp()).absolute()
         (checkout / "docs" / "adr").mkdir(parents=True)
         (checkout / "etc").mkdir()
-        (checkout / ".ci").mkdir()
-        (checkout / "docs" / "_static").mkdir()
-        for path in (".ci/site.py", "docs/conf.py", "docs/_static/site.css"):
-            (checkout / path).write_bytes((CHECKOUT / path).read_bytes())
+        static = sorted((CHECKOUT / "docs" / "_static").iterdir())
+        icon = CHECKOUT / "ingress" / "admin" / "html" / "static" / "icon.svg"
+        for file in (CHECKOUT / ".ci" / "site.py", CHECKOUT / "docs" / "conf.py", icon, *static):
+            copy = checkout / file.relative_to(CHECKOUT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
         (checkout / "etc" / "ingress.yaml").write_text("a: 1\n")
         (checkout / "docs" / "a.md").write_text("# A\n\n## B\n")
         (checkout / "docs" / "index.md").write_text(
