@@ -1,5 +1,5 @@
 """
-The tables of docs/metrics.md: names, types, labels and explanations are those of the families
+The lists of docs/metrics.md: names, types, labels and explanations are those of the families
 that ``/metrics`` is made of; what code cannot tell stands here, and tests compare it with answers.
 """
 
@@ -47,7 +47,7 @@ NOTES: Mapping[str, str] = {
         "`direction` is `sent` (by the proxy) or `received`; `code` is that of RFC 9113, or `other`"
     ),
     "txingress_http2_goaways_total": "With the same labels as resets",
-    "txingress_http2_glitches_total": "[http2.md](http2.md) has the kinds, and the bounds",
+    "txingress_http2_glitches_total": "[HTTP/2](http2.md) has the kinds, and the bounds",
     "txingress_folded_requests_total": "`missing` is `status`, `method` or `histograms`",
     "txingress_dropped_fields_total": "The key is `field-names`",
     "txingress_mirror_copies_total": (
@@ -64,7 +64,7 @@ NOTES: Mapping[str, str] = {
 }
 """What is worth saying beside the explanation of a family, in Markdown."""
 
-_FIRST = "once there was one"
+_FIRST = "once it has happened"
 _REQUEST = "after the first request"
 _CLUSTER = "in a cluster"
 _CERTIFICATES = "where there are certificates"
@@ -136,31 +136,32 @@ def unit(name: str) -> str:
     """The unit of a metric, which its name has by Prometheus's conventions."""
     base = name.removesuffix("_total")
     if base.endswith(("_timestamp_seconds", "_time_seconds")):
-        return "s since 1970"
-    for suffix, symbol in (("_seconds", "s"), ("_bytes", "bytes"), ("_size", "bytes")):
+        return "seconds since 1970"
+    for suffix, symbol in (("_seconds", "seconds"), ("_bytes", "bytes"), ("_size", "bytes")):
         if base.endswith(suffix):
             return symbol
     return ""
 
 
 def _rows(chosen: Iterable[Family]) -> Iterator[str]:
-    yield "| metric | type | labels | unit | what it shows | when it is there |"
-    yield "| --- | --- | --- | --- | --- | --- |"
     for family in sorted(chosen):
-        labels = ", ".join(f"`{name}`" for name in labels_of(family))
+        kind = ", ".join(filter(None, (family.kind, unit(family.name))))
         text = ". ".join(filter(None, (family.help, NOTES.get(family.name, ""))))
-        when = WHEN.get(family.name, "")
-        cells = (f"`{family.name}`", family.kind, labels, unit(family.name), text, when)
-        yield f"| {' | '.join(cells)} |"
+        labels = ", ".join(f"`{name}`" for name in labels_of(family))
+        yield f"- `{family.name}` ({kind}): {text}."
+        if labels:
+            yield f"  Labels: {labels}."
+        if family.name in WHEN:
+            yield f"  It is there {WHEN[family.name]}."
 
 
 def shared_metrics() -> Iterator[str]:
-    """Make the table of those that have the names of ingress-nginx."""
+    """Make the list of those that have the names of ingress-nginx."""
     yield from _rows(each for each in families() if each.name.startswith(PREFIX))
 
 
 def own_metrics() -> Iterator[str]:
-    """Make the table of our own."""
+    """Make the list of our own."""
     yield from _rows(each for each in families() if not each.name.startswith(PREFIX))
 
 

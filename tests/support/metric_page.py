@@ -13,8 +13,9 @@ from tests.support.process import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "metrics.md"
 
-_ROW = re.compile(
-    r"^\| `(\w+)` \| (counter|gauge|histogram) \| ([^|]*) \| ([^|]*) \| (.*) \| ([^|]*) \|$", re.M
+_ENTRY = re.compile(
+    r"^- `(\w+)` \((counter|gauge|histogram)[^)]*\): .*\n(?:  Labels: (.*)\n)?(?:  It is there (.*)\.\n)?",
+    re.MULTILINE,
 )
 _OF_CONTROLLER = {"controller_class", "controller_namespace", "controller_pod"}
 
@@ -22,7 +23,7 @@ _OF_CONTROLLER = {"controller_class", "controller_namespace", "controller_pod"}
 @dataclass(frozen=True)
 class Documented:
     """
-    A row.
+    What the page says of a metric.
 
     :ivar when: when the metric is there; empty for always.
     """
@@ -34,10 +35,10 @@ class Documented:
 
 @cache
 def documented() -> dict[str, Documented]:
-    """:return: the rows by the name of the metric."""
+    """:return: what it says, by the name of the metric."""
     return {
-        name: Documented(kind, frozenset(re.findall(r"`(\w+)`", labels)), when.strip())
-        for name, kind, labels, _, _, when in _ROW.findall(PAGE.read_text())
+        name: Documented(kind, frozenset(re.findall(r"`(\w+)`", labels)), when)
+        for name, kind, labels, when in _ENTRY.findall(PAGE.read_text())
     }
 
 
