@@ -8,12 +8,12 @@ id, and nothing that the client sent.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
 
 from ingress.errors import Outcome, PeerError
 from ingress.field_edits import check_field
+from ingress.frozen import dataclass
 
 _FORMS = {
     "*/*": "text/plain",

@@ -6,11 +6,13 @@ authorities it was verified.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+
+from ingress.frozen import dataclass
 
 if TYPE_CHECKING:
     # cryptography takes long to import; whoever has a certificate has imported it.

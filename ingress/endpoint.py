@@ -4,8 +4,9 @@ An Upstream and its endpoints, to which routes lead and from which policies choo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from ingress.frozen import dataclass
 
 
 class UpstreamKey(NamedTuple):

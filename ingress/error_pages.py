@@ -11,12 +11,13 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from ingress.answer import preferred_form
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 
 MAX_PAGE: Final = 256 * 1024
 """Bytes of one page."""

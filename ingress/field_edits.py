@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
+
+from ingress.frozen import dataclass
 
 FieldPairs = tuple[tuple[bytes, bytes], ...]
 """``(name, value)``, in order and number."""

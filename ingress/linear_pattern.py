@@ -13,9 +13,10 @@ characters beyond ASCII stands for their UTF-8.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+
+from ingress.frozen import dataclass
 
 Captures = tuple[bytes | None, ...]
 """

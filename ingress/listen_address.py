@@ -10,11 +10,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 
 HOST_AND_PORT = "HOST:PORT with an IP address, an IPv6 address in brackets and * for every address"
 

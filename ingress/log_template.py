@@ -7,11 +7,11 @@ This module knows which variables there are; `ingress.telemetry.custom_line` giv
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 
 MAX_SIZE: Final = 16_384
 """Characters of a format."""

@@ -8,9 +8,10 @@ are taken.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ingress.address import is_loopback, pack_plain_address
+from ingress.frozen import dataclass
 
 PackedAddress = tuple[bytes, int]
 """``(address, port)`` with the bytes of an IP address; those of IPv4 if it is mapped into IPv6."""

@@ -8,9 +8,9 @@ Source of the rules: the documentation of ``ngx_http_proxy_module``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern, PatternRefused, TextTooLong
 
 _PATTERN: Final = re.compile(r"~(\*?)([\x21-\x7e]{1,2000})")

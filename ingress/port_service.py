@@ -13,11 +13,11 @@ endpoints get one; ``ns/svc:port::PROXY`` asks for the second alone. Upper and l
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 from ingress.problem import Origin, Problem, quoted
 from ingress.problem_code import Code
 

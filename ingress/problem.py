@@ -8,8 +8,8 @@ once when it appears and once when it is gone.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
+from ingress.frozen import dataclass
 from ingress.problem_code import Code
 
 

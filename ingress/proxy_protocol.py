@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 
 MAX_LENGTH: Final = 4096
 """Bytes of a header of version 2, with all of its TLVs; longer ones are refused."""

@@ -4,9 +4,8 @@ The health check of a Service port, as the Snapshot has it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ingress.endpoint import Upstream
+from ingress.frozen import dataclass
 from ingress.policy.backend_tls import BackendTLS, Use
 from ingress.policy.health_check import HealthCheck
 

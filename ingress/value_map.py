@@ -8,10 +8,10 @@ Source of the rules: the documentation of ``ngx_http_map_module``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern, PatternRefused
 
 MAX_PATTERNS: Final = 200

@@ -12,19 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from twisted.internet.defer import Deferred, maybeDeferred
+from typing import TYPE_CHECKING
 
 from ingress.command.assumed_endpoints import assumed_endpoints
 from ingress.command.bounded_input import copy_input, is_stream
 from ingress.command.failure import CannotRun
 from ingress.command.overlay import with_objects
-from ingress.command.still_clock import StillClock
 from ingress.config import Cluster, Config
 from ingress.config import FilesSource as FilesSetting
 from ingress.config_file import ConfigError, load_config
-from ingress.kube.files import FilesSource
+from ingress.kube.file_reading import AtOnce, FileReading, at_once
 from ingress.kube.objects import Ingress, Objects
 from ingress.kube.store import FIELDS, ObjectStore
 from ingress.problem import Origin, Problem
@@ -53,26 +50,6 @@ class Offline:
     """
     Whether it is made of files that were named: they are applied to a cluster, which has more.
     """
-
-
-class _NoWatcher:
-    """Watches nothing: the files are read once."""
-
-    folders: frozenset[str] = frozenset()
-
-    def __init__(self, reactor: object, changed: object) -> None:
-        pass
-
-    def watch(self, folders: object) -> bool:
-        """:return: True, so that no second look is planned soon."""
-        return True
-
-    def stop(self) -> None:
-        """Stop watching."""
-
-
-def _run_now(function: Callable[..., Any], *arguments: object) -> Deferred[Any]:
-    return maybeDeferred(function, *arguments)
 
 
 def read_config(file: str | None, paths: Sequence[str], cluster: Cluster | None = None) -> Config:
@@ -166,11 +143,11 @@ def load(
         if config.cluster is not None:
             content = _read_cluster(config)
             return _offline(config, content.objects, content.problems, now, remark)
-        with _reading_files(config) as files:
-            objects = files.objects
-            if assumes_endpoints:
-                objects = assumed_endpoints(objects, config)
-            loaded = _offline(config, objects, files.problems, now, remark, files.source)
+        files = _read_files(config)
+        objects = files.objects
+        if assumes_endpoints:
+            objects = assumed_endpoints(objects, config)
+        loaded = _offline(config, objects, files.problems, now, remark, files.reading)
     loaded = replace(loaded, is_for_cluster=bool(paths))
     if real == list(paths):
         return loaded
@@ -196,15 +173,15 @@ def load_change(
     with readable([path]) as real:
         setting = read_config(file, real)
         config = read_config(file, (), cluster)
-        with _reading_files(setting) as files:
-            further = tuple(files.objects.ingresses.values())
-            content = _read_cluster(config, further)
-            given = (
-                item for field in FIELDS.values() for item in getattr(files.objects, field).values()
-            )
-            objects = with_objects(content.objects, given)
-            old = _offline(config, content.objects, content.problems, now, no_remarks)
-            new = _offline(config, objects, files.problems, now, no_remarks, files.source)
+        files = _read_files(setting)
+        further = tuple(files.objects.ingresses.values())
+        content = _read_cluster(config, further)
+        given = (
+            item for field in FIELDS.values() for item in getattr(files.objects, field).values()
+        )
+        objects = with_objects(content.objects, given)
+        old = _offline(config, content.objects, content.problems, now, no_remarks)
+        new = _offline(config, objects, files.problems, now, no_remarks, files.reading)
     return old, new
 
 
@@ -234,32 +211,19 @@ def _read_cluster(config: Config, further: Iterable[Ingress] = ()) -> ClusterCon
 class _Files:
     """What files contain, before anything is built of it."""
 
-    source: FilesSource
+    reading: FileReading
     objects: Objects
     problems: tuple[Problem, ...]
 
 
-@contextmanager
-def _reading_files(config: Config) -> Iterator[_Files]:
-    """Read the files of a configuration, and keep their lines for as long as they are needed."""
-    clock, store = StillClock(), ObjectStore()
-    source = FilesSource(
-        clock,
-        store,
-        config.source.paths,
-        config.tls.secrets,
-        run_in_thread=_run_now,
-        settle=lambda: None,
-        make_watcher=_NoWatcher,  # type: ignore[arg-type]  # It has what a FilesSource calls.
-        configuration=config.path,
-        config_map=config.config_map,
+def _read_files(config: Config) -> _Files:
+    store = ObjectStore()
+    reading = FileReading(
+        AtOnce(), store, config.source.paths, config.tls.secrets, config.path, config.config_map
     )
-    _wait(clock, source.start())
-    found = tuple(problem for those in source.problems.values() for problem in those)
-    try:
-        yield _Files(source, store.view(), found)
-    finally:
-        source.stop()
+    at_once(reading.cycle())
+    found = tuple(problem for those in reading.report.problems.values() for problem in those)
+    return _Files(reading, store.view(), found)
 
 
 def _offline(
@@ -268,45 +232,27 @@ def _offline(
     found: Iterable[Problem],
     now: datetime,
     remark: Callable[[Built], Iterable[Problem]],
-    source: FilesSource | None = None,
+    reading: FileReading | None = None,
 ) -> Offline:
     """
     :param found: the Problems of reading.
-    :param source: knows the lines; None for the objects of a cluster.
+    :param reading: knows the lines; None for the objects of a cluster.
     """
     built = build(objects, config, now=now)
     served = [*found, *built.all_problems()]
     # Together, because the lines of an object are looked for once.
-    located = _located(source, [*served, *remark(built)])
+    located = _located(reading, [*served, *remark(built)])
     problems = tuple(sorted(located[: len(served)], key=place_of))
     remarks = tuple(sorted(located[len(served) :], key=place_of))
-    skipped = source.skipped if source is not None else {}
+    skipped = reading.report.skipped if reading is not None else {}
     return Offline(config, built, problems, remarks, Counter(skipped))
 
 
-def _located(source: FilesSource | None, problems: list[Problem]) -> list[Problem]:
+def _located(reading: FileReading | None, problems: list[Problem]) -> list[Problem]:
     """:return: the same in the same order, each with the line of its field."""
-    if source is None:
-        return problems
-    located: list[Problem] = []
-    source.locate(problems).addCallback(located.extend)
-    return located
+    return problems if reading is None else at_once(reading.locate(problems))
 
 
 def place_of(problem: Problem) -> tuple[str, int]:
     """:return: what Problems are sorted by: file and line."""
     return (problem.origin.file, problem.origin.line)
-
-
-def _wait(clock: StillClock, done: Deferred[None]) -> None:
-    """
-    Do the work of the source until it has read everything.
-
-    :raises Exception: what the reading failed with.
-    """
-    results: list[object] = []
-    done.addBoth(results.append)
-    while not results:
-        clock.call_next()
-    if results[0] is not None:
-        results[0].raiseException()  # type: ignore[attr-defined]  # A Failure.

@@ -7,7 +7,7 @@ The configuration as frozen types, each with its default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -22,6 +22,7 @@ from ingress.config.nginx_settings import NginxSettings
 from ingress.config.otlp import OtlpSettings as OtlpSettings
 from ingress.config.ports import PortServices as PortServices
 from ingress.error_pages import NO_PAGES, ErrorPages
+from ingress.frozen import dataclass
 
 
 class ListenerKind(StrEnum):

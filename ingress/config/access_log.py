@@ -4,10 +4,10 @@ The settings of the access log.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ingress.frozen import dataclass
 from ingress.log_template import LogTemplate
 
 

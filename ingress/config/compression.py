@@ -5,9 +5,9 @@ The compression of responses: what the section ``compression`` of the configurat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern
 
 _TYPES: Final = """

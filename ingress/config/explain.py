@@ -4,7 +4,9 @@ Explanations on the wire: the section ``explain`` of the configuration.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ingress.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

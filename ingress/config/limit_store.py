@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from ingress.frozen import dataclass
 
 _MOST_DATABASES = 1 << 16
 

@@ -4,10 +4,10 @@ The limits of the configuration: times, sizes and numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ingress.config.limit_store import LimitStore
+from ingress.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

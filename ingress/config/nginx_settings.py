@@ -9,9 +9,11 @@ found here: ``ssl-redirect`` is `Config.ssl_redirect`, ``proxy-read-timeout`` is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
+
+from ingress.frozen import dataclass
 
 REDIRECT_TEXT: Final = re.compile(
     r"[A-Za-z0-9\-._/:,?&=%+@!#\[\]*][A-Za-z0-9\-._~/:,?&=%+@!#\[\]*]{0,1999}"

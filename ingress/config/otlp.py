@@ -5,10 +5,11 @@ Spans of requests (OpenTelemetry): what the section ``otlp`` of the configuratio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final, Literal
 from urllib.parse import urlsplit
+
+from ingress.frozen import dataclass
 
 SamplerName = Literal["always-on", "always-off", "ratio"]
 

@@ -4,8 +4,7 @@ The TCP and UDP services of the configuration.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ingress.frozen import dataclass
 from ingress.port_service import PortService
 
 ConfigMapName = tuple[str, str]

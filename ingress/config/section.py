@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from types import TracebackType
 from typing import TypeVar
 
 from ingress.document import Document, Path
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 from ingress.problem import printable, shown
 
 S = TypeVar("S")

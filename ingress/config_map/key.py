@@ -5,11 +5,11 @@ A key of ingress-nginx's ConfigMap, and what becomes of it here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from ingress.config_map.value import AcceptText, text
+from ingress.frozen import dataclass
 
 
 class Verdict(Enum):

@@ -7,7 +7,7 @@ Source of the rules: docs/compatibility.md, sections 3, 5 (first item) and 6, "C
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final, NamedTuple
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from ingress.config.section import NotAccepted
 from ingress.config_map.key import Key, Verdict
 from ingress.config_map.table import FORMER_KEYS, KEYS
+from ingress.frozen import dataclass
 
 MAX_KEYS: Final = 400
 """Keys that are read; ingress-nginx has half as many."""

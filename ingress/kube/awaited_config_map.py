@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from twisted.internet.defer import Deferred, succeed
-
+from ingress import late
 from ingress.kube.folder import Listing
 from ingress.kube.manifest_file import ManifestFile
 from ingress.kube.objects import ConfigMap, KubeObject, Metadata, ObjectKey, ObjectName
@@ -32,15 +31,15 @@ class AwaitedConfigMap:
         self._is_known = False
         self._unknown: ConfigMap | None = None
         self._former: list[ObjectKey] = []
-        self._waiting: list[Deferred[None]] = []
-        self._answered: list[Deferred[None]] = []
+        self._waiting: list[late.Deferred[None]] = []
+        self._answered: list[late.Deferred[None]] = []
         self.unsettled: dict[str, None] = {}
         """Files that have changed while they were read, and are to be read again."""
 
     def __repr__(self) -> str:
         return f"<AwaitedConfigMap {self._name}>"
 
-    def configure(self, name: ObjectName | None) -> Deferred[None]:
+    def configure(self, name: ObjectName | None) -> late.Deferred[None]:
         """
         Take the name from another configuration.
 
@@ -48,11 +47,11 @@ class AwaitedConfigMap:
             the name is as before.
         """
         if name == self._name:
-            return succeed(None)
+            return late.succeed(None)
         if self._unknown is not None:
             self._former.append(key_of(self._unknown))
         self._name, self._is_known, self._unknown = name, False, None
-        self._waiting.append(Deferred())
+        self._waiting.append(late.Deferred())
         return self._waiting[-1]
 
     def changes(

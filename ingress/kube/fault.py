@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from ingress.document import Path
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Origin, Problem, quoted, shown
 from ingress.problem_code import Code

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from twisted.logger import Logger
-
 from ingress.kube.folder import Listing
 from ingress.kube.manifest_file import ManifestFile
+from ingress.late import LateLogger
 from ingress.problem import Problem, printable, shown
 
-_log = Logger()
+_log = LateLogger(__name__)
 
 KINDS_SHOWN: Final = 10
 """Skipped kinds that the log names; the others are counted."""

@@ -8,12 +8,13 @@ skipped and counted.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, cast
 
 import msgspec
 
 from ingress.document import Document, Path
+from ingress.frozen import dataclass
 from ingress.kube.conversion import convert, decode_secret
 from ingress.kube.every_fault import every_fault
 from ingress.kube.fault import Fault, fault_problem, value_at

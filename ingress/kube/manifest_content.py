@@ -7,12 +7,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from ingress.document import DocumentError, DocumentText, decode_text, split_documents
+from ingress.frozen import dataclass
 from ingress.kube.folder import FoundFile, sign
 from ingress.kube.manifest import Reading
 from ingress.kube.pem_folder import read_pair, sign_pair

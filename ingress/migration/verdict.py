@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from ingress.frozen import dataclass
 from ingress.problem import shown
 
 _MOST_SHOWN: Final = 120

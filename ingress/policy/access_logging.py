@@ -8,9 +8,9 @@ Source of the rules: docs/compatibility.md, sections 2.6 and 3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ingress.frozen import dataclass
 from ingress.linear_pattern import TextTooLong
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting

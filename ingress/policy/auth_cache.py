@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ingress.duration import parse_duration
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 from ingress.policy.decision import Verdict
 from ingress.policy.live_state import RuleIdentity
 from ingress.policy.subrequest import Subresponse

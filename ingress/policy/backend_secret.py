@@ -4,7 +4,9 @@ The content of a Secret for TLS towards endpoints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ingress.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

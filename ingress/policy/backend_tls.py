@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.object_name import parse_object_name
 from ingress.policy.annotation import PREFIX, Annotations, Subject
 from ingress.policy.backend_secret import BackendSecret

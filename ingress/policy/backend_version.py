@@ -8,9 +8,9 @@ Where the annotation says nothing, the ``appProtocol`` of the Service port decid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.scope import ReadContext

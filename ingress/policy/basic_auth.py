@@ -9,16 +9,14 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Final
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
+from ingress import late
 from ingress.answer import Answer
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations
@@ -172,7 +170,7 @@ class BasicAuth(Policy):
             result = checker.check(rule.namespace, attempt)
         except ChecksRefused:
             return _BUSY
-        if isinstance(result, Deferred):
+        if isinstance(result, late.Deferred):
             return result.addCallbacks(self._decided, _refused)
         return self._decided(result)
 
@@ -218,7 +216,7 @@ def read_credentials(request: Request) -> tuple[bytes, bytes] | None:
     return user, password
 
 
-def _refused(failure: Failure) -> Verdict:
+def _refused(failure: late.Failure) -> Verdict:
     failure.trap(ChecksRefused)
     return _BUSY
 

@@ -8,7 +8,6 @@ Source of the rules: docs/compatibility.md, sections 2.6 and 3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Final
 
@@ -16,6 +15,7 @@ from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
 from ingress.config import Config
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.linear_pattern import TextTooLong
 from ingress.message import Request
 from ingress.policy.annotation import Annotations

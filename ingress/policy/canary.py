@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from ingress.field_edits import EXPLAIN
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern, PatternRefused
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import RouteFeature

@@ -5,10 +5,10 @@ The canaries of one rule, as its Route has them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.policy.canary import Canary
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.feature import Setting

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, Final
 
@@ -19,6 +19,7 @@ from ingress.answer import Answer
 from ingress.client_session import ClientSession, ClientTrust
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern, PatternRefused, TextTooLong
 from ingress.message import Request
 from ingress.object_name import parse_object_name

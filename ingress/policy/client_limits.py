@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
 from ingress.answer import Answer
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.bucket_table import ONE, Rate, Refusal

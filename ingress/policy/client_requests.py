@@ -6,11 +6,12 @@ A bound of the requests that one client has in progress, at all rules together:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext

@@ -11,7 +11,6 @@ Source of the rules: docs/compatibility.md, section 3 ("Output").
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Final, NamedTuple
 
@@ -19,6 +18,7 @@ from ingress.config import Config
 from ingress.config.compression import CodingSettings, CompressionSettings
 from ingress.content_coding import BROTLI, GZIP, ZSTD, missing_package
 from ingress.encoded_fields import FieldLines
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern, TextTooLong
 from ingress.message import Request
 from ingress.policy.annotation import Annotations

@@ -8,12 +8,13 @@ Source of the rules: docs/compatibility.md, section 3, "Output".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import ClassVar, Final
 
 from ingress.config.nginx_settings import HeaderDefaults, HeaderFields
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext

@@ -10,9 +10,9 @@ Source of the rules: docs/snippets.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.scope import ReadContext
 from ingress.policy.snippet.program import Block

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, Final, TypeVar
-
-from twisted.internet.defer import Deferred
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ingress.believed_client import BelievedClient
 from ingress.field_edits import NO_EDITS, FieldEdits
@@ -18,6 +16,9 @@ from ingress.policy.live_state import PolicyStates, Rule, RuleIdentity
 from ingress.policy.policy_faults import PolicyFaults
 from ingress.policy.subrequest import Asker, NoAsker, Subrequest, Subresponse
 from ingress.policy.trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 State = TypeVar("State")
 

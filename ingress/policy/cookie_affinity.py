@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import md5
 from random import Random
@@ -26,6 +26,7 @@ from typing import ClassVar, Final
 from urllib.parse import quote
 
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.rendezvous import preferred

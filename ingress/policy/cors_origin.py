@@ -5,9 +5,9 @@ The origins that may read responses, compared whole (RFC 6454): ``cors-allow-ori
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 
 _ORIGIN: Final = re.compile(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Request, Response
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext

@@ -8,10 +8,11 @@ allowed may be one that loosens what browsers enforce, so it closes the paths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
 from ingress.object_name import parse_object_name
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import ObjectReference

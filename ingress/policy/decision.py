@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import Any, Final
-
-from twisted.internet.defer import Deferred
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 _TARGET: Final = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
 
@@ -64,7 +65,7 @@ Verdict = Answer | Proceed | None
 An answer that ends the exchange; changes to go on with; None to go on as before.
 """
 
-Decision = Verdict | Deferred[Verdict] | Coroutine[Any, Any, Verdict]
+Decision: TypeAlias = "Verdict | Deferred[Verdict] | Coroutine[Any, Any, Verdict]"
 """
 A verdict, or a Deferred that fires with one. The exchange waits for it, and meanwhile holds no
 endpoint and reads no more of the body; it cancels the Deferred if the client goes away. The methods

@@ -11,16 +11,15 @@ servers".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
-from typing import ClassVar, Final
-
-from twisted.python.failure import Failure
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits, FieldPairs
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.auth_cache import AuthCache, CacheDurations, Kept, lifetime
@@ -44,6 +43,9 @@ from ingress.policy.server_url import ServerURL
 from ingress.policy.sign_in import SignIn
 from ingress.policy.subrequest import Subrequest, SubrequestFailed, Subresponse
 from ingress.policy.variables import VariableText
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
 
 _UNREACHABLE: Final = Answer(
     500, Outcome.ACCESS_REFUSED, "The authentication server gave no usable answer."

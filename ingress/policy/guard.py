@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import iscoroutine
 from typing import Any, ClassVar, Final, cast
 
-from twisted.internet.defer import Deferred
-
+from ingress import late
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Request, Response
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed, Verdict
@@ -157,8 +157,8 @@ class GuardedPolicy(Policy):
         watch = _Watch(context.faults, self.configured_name, phase)
         decision = watch.call(ask, context.for_policy(self.configured_name), *arguments)
         if iscoroutine(decision):
-            decision = Deferred.fromCoroutine(_steps(decision, watch))
-        if isinstance(decision, Deferred):
+            decision = late.Deferred.fromCoroutine(_steps(decision, watch))
+        if isinstance(decision, late.Deferred):
             return cast(Decision, decision.addCallback(check_verdict))
         return check_verdict(decision)
 
@@ -201,7 +201,7 @@ class _Watch:
 
 def _steps(
     coroutine: Coroutine[Any, Any, object], watch: _Watch
-) -> Generator[Deferred[Any], Any, object]:
+) -> Generator[late.Deferred[Any], Any, object]:
     """Run a coroutine from one wait to the next, each part of it watched."""
     resume: Callable[..., object] = coroutine.send
     value: object = None
@@ -211,7 +211,7 @@ def _steps(
         except StopIteration as end:
             return end.value
         try:
-            value = yield cast("Deferred[Any]", waited_for)
+            value = yield cast("late.Deferred[Any]", waited_for)
             resume = coroutine.send
         except BaseException as error:
             resume, value = coroutine.throw, error

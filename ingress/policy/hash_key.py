@@ -4,9 +4,10 @@ The hash key of a request, as ``upstream-hash-by`` describes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.policy.scope import RuleScope
 from ingress.policy.variables import REQUEST_VARIABLES, RequestSource, VariableText
 

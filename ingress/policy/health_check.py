@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ingress.duration import parse_duration
+from ingress.frozen import dataclass
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import ReadContext

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import ClassVar, Final
 
-from twisted.logger import Logger
-
+from ingress.late import LateLogger
 from ingress.policy.process_lock import ProcessLock
 
 WAYS: Final = 8
@@ -101,7 +100,7 @@ class InFlight:
     :param lock: of the regions.
     """
 
-    log: ClassVar[Logger] = Logger()
+    log: ClassVar[LateLogger] = LateLogger("ingress.policy.in_flight.InFlight")
 
     def __init__(self, regions: Sequence[Region] = (), lock: ProcessLock | None = None) -> None:
         self._own: dict[int, Flight] = {}

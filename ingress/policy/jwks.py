@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
+from ingress import late
+from ingress.late import LateLogger
 from ingress.policy.jwt_keys import KeySet, KeysRefused, read_keys
 from ingress.policy.subrequest import SubrequestFailed, Subresponse
 
@@ -28,7 +26,7 @@ STALE: Final = 3600.0
 LEAST_INTERVAL: Final = 10.0
 """Seconds between two fetches, whatever tokens ask for."""
 
-Fetch = Callable[[], Deferred[Subresponse]]
+Fetch = Callable[[], "late.Deferred[Subresponse]"]
 
 
 class IssuerKeys:
@@ -39,14 +37,14 @@ class IssuerKeys:
     :param now: gives the seconds on the clock of the process.
     """
 
-    log: ClassVar[Logger] = Logger()
+    log: ClassVar[LateLogger] = LateLogger("ingress.policy.jwks.IssuerKeys")
 
     def __init__(self, place: str, now: Callable[[], float]) -> None:
         self._place = place
         self._now = now
         self._keys: KeySet | None = None
         self._fetched_at = self._tried_at = float("-inf")
-        self._waiting: list[Deferred[KeySet | None]] = []
+        self._waiting: list[late.Deferred[KeySet | None]] = []
         self._is_fetching = False
         self._has_failed = False
         self.generation = 0
@@ -62,7 +60,7 @@ class IssuerKeys:
             self._try(fetch)
         return self._keys if age <= STALE else None
 
-    def newer(self, fetch: Fetch) -> Deferred[KeySet | None] | None:
+    def newer(self, fetch: Fetch) -> late.Deferred[KeySet | None] | None:
         """
         Ask for newer keys, because there are none, or none for a token.
 
@@ -71,7 +69,7 @@ class IssuerKeys:
         self._try(fetch)
         if not self._is_fetching:
             return None
-        waiting: Deferred[KeySet | None] = Deferred()
+        waiting: late.Deferred[KeySet | None] = late.Deferred()
         self._waiting.append(waiting)
         return waiting
 
@@ -91,7 +89,7 @@ class IssuerKeys:
         self.generation += 1
         self._has_failed = False
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: late.Failure) -> None:
         if not self._has_failed:
             self._has_failed = True
             known = failure.check(KeysRefused, SubrequestFailed) is not None

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from twisted.internet.defer import Deferred
-
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.object_name import NAME
 from ingress.policy.annotation import OWN_PREFIX, Annotations
@@ -40,6 +39,8 @@ from ingress.policy.variables import VariableUnknown
 from ingress.problem_code import Code
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     # PyJWT is an extra, which only rules with tokens need.
     from ingress.policy.jwks import IssuerKeys
     from ingress.policy.jwt_keys import KeySet

@@ -9,14 +9,15 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
-
-from twisted.internet.defer import Deferred
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ingress.policy import bucket_table, in_flight
 from ingress.policy.bucket_table import Buckets, BucketTable, LocalBuckets, Rate, Refusal
 from ingress.policy.in_flight import InFlight, Region
 from ingress.policy.process_lock import ProcessLock, open_lock_file
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 MOST_LABELS: Final = 10_000
 """Combinations of labels; refusals beyond these are counted without the name of the Ingress."""

@@ -7,12 +7,13 @@ Source of the rules: docs/compatibility.md, section 2.4.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from ingress.duration import parse_duration
 from ingress.endpoint import Endpoint
+from ingress.frozen import dataclass
 from ingress.policy.annotation import OWN_PREFIX, Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.hash_key import HashKey, parse_hash_key

@@ -5,12 +5,13 @@ Load is shed before queues build up: ``limits.concurrency: auto`` of the configu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.message import Request, Response
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar, Final
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.feature import Setting

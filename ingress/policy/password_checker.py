@@ -17,9 +17,7 @@ from hashlib import blake2b
 from time import thread_time
 from typing import Any, Final, NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
+from ingress import late
 from ingress.errors import IngressError
 from ingress.policy.password_hash import is_quick, kind_of, verify
 
@@ -73,7 +71,7 @@ def verify_timed(stored: bytes, password: bytes) -> Verified:
 class Threads(Protocol):
     """Where verifications run; a reactor with its thread pool is one (`ReactorThreads`)."""
 
-    def run(self, stored: bytes, password: bytes) -> Deferred[Verified]:
+    def run(self, stored: bytes, password: bytes) -> late.Deferred[Verified]:
         """Call `verify_timed` in a thread."""
 
     def now(self) -> float:
@@ -111,17 +109,17 @@ class _Job:
         self.digest = digest
         self.began_at = began_at
         self.is_running = False
-        self.waiters: list[Deferred[bool]] = []
+        self.waiters: list[late.Deferred[bool]] = []
 
     def __repr__(self) -> str:
         return f"<_Job of {len(self.waiters)} requests>"
 
-    def finish(self, result: bool | Failure) -> None:
+    def finish(self, result: bool | late.Failure) -> None:
         waiters, self.waiters = self.waiters, []
         for waiter in waiters:
             if waiter.called:
                 continue  # Cancelled by what another one led to.
-            if isinstance(result, Failure):
+            if isinstance(result, late.Failure):
                 waiter.errback(result)
             else:
                 waiter.callback(result)
@@ -234,7 +232,7 @@ class PasswordChecker:
         text = b"%d %d %b%b" % (counts, len(stored), stored, password)
         return blake2b(text, digest_size=32, key=self._key).digest()
 
-    def check(self, namespace: str, attempt: Attempt) -> bool | Deferred[bool]:
+    def check(self, namespace: str, attempt: Attempt) -> bool | late.Deferred[bool]:
         """
         Verify a password.
 
@@ -257,7 +255,7 @@ class PasswordChecker:
             tenant.put(job)
             if not tenant.is_busy:
                 self._turns[namespace] = None
-        waiter: Deferred[bool] = Deferred(partial(self._forget, namespace, job))
+        waiter: late.Deferred[bool] = late.Deferred(partial(self._forget, namespace, job))
         job.waiters.append(waiter)
         self._start()
         return waiter
@@ -270,7 +268,7 @@ class PasswordChecker:
         added = self._tenants[namespace] = _Tenant()
         return added
 
-    def _forget(self, namespace: str, job: _Job, waiter: Deferred[bool]) -> None:
+    def _forget(self, namespace: str, job: _Job, waiter: late.Deferred[bool]) -> None:
         """Drop a verification that nobody waits for any more; one that runs goes on."""
         if waiter in job.waiters:
             job.waiters.remove(waiter)
@@ -290,17 +288,17 @@ class PasswordChecker:
             if self._threads.now() - job.began_at > MAX_WAIT:
                 del tenant.jobs[job.digest]
                 self._wait_for_turn(namespace, tenant)
-                job.finish(Failure(ChecksRefused("a password has waited for too long")))
+                job.finish(late.Failure(ChecksRefused("a password has waited for too long")))
                 continue
             self._idle -= 1
             tenant.is_busy = job.is_running = True
             running = self._threads.run(job.attempt.stored, job.attempt.password)
             running.addBoth(self._ended, namespace, job)
 
-    def _ended(self, result: Verified | Failure, namespace: str, job: _Job) -> None:
+    def _ended(self, result: Verified | late.Failure, namespace: str, job: _Job) -> None:
         tenant = self._tenants[namespace]
         del tenant.jobs[job.digest]
-        if isinstance(result, Failure):
+        if isinstance(result, late.Failure):
             self._rested(namespace)
             job.finish(result)
             return
@@ -339,7 +337,7 @@ class ReactorThreads:
     def __repr__(self) -> str:
         return f"<ReactorThreads of {self._reactor}>"
 
-    def run(self, stored: bytes, password: bytes) -> Deferred[Verified]:
+    def run(self, stored: bytes, password: bytes) -> late.Deferred[Verified]:
         """Threads."""
         # Commands, which verify nothing, import this module as well.
         from twisted.internet.threads import deferToThreadPool

@@ -7,11 +7,11 @@ Source of the rule: docs/compatibility.md, section 6, "Regular expressions".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision

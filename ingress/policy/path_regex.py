@@ -7,9 +7,9 @@ Source of the rules: docs/compatibility.md, sections 2.2 and 6, "use-regex is ho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import ReadContext

@@ -5,15 +5,16 @@ The faults of policies: counted, and named in the log.
 from __future__ import annotations
 
 from collections import Counter
-from typing import ClassVar, Final
-
-from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.config import Limits
 from ingress.errors import Outcome
+from ingress.late import LateLogger
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.python.failure import Failure
 
 POLICY_FAILED: Final = Answer(
     500, Outcome.INTERNAL_ERROR, "A policy of this path failed, so the path is closed."
@@ -31,7 +32,7 @@ class PolicyFaults:
     :ivar timeout: seconds that a policy may take to decide (``limits.policy-timeout``).
     """
 
-    log: ClassVar[Logger] = Logger()
+    log: ClassVar[LateLogger] = LateLogger("ingress.policy.policy_faults.PolicyFaults")
 
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock

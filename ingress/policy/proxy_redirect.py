@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ingress.config.nginx_settings import REDIRECT_TEXT
 from ingress.field_edits import FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Response
 from ingress.pattern_replacement import PatternReplacement, ReplacementRefused
 from ingress.policy.annotation import Annotations

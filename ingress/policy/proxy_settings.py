@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from ingress.byte_size import BYTE_SIZE, byte_size
 from ingress.config.nginx_settings import ProxyDefaults
+from ingress.frozen import dataclass
 from ingress.message import IDEMPOTENT_METHODS
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting

@@ -7,9 +7,9 @@ Source of the rules: docs/compatibility.md, sections 2.6 and 6 ("Limits").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import Setting
 from ingress.policy.scope import ReadContext

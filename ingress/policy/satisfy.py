@@ -7,15 +7,14 @@ Source of the rules: docs/compatibility.md, sections 2.5 and 6, "Access".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from operator import is_
 from typing import ClassVar, Final, cast
 
-from twisted.internet.defer import Deferred
-
+from ingress import late
 from ingress.answer import Answer
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.basic_auth import BasicAuth
@@ -136,7 +135,7 @@ class SatisfyAny(Policy):
         while index < len(self.policies):
             decision = self.policies[index].access(context)
             index += 1
-            if isinstance(decision, Deferred):
+            if isinstance(decision, late.Deferred):
                 return decision.addCallback(self._decided, index, refusal, context)
             if not isinstance(decision, Answer):
                 return decision
@@ -145,7 +144,7 @@ class SatisfyAny(Policy):
 
     def _decided(
         self, verdict: Verdict, index: int, refusal: Answer | None, context: PolicyContext
-    ) -> Verdict | Deferred[Verdict]:
+    ) -> Verdict | late.Deferred[Verdict]:
         if not isinstance(verdict, Answer):
             return verdict
         further: Callable[..., Decision] = self._ask

@@ -5,11 +5,11 @@ The surroundings of a rule while its policies are made: configuration, host and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ingress.config import Config
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.secret_content import SecretOf, no_secret
 

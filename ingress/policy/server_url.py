@@ -23,12 +23,13 @@ Source of the rules: docs/compatibility.md, section 6, "Authentication servers" 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ingress.address import pack_address
 from ingress.endpoint import UpstreamKey
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 from ingress.policy.backend_tls import BackendTLS
 from ingress.policy.scope import RuleScope
 from ingress.policy.variables import REQUEST_VARIABLES, RequestSource, VariableText

@@ -10,9 +10,9 @@ Source of the rules: docs/compatibility.md, section 2.4.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.feature import RouteFeature
 from ingress.policy.scope import ReadContext

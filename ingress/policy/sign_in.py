@@ -7,10 +7,11 @@ Source of the rules: docs/compatibility.md, sections 2.5 and 6, "Public ports" (
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 from ingress.policy.context import PolicyContext
 from ingress.policy.own_location import own_location
 from ingress.policy.scope import RuleScope

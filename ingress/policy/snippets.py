@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.message import Response
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext

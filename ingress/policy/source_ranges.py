@@ -7,11 +7,12 @@ Source of the rules: docs/compatibility.md, section 2.6; what a bad value closes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar, Final
 
 from ingress.address_ranges import AddressRanges, parse_range
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.address_gate import AddressGate
 from ingress.policy.annotation import Annotations

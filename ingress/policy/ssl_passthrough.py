@@ -11,11 +11,11 @@ Source of the rules: docs/compatibility.md, section 5, "TLS passthrough".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.access import closing_of
 from ingress.policy.annotation import OWN_PREFIX, Annotations

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred, fail
-
+from ingress import late
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import UpstreamKey
 from ingress.errors import IngressError, Outcome
@@ -116,7 +115,9 @@ class Asking(Protocol):
 class Asker(Protocol):
     """Sends the requests of policies."""
 
-    def ask(self, asking: Asking, snapshot: Any, subrequest: Subrequest) -> Deferred[Subresponse]:
+    def ask(
+        self, asking: Asking, snapshot: Any, subrequest: Subrequest
+    ) -> late.Deferred[Subresponse]:
         """
         :param asking: the request that the policy decides on.
         :param snapshot: the Snapshot that this request is served from.
@@ -128,6 +129,8 @@ class Asker(Protocol):
 class NoAsker:
     """The `Asker` of a context outside of an exchange."""
 
-    def ask(self, asking: Asking, snapshot: Any, subrequest: Subrequest) -> Deferred[Subresponse]:
+    def ask(
+        self, asking: Asking, snapshot: Any, subrequest: Subrequest
+    ) -> late.Deferred[Subresponse]:
         """Asker: every request fails."""
-        return fail(SubrequestFailed(Outcome.NO_ENDPOINT, "There is nobody to ask here."))
+        return late.fail(SubrequestFailed(Outcome.NO_ENDPOINT, "There is nobody to ask here."))

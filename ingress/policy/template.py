@@ -5,9 +5,9 @@ Text with ``$1`` to ``$9`` in it, which stand for the groups of a rule's path.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.policy.context import Captures
 
 MAX_LENGTH: Final = 2000

@@ -7,10 +7,10 @@ No annotation asks for it: rules with weights come from objects that have them (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.context import PolicyContext
 from ingress.policy.decision import Decision, Proceed

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from ingress.field_edits import NO_EDITS, FieldEdits
+from ingress.frozen import dataclass
 from ingress.policy.annotation import Annotations
 from ingress.policy.policy import Policy
 from ingress.policy.scope import ReadContext, RuleScope

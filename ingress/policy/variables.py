@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from urllib.parse import quote
 from ingress.believed_client import BelievedClient
 from ingress.errors import IngressError
 from ingress.field_edits import EXPLAIN
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.scope import RuleScope
 

@@ -8,11 +8,12 @@ Source of the rules: docs/compatibility.md, sections 2.2 and 6, "Public ports" a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from ingress.answer import Answer
 from ingress.errors import Outcome
+from ingress.frozen import dataclass
 from ingress.message import Request
 from ingress.policy.annotation import Annotations
 from ingress.policy.context import PolicyContext

@@ -4,8 +4,7 @@ Conditions beyond host and path that a request must meet for a route to be its r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ingress.frozen import dataclass
 from ingress.message import Request
 
 

@@ -4,10 +4,9 @@ What becomes of the connections for a host whose TLS does not end at the proxy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ingress.address_ranges import AddressRanges
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.policy.client_limits import ClientLimits
 from ingress.policy.source_ranges import SourceRanges
 

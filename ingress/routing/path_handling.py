@@ -6,10 +6,10 @@ Source of the rules: docs/compatibility.md, section 5, "Characters".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from ingress.config import PathSetting
+from ingress.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ pattern that matches wins (docs/compatibility.md, section 2.2, ``use-regex``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern
 from ingress.policy.context import Captures
 from ingress.routing.literal_beginning import as_requests_escape, literal_beginning

@@ -10,8 +10,9 @@ longer ones, and the last one wins.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ingress.frozen import dataclass
 from ingress.routing.route import Route
 
 

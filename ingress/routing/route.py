@@ -5,13 +5,14 @@ A rule that a request can match, with everything ready-made that its exchange ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
+from ingress.frozen import dataclass
 from ingress.policy.access_logging import AccessLogging
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.canary_rule import Canaries, CanaryRule

@@ -8,7 +8,7 @@ outside: it is keyed by `UpstreamKey` or `Endpoint` and outlives Snapshots.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from ingress.client_session import ClientTrust
 from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
+from ingress.frozen import dataclass
 from ingress.policy.live_state import RuleIdentity
 from ingress.port_service import PortKey, PortService
 from ingress.routing.passthrough import Passthrough

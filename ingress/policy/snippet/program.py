@@ -4,11 +4,11 @@ A snippet as data: what it does, in typed directives. Programs are frozen, and p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from ingress.address_ranges import AddressRanges
+from ingress.frozen import dataclass
 from ingress.linear_pattern import LinearPattern
 from ingress.policy.variables import VariableText
 

@@ -20,12 +20,12 @@ except that Secrets that turned bad keep their last good pair.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from ingress.config import Config
+from ingress.frozen import dataclass
 from ingress.kube.objects import Ingress, ObjectKey, ObjectName, Objects
 from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.policy.registry import REGISTRY, Registry, registry_with

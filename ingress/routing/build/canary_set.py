@@ -5,10 +5,11 @@ The rules of a canary Ingress, as they are read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.policy.canary import Canary
 from ingress.policy.cookie_affinity import CookieAffinity
 from ingress.policy.load_balance import LoadBalance

@@ -5,10 +5,11 @@ The certificates of all hosts, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.routing.build.change import Index
 from ingress.routing.build.host import ProblemsByObject

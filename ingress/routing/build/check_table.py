@@ -7,9 +7,10 @@ If several objects want to check one Upstream, the oldest decides how.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey
 from ingress.policy.backend_tls import BackendTLS, secure_port_tls
 from ingress.policy.backend_version import BackendVersion

@@ -7,12 +7,13 @@ Source of the rules: docs/compatibility.md, section 6, "ConfigMap".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ingress.config import Config
 from ingress.config_map.reading import KeyFault, ReadData, Values, read_data
 from ingress.config_map.settings import apply
 from ingress.config_map.trust import proxies_without_name, trusts_everybody
+from ingress.frozen import dataclass
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.problem import Origin, Problem, shown
 from ingress.problem_code import Code

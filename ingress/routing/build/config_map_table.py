@@ -5,8 +5,9 @@ The ConfigMaps that annotations name, and the objects that name them, from one b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.routing.build.change import Index
 from ingress.routing.build.rule_table import Move, moved_users

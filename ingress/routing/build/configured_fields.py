@@ -5,13 +5,14 @@ The fields in the ConfigMaps that ``add-headers`` and ``proxy-set-headers`` name
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from ingress.config.nginx_settings import HeaderFields
 from ingress.config_map.reading import KeyFault, Values
 from ingress.config_map.references import REFERENCES
 from ingress.field_edits import check_field
+from ingress.frozen import dataclass
 from ingress.kube.objects import ConfigMap, ObjectName
 from ingress.policy.variables import REQUEST_VARIABLES, VariableUnknown
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import nlargest
 from typing import Final
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import CLASS_ANNOTATION, Ingress, ObjectKey, ObjectName
 from ingress.problem import shown
 from ingress.routing.build.ingress_class import ClassRule

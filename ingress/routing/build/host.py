@@ -8,10 +8,11 @@ If two objects have the same rule, the older one wins, and the other gets a Prob
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ingress.client_session import ClientTrust
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey
 from ingress.policy.feature import RouteFeature
 from ingress.policy.refusal import Refusal

@@ -5,9 +5,10 @@ All virtual hosts, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey
 from ingress.routing.build.change import Index
 from ingress.routing.build.host import (

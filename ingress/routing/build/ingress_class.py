@@ -5,10 +5,10 @@ The rule that decides which Ingresses are ours (docs/compatibility.md, section 1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from ingress.config import Config
+from ingress.frozen import dataclass
 from ingress.kube.objects import CLASS_ANNOTATION, Ingress, IngressClass, ObjectName
 from ingress.routing.build.age import comparable_time
 

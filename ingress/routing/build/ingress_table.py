@@ -5,8 +5,9 @@ The Ingresses that are ours and those that are served, from one build to the nex
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import Ingress, ObjectKey, ObjectName
 from ingress.routing.build.ingress_class import ClassRule
 from ingress.routing.build.rule_set import RuleSet

@@ -4,8 +4,7 @@ The state that a build hands to the next one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ingress.frozen import dataclass
 from ingress.kube.objects import Objects
 from ingress.routing.build.certificate_table import CertificateTable
 from ingress.routing.build.check_table import CheckTable

@@ -5,10 +5,11 @@ The Secrets that annotations name, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ingress.config import Config
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey, ObjectName, Secret
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.secret_content import SecretFault

@@ -5,13 +5,14 @@ The TCP and UDP services of all sources together, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
 from ingress.address import pack_plain_address
 from ingress.config import Config, ListenerKind
 from ingress.endpoint import Upstream
+from ingress.frozen import dataclass
 from ingress.kube.objects import ConfigMap, ObjectKey, ObjectName
 from ingress.listen_address import AddressRefused, TCPAddress, parse_listen_address
 from ingress.own_addresses import OwnAddresses

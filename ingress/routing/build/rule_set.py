@@ -9,10 +9,11 @@ modules know of the object.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey, ObjectName
 from ingress.policy.registry import NO_FEATURES, Features
 from ingress.port_service import PortKey, PortService

@@ -5,9 +5,10 @@ The rule sets of all objects that are ours, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, TypeVar
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey
 from ingress.routing.build.change import Index, IndexUpdate
 from ingress.routing.build.rule_set import RuleSet

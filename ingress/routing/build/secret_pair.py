@@ -4,10 +4,10 @@ The certificate of a Secret, and what clients say to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from ingress.errors import IngressError
+from ingress.frozen import dataclass
 from ingress.kube.objects import Secret
 from ingress.routing.snapshot import ServerCertificate
 

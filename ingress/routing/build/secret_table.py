@@ -5,10 +5,11 @@ The Secrets that tls entries name, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from ingress.config import Config
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey, ObjectName, Secret
 from ingress.problem import shown
 from ingress.routing.build.change import Index

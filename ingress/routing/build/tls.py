@@ -7,9 +7,9 @@ Source of the rules: docs/compatibility.md, sections 1 ("TLS") and 5 ("Certifica
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from ingress.frozen import dataclass
 from ingress.kube.objects import ObjectKey
 from ingress.problem import Problem, shown
 from ingress.problem_code import Code

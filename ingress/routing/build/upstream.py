@@ -8,12 +8,13 @@ Source of the rules: docs/compatibility.md, sections 1 ("Backends", "EndpointSli
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from ingress.config import FilesSource
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.frozen import dataclass
 from ingress.kube.objects import (
     EndpointPort,
     Endpoints,

@@ -5,11 +5,12 @@ The Upstreams that rules name, from one build to the next.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from ingress.config import Config
 from ingress.endpoint import Upstream, UpstreamKey
+from ingress.frozen import dataclass
 from ingress.kube.objects import EndpointSlice, ObjectKey, ObjectName, Objects
 from ingress.own_addresses import NO_ADDRESSES, OwnAddresses
 from ingress.routing.build.change import (
