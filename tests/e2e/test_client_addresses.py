@@ -277,6 +277,21 @@ class PlayTests(ProcessTestCase):
         lines = log.read_text().splitlines() if log.exists() else []
         return {line.partition(" ")[0] for line in lines}
 
+    def test_forwarded_host(self) -> None:
+        """A made-up host reaches the endpoint with use-forwarded-headers, and not otherwise."""
+        for name, host in (("aws-alb", "made-up.example"), ("cloudflare", "web.example.com")):
+            self.configure({**settings(name), "proxy-real-ip-cidr": "127.0.0.0/8"})
+            field = PLAYS[name].field
+            fields = f"X-Forwarded-Host: made-up.example\r\n{field}: 203.0.113.99\r\n"
+
+            def told(fields: str = fields) -> dict[str, str]:
+                with HTTPClient(self.process.port("http")) as client:
+                    pairs = client.request(host="web.example.com", fields=fields).echo["fields"]
+                return {key.lower(): value for key, value in pairs}
+
+            wait_until(lambda told=told: told()["x-real-ip"] == "203.0.113.99", name)  # type: ignore[misc]
+            self.assertEqual(told()["host"], host, name)
+
     def test_unexpected_header(self) -> None:
         """A header where none is expected is 400, with the line that the page shows."""
         self.configure({})
