@@ -18,13 +18,13 @@ COMPILED = (
     "ingress/deadline.py",
     "ingress/message.py",
     "ingress/recent_values.py",
-    "ingress/turn_end.py",
     # The transports of both sides.
     "ingress/transports/socket_descriptor.py",
     "ingress/transports/socket_transport.py",
     "ingress/transports/stream.py",
     "ingress/transports/tls_channel.py",
     "ingress/transports/tls_transport.py",
+    "ingress/transports/turn_end.py",
     "ingress/transports/view_transport.py",
     # Bytes to messages and back.
     "ingress/http1/body.py",

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ingress.turn_end import TurnEnd
+from ingress.transports.turn_end import turn_end_of
 
 NEVER: Final = float("inf")
 
@@ -47,7 +47,7 @@ class Deadlines:
         self.now: Callable[[], float] = clock.seconds
         """The time on that clock in seconds. A method around it would cost a request four calls."""
 
-        self.turn_end = TurnEnd(clock)
+        self.turn_end = turn_end_of(clock)
         """Calls at the end of a turn, by the same clock."""
 
         self._watched: dict[Timed, None] = {}

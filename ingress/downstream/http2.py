@@ -34,7 +34,7 @@ from ingress.http2.stream import NOBODY, Stream
 from ingress.message import Request
 from ingress.telemetry.record import ExchangeRecord
 from ingress.transports.stream import StreamProtocol
-from ingress.turn_end import TurnUser
+from ingress.transports.turn_end import TurnUser
 
 SWEEP: Final = 1.0
 """Seconds between two looks at the times of open streams."""

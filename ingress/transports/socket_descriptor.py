@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ingress.transports.stream import StreamTransport
+from ingress.transports.turn_end import TurnEnd, TurnUser
 
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER, so that closing the socket resets the connection."""
@@ -43,7 +44,7 @@ LOST: Final = Failure(ConnectionLost())
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class SocketDescriptor(StreamTransport):
+class SocketDescriptor(StreamTransport, TurnUser):
     """
     A connected socket that a reactor watches.
 
@@ -61,6 +62,7 @@ class SocketDescriptor(StreamTransport):
         self.protocol: Any = None
         self.unsent = 0
         self.negotiated_protocol = None
+        self.awaits_turn = False
         self._number: int = sock.fileno()
         self._is_reading = False
         self._is_writing = False
@@ -93,15 +95,10 @@ class SocketDescriptor(StreamTransport):
         """IPushProducer."""
         self.stopReading()
 
-    def _finish(self) -> None:
-        """The end of the turn in which `_finish_later` was called."""
-        raise NotImplementedError
-
-    def _finish_later(self) -> None:
-        if self._table is not None:
-            self._table.finishing.append(self)
-        else:
-            self.reactor.callLater(0, self._finish)
+    def _await_turn(self) -> None:
+        """Have `turn_ended` called soon (`TurnUser`)."""
+        table = self._table
+        (TurnEnd(self.reactor) if table is None else table.turn_end).tell(self)
 
     def fileno(self) -> int:
         """IFileDescriptor: -1 if the connection is closed."""
@@ -212,14 +209,14 @@ class DescriptorTable:
     The descriptors of a reactor, watched by epoll.
 
     :param epoll: a `select.epoll`.
-    :ivar finishing: those whose `_finish` is called at the end of the turn, which is soon.
+    :ivar turn_end: ends the turn after the events of a `poll`, which is soon.
     """
 
     log: ClassVar[Logger] = Logger()
 
     def __init__(self, epoll: Any) -> None:
         self.epoll = epoll
-        self.finishing: list[SocketDescriptor] = []
+        self.turn_end = TurnEnd()
         self._descriptors: dict[int, Any] = {}
         self._masks: dict[int, int] = {}
         """By the number of the descriptor, as the descriptors."""
@@ -296,7 +293,8 @@ class DescriptorTable:
 
         :param timeout: a number of seconds, or what counts as one; None waits without end.
         """
-        if self.finishing:
+        turn_end = self.turn_end
+        if turn_end.users:
             timeout = 0.0
         most = len(self._descriptors) or 1
         events: list[tuple[int, int]] = self.epoll.poll(-1 if timeout is None else timeout, most)
@@ -321,13 +319,8 @@ class DescriptorTable:
                         self._act(descriptor, event)
                 except Exception:
                     self.log.failure("{descriptor!r} failed", descriptor=descriptor)
-        if self.finishing:
-            finishing, self.finishing = self.finishing, []
-            for transport in finishing:
-                try:
-                    transport._finish()
-                except Exception:
-                    self.log.failure("{transport!r} failed", transport=transport)
+        if turn_end.users:
+            turn_end.end()
 
     def _act(self, descriptor: Any, event: int) -> None:
         """As Twisted's reactors do."""

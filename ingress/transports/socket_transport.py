@@ -84,9 +84,6 @@ class SocketTransport(SocketDescriptor):
         """Whether our side is to be ended when all is sent."""
 
         self._is_half_closed = False
-        self._is_finishing = False
-        """Whether `_finish` is about to be called."""
-
         self._sends_at_once = True
         """
         Whether a write may be sent before all else, if nothing waits: the connection is neither
@@ -299,15 +296,13 @@ class SocketTransport(SocketDescriptor):
         self.reactor.callLater(0, self.connectionLost, ABORTED)
 
     def _wish_to_finish(self) -> None:
-        """Have `_finish` called, unless `doWrite` is going to be."""
+        """Have `turn_ended` called, unless `doWrite` is going to be."""
         is_sending = self.unsent and self._is_writing
-        if self.connected and not is_sending and not self._is_finishing:
-            self._is_finishing = True
-            self._finish_later()
+        if self.connected and not is_sending:
+            self._await_turn()
 
-    def _finish(self) -> None:
-        """Do what waits until all is sent, if it is."""
-        self._is_finishing = False
+    def turn_ended(self) -> None:
+        """TurnUser: do what waits until all is sent, if it is."""
         if not self.connected or self._is_aborting or self.unsent:
             return
         why: Any

@@ -214,15 +214,14 @@ class TLSTransport(SocketTransport):
 
     # Endings.
 
-    def _finish(self) -> None:
-        """SocketTransport."""
+    def turn_ended(self) -> None:
+        """TurnUser."""
         if self.connected and not self.has_shaken_hands and not self._failed:
             # Nothing was sent, and nobody waits for an end of it.
-            self._is_finishing = False
             if not self._is_aborting:
                 self.connectionLost(Failure(CONNECTION_DONE))
             return
-        super()._finish()
+        super().turn_ended()
 
     def _end(self) -> Any:
         # RFC 8446 section 6.1 does not require us to wait for the peer's close_notify.

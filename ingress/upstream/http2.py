@@ -21,7 +21,7 @@ from ingress.http2.client import ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
 from ingress.http2.stream import NOBODY, Stream, StreamEvents
 from ingress.transports.stream import StreamProtocol
-from ingress.turn_end import TurnUser
+from ingress.transports.turn_end import TurnUser
 from ingress.upstream.connection import ConnectionOwner
 from ingress.upstream.http2_stream import HTTP2Stream, SharedConnection
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.transports.socket_transport import SocketTransport
+from ingress.transports.turn_end import TurnListener, turn_end_of
 from tests.support.hand_reactor import PATIENCE, reset, tcp_pair
 from tests.support.recording_protocol import RecordingProtocol
 
@@ -35,6 +36,18 @@ class FailingProtocol(RecordingProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         raise BoomError
+
+
+class Received(TurnListener):
+    """Sees what protocols have received by the end of a turn."""
+
+    def __init__(self, *protocols: RecordingProtocol) -> None:
+        self.awaits_turn = False
+        self.seen: list[bytes] = []
+        self._protocols = protocols
+
+    def turn_ended(self) -> None:
+        self.seen.append(b"".join(each.received for each in self._protocols))
 
 
 class DirectEPollReactorTests(SynchronousTestCase):
@@ -134,6 +147,26 @@ class DirectEPollReactorTests(SynchronousTestCase):
         self.assertLess(time.monotonic() - before, PATIENCE)
         self.assertIs(between.lost, ConnectionDone)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_end_of_a_turn(self) -> None:
+        """Who waits for the end of a turn is called after all of its events, without a timer."""
+        first, second = RecordingProtocol(), RecordingProtocol()
+        user = Received(first, second)
+        first.on_data = second.on_data = lambda protocol: turn_end_of(self.reactor).tell(user)
+        for protocol in first, second:
+            self.connect(protocol).sendall(b"hello")
+            select.select([protocol.transport], [], [], PATIENCE)
+        self.reactor.doPoll(0)
+        self.assertEqual(user.seen, [b"hellohello"])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        # Outside of a turn it is the next one, which does not wait for events.
+        turn_end_of(self.reactor).tell(user)
+        before = time.monotonic()
+        self.reactor.doPoll(PATIENCE)
+        self.assertLess(time.monotonic() - before, PATIENCE)
+        self.assertEqual(len(user.seen), 2)
+        for protocol in first, second:
+            protocol.transport.connectionLost(Failure(ConnectionDone()))
 
     def test_number_of_another(self) -> None:
         """The event of a connection that is closed by another's is not that of the next one."""

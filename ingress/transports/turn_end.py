@@ -1,13 +1,14 @@
 """
-Calls at the end of a turn of the reactor, by one timer for all who wait for it.
+Calls at the end of a turn of the reactor: when all events that were reported have been acted on.
 
-Connections of HTTP/2 send what all their streams have written in one turn together. A `callLater`
-of its own for each of them would cost a tenth of what a small exchange does.
+Connections of HTTP/2 send what all their streams have written in one turn together. A reactor that
+has a `DescriptorTable` ends its turns itself; others need a timer, which costs a tenth of what a
+small exchange does, and is one for all who wait.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mypy_extensions import mypyc_attr, trait
 from twisted.internet.interfaces import IReactorTime
@@ -34,29 +35,31 @@ class TurnListener(TurnUser):
 
 class TurnEnd:
     """
-    :param clock: its delayed calls run between two turns.
+    :param clock: its delayed calls run between two turns; None for whoever calls `end` itself.
+    :ivar users: those that wait, each once, in order.
     """
 
     log: ClassVar[Logger] = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime | None = None) -> None:
+        self.users: list[TurnUser] = []
         self._clock = clock
-        self._users: list[TurnUser] = []
 
     def __repr__(self) -> str:
-        return f"<TurnEnd of {len(self._users)}>"
+        return f"<TurnEnd of {len(self.users)}>"
 
     def tell(self, user: TurnUser) -> None:
         """Call `user` at the end of this turn, once, even if it has no more to do by then."""
         if user.awaits_turn:
             return
         user.awaits_turn = True
-        if not self._users:
-            self._clock.callLater(0, self._tell_all)
-        self._users.append(user)
+        if self._clock is not None and not self.users:
+            self._clock.callLater(0, self.end)
+        self.users.append(user)
 
-    def _tell_all(self) -> None:
-        users, self._users = self._users, []
+    def end(self) -> None:
+        """The turn is over. Who waits again meanwhile is called after the next one."""
+        users, self.users = self.users, []
         for user in users:
             user.awaits_turn = False
             try:
@@ -64,3 +67,13 @@ class TurnEnd:
             except Exception:
                 # One broken connection must not keep all others from sending.
                 self.log.failure("The end of a turn of {user} failed", user=user)
+
+
+def turn_end_of(reactor: Any) -> TurnEnd:
+    """
+    :param reactor: an `IReactorTime`.
+    :return: that of its `DescriptorTable`, or one with a timer for a reactor that has none.
+    """
+    table = getattr(reactor, "descriptor_table", None)
+    found: TurnEnd = TurnEnd(reactor) if table is None else table.turn_end
+    return found

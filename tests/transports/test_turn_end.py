@@ -1,11 +1,11 @@
-"""Tests of `ingress.turn_end`."""
+"""Tests of `ingress.transports.turn_end`."""
 
 from __future__ import annotations
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.turn_end import TurnEnd, TurnListener
+from ingress.transports.turn_end import TurnEnd, TurnListener, turn_end_of
 
 
 class TurnEndTests(SynchronousTestCase):
@@ -39,6 +39,20 @@ class TurnEndTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.ended, ["one"])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_ended_by_its_owner(self) -> None:
+        """Without a clock nobody is called before `end`."""
+        self.end = TurnEnd()
+        self.end.tell(User(self, "one", again=True))
+        self.assertEqual((self.ended, len(self.end.users)), ([], 1))
+        self.end.end()
+        self.assertEqual((self.ended, len(self.end.users)), (["one"], 1))
+
+    def test_reactor_without_a_table(self) -> None:
+        """A reactor that does not end its turns has a timer do it."""
+        turn_end_of(self.clock).tell(User(self, "one"))
+        self.clock.advance(0)
+        self.assertEqual(self.ended, ["one"])
 
 
 class User(TurnListener):
