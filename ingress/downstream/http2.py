@@ -19,7 +19,6 @@ from ingress.downstream.clients import Clients
 from ingress.downstream.http2_state import CLOSING, LEAVING, LINGERING, LOST, OPEN, idle_time
 from ingress.downstream.http2_stream import (
     StreamConnection,
-    StreamInput,
     StreamWriter,
     upgrade_request,
 )
@@ -158,7 +157,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
             request = upgrade_request(request, self._exchanges.calls.random.randbytes(16))
         writer = StreamWriter(self, stream)
         self._writers[stream.stream_id] = writer
-        stream.events = StreamInput(writer, self)
+        stream.events = writer
         exchange = new_exchange(self._exchanges, writer, self._client, request)
         writer.reader = exchange
         try:

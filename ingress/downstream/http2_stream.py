@@ -1,8 +1,5 @@
 """
 One stream of a client's connection in HTTP/2: the seam between its exchange and the codec.
-
-`StreamWriter` takes the response of the exchange to the stream, `StreamInput` takes what comes on
-the stream to the exchange.
 """
 
 from __future__ import annotations
@@ -71,9 +68,11 @@ class StreamConnection:
         raise NotImplementedError
 
 
-class StreamWriter(ResponseWriter):
+class StreamWriter(ResponseWriter, StreamEvents):
     """
-    Writes the response of one stream.
+    Writes the response of one stream, and takes what comes on the stream to its exchange.
+
+    Both are one object, which costs less than two.
 
     :param connection: the client's connection.
     :param stream: the stream.
@@ -117,6 +116,44 @@ class StreamWriter(ResponseWriter):
     def refused(self, error: PeerError) -> None:
         """The request is refused before there is an exchange."""
         self._refusal = refusal_code(error)
+
+    # StreamEvents.
+
+    def body_received(self, data: bytes) -> None:
+        reader = self.reader
+        if reader is None:
+            return
+        if self.is_tunnel:
+            reader.tunnel_sent(data)
+            return
+        reader.body_received(data)
+        if self.reader is not None and self.wants_input:
+            self._connection.restart_body_deadline(self)
+
+    def body_ended(self, trailers: Trailers) -> None:
+        reader = self.reader
+        self.deadline = NEVER
+        if reader is None:
+            return
+        if self.is_tunnel:
+            reader.client_finished()
+        else:
+            reader.body_ended(trailers)
+
+    def message_refused(self, error: PeerError) -> None:
+        self.refuse(error)
+
+    def stream_reset(self, code: int) -> None:
+        reader, self.reader = self.reader, None
+        self.deadline = NEVER
+        self._connection.stream_ended(self)
+        if reader is not None:
+            reader.client_lost()
+
+    def output_drained(self) -> None:
+        reader = self.reader
+        if reader is not None:
+            reader.resume_response()
 
     # ResponseWriter.
 
@@ -204,54 +241,3 @@ class StreamWriter(ResponseWriter):
         self.deadline = NEVER
         self._connection.stream_ended(self)
         self._connection.flush_soon()
-
-
-class StreamInput(StreamEvents):
-    """
-    Takes what comes on a stream to its exchange.
-
-    :param writer: knows the exchange.
-    """
-
-    def __init__(self, writer: StreamWriter, connection: StreamConnection) -> None:
-        self._writer = writer
-        self._connection = connection
-
-    def body_received(self, data: bytes) -> None:
-        writer = self._writer
-        reader = writer.reader
-        if reader is None:
-            return
-        if writer.is_tunnel:
-            reader.tunnel_sent(data)
-            return
-        reader.body_received(data)
-        if writer.reader is not None and writer.wants_input:
-            self._connection.restart_body_deadline(writer)
-
-    def body_ended(self, trailers: Trailers) -> None:
-        writer = self._writer
-        reader = writer.reader
-        writer.deadline = NEVER
-        if reader is None:
-            return
-        if writer.is_tunnel:
-            reader.client_finished()
-        else:
-            reader.body_ended(trailers)
-
-    def message_refused(self, error: PeerError) -> None:
-        self._writer.refuse(error)
-
-    def stream_reset(self, code: int) -> None:
-        writer = self._writer
-        reader, writer.reader = writer.reader, None
-        writer.deadline = NEVER
-        self._connection.stream_ended(writer)
-        if reader is not None:
-            reader.client_lost()
-
-    def output_drained(self) -> None:
-        reader = self._writer.reader
-        if reader is not None:
-            reader.resume_response()

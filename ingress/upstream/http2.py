@@ -19,7 +19,7 @@ from ingress.endpoint import Endpoint
 from ingress.errors import EndpointClosed, EndpointTimeout, PeerError
 from ingress.http2.client import ClientConnection, ClientEvents
 from ingress.http2.counts import HTTP2Counts
-from ingress.http2.stream import NOBODY, Stream, StreamEvents
+from ingress.http2.stream import NOBODY, Stream
 from ingress.transports.stream import StreamProtocol
 from ingress.transports.turn_end import TurnUser
 from ingress.upstream.connection import ConnectionOwner
@@ -144,13 +144,12 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     def open(
         self,
         user: HTTP2Stream,
-        events: StreamEvents,
         block: bytes,
         *,
         is_end: bool,
         is_of_head: bool,
     ) -> Stream:
-        stream = self._codec.open(events, block, is_end=is_end, is_of_head=is_of_head)
+        stream = self._codec.open(user, block, is_end=is_end, is_of_head=is_of_head)
         self._users[stream.stream_id] = user
         self._has_untried = True
         if self.deadline == NEVER or self.deadline > self._now() + SWEEP:

@@ -42,13 +42,12 @@ class SharedConnection:
     def open(
         self,
         user: HTTP2Stream,
-        events: StreamEvents,
         block: bytes,
         *,
         is_end: bool,
         is_of_head: bool,
     ) -> Stream:
-        """Open a stream with the head of a request; `events` receives what comes on it."""
+        """Open a stream with the head of a request; `user` receives what comes on it."""
         raise NotImplementedError
 
     def flush_soon(self) -> None:
@@ -68,7 +67,7 @@ class SharedConnection:
         raise NotImplementedError
 
 
-class HTTP2Stream(EndpointStream):
+class HTTP2Stream(EndpointStream, StreamEvents):
     """
     A stream. It is opened by `send_head`.
 
@@ -113,7 +112,6 @@ class HTTP2Stream(EndpointStream):
         block = encode_request(request, is_secure=self._is_secure)
         self._stream = self._connection.open(
             self,
-            _StreamInput(self),
             block,
             is_end=is_end,
             is_of_head=request.method == b"HEAD",
@@ -190,10 +188,9 @@ class HTTP2Stream(EndpointStream):
         self.abandon()
         receiver.stream_failed(error)
 
-    # Of `_StreamInput`.
+    # StreamEvents.
 
     def interim_received(self, response: Response) -> None:
-        """A 1xx response has come."""
         self._interim_count += 1
         if self._interim_count > MAX_INTERIM:
             self.expire(ResponseError("The endpoint sends interim responses without end."))
@@ -202,7 +199,6 @@ class HTTP2Stream(EndpointStream):
         self._receiver.response_interim(response)
 
     def response_received(self, response: Response) -> None:
-        """The head of the final response has come."""
         self._has_begun = True
         self._restart_deadline()
         self._receiver.response_started(response)
@@ -210,13 +206,11 @@ class HTTP2Stream(EndpointStream):
             self._connection.touched(self)
 
     def body_received(self, data: bytes) -> None:
-        """Some of its body has come."""
         self._receiver.response_body(data)
         self._restart_deadline()
         self._connection.touched(self)
 
     def body_ended(self, trailers: Trailers) -> None:
-        """The response is whole."""
         receiver = self._receiver
         stream = self._forget()
         if stream is not None and not self._is_request_whole:
@@ -226,19 +220,16 @@ class HTTP2Stream(EndpointStream):
         receiver.response_ended(trailers)
 
     def message_refused(self, error: PeerError) -> None:
-        """The response is malformed."""
         receiver = self._receiver
         self._forget()
         receiver.stream_failed(error)
 
     def stream_reset(self, code: int) -> None:
-        """The endpoint, or the end of the connection, has ended the stream."""
         receiver = self._receiver
         self._forget()
         receiver.stream_failed(refusal(code))
 
     def output_drained(self) -> None:
-        """All that was queued is sent."""
         self._restart_deadline()
         self._receiver.resume_request()
 
@@ -267,34 +258,6 @@ class HTTP2Stream(EndpointStream):
             self.deadline = self._now() + self._timeouts.read_timeout
         else:
             self.deadline = NEVER
-
-
-class _StreamInput(StreamEvents):
-    """Takes what comes on a stream to its user: a compiled class has one base that is no trait."""
-
-    def __init__(self, user: HTTP2Stream) -> None:
-        self._user = user
-
-    def interim_received(self, response: Response) -> None:
-        self._user.interim_received(response)
-
-    def response_received(self, response: Response) -> None:
-        self._user.response_received(response)
-
-    def body_received(self, data: bytes) -> None:
-        self._user.body_received(data)
-
-    def body_ended(self, trailers: Trailers) -> None:
-        self._user.body_ended(trailers)
-
-    def message_refused(self, error: PeerError) -> None:
-        self._user.message_refused(error)
-
-    def stream_reset(self, code: int) -> None:
-        self._user.stream_reset(code)
-
-    def output_drained(self) -> None:
-        self._user.output_drained()
 
 
 def encode_request(request: UpstreamRequest, *, is_secure: bool) -> bytes:
