@@ -79,14 +79,19 @@ class Tail:
 
 
 class _Whole:
-    """A request and what is known of it beside that."""
+    """
+    A request and what is known of it beside that.
 
-    __slots__ = ("has_length", "priority", "request")
+    :ivar with_body: the same with a body of unknown length, once it was asked for.
+    """
+
+    __slots__ = ("has_length", "priority", "request", "with_body")
 
     def __init__(self, request: Request, has_length: bool, priority: Priority | None) -> None:
         self.request = request
         self.has_length = has_length
         self.priority = priority
+        self.with_body: Request | None = None
 
 
 class _PseudoFields:
@@ -170,6 +175,7 @@ class RequestHeads:
     """Reads the heads of the requests of one connection, in order."""
 
     __slots__ = (
+        "_last",
         "_limits",
         "_pseudo",
         "_reader",
@@ -197,6 +203,9 @@ class RequestHeads:
         """Requests by their blocks, valid for `_whole_version` and `_limits`."""
 
         self._whole_version = 0
+        self._last: _Whole | None = None
+        """What the last request is kept as."""
+
         self._limits: Limits | None = None
         self._pseudo = _NONE
 
@@ -213,16 +222,29 @@ class RequestHeads:
             self._whole_version, self._limits = before, limits
             self._whole.clear()
         else:
-            whole = self._whole.get(block)
+            whole = self._last = self._whole.get(block)
             if whole is not None:
                 self.has_length, self.priority = whole.has_length, whole.priority
                 return whole.request
+        self._last = None
         request = self._read(block, limits)
         if self._reader.decoder.version == before and len(block) <= MAX_BLOCK:
             if len(self._whole) >= MAX_WHOLE:
                 self._whole.clear()
-            self._whole[block] = _Whole(request, self.has_length, self.priority)
+            self._last = self._whole[block] = _Whole(request, self.has_length, self.priority)
         return request
+
+    def with_body(self, request: Request) -> Request:
+        """
+        :param request: the last request, which has no Content-Length.
+        :return: the same with a body, whose length is unknown. It must not be changed.
+        """
+        whole = self._last
+        if whole is None:
+            return request.with_body()
+        if whole.with_body is None:
+            whole.with_body = request.with_body()
+        return whole.with_body
 
     def refused_line(self) -> bytes:
         """:return: what a request that was just refused would begin with in HTTP/1, for the log."""

@@ -256,7 +256,7 @@ class ServerConnection(Connection):
                 self._message_fault(stream, "The body is not as long as its Content-Length.")
                 return
         elif not heads.has_length:
-            request = request.with_body()
+            request = heads.with_body(request)
         else:
             stream.expected = request.body_length or 0
             if not stream.expected:
