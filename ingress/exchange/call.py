@@ -101,9 +101,10 @@ class Call(StreamReceiver, Flow):
         self._head = head
         self._receiver = receiver
         self._config = config
-        # Not compiled, so it is asked only where the answer can be yes.
-        may_be_http2 = upstream.speaks_http2 or settings.version is not None
-        self._is_http2 = may_be_http2 and settings.asks_http2(upstream, head.request)
+        version = settings.version
+        is_http2 = upstream.speaks_http2 if version is None else version.is_http2
+        # A WebSocket begins in HTTP/1.1.
+        self._is_http2 = is_http2 and not head.request.wants_websocket
         self._choice = EndpointChoice(resources, upstream, settings, head, client)
         self._attempt: Attempt | None = None
         """The attempt under way."""

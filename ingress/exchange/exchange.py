@@ -202,8 +202,10 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         record, call = self._record, self._call
         record.request_size += len(data)
-        length = record.request_size - self.request.length
-        if record.route is not None and record.route.proxy.is_too_large(length):
+        route = record.route
+        # Not by `is_too_large`, which is not compiled, and is asked for each piece.
+        most = None if route is None else route.proxy.body_size
+        if most is not None and record.request_size - self.request.length > most:
             if call is None:
                 self.refuse(BodyTooLarge(TOO_LARGE.detail))
             else:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from ingress.believed_client import BelievedClient
 from ingress.endpoint import Upstream
-from ingress.message import Request
 from ingress.policy.backend_tls import BackendTLS, Use, secure_port_tls
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.cookie_affinity import CookieAffinity
@@ -35,12 +34,6 @@ class CallSettings:
 
     version: BackendVersion | None = None
     """The version of HTTP; None if the Service port says it, and else HTTP/1.1."""
-
-    def asks_http2(self, upstream: Upstream, request: Request) -> bool:
-        """:return: whether endpoints get a request in HTTP/2; a WebSocket begins in HTTP/1.1."""
-        version = self.version
-        is_http2 = upstream.speaks_http2 if version is None else version.is_http2
-        return is_http2 and not request.wants_websocket
 
     def towards(self, upstream: Upstream, client: BelievedClient) -> CallSettings:
         """
