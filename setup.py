@@ -16,6 +16,7 @@ COMPILED = (
     # The values and seams that all others use.
     "ingress/believed_client.py",
     "ingress/deadline.py",
+    "ingress/http_date.py",
     "ingress/message.py",
     "ingress/recent_values.py",
     # The transports of both sides.

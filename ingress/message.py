@@ -44,6 +44,21 @@ class EditedFields:
         return f"<EditedFields {len(self.fields)}>"
 
 
+class DatedFields:
+    """
+    A response's fields towards the client, with the Date that the proxy has added.
+
+    :ivar date: as `date_now` has given it, which gives another object in the next second.
+    :ivar fields: the fields, by edits.
+    """
+
+    __slots__ = ("date", "fields")
+
+    def __init__(self, date: bytes) -> None:
+        self.date = date
+        self.fields: dict[bytes, EncodedFields] = {}
+
+
 class HeadCache:
     """
     Everything made from the fields of a head, for all messages that have the same fields.
@@ -54,6 +69,7 @@ class HeadCache:
     """
 
     __slots__ = (
+        "dated",
         "decision",
         "downstream",
         "edited",
@@ -83,6 +99,9 @@ class HeadCache:
 
         self.downstream: dict[bytes, EncodedFields] = {}
         """A response's fields towards the client, by edits (`ingress.exchange.fields`)."""
+
+        self.dated: DatedFields | None = None
+        """The same of a response without a Date."""
 
         self.edited: EditedFields | None = None
         """

@@ -11,8 +11,6 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from twisted.web.http import datetimeToString
-
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
 from ingress.encoded_fields import EncodedFields, FieldLines
@@ -22,7 +20,8 @@ from ingress.exchange.loop_marker import FIELD_KEY, LoopMarker
 from ingress.exchange.message_edits import UNCHANGED, edit_own_fields
 from ingress.field_edits import CONNECTION_FIELDS, EXPLAIN, FieldEdits, plain_spelling
 from ingress.http1.body import Trailers
-from ingress.message import Request, Response, UpstreamRequest
+from ingress.http_date import date_now
+from ingress.message import DatedFields, Request, Response, UpstreamRequest
 from ingress.routing.route import Route
 from ingress.routing.upstream_target import route_target
 
@@ -245,7 +244,10 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
     :return: fields that may be shared with other responses, and must not be changed.
     """
     key = b"" if edits is UNCHANGED else edits.key
-    kept = response.cache.downstream.get(key)
+    cache = response.cache
+    kept = cache.downstream.get(key)
+    if kept is None and cache.dated is not None and cache.dated.date is date_now():
+        kept = cache.dated.fields.get(key)
     if kept is not None:
         return kept
     options = response.connection_options
@@ -262,14 +264,20 @@ def downstream_fields(response: Response, edits: FieldEdits) -> FieldLines:
             # RFC 9110 section 8.6: a 204 must not have it.
             continue
         fields.append((name, value))
+    date = b""
     if not has_date:
-        # RFC 9110 section 6.6.1: a proxy adds the Date that a response lacks.
-        fields.append((b"Date", datetimeToString()))
-    if key:
-        fields = edits.apply(fields)
+        # RFC 9110 section 6.6.1: a proxy adds the Date that a response lacks, as those of gRPC do.
+        date = date_now()
+        fields.append((b"Date", date))
+    made = EncodedFields(edits.apply(fields) if key else fields)
     if has_date:
-        fields = response.cache.downstream[key] = EncodedFields(fields)
-    return fields
+        cache.downstream[key] = made
+    else:
+        dated = cache.dated
+        if dated is None or dated.date is not date:
+            dated = cache.dated = DatedFields(date)
+        dated.fields[key] = made
+    return made
 
 
 def upstream_trailers(trailers: Trailers, head: UpstreamRequest) -> FieldLines:
@@ -328,7 +336,7 @@ def answer_fields(
     :param pages: the bodies of errors that have no page of their own.
     :return: the fields and the body.
     """
-    fields: FieldLines = [(b"Date", datetimeToString())]
+    fields: FieldLines = [(b"Date", date_now())]
     body = b""
     # RFC 9110 sections 15.3.5 and 15.4.5: these never have a body, and need no length of 0.
     is_bodiless = answer.status in (204, 304)

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.answer import Answer
 from ingress.believed_client import BelievedClient
+from ingress.encoded_fields import EncodedFields
 from ingress.errors import Outcome
 from ingress.exchange import fields as fields_module
 from ingress.exchange.field_names import FieldNames
@@ -21,7 +22,8 @@ from ingress.exchange.loop_marker import LoopMarker
 from ingress.exchange.message_edits import apply_edits
 from ingress.field_edits import NO_EDITS, FieldEdits
 from ingress.http1.response_head import parse_response_head
-from ingress.message import Response
+from ingress.http_date import date_now
+from ingress.message import DatedFields, Response
 from tests.support.upstream_head import (
     UpstreamHeadCase,
     make_request,
@@ -153,6 +155,21 @@ class DownstreamFieldsTests(SynchronousTestCase):
         self.assertNotIn(b"Content-Length", dict(fields))
         fields = downstream_fields(make_response(b"Content-Length: 5", status=304), NO_EDITS)
         self.assertIn(b"Content-Length", dict(fields))
+
+    def test_kept_with_its_date(self) -> None:
+        """What was made with a Date of ours serves the responses of the same second alone."""
+        response = make_response(b"X: 1")
+        while True:
+            date = date_now()
+            one, other = (downstream_fields(response, NO_EDITS) for _ in range(2))
+            if date is date_now():
+                break
+        self.assertIs(one, other)
+        self.assertEqual(one, [(b"X", b"1"), (b"Date", date)])
+        response.cache.dated = DatedFields(b"earlier")
+        response.cache.dated.fields[b""] = EncodedFields([(b"Date", b"earlier")])
+        later = dict(downstream_fields(response, NO_EDITS))
+        self.assertNotEqual(later[b"Date"], b"earlier")
 
     def test_interim(self) -> None:
         """An interim response has neither fields of the hop, nor a length, nor a Date of ours."""
