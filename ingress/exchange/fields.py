@@ -305,8 +305,14 @@ def _may_trail(name: bytes) -> bool:
 
 
 def downstream_trailers(trailers: Trailers) -> FieldLines:
-    """Return the endpoint's trailers that may follow a body."""
-    return [(name, value) for name, value in trailers if name.lower() not in _NEVER_TRAILERS]
+    """Return the endpoint's trailers that may follow a body; they must not be changed."""
+    if type(trailers) is EncodedFields and trailers.trailing is not None:
+        return trailers.trailing
+    found = [(name, value) for name, value in trailers if name.lower() not in _NEVER_TRAILERS]
+    if type(trailers) is EncodedFields:
+        trailers.trailing = EncodedFields(found)
+        return trailers.trailing
+    return found
 
 
 def interim_fields(response: Response) -> FieldLines:

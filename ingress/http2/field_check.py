@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from ingress.encoded_fields import EncodedFields
 from ingress.errors import RequestError, ResponseError
 from ingress.http1.fault import MESSAGES
 from ingress.http2.hpack_decoder import ENTRY_OVERHEAD, TABLE_SIZE, HPACKDecoder
@@ -26,6 +27,10 @@ _MAX_CACHED: Final = 64
 """The longest name that a cache keeps, so that peers cannot fill it with long ones."""
 
 _MAX_TRAILER_FIELDS: Final = 256
+
+MAX_KEPT_TRAILERS: Final = 8
+MAX_KEPT_BLOCK: Final = 256
+"""How many blocks of trailers a connection keeps, and how long they may be."""
 
 _FRAMING: Final = frozenset({b"content-length", b"te", b"host"})
 
@@ -69,11 +74,23 @@ class BlockReader:
     :ivar late_type: the Content-Type among the missing ones.
     """
 
-    __slots__ = ("_trailer_size", "decoder", "is_too_large", "late_type", "size")
+    __slots__ = (
+        "_trailer_size",
+        "_trailers",
+        "_version",
+        "decoder",
+        "is_too_large",
+        "late_type",
+        "size",
+    )
 
     def __init__(self, table_size: int = TABLE_SIZE, trailer_size: int = 16 * 1024) -> None:
         self.decoder = HPACKDecoder(table_size)
         self._trailer_size = trailer_size
+        self._trailers: dict[bytes, EncodedFields] = {}
+        """Trailers by their blocks, valid for this version of the dynamic table."""
+
+        self._version = 0
         self.size = 0
         self.is_too_large = False
         self.late_type = b""
@@ -110,10 +127,17 @@ class BlockReader:
         self, block: bytes, error: type[RequestError] | type[ResponseError]
     ) -> list[tuple[bytes, bytes]]:
         """
+        :param error: the same one for all of a connection.
+        :return: the trailers, which must not be changed: others may have the same block.
         :raises CompressionFault: if the block cannot be decoded.
         :raises PeerError: of the kind of `error`, if these may not be trailers.
         """
         decoder = self.decoder
+        before = decoder.version
+        if before == self._version:
+            kept = self._trailers.get(block)
+            if kept is not None:
+                return kept
         decoder.begin(block)
         if decoder.at_end():
             return []
@@ -125,7 +149,13 @@ class BlockReader:
             check_field(name, value, error)
             if name in _FRAMING and error is RequestError:
                 raise error(f"The {MESSAGES[error]} has a trailer that frames messages.")
-        return [field for field in fields if field[0] not in _FRAMING]
+        found = EncodedFields([field for field in fields if field[0] not in _FRAMING])
+        if decoder.version == before and len(block) <= MAX_KEPT_BLOCK:
+            if before != self._version or len(self._trailers) >= MAX_KEPT_TRAILERS:
+                self._version = before
+                self._trailers.clear()
+            self._trailers[block] = found
+        return found
 
     def skip(self, block: bytes) -> None:
         """

@@ -13,6 +13,7 @@ from ingress.exchange.field_names import FieldNames
 from ingress.exchange.fields import (
     answer_fields,
     downstream_fields,
+    downstream_trailers,
     interim_fields,
     own_request_id,
     upstream_head,
@@ -170,6 +171,14 @@ class DownstreamFieldsTests(SynchronousTestCase):
         response.cache.dated.fields[b""] = EncodedFields([(b"Date", b"earlier")])
         later = dict(downstream_fields(response, NO_EDITS))
         self.assertNotEqual(later[b"Date"], b"earlier")
+
+    def test_trailers_that_come_again(self) -> None:
+        """Of trailers that an endpoint repeats, those that pass are chosen once."""
+        trailers = EncodedFields([(b"grpc-status", b"0"), (b"Set-Cookie", b"a=b")])
+        found = downstream_trailers(trailers)
+        self.assertEqual(found, [(b"grpc-status", b"0")])
+        self.assertIs(downstream_trailers(trailers), found)
+        self.assertEqual(downstream_trailers([*trailers]), found)
 
     def test_interim(self) -> None:
         """An interim response has neither fields of the hop, nor a length, nor a Date of ours."""
