@@ -137,6 +137,7 @@ COMPILED = (
     "ingress/upstream/http1.py",
     "ingress/upstream/http1_state.py",
     "ingress/upstream/http2.py",
+    "ingress/upstream/http2_request.py",
     "ingress/upstream/http2_stream.py",
     "ingress/upstream/pool.py",
     "ingress/upstream/registry.py",

@@ -24,6 +24,8 @@ beginning of the next block (RFC 7541 section 4.2).
 _NEVER_INDEXED: Final = frozenset({b"authorization", b"proxy-authorization", b"set-cookie"})
 """Secrets, which no proxy behind us may put into a table either (RFC 7541 section 7.1.3)."""
 
+_OCTETS: Final = [bytes((octet,)) for octet in range(256)]
+
 _MAX_CACHED: Final = 128
 """The longest field that is kept encoded: peers could otherwise fill the cache with long ones."""
 
@@ -36,7 +38,7 @@ def encode_integer(value: int, mask: int, first: int) -> bytes:
     :param first: the other bits of the first byte.
     """
     if value < mask:
-        return bytes((first | value,))
+        return _OCTETS[first | value]
     out = [first | mask]
     value -= mask
     while value >= 0x80:
@@ -61,9 +63,19 @@ def encode_field(name: bytes, value: bytes) -> bytes:
     return _encode_field(name, value)
 
 
-def encode_fresh_field(name: bytes, value: bytes) -> bytes:
-    """Encode a field whose value does not come again, such as an id, and which is not kept."""
-    return _encode_field(name, value)
+def encode_name(name: bytes) -> bytes:
+    """
+    Encode the name of a field whose value follows by `encode_plain_string`.
+
+    :param name: in lower case, and none of the static table.
+    """
+    return b"\0" + encode_string(name)
+
+
+def encode_plain_string(data: bytes) -> bytes:
+    """Encode a string as it is: for ids, which do not come again, and which the code makes little
+    shorter."""
+    return encode_integer(len(data), 0x7F, 0) + data
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,6 @@ One request and its response on a shared connection to an endpoint, in HTTP/2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 from mypy_extensions import trait
@@ -14,16 +13,15 @@ from ingress.deadline import NEVER
 from ingress.errors import PeerError, ResponseError, StreamRefused, StreamReset
 from ingress.http1.body import Trailers
 from ingress.http2.fault import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, REFUSED_STREAM
-from ingress.http2.hpack_encoder import encode_field, encode_fields, encode_fresh_field
+from ingress.http2.hpack_encoder import encode_fields
 from ingress.http2.stream import Stream, StreamEvents
 from ingress.message import Response, UpstreamRequest
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.upstream.http2_request import encode_request
 from ingress.upstream.stream import EndpointStream, StreamReceiver
 
 _NOBODY: Final = StreamReceiver()
 _DEFAULT_TIMEOUTS: Final = ProxySettings()
-_TE: Final = encode_field(b"te", b"trailers")
-_SCHEMES: Final = (encode_field(b":scheme", b"http"), encode_field(b":scheme", b"https"))
 _PASSED_ON: Final = frozenset({CANCEL, ENHANCE_YOUR_CALM})
 """
 Codes of an endpoint that say something about the request, as clients of gRPC understand them
@@ -258,42 +256,6 @@ class HTTP2Stream(EndpointStream, StreamEvents):
             self.deadline = self._now() + self._timeouts.read_timeout
         else:
             self.deadline = NEVER
-
-
-def encode_request(request: UpstreamRequest, *, is_secure: bool) -> bytes:
-    """
-    :return: the field block of a request's head (RFC 9113 section 8.3.1), for an endpoint.
-    """
-    block = (
-        encode_field(b":method", request.method)
-        + _SCHEMES[is_secure]
-        + encode_field(b":authority", request.authority)
-        + encode_field(b":path", request.target)
-        + encode_fields(request.fields)
-    )
-    if request.request.takes_trailers:
-        block += _TE
-    if request.request_id:
-        block += encode_fresh_field(b"x-request-id", request.request_id)
-    forwarded = request.forwarded
-    return block + (
-        _lines(forwarded) if len(forwarded) <= MAX_KEPT else _lines.__wrapped__(forwarded)
-    )
-
-
-MAX_KEPT: Final = 512
-"""The longest forwarded fields that are kept encoded, in bytes: clients choose some of them."""
-
-
-@lru_cache(maxsize=1024)
-def _lines(lines: bytes) -> bytes:
-    """Encode fields that are written as lines of HTTP/1.1."""
-    block = b""
-    for line in lines.split(b"\r\n"):
-        name, colon, value = line.partition(b": ")
-        if colon:
-            block += encode_field(name.lower(), value)
-    return block
 
 
 def refusal(code: int) -> PeerError:
