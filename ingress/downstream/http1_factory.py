@@ -43,6 +43,7 @@ class HTTP1Factory(Factory):
         client = Client(
             getattr(addr, "host", ""), is_secure=is_secure, port=getattr(addr, "port", 0)
         )
+        client.is_in_clear = not self._is_secure
         return self.make_protocol(client) if self._clients.admission.admit(client) else None
 
     def make_protocol(self, client: Client) -> StreamProtocol:

@@ -3,6 +3,9 @@ Clients that speak HTTP/2 in the clear without having asked (RFC 9113 section 3.
 
 Every connection in the clear begins as HTTP/1.1, which refuses the preface of HTTP/2. Only then is
 the connection handed over, so that clients of HTTP/1.1 pay nothing for the question.
+
+Over TLS the protocol is agreed on in the handshake (section 3.2). A load balancer that ends TLS has
+done that with its client, and passes on what it gets: it comes in the clear.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ def speaks_http2(received: bytes, client: Client, limits: Limits) -> bool:
 
     :param received: what has come on its connection, which is no request of HTTP/1.1.
     """
-    return received.startswith(_FIRST_LINE) and not client.is_secure and limits.http2_streams > 0
+    return received.startswith(_FIRST_LINE) and client.is_in_clear and limits.http2_streams > 0
 
 
 class Departing(ClientConnection, Timed, Protocol):

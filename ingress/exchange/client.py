@@ -65,8 +65,10 @@ class Client:
 
     :param address: the peer's IP address; empty for a Unix socket, which has none. A mapped IPv4
         address counts as IPv4.
-    :param is_secure: whether the connection uses TLS.
+    :param is_secure: whether the client uses TLS.
     :param port: the peer's port; 0 if it has none.
+    :ivar is_in_clear: whether the connection does not: a proxy in front may have ended TLS. Set by
+        whoever knows of one.
     :ivar session: its handshake, if that has asked for a certificate; set before any request.
     """
 
@@ -80,6 +82,7 @@ class Client:
         "_is_trusted",
         "_names_address",
         "address",
+        "is_in_clear",
         "is_secure",
         "port",
         "session",
@@ -90,6 +93,7 @@ class Client:
         self._address = known.parsed
         self.address = known.text
         self.is_secure = is_secure
+        self.is_in_clear = not is_secure
         self.port = port
         self.session: ClientSession | None = None
         self._config: Config | None = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
 from ingress.downstream.http2 import HTTP2Downstream
 from ingress.downstream.http2_state import FOLLOWING, HTTP2State
+from ingress.downstream.opening import ClientAddress
 from ingress.errors import Outcome
 from ingress.http2.fault import (
     ENHANCE_YOUR_CALM,
@@ -19,6 +21,7 @@ from ingress.http2.fault import (
 )
 from ingress.http2.frame import PREFACE
 from ingress.policy.proxy_settings import ProxySettings
+from ingress.proxy_protocol import addresses_of
 from ingress.routing.route import Route
 from ingress.telemetry.record import ExchangeRecord
 from tests.support.http2_client import Client, settings
@@ -609,6 +612,18 @@ class PriorKnowledgeTests(SynchronousTestCase):
         peer = wire.connect()
         peer.send(PREFACE)
         self.assertEqual(peer.receive().status, 400)
+
+    def test_tls_that_a_proxy_has_ended(self) -> None:
+        """What a load balancer has taken out of TLS comes in the clear, for a client over https."""
+        wire = Wire()
+        named = addresses_of("192.0.2.1", 50000, "192.0.2.2", 443)
+        assert named is not None
+        peer = wire.connect(cast(Any, ClientAddress(named, is_secure=True)))
+        peer.send(PREFACE + settings() + Client().head(1))
+        endpoint = wire.accept()
+        self.assertEqual(endpoint.receive().values(b"x-forwarded-proto"), [b"https"])
+        endpoint.send(OK)
+        self.assertIn(b"ok", peer.read())
 
     def test_later(self) -> None:
         """A connection that has begun with HTTP/1.1 stays so."""
