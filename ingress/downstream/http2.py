@@ -17,11 +17,7 @@ from twisted.python.failure import Failure
 from ingress.deadline import NEVER
 from ingress.downstream.clients import Clients
 from ingress.downstream.http2_state import CLOSING, LEAVING, LINGERING, LOST, OPEN, idle_time
-from ingress.downstream.http2_stream import (
-    StreamConnection,
-    StreamWriter,
-    upgrade_request,
-)
+from ingress.downstream.http2_stream import StreamConnection, StreamWriter, upgrade_request
 from ingress.errors import InternalError, PeerError
 from ingress.exchange.client import Client
 from ingress.exchange.exchange_resources import ExchangeResources
@@ -74,6 +70,9 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         self._idle_since = self._now()
         self._head_since = NEVER
         """When the field block that is incomplete began."""
+
+        self._looks_soon = False
+        """Whether the deadline is that of the next look at streams, which there may be or not."""
 
         self._resuming: list[StreamWriter] = []
         self.awaits_turn = False
@@ -166,8 +165,9 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
             self.log.failure("A request of {connection} could not be served", connection=self)
             writer.refuse(InternalError("The proxy failed."))
         if request.has_body and writer.wants_input and not stream.is_closed:
-            self.restart_body_deadline(writer)
             stream.resume_input()
+            if writer.reader is not None and writer.wants_input and not stream.is_remote_closed:
+                self.restart_body_deadline(writer)
 
     def request_refused(self, stream: Stream, error: PeerError) -> None:
         writer = StreamWriter(self, stream)
@@ -334,25 +334,28 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         if self._is_stalled or self._has_closed:
             return
         codec = self._codec
-        is_watched = bool(codec.streams) and self._idle_since == NEVER and self.deadline != NEVER
-        if is_watched and self._head_since == NEVER and not codec.is_in_head:
-            return  # Streams were open before: the next look at them is due in time.
-        now = self._now()
-        self._head_since = min(self._head_since, now) if codec.is_in_head else NEVER
+        if not codec.is_in_head:
+            self._head_since = NEVER
+        elif self._head_since == NEVER:
+            self._head_since = self._now()
         if codec.streams:
             self._idle_since = NEVER
-            # Not later than it is: however much goes on, each stream is looked at.
-            self.deadline = min(self.deadline, now + SWEEP)
+        elif self._idle_since == NEVER:
+            self._idle_since = self._now()
+        if self._looks_soon:
             return
-        if self._idle_since == NEVER:
-            self._idle_since = now
-        self.deadline = self._idle_since + idle_time(self._limits, self._codec.last_id)
+        if codec.streams:
+            self._looks_soon = True
+            # Not later than it is: however much goes on, each stream is looked at.
+            self.deadline = min(self.deadline, self._now() + SWEEP)
+            return
+        self.deadline = self._idle_since + idle_time(self._limits, codec.last_id)
         if self._head_since != NEVER:
             self.deadline = min(self.deadline, self._head_since + self._limits.head_timeout)
 
     def deadline_passed(self) -> None:
         """Timed."""
-        self.deadline = NEVER
+        self.deadline, self._looks_soon = NEVER, False
         now = self._now()
         if self._is_stalled or self.state is CLOSING:
             if self.has_peer_read():
@@ -384,6 +387,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
 
     def pauseProducing(self) -> None:
         self._is_stalled = self._codec.output.is_blocked = True
+        self._looks_soon = False
         self.has_peer_read()
         self.deadline = self._now() + self._limits.send_timeout
 

@@ -127,7 +127,7 @@ class StreamWriter(ResponseWriter, StreamEvents):
             reader.tunnel_sent(data)
             return
         reader.body_received(data)
-        if self.reader is not None and self.wants_input:
+        if self.reader is not None and self.wants_input and not self.stream.is_remote_closed:
             self._connection.restart_body_deadline(self)
 
     def body_ended(self, trailers: Trailers) -> None:

@@ -93,7 +93,10 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         self._is_leaving = False
         """Whether no further stream is opened."""
 
-        self._input_at = self._now()
+        self.at = self._input_at = self._ended_at = self._now()
+        self._looks_soon = False
+        """Whether the deadline is that of the next look at streams, which there may be or not."""
+
         self._has_untried = False
         """Whether a request was begun since the last PING, so that silence is suspicious."""
 
@@ -152,7 +155,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         stream = self._codec.open(user, block, is_end=is_end, is_of_head=is_of_head)
         self._users[stream.stream_id] = user
         self._has_untried = True
-        if self.deadline == NEVER or self.deadline > self._now() + SWEEP:
+        if not self._looks_soon:
             self._set_deadline()
         self.flush_soon()
         return stream
@@ -169,6 +172,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         self._users.pop(stream.stream_id, None)
         stream.events = NOBODY
         if not self._is_busy:
+            self._ended_at = self._now()
             self._close_if_done()
             self._set_deadline()
 
@@ -185,10 +189,12 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         """TurnUser."""
         if self._is_lost and not self._resuming:
             return
-        resuming, self._resuming = self._resuming, []
-        for user in resuming:
-            user.resume()
-        self._tell_touched()
+        if self._resuming:
+            resuming, self._resuming = self._resuming, []
+            self.at = self._now()
+            for user in resuming:
+                user.resume()
+            self._tell_touched()
         self._settle()
 
     # Twisted's side.
@@ -206,7 +212,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         """IProtocol."""
         if self._is_closing:
             return
-        self._input_at = self._now()
+        self.at = self._input_at = self._now()
         self._is_busy = True
         try:
             self._codec.receive(data)
@@ -261,7 +267,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     def _flush(self) -> None:
         codec = self._codec
         output = codec.output
-        while not output.is_blocked and not self._is_lost:
+        while output.has_some and not output.is_blocked and not self._is_lost:
             out = codec.take()
             if not out:
                 break
@@ -301,14 +307,14 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     # Deadlines.
 
     def _set_deadline(self) -> None:
-        if self._is_stalled or self._is_closing or self._is_lost:
+        # Not later than it is: however much goes on, each stream is looked at.
+        if self._looks_soon or self._is_stalled or self._is_closing or self._is_lost:
             return
-        now = self._now()
         if self._users:
-            # Not later than it is: however much goes on, each stream is looked at.
-            self.deadline = min(self.deadline, now + SWEEP)
+            self._looks_soon = True
+            self.deadline = min(self.deadline, self._now() + SWEEP)
         else:
-            self.deadline = now + self._owner.idle_timeout
+            self.deadline = max(self._input_at, self._ended_at) + self._owner.idle_timeout
 
     def deadline_passed(self) -> None:
         """Timed."""
@@ -321,10 +327,14 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         elif self._users:
             self._look_at_streams(now)
         else:
-            # At once, because a call could take it until the reactor has closed it.
-            self.leave()
+            self._looks_soon = False
+            self._set_deadline()
+            if self.deadline <= now:
+                # At once, because a call could take it until the reactor has closed it.
+                self.leave()
 
     def _look_at_streams(self, now: float) -> None:
+        self._looks_soon = True
         self.deadline = now + SWEEP
         if self._ping_at <= now:
             self._fail(EndpointTimeout(_SILENT))
@@ -352,6 +362,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
 
     def pauseProducing(self) -> None:
         self._is_stalled = self._codec.output.is_blocked = True
+        self._looks_soon = False
         self.has_peer_read()
         self.deadline = self._now() + self._owner.limits.upstream_send_timeout
 

@@ -37,6 +37,9 @@ MAX_INTERIM: Final = 100
 class SharedConnection:
     """The connection, as its streams see it."""
 
+    at: float
+    """The time of the input, or of the turn, in which streams are told something."""
+
     def open(
         self,
         user: HTTP2Stream,
@@ -86,9 +89,6 @@ class HTTP2Stream(EndpointStream, StreamEvents):
         self._stream: Stream | None = None
         self._timeouts = _DEFAULT_TIMEOUTS
         self._is_request_whole = False
-        self._has_begun = False
-        """Whether the final response has begun."""
-
         self._is_response_paused = False
         self._waits_for_windows = False
         """Whether the deadline is for some of the request that is still to be sent."""
@@ -129,7 +129,8 @@ class HTTP2Stream(EndpointStream, StreamEvents):
         self._is_request_whole = True
         if self._stream is not None:
             self._stream.end(encode_fields(trailers) if trailers else b"")
-            self._restart_deadline()
+            if not self._waits_for_windows:
+                self._restart_deadline()
             self._connection.flush_soon()
 
     def pause_response(self) -> None:
@@ -193,19 +194,18 @@ class HTTP2Stream(EndpointStream, StreamEvents):
         if self._interim_count > MAX_INTERIM:
             self.expire(ResponseError("The endpoint sends interim responses without end."))
             return
-        self._restart_deadline()
+        self._restart_deadline(self._connection.at)
         self._receiver.response_interim(response)
 
     def response_received(self, response: Response) -> None:
-        self._has_begun = True
-        self._restart_deadline()
+        self._restart_deadline(self._connection.at)
         self._receiver.response_started(response)
         if self._stream is not None:
             self._connection.touched(self)
 
     def body_received(self, data: bytes) -> None:
         self._receiver.response_body(data)
-        self._restart_deadline()
+        self._restart_deadline(self._connection.at)
         self._connection.touched(self)
 
     def body_ended(self, trailers: Trailers) -> None:
@@ -240,10 +240,12 @@ class HTTP2Stream(EndpointStream, StreamEvents):
             self._connection.closed(self, stream)
         return stream
 
-    def _restart_deadline(self) -> None:
+    def _restart_deadline(self, now: float = 0.0) -> None:
         """
         Give the endpoint its whole time. While the client may still send, or reads slowly, the wait
         is for the client, whose stream has a deadline of its own.
+
+        :param now: the time in seconds, if it is known.
         """
         stream = self._stream
         self._waits_for_windows = False
@@ -251,9 +253,9 @@ class HTTP2Stream(EndpointStream, StreamEvents):
             self.deadline = NEVER
         elif stream.queued:
             self._waits_for_windows = True
-            self.deadline = self._now() + self._timeouts.send_timeout
+            self.deadline = (now or self._now()) + self._timeouts.send_timeout
         elif self._is_request_whole:
-            self.deadline = self._now() + self._timeouts.read_timeout
+            self.deadline = (now or self._now()) + self._timeouts.read_timeout
         else:
             self.deadline = NEVER
 

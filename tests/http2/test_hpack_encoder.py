@@ -11,7 +11,6 @@ from ingress.encoded_fields import EncodedFields
 from ingress.http2.hpack_decoder import HPACKDecoder
 from ingress.http2.hpack_encoder import (
     NO_TABLE,
-    encode_field,
     encode_fields,
     encode_integer,
     encode_name,
