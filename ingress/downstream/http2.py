@@ -183,7 +183,6 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         if len(self._codec.streams) <= 1:
             self._settle()
         else:
-            # Other streams will have something to send in this turn, too: one write for all.
             self._deadlines.turn_end.tell(self)
 
     def resume_soon(self, writer: StreamWriter) -> None:
@@ -195,9 +194,10 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
         writer.deadline = self._now() + self._limits.body_timeout
 
     def stream_ended(self, writer: StreamWriter) -> None:
-        stream = writer.stream
+        stream, writers = writer.stream, self._writers
         stream.events = NOBODY
-        self._writers.pop(stream.stream_id, None)
+        if stream.stream_id in writers:
+            del writers[stream.stream_id]
 
     def turn_ended(self) -> None:
         """TurnUser."""

@@ -52,7 +52,7 @@ class StreamConnection:
     """The connection, as its streams see it."""
 
     def flush_soon(self) -> None:
-        """Something is to be sent: now, or together with that of other streams."""
+        """Something is to be sent: now, or in one write with that of other streams in this turn."""
         raise NotImplementedError
 
     def resume_soon(self, writer: StreamWriter) -> None:

@@ -288,12 +288,13 @@ class ServerConnection(Connection):
             self._close_if_done(stream)
 
     def _body_is_over(self, stream: Stream) -> None:
-        request = self._not_whole.pop(stream.stream_id, None)
-        if request is not None:
-            stream.was_told = True
-            self._new.append((stream, request))
-        else:
-            stream.take_end()
+        if self._not_whole:
+            request = self._not_whole.pop(stream.stream_id, None)
+            if request is not None:
+                stream.was_told = True
+                self._new.append((stream, request))
+                return
+        stream.take_end()
 
     def _message_fault(self, stream: Stream, detail: str) -> None:
         error = RequestError(detail)

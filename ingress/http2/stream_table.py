@@ -199,7 +199,9 @@ class StreamTable(StreamOwner):
         if stream.is_closed:
             return
         stream.is_closed = True
-        self.streams.pop(stream.stream_id, None)
+        # Compiled, this costs half as much as `pop`; so it is where else streams are forgotten.
+        if stream.stream_id in self.streams:
+            del self.streams[stream.stream_id]
         self.output.forget(stream)
         stream.window.close()
         if stream.held_size:

@@ -169,7 +169,8 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         self._plan_turn()
 
     def closed(self, user: HTTP2Stream, stream: Stream) -> None:
-        self._users.pop(stream.stream_id, None)
+        if stream.stream_id in self._users:
+            del self._users[stream.stream_id]
         stream.events = NOBODY
         if not self._is_busy:
             self._ended_at = self._now()
