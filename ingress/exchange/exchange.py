@@ -202,9 +202,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
             return
         record, call = self._record, self._call
         record.request_size += len(data)
-        route = record.route
-        # Not by `is_too_large`, which is not compiled, and is asked for each piece.
-        most = None if route is None else route.proxy.body_size
+        most = None if record.route is None else record.route.proxy.body_size  # no slow call
         if most is not None and record.request_size - self.request.length > most:
             if call is None:
                 self.refuse(BodyTooLarge(TOO_LARGE.detail))
