@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ingress.downstream.opening import REASONS
 from ingress.problem_code import Code
@@ -208,6 +209,10 @@ class PlayTests(ProcessTestCase):
 
     @classmethod
     def prepare(cls, folder: Path) -> None:
+        try:
+            socket.create_server((STRANGER, 0)).close()
+        except OSError:
+            raise SkipTest(f"this system has no {STRANGER}") from None
         cls.web = cls.echo("web")
         cls.access_log = folder / "access.log"
         cls.serve(
