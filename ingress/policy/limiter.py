@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from ingress.policy import bucket_table, in_flight
 from ingress.policy.bucket_table import Buckets, BucketTable, LocalBuckets, Rate, Refusal
 from ingress.policy.in_flight import InFlight, Region
-from ingress.policy.process_lock import ProcessLock, open_lock_file
+from ingress.policy.process_lock import PATIENCE, ProcessLock, open_lock_file
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -64,9 +64,12 @@ class SharedLimits:
     def __repr__(self) -> str:
         return f"<SharedLimits of {len(self._regions)} processes>"
 
-    def limiter(self) -> Limiter:
-        """:return: the view of this process, a worker."""
-        lock = ProcessLock(self.descriptor)
+    def limiter(self, patience: float = PATIENCE) -> Limiter:
+        """
+        :param patience: seconds to wait for another process that counts (`ProcessLock`).
+        :return: the view of this process, a worker.
+        """
+        lock = ProcessLock(self.descriptor, patience)
         return Limiter(
             BucketTable(self._buckets, lock), InFlight([*map(Region, self._regions)], lock)
         )

@@ -37,10 +37,16 @@ class ProcessLock:
     The locks of all stripes.
 
     :param descriptor: of a file that all processes have, from `open_lock_file`.
+    :param patience: seconds to wait for a lock.
+    :param mistrust: seconds for which a stripe is used without its lock after a wait in vain.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(
+        self, descriptor: int, patience: float = PATIENCE, mistrust: float = MISTRUST
+    ) -> None:
         self._descriptor = descriptor
+        self._patience = patience
+        self._mistrust = mistrust
         self._mistrusted: dict[int, float] = {}
         self.given_up = 0
         """How often a lock was waited for in vain."""
@@ -61,7 +67,7 @@ class ProcessLock:
         if began < until:
             return False
         spins = 0
-        while time.monotonic() < began + PATIENCE:
+        while time.monotonic() < began + self._patience:
             spins += 1
             if spins < _SPINS:
                 os.sched_yield()
@@ -70,7 +76,7 @@ class ProcessLock:
             if self._try(stripe):
                 self._mistrusted.pop(stripe, None)
                 return True
-        self._mistrusted[stripe] = began + MISTRUST
+        self._mistrusted[stripe] = began + self._mistrust
         self.given_up += 1
         return False
 

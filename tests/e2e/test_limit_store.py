@@ -12,27 +12,31 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.certs import CertificateAuthority
-from tests.support.client import HTTPClient
 from tests.support.endpoints import EchoEndpoint, RawEndpoint, read_head
 from tests.support.family import descendants
 from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import PATIENCE, IngressProcess, wait_until
 from tests.support.redis_server import PASSWORD, RedisServer, needs_redis
 
-TRIES = 8
 LEASE = 2
 """Seconds after which a replica that is gone holds nothing any more."""
 
-HOSTS = [f"host-{number}" for number in range(2 * TRIES)] + ["a", "b", "c"]
-"""The names of Ingresses, each of which has a limit of its own."""
+MOST = 2
+"""
+Requests that a client may send at once. On a busy machine any of them may wait for 50 ms in vain,
+after which its replica counts alone for a second. So each try has few requests, and a new client.
+"""
 
 MOST_HELD = 4
-HELD = ["held-before", "held-meanwhile", "held-after"]
-"""The names of Ingresses at which a client may have `MOST_HELD` requests in progress."""
+"""Requests that a client may have in progress."""
+
+CLIENTS = [f"127.1.{high}.{low}" for high in range(256) for low in range(1, 255)]
+"""The addresses of clients, each of which has limits of its own."""
 
 
 def begin_answer(connection: socket.socket) -> None:
@@ -43,15 +47,22 @@ def begin_answer(connection: socket.socket) -> None:
         pass
 
 
-def close_all(connections: list[socket.socket]) -> None:
-    """Let the requests end."""
-    for connection in connections:
+def close_all(connections: Sequence[socket.socket | None]) -> int:
+    """
+    Let the requests end.
+
+    :return: how many there were.
+    """
+    found = [each for each in connections if each is not None]
+    for connection in found:
         connection.close()
+    return len(found)
 
 
 class LimitStoreTests(SynchronousTestCase):
     def setUp(self) -> None:
         needs_redis()
+        self.clients = iter(CLIENTS)
         self.resources = ExitStack()
         self.addCleanup(self.resources.close)
         self.web = EchoEndpoint("web")
@@ -69,22 +80,12 @@ class LimitStoreTests(SynchronousTestCase):
         store = {"store": url, "store-ca": None if ca is None else str(ca), "store-lease": LEASE}
         process = IngressProcess(folder, limits=store, workers=workers)
         process.environment = {**process.environment, **environment}
-        limits = {"limit-rpm": "1", "limit-burst-multiplier": "20"}
+        counted = {"limit-rpm": "1", "limit-burst-multiplier": str(MOST - 1)}
+        held = {"limit-connections": str(MOST_HELD)}
         process.write(
             "all.yaml",
-            *(
-                ingress_manifest(name, f"{name}.example", {"/": "web"}, annotations=limits)
-                for name in HOSTS
-            ),
-            *(
-                ingress_manifest(
-                    name,
-                    f"{name}.example",
-                    {"/": "slow"},
-                    annotations={"limit-connections": str(MOST_HELD)},
-                )
-                for name in HELD
-            ),
+            ingress_manifest("counted", "counted.example", {"/": "web"}, annotations=counted),
+            ingress_manifest("held", "held.example", {"/": "slow"}, annotations=held),
             *served_manifests("web", self.web.port),
             *served_manifests("slow", self.slow.port),
         )
@@ -92,53 +93,66 @@ class LimitStoreTests(SynchronousTestCase):
         process.start()
         return process
 
-    def statuses(self, process: IngressProcess, host: str, count: int) -> list[int]:
-        found = []
-        for _ in range(count):
-            with HTTPClient(process.port("http")) as client:
-                found.append(client.request("/", host, fields="Connection: close\r\n").status)
-        return found
+    def connect(self, process: IngressProcess, client: str) -> socket.socket:
+        """:param client: the address of the client."""
+        connection = socket.create_connection(
+            ("127.0.0.1", process.port("http")), PATIENCE, source_address=(client, 0)
+        )
+        self.resources.callback(connection.close)
+        return connection
 
-    def admitted(self, processes: list[IngressProcess], host: str) -> int:
-        """How many of 30 requests to each are let in, taking turns."""
-        statuses = [
-            status
-            for _ in range(30)
-            for process in processes
-            for status in self.statuses(process, host, 1)
-        ]
-        self.assertEqual(set(statuses) - {200, 503}, set())
-        return statuses.count(200)
+    def begin(self, process: IngressProcess, host: str, client: str) -> socket.socket | None:
+        """
+        Begin a request.
+
+        :return: the connection on which its response comes; None if it was refused.
+        """
+        connection = self.connect(process, client)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode())
+        status = connection.recv(12)
+        self.assertIn(status, (b"HTTP/1.1 200", b"HTTP/1.1 503"))
+        if status.endswith(b"200"):
+            return connection
+        connection.close()
+        return None
+
+    def admitted(self, replicas: Sequence[IngressProcess]) -> int:
+        """How many requests of a new client are let in if it sends each replica one too many."""
+        client = next(self.clients)
+        begun = [self.begin(each, "counted.example", client) for each in [*replicas] * (MOST + 1)]
+        return close_all(begun)
 
     def test_together(self) -> None:
         """Replicas together let in what one would; without the store each counts for itself."""
         replicas = [self.replica(self.redis.url()), self.replica(self.redis.url(), workers=2)]
         for process, count in zip(replicas, (1, 2), strict=True):
             self.wait_for_store(process, count)
-        self.check_common(replicas, 0)
-        self.check_held(replicas, HELD[0])
+        self.check_common(replicas)
+        self.check_held(replicas)
 
         self.redis.freeze()
-        self.assertEqual(self.admitted(replicas, "b.example"), 42)
-        local = self.hold(replicas, HELD[1], MOST_HELD + 1)
-        self.assertEqual(len(local), 2 * MOST_HELD)
+        self.assertEqual(self.admitted(replicas), 2 * MOST)
+        self.assertEqual(len(self.hold(replicas, next(self.clients), MOST_HELD + 1)), 2 * MOST_HELD)
+        client = next(self.clients)
+        first, other = replicas
+        self.assertEqual(len(self.hold([other], client, MOST_HELD)), MOST_HELD)
         self.redis.thaw()
-        # What they have let in meanwhile counts for all.
-        wait_until(lambda: not self.hold(replicas, HELD[1], 1), "a common count")
-        close_all(local)
+        # What one has let in meanwhile counts for the other, which has nothing of it in progress.
+        wait_until(lambda: not close_all(self.hold([first], client, 1)), "a common count")
+        self.check_common(replicas)
 
         marks = [process.mark() for process in replicas]
         self.redis.end()
         for process, mark in zip(replicas, marks, strict=True):
             process.wait_for_line("The store of limits .* cannot be used", since=mark)
-        self.assertEqual(self.admitted(replicas, "c.example"), 42)
+        self.assertEqual(self.admitted(replicas), 2 * MOST)
 
         self.redis.start()
         for process, mark in zip(replicas, marks, strict=True):
             process.wait_for_line("The store of limits is back", since=mark)
         wait_until(lambda: self.redis_has_all(replicas[1]), "the other worker")
-        self.check_common(replicas, TRIES)
-        self.check_killed(replicas, HELD[2])
+        self.check_common(replicas)
+        self.check_killed(replicas)
         for process in replicas:
             self.assertNotIn(PASSWORD, process.log)
             self.assertNotIn(PASSWORD.replace(" ", "%20"), process.log)
@@ -148,76 +162,62 @@ class LimitStoreTests(SynchronousTestCase):
         """Wait until so many processes of a replica use the store."""
         wait_until(lambda: process.log.count("The store of limits is used") == count, "the store")
 
-    def check_common(self, replicas: list[IngressProcess], first: int) -> None:
-        """
-        Replicas let in what one would. On a busy machine a request may wait for 50 ms in vain, after
-        which its replica counts alone for a second: another Ingress is tried then.
-        """
-        hosts = [f"{name}.example" for name in HOSTS[first : first + TRIES]]
-        wait_until(lambda: self.admitted(replicas, hosts.pop()) == 21, "a common count")
+    def check_common(self, replicas: Sequence[IngressProcess]) -> None:
+        """Replicas let in what one would."""
+        wait_until(lambda: self.admitted(replicas) == MOST, "a common count")
 
     def hold(
-        self, replicas: Sequence[IngressProcess], name: str, count: int
+        self, replicas: Sequence[IngressProcess], client: str, count: int
     ) -> list[socket.socket]:
         """
         Begin so many requests on each replica, taking turns.
 
-        :return: the connections of those that are in progress; those of the others are closed.
+        :return: the connections of those that are in progress.
         """
-        held = []
-        for process in [*replicas] * count:
-            client = socket.create_connection(("127.0.0.1", process.port("http")), PATIENCE)
-            self.resources.callback(client.close)
-            client.sendall(b"GET / HTTP/1.1\r\nHost: %b.example\r\n\r\n" % name.encode())
-            status = client.recv(12)
-            self.assertIn(status, (b"HTTP/1.1 200", b"HTTP/1.1 503"))
-            if status.endswith(b"200"):
-                held.append(client)
-            else:
-                client.close()
-        return held
+        begun = [self.begin(each, "held.example", client) for each in [*replicas] * count]
+        return [each for each in begun if each is not None]
 
-    def hold_most(self, replicas: Sequence[IngressProcess], name: str) -> list[socket.socket]:
+    def hold_most(self, replicas: Sequence[IngressProcess]) -> tuple[str, list[socket.socket]]:
         """
-        Have as much in progress as a client may at this Ingress. On a busy machine that takes some
-        tries (see `check_common`).
+        Have as much in progress as replicas together let a client have, and not more.
 
-        :return: the connections.
+        :return: the client, and the connections.
         """
 
-        def held() -> list[socket.socket]:
-            found = self.hold(replicas, name, MOST_HELD)
+        def held() -> tuple[str, list[socket.socket]] | None:
+            client = next(self.clients)
+            found = self.hold(replicas, client, MOST_HELD)
             if len(found) == MOST_HELD:
-                return found
+                return client, found
             close_all(found)
-            return []
+            return None
 
-        return wait_until(held, "a common count")
+        return cast(tuple[str, list[socket.socket]], wait_until(held, "a common count"))
 
-    def check_held(self, replicas: list[IngressProcess], name: str) -> None:
+    def check_held(self, replicas: Sequence[IngressProcess]) -> None:
         """Replicas let in what one would, and again when requests are over."""
-        close_all(self.hold_most(replicas, name))
-        wait_until(lambda: len(self.hold(replicas, name, 1)) == len(replicas), "room")
+        client, held = self.hold_most(replicas)
+        close_all(held)
+        wait_until(lambda: close_all(self.hold(replicas, client, 1)) == len(replicas), "room")
 
-    def check_killed(self, replicas: list[IngressProcess], name: str) -> None:
+    def check_killed(self, replicas: Sequence[IngressProcess]) -> None:
         """
         What a replica had in progress that was killed counts no more after a while, and what
         another one has in progress counts all the time.
         """
         alive, killed = replicas
-        held = self.hold_most(replicas, name)
+        client, held = self.hold_most(replicas)
         port = alive.port("http")
-        kept = [client for client in held if client.getpeername()[1] == port]
+        kept = [each for each in held if each.getpeername()[1] == port]
         for pid in [killed.pid, *descendants(killed.pid)]:
             os.kill(pid, signal.SIGKILL)
-        found: list[socket.socket] = []
 
         def holds_all() -> bool:
-            found.extend(self.hold([alive], name, 1))
-            return len(found) + len(kept) == MOST_HELD
+            kept.extend(self.hold([alive], client, 1))
+            return len(kept) == MOST_HELD
 
         wait_until(holds_all, "the end of the lease")
-        self.assertEqual(self.hold([alive], name, 1), [])
+        self.assertEqual(self.hold([alive], client, 1), [])
 
     def redis_has_all(self, process: IngressProcess) -> bool:
         """Whether both workers have said that the store is back."""
@@ -244,14 +244,14 @@ class LimitStoreTests(SynchronousTestCase):
             if works:
                 for process in replicas:
                     self.wait_for_store(process, 1)
-                self.check_common(replicas, 0)
+                self.check_common(replicas)
             else:
                 replicas[0].wait_for_line("The store of limits rediss://localhost.* cannot be used")
-                self.assertEqual(self.admitted(replicas, "a.example"), 42)
+                self.assertEqual(self.admitted(replicas), 2 * MOST)
 
     def test_wrong_password(self) -> None:
         """A wrong password costs the common count, and nothing else."""
         process = self.replica(self.redis.url("hunter2"))
         process.wait_for_line("The store of limits redis://localhost:.* cannot be used .WRONGPASS")
-        self.assertEqual(self.admitted([process], "a.example"), 21)
+        self.assertEqual(self.admitted([process]), MOST)
         self.assertNotIn("hunter2", process.log)

@@ -7,7 +7,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.policy.process_lock import ProcessLock, open_lock_file
-from tests.support.forked import Forked, waiting
+from tests.support.forked import PATIENCE, Forked, waiting
 
 
 class ProcessLockTests(SynchronousTestCase):
@@ -37,14 +37,17 @@ class ProcessLockTests(SynchronousTestCase):
         self.assertTrue(ProcessLock(self.descriptor).take(7))
 
     def test_stopped(self) -> None:
-        """A process that holds a lock and does not go on is waited for once a second at most."""
+        """A process that holds a lock and does not go on is waited for once in a while."""
         process, wait = waiting(lambda: ProcessLock(self.descriptor).take(7))
         wait()
         self.addCleanup(process.kill)
-        for _ in range(100):
-            self.assertFalse(self.lock.take(7))
-        self.assertEqual(self.lock.given_up, 1)
-        self.assertTrue(self.lock.take(8))
+        trusting = ProcessLock(self.descriptor, mistrust=0)
+        mistrusting = ProcessLock(self.descriptor, mistrust=PATIENCE)
+        for _ in range(3):
+            self.assertFalse(trusting.take(7))
+            self.assertFalse(mistrusting.take(7))
+        self.assertEqual((trusting.given_up, mistrusting.given_up), (3, 1))
+        self.assertTrue(mistrusting.take(8))
 
     def test_claim(self) -> None:
         """Each process claims another number; that of one that has ended is free again."""

@@ -11,8 +11,8 @@ import signal
 from collections.abc import Callable
 from typing import Any, Final
 
-PATIENCE: Final = 20.0
-"""Seconds to wait for a process."""
+PATIENCE: Final = 60.0
+"""Seconds to wait for a process; machines may be busy."""
 
 
 class Forked:

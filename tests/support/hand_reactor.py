@@ -21,7 +21,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 """Seconds for the kernel to carry data from one end to the other."""
 
 

@@ -24,7 +24,7 @@ TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds to wait for a condition that is normally met at once; machines may be busy."""
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
