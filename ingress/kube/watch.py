@@ -34,6 +34,20 @@ except ImportError:  # no Linux
 
 _log = Logger()
 
+_WATCHED: Final = (
+    0
+    if inotify is None
+    else (
+        inotify.IN_CLOSE_WRITE
+        | inotify.IN_ATTRIB
+        | inotify.IN_MOVED_FROM
+        | inotify.IN_MOVED_TO
+        | inotify.IN_CREATE
+        | inotify.IN_DELETE
+        | inotify.IN_MOVE_SELF
+    )
+)
+
 MAX_FILES: Final = 1000
 """Files of a folder that are looked at: more are no configuration."""
 
@@ -43,11 +57,15 @@ class FolderWatcher:
     Reports changes in a set of folders, if the system can.
 
     :param reactor: without file descriptors (a Clock), no change is reported.
+    :param sees_writing: whether writes are reported before the file is closed.
     """
 
-    def __init__(self, reactor: IReactorTime, changed: ChangeCallback) -> None:
+    def __init__(
+        self, reactor: IReactorTime, changed: ChangeCallback, *, sees_writing: bool = True
+    ) -> None:
         self._reactor = reactor
         self._changed = changed
+        self._sees_writing = sees_writing
         self._folders: dict[str, tuple[int, int]] = {}
         """By real path: device and inode of each folder that is watched."""
 
@@ -77,7 +95,7 @@ class FolderWatcher:
             if folder not in self._folders:
                 try:
                     self._inotify.watch(
-                        FilePath(os.fsencode(folder)), _mask(), callbacks=[self._take]
+                        FilePath(os.fsencode(folder)), self._mask(), callbacks=[self._take]
                     )
                     self._folders[folder] = identity
                 except inotify.INotifyError:
@@ -100,6 +118,10 @@ class FolderWatcher:
                 self._is_refused = True
                 _log.warn("No inotify instance is available; changes are looked for twice a second")
         return self._inotify is not None
+
+    def _mask(self) -> int:
+        # IN_MODIFY is the only one that tells of an open file.
+        return _WATCHED | (inotify.IN_MODIFY if self._sees_writing else 0)
 
     def _ignore(self, folder: str) -> None:
         del self._folders[folder]
@@ -134,19 +156,6 @@ def _identify(folder: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return (status.st_dev, status.st_ino)
-
-
-def _mask() -> int:
-    return (
-        inotify.IN_MODIFY
-        | inotify.IN_CLOSE_WRITE
-        | inotify.IN_ATTRIB
-        | inotify.IN_MOVED_FROM
-        | inotify.IN_MOVED_TO
-        | inotify.IN_CREATE
-        | inotify.IN_DELETE
-        | inotify.IN_MOVE_SELF
-    )
 
 
 def _open_inotify(reactor: IReactorTime) -> Any:
@@ -193,7 +202,10 @@ class FileWatcher:
     def start(self) -> None:
         """Report changes from now on."""
         self._known = self._seen = self._sign()
-        self._watcher = FolderWatcher(self._reactor, lambda path, change: self._hurry())
+        # An access log may lie beside the files, and would wake us with each write.
+        self._watcher = FolderWatcher(
+            self._reactor, lambda path, change: self._hurry(), sees_writing=False
+        )
         self._schedule(self._poll_delay())
 
     def replace(self, paths: Iterable[str]) -> None:

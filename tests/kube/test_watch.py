@@ -135,6 +135,22 @@ class FolderWatcherTests(TestCase):
         await self.settle()
         self.assertEqual(self.events[-1], ("m/a", Change.WRITTEN))
 
+    async def test_not_writing(self) -> None:
+        """Who wants to hear of files that are closed alone hears nothing of an access log."""
+        events: list[Change] = []
+        watcher = FolderWatcher(
+            reactor, lambda path, change: events.append(change), sees_writing=False
+        )
+        self.addCleanup(watcher.stop)
+        with self.disk.open("m/a") as file:
+            self.assertTrue(watcher.watch([self.disk.path("m")]))
+            file.write("a")
+            file.flush()
+            await self.settle()
+            self.assertEqual(events, [])
+        await self.settle()
+        self.assertEqual(events, [Change.WRITTEN])
+
     async def test_rename(self) -> None:
         """What is renamed into place is complete."""
         self.disk.write("b", "")
