@@ -122,7 +122,7 @@ class Admission:
         return is_crowded(len(self._connections), self._limit.maximum)
 
     def _may_have(self, client: Client) -> bool:
-        limits, address = self._config.limits, client.address.decode("ascii")
+        limits, address = self._config.limits, client.name
         is_exempt = not address or client.names_clients_by(self._config)
         own = 0 if is_exempt else self._connections.count(address)
         most = limits.connections_per_client

@@ -36,7 +36,7 @@ class Handshake(StreamProtocol):
     def __init__(
         self, clients: Clients, deadlines: Deadlines, client: Client, make_protocol: MakeProtocol
     ) -> None:
-        self.address = client.address.decode("ascii")
+        self.address = client.name
         self.deadline = deadlines.now() + clients.limits.tls_handshake_timeout
         self._unsent = 0
         self._client = client
@@ -67,6 +67,7 @@ class Handshake(StreamProtocol):
         transport = self.transport
         if isinstance(transport, TLSTransport) and transport.channel is not None:
             self._client.session = client_session(transport.channel.connection)
+            transport.channel.let_go()
         protocol = self._make_protocol(transport.negotiated_protocol)
         transport.protocol = protocol
         protocol.makeConnection(transport)

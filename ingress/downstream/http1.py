@@ -56,7 +56,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     def __init__(self, clients: Clients, exchanges: ExchangeResources, client: Client) -> None:
         self.deadline = NEVER
         self.state = WAITING
-        self.address = client.address.decode("ascii")
+        self.address = client.name
         self._unsent = 0
         self._clients = clients
         self._exchanges = exchanges

@@ -47,7 +47,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
     def __init__(self, clients: Clients, exchanges: ExchangeResources, client: Client) -> None:
         self.deadline = NEVER
         self.state = OPEN
-        self.address = client.address.decode("ascii")
+        self.address = client.name
         self._unsent = 0
         self._clients = clients
         self._exchanges = exchanges

@@ -180,7 +180,7 @@ class Opening:
         address: Any,
         client: Client,
     ) -> None:
-        self.address = client.address.decode("ascii")
+        self.address = client.name
         self.deadline = NEVER
         self._peer_client = client
         self._opener = opener

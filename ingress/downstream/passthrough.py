@@ -98,7 +98,7 @@ class PassedConnections:
         relay = Relay(
             self._relays,
             found.upstream or UpstreamKey(found.ingress[0], "", ""),
-            client.address.decode("ascii"),
+            client.name,
             name[1] if isinstance(name, tuple) else 0,
         )
         relay.preface = partial(proxy_header, named, None)

@@ -42,7 +42,7 @@ class PortFactory(Factory):
         client = Client(getattr(addr, "host", ""), is_secure=False)
         if service is None or not self._clients.admission.admit(client):
             return None
-        address = client.address.decode("ascii")
+        address = client.name
         relay = Relay(self._relays, service.upstream, address, self._key.port)
         wanted = Version.V1 if service.proxy_out else None
         relay.preface = partial(proxy_header, addr, wanted)

@@ -35,16 +35,47 @@ them, and clients can make them as long as a head.
 
 class _KnownAddress:
     """
-    An address of clients: parsing one takes a tenth of what a connection costs.
+    An address of clients: parsing one takes a tenth of what a connection costs. Its connections
+    share what they keep of it.
 
     :param parsed: None for none.
     """
 
-    __slots__ = ("parsed", "text")
+    __slots__ = ("_fields", "_fields_of", "_forwarded", "_forwarded_of", "name", "parsed", "text")
 
     def __init__(self, parsed: Address | None) -> None:
         self.parsed = parsed
-        self.text = b"" if parsed is None else str(parsed).encode("ascii")
+        self.name = "" if parsed is None else str(parsed)
+        self.text = self.name.encode("ascii")
+        self._fields = b""
+        self._fields_of = (-1, False)
+        """The port and the security of the last connection, whose fields are `_fields`."""
+
+        self._forwarded = b""
+        self._forwarded_of = (b"", b"")
+        """The fields and the authority of the last request, which `_forwarded` is made of."""
+
+    def fields(self, port: int, *, is_secure: bool) -> bytes:
+        """
+        :param port: the public one of its connection.
+        :return: the fields that say where a connection comes from.
+        """
+        key = (port, is_secure)
+        if self._fields_of != key:
+            self._fields = _connection_fields(self.text, port, is_secure=is_secure, chain=self.text)
+            self._fields_of = key
+        return self._fields
+
+    def forwarded(self, fields: bytes, authority: bytes) -> bytes:
+        """:return: all forwarded fields of a request that has none itself."""
+        key = (fields, authority)
+        if self._forwarded_of != key:
+            forwarded = b"%bX-Forwarded-Host: %b\r\n" % key
+            if len(forwarded) > _MAX_KEPT:
+                return forwarded
+            self._forwarded = forwarded
+            self._forwarded_of = key
+        return self._forwarded
 
 
 _known: Final[RecentValues[str, _KnownAddress]] = RecentValues(4096)
@@ -57,6 +88,9 @@ def _parse(address: str) -> _KnownAddress:
         known = _KnownAddress(plain_address(address) if address else None)
         _known.put(address, known)
     return known
+
+
+_NOBODY: Final = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
 
 
 class Client:
@@ -73,13 +107,13 @@ class Client:
     """
 
     __slots__ = (
-        "_address",
         "_authority",
         "_believed",
         "_config",
         "_fields",
         "_identity",
         "_is_trusted",
+        "_known",
         "_names_address",
         "address",
         "is_in_clear",
@@ -89,8 +123,7 @@ class Client:
     )
 
     def __init__(self, address: str, *, is_secure: bool, port: int = 0) -> None:
-        known = _parse(address)
-        self._address = known.parsed
+        known = self._known = _parse(address)
         self.address = known.text
         self.is_secure = is_secure
         self.is_in_clear = not is_secure
@@ -102,10 +135,15 @@ class Client:
         self._authority = b""
         """`_believed` was made for a request with this authority and this identity of fields."""
 
-        self._believed = BelievedClient(b"", b"", b"", is_secure=False, is_trusted=False)
+        self._believed = _NOBODY
         self._is_trusted = False
         self._names_address = False
         """Whether the address that the peer forwards is believed, and nothing else of it."""
+
+    @property
+    def name(self) -> str:
+        """`address` as text."""
+        return self._known.name
 
     def is_trusted_by(self, config: Config) -> bool:
         """Return whether the peer is a proxy whose forwarded fields are believed."""
@@ -119,7 +157,8 @@ class Client:
 
     def is_inside(self, networks: Networks) -> bool:
         """Return whether the peer's address lies in one of the networks."""
-        return self._address is not None and is_inside(self._address, networks)
+        parsed = self._known.parsed
+        return parsed is not None and is_inside(parsed, networks)
 
     def believed(self, request: Request, config: Config) -> BelievedClient:
         """
@@ -143,9 +182,7 @@ class Client:
             self._names_address = not self._is_trusted and self.names_clients_by(config)
             ports = config.public_ports
             port = ports.https if self.is_secure else ports.http
-            self._fields = _connection_fields(
-                self.address, port, is_secure=self.is_secure, chain=self.address
-            )
+            self._fields = self._known.fields(port, is_secure=self.is_secure)
         if self._is_trusted:
             return self._believe_proxy(request, config)
         original = request.cache.forwarded
@@ -160,10 +197,11 @@ class Client:
                 port = ports.https if self.is_secure else ports.http
                 address = str(named).encode("ascii")
                 fields = _connection_fields(address, port, is_secure=self.is_secure, chain=address)
+        forwarded = self._known.forwarded(fields, request.authority)
         return BelievedClient(
             address,
             request.authority,
-            b"%bX-Forwarded-Host: %b\r\n%b" % (fields, request.authority, original),
+            forwarded + original if original else forwarded,
             is_secure=self.is_secure,
             is_trusted=False,
             session=self.session,

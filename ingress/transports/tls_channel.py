@@ -23,6 +23,11 @@ _buffer: Final[Any] = ffi.new("char[]", RECORD_SIZE)
 _octets: Final[Any] = ffi.buffer(_buffer)
 _ssl_read: Final[Any] = lib.SSL_read
 _ssl_write: Final[Any] = lib.SSL_write
+_ssl_shutdown: Final[Any] = lib.SSL_shutdown
+_HOST_NAME: Final[Any] = lib.TLSEXT_NAMETYPE_host_name
+
+_raise: Final[Any] = SSL.Connection._raise_ssl_error
+"""Raises what a call has met. Of its first argument it needs the context alone (`_context`)."""
 
 
 def clear_errors() -> None:
@@ -40,7 +45,7 @@ def clear_errors() -> None:
 class TLSChannel:
     """
     :param connection: on the socket; its context enables partial writes, as those of pyOpenSSL do.
-    :ivar connection: None for one of a test, which defines all methods.
+    :ivar connection: None after `let_go`, and for one of a test, which defines all methods.
 
     Each method raises `SSL.Error`: a `WantReadError` or `WantWriteError` if it has to be called
     again when the socket is readable or writable.
@@ -49,8 +54,12 @@ class TLSChannel:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self._ssl: Any = None
+        self._context: Any = None
+        """Is there for OpenSSL as long as the connection, and its callbacks with it."""
+
         if connection is not None:
             self._ssl = connection._ssl
+            self._context = connection.get_context()
             # By default pyOpenSSL continues each read until there is data. A peer that sends only
             # key updates (RFC 8446 section 4.6.3) or renegotiation requests, without a pause,
             # would keep the reactor in one read for ever.
@@ -59,6 +68,15 @@ class TLSChannel:
     def shake_hands(self) -> None:
         """Take one step of the handshake; the last one returns."""
         self.connection.do_handshake()
+
+    def let_go(self) -> None:
+        """
+        Let go of what only handshakes need: pyOpenSSL's part, half a kibibyte. Nothing can be asked
+        about the handshake any more but the server name.
+        """
+        # The client's SNI may have chosen another one.
+        self._context = self.connection.get_context()
+        self.connection = None
 
     def read(self) -> bytes:
         """
@@ -69,7 +87,7 @@ class TLSChannel:
         """
         size: int = _ssl_read(self._ssl, _buffer, RECORD_SIZE)
         if size <= 0:
-            self.connection._raise_ssl_error(self._ssl, size)
+            _raise(self, self._ssl, size)
         data: bytes = _octets[:size]
         return data
 
@@ -86,17 +104,20 @@ class TLSChannel:
         else:
             size = _ssl_write(self._ssl, data, len(data))
         if size <= 0:
-            self.connection._raise_ssl_error(self._ssl, size)
+            _raise(self, self._ssl, size)
         return size
 
     def say_goodbye(self) -> None:
         """Send close_notify."""
-        self.connection.shutdown()
+        result: int = _ssl_shutdown(self._ssl)
+        if result < 0:
+            _raise(self, self._ssl, result)
 
     def server_name(self) -> str | None:
         """Return the client's SNI as sent, after the handshake; None if the client sent none."""
-        name: bytes | None = self.connection.get_servername()
-        return name.decode("latin-1") if name else None
+        name: Any = lib.SSL_get_servername(self._ssl, _HOST_NAME)
+        octets: bytes = ffi.string(name) if name else b""
+        return octets.decode("latin-1") if octets else None
 
     def negotiated_protocol(self) -> bytes | None:
         """Return what ALPN has agreed on, after the handshake; None for nothing."""

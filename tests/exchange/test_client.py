@@ -123,6 +123,23 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(getrefcount(request.cache), before)
         self.assertIsNot(client.believed(request, CONFIG), believed)
 
+    def test_shared(self) -> None:
+        """Connections of one client share what an idle one keeps, where they say the same."""
+        request, other = make_request(), make_request(host=b"other.example")
+        claiming = make_request(b"X-Forwarded-For: 1.2.3.4")
+        for _ in range(2):
+            first = Client(PROXY, is_secure=False, port=1).believed(request, CONFIG)
+            second = Client(PROXY, is_secure=False, port=2).believed(request, CONFIG)
+            self.assertIs(first.forwarded, second.forwarded)
+            self.assertEqual((first.port, second.port), (1, 2))
+            for is_secure, each in ((True, request), (False, other), (False, claiming)):
+                mine = Client(PROXY, is_secure=is_secure).believed(each, CONFIG).forwarded
+                self.assertIn(b"X-Forwarded-Host: %b\r\n" % each.authority, mine)
+                self.assertIn(b"X-Scheme: https" if is_secure else b"X-Scheme: http\r\n", mine)
+                self.assertEqual(b"1.2.3.4" in mine, each is claiming)
+        elsewhere = Client("192.0.2.1", is_secure=False).believed(request, CONFIG)
+        self.assertIn(b"X-Real-IP: 192.0.2.1\r\n", elsewhere.forwarded)
+
     def test_trust_changes(self) -> None:
         """Fields that were not believed are, once the configuration trusts the peer."""
         client = Client(PROXY, is_secure=False)

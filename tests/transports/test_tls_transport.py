@@ -374,11 +374,33 @@ class EndTests(TLSTestCase):
         """A transport that is lost keeps nothing of OpenSSL's, even if somebody keeps the transport."""
         pair = self.shake_hands()
         assert pair.transport.channel is not None
-        connection = weakref.ref(pair.transport.channel.connection)
+        handle = weakref.ref(pair.transport.channel._ssl)
         pair.transport.loseConnection()
-        pair.reactor.turn()
+        pair.reactor.turn_until(lambda: pair.protocol.lost)
         gc.collect()
-        self.assertIsNone(connection())
+        self.assertIsNone(handle())
+
+    def test_handshake_is_let_go(self) -> None:
+        """Without what only handshakes need, data, the server name, faults and ends are the same."""
+        pair, other = self.shake_hands(), self.shake_hands()
+        for each in (pair, other):
+            channel = each.transport.channel
+            assert channel is not None
+            connection = weakref.ref(channel.connection)
+            channel.let_go()
+            gc.collect()
+            self.assertIsNone(connection())
+            each.send(b"hello")
+            each.transport.write(b"world")
+            self.assertEqual(each.read(5), b"world")
+            self.assertEqual(server_name(each.transport), "a.example")
+        pair.transport.loseConnection()
+        pair.reactor.turn_until(lambda: pair.protocol.lost)
+        self.assertTrue(pair.has_ended())
+        with socket.socket(fileno=other.client.detach()) as plain:
+            plain.send(b"no record at all")
+            other.reactor.turn_until(lambda: other.protocol.lost)
+        self.assertIs(other.protocol.lost, ConnectionLost)
 
 
 class ScriptedChannel(TLSChannel):
