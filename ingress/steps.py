@@ -7,7 +7,7 @@ The caller decides how many steps make a slice (`ingress.controller`,
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -31,3 +31,18 @@ def finish(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def ticking(steps: Steps[T], tick: Callable[[], None]) -> Steps[T]:
+    """
+    :param tick: is called after each step.
+    :return: the same steps.
+    """
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        tick()
+        yield

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,10 +19,11 @@ from typing import Any, Final
 from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.migrate_ingresses import judge_ingresses, judge_secrets
-from ingress.command.migrate_output import Output, write
+from ingress.command.migrate_output import Output, as_json, write
 from ingress.command.migrate_reading import read_objects, read_values
 from ingress.command.offline import Offline, load, readable
 from ingress.command.options import add_cluster, add_format, cluster_of
+from ingress.command.progress import Stages
 from ingress.command.remarks import remarks_of
 from ingress.config import Cluster, Config
 from ingress.config_file import ConfigError, load_config
@@ -100,6 +102,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Subcommand."""
+    with Stages(sys.stderr, time.monotonic) as stages:
+        reports, failing = _migrate(arguments, stages)
+        texts = list(_printed(arguments.format, reports))
+    print("\n".join(texts))
+    rows = (row for report in reports for row in report.rows)
+    return FOUND if any(row.verdict in failing for row in rows) else FINE
+
+
+def _migrate(
+    arguments: argparse.Namespace, stages: Stages
+) -> tuple[list[Report], frozenset[Verdict]]:
+    """
+    Read, judge and write.
+
+    :return: also the verdicts that are to fail.
+    """
     failing = _verdicts(arguments.fail_on)
     _check(arguments)
     cluster = cluster_of(arguments)
@@ -107,19 +125,24 @@ def run(arguments: argparse.Namespace) -> int:
         raise CannotRun("name files and folders, or a cluster")
     values = read_values(arguments.values)
     if cluster is not None:
-        outputs = _of_cluster(arguments, cluster, values)
+        outputs = _of_cluster(arguments, cluster, values, stages)
     else:
-        outputs = _of_files(arguments, values)
+        outputs = _of_files(arguments, values, stages)
+    stages.begin("writing")
     if arguments.output is not None:
         write(Path(arguments.output), outputs, force=arguments.force)
-    reports = [output.report for output in outputs]
-    if arguments.format == "json":
-        print(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
-    else:
-        for number, report in enumerate(reports):
-            print("\n" * bool(number) + "\n".join(FORMATS[arguments.format](report)))
-    rows = [row for report in reports for row in report.rows]
-    return FOUND if any(row.verdict in failing for row in rows) else FINE
+    return [output.report for output in outputs], failing
+
+
+def _printed(form: str, reports: Sequence[Report]) -> Iterator[str]:
+    """Yield the reports in a form."""
+    if form == "json":
+        yield as_json([report.as_json() for report in reports])
+        return
+    for number, report in enumerate(reports):
+        if number:
+            yield "\n"
+        yield from FORMATS[form](report)
 
 
 FORMATS: Final[Mapping[str, Writer]] = {
@@ -153,7 +176,9 @@ def _verdicts(text: str) -> frozenset[Verdict]:
 # Files.
 
 
-def _of_files(arguments: argparse.Namespace, values: Mapping[str, Any]) -> list[Output]:
+def _of_files(
+    arguments: argparse.Namespace, values: Mapping[str, Any], stages: Stages
+) -> list[Output]:
     paths: list[str] = arguments.paths
     if not paths and not arguments.values:
         raise CannotRun(
@@ -165,18 +190,23 @@ def _of_files(arguments: argparse.Namespace, values: Mapping[str, Any]) -> list[
         raise CannotRun(f"{missing[0]}: there is no such file or folder")
     with readable(paths) as real:
         names = {one: other for one, other in zip(real, paths, strict=True) if one != other}
-        objects = read_objects(real, names)
-        installations, made = _found(arguments, objects, values)
+        stages.begin("looking for ingress-nginx")
+        read = read_objects(real, names, stages.tick)
+        installations, made = _found(arguments, read.objects, values)
         outputs = []
         for installation, name in _named(installations):
             files = [os.path.abspath(path) for path in real]
-            output = Output(name, installation, arguments.image, tuple(paths), made, tuple(real))
-            offline, made_file = _load_files(output, files)
+            output = Output(
+                name, installation, arguments.image, tuple(paths), made, tuple(real),
+                copies=read.copies,
+            )  # fmt: skip
+            offline, made_file = _load_files(output, files, stages)
+            stages.begin("judging")
             # What the report shows in place of temporary files.
             shown = {os.path.abspath(one): other for one, other in names.items()}
             shown[made_file] = ", ".join(arguments.values)
             outputs.append(output.with_report(_report(installation, offline, values, shown)))
-        return [output.with_copies() for output in outputs]
+        return outputs
 
 
 def _found(
@@ -222,7 +252,7 @@ def _as_name(text: str) -> str:
     return _NOT_IN_NAMES.sub("-", text.lower())[:_MAX_NAME].strip("-")
 
 
-def _load_files(output: Output, files: Sequence[str]) -> tuple[Offline, str]:
+def _load_files(output: Output, files: Sequence[str], stages: Stages) -> tuple[Offline, str]:
     """
     Read what this installation serves, by a configuration that is written for that.
 
@@ -240,8 +270,9 @@ def _load_files(output: Output, files: Sequence[str]) -> tuple[Offline, str]:
         # No message names the temporary folder.
         settings["tls"] = {**settings.get("tls", {}), "secrets": None}
         config.write_text(as_yaml(settings))
+        stages.begin("reading what is served, and building it")
         try:
-            return load(str(config), (), remark=remarks_of), str(file)
+            return load(str(config), (), remark=remarks_of, tick=stages.tick), str(file)
         except CannotRun as error:
             raise CannotRun(_of_flags(error, folder)) from None
 
@@ -256,7 +287,7 @@ def _of_flags(error: IngressError, folder: str) -> str:
 
 
 def _of_cluster(
-    arguments: argparse.Namespace, cluster: Cluster, values: Mapping[str, Any]
+    arguments: argparse.Namespace, cluster: Cluster, values: Mapping[str, Any], stages: Stages
 ) -> list[Output]:
     # The client of the API server takes longer to import than many files to read.
     from ingress.command.migrate_cluster import NAMESPACES, read_installations
@@ -275,7 +306,9 @@ def _of_cluster(
                 raise CannotRun(_of_flags(error, folder)) from None
 
     namespaces = arguments.namespace or NAMESPACES
+    stages.begin("reading the cluster")
     found = read_installations(cluster, namespaces, configure)
+    stages.begin("judging")
     contents = {installation.name: (config, content) for installation, config, content in found}
     outputs = []
     for installation, name in _named([each[0] for each in found]):
@@ -315,6 +348,8 @@ def _report(
 
 def _with_names(row: Row, shown: Mapping[str, str]) -> Row:
     follows, name = row.follows, row.name
+    if row.file not in shown and not any(each in follows or each in name for each in shown):
+        return row
     for file, other in shown.items():
         follows, name = follows.replace(file, other), name.replace(file, other)
     return replace(row, follows=follows, name=name, file=shown.get(row.file, row.file))

@@ -4,16 +4,16 @@ What ``txingress migrate`` writes: into a folder, nothing over what is there, an
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from ingress.command.failure import CannotRun
-from ingress.command.migrate_reading import read_served
-from ingress.migration.config_maps import safe_data
+from ingress.command.migrate_copies import without_secrets
 from ingress.migration.configuration import local_settings
 from ingress.migration.controller import Installation
 from ingress.migration.manifests import File, as_yaml, manifest_files
@@ -46,8 +46,8 @@ class Output:
     """The cluster that everything came from."""
 
     rendered: Report | None = None
-    copies: str = ""
-    """Objects that were read from standard input."""
+    copies: tuple[str, ...] = ()
+    """Objects that were read from standard input, as YAML."""
 
     @property
     def report(self) -> Report:
@@ -59,17 +59,9 @@ class Output:
         """:return: the same with its report."""
         return replace(self, rendered=report)
 
-    def with_copies(self) -> Output:
-        """:return: the same with copies of what no file of the user has, Secrets left out."""
-        texts = [self.made_text()]
-        for path, real in zip(self.paths, self.real, strict=True):
-            if path != real:
-                texts += [as_yaml(_without_secrets(each)) for each in read_served(real)]
-        return replace(self, copies="---\n".join(filter(None, texts)))
-
     def made_text(self) -> str:
         """:return: the objects that only Helm values tell of, as YAML; empty for none."""
-        return "---\n".join(as_yaml(_without_secrets(each.value)) for each in self.made)
+        return "---\n".join(as_yaml(without_secrets(each.value)) for each in self.made)
 
     def files(self, folder: Path) -> Iterator[File]:
         """
@@ -79,18 +71,23 @@ class Output:
         source = self.source
         if not source:
             files = [_relative(path, folder) for path in self.paths if path in self.real]
-            if self.copies:
+            if texts := [*filter(None, (self.made_text(),)), *self.copies]:
                 files.append(COPIES)
-                yield File(COPIES, self.copies)
+                yield File(COPIES, "---\n".join(texts))
             source = {"files": files}
         yield File("ingress.yaml", _HEAD + as_yaml(local_settings(self.installation, source)))
         yield from manifest_files(self.installation, self.name, self.image)
         lines = {
             "report.md": "\n".join(write_markdown(self.report)),
             "report.html": "\n".join(write_html(self.report)),
-            "report.json": json.dumps(self.report.as_json(), indent=2, ensure_ascii=False),
+            "report.json": as_json(self.report.as_json()),
         }
         yield from (File(name, f"{text}\n") for name, text in lines.items())
+
+
+def as_json(value: object) -> str:
+    """:return: JSON for people and programs; the encoder of the standard library takes minutes."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 _HEAD: Final = """\
@@ -106,22 +103,6 @@ _HEAD: Final = """\
 
 def _relative(path: str, folder: Path) -> str:
     return os.path.relpath(os.path.abspath(path), folder.absolute())
-
-
-def _without_secrets(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """:return: an object without what may be a secret in a ConfigMap, or kubectl's copy."""
-    metadata = dict(value.get("metadata") or {})
-    annotations = {
-        name: text
-        for name, text in (metadata.get("annotations") or {}).items()
-        if name != "kubectl.kubernetes.io/last-applied-configuration"
-    }
-    metadata.pop("managedFields", None)
-    metadata["annotations"] = annotations
-    made = {**value, "metadata": metadata}
-    if value.get("kind") == "ConfigMap":
-        made["data"], _ = safe_data(RawObject("ConfigMap", "", "", value))
-    return made
 
 
 def write(folder: Path, outputs: Sequence[Output], *, force: bool) -> None:

@@ -5,26 +5,35 @@ What ``txingress migrate`` reads: objects of an installation as they are written
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingress.command.bounded_input import read_input
 from ingress.command.failure import CannotRun
+from ingress.command.migrate_copies import copies_of
 from ingress.document import (
     Document,
     DocumentError,
+    DocumentText,
     decode_text,
     load_documents,
-    parse_document,
+    parse_in_slices,
     split_documents,
 )
-from ingress.migration.raw import RawObject, read_raw
+from ingress.migration.raw import KINDS, RawObject, read_raw
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
-_SERVED: Final = frozenset(
-    {"ConfigMap", "EndpointSlice", "Endpoints", "Ingress", "IngressClass", "Service"}
-)
+_KINDS: Final = re.compile("|".join((*sorted(KINDS), "List")))
+"""Words of which a document has one if there is an object in it that belongs to an installation."""
+
+_LIST: Final = re.compile(r"^kind: [\"']?\w*List[\"']?[ \t]*$", re.MULTILINE)
+_ITEMS: Final = re.compile(r"^items:[ \t]*\n", re.MULTILINE)
+_ITEM: Final = re.compile(r"^(?=- )", re.MULTILINE)
+_NEXT_KEY: Final = re.compile(r"^[^\s#-]", re.MULTILINE)
+"""Parts of a list in which no item is indented, as kubectl writes it."""
+
 _HEADINGS: Final = ("USER-SUPPLIED VALUES", "COMPUTED VALUES")
 """What ``helm get values`` writes above the values, unless it is asked for YAML."""
 
@@ -33,19 +42,35 @@ MAX_SIZE: Final = 64 << 20
 """Bytes of a file."""
 
 
-def read_objects(paths: Sequence[str], names: Mapping[str, str]) -> list[RawObject]:
+class ReadFiles(NamedTuple):
+    """What files have."""
+
+    objects: list[RawObject]
+    """Those that an installation may be made of."""
+
+    copies: tuple[str, ...]
+    """What is served, as YAML, of files that stand in for standard input."""
+
+
+def read_objects(
+    paths: Sequence[str], names: Mapping[str, str], tick: Callable[[], None] = lambda: None
+) -> ReadFiles:
     """
     Read files; what is no object of these kinds is left to the reader of serving, which tells it.
 
     :param paths: files and folders, as `ingress.command.offline` takes them.
     :param names: what the report calls a file that stands in for standard input.
+    :param tick: is called again and again.
     """
     found: list[RawObject] = []
+    copies: list[str] = []
     for file in _files(paths):
         shown = names.get(str(file), str(file))
-        for document in _documents(file):
+        for document in _documents(file, needs_all=shown != str(file), tick=tick):
             found += read_raw(document, shown)
-    return found
+            if shown != str(file):
+                copies += copies_of(document)
+    return ReadFiles(found, tuple(copies))
 
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:
@@ -64,8 +89,12 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
                     yield Path(folder, name)
 
 
-def _documents(file: Path) -> Iterator[Document]:
-    """Yield the documents that can be read; the reader of serving tells of the others."""
+def _documents(file: Path, *, needs_all: bool, tick: Callable[[], None]) -> Iterator[Document]:
+    """
+    Yield the documents that can be read; the reader of serving tells of the others.
+
+    :param needs_all: whether also those without an object of an installation, which are many.
+    """
     try:
         if file.stat().st_size > MAX_SIZE or not file.is_file():
             return
@@ -73,12 +102,45 @@ def _documents(file: Path) -> Iterator[Document]:
     except (OSError, DocumentError):
         return
     for text in texts:
-        try:
-            document = parse_document(text)
-        except DocumentError:
+        if not needs_all and not _KINDS.search(text.text):
             continue
-        if document.value is not None:
+        document = None if needs_all else _parsed(_shortened(text), tick)
+        document = document or _parsed(text, tick)
+        if document is not None and document.value is not None:
             yield document
+
+
+def _parsed(text: DocumentText | None, tick: Callable[[], None]) -> Document | None:
+    """:return: None for what cannot be parsed."""
+    if text is None:
+        return None
+    steps = parse_in_slices(text)
+    try:
+        while True:
+            next(steps)
+            tick()
+    except StopIteration as end:
+        found: Document = end.value
+        return found
+    except DocumentError:
+        return None
+
+
+def _shortened(text: DocumentText) -> DocumentText | None:
+    """
+    :param text: such as ``kubectl get ... -A -o yaml`` makes.
+    :return: a list without the items that are no object of an installation, with blank lines in
+        their place; None if it is no such list. What needs another item cannot be parsed then.
+    """
+    items = _ITEMS.search(text.text)
+    if items is None or not _LIST.search(text.text):
+        return None
+    parts = [text.text[: items.end()]]
+    last = _NEXT_KEY.search(text.text, items.end())
+    end = last.start() if last is not None else len(text.text)
+    for item in _ITEM.split(text.text[items.end() : end]):
+        parts.append(item if _KINDS.search(item) else "\n" * item.count("\n"))
+    return DocumentText("".join((*parts, text.text[end:])), text.line)
 
 
 def read_values(files: Sequence[str]) -> dict[str, Any]:
@@ -115,18 +177,3 @@ def _merge(into: dict[str, Any], further: Mapping[str, Any]) -> None:
                 pending.append((there, value))
             else:
                 target[key] = value
-
-
-def read_served(path: str) -> Iterator[Mapping[str, Any]]:
-    """:return: the objects of a file that are served from files, without Secrets."""
-    for document in _documents(Path(path)):
-        pending = [document.value]
-        while pending:
-            value = pending.pop(0)
-            if not isinstance(value, dict):
-                continue
-            kind = value.get("kind")
-            if kind == "List" and isinstance(value.get("items"), list):
-                pending = [*value["items"], *pending]
-            elif kind in _SERVED:
-                yield value

@@ -25,7 +25,8 @@ from ingress.kube.file_reading import AtOnce, FileReading, at_once
 from ingress.kube.objects import Ingress, Objects
 from ingress.kube.store import FIELDS, ObjectStore
 from ingress.problem import Origin, Problem
-from ingress.routing.build import Built, build
+from ingress.routing.build import Built, build_steps
+from ingress.steps import finish, ticking
 
 if TYPE_CHECKING:
     from ingress.command.cluster_reading import ClusterContent
@@ -123,6 +124,7 @@ def load(
     now: datetime | None = None,
     remark: Callable[[Built], Iterable[Problem]] = no_remarks,
     assumes_endpoints: bool = False,
+    tick: Callable[[], None] | None = None,
 ) -> Offline:
     """
     Read and build once.
@@ -133,6 +135,7 @@ def load(
     :param now: decides which certificates are valid; the present if None.
     :param remark: finds more to say about the result, which gets its lines as Problems do.
     :param assumes_endpoints: whether Services without endpoints get one (`assumed_endpoints`).
+    :param tick: is called again and again, as long as it takes.
     :raises CannotRun: if nothing can be read.
     """
     if paths and cluster is not None:
@@ -143,11 +146,11 @@ def load(
         if config.cluster is not None:
             content = _read_cluster(config)
             return _offline(config, content.objects, content.problems, now, remark)
-        files = _read_files(config)
+        files = _read_files(config, tick)
         objects = files.objects
         if assumes_endpoints:
             objects = assumed_endpoints(objects, config)
-        loaded = _offline(config, objects, files.problems, now, remark, files.reading)
+        loaded = _offline(config, objects, files.problems, now, remark, files.reading, tick)
     loaded = replace(loaded, is_for_cluster=bool(paths))
     if real == list(paths):
         return loaded
@@ -216,10 +219,10 @@ class _Files:
     problems: tuple[Problem, ...]
 
 
-def _read_files(config: Config) -> _Files:
+def _read_files(config: Config, tick: Callable[[], None] | None = None) -> _Files:
     store = ObjectStore()
     reading = FileReading(
-        AtOnce(), store, config.source.paths, config.tls.secrets, config.path, config.config_map
+        AtOnce(tick), store, config.source.paths, config.tls.secrets, config.path, config.config_map
     )
     at_once(reading.cycle())
     found = tuple(problem for those in reading.report.problems.values() for problem in those)
@@ -233,12 +236,14 @@ def _offline(
     now: datetime,
     remark: Callable[[Built], Iterable[Problem]],
     reading: FileReading | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> Offline:
     """
     :param found: the Problems of reading.
     :param reading: knows the lines; None for the objects of a cluster.
     """
-    built = build(objects, config, now=now)
+    steps = build_steps(objects, config, None, now=now)
+    built = finish(steps if tick is None else ticking(steps, tick))
     served = [*found, *built.all_problems()]
     # Together, because the lines of an object are looked for once.
     located = _located(reading, [*served, *remark(built)])

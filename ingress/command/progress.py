@@ -1,5 +1,5 @@
 """
-How far a command has come, on a terminal.
+How far a command has come, on a terminal: in one line that is gone at the end.
 """
 
 from __future__ import annotations
@@ -11,6 +11,69 @@ _FIRST: Final = 1.0
 """Seconds that a command may take without a word."""
 
 _INTERVAL: Final = 0.5
+_MOST_COLUMNS: Final = 79
+"""A longer line would be two on most terminals, of which one stays."""
+
+
+class _Line:
+    """
+    :param stream: nothing is written to it unless it is a terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._is_shown = False
+
+    def show(self, text: str) -> None:
+        """Show a text in place of the last one."""
+        if self._is_terminal:
+            self._is_shown = True
+            self._stream.write(f"\r{text[:_MOST_COLUMNS]}\x1b[K")
+            self._stream.flush()
+
+    def end(self) -> None:
+        """Show nothing any more."""
+        if self._is_shown:
+            self.show("")
+            self._is_shown = False
+
+
+class Stages:
+    """
+    Shows what is being done, and for how long.
+
+    :param stream: nothing is written to it unless it is a terminal.
+    :param clock: in seconds.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+        self._line = _Line(stream)
+        self._clock = clock
+        self._what = ""
+        self._began = self._next = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Stages: {self._what}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.end()
+
+    def begin(self, what: str) -> None:
+        """:param what: is done from now on."""
+        self._what, self._began = what, self._clock()
+        self._next = self._began + _FIRST
+        self._line.show(f"{what} ...")
+
+    def tick(self) -> None:
+        """It is still done; to be called often."""
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + _INTERVAL
+            self._line.show(f"{self._what} ... {now - self._began:.0f} s")
 
 
 class Progress:
@@ -24,11 +87,10 @@ class Progress:
 
     def __init__(self, what: str, stream: TextIO, clock: Callable[[], float]) -> None:
         self._what = what
-        self._stream = stream
+        self._line = _Line(stream)
         self._clock = clock
         self._started = clock()
-        self._next = self._started + _FIRST if stream.isatty() else None
-        self._is_shown = False
+        self._next = self._started + _FIRST
 
     def __repr__(self) -> str:
         return f"<Progress of {self._what}>"
@@ -37,17 +99,12 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_shown:
-            self._write("")
+        self._line.end()
 
     def show(self, count: int) -> None:
         """:param count: so far."""
-        if self._next is None or (now := self._clock()) < self._next:
-            return
-        self._next, self._is_shown = now + _INTERVAL, True
-        rate = count / (now - self._started)
-        self._write(f"{count:,} {self._what}, {rate:,.0f} a second")
-
-    def _write(self, text: str) -> None:
-        self._stream.write(f"\r{text}\x1b[K")
-        self._stream.flush()
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + _INTERVAL
+            rate = count / (now - self._started)
+            self._line.show(f"{count:,} {self._what}, {rate:,.0f} a second")

@@ -29,7 +29,7 @@ from ingress.kube.pem_folder import scan_secrets
 from ingress.kube.settling import Settling
 from ingress.kube.store import ObjectStore
 from ingress.problem import Origin, Problem, moved, printable
-from ingress.steps import STRIDE, Steps, finish
+from ingress.steps import STRIDE, Steps, finish, ticking
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,14 @@ class Worker(Protocol):
 
 
 class AtOnce:
-    """Does all work at once."""
+    """
+    Does all work at once.
+
+    :param tick: is called after each step of a work.
+    """
+
+    def __init__(self, tick: Callable[[], None] | None = None) -> None:
+        self._tick = tick
 
     async def in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         """Worker."""
@@ -56,7 +63,7 @@ class AtOnce:
 
     async def in_slices(self, work: Steps[_T]) -> _T:
         """Worker."""
-        return finish(work)
+        return finish(work if self._tick is None else ticking(work, self._tick))
 
     def release(self, objects: object) -> None:
         """Worker."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 
 from ingress.migration.verdict import (
@@ -88,7 +88,10 @@ MOST_ADDRESSES: Final = 10
 """Addresses of one row that are shown; the JSON has all."""
 
 MOST_SAME: Final = 200
-"""Addresses of one team that are named where nothing changes."""
+"""Addresses that are named of one team where nothing changes."""
+
+MOST_TEAMS: Final = 50
+"""Teams of which they are named; the others are counted."""
 
 
 def _of(rows: Sequence[Row], what: str) -> str:
@@ -106,9 +109,9 @@ def _of(rows: Sequence[Row], what: str) -> str:
     if not rows:
         return ""
     if not told:
-        return f"All {len(rows)} {what} stay as they are."
+        return f"All {len(rows):,} {what} stay as they are."
     listed = " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
-    return f"Of {len(rows)} {what}, {listed}."
+    return f"Of {len(rows):,} {what}, {listed}."
 
 
 @dataclass(frozen=True)
@@ -160,12 +163,19 @@ class Report:
         return found
 
     def same_addresses(self) -> Mapping[str, list[str]]:
-        """:return: the addresses of which nothing changes, by the team that has them."""
+        """:return: the addresses of which nothing changes, by the team that has them, in short."""
         found: dict[str, list[str]] = {}
         for row in self.rows:
             if row.verdict is Verdict.SAME and row.addresses:
                 found.setdefault(row.owner, []).extend(row.addresses)
-        return found
+        shown = dict(islice(found.items(), MOST_TEAMS))
+        for owner, addresses in shown.items():
+            if len(addresses) > MOST_SAME:
+                shown[owner] = [*addresses[:MOST_SAME], f"and {len(addresses) - MOST_SAME:,} more"]
+        if others := list(islice(found.values(), MOST_TEAMS, None)):
+            number = sum(map(len, others))
+            shown[f"{len(others):,} other teams"] = [f"{number:,} addresses, as report.json says"]
+        return shown
 
     def same_settings(self) -> int:
         """:return: how many settings and other things stay as they are."""

@@ -16,7 +16,6 @@ from ingress.migration.report import (
     LIMITS,
     MEANING,
     MOST_ADDRESSES,
-    MOST_SAME,
     WORDS,
     Report,
 )
@@ -137,9 +136,8 @@ def _same(report: Report) -> Iterator[str]:
         return
     yield f'<h2 class="same">{escape(HEADING[Verdict.SAME])} ({number})</h2><ul>'
     for owner, addresses in report.same_addresses().items():
-        named = ", ".join(map(escape, addresses[:MOST_SAME]))
-        more = f" and {len(addresses) - MOST_SAME} more" if len(addresses) > MOST_SAME else ""
-        yield f"<li><strong>{escape(owner)}</strong>: {named}{more}</li>"
+        named = ", ".join(map(escape, addresses))
+        yield f"<li><strong>{escape(owner)}</strong>: {named}</li>"
     if settings := report.same_settings():
         yield f"<li>{settings} settings and other things, which report.json names</li>"
     yield "</ul>"

@@ -5,7 +5,6 @@ The report of a move for a terminal, and as Markdown for a wiki or a pull reques
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from ingress.migration.report import (
     ABOUT,
@@ -15,7 +14,6 @@ from ingress.migration.report import (
     LIMITS,
     MEANING,
     MOST_ADDRESSES,
-    MOST_SAME,
     WORDS,
     Report,
 )
@@ -174,9 +172,7 @@ def _markdown_same(report: Report) -> Iterator[str]:
         return
     yield from _section(f"{HEADING[Verdict.SAME]} ({report.number(Verdict.SAME)})")
     for owner, addresses in report.same_addresses().items():
-        named = [_cell(each) for each in islice(addresses, MOST_SAME)]
-        more = f" and {len(addresses) - MOST_SAME} more" if len(addresses) > MOST_SAME else ""
-        yield f"- {_cell(owner)}: {', '.join(named)}{more}"
+        yield f"- {_cell(owner)}: {', '.join(map(_cell, addresses))}"
     if number := report.same_settings():
         yield f"- {number} settings and other things, which report.json names"
 

@@ -9,7 +9,7 @@ from io import StringIO
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.command.progress import Progress
+from ingress.command.progress import Progress, Stages
 
 
 class Terminal(StringIO):
@@ -36,3 +36,38 @@ class ProgressTests(SynchronousTestCase):
         """Nothing is written for what takes a moment, and to what is no terminal."""
         self.assertEqual(self.show(Terminal(), 0.1), "")
         self.assertEqual(self.show(StringIO(), 10), "")
+
+
+class StagesTests(SynchronousTestCase):
+    def show(self, stream: StringIO) -> str:
+        clock = Clock()
+        with Stages(stream, clock.seconds) as stages:
+            stages.begin("reading")
+            for _ in range(30):
+                stages.tick()
+                clock.advance(0.1)
+            stages.begin("writing" * 99)
+        return stream.getvalue()
+
+    def test_terminal(self) -> None:
+        """What is done is shown at once, how long it takes after a second, and nothing stays."""
+        text = self.show(Terminal())
+        self.assertTrue(text.startswith("\rreading ...\x1b[K\rreading ... 1 s\x1b[K"), text)
+        self.assertTrue(text.endswith("\r\x1b[K"))
+        self.assertTrue(all(len(line) < 90 for line in text.split("\r")))
+
+    def test_failed(self) -> None:
+        """Nothing stays after an error."""
+        stream = Terminal()
+
+        def fail() -> None:
+            with Stages(stream, Clock().seconds) as stages:
+                stages.begin("reading")
+                int("no number")
+
+        self.assertRaises(ValueError, fail)
+        self.assertTrue(stream.getvalue().endswith("\r\x1b[K"))
+
+    def test_silent(self) -> None:
+        """Nothing is written to what is no terminal."""
+        self.assertEqual(self.show(StringIO()), "")
