@@ -258,6 +258,7 @@ RELAYS = Row(
             "Open",
             [(f"sum by (protocol) (txingress_relay_connections{{{OURS}}})", "{{protocol}}")],
             text="Connections of TCP services, and sessions of UDP services.",
+            width=6,
         ),
         Panel(
             "Ended",
@@ -269,6 +270,7 @@ RELAYS = Row(
                 (rate("udp_drops_total", "reason"), "datagrams dropped: {{reason}}"),
             ],
             "ops",
+            width=6,
         ),
         Panel(
             "Bytes",
@@ -280,6 +282,20 @@ RELAYS = Row(
             ],
             "Bps",
             text="Of connections and sessions that are over.",
+            width=6,
+        ),
+        Panel(
+            "How long they lasted",
+            [
+                (
+                    f"{rate('relay_duration_seconds_total', 'protocol, port')}"
+                    f" / {rate('relay_connections_total', 'protocol, port')}",
+                    "{{protocol}} {{port}}",
+                )
+            ],
+            "s",
+            text="The mean of connections and sessions that have ended.",
+            width=6,
         ),
     ),
 )
