@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.steps import Steps, finish
+from ingress.steps import Steps, finish, ticking
 
 
 def count(to: int, done: list[int]) -> Steps[str]:
@@ -28,3 +28,11 @@ class FinishTests(SynchronousTestCase):
     def test_no_step(self) -> None:
         """Work without any step has a result, too."""
         self.assertEqual(finish(count(0, [])), "done")
+
+
+class TickingTests(SynchronousTestCase):
+    def test_ticks(self) -> None:
+        """There is a tick after each step, and the result stays."""
+        ticks: list[int] = []
+        self.assertEqual(finish(ticking(count(3, []), lambda: ticks.append(1))), "done")
+        self.assertEqual(len(ticks), 3)

@@ -167,10 +167,12 @@ def _verdicts(text: str) -> frozenset[Verdict]:
     if text == "none":
         return frozenset()
     try:
-        return frozenset(map(Verdict, text.split(",")))
+        return frozenset(Verdict(each.strip()) for each in text.split(","))
     except ValueError:
         accepted = ", ".join(Verdict)
-        raise CannotRun(f"{text}: {accepted} are accepted, with commas, or none") from None
+        raise CannotRun(
+            f"--fail-on {text!r}: {accepted} are accepted, with commas, or none"
+        ) from None
 
 
 # Files.
@@ -290,7 +292,7 @@ def _of_cluster(
     arguments: argparse.Namespace, cluster: Cluster, values: Mapping[str, Any], stages: Stages
 ) -> list[Output]:
     # The client of the API server takes longer to import than many files to read.
-    from ingress.command.migrate_cluster import NAMESPACES, read_installations
+    from ingress.command.migrate_cluster import NAMESPACES, judge_refused, read_installations
     from ingress.command.offline import offline_of
 
     named = {"kubeconfig": str(cluster.kubeconfig.absolute())} if cluster.kubeconfig else {}
@@ -307,7 +309,7 @@ def _of_cluster(
 
     namespaces = arguments.namespace or NAMESPACES
     stages.begin("reading the cluster")
-    found = read_installations(cluster, namespaces, configure)
+    found, refused = read_installations(cluster, namespaces, configure)
     stages.begin("judging")
     contents = {installation.name: (config, content) for installation, config, content in found}
     outputs = []
@@ -315,7 +317,9 @@ def _of_cluster(
         config, content = contents[installation.name]
         offline = offline_of(content, config, remarks_of)
         output = Output(name, installation, arguments.image, source=source)
-        outputs.append(output.with_report(_report(installation, offline, values)))
+        report = _report(installation, offline, values)
+        rows = judge_refused(refused, installation.namespace)
+        outputs.append(output.with_report(replace(report, rows=(*report.rows, *rows))))
     return outputs
 
 

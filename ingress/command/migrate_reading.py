@@ -154,6 +154,11 @@ def read_values(files: Sequence[str]) -> dict[str, Any]:
             documents = load_documents(decode_text(read_input(file)))
         except DocumentError as error:
             raise CannotRun(f"{file}, line {error.line}: {error.message}") from None
+        if len(documents) > 1:
+            raise CannotRun(
+                f"{file}, line {documents[1].line}: a second document begins here, of which Helm "
+                "reads nothing: put all values into one"
+            )
         for document in documents:
             if not isinstance(document.value, dict):
                 raise CannotRun(f"{file}: Helm values are a mapping, such as controller: {{...}}")

@@ -16,7 +16,7 @@ from ingress.migration.flag import FlagVerdict
 from ingress.migration.flags import FlagRemark, read
 from ingress.migration.raw import RawObject, as_list, at
 from ingress.migration.unused_values import UNUSED
-from ingress.migration.verdict import Part, Row, Verdict, as_value, plain
+from ingress.migration.verdict import NO_WEBHOOK, Part, Row, Verdict, as_value, plain
 
 Settings = dict[str, Any]
 """A configuration as a document: keys, mappings and plain values."""
@@ -50,8 +50,7 @@ _CARRIED: Final[Mapping[str, tuple[Verdict, str, str]]] = {
     "validating-webhook": (
         Verdict.DIFFERS,
         UNUSED["controller.admissionWebhooks.enabled"].follows,
-        "Delete the ValidatingWebhookConfiguration at the switch: otherwise the API server refuses "
-        "every Ingress once ingress-nginx is gone. Run txingress check in CI.",
+        NO_WEBHOOK,
     ),
     "update-status-on-shutdown": (
         Verdict.DIFFERS,

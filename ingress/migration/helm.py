@@ -21,7 +21,7 @@ _FLAG_OF_VALUE: Final = (
     ("controller.enableTopologyAwareRouting", "enable-topology-aware-routing"),
     ("controller.disableLeaderElection", "disable-leader-election"),
 )
-"""Values that are true for a flag without a value."""
+"""Values that set a flag to true, with whatever is not empty: so do templates of Go."""
 
 
 def chart_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,7 +70,7 @@ class _Chart:
         for value, suffix in headers.items():
             if fields := as_mapping(self._controller.get(value)):
                 yield self._map(f"{self._full}-{suffix}", fields)
-        if at(self._controller, "service", "enabled") is not False:
+        if _is_on(self._controller, "service", "enabled"):
             yield self._service()
         yield from self._classes()
         yield from self._autoscaler()
@@ -93,7 +93,7 @@ class _Chart:
             ):
                 if as_mapping(self._controller.get(value)):
                     texts[key] = f"{self._namespace}/{self._full}-{suffix}"
-            if self._controller.get("allowSnippetAnnotations") is True:
+            if self._controller.get("allowSnippetAnnotations"):
                 texts["allow-snippet-annotations"] = "true"
         return self._object("ConfigMap", name, {"apiVersion": "v1", "data": texts})
 
@@ -150,14 +150,15 @@ class _Chart:
 
     def _arguments(self) -> Iterator[str]:
         given, own = self._controller, self._namespace
-        if given.get("enableAnnotationValidations") is False:
+        if not _is_on(given, "enableAnnotationValidations"):
             yield "--enable-annotation-validation=false"
         if at(self._values, "defaultBackend", "enabled"):
             backend = at(self._values, "defaultBackend", "name") or "defaultbackend"
             yield f"--default-backend-service={own}/{self._full}-{backend}"
-        if at(given, "publishService", "enabled") is not False:
+        suffix = self._published()
+        if suffix is not None:
             path = at(given, "publishService", "pathOverride") or f"{own}/{self._name}"
-            yield f"--publish-service={path}"
+            yield f"--publish-service={path}{suffix}"
         yield f"--election-id={given.get('electionID') or f'{self._full}-leader'}"
         controller = at(given, "ingressClassResource", "controllerValue") or DEFAULT_CONTROLLER
         yield f"--controller-class={controller}"
@@ -173,15 +174,26 @@ class _Chart:
             yield f"--watch-namespace-selector={selector}"
         if given.get("reportNodeInternalIp") and given.get("hostNetwork"):
             yield "--report-node-internal-ip-address=true"
-        if at(given, "admissionWebhooks", "enabled") is not False:
+        if _is_on(given, "admissionWebhooks", "enabled"):
             yield f"--validating-webhook=:{at(given, 'admissionWebhooks', 'port') or 8443}"
         if path := given.get("healthCheckPath"):
             yield f"--health-check-path={path}"
         for place, flag in _FLAG_OF_VALUE:
-            if at(self._values, *place.split(".")) is True:
+            if at(self._values, *place.split(".")):
                 yield f"--{flag}=true"
         for name, value in as_mapping(given.get("extraArgs")).items():
             yield f"--{name}" if value in ("", None) else f"--{name}={_text(value)}"
+
+    def _published(self) -> str | None:
+        """:return: the end of the name of the Service that is published; None for none."""
+        given = self._controller
+        if not _is_on(given, "publishService", "enabled") or not _is_on(
+            given, "service", "enabled"
+        ):
+            return None
+        if _is_on(given, "service", "external", "enabled"):
+            return ""
+        return "-internal" if at(given, "service", "internal", "enabled") else None
 
     def _service(self) -> RawObject:
         given = as_mapping(self._controller.get("service"))
@@ -190,7 +202,7 @@ class _Chart:
         nodes = as_mapping(given.get("nodePorts"))
         ports: list[dict[str, Any]] = []
         for name in ("http", "https"):
-            if given.get(f"enable{name.capitalize()}") is False:
+            if not _is_on(given, f"enable{name.capitalize()}"):
                 continue
             port = {"name": name, "port": numbers[name], "targetPort": targets[name]}
             ports.append({**port, **({"nodePort": nodes[name]} if nodes.get(name) else {})})
@@ -219,7 +231,7 @@ class _Chart:
 
     def _classes(self) -> Iterator[RawObject]:
         given = as_mapping(self._controller.get("ingressClassResource"))
-        if given.get("enabled") is False:
+        if not _is_on(given, "enabled"):
             return
         controller = given.get("controllerValue") or DEFAULT_CONTROLLER
         names = [given.get("name") or DEFAULT_CLASS, *as_list(given.get("aliases"))]
@@ -270,6 +282,15 @@ class _Chart:
         yield self._object(
             "PodDisruptionBudget", self._name, {"apiVersion": "policy/v1", "spec": spec}
         )
+
+
+def _is_on(values: object, *path: str) -> bool:
+    """
+    :return: whether a value holds that the chart has as true. Templates of Go take every text for
+        true that is not empty, "false" as well.
+    """
+    value = at(values, *path)
+    return value is None or bool(value)
 
 
 def _numbers(services: object) -> Iterator[int]:

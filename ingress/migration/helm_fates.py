@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ingress.migration.unused_values import UNUSED
-from ingress.migration.verdict import ACCESS, Verdict
+from ingress.migration.verdict import ACCESS, NO_WEBHOOK, Verdict
 
 
 class Fate(NamedTuple):
@@ -25,7 +25,7 @@ OWN: Final = Fate(Verdict.SAME, "this proxy has its own; nothing depends on it")
 _WEBHOOK: Final = Fate(
     Verdict.DIFFERS,
     UNUSED["controller.admissionWebhooks.enabled"].follows,
-    "Remove the ValidatingWebhookConfiguration at the switch, and run txingress check in CI.",
+    NO_WEBHOOK,
 )
 _PROBES: Final = Fate(Verdict.SAME, "the probes are those of this proxy")
 _HOST_NETWORK: Final = Fate(

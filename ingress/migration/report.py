@@ -53,9 +53,15 @@ ABOUT: Final = (
 )
 """For whoever reads nothing else about it."""
 
-BACK: Final = (
+SWITCH: Final = (
+    "Nobody has to type another address. At the switch, which takes a second, new connections go "
+    "to txingress; those that are open stay with ingress-nginx until they end. "
+)
+"""What the switch is; on ports of nodes it is a second for each node."""
+
+BACK: Final = SWITCH + (
     "As long as ingress-nginx is kept running, a week at least, one command leads everything back "
-    "to it within seconds, and addresses stay as they are."
+    "to it within seconds."
 )
 
 LIMITS: Final = (
@@ -164,11 +170,11 @@ class Report:
 
     def same_addresses(self) -> Mapping[str, list[str]]:
         """:return: the addresses of which nothing changes, by the team that has them, in short."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, dict[str, None]] = {}
         for row in self.rows:
             if row.verdict is Verdict.SAME and row.addresses:
-                found.setdefault(row.owner, []).extend(row.addresses)
-        shown = dict(islice(found.items(), MOST_TEAMS))
+                found.setdefault(row.owner, {}).update(dict.fromkeys(row.addresses))
+        shown = {owner: list(each) for owner, each in islice(found.items(), MOST_TEAMS)}
         for owner, addresses in shown.items():
             if len(addresses) > MOST_SAME:
                 shown[owner] = [*addresses[:MOST_SAME], f"and {len(addresses) - MOST_SAME:,} more"]

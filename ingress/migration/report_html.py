@@ -53,7 +53,7 @@ def write_html(report: Report) -> Iterator[str]:
     )
     yield f"<title>The move of {escape(report.title)}</title><style>{_STYLE}</style></head><body>"
     yield "<h1>From ingress-nginx to txingress</h1>"
-    place = f"{report.title}, class {report.class_name}, {report.made}"
+    place = f"{report.title}, which serves the class {report.class_name}. {report.made}"
     yield f"<p>{escape(place)}</p><p>{escape(ABOUT)}</p>"
     yield f'<p class="sentence {_worst(report)}">{escape(report.verdict_sentence())}</p>'
     yield f"<p>{escape(BACK)}</p>"
@@ -110,7 +110,7 @@ def _rows(report: Report, verdict: Verdict) -> Iterator[str]:
     yield f'<h2 class="{verdict}">{escape(HEADING[verdict])} ({len(rows)})</h2>'
     yield f"<p>Each of these is <em>{verdict}</em>: {escape(MEANING[verdict])}.</p>"
     yield '<table class="rows"><thead><tr>'
-    heads = (("what", 28), ("what follows", 30), ("how one notices", 20), ("what to do", 22))
+    heads = (("what", 28), ("how people notice", 20), ("why, for experts", 28), ("what to do", 24))
     yield "".join(f'<th scope="col" style="width:{width}%">{head}</th>' for head, width in heads)
     yield "</tr></thead><tbody>"
     for row in rows:
@@ -125,8 +125,8 @@ def _cells(row: Row) -> Iterator[str]:
     addresses = "<br>".join(map(escape, shown_addresses(row)))
     yield f"{addresses}<br><small>{name}</small>{place}" if addresses else f"{name}{place}"
     codes = f" <small>({', '.join(row.codes)})</small>" if row.codes else ""
-    yield escape(row.follows) + codes
     yield escape(row.noticed)
+    yield escape(row.follows) + codes
     yield escape(row.action)
 
 

@@ -87,7 +87,7 @@ def write_markdown(report: Report) -> Iterator[str]:
     """:return: lines of Markdown, for a wiki or a pull request."""
     yield "# From ingress-nginx to txingress"
     yield ""
-    yield f"{_cell(report.title)}, class {_cell(report.class_name)}, {report.made}"
+    yield f"{_cell(report.title)}, which serves the class {_cell(report.class_name)}. {report.made}"
     yield ""
     yield ABOUT
     yield ""
@@ -148,10 +148,10 @@ def _markdown_rows(report: Report, verdict: Verdict) -> Iterator[str]:
     yield from _section(f"{HEADING[verdict]} ({len(rows)})")
     yield f"Each of these is *{verdict}*: {MEANING[verdict]}."
     yield ""
-    yield "| what | what follows | how one notices | what to do |"
+    yield "| what | how people notice | why, for experts | what to do |"
     yield "| --- | --- | --- | --- |"
     for row in rows:
-        cells = (_markdown_what(row), _cell(_follows(row)), _cell(row.noticed), _cell(row.action))
+        cells = (_markdown_what(row), _cell(row.noticed), _cell(_follows(row)), _cell(row.action))
         yield f"| {' | '.join(cells)} |"
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ingress.migration.config_maps import data_of
 from ingress.migration.controller import Installation
 from ingress.migration.raw import RawObject, as_list, as_mapping, at
-from ingress.migration.verdict import Part, Row, Verdict, as_value
+from ingress.migration.verdict import NO_WEBHOOK, Part, Row, Verdict, as_value
 from ingress.migration.workload import host_ports
 
 LABEL: Final = "app.kubernetes.io/name"
@@ -203,7 +203,8 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             Verdict.DIFFERS,
             "nothing answers it when ingress-nginx is gone, so that the API server may refuse "
             "every change of an Ingress",
-            f"At the switch: kubectl delete validatingwebhookconfiguration {item.name}",
+            f"{NO_WEBHOOK} The command: kubectl delete validatingwebhookconfiguration "
+            f"{as_value(item.name)}",
             file=item.file,
             line=item.line,
         )

@@ -52,6 +52,11 @@ ACCESS: Final = "Let somebody who knows the rules of access read it before the s
 
 NOTHING: Final = "Nothing has to be done."
 
+NO_WEBHOOK: Final = (
+    "At the switch, remove ingress-nginx's check of new rules (ValidatingWebhookConfiguration): "
+    "otherwise nobody can change an Ingress once ingress-nginx is gone. Run txingress check in CI."
+)
+
 OPERATOR: Final = "who runs the cluster"
 """Decides about everything but Ingresses."""
 

@@ -16,6 +16,7 @@ from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIError, APIUnreachable
 from ingress.kube.api.server import Server
 from ingress.migration.raw import RawObject
+from ingress.migration.verdict import Verdict
 
 
 class _Client:
@@ -37,9 +38,11 @@ class _Client:
 class ObjectsTests(SynchronousTestCase):
     """The lists that are read."""
 
-    def read(self, lists: Mapping[str, Any]) -> tuple[list[RawObject], list[str]]:
+    def read(
+        self, lists: Mapping[str, Any]
+    ) -> tuple[list[RawObject], list[migrate_cluster.Refused]]:
         """:return: the objects, and what was refused."""
-        refused: list[str] = []
+        refused: list[migrate_cluster.Refused] = []
         client = cast("APIClient", _Client(lists))
         work = migrate_cluster._objects(client, ["a", "b"], refused)
         return self.successResultOf(_deferred(work)), refused
@@ -61,12 +64,17 @@ class ObjectsTests(SynchronousTestCase):
         self.assertEqual(refused, [])
 
     def test_refused(self) -> None:
-        """What we may not read is kept, to be told if nothing was found; the rest is read."""
+        """What we may not read has a row, for who is in its namespace; the rest is read."""
         path = "/apis/apps/v1/namespaces/b/daemonsets"
         found, refused = self.read({path: APIError(403, "Forbidden", "no")})
         self.assertEqual(found, [])
-        self.assertEqual(len(refused), 1)
-        self.assertIn(path, refused[0])
+        [one] = refused
+        self.assertIn(path, str(one))
+        hooks = migrate_cluster.Refused("ValidatingWebhookConfiguration", "", "/x", "403: no")
+        self.assertEqual(list(migrate_cluster.judge_refused(refused, "a")), [])
+        rows = list(migrate_cluster.judge_refused([one, hooks], "b"))
+        self.assertEqual([row.verdict for row in rows], [Verdict.CLOSED, Verdict.DIFFERS])
+        self.assertIn("403 Forbidden", rows[0].follows)
 
     def test_unreachable(self) -> None:
         """A server that is not there ends the command, with its address."""

@@ -185,6 +185,16 @@ class FilesTests(MigrateTests):
         self.assertNotIn("Helm value controller.kind", rows)
         self.assertIn("replicas: 4", self.written()["base/deployment.yaml"])
 
+    def test_fail_on(self) -> None:
+        """The exit status is 1 for the verdicts that are named, with blanks or without."""
+        for failing, status in (
+            ("closed", 0),
+            ("closed,differs", 1),
+            ("ignored , closed", 1),
+            ("none", 0),
+        ):
+            self.assertEqual(run("migrate", *MANIFESTS, "--fail-on", failing)[0], status, failing)
+
     def test_forms(self) -> None:
         """The report is printed in each form."""
         for form, begin in (("text", "Deployment"), ("markdown", "# From"), ("html", "<!doctype")):
@@ -200,6 +210,8 @@ class FilesTests(MigrateTests):
             ((web,), "no Deployment or DaemonSet of ingress-nginx"),
             (("--values", "/nowhere"), "No such file"),
             (("--values", self.file([1])), "Helm values are a mapping"),
+            (("--values", self.file({}, {"a": 1}, name="two.yaml")), "line 3: a second document"),
+            ((*MANIFESTS, "--fail-on", ""), "--fail-on ''"),
             ((*MANIFESTS, "--fail-on", "error"), "closed, differs, ignored, same"),
             ((*MANIFESTS, "--kubeconfig", "/x"), "or a cluster"),
             ((*MANIFESTS, "--output", web), "is a file"),

@@ -48,6 +48,34 @@ class ObjectTests(SynchronousTestCase):
         self.assertIsNotNone(found.config_map)
         self.assertEqual((found.autoscalers, found.budgets), ((), ()))
 
+    def test_texts(self) -> None:
+        """A text that is not empty is true, whatever it says, as in templates of Go."""
+        given = {
+            "watchIngressWithoutClass": "true",
+            "ingressClassByName": "false",
+            "allowSnippetAnnotations": "false",
+            "enableAnnotationValidations": "false",
+            "publishService": {"enabled": ""},
+            "admissionWebhooks": {"enabled": 0},
+        }
+        found = installed({"controller": given})
+        self.assertIs(found.read.values["watch-ingress-without-class"], True)
+        self.assertIs(found.read.values["ingress-class-by-name"], True)
+        for missing in ("publish-service", "validating-webhook", "enable-annotation-validation"):
+            self.assertNotIn(missing, found.read.values)
+        assert found.config_map is not None
+        self.assertEqual(found.config_map.at("data", "allow-snippet-annotations"), "true")
+        service = {"external": {"enabled": False}, "internal": {"enabled": True}}
+        inner = installed({"controller": {"service": service}})
+        self.assertEqual(
+            inner.reference("publish-service"),
+            ("ingress-nginx", "ingress-nginx-controller-internal"),
+        )
+        service["internal"] = {}
+        self.assertIsNone(
+            installed({"controller": {"service": service}}).reference("publish-service")
+        )
+
     def test_names(self) -> None:
         """Names follow the release, and the overrides of names and of the namespace."""
         found = installed({"namespaceOverride": "edge"}, release="blue", namespace="x")
