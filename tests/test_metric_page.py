@@ -17,6 +17,7 @@ from ingress.telemetry.relay_counts import RelayLabels, RelayTotals
 from ingress.telemetry.traffic import Traffic
 from tests.support.certs import CertificateAuthority
 from tests.support.metric_page import differences, documented, families_of
+from tests.support.metrics import read_samples
 from tests.support.objects import built, ingress, ingress_class, secret, served
 from tests.support.observed_proxy import HandProxy
 
@@ -90,3 +91,7 @@ class MetricPageTests(SynchronousTestCase):
         text = exposition(hand)
         self.assertEqual(differences(text), [])
         self.assertEqual(documented().keys() - families_of(text).keys(), set())
+        for sample in read_samples(text):
+            is_shared = sample.name.startswith("nginx_ingress_controller_")
+            has_controller = "controller_pod" in sample.labels
+            self.assertEqual(has_controller, is_shared and "_ssl_" not in sample.name, sample.name)

@@ -172,14 +172,15 @@ class FileTests(SynchronousTestCase):
             others,
             {
                 *("aws-alb-ingress.yaml", "google-alb-ingress.yaml"),
-                *("haproxy.cfg", "nginx-stream.conf", "nginx-http.conf"),
+                *("haproxy.cfg", "nginx-stream.conf", "nginx-http.conf", "explained.yaml"),
             },
         )
 
     def test_installed(self) -> None:
         """The command names a file of the page; those of helm.md are the others."""
-        [command] = re.findall(r"^    (helm .*)$", PAGE, re.MULTILINE)
-        self.assertTrue(command.endswith("-f image.yaml -f aws-nlb.yaml"))
+        installed, shown = re.findall(r"^    (helm .*)$", PAGE, re.MULTILINE)
+        self.assertTrue(installed.endswith("-f image.yaml -f aws-nlb.yaml"))
+        self.assertTrue(shown.endswith("-f image.yaml -f aws-alb.yaml > k8s/chart.yaml"))
         self.assertIn("Create `image.yaml`", (CHECKOUT / "docs" / "helm.md").read_text())
 
     def test_causes(self) -> None:
@@ -308,9 +309,10 @@ class PlayTests(ProcessTestCase):
         """The commands that check it work as they stand there."""
         console = "".join(re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL))
         commands = re.findall(r"\$ (.*)\n((?:(?!\$ ).*\n)*)", console)
-        config = self.explained_configuration()
+        folder = self.explained_folder()
         for command, printed in commands[:2]:
-            shown = shlex.split(command.partition(" | grep ")[0].replace("ingress.yaml", config))
+            shown = shlex.split(command.partition(" | grep ")[0])
+            shown[-1] = str(folder / shown[-1])
             status, output, _ = run(*shown[1:])
             self.assertEqual(status, 0, output)
             lines = [line for line in output.splitlines() if line.startswith("client")]
@@ -326,19 +328,19 @@ class PlayTests(ProcessTestCase):
         self.assertTrue(line.startswith("127.0.0.77 "))
         self.assertEqual(shape(line), shape(logged.strip()))
 
-    def explained_configuration(self) -> str:
-        """Write what the first commands read: the settings of a balancer, and a Service."""
+    def explained_folder(self) -> Path:
+        """Write what the first commands read: an Ingress of one's own, and what the chart makes."""
         folder = self.process.folder / "explained"
-        folder.mkdir(exist_ok=True)
-        manifests = (
-            ingress_manifest("web", "web.example.com", {"/": "web"}),
-            *served_manifests("web", self.web.port),
-            config_map_manifest("txingress-nginx", settings("aws-alb"), namespace="txingress"),
-        )
-        (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests))
-        config = folder / "ingress.yaml"
-        config.write_text("{source: {files: [all.yaml]}, config-map: txingress/txingress-nginx}")
-        return str(config)
+        (folder / "k8s").mkdir(parents=True, exist_ok=True)
+        ingress = ingress_manifest("web", "web.example.com", {"/": "web"})
+        ingress["spec"]["ingressClassName"] = "twisted"  # type: ignore[index]
+        for name, manifests in (
+            ("web.yaml", [ingress, *served_manifests("web", self.web.port)]),
+            ("chart.yaml", rendering("aws-alb").documents),
+        ):
+            (folder / "k8s" / name).write_text(yaml.safe_dump_all(manifests))
+        (folder / "explained.yaml").write_text(FILES["explained.yaml"])
+        return folder
 
     def shell(self, command: str) -> str:
         folder = self.process.folder / "bin"
