@@ -325,6 +325,7 @@ def _of_cluster(
 
 # Either.
 
+_OF_FLAGS: Final = "Give migrate what it names as well, or correct the flag."
 _NO_NAMES: Final[Mapping[str, str]] = {}
 
 
@@ -336,8 +337,12 @@ def _report(
 ) -> Report:
     """:param shown: what is shown in place of some files."""
     # The configuration was written into a folder that is gone again.
-    shown = {**shown, str(offline.config.path): "what the flags make"}
-    rows: list[Row] = [_with_names(row, shown) for row in judge_ingresses(offline)]
+    flags = str(offline.config.path)
+    shown = {**shown, flags: "what the flags name"}
+    rows = [
+        _with_names(replace(row, action=_OF_FLAGS) if row.name == flags else row, shown)
+        for row in judge_ingresses(offline)
+    ]
     rows += judge_secrets(offline)
     rows += judge_flags(installation)
     if installation.config_map is not None:

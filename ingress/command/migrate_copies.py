@@ -20,6 +20,9 @@ _SERVED: Final = frozenset(
 _OF_OTHERS: Final = re.compile(r"(?:^|[\s\[{,:])[*&]\w|^%", re.MULTILINE)
 """Text that may need more than itself to be read: an alias, an anchor or a directive."""
 
+_USER: Final = re.compile(r"(://)[^/@\s\"']+@")
+"""A user with a password in a URL."""
+
 
 def copies_of(document: Document) -> Iterator[str]:
     """Yield the text of each object of a document that is served from files, as YAML."""
@@ -42,11 +45,16 @@ def _copy(document: Document, path: Path, kind: str, value: Mapping[str, Any]) -
     if kind != "ConfigMap" and "kind" in value and len(path) in (0, 2):
         text = document.part(path).text
         if not _OF_OTHERS.search(text):
-            return f"{text.removeprefix('---').strip(chr(10))}\n"
-    return as_yaml(without_secrets({**value, "kind": kind}))
+            return _USER.sub(r"\1***@", f"{text.removeprefix('---').strip(chr(10))}\n")
+    return text_of(kind, value)
 
 
-def without_secrets(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def text_of(kind: str, value: Mapping[str, Any]) -> str:
+    """:return: an object as YAML, without what may be a secret."""
+    return _USER.sub(r"\1***@", as_yaml(_without_secrets({**value, "kind": kind})))
+
+
+def _without_secrets(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """:return: an object without what may be a secret in a ConfigMap, or kubectl's copy."""
     metadata = dict(value.get("metadata") or {})
     annotations = {

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from ingress.command.failure import CannotRun
-from ingress.command.migrate_copies import without_secrets
+from ingress.command.migrate_copies import text_of
 from ingress.migration.configuration import local_settings
 from ingress.migration.controller import Installation
 from ingress.migration.manifests import File, as_yaml, manifest_files
@@ -61,7 +61,7 @@ class Output:
 
     def made_text(self) -> str:
         """:return: the objects that only Helm values tell of, as YAML; empty for none."""
-        return "---\n".join(as_yaml(without_secrets(each.value)) for each in self.made)
+        return "---\n".join(text_of(each.kind, each.value) for each in self.made)
 
     def files(self, folder: Path) -> Iterator[File]:
         """

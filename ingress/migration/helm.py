@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ingress.document.yaml_value import plain_value
 from ingress.migration.controller import DEFAULT_CLASS, DEFAULT_CONTROLLER
 from ingress.migration.raw import RawObject, as_list, as_mapping, at
 
@@ -101,7 +102,7 @@ class _Chart:
         given = self._controller
         kind = "DaemonSet" if given.get("kind") == "DaemonSet" else "Deployment"
         pod = {
-            name: given[name]
+            name: _rendered(given[name])
             for name in (
                 "dnsConfig", "dnsPolicy", "hostAliases", "hostNetwork", "nodeSelector",
                 "priorityClassName", "runtimeClassName", "tolerations", "affinity",
@@ -129,16 +130,16 @@ class _Chart:
         }
         spec: dict[str, Any] = {"selector": {"matchLabels": self._labels}, "template": template}
         if kind == "Deployment" and not at(given, "autoscaling", "enabled"):
-            spec["replicas"] = given.get("replicaCount", 1)
+            spec["replicas"] = _rendered(given.get("replicaCount", 1))
         return self._object(kind, self._name, {"apiVersion": "apps/v1", "spec": spec})
 
     def _ports(self) -> Iterator[Mapping[str, Any]]:
         given = as_mapping(self._controller.get("containerPort")) or {"http": 80, "https": 443}
         hosts = self._controller.get("hostPort")
         for name, number in given.items():
-            port = {"name": name, "containerPort": number}
+            port = {"name": name, "containerPort": _rendered(number)}
             if at(hosts, "enabled"):
-                port["hostPort"] = at(hosts, "ports", name) or number
+                port["hostPort"] = _rendered(at(hosts, "ports", name) or number)
             yield port
         for protocol in ("tcp", "udp"):
             for number in _numbers(self._values.get(protocol)):
@@ -146,6 +147,7 @@ class _Chart:
                     "name": f"{number}-{protocol}",
                     "containerPort": number,
                     "protocol": protocol.upper(),
+                    **({"hostPort": number} if at(hosts, "enabled") else {}),
                 }
 
     def _arguments(self) -> Iterator[str]:
@@ -204,8 +206,13 @@ class _Chart:
         for name in ("http", "https"):
             if not _is_on(given, f"enable{name.capitalize()}"):
                 continue
-            port = {"name": name, "port": numbers[name], "targetPort": targets[name]}
-            ports.append({**port, **({"nodePort": nodes[name]} if nodes.get(name) else {})})
+            port = {
+                "name": name,
+                "port": _rendered(numbers[name]),
+                "targetPort": _rendered(targets[name]),
+            }
+            node = _rendered(nodes.get(name))
+            ports.append({**port, **({"nodePort": node} if node else {})})
         for protocol in ("tcp", "udp"):
             for number in _numbers(self._values.get(protocol)):
                 name = f"{number}-{protocol}"
@@ -255,13 +262,13 @@ class _Chart:
             ("cpu", "targetCPUUtilizationPercentage", 50),
             ("memory", "targetMemoryUtilizationPercentage", 50),
         ):
-            if target := given.get(name, default):
+            if target := _rendered(given.get(name, default)):
                 use = {"type": "Utilization", "averageUtilization": target}
                 metrics.append({"type": "Resource", "resource": {"name": resource, "target": use}})
         spec = {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self._name},
-            "minReplicas": given.get("minReplicas", 1),
-            "maxReplicas": given.get("maxReplicas", 11),
+            "minReplicas": _rendered(given.get("minReplicas", 1)),
+            "maxReplicas": _rendered(given.get("maxReplicas", 11)),
             "metrics": metrics,
         }
         value = {"apiVersion": "autoscaling/v2", "spec": spec}
@@ -269,19 +276,25 @@ class _Chart:
 
     def _budget(self) -> Iterator[RawObject]:
         given = self._controller
-        replicas = at(given, "autoscaling", "minReplicas") or given.get("replicaCount") or 1
+        scaled = at(given, "autoscaling", "minReplicas")
+        replicas = _rendered(scaled or given.get("replicaCount") or 1)
         if not isinstance(replicas, int) or replicas < 2:
             return
         unavailable = given.get("maxUnavailable")
         bound = (
-            {"maxUnavailable": unavailable}
+            {"maxUnavailable": _rendered(unavailable)}
             if unavailable
-            else {"minAvailable": given.get("minAvailable", 1)}
+            else {"minAvailable": _rendered(given.get("minAvailable", 1))}
         )
         spec = {"selector": {"matchLabels": self._labels}, **bound}
         yield self._object(
             "PodDisruptionBudget", self._name, {"apiVersion": "policy/v1", "spec": spec}
         )
+
+
+def _rendered(value: object) -> Any:
+    """:return: a value as it stands in YAML that a template has made: a text without quotes."""
+    return plain_value(value) if isinstance(value, str) and value else value
 
 
 def _is_on(values: object, *path: str) -> bool:

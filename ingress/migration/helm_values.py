@@ -40,9 +40,12 @@ _OFF: Final = ("controller.admissionWebhooks", "controller.keda", "controller.ne
 
 _SECRET: Final = (
     "key", "secret", "token", "pass", "pwd", "credential", "auth", "cookie", "dhparam", "env",
-    "controller.proxysetheaders.", "controller.addheaders.",
+    "controller.proxysetheaders.", "controller.addheaders.", "annotations",
 )  # fmt: skip
-"""Words in the names of values that are not shown; fields may be credentials under any name."""
+"""
+Words in the names of values that are not shown; fields and annotations may be credentials under any
+name.
+"""
 
 
 def judge_values(
@@ -84,7 +87,8 @@ def _judge(
         found = OWN
     if not _says_anything(value):
         found = OWN
-    shown = "" if any(word in name.lower() for word in _SECRET) else _shown(value)
+    is_hidden = found is _UNKNOWN or any(word in name.lower() for word in _SECRET)
+    shown = "" if is_hidden else _shown(value)
     return Row(Part.VALUE, name, found.verdict, found.follows, found.action, shown)
 
 

@@ -23,6 +23,7 @@ from ingress.migration.services import (
     class_of,
     former_service,
     moved_service,
+    needs_low_ports,
     new_labels,
     stream_ports,
 )
@@ -157,6 +158,11 @@ def as_yaml(document: Document) -> str:
     return _yaml(document)
 
 
+def _without_host(port: Mapping[str, Any]) -> dict[str, Any]:
+    """:return: a port that ingress-nginx has on the node as long as both run."""
+    return {name: value for name, value in port.items() if name != "hostPort"}
+
+
 class _Made:
     """Makes the objects."""
 
@@ -262,10 +268,17 @@ class _Made:
                 "runAsUser": 65532,
                 "runAsGroup": 65532,
                 "seccompProfile": {"type": "RuntimeDefault"},
+                **self._sysctls(),
             },
             "containers": [self._container()],
             "volumes": [{"name": "config", "configMap": {"name": self._name}}],
         }
+
+    def _sysctls(self) -> dict[str, Any]:
+        """:return: what a user other than root needs to listen on ports below 1024."""
+        if not needs_low_ports(self._old):
+            return {}
+        return {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]}
 
     def _container(self) -> dict[str, Any]:
         ports: list[dict[str, Any]] = [
@@ -281,7 +294,7 @@ class _Made:
                 _from_field("POD_NAMESPACE", "metadata.namespace"),
                 _from_field("NODE_NAME", "spec.nodeName"),
             ],
-            "ports": [*ports, *stream_ports(self._old)],
+            "ports": [*ports, *map(_without_host, stream_ports(self._old))],
             "securityContext": {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
@@ -305,10 +318,11 @@ class _Made:
         if not on_node:
             return None
         numbers = {"http": HTTP, "https": HTTPS}
-        ports = [
+        ports: list[dict[str, Any]] = [
             {"name": name, "containerPort": numbers[name], "protocol": "TCP", "hostPort": number}
             for name, number in on_node.items()
         ]
+        ports += [port for port in stream_ports(self._old) if "hostPort" in port]
         spec = {"containers": [{"name": NAME, "ports": ports}]}
         return {
             "apiVersion": "apps/v1",

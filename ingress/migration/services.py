@@ -28,6 +28,7 @@ _KEPT_SPEC: Final = frozenset(
 """Fields that people write; addresses, which the cluster gives, stay as they are at an apply."""
 
 _NOT_KEPT: Final = ("kubectl.kubernetes.io/", "meta.helm.sh/", "deployment.kubernetes.io/")
+FIRST_FREE_PORT: Final = 1024
 _OWN_PORTS: Final = ("http", "https", "admin")
 
 
@@ -112,21 +113,42 @@ def _named(port: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stream_ports(installation: Installation) -> list[dict[str, Any]]:
-    """:return: the ports of the container beside those of HTTP, for tcp- and udp-services."""
-    numbers: set[str] = set()
-    for protocol in ("tcp", "udp"):
-        item = installation.config_maps.get(
-            installation.reference(f"{protocol}-services-configmap") or ("", "")
+    """
+    :return: the ports of the container beside those of HTTP, for tcp- and udp-services; with
+        ``hostPort`` those that pods have on their nodes.
+    """
+    named = {
+        (number, protocol.upper())
+        for protocol in ("tcp", "udp")
+        for number in data_of(
+            installation.config_maps.get(
+                installation.reference(f"{protocol}-services-configmap") or ("", "")
+            )
         )
-        numbers |= data_of(item).keys()
-    found = []
+    }
+    on_node = installation.pod.get("hostNetwork") is True
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for port in as_list(installation.container.get("ports")):
         number, name = at(port, "containerPort"), str(at(port, "name") or "")
-        is_stream = str(number) in numbers or name.endswith(("-tcp", "-udp"))
+        key = (str(number), str(at(port, "protocol") or "TCP"))
+        is_stream = key in named or name.endswith(("-tcp", "-udp"))
         if is_stream and name not in (*_OWN_PORTS, "") and isinstance(number, int):
-            protocol = at(port, "protocol") or "TCP"
-            found.append({"name": name, "containerPort": number, "protocol": protocol})
-    return found
+            made = {"name": name, "containerPort": number, "protocol": key[1]}
+            on_host = at(port, "hostPort") or (number if on_node else None)
+            found[key] = {**made, "hostPort": on_host} if on_host else made
+    # On the network of the node nobody has to list them.
+    for written, protocol in sorted(named - found.keys()) if on_node else ():
+        if written.isascii() and written.isdigit() and 0 < int(written) < 65536:
+            number = int(written)
+            name = f"{number}-{protocol.lower()}"
+            made = {"name": name, "containerPort": number, "protocol": protocol}
+            found[written, protocol] = {**made, "hostPort": number}
+    return list(found.values())
+
+
+def needs_low_ports(installation: Installation) -> bool:
+    """:return: whether TCP or UDP services have ports that only root may listen on by default."""
+    return any(port["containerPort"] < FIRST_FREE_PORT for port in stream_ports(installation))
 
 
 def class_of(item: RawObject) -> dict[str, Any]:

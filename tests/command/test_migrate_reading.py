@@ -15,7 +15,9 @@ from ingress.command.migrate_reading import ReadFiles, read_objects
 from tests.support.manifest import config_map_manifest, ingress_manifest, service_manifest
 
 SECRET = {"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "hidden"}}
-WEB = ingress_manifest("web", "a.example", {"/": "web"})
+WEB = ingress_manifest(
+    "web", "a.example", {"/": "web"}, annotations={"auth-url": "http://me:hidden@auth.example/"}
+)
 
 
 class ReadingTests(SynchronousTestCase):

@@ -242,6 +242,38 @@ class ManifestTests(SynchronousTestCase):
         [container] = patch["spec"]["template"]["spec"]["containers"]
         self.assertEqual([port["hostPort"] for port in container["ports"]], [80, 443])
 
+    def test_low_ports(self) -> None:
+        """TCP and UDP services keep their ports of the node, and pods may listen on low ones."""
+        services = {
+            "kind": "ConfigMap",
+            "metadata": {"name": "t", "namespace": "kube-system"},
+            "data": {"22": "git/ssh:22", "53": "dns/dns:53", "x": "y"},
+        }
+        args = ["--tcp-services-configmap=kube-system/t"]
+        ports = [
+            {"name": "http", "containerPort": 80, "hostPort": 8080},
+            {"name": "22-tcp", "containerPort": 22, "hostPort": 2222},
+            {"name": "53-udp", "containerPort": 53, "protocol": "UDP"},
+        ]
+        document = workload("DaemonSet", args=args, ports=ports)
+        [found] = find_installations(raw(document, services))
+        files = made(found)
+        [patch] = files["instead/host-ports.yaml"]
+        [container] = patch["spec"]["template"]["spec"]["containers"]
+        self.assertEqual([port["hostPort"] for port in container["ports"]], [8080, 2222])
+        self.assertNotIn("hostPort", repr(files["base/daemonset.yaml"]))
+        pod = files["base/daemonset.yaml"][0]["spec"]["template"]["spec"]
+        [sysctl] = pod["securityContext"]["sysctls"]
+        self.assertEqual(sysctl["name"], "net.ipv4.ip_unprivileged_port_start")
+        self.assertEqual(complaints(files["base/daemonset.yaml"]), [])
+        document = workload(args=args)
+        document["spec"]["template"]["spec"]["hostNetwork"] = True
+        [patch] = made(find_installations(raw(document, services))[0])["instead/host-ports.yaml"]
+        [container] = patch["spec"]["template"]["spec"]["containers"]
+        self.assertEqual([port["hostPort"] for port in container["ports"]], [80, 443, 22, 53])
+        [high] = find_installations(raw(workload()))
+        self.assertNotIn("sysctls", repr(made(high)))
+
     def test_one_namespace(self) -> None:
         """With a watched namespace, rights to Secrets are those of a Role in it."""
         [found] = find_installations(

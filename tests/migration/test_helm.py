@@ -76,6 +76,25 @@ class ObjectTests(SynchronousTestCase):
             installed({"controller": {"service": service}}).reference("publish-service")
         )
 
+    def test_unquoted(self) -> None:
+        """Numbers and booleans in quotes are none any more in what a template makes of them."""
+        given = {
+            "kind": "DaemonSet",
+            "hostNetwork": "true",
+            "hostPort": {"enabled": True, "ports": {"http": "8080"}},
+            "terminationGracePeriodSeconds": "60",
+            "service": {"ports": {"http": "81"}, "targetPorts": {"http": "8080"}},
+        }
+        found = installed({"controller": given, "tcp": {"22": "git/ssh:22"}})
+        self.assertIs(found.pod["hostNetwork"], True)
+        self.assertEqual(found.pod["terminationGracePeriodSeconds"], 60)
+        numbers = {port["name"]: port["hostPort"] for port in found.container["ports"]}
+        self.assertEqual(numbers, {"http": 8080, "https": 443, "22-tcp": 22})
+        self.assertEqual(found.services[0].at("spec", "ports", 0, "port"), 81)
+        replicas = installed({"controller": {"replicaCount": "3", "minAvailable": "50%"}})
+        self.assertEqual(replicas.workload.at("spec", "replicas"), 3)
+        self.assertEqual(replicas.budgets[0].at("spec", "minAvailable"), "50%")
+
     def test_names(self) -> None:
         """Names follow the release, and the overrides of names and of the namespace."""
         found = installed({"namespaceOverride": "edge"}, release="blue", namespace="x")
@@ -149,8 +168,10 @@ class ValueTests(SynchronousTestCase):
             "addHeaders": {"X-Shop": "hidden"},
             "podAnnotations": {"vault.example/credential": "hidden", "db-pwd": "hidden"},
         }
-        rows = judged({"controller": hidden, "defaultBackend": {"extraArgs": {"pass": "hidden"}}})
-        self.assertEqual(len(rows), 6)
+        hidden["podAnnotations"]["plain"] = "hidden"
+        others = {"defaultBackend": {"extraArgs": {"pass": "hidden"}}, "x-common": "hidden"}
+        rows = judged({"controller": hidden, **others})
+        self.assertEqual(len(rows), 8)
         self.assertNotIn("hidden", repr(rows))
 
     def test_sentences(self) -> None:
