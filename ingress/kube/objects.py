@@ -32,6 +32,9 @@ APPLICATION_LABEL = "app.kubernetes.io/name"
 INGRESS_NGINX = "ingress-nginx"
 """The value of the label on the objects of its Helm chart."""
 
+OWNER_LABEL = "app.kubernetes.io/managed-by"
+"""The label by which a Secret names the program that has made it."""
+
 INGRESS_NGINX_CONFIG_MAPS = ("ingress-nginx-controller", "tcp-services", "udp-services")
 """The names of its ConfigMaps in its Helm chart and its documentation."""
 

@@ -15,12 +15,12 @@ from twisted.python.failure import Failure
 
 from ingress.errors import IngressError
 from ingress.kube.api.client import APIClient
-from ingress.kube.objects import Ingress, ObjectName, Secret
+from ingress.kube.objects import OWNER_LABEL, Ingress, ObjectName, Secret
 from ingress.kube.writing.event import Notice
 from ingress.routing.build.certificate import PairError, covers, read_pair
 from ingress.routing.snapshot import ServerCertificate
 from ingress.signing.procedure import Wish, obtain
-from ingress.signing.secret_place import OWNER, OWNER_LABEL, read_place
+from ingress.signing.secret_place import OWNER, read_place
 from ingress.signing.wanted import Wanted, wanted_certificates
 from ingress.token_bucket import TokenBucket
 

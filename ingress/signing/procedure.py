@@ -13,13 +13,13 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIError, APIUnreachable
-from ingress.kube.objects import ObjectName
+from ingress.kube.objects import OWNER_LABEL, ObjectName
 from ingress.policy.annotation import OWN_PREFIX
 from ingress.problem import printable
 from ingress.routing.snapshot import ServerCertificate
 from ingress.signing import signing_request
 from ingress.signing.key_pair import check_certificate, make_key, make_request
-from ingress.signing.secret_place import OWNER, OWNER_LABEL
+from ingress.signing.secret_place import OWNER
 from ingress.signing.signing_request import Order, SigningFailed, SigningRequest
 
 _MOST_HOSTS: Final = 100

@@ -13,7 +13,7 @@ import msgspec
 from ingress.errors import IngressError
 from ingress.kube.api.client import APIClient
 from ingress.kube.api.errors import APIError
-from ingress.kube.objects import Metadata, ObjectName, Secret
+from ingress.kube.objects import OWNER_LABEL, Metadata, ObjectName, Secret
 from ingress.routing.build.certificate import (
     CERTIFICATE_KEY,
     PRIVATE_KEY_KEY,
@@ -23,7 +23,6 @@ from ingress.routing.build.certificate import (
 from ingress.routing.snapshot import ServerCertificate
 
 TYPE: Final = "kubernetes.io/tls"
-OWNER_LABEL: Final = "app.kubernetes.io/managed-by"
 OWNER: Final = "txingress"
 SIGNER_ANNOTATION: Final = "txingress.dev/certificate-signer"
 """Who has signed the certificate in a Secret that we have made."""

@@ -4,10 +4,10 @@ Tests for `ingress.signing.keeper`.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
+from ingress.kube.cluster.reading import read_object
 from ingress.kube.objects import Ingress, ObjectName, Secret
 from ingress.kube.writing.event import Notice
 from ingress.policy.certificate_signer import CERTIFICATE_SIGNER
@@ -57,9 +57,10 @@ class KeeperTests(SigningCase):
     def known_secrets(self) -> dict[ObjectName, Secret]:
         """What a reader of the cluster knows."""
         found = {}
-        for _, document in self.api.store.objects("secrets"):
-            secret = msgspec.convert(document, Secret, strict=False)
-            found[secret.key] = secret
+        for (namespace, name), document in self.api.store.objects("secrets"):
+            reading = read_object(json.dumps(document).encode(), ("Secret", namespace, name))
+            assert isinstance(reading.item, Secret)
+            found[reading.item.key] = reading.item
         return found
 
     def serve(self, *ingresses: Ingress) -> None:

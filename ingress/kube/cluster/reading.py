@@ -20,6 +20,7 @@ from ingress.kube.json_fault import NOT_JSON
 from ingress.kube.manifest import KINDS, Reading
 from ingress.kube.objects import (
     APPLICATION_LABEL,
+    OWNER_LABEL,
     SERVICE_NAME_LABEL,
     ConfigMap,
     EndpointSlice,
@@ -27,6 +28,7 @@ from ingress.kube.objects import (
     KubeObject,
     Metadata,
     ObjectKey,
+    Secret,
 )
 from ingress.kube.remains import remains_of_kind
 from ingress.kube.stored import accept_stored
@@ -103,7 +105,15 @@ def _kept(item: KubeObject, key: ObjectKey) -> KubeObject:
         kept = msgspec.structs.replace(kept, labels={SERVICE_NAME_LABEL: service})
     elif isinstance(item, ConfigMap):
         item = msgspec.structs.replace(item, unreadable=None)
-        if APPLICATION_LABEL in metadata.labels:
-            application = metadata.labels[APPLICATION_LABEL]
-            kept = msgspec.structs.replace(kept, labels={APPLICATION_LABEL: application})
+        kept = _labelled(kept, metadata, APPLICATION_LABEL)
+    elif isinstance(item, Secret):
+        # A certificate that we have asked for is renewed; nobody else's is touched.
+        kept = _labelled(kept, metadata, OWNER_LABEL)
     return msgspec.structs.replace(item, metadata=kept, origin=_FROM_CLUSTER)
+
+
+def _labelled(kept: Metadata, metadata: Metadata, label: str) -> Metadata:
+    """The metadata to keep, with a label if the object has it."""
+    if label not in metadata.labels:
+        return kept
+    return msgspec.structs.replace(kept, labels={label: metadata.labels[label]})

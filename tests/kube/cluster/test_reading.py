@@ -29,6 +29,7 @@ from tests.support.manifest import (
     config_map_manifest,
     endpoint_manifests,
     ingress_manifest,
+    opaque_manifest,
 )
 from tests.support.recorded import exchange, exchanges
 
@@ -105,6 +106,16 @@ class RecordedTests(SynchronousTestCase):
         assert isinstance(item, Secret)
         self.assertEqual(set(item.data), {"tls.crt", "tls.key"})
         self.assertIn(b"-----BEGIN CERTIFICATE-----", item.data["tls.crt"])
+
+    def test_owner(self) -> None:
+        """A Secret keeps the label by which we know our own, and no other."""
+        manifest = opaque_manifest("s", a="b")
+        manifest["metadata"] = {
+            "name": "s",
+            "labels": {"app.kubernetes.io/managed-by": "txingress", "team": "edge"},
+        }
+        item = read_item(manifest, ("Secret", "default", "s"))
+        self.assertEqual(item.metadata.labels, {"app.kubernetes.io/managed-by": "txingress"})
 
     def test_watched(self) -> None:
         """Every object of every recorded watch is read, deleted ones as well."""
