@@ -66,6 +66,13 @@ class Resource:
 
 INGRESSES: Final = Resource("Ingress", "ingresses")
 INGRESS_CLASSES: Final = Resource("IngressClass", "ingressclasses", is_namespaced=False)
+CLASSES_BESIDE_NAMESPACES: Final = replace(
+    INGRESS_CLASSES, without="the names of classes alone decide which Ingresses are served"
+)
+"""
+With rights in some namespaces only: these have no namespace, so they may be unreadable on purpose.
+"""
+
 SERVICES: Final = Resource("Service", "services")
 ENDPOINT_SLICES: Final = Resource("EndpointSlice", "endpointslices")
 SECRETS: Final = Resource("Secret", "secrets", first_page=50)

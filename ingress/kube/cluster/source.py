@@ -29,6 +29,7 @@ from ingress.kube.cluster.referenced import ReferencedObjects
 from ingress.kube.cluster.references import References
 from ingress.kube.cluster.reflector import Access, Reflector
 from ingress.kube.cluster.resource import (
+    CLASSES_BESIDE_NAMESPACES,
     CONFIG_MAPS,
     ENDPOINT_SLICES,
     INGRESS_CLASSES,
@@ -112,7 +113,9 @@ class ClusterSource:
         self._classes = HeldClasses(self._schedule_review)
         self._reflectors = [
             *self._reflectors_of(INGRESSES, self._gate, observer),
-            *self._reflectors_of(INGRESS_CLASSES, self._classes),
+            *self._reflectors_of(
+                CLASSES_BESIDE_NAMESPACES if namespaces else INGRESS_CLASSES, self._classes
+            ),
             *self._reflectors_of(SERVICES, self._name_gate or self._batch),
             *self._reflectors_of(ENDPOINT_SLICES, self._name_gate or self._batch),
         ]
@@ -254,18 +257,16 @@ class ClusterSource:
         return all(
             self._is_read(each.contact)
             for each in self._reflectors
-            if each.contact.target.resource in (INGRESSES, INGRESS_CLASSES)
+            if each.contact.target.resource.kind in (INGRESSES.kind, INGRESS_CLASSES.kind)
         )
 
     def _is_read(self, contact: Contact) -> bool:
         """
         Whether everything that may be read was read.
 
-        IngressClasses have no namespace. With rights in some namespaces only they may be
-        unreadable; then the name of the class alone decides.
+        Beside namespaces, IngressClasses may be unreadable; then their names alone decide.
         """
-        assert self._config.cluster is not None
-        is_optional = contact.target.resource is INGRESS_CLASSES and self._config.cluster.namespaces
+        is_optional = contact.target.resource.is_optional
         if contact.has_synced or not is_optional or not contact.is_forbidden:
             return contact.has_synced
         # A server that starts refuses everything. This one has granted other kinds before.

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ingress.config import TLS
 from ingress.kube.cluster.contact import MAX_SILENCE
 from ingress.kube.cluster.ingress_gate import HOLD_TIMEOUT
+from ingress.kube.cluster.reflector import MAX_REFUSED
 from ingress.kube.cluster.scope_list import LOOKUPS_AT_ONCE
 from tests.support.cluster_scene import (
     CONFIG,
@@ -172,7 +173,10 @@ class NamespaceTests(SourceTestCase):
         self.assertEqual(scene.problems, [])
 
     def test_no_classes(self) -> None:
-        """Without the right to read IngressClasses, the name of the class alone decides."""
+        """
+        Without the right to read IngressClasses, the name of the class alone decides: that is
+        said once, nothing else is wrong, and the server is asked for it now and then.
+        """
         rules = [replace(rule, namespace="a") for rule in KINDS]
         scene = self.make(in_namespaces("a"), *rules)
         self.make_namespaces(scene, "a")
@@ -183,9 +187,16 @@ class NamespaceTests(SourceTestCase):
         self.assertEqual(scene.names("ingresses"), ["a/web"])
         scene.turn(10)
         [problem] = scene.problems
-        self.assertIn("may not list ingressclasses.networking.k8s.io", problem)
+        self.assertIn(
+            "may not list ingressclasses.networking.k8s.io, so the names of classes alone decide",
+            problem,
+        )
+        scene.turn(3600)
+        self.assertEqual(scene.source.contacts.notes(), [])
+        self.assertNotIn("IngressClass", scene.source.contacts.staleness)
+        self.assertLess(len(scene.asked("ingressclasses")), 40)
         scene.grant(*KINDS)
-        scene.turn(20)
+        scene.turn(MAX_REFUSED)
         self.assertEqual(scene.names("ingress_classes"), ["twisted"])
         self.assertEqual(scene.problems, [])
 
