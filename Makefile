@@ -23,6 +23,7 @@
 #   make fuzz           fuzz HTTP/2 for SECONDS=900 with each of five fuzzers, TESTS=downgrade with one
 #   make grpc-js        install @grpc/grpc-js with npm into build/, and run its cases through the proxy
 #   make real-servers   ask servers of Debian through TCP and UDP services; .ci/install_servers gets them
+#   make real-cluster   install the chart in a real control plane, whose programs setup-envtest gets
 #   make docs           write the tables and the man page that come from the code
 #   make site           build the documentation as a site in build/site, and follow each link of it
 #   make venv           set up .venv with the developers' tools and nothing else
@@ -47,7 +48,7 @@ $(shell rm -f .venv/installed)
 endif
 endif
 
-.PHONY: help docs run unit test lint coverage venv ci check-wheel container test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers fuzz grpc-js site clean
+.PHONY: help docs run unit test lint coverage venv ci check-wheel container test-compiled guard explained overload autobahn migration dashboards prometheus page other-proxies proxy-programs screenshot real-servers real-cluster fuzz grpc-js site clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -178,6 +179,11 @@ migration: .venv/developer
 
 real-servers: .venv/developer
 	@TXINGRESS_REAL_SERVERS=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_real_servers
+
+# KUBEBUILDER_ASSETS names the folder of etcd, kube-apiserver and kube-controller-manager;
+# TESTS=tests.real_cluster.test_outage runs some.
+real-cluster: .venv/developer
+	@TXINGRESS_TEST_CLUSTER=1 $(IN_CHECKOUT) -m twisted.trial $(or $(TESTS),tests.real_cluster)
 
 overload: .venv/developer
 	@TXINGRESS_TEST_OVERLOAD=1 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_load_shedding

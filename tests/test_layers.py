@@ -61,10 +61,10 @@ FORBIDDEN = [
     ("ingress", "tests", ()),
 ]
 
-TESTS_OF_MANY_MODULES = {"chart", "data_path", "e2e", "fake_api", "fuzz"}
+TESTS_OF_MANY_MODULES = {"chart", "data_path", "e2e", "fake_api", "fuzz", "real_cluster"}
 """
 The data path from client to endpoint without sockets, whole processes, both codecs, and what
-is no module of ours: the Helm chart, and the API server of the tests.
+is no module of ours: the Helm chart, also in a real cluster, and the API server of the tests.
 """
 
 TESTS_WITHOUT_MODULE = {

@@ -18,11 +18,15 @@ from ingress.kube.api.client import APIClient
 from ingress.kube.api.connect import connect, find_api
 from ingress.kube.api.errors import APIError
 from tests import kube_client_suite
+from tests.support import etcd
 from tests.support.fake_api import FakeAPIServer, Rule, service_account
 
 reactor: Any = installed
 
 KUBECONFIG = os.environ.get("INGRESS_TEST_KUBECONFIG")
+
+ETCD = os.environ.get("INGRESS_TEST_ETCD")
+"""Where etcd of that cluster answers, without TLS, if it may be told to forget."""
 
 
 def make_client(kubeconfig: Path) -> APIClient:
@@ -38,6 +42,11 @@ if KUBECONFIG:
         async def connect(self) -> APIClient:
             assert KUBECONFIG is not None
             return make_client(Path(KUBECONFIG))
+
+        def forget_history(self) -> bool:
+            if ETCD is not None:
+                etcd.compact(ETCD)
+            return ETCD is not None
 
 
 class FakeAPITests(kube_client_suite.APIServerSuite):

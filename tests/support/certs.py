@@ -94,6 +94,11 @@ class CertificateAuthority:
         self.root_pem: bytes = issuer.root_pem if issuer else pem
         self._chain_pem: bytes = pem + issuer._chain_pem if issuer else b""
 
+    @property
+    def key_pem(self) -> bytes:
+        """Its own key, for a program that signs in its name."""
+        return to_pem(self._key)
+
     def intermediate(self, name: str = "Throw-away intermediate CA") -> CertificateAuthority:
         """Make an authority whose own certificate is in the chain of those that it issues."""
         return CertificateAuthority(name, issuer=self)

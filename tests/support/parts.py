@@ -49,6 +49,7 @@ USES_SOCKETS = (
     "tests.policy.test_in_flight.SharedTests",
     "tests.policy.test_password_hash.VerifyTests.test_htpasswd",
     "tests.policy.test_process_lock",
+    "tests.real_cluster",
     "tests.telemetry.test_access_log.StdoutTests",
     "tests.telemetry.test_log_writer",
     "tests.telemetry.test_vitals",

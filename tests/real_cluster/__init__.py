@@ -1,0 +1,3 @@
+"""
+Tests against the programs of a Kubernetes control plane: ``make real-cluster``.
+"""
