@@ -88,6 +88,9 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
 
         self._is_busy = False
         self._is_stalled = False
+        self._stalled_until = NEVER
+        """When the endpoint must have read some of what waits; of a connection that is stalled."""
+
         self._is_lost = False
         self._is_closing = False
         self._is_leaving = False
@@ -323,10 +326,16 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         if self._is_closing:
             self.deadline = NEVER
             self.transport.abortConnection()
-        elif self._is_stalled and not self.has_peer_read():
-            self._fail(EndpointTimeout("The endpoint does not read."))
-        elif self._users:
+            return
+        if self._is_stalled and self._stalled_until <= now:
+            if not self.has_peer_read():
+                self._fail(EndpointTimeout("The endpoint does not read."))
+                return
+            self._stalled_until = now + self._owner.limits.upstream_send_timeout
+        if self._users:
             self._look_at_streams(now)
+        elif self._is_stalled:
+            self.deadline = self._stalled_until
         else:
             self._looks_soon = False
             self._set_deadline()
@@ -363,9 +372,11 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
 
     def pauseProducing(self) -> None:
         self._is_stalled = self._codec.output.is_blocked = True
-        self._looks_soon = False
         self.has_peer_read()
-        self.deadline = self._now() + self._owner.limits.upstream_send_timeout
+        now = self._now()
+        self._stalled_until = now + self._owner.limits.upstream_send_timeout
+        self._looks_soon = True
+        self.deadline = min(self._stalled_until, now + SWEEP)
 
     def resumeProducing(self) -> None:
         self._is_stalled = self._codec.output.is_blocked = False

@@ -10,7 +10,7 @@ import h2.events
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config, Limits
-from ingress.http2.frame import DATA, END_STREAM, GOAWAY, RST_STREAM
+from ingress.http2.frame import DATA, END_STREAM, GOAWAY, RST_STREAM, WINDOW_UPDATE
 from ingress.policy.backend_version import BackendVersion
 from ingress.policy.proxy_settings import ProxySettings
 from ingress.routing.route import Route
@@ -395,6 +395,25 @@ class PressureTests(HTTP2UpstreamTestCase):
         other = self.ask()
         endpoint.answer(endpoint.look()[-1], 204)
         self.assertEqual(other.receive().status, 204)
+
+    def test_endpoint_that_reads_now_and_then(self) -> None:
+        """The time for one that does not read begins anew when it has read; then it is over."""
+        limits = Limits(upstream_send_timeout=5.0)
+        self.wire = Wire(config=Config(limits=limits), route=route(body_size=None))
+        client = self.ask(post(10_000_000))
+        endpoint = self.accept()
+        endpoint.look()
+        for stream_id in (0, 1):
+            endpoint.peer.send(frame(WINDOW_UPDATE, 0, stream_id, word(10_000_000)))
+        while client.send_some(b"x" * 100_000):
+            self.wire.advance(0)
+        for _ in range(6):
+            self.wire.advance(4)
+            self.assertEqual(len(endpoint.peer.read_some(1000)), 1000)
+            self.assertTrue(endpoint.peer.is_open)
+        self.wire.advance(6)
+        self.assertTrue(endpoint.peer.saw_reset)
+        self.assertEqual(client.receive().status, 504)
 
     def test_slow_client(self) -> None:
         """A client that does not read stops its own stream; another one gets its response."""
