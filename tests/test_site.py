@@ -4,18 +4,22 @@ Tests for the documentation as a site (`.ci/site.py`): its pages for Sphinx, and
 
 from __future__ import annotations
 
+import http.server
 import importlib.util
 import os
 import re
 import subprocess
 import sys
+import threading
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.browser import Browser
 from tests.support.process import CHECKOUT
 
 SITE = os.environ.get("TXINGRESS_TEST_SITE")
@@ -211,3 +215,62 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(len(faults), 3, done.stderr)
         for name in ("'docs/a': 'c'", "'/docs/d.md'", "'/etc/gone'"):
             self.assertIn(name, done.stderr)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+FOUND = {
+    "canary": "Canaries",
+    "rewrite-target": "Rewrites",
+    "websocket timeout": "WebSocket",
+    "real client ip": "Real client addresses behind a load balancer",
+    "ANN003": "ANN003: an annotation of ingress-nginx is not supported",
+    "cert-manager": "Certificates from cert-manager",
+}
+"""The page that people want who look for this."""
+
+RESULTS = "[...document.querySelectorAll('#search-results li > a:first-child')]"
+
+
+class BrowserTests(SynchronousTestCase):
+    """The site in Chromium, of a width for phones and one for desks."""
+
+    def setUp(self) -> None:
+        if not SITE:
+            self.skipTest("make site runs this")
+        self.site = CHECKOUT / SITE
+        handler = partial(QuietHandler, directory=str(self.site))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.browser = Browser()
+        self.addCleanup(self.browser.stop)
+
+    def test_search(self) -> None:
+        """The search begins with the page that people want, and finds statuses."""
+        page = self.browser.page()
+        for query, title in FOUND.items():
+            page.open(f"{self.url}/search.html?q={quote(query)}")
+            first = page.wait_for(f"{RESULTS}[0]?.innerText")
+            self.assertEqual(first, title, query)
+        page.open(f"{self.url}/search.html?q=404")
+        page.wait_for(f"{RESULTS}.some(each => each.innerText === 'Metrics, logs and traces')")
+        self.assertEqual(page.complaints, [])
+
+    def test_width(self) -> None:
+        """No page is wider than its window; what is wide within it scrolls for itself."""
+        pages = [*(self.site / "docs").glob("*.html"), self.site / "index.html"]
+        for width in (1440, 390):
+            page = self.browser.page(width=width)
+            for file in pages:
+                page.open(f"{self.url}/{file.relative_to(self.site)}")
+                found = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                self.assertLessEqual(found, 0, (width, file.name))
+            self.assertEqual(page.complaints, [])
