@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from ingress.config_map.reading import CLOSED
 from ingress.endpoint import Endpoint, Upstream
 from ingress.errors import Outcome
 from ingress.explain.asked import Asked, NotAsked, ask
@@ -199,6 +200,10 @@ def _closed(built: Built, told: Told) -> Iterator[str]:
     for problem in told.problems:
         if problem.code in _CLOSING:
             yield f"because: {coded(problem)}"
+    if built.snapshot.config.nginx.closed_by:
+        for problem in built.all_problems():
+            if problem.code is Code.CONFIG_MAP_KEY and problem.message.endswith(CLOSED):
+                yield f"because: {coded(problem)}"
 
 
 def _redirected(told: Told) -> Iterator[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.explain.asked import ask
 from ingress.explain.explanation import explain
+from ingress.kube.objects import ConfigMap, Metadata
 from tests.command.test_main import run
 from tests.support.certs import CertificateAuthority
-from tests.support.objects import built, ingress, secret, served
+from tests.support.objects import FILES, built, ingress, secret, served
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "explain"
 IS_WRITING = os.environ.get("INGRESS_GOLDEN") == "write"
@@ -102,3 +104,23 @@ class CertificateTests(SynchronousTestCase):
         """One that has ended is told, with the day."""
         (told,) = self.hints("a.example", ends=True)
         self.assertRegex(told, r"it ended on \d{4}-\d\d-\d\d")
+
+
+class ClosedTests(SynchronousTestCase):
+    def test_config_map(self) -> None:
+        """What closes every path is told for each: a key, or that nothing can be read."""
+        name = ("nginx", "controller")
+        config = replace(FILES, config_map=name)
+        metadata = Metadata(namespace=name[0], name=name[1])
+        for item, words in (
+            (ConfigMap(metadata=metadata, unreadable=("",)), "no entry can be read"),
+            (
+                ConfigMap(metadata=metadata, data={"block-cidrs": "x", "gzip-level": "x"}),
+                "data[block-cidrs]",
+            ),
+        ):
+            result = built(
+                ingress("a.example", {"/": "web:80"}), served("web"), item, config=config
+            )
+            [because] = explain(result, ask("http://a.example/"), now=datetime.now(UTC)).hints
+            self.assertIn(words, because)
