@@ -147,7 +147,7 @@ def main() -> int:
                 folder / name, limits={"keep-alive-requests": 1_000_000}, **settings
             )
             if arguments.twistd:
-                process.command = (arguments.twistd,)
+                process.use_installation(arguments.twistd)
             hosts = [f"host-{number}.example" for number in range(arguments.hosts)]
             process.write(
                 "all.yaml",

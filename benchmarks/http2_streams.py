@@ -240,7 +240,7 @@ def main() -> int:
         limits = {"body-size": 0, "keep-alive-requests": 1_000_000}
         process = IngressProcess(Path(folder), limits=limits)
         if arguments.twistd:
-            process.command = (arguments.twistd,)
+            process.use_installation(arguments.twistd)
         try:
             process.write(
                 "all.yaml",

@@ -178,7 +178,7 @@ def start_ours(resources: ExitStack, folder: Path, endpoint: int, twistd: str) -
         shutdown_grace=0,
     )
     if twistd:
-        process.command = (twistd,)
+        process.use_installation(twistd)
     resources.callback(process.stop)
     process.start()
     wait_until(lambda: _accepts(port), "the port")

@@ -91,7 +91,7 @@ class Proxy:
             workers=len(cores),
         )
         if twistd:
-            process.command = (twistd,)
+            process.use_installation(twistd)
             process.environment = {**os.environ, "PYTHONPATH": ""}
         ports = [start_endpoint(folder, core, stack) for core in load_cores]
         rule = ingress_manifest("web", HOST, {"/": "web"})

@@ -81,6 +81,14 @@ class IngressProcess:
         """Its whole output since it was started."""
         return "\n".join(self._lines)
 
+    def use_installation(self, twistd: str) -> None:
+        """
+        Run what is installed in place of the checkout.
+
+        :param twistd: the path of its program, from the folder of this process.
+        """
+        self.command = (str(Path(twistd).absolute()),)
+
     # What it reads.
 
     def configure(self, **settings: object) -> None:
