@@ -56,6 +56,8 @@ class LineIndex(msgspec.Struct, frozen=True, gc=False):
 
 _VALUES = (ScalarEvent, AliasEvent)
 _COLLECTIONS = (MappingStartEvent, SequenceStartEvent)
+_NOTHING: dict[str | int, LineIndex] = {}
+"""What is below a value."""
 
 _UNICODE_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 
@@ -85,18 +87,21 @@ def index_lines(text: str, line: int) -> LineIndex:
 
 def _fill(events: EventSource, start: Event, node: LineIndex, offset: int) -> None:
     """Fill in what is below a collection; its depth was bounded when it was parsed."""
-    is_mapping = isinstance(start, MappingStartEvent)
+    is_mapping = type(start) is MappingStartEvent
     next_event, below = events.get_event, node.below
     for index in count():
         event = next_event()
-        line = line_of_event(event) + offset
+        kind = type(event)
+        mark = event.start_mark
+        line = (mark.line if mark else 0) + offset
         key: str | int = index
-        if is_mapping and isinstance(event, _VALUES):
+        if is_mapping and kind in _VALUES:
             key = event.value if isinstance(event, ScalarEvent) else ""
             event = next_event()
-        if isinstance(event, _VALUES):
-            below[key] = LineIndex(line, {})
-        elif isinstance(event, _COLLECTIONS):
+            kind = type(event)
+        if kind in _VALUES:
+            below[key] = LineIndex(line, _NOTHING)
+        elif kind in _COLLECTIONS:
             below[key] = LineIndex(line, {})
             _fill(events, event, below[key], offset)
         else:

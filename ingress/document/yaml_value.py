@@ -194,6 +194,34 @@ class _Builder:
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[object, int]] = {}
 
+    def take_text(self, event: ScalarEvent) -> bool:
+        """
+        Take a string in a mapping or a list, as most events are.
+
+        :return: whether it was taken; if not, it may be something else, or a mistake.
+        """
+        text = event.value
+        is_plain = event.implicit[0]
+        if event.tag is not None or event.anchor is not None or not self._stack:
+            return False
+        if is_plain and (not text or text[0] in _TYPED_START or text == "<<"):
+            return False
+        frame = self._stack[-1]
+        mapping = frame.container
+        if type(mapping) is dict:
+            key = frame.key
+            if key is _MERGE or (key is None and text in mapping):
+                return False
+            if key is None:
+                frame.key = text
+            else:
+                mapping[key] = text
+                frame.key = None
+        else:
+            mapping.append(text)  # type: ignore[union-attr]
+        self._count += 1
+        return True
+
     def take(self, event: Event) -> None:
         if type(event) is ScalarEvent:
             text = event.value
@@ -300,10 +328,12 @@ def build_yaml(text: str) -> Generator[None, None, tuple[object, Spans]]:
     """
     builder = _Builder()
     next_event = open_events(text).get_event
-    take = builder.take
+    take, take_text = builder.take, builder.take_text
     while True:
         for _ in range(SLICE_EVENTS):
             event = next_event()
+            if type(event) is ScalarEvent and take_text(event):
+                continue
             if type(event) is StreamEndEvent:
                 return builder.root, builder.spans
             take(event)

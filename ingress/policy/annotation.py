@@ -9,7 +9,7 @@ sections 2.0 and 5).
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
@@ -116,6 +116,15 @@ class Annotations:
     def __bool__(self) -> bool:
         """Whether there is any."""
         return bool(self._values)
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names, without the prefix."""
+        return self._values.keys()
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the object has this annotation."""
+        return name in self._values
 
     def __iter__(self) -> Iterator[str]:
         """The names, without the prefix."""

@@ -94,7 +94,7 @@ class BasicAuth(Policy):
         """Feature: what cannot be honoured closes the paths."""
         written, form, realm = _read_values(annotations)
         kind = annotations.text("auth-type")
-        if "auth-type" not in set(annotations):
+        if "auth-type" not in annotations:
             return None
         if kind != "basic":
             fault = "digest is not implemented" if kind == "digest" else "basic is accepted"
@@ -235,12 +235,11 @@ def _unauthorized(realm: str) -> Answer:
 
 def _read_values(annotations: Annotations) -> tuple[str, str, str]:
     """:return: the Secret and its form as written, and the realm."""
-    present = set(annotations)
-    if "auth-type" not in present:
+    if "auth-type" not in annotations:
         for name in ("auth-secret", "auth-secret-type"):
-            if name in present:
+            if name in annotations:
                 annotations.close(name, "decides access only together with auth-type")
-        if "auth-realm" in present:
+        if "auth-realm" in annotations:
             annotations.fault(
                 "auth-realm",
                 "without effect where auth-type is not set",

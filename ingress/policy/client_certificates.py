@@ -127,8 +127,7 @@ class ClientCertificates(Policy):
         error_page = annotations.text("auth-tls-error-page", _ERROR_PAGE, "an http or https URL")
         pattern, is_bad = _read_common_name(annotations)
         passes = annotations.boolean("auth-tls-pass-certificate-to-upstream", False)
-        present = set(annotations)
-        first = next((name for name in cls.annotations if name in present), None)
+        first = next((name for name in cls.annotations if name in annotations), None)
         if first is None:
             return None
         key = parse_object_name(written)
@@ -370,7 +369,7 @@ def _read_depth(annotations: Annotations) -> int:
 def _read_common_name(annotations: Annotations) -> tuple[LinearPattern | None, bool]:
     """:return: the pattern, if there is a good one, and whether there is a bad one."""
     written = annotations.text("auth-tls-match-cn")
-    if "auth-tls-match-cn" not in set(annotations):
+    if "auth-tls-match-cn" not in annotations:
         return None, False
     try:
         if not written.startswith(_COMMON_NAME):

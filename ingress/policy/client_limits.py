@@ -299,7 +299,7 @@ class ClientLimits(GatedPolicy):
 
 def _limit(annotations: Annotations, name: str) -> int:
     """Read a limit; 0 for none. What is no number closes the paths."""
-    if name not in set(annotations):
+    if name not in annotations:
         return 0
     value = annotations.text(name)
     if _INTEGER.fullmatch(value) is None:
@@ -321,9 +321,8 @@ def _multiplier(annotations: Annotations) -> int:
 
 def _exempt(annotations: Annotations) -> AddressRanges | None:
     """Read who is not limited; a bad list closes the paths, and an empty one exempts nobody."""
-    present = set(annotations)
     words = {name: annotations.words(name) for name in _ALLOW}
-    name = next((name for name in _ALLOW if name in present), "")
+    name = next((name for name in _ALLOW if name in annotations), "")
     try:
         return AddressRanges.of(map(parse_range, words.get(name, ()))) or None
     except ValueError as error:

@@ -82,7 +82,7 @@ class CustomErrors(Policy):
         if config.default_backend is not None:
             return cls(UpstreamKey(*config.default_backend), statuses, not is_disabled, False)
         without = sorted(status for status in statuses if not config.error_pages.has(status))
-        if without and "custom-http-errors" in set(annotations):
+        if without and "custom-http-errors" in annotations:
             annotations.fault("custom-http-errors", _why_without(without, statuses))
         with_page = statuses.difference(without)
         return cls(None, with_page, not is_disabled, False) if with_page else None

@@ -80,23 +80,22 @@ def read_values(annotations: Annotations, context: ReadContext) -> ExternalAuthV
     wants_global = annotations.boolean("enable-global-auth", True)
     for name in KEEPALIVE:
         annotations.text(name)
-    present = set(annotations)
-    if URL in present:
+    if URL in annotations:
         return _Reader(annotations, context).read()
     settings = context.config.nginx.auth
     is_asked = bool(settings.url) and wants_global
-    _report_dependent(annotations, present, is_asked=is_asked)
+    _report_dependent(annotations, is_asked=is_asked)
     return _global_values(settings, context) if is_asked else None
 
 
-def _report_dependent(annotations: Annotations, present: set[str], *, is_asked: bool) -> None:
+def _report_dependent(annotations: Annotations, *, is_asked: bool) -> None:
     for name in ("auth-signin", FIELDS):
-        if name in present and not is_asked:
+        if name in annotations and not is_asked:
             annotations.close(name, "decides access only together with auth-url")
-        elif name in present:
+        elif name in annotations:
             annotations.fault(name, "without effect where auth-url is not set", is_shown=False)
     for name in _DEPENDENT:
-        if name in present:
+        if name in annotations:
             annotations.fault(name, "without effect where auth-url is not set", is_shown=False)
 
 

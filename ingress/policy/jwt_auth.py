@@ -110,7 +110,7 @@ class JWTAuth(Policy):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> JWTAuth | None:
         """Feature: what cannot be honoured closes the paths."""
-        present = set(annotations).intersection(_NAMES)
+        present = [name for name in _NAMES if name in annotations]
         issuer, audiences = annotations.text(_ISSUER), annotations.words(_AUDIENCE)
         written, secret = annotations.text(_URL), annotations.text(_SECRET)
         claims = _read_claims(annotations)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from ingress.config import ConfiguredPolicy
+from ingress.config import Config, ConfiguredPolicy
+from ingress.policy.absence import Absent, absent
 from ingress.policy.access import close_unsupported
 from ingress.policy.access_logging import AccessLogging
 from ingress.policy.annotation import Annotations, Closing, Extent, Subject
@@ -109,6 +110,9 @@ class Registry:
         )
         """The names that some entry reads: without ingress-nginx's prefix, but with our own."""
 
+        self._absences: tuple[Config, list[tuple[str, Entry, Absent | None]]] | None = None
+        """What its entries are without annotations, with the configuration that this is for."""
+
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All entries in order."""
@@ -123,8 +127,12 @@ class Registry:
         """
         features: dict[str, RouteFeature] = {}
         close_unsupported(annotations, self.known_annotations, context)
-        for key, entry in self._entries.items():
-            feature = entry.read(annotations, context)
+        names = annotations.names
+        for key, entry, without in self._prepared(context.config):
+            if without is not None and without.names.isdisjoint(names):
+                feature = without.feature
+            else:
+                feature = entry.read(annotations, context)
             if feature is not None:
                 features[key] = feature
         annotations.fault_unknown(self.known_annotations)
@@ -135,6 +143,13 @@ class Registry:
             features[Refusal.key()] = Refusal.of(closing)
             return self.in_order(features)
         return features
+
+    def _prepared(self, config: Config) -> list[tuple[str, Entry, Absent | None]]:
+        """:return: the entries, each with what it is without annotations."""
+        if self._absences is None or self._absences[0] is not config:
+            found = [(key, each, absent(each.read, config)) for key, each in self._entries.items()]
+            self._absences = config, found
+        return self._absences[1]
 
     def read_canary(
         self, annotations: Annotations, context: ReadContext

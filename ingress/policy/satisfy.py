@@ -39,7 +39,7 @@ _RANK: Final = {302: 0, 401: 1, 500: 2, 503: 2, 403: 3}
 def is_any(annotations: Annotations) -> bool:
     """Whether an object wants one rule to be enough; a value that says neither closes its paths."""
     written = annotations.text(NAME)
-    if NAME in set(annotations) and written not in ("any", "all"):
+    if NAME in annotations and written not in ("any", "all"):
         annotations.close(NAME, "any or all is accepted", is_shown=True)
     return written == "any"
 

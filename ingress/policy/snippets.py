@@ -57,7 +57,7 @@ def read_block(
     :return: None if there is none, or if it is not carried out.
     """
     text = annotations.text(name)
-    if name not in set(annotations):
+    if name not in annotations:
         return None
     setting = context.config.snippets
     if context.config.nginx.annotations.allow_snippets:

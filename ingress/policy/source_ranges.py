@@ -64,11 +64,10 @@ class SourceRanges(GatedPolicy):
     @classmethod
     def read(cls, annotations: Annotations, context: ReadContext) -> SourceRanges | None:
         """Feature: a list that lets everybody in, as cert-manager writes it, asks for nothing."""
-        present = set(annotations)
         words = {name: annotations.words(name) for name in cls.annotations}
         defaults = context.config.nginx.source_ranges
-        allow = next((name for name in _ALLOW if name in present), "")
-        deny = _DENY if _DENY in present else ""
+        allow = next((name for name in _ALLOW if name in annotations), "")
+        deny = _DENY if _DENY in annotations else ""
         allow_words, allowed = _read(annotations, allow, words, defaults.allowed)
         deny_words, denied = _read(annotations, deny, words, defaults.denied)
         if allowed is not None and allowed.has_all:
