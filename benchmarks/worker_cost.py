@@ -1,18 +1,23 @@
 """
-What a request costs with two workers on two cores, of what it costs with one.
+What a request costs with two workers on two cores, beside two proxies of one process each.
 
-Usage: ``python -m benchmarks.worker_cost [--workers 2] [--rounds 9] [--seconds 5] [--twistd PATH]``
+Usage: ``python -m benchmarks.worker_cost [--workers 2] [--rounds 9] [--seconds 5]
+[--twistd PATH]``
 
-Two proxies run, one of a single process and one with workers. In each round first the one and then
-the other gets small GETs, of the same number of connections for each process that serves. Each of
-these has a core, a load generator (wrk) and an endpoint (nginx) of its own. The processor time is
-that of all processes of a proxy, as the kernel accounts for it in nanoseconds, so that a busy
-machine disturbs it little.
+In each round small GETs go to a proxy with workers (*together*), then to as many proxies of one
+process each at once (*apart*), and to one of these alone, in changing order. Each process that
+serves has a core of its own, and as many connections, from load generators (wrk) and to endpoints
+(nginx) on all cores of these: so to wake a process of another core costs the same in each way. The
+processor time is that of all processes, as the kernel accounts for it in nanoseconds.
 
-Load generators and endpoints have other cores than the proxy, if there are enough. If not, each
-shares the core of its process, with one worker as with several: then what the load takes of the
-caches is in both figures, and only what workers do to one another is in the ratio. The exit status
-is 1 if its median is above the bound.
+- *Together, of apart*: what workers cost beside processes that have nothing to do with each other.
+- *Apart, of alone*: what the machine makes of two busy cores, whatever runs on them. Cores of a
+  virtual machine may be halves of one; and other work goes to the core that is left alone.
+- *Together, of alone*: both.
+
+Load generators and endpoints have other cores than the proxy, if there are enough. If not, they
+share the cores of its processes. The exit status is 1 if the median of the first ratio is above the
+bound.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.comparison.load import wrk
+from benchmarks.comparison.load import LoadResult, wrk
 from benchmarks.comparison.nginx import content_command
 from benchmarks.comparison.peer import find_program, free_ports, listens
 from benchmarks.comparison.process import PATIENCE, Process, wait_until
@@ -40,23 +45,20 @@ MOST = 1.05
 """The bound of the ratio."""
 
 CONNECTIONS = 64
-"""Of each load generator."""
+"""Of each process that serves."""
 
 WARM_UP = 2.0
 """Seconds of load that are not measured."""
 
 
 class Cost(NamedTuple):
-    """Of one proxy in one round."""
+    """Of one way to serve, in one round."""
 
     rate: float
     """Requests a second."""
 
-    all: float
-    """Microseconds of processor time for a request, of all its processes."""
-
-    serving: float
-    """The same without the processes that do not serve."""
+    time: float
+    """Microseconds of processor time for a request."""
 
 
 def processor_time(pid: int) -> int:
@@ -67,10 +69,10 @@ def processor_time(pid: int) -> int:
 
 class Proxy:
     """
-    A proxy, with a load generator for each of its processes that serve.
+    A proxy.
 
     :param cores: of the processes that serve.
-    :param load_cores: of their load generators and endpoints.
+    :param ports: of its endpoints.
     :param twistd: the program of an installation; None for the checkout.
     :param stack: ends what is started.
     """
@@ -79,12 +81,12 @@ class Proxy:
         self,
         folder: Path,
         cores: list[int],
-        load_cores: list[int],
+        ports: list[int],
         twistd: str | None,
         stack: ExitStack,
     ) -> None:
-        self._load_cores = load_cores
-        self._process = process = IngressProcess(
+        self.processes = len(cores)
+        process = IngressProcess(
             folder,
             limits={"keep-alive-requests": 1_000_000_000},
             access_log={"path": str(folder / "access.log")},
@@ -93,7 +95,6 @@ class Proxy:
         if twistd:
             process.use_installation(twistd)
             process.environment = {**os.environ, "PYTHONPATH": ""}
-        ports = [start_endpoint(folder, core, stack) for core in load_cores]
         rule = ingress_manifest("web", HOST, {"/": "web"})
         process.write("all.yaml", *served_manifests("web", *ports), rule)
         stack.callback(process.stop)
@@ -102,35 +103,38 @@ class Proxy:
         os.sched_setaffinity(0, cores)
         process.start()
         os.sched_setaffinity(0, before)
-        workers = [worker for child in children(process.pid) for worker in children(child)]
-        self._serving = workers or [process.pid]
-        assert len(self._serving) == len(cores), self._serving
-        for pid, core in zip(self._serving, cores, strict=True):
+        serving = [worker for child in children(process.pid) for worker in children(child)]
+        self.url = f"http://{HOST}:{process.port('http')}{SMALL}"
+        self._pids = {process.pid, *children(process.pid), *serving}
+        for pid, core in zip(serving or [process.pid], cores, strict=True):
             os.sched_setaffinity(pid, {core})
-        self.measure(WARM_UP)
 
-    def measure(self, seconds: float) -> Cost:
-        """
-        Send as many requests as possible for so many seconds.
+    def processor_time(self) -> int:
+        """:return: nanoseconds that all its processes have had so far."""
+        return sum(map(processor_time, self._pids))
 
-        :raises Failed: if one was not answered as it must be.
-        """
-        url = f"http://{HOST}:{self._process.port('http')}{SMALL}"
-        every = {self._process.pid, *children(self._process.pid), *self._serving}
-        before = {pid: processor_time(pid) for pid in every}
-        with ThreadPoolExecutor(len(self._load_cores)) as pool:
-            results = list(
-                pool.map(lambda core: wrk(url, core, seconds, CONNECTIONS), self._load_cores)
-            )
-        took = {pid: (processor_time(pid) - before[pid]) / 1000 for pid in every}
-        for result in results:
-            assert not result.faults, result.faults
-        requests = sum(result.requests for result in results)
-        return Cost(
-            sum(result.rate for result in results),
-            sum(took.values()) / requests,
-            sum(took[pid] for pid in self._serving) / requests,
-        )
+
+def measure(proxies: list[Proxy], load_cores: list[int], seconds: float) -> Cost:
+    """
+    Send as many requests as possible to all of these at once, for so many seconds.
+
+    :raises Failed: if wrk fails.
+    """
+    urls = [proxy.url for proxy in proxies for _ in range(proxy.processes)]
+    loads = [(url, core) for url in urls for core in load_cores]
+    connections = CONNECTIONS // len(load_cores)
+
+    def load(target: tuple[str, int]) -> LoadResult:
+        return wrk(*target, seconds, connections)
+
+    before = sum(proxy.processor_time() for proxy in proxies)
+    with ThreadPoolExecutor(len(loads)) as pool:
+        results = list(pool.map(load, loads))
+    took = sum(proxy.processor_time() for proxy in proxies) - before
+    for result in results:
+        assert not result.faults, result.faults
+    requests = sum(result.requests for result in results)
+    return Cost(sum(result.rate for result in results), took / 1000 / requests)
 
 
 def start_endpoint(folder: Path, core: int, stack: ExitStack) -> int:
@@ -142,6 +146,11 @@ def start_endpoint(folder: Path, core: int, stack: ExitStack) -> int:
     stack.callback(process.stop)
     wait_until(lambda: listens(port), process, PATIENCE)
     return port
+
+
+def ratio(costs: list[float], others: list[float]) -> list[float]:
+    """:return: of each round."""
+    return [cost / other for cost, other in zip(costs, others, strict=True)]
 
 
 def spread(values: list[float]) -> str:
@@ -165,28 +174,34 @@ def main() -> int:
     load_cores = others[: chosen.workers] if len(others) >= chosen.workers else cores
     where = "the same cores" if load_cores is cores else "other cores"
     print(f"{chosen.workers} workers on as many cores, the load on {where}")
-    ratios: dict[str, list[float]] = {"all processes": [], "those that serve": []}
+    costs: dict[str, list[float]] = {"together": [], "apart": [], "alone": []}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="worker-cost-")))
-        one = Proxy(folder / "one", cores[:1], load_cores[:1], chosen.twistd, stack)
-        several = Proxy(folder / "several", cores, load_cores, chosen.twistd, stack)
-        for number in range(1, chosen.rounds + 1):
+
+        ports = [start_endpoint(folder, core, stack) for core in load_cores]
+        single = [
+            Proxy(folder / f"single-{core}", [core], ports, chosen.twistd, stack) for core in cores
+        ]
+        together = Proxy(folder / "workers", cores, ports, chosen.twistd, stack)
+        ways = {"together": [together], "apart": single, "alone": single[:1]}
+        for proxies in ways.values():
+            measure(proxies, load_cores, WARM_UP)
+        for number in range(chosen.rounds):
             # What drifts meanwhile is not always to the disadvantage of the same one.
-            if number % 2:
-                alone, together = one.measure(chosen.seconds), several.measure(chosen.seconds)
-            else:
-                together, alone = several.measure(chosen.seconds), one.measure(chosen.seconds)
-            ratios["all processes"].append(together.all / alone.all)
-            ratios["those that serve"].append(together.serving / alone.serving)
-            print(
-                f"{number}: one {alone.all:.1f} us a request ({alone.rate:,.0f} a second), "
-                f"{chosen.workers} workers {together.all:.1f} us ({together.rate:,.0f}), "
-                f"of which {together.serving:.1f} in workers",
-                flush=True,
-            )
-    for name, values in ratios.items():
-        print(f"Ratio of {name}: {spread(values)}")
-    return int(statistics.median(ratios["all processes"]) > MOST)
+            names = list(ways) if number % 2 else list(reversed(ways))
+            found = {name: measure(ways[name], load_cores, chosen.seconds) for name in names}
+            for name in ways:
+                costs[name].append(found[name].time)
+            texts = [
+                f"{name} {found[name].time:.1f} us a request ({found[name].rate:,.0f} a second)"
+                for name in ways
+            ]
+            print(f"{number + 1}: {', '.join(texts)}", flush=True)
+    ratios = ratio(costs["together"], costs["apart"])
+    print(f"Together, of apart: {spread(ratios)}")
+    print(f"Apart, of alone: {spread(ratio(costs['apart'], costs['alone']))}")
+    print(f"Together, of alone: {spread(ratio(costs['together'], costs['alone']))}")
+    return int(statistics.median(ratios) > MOST)
 
 
 if __name__ == "__main__":
