@@ -40,6 +40,7 @@ _WITHOUT_NAMESPACE: Final = {
 }
 
 
+_WORKLOADS: Final = ("Deployment", "DaemonSet")
 _NEEDED: Final = frozenset({"ConfigMap", "DaemonSet", "Deployment", "IngressClass", "Service"})
 """Without these nobody can say what an installation serves."""
 
@@ -83,7 +84,7 @@ def read_installations(
             content = await read_with_client(reactor, client, config, ())
             found.append((installation, config, content))
         if not found:
-            why = "".join(f"; {each}" for each in refused)
+            why = "".join(f"; {each}" for each in refused if each.kind in _WORKLOADS)
             raise CannotRun(
                 f"no Deployment or DaemonSet of ingress-nginx is in {', '.join(namespaces)}, where "
                 f"--namespace says to look{why}"

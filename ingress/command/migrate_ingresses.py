@@ -154,6 +154,7 @@ def judge_secrets(offline: Offline) -> Iterator[Row]:
         f"{', '.join(missing[:_MOST])}{more}",
         "Give migrate these Secrets as well (nothing of them is written), or see that they exist.",
         owner=OPERATOR,
+        notice="If one of them does not exist or has ended, browsers warn of the certificate.",
     )
 
 

@@ -146,6 +146,7 @@ def _missing(name: tuple[str, str] | None, follows: str) -> Row:
         Verdict.DIFFERS,
         f"it is not among what was read; {follows}",
         "Give migrate this ConfigMap as well.",
+        notice="What is set in it may differ after the switch; this report does not say how.",
     )
 
 
@@ -163,6 +164,7 @@ def _ports(protocol: str, item: RawObject) -> Iterator[Row]:
             "" if good else _WRONG,
             as_value(target),
             addresses=(f"{protocol.upper()} port {as_value(port)}",),
+            notice="" if good else "Programs cannot connect to this port.",
             file=item.file,
             line=item.line_of("data", port),
         )

@@ -16,7 +16,15 @@ from ingress.migration.flag import FlagVerdict
 from ingress.migration.flags import FlagRemark, read
 from ingress.migration.raw import RawObject, as_list, at
 from ingress.migration.unused_values import UNUSED
-from ingress.migration.verdict import NO_WEBHOOK, Part, Row, Verdict, as_value, plain
+from ingress.migration.verdict import (
+    NO_WEBHOOK,
+    NOTICED_WITHOUT_WEBHOOK,
+    Part,
+    Row,
+    Verdict,
+    as_value,
+    plain,
+)
 
 Settings = dict[str, Any]
 """A configuration as a document: keys, mappings and plain values."""
@@ -86,7 +94,11 @@ def _row(remark: FlagRemark) -> Row:
         action = "Decide before the switch: the configuration is written without it."
     elif verdict is Verdict.IGNORED:
         action = "See whether anybody relies on it."
-    return Row(Part.FLAG, name, verdict, plain(follows), action, as_value(remark.value))
+    is_webhook = remark.flag == "validating-webhook" and verdict is Verdict.DIFFERS
+    notice = NOTICED_WITHOUT_WEBHOOK if is_webhook else ""
+    return Row(
+        Part.FLAG, name, verdict, plain(follows), action, as_value(remark.value), notice=notice
+    )
 
 
 def settings_of(installation: Installation, name: str, *, writes_status: bool) -> Settings:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ingress.migration.unused_values import UNUSED
-from ingress.migration.verdict import ACCESS, NO_WEBHOOK, Verdict
+from ingress.migration.verdict import ACCESS, NO_WEBHOOK, NOTICED_WITHOUT_WEBHOOK, Verdict
 
 
 class Fate(NamedTuple):
@@ -17,6 +17,8 @@ class Fate(NamedTuple):
     verdict: Verdict
     follows: str
     action: str = ""
+    notice: str = ""
+    """How people notice it; empty for what is usual (`ingress.migration.verdict.Row.noticed`)."""
 
 
 _SAME: Final = Fate(Verdict.SAME, "carried over into the manifests")
@@ -26,12 +28,14 @@ _WEBHOOK: Final = Fate(
     Verdict.DIFFERS,
     UNUSED["controller.admissionWebhooks.enabled"].follows,
     NO_WEBHOOK,
+    NOTICED_WITHOUT_WEBHOOK,
 )
 _PROBES: Final = Fate(Verdict.SAME, "the probes are those of this proxy")
 _HOST_NETWORK: Final = Fate(
     Verdict.DIFFERS,
     "pods have host ports 80 and 443 in place of the network of their node",
     "See whether the network plugin keeps client addresses with host ports.",
+    "Applications, and lists of addresses, may see the node in place of the client.",
 )
 _POD: Final = Fate(
     Verdict.IGNORED,
@@ -47,6 +51,7 @@ _MONITORING: Final = Fate(
     Verdict.DIFFERS,
     "metrics are always on, with the same names, at port 10254; the monitor is not written",
     "Point the monitor at the label app.kubernetes.io/name of the new pods.",
+    "Dashboards have a gap from the switch on, and alerts do not fire.",
 )
 
 FATES: Final[Mapping[str, Fate]] = {

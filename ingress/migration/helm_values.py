@@ -89,7 +89,9 @@ def _judge(
         found = OWN
     is_hidden = found is _UNKNOWN or any(word in name.lower() for word in _SECRET)
     shown = "" if is_hidden else _shown(value)
-    return Row(Part.VALUE, name, found.verdict, found.follows, found.action, shown)
+    return Row(
+        Part.VALUE, name, found.verdict, found.follows, found.action, shown, notice=found.notice
+    )
 
 
 def _is_overruled(given: Mapping[str, Any], name: str) -> bool:

@@ -33,7 +33,8 @@ td.number, th.number { text-align: right; }
 .sentence { font-size: 1.25rem; font-weight: 600; border-left: .4rem solid; padding-left: .8rem; }
 .closed { border-color: #b3261e; } .differs { border-color: #b26a00; }
 .ignored { border-color: #6b6b6b; } .same { border-color: #1b7f3b; }
-h2.closed, h2.differs, h2.ignored, h2.same { border-left: .4rem solid; padding-left: .6rem; }
+h2.closed, h2.differs, h2.ignored, h2.same { border-style: none none none solid;
+  border-width: .4rem; padding-left: .6rem; }
 ol.tasks > li::before { content: "\\2610\\00a0"; }
 small { color: GrayText; }
 td.sign { height: 2.5rem; min-width: 12rem; }

@@ -13,7 +13,14 @@ from typing import Any, Final
 from ingress.migration.config_maps import data_of
 from ingress.migration.controller import Installation
 from ingress.migration.raw import RawObject, as_list, as_mapping, at
-from ingress.migration.verdict import NO_WEBHOOK, Part, Row, Verdict, as_value
+from ingress.migration.verdict import (
+    NO_WEBHOOK,
+    NOTICED_WITHOUT_WEBHOOK,
+    Part,
+    Row,
+    Verdict,
+    as_value,
+)
 from ingress.migration.workload import host_ports
 
 LABEL: Final = "app.kubernetes.io/name"
@@ -201,6 +208,7 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             Verdict.DIFFERS,
             "no Service of ingress-nginx is among what was read, so that none is kept",
             "Give migrate the Services of its namespace.",
+            notice="Addresses lead to ingress-nginx still, or nowhere.",
         )
     yield from _other_ports(installation)
     for item in installation.services:
@@ -227,6 +235,7 @@ def judge_services(installation: Installation) -> Iterator[Row]:
             "every change of an Ingress",
             f"{NO_WEBHOOK} The command: kubectl delete validatingwebhookconfiguration "
             f"{as_value(item.name)}",
+            notice=NOTICED_WITHOUT_WEBHOOK,
             file=item.file,
             line=item.line,
         )
@@ -250,6 +259,7 @@ def _other_port(item: RawObject, port: Any, target: str) -> Row:
         f"leads to {as_value(_named(port).get('targetPort'))}",
         "See what listens there (perhaps redirects behind a load balancer with TLS), and correct "
         "the Service in the output.",
+        notice="Requests to this port may get another answer.",
         file=item.file,
         line=item.line,
     )

@@ -57,6 +57,10 @@ NO_WEBHOOK: Final = (
     "otherwise nobody can change an Ingress once ingress-nginx is gone. Run txingress check in CI."
 )
 
+NOTICED_WITHOUT_WEBHOOK: Final = (
+    "A mistake in a new rule is not refused when it is made: its address does not work then."
+)
+
 OPERATOR: Final = "who runs the cluster"
 """Decides about everything but Ingresses."""
 

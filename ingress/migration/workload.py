@@ -32,6 +32,10 @@ _CPU, _MEMORY = 0.25, 256 << 20
 _LEAST: Final = {"cpu": "250m", "memory": "256Mi"}
 """What etc/deploy asks for."""
 
+_NOTICED: Final = {
+    "hostNetwork": "Applications, and lists of addresses, may see the node in place of the client.",
+    "resources": "Pods need more of their nodes; one that finds no room does not start.",
+}
 _LEAST_LIMIT: Final = 512 << 20
 
 
@@ -112,9 +116,16 @@ def judge_workload(installation: Installation) -> Iterator[Row]:
 
     def row(name: str, verdict: Verdict, follows: str, action: str = "", value: object = "") -> Row:
         place = f"{item.kind} {item.namespace}/{item.name}: {name}"
-        shown = as_value(value)
         return Row(
-            Part.OBJECT, place, verdict, follows, action, shown, file=item.file, line=item.line
+            Part.OBJECT,
+            place,
+            verdict,
+            follows,
+            action,
+            as_value(value),
+            file=item.file,
+            line=item.line,
+            notice=_NOTICED.get(name, "") if verdict is Verdict.DIFFERS else "",
         )
 
     if (replicas := item.at("spec", "replicas")) is not None:
