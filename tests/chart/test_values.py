@@ -419,6 +419,15 @@ class PlaceTests(SynchronousTestCase):
         self.assertEqual(kubernetes["namespaces"], ["shop"])
         self.assertEqual(rendering.get("Role", "txingress-scope")["metadata"]["namespace"], "shop")
 
+    def test_scoped_default_backend(self) -> None:
+        """A default backend outside of the namespace that is served is said to have no effect."""
+        values = {**FURTHER["default backend"], **FURTHER["scoped"]}
+        self.assertIn(
+            "- defaultBackend: only Services of the namespace shop", Rendering(values).notes
+        )
+        beside = {**values, "controller": {"scope": {"enabled": True}}, "rbac": {}}
+        self.assertNotIn("- defaultBackend", Rendering(beside).notes)
+
 
 class RightsTests(SynchronousTestCase):
     """The rights beside those without which nothing is served."""

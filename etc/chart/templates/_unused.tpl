@@ -11,6 +11,10 @@
 - {{ $path }}: {{ $known.reason }}
 {{- end }}
 {{- end }}
+{{- $scope := include "txingress.scope" $ }}
+{{- if and .Values.defaultBackend.enabled $scope (ne $scope (include "txingress.namespace" $)) }}
+- defaultBackend: only Services of the namespace {{ $scope }} are read; name one of them in controller.extraArgs.default-backend-service
+{{- end }}
 {{- with include "txingress.unusedFlags" . | trim }}
 {{ . }}
 {{- end }}
