@@ -6,6 +6,8 @@ cluster as pods would, with the account, the rights and the configuration that t
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +22,7 @@ from tests.support.control_plane_programs import why_not
 from tests.support.kubectl import Kubectl
 from tests.support.manifest import Manifest, ingress_manifest
 from tests.support.pod_network import PORT, PodNetwork
-from tests.support.process import ENVIRONMENT, TWISTD, IngressProcess, wait_until
+from tests.support.process import ENVIRONMENT, PATIENCE, TWISTD, IngressProcess, wait_until
 from tests.support.real_cluster import RealCluster
 
 NAMESPACE = "txingress"
@@ -40,6 +42,9 @@ mount --bind "$0" /run/secrets/kubernetes.io/serviceaccount &&
 exec "$@"
 """
 """Puts what the kubelet mounts where a pod finds it; /var/run is a link to /run."""
+
+
+_FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 
 
 class Replica(IngressProcess):
@@ -64,7 +69,8 @@ class Replica(IngressProcess):
         (self._mounted / "namespace").write_text(account[0])
         self.renew_token()
         confined = ("unshare", "--mount", "sh", "-c", _CONFINED, str(self._mounted))
-        self.command = (*cluster.network.prefix, *confined, *TWISTD)
+        self._prefix = (*cluster.network.prefix, *confined)
+        self.command = (*self._prefix, *TWISTD)
         variables = {
             "POD_NAME": folder.name,
             "POD_NAMESPACE": account[0],
@@ -90,10 +96,34 @@ class Replica(IngressProcess):
         """Do what the kubelet does before the token expires."""
         (self._mounted / "token").write_text(self._cluster.token(*self._account))
 
+    def run_beside(self, *arguments: str) -> str:
+        """Run ``txingress`` in the pod, as ``kubectl exec`` does, and return what it prints."""
+        done = subprocess.run(
+            [*self._prefix, sys.executable, "-m", "ingress", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
     def get(self, target: str = "/", host: str = "a.example", listener: str = "http") -> Reply:
         """The answer to one request, on a connection of its own."""
         with HTTPClient(self.folder / listener) as client:
             return client.request(target, host, fields="Connection: close\r\n")
+
+    def fetch(self, url: str) -> str:
+        """The body of an answer within the network; empty if nothing listens there."""
+        done = subprocess.run(
+            [*self._cluster.network.prefix, sys.executable, "-c", _FETCH, url],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.stdout
 
     def connect(self) -> HTTPClient:
         return HTTPClient(self.folder / "http")

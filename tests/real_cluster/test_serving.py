@@ -4,6 +4,7 @@ What is applied to a real API server is served a moment later.
 
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 
@@ -139,6 +140,42 @@ class ServingTests(RealClusterTestCase):
         wait_until(lambda: answers("/external") == "b", "the ExternalName to answer")
         if self.cluster.has_controllers:
             wait_until(lambda: answers("/legacy") == "c", "the Endpoints to answer")
+
+    def test_extremes(self) -> None:
+        """
+        What the API server stores at the ends of its rules is read, and the Events about it are
+        such that it takes them.
+        """
+        longest = "w" + "-" * 251 + "w"
+        paths = {f"/{number}": f"none-{number}" for number in range(60)}
+        odd = {
+            "configuration-snippet": 'return 200 "\u2028\x7f\u00e9\\";\r\n# ' + "x" * 100_000,
+            "rewrite-target": "/(" * 1000,
+            "whitelist-source-range": "10.0.0.0/8\t\r\n,\u0130",
+            "auth-url": 'https://a.example/\n"$',
+        }
+        wild = ingress_manifest("wild", "*.b.example", {"~/a(b|c)+$": "none"}, annotations=odd)
+        self.apply(
+            of_class(ingress_manifest(longest, "a.example", paths)),
+            web_ingress("plain", "c.example"),
+        )
+        # Server-side apply sends YAML, which has no control characters.
+        self.kubectl.run("create", "--validate=strict", "-f", "-", data=json.dumps(of_class(wild)))
+        self.wait_for_status(503, "c.example")
+        wait_until(lambda: "Warning" in self.events(longest), "it to be told")
+        wait_until(lambda: "Warning" in self.events("wild"), "the other one to be told")
+        # A leader that cannot write says so.
+        said = "\n".join(self.process.log.splitlines()[self.mark :])
+        self.assertNotRegex(said, r"cannot be written|Invalid|is invalid|refused")
+
+    def test_in_pod(self) -> None:
+        """The command in the pod itself reads with the rights of the pod."""
+        self.apply(web_ingress(), service_manifest("web"), manual_slice("web", [A]))
+        self.answer("a", A)
+        self.wait_for_answer("a")
+        for words in (("routes", "--in-cluster"), ("check", "--in-cluster")):
+            said = self.process.run_beside(*words)
+            self.assertIn("a.example" if words[0] == "routes" else "1 Ingress", said)
 
     def test_loopback(self) -> None:
         """The API server takes no EndpointSlice with a loopback address."""
