@@ -29,7 +29,7 @@ def limit_store(value: object) -> LimitStore | None:
             "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS; or null"
         )
     if find_spec("hiredis") is None:
-        raise NotAccepted("null, because hiredis is not installed (pip install txingress[redis])")
+        raise NotAccepted("null, because hiredis is not installed (pip install 'txingress[redis]')")
     return store
 
 

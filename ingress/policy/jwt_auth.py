@@ -117,7 +117,7 @@ class JWTAuth(Policy):
         if not present:
             return None
         if find_spec("jwt") is None:
-            annotations.close(min(present), "PyJWT is not installed (pip install txingress[jwt])")
+            annotations.close(min(present), "PyJWT is not installed (pip install 'txingress[jwt]')")
         elif not issuer or not audiences:
             missing = _AUDIENCE if issuer else _ISSUER
             annotations.close(min(present), f"{missing} is needed as well")

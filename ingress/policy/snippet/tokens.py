@@ -89,7 +89,7 @@ def _lex(text: str) -> Iterator[_Token]:
         from crossplane.lexer import _lex_file_object
     except ImportError:
         message = (
-            "crossplane, which reads snippets, is not installed (pip install txingress[snippets])"
+            "crossplane, which reads snippets, is not installed (pip install 'txingress[snippets]')"
         )
         raise SnippetRefused(message, 1) from None
     line = 1

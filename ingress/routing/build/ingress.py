@@ -365,6 +365,9 @@ class _Reading:
         except RequestError as error:
             if self._makes_patterns(written):
                 return b"/"  # Of a regular expression nobody asks for it.
+            if written.startswith("/") and PATTERN_CHARACTERS.search(written):
+                # Another Ingress may make it a regular expression; as a plain path it meets nobody.
+                return written.encode("utf-8", "surrogatepass")
             self._problem(
                 Code.PATH_IMPOSSIBLE,
                 f"{field_path}.path",
