@@ -312,12 +312,12 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
 
     def _set_deadline(self) -> None:
         # Not later than it is: however much goes on, each stream is looked at.
-        if self._looks_soon or self._is_stalled or self._is_closing or self._is_lost:
+        if self._looks_soon or self._is_closing or self._is_lost:
             return
         if self._users:
             self._looks_soon = True
             self.deadline = min(self.deadline, self._now() + SWEEP)
-        else:
+        elif not self._is_stalled:
             self.deadline = max(self._input_at, self._ended_at) + self._owner.idle_timeout
 
     def deadline_passed(self) -> None:
@@ -335,6 +335,7 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
         if self._users:
             self._look_at_streams(now)
         elif self._is_stalled:
+            self._looks_soon = False
             self.deadline = self._stalled_until
         else:
             self._looks_soon = False
@@ -346,16 +347,23 @@ class HTTP2Upstream(ClientEvents, StreamProtocol, SharedConnection, TurnUser):
     def _look_at_streams(self, now: float) -> None:
         self._looks_soon = True
         self.deadline = now + SWEEP
-        if self._ping_at <= now:
+        # A PING would wait behind what one that is stalled has yet to read.
+        if not self._is_stalled and self._is_silent(now):
             self._fail(EndpointTimeout(_SILENT))
             return
-        if self._ping_at == NEVER and self._is_ping_due(now - self._input_at):
-            self._ping_at = now + self._owner.limits.http2_ping_timeout
-            self._codec.ping(_PING)
         for user in list(self._users.values()):
             if user.has_expired(now):
                 user.expire(EndpointTimeout(_NO_PROGRESS))
         self._settle()
+
+    def _is_silent(self, now: float) -> bool:
+        """Return whether a PING was not answered in time; send one if it is time for that."""
+        if self._ping_at <= now:
+            return True
+        if self._ping_at == NEVER and self._is_ping_due(now - self._input_at):
+            self._ping_at = now + self._owner.limits.http2_ping_timeout
+            self._codec.ping(_PING)
+        return False
 
     def _is_ping_due(self, silence: float) -> bool:
         """:param silence: seconds without input."""

@@ -398,7 +398,7 @@ class PressureTests(HTTP2UpstreamTestCase):
 
     def test_endpoint_that_reads_now_and_then(self) -> None:
         """The time for one that does not read begins anew when it has read; then it is over."""
-        limits = Limits(upstream_send_timeout=5.0)
+        limits = Limits(upstream_send_timeout=5.0, http2_ping_interval=3, http2_ping_timeout=2)
         self.wire = Wire(config=Config(limits=limits), route=route(body_size=None))
         client = self.ask(post(10_000_000))
         endpoint = self.accept()
