@@ -22,9 +22,11 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.command.main import make_parser, parse_words
+from ingress.command.offline import load
 from ingress.config import Limits
 from ingress.config_file import load_config
 from ingress.policy.support import Verdict, support_of_all
+from ingress.problem_code import Code
 from tests.command.test_main import run
 from tests.e2e.test_migration import logged
 from tests.support.client import HTTPClient
@@ -42,6 +44,15 @@ _COMMAND = re.compile(r"\$ (.*)\n((?:(?!\$ ).*\n)*)")
 _TXINGRESS = re.compile(
     r"^(?:    |\$ )(?:.* \| )?(?:kubectl )?(?:\S*/)?txingress ([a-z][^\n]*)$", re.MULTILINE
 )
+_YAML = re.compile(r"^ *```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+_NOT_AS_WRITTEN = {
+    Code.FILE_NOT_PARSED,
+    Code.OBJECT_INVALID,
+    Code.ANNOTATION_VALUE,
+    Code.ANNOTATION_UNSUPPORTED,
+    Code.ANNOTATION_UNKNOWN,
+    Code.ANNOTATION_WITHOUT_EFFECT,
+}
 _PORTS = ("8080", "10254", "3000")
 _DEFAULTS = {"http": "8080", "admin": "10254"}
 """Listeners of a configuration that says nothing of them."""
@@ -403,6 +414,52 @@ class MigrationPageTests(SynchronousTestCase):
         settings = self.api.get("v1", "ConfigMap", "txingress", "ingress-nginx")
         assert settings is not None
         self.assertIn("status:", settings["data"]["ingress.yaml"])
+
+
+class ManifestTests(SynchronousTestCase):
+    """The manifests and configurations on all pages."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.blocks = [
+            (page.name, block, [each for each in yaml.safe_load_all(block) if each is not None])
+            for page in sorted(DOCS.glob("*.md"))
+            for block in _YAML.findall(page.read_text())
+        ]
+
+    def test_manifests(self) -> None:
+        """What has a kind is what the API server accepts, and is carried out as it is written."""
+        count = 0
+        for page, block, documents in self.blocks:
+            if all(isinstance(each, dict) and "kind" in each for each in documents):
+                file = self.folder / "manifests.yaml"
+                file.write_text(block)
+                found = [str(each) for each in load(None, [str(file)]).problems
+                         if each.code in _NOT_AS_WRITTEN]  # fmt: skip
+                self.assertEqual(found, [], page)
+                count += 1
+        self.assertGreater(count, 5)
+
+    def test_configurations(self) -> None:
+        """What has keys of the configuration is one."""
+        keys = yaml.safe_load((CHECKOUT / "etc" / "ingress.yaml").read_text()).keys()
+        count = 0
+        for page, _, documents in self.blocks:
+            if page == "policies.md" or len(documents) != 1 or not isinstance(documents[0], dict):
+                continue
+            written = {"source": {"files": "k8s"}, **documents[0]}
+            if not written.keys() <= keys:
+                continue
+            text = yaml.safe_dump(written).replace("/home/me/.kube/config", "kubeconfig")
+            for name in ("kubeconfig", "k8s", "more/ingress.yaml"):
+                (self.folder / name).parent.mkdir(exist_ok=True)
+                (self.folder / name).touch()
+            (self.folder / "ingress.yaml").write_text(text)
+            with self.subTest(page=page):
+                load_config(self.folder / "ingress.yaml")
+                count += 1
+        self.assertGreater(count, 5)
 
 
 class TableTests(SynchronousTestCase):

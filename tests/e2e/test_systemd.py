@@ -180,6 +180,13 @@ class RealSystemdTests(SynchronousTestCase):
         text = (CHECKOUT / "docs" / "install.md").read_text()
         named = set(re.findall(r"share/txingress/systemd/(\S+)", text))
         self.assertEqual(named, {file.name for file in UNITS.iterdir()})
+        # What Debian has by itself (there is no /etc/sysusers.d), and what the page makes.
+        there = {"/etc/systemd/system", "/etc/logrotate.d"}
+        there |= set(re.findall(r"^    install -d (?:-\S+ \S+ )*(/\S+)$", text, re.MULTILINE))
+        targets = re.findall(r"^    cp /\S+ (/\S+)$", text, re.MULTILINE)
+        self.assertGreater(len(targets), 3)
+        folders = {target.rstrip("/").removesuffix("/txingress") for target in targets}
+        self.assertEqual(folders - there, set())
 
     def test_verified(self) -> None:
         """systemd finds nothing wrong with the units but that nothing is installed here."""
