@@ -236,6 +236,36 @@ class Request:
                 return value
         return None
 
+    def listed(self, name: bytes) -> bytes | None:
+        """
+        :param name: in lower case; ``host`` is the authority.
+        :return: all values of this name as one list, as in nginx's ``$http_NAME``; None without
+            the field.
+        """
+        if name == b"host":
+            return self.authority
+        values = [value for key, _, value in self.fields if key == name]
+        return b", ".join(values) if values else None
+
+    def cookie(self, name: bytes) -> bytes:
+        """
+        :param name: in lower case; a cookie may have its name in any, as in nginx.
+        :return: the value of the first cookie of this name; empty without one.
+        """
+        for key, _, field in self.fields:
+            if key != b"cookie":
+                continue
+            for pair in field.split(b";"):
+                cookie, _, value = pair.strip(b" \t").partition(b"=")
+                if cookie.lower() == name:
+                    return value
+        return b""
+
+    @property
+    def query(self) -> bytes:
+        """What follows the first ``?`` of the target; empty without one."""
+        return self.target.partition(b"?")[2]
+
     @property
     def protocol(self) -> bytes:
         """The version of HTTP as nginx's ``$server_protocol`` writes it."""
@@ -246,6 +276,19 @@ class Request:
     @property
     def has_body(self) -> bool:
         return self.body_length != 0
+
+
+def argument_of(query: bytes, name: bytes) -> bytes:
+    """
+    :param query: of a target, without its ``?``.
+    :param name: in lower case; an argument may have its name in any, as in nginx.
+    :return: the value of the first argument of this name, as written; empty without one.
+    """
+    for argument in query.split(b"&"):
+        key, _, value = argument.partition(b"=")
+        if key.lower() == name:
+            return value
+    return b""
 
 
 class UpstreamRequest:

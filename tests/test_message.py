@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.message import IDEMPOTENT_METHODS, Request
+from ingress.message import IDEMPOTENT_METHODS, Request, argument_of
 
 
 def make_request(body_length: int | None = 0) -> Request:
@@ -24,6 +24,35 @@ class RequestTests(SynchronousTestCase):
         """The first value of a name is found; None where there is none."""
         self.assertEqual(make_request().field(b"x-one"), b"1")
         self.assertIsNone(make_request().field(b"x-two"))
+
+    def test_listed(self) -> None:
+        """All values of a name are one list; the host is the authority."""
+        self.assertEqual(make_request().listed(b"x-one"), b"1, 2")
+        self.assertEqual(make_request().listed(b"host"), b"a")
+        self.assertIsNone(make_request().listed(b"x-two"))
+
+    def test_cookie(self) -> None:
+        """The first cookie of a name is found in any field, and in either case."""
+        request = make_request()
+        request.fields = [
+            (b"cookie", b"Cookie", b"a=1;\tB=2=3"),
+            (b"x-one", b"X-One", b"c=4"),
+            (b"cookie", b"cookie", b"b=5; c=6"),
+        ]
+        self.assertEqual([request.cookie(name) for name in (b"b", b"c", b"d")], [b"2=3", b"6", b""])
+
+    def test_query(self) -> None:
+        """The query begins behind the first question mark."""
+        request = make_request()
+        self.assertEqual(request.query, b"")
+        request.target = b"/?a?b"
+        self.assertEqual(request.query, b"a?b")
+
+    def test_argument(self) -> None:
+        """The first argument of a name is found, in either case and as it is written."""
+        query = b"x&A=%20&a=1&b=2=3"
+        found = [argument_of(query, name) for name in (b"a", b"b", b"x", b"c")]
+        self.assertEqual(found, [b"%20", b"2=3", b"", b""])
 
     def test_has_body(self) -> None:
         """A body of unknown length is one."""

@@ -84,11 +84,11 @@ def _is_in_session(request: Request, affinity: CookieAffinity, key: UpstreamKey 
 def _is_wanted(request: Request, canary: Canary) -> bool | None:
     """Whether header or cookie ask for the canary; None where they say nothing about it."""
     if canary.header:
-        value = _header(request, canary.header)
+        value = request.listed(canary.header)
         wanted = None if value is None else _by_header(canary, value)
         if wanted is not None:
             return wanted
-    return _by_word(_cookie(request, canary.cookie)) if canary.cookie else None
+    return _by_word(request.cookie(canary.cookie)) if canary.cookie else None
 
 
 def _by_header(canary: Canary, value: bytes) -> bool | None:
@@ -109,23 +109,3 @@ def _by_word(value: bytes) -> bool | None:
     if value == _ALWAYS:
         return True
     return False if value == _NEVER else None
-
-
-def _header(request: Request, name: bytes) -> bytes | None:
-    """The value of a field, several in one as in nginx; None without it."""
-    if name == b"host":
-        return request.authority
-    values = [value for key, _, value in request.fields if key == name]
-    return b", ".join(values) if values else None
-
-
-def _cookie(request: Request, name: bytes) -> bytes:
-    """The value of the first cookie of this name, whose case does not count, as in nginx."""
-    for key, _, field in request.fields:
-        if key != b"cookie":
-            continue
-        for pair in field.split(b";"):
-            cookie, _, value = pair.strip(b" \t").partition(b"=")
-            if cookie.lower() == name:
-                return value
-    return b""

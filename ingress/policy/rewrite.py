@@ -120,7 +120,7 @@ class RewriteElsewhere(Policy):
     def request(self, context: PolicyContext) -> Decision:
         """Policy: requests that the rules of access let pass are redirected."""
         location = self.target.expand(context.captures)
-        query = context.request.target.partition(b"?")[2]
+        query = context.request.query
         if query:
             location += b"?" + query
         return Answer(

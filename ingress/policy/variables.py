@@ -22,7 +22,7 @@ from ingress.believed_client import BelievedClient
 from ingress.errors import IngressError
 from ingress.field_edits import EXPLAIN
 from ingress.frozen import dataclass
-from ingress.message import Request
+from ingress.message import Request, argument_of
 from ingress.policy.scope import RuleScope
 
 _VARIABLE: Final = re.compile(r"\$(?:(?P<plain>[A-Za-z0-9_]+)|\{(?P<braced>[A-Za-z0-9_]+)\})?")
@@ -224,7 +224,7 @@ def _scheme(source: RequestSource) -> bytes:
 
 
 def _query(source: RequestSource) -> bytes:
-    return source.request.target.partition(b"?")[2]
+    return source.request.query
 
 
 def _server_port(source: RequestSource) -> bytes:
@@ -252,31 +252,7 @@ def _field(source: RequestSource, name: bytes) -> bytes:
     name = name.replace(b"_", b"-")
     if name == EXPLAIN:
         return b""
-    request = source.request
-    if name == b"host":
-        return request.authority
-    return b", ".join(value for key, _, value in request.fields if key == name)
-
-
-def _argument(source: RequestSource, name: bytes) -> bytes:
-    """Find the first argument of this name, as written; names are case-insensitive."""
-    for argument in _query(source).split(b"&"):
-        key, _, value = argument.partition(b"=")
-        if key.lower() == name:
-            return value
-    return b""
-
-
-def _cookie(source: RequestSource, name: bytes) -> bytes:
-    """Find the first cookie of this name; names are case-insensitive, as in nginx."""
-    for key, _, field in source.request.fields:
-        if key != b"cookie":
-            continue
-        for pair in field.split(b";"):
-            cookie, _, value = pair.strip(b" \t").partition(b"=")
-            if cookie.lower() == name:
-                return value
-    return b""
+    return source.request.listed(name) or b""
 
 
 REQUEST_VARIABLES: Final[VariableTable[RequestSource]] = VariableTable(
@@ -292,7 +268,7 @@ REQUEST_VARIABLES: Final[VariableTable[RequestSource]] = VariableTable(
         "document_uri": lambda source: source.request.path,
         "args": _query,
         "query_string": _query,
-        "is_args": lambda source: b"?" if b"?" in source.request.target else b"",
+        "is_args": lambda source: b"?" if source.request.query else b"",
         "request_method": lambda source: source.request.method,
         "request_id": lambda source: source.request_id,
         "remote_addr": lambda source: source.client.address,
@@ -301,6 +277,10 @@ REQUEST_VARIABLES: Final[VariableTable[RequestSource]] = VariableTable(
         "remote_user": _remote_user,
         "server_port": _server_port,
     },
-    {"http_": _field, "arg_": _argument, "cookie_": _cookie},
+    {
+        "http_": _field,
+        "arg_": lambda source, name: argument_of(source.request.query, name),
+        "cookie_": lambda source, name: source.request.cookie(name),
+    },
 )
 """The variables of a request, as annotations may use them."""

@@ -23,6 +23,7 @@ from typing import Final
 from ingress.config.access_log import CustomLine
 from ingress.errors import Outcome
 from ingress.field_edits import EXPLAIN
+from ingress.message import argument_of
 from ingress.telemetry.log_line import (
     Formatter,
     endpoint_name,
@@ -230,7 +231,7 @@ def _request(record: ExchangeRecord, time: bytes) -> bytes:
 
 
 def _query(record: ExchangeRecord, time: bytes) -> bytes:
-    return record.request.target.partition(b"?")[2] if record.request is not None else b""
+    return record.request.query if record.request is not None else b""
 
 
 def _server_name(record: ExchangeRecord, time: bytes) -> bytes:
@@ -262,9 +263,7 @@ def _field(name: bytes) -> Value:
         # The token for explanations is for nobody to read.
         if request is None or name == EXPLAIN:
             return b""
-        if name == b"host":
-            return request.authority
-        return b", ".join([value for key, _, value in request.fields if key == name])
+        return request.listed(name) or b""
 
     return value
 
@@ -275,26 +274,11 @@ def _forwarded_for(record: ExchangeRecord, time: bytes) -> bytes:
 
 
 def _argument(name: bytes) -> Value:
-    def value(record: ExchangeRecord, time: bytes) -> bytes:
-        for argument in _query(record, time).split(b"&"):
-            key, _, text = argument.partition(b"=")
-            if key.lower() == name:
-                return text
-        return b""
-
-    return value
+    return lambda record, time: argument_of(_query(record, time), name)
 
 
 def _cookie(name: bytes) -> Value:
-    def value(record: ExchangeRecord, time: bytes) -> bytes:
-        for key, _, field in () if record.request is None else record.request.fields:
-            for pair in field.split(b";") if key == b"cookie" else ():
-                cookie, _, text = pair.strip(b" \t").partition(b"=")
-                if cookie.lower() == name:
-                    return text
-        return b""
-
-    return value
+    return lambda record, time: record.request.cookie(name) if record.request else b""
 
 
 _FAMILIES: Final[dict[str, Callable[[bytes], Value]]] = {

@@ -71,6 +71,10 @@ class ValueTests(SynchronousTestCase):
         ):
             self.assertEqual(value(written), expected, written)
 
+    def test_empty_query(self) -> None:
+        """A target that ends with its question mark has no arguments."""
+        self.assertEqual(value("[$is_args$args]", request(b"/a?")), b"[]")
+
     def test_secure(self) -> None:
         """The scheme is the one that the client used."""
         self.assertEqual(

@@ -78,7 +78,7 @@ class SnippetRun:
         self.request: Request = request
         self.client: BelievedClient = self.context.client
         self.request_id: bytes = self.context.request_id
-        self.query: bytes = request.target.partition(b"?")[2]
+        self.query: bytes = request.query
         self.captures: Captures = ()
         self.variables: dict[bytes, bytes] = {}
         self.answer: Answer | None = None
