@@ -187,6 +187,14 @@ class StepTests(SynchronousTestCase):
             self.assertEqual(decision.finds_rule_again, searches, text)
         self.assertIsNone(decide(configuration("rewrite ^/a /b break;"), "/x"))
 
+    def test_arguments_of_rewrite(self) -> None:
+        """An argument is that of the query that a rewrite has made."""
+        policy = configuration("rewrite ^/a /b?z=2?; return 200 [$arg_z$arg_y];")
+        answer = decide(policy, "/a?y=1")
+        assert isinstance(answer, Answer)
+        assert answer.page is not None
+        self.assertEqual(answer.page[1], b"[2]")
+
     def test_redirecting_rewrite(self) -> None:
         """With redirect, permanent or a URL the client is redirected, with the query."""
         for text, expected, code in (

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from ingress.believed_client import BelievedClient
 from ingress.linear_pattern import Captures
-from ingress.message import Request
+from ingress.message import Request, argument_of
 from ingress.policy.variables import REQUEST_VARIABLES, TextPart, VariableTable, VariableText
 
 
@@ -83,7 +83,10 @@ _TABLE: Final[VariableTable[RunValues]] = REQUEST_VARIABLES.extended(
         "https": lambda run: b"on" if run.client.is_secure else b"",
         **{str(number): _capture_of(number) for number in range(1, 10)},
     },
-    {_SET: lambda run, name: run.variables.get(name, b"")},
+    {
+        "arg_": lambda run, name: argument_of(run.query, name),
+        _SET: lambda run, name: run.variables.get(name, b""),
+    },
 )
 
 
