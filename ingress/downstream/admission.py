@@ -78,12 +78,7 @@ class Admission:
         :return: whether its client may have it.
         """
         self.accepted += 1
-        # Nearly all are admitted here.
-        is_bounded = self._config.limits.connections_per_client is not None
-        if not is_bounded and not self.is_crowded() and self._limit.has_room():
-            return True
-        self.crowded()
-        if self._may_have(client):
+        if self._has_place(client):
             return True
         self.refused += 1
         return False
@@ -95,11 +90,7 @@ class Admission:
         :param client: the peer.
         :return: whether it may have a place until then; if not, it is counted as refused.
         """
-        is_bounded = self._config.limits.connections_per_client is not None
-        if not is_bounded and not self.is_crowded() and self._limit.has_room():
-            return True
-        self.crowded()
-        if self._may_have(client):
+        if self._has_place(client):
             return True
         self.accepted += 1
         self.refused += 1
@@ -120,6 +111,15 @@ class Admission:
     def is_crowded(self) -> bool:
         """Return whether most of the allowed connections are in use."""
         return is_crowded(len(self._connections), self._limit.maximum)
+
+    def _has_place(self, client: Client) -> bool:
+        """Make room for a connection of this client; return False if it may have none."""
+        # Nearly all are admitted here.
+        is_bounded = self._config.limits.connections_per_client is not None
+        if not is_bounded and not self.is_crowded() and self._limit.has_room():
+            return True
+        self.crowded()
+        return self._may_have(client)
 
     def _may_have(self, client: Client) -> bool:
         limits, address = self._config.limits, client.name
