@@ -23,6 +23,7 @@ from ingress.document import (
     split_documents,
 )
 from ingress.migration.raw import KINDS, RawObject, read_raw
+from ingress.steps import finish, ticking
 
 _ENDINGS: Final = (".yaml", ".yml", ".json")
 _KINDS: Final = re.compile("|".join((*sorted(KINDS), "List")))
@@ -114,14 +115,8 @@ def _parsed(text: DocumentText | None, tick: Callable[[], None]) -> Document | N
     """:return: None for what cannot be parsed."""
     if text is None:
         return None
-    steps = parse_in_slices(text)
     try:
-        while True:
-            next(steps)
-            tick()
-    except StopIteration as end:
-        found: Document = end.value
-        return found
+        return finish(ticking(parse_in_slices(text), tick))
     except DocumentError:
         return None
 
