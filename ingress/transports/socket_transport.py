@@ -234,6 +234,7 @@ class SocketTransport(SocketDescriptor):
         if not data:
             return CONNECTION_LOST if self._is_broken else CONNECTION_DONE
         protocol = self.protocol
+        # Twice the same for the reader: for the compiler the first one is a native call.
         if isinstance(protocol, StreamProtocol):
             protocol.dataReceived(data)
         else:

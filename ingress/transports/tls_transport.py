@@ -168,6 +168,7 @@ class TLSTransport(SocketTransport):
             except SSL.Error as error:
                 return self._fail(error)
             protocol = self.protocol
+            # As in `SocketTransport.doRead`: the first one is a native call.
             if isinstance(protocol, StreamProtocol):
                 protocol.dataReceived(data)
             else:
