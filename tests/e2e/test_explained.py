@@ -244,15 +244,7 @@ class ExplainedTests(ProcessTestCase):
             yield f"/explain answers {reply.status}: {reply.text}"
             return
         live, own = json.loads(reply.body), as_json(explanation)
-        for name in (
-            "status",
-            "redirect",
-            "ingress",
-            "path",
-            "upstream",
-            "policies",
-            "certificate",
-        ):
+        for name in LIVE:
             if live.get(name) != own[name]:
                 yield f"{name} is {live.get(name)}, explained offline as {own[name]}"
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import grpc
 
@@ -40,8 +40,6 @@ def unread(connection: Any) -> None:
 
 class GRPCAnswerTests(ProcessTestCase):
     """A process with little patience, and one host for each reason to answer."""
-
-    closed_port: ClassVar[int]
 
     @classmethod
     def prepare(cls, folder: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ingress.admin.html.assets import VERSION
-from ingress.admin.html.markup import Child, Markup, join, tag
+from ingress.admin.html.markup import Child, Markup, tag
 
 PACE: Final = 5
 """Seconds between two looks at the traffic; what changes otherwise is shown at once."""
@@ -136,8 +136,3 @@ def _search(q: str) -> Markup:
         action="/",
         method="get",
     )
-
-
-def paragraph(*content: Child, class_: str | None = None) -> Markup:
-    """:return: a paragraph."""
-    return tag("p", join(*content), class_=class_)

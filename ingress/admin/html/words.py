@@ -86,11 +86,6 @@ def span(seconds: float) -> str:
     return "0 s"
 
 
-def ago(moment: datetime | None, now: datetime) -> str:
-    """:return: how long ago a moment was."""
-    return NOTHING if moment is None else f"{span((now - moment).total_seconds())} ago"
-
-
 def moment(written: str | None) -> datetime | None:
     """:param written: as ISO 8601 has it, in UTC if it names no zone; None for none."""
     if not written:

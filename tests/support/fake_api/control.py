@@ -45,10 +45,8 @@ class Control:
             "heal": api.disturbances.faults.clear,
             "disturb": self._disturb,
             "set_token": self._set_token,
-            "remove_token": api.access.tokens.pop,
             "grant": self._grant,
             "requests": lambda: [asdict(each) for each in api.requests],
-            "watches": lambda: len(api.resource.streams),
         }
 
     def call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Deferred[Any]:

@@ -69,9 +69,6 @@ class FakeAPIProcess:
     def set_token(self, token: str, user: str, *groups: str) -> None:
         self._call("set_token", token, user, groups)
 
-    def remove_token(self, token: str) -> None:
-        self._call("remove_token", token)
-
     def grant(self, name: str, *rules: Document) -> None:
         """
         :param name: the name of a user.
@@ -89,12 +86,6 @@ class FakeAPIProcess:
         """Return the requests, as the fields of `LoggedRequest`."""
         found: list[Document] = self._call("requests")
         return found
-
-    @property
-    def watches(self) -> int:
-        """Count the open watches."""
-        count: int = self._call("watches")
-        return count
 
     # Disturbances.
 
