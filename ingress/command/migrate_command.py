@@ -19,7 +19,7 @@ from typing import Any, Final
 from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.migrate_ingresses import judge_ingresses, judge_secrets
-from ingress.command.migrate_output import Output, as_json, write
+from ingress.command.migrate_output import Output, as_json, encodable, write
 from ingress.command.migrate_reading import read_objects, read_values
 from ingress.command.offline import Offline, load, readable
 from ingress.command.options import add_cluster, add_format, cluster_of
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Stages(sys.stderr, time.monotonic) as stages:
         reports, failing = _migrate(arguments, stages)
         texts = list(_printed(arguments.format, reports))
-    print("\n".join(texts))
+    print(encodable("\n".join(texts)))
     rows = (row for report in reports for row in report.rows)
     return FOUND if any(row.verdict in failing for row in rows) else FINE
 

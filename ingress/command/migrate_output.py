@@ -4,6 +4,7 @@ What ``txingress migrate`` writes: into a folder, nothing over what is there, an
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,7 +88,15 @@ class Output:
 
 def as_json(value: object) -> str:
     """:return: JSON for people and programs; the encoder of the standard library takes minutes."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=2)
+
+
+def encodable(text: str) -> str:
+    """:return: a text without halves of surrogate pairs, which JSON may have and UTF-8 has not."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 _HEAD: Final = """\
@@ -121,6 +130,6 @@ def write(folder: Path, outputs: Sequence[Output], *, force: bool) -> None:
     try:
         for path, text in found.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(encodable(text), encoding="utf-8")
     except OSError as error:
         raise CannotRun(f"{error.filename}: {error.strerror}") from None

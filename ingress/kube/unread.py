@@ -32,7 +32,7 @@ from ingress.kube.validate_ingress import path_faults
 from ingress.problem import Origin
 from ingress.steps import Steps
 
-_WINDOW: Final = 64 * 1024
+_WINDOW: Final = 16 * 1024
 _OVERLAP: Final = 1024
 """Characters that are searched at once, and those of them that only end what begins before."""
 
@@ -135,8 +135,8 @@ class _Found:
         return _all(self.values("name"))
 
     def namespaces(self) -> frozenset[str]:
-        """:return: those of all objects; none if one is unknown."""
-        return _all(self.values("namespace") or ("default",))
+        """:return: those of all objects, of which one may name none; none if one is unknown."""
+        return _all((*self.values("namespace"), "default"))
 
     def guards(self, origin: Origin) -> Iterator[Ingress]:
         """
@@ -158,7 +158,9 @@ class _Found:
         classes: list[tuple[str | None, Mapping[str, str]]] = [*by_field]
         if by_annotation is not None:
             classes.append((None, {**annotations, CLASS_ANNOTATION: by_annotation}))
-        spaces = list(filter(None, self.values("namespace"))) or ["default"]
+        spaces = list(filter(None, self.values("namespace")))
+        if self._fields.get("namespace", Counter()).total() < number or not spaces:
+            spaces.append("default")
         rules = self._rules()
         each = product(spaces, classes or [(None, annotations)])
         for place, (namespace, (name, those)) in enumerate(islice(each, _MOST_GUARDS)):

@@ -185,6 +185,23 @@ class FilesTests(MigrateTests):
         self.assertNotIn("Helm value controller.kind", rows)
         self.assertIn("replicas: 4", self.written()["base/deployment.yaml"])
 
+    def test_odd_characters(self) -> None:
+        """Names with half a surrogate pair, or what steers a terminal, end no report."""
+        [deployment] = self.installation("Deployment")
+        odd = {
+            "kind": "ConfigMap",
+            "metadata": {"name": "ingress-nginx-controller", "namespace": "ingress-nginx"},
+            "data": {"a\ud800": "b\x1b[2J"},
+        }
+        path = self.folder / "odd.json"
+        path.write_text(json.dumps({"kind": "List", "items": [deployment, odd]}))
+        for form in ("text", "json", "markdown", "html"):
+            options = ("--format", form, "--output", str(self.out), "--force", "--fail-on", "none")
+            status, text, remark = run("migrate", str(path), *options)
+            self.assertEqual((status, remark), (0, ""))
+            self.assertIn("a\\ud800", text)
+        self.assertIn("a\\ud800", self.written()["report.md"])
+
     def test_fail_on(self) -> None:
         """The exit status is 1 for the verdicts that are named, with blanks or without."""
         for failing, status in (

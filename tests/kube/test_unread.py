@@ -53,6 +53,7 @@ class ConfigMapTests(SynchronousTestCase):
                 self.assertFalse(self.holds(text, "b", "c"))
                 self.assertFalse(self.holds(text, "c", "a"))
         self.assertTrue(self.holds("kind: ConfigMap\nname: a", "default", "a"))
+        self.assertTrue(self.holds("kind: ConfigMap\nname: a\nnamespace: b", "default", "a"))
 
     def test_unknown(self) -> None:
         """A name that stands elsewhere may be any."""
@@ -66,7 +67,7 @@ class ConfigMapTests(SynchronousTestCase):
 
     def test_long(self) -> None:
         """It is found in a text of any length, also where two parts of the search meet."""
-        for before in (0, 64_500, 65_530, 200_000):
+        for before in (0, 15_330, 15_351, 16_380, 200_000):
             text = f"{'# x' * (before // 3)}\nkind: ConfigMap\nname: a\n{'#' * 300_000}"
             self.assertTrue(self.holds(text, "default", "a"), before)
             self.assertFalse(self.holds(text, "default", "b"), before)
@@ -134,6 +135,11 @@ class IngressTests(SynchronousTestCase):
         self.assertEqual(
             [item.key for item in self.guards(text)],
             [("shop", "a.yaml, line 7"), ("bank", "a.yaml, line 7 (1)")],
+        )
+        without = INGRESS.replace("  namespace: shop\n", "")
+        self.assertEqual(
+            [item.metadata.namespace for item in self.guards(f"{INGRESS}---\n{without}")],
+            ["shop", "default"],
         )
         many = "".join(f"namespace: n{n}\n" for n in range(999))
         self.assertEqual(len(self.guards(f"{INGRESS}{many}")), 100)
