@@ -29,21 +29,12 @@ class ResponseEncoder:
         self.ends_with_connection = False
         """Whether the body ends with the connection."""
 
-        self._out: list[bytes] | None = None
-        """What waits; an idle connection has no list."""
-
+        self._out: list[bytes] = []
         self._is_chunked = False
-
-    def _add(self, data: bytes) -> None:
-        out = self._out
-        if out is None:
-            self._out = [data]
-        else:
-            out.append(data)
 
     def interim(self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Encode a 1xx response; the final one follows."""
-        self._add(_head(status, reason, fields, b""))
+        self._out.append(_head(status, reason, fields, b""))
 
     def head(
         self,
@@ -70,11 +61,11 @@ class ResponseEncoder:
             ours += b"Connection: close\r\n"
         elif is_http_10:
             ours += b"Connection: keep-alive\r\n"
-        self._add(_head(status, reason, fields, ours))
+        self._out.append(_head(status, reason, fields, ours))
 
     def body(self, data: bytes) -> None:
         """Encode some of the body; `data` is never empty."""
-        self._add(encode_chunk(data) if self._is_chunked else data)
+        self._out.append(encode_chunk(data) if self._is_chunked else data)
 
     def end(self, trailers: Trailers = ()) -> bytes:
         """
@@ -83,21 +74,23 @@ class ResponseEncoder:
         :param trailers: trailers for a client that accepts them; without chunks they are dropped.
         :return: everything since the last `take`.
         """
+        out = self._out
         if self._is_chunked:
-            self._add(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
+            out.append(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
             self._is_chunked = False
-        return self.take()
+        self._out = []
+        return b"".join(out)
 
     def switched(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Encode a 101 response: the connection becomes a tunnel (RFC 9110 section 15.2.2)."""
-        self._add(_head(101, b"Switching Protocols", fields, _UPGRADE))
+        self._out.append(_head(101, b"Switching Protocols", fields, _UPGRADE))
 
     def take(self) -> bytes:
         """Return everything that has been encoded since the last call."""
         out = self._out
-        if out is None:
+        if not out:
             return b""
-        self._out = None
+        self._out = []
         return out[0] if len(out) == 1 else b"".join(out)
 
 
