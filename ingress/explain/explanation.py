@@ -30,7 +30,7 @@ from ingress.explain.heads import (
     response_changes,
     target_of,
 )
-from ingress.explain.hints import hints_of, loop_hints, next_url
+from ingress.explain.hints import hints_of, loop_hints, next_url, owners_of_host
 from ingress.explain.places import Places, places_of
 from ingress.explain.protocols import client_protocol, endpoint_protocol
 from ingress.http1.request_head import parse_request_head
@@ -182,7 +182,7 @@ def explain(
         sent_head=dry.upstream_head,
         answer_head=dry.answer.partition(b"\r\n\r\n")[0],
         settings=_settings(route),
-        problems=_problems(built, route, problems, asked),
+        problems=_problems(built, route, problems, asked, candidates),
         places=places_of(built, routes_of(candidates)),
         hints=(),
     )
@@ -363,14 +363,20 @@ def _settings(route: Route | None) -> tuple[str, ...]:
 
 
 def _problems(
-    built: Built, route: Route | None, problems: Sequence[Problem] | None, asked: Asked
+    built: Built,
+    route: Route | None,
+    problems: Sequence[Problem] | None,
+    asked: Asked,
+    candidates: Candidates | None,
 ) -> tuple[Problem, ...]:
     """
     The Problems of the Ingress and the Service of a rule, and of the certificates of its host; not
-    those of other backends.
+    those of other backends. Of a host that no rule has, those of the Ingresses that name it.
     """
     known = built.all_problems() if problems is None else problems
     owners = {("Ingress", *route.ingress)} if route is not None else set()
+    if candidates is not None and candidates.host is None:
+        owners |= owners_of_host(built, asked.server_name)
     upstream = route.upstream if route is not None else None
     if upstream is not None:
         owners.add(("Service", *upstream[:2]))

@@ -24,7 +24,7 @@ from ingress.explain.candidates import (
 from ingress.explain.dry_run import client_of, serve_assumed
 from ingress.explain.heads import target_of
 from ingress.explain.places import Places
-from ingress.kube.objects import Ingress
+from ingress.kube.objects import Ingress, ObjectKey
 from ingress.message import Request
 from ingress.policy.annotation import PREFIX
 from ingress.problem import Origin, Problem, coded
@@ -35,6 +35,11 @@ from ingress.routing.route import Route
 _CLOSING: Final = frozenset(
     {Code.ANNOTATION_CLOSES, Code.INGRESS_CLOSED, Code.PATH_PATTERN, Code.HOST_TAKEN}
 )
+_LEAVING_OUT: Final = frozenset(
+    {Code.CANARY_IDLE, Code.CATCH_ALL_REFUSED, Code.HOST_TAKEN, Code.PATH_IMPOSSIBLE}
+)
+"""Why an Ingress that names a host has no rule there."""
+
 _MOST_REDIRECTS: Final = 10
 _MOST_LISTED: Final = 3
 _SOMEBODY: Final = Endpoint("192.0.2.1", 80)
@@ -112,7 +117,7 @@ def _rule(told: Told, route: Route) -> str:
 def _not_found(built: Built, told: Told, candidates: Candidates, request: Request) -> Iterator[str]:
     host = request.host.decode("ascii", "replace")
     if candidates.host is None:
-        yield from _unknown_host(built, host, request)
+        yield from _unknown_host(built, told, host, request)
     else:
         nearest = next((each for each in candidates.rules if not each.is_chosen), None)
         if nearest is None:
@@ -125,7 +130,7 @@ def _not_found(built: Built, told: Told, candidates: Candidates, request: Reques
             yield f"this path has a rule on another host, {other.host}: {_rule(told, other)}"
 
 
-def _unknown_host(built: Built, host: str, request: Request) -> Iterator[str]:
+def _unknown_host(built: Built, told: Told, host: str, request: Request) -> Iterator[str]:
     yield f"no Ingress that is served has a rule for the host {host}"
     foreign = [each for each in _foreign(built) if host in _hosts_of(each)]
     for each in foreign[:_MOST_LISTED]:
@@ -135,13 +140,15 @@ def _unknown_host(built: Built, host: str, request: Request) -> Iterator[str]:
             f"{each.spec.ingress_class_name or '(none)'}, which is not served here: set its "
             "ingressClassName, or change the key class of the configuration"
         )
+    left_out = [each for each in told.problems if each.code in _LEAVING_OUT]
+    yield from (f"because: {coded(each)}" for each in left_out[:_MOST_LISTED])
     names = nearest_hosts(built.snapshot, request.host)
-    if names:
+    if names and not left_out:
         yield f"similar hosts have rules: {', '.join(names)}"
-    elif not foreign:
+    elif not (foreign or left_out):
         yield f"to change: an Ingress with a rule whose host is {host}"
     counts = built.foreign_classes
-    if counts and not foreign:
+    if counts and not (foreign or left_out):
         classes = ", ".join(f"{name or '(none)'} {count}" for name, count in counts.items())
         yield f"Ingresses of other classes are not served: {classes}"
 
@@ -151,6 +158,12 @@ def _foreign(built: Built) -> Iterator[Ingress]:
     for name, ingress in built.memo.objects.ingresses.items():
         if ("Ingress", *name) not in ours:
             yield ingress
+
+
+def owners_of_host(built: Built, host: str) -> set[ObjectKey]:
+    """:return: the Ingresses that name a host, whether or not they are served there."""
+    ingresses = built.memo.objects.ingresses
+    return {("Ingress", *name) for name, each in ingresses.items() if host in _hosts_of(each)}
 
 
 def _hosts_of(ingress: Ingress) -> set[str]:

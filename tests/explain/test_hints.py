@@ -36,6 +36,8 @@ REQUESTS = (
     ("https://shop.example/Catalog/1",),
     ("https://shp.example/",),
     ("https://foreign.example/",),
+    # A canary that no rule has been made for.
+    ("http://alone.example/",),
     # 503: no Service, no pod, no port, and a path that is closed.
     ("https://shop.example/gone",),
     ("https://shop.example/cart",),
