@@ -19,6 +19,7 @@ from tests.support.audit import rights_of
 from tests.support.chart import Rendering, Values
 from tests.support.client import HTTPClient, Reply
 from tests.support.control_plane_programs import why_not
+from tests.support.helm_release import Helm
 from tests.support.kubectl import Kubectl
 from tests.support.manifest import Manifest, ingress_manifest
 from tests.support.pod_network import PORT, PodNetwork
@@ -142,13 +143,14 @@ class RealClusterTestCase(ProcessTestCase):
     cluster: ClassVar[RealCluster]
     kubectl: ClassVar[Kubectl]
     release: ClassVar[Rendering]
+    helm: ClassVar[Helm]
     answering: ClassVar[set[str]]
     """The names of the processes in the network that answer as pods."""
 
     @classmethod
     def install(cls, folder: Path, values: Values | None = None, *, is_served: bool = True) -> None:
         """
-        Start a cluster, and do what ``helm install --create-namespace`` does.
+        Start a cluster, and have Helm install the chart.
 
         :param is_served: whether a replica is started.
         """
@@ -161,7 +163,9 @@ class RealClusterTestCase(ProcessTestCase):
         cls.resources.callback(cls.cluster.close)
         cls.kubectl = cls.cluster.kubectl
         cls.add_namespaces(NAMESPACE, "shop")
-        cls.apply(*cls.release.documents)
+        kubeconfig = folder / "kubectl" / "kubeconfig"
+        cls.helm = Helm(kubeconfig, NAMESPACE, network.prefix)
+        cls.helm.run("install", values)
         cls.process = cls.make_replica("txingress-0")
         if is_served:
             cls.process.start()
@@ -232,7 +236,8 @@ class RealClusterTestCase(ProcessTestCase):
         if namespace:
             words += ["--namespace", namespace]
         if dry:
-            words.append("--dry-run=server")
+            # Helm owns the fields of what it has installed.
+            words += ["--dry-run=server", "--force-conflicts"]
         return cls.kubectl.run("apply", *words, "-f", "-", data=yaml.safe_dump_all(objects))
 
     @classmethod
