@@ -38,7 +38,7 @@ Document = dict[str, Any]
 
 _CONFINED = """
 mount -t tmpfs none /run &&
-mkdir -p /run/secrets/kubernetes.io/serviceaccount /run/secrets/kubernetes.io &&
+mkdir -p /run/secrets/kubernetes.io/serviceaccount &&
 mount --bind "$0" /run/secrets/kubernetes.io/serviceaccount &&
 exec "$@"
 """
@@ -204,9 +204,14 @@ class RealClusterTestCase(ProcessTestCase):
         """None of its requests was refused so far."""
         self.assertEqual(self.cluster.audit.refused(self.user()), [])
 
-    def unused_rights(self) -> list[str]:
-        """The rights of its roles that it has not needed so far, as ``VERB RESOURCE``."""
-        roles = [*self.release.all("ClusterRole"), *self.release.all("Role")]
+    def unused_rights(self, *names: str) -> list[str]:
+        """
+        The rights that it has not needed so far, as ``VERB RESOURCE``.
+
+        :param names: of its roles; all of them without.
+        """
+        found = [*self.release.all("ClusterRole"), *self.release.all("Role")]
+        roles = [each for each in found if not names or each["metadata"]["name"] in names]
         unused = self.cluster.audit.unused(self.user(), rights_of(roles))
         return sorted(f"{each.verb} {each.resource} {each.namespace}".strip() for each in unused)
 

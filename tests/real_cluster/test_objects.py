@@ -39,9 +39,9 @@ class ObjectTests(RealClusterTestCase):
     @classmethod
     def prepare(cls, folder: Path) -> None:
         cls.install(folder)
-        # They have fields that cannot be changed, and that differ.
-        for kind in ("deployment", "service"):
-            cls.kubectl.run("delete", kind, "txingress", "--namespace", NAMESPACE)
+        # They have fields that cannot be changed or stay, and that differ.
+        kinds = "deployments,services,poddisruptionbudgets,horizontalpodautoscalers"
+        cls.kubectl.run("delete", kinds, "--all", "--namespace", NAMESPACE)
         cls.add_namespaces("edge", "monitoring", "ingress-nginx")
         cls.apply(*map(definition, OPERATOR))
         names = [f"crd/{kind.lower()}s.monitoring.coreos.com" for kind in OPERATOR]

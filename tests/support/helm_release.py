@@ -2,7 +2,7 @@
 What ``helm`` does in a cluster, by Helm's own library, in a process of its own: it may be in another
 network, and the runtime of Go that comes with the library takes signals and starts threads.
 
-    python -m tests.support.helm_release KUBECONFIG NAMESPACE ACTION [VALUES] < /dev/null
+    python -m tests.support.helm_release KUBECONFIG NAMESPACE ACTION VALUES
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def main(kubeconfig: str, namespace: str, action: str, values: str) -> None:
             case "upgrade":
                 made = config.upgrade(str(CHART), NAME, given, namespace=namespace)
             case "rollback":
-                made = config.rollback(NAME)
+                config.rollback(NAME)
+                made = config.status(NAME)
             case "uninstall":
                 made = config.uninstall(NAME)
             case _:

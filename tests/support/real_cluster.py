@@ -8,7 +8,6 @@ it, it can reach nothing outside, and addresses of pods are allowed in its Endpo
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -87,7 +86,7 @@ class RealCluster:
         self.kubectl = Kubectl(folder / "kubectl", self.kubeconfig(), network.prefix)
         self.audit = AuditLog(folder / "audit.log")
         try:
-            self.start_etcd()
+            self._start_etcd()
             self.start()
             self._start_manager()
         except BaseException:
@@ -101,7 +100,7 @@ class RealCluster:
 
     # Its parts.
 
-    def start_etcd(self) -> None:
+    def _start_etcd(self) -> None:
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd.data'}",
@@ -173,11 +172,6 @@ class RealCluster:
                 "current-context": "real",
             }
         )
-
-    def version(self) -> str:
-        """:return: that of the API server."""
-        found = json.loads(self.kubectl.run("get", "--raw=/version"))
-        return str(found["gitVersion"])
 
     def token(self, namespace: str, account: str) -> str:
         """Have the API server issue a token of an account of a service, as the kubelet does."""

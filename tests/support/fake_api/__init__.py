@@ -14,7 +14,7 @@ whole processes: ``python -m tests.support.fake_api``.
 
 It is a verified fake: `tests.fake_api` compares its answers with recorded ones of a
 real server, and runs `tests.kube_client_suite` against it as well as against a real
-cluster. It lacks admission webhooks, quotas, finalizers, graceful deletion,
+cluster (``make real-cluster``). It lacks admission webhooks, quotas, finalizers, graceful deletion,
 controllers (nothing makes EndpointSlices from Services), protobuf, JSON patches,
 watch lists, and validation rules that do not matter here.
 """
