@@ -1,5 +1,5 @@
 """
-What an access log says of requests, compared with what would become of them here.
+What a line of an access log says of its request, compared with what would become of it here.
 
 Compared are the name of the Upstream (``$proxy_upstream_name``) and, where an answer would be the
 proxy's own, its status. What the log does not tell is tried: a request counts as the same if one of
@@ -8,24 +8,23 @@ the hosts or schemes that it may have had explains the line.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ingress.command.log_format import LogEntry
 from ingress.errors import Outcome
 from ingress.explain.decider import Decider, Decision, LoggedRequest
-from ingress.problem import Origin, shown
+from ingress.policy.inputs import Input, Inputs
+from ingress.problem import shown
 from ingress.routing.build import Built
 from ingress.routing.route import Route
 from ingress.routing.snapshot import VirtualHost
 
-MOST_GROUPS: Final = 10_000
-"""Differences that are told apart; others are counted together."""
+UNKNOWN_OF_LINES: Final[Inputs] = frozenset(
+    {Input.FIELDS, Input.SESSION, Input.OUTSIDE, Input.STATE}
+)
+"""What no access log has."""
 
-MOST_EXAMPLES: Final = 3
 _MOST_SHOWN: Final = 200
 _DEFAULT_BACKEND: Final = b"upstream-default-backend"
 _CUSTOM_BACKEND: Final = b"custom-default-backend-"
@@ -59,127 +58,6 @@ class Comparison(NamedTuple):
 
 
 _SAME: Final = Comparison(Result.SAME)
-
-
-@dataclass
-class Group:
-    """Lines with the same result."""
-
-    count: int = 0
-    examples: list[tuple[int, str]] = field(default_factory=list)
-    """Numbers of lines, with the request."""
-
-    def add(self, number: int, text: str) -> None:
-        """Count a line."""
-        self.count += 1
-        if len(self.examples) < MOST_EXAMPLES:
-            self.examples.append((number, text))
-
-    def as_json(self) -> dict[str, Any]:
-        """:return: plain values."""
-        return {
-            "count": self.count,
-            "examples": [{"line": line, "request": text} for line, text in self.examples],
-        }
-
-
-class Difference(NamedTuple):
-    """What lines that differ have in common."""
-
-    ingress: str
-    """The Ingress that decides here; empty if none does."""
-
-    host: str
-    path: str
-    was: str
-    now: str
-
-
-class Tally:
-    """
-    The results of all lines, in bounded memory.
-
-    :param most: differences that are told apart; `MOST_GROUPS` if None.
-    """
-
-    def __init__(self, built: Built, most: int | None = None) -> None:
-        self._most = MOST_GROUPS if most is None else most
-        self.counts = Counter[Result]()
-        self.differences: dict[Difference, Group] = {}
-        self.reasons: dict[str, Group] = {}
-        self.malformed = Group()
-        self.beyond = 0
-        """Lines that differ and are in no group, because there are too many."""
-
-        self._ingresses = built.memo.objects.ingresses
-
-    def rebuilt(self, built: Built) -> None:
-        """Have the places of Ingresses from another build."""
-        self._ingresses = built.memo.objects.ingresses
-
-    @property
-    def lines(self) -> int:
-        """All lines so far."""
-        return self.counts.total()
-
-    def add(self, number: int, text: str, found: Comparison) -> None:
-        """:param text: the request, for examples."""
-        self.counts[found.result] += 1
-        if found.result is Result.DIFFERENT:
-            route = found.route
-            ingress = "/".join(route.ingress) if route is not None else ""
-            host, path = (route.host or "*", route.path) if route is not None else ("", "")
-            self._add(
-                self.differences,
-                Difference(ingress, host, path, found.was, found.now),
-                number,
-                text,
-            )
-        elif found.result is Result.UNDECIDABLE:
-            self._add(self.reasons, found.was, number, text)
-        elif found.result is Result.MALFORMED:
-            self.malformed.add(number, text)
-
-    def _add(self, groups: dict[Any, Group], key: object, number: int, text: str) -> None:
-        group = groups.get(key)
-        if group is None:
-            if len(groups) >= self._most:
-                self.beyond += groups is self.differences
-                return
-            group = groups[key] = Group()
-        group.add(number, text)
-
-    def origin(self, difference: Difference) -> Origin:
-        """:return: where the Ingress of a difference stands."""
-        namespace, _, name = difference.ingress.partition("/")
-        found = self._ingresses.get((namespace, name))
-        return found.origin if found is not None else Origin()
-
-    def sorted_differences(self) -> list[tuple[Difference, Group]]:
-        """:return: the most frequent first."""
-        return sorted(self.differences.items(), key=lambda one: (-one[1].count, one[0]))
-
-    def as_json(self) -> dict[str, Any]:
-        """:return: plain values; the numbers have the names that the text has."""
-        return {
-            "lines": self.lines,
-            **{result.name.lower(): self.counts[result] for result in Result},
-            "differences": [
-                {
-                    **{name: value or None for name, value in difference._asdict().items()},
-                    "file": self.origin(difference).file or None,
-                    "line": self.origin(difference).line or None,
-                    **group.as_json(),
-                }
-                for difference, group in self.sorted_differences()
-            ],
-            "differencesNotListed": self.beyond,
-            "reasons": [
-                {"reason": reason, **group.as_json()}
-                for reason, group in sorted(self.reasons.items(), key=lambda one: -one[1].count)
-            ],
-            "malformedExamples": self.malformed.as_json()["examples"],
-        }
 
 
 class LogComparer:
@@ -298,38 +176,6 @@ def examples_text(entry: LogEntry) -> str:
     host = entry.host.decode("utf-8", "replace") if entry.host is not None else ""
     target = entry.target.partition(b"?")[0].decode("utf-8", "replace")
     return shown(f"{entry.method.decode('ascii', 'replace')} {host}{target}", _MOST_SHOWN)
-
-
-def report(tally: Tally) -> Iterator[str]:
-    """:return: lines for people."""
-    for difference, group in tally.sorted_differences():
-        yield f"{group.count} different: {_subject(tally, difference)}"
-        yield f"    {difference.was} -> {difference.now}"
-        yield from _examples(group)
-    if tally.beyond:
-        yield f"{tally.beyond} different: of more kinds than are listed"
-    for reason, group in sorted(tally.reasons.items(), key=lambda one: -one[1].count):
-        yield f"{group.count} undecidable: {reason}"
-        yield from _examples(group)
-    if tally.malformed.count:
-        yield f"{tally.malformed.count} malformed"
-        yield from _examples(tally.malformed)
-    counts: Mapping[Result, int] = tally.counts
-    numbers = ", ".join(f"{counts[result]} {result.name.lower()}" for result in Result)
-    yield f"{tally.lines} lines: {numbers}"
-
-
-def _subject(tally: Tally, difference: Difference) -> str:
-    if not difference.ingress:
-        return "no rule decides here"
-    origin = tally.origin(difference)
-    place = f", in {origin}" if origin.file else ""
-    return f"{difference.host}{difference.path} of {difference.ingress}{place}"
-
-
-def _examples(group: Group) -> Iterator[str]:
-    for line, text in group.examples:
-        yield f"      line {line}: {text}"
 
 
 def _different(entry: LogEntry, decision: Decision) -> Comparison:

@@ -21,8 +21,8 @@ from ingress.admin.turns import Turns
 from ingress.command.api_run import run_with_client, run_with_reactor
 from ingress.command.bounded_input import STANDARD_INPUT, is_stream
 from ingress.command.failure import FINE, FOUND, CannotRun
-from ingress.command.log_comparison import report
 from ingress.command.log_format import FORMAT_KEY, make_reader
+from ingress.command.log_tally import report
 from ingress.command.offline import read_config
 from ingress.command.options import add_format, add_objects, cluster_of
 from ingress.command.shadow_lines import FileFollower, LineSplitter, StreamLines

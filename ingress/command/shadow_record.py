@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple
 from twisted.logger import Logger
 
 from ingress.command.log_comparison import (
+    UNKNOWN_OF_LINES,
     Comparison,
-    Group,
     LogComparer,
     Result,
-    Tally,
     examples_text,
 )
 from ingress.command.log_format import LogEntry, Reader
+from ingress.command.log_tally import Group, Tally
 from ingress.explain.decider import Decider, Decision, LoggedRequest
 from ingress.policy.inputs import Input, Inputs
 from ingress.problem import shown
@@ -35,11 +35,6 @@ MOST_ANSWERS: Final = 1000
 
 MOST_KEPT: Final = 2000
 """Decisions about copies of requests that are kept, each with some KiB of fields at most."""
-
-UNKNOWN_OF_LINES: Final[Inputs] = frozenset(
-    {Input.FIELDS, Input.SESSION, Input.OUTSIDE, Input.STATE}
-)
-"""What no access log has."""
 
 UNKNOWN_OF_COPIES: Final[Inputs] = frozenset({Input.SESSION, Input.OUTSIDE, Input.STATE})
 """What a copy of a request does not have."""

@@ -15,20 +15,19 @@ from typing import BinaryIO, Final
 from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.log_comparison import (
+    UNKNOWN_OF_LINES,
     Comparison,
     LogComparer,
     Result,
-    Tally,
     examples_text,
-    report,
 )
 from ingress.command.log_format import Reader, configured_format, make_reader
 from ingress.command.log_lines import open_log, read_lines
+from ingress.command.log_tally import Tally, report
 from ingress.command.offline import load
 from ingress.command.options import add_format, add_objects, cluster_of
 from ingress.command.progress import Progress
 from ingress.explain.decider import Decider
-from ingress.policy.inputs import Input
 from ingress.problem import shown
 
 EXAMPLES: Final = """examples:
@@ -39,9 +38,6 @@ EXAMPLES: Final = """examples:
 """
 MOST_IN_VAIN: Final = 100_000
 """Lines of which one has to be of a known format: a wrong file may be endless."""
-
-_UNKNOWN: Final = frozenset({Input.FIELDS, Input.SESSION, Input.OUTSIDE, Input.STATE})
-"""What no access log has."""
 
 _MOST_SHOWN: Final = 120
 
@@ -81,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     ).built
     if not arguments.log_format and (configured := configured_format(built)):
         read = make_reader(configured)
-    decider = Decider(built.snapshot, _UNKNOWN, datetime.now(UTC).timestamp())
+    decider = Decider(built.snapshot, UNKNOWN_OF_LINES, datetime.now(UTC).timestamp())
     host = host_of(arguments.host) if arguments.host else None
     is_secure = None if arguments.scheme is None else arguments.scheme == "https"
     comparer, tally = LogComparer(built, decider, host, is_secure), Tally(built)

@@ -1,5 +1,5 @@
 """
-Tests for `ingress.command.simulate_command`, `log_comparison` and `log_lines`.
+Tests for `ingress.command.simulate_command`, `log_comparison`, `log_tally` and `log_lines`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from ingress.command import log_comparison, log_lines, simulate_command
-from ingress.command.log_comparison import Comparison, Result, Tally
+from ingress.command import log_lines, simulate_command
+from ingress.command.log_comparison import Comparison, Result
+from ingress.command.log_tally import Tally
 from tests.command.test_main import run
 from tests.support.manifest import ingress_manifest, service_manifest
 from tests.support.objects import built
@@ -298,8 +299,7 @@ class SimulateTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """Differences beyond a number are counted and not kept."""
-        self.patch(log_comparison, "MOST_GROUPS", 2)
-        tally = Tally(built())
+        tally = Tally(built(), most=2)
         for number in range(5):
             tally.add(number, "GET /", Comparison(Result.DIFFERENT, str(number), "x"))
         found = tally.as_json()
