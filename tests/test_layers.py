@@ -161,7 +161,7 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual(used, set())
 
     def test_joined(self) -> None:
-        """Only the controller, tap, the command and an embedded proxy see store and build."""
+        """Only the controller, who makes it, and who builds once see store and build."""
         both = {
             module
             for module, names in self.imports.of.items()
