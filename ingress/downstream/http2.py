@@ -166,7 +166,7 @@ class HTTP2Downstream(ServerEvents, StreamProtocol, StreamConnection, TurnUser):
             writer.refuse(InternalError("The proxy failed."))
         if request.has_body and writer.wants_input and not stream.is_closed:
             stream.resume_input()
-            if writer.reader is not None and writer.wants_input and not stream.is_remote_closed:
+            if writer.awaits_body:
                 self.restart_body_deadline(writer)
 
     def request_refused(self, stream: Stream, error: PeerError) -> None:

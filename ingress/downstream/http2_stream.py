@@ -101,6 +101,11 @@ class StreamWriter(ResponseWriter, StreamEvents):
 
     # The client's side.
 
+    @property
+    def awaits_body(self) -> bool:
+        """Whether the next piece of the body must come in time."""
+        return self.reader is not None and self.wants_input and not self.stream.is_remote_closed
+
     def refuse(self, error: PeerError) -> None:
         """Refuse a request that turned out to be bad, or too slow."""
         self._refusal = refusal_code(error)
@@ -127,7 +132,7 @@ class StreamWriter(ResponseWriter, StreamEvents):
             reader.tunnel_sent(data)
             return
         reader.body_received(data)
-        if self.reader is not None and self.wants_input and not self.stream.is_remote_closed:
+        if self.awaits_body:
             self._connection.restart_body_deadline(self)
 
     def body_ended(self, trailers: Trailers) -> None:
