@@ -26,6 +26,7 @@ COMPILED = (
     "ingress/transports/tls_channel.py",
     "ingress/transports/tls_transport.py",
     "ingress/transports/turn_end.py",
+    "ingress/transports/turn_time.py",
     "ingress/transports/view_transport.py",
     # Bytes to messages and back.
     "ingress/http1/body.py",

@@ -61,7 +61,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         self._clients = clients
         self._exchanges = exchanges
         self._deadlines = exchanges.calls.deadlines
-        self._now = exchanges.now
+        self._time = exchanges.time
         self._client = client
         self._limits = clients.limits
         self._decoder = RequestDecoder()
@@ -263,7 +263,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         if self._gate.is_paused:
             self.resume_request()
         elif not self._is_stalled:
-            self.deadline = self._now() + self._limits.keep_alive_timeout
+            self.deadline = self._time.now + self._limits.keep_alive_timeout
         if not self._is_advancing and (
             decoder.waiting or self._gate.is_over or self._clients.is_draining
         ):
@@ -323,7 +323,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
         """Close once everything written has been sent, within the time that a send may take."""
         self.state = CLOSING
         self.has_peer_read()
-        self.deadline = self._now() + self._patience()
+        self.deadline = self._time.now + self._patience()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -345,7 +345,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
             self._linger()
 
     def _linger(self) -> None:
-        self.deadline = self._now() + self._patience()
+        self.deadline = self._time.now + self._patience()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
 
@@ -364,14 +364,14 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     def _restart_deadline(self) -> None:
         """Give the current state its whole time; that of a stalled client goes on running."""
         if not self._is_stalled and not self._has_closed:
-            self.deadline = self._now() + self._patience()
+            self.deadline = self._time.now + self._patience()
 
     def deadline_passed(self) -> None:
         """Timed."""
         self.deadline = NEVER
         if self._has_closed or self._is_stalled:
             if self.has_peer_read():
-                self.deadline = self._now() + self._limits.send_timeout
+                self.deadline = self._time.now + self._limits.send_timeout
             else:
                 self.cut()
         elif self._exchange is not None or self._decoder.waiting:
@@ -384,7 +384,7 @@ class HTTP1Downstream(ResponseWriter, StreamProtocol):
     def pauseProducing(self) -> None:
         self._is_stalled = True
         self.has_peer_read()
-        self.deadline = self._now() + self._patience()
+        self.deadline = self._time.now + self._patience()
         if self._exchange is not None:
             self._exchange.pause_response()
 

@@ -34,6 +34,8 @@ from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, RecordReceiver
 REQUEST_IDS_AT_ONCE: Final = 128
 """How many request ids are made at once when none is left."""
 
+_DIGITS: Final = b"%%0%dx" % (32 * REQUEST_IDS_AT_ONCE)
+
 
 class ExchangeResources:
     """
@@ -59,6 +61,7 @@ class ExchangeResources:
         self.recorder = recorder
         self.marker = marker
         self.now = calls.deadlines.now
+        self.time = calls.deadlines.time
         self.shares = RequestShares()
         """Bounds the requests in flight of clients and routes while most connections are in use."""
 
@@ -123,7 +126,7 @@ class ExchangeResources:
         record.outcome = outcome
         record.detail = detail
         record.status = record.status or CLIENT_GONE
-        record.duration = self.now() - record.began_at
+        record.duration = self.time.now - record.began_at
         self.record(record)
 
     def record(self, record: ExchangeRecord) -> None:
@@ -155,8 +158,7 @@ class ExchangeResources:
         start = self._next_id
         if start >= len(self._request_ids):
             # Many at once, because each alone would take five times as long.
-            octets = self.calls.random.randbytes(16 * REQUEST_IDS_AT_ONCE)
-            self._request_ids = octets.hex().encode("ascii")
+            self._request_ids = _DIGITS % self.calls.random.getrandbits(128 * REQUEST_IDS_AT_ONCE)
             start = 0
         self._next_id = start + 32
         return self._request_ids[start : start + 32]

@@ -180,7 +180,7 @@ class Relay(DialOwner):
 
         self.deadline = 0.0
         self._resources = resources
-        self._now = resources.deadlines.now
+        self._time = resources.deadlines.time
         self._patience = resources.limits.stream_idle_timeout
         self._endpoint: RelaySide | None = None
         self._dial: Dial | None = None
@@ -188,7 +188,7 @@ class Relay(DialOwner):
         self._early = b""
         self._outcome: RelayOutcome | None = None
         self._asked_at = 0.0
-        self.record = RelayRecord("TCP", client_address, port, upstream, self._now())
+        self.record = RelayRecord("TCP", client_address, port, upstream, self._time.now)
 
     def __repr__(self) -> str:
         return f"<Relay of {self.address} to {self.record.endpoint}>"
@@ -208,7 +208,7 @@ class Relay(DialOwner):
     @property
     def activity(self) -> str:
         """ClientConnection: a relay that was quiet for a while may give way."""
-        is_quiet = self._now() > self.deadline - self._patience + QUIET
+        is_quiet = self._time.now > self.deadline - self._patience + QUIET
         return "waiting" if is_quiet else "writing"
 
     def in_flight(self) -> Sequence[ExchangeRecord]:
@@ -259,7 +259,7 @@ class Relay(DialOwner):
         self._tried.append(endpoint)
         record.endpoint = endpoint
         record.tries += 1
-        self._asked_at = self._now()
+        self._asked_at = self._time.now
         health = resources.balancer.health
         if health.failing:
             health.attempt_began((record.upstream, endpoint, None), self._asked_at)
@@ -282,7 +282,7 @@ class Relay(DialOwner):
     def _join(self, endpoint: RelaySide) -> None:
         self._dial = None
         self._endpoint = endpoint
-        record, now = self.record, self._now()
+        record, now = self.record, self._time.now
         record.detail = ""
         record.connect_time = now - self._asked_at
         self._resources.count(self._tried[-1], 1)
@@ -316,7 +316,7 @@ class Relay(DialOwner):
 
     def moved(self) -> None:
         """Something has gone through."""
-        self.deadline = self._now() + self._patience
+        self.deadline = self._time.now + self._patience
 
     def deadline_passed(self) -> None:
         """Timed: nothing has gone through for too long, or the end takes too long."""
@@ -388,7 +388,7 @@ class Relay(DialOwner):
             # They refer to each other, and the garbage collector has enough to do.
             endpoint.other = self.client.other = None
         record.received = self.client.count
-        record.duration = self._now() - record.began_at
+        record.duration = self._time.now - record.began_at
         record.outcome = self._outcome if self._outcome is not None else RelayOutcome.CUT
         resources.recorder.relay_ended(record)
         if self.on_end is not None:

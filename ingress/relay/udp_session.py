@@ -82,11 +82,11 @@ class UDPSession:
     """
 
     __slots__ = (
-        "_now",
         "_owner",
         "_reactor",
         "_reply_socket",
         "_socket",
+        "_time",
         "deadline",
         "endpoint",
         "has_reply",
@@ -126,7 +126,7 @@ class UDPSession:
     def start(self, reactor: Any, deadlines: Deadlines, patience: float) -> None:
         """Receive replies from now on."""
         self._reactor = reactor
-        self._now = deadlines.now
+        self._time = deadlines.time
         self.patience = patience
         self._moved()
         deadlines.watch(self)
@@ -156,7 +156,7 @@ class UDPSession:
             self._owner.refused(self)
 
     def _moved(self) -> None:
-        self.deadline = self._now() + self.patience
+        self.deadline = self._time.now + self.patience
 
     def deadline_passed(self) -> None:
         """Timed."""

@@ -14,5 +14,6 @@ costs them a third of the instructions. The package uses nothing of the rest of 
 - `socket_transport` is the plain transport, `tls_transport` the one with OpenSSL on the socket,
   whose calls are in `tls_channel`.
 - `connector` makes connections.
+- `turn_time` is the time of a turn, which is read once for all of its events.
 - `reactor` is Twisted's epoll reactor with a shorter way from an event to a transport.
 """

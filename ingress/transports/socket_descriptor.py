@@ -11,6 +11,7 @@ import contextlib
 import select
 import socket
 import struct
+from time import monotonic
 from typing import Any, ClassVar, Final
 
 from mypy_extensions import mypyc_attr
@@ -23,6 +24,7 @@ from twisted.python.failure import Failure
 
 from ingress.transports.stream import StreamTransport
 from ingress.transports.turn_end import TurnEnd, TurnUser
+from ingress.transports.turn_time import TurnTime
 
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER, so that closing the socket resets the connection."""
@@ -204,7 +206,7 @@ class SocketDescriptor(StreamTransport, TurnUser):
         sock.close()
 
 
-class DescriptorTable:
+class DescriptorTable(TurnTime):
     """
     The descriptors of a reactor, watched by epoll.
 
@@ -214,7 +216,11 @@ class DescriptorTable:
 
     log: ClassVar[Logger] = Logger()
 
+    now: float = 0.0
+    """TurnTime: when the events under way were reported."""
+
     def __init__(self, epoll: Any) -> None:
+        self.now = monotonic()
         self.epoll = epoll
         self.turn_end = TurnEnd()
         self._descriptors: dict[int, Any] = {}
@@ -298,6 +304,7 @@ class DescriptorTable:
             timeout = 0.0
         most = len(self._descriptors) or 1
         events: list[tuple[int, int]] = self.epoll.poll(-1 if timeout is None else timeout, most)
+        self.now = monotonic()
         self._new.clear()
         for number, event in events:
             # Another descriptor's event may have removed this one.

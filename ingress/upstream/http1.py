@@ -64,8 +64,8 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         self.state = _IDLE
         self._unsent = 0
         self._owner = owner
-        self._now = owner.deadlines.now
-        self.made_at = self._now()
+        self._time = owner.deadlines.time
+        self.made_at = self._time.now
         self._receiver = receiver
         """The receiver of the stream under way; between two streams it ignores everything."""
 
@@ -117,7 +117,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
         if framing.body_length == 0:
             self.state = _WAITING
             self._may_skip_body = False
-            self.deadline = self._now() + timeouts.read_timeout
+            self.deadline = self._time.now + timeouts.read_timeout
         else:
             self.state = _SENDING
             self._may_skip_body = framing.field(b"expect") is not None
@@ -364,7 +364,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
     def _restart_deadline(self) -> None:
         """Give the current state its whole time; that of a stalled endpoint goes on running."""
         if not self._is_stalled or self.state is _CLOSING:
-            self.deadline = self._now() + self._patience()
+            self.deadline = self._time.now + self._patience()
 
     def deadline_passed(self) -> None:
         """Timed."""
@@ -376,7 +376,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
             self._owner.lost(self)
             self.close()
         elif self._is_stalled and self.has_peer_read():
-            self.deadline = self._now() + self._patience()
+            self.deadline = self._time.now + self._patience()
         else:
             self._fail(EndpointTimeout(delay(state, self._body, is_stalled=self._is_stalled)))
 
@@ -385,7 +385,7 @@ class HTTP1Upstream(EndpointConnection, StreamProtocol):
     def pauseProducing(self) -> None:
         self._is_stalled = True
         self.has_peer_read()
-        self.deadline = self._now() + self._patience()
+        self.deadline = self._time.now + self._patience()
         self._receiver.pause_request()
 
     def resumeProducing(self) -> None:
