@@ -75,6 +75,7 @@ class HeadCache:
         "edited",
         "forwarded",
         "identity",
+        "is_weighed",
         "json_log",
         "nginx_log",
         "request_id",
@@ -84,6 +85,9 @@ class HeadCache:
     def __init__(self) -> None:
         self.identity = object()
         """Stands for the fields, so that they are recognised without being kept in memory."""
+
+        self.is_weighed = False
+        """Whether its memory has been counted by what keeps requests (`ingress.http1`)."""
 
         self.upstream: dict[bytes, EncodedFields] = {}
         """
@@ -115,7 +119,7 @@ class HeadCache:
         self.request_id: bytes | None = None
         """The client's own id; empty if there is none that can be kept."""
 
-        self.nginx_log: tuple[bytes, bytes] | None = None
+        self.nginx_log: tuple[bytes, bytes, bytes, bytes] | None = None
         """The parts of nginx's log lines that the head decides (`ingress.telemetry.log_line`)."""
 
         self.json_log: dict[str, object] | None = None
@@ -145,6 +149,7 @@ class Request:
         request.
     :ivar takes_trailers: whether the client said that it takes them (RFC 9110 section 10.1.4).
     :ivar length: of the head, in bytes.
+    :ivar logged_target: the target as the access log has it; empty until it is needed.
     :ivar cache: shared with requests that differ in nothing but their target and their host.
     """
 
@@ -159,6 +164,7 @@ class Request:
         "is_http_10",
         "keep_alive",
         "length",
+        "logged_target",
         "method",
         "path",
         "takes_trailers",
@@ -198,6 +204,7 @@ class Request:
         self.wants_websocket = wants_websocket
         self.takes_trailers = takes_trailers
         self.length = 0
+        self.logged_target = b""
         self.cache = cache if cache is not None else HeadCache()
 
     def __repr__(self) -> str:

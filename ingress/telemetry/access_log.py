@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from ingress import config
 from ingress.telemetry.custom_line import compile_line
-from ingress.telemetry.log_line import FORMATS, Formatter
+from ingress.telemetry.log_line import FORMATS, Formatter, nginx_line
 from ingress.telemetry.log_writer import STDOUT, LogWriter
 from ingress.telemetry.record import ExchangeRecord
 from ingress.telemetry.relay_line import RELAY_FORMATS, RelayFormatter
@@ -53,6 +53,7 @@ class AccessLog:
         """Earlier writers that still have lines to write."""
 
         self._format: Formatter
+        self._is_default = False
         self._relay_format: RelayFormatter
         self._to_text: Callable[[float], bytes]
         self._has_exchanges = True
@@ -117,7 +118,12 @@ class AccessLog:
         """Write the line of an exchange that is over."""
         if self._writer is not None and self._has_exchanges:
             self._look_at_clock()
-            self._append(self._format(record, self._time))
+            # A native call in the format of nearly all.
+            self._append(
+                nginx_line(record, self._time)
+                if self._is_default
+                else self._format(record, self._time)
+            )
 
     def write_relay(self, record: RelayRecord) -> None:
         """Write the line of a relay that is over."""
@@ -176,6 +182,7 @@ class AccessLog:
         self._relay_format = RELAY_FORMATS[name]
         if custom is not None:
             self._format = compile_line(custom)
+        self._is_default = self._format is nginx_line
         self._second = -1.0
 
     def _close(self) -> None:

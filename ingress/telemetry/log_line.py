@@ -55,10 +55,17 @@ _MAX_USER: Final = 256
 _OK: Final = Outcome.OK
 _OK_TAIL: Final = b'ok "-"'
 _NO_UPSTREAM: Final = b"[-] []"
-_NOBODY_ASKED: Final = b"- - - -"
+_NOBODY: Final = (b"-", b"-", b"-", b"-")
+"""Where no endpoint was asked."""
+
 _STATUS_TEXTS: Final = (b"-", *(b"%d" % status for status in range(1, 1000)))
 _MILLISECONDS: Final = tuple(b"0.%03d" % number for number in range(1000))
 """Made in advance: formatting a fraction costs as much as the rest of a line."""
+
+MAX_READY: Final = 2048
+"""Numbers below have their text made in advance as well: sizes of most heads, and small bodies."""
+
+_NUMBERS: Final = tuple(b"%d" % number for number in range(MAX_READY))
 
 
 def nginx_time(now: float) -> bytes:
@@ -71,7 +78,8 @@ def iso_time(now: float) -> bytes:
     return datetime.fromtimestamp(int(now), UTC).isoformat().replace("+00:00", "Z").encode("ascii")
 
 
-# Every request pays for this. Formatting everything at once costs least.
+# Every request pays for this. Formatting everything at once costs least, and each of its parts
+# costs: what is known before has the blanks around it already.
 
 
 def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
@@ -79,45 +87,41 @@ def nginx_line(record: ExchangeRecord, time: bytes) -> bytes:
     request = record.request
     if request is None:
         return _line_without_request(record, time)
-    route, tries, size, outcome = record.route, record.tries, record.body_size, record.outcome
-    duration = record.duration
-    target = request.target
-    if _QUOTE in target or _BACKSLASH in target:
-        target = escaped(target)
-    user, fields = request.cache.nginx_log or _describe(request)
+    user, method, version, fields = request.cache.nginx_log or _describe(request)
+    route, tries, status, outcome = record.route, record.tries, record.status, record.outcome
+    size = number_text(record.body_size)
     if len(tries) == 1:
         only = tries[0]
-        took = only.response_time or 0.0
-        tried = b"%b %d %b %b" % (
-            only.endpoint_name or endpoint_name(only.endpoint),
-            size if only.header_time is not None else 0,
-            _MILLISECONDS[int(took * 1000)] if 0 <= took < 1 else seconds_text(took),
-            _STATUS_TEXTS[only.status],
-        )
+        endpoints = only.endpoint_name or endpoint_name(only.endpoint)
+        sizes = size if only.header_time is not None else b"0"
+        seconds = seconds_text(only.response_time or 0.0)
+        statuses = _STATUS_TEXTS[only.status]
     else:
-        tried = _tried(tries, size) if tries else _NOBODY_ASKED
-    status = record.status
-    return b'%b - %b [%b] "%b %b HTTP/%b" %b %d %b %d %b %b %b %b %b\n' % (
+        endpoints, sizes, seconds, statuses = _tried(tries, size) if tries else _NOBODY
+    return b"%b%b%b%b%b%b%b %b%b%b %b %b %b %b %b %b %b %b\n" % (
         record.client_address or b"unix:",
         user,
         time,
-        request.method,
-        target,
-        b"1.0" if request.is_http_10 else b"2.0" if request.is_http_2 else b"1.1",
+        method,
+        request.logged_target or _logged_target(request),
+        version,
         _STATUS_TEXTS[status] if status else b"0",
         size,
         fields,
-        record.request_size,
-        _MILLISECONDS[int(duration * 1000)] if 0 <= duration < 1 else seconds_text(duration),
+        number_text(record.request_size),
+        seconds_text(record.duration),
         _NO_UPSTREAM if route is None else route.upstream_names,
-        tried,
+        endpoints,
+        sizes,
+        seconds,
+        statuses,
         record.request_id,
         _OK_TAIL if outcome is _OK else _tail(outcome, record.detail),
     )
 
 
 def _line_without_request(record: ExchangeRecord, time: bytes) -> bytes:
-    return b'%b - - [%b] "%b" %d %d "-" "-" %d %b %b %b %b %b\n' % (
+    return b'%b - - [%b] "%b" %d %d "-" "-" %d %b %b %b %b %b %b %b %b\n' % (
         record.client_address or b"unix:",
         time,
         escaped(record.line) or b"-",
@@ -126,7 +130,7 @@ def _line_without_request(record: ExchangeRecord, time: bytes) -> bytes:
         record.request_size,
         seconds_text(record.duration),
         _NO_UPSTREAM,
-        _NOBODY_ASKED,
+        *_NOBODY,
         record.request_id,
         _tail(record.outcome, record.detail),
     )
@@ -138,23 +142,26 @@ def nginx_exact_line(record: ExchangeRecord, time: bytes) -> bytes:
     return nginx_line(record, time)[: -len(tail) - 2] + b"\n"
 
 
-def _tried(tries: Sequence[AttemptRecord], size: int) -> bytes:
+def _tried(tries: Sequence[AttemptRecord], size: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """
-    nginx's ``$upstream_addr``, ``_response_length``, ``_response_time`` and ``_status``.
-
-    :param size: of the body of the last response, in bytes.
+    :param size: of the body of the last response.
+    :return: nginx's ``$upstream_addr``, ``_response_length``, ``_response_time`` and ``_status``.
     """
     # The client got nothing of the other responses, if there were any.
     lengths = [b"0"] * len(tries)
     if tries[-1].header_time is not None:
-        lengths[-1] = b"%d" % size
-    columns = (
-        [endpoint_name(each.endpoint) for each in tries],
-        lengths,
-        [seconds_text(each.response_time or 0.0) for each in tries],
-        [_STATUS_TEXTS[each.status] for each in tries],
+        lengths[-1] = size
+    return (
+        b", ".join([endpoint_name(each.endpoint) for each in tries]),
+        b", ".join(lengths),
+        b", ".join([seconds_text(each.response_time or 0.0) for each in tries]),
+        b", ".join([_STATUS_TEXTS[each.status] for each in tries]),
     )
-    return b" ".join([b", ".join(column) for column in columns])
+
+
+def number_text(number: int) -> bytes:
+    """:param number: not less than 0."""
+    return _NUMBERS[number] if number < MAX_READY else b"%d" % number
 
 
 def seconds_text(duration: float) -> bytes:
@@ -162,6 +169,8 @@ def seconds_text(duration: float) -> bytes:
     Seconds with milliseconds, rounded down as in nginx. Less than 0 becomes 0: the clocks
     of other reactors can go back.
     """
+    if 0 <= duration < 1:
+        return _MILLISECONDS[int(duration * 1000)]
     return b"%d.%03d" % divmod(max(int(duration * 1000), 0), 1000)
 
 
@@ -172,18 +181,30 @@ def _tail(outcome: Outcome, detail: str) -> bytes:
     return b'%b "%b"' % (outcome.value.encode("ascii"), reason)
 
 
-def _describe(request: Request) -> tuple[bytes, bytes]:
+def _describe(request: Request) -> tuple[bytes, bytes, bytes, bytes]:
     """
-    The user, and Referer and User-Agent in quotes, escaped; ``-`` for those that are absent.
+    What lies between the parts of a line that each request has of its own: the user; the method;
+    the version; Referer and User-Agent. All are escaped, and ``-`` if they are absent.
 
     They are kept for the next request, in which a client repeats them.
     """
     referer, agent = request.field(b"referer"), request.field(b"user-agent")
     described = request.cache.nginx_log = (
-        _UNSAFE_IN_USER.sub(_escape, user_of(request) or b"-"),
-        b'"%b" "%b"' % (_field(referer), _field(agent)),
+        b" - %b [" % _UNSAFE_IN_USER.sub(_escape, user_of(request) or b"-"),
+        b'] "%b ' % request.method,
+        b' %b" ' % request.protocol,
+        b' "%b" "%b" ' % (_field(referer), _field(agent)),
     )
     return described
+
+
+def _logged_target(request: Request) -> bytes:
+    """The target with nginx's escapes; it is kept for the next request of this head."""
+    target = request.target
+    if _QUOTE in target or _BACKSLASH in target:
+        target = escaped(target)
+    request.logged_target = target
+    return target
 
 
 def _field(value: bytes | None) -> bytes:
