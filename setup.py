@@ -15,7 +15,10 @@ from txingress_build import BuildExtensions, extensions
 COMPILED = (
     # The values and seams that all others use.
     "ingress/believed_client.py",
+    "ingress/config/limits.py",
     "ingress/deadline.py",
+    "ingress/endpoint.py",
+    "ingress/found_before.py",
     "ingress/http_date.py",
     "ingress/message.py",
     "ingress/recent_values.py",
@@ -54,12 +57,16 @@ COMPILED = (
     "ingress/http2/static_table.py",
     "ingress/http2/stream.py",
     "ingress/http2/stream_table.py",
-    # The Route of a request. Policies, the Snapshot and its parts are not compiled: they are
-    # pickled for workers, and compiled frozen dataclasses cannot be.
+    # The Snapshot, and the Route of a request. Policies are not compiled: they are frozen
+    # dataclasses, of which anybody may derive one.
+    "ingress/policy/call_settings.py",
     "ingress/routing/extra_work.py",
     "ingress/routing/match.py",
     "ingress/routing/path.py",
     "ingress/routing/pattern_index.py",
+    "ingress/routing/resource.py",
+    "ingress/routing/route.py",
+    "ingress/routing/snapshot.py",
     "ingress/routing/upstream_target.py",
     # The client's connection, the exchange and its calls.
     "ingress/downstream/admission.py",

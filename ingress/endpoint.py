@@ -4,9 +4,11 @@ An Upstream and its endpoints, to which routes lead and from which policies choo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from ingress.frozen import dataclass
+from ingress.found_before import UpstreamFindings
+from ingress.frozen_value import reduced
 
 
 class UpstreamKey(NamedTuple):
@@ -93,3 +95,11 @@ class Upstream:
 
     is_own: bool = False
     """Whether there is no endpoint because it is this proxy that the host leads to."""
+
+    found: UpstreamFindings = field(
+        default_factory=UpstreamFindings, init=False, repr=False, compare=False
+    )
+    """What does not have to be looked up again."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)

@@ -4,10 +4,11 @@ The limits of the configuration: times, sizes and numbers.
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from ingress.config.limit_store import LimitStore
-from ingress.frozen import dataclass
+from ingress.frozen_value import reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +159,6 @@ class Limits:
 
     proxy_protocol_header_timeout: float = 5.0
     """For the header of the PROXY protocol, where connections begin with one."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)

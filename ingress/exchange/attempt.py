@@ -4,16 +4,11 @@ One endpoint that a call asks, as balancing, ejection, the retry budget and the 
 
 from __future__ import annotations
 
-from typing import Final
-
 from ingress.endpoint import Endpoint, UpstreamKey
 from ingress.exchange.call_resources import CallResources
 from ingress.policy.call_settings import CallSettings
-from ingress.policy.load_balance import Algorithm
 from ingress.telemetry.record import AttemptRecord
 from ingress.upstream.health import HealthKey
-
-_EWMA: Final = Algorithm.EWMA
 
 
 class Attempt:
@@ -43,7 +38,7 @@ class Attempt:
         :param is_http2: whether the endpoint is asked in HTTP/2.
         """
         tls = settings.tls
-        now = resources.deadlines.now()
+        now = resources.deadlines.time.now
         self._resources = resources
         self._settings = settings
         self._upstream = upstream
@@ -70,16 +65,16 @@ class Attempt:
     def connected(self) -> None:
         """Note that a new connection to the endpoint was made."""
         record = self.record
-        record.connect_time = self._resources.deadlines.now() - record.began_at
+        record.connect_time = self._resources.deadlines.time.now - record.began_at
 
     def answered(self, status: int) -> None:
         """Note the head of the final response; 101 is one, other 1xx are not."""
         resources, settings, record = self._resources, self._settings, self.record
-        now = resources.deadlines.now()
+        now = resources.deadlines.time.now
         record.status = status
         record.header_time = header_time = now - record.began_at
         # No other algorithm uses it, and exponentials are expensive.
-        if settings.load_balance.algorithm is _EWMA:
+        if settings.measures:
             self.pool.load.measured(header_time, now)
         health = resources.balancer.health
         if health.failing:
@@ -96,7 +91,7 @@ class Attempt:
         :param status: the status to record if there was no response; 0 for none.
         """
         resources, record = self._resources, self.record
-        record.response_time = resources.deadlines.now() - record.began_at
+        record.response_time = resources.deadlines.time.now - record.began_at
         if status and not record.status:
             record.status = status
         self.pool.load.in_flight -= 1

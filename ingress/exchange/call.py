@@ -103,9 +103,9 @@ class Call(StreamReceiver, Flow):
         self._config = config
         version = settings.version
         is_http2 = upstream.speaks_http2 if version is None else version.is_http2
-        # A WebSocket begins in HTTP/1.1.
         self._is_http2 = is_http2 and not head.request.wants_websocket
-        self._choice = EndpointChoice(resources, upstream, settings, head, client)
+        self._client = client
+        self._choice: EndpointChoice | None = None  # Made where more than turns decides.
         self._attempt: Attempt | None = None
         """The attempt under way."""
 
@@ -131,15 +131,25 @@ class Call(StreamReceiver, Flow):
     @property
     def cookie(self) -> bytes | None:
         """A Set-Cookie value for the response; None unless the client has a new session."""
-        return self._choice.cookie
+        return None if self._choice is None else self._choice.cookie
 
     def start(self) -> None:
         """Ask an endpoint."""
-        endpoint = self._choice.first()
+        balancer, upstream = self._resources.balancer, self._upstream
+        endpoint = balancer.take_turn(upstream) if self._settings.takes_turns else None
         if endpoint is None:
-            self._fail(UNRESOLVED if self._upstream.is_unresolved else NO_ENDPOINT)
+            endpoint = self._choose().first()
+        if endpoint is None:
+            self._fail(UNRESOLVED if upstream.is_unresolved else NO_ENDPOINT)
         else:
             self._ask(endpoint)
+
+    def _choose(self) -> EndpointChoice:
+        if self._choice is None:
+            self._choice = EndpointChoice(
+                self._resources, self._upstream, self._settings, self._head, self._client
+            )
+        return self._choice
 
     # The body, and the pace of the receiver.
 
@@ -217,7 +227,7 @@ class Call(StreamReceiver, Flow):
 
     def _acquire(self, attempt: Attempt) -> None:
         acquired = attempt.pool.acquire(
-            self, self._settings.proxy.connect_timeout, is_new=self._wants_new_connection
+            self, self._settings.connect_timeout, is_new=self._wants_new_connection
         )
         if isinstance(acquired, EndpointStream):
             self._use(acquired)
@@ -254,10 +264,9 @@ class Call(StreamReceiver, Flow):
         ):
             return None
         tries = self.tries
-        waited = self._resources.deadlines.now() - tries[0].began_at
-        return self._choice.next(
-            tries[-1].endpoint, waited=waited, retry_share=self._config.limits.retry_budget
-        )
+        waited = self._resources.deadlines.time.now - tries[0].began_at
+        share = self._config.limits.retry_budget
+        return self._choose().next(tries[-1].endpoint, waited=waited, retry_share=share)
 
     def _attempt_failed(self, error: PeerError) -> None:
         """Ask another endpoint; fail if there is none."""
@@ -356,7 +365,7 @@ class Call(StreamReceiver, Flow):
             self._attempt_failed(error)
 
     def proxy_header(self, version: str) -> bytes:
-        client, ports = self._choice.client, self._config.public_ports
+        client, ports = self._client, self._config.public_ports
         address = client.address.decode("ascii")
         # Which of our addresses the client has connected to is not known here, and no matter of
         # this connection. No header without a destination could be written.

@@ -30,7 +30,7 @@ from ingress.exchange.tunnel import CLIENT_LOST, Tunnel, TunnelOwner
 from ingress.http1.body import Trailers
 from ingress.message import Request, Response
 from ingress.routing.extra_work import ExtraWork
-from ingress.routing.match import find_route, find_upstream
+from ingress.routing.match import find_route, find_upstream_of
 from ingress.routing.route import Route
 from ingress.routing.snapshot import Snapshot
 from ingress.telemetry.record import AttemptRecord, ExchangeRecord
@@ -62,7 +62,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         self._resources = resources
         self._writer = writer
         self._client = client
-        self._record = ExchangeRecord(client.address, resources.now(), request)
+        self._record = ExchangeRecord(client.address, resources.time.now, request)
         self._call: Call | None = None
         self._earlier_tries: list[AttemptRecord] | None = None
         """The attempts of a call whose response a policy has replaced."""
@@ -168,7 +168,7 @@ class Exchange(CallReceiver, RequestReader, TunnelOwner):
         request: Request,
         client: BelievedClient,
     ) -> None:
-        upstream = find_upstream(snapshot, key)
+        upstream = find_upstream_of(snapshot, route, key)
         if upstream is None:
             self._answer(NO_ENDPOINT)
             return

@@ -60,7 +60,7 @@ class Proceed:
             raise ValueError("a target begins with / and has neither blanks nor control characters")
 
 
-Verdict = Answer | Proceed | None
+Verdict: TypeAlias = Answer | Proceed | None
 """
 An answer that ends the exchange; changes to go on with; None to go on as before.
 """

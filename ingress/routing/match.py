@@ -70,6 +70,18 @@ def find_route(
     return snapshot.default_route if virtual_host.default is None else virtual_host.default
 
 
+def find_upstream_of(snapshot: Snapshot, route: Route, key: UpstreamKey) -> Upstream | None:
+    """Find the Upstream of `key`, which mostly is that of the Route, and was found before."""
+    found = route.found
+    upstream = found.upstream
+    if upstream is not None and found.snapshot is snapshot.mark and key is route.upstream:
+        return cast("Upstream", upstream)
+    upstream = find_upstream(snapshot, key)
+    if key is route.upstream:
+        found.upstream, found.snapshot = upstream, snapshot.mark
+    return upstream
+
+
 def find_upstream(snapshot: Snapshot, key: UpstreamKey) -> Upstream | None:
     """Find the Upstream of a Service port; by a native look-up, because every request does it."""
     return cast("dict[UpstreamKey, Upstream]", snapshot.upstreams).get(key)

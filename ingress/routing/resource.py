@@ -10,9 +10,10 @@ longer ones, and the last one wins.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
+from typing import Any
 
-from ingress.frozen import dataclass
+from ingress.frozen_value import reduced
 from ingress.routing.route import Route
 
 
@@ -46,6 +47,9 @@ class ReverseProxyResource:
     With a rule of the type ImplementationSpecific comes the prefix of a child's name. `find`
     does not know them.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
     def find(self, path: bytes) -> Route | None:
         """

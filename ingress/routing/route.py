@@ -5,14 +5,14 @@ A rule that a request can match, with everything ready-made that its exchange ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
 from ingress.endpoint import UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
-from ingress.frozen import dataclass
+from ingress.found_before import RouteFindings
 from ingress.policy.access_logging import AccessLogging
 from ingress.policy.call_settings import CallSettings
 from ingress.policy.canary_rule import Canaries, CanaryRule
@@ -55,6 +55,25 @@ class RouteLabels(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Route(CallSettings):
     """A path rule (or default backend) of one Ingress, with the settings of its calls."""
+
+    # First what each request reads, so that it lies side by side in memory.
+
+    is_plain: bool = field(default=True, init=False, repr=False, compare=False)
+    """
+    Whether an exchange only has to ask an endpoint and to pass its response on. It is ready-made,
+    like all fields that are not given.
+    """
+
+    upstream_names: bytes = field(init=False, repr=False, compare=False)
+    """
+    The names of the rule's Upstream, ``-`` without one, and of the canary's in the access log:
+    ``[default-web-80] []``.
+    """
+
+    found: RouteFindings = field(
+        default_factory=RouteFindings, init=False, repr=False, compare=False
+    )
+    """What does not have to be looked up again."""
 
     ingress: tuple[str, str]
     """``(namespace, name)`` of the Ingress that has the rule."""
@@ -113,7 +132,6 @@ class Route(CallSettings):
     """The Upstream of the rule, if this is the Route of a canary."""
 
     labels: RouteLabels = field(init=False, repr=False, compare=False)
-    """Ready-made, like the fields below, because each request needs them."""
 
     canary_routes: tuple[Route, ...] = field(default=(), init=False, repr=False, compare=False)
     """A Route for each of `canaries`: the same but for its Upstream and how its endpoints share."""
@@ -128,22 +146,14 @@ class Route(CallSettings):
     response_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
     error_policies: tuple[Policy, ...] = field(default=(), init=False, repr=False, compare=False)
 
-    is_plain: bool = field(default=True, init=False, repr=False, compare=False)
-    """Whether an exchange only has to ask an endpoint and to pass its response on."""
-
     has_phases: bool = field(default=False, init=False, repr=False, compare=False)
     """Whether a policy decides anything; those that only edit all heads are ready-made."""
 
     work: ExtraWork | None = field(default=None, init=False, repr=False, compare=False)
     """What exchanges do beside that; None if the route is plain."""
 
-    upstream_names: bytes = field(init=False, repr=False, compare=False)
-    """
-    The names of the rule's Upstream, ``-`` without one, and of the canary's in the access log:
-    ``[default-web-80] []``.
-    """
-
     def __post_init__(self) -> None:
+        CallSettings.__post_init__(self)
         own, canary = self.upstream, ""
         if self.canary_rule is not None:
             own, canary = self.own_upstream, str(self.canary_rule.upstream)

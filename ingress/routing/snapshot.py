@@ -8,15 +8,16 @@ outside: it is keyed by `UpstreamKey` or `Endpoint` and outlives Snapshots.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ingress.client_session import ClientTrust
 from ingress.config import Config
 from ingress.endpoint import Endpoint, Upstream, UpstreamKey
 from ingress.field_edits import NO_EDITS, FieldEdits, ResponseEdits
-from ingress.frozen import dataclass
+from ingress.found_before import SnapshotMark
+from ingress.frozen_value import reduced
 from ingress.policy.live_state import RuleIdentity
 from ingress.port_service import PortKey, PortService
 from ingress.routing.passthrough import Passthrough
@@ -62,10 +63,16 @@ class ServerCertificate:
 
     identity: CertificateIdentity = CertificateIdentity()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualHost:
     """A host with its tree of rules, or with an ordered list of them."""
+
+    only: Route | None = field(init=False, repr=False, compare=False)
+    """The Route of every path, if the host has a rule for all of them and no other."""
 
     name: str
     """The name in lower case; ``*.example.com`` for a wildcard; empty if rules name no host."""
@@ -93,9 +100,6 @@ class VirtualHost:
     is_plain: bool = field(init=False, repr=False, compare=False)
     """Whether the tree and the path alone decide, as on almost all hosts."""
 
-    only: Route | None = field(init=False, repr=False, compare=False)
-    """The Route of every path, if the host has a rule for all of them and no other."""
-
     index: PatternIndex | None = field(init=False, repr=False, compare=False)
     """The index of `patterns`, if there are any."""
 
@@ -106,6 +110,9 @@ class VirtualHost:
         object.__setattr__(self, "only", root.prefix if is_alone else None)
         index = PatternIndex(self.patterns, self.default) if self.patterns else None
         object.__setattr__(self, "index", index)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
     def candidates(self, path: bytes) -> Iterator[Route]:
         """:return: every Route whose path matches, in the order in which they are tried."""
@@ -180,8 +187,14 @@ class Snapshot:
     response_edits: ResponseEdits = field(init=False, repr=False, compare=False)
     """Changes to every response of a route that has none of its own: HSTS, over https."""
 
+    mark: SnapshotMark = field(default_factory=SnapshotMark, init=False, repr=False, compare=False)
+    """Stands for the Snapshot where it must not be kept in memory."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "response_edits", ResponseEdits(https=hsts_edits(self.config)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
     def virtual_hosts(self) -> list[VirtualHost]:
         """:return: all of them; the one for hosts that no rule names comes last."""

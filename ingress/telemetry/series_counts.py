@@ -35,6 +35,8 @@ class DurationCounts:
     )
 
     def __init__(self) -> None:
+        # Beside the numbers of what is quick and small, as nearly all is.
+        self._total = 0.0
         self._to_5_ms: i64 = 0
         self._to_10_ms: i64 = 0
         self._to_25_ms: i64 = 0
@@ -47,7 +49,6 @@ class DurationCounts:
         self._to_5_s: i64 = 0
         self._to_10_s: i64 = 0
         self._beyond: i64 = 0
-        self._total = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count one duration."""
@@ -112,6 +113,7 @@ class SizeCounts:
     )
 
     def __init__(self) -> None:
+        self._total = 0.0
         self._to_10_b: i64 = 0
         self._to_100_b: i64 = 0
         self._to_1_kb: i64 = 0
@@ -120,7 +122,6 @@ class SizeCounts:
         self._to_1_mb: i64 = 0
         self._to_10_mb: i64 = 0
         self._beyond: i64 = 0
-        self._total = 0.0
 
     def observe(self, size: float) -> None:
         """Count one size."""

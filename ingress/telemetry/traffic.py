@@ -80,9 +80,12 @@ class _RouteSeries:
     :ivar by_outcome: by method and status; 0 for unknown statuses, one digit for a class of them.
     """
 
-    __slots__ = ("by_outcome", "last", "last_method", "last_status")
+    __slots__ = ("by_outcome", "last", "last_method", "last_status", "traffic")
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: Traffic) -> None:
+        self.traffic: Traffic | None = traffic
+        """Whose series these are; None if they have been taken."""
+
         self.by_outcome: dict[tuple[bytes, int], SeriesCounts] = {}
         self.last: SeriesCounts | None = None
         """The series of the last request: the next one mostly has the same method and status."""
@@ -124,17 +127,19 @@ class Traffic:
         :param response_time: None if no endpoint answered; the next two likewise.
         :param connect_time: None as well if a connection was reused.
         """
-        labels = NO_ROUTE if route is None else route.labels
-        found = self._routes.get(labels)
-        if found is None:
-            found = self._routes[labels] = _RouteSeries()
+        series = None if route is None else route.found.series
+        if isinstance(series, _RouteSeries) and series.traffic is self:
+            found = series
+        else:
+            found = self._series_of(route)
         counts = found.last
         if counts is None or status != found.last_status or method != found.last_method:
             counts = self._find(found, method, status)
             if counts is None:
                 self._overflow += 1
                 if not found.by_outcome:
-                    del self._routes[labels]
+                    found.traffic = None
+                    del self._routes[NO_ROUTE if route is None else route.labels]
                 return
         counts.time.observe(request_time)
         if response_time is not None:
@@ -145,6 +150,15 @@ class Traffic:
             counts.connect_time.observe(connect_time)
         counts.request.observe(float(request_size))
         counts.response.observe(float(response_size))
+
+    def _series_of(self, route: Route | None) -> _RouteSeries:
+        labels = NO_ROUTE if route is None else route.labels
+        found = self._routes.get(labels)
+        if found is None:
+            found = self._routes[labels] = _RouteSeries(self)
+        if route is not None:
+            route.found.series = found
+        return found
 
     def _find(self, route: _RouteSeries, method: bytes, status: int) -> SeriesCounts | None:
         """:return: the series, which may be new; None if there is no room for one."""
@@ -175,9 +189,11 @@ class Traffic:
             while series and len(rows) < most:
                 (method, status), counts = series.popitem()
                 rows[_series(labels, method, status)] = counts.row()
+            route.last = None
             if series:
-                route.last = None
                 self._routes[labels] = route
+            else:
+                route.traffic = None
         self._count -= len(rows)
         overflow, self._overflow = self._overflow, 0
         return TrafficCounts(rows, overflow, is_last=not self._routes)

@@ -32,6 +32,21 @@ _ROUND_ROBIN: Final = Algorithm.ROUND_ROBIN
 _LEAST_REQUEST: Final = Algorithm.LEAST_REQUEST
 
 
+class Turn:
+    """
+    Whose turn it is among the endpoints of an Upstream.
+
+    :ivar balancer: whose turns these are.
+    :ivar next: the index of the endpoint, which may be beyond the last one.
+    """
+
+    __slots__ = ("balancer", "next")
+
+    def __init__(self, balancer: Balancer) -> None:
+        self.balancer = balancer
+        self.next = 0
+
+
 def next_in_turn(
     endpoints: Sequence[Endpoint], candidates: Container[Endpoint], turn: int
 ) -> int | None:
@@ -91,10 +106,36 @@ class Balancer:
         self._registry = registry
         self._now = now
         self._random = random
-        self._turns: dict[UpstreamKey, int] = {}
+        self._turns: dict[UpstreamKey, Turn] = {}
 
     def __repr__(self) -> str:
         return f"<Balancer of {len(self._turns)} upstreams, {self.health}>"
+
+    def take_turn(self, upstream: Upstream) -> Endpoint | None:
+        """
+        Pick an endpoint for the first try of a call for which nothing but turns decides.
+
+        :return: None if more has to be looked at, as `pick` does.
+        """
+        endpoints = upstream.endpoints
+        if not endpoints or self.slow_start.fresh or self.health.failing:
+            return None
+        turn = self._turn(upstream)
+        index = turn.next
+        if index >= len(endpoints):
+            index = 0
+        turn.next = index + 1
+        return endpoints[index]
+
+    def _turn(self, upstream: Upstream) -> Turn:
+        turn = upstream.found.turn
+        if isinstance(turn, Turn) and turn.balancer is self:
+            return turn
+        turn = self._turns.get(upstream.key)
+        if turn is None:
+            turn = self._turns[upstream.key] = Turn(self)
+        upstream.found.turn = turn
+        return turn
 
     def pick(
         self,
@@ -110,7 +151,8 @@ class Balancer:
         :param tls: the Route's settings of TLS, on which health depends.
         :return: None if no endpoint is left to try.
         """
-        candidates: Sequence[Endpoint] = upstream.endpoints
+        endpoints = upstream.endpoints
+        candidates: Sequence[Endpoint] = endpoints
         if self.slow_start.fresh and load_balance.slow_start:
             candidates = self.candidates(upstream, tried, tls)
             candidates = self.admitted(upstream, candidates, load_balance)
@@ -119,13 +161,7 @@ class Balancer:
         elif (
             load_balance.algorithm is _ROUND_ROBIN and load_balance.hash_key is None and candidates
         ):
-            # The case of nearly all requests.
-            key, turns = upstream.key, self._turns
-            turn = turns.get(key, 0)
-            if turn >= len(candidates):
-                turn = 0
-            turns[key] = turn + 1
-            return candidates[turn]
+            return self._next_in_turn(upstream, endpoints)
         if not candidates:
             return None
         return self._pick_among(candidates, upstream, load_balance, source, tls)
@@ -199,11 +235,11 @@ class Balancer:
 
     def _next_in_turn(self, upstream: Upstream, candidates: Sequence[Endpoint]) -> Endpoint | None:
         endpoints = upstream.endpoints
-        turn = self._turns.get(upstream.key, 0)
-        index = next_in_turn(endpoints, candidates, turn)
+        turn = self._turn(upstream)
+        index = next_in_turn(endpoints, candidates, turn.next)
         if index is None:
             return None
-        self._turns[upstream.key] = index + 1
+        turn.next = index + 1
         return endpoints[index]
 
     def published(self, snapshot: Snapshot) -> None:

@@ -40,7 +40,9 @@ _LIGHT_AT_ONCE: Final = 1000
 _FIELDS: Final = tuple(one.name for one in fields(Snapshot) if one.init)
 
 _CONDITIONS: Final = tuple(
-    one.name for one in fields(Upstream) if one.name not in ("key", "endpoints", "lingering")
+    one.name
+    for one in fields(Upstream)
+    if one.init and one.name not in ("key", "endpoints", "lingering")
 )
 """The fields of an Upstream that are true or false."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,8 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.client_session import ClientTrust
 from ingress.config import Config
-from ingress.endpoint import UpstreamKey
-from ingress.routing.match import find_certificate, find_client_trust, find_host, find_route
+from ingress.endpoint import Endpoint, Upstream, UpstreamKey
+from ingress.routing.match import (
+    find_certificate,
+    find_client_trust,
+    find_host,
+    find_route,
+    find_upstream_of,
+)
 from ingress.routing.resource import ReverseProxyResource
 from ingress.routing.route import Route
 from ingress.routing.snapshot import ServerCertificate, Snapshot, VirtualHost
@@ -35,6 +42,40 @@ SNAPSHOT = Snapshot(
     any_host=host(""),
     certificates={name: certificate(name) for name in ("foo.example", "*.example")},
 )
+
+
+class FindUpstreamTests(SynchronousTestCase):
+    """The Upstream of a Route, which is found anew in each Snapshot."""
+
+    def test_each_snapshot(self) -> None:
+        """It is that of the Snapshot, whatever was found in another one."""
+        key = UpstreamKey("default", "web", "80")
+        route = Route(("default", "web"), key)
+        one, other = (Upstream(key, (Endpoint("10.1.0.1", port),)) for port in (1, 2))
+        snapshots = [Snapshot(Config(), upstreams={key: each}) for each in (one, other)]
+        for _ in range(2):
+            for snapshot, expected in zip(snapshots, (one, other), strict=True):
+                for _ in range(2):
+                    self.assertIs(find_upstream_of(snapshot, route, key), expected)
+        self.assertIsNone(find_upstream_of(Snapshot(Config()), route, key))
+
+    def test_another(self) -> None:
+        """What a policy asks in place of it is not taken for it."""
+        own, asked = (UpstreamKey("default", name, "80") for name in ("web", "other"))
+        route = Route(("default", "web"), own)
+        upstreams = {key: Upstream(key) for key in (own, asked)}
+        snapshot = Snapshot(Config(), upstreams=upstreams)
+        for key in (own, asked, own, UpstreamKey(*own), asked):
+            self.assertIs(find_upstream_of(snapshot, route, key), upstreams[key])
+
+    def test_nothing_is_kept_alive(self) -> None:
+        """What was found is no part of what is compared or sent."""
+        key = UpstreamKey("default", "web", "80")
+        route = Route(("default", "web"), key)
+        find_upstream_of(Snapshot(Config(), upstreams={key: Upstream(key)}), route, key)
+        copy = pickle.loads(pickle.dumps(route))
+        self.assertEqual(copy, route)
+        self.assertIsNone(copy.found.upstream)
 
 
 class FindHostTests(SynchronousTestCase):

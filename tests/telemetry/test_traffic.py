@@ -183,6 +183,27 @@ class TrafficTests(SynchronousTestCase):
         row = counts.rows[Series(LABELS, "GET", "200")]
         self.assertEqual(len(row), ROW_SIZE)
 
+    def test_counted_apart(self) -> None:
+        """Two recorders that count requests of one Route take nothing from each other."""
+        other = Traffic()
+        for traffic in (self.traffic, other, self.traffic):
+            traffic.count(ROUTE, b"GET", 200, 0.5, None, None, None, 1, 1)
+        self.assertEqual(requests(self.taken()[Series(LABELS, "GET", "200")]), 2)
+        self.assertEqual(requests(other.take().rows[Series(LABELS, "GET", "200")]), 1)
+
+    def test_taken_in_parts(self) -> None:
+        """What a rule counts while its series are being taken is in the next ones."""
+        for status in range(200, 210):
+            self.count(status=status)
+        first = self.traffic.take(4)
+        self.assertFalse(first.is_last)
+        self.count(status=209)
+        self.count(status=200)
+        rows = [first.rows, self.taken()]
+        self.assertEqual(sum(requests(row) for part in rows for row in part.values()), 12)
+        self.count()
+        self.assertEqual(sum(map(requests, self.taken().values())), 1)
+
     def test_equal_routes(self) -> None:
         """A rule that was built anew is counted on."""
         self.count()

@@ -126,6 +126,27 @@ class RoundRobinTests(BalancerCase):
         self.balancer.published(snapshot)
         self.assertEqual(self.pick(A, B), A)
 
+    def test_take_turn(self) -> None:
+        """It is the same turn, whoever takes it, and the last one is followed by the first."""
+        upstream = Upstream(UPSTREAM, (A, B, C))
+        take = self.balancer.take_turn
+        self.assertEqual([take(upstream), self.pick(A, B, C), take(upstream)], [A, B, C])
+        self.assertEqual(take(Upstream(UPSTREAM, (A, B))), A)
+        self.assertEqual(take(upstream), B)
+
+    def test_take_turn_of_another(self) -> None:
+        """The turns of two balancers for one Upstream do not move each other."""
+        upstream = Upstream(UPSTREAM, (A, B))
+        other = Balancer(self.registry, self.clock.seconds, Random(0))
+        taken = [one.take_turn(upstream) for one in (self.balancer, other) * 2]
+        self.assertEqual(taken, [A, A, B, B])
+
+    def test_no_turn(self) -> None:
+        """Where more than turns decides nothing is picked."""
+        self.assertIsNone(self.balancer.take_turn(Upstream(UPSTREAM)))
+        self.balancer.health.failed((UPSTREAM, D, None), 0.0)
+        self.assertIsNone(self.balancer.take_turn(Upstream(UPSTREAM, (A, B))))
+
     def test_function(self) -> None:
         """The turn goes around, and passes over endpoints that are no candidates."""
         self.assertEqual(next_in_turn((A, B, C), (A, B, C), 2), 2)
