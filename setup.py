@@ -36,6 +36,7 @@ COMPILED = (
     "ingress/http1/decoder.py",
     "ingress/http1/encoder.py",
     "ingress/http1/head.py",
+    "ingress/http1/known_requests.py",
     "ingress/http1/request_head.py",
     "ingress/http1/response_head.py",
     # The same for HTTP/2.

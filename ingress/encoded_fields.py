@@ -18,16 +18,18 @@ class EncodedFields(list[tuple[bytes, bytes]]):
     `list` as its base.
 
     :ivar http1: the fields as HTTP/1.1 writes them; None until they are needed.
-    :ivar http2: the same for HTTP/2, as a part of a field block.
+    :ivar http1_head: the whole head of the response whose fields they are, as HTTP/1.1 writes it.
+    :ivar http2: the same as `http1` for HTTP/2, as a part of a field block.
     :ivar heads: whole heads of requests to endpoints with these fields in HTTP/2, by target.
     :ivar trailing: of the trailers of an endpoint, those that a client gets.
     """
 
-    __slots__ = ("heads", "http1", "http2", "trailing")
+    __slots__ = ("heads", "http1", "http1_head", "http2", "trailing")
 
     def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         super().__init__(fields)
         self.http1: bytes | None = None
+        self.http1_head: bytes | None = None
         self.http2: bytes | None = None
         self.heads: dict[bytes, object] | None = None
         self.trailing: EncodedFields | None = None

@@ -9,8 +9,8 @@ from typing import Final
 from ingress.config import Limits
 from ingress.http1.body import BodyDecoder, Trailers
 from ingress.http1.head import EMPTY_BODY, find_head_end
+from ingress.http1.known_requests import KNOWN, KnownHead
 from ingress.http1.request_head import (
-    KNOWN,
     check_unfinished_request_head,
     parse_request_head,
     skip_empty_lines,
@@ -28,7 +28,7 @@ class RequestDecoder:
     Take a head, then its body until that is complete, then the next head.
     """
 
-    __slots__ = ("_body", "_checked", "_trailers", "is_in_body", "is_in_head", "waiting")
+    __slots__ = ("_body", "_checked", "_known", "_trailers", "is_in_body", "is_in_head", "waiting")
 
     def __init__(self) -> None:
         self.is_in_head = True
@@ -42,6 +42,9 @@ class RequestDecoder:
 
         self._checked = 0
         """How many bytes of an incomplete head are known to have neither its end nor a fault."""
+
+        self._known: KnownHead | None = None
+        """That of the last request that was known."""
 
         self._body: BodyDecoder = EMPTY_BODY
         self._trailers: Trailers = ()
@@ -75,12 +78,16 @@ class RequestDecoder:
         data = self.waiting
         checked = self._checked
         if not checked:
-            # Most heads have been seen before, and nothing follows them.
-            known = KNOWN.find(data, limits)
-            if known is not None:
+            # Most heads have been seen before, most of these on this connection, and nothing
+            # follows them.
+            known = self._known
+            if known is None or known.data != data or limits is not KNOWN.limits:
+                known = KNOWN.find(data, limits)
+            if known is not None and known.request is not None:
+                self._known = known
                 self.waiting = b""
                 self.is_in_head = False
-                return known
+                return known.request
         if data.startswith(b"\r\n"):
             data = self.waiting = skip_empty_lines(data)
             checked = self._checked = 0

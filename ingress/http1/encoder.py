@@ -91,6 +91,9 @@ class ResponseEncoder:
         if not out:
             return b""
         self._out = []
+        if len(out) == 2:
+            # Mostly a head and a body.
+            return out[0] + out[1]
         return out[0] if len(out) == 1 else b"".join(out)
 
 
@@ -137,13 +140,13 @@ def encode_request_head(request: UpstreamRequest) -> bytes:
 
 
 def _head(status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], ours: bytes) -> bytes:
-    if type(fields) is EncodedFields:
-        lines = fields.http1
-        if lines is None:
-            lines = fields.http1 = _encode(fields)
-    else:
-        lines = _encode(fields)
-    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, lines, ours)
+    if type(fields) is not EncodedFields:
+        return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, _encode(fields), ours)
+    head = fields.http1_head
+    if head is None:
+        head = b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, reason, _encode(fields))
+        fields.http1_head = head
+    return b"%b%b\r\n" % (head[:-2], ours) if ours else head
 
 
 def _encode(fields: Sequence[tuple[bytes, bytes]]) -> bytes:

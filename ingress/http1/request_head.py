@@ -29,6 +29,7 @@ from ingress.http1.head import (
     keeps_connection,
     split_fields,
 )
+from ingress.http1.known_requests import KNOWN
 from ingress.message import Fields, Request
 from ingress.recent_values import RecentValues
 from ingress.routing.path import canonical_path
@@ -72,41 +73,6 @@ Methods of RTSP, and the one in HTTP/2's preface. llhttp knows them and refuses 
 HTTP/1.1 request line; here they are unknown methods.
 """
 
-
-class KnownRequests:
-    """
-    Requests without a body, by their heads to the last byte: most clients send some of their heads
-    again and again. They are known for one set of limits, those of the last one that was kept.
-    """
-
-    __slots__ = ("_limits", "_requests")
-
-    def __init__(self) -> None:
-        self._limits: Limits | None = None
-        self._requests: RecentValues[bytes, Request] = RecentValues(KEPT_HEADS)
-
-    def __len__(self) -> int:
-        return len(self._requests)
-
-    def find(self, data: bytes, limits: Limits) -> Request | None:
-        """
-        :param data: what may be a whole head, and nothing behind it.
-        :return: the request, as `parse_request_head` made it before; it must not be changed.
-        """
-        if len(data) > MAX_KEPT or limits is not self._limits:
-            return None
-        return self._requests.get(data)
-
-    def keep(self, data: bytes, limits: Limits, request: Request) -> None:
-        """Know a request that was not, if its head may be kept."""
-        if limits is not self._limits:
-            self._limits = limits
-            self._requests.clear()
-        if len(data) <= MAX_KEPT and len(request.fields) <= MAX_KEPT_FIELDS:
-            self._requests.put(data, request)
-
-
-KNOWN: Final = KnownRequests()
 
 _Head = tuple[bytes, bytes, bytes, bool]
 _KEPT: Final[RecentValues[_Head, Request]] = RecentValues(KEPT_HEADS)

@@ -11,6 +11,7 @@ from ingress.errors import HeadTooLarge, PeerError, TargetTooLong
 from ingress.http1 import request_head
 from ingress.http1.decoder import RequestDecoder
 from ingress.http1.head import MAX_KEPT, find_head_end
+from ingress.http1.known_requests import KNOWN
 from ingress.message import Request
 
 LIMITS = Limits()
@@ -68,7 +69,7 @@ def decode(pieces: list[bytes], limits: Limits = LIMITS) -> list[object]:
 
 
 def forget() -> None:
-    request_head.KNOWN._requests.clear()
+    KNOWN.clear()
     request_head._KEPT.clear()
 
 
@@ -83,6 +84,35 @@ class RequestDecoderTests(SynchronousTestCase):
         self.assertEqual(
             (second.waiting, second.is_in_head, second.is_in_body), (b"", False, False)
         )
+
+    def test_again(self) -> None:
+        """A head that comes again on its connection is the same request, until it is forgotten."""
+        forget()
+        decoder = RequestDecoder()
+        found = []
+        for _ in range(2):
+            decoder.waiting = HEAD
+            found.append(decoder.take_head(LIMITS))
+        decoder.waiting = HEAD.replace(b"X-A: 1", b"X-A: 2")
+        other = decoder.take_head(LIMITS)
+        KNOWN.clear()
+        decoder.waiting = HEAD
+        found.append(decoder.take_head(LIMITS))
+        assert other is not None
+        self.assertEqual(other.field(b"x-a"), b"2")
+        self.assertIs(found[0], found[1])
+        self.assertIsNot(found[0], found[2])
+        self.assertEqual(len({str(told(each)) for each in found if each is not None}), 1)
+
+    def test_limits_of_connection(self) -> None:
+        """A head that was the last one of its connection is held to other limits."""
+        decoder = RequestDecoder()
+        for limits in (LIMITS, Limits(head_fields=1)):
+            decoder.waiting = HEAD
+            if limits is LIMITS:
+                self.assertIsNotNone(decoder.take_head(limits))
+            else:
+                self.assertRaises(HeadTooLarge, decoder.take_head, limits)
 
     def test_limits(self) -> None:
         """A head that is known is held to other limits."""
@@ -102,7 +132,7 @@ class RequestDecoderTests(SynchronousTestCase):
         decode([HEAD.replace(b"X-A: 1", b"X-A: " + b"a" * MAX_KEPT)])
         decode([HEAD.replace(b"X-A: 1", b"Content-Length: 3"), b"abc"])
         decode([HEAD.replace(b"X-A: 1", b"Transfer-Encoding: chunked"), b"0\r\n\r\n"])
-        self.assertEqual(len(request_head.KNOWN), 0)
+        self.assertEqual(len(KNOWN), 0)
 
     @settings(deadline=None, max_examples=300)
     @given(st.lists(st.sampled_from(PIECES), max_size=12), st.data())
