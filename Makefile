@@ -9,7 +9,8 @@
 #   make check-wheel    install as a user would and as the Containerfile does, and try that
 #   make container      carry out the Containerfile in a chroot of Debian, as root, in ten minutes
 #   make ci             what continuous integration runs
-#   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose
+#   make guard          count what exchanges cost; SCENARIOS=small-get BASE=COMMIT choose, CACHES=1
+#                       counts misses of caches
 #   make explained      ask a process 20,000 requests, and compare with their explanations
 #   make dashboards     have a real Prometheus answer what the dashboards ask
 #   make prometheus     unpack Debian's Prometheus into build/, if there is none
@@ -169,7 +170,7 @@ test-compiled: .venv/developer
 
 # SCENARIOS=small-get has it count some of them, BASE=COMMIT compare with another commit.
 guard: .venv/developer
-	@$(IN_CHECKOUT) -m benchmarks.guard $(SCENARIOS) $(if $(BASE),--base $(BASE))
+	@$(IN_CHECKOUT) -m benchmarks.guard $(SCENARIOS) $(if $(BASE),--base $(BASE)) $(if $(CACHES),--caches)
 
 explained: .venv/developer
 	@TXINGRESS_EXPLAINED=20000 $(IN_CHECKOUT) -m twisted.trial tests.e2e.test_explained

@@ -8,8 +8,8 @@ grown, and the reasons where one may have grown by more. What a policy adds to a
 limit as well; it is compared with the base only if that is named.
 
 Usage: ``python -m benchmarks.guard [SCENARIO...] [--base COMMIT]``; ``policies`` stands for all of
-these. Exit status 1 where an exchange costs too much. Valgrind with its headers and a C compiler
-are needed.
+these. With ``--caches`` it counts how often an exchange misses the caches of a core instead. Exit
+status 1 where an exchange costs too much. Valgrind with its headers and a C compiler are needed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import sys
 import sysconfig
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
-from benchmarks.guard_scenario import SCENARIOS, STANDARD
+from benchmarks.guard_scenario import MISSES, SCENARIOS, STANDARD
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FOLDER = CHECKOUT / "build" / "guard"
@@ -51,6 +51,9 @@ GROUP = "policies"
 
 ROUNDS = 4
 """The least of them counts: accidents of the interpreter's caches can make 5 % in one of them."""
+
+CACHES = ("--cache-sim=yes", "--D1=32768,8,64", "--LL=1048576,16,64")
+"""Those of a core: 32 KiB, and 1 MiB behind them."""
 
 DISTRIBUTION_PYTHON = "/usr/bin/python3"
 """Debian's is built with profile-guided optimisation, which many others are not."""
@@ -174,11 +177,17 @@ class Version:
             found[name] = min(counts, default=None)
         return found
 
-    def _count(self, scenarios: list[str], number: int) -> Figures:
+    def misses(self, scenarios: list[str]) -> Figures:
+        """:return: how often an exchange misses each of the caches, by scenario and cache."""
+        self._compile()
+        print(f"Counting misses of {self.name}", file=sys.stderr, flush=True)
+        return self._count(scenarios, 0, CACHES)
+
+    def _count(self, scenarios: list[str], number: int, more: Sequence[str] = ()) -> Figures:
         with tempfile.TemporaryDirectory(prefix="guard-") as folder:
             counts = str(Path(folder) / "counts")
             command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
-            command += [f"--callgrind-out-file={counts}", self._tools.python]
+            command += [*more, f"--callgrind-out-file={counts}", self._tools.python]
             command += ["-m", "benchmarks.guard_program", folder, str(self._tools.library), counts]
             ended = subprocess.run(
                 [*command, str(number), *scenarios],
@@ -305,6 +314,15 @@ def compare_on_top(
     return lines, is_well
 
 
+def show_misses(figures: Figures, scenarios: Iterable[str]) -> list[str]:
+    """:return: a table of the misses of each cache."""
+    lines = [f"{'misses an exchange':26}" + "".join(f"{cache:>12}" for cache in MISSES)]
+    for name in scenarios:
+        counts = [_figure(figures.get(f"{name} {cache}")) for cache in MISSES]
+        lines.append(f"{name:26}" + "".join(f"{count:>12}" for count in counts))
+    return lines
+
+
 def _counted(figures: Figures) -> dict[str, float]:
     return {name: count for name, count in figures.items() if count is not None}
 
@@ -330,6 +348,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     known = [*SCENARIOS, GROUP]
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(known))
+    parser.add_argument("--caches", action="store_true", help="count misses of caches instead")
     parser.add_argument("--base", help="a commit; see guard.toml")
     arguments = parser.parse_args()
     for unknown in sorted(set(arguments.scenarios) - set(known)):
@@ -338,6 +357,9 @@ def main() -> int:
     try:
         tools = Toolchain()
         tools.prepare()
+        if arguments.caches:
+            print("\n".join(show_misses(WorkingTree(tools).misses(scenarios), scenarios)))
+            return 0
         # The base of guard.toml is older than most policies.
         compared = scenarios if arguments.base else [name for name in scenarios if name in STANDARD]
         base = Commit(arguments.base or settings["base"], tools).measure(compared)

@@ -21,6 +21,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from pathlib import Path
@@ -31,6 +32,7 @@ from benchmarks.guard_endpoint import GRPCEndpoint
 from benchmarks.guard_scenario import (
     BODY,
     CANARY,
+    MISSES,
     SCENARIOS,
     SMALL,
     Scenario,
@@ -41,9 +43,6 @@ from benchmarks.guard_scenario import (
 
 PERIOD = 1000
 """Exchanges in which everything happens that happens now and then, as counters are folded."""
-
-WARM_UP = 500
-"""Exchanges before those that are counted."""
 
 TYPES = 97
 """Types more in each round."""
@@ -217,9 +216,12 @@ def _free_port() -> int:
         return port
 
 
-class Counter:
+Figures = dict[str, float | None]
+
+
+class Callgrind:
     """
-    Counts instructions.
+    Counts instructions, and what else callgrind was told to count.
 
     :param library: what `guard.c` was made into.
     :param files: where callgrind writes; it adds a number.
@@ -229,22 +231,27 @@ class Counter:
         self._callgrind = ctypes.CDLL(library)
         self._callgrind.guard_begin()
         self._files = files
-        self._number = self._empty = 0
+        self._number = 0
+        self._empty: Counter[str] = Counter()
         self.start()
         self._empty = self.stop()
 
     def start(self) -> None:
         self._callgrind.guard_start()
 
-    def stop(self) -> int:
-        """:return: how many since `start`."""
+    def stop(self) -> Counter[str]:
+        """:return: how many since `start`, by event; `Ir` are instructions."""
         self._callgrind.guard_stop()
         self._number += 1
         file = Path(f"{self._files}.{self._number}")
-        total = re.search(r"^totals: (\d+)$", file.read_text(), re.MULTILINE)
-        assert total is not None, f"{file} has no total"
+        counts = re.findall(r"^(?:events|totals): (.*)$", file.read_text(), re.MULTILINE)
+        assert len(counts) == 2, f"{file} has no totals"
         file.unlink()
-        return int(total[1]) - self._empty
+        events, totals = (each.split() for each in counts)
+        # Callgrind leaves out zeros at the end.
+        counted = Counter(dict(zip(events, map(int, totals), strict=False)))
+        counted.subtract(self._empty)
+        return counted
 
 
 class Runs:
@@ -252,12 +259,23 @@ class Runs:
     The scenarios, one after the other.
     """
 
-    def __init__(self, process: Process, counter: Counter) -> None:
+    def __init__(self, process: Process, counter: Callgrind) -> None:
         self._process = process
         self._counter = counter
 
-    def measure(self, name: str) -> float | None:
-        """:return: instructions an exchange; None if this version has none of that kind."""
+    def measure(self, name: str) -> Figures:
+        """
+        :return: instructions an exchange, by the name; None if this version has none of that kind.
+            The misses of each cache, if callgrind counts them, have its name behind that.
+        """
+        counted = self._count(name)
+        figures: Figures = {name: None if counted is None else counted["Ir"] / PERIOD}
+        for cache, events in MISSES.items():
+            if counted is not None and events[0] in counted:
+                figures[f"{name} {cache}"] = sum(counted[event] for event in events) / PERIOD
+        return figures
+
+    def _count(self, name: str) -> Counter[str] | None:
         scenario = SCENARIOS[name]
         if scenario.hosts > 1:
             self._load_hosts(scenario.hosts)
@@ -273,13 +291,13 @@ class Runs:
                 self._process.answer(0, scenario.response)
             self._process.answer(0, scenario.response)
             client.read(scenario.response[-8:], scenario.status)
-        client = self._run(scenario, client, WARM_UP)
+        client = self._run(scenario, client, scenario.warm_up)
         self._counter.start()
         client = self._run(scenario, client, PERIOD)
         counted = self._counter.stop()
         client.close()
         self._process.turn()
-        return counted / PERIOD
+        return counted
 
     def _load_hosts(self, number: int) -> None:
         hosts = [f"host-{each}.example" for each in range(number)]
@@ -333,16 +351,18 @@ def shuffle(number: int) -> list[type]:
     return made
 
 
-def measure() -> dict[str, float | None]:
-    """:return: the instructions of the scenarios named."""
+def measure() -> Figures:
+    """:return: the figures of the scenarios named."""
     folder, library, files, number, *names = sys.argv[1:]
     kept = shuffle(int(number) * TYPES)
     # What is done once a second would be counted by chance.
     time.time = repeat(time.time()).__next__
     process = Process(Path(folder), [SCENARIOS[name] for name in names])
     process.wait(process.accepts, "the listener")
-    runs = Runs(process, Counter(library, files))
-    figures = {name: runs.measure(name) for name in names}
+    runs = Runs(process, Callgrind(library, files))
+    figures: Figures = {}
+    for name in names:
+        figures |= runs.measure(name)
     del kept
     return figures
 

@@ -12,6 +12,12 @@ from typing import Any
 HOSTS = 10_000
 BODY = 65536
 
+WARM_UP = 500
+"""Exchanges before those that are counted."""
+
+MISSES = {"D1": ("D1mr", "D1mw"), "L2": ("DLmr", "DLmw")}
+"""The events of callgrind that are misses of data, reading and writing, by the cache."""
+
 HEAD = (
     "{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: guard\r\nAccept: */*\r\n{fields}\r\n"
 )
@@ -88,6 +94,7 @@ class Scenario:
     :ivar questions: requests that the endpoint gets before the first one of the client.
     :ivar is_http2: whether the client speaks HTTP/2; a version that does not has no figure.
     :ivar is_grpc: whether the endpoint speaks gRPC; it has a response of its own.
+    :ivar warm_up: exchanges before those that are counted.
     """
 
     requests: Iterator[bytes]
@@ -102,6 +109,7 @@ class Scenario:
     questions: int = 0
     is_http2: bool = False
     is_grpc: bool = False
+    warm_up: int = WARM_UP
 
 
 STANDARD = {
@@ -131,6 +139,8 @@ STANDARD = {
     "many-hosts": Scenario(
         cycle([get(f"host-{number * 37 % HOSTS}.example") for number in range(HOSTS)]),
         hosts=HOSTS,
+        # Each host is asked before it is counted.
+        warm_up=HOSTS,
     ),
 }
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.guard import FIGURES, compare, compare_on_top, expand, read_settings
+from benchmarks.guard import (
+    FIGURES,
+    compare,
+    compare_on_top,
+    expand,
+    read_settings,
+    show_misses,
+)
 from benchmarks.guard_scenario import POLICIES, SCENARIOS, STANDARD
 
 
@@ -87,6 +94,18 @@ class ExpandTests(SynchronousTestCase):
         """The name of the group stands for its members beside a small GET, each once."""
         self.assertEqual(
             expand(["cors", "policies"], ["canary", "cors"]), ["cors", "small-get", "canary"]
+        )
+
+
+class MissesTests(SynchronousTestCase):
+    """The table of misses of the processor's caches."""
+
+    def test_table(self) -> None:
+        """Each exchange has a line, and each cache a column."""
+        lines = show_misses({"get": 9.0, "get D1": 120.4, "get L2": 7.6, "h2": None}, ["get", "h2"])
+        self.assertEqual(lines[0].split()[-2:], ["D1", "L2"])
+        self.assertEqual(
+            [line.split() for line in lines[1:]], [["get", "120", "8"], ["h2", "-", "-"]]
         )
 
 
