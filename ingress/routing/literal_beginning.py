@@ -30,6 +30,10 @@ _UNESCAPED: Final = re.compile(rb'[\x00-\x20"<>\x7f-\xff]')
 """Characters that the canonical path of a request has only as escapes, if at all."""
 
 
+_REPEATED_FLAGS: Final = re.compile(rb"\(\?[A-Za-z\-]*\)[*?{]")
+"""Flags with a quantifier behind them, which is that of what comes before the flags."""
+
+
 class LiteralBeginning(NamedTuple):
     """The literal beginning of an expression."""
 
@@ -46,7 +50,7 @@ def literal_beginning(expression: bytes) -> LiteralBeginning:
     :return: the text that every match begins with, in any case. Empty for one with alternatives
         outside of all groups.
     """
-    if b"\\Q" in expression:
+    if b"\\Q" in expression or _REPEATED_FLAGS.search(expression) is not None:
         return LiteralBeginning(b"", is_whole=False)
     found, depth, is_over, is_whole = bytearray(), 0, False, True
     last = 0

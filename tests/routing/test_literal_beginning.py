@@ -52,6 +52,12 @@ class BeginningTests(SynchronousTestCase):
         self.check(rb"/a\|b", b"/a|b", is_whole=True)
         self.check(b"/a[|]b", b"/a")
 
+    def test_flags(self) -> None:
+        """A quantifier behind flags is that of the character before them."""
+        self.check(b"/ab(?i)c", b"/ab")
+        for quantifier in (b"*", b"?", b"{0}"):
+            self.check(b"/ab(?i)(?s)" + quantifier + b"c", b"")
+
     @given(PIECES, PATHS)
     @example([*"/a{2}"], [b"/", b"a", b"a"])
     @example([*"/a??b"], [b"/", b"b"])
