@@ -20,7 +20,7 @@ from ingress.command.bounded_input import STANDARD_INPUT
 from ingress.command.failure import FINE, FOUND, CannotRun
 from ingress.command.migrate_ingresses import judge_ingresses, judge_secrets
 from ingress.command.migrate_output import Output, as_json, encodable, write
-from ingress.command.migrate_reading import read_objects, read_values
+from ingress.command.migrate_reading import Places, read_objects, read_values
 from ingress.command.offline import Offline, load, readable
 from ingress.command.options import add_cluster, add_format, cluster_of
 from ingress.command.progress import Stages
@@ -39,7 +39,7 @@ from ingress.migration.report import Report, Writer
 from ingress.migration.report_html import write_html
 from ingress.migration.report_text import write_markdown, write_text
 from ingress.migration.services import judge_services
-from ingress.migration.verdict import Row, Verdict
+from ingress.migration.verdict import Part, Row, Verdict
 from ingress.migration.workload import judge_workload
 
 EXAMPLES: Final = """examples:
@@ -123,15 +123,42 @@ def _migrate(
     cluster = cluster_of(arguments)
     if cluster is not None and arguments.paths:
         raise CannotRun("name files and folders, or a cluster")
-    values = read_values(arguments.values)
+    places: Places = {}
+    values = read_values(arguments.values, places)
     if cluster is not None:
         outputs = _of_cluster(arguments, cluster, values, stages)
     else:
         outputs = _of_files(arguments, values, stages)
+    outputs = [each.with_report(_placed(each.report, places)) for each in outputs]
     stages.begin("writing")
     if arguments.output is not None:
         write(Path(arguments.output), outputs, force=arguments.force)
     return [output.report for output in outputs], failing
+
+
+_PREFIXES: Final[Mapping[Part, str]] = {
+    Part.VALUE: "",
+    Part.KEY: "controller.config.",
+    Part.FLAG: "controller.extraArgs.",
+}
+"""Where values are that rows of a part are made of."""
+
+
+def _placed(report: Report, places: Places) -> Report:
+    """:return: the same with file and line of Helm values, and of what only they tell of."""
+    if not places:
+        return report
+    rows = []
+    for row in report.rows:
+        if row.part in _PREFIXES and not row.line and (row.file or row.part is Part.VALUE):
+            name = _PREFIXES[row.part] + row.name.removeprefix("--")
+            for known in (name, f"{CHART}.{name}", row.name.replace(" ", ".")):
+                if known in places:
+                    file, line = places[known]
+                    row = replace(row, file=file, line=line)
+                    break
+        rows.append(row)
+    return replace(report, rows=tuple(rows))
 
 
 def _printed(form: str, reports: Sequence[Report]) -> Iterator[str]:

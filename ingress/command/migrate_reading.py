@@ -22,6 +22,7 @@ from ingress.document import (
     parse_in_slices,
     split_documents,
 )
+from ingress.migration.helm_values import leaves
 from ingress.migration.raw import KINDS, RawObject, read_raw
 from ingress.steps import finish, ticking
 
@@ -138,8 +139,13 @@ def _shortened(text: DocumentText) -> DocumentText | None:
     return DocumentText("".join((*parts, text.text[end:])), text.line)
 
 
-def read_values(files: Sequence[str]) -> dict[str, Any]:
+Places = dict[str, tuple[str, int]]
+"""File and line of values, by their paths with dots between the names."""
+
+
+def read_values(files: Sequence[str], places: Places) -> dict[str, Any]:
     """
+    :param places: gets those of all values.
     :param files: of values; a later one takes precedence, as with ``helm --values``.
     :raises CannotRun: if one cannot be read, or is no mapping.
     """
@@ -157,6 +163,8 @@ def read_values(files: Sequence[str]) -> dict[str, Any]:
         for document in documents:
             if not isinstance(document.value, dict):
                 raise CannotRun(f"{file}: Helm values are a mapping, such as controller: {{...}}")
+            for path, _ in leaves(document.value):
+                places[".".join(path)] = file, document.line_of(path)
             _merge(values, document.value)
     for heading in _HEADINGS:
         if heading in values and values[heading] is None:

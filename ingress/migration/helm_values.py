@@ -56,7 +56,7 @@ def judge_values(
     :return: a row for each value.
     """
     given = chart_values(values)
-    for number, (path, value) in enumerate(_leaves(given)):
+    for number, (path, value) in enumerate(leaves(given)):
         if number >= MAX_VALUES:
             yield Row(
                 Part.VALUE, "…", Verdict.IGNORED, f"values beyond {MAX_VALUES} are not judged"
@@ -134,7 +134,7 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float)
 
 
-def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], object]]:
+def leaves(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yield each value that is no mapping, or an empty one, with its path; without recursion."""
     pending: list[tuple[tuple[str, ...], object]] = [((), values)]
     while pending:

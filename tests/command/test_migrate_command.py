@@ -202,6 +202,28 @@ class FilesTests(MigrateTests):
             self.assertIn("a\\ud800", text)
         self.assertIn("a\\ud800", self.written()["report.md"])
 
+    def test_places(self) -> None:
+        """Values, and the keys and flags that only they tell of, have their lines of the files."""
+        first = self.folder / "1.yaml"
+        first.write_text("controller:\n  config:\n    use-gzip: true\n    gzip-level: 5\n")
+        second = self.folder / "2.yaml"
+        second.write_text(
+            "# more\ncontroller:\n  extraArgs: {v: 3}\n  config: {gzip-level: 6}\ntcp:\n  22: a/b:1\n"
+        )
+        [report] = self.report("--values", str(first), "--values", str(second))
+        found = {
+            f"{row['part']} {row['name']}": (row["file"], row["line"]) for row in report["rows"]
+        }
+        for name, place in {
+            "Helm value controller.config.use-gzip": (str(first), 3),
+            "Helm value controller.config.gzip-level": (str(second), 4),
+            "Helm value tcp.22": (str(second), 6),
+            "ConfigMap key use-gzip": (str(first), 3),
+            "ConfigMap key tcp 22": (str(second), 6),
+            "flag --v": (str(second), 3),
+        }.items():
+            self.assertEqual(found[name], place, name)
+
     def test_fail_on(self) -> None:
         """The exit status is 1 for the verdicts that are named, with blanks or without."""
         for failing, status in (
