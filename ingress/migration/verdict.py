@@ -14,7 +14,7 @@ from ingress.frozen import dataclass
 from ingress.problem import shown
 
 _MOST_SHOWN: Final = 120
-_LINK: Final = re.compile(r"\(?\[([^\]]+)\]\([^)]*\)\)?")
+_LINK: Final = re.compile(r" \(\[[^\]]+\]\([^)]*\)\)|\[([^\]]+)\]\([^)]*\)")
 
 
 class Verdict(StrEnum):
@@ -145,8 +145,8 @@ class Row:
 
 
 def plain(text: str) -> str:
-    """:return: a text of the documentation without its links and marks."""
-    return _LINK.sub(r"\1", text).replace("`", "")
+    """:return: a text of the documentation without links in parentheses, and without marks."""
+    return _LINK.sub(lambda found: found[1] or "", text).replace("`", "")
 
 
 def as_value(value: object) -> str:

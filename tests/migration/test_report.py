@@ -20,7 +20,7 @@ from ingress.migration.raw import read_raw
 from ingress.migration.report import Report
 from ingress.migration.report_html import write_html
 from ingress.migration.report_text import write_markdown, write_text
-from ingress.migration.verdict import Part, Row, Verdict
+from ingress.migration.verdict import Part, Row, Verdict, plain
 from tests.migration.test_controller import fixture
 
 EVIL = '<script>alert("1")</script>|[a](http://x)`\n# b'
@@ -34,6 +34,13 @@ ROWS = (
 def report(*rows: Row) -> Report:
     """A report with these rows."""
     return Report("Deployment a/b", "nginx", "2026-11-30", rows)
+
+
+class PlainTests(SynchronousTestCase):
+    def test_links(self) -> None:
+        """A link within a sentence is its words; one behind it, in parentheses, is left out."""
+        text = "as `a` ([the page](a.md)); with [the table](b.md#c) (or `d`)"
+        self.assertEqual(plain(text), "as a; with the table (or d)")
 
 
 class _Tags(HTMLParser):
