@@ -11,6 +11,7 @@ from tests.real_cluster.case import (
     NAMESPACE,
     RealClusterTestCase,
     manual_slice,
+    refusal,
     web_ingress,
 )
 from tests.support.manifest import service_manifest
@@ -68,6 +69,25 @@ class OutageTests(RealClusterTestCase):
             wait_until(lambda: "last heard" not in self.ready()[1], "the outage to be over")
             traffic.wait_for("a")
         self.assertEqual(traffic.failed, [])
+
+    def test_without_etcd(self) -> None:
+        """While the API server has lost its etcd nothing happens to clients; then changes arrive."""
+        wait_until(lambda: self.holder() != "", "a leader")
+        with Traffic(self.process.connect, "a.example") as traffic:
+            self.cluster.stop_etcd()
+            try:
+                # Longer than a Lease lasts, so that the leader cannot have kept it.
+                self.process.wait_for_line(r"[Ll]ease", since=self.mark)
+            finally:
+                self.cluster.start_etcd()
+            wait_until(
+                lambda: not refusal(lambda: self.apply(manual_slice("web", [B]))),
+                "etcd to be there",
+            )
+            traffic.wait_for("b")
+            wait_until(lambda: self.holder() == "txingress-0", "it to lead again")
+        self.assertEqual(traffic.failed, [])
+        self.assertEqual(self.ready()[0], 200)
 
     def test_forgotten(self) -> None:
         """

@@ -86,7 +86,7 @@ class RealCluster:
         self.kubectl = Kubectl(folder / "kubectl", self.kubeconfig(), network.prefix)
         self.audit = AuditLog(folder / "audit.log")
         try:
-            self._start_etcd()
+            self.start_etcd()
             self.start()
             self._start_manager()
         except BaseException:
@@ -100,7 +100,8 @@ class RealCluster:
 
     # Its parts.
 
-    def _start_etcd(self) -> None:
+    def start_etcd(self) -> None:
+        """Start etcd, with what it had; the API server waits for it."""
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd.data'}",
@@ -108,6 +109,10 @@ class RealCluster:
             f"--advertise-client-urls={ETCD}",
             "--listen-peer-urls=http://127.0.0.1:2380",
         )
+
+    def stop_etcd(self) -> None:
+        """Kill etcd: the API server is there, and can do nothing."""
+        self._end("etcd", is_sudden=True)
 
     def start(self) -> None:
         """Start the API server, and wait until it is ready."""
