@@ -103,6 +103,13 @@ def quoted(value: str) -> str:
     :return: the same in quotes, so that it can be told from the words around it,
         shortened and printable.
     """
+    if (
+        len(value) < _MAX_SHOWN - 2
+        and value.isprintable()
+        and '"' not in value
+        and "\\" not in value
+    ):
+        return f'"{value}"'
     return shown(json.dumps(value, ensure_ascii=False))
 
 

@@ -65,8 +65,9 @@ _BOOLEANS: Final = {
     for spelling in (word, word.capitalize(), word.upper())
 }
 _NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
-_TYPED_START: Final = frozenset("0123456789+-.~nNtTfFyYoO")
-"""The first characters of plain scalars that may be something other than a string."""
+_WORDS: Final = frozenset((*_BOOLEANS, *_NULLS))
+_NUMBER_START: Final = frozenset("0123456789+-.")
+"""The first characters of plain scalars that may be numbers; others are text but for `_WORDS`."""
 
 _INTEGER: Final = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)", re.ASCII)
 _FLOAT: Final = re.compile(
@@ -82,10 +83,10 @@ def plain_value(text: str) -> object:
     """The value of a plain (unquoted) scalar."""
     if text in _NULLS:
         return None
-    if text[0] not in _TYPED_START:
-        return text
     if text in _BOOLEANS:
         return _BOOLEANS[text]
+    if text[0] not in _NUMBER_START:
+        return text
     if _INTEGER.fullmatch(text):
         return _integer(text)
     if _FLOAT.fullmatch(text):
@@ -204,7 +205,7 @@ class _Builder:
         is_plain = event.implicit[0]
         if event.tag is not None or event.anchor is not None or not self._stack:
             return False
-        if is_plain and (not text or text[0] in _TYPED_START or text == "<<"):
+        if is_plain and (text in _WORDS or text[0] in _NUMBER_START or text == "<<"):
             return False
         frame = self._stack[-1]
         mapping = frame.container
@@ -224,11 +225,7 @@ class _Builder:
 
     def take(self, event: Event) -> None:
         if type(event) is ScalarEvent:
-            text = event.value
-            if event.tag is None and event.implicit[0] and text and text[0] not in _TYPED_START:
-                value: object = text
-            else:
-                value = _scalar(event)
+            value = _scalar(event)
             if event.anchor is not None:
                 self._anchors[event.anchor] = (value, 1)
             self._attach(value, event)

@@ -7,6 +7,7 @@ Source of the rules: ``k8s.io/apimachinery/pkg/util/validation``.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 DNS_LABEL: Final = "lower-case letters, digits and -, at most 63, a letter or digit at both ends"
@@ -47,8 +48,9 @@ def is_wildcard_subdomain(name: str) -> bool:
     return len(name) <= 253 and name[:2] == "*." and is_dns_subdomain(name[2:])
 
 
+@lru_cache(maxsize=1024)
 def is_qualified_name(name: str) -> bool:
-    """Whether it can be the key of an annotation or a label."""
+    """Whether it can be the key of an annotation or a label; objects have the same ones."""
     prefix, slash, part = name.rpartition("/")
     if slash and not is_dns_subdomain(prefix):
         return False

@@ -9,8 +9,8 @@ these annotations either makes it take the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from ingress.config import Config
 from ingress.policy.annotation import AnnotationFault, Annotations, Closing, Extent, Subject
@@ -122,3 +122,47 @@ def absent(
     except _Depends:
         return None
     return Absent(frozenset(annotations.asked), feature)
+
+
+class _Entry(Protocol):
+    def read(self, annotations: Annotations, context: ReadContext, /) -> RouteFeature | None: ...
+
+
+E = TypeVar("E", bound=_Entry)
+
+
+class Prepared(Generic[E]):
+    """
+    The entries of a registry under one configuration.
+
+    :param entries: by key, in order.
+    """
+
+    def __init__(self, entries: Mapping[str, E], config: Config) -> None:
+        self.config = config
+        self._entries = [(key, each, absent(each.read, config)) for key, each in entries.items()]
+        self._always: list[int] = []
+        """The numbers of those that are something for every object."""
+
+        self._looking: dict[str, list[int]] = {}
+        """By the name of an annotation, the numbers of those that look at it."""
+
+        for number, (_, _, without) in enumerate(self._entries):
+            if without is None or without.feature is not None:
+                self._always.append(number)
+            for name in without.names if without is not None else ():
+                self._looking.setdefault(name, []).append(number)
+
+    def __repr__(self) -> str:
+        return f"<Prepared {len(self._entries)} entries, {len(self._always)} for every object>"
+
+    def concerned(self, names: Iterable[str]) -> Iterator[tuple[str, E, Absent | None]]:
+        """
+        :param names: those of the annotations of an object.
+        :return: the entries, in order, that may be something for it; each with its key, and with
+            what it is without annotations.
+        """
+        found = set(self._always)
+        for name in names:
+            found.update(self._looking.get(name, ()))
+        return map(self._entries.__getitem__, sorted(found))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from ingress.config import Config, ConfiguredPolicy
-from ingress.policy.absence import Absent, absent
+from ingress.policy.absence import Prepared
 from ingress.policy.access import close_unsupported
 from ingress.policy.access_logging import AccessLogging
 from ingress.policy.annotation import Annotations, Closing, Extent, Subject
@@ -110,8 +110,8 @@ class Registry:
         )
         """The names that some entry reads: without ingress-nginx's prefix, but with our own."""
 
-        self._absences: tuple[Config, list[tuple[str, Entry, Absent | None]]] | None = None
-        """What its entries are without annotations, with the configuration that this is for."""
+        self._last_prepared: Prepared[Entry] | None = None
+        """The entries under the last configuration."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -128,7 +128,7 @@ class Registry:
         features: dict[str, RouteFeature] = {}
         close_unsupported(annotations, self.known_annotations, context)
         names = annotations.names
-        for key, entry, without in self._prepared(context.config):
+        for key, entry, without in self._prepared(context.config).concerned(names):
             if without is not None and without.names.isdisjoint(names):
                 feature = without.feature
             else:
@@ -144,12 +144,10 @@ class Registry:
             return self.in_order(features)
         return features
 
-    def _prepared(self, config: Config) -> list[tuple[str, Entry, Absent | None]]:
-        """:return: the entries, each with what it is without annotations."""
-        if self._absences is None or self._absences[0] is not config:
-            found = [(key, each, absent(each.read, config)) for key, each in self._entries.items()]
-            self._absences = config, found
-        return self._absences[1]
+    def _prepared(self, config: Config) -> Prepared[Entry]:
+        if self._last_prepared is None or self._last_prepared.config is not config:
+            self._last_prepared = Prepared(self._entries, config)
+        return self._last_prepared
 
     def read_canary(
         self, annotations: Annotations, context: ReadContext

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ingress.config import Config
-from ingress.policy.absence import absent
+from ingress.policy.absence import Prepared, absent
 from ingress.policy.annotation import PREFIX, Annotations
 from ingress.policy.backend_secret import BackendSecret
 from ingress.policy.known_annotations import NAMES
@@ -63,17 +63,31 @@ class AbsenceTests(SynchronousTestCase):
     def test_registry(self) -> None:
         """Most features are known without annotations, and whatever an object has, the same."""
         config = Config()
-        known = {key: without for key, _, without in REGISTRY._prepared(config) if without}
-        self.assertGreater(len(known), len(REGISTRY.entries) - 5)
+        known = {
+            key: (entry, absent(entry.read, config))
+            for key, entry in ((each.key(), each) for each in REGISTRY.entries)
+        }
+        self.assertGreater(
+            sum(without is not None for _, without in known.values()), len(known) - 5
+        )
         for value in VALUES:
-            for key, entry, without in REGISTRY._prepared(config):
+            for key, (entry, without) in known.items():
                 if without is None:
                     continue
                 others = {PREFIX + name: value for name in NAMES - without.names}
                 annotations = Annotations(others)
                 feature = entry.read(annotations, ReadContext(config, "default", no_secret))
-                self.assertEqual(feature, known[key].feature, (key, value))
+                self.assertEqual(feature, without.feature, (key, value))
                 self.assertEqual(annotations.faults, [], (key, value))
+
+    def test_prepared(self) -> None:
+        """Those are concerned that are something without annotations, or look at one of these."""
+        prepared = Prepared({each.key(): each for each in REGISTRY.entries}, Config())
+        keys = [key for key, _, _ in prepared.concerned(())]
+        self.assertIn("https-redirect", keys)
+        self.assertNotIn("cors", keys)
+        keys = [key for key, _, _ in prepared.concerned(("enable-cors", "unknown"))]
+        self.assertLess(keys.index("https-redirect"), keys.index("cors"))
 
     def test_other_configuration(self) -> None:
         """What a feature is without annotations follows the configuration."""
