@@ -74,12 +74,10 @@ class ResponseEncoder:
         :param trailers: trailers for a client that accepts them; without chunks they are dropped.
         :return: everything since the last `take`.
         """
-        out = self._out
         if self._is_chunked:
-            out.append(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
+            self._out.append(encode_last_chunk(trailers) if trailers else LAST_CHUNK)
             self._is_chunked = False
-        self._out = []
-        return b"".join(out)
+        return self.take()
 
     def switched(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Encode a 101 response: the connection becomes a tunnel (RFC 9110 section 15.2.2)."""
