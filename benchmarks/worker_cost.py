@@ -40,6 +40,7 @@ from benchmarks.comparison.site import HOST, SMALL
 from tests.support.family import children
 from tests.support.manifest import ingress_manifest, served_manifests
 from tests.support.process import IngressProcess
+from tests.support.process import wait_until as wait_for
 
 MOST = 1.05
 """The bound of the ratio."""
@@ -103,7 +104,13 @@ class Proxy:
         os.sched_setaffinity(0, cores)
         process.start()
         os.sched_setaffinity(0, before)
-        serving = [worker for child in children(process.pid) for worker in children(child)]
+
+        def workers() -> list[int]:
+            return [worker for child in children(process.pid) for worker in children(child)]
+
+        if len(cores) > 1:
+            wait_for(lambda: len(workers()) == len(cores), "workers")
+        serving = workers()
         self.url = f"http://{HOST}:{process.port('http')}{SMALL}"
         self._pids = {process.pid, *children(process.pid), *serving}
         for pid, core in zip(serving or [process.pid], cores, strict=True):
