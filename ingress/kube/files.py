@@ -13,15 +13,22 @@ from os import PathLike, fspath
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from ingress.config import Config
-from ingress.kube.change import POLL_DELAY, QUIET_DELAY, WATCHED_POLL_DELAY, Change
+from ingress.kube.change import (
+    POLL_DELAY,
+    QUIET_DELAY,
+    WATCHED_POLL_DELAY,
+    Change,
+    ChangeCallback,
+)
 from ingress.kube.file_reading import FileReading
 from ingress.kube.objects import ObjectName
-from ingress.kube.reactor_access import MakeWatcher, run_in_reactor_thread, watch_folders
 from ingress.kube.slices import SLICE_DURATION, Slices, Stopped
 from ingress.kube.store import ObjectStore
+from ingress.kube.watch import FolderWatcher
 from ingress.memory import SlowRelease, settle_objects
 from ingress.problem import Problem
 from ingress.steps import Steps
@@ -37,6 +44,9 @@ RENAME_DELAY: Final = 0.005
 _T = TypeVar("_T")
 
 RunInThread = Callable[..., "Deferred[Any]"]
+
+MakeWatcher = Callable[[Any, ChangeCallback], FolderWatcher]
+"""Makes what reports changes in folders; it takes the reactor and what is called."""
 
 
 class FilesSource:
@@ -63,14 +73,16 @@ class FilesSource:
         secrets: str | PathLike[str] | None = None,
         run_in_thread: RunInThread | None = None,
         settle: Callable[[], None] = settle_objects,
-        make_watcher: MakeWatcher = watch_folders,
+        make_watcher: MakeWatcher = FolderWatcher,
         configuration: str | PathLike[str] | None = None,
         config_map: ObjectName | None = None,
     ) -> None:
         self._reactor = reactor
         self._paths = tuple(fspath(path) for path in paths)
         self._reading = FileReading(self, store, paths, secrets, configuration, config_map)
-        self._run_in_thread = run_in_thread or partial(run_in_reactor_thread, reactor)
+        self._run_in_thread = run_in_thread or partial(
+            deferToThreadPool, reactor, reactor.getThreadPool()
+        )
         self._slices = Slices(reactor, settle)
         self._release = SlowRelease(reactor)
         self._watcher = make_watcher(reactor, self._notice)
