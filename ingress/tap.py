@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from socket import gethostname
 from typing import Any, ClassVar, cast
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.web.server import Site
 
 from ingress.admin.access_check import AccessCheck
 from ingress.admin.host_check import HostCheck
@@ -32,42 +30,24 @@ from ingress.change_log import ChangeLog
 from ingress.config import Config
 from ingress.config_file import ConfigError, load_config
 from ingress.control_plane import ControlPlane
-from ingress.controller import BuildSteps, Controller, utc_now
+from ingress.control_side import ClusterSide, in_threads_of, make_cluster_plane, make_files_plane
+from ingress.controller import utc_now
 from ingress.data_side import Given, make_local_serving, make_workers
-from ingress.dns.lookup import Lookup, client_maker
-from ingress.dns.name_resolver import NameResolver
-from ingress.dns.route import can_reach
-from ingress.dns.system_files import SystemFiles
 from ingress.downstream.bound_socket import ListenError
 from ingress.downstream.listeners import bind_listeners
 from ingress.exchange.loop_marker import LoopMarker, make_token
 from ingress.explain.history import SnapshotHistory
-from ingress.foreign_log import ForeignLog
 from ingress.health.checks import HealthChecks
 from ingress.health.probe import asking
 from ingress.installation import describe, find_documented_configuration, find_version
-from ingress.kube.api.connect import connect, find_api
-from ingress.kube.api.kubeconfig import APIAccess
-from ingress.kube.cluster.reflector import Access
-from ingress.kube.cluster.source import ClusterSource
-from ingress.kube.files import FilesSource
-from ingress.kube.ingress_status import IngressStatuses
-from ingress.kube.objects import Ingress, ObjectName
-from ingress.kube.resolved_names import ResolvedNames
-from ingress.kube.slices import Slices
-from ingress.kube.store import ObjectStore
-from ingress.kube.writing.cluster_writer import ClusterWriter, Runtime
+from ingress.kube.api.connect import find_api
+from ingress.live_config import LiveConfig
 from ingress.local_addresses import LocalAddresses, own_addresses
-from ingress.memory import settle_objects
-from ingress.problem_log import ProblemLog
 from ingress.process_log import PROCESS_LOG
 from ingress.reopening import Reopening
-from ingress.routing.build import build_steps
-from ingress.routing.build.reference import reference_rule
 from ingress.routing.snapshot import Snapshot
 from ingress.service import Admin, IngressService
 from ingress.service_manager import ServiceManager, sender
-from ingress.signing.keeper import CertificateKeeper
 from ingress.telemetry.ingress_checks import IngressChecks
 from ingress.telemetry.observed_proxy import ObservedProxy, Reports
 from ingress.telemetry.rate_keeper import RateKeeper
@@ -148,13 +128,8 @@ def makeService(options: Options) -> IService:
     make = make_local_serving if config.workers == 1 else make_workers
     given = Given(options["marker"], listeners, options["twins"])
     serving, reports, lost = make(reactor, given, totals, termination, readiness)
-    cluster = None
-    if config.cluster is not None:
-        cluster = _Cluster(reactor, config, options["api"])
-        readiness.add_notes(cluster.source.contacts.notes)
     changes = ChangeLog(reactor)
     history = SnapshotHistory(reactor, utc_now)
-
     health = HealthChecks(reactor, Random(), asking(reactor), serving.publish)  # noqa: S311
 
     def publish(snapshot: Snapshot) -> None:
@@ -164,35 +139,30 @@ def makeService(options: Options) -> IService:
 
     checks = IngressChecks()
     own = own_addresses(listeners.tcp_addresses, os.environ)
-    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-    local = LocalAddresses(own, reactor, run_in_thread, is_from_cluster=cluster is not None)
-    control_plane = _make_control_plane(reactor, config, cluster, publish, checks, _building(local))
-    if cluster is not None:
-        cluster.signers = lambda: control_plane.config.certificate_signers
+    in_cluster = config.cluster is not None
+    local = LocalAddresses(own, reactor, in_threads_of(reactor), is_from_cluster=in_cluster)
+    cluster = None
+    if in_cluster:
+        cluster = ClusterSide(reactor, config, options["api"])
+        readiness.add_notes(cluster.source.contacts.notes)
+        control_plane = make_cluster_plane(reactor, config, cluster, publish, checks, local)
+    else:
+        control_plane = make_files_plane(reactor, config, publish, checks, local)
     local.changed = control_plane.controller.rebuild
     serving.port_failures.report = control_plane.report_ports
     checks.problems = control_plane.problem_log
     readiness.add_notes(control_plane.problem_log.notes)
-    names = (gethostname(), os.environ.get("POD_NAME", ""))
-    live = control_plane.live_config
-    access = AccessCheck(
-        HostCheck(names, lambda: live.current.admin.hosts),
-        lambda: live.current.admin.clients,
-        config.admin.health_path,
-    )
     observed = _observed_proxy(
         control_plane, cluster, totals, reports, lost, checks, health, history
     )
-    turns = Turns(reactor)
-    pages = make_pages(observed, turns, run_in_thread)
-    site = make_admin_site(readiness, turns, pages, access, config.admin.health_path)
+    site = _make_site(reactor, config, control_plane.live_config, observed, readiness)
     process: Any = MultiService()
     files = [PROCESS_LOG.reopen, serving.reopen]
     manager = ServiceManager(reactor, os.environ, sender(os.environ))
 
     def reread() -> None:
         manager.begin_reload()
-        live.reread(manager.end_reload)
+        control_plane.live_config.reread(manager.end_reload)
 
     process.addService(Reopening(reactor, files, reread))
     process.addService(local)
@@ -213,135 +183,29 @@ def makeService(options: Options) -> IService:
     return cast(IService, process)
 
 
-class _Cluster:
-    """The components of a control plane that reads from a cluster."""
-
-    def __init__(self, reactor: Any, config: Config, access: APIAccess) -> None:
-        assert config.cluster is not None
-        client = self.client = connect(reactor, access, os.environ)
-        random = Random()  # noqa: S311 (for jitter and names)
-        statuses = IngressStatuses()
-        self.store = ObjectStore()
-        self.problem_log = ProblemLog(reactor)
-        self.names = _make_resolver(reactor, self.store)
-        self.source = ClusterSource(
-            Access(client, reactor, random, Slices(reactor, settle_objects)),
-            self.store,
-            config,
-            reference_rule,
-            statuses,
-            self.names,
-        )
-        runtime = Runtime(reactor, random, os.environ, utc_now)
-        self.writer = ClusterWriter(
-            client, config.cluster, self.store, statuses, self.problem_log, runtime
-        )
-        self.signers: Callable[[], Collection[str]] = lambda: config.certificate_signers
-        self.writer.add(
-            CertificateKeeper(
-                client,
-                lambda: self.store.view().secrets,
-                lambda: self.signers(),
-                self.writer.tell,
-                clock=reactor,
-                now=utc_now,
-            )
-        )
-
-
-def _make_control_plane(
+def _make_site(
     reactor: Any,
     config: Config,
-    cluster: _Cluster | None,
-    publish: Callable[[Snapshot], None],
-    checks: IngressChecks,
-    build: BuildSteps,
-) -> ControlPlane:
-    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-    if cluster is not None:
-        writer = cluster.writer
-
-        def on_served(served: Mapping[ObjectName, Ingress]) -> None:
-            checks.take(served)
-            writer.serve(served)
-
-        controller = Controller(
-            cluster.store,
-            config,
-            publish,
-            cluster.problem_log,
-            clock=reactor,
-            build=build,
-            on_foreign=ForeignLog(reactor).take,
-            on_served=on_served,
-            resolve_names=cluster.names.want,
-        )
-        return ControlPlane(
-            reactor,
-            config,
-            cluster.source,
-            controller,
-            cluster.problem_log,
-            run_in_thread,
-            cluster.writer,
-            configured=_apply_to_process,
-            close=lambda: Deferred.fromCoroutine(cluster.client.close()),
-        )
-    store = ObjectStore()
-    source = FilesSource(
-        reactor,
-        store,
-        config.source.paths,
-        config.tls.secrets,
-        configuration=config.path,
-        config_map=config.config_map,
+    live: LiveConfig,
+    observed: ObservedProxy,
+    readiness: Readiness,
+) -> Site:
+    """:return: what the admin listener serves."""
+    names = (gethostname(), os.environ.get("POD_NAME", ""))
+    path = config.admin.health_path
+    access = AccessCheck(
+        HostCheck(names, lambda: live.current.admin.hosts),
+        lambda: live.current.admin.clients,
+        path,
     )
-    problem_log = ProblemLog(reactor, source.locate)
-    names = _make_resolver(reactor, store)
-    controller = Controller(
-        store,
-        config,
-        publish,
-        problem_log,
-        clock=reactor,
-        build=build,
-        on_foreign=ForeignLog(reactor).take,
-        on_served=checks.take,
-        resolve_names=names.want,
-    )
-    return ControlPlane(
-        reactor,
-        config,
-        source,
-        controller,
-        problem_log,
-        run_in_thread,
-        configured=_apply_to_process,
-    )
-
-
-def _apply_to_process(config: Config) -> None:
-    """Apply a configuration to what the process has only one of."""
-    PROCESS_LOG.configure(config.log)
-
-
-def _building(local: LocalAddresses) -> BuildSteps:
-    """:return: the build, with our own addresses as they are when it begins."""
-    return lambda objects, config, previous, *, now: build_steps(
-        objects, config, previous, now=now, own=local.current
-    )
-
-
-def _make_resolver(reactor: Any, store: ObjectStore) -> NameResolver:
-    run_in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-    files = SystemFiles(reactor, run_in_thread)
-    lookup = Lookup(files.current, client_maker(reactor, SystemRandom()), can_reach)
-    return NameResolver(reactor, SystemRandom(), lookup, ResolvedNames(store))
+    turns = Turns(reactor)
+    pages = make_pages(observed, turns, in_threads_of(reactor))
+    return make_admin_site(readiness, turns, pages, access, path)
 
 
 def _observed_proxy(
     control_plane: ControlPlane,
-    cluster: _Cluster | None,
+    cluster: ClusterSide | None,
     totals: Totals,
     reports: Reports,
     lost: Callable[[], int],

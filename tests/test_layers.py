@@ -52,9 +52,19 @@ FORBIDDEN = [
     (
         "ingress",
         "ingress.controller",
-        ("ingress.control_plane", "ingress.tap", "ingress.command.shadow_rules"),
+        (
+            "ingress.control_plane",
+            "ingress.control_side",
+            "ingress.tap",
+            "ingress.command.shadow_rules",
+        ),
     ),
-    ("ingress", "ingress.control_plane", ("ingress.service", "ingress.tap")),
+    (
+        "ingress",
+        "ingress.control_plane",
+        ("ingress.control_side", "ingress.service", "ingress.tap"),
+    ),
+    ("ingress", "ingress.control_side", ("ingress.tap",)),
     ("ingress", "ingress.service", ("ingress.tap",)),
     ("ingress", "ingress.tap", ()),
     ("ingress", "twisted.internet.reactor", ("ingress.tap", "ingress.command.api_run")),
@@ -170,7 +180,7 @@ class LayerTests(SynchronousTestCase):
         }
         readers = ("cluster_reading", "offline", "shadow_rules")
         command = {f"ingress.command.{name}" for name in readers}
-        others = {"ingress.controller", "ingress.embedding", "ingress.tap"}
+        others = {"ingress.controller", "ingress.control_side", "ingress.embedding"}
         self.assertLessEqual(both, command | others)
 
     def test_circles(self) -> None:
