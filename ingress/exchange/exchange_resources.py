@@ -34,8 +34,6 @@ from ingress.telemetry.record import CLIENT_GONE, ExchangeRecord, RecordReceiver
 REQUEST_IDS_AT_ONCE: Final = 128
 """How many request ids are made at once when none is left."""
 
-_DIGITS: Final = b"%%0%dx" % (32 * REQUEST_IDS_AT_ONCE)
-
 
 class ExchangeResources:
     """
@@ -158,7 +156,8 @@ class ExchangeResources:
         start = self._next_id
         if start >= len(self._request_ids):
             # Many at once, because each alone would take five times as long.
-            self._request_ids = _DIGITS % self.calls.random.getrandbits(128 * REQUEST_IDS_AT_ONCE)
+            octets = self.calls.random.randbytes(16 * REQUEST_IDS_AT_ONCE)
+            self._request_ids = octets.hex().encode("ascii")
             start = 0
         self._next_id = start + 32
         return self._request_ids[start : start + 32]
