@@ -202,7 +202,10 @@ class _Made:
         """Yield roles and bindings: of one namespace, if only that is watched."""
         watched = str(self._old.read.values.get("watch-namespace", ""))
         rules = [_rule(*each) for each in READ_RULES]
-        whole = self._name if self._name == NAME else f"{NAME}-{self._old.namespace}-{self._name}"
+        # Not that of the chart or of etc/deploy, whose rights in another namespace this would take.
+        whole = f"{NAME}-{self._old.namespace}"
+        if self._name != NAME:
+            whole += f"-{self._name}"
         wide = [_rule(*CLASS_RULE)] if watched else [_rule(*CLASS_RULE), *rules]
         settings = settings_of(self._old, self._name, writes_status=True)
         if "nodes" in settings["source"]["kubernetes"].get("status", {}):

@@ -274,6 +274,15 @@ class ManifestTests(SynchronousTestCase):
         [high] = find_installations(raw(workload()))
         self.assertNotIn("sysctls", repr(made(high)))
 
+    def test_own_rights(self) -> None:
+        """What is for the whole cluster has not the names of etc/deploy and of the chart."""
+        rights = made(fixture())["base/rights.yaml"]
+        wide = [each for each in rights if each["kind"].startswith("Cluster")]
+        self.assertEqual({each["metadata"]["name"] for each in wide}, {"txingress-ingress-nginx"})
+        self.assertEqual(len(wide), 2)
+        deployed = {each["metadata"]["name"] for each in written(DEPLOY)}
+        self.assertNotIn("txingress-ingress-nginx", deployed)
+
     def test_one_namespace(self) -> None:
         """With a watched namespace, rights to Secrets are those of a Role in it."""
         [found] = find_installations(
